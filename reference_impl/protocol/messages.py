@@ -1,0 +1,302 @@
+"""The messages of a cross-province settlement, typed and in whole fen.
+
+One struct a transaction body, in the words of the trade; the interface's own names, yuan strings and dates belong to
+``reference_impl.wire`` alone. Structs are frozen and compare by content, so a body is its own fingerprint.
+This module must never decide anything.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import msgspec
+
+from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
+
+MessageId = NewType("MessageId", str)
+"""30 characters: institution code (12), yyyyMMddHHmmss (14), sequence (4). The key for resending and reversing."""
+VisitId = NewType("VisitId", str)
+SettlementId = NewType("SettlementId", str)
+PersonNo = NewType("PersonNo", str)
+NodeId = NewType("NodeId", str)
+"""``hub``, a province (``33``), a city (``3415``) or an institution code (``H33040000001``)."""
+
+
+class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a transaction says: the interface's ``input`` or ``output``."""
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+class FindPerson(Body, frozen=True, tag="find_person"):
+    """1101: who is the holder of this certificate, and what is the person insured for?"""
+
+    person: PersonNo
+
+
+class Register(Body, frozen=True, tag="register"):
+    """2201: open an outpatient visit. ``visit`` is empty from the hospital; the care province issues it."""
+
+    person: PersonNo
+    insurance: str
+    began_us: int
+    visit: VisitId = VisitId("")
+
+
+class CancelRegistration(Body, frozen=True, tag="cancel_registration"):
+    """2202: undo 2201."""
+
+    person: PersonNo
+    visit: VisitId
+
+
+class Diagnose(Body, frozen=True, tag="diagnose"):
+    """2203: say what the visit is for."""
+
+    person: PersonNo
+    visit: VisitId
+    diagnosis: str
+    began_us: int
+
+
+class UploadLines(Body, frozen=True, tag="upload_lines"):
+    """2204 and 2301: one whole batch of charges."""
+
+    person: PersonNo
+    visit: VisitId
+    batch: str
+    lines: tuple[FeeLine, ...]
+
+
+class CancelLines(Body, frozen=True, tag="cancel_lines"):
+    """2205 and 2302: take back all charges of the visit not yet settled."""
+
+    person: PersonNo
+    visit: VisitId
+
+
+class Admit(Body, frozen=True, tag="admit"):
+    """2401: open a stay. ``visit`` is empty from the hospital; the care province issues it."""
+
+    person: PersonNo
+    insurance: str
+    began_us: int
+    diagnosis: str
+    visit: VisitId = VisitId("")
+
+
+class Discharge(Body, frozen=True, tag="discharge"):
+    """2402: end the stay medically."""
+
+    person: PersonNo
+    visit: VisitId
+    ended_us: int
+
+
+class CancelAdmission(Body, frozen=True, tag="cancel_admission"):
+    """2404: undo 2401."""
+
+    person: PersonNo
+    visit: VisitId
+
+
+class CancelDischarge(Body, frozen=True, tag="cancel_discharge"):
+    """2405: undo 2402."""
+
+    person: PersonNo
+    visit: VisitId
+
+
+class Settle(Body, frozen=True, tag="settle"):
+    """2206 and 2303 on trial; 2207 and 2304 for good.
+
+    The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category, and
+    ``hospital_level``, before the message leaves the province.
+    """
+
+    person: PersonNo
+    insurance: str
+    visit: VisitId
+    total_fen: int
+    hospital_level: int = 0
+    fees: FeeTotals | None = None
+
+
+class SellDrugs(Body, frozen=True, tag="sell_drugs"):
+    """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration."""
+
+    person: PersonNo
+    insurance: str
+    total_fen: int
+    lines: tuple[FeeLine, ...] = ()
+    visit: VisitId = VisitId("")
+    hospital_level: int = 0
+    fees: FeeTotals | None = None
+
+
+class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):
+    """2208, 2305 and 2103: take a settlement back by a negative one."""
+
+    person: PersonNo
+    visit: VisitId
+    settlement: SettlementId
+
+
+class Reverse(Body, frozen=True, tag="reverse"):
+    """2601: whatever became of that message, let it have no effect."""
+
+    person: PersonNo
+    original: MessageId
+    original_code: str
+
+
+# --- replies ----------------------------------------------------------------------------------------------------------
+
+
+class PersonFound(Body, frozen=True, tag="person_found"):
+    """1101: the insured person."""
+
+    person: PersonNo
+    insurance: str
+    person_type: str
+    insured_region: str
+    balance_fen: int
+
+
+class VisitOpened(Body, frozen=True, tag="visit_opened"):
+    """2201 and 2401: the visit's id, issued by the care province."""
+
+    visit: VisitId
+
+
+class LinesPriced(Body, frozen=True, tag="lines_priced"):
+    """2204 and 2301: each line split by the care place's catalogue."""
+
+    lines: tuple[PricedLine, ...]
+
+
+class Settled(Body, frozen=True, tag="settled"):
+    """2206, 2207, 2303, 2304, 2101, 2102: who pays what. ``settlement`` is empty on trial."""
+
+    visit: VisitId
+    settlement: SettlementId
+    settled_us: int
+    amounts: Settlement
+    hospital_settlement: MessageId = MessageId("")
+
+
+class Cancelled(Body, frozen=True, tag="cancelled"):
+    """2208, 2305 and 2103: the negative settlement."""
+
+    visit: VisitId
+    settlement: SettlementId
+    settled_us: int
+    amounts: Settlement
+
+
+class Done(Body, frozen=True, tag="done"):
+    """The transactions whose reply has no output."""
+
+
+RequestBody = (
+    FindPerson
+    | Register
+    | CancelRegistration
+    | Diagnose
+    | UploadLines
+    | CancelLines
+    | Admit
+    | Discharge
+    | CancelAdmission
+    | CancelDischarge
+    | Settle
+    | SellDrugs
+    | CancelSettlement
+    | Reverse
+)
+ReplyBody = PersonFound | VisitOpened | LinesPriced | Settled | Cancelled | Done
+
+
+# --- envelopes --------------------------------------------------------------------------------------------------------
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A request in its envelope.
+
+    ``sender`` is the neighbour that sent it, ``(sender, msgid)`` the key (G1). The message id keeps its value on the
+    whole path: it holds the institution's code, so it is unique in the nation, and the key a forwarder uses
+    downstream is derived from the upstream key by changing the sender alone.
+    """
+
+    code: str
+    msgid: MessageId
+    sender: NodeId
+    institution: NodeId
+    care_region: str
+    insured_region: str
+    body: RequestBody
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """A verdict: done (``body``), or refused for good (``refusal``, a code of the error tree, and ``reason``).
+
+    ``reference`` is the receiver's own message id; it is stored with the verdict, so a replay repeats it.
+    """
+
+    reference: str
+    body: ReplyBody | None = None
+    refusal: str = ""
+    reason: str = ""
+
+
+class Hop(msgspec.Struct, frozen=True, gc=False):
+    """When a node took a message in and let its answer out, in microseconds of the run's clock."""
+
+    node: NodeId
+    in_us: int
+    out_us: int
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """A verdict arrived. ``hops`` lists the nodes on the way, nearest first."""
+
+    reply: Reply
+    hops: tuple[Hop, ...] = ()
+
+
+class Busy(msgspec.Struct, frozen=True, gc=False):
+    """The node holds an intent for this key without an outcome: ask again with the same key. Never stored."""
+
+    retry_after_us: int
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """The door is shut for planned work until ``reopens_us``. Never stored: a closed door is not a verdict (G2)."""
+
+    scope: str
+    reopens_us: int
+    retry_after_us: int
+
+
+class Overloaded(msgspec.Struct, frozen=True, gc=False):
+    """The node's queue is full, or it refuses work: it did not act. Never stored."""
+
+    retry_after_us: int
+
+
+class Unreachable(msgspec.Struct, frozen=True, gc=False):
+    """Nobody listened at the address: the node surely did not act."""
+
+
+class Unknown(msgspec.Struct, frozen=True, gc=False):
+    """No reply within patience: the other side may or may not have acted (G3)."""
+
+    waited_us: int
+
+
+Answer = Answered | Busy | Closed | Overloaded
+"""What a node says."""
+Outcome = Answered | Busy | Closed | Overloaded | Unreachable | Unknown
+"""What a caller learns."""

@@ -1,0 +1,98 @@
+"""What a workflow may ask of the outside, as protocols; the drivers are in ``sim``, ``reference_impl.server`` and ``loadtest``.
+
+Times are integer microseconds of the run's clock. Every method that returns an awaitable may be cancelled at that await.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reference_impl.protocol.entries import Change, Entry, Key, Verdict, View
+from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
+
+
+class Clock(Protocol):
+    """Time of the run."""
+
+    def now_us(self) -> int:
+        """Return microseconds since the start of the run; never goes back."""
+        ...
+
+    def sleep_us(self, duration_us: int) -> Awaitable[None]:
+        """Wait for ``duration_us``; zero or less returns at once."""
+        ...
+
+
+class Peers(Protocol):
+    """The neighbours."""
+
+    def call(self, node: NodeId, request: Request, patience_us: int) -> Awaitable[Outcome]:
+        """Send ``request`` to ``node``. Never raises for what the other side or the link does: that is the outcome."""
+        ...
+
+
+class Books(Protocol):
+    """A node's durable memory. Coarse on purpose: a look and a commit a step, each one round trip."""
+
+    def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> Awaitable[View]:
+        """Return what is known of the message, the person and the visit, at one instant."""
+        ...
+
+    def commit(self, change: Change) -> Awaitable[Verdict]:
+        """Apply the whole change or none of it; return when it is on disk (G7)."""
+        ...
+
+    def open_entries(self) -> Awaitable[tuple[Entry, ...]]:
+        """Return the intents without outcome, oldest first: what a restart has to drive to its end."""
+        ...
+
+
+class Draws(Protocol):
+    """Keyed random numbers: the same key gives the same number in every world and every order of events."""
+
+    def uniform(self, visit: int, step: int, attempt: int, purpose: int) -> float:
+        """Return a number in [0, 1)."""
+        ...
+
+
+class Desk(Protocol):
+    """The counters of one hospital, first come first served."""
+
+    def seize(self, patience_us: int) -> Awaitable[bool]:
+        """Wait for a free desk and take it; False when the patient's patience ran out first."""
+        ...
+
+    def release(self) -> None:
+        """Give the desk to the next patient."""
+        ...
+
+
+class Tasks(Protocol):
+    """Work beside this one."""
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` to its end without waiting for it; a crash of the node cancels it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodePorts:
+    """What a serving node is given."""
+
+    clock: Clock
+    peers: Peers
+    books: Books
+    tasks: Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalPorts:
+    """What a hospital is given."""
+
+    clock: Clock
+    peers: Peers
+    draws: Draws
+    desk: Desk
+    tasks: Tasks
