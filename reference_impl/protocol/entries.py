@@ -31,7 +31,11 @@ class Key(NamedTuple):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A message a node took in. Without ``reply`` it is an intent; a tombstone has ``request`` None."""
+    """A message a node took in. Without ``reply`` it is an intent; a tombstone has ``request`` None.
+
+    ``withdrawn`` marks an intent whose next node surely did not act (closed, full, unreachable): the same key may try
+    again as if it were new, and a restart does not drive it.
+    """
 
     key: Key
     code: str
@@ -39,10 +43,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     request: Request | None
     reply: Reply | None = None
     reversed_by: MessageId | None = None
+    withdrawn: bool = False
 
 
 class VisitRecord(msgspec.Struct, frozen=True, gc=False):
-    """A visit as a province knows it: as the place of care, or as the insurer (then ``fees`` stay empty)."""
+    """A visit as its care province knows it. The insured province knows persons and claims, not visits."""
 
     visit: VisitId
     version: int
@@ -97,7 +102,9 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
 class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One atomic commit.
 
-    ``entry`` is inserted when ``insert`` is true; otherwise it replaces the entry of the same key.
+    ``entry`` is inserted when ``insert`` is true (an entry of the same key that is not ``withdrawn`` makes the whole
+    change ``AlreadyThere``); otherwise it replaces the entry of the same key. Neither ever clears a stored
+    ``reversed_by``: a reversal that came in between stands.
     ``tombstone`` marks the entry of that key as reversed, or inserts a tombstone when there is none.
     ``visit`` and ``person`` are written when the stored version is the new version minus one (none stored counts as
     version 0); any other stored version makes the whole change ``Stale``.
