@@ -1,0 +1,122 @@
+"""Quantities with units, as people write them in a scenario file: ``150ms``, ``3d18h``, ``1/s``, ``2%``, ``4KiB``.
+
+A duration becomes whole microseconds, a share a float between 0 and 1, a rate a float a second, a size whole bytes.
+This module must never guess a unit: a bare number is refused wherever a unit makes a difference.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+US_PER_S = 1_000_000
+US_PER_DAY = 86_400 * US_PER_S
+
+_DURATION_UNITS_US = {
+    "us": 1,
+    "ms": 1_000,
+    "s": US_PER_S,
+    "min": 60 * US_PER_S,
+    "h": 3_600 * US_PER_S,
+    "d": US_PER_DAY,
+}
+_SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
+_NUMBER = r"\d+(?:\.\d+)?"
+
+DURATION_PATTERN = rf"^(?:0|(?:{_NUMBER}(?:us|ms|s|min|h|d))+)$"
+SHARE_PATTERN = rf"^{_NUMBER}%$"
+RATE_PATTERN = rf"^{_NUMBER}/(?:s|min|h|d)$"
+SIZE_PATTERN = rf"^{_NUMBER}(?:B|KiB|MiB|GiB|kB|MB|GB)$"
+
+DURATION_EXPECTED = "a duration such as '150ms', '30s', '5min', '8h' or '3d18h'"
+SHARE_EXPECTED = "a share such as '2%', or a number from 0 to 1"
+RATE_EXPECTED = "a rate such as '5/s', '30/min' or '1200/d'"
+SIZE_EXPECTED = "a size such as '512B', '4KiB' or '2MB'"
+
+
+class UnitError(ValueError):
+    """A quantity is not written as expected."""
+
+    def __init__(self, got: object, expected: str) -> None:
+        super().__init__(f"got {got!r}; expected {expected}")
+        self.got = got
+        self.expected = expected
+
+
+def parse_duration(value: object) -> int:
+    """Return whole microseconds.
+
+    >>> parse_duration("3d18h"), parse_duration("1.5ms"), parse_duration(0)
+    (324000000000, 1500, 0)
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value == 0:
+        return 0
+    if not isinstance(value, str) or not re.fullmatch(DURATION_PATTERN, text := value.replace(" ", "")):
+        raise UnitError(value, DURATION_EXPECTED)
+    parts = re.findall(rf"({_NUMBER})(us|ms|min|s|h|d)", text)
+    total_us = sum((Fraction(number) * _DURATION_UNITS_US[unit] for number, unit in parts), Fraction(0))
+    if total_us.denominator != 1:
+        raise UnitError(value, f"{DURATION_EXPECTED}, in whole microseconds")
+    return int(total_us)
+
+
+def format_duration(duration_us: int) -> str:
+    """Return the shortest exact text that :func:`parse_duration` reads back.
+
+    >>> format_duration(324_000_000_000), format_duration(1_500), format_duration(0)
+    ('3d18h', '1ms500us', '0s')
+    """
+    if duration_us == 0:
+        return "0s"
+    text, rest_us = "", duration_us
+    for unit in ("d", "h", "min", "s", "ms", "us"):
+        count, rest_us = divmod(rest_us, _DURATION_UNITS_US[unit])
+        text += f"{count}{unit}" if count else ""
+    return text
+
+
+def parse_share(value: object) -> float:
+    """Return a share from 0 to 1.
+
+    >>> parse_share("2.5%"), parse_share(0.3), parse_share(1)
+    (0.025, 0.3, 1.0)
+    """
+    share = _number(value)
+    if share is None:
+        if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, text := value.replace(" ", "")):
+            raise UnitError(value, SHARE_EXPECTED)
+        share = float(Fraction(text[:-1]) / 100)
+    if not 0.0 <= share <= 1.0:
+        raise UnitError(value, SHARE_EXPECTED)
+    return share
+
+
+def parse_rate(value: object) -> float:
+    """Return occurrences a second.
+
+    >>> parse_rate("30/min"), parse_rate("5/s")
+    (0.5, 5.0)
+    """
+    if not isinstance(value, str) or not re.fullmatch(RATE_PATTERN, text := value.replace(" ", "")):
+        raise UnitError(value, RATE_EXPECTED)
+    number, unit = text.split("/")
+    return float(Fraction(number) * US_PER_S / _DURATION_UNITS_US[unit])
+
+
+def parse_size(value: object) -> int:
+    """Return whole bytes.
+
+    >>> parse_size("4KiB"), parse_size("2MB")
+    (4096, 2000000)
+    """
+    if not isinstance(value, str) or not re.fullmatch(SIZE_PATTERN, text := value.replace(" ", "")):
+        raise UnitError(value, SIZE_EXPECTED)
+    unit = text.lstrip("0123456789.")
+    size = Fraction(text[: -len(unit)]) * _SIZE_UNITS[unit]
+    if size.denominator != 1:
+        raise UnitError(value, f"{SIZE_EXPECTED}, in whole bytes")
+    return int(size)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
