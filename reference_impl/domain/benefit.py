@@ -1,0 +1,260 @@
+"""Who pays what: the insured place's policy applied to the charges of a visit (domain facts 6.1, steps 4 to 9).
+
+Pure and exact: whole fen, ratios in ten-thousandths, half a fen rounded away from zero at each step.
+The identities of domain facts 1.6 hold to the fen for every settlement made here. A policy's own arithmetic is data
+(``policies.py``); this module must never know the name of a region.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reference_impl.domain.policies import BEIJING_EMPLOYEE, DEFAULT_POLICY, Case, Kind, PersonType, Policy, Terms
+
+if TYPE_CHECKING:
+    from reference_impl.domain.fees import FeeTotals
+
+__all__ = [
+    "BEIJING_EMPLOYEE",
+    "DEFAULT_POLICY",
+    "Accumulators",
+    "Case",
+    "Kind",
+    "PersonType",
+    "Policy",
+    "Settlement",
+    "identity_breaches",
+    "settle",
+    "take_back",
+    "undo",
+]
+
+_E4 = 10_000
+_HALF_E4 = 5_000
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False):
+    """The amounts of one settlement. ``first_self_pay_fen``, the visitor's extra share, is a part of the person's."""
+
+    total_fen: int = 0
+    own_pay_fen: int = 0
+    over_limit_fen: int = 0
+    pre_self_pay_fen: int = 0
+    in_scope_fen: int = 0
+    deductible_fen: int = 0
+    first_self_pay_fen: int = 0
+    pool_fen: int = 0
+    large_sum_fen: int = 0
+    serious_illness_fen: int = 0
+    civil_servant_fen: int = 0
+    aid_fen: int = 0
+    other_fund_fen: int = 0
+    hospital_part_fen: int = 0
+    account_fen: int = 0
+    cash_fen: int = 0
+
+    @property
+    def fund_fen(self) -> int:
+        """What the funds pay, the personal account not counted (fund_pay_sumamt, Hunan style)."""
+        return (
+            self.pool_fen
+            + self.large_sum_fen
+            + self.serious_illness_fen
+            + self.civil_servant_fen
+            + self.aid_fen
+            + self.other_fund_fen
+        )
+
+    @property
+    def fund_with_account_fen(self) -> int:
+        """The same with the personal account counted in, as one family of clients states it (Guangdong style)."""
+        return self.fund_fen + self.account_fen
+
+    @property
+    def person_fen(self) -> int:
+        """What the person pays: personal account and cash (psn_part_amt)."""
+        return self.account_fen + self.cash_fen
+
+
+class Accumulators(msgspec.Struct, frozen=True, gc=False):
+    """What a policy remembers of a person within a year; ``balance_fen``, the personal account, outlives the year.
+
+    ``deductible_paid_fen`` counts towards the yearly deductible, ``stays`` stands for that of each stay.
+    ``scope_self_paid_fen`` is in-scope cost the person bore, which serious-illness insurance counts.
+    """
+
+    year: int = 0
+    deductible_paid_fen: int = 0
+    pool_paid_fen: int = 0
+    supplementary_paid_fen: int = 0
+    stays: int = 0
+    balance_fen: int = 0
+    scope_self_paid_fen: int = 0
+
+
+def identity_breaches(
+    settlement: Settlement, *, stated_fund_fen: int | None = None, stated_person_fen: int | None = None
+) -> tuple[str, ...]:
+    """Return the identities of domain facts 1.6 that do not hold, each with its two sides.
+
+    The sums of the fund and of the person are the settlement's own unless another party stated them; a fund stated
+    with the personal account counted in is a known variance, not a breach.
+    """
+    s = settlement
+    fund_fen, person_fen = s.fund_fen, s.person_fen
+    breaches: list[str] = []
+    person_stated_fen = person_fen if stated_person_fen is None else stated_person_fen
+    if s.total_fen != fund_fen + person_stated_fen + s.hospital_part_fen:
+        right_fen = fund_fen + person_stated_fen + s.hospital_part_fen
+        breaches.append(f"total {s.total_fen} fen is not fund + person + hospital part {right_fen} fen")
+    if stated_fund_fen not in (None, fund_fen, s.fund_with_account_fen):
+        breaches.append(f"fund {stated_fund_fen} fen is not the sum of its parts {fund_fen} fen")
+    if person_stated_fen != person_fen:
+        breaches.append(f"person's part {person_stated_fen} fen is not account + cash {person_fen} fen")
+    split_fen = s.own_pay_fen + s.over_limit_fen + s.pre_self_pay_fen + s.in_scope_fen
+    if s.total_fen != split_fen:
+        breaches.append(f"total {s.total_fen} fen is not own + over limit + prior + in scope {split_fen} fen")
+    return tuple(breaches)
+
+
+def settle(
+    policy: Policy, case: Case, fees: FeeTotals, accumulators: Accumulators, year: int
+) -> tuple[Settlement, Accumulators]:
+    """Return who pays what of ``fees``, and what the policy remembers of the person afterwards.
+
+    A new benefit year starts from nothing but the account's balance.
+
+    Raises:
+        ValueError: when in-scope cost is negative; refunds go through ``take_back``.
+        LookupError: when the policy has no terms for the case.
+
+    """
+    scope_fen = fees.in_scope_fen
+    if scope_fen < 0:
+        raise ValueError(f"cannot settle an in-scope cost of {scope_fen} fen: expected 0 or more, take back instead")
+    now = accumulators if accumulators.year >= year else Accumulators(year, balance_fen=accumulators.balance_fen)
+    terms = policy.terms_of(case)
+    first_fen = (scope_fen * policy.first_self_pay_e4 + _HALF_E4) // _E4 if case.temporary else 0
+    cost_fen = scope_fen - first_fen
+    due_fen = _deductible_due_fen(terms, now)
+    deductible_fen = min(due_fen, cost_fen)
+    pool_fen, uncovered_fen = _pool(terms, deductible_fen, cost_fen, now.pool_paid_fen)
+    large_fen = _large_sum(policy, terms, uncovered_fen, now.supplementary_paid_fen) if uncovered_fen else 0
+    borne_fen = cost_fen - pool_fen - large_fen
+    illness_fen = 0
+    if terms.serious_illness:
+        illness_fen = _serious_illness(terms.serious_illness, now.scope_self_paid_fen, borne_fen)
+    person_fen = fees.total_fen - pool_fen - large_fen - illness_fen
+    account_fen = min(person_fen, max(now.balance_fen, 0)) if terms.account_pays else 0
+    settlement = Settlement(
+        fees.total_fen,
+        fees.own_pay_fen,
+        fees.over_limit_fen,
+        fees.pre_self_pay_fen,
+        scope_fen,
+        deductible_fen,
+        first_fen,
+        pool_fen,
+        large_fen,
+        illness_fen,
+        account_fen=account_fen,
+        cash_fen=person_fen - account_fen,
+    )
+    return settlement, _moved(now, settlement, case.kind, 1)
+
+
+def take_back(settlement: Settlement) -> Settlement:
+    """Return the negative settlement that undoes ``settlement``."""
+    s = settlement
+    return Settlement(
+        -s.total_fen,
+        -s.own_pay_fen,
+        -s.over_limit_fen,
+        -s.pre_self_pay_fen,
+        -s.in_scope_fen,
+        -s.deductible_fen,
+        -s.first_self_pay_fen,
+        -s.pool_fen,
+        -s.large_sum_fen,
+        -s.serious_illness_fen,
+        -s.civil_servant_fen,
+        -s.aid_fen,
+        -s.other_fund_fen,
+        -s.hospital_part_fen,
+        -s.account_fen,
+        -s.cash_fen,
+    )
+
+
+def undo(accumulators: Accumulators, settlement: Settlement, kind: Kind, year: int | None = None) -> Accumulators:
+    """Return the accumulators without ``settlement``.
+
+    ``year`` is the benefit year the settlement counted in, when it is known: one of another year gives back nothing
+    but the account's money.
+    """
+    if year is not None and year != accumulators.year:
+        return msgspec.structs.replace(accumulators, balance_fen=accumulators.balance_fen + settlement.account_fen)
+    return _moved(accumulators, settlement, kind, -1)
+
+
+def _moved(a: Accumulators, s: Settlement, kind: Kind, sign: int) -> Accumulators:
+    """Return ``a`` with ``s`` counted in (1) or out (-1)."""
+    stay = kind == "inpatient"
+    borne_fen = s.in_scope_fen - s.first_self_pay_fen - s.pool_fen - s.large_sum_fen
+    return Accumulators(
+        a.year,
+        a.deductible_paid_fen + (0 if stay else sign * s.deductible_fen),
+        a.pool_paid_fen + sign * s.pool_fen,
+        a.supplementary_paid_fen + sign * (s.large_sum_fen + s.serious_illness_fen),
+        a.stays + (sign if stay else 0),
+        a.balance_fen - sign * s.account_fen,
+        a.scope_self_paid_fen + sign * borne_fen,
+    )
+
+
+def _deductible_due_fen(terms: Terms, now: Accumulators) -> int:
+    if terms.deductible_yearly:
+        return max(terms.deductible_fen - now.deductible_paid_fen, 0)
+    return terms.repeat_deductible_fen if now.stays > 0 else terms.deductible_fen
+
+
+def _pool(terms: Terms, from_fen: int, cost_fen: int, paid_fen: int) -> tuple[int, int]:
+    """Return what the pool pays of the cost above ``from_fen``, and the cost its yearly cap leaves uncovered."""
+    room_fen = max(terms.cap_fen - paid_fen, 0)
+    pool_fen = uncovered_fen = 0
+    for segment in terms.segments:
+        upto_fen = min(segment.upto_fen, cost_fen)
+        if upto_fen > from_fen:
+            part_fen = upto_fen - from_fen
+            pay_fen = (part_fen * segment.ratio_e4 + _HALF_E4) // _E4
+            if pay_fen > room_fen:
+                # The cost whose payment just fills the cap is covered; what is above it is not.
+                uncovered_fen += part_fen - min(-(-room_fen * _E4 // segment.ratio_e4), part_fen)
+                pay_fen = room_fen
+            pool_fen += pay_fen
+            room_fen -= pay_fen
+            from_fen = upto_fen
+    return pool_fen, uncovered_fen
+
+
+def _large_sum(policy: Policy, terms: Terms, uncovered_fen: int, paid_fen: int) -> int:
+    if not terms.large_sum:
+        return 0
+    pay_fen = (uncovered_fen * policy.large_sum_e4 + _HALF_E4) // _E4
+    return min(pay_fen, max(policy.large_sum_cap_fen - paid_fen, 0))
+
+
+def _serious_illness(steps: tuple[tuple[int, int], ...], before_fen: int, borne_fen: int) -> int:
+    """Return what the steps pay of the year's own cost now, less what they paid of it before."""
+    return _stepped(steps, before_fen + borne_fen) - _stepped(steps, before_fen)
+
+
+def _stepped(steps: tuple[tuple[int, int], ...], cost_fen: int) -> int:
+    pay_e4 = 0
+    for from_fen, gain_e4 in steps:
+        if cost_fen <= from_fen:
+            break
+        pay_e4 += (cost_fen - from_fen) * gain_e4
+    return (pay_e4 + _HALF_E4) // _E4

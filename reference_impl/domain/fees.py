@@ -1,0 +1,160 @@
+"""Charges, and how the place of care splits them by its catalogue (domain facts 6.1, steps 1 to 3, and 1.5).
+
+Each line falls into four parts that add up to it: paid by the person alone, above the price cap, prior self-pay, and in
+scope of insurance. Lines stay in the place of care; their sums over the 14 fee categories travel.
+Called once a message in the simulated world, so written for speed; it must never use a float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+CATEGORIES = 14
+"""Fee categories (med_chrgitm_type 01 to 14)."""
+CATEGORY_OTHER = 14
+
+GRADE_FULL = "01"
+"""甲: in scope without prior self-pay."""
+GRADE_PART = "02"
+"""乙: a share is paid by the person before insurance counts."""
+GRADE_NONE = "03"
+"""丙: paid by the person alone."""
+
+REASON_UNKNOWN = "item is not in the catalogue of the place of care"
+REASON_GRADE = "item is outside insurance"
+REASON_RESTRICTED = "restricted item without the hospital's approval"
+REASON_DECLINED = "hospital marked the item as self-paid"
+
+_CENT_E10 = 10**8  # count (e4) times price (e6) is yuan e10, so 10**8 of it make one fen
+_HALF_E10 = _CENT_E10 // 2
+_NO_CATEGORIES = (0,) * CATEGORIES
+
+
+class FeeLine(msgspec.Struct, frozen=True, gc=False):
+    """One charge as the hospital states it. ``approved`` is hosp_appr_flag; a refund has a negative count and total."""
+
+    item: str
+    count_e4: int
+    price_e6: int
+    total_fen: int
+    approved: str = "0"
+
+
+class PricedLine(msgspec.Struct, frozen=True, gc=False):
+    """One charge as the place of care splits it. ``line`` counts from 1; ``reason`` says why it is not payable."""
+
+    line: int
+    total_fen: int = 0
+    over_limit_fen: int = 0
+    own_pay_fen: int = 0
+    pre_self_pay_fen: int = 0
+    in_scope_fen: int = 0
+    grade: str = GRADE_FULL
+    category: int = CATEGORY_OTHER
+    reason: str = ""
+
+
+class FeeTotals(msgspec.Struct, frozen=True, gc=False):
+    """What crosses the province's border: sums of lines, and the same total by fee category."""
+
+    total_fen: int = 0
+    own_pay_fen: int = 0
+    over_limit_fen: int = 0
+    pre_self_pay_fen: int = 0
+    in_scope_fen: int = 0
+    by_category_fen: tuple[int, ...] = _NO_CATEGORIES
+
+
+class CatalogueItem(msgspec.Struct, frozen=True, gc=False):
+    """What a place's catalogue says of an item. ``cap_price_e6`` 0 means no cap on the unit price."""
+
+    item: str
+    grade: str
+    category: int
+    cap_price_e6: int = 0
+    self_pay_e4: int = 0
+    restricted: bool = False
+    list_price_e6: int = 0
+
+
+Catalogue = Mapping[str, CatalogueItem]
+
+ZERO_FEES = FeeTotals()
+
+
+def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine]) -> tuple[PricedLine, ...]:
+    """Return each line split by the catalogue; the parts of every line add up to its total."""
+    priced: list[PricedLine] = []
+    find = catalogue.get
+    for number, line in enumerate(lines, 1):
+        total_fen = line.total_fen
+        item = find(line.item)
+        if item is None:
+            priced.append(PricedLine(number, total_fen, 0, total_fen, 0, 0, GRADE_NONE, CATEGORY_OTHER, REASON_UNKNOWN))
+            continue
+        grade = item.grade
+        approved = line.approved
+        if grade == GRADE_NONE or approved == "2" or (item.restricted and approved != "1"):
+            reason = _why_own_pay(item, approved)
+            priced.append(PricedLine(number, total_fen, 0, total_fen, 0, 0, grade, item.category, reason))
+            continue
+        rest_fen = total_fen
+        over_fen = 0
+        cap_e6 = item.cap_price_e6
+        if cap_e6 and line.price_e6 > cap_e6:
+            over_fen = _over_limit_fen(line, cap_e6)
+            rest_fen -= over_fen
+        pre_fen = 0
+        if grade == GRADE_PART:
+            # The sum of share_fen, written out: a call a line would cost a tenth of the whole split.
+            share = rest_fen * item.self_pay_e4
+            pre_fen = (share + 5_000) // 10_000 if share >= 0 else -((5_000 - share) // 10_000)
+        priced.append(
+            PricedLine(number, total_fen, over_fen, 0, pre_fen, rest_fen - pre_fen, grade, item.category),
+        )
+    return tuple(priced)
+
+
+def total_of(priced: Iterable[PricedLine]) -> FeeTotals:
+    """Return the sums of priced lines."""
+    total = own = over = pre = scope = 0
+    by_category = [0] * CATEGORIES
+    for line in priced:
+        amount = line.total_fen
+        total += amount
+        own += line.own_pay_fen
+        over += line.over_limit_fen
+        pre += line.pre_self_pay_fen
+        scope += line.in_scope_fen
+        by_category[line.category - 1] += amount
+    return FeeTotals(total, own, over, pre, scope, tuple(by_category))
+
+
+def add_fees(a: FeeTotals, b: FeeTotals) -> FeeTotals:
+    """Return the sums of two sets of charges."""
+    if a is ZERO_FEES:
+        return b
+    return FeeTotals(
+        a.total_fen + b.total_fen,
+        a.own_pay_fen + b.own_pay_fen,
+        a.over_limit_fen + b.over_limit_fen,
+        a.pre_self_pay_fen + b.pre_self_pay_fen,
+        a.in_scope_fen + b.in_scope_fen,
+        tuple(x + y for x, y in zip(a.by_category_fen, b.by_category_fen, strict=True)),
+    )
+
+
+def _why_own_pay(item: CatalogueItem, approved: str) -> str:
+    if item.grade == GRADE_NONE:
+        return REASON_GRADE
+    return REASON_DECLINED if approved == "2" else REASON_RESTRICTED
+
+
+def _over_limit_fen(line: FeeLine, cap_e6: int) -> int:
+    """Return what the unit price exceeds the cap by, over the whole count, never more than the line."""
+    over_e10 = (line.price_e6 - cap_e6) * line.count_e4
+    if over_e10 >= 0:
+        return min((over_e10 + _HALF_E10) // _CENT_E10, max(line.total_fen, 0))
+    return max(-((_HALF_E10 - over_e10) // _CENT_E10), min(line.total_fen, 0))
