@@ -1,0 +1,201 @@
+"""What no single key can say of itself: names against the topology, windows against the horizon, patience against scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from scenarios.errors import Problem
+from scenarios.gates import GateError, parse_gate
+from scenarios.scale import shrink_us
+from scenarios.schema import Scenario
+from scenarios.schema.faults import ANY, HOSPITAL, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
+from scenarios.schema.topology import HUB, Topology
+from scenarios.shape import nearest
+from scenarios.units import format_duration
+
+PATIENCE_SHARE = 20
+"""A patience may be at most one part in so many of a shrunk window: else the window is over before anyone has noticed."""
+
+Path = tuple[str | int, ...]
+
+
+def problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield everything wrong with a scenario as stated, durations not yet scaled."""
+    yield from _topology(scenario.topology)
+    yield from _visits(scenario)
+    for number, fault in enumerate(scenario.faults):
+        yield from _fault(scenario, fault, ("faults", number))
+    yield from _overlaps(scenario.faults)
+    yield from _cutover(scenario)
+    yield from _gates(scenario)
+    yield from _patience(scenario)
+
+
+def _topology(topology: Topology) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for number, region in enumerate(topology.regions):
+        if region in seen:
+            yield Problem(("topology", "regions", number), "province named twice", repr(region), "each province once")
+        seen[region] = number
+    for number, city in enumerate(topology.cities):
+        yield from _region_named(topology, city, ("topology", "cities", number))
+    for code in topology.provinces:
+        yield from _region_named(topology, code, ("topology", "provinces", code))
+    yield from _hosts(topology)
+
+
+def _hosts(topology: Topology) -> Iterator[Problem]:
+    served: dict[str, str] = {}
+    for name, host in topology.named_hosts.items():
+        for number, node in enumerate(host.nodes):
+            path: Path = ("topology", "hosts", name, "nodes", number)
+            yield from _node_named(topology, node, path)
+            if node in served:
+                yield Problem(path, "node served by two hosts", repr(node), f"one host: {served[node]!r} has it")
+            served[node] = name
+
+
+def _visits(scenario: Scenario) -> Iterator[Problem]:
+    visits, topology = scenario.visits, scenario.topology
+    for number, visit in enumerate(visits.explicit):
+        path: Path = ("visits", "explicit", number)
+        yield from _region_named(topology, visit.care, (*path, "care"))
+        yield from _region_named(topology, visit.insured, (*path, "insured"))
+        if visit.at >= scenario.horizon.length:
+            yield Problem((*path, "at"), "after the horizon", format_duration(visit.at), _before_end(scenario))
+    flows = visits.flows
+    for name in ("care_weights", "insured_weights", "care_city_shares", "insured_city_shares"):
+        for code in getattr(flows, name):
+            yield from _region_named(topology, code, ("visits", "flows", name, code))
+    if scenario.horizon.warm_up >= scenario.horizon.length:
+        got = format_duration(scenario.horizon.warm_up)
+        yield Problem(("horizon", "warm_up"), "nothing is left to measure", got, _before_end(scenario))
+    if visits.per_day > 0 and len(topology.regions) < 2:  # noqa: PLR2004 - it takes two to cross a border
+        yield Problem(("topology", "regions"), "one province has no cross-province visits", "", "two provinces or more")
+
+
+def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
+    topology = scenario.topology
+    if isinstance(fault, Lose | Delay):
+        yield from _link(topology, fault.link, (*path, "link"))
+    elif isinstance(fault, LostCommit):
+        yield from _region_named(topology, fault.node, (*path, "node"))
+    else:
+        yield from _node_named(topology, fault.node, (*path, "node"))
+    if isinstance(fault, Kill) and fault.node in topology.nodes():
+        others = [node for node in topology.hosts()[topology.host_of(fault.node)].nodes if node != fault.node]
+        if others:
+            what = f"kill of a process shared with {', '.join(others)}"
+            expected = "a node whose host serves it alone"
+            yield Problem((*path, "node"), what, repr(fault.node), expected, "give it a host of its own, or use freeze")
+    if fault.at >= scenario.horizon.length:
+        yield Problem((*path, "at"), "after the horizon", format_duration(fault.at), _before_end(scenario))
+
+
+def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
+    ends = (HOSPITAL, HUB, ANY, *topology.regions)
+    for number, end in enumerate(link):
+        if end not in ends:
+            expected = f"'{HOSPITAL}', '{HUB}', '{ANY}' or a province of the scenario"
+            yield Problem((*path, number), "unknown end of a link", repr(end), expected, nearest(end, ends))
+            return
+    caller, callee = link
+    if callee == HOSPITAL or (HOSPITAL in link and HUB in link) or (caller == callee and caller != ANY):
+        yield Problem(path, "no such link", f"{caller} -> {callee}", "hospital -> province, province -> hub or hub -> province")
+    elif caller not in (HOSPITAL, HUB, ANY) and callee not in (HUB, ANY):
+        yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
+
+
+def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
+    """Two states of one node cannot hold at once; a slow node may also refuse, and links are free."""
+    kinds = (Freeze, Kill, Refuse, Slow)
+    for number, fault in enumerate(faults):
+        for earlier_number, earlier in enumerate(faults[:number]):
+            if not isinstance(fault, kinds) or not isinstance(earlier, kinds) or fault.node != earlier.node:
+                continue
+            clash = fault.kind == earlier.kind or {fault.kind, earlier.kind} <= {"freeze", "kill", "refuse"}
+            if clash and fault.at < earlier.until and earlier.at < fault.until:
+                what = f"{fault.kind} of node {fault.node!r} overlaps faults.{earlier_number} ({earlier.kind})"
+                yield Problem(("faults", number, "at"), what, format_duration(fault.at), "faults one after the other")
+
+
+def _cutover(scenario: Scenario) -> Iterator[Problem]:
+    cutover = scenario.cutover
+    if cutover is None:
+        return
+    scopes = (HUB, *scenario.topology.regions, *scenario.topology.cities)
+    if cutover.scope not in scopes:
+        expected = "'hub', a province of topology.regions, or a city of topology.cities"
+        yield Problem(("cutover", "scope"), "unknown scope", repr(cutover.scope), expected, nearest(cutover.scope, scopes))
+    if cutover.stop_at < 0:
+        got, expected = format_duration(cutover.stop_before), f"at most cutover.at ({format_duration(cutover.at)})"
+        yield Problem(("cutover", "stop_before"), "stops before the horizon begins", got, expected)
+    if cutover.reopen_at > scenario.horizon.length:
+        got = format_duration(cutover.reopen_at)
+        expected = f"cutover.at + cutover.window within horizon.length ({format_duration(scenario.horizon.length)})"
+        yield Problem(("cutover", "window"), "reopens after the horizon", got, expected)
+
+
+def _gates(scenario: Scenario) -> Iterator[Problem]:
+    for name, texts in scenario.gates.items():
+        for number, text in enumerate(texts):
+            try:
+                gate = parse_gate(name, text)
+            except GateError as error:
+                unknown = error.what == "unknown measure"
+                path: Path = ("gates", name) if unknown else ("gates", name, number)
+                yield Problem(path, error.what, repr(error.got), error.expected, error.hint, unknown)
+                break
+            if gate.measure.startswith("cutover.") and scenario.cutover is None:
+                yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
+
+
+def _patience(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse a scale that shrinks a window to less than twenty patiences."""
+    time_scale = scenario.scale.time
+    if time_scale == 1:
+        return
+    clients = scenario.clients
+    longest_name, longest_us = max(
+        ("clients.patience", clients.patience),
+        ("clients.forward_patience.care", clients.forward_patience.care),
+        ("clients.forward_patience.hub", clients.forward_patience.hub),
+        key=lambda item: item[1],
+    )
+    for window_name, window_us in _windows(scenario):
+        shrunk_us = shrink_us(window_us, time_scale)
+        if longest_us * PATIENCE_SHARE <= shrunk_us:
+            continue
+        bound = format_duration(shrunk_us // PATIENCE_SHARE)
+        fitting = window_us / (longest_us * PATIENCE_SHARE)
+        yield Problem(
+            ("scale", "time"),
+            f"breaks patience: {longest_name} ({format_duration(longest_us)}) is longer than a twentieth of "
+            f"{window_name} ({format_duration(window_us)}, shrunk to {format_duration(shrunk_us)})",
+            f"{time_scale:g}",
+            f"{longest_name} of at most {bound}" + (f", or scale.time of at most {fitting:g}" if fitting >= 1 else ""),
+        )
+
+
+def _windows(scenario: Scenario) -> Iterator[tuple[str, int]]:
+    for number, fault in enumerate(scenario.faults):
+        if fault.lasts is not None:
+            yield f"faults.{number}.for", fault.lasts
+    if scenario.cutover is not None:
+        yield "cutover.window", scenario.cutover.window
+
+
+def _region_named(topology: Topology, code: str, path: Path) -> Iterator[Problem]:
+    if code[:2] not in topology.regions:
+        expected = f"one of topology.regions: {', '.join(topology.regions)}"
+        yield Problem(path, "province is not in the scenario", repr(code), expected, nearest(code[:2], topology.regions))
+
+
+def _node_named(topology: Topology, node: str, path: Path) -> Iterator[Problem]:
+    nodes = topology.nodes()
+    if node not in nodes:
+        yield Problem(path, "unknown node", repr(node), f"one of {', '.join(nodes)}", nearest(node, nodes))
+
+
+def _before_end(scenario: Scenario) -> str:
+    return f"less than horizon.length ({format_duration(scenario.horizon.length)})"

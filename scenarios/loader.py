@@ -1,0 +1,262 @@
+"""Read a scenario: a file or a library name, one variant, single settings; one clear error when it is wrong.
+
+Must never guess: what is not understood is refused with file, line, column, key, got and expected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from scenarios.checks import problems
+from scenarios.errors import Problem, ScenarioError
+from scenarios.scale import resolve
+from scenarios.schema import Scenario
+from scenarios.shape import keys_at, nearest
+from scenarios.tree import Branch, Place, overlay, parse_value, read_tree
+from scenarios.units import UnitError
+
+__all__ = [
+    "LIBRARY",
+    "ScenarioError",
+    "digest",
+    "dump_scenario",
+    "find_scenario",
+    "library_names",
+    "load_scenario",
+    "restore_scenario",
+    "variant_names",
+]
+
+LIBRARY = Path(__file__).parent / "library"
+_SETTING = re.compile(r"(?P<path>[^=\s]+)=(?P<value>.*)", re.DOTALL)
+_OTHERS_MAX = 9
+"""A wrong file shows its first errors; more would hide them."""
+
+
+def load_scenario(
+    source: str | Path, *, variant: str | None = None, sets: Iterable[str] = (), seed: int | None = None
+) -> Scenario:
+    """Return the resolved scenario: checked, with ``variant`` and ``sets`` applied, on the run's clock.
+
+    ``source`` is a file, or the name of one of the library. Raise :class:`ScenarioError` when anything is wrong.
+    """
+    settings = [*sets] if seed is None else [*sets, f"seed={seed}"]
+    tree = _merged(read_tree(find_scenario(source)), variant, settings)
+    stated = _validated(tree)
+    _refuse(problems(stated), tree)
+    return resolve(stated)
+
+
+def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterable[str] = ()) -> Scenario:
+    """Return the scenario as stated: checked, but with people time and capacity not yet scaled."""
+    tree = _merged(read_tree(find_scenario(source)), variant, [*sets])
+    stated = _validated(tree)
+    _refuse(problems(stated), tree)
+    return stated
+
+
+def variant_names(source: str | Path) -> tuple[str, ...]:
+    """Return the names of the variants a scenario file offers."""
+    variants = read_tree(find_scenario(source)).child("variants")
+    return tuple(variants.value) if variants is not None and isinstance(variants.value, dict) else ()
+
+
+def library_names() -> tuple[str, ...]:
+    """Return the names of the packaged scenarios."""
+    return tuple(sorted(path.stem for path in LIBRARY.glob("*.yaml")))
+
+
+def find_scenario(source: str | Path) -> Path:
+    """Return the file that ``source`` means: a path, or a name of the library."""
+    path = Path(source)
+    if path.is_dir():
+        raise ScenarioError("is a folder", file=str(source), expected="a scenario file, or a name of the library")
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    packaged = LIBRARY / f"{path}.yaml"
+    if packaged.exists():
+        return packaged
+    names = library_names()
+    expected = f"a file, or one of the library: {', '.join(names)}"
+    raise ScenarioError("no such scenario", file=str(source), expected=expected, hint=nearest(str(source), names))
+
+
+def dump_scenario(scenario: Scenario) -> dict[str, Any]:
+    """Return a resolved scenario as plain data that :func:`restore_scenario` reads back."""
+    return scenario.model_dump(mode="json")
+
+
+def restore_scenario(data: dict[str, Any]) -> Scenario:
+    """Return a scenario from :func:`dump_scenario`; it is not scaled again."""
+    return Scenario.model_validate(data)
+
+
+def digest(scenario: Scenario) -> str:
+    """Return the hash that names this exact scenario."""
+    text = json.dumps(dump_scenario(scenario), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _merged(tree: Branch, variant: str | None, settings: Sequence[str]) -> Branch:
+    if variant:
+        tree = _with_variant(tree, variant)
+    for setting in settings:
+        tree = _with_setting(tree, setting)
+    return tree
+
+
+def _with_variant(tree: Branch, variant: str) -> Branch:
+    variants = tree.child("variants")
+    names = list(variants.value) if variants is not None and isinstance(variants.value, dict) else []
+    chosen = variants.child(variant) if variants is not None else None
+    if chosen is None:
+        expected = f"one of {', '.join(names)}" if names else "no variant: the file has none"
+        raise ScenarioError(
+            "no such variant", file=tree.place.file, got=repr(variant), expected=expected, hint=nearest(variant, names)
+        )
+    if not isinstance(chosen.value, dict):
+        raise _error_at(chosen, f"variants.{variant}", "wrong value", expected="a mapping of scenario keys")
+    for forbidden in ("variants", "variant", "name"):
+        inner = chosen.child(forbidden)
+        if inner is not None:
+            raise _error_at(inner, f"variants.{variant}.{forbidden}", "key not allowed in a variant", at_key=True)
+    applied = Branch({"variant": Branch(variant, chosen.place, chosen.key_place)}, chosen.place, chosen.key_place)
+    return overlay(overlay(tree, chosen), applied)
+
+
+def _with_setting(tree: Branch, setting: str) -> Branch:
+    found = _SETTING.fullmatch(setting)
+    file = f"--set {setting}"
+    if found is None:
+        raise ScenarioError("not understood", file=file, expected="path=value, such as visits.per_day=5000")
+    return _set_at(tree, found["path"].split("."), parse_value(found["value"], file))
+
+
+def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
+    if not steps:
+        return overlay(tree, value) if isinstance(value.value, dict) else value
+    step, rest = steps[0], steps[1:]
+    empty = Branch({}, value.place, value.key_place)
+    if isinstance(tree.value, list):
+        if not step.isdecimal() or int(step) >= len(tree.value):
+            expected = f"an index from 0 to {len(tree.value) - 1}" if tree.value else "a longer list"
+            raise ScenarioError("no such item", file=value.place.file, got=repr(step), expected=expected)
+        items = list(tree.value)
+        items[int(step)] = _set_at(items[int(step)], rest, value)
+        return replace(tree, value=items)
+    members = dict(tree.value) if isinstance(tree.value, dict) else {}
+    # A gate's or a region's name may hold dots: the longest name already there wins.
+    for count in range(len(steps), 1, -1):
+        joined = ".".join(steps[:count])
+        if joined in members:
+            step, rest = joined, steps[count:]
+            break
+    members[step] = _set_at(members.get(step, empty), rest, value)
+    return replace(tree, value=members)
+
+
+def _validated(tree: Branch) -> Scenario:
+    try:
+        return Scenario.model_validate(tree.plain())
+    except ValidationError as failure:
+        found = [_problem(error, tree) for error in failure.errors(include_url=False)]
+    _refuse(found, tree)
+    raise AssertionError("a validation error without errors")
+
+
+def _problem(error: Any, tree: Branch) -> Problem:
+    path, model_path = _real_path(error["loc"], tree)
+    if error["type"] == "extra_forbidden":
+        keys = keys_at(model_path[:-1])
+        name = str(path[-1])
+        return Problem(path, "unknown key", _shown(tree, path), f"one of {', '.join(keys)}", nearest(name, keys), True)
+    if error["type"] == "missing":
+        return Problem(path, "missing key", "", f"a value for {path[-1]!r}", "", True)
+    cause = (error.get("ctx") or {}).get("error")
+    if isinstance(cause, UnitError):
+        return Problem(path, "wrong value", repr(cause.got), cause.expected)
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        context = error["ctx"]
+        tags = context.get("expected_tags", "freeze, kill, refuse, slow, lose, delay, lost_commit").replace("'", "")
+        hint = nearest(str(context.get("tag", "")), tags.split(", "))
+        return Problem((*path, "kind"), "wrong value", _shown(tree, (*path, "kind")), f"one of {tags}", hint)
+    message = str(cause) if cause is not None else _lowered(error["msg"])
+    return Problem(path, message, _shown(tree, path), "")
+
+
+def _real_path(steps: Sequence[str | int], tree: Branch) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
+    """Return the steps that exist in the file, and with them the tags that lead through the models."""
+    real: list[str | int] = []
+    branch: Branch | None = tree
+    for number, step in enumerate(steps):
+        inner = branch.child(step) if branch is not None else None
+        last = number == len(steps) - 1
+        if inner is not None or last and step != "[key]" and not _is_inner_name(step):
+            real.append(step)
+            branch = inner
+    return tuple(real), tuple(step for step in steps if step != "[key]")
+
+
+def _is_inner_name(step: str | int) -> bool:
+    """Pydantic names the alternatives of a union in its paths, such as ``tuple[str, ...]``; no key looks like that."""
+    return isinstance(step, str) and ("[" in step or "(" in step)
+
+
+def _refuse(found: Iterable[Problem], tree: Branch) -> None:
+    """Raise the first problem in the order of the file, with the others attached."""
+    errors = [_as_error(problem, tree) for problem in found]
+    if not errors:
+        return
+    errors.sort(key=lambda error: (error.file != tree.place.file, error.line, error.column))
+    first = errors[0]
+    first.others = tuple(errors[1 : 1 + _OTHERS_MAX])
+    raise first
+
+
+def _as_error(problem: Problem, tree: Branch) -> ScenarioError:
+    branch, place = tree, tree.place
+    for number, step in enumerate(problem.path):
+        inner = branch.child(step)
+        if inner is None:
+            break
+        branch = inner
+        last = number == len(problem.path) - 1
+        place = inner.key_place if problem.at_key and last else inner.place
+    return ScenarioError(
+        problem.what,
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        key=".".join(str(step) for step in problem.path),
+        got=problem.got,
+        expected=problem.expected,
+        hint=problem.hint,
+    )
+
+
+def _error_at(branch: Branch, key: str, what: str, *, expected: str = "", at_key: bool = False) -> ScenarioError:
+    place: Place = branch.key_place if at_key else branch.place
+    return ScenarioError(what, file=place.file, line=place.line, column=place.column, key=key, expected=expected)
+
+
+def _shown(tree: Branch, path: Sequence[str | int]) -> str:
+    branch: Branch | None = tree
+    for step in path:
+        branch = branch.child(step) if branch is not None else None
+    if branch is None:
+        return ""
+    if isinstance(branch.value, dict | list):
+        return "a mapping" if isinstance(branch.value, dict) else "a list"
+    return repr(branch.value) if branch.value is not None else "nothing"
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]

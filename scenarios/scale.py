@@ -1,0 +1,101 @@
+"""From the scenario as stated to the scenario as run: people time shrunk, capacity scaled.
+
+The result's durations are microseconds of the run's clock. Must never touch machine time.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from scenarios.schema.base import Model, PeopleClock
+from scenarios.schema.scenario import Scenario
+from scenarios.schema.topology import HostSpec, Institutions, NodeChanges, NodeSpec, Topology
+
+
+ModelT = TypeVar("ModelT", bound=Model)
+NodeT = TypeVar("NodeT", NodeSpec, NodeChanges)
+
+
+def resolve(scenario: Scenario) -> Scenario:
+    """Return ``scenario`` on the run's clock, with its capacity scaled and every derived default filled in."""
+    changes: dict[str, Any] = {"variants": {}}
+    if scenario.scale.capacity:
+        changes["topology"] = _scaled_topology(scenario.topology, scenario.scale.volume)
+    if scenario.cutover is not None and scenario.cutover.park_share is None:
+        changes["cutover"] = scenario.cutover.model_copy(update={"park_share": scenario.clients.park.share})
+    return _shrunk(scenario.model_copy(update=changes), scenario.scale.time)
+
+
+def shrink_us(duration_us: int, time_scale: float) -> int:
+    """Return people time on the run's clock; what lasted at all lasts at least a microsecond."""
+    return max(1, round(duration_us / time_scale)) if duration_us else 0
+
+
+def _shrunk(model: ModelT, time_scale: float) -> ModelT:
+    changes: dict[str, Any] = {}
+    people = _people_fields(type(model))
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if value is not None and name in people:
+            changes[name] = shrink_us(value, time_scale)
+        elif isinstance(value, Model):
+            changes[name] = _shrunk(value, time_scale)
+        elif isinstance(value, tuple) and any(isinstance(item, Model) for item in value):
+            changes[name] = tuple(_shrunk(item, time_scale) for item in value)
+    return model.model_copy(update=changes)
+
+
+@cache
+def _people_fields(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, field in model.model_fields.items() if _is_people_time(field))
+
+
+def _is_people_time(field: FieldInfo) -> bool:
+    return _has_marker(field.metadata) or _marked(field.annotation)
+
+
+def _marked(annotation: Any) -> bool:
+    metadata = getattr(annotation, "__metadata__", ())
+    return _has_marker(metadata) or any(_marked(part) for part in get_args(annotation) if part is not None)
+
+
+def _has_marker(metadata: Any) -> bool:
+    return any(isinstance(item, PeopleClock) for item in metadata)
+
+
+def _scaled_topology(topology: Topology, volume: float) -> Topology:
+    return topology.model_copy(
+        update={
+            "hub": _scaled_node(topology.hub, volume),
+            "province": _scaled_node(topology.province, volume),
+            "provinces": {code: _scaled_node(node, volume) for code, node in topology.provinces.items()},
+            "named_hosts": {name: _scaled_host(host, volume) for name, host in topology.named_hosts.items()},
+            "hospitals_per_province": _scaled_institutions(topology.hospitals_per_province, volume),
+            "machine_cores": None if topology.machine_cores is None else topology.machine_cores * volume,
+        }
+    )
+
+
+def _scaled_node(node: NodeT, volume: float) -> NodeT:
+    changes: dict[str, Any] = {}
+    for name in ("workers", "queue"):
+        count = getattr(node, name)
+        if count is not None:
+            changes[name] = max(1, round(count * volume))
+    if node.cores is not None:
+        changes["cores"] = node.cores * volume
+    return node.model_copy(update=changes)
+
+
+def _scaled_host(host: HostSpec, volume: float) -> HostSpec:
+    return host.model_copy(update={"cores": host.cores * volume})
+
+
+def _scaled_institutions(institutions: Institutions, volume: float) -> Institutions:
+    return Institutions(
+        hospital=max(1, round(institutions.hospital * volume)), pharmacy=max(1, round(institutions.pharmacy * volume))
+    )

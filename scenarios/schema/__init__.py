@@ -1,0 +1,40 @@
+"""What a scenario file may say, as frozen models: every key, its unit, its default and where the default comes from.
+
+A description ends with the mark of its default: FOUND and DERIVED numbers have a source in the domain notes of
+``docs/``, RECALLED and ASSUMED ones are there to be set. Must never read a file (``scenarios.loader`` does) nor know
+which world answers.
+"""
+
+from __future__ import annotations
+
+from scenarios.schema.base import Model
+from scenarios.schema.clients import Clerk, Clients, ForwardPatience, Park, Retries
+from scenarios.schema.cutover import Cutover
+from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.people import ExplicitVisit, Flows, Mix, Visits
+from scenarios.schema.scenario import Scenario
+from scenarios.schema.topology import HostSpec, Institutions, Link, Links, NodeChanges, NodeSpec, Topology
+
+__all__ = [
+    "Clerk",
+    "Clients",
+    "Cutover",
+    "ExplicitVisit",
+    "Flows",
+    "ForwardPatience",
+    "Horizon",
+    "HostSpec",
+    "Institutions",
+    "Link",
+    "Links",
+    "Mix",
+    "Model",
+    "NodeChanges",
+    "NodeSpec",
+    "Park",
+    "Retries",
+    "Scale",
+    "Scenario",
+    "Topology",
+    "Visits",
+]

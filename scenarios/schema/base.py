@@ -1,0 +1,140 @@
+"""The types that scenario keys are made of: durations on two clocks, shares, codes of regions and transactions.
+
+People time shrinks with ``scale.time``, machine time does not; the type of a field alone decides which it is
+(``scenarios.scale`` reads the marker). Must never hold a default: those belong to the keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from reference_impl.domain.regions import PROVINCES
+from scenarios.units import (
+    DURATION_PATTERN,
+    SHARE_PATTERN,
+    format_duration,
+    parse_duration,
+    parse_share,
+)
+
+
+class Model(BaseModel):
+    """A frozen part of a scenario; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, populate_by_name=True, serialize_by_alias=True)
+
+
+class PeopleClock:
+    """Marks a duration that ``scale.time`` shrinks."""
+
+
+_DURATION_JSON = {"anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"const": 0}]}
+_as_duration = (
+    BeforeValidator(lambda value: value if isinstance(value, _Microseconds) else parse_duration(value)),
+    PlainSerializer(format_duration, when_used="json"),
+)
+
+
+class _Microseconds(int):
+    """A duration already in microseconds: how defaults are written here."""
+
+
+def us(text: str) -> int:
+    """Return the default ``text`` as microseconds that the validator lets pass."""
+    return _Microseconds(parse_duration(text))
+
+
+PeopleTime = Annotated[
+    int,
+    *_as_duration,
+    WithJsonSchema(_DURATION_JSON | {"description": "people time: divided by scale.time"}),
+    PeopleClock(),
+]
+MachineTime = Annotated[
+    int, *_as_duration, WithJsonSchema(_DURATION_JSON | {"description": "machine time: never scaled"})
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": SHARE_PATTERN}, {"type": "number", "minimum": 0, "maximum": 1}]}
+    ),
+]
+
+VisitKind = Literal["outpatient", "pharmacy", "inpatient"]
+
+
+def _text_of_code(value: object) -> object:
+    """Let ``33`` stand for ``"33"``: YAML reads an unquoted code as a number, and no code begins with 0."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _known_region(digits: int) -> AfterValidator:
+    def check(code: str) -> str:
+        if len(code) != digits or not code.isdecimal():
+            raise ValueError(f"expected a region code of {digits} digits, such as {'340100'[:digits]!r}")
+        if code[:2] not in PROVINCES:
+            raise ValueError(f"unknown province {code[:2]!r}; expected one of {', '.join(PROVINCES)}")
+        return code
+
+    return AfterValidator(check)
+
+
+def _code_json(digits: int) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": rf"^\d{{{digits}}}$"},
+                {"type": "integer", "minimum": 10 ** (digits - 1), "maximum": 10**digits - 1},
+            ]
+        }
+    )
+
+
+ProvinceCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(2), _code_json(2)]
+CityCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(4), _code_json(4)]
+RegionCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(6), _code_json(6)]
+CodeText = Annotated[str, BeforeValidator(_text_of_code)]
+
+TRANSACTION_CODES = (
+    "1101",
+    "2101",
+    "2102",
+    "2103",
+    "2201",
+    "2202",
+    "2203",
+    "2204",
+    "2205",
+    "2206",
+    "2207",
+    "2208",
+    "2301",
+    "2302",
+    "2303",
+    "2304",
+    "2305",
+    "2401",
+    "2402",
+    "2404",
+    "2405",
+    "2601",
+)
+
+
+def _known_transaction(code: str) -> str:
+    if code not in TRANSACTION_CODES:
+        raise ValueError(f"unknown transaction {code!r}; expected one of {', '.join(TRANSACTION_CODES)}")
+    return code
+
+
+TransactionCode = Annotated[
+    str,
+    BeforeValidator(_text_of_code),
+    AfterValidator(_known_transaction),
+    WithJsonSchema({"anyOf": [{"enum": list(TRANSACTION_CODES)}, {"enum": [int(c) for c in TRANSACTION_CODES]}]}),
+]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]

@@ -1,0 +1,75 @@
+"""How patient hospitals, forwarders, clerks and patients are: ``clients``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, us
+
+
+class Retries(Model):
+    """The automatic resending of one message id: wait ``backoff * factor ** n``, at most ``cap``."""
+
+    max: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=20, description="resends of one message after the first send; the deadline ends them too. ASSUMED."
+    )
+    backoff: MachineTime = Field(default=us("1s"), description="wait before the first resend. ASSUMED.")
+    factor: Annotated[float, Field(ge=1, le=10)] = Field(default=2.0, description="growth of the wait. ASSUMED.")
+    cap: MachineTime = Field(default=us("60s"), description="longest wait. ASSUMED.")
+    jitter: Share = Field(default=0.5, description="the wait is shortened by up to this share, drawn. ASSUMED.")
+
+
+class Clerk(Model):
+    """A clerk who tries again by hand when the machine has given up or the door is closed."""
+
+    retries: Annotated[int, Field(ge=0, le=100)] = Field(default=1, description="further tries by hand. ASSUMED.")
+    wait: PeopleTime = Field(default=us("10min"), description="time between tries. ASSUMED.")
+
+
+class ForwardPatience(Model):
+    """How long a forwarder waits for the next node."""
+
+    care: MachineTime = Field(default=us("50s"), gt=0, description="care province for the hub. ASSUMED.")
+    hub: MachineTime = Field(default=us("40s"), gt=0, description="hub for the insured province. ASSUMED.")
+
+
+class Park(Model):
+    """Patients who leave and settle later instead of paying in full."""
+
+    share: Share = Field(
+        default=0.5, description="share that parks when a door is closed; the others pay and claim by paper. ASSUMED."
+    )
+    spread: PeopleTime = Field(
+        default=us("4h"), description="parked patients come back spread over this time after reopening. ASSUMED."
+    )
+
+
+class Clients(Model):
+    """Patience, on both clocks."""
+
+    patience: MachineTime = Field(
+        default=us("60s"), gt=0, description="a hospital's wait for one answer; 60 to 600 s in the wild. FOUND S3, S5."
+    )
+    deadline: MachineTime = Field(
+        default=us("10min"),
+        gt=0,
+        description="resend the same message id until this long after the first send, then reverse (2601). ASSUMED.",
+    )
+    retries: Retries = Retries()
+    desk_patience: PeopleTime = Field(
+        default=us("2h"), gt=0, description="a patient's longest wait in the desk's queue. ASSUMED."
+    )
+    clerk: Clerk = Clerk()
+    forward_patience: ForwardPatience = ForwardPatience()
+    reversal_patience: MachineTime = Field(
+        default=us("60s"), gt=0, description="a hospital's wait for one answer to a reversal (2601). ASSUMED."
+    )
+    park: Park = Park()
+
+    @model_validator(mode="after")
+    def _patience_is_inside_deadline(self) -> Clients:
+        if self.deadline < self.patience:
+            raise ValueError("clients.deadline is shorter than clients.patience; expected at least one full wait")
+        return self

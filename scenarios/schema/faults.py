@@ -1,0 +1,101 @@
+"""What may go wrong, and when: one closed vocabulary that both worlds can do.
+
+``at`` and ``for`` are people time, what a fault adds to a message is machine time. Must never say how a fault is done.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, us
+
+ANY = "*"
+HOSPITAL = "hospital"
+
+
+class _NodeFault(Model):
+    node: CodeText = Field(description="'hub' or a province's two-digit code")
+    at: PeopleTime = Field(description="from the start of the horizon")
+    lasts: PeopleTime = Field(alias="for", gt=0, description="how long")
+
+    @property
+    def until(self) -> int:
+        """The first moment after the fault."""
+        return self.at + self.lasts
+
+
+class Freeze(_NodeFault):
+    """The node stands still: connections open, nothing answers, all goes on afterwards."""
+
+    kind: Literal["freeze"]
+
+
+class Kill(_NodeFault):
+    """The node's process dies at once and restarts on its books afterwards; callers are refused meanwhile."""
+
+    kind: Literal["kill"]
+
+
+class Refuse(_NodeFault):
+    """The node answers that it is overloaded, and does nothing."""
+
+    kind: Literal["refuse"]
+
+
+class Slow(_NodeFault):
+    """The node takes longer for every message, holding its worker and no core."""
+
+    kind: Literal["slow"]
+    add: MachineTime = Field(gt=0, description="added to each message in work")
+
+
+class _KeyedFault(Model):
+    at: PeopleTime = Field(default=us("0s"), description="from the start of the horizon. Default: from the start.")
+    lasts: PeopleTime | None = Field(default=None, alias="for", description="how long. Default: to the end of the run.")
+
+    @property
+    def until(self) -> int | None:
+        """The first moment after the fault; None when it lasts to the end of the run."""
+        return None if self.lasts is None else self.at + self.lasts
+
+
+_LINK = Field(
+    min_length=2,
+    max_length=2,
+    description="[caller, callee]: 'hospital', 'hub', a province's code or '*' for any.",
+)
+
+
+class Lose(_KeyedFault):
+    """A request or a reply is lost on a link, drawn by the message's key."""
+
+    kind: Literal["lose"]
+    link: tuple[CodeText, ...] = _LINK
+    direction: Literal["request", "reply"]
+    share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
+    codes: tuple[TransactionCode, ...] = Field(default=(), description="only these transactions. Default: all.")
+
+
+class Delay(_KeyedFault):
+    """Every message on a link takes longer, each way."""
+
+    kind: Literal["delay"]
+    link: tuple[CodeText, ...] = _LINK
+    add: MachineTime = Field(gt=0, description="added to the latency of each way")
+
+
+class LostCommit(_KeyedFault):
+    """The node answers yes and its books do not hold it: a broken promise, planted to be found."""
+
+    kind: Literal["lost_commit"]
+    node: CodeText = Field(description="a province's two-digit code: its role as insured province loses the commit")
+    codes: tuple[TransactionCode, ...] = Field(default=("2102", "2207", "2304"), min_length=1)
+    share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
+    count: Annotated[int, Field(ge=1)] | None = Field(default=None, description="at most so many. Default: no limit.")
+
+
+NodeFault = Freeze | Kill | Refuse | Slow
+LinkFault = Lose | Delay
+Fault = Annotated[Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit, Field(discriminator="kind")]

@@ -1,0 +1,40 @@
+"""How long the scenario lasts, and how it is shrunk: ``horizon`` and ``scale``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from scenarios.schema.base import Model, PeopleTime, us
+
+
+class Horizon(Model):
+    """The stretch of business time in which visits arrive."""
+
+    start: datetime = Field(
+        default=datetime(2024, 3, 13),  # noqa: DTZ001 - the nation keeps one zone, and business time is a plain date
+        description="business time of the first moment, China's one zone. Default ASSUMED: a Wednesday of 2024.",
+    )
+    length: PeopleTime = Field(default=us("1d"), gt=0, description="visits arrive this long. Default ASSUMED.")
+    warm_up: PeopleTime = Field(
+        default=us("0s"), description="the first stretch, left out of gates and percentiles. Default: none."
+    )
+    drain_limit: PeopleTime = Field(
+        default=us("2h"),
+        description="time after the last arrival until everything unsettled counts as open. Default ASSUMED.",
+    )
+
+
+class Scale(Model):
+    """How the world is made smaller."""
+
+    time: Annotated[float, Field(ge=1)] = Field(
+        default=1.0, description="people time is divided by this; machine time is not. Default: real time."
+    )
+    volume: Annotated[float, Field(gt=0)] = Field(default=1.0, description="visits are multiplied by this. Default 1.")
+    capacity: bool = Field(
+        default=False,
+        description="scale workers, queues, cores and the number of hospitals with volume as well. Default: no.",
+    )

@@ -1,0 +1,135 @@
+"""Who visits whom, how often and for how long: ``visits``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from scenarios.schema.base import (
+    CityCode,
+    Model,
+    PeopleTime,
+    ProvinceCode,
+    RegionCode,
+    Share,
+    VisitKind,
+    Weight,
+    us,
+)
+
+_HOURLY = (
+    *(0.3, 0.2, 0.2, 0.2, 0.3, 0.6, 1.5, 5.0, 15.0, 13.0, 11.5, 8.0),
+    *(4.0, 6.0, 9.0, 8.5, 6.5, 3.5, 2.0, 1.7, 1.3, 0.8, 0.5, 0.4),
+)
+_WEEKDAY = (1.15, 1.10, 1.05, 1.05, 1.00, 0.85, 0.80)
+_SUM_TOLERANCE = 1e-6
+
+
+class Mix(Model):
+    """Shares of the kinds of visit; together 1."""
+
+    outpatient: Share = Field(
+        default=0.682, description="ordinary 63.8 % and chronic 4.4 % together (2025 Q1). DERIVED from S24."
+    )
+    pharmacy: Share = Field(default=0.267, description="DERIVED from S24.")
+    inpatient: Share = Field(default=0.051, description="DERIVED from S24.")
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Mix:
+        total = self.outpatient + self.pharmacy + self.inpatient
+        if abs(total - 1.0) > _SUM_TOLERANCE:
+            raise ValueError(f"outpatient, pharmacy and inpatient sum to {total:g}; expected shares that sum to 1")
+        return self
+
+
+class Flows(Model):
+    """From where to where: a doubly constrained gravity model, synthetic (no 31 x 31 matrix is public)."""
+
+    decay: Annotated[float, Field(ge=0, le=5)] = Field(
+        default=1.5, description="exponent of distance; 1.4 to 1.7 for inpatients of Shanghai. FOUND S39."
+    )
+    care_weights: dict[ProvinceCode, Weight] = Field(
+        default_factory=dict, description="multiplies a province's pull as place of care. Default 1 each."
+    )
+    insured_weights: dict[ProvinceCode, Weight] = Field(
+        default_factory=dict, description="multiplies the number of travelling patients of a province. Default 1 each."
+    )
+    care_city_shares: dict[CityCode, Share] = Field(
+        default_factory=dict,
+        description="share of its province's incoming visits that a named city treats. Default: by the model.",
+    )
+    insured_city_shares: dict[CityCode, Share] = Field(
+        default_factory=dict,
+        description="share of its province's travelling patients that a named city insures. Default: by the model.",
+    )
+
+
+class ExplicitVisit(Model):
+    """One visit, written out."""
+
+    kind: VisitKind
+    care: RegionCode = Field(description="six-digit region of the place of care")
+    insured: RegionCode = Field(description="six-digit region of the insurer")
+    at: PeopleTime = Field(description="arrival, from the start of the horizon")
+    stay: PeopleTime = Field(default=us("0s"), description="from admission to discharge; inpatients only")
+    total_fen: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="the whole bill in fen. Default: drawn for the kind."
+    )
+
+    @model_validator(mode="after")
+    def _only_inpatients_stay(self) -> ExplicitVisit:
+        if (self.kind == "inpatient") != (self.stay > 0):
+            raise ValueError(f"a visit of kind {self.kind!r} has stay {self.stay} us; expected a stay for inpatients only")
+        return self
+
+
+class Visits(Model):
+    """The patients: generated at a rate, or written out one by one, or both."""
+
+    per_day: Weight = Field(
+        default=652_000.0,
+        description="cross-province settlements a calendar day over the scenario's regions, before scale.volume. "
+        "Default: mean of 2024, DERIVED from S23.",
+    )
+    mix: Mix = Mix()
+    hourly: tuple[Weight, ...] = Field(
+        default=_HOURLY,
+        min_length=24,
+        max_length=24,
+        description="weight of each hour of the day; an 08:00 rush with 15 % of the day. ASSUMED.",
+    )
+    weekday: tuple[Weight, ...] = Field(
+        default=_WEEKDAY, min_length=7, max_length=7, description="weight of each day, Monday first. ASSUMED."
+    )
+    flows: Flows = Flows()
+    temporary_share: Share = Field(
+        default=0.5, description="share of patients who are temporary visitors, not long-term residents. ASSUMED."
+    )
+    local_per_cross: Weight = Field(
+        default=0.5,
+        description="in-province visits per cross-province visit, as background on the same stations. ASSUMED; the "
+        "whole platform has about 42 (28 M against 0.652 M a day, DERIVED from S28 and S23), on far larger stations.",
+    )
+    stay_mean: PeopleTime = Field(default=us("8d"), gt=0, description="mean stay of an inpatient. ASSUMED.")
+    uploads_per_stay: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=4, description="batches of charges (2301) sent during a stay. ASSUMED."
+    )
+    lines_per_upload: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=8, description="charge lines in a batch; a batch holds at most 100 (S3). ASSUMED."
+    )
+    handling: PeopleTime = Field(
+        default=us("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
+    )
+    explicit: tuple[ExplicitVisit, ...] = Field(
+        default=(), description="visits written out; with per_day 0 the only ones."
+    )
+
+    @model_validator(mode="after")
+    def _weights_have_a_sum(self) -> Visits:
+        for name, weights in (("hourly", self.hourly), ("weekday", self.weekday)):
+            if sum(weights) <= 0:
+                raise ValueError(f"{name} sums to 0; expected at least one weight above 0")
+        return self
+
+

@@ -1,0 +1,49 @@
+"""The scenario whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from scenarios.schema.base import Model
+from scenarios.schema.clients import Clients
+from scenarios.schema.cutover import Cutover
+from scenarios.schema.faults import Fault
+from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.people import Visits
+from scenarios.schema.topology import Topology
+
+
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+GateTexts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class Scenario(Model):
+    """One question, whole: everything both worlds need in order to answer it."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="short, in lower case and hyphens")
+    title: str = Field(default="", description="one line")
+    question: str = Field(default="", description="what the run is to answer, in a sentence or two")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(default=1, description="same seed, same visits and draws")
+    horizon: Horizon = Horizon()
+    scale: Scale = Scale()
+    visits: Visits = Visits()
+    topology: Topology = Topology()
+    clients: Clients = Clients()
+    faults: tuple[Fault, ...] = ()
+    cutover: Cutover | None = None
+    gates: dict[str, GateTexts] = Field(
+        default_factory=dict, description="measure: sentences, such as 'settlement.latency: [p95 < 3s]'"
+    )
+    variants: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="named overlays: the same keys again, merged deeply over this file"
+    )
+    variant: str = Field(default="", description="the overlay that was applied; written by the loader")

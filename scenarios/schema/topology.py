@@ -1,0 +1,145 @@
+"""The nodes, the hosts they run on and the links between them: ``topology``.
+
+Three levels: a *node* plays a role (``hub``, or a province such as ``33``), a *host* is one process that serves one or
+more nodes, and its cores are its own unless ``machine_cores`` says that all hosts share one machine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from reference_impl.domain.regions import PROVINCES
+from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, us
+
+HUB = "hub"
+MACHINE = "machine"
+
+
+class NodeSpec(Model):
+    """What a node can do at once."""
+
+    workers: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=256, description="messages in work at once. ASSUMED."
+    )
+    queue: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=1024, description="messages that may wait for a worker; beyond it the node answers overloaded. ASSUMED."
+    )
+    hold_while_waiting: bool = Field(
+        default=False, description="a worker is held while the node waits for the next one (threads), or not (events)."
+    )
+    cores: Positive = Field(default=1.0, description="cores of its own host, when it has one to itself. ASSUMED.")
+
+
+class NodeChanges(Model):
+    """What differs for one province from ``topology.province``."""
+
+    workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    queue: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    hold_while_waiting: bool | None = None
+    cores: Positive | None = None
+
+
+class HostSpec(Model):
+    """One process and the nodes it serves."""
+
+    cores: Positive = Field(default=1.0, description="cores that its nodes share. ASSUMED.")
+    nodes: tuple[CodeText, ...] = Field(min_length=1, description="'hub' and province codes.")
+
+
+class Institutions(Model):
+    """Institutions in a province."""
+
+    hospital: Annotated[int, Field(ge=1, le=20_000)] = Field(default=40, description="with desks for patients. ASSUMED.")
+    pharmacy: Annotated[int, Field(ge=1, le=20_000)] = Field(default=40, description="selling drugs. ASSUMED.")
+
+
+class Link(Model):
+    """One way over a network: ``latency`` plus up to ``jitter``, drawn evenly."""
+
+    latency: MachineTime = us("5ms")
+    jitter: MachineTime = us("1ms")
+
+
+class Links(Model):
+    """The kinds of link."""
+
+    hospital_province: Link = Field(default=Link(latency=us("5ms"), jitter=us("2ms")), description="ASSUMED.")
+    province_hub: Link = Field(default=Link(latency=us("15ms"), jitter=us("5ms")), description="ASSUMED.")
+
+
+def _all_regions(value: object) -> object:
+    return tuple(PROVINCES) if value == "all" else value
+
+
+RegionList = Annotated[
+    tuple[ProvinceCode, ...],
+    BeforeValidator(_all_regions),
+    Field(min_length=1),
+]
+
+
+class Topology(Model):
+    """Who is there and how strong."""
+
+    regions: RegionList = Field(default=tuple(PROVINCES), description="two-digit codes of the provinces, or 'all'.")
+    cities: tuple[CityCode, ...] = Field(
+        default=(), description="four-digit codes of the cities that have a door of their own to close."
+    )
+    hospitals_per_province: Institutions = Institutions()
+    desks_per_hospital: Annotated[int, Field(ge=1, le=1000)] = Field(default=6, description="ASSUMED.")
+    hub: NodeSpec = NodeSpec()
+    province: NodeSpec = NodeSpec()
+    provinces: dict[ProvinceCode, NodeChanges] = Field(
+        default_factory=dict, description="what differs for single provinces."
+    )
+    named_hosts: dict[str, HostSpec] = Field(
+        default_factory=dict,
+        alias="hosts",
+        description="processes that serve several nodes. Default: each node has its own.",
+    )
+    machine_cores: Positive | None = Field(
+        default=None,
+        description="all hosts run on one machine and share this many cores, as the real world's do on one core. "
+        "Default: each host has its own cores.",
+    )
+    links: Links = Links()
+
+    def province_nodes(self) -> tuple[str, ...]:
+        """Return the provinces' nodes, in the order of the file."""
+        return self.regions
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return all serving nodes, the hub first."""
+        return (HUB, *self.regions)
+
+    def spec(self, node: str) -> NodeSpec:
+        """Return what ``node`` can do, with its changes applied."""
+        if node == HUB:
+            return self.hub
+        changes = self.provinces.get(node)
+        if changes is None:
+            return self.province
+        return self.province.model_copy(update=changes.model_dump(exclude_none=True))
+
+    def hosts(self) -> dict[str, HostSpec]:
+        """Return every host process by name; a node that no host names has one to itself, called after it."""
+        named = {node for host in self.named_hosts.values() for node in host.nodes}
+        own = {node: HostSpec(cores=self.spec(node).cores, nodes=(node,)) for node in self.nodes() if node not in named}
+        return self.named_hosts | own
+
+    def host_of(self, node: str) -> str:
+        """Return the name of the host process that serves ``node``."""
+        return next((name for name, host in self.named_hosts.items() if node in host.nodes), node)
+
+    def cpu_of(self, node: str) -> str:
+        """Return the name of the pool of cores that ``node`` computes on."""
+        return MACHINE if self.machine_cores is not None else self.host_of(node)
+
+    def cpus(self) -> dict[str, float]:
+        """Return the cores of every pool that :meth:`cpu_of` names."""
+        if self.machine_cores is not None:
+            return {MACHINE: self.machine_cores}
+        return {name: host.cores for name, host in self.hosts().items()}
+
