@@ -1,0 +1,127 @@
+"""Kept connections to one address, on gevent sockets and geventhttpclient's parser.
+
+The pool never makes a caller wait for a free connection: a hidden queue here would be a coordinated omission. A call
+has one deadline for everything in it, and a connection whose call did not end cleanly is closed, never kept.
+It must never send a request twice: what a broken connection means is the protocol's to decide.
+"""
+
+from __future__ import annotations
+
+import socket as plain
+from collections import deque
+from typing import NamedTuple
+
+import gevent
+from gevent import socket
+from geventhttpclient.response import HTTPParseError, HTTPSocketResponse
+
+_BLOCK_BYTES = 65_536
+
+
+class NobodyListensError(ConnectionError):
+    """The address refused the connection: the request was never sent."""
+
+
+class NoAnswerError(ConnectionError):
+    """The request may have been sent, and no whole answer came back."""
+
+
+class HttpAnswer(NamedTuple):
+    """A whole HTTP response; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class Connections:
+    """The connections to one host and port."""
+
+    __slots__ = ("_address", "_idle", "_open")
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._idle: deque[socket.socket] = deque()
+        self._open = 0
+
+    @property
+    def in_use(self) -> int:
+        """Connections that carry a call now."""
+        return self._open - len(self._idle)
+
+    @property
+    def idle(self) -> int:
+        """Connections kept for the next call."""
+        return len(self._idle)
+
+    def exchange(self, request: bytes, *, deadline_s: float) -> HttpAnswer:
+        """Send one request and return its answer; the deadline covers connecting, sending and reading."""
+        timeout = gevent.Timeout.start_new(deadline_s)
+        connection: socket.socket | None = None
+        try:
+            connection = self._take()
+            connection.sendall(request)
+            response = HTTPSocketResponse(connection, block_size=_BLOCK_BYTES, method="POST")
+            content = response.read()
+            reusable = response.message_complete and not response.should_close()
+            answer = HttpAnswer(response.status_code, dict(response.info().iterlower()), content)
+        except gevent.Timeout as rang:
+            if rang is not timeout:
+                raise
+            raise NoAnswerError(f"no answer from {self._address} within {deadline_s} s") from None
+        except NobodyListensError:
+            raise
+        except (OSError, HTTPParseError) as error:
+            raise NoAnswerError(f"the connection to {self._address} broke: {error}") from error
+        else:
+            if reusable:
+                self._idle.append(connection)
+                connection = None
+            return answer
+        finally:
+            timeout.close()
+            if connection is not None:
+                self._close(connection)
+
+    def close(self) -> None:
+        """Close what is kept."""
+        while self._idle:
+            self._close(self._idle.pop())
+
+    def _take(self) -> socket.socket:
+        """Return a kept connection that the other side has not closed, or a new one. The last used comes first."""
+        while self._idle:
+            kept = self._idle.pop()
+            if _still_open(kept):
+                return kept
+            self._close(kept)
+        return self._connect()
+
+    def _connect(self) -> socket.socket:
+        fresh = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._open += 1
+        try:
+            fresh.setsockopt(plain.IPPROTO_TCP, plain.TCP_NODELAY, 1)
+            fresh.connect(self._address)
+        except ConnectionRefusedError as error:
+            self._close(fresh)
+            raise NobodyListensError(f"nobody listens at {self._address}") from error
+        except BaseException:
+            self._close(fresh)
+            raise
+        return fresh
+
+    def _close(self, connection: socket.socket) -> None:
+        connection.close()
+        self._open -= 1
+
+
+def _still_open(kept: socket.socket) -> bool:
+    """Return whether an idle connection is silent, as it should be; readable means closed or out of step."""
+    try:
+        kept._sock.recv(1, plain.MSG_PEEK | plain.MSG_DONTWAIT)  # noqa: SLF001 (a look that must not wait)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,197 @@
+"""The fault proxy: sits on links and loses or delays whole HTTP messages, as ``scenarios.loss`` decides.
+
+``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
+swallowed and its connection left open, so that the caller's patience runs out; a lost reply is swallowed after the
+callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must never
+change a byte, answer for the callee, or send anything twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Protocol
+
+import httptools
+import msgspec
+import uvloop
+
+from scenarios.loss import Disturbance, FaultyLink
+
+MSGID_HEADER = "x-yidi-msgid"
+_CODE = re.compile(rb'"infno"\s*:\s*"(\w+)"')
+_BLOCK_BYTES = 65_536
+_MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+_BACKLOG = 2048
+_US_PER_S = 1_000_000
+
+
+class ProxiedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """One directed link: where its caller connects to, and where the callee really listens."""
+
+    caller: str
+    callee: str
+    port: int
+    upstream_port: int
+    host: str = "127.0.0.1"
+    upstream_host: str = "127.0.0.1"
+
+
+class ProxyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the proxy process is told."""
+
+    epoch_monotonic_ns: int
+    seed: int
+    links: tuple[ProxiedLink, ...]
+    faults: tuple[Disturbance, ...]
+    core: int | None = None
+
+
+class _Feeder(Protocol):
+    """What httptools' two parsers have in common."""
+
+    def feed_data(self, data: bytes) -> None: ...
+
+
+class Message:
+    """The bytes of one HTTP message, framed by httptools, and its key."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.msgid = ""
+        self.whole = False
+
+    @property
+    def code(self) -> str:
+        """The transaction; empty when the message names none."""
+        found = _CODE.search(self.content)
+        return found[1].decode("ascii") if found else ""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Hear a header from httptools."""
+        if name.lower().decode("latin-1") == MSGID_HEADER:
+            self.msgid = value.decode("latin-1")
+
+    def on_message_complete(self) -> None:
+        """Hear the end of the message from httptools."""
+        self.whole = True
+
+
+async def read_request(reader: asyncio.StreamReader) -> Message | None:
+    """Return the next request on a connection, or None when the caller has left."""
+    message = Message()
+    return await _read(reader, message, httptools.HttpRequestParser(message))
+
+
+async def read_reply(reader: asyncio.StreamReader) -> Message | None:
+    """Return the reply on a connection, or None when the callee has left."""
+    message = Message()
+    return await _read(reader, message, httptools.HttpResponseParser(message))
+
+
+async def _read(reader: asyncio.StreamReader, message: Message, parser: _Feeder) -> Message | None:
+    while not message.whole:
+        block = await reader.read(_BLOCK_BYTES)
+        message.content += block
+        if not block or len(message.content) > _MESSAGE_BYTES_MAX:
+            return None
+        parser.feed_data(block)
+    return message
+
+
+class LinkProxy:
+    """One link at work: its faults, its clock and its counts."""
+
+    def __init__(self, link: ProxiedLink, faulty: FaultyLink, epoch_monotonic_ns: int) -> None:
+        self.link = link
+        self.counts: Counter[str] = Counter()
+        self._faulty = faulty
+        self._epoch_ns = epoch_monotonic_ns
+
+    async def listen(self) -> asyncio.Server:
+        """Open the address that callers use."""
+        return await asyncio.start_server(self._serve, self.link.host, self.link.port, backlog=_BACKLOG)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one caller's connection until it leaves or the callee breaks off."""
+        upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        try:
+            while (request := await read_request(reader)) is not None:
+                sent = self._faulty.request(request.msgid, request.code, self._now_us())
+                self.counts["requests"] += 1
+                if sent.lost:
+                    self.counts["lost_requests"] += 1
+                    continue
+                await asyncio.sleep(sent.delay_us / _US_PER_S)
+                if upstream is None:
+                    upstream = await asyncio.open_connection(self.link.upstream_host, self.link.upstream_port)
+                upstream[1].write(request.content)
+                reply = await read_reply(upstream[0])
+                if reply is None:
+                    break
+                back = self._faulty.reply(request.msgid, request.code, self._now_us(), sent=sent)
+                if back.lost:
+                    self.counts["lost_replies"] += 1
+                    continue
+                await asyncio.sleep(back.delay_us / _US_PER_S)
+                writer.write(reply.content)
+        except (OSError, httptools.HttpParserError):
+            self.counts["broken"] += 1
+        finally:
+            # A broken callee is passed on as a broken connection: the caller does not know what became of it.
+            writer.transport.abort()
+            if upstream is not None:
+                upstream[1].transport.abort()
+
+    def _now_us(self) -> int:
+        return (time.monotonic_ns() - self._epoch_ns) // 1000
+
+
+async def serve(config: ProxyConfig) -> None:
+    """Serve all links until SIGTERM or SIGINT; say when ready, and at the end what was lost."""
+    proxies = [
+        LinkProxy(link, FaultyLink(config.seed, link.caller, link.callee, config.faults), config.epoch_monotonic_ns)
+        for link in config.links
+    ]
+    over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    servers = [await proxy.listen() for proxy in proxies]
+    _say(event="ready", links=len(servers))
+    await over.wait()
+    for server in servers:
+        server.close()
+    for proxy in proxies:
+        _say(event="link", caller=proxy.link.caller, callee=proxy.link.callee, **proxy.counts)
+
+
+def _say(**facts: object) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the proxy of a config file; 2 when the file is not one or an address is taken."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m loadtest.proxy CONFIG.json\n")
+        return 2
+    try:
+        config = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=ProxyConfig)
+        if config.core is not None:
+            os.sched_setaffinity(0, {config.core})
+        uvloop.run(serve(config))
+    except (OSError, msgspec.MsgspecError) as error:
+        sys.stderr.write(f"the fault proxy cannot start from {arguments[0]}: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""Arrivals on schedule: every visit starts when it is due, whatever became of the ones before (an open loop).
+
+Waiting for replies before sending the next patient would hide every stall of the system (coordinated omission). The
+price is a cap on what may be under way at once; an arrival at the cap is dropped, counted, and makes its window
+invalid. It must never know what a journey does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from loadtest.gevent_ports import GeventClock, note_lateness
+from loadtest.honesty import Sample, p99
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+JOURNEYS_MAX = 50_000
+"""Journeys under way at once, open stays and parked visits among them: about 20 KiB of stack and frames each."""
+
+
+class Tally:
+    """What the schedule has done since it was last asked."""
+
+    __slots__ = ("_dropped", "_lags_us", "dropped_total", "started_total")
+
+    def __init__(self) -> None:
+        self._lags_us: list[int] = []
+        self._dropped = 0
+        self.started_total = 0
+        self.dropped_total = 0
+
+    def started(self, lag_us: int) -> None:
+        """Count a patient who arrived, this late."""
+        self._lags_us.append(lag_us)
+        self.started_total += 1
+
+    def dropped(self) -> None:
+        """Count a patient who was left out."""
+        self._dropped += 1
+        self.dropped_total += 1
+
+    def take(self, *, at_us: int, cpu_share: float, due: int) -> Sample:
+        """Return what happened since the last call, and begin anew."""
+        lags_us, self._lags_us = self._lags_us, []
+        dropped, self._dropped = self._dropped, 0
+        return Sample(
+            at_us=at_us,
+            cpu_share=cpu_share,
+            lag_p99_us=p99(lags_us),
+            due=due,
+            started=len(lags_us),
+            dropped=dropped,
+        )
+
+
+class Schedule:
+    """Starts journeys when they are due, one greenlet each, and knows which are under way."""
+
+    def __init__(
+        self, clock: GeventClock, tally: Tally, journey: Callable[[int], None], *, journeys_max: int = JOURNEYS_MAX
+    ) -> None:
+        """``journey`` runs the visit of that number to its end."""
+        self._clock = clock
+        self._tally = tally
+        self._journey = journey
+        self._journeys_max = journeys_max
+        self._journeys = Group()
+        self._stopped = Event()
+
+    @property
+    def under_way(self) -> int:
+        """Journeys that have begun and not ended."""
+        return len(self._journeys)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more patients are let in."""
+        return self._stopped.is_set()
+
+    def replay(self, arrivals: Iterable[tuple[int, int]]) -> None:
+        """Start each (visit, arrival_us) at its moment, in order; return when the last has started or on ``stop``."""
+        for visit, arrival_us in arrivals:
+            while (wait_us := arrival_us - self._clock.now_us()) > 0:
+                if self._stopped.wait(wait_us / 1_000_000):
+                    return
+            if self.stopped:
+                return
+            if len(self._journeys) >= self._journeys_max:
+                self._tally.dropped()
+            else:
+                self._journeys.spawn(self._arrive, visit, arrival_us)
+
+    def stop(self) -> None:
+        """Let nobody in any more; journeys under way go on."""
+        self._stopped.set()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until every journey has ended; return whether they all did."""
+        return bool(self._journeys.join(timeout_s))
+
+    def kill(self) -> None:
+        """End every journey where it stands; returns when all have unwound."""
+        self._journeys.kill(gevent.GreenletExit)
+
+    def _arrive(self, visit: int, arrival_us: int) -> None:
+        lag_us = max(0, self._clock.now_us() - arrival_us)
+        self._tally.started(lag_us)
+        note_lateness(lag_us)
+        self._journey(visit)
