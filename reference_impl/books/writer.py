@@ -1,0 +1,163 @@
+"""The one writer of a SQLite file: a thread that commits in groups (G7: commit before reply).
+
+Whatever is queued when the disk is free shares one transaction and one flush; only then are the futures resolved, on
+the loop. A change that cannot be written fails alone and never takes its neighbours with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from reference_impl.books.connection import apply
+from reference_impl.books.final import BooksError
+
+if TYPE_CHECKING:
+    from reference_impl.protocol.entries import Change, Verdict
+
+__all__ = ["GroupWriter", "WriterStats"]
+
+_BATCH_MAX = 256
+"""Changes in one transaction: bounds how long the first of them waits."""
+_SAMPLES_MAX = 4096
+
+_Job = tuple["Change", "asyncio.Future[Verdict]"]
+_Done = tuple["asyncio.Future[Verdict]", "Verdict | Exception"]
+
+
+class WriterStats:
+    """What the writer did: counts since the start and the latest samples."""
+
+    __slots__ = ("batches", "changes", "commit_us", "cpu_ns", "sizes")
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.batches = 0
+        self.changes = 0
+        self.cpu_ns = 0
+        self.sizes: deque[int] = deque(maxlen=_SAMPLES_MAX)
+        self.commit_us: deque[int] = deque(maxlen=_SAMPLES_MAX)
+        """Wall time of the COMMIT alone, flush to disk included."""
+
+
+class GroupWriter:
+    """Takes changes from the loop, writes them in groups."""
+
+    __slots__ = ("_connection", "_jobs", "_loop", "_thread", "failure", "stats")
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        """Write through ``connection``, which no other thread may use from now on."""
+        self._connection = connection
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name=f"books-{name}", daemon=True)
+        self.failure: Exception | None = None
+        self.stats = WriterStats()
+
+    def start(self) -> None:
+        """Begin to take changes."""
+        self._thread.start()
+
+    def submit(self, change: Change) -> asyncio.Future[Verdict]:
+        """Queue a change; the future is resolved when it is on disk, also when nobody waits for it any more."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[Verdict] = loop.create_future()
+        self._jobs.put((change, future))
+        return future
+
+    def backlog(self) -> int:
+        """Return how many changes wait."""
+        return self._jobs.qsize()
+
+    def close(self) -> None:
+        """Write what is queued, then stop."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        jobs = self._jobs
+        more = True
+        while more:
+            batch: list[_Job] = []
+            job = jobs.get()
+            while job is not None:
+                batch.append(job)
+                if len(batch) == _BATCH_MAX or not jobs.qsize():
+                    break
+                job = jobs.get()
+            more = job is not None
+            if batch:
+                self._write(batch)
+
+    def _write(self, batch: list[_Job]) -> None:
+        cpu_ns = time.thread_time_ns()
+        done = self._try_together(batch)
+        if done is None:
+            done = [self._try_alone(job) for job in batch]
+        self._tell(done)
+        stats = self.stats
+        stats.batches += 1
+        stats.changes += len(batch)
+        stats.sizes.append(len(batch))
+        stats.cpu_ns += time.thread_time_ns() - cpu_ns
+
+    def _try_together(self, batch: list[_Job]) -> list[_Done] | None:
+        """Write the batch in one transaction; None, and nothing written, when one of them cannot be."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            done: list[_Done] = [(future, apply(connection, change)) for change, future in batch]
+            self._flush()
+        except Exception:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
+            self._undo()
+            return None
+        return done
+
+    def _try_alone(self, job: _Job) -> _Done:
+        change, future = job
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            verdict = apply(connection, change)
+            self._flush()
+        except sqlite3.Error as error:
+            self._undo()
+            self.failure = error
+            return future, BooksError(f"books cannot be written: {error}")
+        except Exception as error:  # noqa: BLE001 - the caller is told; the writer goes on
+            self._undo()
+            return future, error
+        return future, verdict
+
+    def _flush(self) -> None:
+        started_ns = time.perf_counter_ns()
+        self._connection.execute("COMMIT")
+        self.stats.commit_us.append((time.perf_counter_ns() - started_ns) // 1000)
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _tell(self, done: list[_Done]) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, done)
+
+
+def _resolve(done: list[_Done]) -> None:
+    for future, verdict in done:
+        if future.done():  # its caller was cancelled: the change stands all the same
+            continue
+        if isinstance(verdict, Exception):
+            future.set_exception(verdict)
+        else:
+            future.set_result(verdict)

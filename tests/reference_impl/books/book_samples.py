@@ -1,0 +1,82 @@
+"""Small changes of every kind, for the tests of the books."""
+
+from __future__ import annotations
+
+from reference_impl.domain.benefit import Accumulators, Settlement
+from reference_impl.domain.fees import FeeTotals
+from reference_impl.domain.lifecycle import VisitState
+from reference_impl.protocol.entries import Change, Claim, Entry, Key, Leg, PersonRecord, Posting, VisitRecord
+from reference_impl.protocol.messages import Done, Reply, Request, Reverse, SellDrugs, Settled
+
+PERSON = "340000100000000000000001"
+
+
+def msgid(number):
+    return f"H33040000001202406030900{number:06d}"
+
+
+def key(number, sender="hub"):
+    return Key(sender, msgid(number))
+
+
+def request(number, total_fen=1000):
+    body = SellDrugs(person=PERSON, insurance="310", total_fen=total_fen, visit=f"S{number}")
+    return Request("2102", msgid(number), "hub", "P33040000001", "330400", "340000", body)
+
+
+def reply(number, total_fen=1000):
+    amounts = Settlement(total_fen=total_fen, in_scope_fen=total_fen, pool_fen=600, cash_fen=total_fen - 600)
+    body = Settled(visit=f"S{number}", settlement=f"A{number}", settled_us=7, amounts=amounts)
+    return Reply(f"34{number:026d}", body)
+
+
+def intent(number, opened_us=0, **more):
+    return Entry(key(number), "2102", opened_us, request(number), **more)
+
+
+def done(number, **more):
+    return intent(number, reply=reply(number), **more)
+
+
+def tombstone(number, reversed_by="R1"):
+    return Entry(key(number), "2102", 0, None, None, reversed_by)
+
+
+def reversal(number, of):
+    body = Reverse(person=PERSON, original=msgid(of), original_code="2102")
+    asked = Request("2601", msgid(number), "hub", "P33040000001", "330400", "340000", body)
+    return Entry(key(number), "2601", 5, asked, Reply("x", Done()))
+
+
+def person(version, balance_fen=0, name=PERSON):
+    return PersonRecord(name, version, Accumulators(year=2024, pool_paid_fen=version * 600, balance_fen=balance_fen))
+
+
+def visit(version, number=1, state=VisitState.OPEN):
+    fees = FeeTotals(10 * version, 1, 2, 3, 4, (5, version, *(0,) * 12))
+    return VisitRecord(f"S{number}", version, PERSON, state, msgid(number), fees, f"A{version}", msgid(number))
+
+
+def claim(number, visit_number=1, sign=1, reverses=""):
+    amounts = Settlement(total_fen=sign * 1000, in_scope_fen=sign * 1000, pool_fen=sign * 600, cash_fen=sign * 400)
+    return Claim(
+        f"A{number}", f"S{visit_number}", PERSON, "330400", "340000", "2102", msgid(number), 7, sign, amounts, reverses
+    )
+
+
+def posting(number, amount_fen=600):
+    legs = (Leg("34:fund", amount_fen), Leg("34:owes:33", -amount_fen))
+    return Posting(f"B{number}", f"A{number}", 7, legs)
+
+
+def insert(entry, **more):
+    return Change(entry=entry, insert=True, **more)
+
+
+def replace(entry, **more):
+    return Change(entry=entry, insert=False, **more)
+
+
+def settled(number, version):
+    """One settlement as the insured province commits it."""
+    return insert(done(number), person=person(version), claim=claim(number), posting=posting(number))
