@@ -1,0 +1,10 @@
+"""Holds the final books against what the hospitals saw: nothing may be made, lost or doubled.
+
+The checker uses two independent witnesses, the nodes' books and the run's record; neither may be asked to judge itself.
+It must never repair what it finds: findings are listed, and ``lab.followup`` works them off.
+"""
+
+from lab.checker.evidence import Evidence, gather
+from lab.checker.findings import Difference, Findings, Violation, check
+
+__all__ = ["Difference", "Evidence", "Findings", "Violation", "check", "gather"]

@@ -1,0 +1,119 @@
+"""What the checker found: broken laws, and from them the visits that were lost or doubled and the one-sided list.
+
+Lost: accepted at the hospital and not in the insured province's books, or the reverse with no reversal and no listed
+difference. Doubled: two effects for one key, or two settlements for one visit (design.md, "The record").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from lab.checker.evidence import Evidence, gather
+from lab.checker.laws import LAWS, Violation
+
+if TYPE_CHECKING:
+    from reference_impl.books.final import FinalBooks
+    from scenarios.record import Record
+
+LISTED_MAX = 200
+"""So many violations are written out; the counts are always whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One entry of the one-sided list (单边账): what one side holds and the other does not."""
+
+    side: str
+    visit: int | None
+    msgid: str
+    settlement: str
+    care_region: str
+    insured_region: str
+    fund_fen: int
+    fate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The verdict of the checker over one run."""
+
+    laws: dict[str, int]
+    violations: tuple[Violation, ...]
+    lost: int
+    doubled_visits: frozenset[str]
+    one_sided: tuple[Difference, ...]
+    open_intents: int
+
+    @property
+    def doubled(self) -> int:
+        """How many visits were settled twice, or had one message act twice."""
+        return len(self.doubled_visits)
+
+    @property
+    def one_sided_visits(self) -> frozenset[int]:
+        """The visits of the one-sided list, by their number in the record."""
+        return frozenset(d.visit for d in self.one_sided if d.visit is not None)
+
+    @property
+    def clean(self) -> bool:
+        """True when no law is broken."""
+        return not any(self.laws.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the findings as plain data, long lists cut at ``LISTED_MAX``."""
+        return {
+            "clean": self.clean,
+            "laws": self.laws,
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "open_intents": self.open_intents,
+            "violations": [asdict(v) for v in self.violations[:LISTED_MAX]],
+            "one_sided": [asdict(d) for d in self.one_sided[:LISTED_MAX]],
+        }
+
+
+def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
+    """Run every law over the final books of all nodes and the record of the run."""
+    evidence = gather(books, record)
+    broken = {law.__name__: tuple(law(evidence)) for law in LAWS}
+    sides = {"hospital only": broken["every_yes_has_a_posting"], "insured only": broken["every_posting_has_a_witness"]}
+    differences = tuple(d for side, found in sides.items() for d in _differences(evidence, side, found))
+    doubled = broken["one_posting_a_key"] + broken["one_standing_settlement_a_visit"]
+    return Findings(
+        laws={name: len(found) for name, found in broken.items()},
+        violations=tuple(v for found in broken.values() for v in found),
+        lost=len({(d.side, d.msgid) for d in differences}),
+        doubled_visits=frozenset(v.visit for v in doubled),
+        one_sided=differences,
+        open_intents=evidence.entries.filter(~pl.col("answered") & ~pl.col("tombstone")).height,
+    )
+
+
+def _differences(evidence: Evidence, side: str, found: tuple[Violation, ...]) -> list[Difference]:
+    return [_difference(evidence, side, v.msgid) for v in found]
+
+
+def _difference(evidence: Evidence, side: str, msgid: str) -> Difference:
+    """Join what both witnesses know of one settlement message."""
+    seen = evidence.attempts.filter(pl.col("msgid") == msgid)["visit"]
+    visit = int(seen[0]) if seen.len() else None
+    row = _first(evidence.visits.filter(pl.col("visit") == visit)) if visit is not None else {}
+    claim = _first(evidence.claims.filter((pl.col("msgid") == msgid) & (pl.col("sign") == 1)))
+    return Difference(
+        side=side,
+        visit=visit,
+        msgid=msgid,
+        settlement=claim.get("settlement") or row.get("settlement_id") or "",
+        care_region=row.get("care_region") or claim.get("care_region") or "",
+        insured_region=row.get("insured_region") or claim.get("insured_region") or "",
+        fund_fen=claim.get("fund_fen") or row.get("fund_fen") or 0,
+        fate=row.get("fate") or "",
+    )
+
+
+def _first(frame: pl.DataFrame) -> dict[str, Any]:
+    return frame.row(0, named=True) if frame.height else {}

@@ -1,0 +1,152 @@
+"""The laws (guarantees.md, section 3): each a plain function from evidence to violations.
+
+A law says what must be so, never why it is not. Each has a planted bug in ``tests/lab`` that it must catch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from lab.checker.evidence import REVERSE_CODE, SETTLE_CODES, UNDO_CODES, Evidence
+
+MAY_HAVE_ACTED = ("unknown", "busy")
+"""After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
+OPEN_FATE = "open_at_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A law broken: which, on which visit (its number in the record or its id in the books), and what was seen."""
+
+    law: str
+    visit: str
+    detail: str
+    msgid: str = ""
+
+
+Law = Callable[[Evidence], Iterator[Violation]]
+
+
+def money_is_conserved(evidence: Evidence) -> Iterator[Violation]:
+    """Law 1: over all accounts of all books, debits and credits cancel; so they do in every posting (G5)."""
+    unbalanced = evidence.postings.filter(pl.col("sum_fen") != 0)
+    for row in unbalanced.iter_rows(named=True):
+        detail = f"posting {row['posting']} at {row['node']} sums to {row['sum_fen']} fen, not 0"
+        yield Violation("1 conservation", row["settlement"], detail)
+
+
+def one_posting_a_key(evidence: Evidence) -> Iterator[Violation]:
+    """Law 4, first part: a message has at most one effect, and an effect at most one posting (G1)."""
+    effects = evidence.claims.filter(pl.col("sign") == 1)
+    for row in _repeated(effects, ["node", "msgid"], "visit_id"):
+        detail = f"message {row['msgid']} made {row['len']} settlements at {row['node']}, at most 1 may be"
+        yield Violation("4 one effect a key", row["visit_id"], detail)
+    for row in _repeated(evidence.postings, ["node", "settlement"], "settlement"):
+        detail = f"settlement {row['settlement']} has {row['len']} postings at {row['node']}, at most 1 may be"
+        yield Violation("4 one posting a settlement", row["settlement"], detail)
+
+
+def one_standing_settlement_a_visit(evidence: Evidence) -> Iterator[Violation]:
+    """Law 4, second part: two settlements of one visit never stand together."""
+    for row in _repeated(evidence.standing(), ["visit_id"], "visit_id"):
+        detail = f"{row['len']} settlements of the visit stand together, at most 1 may stand"
+        yield Violation("4 doubled visit", row["visit_id"], detail)
+
+
+def one_reversal_a_settlement(evidence: Evidence) -> Iterator[Violation]:
+    """Law 4, third part: a settlement is taken back at most once, and what is taken back was there (G4)."""
+    reversals = evidence.claims.filter(pl.col("sign") == -1)
+    for row in _repeated(reversals, ["node", "reverses"], "visit_id"):
+        detail = f"settlement {row['reverses']} was taken back {row['len']} times at {row['node']}, at most 1 may be"
+        yield Violation("4 one reversal", row["visit_id"], detail)
+    originals = evidence.claims.filter(pl.col("sign") == 1).select("node", reverses="settlement")
+    for row in reversals.join(originals, on=["node", "reverses"], how="anti").iter_rows(named=True):
+        detail = f"reversal {row['settlement']} at {row['node']} takes back {row['reverses']!r}, which is not there"
+        yield Violation("4 reversal without original", row["visit_id"], detail)
+
+
+def every_reversal_has_a_target(evidence: Evidence) -> Iterator[Violation]:
+    """Law 4, fourth part: a node that said yes to 2601 holds the original, marked, or a tombstone in its place (G4)."""
+    reversals = evidence.entries.filter((pl.col("code") == REVERSE_CODE) & pl.col("done") & (pl.col("original") != ""))
+    marked = evidence.entries.filter(pl.col("tombstone") | (pl.col("reversed_by") != ""))
+    targets = marked.select("node", "sender", original="msgid")
+    for row in reversals.join(targets, on=["node", "sender", "original"], how="anti").iter_rows(named=True):
+        detail = f"{row['node']} said yes to 2601 of {row['original']} but holds neither the original nor a tombstone"
+        yield Violation("4 reversal without target", row["msgid"], detail)
+
+
+def replies_never_change(evidence: Evidence) -> Iterator[Violation]:
+    """Law 5: however often a key is sent, its verdict has the same bytes."""
+    verdicts = evidence.attempts.filter(pl.col("outcome").is_in(["ok", "refused"]))
+    changed = verdicts.group_by("msgid").agg(pl.col("visit").first(), pl.col("reply_crc").n_unique().alias("replies"))
+    for row in changed.filter(pl.col("replies") > 1).sort("msgid").iter_rows(named=True):
+        detail = f"message {row['msgid']} got {row['replies']} different verdicts, all must be equal"
+        yield Violation("5 constant reply", str(row["visit"]), detail)
+
+
+def every_yes_has_a_posting(evidence: Evidence) -> Iterator[Violation]:
+    """Law 8, one way: a settlement the hospital saw accepted, and did not take back, stands in the insured's books."""
+    posted = evidence.standing().join(evidence.postings, on=["node", "settlement"], how="semi")
+    accepted = accepted_settlements(evidence).filter(~pl.col("undone"))
+    for row in accepted.join(posted, on="msgid", how="anti").sort("visit").iter_rows(named=True):
+        detail = f"the hospital holds a yes to {row['msgid']}, the insured province has no settlement of it"
+        yield Violation("8 hospital only", str(row["visit"]), detail, row["msgid"])
+
+
+def every_posting_has_a_witness(evidence: Evidence) -> Iterator[Violation]:
+    """Law 8, the other way: what stands in the books was accepted by a hospital, or is still open there.
+
+    A standing settlement is in order when a hospital saw yes and kept it, or when its visit is on the list of what
+    was still open at the end (outcome unknown, or the hospital crashed over it). Everything else is one-sided.
+    """
+    accepted = accepted_settlements(evidence)
+    kept = accepted.filter(~pl.col("undone"))
+    listed = _listed_open(evidence)
+    orphans = evidence.standing().join(kept, on="msgid", how="anti").join(listed, on="msgid", how="anti")
+    undone = set(accepted.filter(pl.col("undone"))["msgid"])
+    for row in orphans.sort("msgid").iter_rows(named=True):
+        seen = "took it back" if row["msgid"] in undone else "never saw a yes"
+        detail = f"settlement {row['settlement']} stands at {row['node']}, the hospital {seen} ({row['msgid']})"
+        yield Violation("8 insured only", row["visit_id"], detail, row["msgid"])
+
+
+LAWS: tuple[Law, ...] = (
+    money_is_conserved,
+    one_posting_a_key,
+    one_standing_settlement_a_visit,
+    one_reversal_a_settlement,
+    every_reversal_has_a_target,
+    replies_never_change,
+    every_yes_has_a_posting,
+    every_posting_has_a_witness,
+)
+
+
+def accepted_settlements(evidence: Evidence) -> pl.DataFrame:
+    """Return (visit, msgid, undone) of every settlement a hospital saw accepted."""
+    yes = evidence.attempts.filter(pl.col("outcome") == "ok")
+    settled = yes.filter(pl.col("code").is_in(SETTLE_CODES)).group_by("visit", "msgid").agg(pl.col("done_us").min())
+    undo = yes.filter(pl.col("code").is_in(UNDO_CODES)).group_by("visit").agg(pl.col("done_us").max().alias("undo_us"))
+    undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False)
+    return settled.join(undo, on="visit", how="left").select("visit", "msgid", undone=undone)
+
+
+def _listed_open(evidence: Evidence) -> pl.DataFrame:
+    """Return the message ids that may have acted and belong to visits that were still open at the end."""
+    open_visits = evidence.visits.filter(pl.col("fate") == OPEN_FATE)
+    attempts = evidence.attempts.filter(pl.col("outcome").is_in(MAY_HAVE_ACTED))
+    seen = attempts.join(open_visits, on="visit", how="semi").select("msgid")
+    # A hospital that crashed, or ran out of time, over a message has no row for that attempt: the visit speaks for it.
+    crashed = evidence.claims.join(open_visits.select("person", hospital="hospital"), on="person")
+    crashed = crashed.filter(pl.col("msgid").str.starts_with(pl.col("hospital"))).select("msgid")
+    return pl.concat([seen, crashed]).unique()
+
+
+def _repeated(frame: pl.DataFrame, keys: list[str], show: str) -> Iterator[dict[str, Any]]:
+    shown = [] if show in keys else [pl.col(show).first()]
+    counted = frame.group_by(keys).agg(pl.len(), *shown).filter(pl.col("len") > 1)
+    yield from counted.sort(keys).iter_rows(named=True)

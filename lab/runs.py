@@ -1,0 +1,152 @@
+"""Run folders: one folder a run, written beside its final name and renamed when it is whole.
+
+A folder ``NAME`` is whole. ``NAME.partial`` is at work or was interrupted; its ``run.json`` then says ``complete:
+false`` and lists what was finished. A run must never write into a folder that exists.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from lab.errors import InputError
+
+RUN_FILE = "run.json"
+REPORT_FILE = "report.html"
+PARTIAL = ".partial"
+FORMAT = 1
+
+World = Literal["sim", "load"]
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate and what became of it."""
+
+    measure: str
+    expression: str
+    verdict: Literal["pass", "fail", "inconclusive", "invalid"]
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    note: str = ""
+
+
+class Validity(msgspec.Struct, frozen=True, kw_only=True):
+    """May the figures be used? A load run whose generator was the bottleneck may not."""
+
+    valid: bool = True
+    reasons: tuple[str, ...] = ()
+    generator_cpu_max: float | None = None
+    lag_p99_us_max: int | None = None
+    dropped: int = 0
+
+
+class Replication(msgspec.Struct, frozen=True, kw_only=True):
+    """One replication: where its tables are and what came of it."""
+
+    folder: str
+    seed: int
+    digest: str
+    took_s: float
+    measures: dict[str, float | None]
+    checker: dict[str, Any]
+    validity: Validity = Validity()
+
+
+class RunFile(msgspec.Struct, frozen=True, kw_only=True):
+    """``run.json``: what was asked, on what, and what came of it (design.md, "The record")."""
+
+    format: int = FORMAT
+    complete: bool
+    name: str
+    title: str
+    question: str
+    world: World
+    engine: str
+    source: str
+    variant: str | None
+    sets: tuple[str, ...]
+    seed: int
+    scenario: dict[str, Any]
+    scenario_hash: str
+    costs: str
+    costs_hash: str
+    warm_up_us: int
+    time_scale: float
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    replications: tuple[Replication, ...] = ()
+    measures: dict[str, float | None] = {}
+    gates: tuple[GateResult, ...] = ()
+    verdict: Literal["pass", "fail", "inconclusive", "invalid", "none"] = "none"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the first replication: equal digests mean equal records."""
+        return self.replications[0].digest if self.replications else ""
+
+
+def default_folder(name: str, world: str, root: Path = Path("runs")) -> Path:
+    """Return the first free ``runs/NAME-WORLD-N``."""
+    stem = f"{name}-{world}"
+    taken = [
+        int(m[1])
+        for p in root.glob(f"{stem}-*")
+        if (m := re.fullmatch(rf"{re.escape(stem)}-(\d+)(\.partial)?", p.name))
+    ]
+    return root / f"{stem}-{max(taken, default=0) + 1}"
+
+
+def begin(folder: Path) -> Path:
+    """Make and return the partial folder of a new run."""
+    partial = folder.with_name(folder.name + PARTIAL)
+    if folder.exists():
+        raise InputError(f"output folder {folder} exists; expected a new name, choose another with --out")
+    if partial.exists():
+        raise InputError(
+            f"{partial} exists: a run there was interrupted or is at work; remove it or choose another --out"
+        )
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"cannot make output folder {partial}: {error.strerror}; choose another with --out") from error
+    return partial
+
+
+def finish(partial: Path, folder: Path) -> None:
+    """Give a whole run its name."""
+    partial.rename(folder)
+
+
+def write_run_file(folder: Path, run: msgspec.Struct) -> None:
+    """Write ``run.json``; a reader sees the old text or the new one, never a part."""
+    path = folder / RUN_FILE
+    fresh = path.with_suffix(".json.new")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
+    fresh.replace(path)
+
+
+def read_run_file(folder: Path) -> RunFile:
+    """Read ``run.json`` of a run folder."""
+    path = folder / RUN_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunFile)
+    except FileNotFoundError:
+        raise InputError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}; expected the {RUN_FILE} of a yidi run") from error
+
+
+def worlds_in(folder: Path) -> dict[str, Path]:
+    """Return the run folders that ``folder`` holds: itself, or ``sim`` and ``load`` of a run in both worlds."""
+    if not folder.is_dir():
+        raise InputError(f"run folder {folder} does not exist")
+    inner = {world: folder / world for world in ("sim", "load") if (folder / world / RUN_FILE).is_file()}
+    if inner:
+        return inner
+    return {read_run_file(folder).world: folder}

@@ -1,0 +1,104 @@
+"""Hand-made evidence: the smallest books and records in which every law can be kept and broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from reference_impl.books.final import FinalBooks
+from reference_impl.domain.benefit import Settlement
+from reference_impl.protocol.entries import Claim, Entry, Key, Leg, Posting
+from reference_impl.protocol.messages import Done, Reply, Request, Reverse
+from scenarios.record import TABLES, EventRow, InflightRow, MessageRow, Record, StationRow, VisitRow, frame_of
+
+HOSPITAL = "H33040000001"
+PERSON = "631100100000000000000001"
+
+
+def message_id(number: int) -> str:
+    return f"{HOSPITAL}20240313080000{number:04d}"
+
+
+def visit_row(visit: int, **changes: object) -> VisitRow:
+    """A pharmacy visit of ten seconds, settled directly."""
+    at = 1_000_000 * (visit + 1)
+    row = VisitRow(
+        visit=visit, kind="pharmacy", hospital=HOSPITAL, care_region="330400", insured_region="631100", person=PERSON,
+        arrival_us=at, started_us=at, desk_wait_us=0, settle_sent_us=at + 200_000, settle_done_us=at + 300_000,
+        latency_us=100_000, fate="direct", refusal="", settlement_id=f"S{visit}", visit_id=f"V{visit}",
+        total_fen=10_000, fund_fen=7_000, cash_fen=3_000, acked=True, attempts=3, paper_fen=0, parked_us=0,
+        ended_us=at + 300_000, local=False, open_at_start=False,
+    )  # fmt: skip
+    return row._replace(**changes)
+
+
+def message_row(visit: int, **changes: object) -> MessageRow:
+    """The settlement message of a visit, answered yes at the first send."""
+    at = 1_000_000 * (visit + 1)
+    row = MessageRow(
+        visit=visit, step=3, code="2102", msgid=message_id(visit), attempt=1, sent_us=at + 200_000,
+        done_us=at + 300_000, outcome="ok", refusal="", reply_crc=100 + visit,
+    )  # fmt: skip
+    return row._replace(**changes)
+
+
+def claim(visit: int, **changes: object) -> Claim:
+    made = {
+        "settlement": f"S{visit}", "visit": f"V{visit}", "person": PERSON, "care_region": "330400",
+        "insured_region": "631100", "code": "2102", "settled_by": message_id(visit), "posted_us": 1, "sign": 1,
+        "amounts": Settlement(total_fen=10_000, in_scope_fen=10_000, pool_fen=7_000, cash_fen=3_000),
+    }  # fmt: skip
+    return Claim(**(made | changes))
+
+
+def posting(settlement: str, amount_fen: int = 7_000, *, credit_fen: int | None = None, name: str = "") -> Posting:
+    credit_fen = -amount_fen if credit_fen is None else credit_fen
+    legs = (Leg("63:fund:pool", amount_fen), Leg("63:owed:33", credit_fen))
+    return Posting(posting=name or f"P{settlement}", settlement=settlement, posted_us=1, legs=legs)
+
+
+def reversal_entry(number: int, original: str) -> Entry:
+    """A node that said yes to a 2601 of ``original``."""
+    body = Reverse(person=PERSON, original=original, original_code="2102")
+    request = Request("2601", message_id(number), "hub", HOSPITAL, "330400", "631100", body)
+    return Entry(Key("hub", message_id(number)), "2601", 5, request, Reply("R", Done()))
+
+
+def tombstone(original: str) -> Entry:
+    return Entry(Key("hub", original), "2102", 5, None, reversed_by=message_id(99))
+
+
+@dataclass
+class World:
+    """One settled visit in books and record; tests bend one thing at a time."""
+
+    visits: list[VisitRow] = field(default_factory=lambda: [visit_row(0)])
+    messages: list[MessageRow] = field(default_factory=lambda: [message_row(0)])
+    claims: list[Claim] = field(default_factory=lambda: [claim(0)])
+    postings: list[Posting] = field(default_factory=lambda: [posting("S0")])
+    entries: list[Entry] = field(default_factory=list)
+    stations: list[StationRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    inflight: list[InflightRow] = field(default_factory=list)
+
+    def books(self) -> dict[str, FinalBooks]:
+        insured = FinalBooks(tuple(self.entries), (), (), tuple(self.claims), tuple(self.postings))
+        return {"hub": FinalBooks((), (), (), (), ()), "63": insured}
+
+    def record(self) -> Record:
+        made = {name: getattr(self, name, []) for name in TABLES}
+        return Record(**{name: frame_of(name, rows) for name, rows in made.items()})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def make() -> SimpleNamespace:
+    """The makers of single rows and entries; under importlib test files cannot import one another."""
+    makers = (World, claim, message_id, message_row, posting, reversal_entry, tombstone, visit_row)
+    return SimpleNamespace(**{maker.__name__: maker for maker in makers})

@@ -1,0 +1,200 @@
+"""Every law is kept by a sound run and broken by the bug planted for it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from lab.checker import check
+from lab.checker.laws import LAWS
+
+PLANTED = {}
+
+
+def plant(*broken):
+    """Register a bug and the laws, by name, that must catch it; every other law must stay silent."""
+
+    def register(bug):
+        PLANTED[bug.__name__] = (bug, frozenset(broken))
+        return bug
+
+    return register
+
+
+@plant("money_is_conserved")
+def one_leg_of_a_posting_is_a_fen_short(world, make):
+    world.postings = [make.posting("S0", 7_000, credit_fen=-6_999)]
+
+
+@plant("one_posting_a_key", "one_standing_settlement_a_visit")
+def resend_settles_again(world, make):
+    world.claims.append(make.claim(0, settlement="S0b"))
+    world.postings.append(make.posting("S0b"))
+
+
+@plant("one_posting_a_key")
+def settlement_is_posted_twice(world, make):
+    world.postings.append(make.posting("S0", name="again"))
+
+
+@plant("one_standing_settlement_a_visit")
+def visit_is_settled_again_under_a_new_key(world, make):
+    world.claims.append(make.claim(0, settlement="S7", settled_by=make.message_id(7)))
+    world.postings.append(make.posting("S7"))
+    world.messages.append(make.message_row(0, step=4, msgid=make.message_id(7)))
+
+
+@plant("one_reversal_a_settlement")
+def settlement_is_taken_back_twice(world, make):
+    taken_back(world, make)
+    world.claims.append(make.claim(0, settlement="N1", sign=-1, reverses="S0", settled_by=make.message_id(9)))
+
+
+@plant("one_reversal_a_settlement")
+def reversal_has_no_original(world, make):
+    world.claims.append(make.claim(5, settlement="N5", sign=-1, reverses="S5"))
+
+
+@plant("every_reversal_has_a_target")
+def reversal_is_acknowledged_and_leaves_no_mark(world, make):
+    world.entries = [make.reversal_entry(8, original=make.message_id(5))]
+
+
+@plant("replies_never_change")
+def resend_gets_another_reply(world, make):
+    world.messages.append(make.message_row(0, attempt=2, reply_crc=999))
+
+
+@plant("every_yes_has_a_posting")
+def accepted_settlement_is_not_in_the_books(world, make):
+    world.claims, world.postings = [], []
+
+
+@plant("every_yes_has_a_posting")
+def claim_is_there_and_its_posting_is_not(world, make):
+    world.postings = []
+
+
+@plant("every_posting_has_a_witness")
+def insured_side_settles_what_nobody_asked_for(world, make):
+    world.claims.append(make.claim(7))
+    world.postings.append(make.posting("S7"))
+
+
+@plant("every_posting_has_a_witness")
+def patient_paid_cash_and_the_settlement_still_stands(world, make):
+    world.messages = [make.message_row(0, outcome="unknown", reply_crc=None)]
+    world.visits = [make.visit_row(0, fate="reversed_then_paper", acked=False, latency_us=None)]
+
+
+@plant("every_posting_has_a_witness")
+def hospital_took_it_back_and_the_insured_side_did_not(world, make):
+    world.messages.append(make.message_row(0, step=4, code="2103", msgid=make.message_id(9), done_us=9_000_000))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
+    bug, expected = PLANTED[name]
+    bug(world, make)
+
+    findings = check(world.books(), world.record())
+
+    assert {law for law, count in findings.laws.items() if count} == expected
+    assert not findings.clean
+
+
+def test_every_law_has_a_planted_bug():
+    assert {law.__name__ for law in LAWS} == {law for _, broken in PLANTED.values() for law in broken}
+
+
+# --- what must not alarm -------------------------------------------------------------------------------------------------
+
+
+def nothing_special(world, make):
+    pass
+
+
+def taken_back(world, make):
+    """Cancelled by the hospital, and cancelled in the books."""
+    world.claims.append(make.claim(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
+    world.postings.append(make.posting("N0", -7_000))
+    world.messages.append(make.message_row(0, step=4, code="2103", msgid=make.message_id(9), done_us=9_000_000))
+
+
+def reply_lost_then_replayed(world, make):
+    world.messages = [
+        make.message_row(0, outcome="unknown", reply_crc=None),
+        make.message_row(0, attempt=2, done_us=4_000_000),
+    ]
+
+
+def reversal_came_before_its_original(world, make):
+    world.entries = [make.reversal_entry(8, original=make.message_id(5)), make.tombstone(make.message_id(5))]
+
+
+def outcome_still_unknown_when_the_run_ended(world, make):
+    world.messages = [make.message_row(0, outcome="unknown", reply_crc=None)]
+    world.visits = [make.visit_row(0, fate="open_at_end", acked=False, latency_us=None, ended_us=None)]
+
+
+def hospital_crashed_over_the_message(world, make):
+    world.messages = []
+    world.visits = [make.visit_row(0, fate="open_at_end", acked=False, latency_us=None, ended_us=None)]
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        nothing_special,
+        taken_back,
+        reply_lost_then_replayed,
+        reversal_came_before_its_original,
+        outcome_still_unknown_when_the_run_ended,
+        hospital_crashed_over_the_message,
+    ],
+)
+def test_sound_story_breaks_no_law(story, world, make):
+    story(world, make)
+
+    findings = check(world.books(), world.record())
+
+    assert findings.violations == ()
+    assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())
+
+
+# --- lost, doubled, one-sided --------------------------------------------------------------------------------------------
+
+
+def test_lost_commit_is_listed_with_both_sides_facts(world, make):
+    accepted_settlement_is_not_in_the_books(world, make)
+
+    findings = check(world.books(), world.record())
+
+    [difference] = findings.one_sided
+    assert findings.lost == 1
+    assert (difference.side, difference.visit, difference.fund_fen) == ("hospital only", 0, 7_000)
+    assert (difference.care_region, difference.insured_region) == ("330400", "631100")
+
+
+def test_resend_that_settles_again_is_doubled_once(world, make):
+    resend_settles_again(world, make)
+
+    assert check(world.books(), world.record()).doubled == 1
+
+
+def test_open_intent_is_counted(world, make):
+    sent = make.reversal_entry(8, original=make.message_id(0))
+    world.entries = [type(sent)(sent.key, sent.code, 5, sent.request)]
+
+    assert check(world.books(), world.record()).open_intents == 1
+
+
+def test_findings_are_plain_data(world, make):
+    accepted_settlement_is_not_in_the_books(world, make)
+    findings = check(world.books(), world.record())
+
+    table = findings.as_json()
+
+    assert table["lost"] == 1
+    assert table["one_sided"] == [dataclasses.asdict(d) for d in findings.one_sided]
