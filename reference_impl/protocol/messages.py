@@ -31,7 +31,7 @@ class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class FindPerson(Body, frozen=True, tag="find_person"):
-    """1101: who is the holder of this certificate, and what is the person insured for?"""
+    """1101: ask who holds this certificate and what the person is insured for."""
 
     person: PersonNo
 

@@ -1,6 +1,7 @@
-"""What a workflow may ask of the outside, as protocols; the drivers are in ``sim``, ``reference_impl.server`` and ``loadtest``.
+"""What a workflow may ask of the outside, as protocols. Drivers: ``sim``, ``reference_impl.server``, ``loadtest``.
 
-Times are integer microseconds of the run's clock. Every method that returns an awaitable may be cancelled at that await.
+Times are integer microseconds of the run's clock.
+Every method that returns an awaitable may be cancelled at that await.
 """
 
 from __future__ import annotations

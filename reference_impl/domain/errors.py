@@ -1,0 +1,69 @@
+"""What a business refusal is called: one closed list, classed as hospital clients class them.
+
+::
+
+    answer
+    ├── verdict, final, stored under the key
+    │   ├── done
+    │   └── refused: Refusal
+    │       ├── E  eligibility of the person
+    │       ├── S  state: duplicate, settled, cancelled, reversed
+    │       ├── D  data: totals, mapping, content of the key
+    │       ├── C  configuration of the benefit
+    │       └── O  one-sided (单边账): one side has it, the other not
+    ├── try again: busy, closed, overloaded     (never stored, guarantee G2)
+    └── unknown: no reply in time               (never a verdict, guarantee G3)
+
+Classes follow the categories seen by hospital clients (domain facts §1.11). The codes are this project's own: the
+national taxonomy is not public.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["REASONS", "Refusal"]
+
+
+class Refusal(StrEnum):
+    """Why a verdict is no."""
+
+    NOT_INSURED = "E01"
+    NO_SUCH_INSURER = "E02"
+    NOT_NETWORKED = "E03"
+    NO_SUCH_VISIT = "S01"
+    VISIT_CANCELLED = "S02"
+    ALREADY_SETTLED = "S03"
+    NOT_SETTLED = "S04"
+    ALREADY_DISCHARGED = "S05"
+    NOT_DISCHARGED = "S06"
+    CHARGES_REMAIN = "S07"
+    REVERSED = "S08"
+    TOTALS_DIFFER = "D01"
+    OTHER_CONTENT = "D02"
+    ITEM_NOT_MAPPED = "D03"
+    NOT_REVERSIBLE = "D04"
+    NO_SUCH_TRANSACTION = "D05"
+    ONE_SIDED = "O01"
+
+
+REASONS: dict[Refusal, str] = {
+    Refusal.NOT_INSURED: "no insured person of this number here; check the certificate and the insured region",
+    Refusal.NO_SUCH_INSURER: "no province answers for this insured region; check insuplc_admdvs",
+    Refusal.NOT_NETWORKED: "the institution is not networked for this kind of visit; claim by paper",
+    Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
+    Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
+    Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
+    Refusal.NOT_SETTLED: "the visit is not settled; there is nothing to take back",
+    Refusal.ALREADY_DISCHARGED: "the stay is discharged; cancel the discharge first",
+    Refusal.NOT_DISCHARGED: "the stay is not discharged; there is nothing to cancel",
+    Refusal.CHARGES_REMAIN: "charges remain on the visit; cancel them first",
+    Refusal.REVERSED: "the message was reversed before it came; nothing was done",
+    Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
+    Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
+    Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
+    Refusal.NOT_REVERSIBLE: "this transaction cannot be reversed by 2601; cancel it instead",
+    Refusal.NO_SUCH_TRANSACTION: "no such transaction here; check infno",
+    Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
+}
+"""What the clerk reads: what is wrong, and what to do. A test holds it complete."""

@@ -1,0 +1,281 @@
+"""The care province (就医地): prices the lines, keeps the visit, acts alone or sends the message on to the insurer.
+
+Pure decisions about one message at a time; ``forwarder`` and ``province`` run them. It must never decide a benefit:
+the catalogue is the care place's, the policy the insured place's (domain facts §0.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import ZERO_FEES, Catalogue, FeeTotals, add_fees, price_lines, total_of
+from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
+from reference_impl.protocol.entries import Entry, Key, View, VisitRecord
+from reference_impl.protocol.forwarder import Prepared
+from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.messages import (
+    Admit,
+    CancelLines,
+    CancelSettlement,
+    Done,
+    FindPerson,
+    LinesPriced,
+    MessageId,
+    NodeId,
+    Register,
+    Reply,
+    ReplyBody,
+    Request,
+    Reverse,
+    SellDrugs,
+    Settle,
+    Settled,
+    SettlementId,
+    UploadLines,
+    VisitId,
+    VisitOpened,
+)
+from reference_impl.protocol.transactions import REVERSIBLE, SETTLEMENTS, TRANSACTIONS
+
+__all__ = ["CareDesk", "CareRules"]
+
+
+@dataclass(frozen=True, slots=True)
+class CareRules:
+    """What a care province goes by: its catalogue, the level of its institutions (1 to 3), the way to an insurer.
+
+    ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
+    """
+
+    node: NodeId
+    catalogue: Catalogue
+    level_of: Callable[[NodeId], int]
+    next_node: Callable[[str], NodeId | None]
+
+
+class CareDesk:
+    """Decides for the care province; a ``forwarder.Route``."""
+
+    __slots__ = ("_rules",)
+
+    def __init__(self, rules: CareRules) -> None:
+        """Go by ``rules``."""
+        self._rules = rules
+
+    # --- acting alone ---
+
+    def act(self, request: Request, view: View) -> tuple[ReplyBody, VisitRecord] | Refusal:
+        """Return the reply and the visit after a transaction that stays in the province, or why not."""
+        visit, event = view.visit, TRANSACTIONS[request.code].event
+        assert event is not None  # the table gives every local transaction one
+        if visit is None:
+            return Refusal.NO_SUCH_VISIT
+        state = move(visit.state, event)
+        if isinstance(state, Refusal):
+            return state
+        match request.body:
+            case UploadLines(lines=lines):
+                priced = price_lines(self._rules.catalogue, lines)
+                return LinesPriced(lines=priced), _after(visit, state, fees=add_fees(visit.fees, total_of(priced)))
+            case CancelLines():
+                return Done(), _after(visit, state, fees=ZERO_FEES)
+            case _:
+                return Done(), _after(visit, state)
+
+    # --- sending on ---
+
+    def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
+        """Return the visit the message is about; one that opens a visit is about the visit it opens."""
+        body = request.body
+        if isinstance(body, Reverse):
+            if original is not None and original.request is not None:
+                return self.visit_of(original.request, None)
+            return visit_id(body.original) if TRANSACTIONS[body.original_code].opens else None
+        if isinstance(body, FindPerson):
+            return None
+        if isinstance(body, Register | Admit | SellDrugs):
+            return visit_id(request.msgid)
+        return body.visit
+
+    def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
+        """Return the message as the insurer is to see it, or why it goes no further."""
+        next_node = self._rules.next_node(request.insured_region)
+        if next_node is None:
+            return Refusal.NO_SUCH_INSURER
+        body = request.body
+        match body:
+            case Register() | Admit():
+                body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
+            case SellDrugs():
+                sale = self._priced_sale(request, body)
+                if isinstance(sale, Refusal):
+                    return sale
+                body = sale
+            case Reverse():
+                return self._prepare_reversal(request, body, view.visit, original, next_node)
+            case FindPerson():
+                pass
+            case _:
+                refusal = self._refusal(request, view.visit)
+                if refusal is not None:
+                    return refusal
+                if isinstance(body, Settle) and view.visit is not None:
+                    level = self._rules.level_of(request.institution)
+                    body = msgspec.structs.replace(body, fees=view.visit.fees, hospital_level=level)
+        return Prepared(_from_here(request, self._rules.node, body), next_node)
+
+    def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
+        body, event = request.body, TRANSACTIONS[request.code].event
+        if visit is None:
+            return Refusal.NO_SUCH_VISIT
+        if event is VisitEvent.TAKE_BACK and visit.opened_by == visit.settled_by:
+            return None if visit.state is VisitState.SETTLED else Refusal.NOT_SETTLED  # a pharmacy sale
+        state = move(visit.state, event) if event else visit.state
+        if isinstance(state, Refusal):
+            return state
+        if isinstance(body, Settle) and body.total_fen != visit.fees.total_fen:
+            return Refusal.TOTALS_DIFFER
+        if isinstance(body, CancelSettlement) and body.settlement != visit.settlement:
+            return Refusal.NOT_SETTLED
+        if event is VisitEvent.CANCEL_VISIT and visit.fees.total_fen:
+            return Refusal.CHARGES_REMAIN
+        return None
+
+    def _priced_sale(self, request: Request, sale: SellDrugs) -> SellDrugs | Refusal:
+        fees = total_of(price_lines(self._rules.catalogue, sale.lines))
+        if fees.total_fen != sale.total_fen:
+            return Refusal.TOTALS_DIFFER
+        return msgspec.structs.replace(
+            sale,
+            lines=(),
+            fees=fees,
+            visit=visit_id(request.msgid),
+            hospital_level=self._rules.level_of(request.institution),
+        )
+
+    def _prepare_reversal(
+        self, request: Request, body: Reverse, visit: VisitRecord | None, original: Entry | None, next_node: NodeId
+    ) -> Prepared | Refusal:
+        if body.original_code not in REVERSIBLE:
+            return Refusal.NOT_REVERSIBLE
+        tombstone = Entry(
+            Key(request.sender, body.original),
+            body.original_code,
+            opened_us=original.opened_us if original else 0,
+            request=original.request if original else None,
+            reversed_by=request.msgid,
+        )
+        # A new version, nothing else: whoever is deciding about this visit now must look again and see the tombstone.
+        touched = None if visit is None else msgspec.structs.replace(visit, version=visit.version + 1)
+        downstream = _from_here(request, self._rules.node, body)
+        return Prepared(downstream, next_node, visit=touched, tombstone=tombstone)
+
+    def finish(
+        self, request: Request, reply: Reply, view: View, original: Entry | None
+    ) -> tuple[Reply, VisitRecord | None]:
+        """Return the reply for the hospital and the visit after the insurer's verdict."""
+        del original  # the visit already names the message that settled it
+        visit = view.visit
+        if reply.refusal:
+            voided = reply.refusal == Refusal.ONE_SIDED and visit is not None
+            return reply, self._taken_back(visit) if voided else None
+        body = request.body
+        match body:
+            case Register() | Admit():
+                if visit is not None:
+                    return reply, None
+                opened = VisitRecord(
+                    visit_id(request.msgid), 1, body.person, VisitState.OPEN, request.msgid, fees=ZERO_FEES
+                )
+                return Reply(reply.reference, VisitOpened(visit=opened.visit)), opened
+            case SellDrugs():
+                return reply, self._sold(request, reply, body, visit)
+            case Settle():
+                return reply, self._settled(request, reply, visit)
+            case Reverse():
+                return reply, self._reversed(body, visit)
+            case CancelSettlement():
+                return reply, self._taken_back(visit)
+            case FindPerson():
+                return reply, None
+            case _:
+                return reply, self._moved(request, visit)
+
+    def _sold(self, request: Request, reply: Reply, sale: SellDrugs, visit: VisitRecord | None) -> VisitRecord | None:
+        if request.code not in SETTLEMENTS or visit is not None or not isinstance(reply.body, Settled):
+            return None
+        fees = FeeTotals(total_fen=sale.total_fen)
+        made = visit_id(request.msgid)
+        settlement = reply.body.settlement
+        return VisitRecord(made, 1, sale.person, VisitState.SETTLED, request.msgid, fees, settlement, request.msgid)
+
+    def _settled(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
+        if request.code not in SETTLEMENTS or visit is None or not isinstance(reply.body, Settled):
+            return None
+        state = move(visit.state, VisitEvent.SETTLE)
+        if isinstance(state, Refusal):
+            return None
+        return _after(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
+
+    def _reversed(self, body: Reverse, visit: VisitRecord | None) -> VisitRecord | None:
+        if visit is None:
+            return None
+        if visit.settled_by == body.original:
+            return self._taken_back(visit)
+        if visit.opened_by == body.original:
+            return _after(visit, VisitState.CANCELLED)
+        return None
+
+    def _taken_back(self, visit: VisitRecord | None) -> VisitRecord | None:
+        if visit is None:
+            return None
+        sold = visit.opened_by == visit.settled_by
+        state = VisitState.CANCELLED if sold else move(visit.state, VisitEvent.TAKE_BACK)
+        if isinstance(state, Refusal):
+            return None
+        return _after(visit, state, settlement=SettlementId(""), settled_by=MessageId(""))
+
+    def _moved(self, request: Request, visit: VisitRecord | None) -> VisitRecord | None:
+        event = TRANSACTIONS[request.code].event
+        if visit is None or event is None:
+            return None
+        state = move(visit.state, event)
+        return None if isinstance(state, Refusal) else _after(visit, state)
+
+
+def _after(
+    visit: VisitRecord,
+    state: VisitState,
+    *,
+    fees: FeeTotals | None = None,
+    settlement: SettlementId | None = None,
+    settled_by: MessageId | None = None,
+) -> VisitRecord:
+    """Return the next version of ``visit``; what is not given stays."""
+    return VisitRecord(
+        visit.visit,
+        visit.version + 1,
+        visit.person,
+        state,
+        visit.opened_by,
+        visit.fees if fees is None else fees,
+        visit.settlement if settlement is None else settlement,
+        visit.settled_by if settled_by is None else settled_by,
+    )
+
+
+def _from_here(request: Request, node: NodeId, body: object) -> Request:
+    """Return ``request`` as the next node sees it: the same message id from another sender."""
+    return Request(
+        request.code,
+        request.msgid,
+        node,
+        request.institution,
+        request.care_region,
+        request.insured_region,
+        body,  # type: ignore[arg-type]
+    )

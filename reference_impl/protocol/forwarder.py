@@ -1,0 +1,217 @@
+"""How a node that passes a message on stays honest: a durable intent, the call, the outcome with the reply.
+
+The care province and the hub are forwarders. What they write beside the entry, and where they send the message, is
+theirs to say (``Route``); when a message is fresh, busy, replayed or withdrawn is said here, once.
+
+The intent's fates: an answer closes it with its reply; an unknown leaves it open and is answered *busy*, so that the
+sender asks again with the same key; a node that surely did not act (closed, full, unreachable) withdraws it, for no
+restart may drive what the hospital has meanwhile given up. Once an attempt was unknown it can no longer be withdrawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, assert_never
+
+import msgspec
+
+from reference_impl.domain.errors import REASONS, Refusal
+from reference_impl.domain.idempotency import Judgement, differing_field, judge
+from reference_impl.protocol.entries import AlreadyThere, Change, Committed, Entry, Key, Stale, View, VisitRecord
+from reference_impl.protocol.messages import (
+    Answer,
+    Answered,
+    Busy,
+    Closed,
+    Hop,
+    NodeId,
+    Outcome,
+    Overloaded,
+    Reply,
+    Request,
+    Reverse,
+    Unknown,
+    Unreachable,
+    VisitId,
+)
+from reference_impl.protocol.ports import NodePorts
+
+__all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "Route", "answer_known", "refused"]
+
+STALE_LIMIT = 8
+"""How often a step may be decided again because somebody else moved first; then the sender is told busy."""
+BUSY_RETRY_US = 200_000
+UNREACHABLE_RETRY_US = 1_000_000
+
+
+class Route(Protocol):
+    """What a forwarding node decides about a message; everything here is pure."""
+
+    def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
+        """Return the visit the message is about, where the node keeps visits; a 2601 is about its original's."""
+        ...
+
+    def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
+        """Return what to write with the intent and what to send on, or why not."""
+        ...
+
+    def finish(
+        self, request: Request, reply: Reply, view: View, original: Entry | None
+    ) -> tuple[Reply, VisitRecord | None]:
+        """Return the reply to store and give, and the visit as it stands after it."""
+        ...
+
+
+class Prepared(msgspec.Struct, frozen=True, gc=False):
+    """A message ready to go on. ``visit`` is written with the intent, ``tombstone`` marks the original of a 2601."""
+
+    downstream: Request
+    next_node: NodeId
+    visit: VisitRecord | None = None
+    tombstone: Entry | None = None
+
+
+Send = Callable[[NodeId, Request], Awaitable[Outcome]]
+
+
+def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
+    """Return the verdict no, in words a clerk can act on."""
+    reason = REASONS[refusal]
+    return Reply(reference, refusal=refusal.value, reason=f"{reason} ({detail})" if detail else reason)
+
+
+def answer_known(entry: Entry | None, request: Request, reference: str) -> Answer | None:
+    """Return the answer the books already hold for ``request``, or None when it is fresh."""
+    if entry is None or entry.withdrawn:
+        return None
+    stored = entry.request
+    verdict = judge(
+        stored=None if stored is None else stored.body,
+        content=request.body,
+        replied=entry.reply is not None,
+        reversed_=entry.reversed_by is not None,
+    )
+    match verdict:
+        case Judgement.FRESH:
+            return None
+        case Judgement.BUSY:
+            return Busy(BUSY_RETRY_US)
+        case Judgement.REVERSED:
+            return Answered(refused(Refusal.REVERSED, reference))
+        case Judgement.CONFLICT:
+            assert stored is not None  # a tombstone has no content to differ from
+            field = differing_field(stored.body, request.body)
+            return Answered(refused(Refusal.OTHER_CONTENT, reference, f"field {field!r} differs"))
+        case Judgement.REPLAY:
+            assert entry.reply is not None  # judge saw it
+            return Answered(entry.reply)
+        case _:
+            assert_never(verdict)
+
+
+class Forwarder:
+    """Carries messages from the neighbour upstream to the neighbour downstream."""
+
+    __slots__ = ("_driving", "_ports", "_reference", "_route", "_send")
+
+    def __init__(self, ports: NodePorts, route: Route, send: Send, reference: Callable[[], str]) -> None:
+        """``send`` reaches the next node with this node's patience; ``reference`` makes a fresh message reference."""
+        self._ports = ports
+        self._route = route
+        self._send = send
+        self._reference = reference
+        self._driving: set[Key] = set()
+
+    async def forward(self, request: Request) -> Answer:
+        """Take ``request`` to its verdict, or say what the sender may do instead."""
+        key = Key(request.sender, request.msgid)
+        if key in self._driving:
+            return Busy(BUSY_RETRY_US)
+        self._driving.add(key)
+        try:
+            return await self._take(key, request)
+        finally:
+            self._driving.discard(key)
+
+    async def drive(self, entry: Entry) -> None:
+        """Drive an intent found open after a restart to its end; a resend meanwhile is told busy."""
+        if entry.request is None or entry.key in self._driving:
+            return
+        self._driving.add(entry.key)
+        try:
+            await self._go_on(entry, entry.request)
+        finally:
+            self._driving.discard(entry.key)
+
+    async def _take(self, key: Key, request: Request) -> Answer:
+        for _ in range(STALE_LIMIT):
+            view, original = await self._look(key, request)
+            known = answer_known(view.entry, request, self._reference())
+            if isinstance(known, Busy) and view.entry is not None:
+                return await self._go_on(view.entry, request)
+            if known is not None:
+                return known
+            prepared = self._route.prepare(request, view, original)
+            entry = Entry(key, request.code, self._ports.clock.now_us(), request)
+            if isinstance(prepared, Refusal):
+                reply = refused(prepared, self._reference())
+                change = Change(entry=msgspec.structs.replace(entry, reply=reply), insert=True)
+                if isinstance(await self._ports.books.commit(change), Committed):
+                    return Answered(reply)
+                continue
+            change = Change(entry=entry, insert=True, visit=prepared.visit, tombstone=prepared.tombstone)
+            match await self._ports.books.commit(change):
+                case Committed():
+                    return await self._call(entry, prepared, fresh=True)
+                case Stale() | AlreadyThere():
+                    continue
+        return Busy(BUSY_RETRY_US)
+
+    async def _go_on(self, entry: Entry, request: Request) -> Answer:
+        """Send an intent again whose outcome is not known: the same key downstream, so it is safe (design)."""
+        view, original = await self._look(entry.key, request)
+        prepared = self._route.prepare(request, view, original)
+        if isinstance(prepared, Refusal):
+            # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
+            return await self._close(entry, refused(prepared, self._reference()), ())
+        return await self._call(entry, prepared, fresh=False)
+
+    async def _call(self, entry: Entry, prepared: Prepared, *, fresh: bool) -> Answer:
+        outcome = await self._send(prepared.next_node, prepared.downstream)
+        match outcome:
+            case Answered(reply, hops):
+                closed = await self._close(entry, reply, hops)
+            case Unknown() | Busy():
+                return Busy(BUSY_RETRY_US)
+            case Closed() | Overloaded():
+                closed = await self._withdraw(entry, outcome) if fresh else Busy(BUSY_RETRY_US)
+            case Unreachable():
+                refusal = Overloaded(UNREACHABLE_RETRY_US)
+                closed = await self._withdraw(entry, refusal) if fresh else Busy(BUSY_RETRY_US)
+            case _:
+                assert_never(outcome)
+        return closed
+
+    async def _close(self, entry: Entry, reply: Reply, hops: tuple[Hop, ...]) -> Answer:
+        request = entry.request
+        assert request is not None  # a tombstone is never driven
+        for _ in range(STALE_LIMIT):
+            view, original = await self._look(entry.key, request)
+            given, visit = self._route.finish(request, reply, view, original)
+            if view.entry is not None and view.entry.reversed_by is not None:
+                visit = None  # a late yes: the reversal has already said what becomes of the visit (G4)
+            change = Change(entry=msgspec.structs.replace(entry, reply=given), insert=False, visit=visit)
+            if isinstance(await self._ports.books.commit(change), Committed):
+                return Answered(given, hops)
+        return Busy(BUSY_RETRY_US)
+
+    async def _withdraw(self, entry: Entry, refusal: Closed | Overloaded) -> Answer:
+        change = Change(entry=msgspec.structs.replace(entry, withdrawn=True), insert=False)
+        await self._ports.books.commit(change)
+        return refusal
+
+    async def _look(self, key: Key, request: Request) -> tuple[View, Entry | None]:
+        books, body, original = self._ports.books, request.body, None
+        if isinstance(body, Reverse):
+            original = (await books.look(Key(request.sender, body.original))).entry
+        return await books.look(key, visit=self._route.visit_of(request, original)), original

@@ -1,0 +1,99 @@
+"""The national hub (国家异地就医结算系统): routes by insured region, writes down what passed, decides no benefit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.regions import province_of
+from reference_impl.protocol.door import Doors, Side
+from reference_impl.protocol.entries import Entry, Key, View, VisitRecord
+from reference_impl.protocol.forwarder import Forwarder, Prepared
+from reference_impl.protocol.messages import Answer, NodeId, Outcome, Reply, Request, Reverse, VisitId
+from reference_impl.protocol.ports import NodePorts
+
+__all__ = ["HUB", "Hub"]
+
+HUB = NodeId("hub")
+
+
+class _HubRoute:
+    """Decides for the hub; a ``forwarder.Route``."""
+
+    __slots__ = ("_provinces",)
+
+    def __init__(self, provinces: frozenset[NodeId]) -> None:
+        self._provinces = provinces
+
+    def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
+        del request, original  # the hub keeps no visits
+        return None
+
+    def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
+        del view
+        insurer = NodeId(province_of(request.insured_region))
+        if insurer not in self._provinces:
+            return Refusal.NO_SUCH_INSURER
+        downstream = Request(
+            request.code,
+            request.msgid,
+            HUB,
+            request.institution,
+            request.care_region,
+            request.insured_region,
+            request.body,
+        )
+        return Prepared(downstream, insurer, tombstone=_tombstone(request, original))
+
+    def finish(
+        self, request: Request, reply: Reply, view: View, original: Entry | None
+    ) -> tuple[Reply, VisitRecord | None]:
+        del request, view, original
+        return reply, None
+
+
+def _tombstone(request: Request, original: Entry | None) -> Entry | None:
+    """Return the mark that stops an original which a 2601 has overtaken on its way to the hub."""
+    body = request.body
+    if not isinstance(body, Reverse):
+        return None
+    return Entry(
+        Key(request.sender, body.original),
+        body.original_code,
+        opened_us=original.opened_us if original else 0,
+        request=original.request if original else None,
+        reversed_by=request.msgid,
+    )
+
+
+class Hub:
+    """Carries messages from care provinces to insured provinces."""
+
+    __slots__ = ("_forwarder", "_patience_us", "_ports", "doors", "node")
+
+    def __init__(
+        self, ports: NodePorts, provinces: frozenset[NodeId], *, patience_us: int, reference: Callable[[], str]
+    ) -> None:
+        """``patience_us`` is how long the hub waits for an insured province."""
+        self.node = HUB
+        self.doors = Doors()
+        self._ports = ports
+        self._patience_us = patience_us
+        self._forwarder = Forwarder(ports, _HubRoute(provinces), self._send, reference)
+
+    async def handle(self, request: Request) -> Answer:
+        """Serve one message from a care province."""
+        if not self.doors.all_open:
+            known = (await self._ports.books.look(Key(request.sender, request.msgid))).entry is not None
+            refusal = self.doors.refusal(request, Side.CARE, self._ports.clock.now_us(), known=known)
+            if refusal is not None:
+                return refusal
+        return await self._forwarder.forward(request)
+
+    async def recover(self) -> None:
+        """Drive the intents that a crash left open to their end, beside the fresh work."""
+        for entry in await self._ports.books.open_entries():
+            self._ports.tasks.start(self._forwarder.drive(entry))
+
+    async def _send(self, node: NodeId, request: Request) -> Outcome:
+        return await self._ports.peers.call(node, request, self._patience_us)

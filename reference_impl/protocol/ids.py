@@ -1,0 +1,63 @@
+"""The shapes of the identifiers on the path (domain facts §1.1, §1.2, §1.9), made without asking anybody.
+
+A visit's and a settlement's id are derived from the message id that asks for them, so a message driven twice asks for
+the same visit: nothing has to be remembered before the first commit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from reference_impl.protocol.messages import MessageId, SettlementId, VisitId
+
+__all__ = ["Stamps", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
+
+_US_PER_S = 1_000_000
+
+
+class Stamps:
+    """Business time as the interface writes it, from the run's clock.
+
+    >>> Stamps(datetime(2024, 6, 3), time_scale=1.0).at(61_000_000)
+    '20240603000101'
+    """
+
+    __slots__ = ("_cached", "_second", "_start", "_us_per_business_s")
+
+    def __init__(self, start: datetime, time_scale: float) -> None:
+        """Take the business time of the run's zero, and how many business seconds pass in one of the run's."""
+        self._start = start
+        self._us_per_business_s = _US_PER_S / time_scale
+        self._second = -1
+        self._cached = ""
+
+    def at(self, now_us: int) -> str:
+        """Return yyyyMMddHHmmss. Formatting is the cost here, and a busy second is asked for again and again."""
+        return self.second(int(now_us / self._us_per_business_s))
+
+    def second(self, second: int) -> str:
+        """Return yyyyMMddHHmmss of a business second since the run's zero."""
+        if second != self._second:
+            self._second = second
+            self._cached = (self._start + timedelta(seconds=second)).strftime("%Y%m%d%H%M%S")
+        return self._cached
+
+
+def message_id(institution: str, stamp: str, sequence: int) -> MessageId:
+    """Return institution (12), time (14), sequence (4)."""
+    return MessageId(f"{institution}{stamp}{sequence % 10_000:04d}")
+
+
+def visit_id(opened_by: MessageId) -> VisitId:
+    """Return the id of the visit that this message opens: 30 characters, ``S`` first as in the clearing rows."""
+    return VisitId("S" + opened_by[1:])
+
+
+def settlement_id(settled_by: MessageId) -> SettlementId:
+    """Return the id of the settlement that this message makes."""
+    return SettlementId("A" + settled_by[1:])
+
+
+def negative_settlement_id(cancelled_by: MessageId) -> SettlementId:
+    """Return the id of the negative settlement that this cancel or reversal makes."""
+    return SettlementId("R" + cancelled_by[1:])

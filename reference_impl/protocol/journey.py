@@ -1,0 +1,396 @@
+"""A patient's way through a hospital: queue, desk, messages, stay; and every way it can go wrong and still end.
+
+The same coroutine runs in the simulated world and inside a Locust user. Every visit ends in exactly one fate
+(``scenarios.fates``), or is cancelled while open when the run ends.
+
+After an unknown (design, "How a step commits"): the same message again until the deadline; then 2601 until it is
+acknowledged, where 2601 covers the transaction; then the patient pays and claims by paper. What was opened on the way
+is undone in the order of domain facts §1.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reference_impl.protocol.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
+from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.messages import (
+    Admit,
+    Body,
+    CancelAdmission,
+    CancelDischarge,
+    CancelLines,
+    CancelRegistration,
+    CancelSettlement,
+    Diagnose,
+    Discharge,
+    FindPerson,
+    MessageId,
+    NodeId,
+    PersonNo,
+    Register,
+    RequestBody,
+    Reverse,
+    SellDrugs,
+    Settle,
+    Settled,
+    SettlementId,
+    UploadLines,
+    VisitId,
+    VisitOpened,
+)
+from reference_impl.protocol.ports import HospitalPorts
+from reference_impl.protocol.transactions import REVERSIBLE, SETTLEMENTS
+from scenarios.draws import Purpose
+from scenarios.fates import Fate, Stage
+
+if TYPE_CHECKING:
+    from scenarios.visits import PlannedVisit
+
+    from reference_impl.protocol.history import History
+    from scenarios.schema import Clients, Cutover
+
+__all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
+
+_PHARMACY = ("1101", "2101", "2102")
+_OUTPATIENT = ("1101", "2201", "2203", "2204", "2206", "2207")
+_ADMISSION = ("1101", "2401")
+_DISCHARGE = ("2303", "2402", "2304")
+_UNDO = {"outpatient": ("2205", "2202"), "inpatient": ("2405", "2302", "2404"), "pharmacy": ()}
+_CANCEL_SETTLEMENT = {"pharmacy": "2103", "outpatient": "2208", "inpatient": "2305"}
+_DIAGNOSIS = "R69.x00"
+"""ICD-10 illness unspecified: the diagnosis decides nothing in the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalSite:
+    """What every visit of a scenario shares: the clients' patience and the stops that were announced."""
+
+    clients: Clients
+    uploads_per_stay: int
+    cutover: Cutover | None = None
+
+    def known_closure_us(self, visit: PlannedVisit, now_us: int) -> int | None:
+        """Return when the visit's chain reopens, if its desk was told of a stop that is on now."""
+        stop = self.cutover
+        if stop is None or not stop.announced or not stop.stop_at <= now_us < stop.reopen_at:
+            return None
+        return stop.reopen_at if concerns(stop, visit) else None
+
+    @property
+    def park_share(self) -> float:
+        """Share of turned-away patients who settle later instead of paying in full."""
+        stop = self.cutover
+        return self.clients.park.share if stop is None or stop.park_share is None else stop.park_share
+
+
+def concerns(stop: Cutover, visit: PlannedVisit) -> bool:
+    """Return whether the stop is on the visit's way."""
+    if stop.scope == "hub":
+        return visit.care_region[:2] != visit.insured_region[:2]
+    care = stop.side in ("both", "care") and visit.care_region.startswith(stop.scope)
+    return care or (stop.side in ("both", "insured") and visit.insured_region.startswith(stop.scope))
+
+
+class _Paper(Exception):
+    """The patient pays in full and claims by paper."""
+
+    def __init__(self, fate: Fate) -> None:
+        super().__init__(fate.value)
+        self.fate = fate
+
+
+@dataclass(slots=True)
+class Journey:
+    """One visit, as far as it has come. Times are of the run's clock; -1 means it has not happened."""
+
+    ports: HospitalPorts
+    site: HospitalSite
+    visit: PlannedVisit
+    history: History
+    asker: Asker = field(init=False)
+    visit_id: VisitId = VisitId("")
+    settlement: SettlementId = SettlementId("")
+    done: set[str] = field(default_factory=set[str])
+    fate: Fate = Fate.OPEN_AT_END
+    refusal: str = ""
+    started_us: int = -1
+    ended_us: int = -1
+    desk_wait_us: int = 0
+    parked_us: int = 0
+    parked: bool = False
+    clerk_tries: int = 0
+    settle_sent_us: int = -1
+    settle_done_us: int = -1
+    acked: bool = False
+    fund_fen: int = 0
+    cash_fen: int = 0
+    paper_fen: int = 0
+
+    def __post_init__(self) -> None:
+        node = NodeId(self.visit.care_region[:2])
+        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
+
+    # --- the way ---
+
+    async def live(self) -> None:
+        """Live the visit to its fate, then clean up after it."""
+        try:
+            await self._walk()
+            self._end(self._direct_fate())
+            return
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+            self._answered_settlement()
+            self._end(Fate.REFUSED)
+        except _Paper as paper:
+            self._pay(paper.fate)
+        except Unresolved as unknown:
+            await self._reverse(unknown)
+        await self._undo()
+
+    async def _walk(self) -> None:
+        visit = self.visit
+        if visit.kind == "inpatient":
+            if visit.open_at_start:
+                self._take_over_stay()
+            else:
+                await self._contact(_ADMISSION)
+            await self._stay()
+            await self._contact(_DISCHARGE)
+        else:
+            await self._contact(_PHARMACY if visit.kind == "pharmacy" else _OUTPATIENT)
+
+    def _take_over_stay(self) -> None:
+        """Go on with a stay that was open when the run began: its admission is in the books already."""
+        self.visit_id = visit_id(self.asker.next_id())
+        self.done.update(_ADMISSION)
+
+    async def _contact(self, codes: tuple[str, ...]) -> None:
+        """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
+        clerk = self.site.clients.clerk
+        while True:
+            reopens_us = self.site.known_closure_us(self.visit, self.ports.clock.now_us())
+            if reopens_us is not None:
+                await self._turned_away(reopens_us)
+            try:
+                await self._at_desk(codes)
+            except ShutOut as closed:
+                await self._turned_away(closed.reopens_us)
+            except NotServed:
+                if self.clerk_tries >= clerk.retries:
+                    raise _Paper(Fate.PAPER_BY_CHOICE) from None
+                self.clerk_tries += 1
+                self.asker.stage = Stage.DESK_QUEUE
+                await self.ports.clock.sleep_us(clerk.wait)
+            else:
+                return
+
+    async def _at_desk(self, codes: tuple[str, ...]) -> None:
+        clock, desk = self.ports.clock, self.ports.desk
+        self.asker.stage = Stage.DESK_QUEUE
+        came_us = clock.now_us()
+        served = await desk.seize(self.site.clients.desk_patience)
+        self.desk_wait_us += clock.now_us() - came_us
+        if not served:
+            raise _Paper(Fate.ABANDONED)
+        try:
+            self.asker.stage = Stage.AT_DESK
+            if self.started_us < 0:
+                self.started_us = clock.now_us()
+            await clock.sleep_us(self.visit.handling_us)
+            for code in codes:
+                if code not in self.done:
+                    await self._perform(code)
+        finally:
+            desk.release()
+
+    async def _stay(self) -> None:
+        """Lie in hospital, the charges going up batch by batch without a patient waiting."""
+        uploads = self.site.uploads_per_stay
+        for batch in range(uploads):
+            self.asker.stage = Stage.OPEN_STAY
+            await self.ports.clock.sleep_us(self.visit.stay_us // uploads)
+            await self._upload(batch, uploads)
+        self.asker.stage = Stage.OPEN_STAY
+
+    async def _upload(self, batch: int, batches: int) -> None:
+        lines = self.visit.lines(batch, batches)
+        body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
+        await self.asker.ask("2301", body, for_good=True)  # no patient waits: the machine sends it until it is taken
+
+    async def _turned_away(self, reopens_us: int) -> None:
+        """Park the patient until after the reopening, or let him pay in full: the share is the scenario's."""
+        visit, clients = self.visit.visit, self.site.clients
+        draws, clock = self.ports.draws, self.ports.clock
+        if draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share:
+            raise _Paper(Fate.PAPER_BY_CLOSURE)
+        spread_us = int(clients.park.spread * draws.uniform(visit, self.asker.step, 1, Purpose.PARK))
+        began_us = clock.now_us()
+        self.asker.stage, self.parked = Stage.PARKED, True
+        await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
+        self.parked_us += clock.now_us() - began_us
+
+    # --- the transactions ---
+
+    async def _perform(self, code: str) -> None:
+        body = _BODIES[code](self)
+        if code in SETTLEMENTS:
+            self.settle_sent_us = self.ports.clock.now_us()
+        answered = await self.asker.ask(code, body)
+        self._learn(code, answered.reply.body)
+        self.done.add(code)
+
+    def _learn(self, code: str, body: Body | None) -> None:
+        match body:
+            case VisitOpened(visit=visit):
+                self.visit_id = visit
+            case Settled() if code in SETTLEMENTS:
+                self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
+                self.fund_fen = body.amounts.fund_fen
+                self.cash_fen = body.amounts.cash_fen
+                self._answered_settlement()
+            case _:
+                pass
+
+    def _answered_settlement(self) -> None:
+        if self.settle_sent_us >= 0:
+            self.settle_done_us = self.ports.clock.now_us()
+
+    @property
+    def _person(self) -> PersonNo:
+        return PersonNo(self.visit.person)
+
+    # --- the endings ---
+
+    def _direct_fate(self) -> Fate:
+        if self.parked:
+            return Fate.PARKED_THEN_DIRECT
+        return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
+
+    def _pay(self, fate: Fate) -> None:
+        if fate is not Fate.ABANDONED:
+            self.paper_fen = self.visit.total_fen
+        self._end(fate)
+
+    async def _reverse(self, unknown: Unresolved) -> None:
+        if unknown.code in REVERSIBLE:
+            self.asker.stage = Stage.REVERSAL_PENDING
+            await self._reverse_message(unknown.code, unknown.msgid)
+            self._answered_settlement()
+            self._pay(Fate.REVERSED_THEN_PAPER)
+        else:
+            self._pay(Fate.PAPER_BY_CHOICE)
+
+    async def _reverse_message(self, code: str, msgid: MessageId) -> None:
+        body = Reverse(person=self._person, original=msgid, original_code=code)
+        try:
+            await self.asker.ask("2601", body, for_good=True)
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+
+    async def _undo(self) -> None:
+        """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
+        if not self.visit_id or self.visit.kind == "pharmacy":
+            return
+        for code in _UNDO[self.visit.kind]:
+            if code == "2405" and "2402" not in self.done:
+                continue
+            try:
+                await self.asker.ask(code, _BODIES[code](self), for_good=True)
+            except RefusedByRule:
+                continue  # it was never done, or is undone already
+
+    async def refund(self) -> None:
+        """Take back a settlement that the insured side does not know, refund, and let the patient claim by paper."""
+        body = CancelSettlement(person=self._person, visit=self.visit_id, settlement=self.settlement)
+        self.asker.stage = Stage.REVERSAL_PENDING
+        try:
+            await self.asker.ask(_CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+        self.fund_fen, self.cash_fen = 0, 0
+        self._pay(Fate.REVERSED_THEN_PAPER)
+
+    def _end(self, fate: Fate) -> None:
+        self.fate = fate
+        self.ended_us = self.ports.clock.now_us()
+        self.asker.stage = Stage.ENDED
+        self.history.ended()
+
+
+def _settle(journey: Journey) -> Settle:
+    visit = journey.visit
+    return Settle(
+        person=PersonNo(visit.person), insurance=visit.insurance, visit=journey.visit_id, total_fen=visit.total_fen
+    )
+
+
+def _sell(journey: Journey) -> SellDrugs:
+    visit = journey.visit
+    return SellDrugs(
+        person=PersonNo(visit.person),
+        insurance=visit.insurance,
+        total_fen=visit.total_fen,
+        lines=visit.lines(0, 1),
+    )
+
+
+_BODIES: dict[str, Callable[[Journey], RequestBody]] = {
+    "1101": lambda j: FindPerson(person=PersonNo(j.visit.person)),
+    "2101": _sell,
+    "2102": _sell,
+    "2201": lambda j: Register(
+        person=PersonNo(j.visit.person), insurance=j.visit.insurance, began_us=j.visit.arrival_us
+    ),
+    "2202": lambda j: CancelRegistration(person=PersonNo(j.visit.person), visit=j.visit_id),
+    "2203": lambda j: Diagnose(
+        person=PersonNo(j.visit.person), visit=j.visit_id, diagnosis=_DIAGNOSIS, began_us=j.visit.arrival_us
+    ),
+    "2204": lambda j: UploadLines(
+        person=PersonNo(j.visit.person), visit=j.visit_id, batch="1", lines=j.visit.lines(0, 1)
+    ),
+    "2205": lambda j: CancelLines(person=PersonNo(j.visit.person), visit=j.visit_id),
+    "2206": _settle,
+    "2207": _settle,
+    "2302": lambda j: CancelLines(person=PersonNo(j.visit.person), visit=j.visit_id),
+    "2303": _settle,
+    "2304": _settle,
+    "2401": lambda j: Admit(
+        person=PersonNo(j.visit.person),
+        insurance=j.visit.insurance,
+        began_us=j.visit.arrival_us,
+        diagnosis=_DIAGNOSIS,
+    ),
+    "2402": lambda j: Discharge(
+        person=PersonNo(j.visit.person), visit=j.visit_id, ended_us=j.visit.arrival_us + j.visit.stay_us
+    ),
+    "2404": lambda j: CancelAdmission(person=PersonNo(j.visit.person), visit=j.visit_id),
+    "2405": lambda j: CancelDischarge(person=PersonNo(j.visit.person), visit=j.visit_id),
+}
+
+
+async def live_visit(ports: HospitalPorts, site: HospitalSite, visit: PlannedVisit, history: History) -> None:
+    """Live one planned visit to its end. Cancelled while open, it stays in the record as open at the end."""
+    journey = Journey(ports, site, visit, history)
+    history.began(journey)
+    await journey.live()
+    history.left(journey)
+
+
+async def refund_and_paper(
+    ports: HospitalPorts,
+    site: HospitalSite,
+    visit: PlannedVisit,
+    history: History,
+    *,
+    settled_as: tuple[VisitId, SettlementId],
+) -> None:
+    """Work off a one-sided difference (单边账): a settlement that the insured province does not know."""
+    journey = Journey(ports, site, visit, history)
+    journey.visit_id, journey.settlement = settled_as
+    history.reopened(journey)
+    await journey.refund()
+    history.left(journey)

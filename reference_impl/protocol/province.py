@@ -1,0 +1,127 @@
+"""A province (省): the care side and the insured side of one node, and the cities whose doors it keeps.
+
+A city (pooling area, 统筹区) is a relay without books, co-hosted with its province: a door, and a line in the
+list of hops. Business of one province passes both sides without leaving it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.regions import city_of
+from reference_impl.protocol.care import CareDesk, CareRules
+from reference_impl.protocol.door import Doors, Side
+from reference_impl.protocol.entries import Change, Committed, Entry, Key
+from reference_impl.protocol.forwarder import (
+    BUSY_RETRY_US,
+    STALE_LIMIT,
+    Forwarder,
+    answer_known,
+    refused,
+)
+from reference_impl.protocol.hub import HUB
+from reference_impl.protocol.insured import InsuredDesk, InsuredRules
+from reference_impl.protocol.messages import (
+    Answer,
+    Answered,
+    Busy,
+    Closed,
+    Hop,
+    NodeId,
+    Outcome,
+    Overloaded,
+    Reply,
+    Request,
+)
+from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.transactions import TRANSACTIONS
+
+__all__ = ["Province"]
+
+
+class Province:
+    """Serves hospitals as the place of care, and the hub as the insurer."""
+
+    __slots__ = ("_care", "_forwarder", "_insured", "_patience_us", "_ports", "_reference", "doors", "node")
+
+    def __init__(
+        self,
+        ports: NodePorts,
+        care: CareRules,
+        insured: InsuredRules,
+        *,
+        patience_us: int,
+        reference: Callable[[], str],
+    ) -> None:
+        """``patience_us`` is how long the province waits for the hub."""
+        self.node = care.node
+        self.doors = Doors()
+        self._ports = ports
+        self._care = CareDesk(care)
+        self._insured = InsuredDesk(ports, insured, reference)
+        self._patience_us = patience_us
+        self._reference = reference
+        self._forwarder = Forwarder(ports, self._care, self._send, reference)
+
+    async def handle(self, request: Request) -> Answer:
+        """Serve one message from a hospital or from the hub."""
+        if request.sender == HUB:
+            return await self._serve_insured(request)
+        came_us = self._ports.clock.now_us()
+        if not self.doors.all_open:
+            refusal = await self._refusal(request, Side.CARE)
+            if refusal is not None:
+                return refusal
+        transaction = TRANSACTIONS.get(request.code)
+        if transaction is None:
+            return Answered(refused(Refusal.NO_SUCH_TRANSACTION, self._reference()))
+        answer = await (self._forwarder.forward(request) if transaction.forwarded else self._act(request))
+        if isinstance(answer, Answered):
+            city = Hop(NodeId(city_of(request.care_region)), came_us, self._ports.clock.now_us())
+            return Answered(answer.reply, (city, *answer.hops))
+        return answer
+
+    async def recover(self) -> None:
+        """Drive the intents that a crash left open to their end, beside the fresh work."""
+        for entry in await self._ports.books.open_entries():
+            self._ports.tasks.start(self._forwarder.drive(entry))
+
+    async def _serve_insured(self, request: Request) -> Answer:
+        if not self.doors.all_open:
+            refusal = await self._refusal(request, Side.INSURED)
+            if refusal is not None:
+                return refusal
+        return await self._insured.serve(request)
+
+    async def _send(self, node: NodeId, request: Request) -> Outcome:
+        if node == self.node:
+            return await self._serve_insured(request)
+        return await self._ports.peers.call(node, request, self._patience_us)
+
+    async def _act(self, request: Request) -> Answer:
+        """Do what stays in the province: one commit of entry, reply and visit."""
+        key = Key(request.sender, request.msgid)
+        for _ in range(STALE_LIMIT):
+            view = await self._ports.books.look(key, visit=self._care.visit_of(request, None))
+            known = answer_known(view.entry, request, self._reference())
+            if known is not None:
+                return known
+            entry = Entry(key, request.code, self._ports.clock.now_us(), request)
+            acted = self._care.act(request, view)
+            if isinstance(acted, Refusal):
+                reply, visit = refused(acted, self._reference()), None
+            else:
+                body, visit = acted
+                reply = Reply(self._reference(), body)
+            change = Change(entry=msgspec.structs.replace(entry, reply=reply), insert=True, visit=visit)
+            if isinstance(await self._ports.books.commit(change), Committed):
+                return Answered(reply)
+        return Busy(BUSY_RETRY_US)
+
+    async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
+        key = Key(request.sender, request.msgid)
+        known = (await self._ports.books.look(key)).entry is not None
+        return self.doors.refusal(request, side, self._ports.clock.now_us(), known=known)

@@ -1,0 +1,226 @@
+"""G1 to G5 on the very code that serves requests: lose, repeat, reverse and reorder, and see what the books hold."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from support.chain import HOSPITAL, LINE, PERSON, Chain, once, run
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.protocol.messages import (
+    Answered,
+    Busy,
+    Closed,
+    Done,
+    FindPerson,
+    MessageId,
+    PersonFound,
+    PersonNo,
+    Request,
+    Reverse,
+    SellDrugs,
+    Settled,
+    Unknown,
+)
+
+LINKS = [f"{HOSPITAL}->33", "33->hub", "hub->63"]
+
+
+def msgid(n: int) -> MessageId:
+    return MessageId(f"{HOSPITAL}20240603080000{n:04d}")
+
+
+def request(code: str, n: int, body: object) -> Request:
+    return Request(code, msgid(n), HOSPITAL, HOSPITAL, "330400", "630100", body)  # type: ignore[arg-type]
+
+
+def sale(n: int = 1, total_fen: int = 10_000) -> Request:
+    lines = (LINE,) if total_fen == 10_000 else ()
+    return request("2102", n, SellDrugs(person=PersonNo(PERSON), insurance="310", total_fen=total_fen, lines=lines))
+
+
+def reversal(n: int = 9, of: int = 1) -> Request:
+    return request("2601", n, Reverse(person=PersonNo(PERSON), original=msgid(of), original_code="2102"))
+
+
+def test_a_person_is_found_at_the_insurer(chain: Chain) -> None:
+    answer = chain.send(request("1101", 1, FindPerson(person=PersonNo(PERSON))))
+
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.reply.body, PersonFound)
+    assert [hop.node for hop in answer.hops] == ["33", "3304", "hub", "63"]
+
+
+def test_a_sale_is_posted_once_and_balances(chain: Chain) -> None:
+    answer = chain.send(sale())
+
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.reply.body, Settled)
+    assert [claim.settled_by for claim in chain.standing()] == [msgid(1)]
+    assert chain.sum_of_accounts() == 0
+
+
+def test_the_same_key_gets_the_same_reply_and_goes_nowhere_again(chain: Chain) -> None:
+    first = chain.send(sale())
+    calls = len(chain.calls)
+    again = chain.send(sale())
+
+    assert isinstance(first, Answered)
+    assert isinstance(again, Answered)
+    assert again.reply == first.reply
+    assert len(chain.calls) == calls + 1
+    assert len(chain.standing()) == 1
+
+
+def test_the_same_key_with_other_content_is_refused_naming_the_field(chain: Chain) -> None:
+    chain.send(sale())
+    answer = chain.send(sale(total_fen=1))
+
+    assert isinstance(answer, Answered)
+    assert answer.reply.refusal == Refusal.OTHER_CONTENT
+    assert "total_fen" in answer.reply.reason
+    assert "10000" not in answer.reply.reason
+    assert len(chain.standing()) == 1
+
+
+@pytest.mark.parametrize("direction", ["lose request", "lose reply"])
+@pytest.mark.parametrize("link", LINKS)
+def test_each_of_the_six_messages_lost_in_turn_heals_by_sending_again(chain: Chain, link: str, direction: str) -> None:
+    chain.faults.append(once(link, "2102", direction))
+
+    first = chain.send(sale())
+    again = chain.send(sale())
+
+    assert isinstance(first, Unknown if link == LINKS[0] else Busy)
+    assert isinstance(again, Answered)
+    assert isinstance(again.reply.body, Settled)
+    assert len(chain.standing()) == 1
+    assert chain.sum_of_accounts() == 0
+
+
+@pytest.mark.parametrize("direction", ["lose request", "lose reply"])
+@pytest.mark.parametrize("link", LINKS)
+def test_an_unknown_that_is_reversed_has_no_effect(chain: Chain, link: str, direction: str) -> None:
+    chain.faults.append(once(link, "2102", direction))
+    chain.send(sale())
+
+    answer = chain.send(reversal())
+    late = chain.send(sale())
+
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.reply.body, Done)
+    assert chain.standing() == []
+    assert isinstance(late, Answered)
+    assert late.reply.refusal == Refusal.REVERSED or isinstance(late.reply.body, Settled)
+    assert chain.standing() == []
+    assert chain.sum_of_accounts() == 0
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("sRr")))
+def test_every_order_of_settle_and_two_reversals_ends_with_nothing_standing(chain: Chain, order: tuple[str]) -> None:
+    """``s`` the sale, ``R`` a reversal, ``r`` the same reversal by another key: G4, at most one effect."""
+    messages = {"s": sale(), "R": reversal(8), "r": reversal(9)}
+
+    for name in order:
+        assert isinstance(chain.send(messages[name]), Answered)
+
+    assert chain.standing() == []
+    assert chain.sum_of_accounts() == 0
+    negatives = [claim for claim in chain.books["63"].read_all().claims if claim.sign < 0]
+    assert len(negatives) <= 1
+
+
+def test_reversing_gives_the_person_the_deductible_back(chain: Chain) -> None:
+    chain.send(sale())
+    chain.send(reversal())
+    [person] = chain.books["63"].read_all().persons
+
+    assert person.accumulators.balance_fen == 5_000
+    assert person.accumulators.deductible_paid_fen == 0
+    assert person.accumulators.pool_paid_fen == 0
+
+
+def test_an_insurer_that_nobody_connects_is_refused_for_good(chain: Chain) -> None:
+    far = Request("1101", msgid(1), HOSPITAL, HOSPITAL, "330400", "990100", FindPerson(person=PersonNo(PERSON)))
+    answer = chain.send(far)
+
+    assert isinstance(answer, Answered)
+    assert answer.reply.refusal == Refusal.NO_SUCH_INSURER
+
+
+@pytest.mark.parametrize(
+    ("node", "scope", "side"),
+    [
+        ("33", "3304", Side.CARE),
+        ("33", "33", Side.CARE),
+        ("63", "63", Side.INSURED),
+        ("63", "6301", Side.INSURED),
+        ("hub", "hub", Side.CARE),
+    ],
+)
+def test_a_closed_door_is_no_verdict_and_the_same_key_settles_after_reopening(
+    chain: Chain, node: str, scope: str, side: Side
+) -> None:
+    door = DoorCommand(scope=scope, side=side, state=DoorState.CLOSED, reopens_us=60_000_000)
+    chain.nodes[node].doors.obey(door)
+    shut = chain.send(sale())
+    chain.nodes[node].doors.obey(DoorCommand(scope=scope, side=side, state=DoorState.OPEN))
+    answer = chain.send(sale())
+
+    assert shut == Closed(scope, 60_000_000, 60_000_000)
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.reply.body, Settled)
+    assert len(chain.standing()) == 1
+
+
+def test_a_draining_door_lets_the_known_through_and_starts_nothing_new(chain: Chain) -> None:
+    chain.send(sale(1))
+    chain.nodes["33"].doors.obey(
+        DoorCommand(scope="3304", side=Side.CARE, state=DoorState.DRAINING, reopens_us=60_000_000)
+    )
+
+    again = chain.send(sale(1))
+    reverse = chain.send(reversal(9, of=1))
+    new = chain.send(request("1101", 3, FindPerson(person=PersonNo(PERSON))))
+
+    assert isinstance(again, Answered)
+    assert isinstance(reverse, Answered)
+    assert isinstance(new, Closed)
+
+
+def test_a_restart_drives_an_open_intent_to_its_end(chain: Chain) -> None:
+    chain.faults.append(once("33->hub", "2102", "lose request"))
+    assert isinstance(chain.send(sale()), Busy)
+
+    chain.boot("33")
+    run(chain.nodes["33"].recover())
+    for work in chain.started:
+        run(work)
+
+    assert run(chain.books["33"].open_entries()) == ()
+    assert len(chain.standing()) == 1
+
+
+def test_a_restart_drives_nothing_that_the_hospital_was_told_is_closed(chain: Chain) -> None:
+    chain.nodes["63"].doors.obey(DoorCommand(scope="63", side=Side.INSURED, state=DoorState.CLOSED, reopens_us=1))
+    assert isinstance(chain.send(sale()), Closed)
+    chain.nodes["63"].doors.obey(DoorCommand(scope="63", side=Side.INSURED, state=DoorState.OPEN))
+
+    for node in ("33", "hub"):
+        chain.boot(node)
+        run(chain.nodes[node].recover())
+    for work in chain.started:
+        run(work)
+
+    assert chain.standing() == []
+
+
+def test_once_an_attempt_was_unknown_a_closed_door_downstream_is_busy_not_closed(chain: Chain) -> None:
+    chain.faults.append(once("hub->63", "2102", "lose reply"))
+    chain.send(sale())
+    chain.nodes["63"].doors.obey(DoorCommand(scope="63", side=Side.INSURED, state=DoorState.CLOSED, reopens_us=1))
+
+    assert isinstance(chain.send(sale()), Busy)
+    assert len(chain.standing()) == 1

@@ -1,0 +1,158 @@
+"""A chain of real nodes on fake ports: time moves when somebody sleeps, and every fault is planted by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.fees import CatalogueItem, FeeLine
+from reference_impl.domain.policies import DEFAULT_POLICY
+from reference_impl.protocol.care import CareRules
+from reference_impl.protocol.hub import HUB, Hub
+from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.messages import (
+    Answered,
+    Hop,
+    NodeId,
+    Outcome,
+    Request,
+    Unknown,
+)
+from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.province import Province
+from scenarios.population import PersonFacts
+
+CATALOGUE = {"X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False)}
+PERSON = "63010010000000000001"
+HOSPITAL = NodeId("H33040030001")
+LINE = FeeLine(item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
+WAIT_US = 1_000_000
+
+
+class Suspend:
+    """An await that really suspends once, so that a test may cancel there."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Drive a coroutine to its end; the suspensions of the fakes mean nothing."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as finished:
+            return finished.value
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.us = 0
+
+    def now_us(self) -> int:
+        return self.us
+
+    async def sleep_us(self, duration_us: int) -> None:
+        await Suspend()
+        self.us += max(0, duration_us)
+
+
+@dataclass
+class Chain:
+    """Hospital H33040030001 in Jiaxing; provinces 33 (care) and 63 (insured); the hub."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    books: dict[str, MemoryBooks] = field(default_factory=dict)
+    nodes: dict[str, Province | Hub] = field(default_factory=dict)
+    faults: list[Callable[[str, str, Request], str | None]] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    started: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for node in ("33", "hub", "63"):
+            self.books[node] = MemoryBooks()
+            self.boot(node)
+
+    def boot(self, node: str) -> None:
+        """Start a node on its books, as after a crash: nothing else is left of it."""
+        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], self)
+        serial = iter(range(10**6))
+        reference = lambda: f"{node}{next(serial)}"  # noqa: E731
+        if node == "hub":
+            self.nodes[node] = Hub(
+                ports, frozenset({NodeId("33"), NodeId("63")}), patience_us=WAIT_US, reference=reference
+            )
+            return
+        facts = lambda p: PersonFacts("active", "310", p[:6], False, 5_000) if p[0] in "36" else None  # noqa: E731
+        self.nodes[node] = Province(
+            ports,
+            CareRules(NodeId(node), CATALOGUE, lambda _: 3, lambda region: _way(node, region)),
+            InsuredRules(NodeId(node), DEFAULT_POLICY, facts, lambda _: 2024),
+            patience_us=2 * WAIT_US,
+            reference=reference,
+        )
+
+    def peers_of(self, caller: str) -> FakePeers:
+        return FakePeers(self, caller)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        self.started.append(work)
+
+    def send(self, request: Request) -> Outcome:
+        """Send as the hospital does."""
+        return run(self.peers_of(HOSPITAL).call(NodeId("33"), request, 10 * WAIT_US))
+
+    def standing(self) -> list[Any]:
+        """The settlements at the insurer that nothing takes back."""
+        claims = self.books["63"].read_all().claims
+        gone = {claim.reverses for claim in claims if claim.sign < 0}
+        return [claim for claim in claims if claim.sign > 0 and claim.settlement not in gone]
+
+    def sum_of_accounts(self) -> int:
+        return sum(leg.amount_fen for books in self.books.values() for p in books.read_all().postings for leg in p.legs)
+
+
+def _way(node: str, region: str) -> NodeId | None:
+    insurer = region[:2]
+    if insurer not in ("33", "63"):
+        return None
+    return NodeId(node) if insurer == node else HUB
+
+
+@dataclass
+class FakePeers:
+    chain: Chain
+    caller: str
+
+    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+        await Suspend()
+        chain = self.chain
+        chain.calls.append((f"{self.caller}->{node}", request.code))
+        fates = [fate for fault in chain.faults if (fate := fault(self.caller, node, request)) is not None]
+        if "lose request" in fates:
+            chain.clock.us += patience_us
+            return Unknown(patience_us)
+        in_us = chain.clock.now_us()
+        outcome = await chain.nodes[node].handle(request)
+        if "lose reply" in fates:
+            chain.clock.us += patience_us
+            return Unknown(patience_us)
+        if isinstance(outcome, Answered):
+            return Answered(outcome.reply, (Hop(node, in_us, chain.clock.now_us()), *outcome.hops))
+        return outcome
+
+
+def once(where: str, code: str, fate: str) -> Callable[[str, str, Request], str | None]:
+    """Plant one fault: on link ``caller->node``, at the first message of this transaction."""
+    left = [1]
+
+    def fault(caller: str, node: str, request: Request) -> str | None:
+        if left[0] and request.code == code and f"{caller}->{node}" == where:
+            left[0] -= 1
+            return fate
+        return None
+
+    return fault
