@@ -1,4 +1,7 @@
-"""What no single key can say of itself: names against the topology, windows against the horizon, patience against scale."""
+"""What no single key can say of itself.
+
+Names against the topology, windows against the horizon, patience against scale. Must never change a scenario.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from scenarios.shape import nearest
 from scenarios.units import format_duration
 
 PATIENCE_SHARE = 20
-"""A patience may be at most one part in so many of a shrunk window: else the window is over before anyone has noticed."""
+"""A patience may be at most one part in so many of a shrunk window: else it is over before anyone notices."""
 
 Path = tuple[str | int, ...]
 
@@ -101,7 +104,8 @@ def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Probl
             return
     caller, callee = link
     if callee == HOSPITAL or (HOSPITAL in link and HUB in link) or (caller == callee and caller != ANY):
-        yield Problem(path, "no such link", f"{caller} -> {callee}", "hospital -> province, province -> hub or hub -> province")
+        expected = "hospital -> province, province -> hub or hub -> province"
+        yield Problem(path, "no such link", f"{caller} -> {callee}", expected)
     elif caller not in (HOSPITAL, HUB, ANY) and callee not in (HUB, ANY):
         yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
 
@@ -126,7 +130,9 @@ def _cutover(scenario: Scenario) -> Iterator[Problem]:
     scopes = (HUB, *scenario.topology.regions, *scenario.topology.cities)
     if cutover.scope not in scopes:
         expected = "'hub', a province of topology.regions, or a city of topology.cities"
-        yield Problem(("cutover", "scope"), "unknown scope", repr(cutover.scope), expected, nearest(cutover.scope, scopes))
+        yield Problem(
+            ("cutover", "scope"), "unknown scope", repr(cutover.scope), expected, nearest(cutover.scope, scopes)
+        )
     if cutover.stop_at < 0:
         got, expected = format_duration(cutover.stop_before), f"at most cutover.at ({format_duration(cutover.at)})"
         yield Problem(("cutover", "stop_before"), "stops before the horizon begins", got, expected)
@@ -188,7 +194,9 @@ def _windows(scenario: Scenario) -> Iterator[tuple[str, int]]:
 def _region_named(topology: Topology, code: str, path: Path) -> Iterator[Problem]:
     if code[:2] not in topology.regions:
         expected = f"one of topology.regions: {', '.join(topology.regions)}"
-        yield Problem(path, "province is not in the scenario", repr(code), expected, nearest(code[:2], topology.regions))
+        yield Problem(
+            path, "province is not in the scenario", repr(code), expected, nearest(code[:2], topology.regions)
+        )
 
 
 def _node_named(topology: Topology, node: str, path: Path) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -138,5 +139,5 @@ def write_costs(file: CostFile, path: Path) -> None:
 
 
 def _check_table(table: Table, name: str) -> None:
-    if not table or table[0] < 0 or any(low > high for low, high in zip(table, table[1:], strict=False)):
+    if not table or table[0] < 0 or any(low > high for low, high in pairwise(table)):
         raise CostError(f"quantiles of {name} are {list(table)}; expected whole microseconds, >= 0, rising")

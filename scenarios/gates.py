@@ -33,8 +33,8 @@ class Measure:
 
     name: str
     unit: Unit
-    distribution: bool
     doc: str
+    distribution: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,45 +74,51 @@ _KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
 def _distributions() -> Iterator[Measure]:
+    def of(name: str, doc: str) -> Measure:
+        return Measure(name, Unit.DURATION, doc, distribution=True)
+
     latency = "from the desk's first send of 2102, 2207 or 2304 to its final answer, unknowns until resolved"
-    yield Measure("settlement.latency", Unit.DURATION, True, f"{latency}; machine time")
+    yield of("settlement.latency", f"{latency}; machine time")
     for kind in _KINDS:
-        yield Measure(f"settlement.latency.{kind}", Unit.DURATION, True, f"{latency}; {kind} only")
-    yield Measure("message.latency", Unit.DURATION, True, "one attempt of a hospital, from send to answer; machine time")
+        yield of(f"settlement.latency.{kind}", f"{latency}; {kind} only")
+    yield of("message.latency", "one attempt of a hospital, from send to verdict; machine time")
     for code in TRANSACTION_CODES:
-        yield Measure(f"message.latency.{code}", Unit.DURATION, True, f"one attempt of {code}; machine time")
-    yield Measure("desk.wait", Unit.DURATION, True, "a visit's waits for a desk, added up; people time")
+        yield of(f"message.latency.{code}", f"one attempt of {code}; machine time")
+    yield of("desk.wait", "a visit's waits for a desk, added up; people time")
 
 
 def _scalars() -> Iterator[Measure]:
-    count, share = Unit.COUNT, Unit.SHARE
-    yield Measure("visits.total", count, False, "visits that arrived")
-    yield Measure("visits.lost", count, False, "acknowledged and not in the insured province's books, or the reverse")
-    yield Measure("visits.doubled", count, False, "two effects for one key, or two settlements for one visit")
+    yield Measure("visits.total", Unit.COUNT, "visits that arrived")
+    yield Measure("visits.lost", Unit.COUNT, "acknowledged and not in the insured province's books, or the reverse")
+    yield Measure("visits.doubled", Unit.COUNT, "two effects for one key, or two settlements for one visit")
     for fate in Fate:
-        yield Measure(f"visits.{fate}", count, False, f"visits whose fate is {fate}")
-    yield Measure("direct_rate", share, False, "direct fates over all visits that no rule refused")
-    yield Measure("paper_rate", share, False, "paper fates over all visits that no rule refused")
-    yield Measure("settlements.rate", Unit.RATE, False, "direct settlements a second of the run's clock")
-    yield Measure("messages.rate", Unit.RATE, False, "hospital attempts a second of the run's clock")
-    yield Measure("retry.amplification", Unit.NUMBER, False, "attempts over distinct messages of the hospitals")
-    yield Measure("paper.advance", Unit.NUMBER, False, "cash paid in advance by paper claimants, in yuan")
-    yield Measure("checker.breaches", count, False, "breaches of the laws found by the checker")
-    yield Measure("bottleneck.busy", share, False, "mean use of the busiest station")
-    yield Measure("generator.cpu", share, False, "largest share of its core that the load generator used")
-    yield Measure("generator.lag", Unit.DURATION, False, "largest 99th percentile of the generator's start lag")
-    yield Measure("generator.dropped", count, False, "arrivals the generator dropped at its cap")
-    yield Measure("cutover.inflight", count, False, "pieces of business in flight when accepting stopped")
-    yield Measure("cutover.leftover", count, False, "pieces of business in flight when the door closed")
-    yield Measure("cutover.lost", count, False, "pieces of business in flight at the cutover that were lost")
-    yield Measure("cutover.doubled", count, False, "pieces of business in flight at the cutover that were doubled")
-    yield Measure("cutover.backlog", count, False, "visits parked or waiting when the door reopened")
-    yield Measure("cutover.drain", Unit.DURATION, False, "from reopening until the backlog is gone; people time")
-    yield Measure("cutover.trips", count, False, "extra trips of patients to a desk")
-    yield Measure("cutover.advance_days", Unit.NUMBER, False, "advance paid because of the cutover, in yuan-days")
+        yield Measure(f"visits.{fate}", Unit.COUNT, f"visits whose fate is {fate}")
+    yield Measure("direct_rate", Unit.SHARE, "direct fates over all visits that no rule refused")
+    yield Measure("paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused")
+    yield Measure("offered.rate", Unit.RATE, "visits that arrive, a second of the run's clock")
+    yield Measure("settlements.rate", Unit.RATE, "direct settlements a second of the run's clock")
+    yield Measure("messages.rate", Unit.RATE, "hospital attempts a second of the run's clock")
+    yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
+    yield Measure("paper.advance", Unit.NUMBER, "cash paid in advance by paper claimants, in yuan")
+    yield Measure("checker.breaches", Unit.COUNT, "breaches of the laws found by the checker")
+    yield Measure("bottleneck.busy", Unit.SHARE, "mean use of the busiest station")
+    yield Measure("generator.cpu", Unit.SHARE, "largest share of its core that the load generator used")
+    yield Measure("generator.lag", Unit.DURATION, "largest 99th percentile of the generator's start lag")
+    yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
 
 
-MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_distributions(), *_scalars())}
+def _cutover() -> Iterator[Measure]:
+    yield Measure("cutover.inflight", Unit.COUNT, "pieces of business in flight when accepting stopped")
+    yield Measure("cutover.leftover", Unit.COUNT, "pieces of business in flight when the door closed")
+    yield Measure("cutover.lost", Unit.COUNT, "pieces of business in flight at the cutover that were lost")
+    yield Measure("cutover.doubled", Unit.COUNT, "pieces of business in flight at the cutover that were doubled")
+    yield Measure("cutover.backlog", Unit.COUNT, "visits parked or waiting when the door reopened")
+    yield Measure("cutover.drain", Unit.DURATION, "from reopening until the backlog is gone; people time")
+    yield Measure("cutover.trips", Unit.COUNT, "extra trips of patients to a desk")
+    yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
+
+
+MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover())}
 
 
 def measure_named(name: str) -> Measure:
@@ -170,7 +176,7 @@ def _bound(measure: Measure, bound: str, text: str) -> float:
     except UnitError as error:
         raise GateError(f"bound of {measure.name}", text, error.expected) from error
     except ValueError as error:
-        expected = "a share such as '99%'" if measure.unit is Unit.SHARE else f"a plain number, as in {_example(measure)!r}"
+        expected = f"{'a share' if measure.unit is Unit.SHARE else 'a plain number'}, as in {_example(measure)!r}"
         raise GateError(f"bound of {measure.name}", text, expected) from error
 
 

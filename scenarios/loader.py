@@ -49,15 +49,17 @@ def load_scenario(
     ``source`` is a file, or the name of one of the library. Raise :class:`ScenarioError` when anything is wrong.
     """
     settings = [*sets] if seed is None else [*sets, f"seed={seed}"]
-    tree = _merged(read_tree(find_scenario(source)), variant, settings)
-    stated = _validated(tree)
-    _refuse(problems(stated), tree)
-    return resolve(stated)
+    return resolve(load_stated(source, variant=variant, sets=settings))
 
 
 def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterable[str] = ()) -> Scenario:
     """Return the scenario as stated: checked, but with people time and capacity not yet scaled."""
-    tree = _merged(read_tree(find_scenario(source)), variant, [*sets])
+    tree = read_tree(find_scenario(source))
+    resolved = tree.child("variant")
+    if resolved is not None:
+        expected = "a scenario as written, not as resolved by a run"
+        raise _error_at(resolved, "variant", "key of a resolved scenario", expected=expected, at_key=True)
+    tree = _merged(tree, variant, [*sets])
     stated = _validated(tree)
     _refuse(problems(stated), tree)
     return stated
@@ -137,7 +139,13 @@ def _with_setting(tree: Branch, setting: str) -> Branch:
     file = f"--set {setting}"
     if found is None:
         raise ScenarioError("not understood", file=file, expected="path=value, such as visits.per_day=5000")
-    return _set_at(tree, found["path"].split("."), parse_value(found["value"], file))
+    return _set_at(tree, _steps(found["path"]), parse_value(found["value"], file))
+
+
+def _steps(path: str) -> list[str]:
+    """Split a path at its dots; the name of a measure holds dots itself."""
+    section, _, measure = path.partition(".")
+    return [section, measure] if section == "gates" and measure else path.split(".")
 
 
 def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
@@ -153,12 +161,6 @@ def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
         items[int(step)] = _set_at(items[int(step)], rest, value)
         return replace(tree, value=items)
     members = dict(tree.value) if isinstance(tree.value, dict) else {}
-    # A gate's or a region's name may hold dots: the longest name already there wins.
-    for count in range(len(steps), 1, -1):
-        joined = ".".join(steps[:count])
-        if joined in members:
-            step, rest = joined, steps[count:]
-            break
     members[step] = _set_at(members.get(step, empty), rest, value)
     return replace(tree, value=members)
 
@@ -177,14 +179,15 @@ def _problem(error: Any, tree: Branch) -> Problem:
     if error["type"] == "extra_forbidden":
         keys = keys_at(model_path[:-1])
         name = str(path[-1])
-        return Problem(path, "unknown key", _shown(tree, path), f"one of {', '.join(keys)}", nearest(name, keys), True)
+        expected = f"one of {', '.join(keys)}"
+        return Problem(path, "unknown key", _shown(tree, path), expected, nearest(name, keys), at_key=True)
     if error["type"] == "missing":
-        return Problem(path, "missing key", "", f"a value for {path[-1]!r}", "", True)
-    cause = (error.get("ctx") or {}).get("error")
+        return Problem(path, "missing key", "", f"a value for {path[-1]!r}", at_key=True)
+    context: dict[str, Any] = error.get("ctx", {})
+    cause = context.get("error")
     if isinstance(cause, UnitError):
         return Problem(path, "wrong value", repr(cause.got), cause.expected)
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        context = error["ctx"]
         tags = context.get("expected_tags", "freeze, kill, refuse, slow, lose, delay, lost_commit").replace("'", "")
         hint = nearest(str(context.get("tag", "")), tags.split(", "))
         return Problem((*path, "kind"), "wrong value", _shown(tree, (*path, "kind")), f"one of {tags}", hint)
@@ -199,7 +202,7 @@ def _real_path(steps: Sequence[str | int], tree: Branch) -> tuple[tuple[str | in
     for number, step in enumerate(steps):
         inner = branch.child(step) if branch is not None else None
         last = number == len(steps) - 1
-        if inner is not None or last and step != "[key]" and not _is_inner_name(step):
+        if inner is not None or (last and step != "[key]" and not _is_inner_name(step)):
             real.append(step)
             branch = inner
     return tuple(real), tuple(step for step in steps if step != "[key]")

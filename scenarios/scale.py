@@ -6,7 +6,7 @@ The result's durations are microseconds of the run's clock. Must never touch mac
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 from scenarios.schema.base import Model, PeopleClock
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.topology import HostSpec, Institutions, NodeChanges, NodeSpec, Topology
-
 
 ModelT = TypeVar("ModelT", bound=Model)
 NodeT = TypeVar("NodeT", NodeSpec, NodeChanges)
@@ -44,8 +43,9 @@ def _shrunk(model: ModelT, time_scale: float) -> ModelT:
             changes[name] = shrink_us(value, time_scale)
         elif isinstance(value, Model):
             changes[name] = _shrunk(value, time_scale)
-        elif isinstance(value, tuple) and any(isinstance(item, Model) for item in value):
-            changes[name] = tuple(_shrunk(item, time_scale) for item in value)
+        elif isinstance(value, tuple):
+            items = cast("tuple[object, ...]", value)
+            changes[name] = tuple(_shrunk(item, time_scale) if isinstance(item, Model) else item for item in items)
     return model.model_copy(update=changes)
 
 

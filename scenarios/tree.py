@@ -37,7 +37,7 @@ class Place:
 class Branch:
     """A value with its place and, in a mapping, the place of its key."""
 
-    value: str | float | bool | None | dict[str, Branch] | list[Branch]
+    value: str | float | bool | dict[str, Branch] | list[Branch] | None
     place: Place
     key_place: Place
 
@@ -71,7 +71,8 @@ def parse_tree(text: str, file: str) -> Branch:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ScenarioError(f"not YAML: {error.problem or error.context}", file=file, line=line, column=column) from error
+        what = f"not YAML: {error.problem or error.context}"
+        raise ScenarioError(what, file=file, line=line, column=column) from error
     except yaml.YAMLError as error:
         raise ScenarioError(f"not YAML: {str(error).splitlines()[0]}", file=file, line=1, column=1) from error
     if node is None:
@@ -89,7 +90,7 @@ def parse_value(text: str, file: str) -> Branch:
     try:
         node = yaml.SafeLoader(text).get_single_node()
     except yaml.YAMLError as error:
-        raise ScenarioError("value is not YAML", file=file, got=repr(text), expected="a value as in the file") from error
+        raise ScenarioError("not YAML", file=file, got=repr(text), expected="a value as in a file") from error
     place = Place(file, 0, 0)
     return Branch(None, place, place) if node is None else _Converter(file).convert(node, place, place)
 
@@ -128,7 +129,7 @@ def _place(node: yaml.Node, file: str) -> Place:
 
 
 def _kind(node: yaml.Node) -> str:
-    return {"mapping": "a mapping", "sequence": "a list", "scalar": "a single value"}[node.id]
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
 
 
 class _Converter:

@@ -23,7 +23,9 @@ from scenarios.units import (
 class Model(BaseModel):
     """A frozen part of a scenario; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, populate_by_name=True, serialize_by_alias=True
+    )
 
 
 class PeopleClock:

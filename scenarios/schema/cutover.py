@@ -1,4 +1,7 @@
-"""A planned stop: ``cutover``. Stops accepting at T - stop_before, closes at T, reopens after the window with a ramp."""
+"""A planned stop: ``cutover``.
+
+Stops accepting at T - stop_before, closes at T, reopens after the window, with a ramp.
+"""
 
 from __future__ import annotations
 

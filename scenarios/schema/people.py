@@ -80,7 +80,10 @@ class ExplicitVisit(Model):
     @model_validator(mode="after")
     def _only_inpatients_stay(self) -> ExplicitVisit:
         if (self.kind == "inpatient") != (self.stay > 0):
-            raise ValueError(f"a visit of kind {self.kind!r} has stay {self.stay} us; expected a stay for inpatients only")
+            stays = "no stay" if self.stay == 0 else "a stay"
+            raise ValueError(
+                f"{self.kind} visit with {stays}; expected a stay above 0 for inpatients, and for them only"
+            )
         return self
 
 
@@ -131,5 +134,3 @@ class Visits(Model):
             if sum(weights) <= 0:
                 raise ValueError(f"{name} sums to 0; expected at least one weight above 0")
         return self
-
-

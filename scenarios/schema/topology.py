@@ -51,8 +51,8 @@ class HostSpec(Model):
 class Institutions(Model):
     """Institutions in a province."""
 
-    hospital: Annotated[int, Field(ge=1, le=20_000)] = Field(default=40, description="with desks for patients. ASSUMED.")
-    pharmacy: Annotated[int, Field(ge=1, le=20_000)] = Field(default=40, description="selling drugs. ASSUMED.")
+    hospital: Annotated[int, Field(ge=1, le=20_000)] = Field(default=40, description="hospitals. ASSUMED.")
+    pharmacy: Annotated[int, Field(ge=1, le=20_000)] = Field(default=40, description="pharmacies. ASSUMED.")
 
 
 class Link(Model):
@@ -142,4 +142,3 @@ class Topology(Model):
         if self.machine_cores is not None:
             return {MACHINE: self.machine_cores}
         return {name: host.cores for name, host in self.hosts().items()}
-
