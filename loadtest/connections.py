@@ -118,9 +118,11 @@ class Connections:
 
 def _still_open(kept: socket.socket) -> bool:
     """Return whether an idle connection is silent, as it should be; readable means closed or out of step."""
+    kept.settimeout(0.0)
     try:
-        kept._sock.recv(1, plain.MSG_PEEK | plain.MSG_DONTWAIT)  # noqa: SLF001 (a look that must not wait)
+        kept.recv(1, plain.MSG_PEEK)
     except BlockingIOError:
+        kept.settimeout(None)
         return True
     except OSError:
         return False

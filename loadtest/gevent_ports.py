@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import gevent
 from gevent.event import Event
 from gevent.pool import Group
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
 
 Result = TypeVar("Result")
 

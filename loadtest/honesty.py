@@ -7,29 +7,16 @@ its core, or left arrivals out, is invalid: a verdict beside pass, fail and inco
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from scenarios.record import GeneratorRow
 
 CPU_SHARE_MAX = 0.75
 """Above this share of its core the generator's percentiles begin to be its own (peers: a p99 seven times the truth)."""
 WINDOW_US = 5_000_000
 """A verdict needs some samples: one second's CPU share jumps with one collection of garbage."""
 _P99 = 0.99
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One row of the ``generator`` table: what happened since the row before, measured at ``at_us``."""
-
-    at_us: int
-    cpu_share: float
-    lag_p99_us: int
-    due: int
-    started: int
-    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +60,12 @@ class Verdict:
         return f"invalid: {len(self.invalid)} of {len(self.windows)} windows; first: {self.invalid[0].reason}"
 
 
-def judge(samples: Iterable[Sample], *, warm_up_us: int, window_us: int = WINDOW_US) -> Verdict:
+def judge(rows: Iterable[GeneratorRow], *, warm_up_us: int, window_us: int = WINDOW_US) -> Verdict:
     """Return the verdict on the windows that lie wholly after the warm-up."""
-    groups: dict[int, list[Sample]] = {}
-    for sample in samples:
-        if sample.at_us > warm_up_us:
-            groups.setdefault((sample.at_us - 1 - warm_up_us) // window_us, []).append(sample)
+    groups: dict[int, list[GeneratorRow]] = {}
+    for row in rows:
+        if row.at_us > warm_up_us:
+            groups.setdefault((row.at_us - 1 - warm_up_us) // window_us, []).append(row)
     return Verdict(
         tuple(_window(group, warm_up_us + number * window_us, window_us) for number, group in sorted(groups.items()))
     )
@@ -92,14 +79,14 @@ def p99(values: list[int]) -> int:
     return ordered[min(len(ordered) - 1, int(_P99 * len(ordered)))]
 
 
-def _window(group: list[Sample], from_us: int, window_us: int) -> Window:
-    cpu_share = sum(sample.cpu_share for sample in group) / len(group)
-    dropped = sum(sample.dropped for sample in group)
+def _window(group: list[GeneratorRow], from_us: int, window_us: int) -> Window:
+    cpu_share = sum(row.cpu_share for row in group) / len(group)
+    dropped = sum(row.dropped for row in group)
     return Window(
         from_us=from_us,
         until_us=from_us + window_us,
         cpu_share=cpu_share,
-        lag_p99_us=max(sample.lag_p99_us for sample in group),
+        lag_p99_us=max(row.lag_p99_us for row in group),
         dropped=dropped,
         reason=_reason(cpu_share, dropped, from_us),
     )

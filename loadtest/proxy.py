@@ -2,8 +2,8 @@
 
 ``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
 swallowed and its connection left open, so that the caller's patience runs out; a lost reply is swallowed after the
-callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must never
-change a byte, answer for the callee, or send anything twice.
+callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must
+never change a byte, answer for the callee, or send anything twice.
 """
 
 from __future__ import annotations

@@ -7,17 +7,15 @@ invalid. It must never know what a journey does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
 from loadtest.gevent_ports import GeventClock, note_lateness
-from loadtest.honesty import Sample, p99
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from loadtest.honesty import p99
+from scenarios.record import GeneratorRow
 
 JOURNEYS_MAX = 50_000
 """Journeys under way at once, open stays and parked visits among them: about 20 KiB of stack and frames each."""
@@ -44,11 +42,11 @@ class Tally:
         self._dropped += 1
         self.dropped_total += 1
 
-    def take(self, *, at_us: int, cpu_share: float, due: int) -> Sample:
+    def take(self, *, at_us: int, cpu_share: float, due: int) -> GeneratorRow:
         """Return what happened since the last call, and begin anew."""
         lags_us, self._lags_us = self._lags_us, []
         dropped, self._dropped = self._dropped, 0
-        return Sample(
+        return GeneratorRow(
             at_us=at_us,
             cpu_share=cpu_share,
             lag_p99_us=p99(lags_us),

@@ -1,0 +1,168 @@
+"""Kept connections under gevent, against a small server that misbehaves as told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gevent
+from gevent import socket
+from gevent.server import StreamServer
+from telling import tell
+
+from loadtest.connections import Connections, NoAnswerError, NobodyListensError
+
+REQUEST = b"POST /33 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+GOOD = b"HTTP/1.1 200 OK\r\nX-Yidi-Hops: a\r\nContent-Length: 5\r\n\r\nhello"
+BYE = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
+
+
+class Server:
+    """Answers the n-th request on any connection with ``answer(n, connection)``; counts connections."""
+
+    def __init__(self, answer: Callable[[int, socket.socket], None]) -> None:
+        self.accepted = 0
+        self.requests = 0
+        self._answer = answer
+        self._server = StreamServer(("127.0.0.1", 0), self._serve)
+
+    def __enter__(self) -> Server:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(timeout=0)
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    def _serve(self, connection: socket.socket, _: object) -> None:
+        self.accepted += 1
+        while connection.recv(4096):
+            self.requests += 1
+            self._answer(self.requests, connection)
+
+
+def _says(*answers: bytes) -> Callable[[int, socket.socket], None]:
+    return lambda n, connection: connection.sendall(answers[min(n, len(answers)) - 1])
+
+
+def _raises(error: type[BaseException], act) -> BaseException:
+    try:
+        act()
+    except error as raised:
+        return raised
+    raise AssertionError(f"expected {error.__name__}")
+
+
+def story_answer_is_whole_and_the_connection_is_kept():
+    with Server(_says(GOOD)) as server:
+        lane = Connections("127.0.0.1", server.port)
+        for _ in range(3):
+            answer = lane.exchange(REQUEST, deadline_s=1)
+            assert (answer.status, answer.content, answer.headers["x-yidi-hops"]) == (200, b"hello", "a")
+        assert (server.accepted, lane.idle, lane.in_use) == (1, 1, 0)
+
+
+def story_calls_at_once_get_connections_of_their_own():
+    def slow(_: int, connection: socket.socket) -> None:
+        gevent.sleep(0.02)
+        connection.sendall(GOOD)
+
+    with Server(slow) as server:
+        lane = Connections("127.0.0.1", server.port)
+        calls = [gevent.spawn(lane.exchange, REQUEST, deadline_s=1) for _ in range(5)]
+        gevent.joinall(calls)
+        assert [call.get().status for call in calls] == [200] * 5
+        assert (server.accepted, lane.idle) == (5, 5)
+
+
+def story_nobody_listening_is_told_apart_from_silence():
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    lane = Connections("127.0.0.1", taken.getsockname()[1])
+    _raises(NobodyListensError, lambda: lane.exchange(REQUEST, deadline_s=1))
+    assert lane.in_use == 0
+
+
+def story_silence_ends_at_the_deadline_and_its_connection_is_not_kept():
+    with Server(lambda _, __: gevent.sleep(0.2)) as server:
+        lane = Connections("127.0.0.1", server.port)
+        error = _raises(NoAnswerError, lambda: lane.exchange(REQUEST, deadline_s=0.02))
+        assert "within 0.02 s" in str(error)
+        assert (lane.idle, lane.in_use) == (0, 0)
+
+
+def story_half_an_answer_is_no_answer():
+    def half(_: int, connection: socket.socket) -> None:
+        connection.sendall(GOOD[:-3])
+        connection.close()
+
+    with Server(half) as server:
+        lane = Connections("127.0.0.1", server.port)
+        _raises(NoAnswerError, lambda: lane.exchange(REQUEST, deadline_s=1))
+        assert (lane.idle, lane.in_use) == (0, 0)
+
+
+def story_rubbish_is_no_answer():
+    with Server(_says(b"what?\r\n\r\n")) as server:
+        lane = Connections("127.0.0.1", server.port)
+        _raises(NoAnswerError, lambda: lane.exchange(REQUEST, deadline_s=1))
+        assert lane.in_use == 0
+
+
+def story_connection_that_says_close_is_not_kept():
+    with Server(_says(BYE, GOOD)) as server:
+        lane = Connections("127.0.0.1", server.port)
+        assert lane.exchange(REQUEST, deadline_s=1).status == 503
+        assert lane.idle == 0
+        assert lane.exchange(REQUEST, deadline_s=1).status == 200
+        assert server.accepted == 2
+
+
+def story_connection_closed_while_idle_is_replaced_before_anything_is_sent():
+    def answer_and_leave(n: int, connection: socket.socket) -> None:
+        connection.sendall(GOOD)
+        if n == 1:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    with Server(answer_and_leave) as server:
+        lane = Connections("127.0.0.1", server.port)
+        lane.exchange(REQUEST, deadline_s=1)
+        gevent.sleep(0.01)
+        assert lane.exchange(REQUEST, deadline_s=1).status == 200
+        assert (server.accepted, server.requests, lane.in_use) == (2, 2, 0)
+
+
+def story_killed_caller_leaves_no_connection_behind():
+    with Server(lambda _, __: gevent.sleep(0.2)) as server:
+        lane = Connections("127.0.0.1", server.port)
+        call = gevent.spawn(lane.exchange, REQUEST, deadline_s=5)
+        gevent.sleep(0.01)
+        assert lane.in_use == 1
+        call.kill()
+        assert (lane.idle, lane.in_use) == (0, 0)
+
+
+def story_somebody_elses_timeout_is_not_ours():
+    with Server(lambda _, __: gevent.sleep(0.2)) as server:
+        lane = Connections("127.0.0.1", server.port)
+
+        def call() -> None:
+            with gevent.Timeout(0.02):
+                lane.exchange(REQUEST, deadline_s=5)
+
+        _raises(gevent.Timeout, call)
+        assert lane.in_use == 0
+
+
+def story_close_closes_what_is_kept():
+    with Server(_says(GOOD)) as server:
+        lane = Connections("127.0.0.1", server.port)
+        lane.exchange(REQUEST, deadline_s=1)
+        lane.close()
+        assert (lane.idle, lane.in_use) == (0, 0)
+
+
+if __name__ == "__main__":
+    tell(globals())

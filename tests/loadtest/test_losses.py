@@ -1,0 +1,147 @@
+"""What a faulty link does is decided by key: the same messages are lost in both worlds, whatever came in between."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from scenarios.loss import Disturbance, FaultyLink, disturbances, link_end
+from scenarios.schema.faults import Delay, Freeze, Lose
+
+S = 1_000_000
+
+
+def losing(**changed: object) -> Disturbance:
+    facts = {"number": 0, "kind": "lose", "caller": "*", "callee": "*", "at_us": 0, "until_us": 100 * S, "share": 0.3}
+    return Disturbance(**(facts | changed))
+
+
+def link(*faults: Disturbance, caller: str = "33", callee: str = "hub", seed: int = 7) -> FaultyLink:
+    return FaultyLink(seed, caller, callee, faults)
+
+
+def lost(faulty: FaultyLink, msgids: list[str], now_us: int = S) -> list[str]:
+    return [msgid for msgid in msgids if faulty.request(msgid, "2207", now_us).lost]
+
+
+MSGIDS = [f"H330400000012024061508000{n:05d}" for n in range(1000)]
+
+
+def test_same_key_same_loss_in_any_order_of_arrival():
+    one, other = link(losing()), link(losing())
+
+    assert set(lost(one, MSGIDS)) == set(lost(other, MSGIDS[::-1]))
+
+
+def test_share_of_the_messages_is_lost():
+    assert len(lost(link(losing()), MSGIDS)) == pytest.approx(300, abs=45)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"caller": "34"}, {"callee": "63"}, {"seed": 8}],
+    ids=["other caller", "other callee", "other seed"],
+)
+def test_other_link_or_seed_loses_other_messages(changed):
+    assert lost(link(losing()), MSGIDS) != lost(link(losing(), **changed), MSGIDS)
+
+
+def test_resend_of_a_lost_message_is_drawn_anew():
+    faulty = link(losing())
+    first = lost(faulty, MSGIDS)
+
+    again = lost(faulty, first)
+
+    assert 0 < len(again) < len(first)
+
+
+def test_attempts_are_counted_only_while_a_loss_is_at_work():
+    faulty = link(losing(at_us=10 * S))
+
+    assert [faulty.request("a", "2207", at * S).attempt for at in (1, 10, 11, 200)] == [0, 1, 2, 0]
+
+
+def test_reply_is_drawn_with_its_requests_attempt_and_at_its_own_time():
+    faulty = link(losing(direction="reply", share=1.0, at_us=5 * S))
+    early = faulty.request("a", "2207", 4 * S)
+
+    assert not early.lost
+    assert not faulty.reply("a", "2207", 4 * S, sent=early).lost
+    assert faulty.reply("a", "2207", 5 * S, sent=early).lost
+
+
+STORY = """
+    fault                                   link       code  at   lost  delay
+    lose request *>* all                    33>hub     2207  1    yes   0
+    lose request 33>hub all                 33>hub     2207  1    yes   0
+    lose request 33>hub all                 34>hub     2207  1    no    0
+    lose request 33>hub all                 hub>33     2207  1    no    0
+    lose request hospital>* all             hospital>33 2207 1    yes   0
+    lose request 33>hub 2102                33>hub     2207  1    no    0
+    lose request 33>hub 2102                33>hub     2102  1    yes   0
+    lose request 33>hub all                 33>hub     2207  100  no    0
+    lose reply 33>hub all                   33>hub     2207  1    no    0
+    delay request 33>hub all                33>hub     2207  1    no    9
+    delay request 33>hub all                33>hub     2207  100  no    0
+"""
+
+
+@pytest.mark.parametrize("line", [line.strip() for line in STORY.strip().splitlines()[1:]])
+def test_where_and_when_a_fault_is_at_work(line):
+    kind, direction, on, codes, ends, code, at_s, is_lost, delay_us = line.split()
+    caller, callee = on.split(">")
+    fault = losing(
+        kind=kind,
+        direction=direction,
+        caller=caller,
+        callee=callee,
+        share=1.0,
+        codes=() if codes == "all" else (codes,),
+        add_us=9 if kind == "delay" else 0,
+    )
+    here, there = ends.split(">")
+
+    sent = link(fault, caller=here, callee=there).request("a", code, int(at_s) * S)
+
+    assert (sent.lost, sent.delay_us) == (is_lost == "yes", int(delay_us))
+
+
+def test_link_without_faults_is_sound():
+    assert link(losing(caller="34")).sound
+    assert not link(losing()).sound
+
+
+def test_memory_of_crossings_is_bounded(monkeypatch):
+    monkeypatch.setattr("scenarios.loss._REMEMBERED_MAX", 10)
+    faulty = link(losing())
+    for msgid in MSGIDS[:11]:
+        faulty.request(msgid, "2207", S)
+
+    assert faulty.request(MSGIDS[10], "2207", S).attempt == 2
+    assert faulty.request(MSGIDS[0], "2207", S).attempt == 1
+
+
+def test_disturbances_are_the_link_faults_of_the_scenario_in_its_order():
+    faults = (
+        Freeze.model_validate({"kind": "freeze", "node": "63", "at": "1s", "for": "1s"}),
+        Lose.model_validate(
+            {"kind": "lose", "link": ["hospital", 33], "direction": "reply", "share": "2%", "codes": [2207]}
+        ),
+        Delay.model_validate({"kind": "delay", "link": ["33", "hub"], "at": "2s", "for": "3s", "add": "10ms"}),
+    )
+
+    lose, delay = disturbances(SimpleNamespace(faults=faults))
+
+    assert (lose.number, lose.caller, lose.callee, lose.direction) == (1, "hospital", "33", "reply")
+    assert (lose.share, lose.codes, lose.at_us) == (0.02, ("2207",), 0)
+    assert lose.active(10**15)
+    assert (delay.number, delay.kind, delay.at_us, delay.until_us, delay.add_us) == (2, "delay", 2 * S, 5 * S, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("node", "end"),
+    [("H33040000001", "hospital"), ("P33040000001", "hospital"), ("3304", "33"), ("33", "33"), ("hub", "hub")],
+)
+def test_ends_of_links(node, end):
+    assert link_end(node) == end
