@@ -145,20 +145,18 @@ def _institution(letter: str, region: str, number: int, level: int, kinds: tuple
 # --- the pull on patients ---------------------------------------------------------------------------------------------
 
 
-def choice_weights(
-    institutions: Sequence[Institution], kind: str, province: str, city_shares: Mapping[str, float]
-) -> list[float]:
-    """Return each institution's weight for visits of ``kind`` in ``province``; 0 where it is elsewhere or not networked.
+def choice_weights(places: Sequence[Institution], kind: str, city_shares: Mapping[str, float]) -> list[float]:
+    """Return the weight of each of one province's institutions for visits of ``kind``, all of them networked for it.
 
     A city of ``city_shares`` gets exactly that share of the province's visits, the others share the rest.
     """
-    open_here = [place.province == province and kind in place.kinds for place in institutions]
-    raw = [_pull(place, kind) if here else 0.0 for place, here in zip(institutions, open_here, strict=True)]
+    raw = [_pull(place, kind) for place in places]
     by_city: dict[str, float] = {}
-    for place, weight in zip(institutions, raw, strict=True):
+    for place, weight in zip(places, raw, strict=True):
         by_city[place.city] = by_city.get(place.city, 0.0) + weight
-    scale = spread(by_city, {city: share for city, share in city_shares.items() if city[:2] == province})
-    return [weight * scale[place.city] for place, weight in zip(institutions, raw, strict=True)]
+    here = {place.province for place in places}
+    scale = spread(by_city, {city: share for city, share in city_shares.items() if city[:2] in here})
+    return [weight * scale[place.city] for place, weight in zip(places, raw, strict=True)]
 
 
 def spread(weights: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, float]:

@@ -1,0 +1,220 @@
+"""Keyed random numbers and the distributions drawn with them: same key, same number, in every world and on any machine.
+
+A draw depends on (seed, visit, step, attempt, purpose) alone, never on how many draws came before it, so two engines, two
+orders of events and two plans under test see the same numbers. Only integer arithmetic and single IEEE operations are used
+when drawing: ``exp``, ``log``, ``pow`` and fused or reordered sums differ in the last bit between machines.
+This module must never hold state, and never use ``hash()``, which differs from process to process.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MASK = 0xFFFF_FFFF_FFFF_FFFF
+_GOLDEN = 0x9E37_79B9_7F4A_7C15
+_MIX_1 = 0xBF58_476D_1CE4_E5B9
+_MIX_2 = 0x94D0_49BB_1331_11EB
+_TO_UNIT = 2.0**-53
+_POISSON_SPREAD = 12.0
+"""Half-width, in standard deviations, of the counts a Poisson draw can return; beyond it lies less than 1e-30."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Purpose(IntEnum):
+    """What a draw is for. Planning visits uses 1 to 99; what happens while they run starts at 100."""
+
+    COUNT = 1
+    ARRIVAL = 2
+    KIND = 3
+    FLOW = 4
+    HOSPITAL = 5
+    INSURED_CITY = 6
+    PERSON_TYPE = 7
+    TEMPORARY = 8
+    SERIAL = 9
+    STAY = 10
+    DISCHARGE_HOUR = 11
+    FEE = 12
+    TEMPLATE = 13
+    HANDLING = 14
+    BALANCE = 15
+    SAME_CITY = 16
+    LINK = 100
+    LOSS = 101
+    BACKOFF = 102
+    PARK = 103
+    PATIENCE = 104
+    SERVICE = 105
+    COMMIT = 106
+    UPLOAD = 107
+
+
+# --- uniform numbers --------------------------------------------------------------------------------------------------
+
+
+def mix64(value: int) -> int:
+    """Return SplitMix64's finaliser of ``value``: a bijection of 64-bit words in which every input bit stirs all."""
+    value &= _MASK
+    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
+    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
+    return value ^ (value >> 31)
+
+
+def key_hash(text: str) -> int:
+    """Return a 64-bit number of ``text`` that is the same in every process and on every machine.
+
+    >>> key_hash("H33040000001")
+    12831755683591717274
+    """
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def uniform(seed: int, visit: int, step: int, attempt: int, purpose: int) -> float:
+    """Return the number in [0, 1) of this key; ``visit`` may be any 64-bit number, such as a ``key_hash``.
+
+    The two rounds are written out because this runs several times a message.
+    """
+    value = (seed * _GOLDEN + visit) & _MASK
+    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
+    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
+    value ^= (value >> 31) ^ (step << 40) ^ (attempt << 20) ^ purpose
+    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
+    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
+    return ((value ^ (value >> 31)) >> 11) * _TO_UNIT
+
+
+def uniforms(seed: int, visits: NDArray[np.integer], step: int, attempt: int, purpose: int) -> Floats:
+    """Return ``uniform`` of each of ``visits``, bit for bit."""
+    value = visits.astype(np.uint64) + np.uint64(seed * _GOLDEN & _MASK)
+    value = mix_words(value)
+    value ^= np.uint64(((step << 40) ^ (attempt << 20) ^ purpose) & _MASK)
+    return (mix_words(value) >> np.uint64(11)).astype(np.float64) * _TO_UNIT
+
+
+def mix_words(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return ``mix64`` of each of ``value``."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(_MIX_1)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(_MIX_2)
+    return value ^ (value >> np.uint64(31))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedDraws:
+    """The protocol's ``Draws`` port under one seed."""
+
+    seed: int
+
+    def uniform(self, visit: int, step: int, attempt: int, purpose: int) -> float:
+        """Return the number in [0, 1) of this key."""
+        return uniform(self.seed, visit, step, attempt, purpose)
+
+
+# --- distributions ----------------------------------------------------------------------------------------------------
+
+
+class QuantileTable:
+    """A distribution on a bounded interval: quantiles joined by straight lines.
+
+    ``probabilities`` rise from 0 to 1 and ``values`` do not fall. Scalar and vectorised draws agree bit for bit: each is one
+    subtraction, one product and one sum (``numpy.interp`` may fuse the last two on some machines).
+    """
+
+    __slots__ = ("_p", "_p_array", "_slopes", "_slopes_array", "_v", "_v_array", "mean")
+
+    def __init__(self, probabilities: Sequence[float], values: Sequence[float]) -> None:
+        """Check the table and derive its slopes and its exact mean."""
+        p, v = [float(x) for x in probabilities], [float(x) for x in values]
+        if len(p) != len(v) or len(p) < 2 or p[0] != 0.0 or p[-1] != 1.0:  # noqa: PLR2004
+            raise ValueError(f"quantiles need as many values as probabilities, from 0 to 1 (got {p!r} and {v!r})")
+        if any(b <= a for a, b in zip(p, p[1:], strict=False)) or any(b < a for a, b in zip(v, v[1:], strict=False)):
+            raise ValueError(f"quantiles must rise (got probabilities {p!r} and values {v!r})")
+        self._p, self._v = p, v
+        self._slopes = [(v[k + 1] - v[k]) / (p[k + 1] - p[k]) for k in range(len(p) - 1)]
+        self.mean = math.fsum((v[k] + v[k + 1]) * 0.5 * (p[k + 1] - p[k]) for k in range(len(p) - 1))
+        self._p_array, self._v_array, self._slopes_array = np.array(p[:-1]), np.array(v[:-1]), np.array(self._slopes)
+
+    def at(self, u: float) -> float:
+        """Return the quantile of ``u`` in [0, 1)."""
+        k = bisect_right(self._p, u) - 1
+        return self._v[k] + (u - self._p[k]) * self._slopes[k]
+
+    def at_many(self, u: Floats) -> Floats:
+        """Return the quantile of each of ``u``."""
+        k = np.searchsorted(self._p_array, u, side="right") - 1
+        return self._v_array[k] + (u - self._p_array[k]) * self._slopes_array[k]
+
+    def scaled(self, factor: float) -> QuantileTable:
+        """Return the distribution of ``factor`` times this one."""
+        return QuantileTable(self._p, [x * factor for x in self._v])
+
+    def with_mean(self, mean: float) -> QuantileTable:
+        """Return this shape with the given mean."""
+        return self.scaled(mean / self.mean)
+
+    @property
+    def maximum(self) -> float:
+        """The largest value that can be drawn."""
+        return self._v[-1]
+
+    @property
+    def quantiles(self) -> tuple[tuple[float, float], ...]:
+        """The (probability, value) pairs of the table."""
+        return tuple(zip(self._p, self._v, strict=True))
+
+
+class GroupedChoice:
+    """Weighted choice inside groups, for a million drawers at once.
+
+    ``weights[g][k]`` is the weight of choice ``k`` of group ``g``; a choice is returned as its position in the
+    concatenation of all groups. A group without weight may exist, but nobody may draw from it.
+    """
+
+    __slots__ = ("_edges", "_has_weight", "_last")
+
+    def __init__(self, weights: Sequence[Sequence[float]]) -> None:
+        """Lay all groups' cumulative shares on one line, group ``g`` on [g, g + 1)."""
+        edges: list[float] = []
+        last: list[int] = []
+        has_weight: list[bool] = []
+        for group, row in enumerate(weights):
+            total = math.fsum(row)
+            has_weight.append(total > 0.0)
+            last_with_weight = max((k for k, w in enumerate(row) if w > 0.0), default=-1)
+            cumulative = 0.0
+            for k, weight in enumerate(row):
+                cumulative += weight
+                edges.append(group + (1.0 if k >= last_with_weight else cumulative / total))
+            last.append(len(edges) - 1 - (len(row) - 1 - last_with_weight))
+        self._edges, self._last, self._has_weight = np.array(edges), np.array(last), np.array(has_weight)
+
+    def draw(self, groups: Ints, u: Floats) -> Ints:
+        """Return the choice of each drawer: the first whose cumulative share is above ``u``."""
+        if not bool(np.all(self._has_weight[groups])):
+            empty = sorted({int(g) for g in groups[~self._has_weight[groups]]})
+            raise ValueError(f"nothing to choose from in groups {empty}; expected a weight above 0")
+        found = np.searchsorted(self._edges, groups + u, side="right")
+        # g + u may round up to g + 1 when u is within 2**-53 of one; such a drawer keeps to its own group.
+        return np.minimum(found, self._last[groups]).astype(np.int64)
+
+
+def poisson(mean: float, u: float) -> int:
+    """Return the Poisson count at quantile ``u``, by products of plain ratios from the mode outwards."""
+    if mean < 0.0 or not math.isfinite(mean):
+        raise ValueError(f"a Poisson mean must be finite and >= 0 (got {mean!r})")
+    mode = int(mean)
+    spread = int(_POISSON_SPREAD * math.sqrt(mean + 1.0)) + 40
+    low = max(0, mode - spread)
+    up = np.cumprod(mean / np.arange(mode + 1, mode + spread + 1, dtype=np.float64))
+    down = np.cumprod(np.arange(mode, low, -1, dtype=np.float64) / mean) if mode > low else np.empty(0)
+    cumulative = np.cumsum(np.concatenate((down[::-1], [1.0], up)))
+    return low + int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))

@@ -1,0 +1,160 @@
+"""Where the patients go and where they are insured: each visit's institution and insured city, drawn all at once.
+
+Cross-province visits follow the flows, in-province visits the residents, visits written out their own regions.
+Must never know what a visit costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.draws import GroupedChoice, Ints, Purpose, uniforms
+from scenarios.flows import national_flows, restrict
+from scenarios.institutions import KINDS, Institution, Sites, build, choice_weights, with_desks_by_load, with_places_for
+from scenarios.people import InsuredCities, insured_cities
+from scenarios.population import rules
+from scenarios.provinces import provinces
+from scenarios.streams import EXPLICIT, Traffic, cross_per_day, explicit_number
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where each visit happens and where its person is insured. ``city`` is a row of the insured cities, -1 if written out."""
+
+    hospital: NDArray[np.int32]
+    insured_region: NDArray[np.int32]
+    province: Ints
+    city: Ints
+    local: NDArray[np.bool_]
+
+
+class Places:
+    """The institutions of a scenario and the choices its patients make among them."""
+
+    __slots__ = (
+        "_choices",
+        "_explicit",
+        "_flat",
+        "_hospital_city",
+        "_regions",
+        "_seed",
+        "cities",
+        "flows",
+        "hospitals",
+        "local_shares",
+    )
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Lay out institutions, flows and insured cities; nothing is drawn yet."""
+        topology, visits = scenario.topology, scenario.visits
+        flows = visits.flows
+        self._seed = scenario.seed
+        self._regions = tuple(topology.regions)
+        self._explicit = visits.explicit
+        named = tuple(dict.fromkeys((*topology.cities, *flows.care_city_shares)))
+        sites = Sites(
+            self._regions,
+            topology.hospitals_per_province.hospital,
+            topology.hospitals_per_province.pharmacy,
+            topology.desks_per_hospital,
+            named,
+        )
+        needs = [(visit.kind, visit.care) for visit in visits.explicit]
+        found = with_places_for(build(sites), needs, topology.desks_per_hospital)
+        self.cities: InsuredCities = insured_cities(
+            self._regions, (*topology.cities, *flows.insured_city_shares), flows.insured_city_shares
+        )
+        self.flows = (
+            restrict(national_flows(flows.decay, flows.care_weights, flows.insured_weights), self._regions)
+            if cross_per_day(scenario) > 0.0
+            else None
+        )
+        residents = [provinces()[region].residents_e4 for region in self._regions]
+        self.local_shares = [count / sum(residents) for count in residents]
+        groups = _by_province_and_kind(found, self._regions)
+        weights = [
+            choice_weights([found[row] for row in rows], KINDS[number % len(KINDS)], flows.care_city_shares)
+            for number, rows in enumerate(groups)
+        ]
+        self._flat = np.array([row for rows in groups for row in rows], np.int32)
+        self._choices = GroupedChoice(weights)
+        self.hospitals = tuple(
+            with_desks_by_load(found, self._loads(scenario, len(found), groups, weights), topology.desks_per_hospital)
+        )
+        rows = {city: row for row, city in enumerate(self.cities.codes)}
+        self._hospital_city = np.array([rows.get(place.city, -1) for place in self.hospitals], np.int64)
+
+    def draw(self, traffic: Traffic) -> Placed:
+        """Return the places of every visit."""
+        count = len(traffic.key)
+        local = traffic.local()
+        written = traffic.stream == EXPLICIT
+        cross = ~local & ~written
+        insured, care = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        if self.flows is not None:
+            cells = GroupedChoice([self.flows.shares.ravel().tolist()])
+            cell = cells.draw(np.zeros(int(cross.sum()), np.int64), self._uniforms(traffic.key[cross], Purpose.FLOW))
+            insured[cross], care[cross] = cell // len(self._regions), cell % len(self._regions)
+            home = GroupedChoice([self.local_shares])
+            where = home.draw(np.zeros(int(local.sum()), np.int64), self._uniforms(traffic.key[local], Purpose.FLOW))
+            insured[local] = care[local] = where
+        hospital = np.zeros(count, np.int32)
+        drawn = ~written
+        group = care[drawn] * len(KINDS) + traffic.kind[drawn]
+        choice = self._choices.draw(group, self._uniforms(traffic.key[drawn], Purpose.HOSPITAL))
+        hospital[drawn] = self._flat[choice]
+        city = np.full(count, -1, np.int64)
+        city[drawn] = self._insured_city(traffic.key[drawn], insured[drawn], hospital[drawn], local[drawn])
+        region = np.array([int(code) * 100 for code in self.cities.codes], np.int32)[city]
+        for row in np.flatnonzero(written):
+            visit = self._explicit[explicit_number(int(traffic.key[row]))]
+            hospital[row] = self._place_of(visit.kind, visit.care)
+            region[row], insured[row] = int(visit.insured), self._regions.index(visit.insured[:2])
+            local[row] = visit.care[:2] == visit.insured[:2]
+        return Placed(hospital, region, insured, city, local)
+
+    def _uniforms(self, key: Ints, purpose: Purpose) -> NDArray[np.float64]:
+        return uniforms(self._seed, key, 0, 0, purpose)
+
+    def _insured_city(self, key: Ints, insured: Ints, hospital: NDArray[np.int32], local: NDArray[np.bool_]) -> Ints:
+        """Return each person's insured city: for most in-province visits that of the institution."""
+        same_city = rules()["local"]["same_city"]
+        city = self.cities.choice().draw(insured, self._uniforms(key, Purpose.INSURED_CITY))
+        near = self._hospital_city[hospital]
+        at_home = local & (near >= 0) & (self._uniforms(key, Purpose.SAME_CITY) < same_city)
+        return np.where(at_home, near, city)
+
+    def _place_of(self, kind: str, region: str) -> int:
+        return next(row for row, place in enumerate(self.hospitals) if place.region == region and kind in place.kinds)
+
+    def _loads(
+        self, scenario: Scenario, institutions: int, groups: list[list[int]], weights: list[list[float]]
+    ) -> list[float]:
+        """Return the visits each institution expects, in any unit."""
+        loads = [0.0] * institutions
+        inflow = self.flows.inflow() if self.flows is not None else {}
+        mix = scenario.visits.mix
+        for number, (rows, row_weights) in enumerate(zip(groups, weights, strict=True)):
+            province, kind = divmod(number, len(KINDS))
+            local = self.local_shares[province] * scenario.visits.local_per_cross if inflow else 0.0
+            visits = (inflow.get(self._regions[province], 0.0) + local) * getattr(mix, KINDS[kind])
+            for row, weight in zip(rows, row_weights, strict=True):
+                loads[row] += visits * weight
+        return loads
+
+
+def _by_province_and_kind(institutions: list[Institution], regions: tuple[str, ...]) -> list[list[int]]:
+    """Return the rows of the institutions networked for each kind in each province, group ``province * 3 + kind``."""
+    number = {region: k for k, region in enumerate(regions)}
+    groups: list[list[int]] = [[] for _ in range(len(regions) * len(KINDS))]
+    for row, place in enumerate(institutions):
+        for kind in place.kinds:
+            groups[number[place.province] * len(KINDS) + KINDS.index(kind)].append(row)
+    return groups

@@ -1,0 +1,155 @@
+"""Who arrives when and for how long: the streams of visits before anybody knows who they are.
+
+A stream is a kind of traffic (cross-province or in-province, of the horizon or of the past, or written out), and every visit of
+it has a key of its own, so that one stream's volume never moves another's visits. The past is generated like the future and only
+the stays still open at the start are kept: a steady state without a formula, the rhythm of the week and the longer stays'
+greater chance to be met included. Must never know of places or people.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.arrivals import DAY_US, Profile, Stretch, discharge_us, to_run_clock
+from scenarios.draws import GroupedChoice, Ints, Purpose, poisson, uniform, uniforms
+from scenarios.institutions import INPATIENT, KINDS
+from scenarios.population import shape
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+CROSS, LOCAL, CROSS_BEFORE, LOCAL_BEFORE, EXPLICIT = range(5)
+"""The streams, by number; ``*_BEFORE`` are stays admitted before the horizon begins."""
+_STREAM_BITS = 40
+"""A stream holds fewer than 2**40 visits; its number stands above them in a key."""
+
+
+_COLUMNS = ("key", "kind", "arrival_us", "stay_us", "planned_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Visits in columns, in the order of their keys. ``planned_s`` is business seconds from the start, negative before it."""
+
+    key: Ints
+    kind: NDArray[np.uint8]
+    arrival_us: Ints
+    stay_us: Ints
+    planned_s: Ints
+
+    @property
+    def stream(self) -> Ints:
+        """The stream of each visit."""
+        return self.key >> _STREAM_BITS
+
+    def local(self) -> NDArray[np.bool_]:
+        """Return which visits stay inside a province, as far as their stream says."""
+        return (self.stream == LOCAL) | (self.stream == LOCAL_BEFORE)
+
+    def open_at_start(self) -> NDArray[np.bool_]:
+        """Return which visits are stays already open at the start."""
+        return (self.stream == CROSS_BEFORE) | (self.stream == LOCAL_BEFORE)
+
+
+def traffic_of(scenario: Scenario) -> Traffic:
+    """Return all visits of a resolved scenario, unsorted."""
+    visits = scenario.visits
+    parts: list[Traffic] = []
+    for stream, per_day in (
+        (CROSS, cross_per_day(scenario)),
+        (LOCAL, cross_per_day(scenario) * visits.local_per_cross),
+    ):
+        if per_day > 0.0:
+            parts.append(_arriving(scenario, stream, per_day))
+            parts.append(_already_open(scenario, stream + CROSS_BEFORE, per_day * visits.mix.inpatient))
+    parts.append(_written_out(scenario))
+    return Traffic(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
+
+
+def by_arrival(traffic: Traffic) -> Traffic:
+    """Return the visits sorted by arrival, those of one instant by key."""
+    order = np.lexsort((traffic.key, traffic.arrival_us))
+    return Traffic(*(getattr(traffic, name)[order] for name in _COLUMNS))
+
+
+def explicit_number(key: int) -> int:
+    """Return which of the visits written out this is."""
+    return key & ((1 << _STREAM_BITS) - 1)
+
+
+def cross_per_day(scenario: Scenario) -> float:
+    """Return cross-province visits a calendar day, scaled."""
+    return scenario.visits.per_day * scenario.scale.volume
+
+
+def profile_of(scenario: Scenario) -> Profile:
+    """Return the rhythm of the scenario's week."""
+    return Profile(scenario.horizon.start, scenario.visits.hourly, scenario.visits.weekday)
+
+
+def _arriving(scenario: Scenario, stream: int, per_day: float) -> Traffic:
+    length_us = round(scenario.horizon.length * scenario.scale.time)
+    stretch = Stretch(profile_of(scenario), begin_us=0, end_us=length_us)
+    key = _keys(scenario.seed, stream, per_day * stretch.expected)
+    moment_us = _moments(scenario.seed, key, stretch)
+    mix = scenario.visits.mix
+    kinds = GroupedChoice([[getattr(mix, kind) for kind in KINDS]])
+    kind = kinds.draw(np.zeros(len(key), np.int64), uniforms(scenario.seed, key, 0, 0, Purpose.KIND)).astype(np.uint8)
+    end_us = moment_us.copy()
+    stays = kind == INPATIENT
+    end_us[stays] = _ends(scenario, key[stays], moment_us[stays])
+    arrival_us = to_run_clock(moment_us, scenario.scale.time)
+    stay_us = to_run_clock(end_us, scenario.scale.time) - arrival_us
+    return Traffic(key, kind, arrival_us, stay_us, moment_us // 1_000_000)
+
+
+def _already_open(scenario: Scenario, stream: int, per_day: float) -> Traffic:
+    """Return the stays admitted in the past and not over: their arrival is 0, their stay what is left of it."""
+    longest_us = shape("stay").maximum * scenario.visits.stay_mean * scenario.scale.time
+    history_us = DAY_US * (math.ceil(longest_us / DAY_US) + 2)
+    stretch = Stretch(profile_of(scenario), begin_us=-history_us, end_us=0)
+    key = _keys(scenario.seed, stream, per_day * stretch.expected)
+    moment_us = _moments(scenario.seed, key, stretch)
+    end_us = _ends(scenario, key, moment_us)
+    left_us = to_run_clock(end_us, scenario.scale.time)
+    still = left_us > 0
+    count = int(still.sum())
+    kind = np.full(count, INPATIENT, np.uint8)
+    return Traffic(key[still], kind, np.zeros(count, np.int64), left_us[still], moment_us[still] // 1_000_000)
+
+
+def _written_out(scenario: Scenario) -> Traffic:
+    explicit = scenario.visits.explicit
+    arrival_us = np.array([visit.at for visit in explicit], np.int64)
+    return Traffic(
+        key=(EXPLICIT << _STREAM_BITS) + np.arange(len(explicit), dtype=np.int64),
+        kind=np.array([KINDS.index(visit.kind) for visit in explicit], np.uint8),
+        arrival_us=arrival_us,
+        stay_us=np.array([visit.stay if visit.kind == "inpatient" else 0 for visit in explicit], np.int64),
+        planned_s=np.floor(arrival_us * scenario.scale.time / 1e6).astype(np.int64),
+    )
+
+
+def _keys(seed: int, stream: int, expected: float) -> Ints:
+    first = stream << _STREAM_BITS
+    return first + np.arange(poisson(expected, uniform(seed, first, 0, 0, Purpose.COUNT)), dtype=np.int64)
+
+
+def _moments(seed: int, key: Ints, stretch: Stretch) -> Ints:
+    """Return the arrivals: given their number, a Poisson stream's are independent draws from the rate."""
+    if len(key) == 0:
+        return np.empty(0, np.int64)
+    return stretch.invert(uniforms(seed, key, 0, 0, Purpose.ARRIVAL))
+
+
+def _ends(scenario: Scenario, key: Ints, moment_us: Ints) -> Ints:
+    """Return when stays end, in business time."""
+    mean_us = scenario.visits.stay_mean * scenario.scale.time
+    drawn = shape("stay").at_many(uniforms(scenario.seed, key, 0, 0, Purpose.STAY)) * mean_us
+    hour = uniforms(scenario.seed, key, 0, 0, Purpose.DISCHARGE_HOUR)
+    return discharge_us(profile_of(scenario), admitted_us=moment_us, stay_us=drawn.astype(np.int64), u=hour)

@@ -1,0 +1,240 @@
+"""The same patients for both worlds: every visit of a scenario, planned before the run, in columns sorted by arrival.
+
+A visit's number is its row. Rows become objects one at a time, on demand, so a day of the nation is some tens of megabytes. Same
+scenario and seed, same plan, bit for bit, on any machine (``VisitPlan.digest``). Must never depend on how a run goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reference_impl.domain.fees import FeeLine
+from reference_impl.domain.policies import Kind
+from scenarios.draws import Ints, Purpose, uniforms
+from scenarios.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
+from scenarios.institutions import KINDS, Institution
+from scenarios.people import People, Pools, Visitors, draw_people, overlapping, person_keys, single_serial
+from scenarios.places import Placed, Places
+from scenarios.population import PERSON_TYPES, PersonType, insurance_of, person_facts, person_no, shape
+from scenarios.streams import EXPLICIT, Traffic, by_arrival, cross_per_day, explicit_number, traffic_of
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+__all__ = ["KINDS", "Columns", "PlannedVisit", "VisitPlan", "person_facts", "plan_visits"]
+
+_APART_US = 4 * 3_600_000_000
+"""Business time a person leaves between the end of a visit and the next one."""
+_FEN_MIN = 100
+"""No bill is below one yuan."""
+
+
+class PlannedVisit(msgspec.Struct, frozen=True, gc=False):
+    """One visit as planned. Times are the run's clock, except ``planned_s``: business seconds from the run's zero.
+
+    A stay open at the start has ``arrival_us`` 0, in ``stay_us`` what is left of it, and a negative ``planned_s``, its admission.
+    ``ordinal`` counts the visits of its hospital; with ``planned_s`` and the hospital's code it makes message ids.
+    """
+
+    visit: int
+    arrival_us: int
+    hospital: Institution
+    kind: Kind
+    care_region: str
+    insured_region: str
+    person: str
+    person_type: PersonType
+    insurance: str
+    temporary: bool
+    stay_us: int
+    handling_us: int
+    total_fen: int
+    open_at_start: bool
+    local: bool
+    ordinal: int
+    planned_s: int
+    template: int
+    lines_per_upload: int
+
+    def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
+        """Return the charges of one batch; over all ``batches`` they add up to ``total_fen``."""
+        kind = KINDS.index(self.kind)
+        return fee_lines(kind, self.template, self.total_fen, batch=batch, batches=batches, lines=self.lines_per_upload)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The plan's rows in columns: what :class:`PlannedVisit` says, with numbers for names."""
+
+    arrival_us: Ints
+    stay_us: Ints
+    planned_s: Ints
+    serial: Ints
+    total_fen: Ints
+    handling_us: Ints
+    insured_region: NDArray[np.int32]
+    hospital: NDArray[np.int32]
+    ordinal: NDArray[np.int32]
+    kind: NDArray[np.uint8]
+    person_type: NDArray[np.uint8]
+    template: NDArray[np.uint8]
+    temporary: NDArray[np.bool_]
+    local: NDArray[np.bool_]
+    open_at_start: NDArray[np.bool_]
+
+
+class VisitPlan:
+    """All visits of a run. ``hospitals`` lists every institution, pharmacies too; ``columns.hospital`` is a row of it."""
+
+    __slots__ = ("_lines_per_upload", "columns", "hospitals")
+
+    def __init__(self, columns: Columns, hospitals: tuple[Institution, ...], lines_per_upload: int) -> None:
+        """Keep the columns as they are."""
+        self.columns = columns
+        self.hospitals = hospitals
+        self._lines_per_upload = lines_per_upload
+
+    def __len__(self) -> int:
+        return len(self.columns.arrival_us)
+
+    def __iter__(self) -> Iterator[PlannedVisit]:
+        return (self.visit(number) for number in range(len(self)))
+
+    def visit(self, number: int) -> PlannedVisit:
+        """Return the visit in row ``number``."""
+        c = self.columns
+        hospital = self.hospitals[c.hospital[number]]
+        region, type_number, temporary = (
+            int(c.insured_region[number]),
+            int(c.person_type[number]),
+            bool(c.temporary[number]),
+        )
+        person_type = PERSON_TYPES[type_number]
+        return PlannedVisit(
+            number,
+            int(c.arrival_us[number]),
+            hospital,
+            cast("Kind", KINDS[c.kind[number]]),
+            hospital.region,
+            f"{region:06d}",
+            person_no(region, type_number, temporary, int(c.serial[number])),
+            person_type,
+            insurance_of(person_type),
+            temporary,
+            int(c.stay_us[number]),
+            int(c.handling_us[number]),
+            int(c.total_fen[number]),
+            bool(c.open_at_start[number]),
+            bool(c.local[number]),
+            int(c.ordinal[number]),
+            int(c.planned_s[number]),
+            int(c.template[number]),
+            self._lines_per_upload,
+        )
+
+    def digest(self) -> str:
+        """Return a fingerprint of every row and institution: equal on any machine for the same scenario and seed."""
+        state = hashlib.sha256()
+        for field in fields(self.columns):
+            column = getattr(self.columns, field.name)
+            state.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<")).tobytes())
+        state.update(repr(self.hospitals).encode())
+        return state.hexdigest()
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the columns."""
+        return sum(getattr(self.columns, field.name).nbytes for field in fields(self.columns))
+
+
+def plan_visits(scenario: Scenario) -> VisitPlan:
+    """Return all visits of a resolved scenario.
+
+    Raises:
+        ValueError: when its flows or city shares cannot be met, such as cross-province visits within one province.
+
+    """
+    traffic = by_arrival(traffic_of(scenario))
+    places = Places(scenario)
+    placed = places.draw(traffic)
+    people = _people(scenario, traffic, placed, places)
+    template, total_fen = _bills(scenario, traffic)
+    columns = Columns(
+        arrival_us=traffic.arrival_us,
+        stay_us=traffic.stay_us,
+        planned_s=traffic.planned_s,
+        serial=people.serial,
+        total_fen=total_fen,
+        handling_us=_handling(scenario, traffic),
+        insured_region=placed.insured_region,
+        hospital=placed.hospital,
+        ordinal=_ordinals(placed.hospital),
+        kind=traffic.kind,
+        person_type=people.person_type,
+        template=template,
+        temporary=people.temporary,
+        local=placed.local,
+        open_at_start=traffic.open_at_start(),
+    )
+    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload)
+
+
+def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> People:
+    visits, cross = scenario.visits, cross_per_day(scenario)
+    outflow = places.flows.outflow() if places.flows is not None else {}
+    pools = Pools(
+        cross_per_day=cross,
+        local_per_day=cross * visits.local_per_cross,
+        cross_shares=[outflow.get(region, 0.0) for region in scenario.topology.regions],
+        local_shares=places.local_shares,
+        mix=[getattr(visits.mix, kind) for kind in KINDS],
+        temporary_share=visits.temporary_share,
+    )
+    visitors = Visitors(traffic.key, traffic.kind, placed.local, placed.province, placed.city)
+    people = draw_people(scenario.seed, visitors, places.cities, pools)
+    apart_us = round(_APART_US / scenario.scale.time)
+    clash = overlapping(
+        person_keys(placed.insured_region.astype(np.int64), people),
+        traffic.arrival_us,
+        traffic.arrival_us + traffic.stay_us + apart_us,
+    )
+    return People(people.person_type, people.temporary, np.where(clash, single_serial(traffic.key), people.serial))
+
+
+def _bills(scenario: Scenario, traffic: Traffic) -> tuple[NDArray[np.uint8], Ints]:
+    """Return the template and the total of every bill."""
+    u = uniforms(scenario.seed, traffic.key, 0, 0, Purpose.FEE)
+    which = uniforms(scenario.seed, traffic.key, 0, 0, Purpose.TEMPLATE)
+    template, total_fen = np.zeros(len(u), np.uint8), np.zeros(len(u), np.int64)
+    for kind in range(len(KINDS)):
+        rows = traffic.kind == kind
+        template[rows] = (which[rows] * len(templates(kind))).astype(np.uint8)
+        drawn = bill_shape(kind).scaled(mean_total_fen(kind)).at_many(u[rows])
+        total_fen[rows] = np.maximum(drawn.astype(np.int64), _FEN_MIN)
+    for row in np.flatnonzero(traffic.stream == EXPLICIT):
+        stated_fen = scenario.visits.explicit[explicit_number(int(traffic.key[row]))].total_fen
+        total_fen[row] = total_fen[row] if stated_fen is None else stated_fen
+    return template, total_fen
+
+
+def _handling(scenario: Scenario, traffic: Traffic) -> Ints:
+    table = shape("handling").scaled(scenario.visits.handling)
+    return table.at_many(uniforms(scenario.seed, traffic.key, 0, 0, Purpose.HANDLING)).astype(np.int64)
+
+
+def _ordinals(hospital: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return which visit of its hospital each is, counted from 0 in the order of arrival."""
+    order = np.argsort(hospital, kind="stable")
+    grouped = hospital[order]
+    starts = np.flatnonzero(np.concatenate(([True], grouped[1:] != grouped[:-1]))) if len(grouped) else np.empty(0, int)
+    lengths = np.diff(np.append(starts, len(grouped)))
+    ordinal = np.empty(len(hospital), np.int32)
+    ordinal[order] = np.arange(len(grouped)) - np.repeat(starts, lengths)
+    return ordinal
