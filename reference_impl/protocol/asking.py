@@ -27,10 +27,9 @@ from scenarios.draws import Purpose
 from scenarios.fates import Stage
 
 if TYPE_CHECKING:
-    from scenarios.visits import PlannedVisit
-
     from reference_impl.protocol.history import History
     from scenarios.schema import Clients
+    from scenarios.visits import PlannedVisit
 
 __all__ = ["Asker", "NotServed", "RefusedByRule", "ShutOut", "Unresolved"]
 

@@ -30,6 +30,7 @@ from reference_impl.protocol.messages import (
     Reply,
     ReplyBody,
     Request,
+    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -268,7 +269,7 @@ def _after(
     )
 
 
-def _from_here(request: Request, node: NodeId, body: object) -> Request:
+def _from_here(request: Request, node: NodeId, body: RequestBody) -> Request:
     """Return ``request`` as the next node sees it: the same message id from another sender."""
     return Request(
         request.code,
@@ -277,5 +278,5 @@ def _from_here(request: Request, node: NodeId, body: object) -> Request:
         request.institution,
         request.care_region,
         request.insured_region,
-        body,  # type: ignore[arg-type]
+        body,
     )

@@ -32,9 +32,8 @@ from scenarios.record import InflightRow, MessageRow, Recorder, VisitRow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenarios.visits import PlannedVisit
-
     from reference_impl.protocol.journey import Journey
+    from scenarios.visits import PlannedVisit
 
 __all__ = ["History", "reply_crc"]
 

@@ -10,31 +10,20 @@ is undone in the order of domain facts §1.4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.protocol.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
+from reference_impl.protocol.bodies import BODIES
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
-    Admit,
     Body,
-    CancelAdmission,
-    CancelDischarge,
-    CancelLines,
-    CancelRegistration,
     CancelSettlement,
-    Diagnose,
-    Discharge,
-    FindPerson,
     MessageId,
     NodeId,
     PersonNo,
-    Register,
-    RequestBody,
     Reverse,
-    SellDrugs,
-    Settle,
     Settled,
     SettlementId,
     UploadLines,
@@ -47,21 +36,19 @@ from scenarios.draws import Purpose
 from scenarios.fates import Fate, Stage
 
 if TYPE_CHECKING:
-    from scenarios.visits import PlannedVisit
-
     from reference_impl.protocol.history import History
     from scenarios.schema import Clients, Cutover
+    from scenarios.visits import PlannedVisit
 
 __all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
 
 _PHARMACY = ("1101", "2101", "2102")
 _OUTPATIENT = ("1101", "2201", "2203", "2204", "2206", "2207")
 _ADMISSION = ("1101", "2401")
-_DISCHARGE = ("2303", "2402", "2304")
+_DISCHARGE = (*_ADMISSION, "2301", "2303", "2402", "2304")
+"""What must be done before the patient goes home; what was done on admission and during the stay is skipped."""
 _UNDO = {"outpatient": ("2205", "2202"), "inpatient": ("2405", "2302", "2404"), "pharmacy": ()}
 _CANCEL_SETTLEMENT = {"pharmacy": "2103", "outpatient": "2208", "inpatient": "2305"}
-_DIAGNOSIS = "R69.x00"
-"""ICD-10 illness unspecified: the diagnosis decides nothing in the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +106,7 @@ class Journey:
     started_us: int = -1
     ended_us: int = -1
     desk_wait_us: int = 0
+    uploaded: int = 0
     parked_us: int = 0
     parked: bool = False
     clerk_tries: int = 0
@@ -153,26 +141,29 @@ class Journey:
 
     async def _walk(self) -> None:
         visit = self.visit
-        if visit.kind == "inpatient":
-            if visit.open_at_start:
-                self._take_over_stay()
-            else:
-                await self._contact(_ADMISSION)
+        if visit.kind == "pharmacy":
+            await self._contact(_PHARMACY)
+        elif visit.kind == "outpatient":
+            await self._contact(_OUTPATIENT)
+        else:
+            await self._be_admitted()
             await self._stay()
             await self._contact(_DISCHARGE)
-        else:
-            await self._contact(_PHARMACY if visit.kind == "pharmacy" else _OUTPATIENT)
 
-    def _take_over_stay(self) -> None:
-        """Go on with a stay that was open when the run began: its admission is in the books already."""
-        self.visit_id = visit_id(self.asker.next_id())
-        self.done.update(_ADMISSION)
+    async def _be_admitted(self) -> None:
+        """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
+        if self.visit.open_at_start:
+            self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
+            self.done.update(_ADMISSION)
+        elif self._known_closure_us() is None:
+            with suppress(ShutOut, NotServed):
+                await self._at_desk(_ADMISSION)
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
         clerk = self.site.clients.clerk
         while True:
-            reopens_us = self.site.known_closure_us(self.visit, self.ports.clock.now_us())
+            reopens_us = self._known_closure_us()
             if reopens_us is not None:
                 await self._turned_away(reopens_us)
             try:
@@ -213,13 +204,21 @@ class Journey:
         for batch in range(uploads):
             self.asker.stage = Stage.OPEN_STAY
             await self.ports.clock.sleep_us(self.visit.stay_us // uploads)
-            await self._upload(batch, uploads)
+            if "2401" in self.done:
+                # No patient waits for it: the machine sends it until it is taken.
+                await self._upload(batch, for_good=True)
         self.asker.stage = Stage.OPEN_STAY
 
-    async def _upload(self, batch: int, batches: int) -> None:
-        lines = self.visit.lines(batch, batches)
+    async def _upload(self, batch: int, *, for_good: bool) -> None:
+        lines = self.visit.lines(batch, self.site.uploads_per_stay)
         body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
-        await self.asker.ask("2301", body, for_good=True)  # no patient waits: the machine sends it until it is taken
+        await self.asker.ask("2301", body, for_good=for_good)
+        self.uploaded = batch + 1
+        if self.uploaded == self.site.uploads_per_stay:
+            self.done.add("2301")
+
+    def _known_closure_us(self) -> int | None:
+        return self.site.known_closure_us(self.visit, self.ports.clock.now_us())
 
     async def _turned_away(self, reopens_us: int) -> None:
         """Park the patient until after the reopening, or let him pay in full: the share is the scenario's."""
@@ -236,7 +235,11 @@ class Journey:
     # --- the transactions ---
 
     async def _perform(self, code: str) -> None:
-        body = _BODIES[code](self)
+        if code == "2301":
+            for batch in range(self.uploaded, self.site.uploads_per_stay):
+                await self._upload(batch, for_good=False)
+            return
+        body = BODIES[code](self.visit, self.visit_id)
         if code in SETTLEMENTS:
             self.settle_sent_us = self.ports.clock.now_us()
         answered = await self.asker.ask(code, body)
@@ -299,7 +302,7 @@ class Journey:
             if code == "2405" and "2402" not in self.done:
                 continue
             try:
-                await self.asker.ask(code, _BODIES[code](self), for_good=True)
+                await self.asker.ask(code, BODIES[code](self.visit, self.visit_id), for_good=True)
             except RefusedByRule:
                 continue  # it was never done, or is undone already
 
@@ -319,57 +322,6 @@ class Journey:
         self.ended_us = self.ports.clock.now_us()
         self.asker.stage = Stage.ENDED
         self.history.ended()
-
-
-def _settle(journey: Journey) -> Settle:
-    visit = journey.visit
-    return Settle(
-        person=PersonNo(visit.person), insurance=visit.insurance, visit=journey.visit_id, total_fen=visit.total_fen
-    )
-
-
-def _sell(journey: Journey) -> SellDrugs:
-    visit = journey.visit
-    return SellDrugs(
-        person=PersonNo(visit.person),
-        insurance=visit.insurance,
-        total_fen=visit.total_fen,
-        lines=visit.lines(0, 1),
-    )
-
-
-_BODIES: dict[str, Callable[[Journey], RequestBody]] = {
-    "1101": lambda j: FindPerson(person=PersonNo(j.visit.person)),
-    "2101": _sell,
-    "2102": _sell,
-    "2201": lambda j: Register(
-        person=PersonNo(j.visit.person), insurance=j.visit.insurance, began_us=j.visit.arrival_us
-    ),
-    "2202": lambda j: CancelRegistration(person=PersonNo(j.visit.person), visit=j.visit_id),
-    "2203": lambda j: Diagnose(
-        person=PersonNo(j.visit.person), visit=j.visit_id, diagnosis=_DIAGNOSIS, began_us=j.visit.arrival_us
-    ),
-    "2204": lambda j: UploadLines(
-        person=PersonNo(j.visit.person), visit=j.visit_id, batch="1", lines=j.visit.lines(0, 1)
-    ),
-    "2205": lambda j: CancelLines(person=PersonNo(j.visit.person), visit=j.visit_id),
-    "2206": _settle,
-    "2207": _settle,
-    "2302": lambda j: CancelLines(person=PersonNo(j.visit.person), visit=j.visit_id),
-    "2303": _settle,
-    "2304": _settle,
-    "2401": lambda j: Admit(
-        person=PersonNo(j.visit.person),
-        insurance=j.visit.insurance,
-        began_us=j.visit.arrival_us,
-        diagnosis=_DIAGNOSIS,
-    ),
-    "2402": lambda j: Discharge(
-        person=PersonNo(j.visit.person), visit=j.visit_id, ended_us=j.visit.arrival_us + j.visit.stay_us
-    ),
-    "2404": lambda j: CancelAdmission(person=PersonNo(j.visit.person), visit=j.visit_id),
-    "2405": lambda j: CancelDischarge(person=PersonNo(j.visit.person), visit=j.visit_id),
-}
 
 
 async def live_visit(ports: HospitalPorts, site: HospitalSite, visit: PlannedVisit, history: History) -> None:

@@ -13,9 +13,8 @@ from reference_impl.protocol.messages import Admit, NodeId, PersonNo, Reply, Req
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scenarios.visits import PlannedVisit
-
     from reference_impl.protocol.history import History
+    from scenarios.visits import PlannedVisit
 
 __all__ = ["opening_changes"]
 

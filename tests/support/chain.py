@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.policies import DEFAULT_POLICY
