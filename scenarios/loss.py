@@ -43,6 +43,7 @@ class Disturbance(msgspec.Struct, frozen=True, kw_only=True):
     share: float = 0.0
     add_us: int = 0
     codes: tuple[str, ...] = ()
+    first: int | None = None
 
     def concerns(self, caller: str, callee: str) -> bool:
         """Return whether it lies on the link between these ends."""
@@ -55,6 +56,10 @@ class Disturbance(msgspec.Struct, frozen=True, kw_only=True):
     def covers(self, code: str) -> bool:
         """Return whether it touches this transaction."""
         return not self.codes or code in self.codes
+
+    def reaches(self, attempt: int) -> bool:
+        """Return whether it touches this crossing of a message."""
+        return self.first is None or attempt <= self.first
 
 
 class Sent(NamedTuple):
@@ -72,7 +77,14 @@ def disturbances(scenario: Scenario) -> tuple[Disturbance, ...]:
         match fault:
             case Lose():
                 found.append(
-                    _disturbance(number, fault, direction=fault.direction, share=fault.share, codes=fault.codes)
+                    _disturbance(
+                        number,
+                        fault,
+                        direction=fault.direction,
+                        share=fault.share,
+                        codes=fault.codes,
+                        first=fault.first,
+                    )
                 )
             case Delay():
                 found.append(_disturbance(number, fault, add_us=fault.add))
@@ -88,6 +100,7 @@ def _disturbance(
     direction: Direction = "request",
     share: float = 0.0,
     codes: tuple[str, ...] = (),
+    first: int | None = None,
     add_us: int = 0,
 ) -> Disturbance:
     caller, callee = fault.link
@@ -101,6 +114,7 @@ def _disturbance(
         direction=direction,
         share=share,
         codes=codes,
+        first=first,
         add_us=add_us,
     )
 
@@ -152,6 +166,7 @@ class FaultyLink:
             fault.direction == direction
             and fault.active(now_us)
             and fault.covers(code)
+            and fault.reaches(attempt)
             and uniform(self._seed, key_hash(msgid) ^ key, 0, attempt, Purpose.LOSS) < fault.share
             for fault, key in self._losses
         )

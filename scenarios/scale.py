@@ -68,6 +68,7 @@ def _has_marker(metadata: Any) -> bool:
 
 
 def _scaled_topology(topology: Topology, volume: float) -> Topology:
+    """Return ``topology`` with ``volume`` times the capacity; a machine named by its cores stays what it is."""
     return topology.model_copy(
         update={
             "hub": _scaled_node(topology.hub, volume),
@@ -75,7 +76,6 @@ def _scaled_topology(topology: Topology, volume: float) -> Topology:
             "provinces": {code: _scaled_node(node, volume) for code, node in topology.provinces.items()},
             "named_hosts": {name: _scaled_host(host, volume) for name, host in topology.named_hosts.items()},
             "hospitals_per_province": _scaled_institutions(topology.hospitals_per_province, volume),
-            "machine_cores": None if topology.machine_cores is None else topology.machine_cores * volume,
         }
     )
 

@@ -76,6 +76,9 @@ class Lose(_KeyedFault):
     direction: Literal["request", "reply"]
     share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
     codes: tuple[TransactionCode, ...] = Field(default=(), description="only these transactions. Default: all.")
+    first: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="only the first so many crossings of one message. Default: all of them."
+    )
 
 
 class Delay(_KeyedFault):

@@ -14,7 +14,7 @@ class Horizon(Model):
     """The stretch of business time in which visits arrive."""
 
     start: datetime = Field(
-        default=datetime(2024, 3, 13),  # noqa: DTZ001 - the nation keeps one zone, and business time is a plain date
+        default=datetime(2024, 3, 13),
         description="business time of the first moment, China's one zone. Default ASSUMED: a Wednesday of 2024.",
     )
     length: PeopleTime = Field(default=us("1d"), gt=0, description="visits arrive this long. Default ASSUMED.")
