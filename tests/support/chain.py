@@ -47,6 +47,14 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
             return finished.value
 
 
+class Crash(BaseException):
+    """A node is gone at this instant; nobody may catch it but the machine it ran on."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
 class FakeClock:
     def __init__(self) -> None:
         self.us = 0
@@ -94,6 +102,13 @@ class Chain:
             reference=reference,
         )
 
+    def restart(self, node: str) -> None:
+        """Start a node again and let it drive what it finds open."""
+        self.boot(node)
+        run(self.nodes[node].recover())
+        while self.started:
+            run(self.started.pop(0))
+
     def peers_of(self, caller: str) -> FakePeers:
         return FakePeers(self, caller)
 
@@ -135,7 +150,14 @@ class FakePeers:
             chain.clock.us += patience_us
             return Unknown(patience_us)
         in_us = chain.clock.now_us()
-        outcome = await chain.nodes[node].handle(request)
+        try:
+            outcome = await chain.nodes[node].handle(request)
+        except Crash as crash:
+            if crash.node != node:
+                raise
+            chain.restart(node)
+            chain.clock.us += patience_us
+            return Unknown(patience_us)
         if "lose reply" in fates:
             chain.clock.us += patience_us
             return Unknown(patience_us)

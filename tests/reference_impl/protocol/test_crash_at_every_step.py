@@ -1,0 +1,98 @@
+"""G7 and G13: kill one node at each of its steps in turn; it restarts on its books, and the sender asks again.
+
+The steps are before and after every look and every commit, which is where a process can die with something half done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from support.chain import Chain, Crash, run
+from support.patients import FakeVisit, Patient
+
+from scenarios.fates import DIRECT_FATES
+
+ROLES = ["33", "hub", "63"]
+STEPS_MAX = 1_000
+
+
+@dataclass
+class DyingBooks:
+    """Real books whose node dies at its ``dies_at``-th step, once; what was committed by then stays."""
+
+    books: Any
+    node: str
+    dies_at: int
+    steps: int = 0
+
+    async def look(self, key: Any, **about: Any) -> Any:
+        self._step()
+        seen = await self.books.look(key, **about)
+        self._step()
+        return seen
+
+    async def commit(self, change: Any) -> Any:
+        self._step()
+        verdict = await self.books.commit(change)
+        self._step()
+        return verdict
+
+    async def open_entries(self) -> Any:
+        return await self.books.open_entries()
+
+    def read_all(self) -> Any:
+        return self.books.read_all()
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps == self.dies_at:
+            raise Crash(self.node)
+
+
+def dying(role: str, dies_at: int) -> tuple[Chain, DyingBooks]:
+    chain = Chain()
+    books = DyingBooks(chain.books[role], role, dies_at)
+    chain.books[role] = books  # type: ignore[assignment]
+    chain.boot(role)
+    return chain, books
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("kind", ["pharmacy", "outpatient", "inpatient"])
+def test_a_node_killed_at_any_step_heals_and_the_visit_settles_once(kind: str, role: str) -> None:
+    for dies_at in range(1, STEPS_MAX):
+        chain, books = dying(role, dies_at)
+        patient = Patient(chain, FakeVisit(kind))
+        run(patient.journey.live())
+
+        at = f"{role} killed at step {dies_at}"
+        assert patient.journey.fate in DIRECT_FATES, at
+        assert [claim.settlement for claim in chain.standing()] == [patient.journey.settlement], at
+        assert chain.sum_of_accounts() == 0, at
+        assert all(run(node.open_entries()) == () for node in chain.books.values()), at
+        if books.steps < dies_at:
+            break
+    assert books.steps > 2 * len(patient.codes), "every message takes more than one step at every role"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_node_killed_while_it_reverses_leaves_nothing_standing(role: str) -> None:
+    """The settlement's reply is always lost at the insurer, so the hospital reverses; then the node dies."""
+    for dies_at in range(1, STEPS_MAX):
+        chain, books = dying(role, dies_at)
+        chain.faults.append(
+            lambda caller, node, request: (
+                "lose reply" if (caller, node, request.code) == ("hub", "63", "2102") else None
+            )
+        )
+        patient = Patient(chain, FakeVisit("pharmacy"))
+        run(patient.journey.live())
+
+        at = f"{role} killed at step {dies_at}"
+        assert patient.journey.fate.value == "reversed_then_paper", at
+        assert chain.standing() == [], at
+        assert chain.sum_of_accounts() == 0, at
+        if books.steps < dies_at:
+            break
