@@ -1,0 +1,121 @@
+"""Answers of the system itself, which are never verdicts: busy, closed, overloaded; and bytes nobody can read.
+
+The interface leaves these to HTTP and to infcode 999. The status says which; what our own callers need exactly travels
+in ``output.door``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from reference_impl.protocol.messages import Busy, Closed, Overloaded
+from reference_impl.wire.envelope import ERROR_CHARACTERS
+
+if TYPE_CHECKING:
+    from reference_impl.wire.clock import BusinessClock
+
+STATUS_VERDICT = 200
+STATUS_MALFORMED = 400
+STATUS_BUSY = 409
+STATUS_UNAVAILABLE = 503
+
+INFCODE_DONE = 0
+INFCODE_REFUSED = -1
+INFCODE_SYSTEM = 999
+
+UNCODED = "U00"
+"""The refusal of a platform that names no code."""
+
+_US_PER_S = 1_000_000
+_CODED = re.compile(r"\[([^\]]+)\] ?(.*)", re.DOTALL)
+
+
+class WireAnswer(NamedTuple):
+    """An answer as HTTP carries it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Door(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a door that did not act tells its caller."""
+
+    state: str
+    retry_after_us: int
+    scope: str = ""
+    reopens_us: int = 0
+
+
+class DoorOutput(msgspec.Struct, frozen=True):
+    """The output of a system answer."""
+
+    door: Door
+
+
+def door_of(answer: Busy | Closed | Overloaded) -> Door:
+    """Return an answer as what its output says."""
+    match answer:
+        case Busy():
+            return Door("busy", answer.retry_after_us)
+        case Closed():
+            return Door("closed", answer.retry_after_us, answer.scope, answer.reopens_us)
+        case Overloaded():
+            return Door("overloaded", answer.retry_after_us)
+
+
+def answer_of(door: Door) -> Busy | Closed | Overloaded:
+    """Return the answer that a door's note stands for; a state we do not know counts as overloaded."""
+    match door.state:
+        case "busy":
+            return Busy(door.retry_after_us)
+        case "closed":
+            return Closed(door.scope, door.reopens_us, door.retry_after_us)
+        case _:
+            return Overloaded(door.retry_after_us)
+
+
+def sentence_of(door: Door, clock: BusinessClock) -> str:
+    """Return what the clerk reads, with the code in front."""
+    match door.state:
+        case "busy":
+            return "[BUSY] the same message is being worked on; ask again with the same message id"
+        case "closed":
+            reopens = clock.text(door.reopens_us)
+            return f"[CLOSED] {door.scope} is closed for planned work; it reopens at {reopens}"
+        case _:
+            return "[OVERLOADED] too much work; nothing was done; try again"
+
+
+def retry_headers(door: Door) -> dict[str, str]:
+    """Return the header that says when to come back, in whole seconds, rounded up so that nobody comes early."""
+    return {"retry-after": str(-(-door.retry_after_us // _US_PER_S))}
+
+
+def retry_after_us(headers: Mapping[str, str]) -> int:
+    """Return the header's time to wait; 0 when there is none that can be read."""
+    seconds = headers.get("retry-after", "")
+    return int(seconds) * _US_PER_S if seconds.isascii() and seconds.isdigit() else 0
+
+
+def refusal_text(code: str, reason: str) -> str:
+    """Return a refusal as err_msg, cut to its length: a verdict must get through."""
+    return f"[{code}] {reason}"[:ERROR_CHARACTERS]
+
+
+def refusal_of(text: str) -> tuple[str, str]:
+    """Return the code and the reason in an err_msg."""
+    match = _CODED.fullmatch(text)
+    return (match[1], match[2]) if match else (UNCODED, text)
+
+
+def door_in(output: msgspec.Raw, decode: Any) -> Door | None:
+    """Return the door's note in an output; None when it is another platform's."""
+    try:
+        return decode(output).door
+    except msgspec.DecodeError:
+        return None

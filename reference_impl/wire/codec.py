@@ -1,0 +1,318 @@
+"""The codec: typed messages to the interface's JSON over HTTP and back, for every transaction that has bindings.
+
+It is put together once, from the tables and bindings in ``fields/``; a message is then one pass of ready functions.
+A struct written and read again is equal to itself. Bytes that break the interface raise ``WireError``; deviations that
+real platforms are known for are tolerated and collected in ``warnings``. It must never turn a transport's failure into
+a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any, cast
+
+import msgspec
+
+from reference_impl.domain.benefit import Settlement, identity_breaches
+from reference_impl.domain.fees import FeeLine, PricedLine
+from reference_impl.domain.regions import is_cross_province
+from reference_impl.protocol import messages as m
+from reference_impl.wire import answers as a
+from reference_impl.wire.bindings import FUNDS, Bindings, load_bindings
+from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.envelope import (
+    INPUT_CHARACTERS,
+    MSGID_CHARACTERS,
+    MSGID_DEVIANT_CHARACTERS,
+    ReplyToRead,
+    ReplyToWrite,
+    RequestToRead,
+    RequestToWrite,
+    wire_error,
+)
+from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
+from reference_impl.wire.hops import HOPS_HEADER, hops_from_text, hops_to_text
+from reference_impl.wire.reading import Found, NodeReader, node_reader
+from reference_impl.wire.structs import message_to_read
+from reference_impl.wire.tables import Direction, Table, load_tables
+from reference_impl.wire.values import Tools
+from reference_impl.wire.writing import NodeWriter, context_of, message_writer, node_writer
+
+_ROW_TYPES: dict[tuple[str, str], type[Any]] = {
+    ("UploadLines", "lines"): FeeLine,
+    ("SellDrugs", "lines"): FeeLine,
+    ("LinesPriced", "lines"): PricedLine,
+}
+_SETTLED = (m.Settled, m.Cancelled)
+_NOTHING: dict[str, Any] = {}
+_JSON = "application/json"
+
+
+@cache
+def _data() -> tuple[dict[str, Table], Bindings]:
+    tables = load_tables()
+    return tables, load_bindings(tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One direction of one transaction, ready to run."""
+
+    body: type[Any]
+    write: NodeWriter
+    decode: Callable[[Any], Any]
+    readers: tuple[tuple[Callable[[Any], Any], NodeReader], ...]
+
+
+class Codec:
+    """Writes and reads messages for one run, whose business time is ``clock``'s."""
+
+    def __init__(self, clock: BusinessClock) -> None:
+        self.clock = clock
+        self._requests = _sides("in", clock)
+        self._replies = _sides("out", clock)
+        self._encode = msgspec.json.Encoder().encode
+        self._decode_request = msgspec.json.Decoder(RequestToRead).decode
+        self._decode_reply = msgspec.json.Decoder(ReplyToRead).decode
+        self._decode_door = msgspec.json.Decoder(a.DoorOutput).decode
+
+    def encode_request(self, request: m.Request, now_us: int) -> bytes:
+        """Return the bytes of a request sent at ``now_us``.
+
+        Raises:
+            WireError: when a value does not fit its field; that is a mistake of ours.
+
+        """
+        code = request.code
+        side = self._requests.get(code)
+        if side is None or type(request.body) is not side.body:
+            raise WireError(code, "infno", type(request.body).__name__, _expected(side, self._requests))
+        if len(request.msgid) != MSGID_CHARACTERS:
+            raise WireError(code, "msgid", request.msgid, f"{MSGID_CHARACTERS} characters")
+        now = self.clock.text(now_us)
+        cross = is_cross_province(request.care_region, request.insured_region)
+        content = side.write(context_of(request.body, request, now, cross=cross))
+        envelope = RequestToWrite(
+            code,
+            request.msgid,
+            request.care_region,
+            request.insured_region,
+            now,
+            request.institution,
+            request.institution,
+            content,
+        )
+        data = self._encode(envelope)
+        if len(data) > INPUT_CHARACTERS:
+            _check_size(code, "input", self._encode(content))
+        return data
+
+    def decode_request(self, data: bytes, sender: m.NodeId, warnings: list[WireWarning] | None = None) -> m.Request:
+        """Return the request in ``data``, which ``sender`` sent.
+
+        Raises:
+            WireError: when the bytes break the interface; answer ``encode_malformed``.
+
+        """
+        try:
+            envelope = self._decode_request(data)
+        except msgspec.DecodeError as error:
+            raise wire_error("request", "", data, error) from None
+        code = envelope.infno
+        side = self._requests.get(code)
+        if side is None:
+            raise WireError(code, "infno", code, _expected(None, self._requests))
+        _check_msgid(code, envelope.msgid, warnings)
+        _check_size(code, "input", envelope.input)
+        found = _found(side, code, "input", envelope.input, warnings)
+        return m.Request(
+            code,
+            m.MessageId(envelope.msgid),
+            sender,
+            m.NodeId(envelope.fixmedins_code),
+            envelope.mdtrtarea_admvs,
+            envelope.insuplc_admdvs or "",
+            side.body(**found.body),
+        )
+
+    def encode_answer(self, request: m.Request, answer: m.Answer, now_us: int) -> a.WireAnswer:
+        """Return the answer to ``request``, given at ``now_us``, as HTTP carries it.
+
+        Raises:
+            WireError: when a value does not fit its field, or a reply says neither yes nor no.
+
+        """
+        if not isinstance(answer, m.Answered):
+            door = a.door_of(answer)
+            status = a.STATUS_BUSY if isinstance(answer, m.Busy) else a.STATUS_UNAVAILABLE
+            return self._system_answer(door, status, now_us)
+        reply = answer.reply
+        in_us = answer.hops[0].in_us if answer.hops else now_us
+        out_us = answer.hops[0].out_us if answer.hops else now_us
+        if len(reply.reference) > MSGID_CHARACTERS:
+            raise WireError(request.code, "inf_refmsgid", reply.reference, f"at most {MSGID_CHARACTERS} characters")
+        envelope = ReplyToWrite(
+            a.INFCODE_DONE,
+            reply.reference,
+            self.clock.stamp_ms(in_us),
+            self.clock.stamp_ms(in_us, out_us - in_us),
+            "",
+            _NOTHING,
+        )
+        if reply.refusal:
+            envelope.infcode = a.INFCODE_REFUSED
+            envelope.err_msg = a.refusal_text(reply.refusal, reply.reason)
+        else:
+            envelope.output = self._output(request, reply.body, now_us)
+        data = self._encode(envelope)
+        if len(data) > INPUT_CHARACTERS:
+            _check_size(request.code, "output", self._encode(envelope.output))
+        headers = {"content-type": _JSON, HOPS_HEADER: hops_to_text(answer.hops)}
+        return a.WireAnswer(a.STATUS_VERDICT, headers, data)
+
+    def encode_malformed(self, error: WireError, now_us: int) -> a.WireAnswer:
+        """Return the answer to bytes that could not be read: refused, the field named, nothing done."""
+        text = a.refusal_text(MALFORMED, str(error))
+        stamp = self.clock.stamp_ms(now_us)
+        data = self._encode(ReplyToWrite(a.INFCODE_REFUSED, "", stamp, stamp, text, _NOTHING))
+        return a.WireAnswer(a.STATUS_MALFORMED, {"content-type": _JSON}, data)
+
+    def decode_answer(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        data: bytes,
+        code: str,
+        warnings: list[WireWarning] | None = None,
+    ) -> m.Outcome:
+        """Return what the answer to a request of transaction ``code`` tells its caller.
+
+        ``headers`` have lower-case names. A status that the interface does not know tells nothing: ``Unknown``.
+
+        Raises:
+            WireError: when a reply breaks the interface; its sender may have acted, so treat it as unknown.
+
+        """
+        if status not in (a.STATUS_VERDICT, a.STATUS_MALFORMED, a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
+            return m.Unknown(0)
+        try:
+            envelope = self._decode_reply(data)
+        except msgspec.DecodeError as error:
+            raise wire_error(code, "reply", data, error) from None
+        if status in (a.STATUS_BUSY, a.STATUS_UNAVAILABLE) or envelope.infcode not in (
+            a.INFCODE_DONE,
+            a.INFCODE_REFUSED,
+        ):
+            state = "busy" if status == a.STATUS_BUSY else "overloaded"
+            door = a.door_in(envelope.output, self._decode_door)
+            return a.answer_of(door or a.Door(state, a.retry_after_us(headers)))
+        hops = hops_from_text(headers.get(HOPS_HEADER, ""))
+        reference = envelope.inf_refmsgid or ""
+        if envelope.infcode == a.INFCODE_REFUSED:
+            refusal, reason = a.refusal_of(envelope.err_msg or "")
+            return m.Answered(m.Reply(reference, None, refusal, reason), hops)
+        return m.Answered(m.Reply(reference, self._body(code, envelope.output, warnings)), hops)
+
+    def _output(self, request: m.Request, body: m.ReplyBody | None, now_us: int) -> Any:
+        if type(body) is m.Done:
+            return _NOTHING
+        side = self._replies.get(request.code)
+        if side is None or type(body) is not side.body:
+            raise WireError(request.code, "output", type(body).__name__, _expected(side, self._replies))
+        cross = is_cross_province(request.care_region, request.insured_region)
+        return side.write(context_of(body, request, self.clock.text(now_us), cross=cross))
+
+    def _body(self, code: str, output: msgspec.Raw, warnings: list[WireWarning] | None) -> m.ReplyBody:
+        side = self._replies.get(code)
+        if side is None:
+            if code not in self._requests:
+                raise WireError(code, "infno", code, _expected(None, self._requests))
+            return m.Done()
+        _check_size(code, "output", output)
+        found = _found(side, code, "output", output, warnings)
+        if side.body not in _SETTLED:
+            return side.body(**found.body)
+        amounts = Settlement(**found.amounts)
+        if warnings is not None:
+            _check_identities(code, amounts, found, warnings)
+        return side.body(amounts=amounts, **found.body)
+
+    def _system_answer(self, door: a.Door, status: int, now_us: int) -> a.WireAnswer:
+        stamp = self.clock.stamp_ms(now_us)
+        text = a.sentence_of(door, self.clock)
+        data = self._encode(ReplyToWrite(a.INFCODE_SYSTEM, "", stamp, stamp, text, a.DoorOutput(door)))
+        return a.WireAnswer(status, {"content-type": _JSON, **a.retry_headers(door)}, data)
+
+
+def _sides(direction: Direction, clock: BusinessClock) -> dict[str, _Side]:
+    """Return one side for each transaction that has bindings in this direction."""
+    tables, bindings = _data()
+    tools = Tools(clock, bindings.dictionaries, as_numbers=direction == "out")
+    sides: dict[str, _Side] = {}
+    for (code, way), bound in bindings.nodes.items():
+        if way != direction:
+            continue
+        nodes = tables[code].nodes(direction)
+        writers = {b.node.name: node_writer(b, bindings.funds, tools) for b in bound}
+        readers: list[tuple[Callable[[Any], Any], NodeReader]] = []
+        for binding in bound:
+            reader = node_reader(binding, _ROW_TYPES.get((binding.struct, binding.rows)), tools)
+            if reader is not None:
+                readers.append((attrgetter(binding.node.name), reader))
+        needed = frozenset(b.node.name for b in bound if b.struct != FUNDS)
+        shape = message_to_read(nodes.values(), needed)
+        body = next(b.struct for b in bound if b.struct != FUNDS)
+        sides[code] = _Side(
+            cast("type[Any]", getattr(m, body)),
+            message_writer(bound, nodes, writers),
+            msgspec.json.Decoder(shape).decode,
+            tuple(readers),
+        )
+    return sides
+
+
+def _found(side: _Side, code: str, prefix: str, raw: msgspec.Raw, warnings: list[WireWarning] | None) -> Found:
+    try:
+        nodes = side.decode(raw)
+    except msgspec.DecodeError as error:
+        raise wire_error(code, prefix, memoryview(raw), error) from None
+    found = Found(warnings=warnings)
+    for node_of, read in side.readers:
+        read(node_of(nodes), found)
+    return found
+
+
+def _expected(side: _Side | None, sides: dict[str, _Side]) -> str:
+    return side.body.__name__ if side else f"one of {', '.join(sorted(sides))}"
+
+
+def _check_msgid(code: str, msgid: str, warnings: list[WireWarning] | None) -> None:
+    if len(msgid) == MSGID_CHARACTERS:
+        return
+    if len(msgid) != MSGID_DEVIANT_CHARACTERS:
+        raise WireError(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters")
+    if warnings is not None:
+        warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
+
+
+def _check_size(code: str, path: str, raw: msgspec.Raw | bytes) -> None:
+    """Check the bound in characters; bytes are never fewer."""
+    view = memoryview(raw)
+    if len(view) > INPUT_CHARACTERS and len(str(view, "utf-8")) > INPUT_CHARACTERS:
+        got = f"{len(str(view, 'utf-8'))} characters"
+        raise WireError(code, path, got, f"at most {INPUT_CHARACTERS} characters; split the batch")
+
+
+def _check_identities(code: str, amounts: Settlement, found: Found, warnings: list[WireWarning]) -> None:
+    """Warn of sums that do not hold: real platforms have answered such, so it must not stop a message."""
+    breaches = identity_breaches(
+        amounts,
+        stated_fund_fen=found.stated.get("fund_fen"),
+        stated_person_fen=found.stated.get("person_fen"),
+    )
+    warnings += [
+        WireWarning(code, "output.setlinfo", breach, "the identities of domain facts 1.6") for breach in breaches
+    ]

@@ -1,0 +1,190 @@
+"""From the interface's nodes to a message: one function a node, put together from its bindings.
+
+Kinds, lengths and emptiness are checked by msgspec while the JSON is parsed; this module turns what is left into the
+attributes of our messages, exactly. It must never guess: a value that cannot be exact is an error that names its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from reference_impl.wire.bindings import FUNDS, Binding, NodeBinding
+from reference_impl.wire.errors import WireError, WireWarning
+from reference_impl.wire.structs import EXP_CONTENT, exp_to_read
+from reference_impl.wire.values import (
+    FEES,
+    Convert,
+    Tools,
+    Where,
+    fees_from_list,
+    reader_of,
+    tuple_getter,
+    unset_value,
+)
+
+_AMOUNTS = "amounts."
+
+
+@dataclass(slots=True)
+class Found:
+    """What has been read so far: attributes of the message and of its settlement, and sums the other side stated."""
+
+    body: dict[str, Any] = field(default_factory=dict[str, Any])
+    amounts: dict[str, Any] = field(default_factory=dict[str, Any])
+    stated: dict[str, int] = field(default_factory=dict[str, int])
+    warnings: list[WireWarning] | None = None
+
+
+NodeReader = Callable[[Any, Found], None]
+
+
+def node_reader(binding: NodeBinding, rows_of: type[Any] | None, tools: Tools) -> NodeReader | None:
+    """Return the reader of one node; None when nothing is taken from it."""
+    if binding.struct == FUNDS:
+        return None
+    if rows_of is not None:
+        return _rows_reader(binding, rows_of, tools)
+    read = _fields_reader(binding, tools)
+    if read is None or not binding.node.many:
+        return read
+    where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
+
+    def read_first(rows: Sequence[Any], found: Found) -> None:
+        if not rows:
+            raise WireError(*where, rows, "at least one row")
+        read(rows[0], found)
+
+    return read_first
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Fields of one node in the order they are taken, each with what makes it exact."""
+
+    targets: tuple[str, ...]
+    get: Callable[[Any], tuple[Any, ...]]
+    converts: tuple[tuple[int, Convert], ...]
+
+    def values(self, node: Any) -> list[Any]:
+        values = list(self.get(node))
+        for i, convert in self.converts:
+            values[i] = convert(values[i])
+        return values
+
+
+def _taken(binding: NodeBinding, sources: Sequence[Binding], tools: Tools) -> _Taken:
+    converts: list[tuple[int, Convert]] = []
+    for i, source in enumerate(sources):
+        where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{source.field}")
+        convert = reader_of(binding.node.fields[source.field], source.coding, where, tools)
+        if convert is not None:
+            converts.append((i, convert))
+    return _Taken(
+        tuple(source.path.removeprefix(_AMOUNTS) for source in sources),
+        tuple_getter([source.field for source in sources]),
+        tuple(converts),
+    )
+
+
+def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
+    plain = [b for b in binding.bindings if not b.in_exp]
+    exact = {b.path for b in binding.bindings if b.in_exp and b.mark == ""}
+    # A moment that travels exactly in exp_content is read from its text only when that is missing.
+    late = [b for b in plain if b.mark == "" and b.path in exact]
+    both = [b for b in plain if b.mark == "" and b.path not in exact]
+    body = _taken(binding, [b for b in both if not b.path.startswith(_AMOUNTS)], tools)
+    amounts = _taken(binding, [b for b in both if b.path.startswith(_AMOUNTS)], tools)
+    added = _taken(binding, [b for b in plain if b.mark == "+"], tools)
+    stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
+    fallback = _taken(binding, late, tools)
+    exp = _exp_reader(binding, frozenset(b.path for b in late))
+    if not (both or exp or late):
+        return None
+
+    def read(node: Any, found: Found) -> None:
+        found.body.update(zip(body.targets, body.values(node), strict=True))
+        if amounts.targets:
+            found.amounts.update(zip(amounts.targets, amounts.values(node), strict=True))
+            for target, value in zip(added.targets, added.values(node), strict=True):
+                found.amounts[target] += value
+            found.stated.update(zip(stated.targets, stated.values(node), strict=True))
+        if exp:
+            exp(node.exp_content, found)
+        if late and late[0].path not in found.body:
+            found.body.update(zip(fallback.targets, fallback.values(node), strict=True))
+
+    return read
+
+
+def _exp_reader(binding: NodeBinding, late: frozenset[str] = frozenset()) -> Callable[[str | None, Found], None] | None:
+    """Return the reader of our keys in exp_content; text that is not JSON is somebody else's and is left alone.
+
+    An attribute whose key is missing gets its empty value, unless ``late`` says that another field gives it.
+    """
+    kept = [b for b in binding.bindings if b.in_exp and b.mark == ""]
+    if not kept:
+        return None
+    decode = msgspec.json.Decoder(exp_to_read([(b.key, b.coding) for b in kept])).decode
+    get = tuple_getter([b.key for b in kept])
+    where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{EXP_CONTENT}")
+    targets = [(b.path.removeprefix(_AMOUNTS), b.path.startswith(_AMOUNTS), b.coding == FEES) for b in kept]
+    empty = {b.path: unset_value(b) for b in kept if b.path not in late}
+    empty_body = {path: value for path, value in empty.items() if not path.startswith(_AMOUNTS)}
+    empty_amounts = {p.removeprefix(_AMOUNTS): value for p, value in empty.items() if p.startswith(_AMOUNTS)}
+
+    def read(text: str | None, found: Found) -> None:
+        found.body.update(empty_body)
+        found.amounts.update(empty_amounts)
+        if not text:
+            return
+        try:
+            values = get(decode(text))
+        except msgspec.ValidationError as error:
+            raise WireError(*where, text, str(error)) from None
+        except msgspec.DecodeError:
+            if found.warnings is not None:
+                found.warnings.append(WireWarning(*where, text, "a JSON object"))
+            return
+        for (target, in_amounts, is_fees), value in zip(targets, values, strict=True):
+            if value is not msgspec.UNSET:
+                into = found.amounts if in_amounts else found.body
+                into[target] = fees_from_list(value) if is_fees else value
+
+    return read
+
+
+def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> NodeReader:
+    """Return the reader of rows: an element each, and what every row repeats from the first."""
+    order = {name: i for i, name in enumerate(rows_of.__struct_fields__)}
+    own = sorted((b for b in binding.bindings if b.mark == "" and not b.in_exp), key=lambda b: order[b.path])
+    row = _taken(binding, own, tools)
+    if [order[target] for target in row.targets] != list(range(len(own))):
+        raise ValueError(f"{binding.code} {binding.node.name}: rows must fill the first fields of {rows_of.__name__}")
+    shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
+    exp = _exp_reader(binding)
+    rows_name = binding.rows
+    where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
+
+    def read(rows: Sequence[Any], found: Found) -> None:
+        if shared.targets:
+            if not rows:
+                raise WireError(*where, rows, "at least one row")
+            found.body.update(zip(shared.targets, shared.values(rows[0]), strict=True))
+        if exp is None:
+            found.body[rows_name] = tuple([rows_of(*row.values(each)) for each in rows])
+        else:
+            found.body[rows_name] = tuple([element(each, found) for each in rows])
+
+    def element(each: Any, found: Found) -> Any:
+        values = row.values(each)
+        if exp and each.exp_content:
+            extra = Found(warnings=found.warnings)
+            exp(each.exp_content, extra)
+            return rows_of(*values, **extra.body)
+        return rows_of(*values)
+
+    return read

@@ -1,0 +1,67 @@
+"""Structs of the interface's own shape, made from the field tables, for msgspec to read and write.
+
+A struct to read into holds every field of its node, so lengths, emptiness and kinds are checked while the JSON is
+parsed; fields the interface does not know are skipped. A struct to write holds what we send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from reference_impl.wire.values import FEES, FEES_LENGTH, INTEGER
+
+if TYPE_CHECKING:
+    from reference_impl.wire.tables import Field, Node
+
+EXP_CONTENT = "exp_content"
+
+_FEES_LIST: Any = Annotated[list[int], msgspec.Meta(min_length=FEES_LENGTH, max_length=FEES_LENGTH)]
+_EXP_TYPES: dict[str, Any] = {INTEGER: int, FEES: _FEES_LIST}
+
+
+def row_to_read(node: Node) -> type[msgspec.Struct]:
+    """Return the struct that a node, or one of its rows, is read into."""
+    fields = sorted(node.fields.values(), key=lambda field: not field.mandatory)
+    specs: list[Any] = [
+        (field.name, _type_of(field)) if field.mandatory else (field.name, _type_of(field) | None, None)
+        for field in fields
+    ]
+    return msgspec.defstruct(f"Read_{node.name}", specs, frozen=True, gc=False)
+
+
+def message_to_read(nodes: Iterable[Node], bound: frozenset[str]) -> type[msgspec.Struct]:
+    """Return the struct of a whole input or output; nodes we take nothing from may be absent."""
+    needed: list[Any] = []
+    spare: list[Any] = []
+    for node in nodes:
+        row: Any = row_to_read(node)
+        shape = tuple[row, ...] if node.many else row
+        if node.name in bound:
+            needed.append((node.name, shape))
+        else:
+            spare.append((node.name, shape | None, None))
+    return msgspec.defstruct("Read", [*needed, *spare], frozen=True, gc=False)
+
+
+def exp_to_read(keys: Sequence[tuple[str, str]]) -> type[msgspec.Struct]:
+    """Return the struct of the JSON text in exp_content: pairs of key and coding."""
+    specs: list[Any] = [(key, _EXP_TYPES.get(coding, str) | msgspec.UnsetType, msgspec.UNSET) for key, coding in keys]
+    return msgspec.defstruct("ReadExp", specs, frozen=True, gc=False)
+
+
+def to_write(name: str, given: Sequence[str], constants: dict[str, Any]) -> type[msgspec.Struct]:
+    """Return the struct that is written: values given in this order, then constants; what is unset is left out."""
+    specs: list[Any] = [(field, Any) for field in given]
+    specs += [(field, Any, value) for field, value in constants.items()]
+    return msgspec.defstruct(f"Write_{name}", specs, gc=False)
+
+
+def _type_of(field: Field) -> Any:
+    if field.kind == "n":
+        return Decimal
+    text: Any = Annotated[str, msgspec.Meta(min_length=int(field.mandatory), max_length=field.length)]
+    return text | int if field.kind == "int" else text

@@ -1,0 +1,199 @@
+"""One value between a message and the wire: text, exact decimals, whole numbers, moments, dictionary codes.
+
+Each maker takes a field's specification and returns a function of one value, so that a codec is put together once and
+runs without looking at tables again. Money goes from decimal text to whole fen and back; a float never appears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from reference_impl.domain.fees import FeeLine, FeeTotals
+from reference_impl.wire.errors import WireError
+
+if TYPE_CHECKING:
+    from reference_impl.wire.bindings import Binding
+    from reference_impl.wire.clock import BusinessClock
+    from reference_impl.wire.tables import Field
+
+Convert = Callable[[Any], Any]
+
+AMOUNT_FIELDS = 5
+FEES_LENGTH = AMOUNT_FIELDS + 14
+INTEGER = "int"
+FEES = "fees"
+
+
+class Where(NamedTuple):
+    """Which field of which transaction, for errors."""
+
+    transaction: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What conversion needs beside a value. ``as_numbers``: decimals are JSON numbers (replies), not strings."""
+
+    clock: BusinessClock
+    dictionaries: dict[str, dict[str, str]]
+    as_numbers: bool
+
+
+def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
+    """Return the function from a message's value to what stands in the JSON."""
+    if field.kind == "n":
+        return _writes_decimal(field, where, as_number=tools.as_numbers)
+    if field.kind in ("d", "dt"):
+        return tools.clock.text
+    if coding.isdigit() or field.kind == "int":
+        width = int(coding or 1)
+        return lambda value: f"{value:0{width}d}"
+    if coding:
+        codes = tools.dictionaries[coding]
+        return lambda value: codes.get(value, value)
+    return _writes_text(field, where)
+
+
+def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert | None:
+    """Return the function from what stood in the JSON to the message's value; None when there is nothing to do."""
+    if field.kind == "n":
+        return reads_decimal(field, where)
+    if field.kind in ("d", "dt"):
+        return _reads_moment(tools.clock, where)
+    if coding.isdigit() or field.kind == "int":
+        return _reads_whole(where)
+    if coding:
+        meanings = {code: meaning for meaning, code in tools.dictionaries[coding].items()}
+        return lambda value: meanings.get(value, value)
+    # Length and emptiness of text were checked while the JSON was read.
+    return None if field.mandatory else _reads_optional_text
+
+
+def constant_of(field: Field, value: str, where: Where, *, as_numbers: bool) -> Any:
+    """Return a constant as it stands in the JSON, checked once against its field."""
+    if field.kind == "n":
+        if not value.lstrip("-").replace(".", "", 1).isdigit():
+            raise WireError(*where, value, "a number")
+        return msgspec.Raw(value.encode()) if as_numbers else value
+    if not (field.mandatory <= len(value) <= field.length):
+        raise WireError(*where, value, f"{int(field.mandatory)} to {field.length} characters")
+    return value
+
+
+def _writes_text(field: Field, where: Where) -> Convert:
+    least, most = int(field.mandatory), field.length
+
+    def write(value: str) -> str:
+        if least <= len(value) <= most:
+            return value
+        raise WireError(*where, value, f"{least} to {most} characters")
+
+    return write
+
+
+def _writes_decimal(field: Field, where: Where, *, as_number: bool) -> Convert:
+    places, limit = field.places, 10**field.length
+    unit = 10**places
+    zero = "0." + "0" * places
+    zero_token: Any = msgspec.Raw(zero.encode()) if as_number else zero
+
+    def write(value: int) -> Any:
+        if not value:
+            return zero_token  # most amounts of a settlement are nothing
+        size = -value if value < 0 else value
+        if size >= limit:
+            raise WireError(*where, value, f"at most {field.length} digits")
+        text = f"{'-' if value < 0 else ''}{size // unit}.{size % unit:0{places}d}"
+        return msgspec.Raw(text.encode()) if as_number else text
+
+    return write
+
+
+def reads_decimal(field: Field, where: Where) -> Convert:
+    """Return the reader of a decimal into whole units of its last place; an absent one is 0."""
+    unit, limit = Decimal(10**field.places), 10**field.length
+
+    def read(value: Decimal | None) -> int:
+        if not value:
+            return 0
+        try:
+            # NaN and infinity parse as decimals, and cannot become whole.
+            whole = int(shifted := value * unit)
+        except (ValueError, ArithmeticError):
+            whole, shifted = limit, value
+        if whole != shifted or not -limit < whole < limit:
+            raise WireError(*where, str(value), f"a number of {field.length} digits, {field.places} of them decimal")
+        return whole
+
+    return read
+
+
+def _reads_moment(clock: BusinessClock, where: Where) -> Convert:
+    def read(value: str | None) -> int:
+        try:
+            return clock.us_of(value or "")
+        except ValueError:
+            raise WireError(*where, value, "yyyy-MM-dd HH:mm:ss") from None
+
+    return read
+
+
+def _reads_whole(where: Where) -> Convert:
+    def read(value: str | int | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit()):
+            raise WireError(*where, value, "digits only")
+        return int(text)
+
+    return read
+
+
+def _reads_optional_text(value: str | None) -> str:
+    return value or ""
+
+
+def tuple_getter(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return attrgetter for any number of paths, always giving a tuple."""
+    if len(paths) > 1:
+        return attrgetter(*paths)
+    if not paths:
+        return lambda _: ()
+    get = attrgetter(paths[0])
+    return lambda context: (get(context),)
+
+
+def unset_value(source: Binding) -> Any:
+    """Return what an attribute that travels in exp_content has when nobody set it, so that it need not travel."""
+    if source.coding == INTEGER:
+        return 0
+    if source.coding == FEES:
+        return None
+    return FeeLine("", 0, 0, 0).approved if source.path == "approved" else ""
+
+
+def fees_to_list(fees: FeeTotals | None) -> list[int] | None:
+    """Return sums of charges as one list: the five amounts, then the 14 categories."""
+    if fees is None:
+        return None
+    return [
+        fees.total_fen,
+        fees.own_pay_fen,
+        fees.over_limit_fen,
+        fees.pre_self_pay_fen,
+        fees.in_scope_fen,
+        *fees.by_category_fen,
+    ]
+
+
+def fees_from_list(amounts: list[int] | None) -> FeeTotals | None:
+    """Return the sums of charges in a list made by ``fees_to_list``."""
+    if amounts is None:
+        return None
+    return FeeTotals(*amounts[:AMOUNT_FIELDS], by_category_fen=tuple(amounts[AMOUNT_FIELDS:]))
