@@ -1,7 +1,7 @@
 """When patients come and when stays end: a Poisson stream whose rate changes hour by hour, inverted exactly.
 
-Times here are microseconds of *business* time from the start of the horizon, negative before it; ``scenarios.visits`` turns
-them into the run's clock. Must never draw in sequence: every arrival has a key of its own.
+Times here are microseconds of *business* time from the start of the horizon, negative before it; ``to_run_clock``
+turns them into the run's clock. Must never draw in sequence: every arrival has a key of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Stretch:
         edges = [begin_us, *(hour * HOUR_US - offset_us for hour in range(first + 1, last)), end_us]
         shares = _hour_shares(profile)
         per_hour = [shares[(hour // _HOURS) % _WEEKDAYS][hour % _HOURS] for hour in range(first, last)]
-        widths = [b - a for a, b in zip(edges, edges[1:], strict=False)]
+        widths = [b - a for a, b in pairwise(edges)]
         self._weights = np.array([weight * width / HOUR_US for weight, width in zip(per_hour, widths, strict=True)])
         self._edges_us = np.array(edges, dtype=np.int64)
         self._cumulative = np.concatenate(([0.0], np.cumsum(self._weights)))
@@ -89,12 +90,12 @@ def _hour_shares(profile: Profile) -> list[list[float]]:
 def discharge_us(profile: Profile, *, admitted_us: Ints, stay_us: Ints, u: Floats) -> Ints:
     """Return when each stay ends: on the day its length says, at an hour drawn from the daily profile.
 
-    Wards discharge by daylight, so the length counts to the day and the profile gives the hour. A stay that would end on
-    the day it began, before or within an hour of admission, ends a day later.
+    Wards discharge by daylight, so the length counts to the day and the profile gives the hour. A stay that would end
+    before or within an hour of admission ends a day later.
     """
     offset_us = profile.since_midnight_us
     day = (admitted_us + stay_us + offset_us) // DAY_US
-    one_day = Stretch(Profile(datetime(2024, 1, 1), profile.hourly, (1.0,) * _WEEKDAYS), begin_us=0, end_us=DAY_US)  # noqa: DTZ001 - any day will do
+    one_day = Stretch(Profile(datetime(2024, 1, 1), profile.hourly, (1.0,) * _WEEKDAYS), begin_us=0, end_us=DAY_US)
     end_us = day * DAY_US - offset_us + one_day.invert(u)
     return np.where(end_us < admitted_us + HOUR_US, end_us + DAY_US, end_us)
 

@@ -1,8 +1,8 @@
 """Keyed random numbers and the distributions drawn with them: same key, same number, in every world and on any machine.
 
-A draw depends on (seed, visit, step, attempt, purpose) alone, never on how many draws came before it, so two engines, two
-orders of events and two plans under test see the same numbers. Only integer arithmetic and single IEEE operations are used
-when drawing: ``exp``, ``log``, ``pow`` and fused or reordered sums differ in the last bit between machines.
+A draw depends on (seed, visit, step, attempt, purpose) alone, never on how many draws came before it, so two engines,
+two orders of events and two plans under test see the same numbers. Only integer arithmetic and single IEEE operations
+are used when drawing: ``exp``, ``log``, ``pow`` and fused or reordered sums differ in the last bit between machines.
 This module must never hold state, and never use ``hash()``, which differs from process to process.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,8 +126,8 @@ class KeyedDraws:
 class QuantileTable:
     """A distribution on a bounded interval: quantiles joined by straight lines.
 
-    ``probabilities`` rise from 0 to 1 and ``values`` do not fall. Scalar and vectorised draws agree bit for bit: each is one
-    subtraction, one product and one sum (``numpy.interp`` may fuse the last two on some machines).
+    ``probabilities`` rise from 0 to 1 and ``values`` do not fall. Scalar and vectorised draws agree bit for bit: each
+    is one subtraction, one product and one sum (``numpy.interp`` may fuse the last two on some machines).
     """
 
     __slots__ = ("_p", "_p_array", "_slopes", "_slopes_array", "_v", "_v_array", "mean")
@@ -136,7 +137,7 @@ class QuantileTable:
         p, v = [float(x) for x in probabilities], [float(x) for x in values]
         if len(p) != len(v) or len(p) < 2 or p[0] != 0.0 or p[-1] != 1.0:  # noqa: PLR2004
             raise ValueError(f"quantiles need as many values as probabilities, from 0 to 1 (got {p!r} and {v!r})")
-        if any(b <= a for a, b in zip(p, p[1:], strict=False)) or any(b < a for a, b in zip(v, v[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(p)) or any(b < a for a, b in pairwise(v)):
             raise ValueError(f"quantiles must rise (got probabilities {p!r} and values {v!r})")
         self._p, self._v = p, v
         self._slopes = [(v[k + 1] - v[k]) / (p[k + 1] - p[k]) for k in range(len(p) - 1)]
@@ -217,4 +218,4 @@ def poisson(mean: float, u: float) -> int:
     up = np.cumprod(mean / np.arange(mode + 1, mode + spread + 1, dtype=np.float64))
     down = np.cumprod(np.arange(mode, low, -1, dtype=np.float64) / mean) if mode > low else np.empty(0)
     cumulative = np.cumsum(np.concatenate((down[::-1], [1.0], up)))
-    return low + int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
+    return low + int(np.searchsorted(cumulative, u * float(cumulative[-1]), side="right"))

@@ -1,8 +1,8 @@
 """What a visit costs, and the charge lines that make up its bill to the fen.
 
-A bill's total is drawn from the kind's quantile table; a template says which items it holds. Each listed item gets as many
-whole units at its list price as its share of the batch pays for, and one line whose price the prescription sets takes the rest, so count times
-price is every line's total exactly. Lines are made on demand and never kept: the simulated world asks for them once an upload.
+A bill's total is drawn from the kind's quantile table; a template says which items it holds. Each listed item gets as
+many whole units at its list price as its share of the batch pays for, and one line whose price the prescription sets
+takes the rest, so count times price is every line's total exactly. Lines are made on demand and never kept.
 Must never touch a float after the total is drawn.
 """
 
@@ -90,8 +90,8 @@ def fee_lines(
 ) -> tuple[FeeLine, ...]:
     """Return the charges of one batch; over all ``batches`` they add up to ``total_fen``.
 
-    ``lines`` is the length of an inpatient's batch; the other kinds send their template whole. A line too dear for the batch is left
-    to the rest, so a small bill may have fewer.
+    ``lines`` is the length of an inpatient's batch; the other kinds send their template whole. An item too dear for the
+    batch is left to the rest, so a small bill may have fewer.
     """
     parts, rest = _parts(kind, template, batch, lines)
     left_fen = amount_fen = total_fen * (batch + 1) // batches - total_fen * batch // batches

@@ -1,8 +1,8 @@
 """Who travels where: a synthetic matrix of cross-province visits by a doubly constrained gravity model.
 
 The flow from origin i to destination j is proportional to ``distance ** -decay`` and balanced by iterative proportional
-fitting until every province sends and receives its share of ``data/provinces.csv``. No published 31 x 31 matrix exists:
-the margins' order is found, their sizes and every cell are synthetic, and no result may be read as a fact about a province.
+fitting until every province sends and receives its share of ``data/provinces.csv``. No 31 x 31 matrix is public: the
+margins' order is found, their sizes and every cell are synthetic. Nothing here may be read as a fact about a province.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROUNDS_MAX = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FlowMatrix:
-    """Shares of all cross-province visits: ``shares[i, j]`` are insured in ``regions[i]`` and treated in ``regions[j]``."""
+    """Shares of all cross-province visits: ``shares[i, j]`` insured in ``regions[i]``, treated in ``regions[j]``."""
 
     regions: tuple[str, ...]
     shares: Floats
@@ -99,6 +99,7 @@ def fit_margins(seed: Floats, *, rows: Sequence[float], columns: Sequence[float]
     """
     row_shares, column_shares = _shares(rows), _shares(columns)
     cells = seed.astype(np.float64)
+    error = 1.0
     for _ in range(_ROUNDS_MAX):
         cells = cells * _factors(cells, row_shares)[:, None]
         cells = cells * _factors(cells.T, column_shares)[None, :]

@@ -1,7 +1,7 @@
 """Hospitals and pharmacies of the synthetic nation: their codes, places, levels, networks, desks and pull on patients.
 
-Institutions are laid over a province's cities in turn, the seat first, then the cities the scenario names. The numbers and
-their marks are in ``data/institutions.toml``. Must never draw: the same topology has the same institutions under every seed.
+Institutions are laid over a province's cities in turn, the seat first, then the cities the scenario names. The numbers
+and their marks are in ``data/institutions.toml``. Must never draw: a topology has its institutions under every seed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ OUTPATIENT, PHARMACY, INPATIENT = range(3)
 HOSPITAL_KINDS = ("outpatient", "inpatient")
 
 PRIMARY, SECONDARY, TERTIARY = 1, 2, 3
+_LEVEL_SERIALS = 10_000
 LEVEL_NAMES = {PRIMARY: "primary", SECONDARY: "secondary", TERTIARY: "tertiary"}
 
 
@@ -63,12 +64,12 @@ def rules() -> Mapping[str, Any]:
 
 
 def level_of(code: str) -> int:
-    """Return the level of a generated institution from its code: the serial's first digit says it (synthetic).
+    """Return the level of a generated institution from its code: a hospital's serial begins with it (synthetic).
 
-    >>> level_of("H33040030001")
-    3
+    >>> level_of("H33040030001"), level_of("P33040010001")
+    (3, 1)
     """
-    return int(code[7])
+    return PRIMARY if code[0] == "P" else int(code[7])
 
 
 def build(sites: Sites) -> list[Institution]:
@@ -96,15 +97,15 @@ def with_places_for(institutions: list[Institution], needs: Iterable[tuple[str, 
 def _hospitals(province: str, named: Sequence[str], sites: Sites) -> list[Institution]:
     cities = _cities_in_turn(province, named, at_least=sites.hospitals)
     count = max(sites.hospitals, len(named) + 1) if named else sites.hospitals
-    levels = _levels(count)
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[str, int], int] = {}
     found: list[Institution] = []
     primary = 0
-    for slot, level in enumerate(levels):
+    for slot, level in enumerate(_levels(count)):
         city = cities[slot % len(cities)]
-        number = numbers[city] = numbers.get(city, 0) + 1
+        number = numbers[city, level] = numbers.get((city, level), 0) + 1
         primary += level == PRIMARY
-        networked = level > PRIMARY or number == 1 or primary % rules()["networked"]["primary_one_in"] == 0
+        # The first hospital of a city takes inpatients at any level, or a small city would have no bed.
+        networked = level > PRIMARY or slot < len(cities) or primary % rules()["networked"]["primary_one_in"] == 0
         kinds = HOSPITAL_KINDS if networked else ("outpatient",)
         found.append(_institution("H", f"{city}00", number, level, kinds, sites.desks))
     return found
@@ -137,9 +138,8 @@ def _levels(count: int) -> list[int]:
 
 def _institution(letter: str, region: str, number: int, level: int, kinds: tuple[str, ...], desks: int) -> Institution:
     what = "pharmacy" if letter == "P" else f"{LEVEL_NAMES[level]} hospital"
-    return Institution(
-        f"{letter}{region}{level}{number:04d}", f"{region[:4]} {what} {number}", region, level, kinds, desks
-    )
+    code = f"{letter}{region}{level * _LEVEL_SERIALS + number:05d}"
+    return Institution(code, f"{region[:4]} {what} {number}", region, level, kinds, desks)
 
 
 # --- the pull on patients ---------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def choice_weights(places: Sequence[Institution], kind: str, city_shares: Mappin
 def spread(weights: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, float]:
     """Return the factor on each city's weight that gives the cities of ``shares`` exactly theirs, of a total of 1.
 
-    Raises ``ValueError`` when a share is asked for a city without weight, or the shares leave the others nothing to share.
+    Raises ``ValueError`` when a city without weight is given a share, or the shares cannot add up to 1.
     """
     without = sorted(city for city, share in shares.items() if share > 0.0 and weights.get(city, 0.0) <= 0.0)
     if without:

@@ -1,7 +1,7 @@
 """Who the patients are: for every visit an insured city, a person type and a serial number, drawn all at once.
 
-There are as many people as the volume needs for each to come as often as people do (``data/people.toml``), so a person has
-several visits, rarely two on one day, and never two at the same time. Must never name a place of care.
+There are as many people as the volume needs for each to come as often as people do (``data/people.toml``), so a person
+has several visits, rarely two on one day, and never two at the same time. Must never name a place of care.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from scenarios.provinces import provinces
 
 _LOCAL_SERIAL = 300_000_000_000
 _SINGLE_SERIAL = 600_000_000_000
-"""Serials from here on belong to people with one visit only; their key, which is smaller than 2**43, is folded in below."""
+"""Serials from here on belong to people with one visit only, numbered by its key."""
 _STREAM_SERIALS = 50_000_000_000
 _KEY_BITS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class InsuredCities:
-    """All insured cities, each with its share of its province's travelling patients. Rows of one province are together."""
+    """All insured cities, each with its share of its province's people; those of one province are together."""
 
     codes: tuple[str, ...]
     shares: tuple[float, ...]
@@ -54,7 +54,7 @@ def insured_cities(regions: Sequence[str], named: Sequence[str], shares: Mapping
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """How many people there are to draw from: visits a day, and each province's share of them by where it is insured."""
+    """How many people there are to draw from: visits a day, and each insured province's share of them."""
 
     cross_per_day: float
     local_per_day: float
@@ -75,7 +75,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Visitors:
-    """What is known of the visits when people are drawn. ``city`` is a row of ``InsuredCities``, -1 for a region written out."""
+    """What is known of the visits when people are drawn. ``city`` is a row of ``InsuredCities``, -1 if written out."""
 
     key: Ints
     kind: NDArray[np.uint8]
@@ -114,13 +114,11 @@ def _pool_sizes(
             for name in PERSON_TYPES
         ]
     )
-    cross = np.array(pools.cross_shares) * (pools.cross_per_day * days["cross"])
-    local = np.array(pools.local_shares) * (pools.local_per_day * days["local"])
+    cross: Floats = np.array(pools.cross_shares) * (pools.cross_per_day * days["cross"])
+    local: Floats = np.array(pools.local_shares) * (pools.local_per_day * days["local"])
     standing = np.where(temporary, pools.temporary_share, 1.0 - pools.temporary_share)
-    province = np.where(
-        visitors.local, local[visitors.province], cross[visitors.province] * np.where(visitors.local, 1.0, standing)
-    )
-    size = province * np.array(cities.shares)[visitors.city] * by_type[person_type]
+    people: Floats = np.where(visitors.local, local[visitors.province], cross[visitors.province] * standing)
+    size: Floats = people * np.array(cities.shares)[visitors.city] * by_type[person_type]
     return np.floor(np.maximum(size, 1.0))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where each visit happens and where its person is insured. ``city`` is a row of the insured cities, -1 if written out."""
+    """Where each visit happens and where its person is insured. ``city`` is a row of ``cities``, -1 if written out."""
 
     hospital: NDArray[np.int32]
     insured_region: NDArray[np.int32]

@@ -1,7 +1,7 @@
 """Insured people of the synthetic nation: a person's number says all there is to know, so no table of people is needed.
 
-A number (psn_no) is insured region (6), person type (1), temporary visitor or not (1), serial (12). An insured province can
-answer 1101 for any of a billion generated persons by ``person_facts``. No number is or resembles a real person's.
+A number (psn_no) is insured region (6), person type (1), temporary visitor or not (1), serial (12). An insured province
+can answer 1101 for any of a billion generated persons by ``person_facts``. No number is or resembles a real person's.
 Must never keep a person: whoever asks twice computes twice.
 """
 

@@ -1,7 +1,7 @@
 """What the generator of visits knows of each province: place, pull, patients sent, residents, cities.
 
-The numbers and their marks are in ``data/provinces.csv``. Must never name a province that is not there, nor hold a rule of
-insurance.
+The numbers and their marks are in ``data/provinces.csv``. Must never name a province that is not there, nor hold a rule
+of insurance.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The same patients for both worlds: every visit of a scenario, planned before the run, in columns sorted by arrival.
 
-A visit's number is its row. Rows become objects one at a time, on demand, so a day of the nation is some tens of megabytes. Same
-scenario and seed, same plan, bit for bit, on any machine (``VisitPlan.digest``). Must never depend on how a run goes.
+A visit's number is its row. Rows become objects one at a time, on demand, so a day of the nation is some tens of
+megabytes. Same scenario and seed, same plan, bit for bit, on any machine (``VisitPlan.digest``). Must never depend on
+how a run goes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _FEN_MIN = 100
 class PlannedVisit(msgspec.Struct, frozen=True, gc=False):
     """One visit as planned. Times are the run's clock, except ``planned_s``: business seconds from the run's zero.
 
-    A stay open at the start has ``arrival_us`` 0, in ``stay_us`` what is left of it, and a negative ``planned_s``, its admission.
+    A stay open at the start has ``arrival_us`` 0, in ``stay_us`` what is left and in ``planned_s`` its admission.
     ``ordinal`` counts the visits of its hospital; with ``planned_s`` and the hospital's code it makes message ids.
     """
 
@@ -91,7 +92,7 @@ class Columns:
 
 
 class VisitPlan:
-    """All visits of a run. ``hospitals`` lists every institution, pharmacies too; ``columns.hospital`` is a row of it."""
+    """All visits of a run. ``hospitals`` lists every institution; ``columns.hospital`` is a row of it."""
 
     __slots__ = ("_lines_per_upload", "columns", "hospitals")
 
@@ -110,7 +111,7 @@ class VisitPlan:
     def visit(self, number: int) -> PlannedVisit:
         """Return the visit in row ``number``."""
         c = self.columns
-        hospital = self.hospitals[c.hospital[number]]
+        hospital = self.hospitals[int(c.hospital[number])]
         region, type_number, temporary = (
             int(c.insured_region[number]),
             int(c.person_type[number]),
