@@ -68,6 +68,17 @@ class FakeClock:
 
 
 @dataclass
+class Crossing:
+    """Something else that happens while a message is under way: ``before`` or ``after`` the other side has acted."""
+
+    where: str
+    code: str
+    when: str
+    act: Callable[[], object]
+    left: int = 1
+
+
+@dataclass
 class Chain:
     """Hospital H33040030001 in Jiaxing; provinces 33 (care) and 63 (insured); the hub."""
 
@@ -75,6 +86,7 @@ class Chain:
     books: dict[str, MemoryBooks] = field(default_factory=dict)
     nodes: dict[str, Province | Hub] = field(default_factory=dict)
     faults: list[Callable[[str, str, Request], str | None]] = field(default_factory=list)
+    crossings: list[Crossing] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     started: list[Coroutine[Any, Any, None]] = field(default_factory=list)
 
@@ -149,6 +161,7 @@ class FakePeers:
         if "lose request" in fates:
             chain.clock.us += patience_us
             return Unknown(patience_us)
+        self._cross("before", node, request)
         in_us = chain.clock.now_us()
         try:
             outcome = await chain.nodes[node].handle(request)
@@ -158,12 +171,20 @@ class FakePeers:
             chain.restart(node)
             chain.clock.us += patience_us
             return Unknown(patience_us)
+        self._cross("after", node, request)
         if "lose reply" in fates:
             chain.clock.us += patience_us
             return Unknown(patience_us)
         if isinstance(outcome, Answered):
             return Answered(outcome.reply, (Hop(node, in_us, chain.clock.now_us()), *outcome.hops))
         return outcome
+
+    def _cross(self, when: str, node: str, request: Request) -> None:
+        for crossing in self.chain.crossings:
+            here = (crossing.where, crossing.code, crossing.when) == (f"{self.caller}->{node}", request.code, when)
+            if here and crossing.left:
+                crossing.left -= 1
+                crossing.act()
 
 
 def once(where: str, code: str, fate: str) -> Callable[[str, str, Request], str | None]:

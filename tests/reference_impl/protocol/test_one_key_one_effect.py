@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from support.chain import HOSPITAL, LINE, PERSON, Chain, once, run
+from support.chain import HOSPITAL, PERSON, Chain, once, run
+from support.messages import find_person, msgid, reversal, sale
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
@@ -15,12 +16,9 @@ from reference_impl.protocol.messages import (
     Closed,
     Done,
     FindPerson,
-    MessageId,
     PersonFound,
     PersonNo,
     Request,
-    Reverse,
-    SellDrugs,
     Settled,
     Unknown,
 )
@@ -28,25 +26,8 @@ from reference_impl.protocol.messages import (
 LINKS = [f"{HOSPITAL}->33", "33->hub", "hub->63"]
 
 
-def msgid(n: int) -> MessageId:
-    return MessageId(f"{HOSPITAL}20240603080000{n:04d}")
-
-
-def request(code: str, n: int, body: object) -> Request:
-    return Request(code, msgid(n), HOSPITAL, HOSPITAL, "330400", "630100", body)  # type: ignore[arg-type]
-
-
-def sale(n: int = 1, total_fen: int = 10_000) -> Request:
-    lines = (LINE,) if total_fen == 10_000 else ()
-    return request("2102", n, SellDrugs(person=PersonNo(PERSON), insurance="310", total_fen=total_fen, lines=lines))
-
-
-def reversal(n: int = 9, of: int = 1) -> Request:
-    return request("2601", n, Reverse(person=PersonNo(PERSON), original=msgid(of), original_code="2102"))
-
-
 def test_a_person_is_found_at_the_insurer(chain: Chain) -> None:
-    answer = chain.send(request("1101", 1, FindPerson(person=PersonNo(PERSON))))
+    answer = chain.send(find_person())
 
     assert isinstance(answer, Answered)
     assert isinstance(answer.reply.body, PersonFound)
@@ -183,7 +164,7 @@ def test_a_draining_door_lets_the_known_through_and_starts_nothing_new(chain: Ch
 
     again = chain.send(sale(1))
     reverse = chain.send(reversal(9, of=1))
-    new = chain.send(request("1101", 3, FindPerson(person=PersonNo(PERSON))))
+    new = chain.send(find_person(3))
 
     assert isinstance(again, Answered)
     assert isinstance(reverse, Answered)

@@ -1,0 +1,113 @@
+"""G4: what happens when messages cross on the way, node by node. Either the reversal wins or the settlement, never half."""
+
+from __future__ import annotations
+
+import pytest
+from support.chain import HOSPITAL, Chain, Crossing, run
+from support.messages import msgid, reversal, reversal_as_the_hub_sends_it, sale, sale_as_the_hub_sends_it
+from support.patients import FakeVisit, Patient
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.lifecycle import VisitState
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.protocol.messages import Answered, Settled
+from scenarios.fates import Fate
+
+LINKS = [f"{HOSPITAL}->33", "33->hub", "hub->63"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("link", LINKS)
+def test_a_reversal_that_overtakes_the_sale_anywhere_on_its_way_wins(chain: Chain, link: str, when: str) -> None:
+    chain.crossings.append(Crossing(link, "2102", when, lambda: chain.send(reversal())))
+
+    chain.send(sale())
+
+    assert chain.standing() == []
+    assert chain.sum_of_accounts() == 0
+    assert all(visit.state is VisitState.CANCELLED for visit in chain.books["33"].read_all().visits)
+
+
+def test_a_late_yes_after_the_reversal_leaves_the_care_side_unsettled(chain: Chain) -> None:
+    """The insurer said yes, the reversal passed, and only then the yes arrives at the care province."""
+    patient = Patient(chain, FakeVisit("outpatient"))
+    reverse = patient.history.message_id(patient.visit, 99)
+    settle = patient.history.message_id(patient.visit, 6)
+    body = reversal().body
+    late = type(body)(person=body.person, original=settle, original_code="2207")
+    message = type(reversal())("2601", reverse, HOSPITAL, HOSPITAL, "330400", "630100", late)
+    chain.crossings.append(Crossing("33->hub", "2207", "after", lambda: chain.send(message)))
+
+    run(patient.journey.live())
+
+    [visit] = chain.books["33"].read_all().visits
+    assert chain.standing() == []
+    assert visit.state is VisitState.OPEN
+    assert visit.settlement == ""
+
+
+def test_the_insurer_alone_refuses_a_sale_whose_reversal_came_first(chain: Chain) -> None:
+    run(chain.nodes["63"].handle(reversal_as_the_hub_sends_it()))
+    answer = run(chain.nodes["63"].handle(sale_as_the_hub_sends_it()))
+
+    assert isinstance(answer, Answered)
+    assert answer.reply.refusal == Refusal.REVERSED
+    assert chain.standing() == []
+
+
+def test_the_insurer_alone_refuses_a_second_settlement_of_one_visit(chain: Chain) -> None:
+    first = run(chain.nodes["63"].handle(sale_as_the_hub_sends_it(1)))
+    second = run(chain.nodes["63"].handle(sale_as_the_hub_sends_it(2)))
+
+    assert isinstance(first.reply.body, Settled)
+    assert second.reply.refusal == Refusal.ALREADY_SETTLED
+    assert [claim.settled_by for claim in chain.standing()] == [msgid(1)]
+
+
+def test_the_hub_alone_stops_a_sale_whose_reversal_it_has_seen(chain: Chain) -> None:
+    run(chain.peers_of("33").call("hub", _from_care(reversal()), 1))
+    before = len(chain.calls)
+    answer = run(chain.peers_of("33").call("hub", _from_care(sale()), 1))
+
+    assert answer.reply.refusal == Refusal.REVERSED
+    assert chain.calls[before:] == [("33->hub", "2102")]
+
+
+def test_a_closed_door_does_not_cure_an_unknown_at_the_hospital(chain: Chain) -> None:
+    """The sale is posted, its reply lost, then the province closes: the hospital may not send the patient away."""
+
+    def close() -> str:
+        door = DoorCommand(scope="33", side=Side.CARE, state=DoorState.CLOSED, reopens_us=10**12)
+        chain.nodes["33"].doors.obey(door)
+        return "lose reply"
+
+    def lose_then_close(caller: str, node: str, message: object) -> str | None:
+        return "lose reply" if (node, getattr(message, "code", "")) == ("33", "2102") else None
+
+    chain.faults.append(lose_then_close)
+    chain.crossings.append(Crossing(f"{HOSPITAL}->33", "2102", "after", close))
+    patient = Patient(chain, FakeVisit("pharmacy"))
+    chain.crossings.append(
+        Crossing(
+            f"{HOSPITAL}->33",
+            "2601",
+            "before",
+            lambda: chain.nodes["33"].doors.obey(DoorCommand(scope="33", side=Side.CARE, state=DoorState.OPEN)),
+        )
+    )
+    run(patient.journey.live())
+
+    assert patient.journey.fate is Fate.REVERSED_THEN_PAPER
+    assert chain.standing() == []
+
+
+def _from_care(message):
+    return type(message)(
+        message.code,
+        message.msgid,
+        "33",
+        message.institution,
+        message.care_region,
+        message.insured_region,
+        message.body if message.code == "2601" else sale_as_the_hub_sends_it().body,
+    )
