@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.chain import HOSPITAL, Chain, Crossing, run
+from support.chain import HOSPITAL, Chain, Crossing, once, run
 from support.messages import msgid, reversal, reversal_as_the_hub_sends_it, sale, sale_as_the_hub_sends_it
 from support.patients import FakeVisit, Patient
 
@@ -76,25 +76,14 @@ def test_the_hub_alone_stops_a_sale_whose_reversal_it_has_seen(chain: Chain) -> 
 def test_a_closed_door_does_not_cure_an_unknown_at_the_hospital(chain: Chain) -> None:
     """The sale is posted, its reply lost, then the province closes: the hospital may not send the patient away."""
 
-    def close() -> str:
-        door = DoorCommand(scope="33", side=Side.CARE, state=DoorState.CLOSED, reopens_us=10**12)
-        chain.nodes["33"].doors.obey(door)
-        return "lose reply"
+    def command(state: DoorState) -> None:
+        chain.nodes["33"].doors.obey(DoorCommand(scope="33", side=Side.CARE, state=state, reopens_us=10**12))
 
-    def lose_then_close(caller: str, node: str, message: object) -> str | None:
-        return "lose reply" if (node, getattr(message, "code", "")) == ("33", "2102") else None
-
-    chain.faults.append(lose_then_close)
-    chain.crossings.append(Crossing(f"{HOSPITAL}->33", "2102", "after", close))
+    link = f"{HOSPITAL}->33"
+    chain.faults.append(once(link, "2102", "lose reply"))
+    chain.crossings.append(Crossing(link, "2102", "after", lambda: command(DoorState.CLOSED)))
+    chain.crossings.append(Crossing(link, "2601", "before", lambda: command(DoorState.OPEN)))
     patient = Patient(chain, FakeVisit("pharmacy"))
-    chain.crossings.append(
-        Crossing(
-            f"{HOSPITAL}->33",
-            "2601",
-            "before",
-            lambda: chain.nodes["33"].doors.obey(DoorCommand(scope="33", side=Side.CARE, state=DoorState.OPEN)),
-        )
-    )
     run(patient.journey.live())
 
     assert patient.journey.fate is Fate.REVERSED_THEN_PAPER
