@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from scenarios.arrivals import HOUR_US, Profile, Stretch
 from scenarios.costs import Costs, Role, Stage
@@ -115,15 +116,16 @@ def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
 
 
 def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
-    """Return when the busiest hour inside the horizon begins, and its arrivals an hour at one a day."""
-    begins = range(0, length_us, HOUR_US)
+    """Return when the busiest hour of the clock begins inside the horizon, and its arrivals an hour at one a day."""
+    first_us = -profile.since_midnight_us % HOUR_US
+    edges = [0, *range(first_us or HOUR_US, length_us, HOUR_US), length_us]
 
-    def per_hour(begin_us: int) -> float:
-        end_us = min(begin_us + HOUR_US, length_us)
+    def per_hour(hour: tuple[int, int]) -> float:
+        begin_us, end_us = hour
         return Stretch(profile, begin_us=begin_us, end_us=end_us).expected * HOUR_US / (end_us - begin_us)
 
-    busiest = max(begins, key=per_hour)
-    return busiest, per_hour(busiest)
+    busiest = max(pairwise(edges), key=per_hour)
+    return busiest[0], per_hour(busiest)
 
 
 def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iterator[_Stream]:

@@ -6,7 +6,7 @@ People time shrinks with ``scale.time``, machine time does not; the type of a fi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -32,31 +32,21 @@ class PeopleClock:
     """Marks a duration that ``scale.time`` shrinks."""
 
 
+def span(text: str) -> int:
+    """Return the default ``text`` of a duration, as people write it; the field's validator reads it."""
+    return cast("int", text)
+
+
 _DURATION_JSON = {"anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"const": 0}]}
-_as_duration = (
-    BeforeValidator(lambda value: value if isinstance(value, _Microseconds) else parse_duration(value)),
-    PlainSerializer(format_duration, when_used="json"),
-)
-
-
-class _Microseconds(int):
-    """A duration already in microseconds: how defaults are written here."""
-
-
-def us(text: str) -> int:
-    """Return the default ``text`` as microseconds that the validator lets pass."""
-    return _Microseconds(parse_duration(text))
-
+_as_duration = (BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json"))
 
 PeopleTime = Annotated[
     int,
     *_as_duration,
-    WithJsonSchema(_DURATION_JSON | {"description": "people time: divided by scale.time"}),
+    WithJsonSchema(_DURATION_JSON | {"x-clock": "people"}),
     PeopleClock(),
 ]
-MachineTime = Annotated[
-    int, *_as_duration, WithJsonSchema(_DURATION_JSON | {"description": "machine time: never scaled"})
-]
+MachineTime = Annotated[int, *_as_duration, WithJsonSchema(_DURATION_JSON | {"x-clock": "machine"})]
 Share = Annotated[
     float,
     BeforeValidator(parse_share),
@@ -84,20 +74,15 @@ def _known_region(digits: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _code_json(digits: int) -> WithJsonSchema:
-    return WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": rf"^\d{{{digits}}}$"},
-                {"type": "integer", "minimum": 10 ** (digits - 1), "maximum": 10**digits - 1},
-            ]
-        }
-    )
+def code_json(digits: int) -> dict[str, Any]:
+    """Return the JSON Schema of a region code: text, or the number that an unquoted code is in YAML."""
+    number = {"type": "integer", "minimum": 10 ** (digits - 1), "maximum": 10**digits - 1}
+    return {"anyOf": [{"type": "string", "pattern": rf"^\d{{{digits}}}$"}, number]}
 
 
-ProvinceCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(2), _code_json(2)]
-CityCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(4), _code_json(4)]
-RegionCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(6), _code_json(6)]
+ProvinceCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(2), WithJsonSchema(code_json(2))]
+CityCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(4), WithJsonSchema(code_json(4))]
+RegionCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(6), WithJsonSchema(code_json(6))]
 CodeText = Annotated[str, BeforeValidator(_text_of_code)]
 
 TRANSACTION_CODES = (

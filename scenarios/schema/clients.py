@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, us
+from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, span
 
 
 class Retries(Model):
@@ -15,9 +15,9 @@ class Retries(Model):
     max: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=20, description="resends of one message after the first send; the deadline ends them too. ASSUMED."
     )
-    backoff: MachineTime = Field(default=us("1s"), description="wait before the first resend. ASSUMED.")
+    backoff: MachineTime = Field(default=span("1s"), description="wait before the first resend. ASSUMED.")
     factor: Annotated[float, Field(ge=1, le=10)] = Field(default=2.0, description="growth of the wait. ASSUMED.")
-    cap: MachineTime = Field(default=us("60s"), description="longest wait. ASSUMED.")
+    cap: MachineTime = Field(default=span("60s"), description="longest wait. ASSUMED.")
     jitter: Share = Field(default=0.5, description="the wait is shortened by up to this share, drawn. ASSUMED.")
 
 
@@ -25,14 +25,14 @@ class Clerk(Model):
     """A clerk who tries again by hand when the machine has given up or the door is closed."""
 
     retries: Annotated[int, Field(ge=0, le=100)] = Field(default=1, description="further tries by hand. ASSUMED.")
-    wait: PeopleTime = Field(default=us("10min"), description="time between tries. ASSUMED.")
+    wait: PeopleTime = Field(default=span("10min"), description="time between tries. ASSUMED.")
 
 
 class ForwardPatience(Model):
     """How long a forwarder waits for the next node."""
 
-    care: MachineTime = Field(default=us("50s"), gt=0, description="care province for the hub. ASSUMED.")
-    hub: MachineTime = Field(default=us("40s"), gt=0, description="hub for the insured province. ASSUMED.")
+    care: MachineTime = Field(default=span("50s"), gt=0, description="care province for the hub. ASSUMED.")
+    hub: MachineTime = Field(default=span("40s"), gt=0, description="hub for the insured province. ASSUMED.")
 
 
 class Park(Model):
@@ -42,7 +42,7 @@ class Park(Model):
         default=0.5, description="share that parks when a door is closed; the others pay and claim by paper. ASSUMED."
     )
     spread: PeopleTime = Field(
-        default=us("4h"), description="parked patients come back spread over this time after reopening. ASSUMED."
+        default=span("4h"), description="parked patients come back spread over this time after reopening. ASSUMED."
     )
 
 
@@ -50,21 +50,23 @@ class Clients(Model):
     """Patience, on both clocks."""
 
     patience: MachineTime = Field(
-        default=us("60s"), gt=0, description="a hospital's wait for one answer; 60 to 600 s in the wild. FOUND S3, S5."
+        default=span("60s"),
+        gt=0,
+        description="a hospital's wait for one answer; 60 to 600 s in the wild. FOUND S3, S5.",
     )
     deadline: MachineTime = Field(
-        default=us("10min"),
+        default=span("10min"),
         gt=0,
         description="resend the same message id until this long after the first send, then reverse (2601). ASSUMED.",
     )
     retries: Retries = Retries()
     desk_patience: PeopleTime = Field(
-        default=us("2h"), gt=0, description="a patient's longest wait in the desk's queue. ASSUMED."
+        default=span("2h"), gt=0, description="a patient's longest wait in the desk's queue. ASSUMED."
     )
     clerk: Clerk = Clerk()
     forward_patience: ForwardPatience = ForwardPatience()
     reversal_patience: MachineTime = Field(
-        default=us("60s"), gt=0, description="a hospital's wait for one answer to a reversal (2601). ASSUMED."
+        default=span("60s"), gt=0, description="a hospital's wait for one answer to a reversal (2601). ASSUMED."
     )
     park: Park = Park()
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenarios.schema.base import CodeText, Model, PeopleTime, Share, us
+from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
 
 
 class Cutover(Model):
@@ -23,11 +23,11 @@ class Cutover(Model):
     )
     at: PeopleTime = Field(description="T, the moment of closing, from the start of the horizon.")
     stop_before: PeopleTime = Field(
-        default=us("1h"), description="new settlements are turned away this long before T. ASSUMED."
+        default=span("1h"), description="new settlements are turned away this long before T. ASSUMED."
     )
     window: PeopleTime = Field(gt=0, description="how long it stays closed.")
     ramp: PeopleTime = Field(
-        default=us("2h"), description="the admitted share grows from 0 to 1 over this time after reopening. ASSUMED."
+        default=span("2h"), description="the admitted share grows from 0 to 1 over this time after reopening. ASSUMED."
     )
     announced: bool = Field(default=True, description="the desks of other provinces know of it beforehand.")
     park_share: Annotated[Share | None, Field()] = Field(

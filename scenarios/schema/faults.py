@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, us
+from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, span
 
 ANY = "*"
 HOSPITAL = "hospital"
@@ -52,7 +52,7 @@ class Slow(_NodeFault):
 
 
 class _KeyedFault(Model):
-    at: PeopleTime = Field(default=us("0s"), description="from the start of the horizon. Default: from the start.")
+    at: PeopleTime = Field(default=span("0s"), description="from the start of the horizon. Default: from the start.")
     lasts: PeopleTime | None = Field(default=None, alias="for", description="how long. Default: to the end of the run.")
 
     @property

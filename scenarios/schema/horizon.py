@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scenarios.schema.base import Model, PeopleTime, us
+from scenarios.schema.base import Model, PeopleTime, span
 
 
 class Horizon(Model):
@@ -17,12 +17,12 @@ class Horizon(Model):
         default=datetime(2024, 3, 13),
         description="business time of the first moment, China's one zone. Default ASSUMED: a Wednesday of 2024.",
     )
-    length: PeopleTime = Field(default=us("1d"), gt=0, description="visits arrive this long. Default ASSUMED.")
+    length: PeopleTime = Field(default=span("1d"), gt=0, description="visits arrive this long. Default ASSUMED.")
     warm_up: PeopleTime = Field(
-        default=us("0s"), description="the first stretch, left out of gates and percentiles. Default: none."
+        default=span("0s"), description="the first stretch, left out of gates and percentiles. Default: none."
     )
     drain_limit: PeopleTime = Field(
-        default=us("2h"),
+        default=span("2h"),
         description="time after the last arrival until everything unsettled counts as open. Default ASSUMED.",
     )
 

@@ -15,7 +15,7 @@ from scenarios.schema.base import (
     Share,
     VisitKind,
     Weight,
-    us,
+    span,
 )
 
 _HOURLY = (
@@ -72,7 +72,7 @@ class ExplicitVisit(Model):
     care: RegionCode = Field(description="six-digit region of the place of care")
     insured: RegionCode = Field(description="six-digit region of the insurer")
     at: PeopleTime = Field(description="arrival, from the start of the horizon")
-    stay: PeopleTime = Field(default=us("0s"), description="from admission to discharge; inpatients only")
+    stay: PeopleTime = Field(default=span("0s"), description="from admission to discharge; inpatients only")
     total_fen: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="the whole bill in fen. Default: drawn for the kind."
     )
@@ -114,7 +114,7 @@ class Visits(Model):
         description="in-province visits per cross-province visit, as background on the same stations. ASSUMED; the "
         "whole platform has about 42 (28 M against 0.652 M a day, DERIVED from S28 and S23), on far larger stations.",
     )
-    stay_mean: PeopleTime = Field(default=us("8d"), gt=0, description="mean stay of an inpatient. ASSUMED.")
+    stay_mean: PeopleTime = Field(default=span("8d"), gt=0, description="mean stay of an inpatient. ASSUMED.")
     uploads_per_stay: Annotated[int, Field(ge=1, le=100)] = Field(
         default=4, description="batches of charges (2301) sent during a stay. ASSUMED."
     )
@@ -122,7 +122,7 @@ class Visits(Model):
         default=8, description="charge lines in a batch; a batch holds at most 100 (S3). ASSUMED."
     )
     handling: PeopleTime = Field(
-        default=us("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
+        default=span("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
     )
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."

@@ -6,12 +6,12 @@ more nodes, and its cores are its own unless ``machine_cores`` says that all hos
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reference_impl.domain.regions import PROVINCES
-from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, us
+from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, code_json, span
 
 HUB = "hub"
 MACHINE = "machine"
@@ -58,15 +58,15 @@ class Institutions(Model):
 class Link(Model):
     """One way over a network: ``latency`` plus up to ``jitter``, drawn evenly."""
 
-    latency: MachineTime = us("5ms")
-    jitter: MachineTime = us("1ms")
+    latency: MachineTime = span("5ms")
+    jitter: MachineTime = span("1ms")
 
 
 class Links(Model):
     """The kinds of link."""
 
-    hospital_province: Link = Field(default=Link(latency=us("5ms"), jitter=us("2ms")), description="ASSUMED.")
-    province_hub: Link = Field(default=Link(latency=us("15ms"), jitter=us("5ms")), description="ASSUMED.")
+    hospital_province: Link = Field(default=Link(latency=span("5ms"), jitter=span("2ms")), description="ASSUMED.")
+    province_hub: Link = Field(default=Link(latency=span("15ms"), jitter=span("5ms")), description="ASSUMED.")
 
 
 def _all_regions(value: object) -> object:
@@ -75,15 +75,18 @@ def _all_regions(value: object) -> object:
 
 RegionList = Annotated[
     tuple[ProvinceCode, ...],
-    BeforeValidator(_all_regions),
     Field(min_length=1),
+    BeforeValidator(_all_regions),
+    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "array", "items": code_json(2), "minItems": 1}]}),
 ]
 
 
 class Topology(Model):
     """Who is there and how strong."""
 
-    regions: RegionList = Field(default=tuple(PROVINCES), description="two-digit codes of the provinces, or 'all'.")
+    regions: RegionList = Field(
+        default=cast("tuple[str, ...]", "all"), description="two-digit codes of the provinces, or 'all'."
+    )
     cities: tuple[CityCode, ...] = Field(
         default=(), description="four-digit codes of the cities that have a door of their own to close."
     )
