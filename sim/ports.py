@@ -1,0 +1,167 @@
+"""The protocol's ports in the simulated world.
+
+A port reads what the step under way costs from the context of the current task, so the protocol's signatures carry
+nothing of the simulation. This module must never decide for the protocol: it makes time pass and hands over.
+"""
+
+from __future__ import annotations
+
+import types
+from heapq import heappush
+from typing import TYPE_CHECKING, Any
+
+from sim.calls import Call, Work
+from sim.driver import Home, Task
+from sim.prices import FORWARD_AT, LINK_AT, STEP_MASK, message_key
+from sim.timeline import WORK, Signal, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Generator, Mapping
+
+    from reference_impl.protocol.entries import Change, Entry, Key, Verdict, View
+    from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
+    from sim.links import Link
+    from sim.node import SimNode
+    from sim.timers import Patience
+
+    Routes = Mapping[NodeId, tuple[SimNode, Link]]
+
+
+def _dispatch(call: Call, target: SimNode, work: Work, bits: int) -> None:
+    """Put ``work`` on its way to ``target``; it leaves at ``work.leaves_us``."""
+    left_us = work.leaves_us
+    arrives_us = left_us + call.link.transit_us(bits)
+    sent = call.sent = call.link.send(work.request, left_us)
+    if sent is not None:
+        if sent.lost:
+            return
+        arrives_us += sent.delay_us
+    work.callbacks.append(target.arrive)
+    timeline = call.timeline
+    heappush(timeline.heap, (arrives_us, WORK, timeline.next_id(), work))
+
+
+class NodePeers:
+    """The neighbours of a serving node."""
+
+    __slots__ = ("_node", "_patience", "_routes", "_timeline")
+
+    def __init__(self, timeline: Timeline, node: SimNode, routes: Routes, patience: Patience) -> None:
+        """``routes`` is read at each call: it may be filled after the node is built."""
+        self._timeline = timeline
+        self._node = node
+        self._routes = routes
+        self._patience = patience
+
+    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+        """Send ``request``: CPU to forward it, the link, and then the wait, with the worker or without."""
+        here, timeline = self._node, self._timeline
+        context = _context(timeline, here, request)
+        target, link = self._routes[node]
+        call = Call(timeline, request, link)
+        work = Work(request, call, context.key)
+        work.owner = here.host
+        bits = context.bits
+        work.leaves_us = here.host.cpu.book(context.prices.forward[bits >> FORWARD_AT & STEP_MASK])
+        _dispatch(call, target, work, bits >> LINK_AT)
+        if here.holds or not context.holds_worker:
+            return await _answer(call, self._patience, patience_us)
+        context.holds_worker = False
+        here.workers.release()
+        outcome = await _answer(call, self._patience, patience_us)
+        await here.workers.seize()
+        context.holds_worker = True
+        return outcome
+
+
+class HospitalPeers:
+    """The one neighbour of a hospital: its province. Counts the attempts of a message in the journey's context."""
+
+    __slots__ = ("_patience", "_routes", "_seed", "_timeline")
+
+    def __init__(self, timeline: Timeline, routes: Routes, patience: Patience, seed: int) -> None:
+        """``routes`` leads from any hospital to the provinces."""
+        self._timeline = timeline
+        self._routes = routes
+        self._patience = patience
+        self._seed = seed
+
+    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+        """Send ``request``; a hospital's own computing is not modelled."""
+        timeline = self._timeline
+        current = timeline.current
+        attempt = 1
+        if current is not None:
+            last: tuple[str, int] | None = current.context
+            if last is not None and last[0] == request.msgid:
+                attempt = last[1] + 1
+            current.context = (request.msgid, attempt)
+        key = message_key(self._seed, request.msgid, attempt)
+        target, link = self._routes[node]
+        call = Call(timeline, request, link)
+        work = Work(request, call, key)
+        work.leaves_us = timeline.now_us
+        _dispatch(call, target, work, key)
+        return await _answer(call, self._patience, patience_us)
+
+
+@types.coroutine
+def _answer(call: Call, patience: Patience, patience_us: int) -> Generator[Signal, Any, Outcome]:
+    queue = patience.queue(patience_us)
+    queue.add(call)
+    try:
+        return (yield call)
+    finally:
+        queue.remove(call)
+
+
+def _context(timeline: Timeline, node: SimNode, request: Request) -> Work:
+    """Return the context of the current task; a task beside the messages gets one at its first step."""
+    current = timeline.current
+    assert current is not None  # ports are used from tasks
+    if current.context is None:
+        current.context = node.work_beside(request)
+    return current.context
+
+
+class SimBooks:
+    """A node's books: what is on disk is read at once, what is to be written joins the writer's next group."""
+
+    __slots__ = ("_node", "_store", "_timeline")
+
+    def __init__(self, timeline: Timeline, node: SimNode, store: Any) -> None:
+        """``store`` is the memory the writer writes to (``see``, ``apply``, ``intents``)."""
+        self._timeline = timeline
+        self._node = node
+        self._store = store
+
+    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
+        """Return what is known; reading is part of the price of receiving."""
+        return self._store.see(key, person, visit)
+
+    async def commit(self, change: Change) -> Verdict:
+        """Return the verdict once the group that holds ``change`` is on disk."""
+        node = self._node
+        request = change.entry.request
+        assert request is not None  # an entry that is committed is a message's own; tombstones ride along
+        cost_us, flush_us = _context(self._timeline, node, request).next_commit(node.flush_table())
+        return await node.writer.commit(change, cost_us, flush_us)
+
+    async def open_entries(self) -> tuple[Entry, ...]:
+        """Return the intents without outcome, oldest first."""
+        return self._store.intents()
+
+
+class SimTasks:
+    """Starts work beside this one."""
+
+    __slots__ = ("_home", "_timeline")
+
+    def __init__(self, timeline: Timeline, home: Home) -> None:
+        """Start tasks at ``home``, where they die together."""
+        self._timeline = timeline
+        self._home = home
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` to its end without waiting for it; a crash of the node cancels it."""
+        Task(self._timeline, work, self._home).start_later()

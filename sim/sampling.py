@@ -1,0 +1,64 @@
+"""Look at every station at even intervals and write down its queue and its use since the last look.
+
+This module must never change what it looks at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scenarios.record import StationRow
+from sim.stations import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scenarios.record import Recorder
+    from sim.world import World
+
+_NOTHING_YET = Tally(0, 0, 0, 0)
+
+
+class Sampler:
+    """Writes the ``stations`` table."""
+
+    def __init__(self, world: World, recorder: Recorder) -> None:
+        """Start at the run's zero."""
+        self._world = world
+        self._recorder = recorder
+        self._last: dict[tuple[str, str], Tally] = {}
+        self._last_us = 0
+
+    def sample(self) -> None:
+        """Write one row a station for the time since the last sample."""
+        now_us = self._world.timeline.now_us
+        span_us = now_us - self._last_us
+        if span_us <= 0:
+            return
+        for node, station, servers, tally in self._stations():
+            last = self._last.get((node, station), _NOTHING_YET)
+            self._last[node, station] = tally
+            row = StationRow(
+                now_us,
+                node,
+                station,
+                (tally.waited_us - last.waited_us) / span_us,
+                (tally.busy_us - last.busy_us) / (span_us * servers),
+                tally.arrivals - last.arrivals,
+                tally.refused - last.refused,
+            )
+            self._recorder.station(row)
+        self._last_us = now_us
+
+    def _stations(self) -> Iterator[tuple[str, str, int, Tally]]:
+        world = self._world
+        for name, cpu in world.cpus.items():
+            yield name, "cpu", cpu.cores, cpu.tally()
+        for name, node in world.nodes.items():
+            yield name, "workers", node.workers.servers, node.workers.tally()
+            yield name, "writer", 1, node.writer.tally()
+        for province, desks in world.desks.items():
+            if desks:
+                tallies = [desk.tally() for desk in desks]
+                total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
+                yield province, "desk", sum(desk.desks for desk in desks), total

@@ -1,0 +1,326 @@
+"""Stations: places where work waits its turn, first come first served.
+
+Lean: a station is a counter and a deque, and an event is made only for work that must wait, or for the end of a
+service whose time is known. What a station measures is kept as sums that are exact at any instant: instead of adding
+``level * elapsed`` at each change, a start subtracts its time and an end adds its own, and the integral up to ``now``
+is the sum plus ``level * now``. Whoever waits may go away (a crash, a patient who leaves) and no server is lost.
+This module must never know what the work is.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from heapq import heapreplace
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sim.timeline import WORK, Signal, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+
+GROUP_MAX: Final = 256
+"""How many commits one flush may put on disk."""
+
+
+class Tally(NamedTuple):
+    """What a station has seen up to now; a difference of two is what it saw in between."""
+
+    waited_us: int
+    """Sum over all work of the time it spent waiting: the integral of the queue's length."""
+    busy_us: int
+    """Sum over all servers of the time they were busy."""
+    arrivals: int
+    refused: int
+
+
+class Servers:
+    """Some servers and one queue: the workers of a node, or anything else that is seized and released."""
+
+    __slots__ = ("_busy_sum", "_timeline", "_waited_sum", "arrivals", "free", "refused", "servers", "waiting")
+
+    def __init__(self, timeline: Timeline, servers: int) -> None:
+        """Start with all of ``servers`` free; ``arrivals`` and ``refused`` are for the owner to count."""
+        if servers < 1:
+            raise ValueError(f"a station needs at least one server (got {servers})")
+        self._timeline = timeline
+        self.servers = servers
+        self.free = servers
+        self.waiting: deque[Signal] = deque()
+        self.arrivals = 0
+        self.refused = 0
+        self._busy_sum = 0
+        self._waited_sum = 0
+
+    def take(self) -> bool:
+        """Take a server if one is free."""
+        if not self.free:
+            return False
+        self.free -= 1
+        self._busy_sum -= self._timeline.now_us
+        return True
+
+    def enqueue(self, turn: Signal) -> None:
+        """Let ``turn`` happen when a server is free; it then has that server and its value is True."""
+        self._waited_sum -= self._timeline.now_us
+        self.waiting.append(turn)
+
+    @types.coroutine
+    def seize(self) -> Generator[Signal, Any, None]:
+        """Take a server, waiting for it if need be."""
+        if self.take():
+            return
+        turn = Signal()
+        self.enqueue(turn)
+        try:
+            yield turn
+        except BaseException:
+            # Cancelled in the queue: step out, or hand on the server just won.
+            if turn.value:
+                self.release()
+            else:
+                self.step_out(turn)
+            raise
+
+    def step_out(self, turn: Signal) -> None:
+        """Leave the queue without having been served."""
+        self._waited_sum += self._timeline.now_us
+        self.waiting.remove(turn)
+
+    def release(self) -> None:
+        """Give the server to the next in the queue."""
+        now_us = self._timeline.now_us
+        if self.waiting:
+            turn = self.waiting.popleft()
+            turn.value = True
+            self._waited_sum += now_us
+            self._timeline.at(now_us, WORK, turn)
+        else:
+            self.free += 1
+            self._busy_sum += now_us
+            if self.free > self.servers:
+                raise AssertionError("a server was released that nobody had seized")
+
+    def dismiss(self) -> None:
+        """Send away everybody who waits; they are not told."""
+        self._waited_sum += self._timeline.now_us * len(self.waiting)
+        self.waiting.clear()
+
+    def reset(self) -> None:
+        """Forget who waits and who is served, as a crash does."""
+        self.dismiss()
+        self._busy_sum += self._timeline.now_us * (self.servers - self.free)
+        self.free = self.servers
+
+    def tally(self) -> Tally:
+        """Return what the station has seen up to now."""
+        now_us = self._timeline.now_us
+        return Tally(
+            self._waited_sum + now_us * len(self.waiting),
+            self._busy_sum + now_us * (self.servers - self.free),
+            self.arrivals,
+            self.refused,
+        )
+
+
+class Cpu:
+    """The cores of a host: work of known length, first come first served, never interrupted.
+
+    The end of a service is known when it is asked for, so nobody queues: a core is booked from the moment it is free.
+    A host of ``2.5`` cores is three cores at five sixths of the speed; one of ``0.02`` (a scenario whose capacity is
+    scaled with its volume) is one slow core.
+    """
+
+    __slots__ = (
+        "_booked_us",
+        "_free_us",
+        "_paused_us",
+        "_starts",
+        "_stretch",
+        "_timeline",
+        "_waited_us",
+        "arrivals",
+        "cores",
+    )
+
+    def __init__(self, timeline: Timeline, cores: float) -> None:
+        """Start idle."""
+        if not cores > 0:
+            raise ValueError(f"a host needs some CPU (got {cores!r} cores)")
+        self._timeline = timeline
+        self.cores = ceil(cores)
+        self._stretch = None if self.cores == cores else self.cores / cores
+        self._free_us = [0] * self.cores  # a heap
+        self._starts: deque[int] = deque()  # starts still to come, in order
+        self.arrivals = 0
+        self._booked_us = 0
+        self._waited_us = 0
+        self._paused_us: int | None = None
+
+    def book(self, cost_us: int) -> int:
+        """Book a core for ``cost_us`` behind all that is booked already; return when that work ends."""
+        if self._stretch is not None:
+            cost_us = round(cost_us * self._stretch)
+        now_us = self._timeline.now_us
+        free_us = self._free_us
+        start_us = free_us[0]
+        self.arrivals += 1
+        self._booked_us += cost_us
+        if start_us <= now_us:
+            end_us = now_us + cost_us
+        else:
+            end_us = start_us + cost_us
+            self._waited_us += start_us - now_us
+            starts = self._starts
+            starts.append(start_us)
+            while starts[0] <= now_us:
+                starts.popleft()
+        if self.cores == 1:
+            free_us[0] = end_us
+        else:
+            heapreplace(free_us, end_us)
+        return end_us
+
+    @types.coroutine
+    def use(self, cost_us: int) -> Generator[Signal, Any, None]:
+        """Wait for a core and then for the work to end."""
+        signal = Signal()
+        self._timeline.at(self.book(cost_us), WORK, signal)
+        yield signal
+
+    def stop(self) -> None:
+        """Drop everything booked, as a crash does."""
+        now_us = self._clock_us()
+        tally = self.tally()
+        self._booked_us, self._waited_us = tally.busy_us, tally.waited_us
+        self._starts.clear()
+        self._free_us = [min(free_us, now_us) for free_us in self._free_us]
+        self._paused_us = None
+
+    def pause(self) -> None:
+        """Stop working; what is booked stays booked."""
+        self._paused_us = self._timeline.now_us
+
+    def go_on(self) -> int:
+        """Work again; return by how much everything still to do has moved."""
+        since_us, self._paused_us = self._paused_us, None
+        if since_us is None:
+            return 0
+        shift_us = self._timeline.now_us - since_us
+        self._free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self._free_us]
+        self._starts = deque(start_us + shift_us for start_us in self._starts if start_us > since_us)
+        return shift_us
+
+    def tally(self) -> Tally:
+        """Return what the station has seen up to now; a paused host's time stands still."""
+        now_us = self._clock_us()
+        ahead_us = sum(max(0, free_us - now_us) for free_us in self._free_us)
+        to_wait_us = sum(start_us - now_us for start_us in self._starts if start_us > now_us)
+        return Tally(self._waited_us - to_wait_us, self._booked_us - ahead_us, self.arrivals, 0)
+
+    def _clock_us(self) -> int:
+        return self._timeline.now_us if self._paused_us is None else self._paused_us
+
+
+class Group:
+    """What one flush of a writer puts on disk together."""
+
+    __slots__ = ("cost_us", "flush_us", "flushed", "items", "verdicts")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.items: list[Any] = []
+        self.cost_us = 0
+        self.flush_us = 0
+        self.flushed = Signal()
+        self.verdicts: Sequence[Any] = ()
+
+
+class Writer:
+    """The one writer of a node's books, committing in groups.
+
+    What arrives while a flush is under way joins the next group. A flush takes the host's CPU for the sum of its
+    commits' costs and then the disk for one sync; ``apply`` then writes the group and answers each item in order.
+    """
+
+    __slots__ = ("_apply", "_busy_sum", "_cpu", "_flushing", "_next", "_owner", "_timeline", "_waited_sum", "arrivals")
+
+    def __init__(
+        self, timeline: Timeline, cpu: Cpu, apply: Callable[[list[Any]], Sequence[Any]], owner: object
+    ) -> None:
+        """``owner`` is the host whose stop also stops a flush (``Timeline.take_back``)."""
+        self._timeline = timeline
+        self._cpu = cpu
+        self._apply = apply
+        self._owner = owner
+        self._flushing: Group | None = None
+        self._next: deque[Group] = deque()
+        self.arrivals = 0
+        self._busy_sum = 0
+        self._waited_sum = 0
+
+    @types.coroutine
+    def commit(self, item: object, cost_us: int, flush_us: int) -> Generator[Signal, Any, Any]:
+        """Return the verdict on ``item`` once it is on disk; a commit cancelled meanwhile is written all the same."""
+        self.arrivals += 1
+        waiting = self._next
+        if self._flushing is None or not waiting or len(waiting[-1].items) >= GROUP_MAX:
+            group = Group()
+            group.flush_us = flush_us
+        else:
+            group = waiting[-1]
+        place = len(group.items)
+        group.items.append(item)
+        group.cost_us += cost_us
+        if self._flushing is None:
+            self._flush(group)
+        else:
+            self._waited_sum -= self._timeline.now_us
+            if not place:
+                waiting.append(group)
+        yield group.flushed
+        return group.verdicts[place]
+
+    def _flush(self, group: Group) -> None:
+        now_us = self._timeline.now_us
+        self._busy_sum -= now_us
+        self._flushing = group
+        flushed = group.flushed
+        flushed.callbacks.insert(0, self._flushed)
+        end_us = self._cpu.book(group.cost_us) + group.flush_us
+        flushed.owner = self._owner
+        flushed.leaves_us = end_us
+        self._timeline.at(end_us, WORK, flushed)
+
+    def _flushed(self, _: Signal) -> None:
+        group = self._flushing
+        assert group is not None  # the event belongs to the flush under way
+        group.verdicts = self._apply(group.items)
+        now_us = self._timeline.now_us
+        self._busy_sum += now_us
+        self._flushing = None
+        if self._next:
+            following = self._next.popleft()
+            self._waited_sum += now_us * len(following.items)
+            self._flush(following)
+
+    def stop(self) -> None:
+        """Lose what is not on disk, as a crash does."""
+        now_us = self._timeline.now_us
+        if self._flushing is not None:
+            self._busy_sum += now_us
+        self._waited_sum += now_us * sum(len(group.items) for group in self._next)
+        self._flushing = None
+        self._next.clear()
+
+    def tally(self) -> Tally:
+        """Return what the writer has seen up to now; its queue is of commits that wait for a flush to begin."""
+        now_us = self._timeline.now_us
+        return Tally(
+            self._waited_sum + now_us * sum(len(group.items) for group in self._next),
+            self._busy_sum + (now_us if self._flushing is not None else 0),
+            self.arrivals,
+            0,
+        )

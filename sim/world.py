@@ -1,0 +1,146 @@
+"""Build the simulated world of a scenario: hosts, nodes with their books, links, hospitals with their desks.
+
+The nodes' roles come from ``reference_impl.protocol.assembly``, the same as the servers'. This module must never let
+time pass: ``sim.run`` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reference_impl.books.memory import MemoryBooks
+from reference_impl.protocol.assembly import build_node, stamps_of
+from reference_impl.protocol.door import DoorCommand
+from reference_impl.protocol.history import History
+from reference_impl.protocol.journey import HospitalSite
+from reference_impl.protocol.messages import NodeId
+from reference_impl.protocol.opening import opening_changes
+from reference_impl.protocol.ports import HospitalPorts, NodePorts
+from scenarios.draws import KeyedDraws
+from scenarios.loss import FaultyLink, disturbances
+from sim.desks import SimDesk
+from sim.driver import Home, SimClock
+from sim.hosts import Host
+from sim.links import Link
+from sim.node import SimNode
+from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
+from sim.prices import PriceList
+from sim.stations import Cpu
+from sim.timeline import Timeline
+from sim.timers import Patience
+
+if TYPE_CHECKING:
+    from reference_impl.protocol.hub import Hub
+    from reference_impl.protocol.province import Province
+    from scenarios.costs import Costs
+    from scenarios.institutions import Institution
+    from scenarios.record import Recorder
+    from scenarios.schema import Link as LinkSpec
+    from scenarios.schema import Scenario
+    from scenarios.visits import VisitPlan
+    from sim.node import Role
+
+HUB = NodeId("hub")
+HOSPITAL = "hospital"
+
+
+class World:
+    """Everything that exists in a run, at rest."""
+
+    def __init__(self, scenario: Scenario, plan: VisitPlan, costs: Costs, recorder: Recorder) -> None:
+        """Build the world of ``scenario``, with the stays of ``plan`` that are open at the start in its books."""
+        self.scenario = scenario
+        self.plan = plan
+        self.timeline = Timeline()
+        self.history = History(recorder, stamps_of(scenario))
+        self.patience = Patience(self.timeline)
+        self.clock = SimClock(self.timeline)
+        self.started = 0
+        """How many of the planned visits have begun."""
+        self.outside = Home()
+        """Where the patients' journeys live: no host, so nothing freezes or kills them."""
+        self.cpus = {name: Cpu(self.timeline, cores) for name, cores in scenario.topology.cpus().items()}
+        self.hosts = self._hosts()
+        self.doors: dict[NodeId, dict[tuple[str, str], DoorCommand]] = {}
+        self.stores: dict[NodeId, MemoryBooks] = {}
+        self.nodes: dict[NodeId, SimNode] = {}
+        self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
+        self._make_nodes(PriceList(costs))
+        self._make_links()
+        for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
+            self.stores[node].apply(change)
+        cutover = scenario.cutover
+        self.site = HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, cutover)
+        self._peers = HospitalPeers(self.timeline, self._routes[NodeId(HOSPITAL)], self.patience, scenario.seed)
+        self._draws = KeyedDraws(scenario.seed)
+        self._tasks = SimTasks(self.timeline, self.outside)
+        self._hospitals: dict[str, HospitalPorts] = {}
+        self.desks: dict[str, list[SimDesk]] = {code: [] for code in scenario.topology.province_nodes()}
+
+    # --- hospitals ----------------------------------------------------------------------------------------------------
+
+    def hospital(self, institution: Institution) -> HospitalPorts:
+        """Return the ports of a hospital; its desks open when the first patient comes."""
+        ports = self._hospitals.get(institution.code)
+        if ports is None:
+            desk = SimDesk(self.timeline, self.patience, institution.desks)
+            self.desks[institution.region[:2]].append(desk)
+            ports = HospitalPorts(self.clock, self._peers, self._draws, desk, self._tasks)
+            self._hospitals[institution.code] = ports
+        return ports
+
+    def _open_stays(self) -> Any:
+        open_at_start = self.plan.columns.open_at_start
+        return (self.plan.visit(int(row)) for row in open_at_start.nonzero()[0])
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _hosts(self) -> dict[str, Host]:
+        topology = self.scenario.topology
+        hosts: dict[str, Host] = {}
+        for name, spec in topology.hosts().items():
+            pool = topology.cpu_of(spec.nodes[0])
+            hosts[name] = Host(self.timeline, name, self.cpus[pool], own_cpu=pool == name)
+        return hosts
+
+    def _make_nodes(self, prices: PriceList) -> None:
+        topology = self.scenario.topology
+        for name in topology.nodes():
+            node = NodeId(name)
+            host = self.hosts[topology.host_of(name)]
+            store = self.stores[node] = MemoryBooks()
+            self._routes[node] = {}
+            made = SimNode(self.timeline, node, host, topology.spec(name), prices=prices, seed=self.scenario.seed)
+            self.nodes[node] = made
+            made.open(store, self._role)
+
+    def _role(self, node: SimNode) -> Role:
+        """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""
+        peers = NodePeers(self.timeline, node, self._routes[node.name], self.patience)
+        books = SimBooks(self.timeline, node, self.stores[node.name])
+        ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.home))
+        role: Province | Hub = build_node(node.name, ports, self.scenario)
+        for command in self.doors.get(node.name, {}).values():
+            role.doors.obey(command)
+        return role
+
+    def command_door(self, node: NodeId, command: DoorCommand) -> None:
+        """Command a door of ``node``; a restart of the node repeats it."""
+        self.doors.setdefault(node, {})[command.side, command.scope] = command
+        role: Any = self.nodes[node].role
+        role.doors.obey(command)
+
+    # --- links --------------------------------------------------------------------------------------------------------
+
+    def _make_links(self) -> None:
+        links = self.scenario.topology.links
+        from_hospitals = self._routes.setdefault(NodeId(HOSPITAL), {})
+        for province in self.scenario.topology.province_nodes():
+            node = NodeId(province)
+            from_hospitals[node] = (self.nodes[node], self._link(HOSPITAL, province, links.hospital_province))
+            self._routes[node][HUB] = (self.nodes[HUB], self._link(province, HUB, links.province_hub))
+            self._routes[HUB][node] = (self.nodes[node], self._link(HUB, province, links.province_hub))
+
+    def _link(self, caller: str, callee: str, spec: LinkSpec) -> Link:
+        faulty = FaultyLink(self.scenario.seed, caller, callee, disturbances(self.scenario))
+        return Link(spec.latency, spec.jitter, None if faulty.sound else faulty)
