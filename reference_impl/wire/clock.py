@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 _US_PER_S = 1_000_000
+_US_PER_MS = 1_000
+_MS_PER_S = 1_000
+_DIGITS_ONLY = {ord(sign): None for sign in "-T:"}
 _ONE_US = timedelta(microseconds=1)
 
 
@@ -19,7 +22,7 @@ class BusinessClock:
     '2024-06-03 00:01:30'
     """
 
-    __slots__ = ("_second", "_start", "_text", "time_scale")
+    __slots__ = ("_second", "_stamp", "_stamp_second", "_start", "_text", "time_scale")
 
     def __init__(self, start: datetime, time_scale: float) -> None:
         if time_scale <= 0:
@@ -29,6 +32,8 @@ class BusinessClock:
         self.time_scale = time_scale
         self._second: int | None = None
         self._text = ""
+        self._stamp_second: int | None = None
+        self._stamp = ""
 
     def text(self, at_us: int) -> str:
         """Return ``yyyy-MM-dd HH:mm:ss``; one second's text is kept, since many messages fall into one."""
@@ -43,9 +48,13 @@ class BusinessClock:
 
         Machine time is not scaled, so two stamps differ by the milliseconds that a program took.
         """
-        moment = self._start + timedelta(microseconds=int(at_us * self.time_scale) + later_us)
-        day = moment.isoformat("T", "milliseconds")
-        return f"{day[:4]}{day[5:7]}{day[8:10]}{day[11:13]}{day[14:16]}{day[17:19]}{day[20:]}"
+        at_ms = (int(at_us * self.time_scale) + later_us) // _US_PER_MS
+        second, ms = divmod(at_ms, _MS_PER_S)
+        if second != self._stamp_second:
+            moment = self._start + timedelta(seconds=second)
+            self._stamp = moment.isoformat("T", "seconds").translate(_DIGITS_ONLY)
+            self._stamp_second = second
+        return f"{self._stamp}{ms:03d}"
 
     def us_of(self, text: str) -> int:
         """Return the run's microseconds of a business time; as exact as whole seconds of it allow.

@@ -99,21 +99,30 @@ def _writes_text(field: Field, where: Where) -> Convert:
 
 
 def _writes_decimal(field: Field, where: Where, *, as_number: bool) -> Convert:
-    places, limit = field.places, 10**field.length
-    unit = 10**places
-    zero = "0." + "0" * places
-    zero_token: Any = msgspec.Raw(zero.encode()) if as_number else zero
+    unit, limit = 10**field.places, 10**field.length
+    pattern = f"%d.%0{field.places}d"
+    token = pattern.encode()  # bytes are formatted for a JSON number, since msgspec.Raw takes nothing else
+    raw = msgspec.Raw
+    zero: Any = raw(token % (0, 0)) if as_number else pattern % (0, 0)
 
-    def write(value: int) -> Any:
+    def write_number(value: int) -> Any:
+        if 0 < value < limit:
+            return raw(token % divmod(value, unit))
         if not value:
-            return zero_token  # most amounts of a settlement are nothing
-        size = -value if value < 0 else value
-        if size >= limit:
-            raise WireError(*where, value, f"at most {field.length} digits")
-        text = f"{'-' if value < 0 else ''}{size // unit}.{size % unit:0{places}d}"
-        return msgspec.Raw(text.encode()) if as_number else text
+            return zero  # most amounts of a settlement are nothing
+        return raw(signed(value).encode())
 
-    return write
+    def write_text(value: int) -> str:
+        if 0 < value < limit:
+            return pattern % divmod(value, unit)
+        return signed(value) if value else zero
+
+    def signed(value: int) -> str:
+        if value >= limit or -value >= limit:
+            raise WireError(*where, value, f"at most {field.length} digits")
+        return "-" + pattern % divmod(-value, unit)
+
+    return write_number if as_number else write_text
 
 
 def reads_decimal(field: Field, where: Where) -> Convert:

@@ -7,7 +7,7 @@ message.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -29,7 +29,7 @@ from reference_impl.wire.values import (
 
 if TYPE_CHECKING:
     from reference_impl.domain.benefit import Settlement
-    from reference_impl.protocol.messages import Request
+    from reference_impl.protocol.messages import Request, UploadLines
     from reference_impl.wire.tables import Node
 
 _ENVELOPE = {
@@ -57,7 +57,6 @@ class _RowContext(NamedTuple):
     row: Any
     asked: FeeLine | None
     number: int
-    whole: Context
 
 
 NodeWriter = Callable[[Context], Any]
@@ -83,124 +82,150 @@ def node_writer(binding: NodeBinding, funds: tuple[FundType, ...], tools: Tools)
     """Return the writer of one node."""
     if binding.struct == FUNDS:
         return _funds_writer(binding, funds, tools)
-    write = _fields_writer(binding, tools)
     if binding.rows:
-        return _rows_writer(binding, write)
+        return _rows_writer(binding, tools)
+    write = _fields_writer(binding, tools)
     if binding.node.many:
         return lambda context: (write(context),)
     return write
 
 
-def _rows_writer(binding: NodeBinding, write: Callable[[Any], Any]) -> NodeWriter:
-    rows = binding.rows
-    repeats = any(b.mark == "^" for b in binding.bindings)
-
-    def write_rows(context: Context) -> list[Any]:
-        asked: Any = getattr(context.request.body, "lines", ())
-        elements = getattr(context.body, rows)
-        if repeats and not elements:
-            raise WireError(binding.code, f"{binding.direction}.{binding.node.name}", elements, "at least one row")
-        if len(asked) != len(elements):
-            asked = [None] * len(elements)
-        return [
-            write(_RowContext(row, line, number, context))
-            for number, (row, line) in enumerate(zip(elements, asked, strict=True), 1)
-        ]
-
-    return write_rows
-
-
-def _fields_writer(binding: NodeBinding, tools: Tools) -> Callable[[Any], Any]:
+def _fields_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
     """Return the function that fills one struct: values, exp_content, and constants that depend on the patient."""
-    valued = [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "+")]
-    constants = {b.field: _constants(binding, b, tools) for b in binding.bindings if b.mark == ":" and not b.in_exp}
-    constants |= {b.field: _zero(binding, b, tools) for b in binding.bindings if b.mark == "+"}
-    varying = {field: pair for field, pair in constants.items() if pair[0] != pair[1]}
-    steady = {field: pair[0] for field, pair in constants.items() if field not in varying}
+    sources = _valued(binding)
+    fill = _filler(binding, sources, tools)
+    steady, varying, by_patient = _fixed(binding, tools)
     exp = _exp_writer(binding)
-    given = [b.field for b in valued] + ([EXP_CONTENT] if exp else []) + list(varying)
+    given = [b.field for b in sources] + ([EXP_CONTENT] if exp else []) + varying
     shape = to_write(f"{binding.code}_{binding.node.name}", given, steady)
-    get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in valued])
-    converts = [(i, _writer(binding, b, tools)) for i, b in enumerate(valued)]
-    by_patient = tuple(tuple(pair[cross] for pair in varying.values()) for cross in (0, 1))
-    in_rows = bool(binding.rows)
 
-    def write(context: Any) -> Any:
-        values: list[Any] = list(get(context))
-        for i, convert in converts:
-            values[i] = convert(values[i])
+    def write(context: Context) -> Any:
+        values = fill(context)
         if exp:
-            values.append(exp(context))
-        if varying:
-            values += by_patient[(context.whole if in_rows else context).cross]
-        return shape(*values)
+            values.append(exp(context, context.cross))
+        return shape(*values, *by_patient[context.cross])
 
     return write
 
 
+def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
+    """Return the function that fills one struct an element; what all rows share is worked out once a message."""
+    sources = _valued(binding)
+    shared = [b for b in sources if b.mark in ("^", "@")]
+    own = [b for b in sources if b not in shared]
+    fill_shared, fill_own = _filler(binding, shared, tools), _filler(binding, own, tools)
+    steady, varying, by_patient = _fixed(binding, tools)
+    exp = _exp_writer(binding)
+    given = [b.field for b in shared] + varying + [b.field for b in own] + ([EXP_CONTENT] if exp else [])
+    shape = to_write(f"{binding.code}_{binding.node.name}", given, steady)
+    rows, needs_row = binding.rows, any(b.mark == "^" for b in shared)
+    needs_asked = any(b.mark == "&" for b in own)
+    where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
+
+    def write(context: Context) -> list[Any]:
+        elements: Sequence[Any] = getattr(context.body, rows)
+        if needs_row and not elements:
+            raise WireError(*where, elements, "at least one row")
+        asked: Sequence[Any] = elements
+        if needs_asked:
+            asked = cast("UploadLines", context.request.body).lines
+        if len(asked) != len(elements):
+            raise WireError(*where, f"{len(elements)} rows", f"{len(asked)} rows, as many as were asked about")
+        head = (*fill_shared(context), *by_patient[context.cross])
+        written: list[Any] = []
+        for number, (row, line) in enumerate(zip(elements, asked, strict=True), 1):
+            row_context = _RowContext(row, line, number)
+            values = fill_own(row_context)
+            if exp:
+                values.append(exp(row_context, context.cross))
+            written.append(shape(*head, *values))
+        return written
+
+    return write
+
+
+def _valued(binding: NodeBinding) -> list[Binding]:
+    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "+")]
+
+
+def _filler(binding: NodeBinding, sources: Sequence[Binding], tools: Tools) -> Callable[[Any], list[Any]]:
+    """Return the function from a context to the sources' values as they stand in the JSON."""
+    get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in sources])
+    converts = [(i, _writer(binding, b, tools)) for i, b in enumerate(sources) if b.path != "now"]
+
+    def fill(context: Any) -> list[Any]:
+        values: list[Any] = list(get(context))
+        for i, convert in converts:
+            values[i] = convert(values[i])
+        return values
+
+    return fill
+
+
+def _fixed(
+    binding: NodeBinding, tools: Tools
+) -> tuple[dict[str, Any], list[str], tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Return constants by field, the fields that depend on the patient, and their values for local and cross."""
+    steady: dict[str, Any] = {}
+    varying: dict[str, tuple[Any, Any]] = {}
+    for source in binding.bindings:
+        if source.mark == "+":
+            steady[source.field] = _writer(binding, source, tools)(0)
+        elif source.mark == ":" and not source.in_exp:
+            where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{source.field}")
+            field = binding.node.fields[source.field]
+            local, cross = (constant_of(field, text, where, as_numbers=tools.as_numbers) for text in source.constants)
+            if source.constants[0] == source.constants[1]:
+                steady[source.field] = local
+            else:
+                varying[source.field] = (local, cross)
+    pairs = varying.values()
+    return steady, list(varying), (tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
+
+
 def _writer(binding: NodeBinding, source: Binding, tools: Tools) -> Convert:
-    if source.path == "now":
-        return _same
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{source.field}")
     return writer_of(binding.node.fields[source.field], source.coding, where, tools)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _constants(binding: NodeBinding, source: Binding, tools: Tools) -> tuple[Any, Any]:
-    where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{source.field}")
-    field = binding.node.fields[source.field]
-    local, cross = (constant_of(field, text, where, as_numbers=tools.as_numbers) for text in source.constants)
-    return (local, local) if source.constants[0] == source.constants[1] else (local, cross)
-
-
-def _zero(binding: NodeBinding, source: Binding, tools: Tools) -> tuple[Any, Any]:
-    zero = _writer(binding, source, tools)(0)
-    return zero, zero
-
-
 def _path(source: Binding, *, rows: bool) -> str:
-    """Return the dotted path of a source, seen from the context."""
-    prefix = "whole." if rows else ""
+    """Return the dotted path of a source, seen from the message's context, or from the row's."""
     match source.mark:
         case "@":
-            return prefix + _ENVELOPE[source.path]
+            return _ENVELOPE[source.path]
+        case "^":
+            return f"body.{source.path}"
         case "%":
             return "number"
         case "&":
             return f"asked.{source.path}"
-        case "^":
-            return f"whole.body.{source.path}"
         case _ if source.path.startswith("fees."):
             return source.path
         case _:
             return f"row.{source.path}" if rows else f"body.{source.path}"
 
 
-def _exp_writer(binding: NodeBinding) -> Callable[[Any], Any] | None:
+def _exp_writer(binding: NodeBinding) -> Callable[[Any, bool], Any] | None:
     """Return the writer of exp_content: keys whose value is not the attribute's default, as JSON text."""
     kept = [b for b in binding.bindings if b.in_exp and b.mark == ""]
     fixed = [b for b in binding.bindings if b.in_exp and b.mark == ":"]
     if not kept and not fixed:
         return None
-    rows = bool(binding.rows)
-    get = tuple_getter([_path(b, rows=rows) for b in kept])
+    get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in kept])
     shape = to_write("exp", [], {b.key: msgspec.UNSET for b in (*kept, *fixed)})
     lists = [i for i, b in enumerate(kept) if b.coding == FEES]
     # What an attribute has when nobody set it; the reader leaves it at that.
     unset = [unset_value(b) for b in kept]
     by_patient: Any = tuple([b.constants[cross] or msgspec.UNSET for b in fixed] for cross in (0, 1))
 
-    def write(context: Any) -> Any:
+    def write(context: Any, cross: bool) -> Any:  # noqa: FBT001 - an index of two; a keyword costs on the hot path
         values: list[Any] = [
             msgspec.UNSET if value == none else value for value, none in zip(get(context), unset, strict=True)
         ]
         for i in lists:
             if values[i] is not msgspec.UNSET:
                 values[i] = fees_to_list(values[i])
-        values += by_patient[(context.whole if rows else context).cross]
+        values += by_patient[cross]
         text = _encode(shape(*values)).decode()
         return msgspec.UNSET if text == "{}" else text
 
