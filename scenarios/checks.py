@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scenarios.errors import Problem
+from scenarios.flows import national_flows, restrict
 from scenarios.gates import GateError, parse_gate
+from scenarios.provinces import provinces
 from scenarios.scale import shrink_us
 from scenarios.schema import Scenario
 from scenarios.schema.faults import ANY, HOSPITAL, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 from scenarios.schema.topology import HUB, Topology
 from scenarios.shape import nearest
-from scenarios.units import format_duration
+from scenarios.units import US_PER_DAY, format_duration
 
 PATIENCE_SHARE = 20
 """A patience may be at most one part in so many of a shrunk window: else it is over before anyone notices."""
+
+VISITS_MAX = 100_000_000
+"""Visits of one run; the nation makes 20 million cross-province settlements a month."""
 
 Path = tuple[str | int, ...]
 
@@ -26,6 +31,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     """Yield everything wrong with a scenario as stated, durations not yet scaled."""
     yield from _topology(scenario.topology)
     yield from _visits(scenario)
+    yield from _flows(scenario)
     for number, fault in enumerate(scenario.faults):
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
@@ -41,7 +47,7 @@ def _topology(topology: Topology) -> Iterator[Problem]:
             yield Problem(("topology", "regions", number), "province named twice", repr(region), "each province once")
         seen[region] = number
     for number, city in enumerate(topology.cities):
-        yield from _region_named(topology, city, ("topology", "cities", number))
+        yield from _city_named(topology, city, ("topology", "cities", number))
     for code in topology.provinces:
         yield from _region_named(topology, code, ("topology", "provinces", code))
     yield from _hosts(topology)
@@ -66,15 +72,43 @@ def _visits(scenario: Scenario) -> Iterator[Problem]:
         yield from _region_named(topology, visit.insured, (*path, "insured"))
         if visit.at >= scenario.horizon.length:
             yield Problem((*path, "at"), "after the horizon", format_duration(visit.at), _before_end(scenario))
-    flows = visits.flows
-    for name in ("care_weights", "insured_weights", "care_city_shares", "insured_city_shares"):
-        for code in getattr(flows, name):
-            yield from _region_named(topology, code, ("visits", "flows", name, code))
+    days = scenario.horizon.length / US_PER_DAY
+    expected = visits.per_day * scenario.scale.volume * days * (1 + visits.local_per_cross)
+    if expected > VISITS_MAX:
+        got, bound = (
+            f"about {expected:.3g} visits",
+            f"at most {VISITS_MAX:.0g} visits; lower scale.volume or the horizon",
+        )
+        yield Problem(("visits", "per_day"), "more than memory holds", got, bound)
     if scenario.horizon.warm_up >= scenario.horizon.length:
         got = format_duration(scenario.horizon.warm_up)
         yield Problem(("horizon", "warm_up"), "nothing is left to measure", got, _before_end(scenario))
-    if visits.per_day > 0 and len(topology.regions) < 2:  # noqa: PLR2004 - it takes two to cross a border
+    if visits.per_day and len(topology.regions) == 1:
         yield Problem(("topology", "regions"), "one province has no cross-province visits", "", "two provinces or more")
+
+
+def _flows(scenario: Scenario) -> Iterator[Problem]:
+    flows, topology = scenario.visits.flows, scenario.topology
+    base: Path = ("visits", "flows")
+    for name in ("care_weights", "insured_weights"):
+        for code in getattr(flows, name):
+            yield from _region_named(topology, code, (*base, name, code))
+    for name in ("care_city_shares", "insured_city_shares"):
+        sums: dict[str, float] = {}
+        for code, share in getattr(flows, name).items():
+            yield from _city_named(topology, code, (*base, name, code))
+            sums[code[:2]] = sums.get(code[:2], 0.0) + share
+        for province, total in sums.items():
+            if total > 1 + 1e-9:
+                what = f"shares of the cities of province {province!r} sum to {total:g}"
+                yield Problem((*base, name), what, "", "at most 1 in a province")
+    if not scenario.visits.per_day or len(topology.regions) == 1:
+        return
+    try:
+        nation = national_flows(flows.decay, flows.care_weights, flows.insured_weights)
+        restrict(nation, topology.regions)
+    except ValueError as error:
+        yield Problem(base, str(error), "", "")
 
 
 def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
@@ -197,6 +231,13 @@ def _region_named(topology: Topology, code: str, path: Path) -> Iterator[Problem
         yield Problem(
             path, "province is not in the scenario", repr(code), expected, nearest(code[:2], topology.regions)
         )
+
+
+def _city_named(topology: Topology, code: str, path: Path) -> Iterator[Problem]:
+    if code[:2] not in topology.regions:
+        yield from _region_named(topology, code, path)
+    elif code not in (cities := provinces()[code[:2]].cities):
+        yield Problem(path, "unknown city", repr(code), f"one of {', '.join(cities)}", nearest(code, cities))
 
 
 def _node_named(topology: Topology, node: str, path: Path) -> Iterator[Problem]:

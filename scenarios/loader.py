@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,10 @@ def _with_setting(tree: Branch, setting: str) -> Branch:
     file = f"--set {setting}"
     if found is None:
         raise ScenarioError("not understood", file=file, expected="path=value, such as visits.per_day=5000")
-    return _set_at(tree, _steps(found["path"]), parse_value(found["value"], file))
+    steps, text = _steps(found["path"]), found["value"]
+    if steps[0] == "gates" and len(steps) > 1 and not text.lstrip().startswith(("[", '"', "'")):
+        text = json.dumps(text)  # a gate such as '> 99%' means something else to YAML
+    return _set_at(tree, steps, parse_value(text, file))
 
 
 def _steps(path: str) -> list[str]:
@@ -191,8 +194,26 @@ def _problem(error: Any, tree: Branch) -> Problem:
         tags = context.get("expected_tags", "freeze, kill, refuse, slow, lose, delay, lost_commit").replace("'", "")
         hint = nearest(str(context.get("tag", "")), tags.split(", "))
         return Problem((*path, "kind"), "wrong value", _shown(tree, (*path, "kind")), f"one of {tags}", hint)
-    message = str(cause) if cause is not None else _lowered(error["msg"])
-    return Problem(path, message, _shown(tree, path), "")
+    if isinstance(cause, ValueError):  # a model's or a code's own sentence says it all
+        return Problem(path, str(cause), "", "")
+    return Problem(path, "wrong value", _shown(tree, path), _expected(error["type"], error["msg"], context))
+
+
+def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    """Return what was expected, in the words of YAML rather than of Python."""
+    if kind.startswith(("datetime", "date_", "timezone")):
+        return "a date and time without zone, such as 2024-03-13 08:00:00"
+    if kind in ("tuple_type", "list_type"):
+        return "a list"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "a mapping"
+    if kind in ("too_short", "too_long"):
+        return f"{context.get('min_length') or context.get('max_length')} items"
+    if kind == "string_pattern_mismatch":
+        return f"text that matches {context['pattern']}"
+    text = message.removeprefix("Input should be ").partition(", ")[0]
+    text = text[:1].lower() + text[1:]
+    return f"a value {text}" if text.startswith(("greater", "less")) else text
 
 
 def _real_path(steps: Sequence[str | int], tree: Branch) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
@@ -214,11 +235,11 @@ def _is_inner_name(step: str | int) -> bool:
 
 
 def _refuse(found: Iterable[Problem], tree: Branch) -> None:
-    """Raise the first problem in the order of the file, with the others attached."""
+    """Raise the first problem, single settings before the order of the file, with the others attached."""
     errors = [_as_error(problem, tree) for problem in found]
     if not errors:
         return
-    errors.sort(key=lambda error: (error.file != tree.place.file, error.line, error.column))
+    errors.sort(key=lambda error: (error.file == tree.place.file, error.line, error.column))
     first = errors[0]
     first.others = tuple(errors[1 : 1 + _OTHERS_MAX])
     raise first
@@ -259,7 +280,3 @@ def _shown(tree: Branch, path: Sequence[str | int]) -> str:
     if isinstance(branch.value, dict | list):
         return "a mapping" if isinstance(branch.value, dict) else "a list"
     return repr(branch.value) if branch.value is not None else "nothing"
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:]

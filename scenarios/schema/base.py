@@ -24,7 +24,13 @@ class Model(BaseModel):
     """A frozen part of a scenario; an unknown key is an error."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, populate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
     )
 
 
@@ -66,7 +72,7 @@ def _text_of_code(value: object) -> object:
 def _known_region(digits: int) -> AfterValidator:
     def check(code: str) -> str:
         if len(code) != digits or not code.isdecimal():
-            raise ValueError(f"expected a region code of {digits} digits, such as {'340100'[:digits]!r}")
+            raise ValueError(f"not a region code: {code!r}; expected {digits} digits, such as {'340100'[:digits]!r}")
         if code[:2] not in PROVINCES:
             raise ValueError(f"unknown province {code[:2]!r}; expected one of {', '.join(PROVINCES)}")
         return code

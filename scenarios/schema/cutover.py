@@ -5,7 +5,7 @@ Stops accepting at T - stop_before, closes at T, reopens after the window, with 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ class Cutover(Model):
         default=span("2h"), description="the admitted share grows from 0 to 1 over this time after reopening. ASSUMED."
     )
     announced: bool = Field(default=True, description="the desks of other provinces know of it beforehand.")
-    park_share: Annotated[Share | None, Field()] = Field(
+    park_share: Share | None = Field(
         default=None, description="share of turned-away patients who settle later. Default: clients.park.share."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, NaiveDatetime
 
 from scenarios.schema.base import Model, PeopleTime, span
 
@@ -13,7 +13,7 @@ from scenarios.schema.base import Model, PeopleTime, span
 class Horizon(Model):
     """The stretch of business time in which visits arrive."""
 
-    start: datetime = Field(
+    start: NaiveDatetime = Field(
         default=datetime(2024, 3, 13),
         description="business time of the first moment, China's one zone. Default ASSUMED: a Wednesday of 2024.",
     )
@@ -30,7 +30,7 @@ class Horizon(Model):
 class Scale(Model):
     """How the world is made smaller."""
 
-    time: Annotated[float, Field(ge=1)] = Field(
+    time: Annotated[float, Field(ge=1, le=10_000_000)] = Field(
         default=1.0, description="people time is divided by this; machine time is not. Default: real time."
     )
     volume: Annotated[float, Field(gt=0)] = Field(default=1.0, description="visits are multiplied by this. Default 1.")
