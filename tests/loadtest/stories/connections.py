@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
 import gevent
 from gevent import socket
@@ -25,7 +26,7 @@ class Server:
         self._answer = answer
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._server.start()
         return self
 

@@ -1,0 +1,111 @@
+"""The hospitals' ``Peers`` port: the wire's codec over kept connections, each call reported to Locust.
+
+What comes of a call is the same as at the servers' own client: a verdict or a system answer, *unreachable* when nobody
+listened, *unknown* when no whole answer came within patience. Locust hears of every call, timed from the moment it was
+meant to be sent, so that its own statistics hide neither the system's stalls nor the generator's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from loadtest.connections import Connections, NoAnswerError, NobodyListensError
+from loadtest.gevent_ports import GeventClock, take_lateness
+from loadtest.inputs import Address, SystemFile
+from reference_impl.protocol.messages import Answered, NodeId, Outcome, Request, Unknown, Unreachable
+from reference_impl.wire.codec import Codec
+from reference_impl.wire.errors import WireError
+
+METHOD = "POST"
+_US_PER_S = 1_000_000
+_US_PER_MS = 1_000
+
+
+class RequestEvent(Protocol):
+    """Locust's ``events.request``."""
+
+    def fire(self, **facts: Any) -> None:
+        """Tell every listener."""
+        ...
+
+
+class NotAnsweredError(Exception):
+    """Why a call counts as failed in Locust's statistics; never raised."""
+
+
+class _Destination(NamedTuple):
+    head: bytes
+    connections: Connections
+
+
+class GeventPeers:
+    """The provinces, as hospitals reach them."""
+
+    def __init__(self, system: SystemFile, codec: Codec, clock: GeventClock, events: RequestEvent) -> None:
+        self._system = system
+        self._codec = codec
+        self._clock = clock
+        self._events = events
+        self._destinations: dict[NodeId, _Destination] = {}
+        self._lanes: dict[tuple[str, int], Connections] = {}
+
+    @property
+    def in_use(self) -> int:
+        """Connections that carry a call now."""
+        return sum(lane.in_use for lane in self._lanes.values())
+
+    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+        """Send ``request`` to ``node`` and return what came of it."""
+        late_us = take_lateness()
+        entered_us = self._clock.now_us()
+        outcome, size = self._exchange(node, request, patience_us, entered_us)
+        took_us = self._clock.now_us() - entered_us + late_us
+        self._events.fire(
+            request_type=METHOD,
+            name=request.code,
+            response_time=took_us / _US_PER_MS,
+            response_length=size,
+            exception=None if isinstance(outcome, Answered) else NotAnsweredError(type(outcome).__name__.lower()),
+            context={},
+        )
+        return outcome
+
+    def close(self) -> None:
+        """Close every kept connection."""
+        for lane in self._lanes.values():
+            lane.close()
+
+    def _exchange(self, node: NodeId, request: Request, patience_us: int, entered_us: int) -> tuple[Outcome, int]:
+        destination = self._destination(node)
+        body = self._codec.encode_request(request, entered_us)
+        key = f"X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
+        try:
+            answer = destination.connections.exchange(destination.head + key + body, deadline_s=patience_us / _US_PER_S)
+            outcome = self._codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
+        except NobodyListensError:
+            return Unreachable(), 0
+        except (NoAnswerError, WireError):
+            # An answer that cannot be read is no answer: the other side may well have acted.
+            return Unknown(self._clock.now_us() - entered_us), 0
+        if isinstance(outcome, Unknown):  # a status that the interface does not know tells nothing
+            return Unknown(self._clock.now_us() - entered_us), len(answer.content)
+        return outcome, len(answer.content)
+
+    def _destination(self, node: NodeId) -> _Destination:
+        known = self._destinations.get(node)
+        if known is None:
+            address = self._system.address(node)
+            self._destinations[node] = known = _Destination(_head(address), self._lane(address))
+        return known
+
+    def _lane(self, address: Address) -> Connections:
+        place = (address.host, address.port)
+        if place not in self._lanes:
+            self._lanes[place] = Connections(*place)
+        return self._lanes[place]
+
+
+def _head(address: Address) -> bytes:
+    return (
+        f"{METHOD} {address.path} HTTP/1.1\r\nHost: {address.host}:{address.port}\r\nContent-Type: application/json\r\n"
+    ).encode("ascii")

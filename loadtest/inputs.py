@@ -1,0 +1,92 @@
+"""What a run folder tells the generator: ``scenario.json`` and ``system.json``.
+
+One clear error when something is missing or is not what it should be. Safe to import anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import ValidationError
+
+from scenarios.loader import restore_scenario
+from scenarios.loss import HOSPITAL
+from scenarios.schema import Scenario
+
+SCENARIO_FILE = "scenario.json"
+SYSTEM_FILE = "system.json"
+
+
+class InputError(Exception):
+    """The run folder is not what the generator needs; exit code 2."""
+
+
+class Address(NamedTuple):
+    """Where a node is reached."""
+
+    host: str
+    port: int
+    path: str
+
+
+class NodeFacts(msgspec.Struct, frozen=True):
+    """One node of the running system."""
+
+    url: str
+    pid: int = 0
+    host: str = ""
+
+
+class SystemFile(msgspec.Struct, frozen=True):
+    """The running system, as its supervisor wrote it down.
+
+    ``links`` holds the addresses that differ for one caller, because a fault proxy stands on the way:
+    ``links["hospital"]["33"]`` is where hospitals reach province 33. ``generator_core`` is the generator's own core,
+    which it shares with the processes ``generator_pids`` (the proxy), whose CPU therefore counts as its own.
+    """
+
+    epoch_monotonic_ns: int
+    nodes: dict[str, NodeFacts]
+    links: dict[str, dict[str, str]] = {}
+    generator_core: int | None = None
+    generator_pids: tuple[int, ...] = ()
+
+    def address(self, callee: str, *, caller: str = HOSPITAL) -> Address:
+        """Return where ``caller`` reaches the node ``callee``."""
+        facts = self.nodes.get(callee)
+        if facts is None:
+            known = ", ".join(sorted(self.nodes))
+            raise InputError(f"{SYSTEM_FILE} has no node {callee!r}; it has {known}")
+        url = self.links.get(caller, {}).get(callee, facts.url)
+        parts = urlsplit(url)
+        if not parts.hostname or not parts.port:
+            raise InputError(f"{SYSTEM_FILE}: node {callee!r} has url {url!r}; expected http://HOST:PORT/PATH")
+        return Address(parts.hostname, parts.port, parts.path or "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A run folder, read."""
+
+    folder: Path
+    scenario: Scenario
+    system: SystemFile
+
+
+def read_inputs(folder: Path) -> Inputs:
+    """Read a run folder."""
+    scenario_path, system_path = folder / SCENARIO_FILE, folder / SYSTEM_FILE
+    try:
+        scenario = restore_scenario(json.loads(scenario_path.read_bytes()))
+    except (OSError, ValueError, ValidationError) as error:
+        raise InputError(f"cannot read {scenario_path}: {error}; expected a resolved scenario") from error
+    try:
+        system = msgspec.json.decode(system_path.read_bytes(), type=SystemFile)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {system_path}: {error}; expected what the supervisor wrote") from error
+    return Inputs(folder, scenario, system)

@@ -1,0 +1,91 @@
+"""The hospitals at work: each planned visit lived by the protocol's own workflow on this process's ports.
+
+It gives the journeys their ports and keeps what goes wrong with our code. It must never decide anything of the
+protocol.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+from locust.stats import RequestStats
+
+from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
+from reference_impl.protocol.history import History
+from reference_impl.protocol.ids import Stamps
+from reference_impl.protocol.journey import HospitalSite, Journey, live_visit
+from reference_impl.protocol.ports import HospitalPorts, Peers
+from scenarios.draws import KeyedDraws
+from scenarios.fates import Fate
+from scenarios.record import Recorder
+from scenarios.schema import Scenario
+from scenarios.visits import VisitPlan
+
+SETTLEMENT = "settlement"
+VISIT = "VISIT"
+_ERRORS_KEPT = 5
+_US_PER_MS = 1_000
+
+
+def site_of(scenario: Scenario) -> HospitalSite:
+    """Return what every hospital of a scenario shares."""
+    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, scenario.cutover)
+
+
+class LoadHistory(History):
+    """The hospitals' history, which also tells Locust how long each settlement took, all its messages in it.
+
+    The entry stands beside the messages' and not in their total: a settlement is not one more request.
+    """
+
+    def __init__(self, recorder: Recorder, stamps: Stamps, stats: RequestStats) -> None:
+        """Write rows to ``recorder`` and settlements to ``stats``."""
+        super().__init__(recorder, stamps)
+        self._stats = stats
+
+    def left(self, journey: Journey) -> None:
+        """Write a visit down, and its settlement if it asked for one."""
+        super().left(journey)
+        if journey.settle_sent_us < 0:
+            return
+        entry = self._stats.get(SETTLEMENT, VISIT)
+        if journey.settle_done_us >= journey.settle_sent_us:
+            entry.log((journey.settle_done_us - journey.settle_sent_us) / _US_PER_MS, 0)  # pyright: ignore[reportArgumentType] - ms, as Locust's own clients log them
+        else:
+            entry.log(None, 0)  # pyright: ignore[reportArgumentType] - Locust's way to count what has no time
+        if not journey.acked or journey.fate in (Fate.REVERSED_THEN_PAPER, Fate.OPEN_AT_END):
+            entry.log_error(journey.fate.value)
+
+
+class Journeys:
+    """Lives visits. ``errors`` are our own mistakes: any makes the run a failed one."""
+
+    def __init__(self, scenario: Scenario, plan: VisitPlan, clock: GeventClock, peers: Peers, history: History) -> None:
+        self.tasks = GeventTasks()
+        self.errors: list[str] = []
+        self.failed = 0
+        self._plan = plan
+        self._clock = clock
+        self._peers = peers
+        self._history = history
+        self._site = site_of(scenario)
+        self._draws = KeyedDraws(scenario.seed)
+        self._desks: dict[str, GeventDesk] = {}
+
+    def live(self, number: int) -> None:
+        """Live one visit to its end, in this greenlet."""
+        visit = self._plan.visit(number)
+        try:
+            ports = self.ports(visit.hospital.code, visit.hospital.desks)
+            run_to_end(live_visit(ports, self._site, visit, self._history))
+        except Exception:  # noqa: BLE001 - one broken journey must not end the others, and must be seen
+            self.failed += 1
+            if len(self.errors) < _ERRORS_KEPT:
+                self.errors.append(traceback.format_exc())
+
+    def ports(self, hospital: str, desks: int) -> HospitalPorts:
+        """Return the ports of a hospital; its desks are shared by its visits."""
+        desk = self._desks.get(hospital)
+        if desk is None:
+            self._desks[hospital] = desk = GeventDesk(desks)
+        return HospitalPorts(self._clock, self._peers, self._draws, desk, self.tasks)

@@ -1,0 +1,180 @@
+"""One load run: regenerate the plan, replay it, watch, stop in time, write the record.
+
+It ends when every journey has ended, at the drain limit, or on SIGTERM and SIGINT; in every case what is finished is
+kept, and a visit under way is open at the end. It must never touch the system but by the hospitals' messages.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import LocalRunner
+
+from loadtest.client import GeventPeers
+from loadtest.gevent_ports import GeventClock
+from loadtest.honesty import judge
+from loadtest.hospitals import rosters_of, user_classes
+from loadtest.inputs import Inputs
+from loadtest.journeys import Journeys, LoadHistory
+from loadtest.schedule import JOURNEYS_MAX, Schedule, Tally
+from loadtest.summary import write_locust_statistics
+from loadtest.watch import CpuMeter, Watch, say
+from reference_impl.protocol.assembly import stamps_of
+from reference_impl.protocol.journey import concerns
+from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.codec import Codec
+from scenarios.record import GeneratorRow, Recorder
+from scenarios.schema import Scenario
+from scenarios.visits import VisitPlan, plan_visits
+
+FINISHED, FAILED, INTERRUPTED = 0, 3, 130
+_DESCRIPTORS = 65_536
+_US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be chosen beside the scenario."""
+
+    journeys_max: int = JOURNEYS_MAX
+
+
+class LoadRun:
+    """A run in the making. ``go`` does it."""
+
+    def __init__(self, inputs: Inputs, options: Options) -> None:
+        """Build everything; nothing is sent yet."""
+        scenario, system = inputs.scenario, inputs.system
+        settle_on_core(system.generator_core)
+        self._inputs = inputs
+        self._plan: VisitPlan = plan_visits(scenario)
+        self._clock = GeventClock(system.epoch_monotonic_ns)
+        self._recorder = Recorder()
+        self._tally = Tally()
+        self._environment = Environment(user_classes=[], catch_exceptions=False)
+        stamps = stamps_of(scenario)
+        self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
+        codec, events = Codec(business_clock(scenario)), self._environment.events
+        self._peers = GeventPeers(system, codec, self._clock, events.request)
+        self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
+        self._schedule = Schedule(self._clock, self._tally, self._journeys.live, journeys_max=options.journeys_max)
+        self._over = Event()
+        self._interrupted = False
+
+    def go(self) -> int:
+        """Replay the plan and return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self._interrupt)
+        gc.collect()
+        gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
+        runner = self._start_users()
+        watch = Watch(self._clock, self._plan, self._tally, CpuMeter(self._inputs.system.generator_pids))
+        beside = [
+            gevent.spawn(watch.run, self._recorder, self._progress),
+            gevent.spawn(self._list_business_in_flight),
+            gevent.spawn(self._wait_for_the_last, runner),
+        ]
+        self._over.wait(self._remaining_s())
+        self._schedule.stop()
+        gevent.killall(beside)
+        self._stop_journeys()
+        watch.sample(self._recorder, self._progress())
+        runner.quit()
+        return self._finish(runner)
+
+    # --- under way ---
+
+    def _start_users(self) -> LocalRunner:
+        rosters = rosters_of(self._plan)
+        self._environment.user_classes = user_classes(rosters, self._schedule)
+        runner = self._environment.create_local_runner()
+        users = len(rosters)
+        say("ready", now_us=self._clock.now_us(), visits=len(self._plan), hospitals=users, ends_us=self._limit_us())
+        if users:
+            runner.start(users, spawn_rate=users)
+        return runner
+
+    def _wait_for_the_last(self, runner: LocalRunner) -> None:
+        runner.user_greenlets.join()
+        self._schedule.join()
+        while len(self._journeys.tasks):
+            gevent.sleep(0.05)
+        self._over.set()
+
+    def _list_business_in_flight(self) -> None:
+        cutover = self._inputs.scenario.cutover
+        if cutover is None:
+            return
+        for name, at_us in (("stop_accept", cutover.stop_at), ("close", cutover.close_at)):
+            self._clock.sleep_until_us(at_us)
+            stages = self._history.snapshot(name, self._clock.now_us(), lambda visit: concerns(cutover, visit))
+            say("inflight", snapshot=name, **dict(stages))
+
+    def _limit_us(self) -> int:
+        """Return when everything unsettled counts as open."""
+        arrivals_us = self._plan.columns.arrival_us
+        last_us = int(arrivals_us[-1]) if len(arrivals_us) else 0
+        return last_us + self._inputs.scenario.horizon.drain_limit
+
+    def _remaining_s(self) -> float:
+        return max(0.0, (self._limit_us() - self._clock.now_us()) / _US_PER_S)
+
+    def _progress(self) -> dict[str, object]:
+        return {"live": self._history.live_count, "ended": self._history.ended_count, "calls": self._peers.in_use}
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        self._over.set()
+
+    # --- the end ---
+
+    def _stop_journeys(self) -> None:
+        self._schedule.kill()
+        self._journeys.tasks.kill()
+        self._history.close()
+        self._peers.close()
+
+    def _finish(self, runner: LocalRunner) -> int:
+        folder = self._inputs.folder
+        self._recorder.write(folder)
+        write_locust_statistics(runner, folder)
+        frames = self._recorder.frames()
+        for error in self._journeys.errors:
+            sys.stderr.write(error)
+        rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())
+        verdict = judge(rows, warm_up_us=self._inputs.scenario.horizon.warm_up)
+        say(
+            "done",
+            visits=frames["visits"].height,
+            messages=frames["messages"].height,
+            dropped=self._tally.dropped_total,
+            failed=self._journeys.failed,
+            interrupted=self._interrupted,
+            valid=verdict.valid,
+            verdict=str(verdict),
+        )
+        if self._journeys.failed:
+            return FAILED
+        return INTERRUPTED if self._interrupted else FINISHED
+
+
+def business_clock(scenario: Scenario) -> BusinessClock:
+    """Return what the interface calls a date and time, in this scenario."""
+    return BusinessClock(scenario.horizon.start, scenario.scale.time)
+
+
+def settle_on_core(core: int | None) -> None:
+    """Pin this process to its core, if it was given one, and allow it as many connections as it may have."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
