@@ -8,7 +8,7 @@ A measure that has nothing to look at is absent, never zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+DISCHARGE_CODES = ("2303", "2402", "2304")
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
@@ -59,11 +60,27 @@ class Measures:
         return statistic_of(sample, statistic) if sample is not None and sample.size else None
 
     def flat(self) -> dict[str, float | None]:
-        """Return every figure by name, each sample as percentiles, mean and extremes; what never ends is None."""
+        """Return every figure by name, each sample as percentiles, mean and extremes; what never ends is None.
+
+        A name that is absent had nothing to measure: :func:`looked_up` keeps the two apart.
+        """
         table = dict(self.scalars)
         for name, sample in self.samples.items():
             table |= {f"{name}.{s}": statistic_of(sample, s) for s in STATISTICS}
         return {name: value if math.isfinite(value) else None for name, value in sorted(table.items())}
+
+
+def looked_up(flat: Mapping[str, float | None], name: str, statistic: str = "") -> float | None:
+    """Return a figure of :meth:`Measures.flat`: None when there is none, infinity for what never ended.
+
+    >>> looked_up({"cutover.drain": None}, "cutover.drain"), looked_up({}, "direct_rate")
+    (inf, None)
+    """
+    key = f"{name}.{statistic}" if statistic else name
+    if key not in flat:
+        return None
+    value = flat[key]
+    return math.inf if value is None else value
 
 
 def statistic_of(sample: Floats, statistic: str) -> float:
@@ -102,7 +119,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         one_sided = findings.one_sided_visits if findings is not None else frozenset()
         doubled = findings.doubled_visits if findings is not None else frozenset()
         scalars |= stops.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
-    return Measures(scalars, dict(_samples(scope)))
+    return Measures(scalars, {name: sample for name, sample in _samples(scope) if sample.size})
 
 
 def _found(findings: Findings) -> dict[str, float]:
@@ -137,13 +154,28 @@ def fate_counts(visits: pl.DataFrame) -> dict[str, int]:
     return {fate.value: counts.get(fate.value, 0) for fate in Fate}
 
 
+def open_stays(scope: Scope) -> pl.DataFrame:
+    """Return the stays that were still going on at the end: nobody has asked to settle them yet.
+
+    A stay of days outlasts a horizon of hours, so counting it as "not direct" would measure the horizon.
+    """
+    lying = scope.visits.filter(
+        (pl.col("kind") == "inpatient")
+        & (pl.col("fate") == Fate.OPEN_AT_END.value)
+        & pl.col("settle_sent_us").is_null()
+        & (pl.col("parked_us") == 0)
+    )
+    leaving = scope.messages.filter(pl.col("code").is_in(DISCHARGE_CODES)).select("visit")
+    return lying.join(leaving, on="visit", how="anti")
+
+
 def _fates(scope: Scope) -> Iterator[tuple[str, float]]:
     counts = fate_counts(scope.visits)
     total = scope.visits.height
     yield "visits.total", total
     for fate, count in counts.items():
         yield f"visits.{fate}", count
-    not_refused = total - counts[Fate.REFUSED]
+    not_refused = total - counts[Fate.REFUSED] - open_stays(scope).height
     if not_refused:
         yield "direct_rate", sum(counts[f] for f in DIRECT_FATES) / not_refused
         yield "paper_rate", sum(counts[f] for f in PAPER_FATES) / not_refused

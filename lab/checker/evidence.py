@@ -33,7 +33,7 @@ POSTING_COLUMNS: dict[str, Any] = {
 }  # fmt: skip
 ENTRY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "sender": pl.String, "msgid": pl.String, "code": pl.String, "tombstone": pl.Boolean,
-    "answered": pl.Boolean, "done": pl.Boolean, "original": pl.String, "reversed_by": pl.String,
+    "answered": pl.Boolean, "withdrawn": pl.Boolean, "done": pl.Boolean, "original": pl.String, "reversed_by": pl.String,
 }  # fmt: skip
 
 
@@ -85,4 +85,4 @@ def _entry(node: str, entry: Entry) -> tuple[Any, ...]:
     original = getattr(entry.request.body, "original", "") if entry.request is not None else ""
     tombstone = entry.request is None
     reversed_by = entry.reversed_by or ""
-    return node, entry.key.sender, entry.key.msgid, entry.code, tombstone, answered, done, original, reversed_by
+    return node, entry.key.sender, entry.key.msgid, entry.code, tombstone, answered, entry.withdrawn, done, original, reversed_by

@@ -89,7 +89,7 @@ def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
         lost=len({(d.side, d.msgid) for d in differences}),
         doubled_visits=frozenset(v.visit for v in doubled),
         one_sided=differences,
-        open_intents=evidence.entries.filter(~pl.col("answered") & ~pl.col("tombstone")).height,
+        open_intents=evidence.entries.filter(~pl.col("answered") & ~pl.col("tombstone") & ~pl.col("withdrawn")).height,
     )
 
 

@@ -1,0 +1,72 @@
+"""From a finished replication to its results: check, work off differences, measure, write down.
+
+The same steps for both worlds. This module must never ask which world it was, beyond what the record says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.checker import Findings, check
+from lab.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_differences
+from lab.measures import measure
+from lab.runs import Replication, Validity
+from scenarios.record import Record, write_frames
+from scenarios.tables import TABLES
+
+if TYPE_CHECKING:
+    from reference_impl.books.final import FinalBooks
+    from scenarios.schema import Scenario
+
+WORLD_ONLY = ("stations", "generator")
+"""Tables of samples: they describe how the run was made, and are left out of the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a world hands over when a replication is done."""
+
+    scenario: Scenario
+    record: Record
+    books: Mapping[str, FinalBooks]
+    took_s: float
+    validity: Validity = Validity()
+    follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
+    """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
+
+
+def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
+    """Check a replication, work off what it left one-sided, write its tables to ``folder`` and return its results."""
+    findings = check(outcome.books, outcome.record)
+    record = _work_off(outcome, findings)
+    write_differences(folder, worked_off(findings))
+    write_frames({table: getattr(record, table) for table in TABLES}, folder)
+    return Replication(
+        folder=name,
+        seed=outcome.scenario.seed,
+        digest=digest(record),
+        took_s=round(outcome.took_s, 3),
+        measures=measure(record, outcome.scenario, findings).flat(),
+        checker=findings.as_json(),
+        validity=outcome.validity,
+    )
+
+
+def _work_off(outcome: Outcome, findings: Findings) -> Record:
+    held = held_by_hospitals(outcome.record, findings)
+    if not held or outcome.follow_up is None:
+        return outcome.record
+    return followed_up(outcome.record, outcome.follow_up(held), [one.visit for one in held])
+
+
+def digest(record: Record) -> str:
+    """Return the hash of what happened: equal for equal runs, on any machine and with any version of the libraries."""
+    hashed = hashlib.sha256()
+    for table in TABLES:
+        if table not in WORLD_ONLY:
+            hashed.update(getattr(record, table).write_csv().encode())
+    return hashed.hexdigest()

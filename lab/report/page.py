@@ -1,0 +1,54 @@
+"""Puts a page together: one HTML file with its styles and figures inside, and the PNG files beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from lab.machine import versions
+from lab.report import content
+from lab.runs import REPORT_FILE, RunFile, read_run_file
+
+FIGURES = "figures"
+
+
+def write_report(folder: Path) -> Path:
+    """Write the report page of one run folder into it and return its path."""
+    run = read_run_file(folder)
+    figures = folder / FIGURES
+    figures.mkdir(exist_ok=True)
+    shown: dict[str, Any] = {"run": run, "command": repeat_command(run), "scenario_text": scenario_text(run)}
+    if run.replications:
+        shown |= content.page(content.open_run(folder, run), figures)
+    return render("run.html", folder / REPORT_FILE, shown)
+
+
+def render(template: str, path: Path, shown: dict[str, Any]) -> Path:
+    """Fill a template and write the page."""
+    environment = Environment(
+        loader=PackageLoader("lab.report"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = shown | {"footer_version": versions().get("yidi", "from its source")}
+    path.write_text(environment.get_template(template).render(shown), encoding="utf-8")
+    return path
+
+
+def repeat_command(run: RunFile) -> str:
+    """Return the command that repeats this run."""
+    parts = ["yidi run", run.source, f"--world {run.world}", f"--seed {run.seed}"]
+    parts += [f"--variant {run.variant}"] if run.variant else []
+    parts += [f"--set {setting}" for setting in run.sets]
+    parts += [f"--reps {len(run.replications)}"] if len(run.replications) > 1 else []
+    return " ".join(parts)
+
+
+def scenario_text(run: RunFile) -> str:
+    """Return the resolved scenario for the page's last fold."""
+    return json.dumps(run.scenario, indent=2, ensure_ascii=False)

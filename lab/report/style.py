@@ -1,0 +1,153 @@
+"""How figures look: Okabe-Ito colours, each with its own line, marker or hatch, so that print and every eye can read them.
+
+A colour must never be the only thing that tells two series apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen before pyplot is loaded
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+
+from lab.format import show_duration  # noqa: E402
+from scenarios.fates import Fate, Stage  # noqa: E402
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
+PNG_DPI = 160
+
+_SETTINGS: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": "#9aa0a6",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e6e8ea",
+    "grid.linewidth": 0.8,
+    "xtick.color": "#5f6368",
+    "ytick.color": "#5f6368",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.7,
+    "lines.markersize": 5,
+    "hatch.linewidth": 0.7,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "yidi",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one series is drawn."""
+
+    colour: str
+    line: str = "-"
+    marker: str = ""
+    hatch: str = ""
+
+
+FATE_LOOKS: dict[str, Look] = {
+    Fate.DIRECT: Look(BLUE),
+    Fate.DIRECT_AFTER_RETRY: Look(SKY, hatch="//"),
+    Fate.PARKED_THEN_DIRECT: Look(GREEN, hatch="\\\\"),
+    Fate.REFUSED: Look(GREY, hatch=".."),
+    Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
+    Fate.PAPER_BY_CLOSURE: Look(ORANGE, hatch="--"),
+    Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
+    Fate.ABANDONED: Look(BLACK),
+    Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
+}
+WORLD_LOOKS: dict[str, Look] = {"sim": Look(BLUE, "-", "o"), "load": Look(VERMILLION, "--", "s")}
+PAIR_LOOKS = (Look(BLUE, "-", "o"), Look(VERMILLION, "--", "s"))
+PERCENTILE_LOOKS: dict[str, Look] = {
+    "p50": Look(BLUE, "-", "o"),
+    "p95": Look(ORANGE, "--", "D"),
+    "p99": Look(VERMILLION, ":", "^"),
+}
+FATE_NAMES: dict[str, str] = {
+    Fate.DIRECT: "settled at the desk",
+    Fate.DIRECT_AFTER_RETRY: "settled after a retry",
+    Fate.PARKED_THEN_DIRECT: "parked, settled later",
+    Fate.REFUSED: "refused by a rule",
+    Fate.REVERSED_THEN_PAPER: "taken back, then paper",
+    Fate.PAPER_BY_CLOSURE: "paper: the door was closed",
+    Fate.PAPER_BY_CHOICE: "paper: gave up waiting",
+    Fate.ABANDONED: "left the queue",
+    Fate.OPEN_AT_END: "open at the end",
+}
+STAGE_NAMES: dict[str, str] = {
+    Stage.DESK_QUEUE: "waiting for a desk",
+    Stage.AT_DESK: "at the desk",
+    Stage.IN_TRANSIT: "message in transit",
+    Stage.UNKNOWN: "outcome unknown",
+    Stage.REVERSAL_PENDING: "reversal pending",
+    Stage.OPEN_STAY: "open stay",
+    Stage.PARKED: "parked",
+    Stage.ENDED: "ended",
+}
+WORLD_NAMES: dict[str, str] = {"sim": "simulated", "load": "real"}
+
+
+@contextmanager
+def drawing(width_in: float, height_in: float, **layout: Any) -> Iterator[tuple[Figure, Any]]:
+    """Yield a figure and its axes in the house style, and close it afterwards."""
+    with mpl.rc_context(_SETTINGS):
+        figure, axes = plt.subplots(figsize=(width_in, height_in), layout="constrained", **layout)
+        try:
+            yield figure, axes
+        finally:
+            plt.close(figure)
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write ``name.png`` to ``folder`` and return the figure as SVG that can stand inside a page."""
+    figure.savefig(folder / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = buffer.getvalue()
+    svg = text[text.index("<svg") :]
+    encoded = base64.b64encode(svg.encode()).decode()
+    # An image of its own keeps the ids of one figure from meaning those of another on the same page.
+    return f"data:image/svg+xml;base64,{encoded}"
+
+
+def legend_above(axes: Axes) -> None:
+    """Put the legend at the right above the axes, where it hides nothing."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=4, borderaxespad=0.2, handlelength=2.6)
+
+
+def plain_log(axes: Axes, *, axis: str = "y") -> None:
+    """Show a logarithmic axis of microseconds with durations people read: 1 ms, 2 ms, 5 ms."""
+    chosen = axes.yaxis if axis == "y" else axes.xaxis
+    (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
+    chosen.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    chosen.set_major_formatter(FuncFormatter(lambda value, _: show_duration(value)))
+    chosen.set_minor_formatter(NullFormatter())
