@@ -49,6 +49,8 @@ _DISCHARGE = (*_ADMISSION, "2301", "2303", "2402", "2304")
 """What must be done before the patient goes home; what was done on admission and during the stay is skipped."""
 _UNDO = {"outpatient": ("2205", "2202"), "inpatient": ("2405", "2302", "2404"), "pharmacy": ()}
 _CANCEL_SETTLEMENT = {"pharmacy": "2103", "outpatient": "2208", "inpatient": "2305"}
+_FOLLOW_UP_STEP = 1000
+"""Following up counts its steps from here: its message ids must never be those of the visit before it."""
 
 
 @dataclass(frozen=True, slots=True)
