@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from reference_impl.domain.money import E4, half_up, share_fen
 from reference_impl.domain.policies import BEIJING_EMPLOYEE, DEFAULT_POLICY, Case, Kind, PersonType, Policy, Terms
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ __all__ = [
     "take_back",
     "undo",
 ]
-
-_E4 = 10_000
-_HALF_E4 = 5_000
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -136,7 +134,7 @@ def settle(
         raise ValueError(f"cannot settle an in-scope cost of {scope_fen} fen: expected 0 or more, take back instead")
     now = accumulators if accumulators.year >= year else Accumulators(year, balance_fen=accumulators.balance_fen)
     terms = policy.terms_of(case)
-    first_fen = (scope_fen * policy.first_self_pay_e4 + _HALF_E4) // _E4 if case.temporary else 0
+    first_fen = share_fen(scope_fen, policy.first_self_pay_e4) if case.temporary else 0
     cost_fen = scope_fen - first_fen
     due_fen = _deductible_due_fen(terms, now)
     deductible_fen = min(due_fen, cost_fen)
@@ -228,10 +226,10 @@ def _pool(terms: Terms, from_fen: int, cost_fen: int, paid_fen: int) -> tuple[in
         upto_fen = min(segment.upto_fen, cost_fen)
         if upto_fen > from_fen:
             part_fen = upto_fen - from_fen
-            pay_fen = (part_fen * segment.ratio_e4 + _HALF_E4) // _E4
+            pay_fen = share_fen(part_fen, segment.ratio_e4)
             if pay_fen > room_fen:
                 # The cost whose payment just fills the cap is covered; what is above it is not.
-                uncovered_fen += part_fen - min(-(-room_fen * _E4 // segment.ratio_e4), part_fen)
+                uncovered_fen += part_fen - min(-(-room_fen * E4 // segment.ratio_e4), part_fen)
                 pay_fen = room_fen
             pool_fen += pay_fen
             room_fen -= pay_fen
@@ -242,8 +240,7 @@ def _pool(terms: Terms, from_fen: int, cost_fen: int, paid_fen: int) -> tuple[in
 def _large_sum(policy: Policy, terms: Terms, uncovered_fen: int, paid_fen: int) -> int:
     if not terms.large_sum:
         return 0
-    pay_fen = (uncovered_fen * policy.large_sum_e4 + _HALF_E4) // _E4
-    return min(pay_fen, max(policy.large_sum_cap_fen - paid_fen, 0))
+    return min(share_fen(uncovered_fen, policy.large_sum_e4), max(policy.large_sum_cap_fen - paid_fen, 0))
 
 
 def _serious_illness(steps: tuple[tuple[int, int], ...], before_fen: int, borne_fen: int) -> int:
@@ -257,4 +254,4 @@ def _stepped(steps: tuple[tuple[int, int], ...], cost_fen: int) -> int:
         if cost_fen <= from_fen:
             break
         pay_e4 += (cost_fen - from_fen) * gain_e4
-    return (pay_e4 + _HALF_E4) // _E4
+    return half_up(pay_e4, E4)

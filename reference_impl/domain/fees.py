@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from reference_impl.domain.money import E4, Rounding, half_up
+
 CATEGORIES = 14
 """Fee categories (med_chrgitm_type 01 to 14)."""
 CATEGORY_OTHER = 14
@@ -27,8 +29,7 @@ REASON_GRADE = "item is outside insurance"
 REASON_RESTRICTED = "restricted item without the hospital's approval"
 REASON_DECLINED = "hospital marked the item as self-paid"
 
-_CENT_E10 = 10**8  # count (e4) times price (e6) is yuan e10, so 10**8 of it make one fen
-_HALF_E10 = _CENT_E10 // 2
+_FEN_E10 = 10**8  # count (e4) times price (e6) is yuan e10, so 10**8 of it make one fen
 _NO_CATEGORIES = (0,) * CATEGORIES
 
 
@@ -84,8 +85,11 @@ Catalogue = Mapping[str, CatalogueItem]
 ZERO_FEES = FeeTotals()
 
 
-def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine]) -> tuple[PricedLine, ...]:
-    """Return each line split by the catalogue; the parts of every line add up to its total."""
+def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Rounding = half_up) -> tuple[PricedLine, ...]:
+    """Return each line split by the catalogue; the parts of every line add up to its total.
+
+    ``rounding`` applies at each line, since the interface states no rule.
+    """
     priced: list[PricedLine] = []
     find = catalogue.get
     for number, line in enumerate(lines, 1):
@@ -104,13 +108,9 @@ def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine]) -> tuple[PricedL
         over_fen = 0
         cap_e6 = item.cap_price_e6
         if cap_e6 and line.price_e6 > cap_e6:
-            over_fen = _over_limit_fen(line, cap_e6)
+            over_fen = _over_limit_fen(line, cap_e6, rounding)
             rest_fen -= over_fen
-        pre_fen = 0
-        if grade == GRADE_PART:
-            # The sum of share_fen, written out: a call a line would cost a tenth of the whole split.
-            share = rest_fen * item.self_pay_e4
-            pre_fen = (share + 5_000) // 10_000 if share >= 0 else -((5_000 - share) // 10_000)
+        pre_fen = rounding(rest_fen * item.self_pay_e4, E4) if grade == GRADE_PART else 0
         priced.append(
             PricedLine(number, total_fen, over_fen, 0, pre_fen, rest_fen - pre_fen, grade, item.category),
         )
@@ -152,9 +152,8 @@ def _why_own_pay(item: CatalogueItem, approved: str) -> str:
     return REASON_DECLINED if approved == "2" else REASON_RESTRICTED
 
 
-def _over_limit_fen(line: FeeLine, cap_e6: int) -> int:
+def _over_limit_fen(line: FeeLine, cap_e6: int, rounding: Rounding) -> int:
     """Return what the unit price exceeds the cap by, over the whole count, never more than the line."""
-    over_e10 = (line.price_e6 - cap_e6) * line.count_e4
-    if over_e10 >= 0:
-        return min((over_e10 + _HALF_E10) // _CENT_E10, max(line.total_fen, 0))
-    return max(-((_HALF_E10 - over_e10) // _CENT_E10), min(line.total_fen, 0))
+    over_fen = rounding((line.price_e6 - cap_e6) * line.count_e4, _FEN_E10)
+    total_fen = line.total_fen
+    return min(over_fen, max(total_fen, 0)) if over_fen >= 0 else max(over_fen, min(total_fen, 0))

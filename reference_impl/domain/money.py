@@ -6,10 +6,8 @@ fen is rounded away from zero, so that a refund undoes its payment to the fen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NewType
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NewType
 
 Fen = NewType("Fen", int)
 
@@ -73,15 +71,47 @@ def format_yuan(amount_fen: int) -> str:
     return f"{amount_fen // 100}.{amount_fen % 100:02d}"
 
 
+def half_up(numerator: int, denominator: int) -> int:
+    """Return the quotient rounded to a whole, a half away from zero: the default (ASSUMED, the interface is silent).
+
+    >>> half_up(1, 2), half_up(-1, 2)
+    (1, -1)
+    """
+    if numerator < 0:
+        return -((denominator - 2 * numerator) // (2 * denominator))
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def half_even(numerator: int, denominator: int) -> int:
+    """Return the quotient rounded to a whole, a half to the even neighbour.
+
+    >>> half_even(1, 2), half_even(3, 2)
+    (0, 2)
+    """
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest + whole % 2 > denominator)
+
+
+def cut(numerator: int, denominator: int) -> int:
+    """Return the quotient without its fraction.
+
+    >>> cut(9, 10), cut(-9, 10)
+    (0, 0)
+    """
+    return -(-numerator // denominator) if numerator < 0 else numerator // denominator
+
+
+Rounding = Callable[[int, int], int]
+"""A rule that turns a quotient, given as numerator and denominator, into whole fen."""
+
+
 def share_fen(amount_fen: int, ratio_e4: int) -> int:
     """Return ``ratio_e4`` ten-thousandths of an amount, a half fen rounded away from zero.
 
     >>> share_fen(1, 5_000), share_fen(-1, 5_000)
     (1, -1)
     """
-    if amount_fen < 0:
-        return -((-amount_fen * ratio_e4 + 5_000) // E4)
-    return (amount_fen * ratio_e4 + 5_000) // E4
+    return half_up(amount_fen * ratio_e4, E4)
 
 
 def split_fen(total_fen: int, weights: Sequence[int]) -> list[int]:

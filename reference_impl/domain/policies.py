@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
+
+from reference_impl.domain.money import E4, share_fen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +21,6 @@ PersonType = Literal["active", "retired", "resident"]
 
 _NO_END_FEN = 10**15  # above any bill: n16,2 holds amounts below 10**16 fen
 _FEN_A_YUAN = 100
-_E4 = 10_000
 
 
 class Case(NamedTuple):
@@ -77,29 +78,33 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return terms
 
 
+_Ratio = Annotated[int, msgspec.Meta(ge=0, le=E4)]
+_Yuan = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class _TermsRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: tuple[Kind, ...]
     levels: tuple[Literal[1, 2, 3], ...]
     person_types: tuple[PersonType, ...]
-    deductible: int
+    deductible: _Yuan
     deductible_per: Literal["stay", "year"]
-    segments: tuple[tuple[int, int], ...]
-    repeat_e4: int = _E4
+    segments: tuple[tuple[_Yuan, _Ratio], ...]
+    repeat_e4: _Ratio = E4
 
 
 class _LargeSumRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    ratio_e4: int = 0
-    cap: int = 0
+    ratio_e4: _Ratio = 0
+    cap: _Yuan = 0
 
 
 class _PolicyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     terms: tuple[_TermsRow, ...]
-    cap: dict[PersonType, int]
-    first_self_pay_e4: int = 0
+    cap: dict[PersonType, _Yuan]
+    first_self_pay_e4: _Ratio = 0
     account_kinds: tuple[Kind, ...] = ()
     large_sum: _LargeSumRow = _LargeSumRow()
-    serious_illness: tuple[tuple[int, int], ...] = ()
+    serious_illness: tuple[tuple[_Yuan, _Ratio], ...] = ()
 
 
 def policy_from(table: Mapping[str, Any]) -> Policy:
@@ -107,6 +112,7 @@ def policy_from(table: Mapping[str, Any]) -> Policy:
 
     Raises:
         msgspec.ValidationError: when the table has an unknown, missing or ill-typed key; it names the path.
+        ValueError: when the bounds of segments or steps do not rise, or the last segment has an end.
 
     """
     rows = msgspec.convert(table, _PolicyTable)
@@ -126,6 +132,9 @@ def policy_from(table: Mapping[str, Any]) -> Policy:
 
 
 def _terms(rows: _PolicyTable, row: _TermsRow, kind: Kind, person_type: PersonType) -> Terms:
+    bounds = [upto_yuan for upto_yuan, _ in row.segments]
+    if bounds[-1:] != [0] or bounds[:-1] != sorted(set(bounds[:-1]) - {0}):
+        raise ValueError(f"policy {rows.name!r}: segment bounds {bounds}: expected rising bounds with 0, no end, last")
     employee = person_type != "resident"
     gained_e4 = 0
     steps: list[tuple[int, int]] = []
@@ -134,7 +143,7 @@ def _terms(rows: _PolicyTable, row: _TermsRow, kind: Kind, person_type: PersonTy
         gained_e4 = ratio_e4
     return Terms(
         deductible_fen=row.deductible * _FEN_A_YUAN,
-        repeat_deductible_fen=(row.deductible * _FEN_A_YUAN * row.repeat_e4 + _E4 // 2) // _E4,
+        repeat_deductible_fen=share_fen(row.deductible * _FEN_A_YUAN, row.repeat_e4),
         deductible_yearly=row.deductible_per == "year",
         segments=tuple(
             Segment(upto_yuan * _FEN_A_YUAN if upto_yuan else _NO_END_FEN, ratio_e4)
