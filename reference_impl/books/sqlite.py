@@ -9,20 +9,21 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from reference_impl.books.connection import connect, find_intents, read_whole, see
+from reference_impl.books.connection import apply, connect, find_intents, read_whole, see
 from reference_impl.books.final import BooksError
 from reference_impl.books.opening import lock, make_ready
-from reference_impl.books.writer import GroupWriter, WriterStats
+from reference_impl.books.writer import GroupWriter, Watcher, WriterStats
+from reference_impl.protocol.entries import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterable
     from pathlib import Path
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.entries import Change, Entry, Key, Verdict, View
     from reference_impl.protocol.messages import PersonNo, VisitId
 
-__all__ = ["SqliteBooks", "read_final"]
+__all__ = ["SqliteBooks", "fill_books", "read_final"]
 
 
 class SqliteBooks:
@@ -76,6 +77,10 @@ class SqliteBooks:
         """Why the books cannot be written any more; None while all is well."""
         return self._writer.failure
 
+    def watch(self, watcher: Watcher) -> None:
+        """Have ``watcher`` told of each group of commits, in the writer's thread."""
+        self._writer.watcher = watcher
+
     def backlog(self) -> int:
         """Return how many changes wait for the writer."""
         return self._writer.backlog()
@@ -85,6 +90,28 @@ class SqliteBooks:
         self._writer.close()
         self._reader.close()
         os.close(self._lock)
+
+
+def fill_books(path: Path, changes: Iterable[Change]) -> None:
+    """Write ``changes`` into the books of a node that does not run yet, all or none.
+
+    Raises:
+        BooksError: when the file cannot be opened, or a change does not fit what is there.
+
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = lock(path)
+    try:
+        make_ready([path])
+        with closing(connect(path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for change in changes:
+                verdict = apply(connection, change)
+                if not isinstance(verdict, Committed):
+                    raise BooksError(f"books {path} already hold what is to come before the run: {verdict}")
+            connection.execute("COMMIT")
+    finally:
+        os.close(held)
 
 
 def read_final(path: Path) -> FinalBooks:

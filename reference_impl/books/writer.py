@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -20,26 +21,32 @@ from reference_impl.books.final import BooksError
 if TYPE_CHECKING:
     from reference_impl.protocol.entries import Change, Verdict
 
-__all__ = ["GroupWriter", "WriterStats"]
+__all__ = ["GroupWriter", "Watcher", "WriterStats"]
 
 _BATCH_MAX = 256
 """Changes in one transaction: bounds how long the first of them waits."""
 _SAMPLES_MAX = 4096
+_NS_PER_US = 1000
 
-_Job = tuple["Change", "asyncio.Future[Verdict]"]
+_Job = tuple["Change", "asyncio.Future[Verdict]", int]
+"""A change, who waits for it, and since when (ns)."""
 _Done = tuple["asyncio.Future[Verdict]", "Verdict | Exception"]
+Watcher = Callable[[list["Change"], int, int], None]
+"""Told of each group, in the writer's thread: its changes, its CPU time (ns), the time of its flush (us)."""
 
 
 class WriterStats:
     """What the writer did: counts since the start and the latest samples."""
 
-    __slots__ = ("batches", "changes", "commit_us", "cpu_ns", "sizes")
+    __slots__ = ("batches", "busy_us", "changes", "commit_us", "sizes", "waited_us")
 
     def __init__(self) -> None:
         """Start at nothing."""
         self.batches = 0
         self.changes = 0
-        self.cpu_ns = 0
+        self.busy_us = 0
+        self.waited_us = 0
+        """Time changes waited for their group to begin, summed over them."""
         self.sizes: deque[int] = deque(maxlen=_SAMPLES_MAX)
         self.commit_us: deque[int] = deque(maxlen=_SAMPLES_MAX)
         """Wall time of the COMMIT alone, flush to disk included."""
@@ -48,7 +55,7 @@ class WriterStats:
 class GroupWriter:
     """Takes changes from the loop, writes them in groups."""
 
-    __slots__ = ("_connection", "_jobs", "_loop", "_thread", "failure", "stats")
+    __slots__ = ("_connection", "_jobs", "_loop", "_thread", "failure", "stats", "watcher")
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``, which no other thread may use from now on."""
@@ -57,6 +64,7 @@ class GroupWriter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"books-{name}", daemon=True)
         self.failure: Exception | None = None
+        self.watcher: Watcher | None = None
         self.stats = WriterStats()
 
     def start(self) -> None:
@@ -69,7 +77,7 @@ class GroupWriter:
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Verdict] = loop.create_future()
-        self._jobs.put((change, future))
+        self._jobs.put((change, future, time.perf_counter_ns()))
         return future
 
     def backlog(self) -> int:
@@ -99,7 +107,7 @@ class GroupWriter:
                 self._write(batch)
 
     def _write(self, batch: list[_Job]) -> None:
-        cpu_ns = time.thread_time_ns()
+        began_ns, began_cpu_ns = time.perf_counter_ns(), time.thread_time_ns()
         done = self._try_together(batch)
         if done is None:
             done = [self._try_alone(job) for job in batch]
@@ -108,14 +116,17 @@ class GroupWriter:
         stats.batches += 1
         stats.changes += len(batch)
         stats.sizes.append(len(batch))
-        stats.cpu_ns += time.thread_time_ns() - cpu_ns
+        stats.waited_us += sum(began_ns - since_ns for _, _, since_ns in batch) // _NS_PER_US
+        stats.busy_us += (time.perf_counter_ns() - began_ns) // _NS_PER_US
+        if self.watcher is not None and stats.commit_us:
+            self.watcher([job[0] for job in batch], time.thread_time_ns() - began_cpu_ns, stats.commit_us[-1])
 
     def _try_together(self, batch: list[_Job]) -> list[_Done] | None:
         """Write the batch in one transaction; None, and nothing written, when one of them cannot be."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            done: list[_Done] = [(future, apply(connection, change)) for change, future in batch]
+            done: list[_Done] = [(future, apply(connection, change)) for change, future, _ in batch]
             self._flush()
         except Exception:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
             self._undo()
@@ -123,7 +134,7 @@ class GroupWriter:
         return done
 
     def _try_alone(self, job: _Job) -> _Done:
-        change, future = job
+        change, future, _ = job
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -141,7 +152,7 @@ class GroupWriter:
     def _flush(self) -> None:
         started_ns = time.perf_counter_ns()
         self._connection.execute("COMMIT")
-        self.stats.commit_us.append((time.perf_counter_ns() - started_ns) // 1000)
+        self.stats.commit_us.append((time.perf_counter_ns() - started_ns) // _NS_PER_US)
 
     def _undo(self) -> None:
         if self._connection.in_transaction:

@@ -1,0 +1,38 @@
+"""An operator's calls to a host process: plain, blocking, one connection each."""
+
+from __future__ import annotations
+
+from http.client import HTTPConnection
+from typing import Any
+
+import msgspec
+
+from reference_impl.server.errors import CommandError
+
+__all__ = ["ask_host"]
+
+_TIMEOUT_S = 5.0
+_OK = (200, 503)
+"""503 is how a process that is not ready answers the question of its health."""
+
+
+def ask_host(place: str, verb: str, command: str, content: object = None) -> Any:
+    """Return the answer of the process at ``place`` (``host:port``) to an operator's command.
+
+    Raises:
+        CommandError: when the process refuses the command.
+        OSError: when nobody listens or nothing is heard in time.
+
+    """
+    host, _, port = place.rpartition(":")
+    connection = HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+    try:
+        body = None if content is None else msgspec.json.encode(content)
+        connection.request(verb, f"/operator/{command}", body)
+        answer = connection.getresponse()
+        said = answer.read()
+    finally:
+        connection.close()
+    if answer.status not in _OK:
+        raise CommandError(f"{verb} {command} at {place}: {said.decode('utf-8', 'replace')}")
+    return msgspec.json.decode(said)

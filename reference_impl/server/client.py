@@ -1,0 +1,189 @@
+"""A lean HTTP/1.1 client on asyncio and httptools: kept connections, one request at a time on each.
+
+It says exactly what happened, because the protocol must know: nobody listened (surely not acted), no answer in time, or
+the connection broke with the request on its way (both unknown). It must never send a request twice, and never use a
+connection again whose answer it did not hear: a late reply would be taken for another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Destination", "Failure", "HttpAnswer"]
+
+_IDLE_MAX = 512
+"""Kept connections to one destination; beyond it an idle one is closed."""
+_ANSWER_BYTES_MAX = 4 * 1024 * 1024
+_US_PER_S = 1_000_000
+
+
+class HttpAnswer(NamedTuple):
+    """A whole answer; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class Failure(Enum):
+    """Why there is no answer."""
+
+    NOBODY_LISTENS = auto()
+    SILENT = auto()
+    BROKEN = auto()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection. ``answer`` is the future of the request on it, None while it is idle."""
+
+    __slots__ = ("_answer", "_content", "_headers", "_parser", "_size", "closed", "on_closed", "transport")
+
+    def __init__(self, on_closed: Callable[[_Connection], None]) -> None:
+        self.on_closed = on_closed
+        self.transport: asyncio.Transport | None = None
+        self.closed = False
+        self._answer: asyncio.Future[HttpAnswer | Failure] | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: dict[str, str] = {}
+        self._content: list[bytes] = []
+        self._size = 0
+
+    # --- asked by the destination ---
+
+    async def exchange(self, request: bytes, patience_us: int) -> HttpAnswer | Failure:
+        """Send ``request`` and wait for its answer; unless it is whole the connection is gone afterwards."""
+        transport = self.transport
+        assert transport is not None
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[HttpAnswer | Failure] = loop.create_future()
+        self._answer = answer
+        self._headers, self._content, self._size = {}, [], 0
+        timer = loop.call_later(patience_us / _US_PER_S, self._fail, Failure.SILENT)
+        transport.write(request)
+        try:
+            heard = await answer
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            timer.cancel()
+            self._answer = None
+        if isinstance(heard, Failure):
+            self.close()
+        return heard
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+        self.closed = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _fail(self, why: Failure) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(why)
+
+    # --- told by asyncio ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fail(Failure.BROKEN)
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # whatever the reason, nobody knows what became of the request
+        self.closed = True
+        self._fail(Failure.BROKEN)
+        self.on_closed(self)
+
+    # --- told by httptools ---
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > _ANSWER_BYTES_MAX:
+            self._fail(Failure.BROKEN)
+            self.close()
+        else:
+            self._content.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._answer is None or not self._parser.should_keep_alive():
+            self.close()
+        if self._answer is not None and not self._answer.done():
+            content = self._content[0] if len(self._content) == 1 else b"".join(self._content)
+            self._answer.set_result(HttpAnswer(self._parser.get_status_code(), self._headers, content))
+
+
+class Destination:
+    """One address and the connections kept to it."""
+
+    __slots__ = ("_host", "_idle", "_open", "_port")
+
+    def __init__(self, host: str, port: int) -> None:
+        """Connect when first asked."""
+        self._host = host
+        self._port = port
+        self._idle: list[_Connection] = []
+        self._open: set[_Connection] = set()
+
+    async def exchange(self, request: bytes, patience_us: int) -> HttpAnswer | Failure:
+        """Send ``request`` and return its answer, or why there is none within ``patience_us``, connecting included.
+
+        A kept connection that the other side has closed meanwhile is passed over before a byte is written.
+        """
+        connection = self._kept()
+        if connection is None:
+            loop = asyncio.get_running_loop()
+            started_s = loop.time()
+            connected = await self._connect(patience_us)
+            if isinstance(connected, Failure):
+                return connected
+            connection = connected
+            patience_us = max(0, patience_us - int((loop.time() - started_s) * _US_PER_S))
+        heard = await connection.exchange(request, patience_us)
+        if not connection.closed:
+            if len(self._idle) < _IDLE_MAX:
+                self._idle.append(connection)
+            else:
+                connection.close()
+        return heard
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for connection in tuple(self._open):
+            connection.close()
+
+    def _kept(self) -> _Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed and connection.transport is not None and not connection.transport.is_closing():
+                return connection
+        return None
+
+    async def _connect(self, patience_us: int) -> _Connection | Failure:
+        loop = asyncio.get_running_loop()
+        connection = _Connection(self._open.discard)
+        try:
+            async with asyncio.timeout(patience_us / _US_PER_S):
+                await loop.create_connection(lambda: connection, self._host, self._port)
+        except TimeoutError:
+            return Failure.SILENT
+        except OSError:
+            return Failure.NOBODY_LISTENS
+        self._open.add(connection)
+        return connection

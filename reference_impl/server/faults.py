@@ -1,0 +1,54 @@
+"""Faults that an operator switches on in a running node: it refuses, or it is slow.
+
+Freezing and killing are done to the process from outside, losing and delaying to the links; lost commits are planted in
+the books from the scenario itself. This module must never change what a message means.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+__all__ = ["FaultCommand", "NodeFaults", "RefuseCommand", "SlowCommand"]
+
+
+class RefuseCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="refuse"):
+    """Answer that the node is overloaded, and do nothing."""
+
+    node: str
+    on: bool
+
+
+class SlowCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="slow"):
+    """Take ``add_us`` longer for each message, holding its worker; a negative one takes that back again."""
+
+    node: str
+    add_us: int
+
+
+FaultCommand = RefuseCommand | SlowCommand
+
+
+class NodeFaults:
+    """What an operator has switched on."""
+
+    __slots__ = ("refusing", "slow_us")
+
+    def __init__(self) -> None:
+        """Start sound."""
+        self.refusing = False
+        self.slow_us = 0
+
+    def obey(self, command: FaultCommand) -> None:
+        """Switch as told."""
+        if isinstance(command, RefuseCommand):
+            self.refusing = command.on
+        else:
+            self.slow_us = max(0, self.slow_us + command.add_us)
+
+    def state(self) -> Literal["sound", "refusing", "slow"]:
+        """Return what the node suffers from, in a word."""
+        if self.refusing:
+            return "refusing"
+        return "slow" if self.slow_us else "sound"

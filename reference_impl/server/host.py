@@ -1,0 +1,203 @@
+"""One host process: opens the books of its nodes, serves them over HTTP, drives what a crash left open, stops cleanly.
+
+SIGTERM, SIGINT, the operator's ``stop`` and the end of the parent process all stop it: no new connections, what is in
+work is finished within a bound, and what is not stays an open intent in the books. It must never answer before its
+books are open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from reference_impl.books.final import BooksError
+from reference_impl.books.losing import LosingBooks, lost_commits
+from reference_impl.books.sqlite import SqliteBooks
+from reference_impl.protocol.messages import NodeId
+from reference_impl.protocol.ports import NodePorts
+from reference_impl.server.app import App
+from reference_impl.server.config import ConfigError, HostConfig
+from reference_impl.server.meter import Meter
+from reference_impl.server.node import ServedNode
+from reference_impl.server.operator import Operator
+from reference_impl.server.peers import HttpPeers
+from reference_impl.server.ports import AsyncioTasks, RunClock
+from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.codec import Codec
+from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from reference_impl.protocol.ports import Books
+
+__all__ = ["run_host"]
+
+STOPPING_S = 5
+"""How long a clean stop waits for the messages in work; the rest are open intents."""
+KEEP_ALIVE_S = 3600
+"""Idle connections are kept longer than any neighbour keeps them: a closing that crosses a request is an unknown."""
+BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signals: it would raise them again after a clean stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    def stop(self) -> None:
+        """End the process once what is in work is done."""
+        self.should_exit = True
+
+
+class Host:
+    """What one process holds open."""
+
+    def __init__(self, config: HostConfig) -> None:
+        """Open the books and build the nodes of ``config``.
+
+        Raises:
+            BooksError: when books cannot be opened.
+            ConfigError: when the scenario cannot be read.
+
+        """
+        scenario = _read_scenario(Path(config.scenario))
+        self.clock = RunClock(config.epoch_ns)
+        self.tasks = AsyncioTasks()
+        self.meter = Meter() if config.meter else None
+        self.books: dict[str, SqliteBooks] = {}
+        self.peers: list[HttpPeers] = []
+        self.nodes: dict[str, ServedNode] = {}
+        codec = Codec(BusinessClock(scenario.horizon.start, scenario.scale.time))
+        for name in config.nodes:
+            self.nodes[name] = self._open(name, config, scenario, codec)
+
+    def _open(self, name: str, config: HostConfig, scenario: Scenario, codec: Codec) -> ServedNode:
+        folder = Path(config.books)
+        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite")
+        if self.meter is not None:
+            books.watch(self.meter.watch(name))
+        lost = lost_commits(scenario, name)
+        written: Books = books if lost is None else LosingBooks(books, lost, self.clock)
+        peers = HttpPeers(config.routes.get(name, {}), codec, self.clock)
+        self.peers.append(peers)
+        return ServedNode(
+            NodeId(name),
+            scenario,
+            NodePorts(self.clock, peers, written, self.tasks),
+            codec=codec,
+            doors_file=folder / f"{name}.doors.json",
+            meter=self.meter,
+        )
+
+    async def recover(self) -> None:
+        """Start to drive every intent that a crash left open."""
+        for node in self.nodes.values():
+            await node.recover()
+
+    async def close(self) -> None:
+        """Stop the work beside the messages and close everything; what is queued for the books is written."""
+        await self.tasks.stop()
+        for peers in self.peers:
+            peers.close()
+        for books in self.books.values():
+            books.close()
+
+
+def run_host(config: HostConfig) -> int:
+    """Serve until told to stop; return the exit code: 0 after a clean stop, 2 when the process could not start."""
+    if config.core is not None:
+        os.sched_setaffinity(0, {config.core})
+    _allow_many_connections()
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((config.address, config.port))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(config, listening))
+    except OSError as error:
+        place = f"{config.address}:{config.port}"
+        sys.stderr.write(f"yidi: host {config.host!r} cannot listen on {place}: {error.strerror}; choose other ports\n")
+        return 2
+    except (BooksError, ConfigError) as error:
+        sys.stderr.write(f"yidi: {error}\n")
+        return 2
+    finally:
+        listening.close()
+    return 0
+
+
+async def _serve(config: HostConfig, listening: socket.socket) -> None:
+    host = Host(config)
+    try:
+        operator = Operator(
+            config.host,
+            host.clock,
+            nodes=host.nodes,
+            books=host.books,
+            tasks=host.tasks,
+            stop=partial(os.kill, os.getpid(), signal.SIGTERM),
+            meter=host.meter,
+        )
+        server = _Server(_settings(App(host.nodes, operator, host.meter)))
+        _stop_when_told(server, with_parent=config.stop_with_parent)
+        await host.recover()
+        operator.recovered = True
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: the collector need not look at it again
+        await server.serve(sockets=[listening])
+    finally:
+        await host.close()
+
+
+def _settings(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=HttpToolsProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOPPING_S,
+        backlog=BACKLOG,
+    )
+
+
+def _stop_when_told(server: _Server, *, with_parent: bool) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    if with_parent:
+        # The parent holds the other end of standard input; it closes whatever becomes of the parent.
+        loop.add_reader(sys.stdin.fileno(), server.stop)
+
+
+def _read_scenario(path: Path) -> Scenario:
+    try:
+        return Scenario.model_validate(msgspec.json.decode(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read scenario {path}: {error}; expected a resolved scenario") from None
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of descriptors as far as the system allows: every connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,126 @@
+"""One served node: bytes in, bytes out, and between them a bounded queue, workers, and the protocol's role.
+
+The order for a message is that of the simulated world: a worker or a place in the queue, a slow fault's delay, the
+role's own steps, the answer. A caller that goes away changes nothing: what was begun goes on to its end. This module
+must never decide what is answered, except that there is no room.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reference_impl.protocol.assembly import build_node
+from reference_impl.protocol.door import DoorCommand
+from reference_impl.protocol.messages import Answer, Answered, Hop, NodeId, Overloaded
+from reference_impl.protocol.ports import NodePorts
+from reference_impl.server.faults import NodeFaults
+from reference_impl.server.meter import MeteredBooks, MeteredPeers, role_of
+from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
+from reference_impl.wire.errors import WireError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_impl.protocol.messages import Request
+    from reference_impl.server.meter import Meter
+    from reference_impl.wire.answers import WireAnswer
+    from reference_impl.wire.codec import Codec
+    from scenarios.schema import Scenario
+
+__all__ = ["OVERLOADED_RETRY_US", "ServedNode"]
+
+OVERLOADED_RETRY_US = 1_000_000
+"""What a node without room tells a sender to wait."""
+
+
+class ServedNode:
+    """A node of the running system."""
+
+    __slots__ = ("_clock", "_codec", "_doors_file", "_meter", "_role", "faults", "name", "workers")
+
+    def __init__(
+        self,
+        name: NodeId,
+        scenario: Scenario,
+        ports: NodePorts,
+        *,
+        codec: Codec,
+        doors_file: Path,
+        meter: Meter | None = None,
+    ) -> None:
+        """Build the role on these ports and repeat the door commands that a former process obeyed."""
+        spec, clock = scenario.topology.spec(name), ports.clock
+        self.name = name
+        self.faults = NodeFaults()
+        self.workers = Workers(clock, spec.workers, spec.queue)
+        self._clock = clock
+        self._codec = codec
+        self._meter = meter
+        books, peers = ports.books, ports.peers
+        if meter is not None:
+            books, peers = MeteredBooks(books), MeteredPeers(peers, meter)
+        if not spec.hold_while_waiting:
+            peers = LettingGo(peers)
+        self._role = build_node(name, NodePorts(clock, peers, books, ports.tasks), scenario)
+        self._doors_file = doors_file
+        for command in _read_doors(doors_file):
+            self._role.doors.obey(command)
+
+    async def recover(self) -> None:
+        """Start to drive what a crash left open."""
+        await self._role.recover()
+
+    async def respond(self, content: bytes, sender: str) -> WireAnswer:
+        """Return the answer to the request in ``content``; without a sender's name it is a hospital's."""
+        codec, clock = self._codec, self._clock
+        came_us = clock.now_us()
+        try:
+            request = codec.decode_request(content, NodeId(sender))
+        except WireError as error:
+            return codec.encode_malformed(error, came_us)
+        if not sender:
+            request = msgspec.structs.replace(request, sender=request.institution)
+        if self._meter is not None:
+            self._meter.name(role_of(self.name, request.sender), request.code)
+        answer = await self._serve(request)
+        now_us = clock.now_us()
+        if isinstance(answer, Answered):
+            answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
+        return codec.encode_answer(request, answer, now_us)
+
+    def obey_door(self, command: DoorCommand) -> None:
+        """Move a door, so that a restart finds it as it was left."""
+        self._role.doors.obey(command)
+        partial = self._doors_file.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.encode(self._role.doors.commands()))
+        partial.replace(self._doors_file)
+
+    def doors(self) -> tuple[DoorCommand, ...]:
+        """Return the door commands in force."""
+        return self._role.doors.commands()
+
+    async def _serve(self, request: Request) -> Answer:
+        workers, faults = self.workers, self.faults
+        workers.arrivals += 1
+        if faults.refusing or not workers.has_room():
+            workers.refused += 1
+            return Overloaded(OVERLOADED_RETRY_US)
+        slot = Slot(workers)
+        await slot.take()
+        token = current_slot.set(slot)
+        try:
+            if faults.slow_us:
+                await self._clock.sleep_us(faults.slow_us)
+            return await self._role.handle(request)
+        finally:
+            current_slot.reset(token)
+            slot.give_back()
+
+
+def _read_doors(path: Path) -> tuple[DoorCommand, ...]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=tuple[DoorCommand, ...])
+    except FileNotFoundError:
+        return ()

@@ -1,0 +1,220 @@
+"""What an operator may ask and command over HTTP on the running process: health, figures, doors, faults, stopping.
+
+Health tells the truth (G20): ready means that the books are open and recovered and can be written. This module must
+never touch a message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reference_impl.protocol.door import DoorCommand
+from reference_impl.server.faults import FaultCommand
+
+if TYPE_CHECKING:
+    from reference_impl.books.sqlite import SqliteBooks
+    from reference_impl.server.meter import Meter
+    from reference_impl.server.node import ServedNode
+    from reference_impl.server.ports import AsyncioTasks, RunClock
+
+__all__ = ["DoorOrder", "EpochOrder", "Health", "NodeStats", "Operator", "Stats"]
+
+_NS_PER_US = 1000
+
+
+class DoorOrder(msgspec.Struct, frozen=True):
+    """Move a door of a node served here."""
+
+    node: str
+    command: DoorCommand
+
+
+class EpochOrder(msgspec.Struct, frozen=True):
+    """Set the run's zero anew, before the run begins."""
+
+    epoch_ns: int
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the process can do its work, and if not, why not, by node."""
+
+    ready: bool
+    nodes: dict[str, str]
+
+
+class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
+    """One node since the start of its process; sums over time, so that two readings give the mean between them."""
+
+    workers: int
+    in_service: int
+    queued: int
+    arrivals: int
+    refused: int
+    workers_busy_us: int
+    workers_waited_us: int
+    fault: str
+    writer_backlog: int
+    writer_changes: int
+    writer_batches: int
+    writer_busy_us: int
+    writer_waited_us: int
+    batch_size_p50: int
+    batch_size_max: int
+    commit_us_p50: int
+    commit_us_p95: int
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """One host process."""
+
+    at_us: int
+    host: str
+    cpu_us: int
+    tasks: int
+    tasks_failed: int
+    nodes: dict[str, NodeStats]
+
+
+class Operator:
+    """Obeys the commands of one host process."""
+
+    __slots__ = ("_actions", "_books", "_clock", "_host", "_meter", "_nodes", "_stop", "_tasks", "recovered")
+
+    def __init__(
+        self,
+        host: str,
+        clock: RunClock,
+        *,
+        nodes: Mapping[str, ServedNode],
+        books: Mapping[str, SqliteBooks],
+        tasks: AsyncioTasks,
+        stop: Callable[[], None],
+        meter: Meter | None,
+    ) -> None:
+        """Command these nodes; ``stop`` ends the process cleanly."""
+        self._host = host
+        self._clock = clock
+        self._nodes = nodes
+        self._books = books
+        self._tasks = tasks
+        self._stop = stop
+        self._meter = meter
+        self.recovered = False
+        self._actions: dict[tuple[str, str], Callable[[bytes], Awaitable[Any]]] = {
+            ("GET", "health"): self._health,
+            ("GET", "stats"): self._stats,
+            ("GET", "meter"): self._read_meter,
+            ("GET", "doors"): self._doors,
+            ("POST", "meter"): self._reset_meter,
+            ("POST", "door"): self._door,
+            ("POST", "fault"): self._fault,
+            ("POST", "epoch"): self._epoch,
+            ("POST", "stop"): self._end,
+        }
+
+    async def obey(self, method: str, name: str, content: bytes) -> tuple[int, bytes]:
+        """Return the HTTP status and the JSON answer to a command."""
+        action = self._actions.get((method, name))
+        if action is None:
+            known = ", ".join(f"{verb} {each}" for verb, each in self._actions)
+            return 404, msgspec.json.encode({"error": f"no command {method} {name}; expected one of {known}"})
+        try:
+            answer = await action(content)
+        except msgspec.DecodeError as error:
+            return 400, msgspec.json.encode({"error": f"{name}: {error}"})
+        except LookupError as error:
+            return 404, msgspec.json.encode({"error": str(error.args[0])})
+        status = 503 if isinstance(answer, Health) and not answer.ready else 200
+        return status, msgspec.json.encode(answer)
+
+    async def _health(self, _: bytes) -> Health:
+        nodes = {name: self._state_of(name) for name in self._nodes}
+        return Health(ready=all(state == "ready" for state in nodes.values()), nodes=nodes)
+
+    def _state_of(self, name: str) -> str:
+        failure = self._books[name].failure
+        if failure is not None:
+            return f"books cannot be written: {failure}"
+        return "ready" if self.recovered else "recovering"
+
+    async def _stats(self, _: bytes) -> Stats:
+        return Stats(
+            at_us=self._clock.now_us(),
+            host=self._host,
+            cpu_us=time.process_time_ns() // _NS_PER_US,
+            tasks=len(self._tasks),
+            tasks_failed=self._tasks.failed,
+            nodes={name: self._stats_of(name) for name in self._nodes},
+        )
+
+    def _stats_of(self, name: str) -> NodeStats:
+        node, books = self._nodes[name], self._books[name]
+        workers, writer = node.workers, books.stats
+        sizes, commits_us = sorted(writer.sizes), sorted(writer.commit_us)
+        return NodeStats(
+            workers=workers.workers,
+            in_service=workers.workers - workers.free,
+            queued=workers.queued,
+            arrivals=workers.arrivals,
+            refused=workers.refused,
+            workers_busy_us=workers.busy_us(),
+            workers_waited_us=workers.waited_us(),
+            fault=node.faults.state(),
+            writer_backlog=books.backlog(),
+            writer_changes=writer.changes,
+            writer_batches=writer.batches,
+            writer_busy_us=writer.busy_us,
+            writer_waited_us=writer.waited_us,
+            batch_size_p50=_at(sizes, 0.5),
+            batch_size_max=_at(sizes, 1.0),
+            commit_us_p50=_at(commits_us, 0.5),
+            commit_us_p95=_at(commits_us, 0.95),
+        )
+
+    async def _read_meter(self, _: bytes) -> Any:
+        if self._meter is None:
+            raise LookupError("nothing is metered; start the system with meter=True")
+        return self._meter.read()
+
+    async def _reset_meter(self, _: bytes) -> dict[str, bool]:
+        if self._meter is None:
+            raise LookupError("nothing is metered; start the system with meter=True")
+        self._meter.reset()
+        return {"reset": True}
+
+    async def _doors(self, _: bytes) -> dict[str, tuple[DoorCommand, ...]]:
+        return {name: node.doors() for name, node in self._nodes.items()}
+
+    async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
+        order = msgspec.json.decode(content, type=DoorOrder)
+        node = self._node(order.node)
+        node.obey_door(order.command)
+        return node.doors()
+
+    async def _fault(self, content: bytes) -> dict[str, str]:
+        command = msgspec.json.decode(content, type=FaultCommand)
+        node = self._node(command.node)
+        node.faults.obey(command)
+        return {command.node: node.faults.state()}
+
+    async def _epoch(self, content: bytes) -> dict[str, int]:
+        self._clock.epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
+        return {"now_us": self._clock.now_us()}
+
+    async def _end(self, _: bytes) -> dict[str, bool]:
+        self._stop()
+        return {"stopping": True}
+
+    def _node(self, name: str) -> ServedNode:
+        node = self._nodes.get(name)
+        if node is None:
+            raise LookupError(f"no node {name!r} in process {self._host!r}; it serves {', '.join(self._nodes)}")
+        return node
+
+
+def _at(ordered: list[int], share: float) -> int:
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0

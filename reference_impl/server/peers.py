@@ -1,0 +1,72 @@
+"""The neighbours over HTTP: what a call's end means for the protocol (G3: no reply means unknown).
+
+Nobody listening means surely not acted; silence and a broken connection mean unknown. This module must never turn the
+one into the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
+from reference_impl.server.client import Destination, Failure
+from reference_impl.wire.errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.protocol.messages import NodeId, Request
+    from reference_impl.protocol.ports import Clock
+    from reference_impl.wire.codec import Codec
+
+__all__ = ["MSGID_HEADER", "SENDER_HEADER", "HttpPeers"]
+
+SENDER_HEADER = "x-yidi-sender"
+"""The neighbour that sent the request; a hospital, which sends none, is known by its institution code."""
+MSGID_HEADER = "x-yidi-msgid"
+"""The message id, so that a proxy on the link need not read the body."""
+
+
+class HttpPeers:
+    """The neighbours of one node."""
+
+    __slots__ = ("_clock", "_codec", "_destinations")
+
+    def __init__(self, routes: Mapping[str, str], codec: Codec, clock: Clock) -> None:
+        """``routes`` gives each neighbour's ``host:port``."""
+        self._codec = codec
+        self._clock = clock
+        self._destinations: dict[str, tuple[Destination, bytes]] = {}
+        for node, address in routes.items():
+            host, _, port = address.rpartition(":")
+            line = f"POST /{node} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n"
+            self._destinations[node] = Destination(host, int(port)), line.encode("ascii")
+
+    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+        """Send ``request`` to ``node`` and return what became of it."""
+        known = self._destinations.get(node)
+        if known is None:
+            return Unreachable()
+        destination, line = known
+        began_us = self._clock.now_us()
+        content = self._codec.encode_request(request, began_us)
+        rest = f"{SENDER_HEADER}: {request.sender}\r\n{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
+        message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
+        heard = await destination.exchange(message, patience_us)
+        if heard is Failure.NOBODY_LISTENS:
+            return Unreachable()
+        if not isinstance(heard, Failure):
+            try:
+                outcome = self._codec.decode_answer(heard.status, heard.headers, heard.content, request.code)
+            except WireError as error:
+                sys.stderr.write(f"answer of {node} to {request.code} {request.msgid} cannot be read: {error}\n")
+            else:
+                if not isinstance(outcome, Unknown):
+                    return outcome
+        return Unknown(self._clock.now_us() - began_us)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for destination, _ in self._destinations.values():
+            destination.close()

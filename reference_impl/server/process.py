@@ -1,0 +1,133 @@
+"""One host process as its parent sees it: spawned, signalled, reaped, on a port that stays its own.
+
+This module must never load what only the child needs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from reference_impl.server.calls import ask_host
+from reference_impl.server.errors import StartError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_impl.server.config import HostConfig
+
+__all__ = ["ADDRESS", "HostProcess", "reserve_port"]
+
+ADDRESS = "127.0.0.1"
+_POLL_S = 0.02
+
+
+class HostProcess:
+    """One host process, running or not. The reserved port stays its own over a restart."""
+
+    def __init__(self, config: HostConfig, reserved: socket.socket, folder: Path) -> None:
+        self.config = config
+        self.reserved = reserved
+        self.config_path = folder / f"{config.host}.json"
+        self.log_path = folder / f"{config.host}.log"
+        self.child: subprocess.Popen[bytes] | None = None
+        self.frozen = False
+
+    @property
+    def place(self) -> str:
+        """Where it listens: ``host:port``."""
+        return f"{ADDRESS}:{self.config.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 before its first start."""
+        return 0 if self.child is None else self.child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it lives, frozen or not."""
+        return self.child is not None and self.child.poll() is None
+
+    def spawn(self) -> None:
+        """Start it on the configuration written before."""
+        with self.log_path.open("ab") as log:
+            self.child = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "reference_impl.server", str(self.config_path)],
+                stdin=subprocess.PIPE,  # its end tells the child that we are gone
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours to hand on
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal if it lives."""
+        if self.child is not None and self.running:
+            self.child.send_signal(number)
+
+    def reap(self, limit_s: float) -> bool:
+        """Wait for the end; return whether it came in time."""
+        if self.child is None:
+            return True
+        try:
+            self.child.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return False
+        if self.child.stdin is not None:
+            self.child.stdin.close()
+        return True
+
+    def thaw(self) -> None:
+        """Let it go on if it is frozen."""
+        if self.frozen:
+            self.signal(signal.SIGCONT)
+            self.frozen = False
+
+    def last_words(self) -> str:
+        """Return the last line it wrote."""
+        try:
+            lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            lines = []
+        return lines[-1] if lines else "it wrote nothing"
+
+    def wait_ready(self, deadline_s: float) -> None:
+        """Return when the process serves.
+
+        Raises:
+            StartError: when it ends, or is not ready at ``deadline_s`` of the monotonic clock.
+
+        """
+        name = self.config.host
+        while True:
+            if not self.running:
+                raise StartError(f"host process {name!r} ended while starting: {self.last_words()}")
+            try:
+                if ask_host(self.place, "GET", "health")["ready"]:
+                    return
+            except OSError:
+                pass  # it does not listen yet
+            if time.monotonic() > deadline_s:
+                raise StartError(f"host process {name!r} at {self.place} is not ready in time; see {self.log_path}")
+            time.sleep(_POLL_S)
+
+
+def reserve_port(port: int) -> socket.socket:
+    """Return a socket that keeps ``port`` (0: any free one) from others, and lets the child listen on it.
+
+    It is bound and does not listen: while the child is dead, callers are refused.
+    """
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        reserved.bind((ADDRESS, port))
+    except OSError as error:
+        reserved.close()
+        why = os.strerror(error.errno or 0)
+        place = f"port {port} on {ADDRESS}"
+        raise StartError(f"{place} cannot be used: {why}; stop what uses it, or choose other ports") from None
+    return reserved

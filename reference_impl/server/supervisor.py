@@ -1,0 +1,291 @@
+"""Starts, stops and disturbs the reference system's processes, and knows their addresses.
+
+Every host of the scenario is one process, all pinned to one core when asked. This module must never load what only a
+host process needs (uvicorn, uvloop), and never leave a process behind.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from reference_impl.books.opening import make_ready
+from reference_impl.books.sqlite import fill_books, read_final
+from reference_impl.server.calls import ask_host
+from reference_impl.server.config import HostConfig, write_config
+from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
+from scenarios.loader import dump_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from reference_impl.books.final import FinalBooks
+    from reference_impl.protocol.door import DoorCommand
+    from reference_impl.protocol.entries import Change
+    from reference_impl.server.faults import FaultCommand
+    from scenarios.schema import Scenario
+
+__all__ = ["HOSPITAL", "System"]
+
+HOSPITAL = "hospital"
+"""The caller whose routes are the generator's."""
+READY_LIMIT_S = 30.0
+STOP_LIMIT_S = 10.0
+"""Longer than a host process takes for a clean stop."""
+
+
+class System:
+    """The hub and the provinces of a scenario as processes on this machine.
+
+    Files go under ``folder``: ``system.json`` for the generator, ``hosts/`` (configurations and logs), ``books/``.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        folder: Path,
+        *,
+        core: int | None = None,
+        base_port: int | None = None,
+        meter: bool = False,
+    ) -> None:
+        """Choose the addresses: free ports, or the ones from ``base_port`` up.
+
+        Raises:
+            StartError: when a port is in use.
+
+        """
+        self.scenario = scenario
+        self.folder = folder
+        self.epoch_ns = time.monotonic_ns()
+        self.generator_core: int | None = None
+        self.generator_pids: tuple[int, ...] = ()
+        self._routes: dict[str, dict[str, str]] = {}
+        self._processes: dict[str, HostProcess] = {}
+        self._host_of: dict[str, str] = {}
+        try:
+            for place, (name, host) in enumerate(scenario.topology.hosts().items()):
+                reserved = reserve_port(0 if base_port is None else base_port + place)
+                config = HostConfig(
+                    host=name,
+                    nodes=host.nodes,
+                    address=ADDRESS,
+                    port=reserved.getsockname()[1],
+                    epoch_ns=self.epoch_ns,
+                    scenario=str(folder / "hosts" / "scenario.json"),
+                    books=str(folder / "books"),
+                    routes={},
+                    core=core,
+                    meter=meter,
+                )
+                self._processes[name] = HostProcess(config, reserved, folder / "hosts")
+                self._host_of.update(dict.fromkeys(host.nodes, name))
+        except BaseException:
+            self._release()
+            raise
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        """Stop."""
+        self.stop()
+
+    # --- before the start ---
+
+    def route(self, caller: str, callee: str, address: str) -> None:
+        """Let ``caller`` reach ``callee`` at another ``host:port``, where a fault proxy stands."""
+        self._routes.setdefault(caller, {})[callee] = address
+
+    def fill(self, changes: Iterable[tuple[str, Change]]) -> None:
+        """Write what the nodes' books hold before the run: the stays already open."""
+        by_node: dict[str, list[Change]] = {}
+        for node, change in changes:
+            by_node.setdefault(node, []).append(change)
+        for node, wanted in by_node.items():
+            fill_books(self.books_path(node), wanted)
+
+    # --- the life of the system ---
+
+    def start(self, ready_limit_s: float = READY_LIMIT_S) -> None:
+        """Start every process and return when all are ready.
+
+        Raises:
+            StartError: when one cannot start or is not ready in time; the others are stopped again.
+
+        """
+        hosts = self.folder / "hosts"
+        hosts.mkdir(parents=True, exist_ok=True)
+        (self.folder / "books").mkdir(exist_ok=True)
+        (hosts / "scenario.json").write_bytes(msgspec.json.encode(dump_scenario(self.scenario)))
+        make_ready(self.books_path(node) for node in self._host_of)
+        try:
+            for process in self._processes.values():
+                self._spawn(process)
+            deadline_s = time.monotonic() + ready_limit_s
+            for process in self._processes.values():
+                process.wait_ready(deadline_s)
+        except BaseException:
+            self.stop()
+            raise
+        self.write_facts()
+
+    def stop(self) -> None:
+        """Stop every process cleanly; one that does not stop in time is killed."""
+        for process in self._processes.values():
+            process.thaw()
+            process.signal(signal.SIGTERM)
+        deadline_s = time.monotonic() + STOP_LIMIT_S
+        for process in self._processes.values():
+            if not process.reap(max(0.1, deadline_s - time.monotonic())):
+                process.signal(signal.SIGKILL)
+                process.reap(STOP_LIMIT_S)
+        self._release()
+
+    def ended(self) -> tuple[str, ...]:
+        """Return the processes that ended by themselves or were killed, with their last words."""
+        return tuple(
+            f"{name}: {process.last_words()}" for name, process in self._processes.items() if not process.running
+        )
+
+    def set_epoch(self, epoch_ns: int) -> None:
+        """Set the run's zero for every process, also after a restart."""
+        self.epoch_ns = epoch_ns
+        for process in self._processes.values():
+            self._configure(process)
+            if process.running:
+                ask_host(process.place, "POST", "epoch", {"epoch_ns": epoch_ns})
+        self.write_facts()
+
+    # --- what befalls single nodes ---
+
+    def freeze(self, node: str) -> None:
+        """Stop the node's process where it stands."""
+        process = self._process(node)
+        process.signal(signal.SIGSTOP)
+        process.frozen = True
+
+    def thaw(self, node: str) -> None:
+        """Let a frozen process go on."""
+        self._process(node).thaw()
+
+    def kill(self, node: str) -> None:
+        """End the node's process at once; callers are refused from now on."""
+        process = self._process(node)
+        process.signal(signal.SIGKILL)
+        process.reap(STOP_LIMIT_S)
+        process.frozen = False
+
+    def restart(self, node: str, ready_limit_s: float = READY_LIMIT_S) -> None:
+        """Start the node's process again on its books, and return when it is ready.
+
+        Raises:
+            StartError: when it cannot start or is not ready in time.
+
+        """
+        process = self._process(node)
+        if process.running:
+            return
+        self._spawn(process)
+        process.wait_ready(time.monotonic() + ready_limit_s)
+        self.write_facts()
+
+    def door(self, node: str, command: DoorCommand) -> None:
+        """Have the node move a door."""
+        self._ask(node, "POST", "door", {"node": node, "command": command})
+
+    def fault(self, command: FaultCommand) -> None:
+        """Switch a fault of a running node on or off."""
+        self._ask(command.node, "POST", "fault", command)
+
+    # --- what is known of it ---
+
+    def address(self, node: str) -> str:
+        """Return ``host:port`` of the node's process."""
+        return self._process(node).place
+
+    def url(self, node: str) -> str:
+        """Return where the node's messages are posted."""
+        return f"http://{self.address(node)}/{node}"
+
+    def pid(self, node: str) -> int:
+        """Return the process id of the node's process."""
+        return self._process(node).pid
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids by host."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    def stats(self) -> dict[str, Any]:
+        """Return the figures of every running process, by host."""
+        return {
+            name: ask_host(process.place, "GET", "stats")
+            for name, process in self._processes.items()
+            if process.running and not process.frozen
+        }
+
+    def meters(self, *, reset: bool = False) -> dict[str, Any]:
+        """Return what every process has metered, by host, or reset the meters."""
+        verb = "POST" if reset else "GET"
+        return {name: ask_host(process.place, verb, "meter") for name, process in self._processes.items()}
+
+    def books_path(self, node: str) -> Path:
+        """Return the file of the node's books."""
+        return self.folder / "books" / f"{node}.sqlite"
+
+    def final_books(self) -> dict[str, FinalBooks]:
+        """Return the books of every node; the system must be stopped."""
+        return {node: read_final(self.books_path(node)) for node in self._host_of}
+
+    def write_facts(self) -> None:
+        """Write ``system.json``, which tells the generator where everything is."""
+        facts = {
+            "epoch_monotonic_ns": self.epoch_ns,
+            "nodes": {
+                node: {"url": self.url(node), "pid": self.pid(node), "host": host}
+                for node, host in self._host_of.items()
+            },
+            "links": {
+                caller: {callee: f"http://{place}/{callee}" for callee, place in ways.items()}
+                for caller, ways in self._routes.items()
+            },
+            "generator_core": self.generator_core,
+            "generator_pids": self.generator_pids,
+        }
+        partial = self.folder / "system.json.partial"
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+        partial.replace(self.folder / "system.json")
+
+    # --- inside ---
+
+    def _process(self, node: str) -> HostProcess:
+        host = self._host_of.get(node)
+        if host is None:
+            raise KeyError(f"no node {node!r} in this system; it has {', '.join(self._host_of)}")
+        return self._processes[host]
+
+    def _ask(self, node: str, verb: str, command: str, content: object) -> Any:
+        return ask_host(self.address(node), verb, command, content)
+
+    def _spawn(self, process: HostProcess) -> None:
+        self._configure(process)
+        process.frozen = False
+        process.spawn()
+
+    def _configure(self, process: HostProcess) -> None:
+        """Write the process's configuration: what it is told at its next start."""
+        addresses = {node: self.address(node) for node in self._host_of}
+        routes = {node: addresses | self._routes.get(node, {}) for node in process.config.nodes}
+        process.config = msgspec.structs.replace(process.config, epoch_ns=self.epoch_ns, routes=routes)
+        write_config(process.config_path, process.config)
+
+    def _release(self) -> None:
+        for process in self._processes.values():
+            process.reserved.close()
