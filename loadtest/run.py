@@ -120,9 +120,9 @@ class LoadRun:
 
     def _limit_us(self) -> int:
         """Return when everything unsettled counts as open."""
-        arrivals_us = self._plan.columns.arrival_us
+        arrivals_us, horizon = self._plan.columns.arrival_us, self._inputs.scenario.horizon
         last_us = int(arrivals_us[-1]) if len(arrivals_us) else 0
-        return last_us + self._inputs.scenario.horizon.drain_limit
+        return max(horizon.length, last_us) + horizon.drain_limit
 
     def _remaining_s(self) -> float:
         return max(0.0, (self._limit_us() - self._clock.now_us()) / _US_PER_S)

@@ -14,7 +14,7 @@ LIMIT_S = 10
 def tell(stories: dict[str, object]) -> None:
     """Run every ``story_*``; a story that hangs is cut off and says so."""
     told = {}
-    for name, story in stories.items():
+    for name, story in list(stories.items()):
         if name.startswith("story_") and callable(story):
             told[name] = _one(story)
     json.dump(told, sys.stdout)

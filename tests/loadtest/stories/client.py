@@ -1,0 +1,167 @@
+"""The hospitals' client under gevent, against real roles behind a server that can be spoiled."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+import msgspec
+from fake_system import FakeSystem
+from gevent import socket
+from telling import tell
+
+from loadtest.client import GeventPeers
+from loadtest.gevent_ports import GeventClock, note_lateness, run_to_end
+from loadtest.inputs import NodeFacts, SystemFile
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.protocol.messages import (
+    Answered,
+    Busy,
+    Closed,
+    FindPerson,
+    MessageId,
+    NodeId,
+    Overloaded,
+    PersonFound,
+    PersonNo,
+    Request,
+    Unknown,
+    Unreachable,
+)
+from scenarios.schema import Scenario
+from scenarios.visits import plan_visits
+
+SCENARIO = Scenario.model_validate(
+    {
+        "name": "two-provinces",
+        "horizon": {"length": "1d"},
+        "visits": {"per_day": 200, "local_per_cross": 0},
+        "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 1, "pharmacy": 1}},
+    }
+)
+VISIT = next(visit for visit in plan_visits(SCENARIO) if visit.kind == "outpatient" and visit.care_region[:2] == "33")
+PERSON = PersonNo(VISIT.person)
+CARE = NodeId("33")
+
+
+class Events:
+    def __init__(self) -> None:
+        self.fired: list[dict[str, Any]] = []
+
+    def fire(self, **facts: Any) -> None:
+        self.fired.append(facts)
+
+
+class Hospital:
+    def __init__(self, system: FakeSystem, urls: dict[str, str] | None = None) -> None:
+        self.events = Events()
+        nodes = {node: NodeFacts(url=facts["url"]) for node, facts in system.urls.items()}
+        facts = SystemFile(0, nodes, links={"hospital": urls or {}})
+        self.peers = GeventPeers(facts, system.codec, system.clock, self.events)
+
+    def ask(self, patience_us: int = 2_000_000) -> object:
+        msgid = MessageId(f"{VISIT.hospital.code}202403130800000001")
+        institution = NodeId(VISIT.hospital.code)
+        regions = (VISIT.care_region, VISIT.insured_region)
+        request = Request("1101", msgid, institution, institution, *regions, FindPerson(person=PERSON))
+        return run_to_end(self.peers.call(CARE, request, patience_us))
+
+
+def _clock() -> GeventClock:
+    return GeventClock(time.monotonic_ns())
+
+
+def _always(status: int, output: object, *, infcode: int = 999, headers: str = ""):
+    body = msgspec.json.encode({"infcode": infcode, "inf_refmsgid": "", "err_msg": "", "output": output})
+    answer = f"HTTP/1.1 {status} X\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return lambda *_: answer
+
+
+def story_verdict_arrives_with_its_hops_and_is_reported_to_locust():
+    with FakeSystem(SCENARIO, _clock()) as system:
+        hospital = Hospital(system)
+        answered = hospital.ask()
+        assert isinstance(answered, Answered)
+        assert isinstance(answered.reply.body, PersonFound)
+        assert answered.reply.body.person == PERSON
+        assert answered.hops[0].node == CARE
+        [event] = hospital.events.fired
+        assert (event["request_type"], event["name"], event["exception"]) == ("POST", "1101", None)
+        assert event["response_length"] > 100
+        assert 0 < event["response_time"] < 2_000
+
+
+def story_door_that_is_shut_is_closed_and_says_when_it_reopens():
+    with FakeSystem(SCENARIO, _clock()) as system:
+        shut = DoorCommand(scope="33", side=Side.CARE, state=DoorState.CLOSED, reopens_us=10**12)
+        system.nodes["33"].doors.obey(shut)
+        hospital = Hospital(system)
+        closed = hospital.ask()
+        assert isinstance(closed, Closed)
+        assert (closed.scope, closed.reopens_us) == ("33", 10**12)
+        assert str(hospital.events.fired[0]["exception"]) == "closed"
+
+
+def story_busy_and_overloaded_are_told_apart():
+    door = {"door": {"state": "busy", "retry_after_us": 5_000}}
+    with FakeSystem(SCENARIO, _clock(), spoil=_always(409, door)) as system:
+        assert Hospital(system).ask() == Busy(5_000)
+    with FakeSystem(SCENARIO, _clock(), spoil=_always(503, {}, headers="Retry-After: 3\r\n")) as system:
+        assert Hospital(system).ask() == Overloaded(3_000_000)
+
+
+def story_silence_is_unknown_after_the_patience():
+    with FakeSystem(SCENARIO, _clock(), spoil=lambda *_: gevent.sleep(5)) as system:
+        hospital = Hospital(system)
+        unknown = hospital.ask(patience_us=30_000)
+        assert isinstance(unknown, Unknown)
+        assert unknown.waited_us >= 30_000
+        assert str(hospital.events.fired[0]["exception"]) == "unknown"
+        assert hospital.peers.in_use == 0
+
+
+def story_broken_connection_is_unknown_at_once():
+    with FakeSystem(SCENARIO, _clock(), spoil=lambda *_: None) as system:
+        unknown = Hospital(system).ask()
+        assert isinstance(unknown, Unknown)
+        assert unknown.waited_us < 1_000_000
+        assert system.served == ["1101"]
+
+
+def story_answer_nobody_can_read_is_unknown_and_not_a_refusal():
+    with FakeSystem(SCENARIO, _clock(), spoil=_always(500, {})) as system:
+        assert isinstance(Hospital(system).ask(), Unknown)
+    with FakeSystem(SCENARIO, _clock(), spoil=_always(200, {"baseinfo": 7}, infcode=0)) as system:
+        assert isinstance(Hospital(system).ask(), Unknown)
+
+
+def story_nobody_listening_is_unreachable():
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    with FakeSystem(SCENARIO, _clock()) as system:
+        hospital = Hospital(system, {"33": f"http://127.0.0.1:{taken.getsockname()[1]}/33"})
+        assert hospital.ask() == Unreachable()
+        assert str(hospital.events.fired[0]["exception"]) == "unreachable"
+
+
+def story_address_of_a_proxy_takes_the_place_of_the_nodes():
+    with FakeSystem(SCENARIO, _clock()) as system, FakeSystem(SCENARIO, _clock()) as proxied:
+        hospital = Hospital(system, {"33": proxied.urls["33"]["url"]})
+        hospital.ask()
+        assert (system.served, proxied.served) == ([], ["1101"])
+
+
+def story_response_time_counts_from_the_moment_the_message_was_meant_to_leave():
+    with FakeSystem(SCENARIO, _clock()) as system:
+        hospital = Hospital(system)
+        note_lateness(500_000)
+        hospital.ask()
+        hospital.ask()
+        late, prompt = (event["response_time"] for event in hospital.events.fired)
+        assert late >= 500
+        assert prompt < 500
+
+
+if __name__ == "__main__":
+    tell(globals())
