@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sim.desks import SimDesk
+from sim.driver import Home, SimClock, Task
+from sim.stations import GROUP_MAX, Cpu, Servers, Tally, Writer
+from sim.timeline import COMMAND, WORK, Timeline
+from sim.timers import Patience, PatienceQueue
+
+
+@pytest.fixture
+def timeline() -> Timeline:
+    return Timeline()
+
+
+def start(timeline: Timeline, work: Any, home: Home | None = None) -> Task:
+    task = Task(timeline, work, home or Home())
+    task.start()
+    return task
+
+
+# --- servers ---
+
+
+def test_a_free_server_costs_no_event(timeline: Timeline) -> None:
+    servers = Servers(timeline, 1)
+
+    async def work() -> None:
+        await servers.seize()
+        servers.release()
+
+    start(timeline, work())
+    assert not timeline.heap
+
+
+def test_servers_are_given_in_the_order_of_asking(timeline: Timeline) -> None:
+    servers, clock, order = Servers(timeline, 1), SimClock(timeline), []
+
+    async def work(name: str) -> None:
+        await servers.seize()
+        order.append(name)
+        await clock.sleep_us(10)
+        servers.release()
+
+    for name in "abc":
+        start(timeline, work(name))
+    timeline.run_until(100)
+    assert order == ["a", "b", "c"]
+    assert servers.free == 1
+
+
+@pytest.mark.parametrize("cancelled", ["holder", "first in the queue", "last in the queue", "winner before its turn"])
+def test_a_cancelled_seize_leaks_no_server(timeline: Timeline, cancelled: str) -> None:
+    servers, clock, served = Servers(timeline, 1), SimClock(timeline), []
+
+    async def work(name: int) -> None:
+        await servers.seize()
+        try:
+            served.append(name)
+            await clock.sleep_us(10)
+        finally:
+            servers.release()
+
+    tasks = [start(timeline, work(name)) for name in range(4)]
+    if cancelled == "winner before its turn":
+        tasks[0].cancel()  # hands its server to 1, whose turn is scheduled and has not come
+        tasks[1].cancel()
+        expected = [0, 2, 3]
+    else:
+        number = {"holder": 0, "first in the queue": 1, "last in the queue": 3}[cancelled]
+        tasks[number].cancel()
+        expected = [n for n in range(4) if n != number or n == 0]
+    timeline.run_until(1000)
+    assert served == expected
+    assert servers.free == 1
+    assert not servers.waiting
+
+
+def test_releasing_what_was_never_seized_is_our_own_mistake(timeline: Timeline) -> None:
+    with pytest.raises(AssertionError, match="nobody had seized"):
+        Servers(timeline, 1).release()
+
+
+def test_tallies_are_exact_integrals(timeline: Timeline) -> None:
+    """One server, three customers of 10 us at once: waits 0, 10, 20; busy 30."""
+    servers, cpu, clock = Servers(timeline, 1), Cpu(timeline, 1), SimClock(timeline)
+
+    async def work() -> None:
+        await servers.seize()
+        await clock.sleep_us(10)
+        servers.release()
+
+    async def compute() -> None:
+        await cpu.use(10)
+
+    for _ in range(3):
+        start(timeline, work())
+        start(timeline, compute())
+    timeline.run_until(15)
+    assert servers.tally()[:2] == cpu.tally()[:2] == (10 + 15, 15)
+    timeline.run_until(100)
+    assert servers.tally()[:2] == cpu.tally()[:2] == (30, 30)
+    assert cpu.tally() == Tally(30, 30, 3, 0)
+
+
+# --- cpu ---
+
+
+@pytest.mark.parametrize(
+    ("cores", "costs", "ends"),
+    [
+        (1, [10, 10, 10], [10, 20, 30]),
+        (2, [10, 30, 10, 10], [10, 30, 20, 30]),
+        (0.5, [10, 10], [20, 40]),
+        (2.5, [10, 10, 10, 10], [12, 12, 12, 24]),
+    ],
+)
+def test_cores_are_shared_first_come_first_served(timeline: Timeline, cores: float, costs: Any, ends: Any) -> None:
+    cpu = Cpu(timeline, cores)
+    assert [cpu.book(cost) for cost in costs] == ends
+
+
+@pytest.mark.parametrize("cores", [0, -1.0])
+def test_a_host_without_cpu_is_refused(timeline: Timeline, cores: float) -> None:
+    with pytest.raises(ValueError, match=r"needs some CPU \(got"):
+        Cpu(timeline, cores)
+
+
+def test_a_station_without_servers_is_refused(timeline: Timeline) -> None:
+    with pytest.raises(ValueError, match=r"at least one server \(got 0\)"):
+        Servers(timeline, 0)
+
+
+# --- writer ---
+
+
+def writer_of(timeline: Timeline, written: list[list[Any]]) -> Writer:
+    def apply(items: list[Any]) -> list[str]:
+        written.append(items)
+        return [f"done {item}" for item in items]
+
+    return Writer(timeline, Cpu(timeline, 1), apply, owner=None)
+
+
+def test_commits_during_a_flush_join_the_next_group(timeline: Timeline) -> None:
+    written: list[list[Any]] = []
+    told: list[tuple[int, str]] = []
+    writer, clock = writer_of(timeline, written), SimClock(timeline)
+
+    async def work(name: str, at_us: int) -> None:
+        await clock.sleep_us(at_us)
+        verdict = await writer.commit(name, 5, 100)
+        told.append((timeline.now_us, verdict))
+
+    for name, at_us in (("a", 0), ("b", 10), ("c", 104), ("d", 106)):
+        start(timeline, work(name, at_us))
+    timeline.run_until(1000)
+    # a: CPU 5 and disk 100; b and c share a group from 105: CPU 10 and disk 100; d waits for the third.
+    assert written == [["a"], ["b", "c"], ["d"]]
+    assert told == [(105, "done a"), (215, "done b"), (215, "done c"), (320, "done d")]
+    assert writer.tally() == Tally((105 - 10) + (105 - 104) + (215 - 106), 105 + 110 + 105, 4, 0)
+
+
+def test_a_group_has_a_limit(timeline: Timeline) -> None:
+    written: list[list[Any]] = []
+    writer = writer_of(timeline, written)
+
+    async def work(name: int) -> None:
+        await writer.commit(name, 0, 10)
+
+    for name in range(1 + GROUP_MAX + 5):
+        start(timeline, work(name))
+    timeline.run_until(1000)
+    assert [len(group) for group in written] == [1, GROUP_MAX, 5]
+
+
+def test_a_cancelled_commit_is_written_all_the_same_and_disturbs_nobody(timeline: Timeline) -> None:
+    written: list[list[Any]] = []
+    told: list[str] = []
+    writer = writer_of(timeline, written)
+
+    async def work(name: str) -> None:
+        told.append(await writer.commit(name, 5, 100))
+
+    tasks = [start(timeline, work(name)) for name in "abc"]
+    timeline.run_until(50)
+    tasks[0].cancel()
+    tasks[1].cancel()
+    timeline.run_until(1000)
+    assert written == [["a"], ["b", "c"]]
+    assert told == ["done c"]
+
+
+def test_a_crash_loses_what_is_not_on_disk(timeline: Timeline) -> None:
+    written: list[list[Any]] = []
+    home, owner = Home(), object()
+    writer = Writer(timeline, Cpu(timeline, 1), lambda items: (written.append(items), items)[1], owner)
+
+    async def work(name: str) -> None:
+        await writer.commit(name, 5, 100)
+
+    def crash() -> None:
+        timeline.take_back(owner, timeline.now_us)
+        home.cancel_all()
+        writer.stop()
+
+    for name in "ab":
+        start(timeline, work(name), home)
+    timeline.call_at(105, COMMAND, crash)
+    timeline.run_until(150)
+    start(timeline, work("c"), home)
+    timeline.run_until(1000)
+    assert written == [["c"]]
+
+
+# --- patience and desks ---
+
+
+class Waiting:
+    def __init__(self, timeline: Timeline, told: list[int]) -> None:
+        self.timeline, self.told = timeline, told
+
+    def give_up(self) -> None:
+        self.told.append(self.timeline.now_us)
+
+
+def test_patience_runs_out_at_its_time_and_only_for_those_who_still_wait(timeline: Timeline) -> None:
+    told: list[int] = []
+    queue = PatienceQueue(timeline, 100)
+    waiting = [Waiting(timeline, told) for _ in range(6)]
+    for number, one in enumerate(waiting):
+        timeline.call_at(number * 10, WORK, lambda one=one: queue.add(one))
+    timeline.call_at(55, WORK, lambda: [queue.remove(one) for one in waiting[::2]])
+    timeline.run_until(1000)
+    assert told == [110, 130, 150]
+    assert not len(queue)
+
+
+def test_calls_answered_in_time_arm_one_event_between_them(timeline: Timeline) -> None:
+    queue, events = PatienceQueue(timeline, 1_000_000), []
+    for number in range(1000):
+        timeline.call_at(number, WORK, lambda: (queue.add(w := Waiting(timeline, [])), events.append(w)))
+        timeline.call_at(number + 1, WORK, lambda number=number: queue.remove(events[number]))
+    timeline.run_until(2000)
+    assert len(timeline.heap) == 1
+
+
+@pytest.mark.parametrize(("patience_us", "served", "at_us"), [(9, False, 9), (10, True, 10), (11, True, 10), (0, False, 0)])
+def test_a_patient_waits_as_long_as_his_patience_and_no_longer(
+    timeline: Timeline, patience_us: int, served: bool, at_us: int
+) -> None:
+    """At a tie the desk is won: it was free before the patience had run out."""
+    desk, clock, told = SimDesk(timeline, Patience(timeline), 1), SimClock(timeline), []
+
+    async def holder() -> None:
+        await desk.seize(5)
+        await clock.sleep_us(10)
+        desk.release()
+
+    async def patient() -> None:
+        got = await desk.seize(patience_us)
+        told.append((got, timeline.now_us))
+        if got:
+            desk.release()
+
+    start(timeline, holder())
+    start(timeline, patient())
+    timeline.run_until(100)
+    assert told == [(served, at_us)]
+    assert desk.free == 1
+    assert desk.tally().refused == (not served)
+
+
+@pytest.mark.parametrize("at_us", [0, 5, 10, 12])
+def test_a_cancelled_patient_leaks_no_desk(timeline: Timeline, at_us: int) -> None:
+    patience = Patience(timeline)
+    desk, clock, home = SimDesk(timeline, patience, 1), SimClock(timeline), Home()
+
+    async def visit() -> None:
+        if not await desk.seize(100):
+            return
+        try:
+            await clock.sleep_us(10)
+        finally:
+            desk.release()
+
+    start(timeline, visit())
+    second = start(timeline, visit(), home)
+    start(timeline, visit())
+    timeline.call_at(at_us, COMMAND, second.cancel)
+    timeline.run_until(1000)
+    assert desk.free == 1
+    assert not len(patience.queue(100))
+    assert not home.tasks
