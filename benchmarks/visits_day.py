@@ -1,8 +1,8 @@
 """One day of the nation's visits: how long planning takes and how much memory the plan holds.
 
-Run ``python benchmarks/visits_day.py``. Prints seconds and MB per 100,000 visits for the default day (652,000 cross-province
-visits and the in-province background and open stays that come with them), and what one visit and one charge line cost to
-make. Every figure is the best of three, on the machine that is named.
+Run ``python benchmarks/visits_day.py``. Prints seconds and MB per 100,000 visits for the default day (652,000
+cross-province visits and the in-province background and open stays that come with them), and what one visit and one
+charge line cost to make. Every figure is the best of three, on the machine that is named.
 """
 
 from __future__ import annotations

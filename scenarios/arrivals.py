@@ -7,7 +7,6 @@ turns them into the run's clock. Must never draw in sequence: every arrival has 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -108,8 +107,3 @@ def to_run_clock(business_us: Ints, time_scale: float) -> Ints:
     if time_scale == 1.0:
         return business_us
     return np.floor(business_us / time_scale).astype(np.int64)
-
-
-def business_hours(profile: Profile, moments_us: Sequence[int]) -> list[int]:
-    """Return the hour of the day, 0 to 23, of each business moment."""
-    return [((moment + profile.since_midnight_us) // HOUR_US) % _HOURS for moment in moments_us]

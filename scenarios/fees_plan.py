@@ -1,8 +1,8 @@
 """What a visit costs, and the charge lines that make up its bill to the fen.
 
-A bill's total is drawn from the kind's quantile table; a template says which items it holds. Each listed item gets as
-many whole units at its list price as its share of the batch pays for, and one line whose price the prescription sets
-takes the rest, so count times price is every line's total exactly. Lines are made on demand and never kept.
+A bill's total is drawn from the kind's quantile table; a template says which items it holds. Each listed item gets
+whole units at its list price, as near to its share of the batch as they come, and one line whose price the prescription
+sets takes the rest, so count times price is every line's total exactly. Lines are made on demand and never kept.
 Must never touch a float after the total is drawn.
 """
 
@@ -21,6 +21,7 @@ from scenarios.institutions import INPATIENT, KINDS
 from scenarios.provinces import DATA
 
 _SHARE = 1_000_000
+_HALF_SHARE = _SHARE // 2
 _FEN_E6 = 10_000
 """One fen in the unit of prices, a millionth of a yuan."""
 _ONE_E4 = 10_000
@@ -97,7 +98,7 @@ def fee_lines(
     left_fen = amount_fen = total_fen * (batch + 1) // batches - total_fen * batch // batches
     found: list[FeeLine] = []
     for item, share, price_fen, price_e6, approved in parts:
-        count = amount_fen * share // price_fen // _SHARE
+        count = min((amount_fen * share // price_fen + _HALF_SHARE) // _SHARE, left_fen // price_fen)
         if count:
             line_fen = count * price_fen
             left_fen -= line_fen

@@ -144,6 +144,8 @@ def overlapping(person: NDArray[np.uint64], begin_us: Ints, end_us: Ints) -> NDA
         late = np.concatenate(([False], (who[1:] == who[:-1]) & (begins[1:] < ends[:-1])))
         if not late.any():
             break
+        # Only the first of a run is sure to clash: the next one may follow the visit before it, once it is gone.
+        late[1:] &= ~late[:-1]
         clash[order[late]] = True
         order = order[~late]
     return clash

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.draws import GroupedChoice, Ints, Purpose, uniforms
-from scenarios.flows import national_flows, restrict
+from scenarios.flows import FlowMatrix, national_flows, restrict
 from scenarios.institutions import KINDS, Institution, Sites, build, choice_weights, with_desks_by_load, with_places_for
-from scenarios.people import InsuredCities, insured_cities
+from scenarios.people import insured_cities
 from scenarios.population import rules
 from scenarios.provinces import provinces
 from scenarios.streams import EXPLICIT, Traffic, cross_per_day, explicit_number
@@ -53,41 +53,29 @@ class Places:
 
     def __init__(self, scenario: Scenario) -> None:
         """Lay out institutions, flows and insured cities; nothing is drawn yet."""
-        topology, visits = scenario.topology, scenario.visits
-        flows = visits.flows
+        topology, flows = scenario.topology, scenario.visits.flows
         self._seed = scenario.seed
         self._regions = tuple(topology.regions)
-        self._explicit = visits.explicit
-        named = tuple(dict.fromkeys((*topology.cities, *flows.care_city_shares)))
-        sites = Sites(
-            self._regions,
-            topology.hospitals_per_province.hospital,
-            topology.hospitals_per_province.pharmacy,
-            topology.desks_per_hospital,
-            named,
-        )
-        needs = [(visit.kind, visit.care) for visit in visits.explicit]
-        found = with_places_for(build(sites), needs, topology.desks_per_hospital)
-        self.cities: InsuredCities = insured_cities(
+        self._explicit = scenario.visits.explicit
+        self.cities = insured_cities(
             self._regions, (*topology.cities, *flows.insured_city_shares), flows.insured_city_shares
         )
-        self.flows = (
-            restrict(national_flows(flows.decay, flows.care_weights, flows.insured_weights), self._regions)
-            if cross_per_day(scenario) > 0.0
-            else None
-        )
+        self.flows = _flows(scenario) if cross_per_day(scenario) > 0.0 else None
         residents = [provinces()[region].residents_e4 for region in self._regions]
         self.local_shares = [count / sum(residents) for count in residents]
-        groups = _by_province_and_kind(found, self._regions)
+        generated = build(_sites(scenario))
+        groups = _by_province_and_kind(generated, self._regions)
         weights = [
-            choice_weights([found[row] for row in rows], KINDS[number % len(KINDS)], flows.care_city_shares)
+            choice_weights([generated[row] for row in rows], KINDS[number % len(KINDS)], flows.care_city_shares)
             for number, rows in enumerate(groups)
         ]
         self._flat = np.array([row for rows in groups for row in rows], np.int32)
         self._choices = GroupedChoice(weights)
-        self.hospitals = tuple(
-            with_desks_by_load(found, self._loads(scenario, len(found), groups, weights), topology.desks_per_hospital)
-        )
+        loads = self._loads(scenario, len(generated), groups, weights)
+        generated = with_desks_by_load(generated, loads, topology.desks_per_hospital)
+        # Places added for visits written out are nobody else's choice, so that such a visit changes no other.
+        needs = [(visit.kind, visit.care) for visit in self._explicit]
+        self.hospitals = tuple(with_places_for(generated, needs, topology.desks_per_hospital))
         rows = {city: row for row, city in enumerate(self.cities.codes)}
         self._hospital_city = np.array([rows.get(place.city, -1) for place in self.hospitals], np.int64)
 
@@ -148,6 +136,23 @@ class Places:
             for row, weight in zip(rows, row_weights, strict=True):
                 loads[row] += visits * weight
         return loads
+
+
+def _flows(scenario: Scenario) -> FlowMatrix:
+    flows = scenario.visits.flows
+    nation = national_flows(flows.decay, flows.care_weights, flows.insured_weights)
+    return restrict(nation, scenario.topology.regions)
+
+
+def _sites(scenario: Scenario) -> Sites:
+    topology = scenario.topology
+    return Sites(
+        tuple(topology.regions),
+        topology.hospitals_per_province.hospital,
+        topology.hospitals_per_province.pharmacy,
+        topology.desks_per_hospital,
+        tuple(dict.fromkeys((*topology.cities, *scenario.visits.flows.care_city_shares))),
+    )
 
 
 def _by_province_and_kind(institutions: list[Institution], regions: tuple[str, ...]) -> list[list[int]]:

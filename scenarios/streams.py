@@ -74,8 +74,8 @@ def traffic_of(scenario: Scenario) -> Traffic:
 def by_arrival(traffic: Traffic) -> Traffic:
     """Return the visits sorted by arrival, stays open at the start by admission, the rest of a tie by key.
 
-    A hospital's visits are numbered in this order, so two that share a number of four digits lie 10,000 visits apart and
-    their message ids never meet.
+    A hospital's visits are numbered in this order, so two that share the last four digits of a number are 10,000 visits
+    apart in business time, and their message ids never meet.
     """
     order = np.lexsort((traffic.key, traffic.planned_s, traffic.arrival_us))
     return Traffic(*(getattr(traffic, name)[order] for name in _COLUMNS))
@@ -134,7 +134,7 @@ def _written_out(scenario: Scenario) -> Traffic:
         key=(EXPLICIT << _STREAM_BITS) + np.arange(len(explicit), dtype=np.int64),
         kind=np.array([KINDS.index(visit.kind) for visit in explicit], np.uint8),
         arrival_us=arrival_us,
-        stay_us=np.array([visit.stay if visit.kind == "inpatient" else 0 for visit in explicit], np.int64),
+        stay_us=np.array([visit.stay for visit in explicit], np.int64),
         planned_s=np.floor(arrival_us * scenario.scale.time / 1e6).astype(np.int64),
     )
 

@@ -162,8 +162,8 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
         ValueError: when its flows or city shares cannot be met, such as cross-province visits within one province.
 
     """
-    traffic = by_arrival(traffic_of(scenario))
     places = Places(scenario)
+    traffic = by_arrival(traffic_of(scenario))
     placed = places.draw(traffic)
     people = _people(scenario, traffic, placed, places)
     template, total_fen = _bills(scenario, traffic)
