@@ -1,0 +1,70 @@
+"""Write the reference pages that are made from code: ``python docs/generate.py``. A test holds them current."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from scenarios.fates import Fate, Stage
+from scenarios.gates import MEASURES, STATISTICS
+from scenarios.shape import json_schema
+from scenarios.tables import TABLES
+
+HERE = Path(__file__).parent
+
+
+def record_page() -> str:
+    """Return the page of the run's tables."""
+    lines = [
+        "# The record",
+        "",
+        "A run folder holds `run.json` and these Parquet tables; both worlds write the same columns.",
+        "Times are microseconds of the run's clock. Waits of people are people time: multiply by `scale.time`.",
+    ]
+    for table, columns in TABLES.items():
+        lines += ["", f"## {table}", "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{c.name}` | {c.dtype} | {c.unit or '–'} | {c.doc} |" for c in columns]
+    lines += ["", "## Fates", "", *(f"- `{fate}`" for fate in Fate)]
+    lines += ["", "## Stages of business in flight", "", *(f"- `{stage}`" for stage in Stage)]
+    return "\n".join(lines) + "\n"
+
+
+def measures_page() -> str:
+    """Return the page of the measures."""
+    lines = [
+        "# Measures and gates",
+        "",
+        "A gate is a sentence about a measure, in the scenario file: `settlement.latency: [p95 < 3s]`.",
+        "It is judged after the warm-up. With `--reps N` it carries a t-interval and may be *inconclusive*.",
+        f"A distribution needs a statistic: {', '.join(f'`{name}`' for name in STATISTICS)}.",
+        "",
+        "| measure | unit | kind | meaning |",
+        "|---|---|---|---|",
+    ]
+    for measure in MEASURES.values():
+        kind = "distribution" if measure.distribution else "number"
+        lines.append(f"| `{measure.name}` | {measure.unit} | {kind} | {measure.doc} |")
+    return "\n".join(lines) + "\n"
+
+
+def schema_page() -> str:
+    """Return the published JSON Schema."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "record.md": record_page,
+    "measures.md": measures_page,
+    "scenario.schema.json": schema_page,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
