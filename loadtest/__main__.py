@@ -27,13 +27,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     parser.add_argument("folder", type=Path, help="run folder with scenario.json and system.json")
     parser.add_argument("--journeys-max", type=int, default=JOURNEYS_MAX, help="visits under way at once")
+    parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     parser.add_argument("--follow-up", type=Path, metavar="DIFFERENCES", help="work off one-sided settlements instead")
     arguments = parser.parse_args()
     try:
         inputs = read_inputs(arguments.folder)
         if arguments.follow_up is not None:
             return follow_up(inputs, arguments.follow_up)
-        return LoadRun(inputs, Options(journeys_max=arguments.journeys_max)).go()
+        options = Options(arguments.journeys_max, stop_with_parent=arguments.stop_with_parent)
+        return LoadRun(inputs, options).go()
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2

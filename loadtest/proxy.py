@@ -52,6 +52,7 @@ class ProxyConfig(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[ProxiedLink, ...]
     faults: tuple[Disturbance, ...]
     core: int | None = None
+    stop_with_parent: bool = False
 
 
 class _Feeder(Protocol):
@@ -111,9 +112,9 @@ class LinkProxy:
 
     def __init__(self, link: ProxiedLink, faulty: FaultyLink, epoch_monotonic_ns: int) -> None:
         self.link = link
+        self.epoch_ns = epoch_monotonic_ns
         self.counts: Counter[str] = Counter()
         self._faulty = faulty
-        self._epoch_ns = epoch_monotonic_ns
 
     async def listen(self) -> asyncio.Server:
         """Open the address that callers use."""
@@ -151,11 +152,14 @@ class LinkProxy:
                 upstream[1].transport.abort()
 
     def _now_us(self) -> int:
-        return (time.monotonic_ns() - self._epoch_ns) // 1000
+        return (time.monotonic_ns() - self.epoch_ns) // 1000
 
 
-async def serve(config: ProxyConfig) -> None:
-    """Serve all links until SIGTERM or SIGINT; say when ready, and at the end what was lost."""
+async def serve(config: ProxyConfig, path: Path) -> None:
+    """Serve all links until SIGTERM or SIGINT; say when ready and on which ports, and at the end what was lost.
+
+    On SIGHUP the run's zero is read anew from ``path``.
+    """
     proxies = [
         LinkProxy(link, FaultyLink(config.seed, link.caller, link.callee, config.faults), config.epoch_monotonic_ns)
         for link in config.links
@@ -163,13 +167,26 @@ async def serve(config: ProxyConfig) -> None:
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _follow_epoch, proxies, path)
+    if config.stop_with_parent:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
     servers = [await proxy.listen() for proxy in proxies]
-    _say(event="ready", links=len(servers))
+    _say(event="ready", ports=[server.sockets[0].getsockname()[1] for server in servers])
     await over.wait()
     for server in servers:
         server.close()
     for proxy in proxies:
         _say(event="link", caller=proxy.link.caller, callee=proxy.link.callee, **proxy.counts)
+
+
+def _follow_epoch(proxies: list[LinkProxy], path: Path) -> None:
+    epoch_ns = _read_config(path).epoch_monotonic_ns
+    for proxy in proxies:
+        proxy.epoch_ns = epoch_ns
+
+
+def _read_config(path: Path) -> ProxyConfig:
+    return msgspec.json.decode(path.read_bytes(), type=ProxyConfig)
 
 
 def _say(**facts: object) -> None:
@@ -183,10 +200,11 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m loadtest.proxy CONFIG.json\n")
         return 2
     try:
-        config = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=ProxyConfig)
+        path = Path(arguments[0])
+        config = _read_config(path)
         if config.core is not None:
             os.sched_setaffinity(0, {config.core})
-        uvloop.run(serve(config))
+        uvloop.run(serve(config, path))
     except (OSError, msgspec.MsgspecError) as error:
         sys.stderr.write(f"the fault proxy cannot start from {arguments[0]}: {error}\n")
         return 2

@@ -45,6 +45,7 @@ class Options:
     """What may be chosen beside the scenario."""
 
     journeys_max: int = JOURNEYS_MAX
+    stop_with_parent: bool = False
 
 
 class LoadRun:
@@ -66,6 +67,7 @@ class LoadRun:
         self._peers = GeventPeers(system, codec, self._clock, events.request)
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._journeys.live, journeys_max=options.journeys_max)
+        self._options = options
         self._over = Event()
         self._interrupted = False
 
@@ -73,6 +75,9 @@ class LoadRun:
         """Replay the plan and return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self._interrupt)
+        parent = gevent.get_hub().loop.io(sys.stdin.fileno(), 1) if self._options.stop_with_parent else None
+        if parent is not None:
+            parent.start(self._interrupt)
         gc.collect()
         gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
         runner = self._start_users()
@@ -83,6 +88,8 @@ class LoadRun:
             gevent.spawn(self._wait_for_the_last, runner),
         ]
         self._over.wait(self._remaining_s())
+        if parent is not None:
+            parent.close()
         self._schedule.stop()
         gevent.killall(beside)
         self._stop_journeys()

@@ -220,7 +220,8 @@ def test_process_says_when_it_is_ready_and_what_it_lost(tmp_path):
         process.terminate()
         said = [json.loads(line) for line in process.stdout]
 
-    assert ready == {"event": "ready", "links": 1}
+    assert ready == {"event": "ready", "ports": [ready["ports"][0]]}
+    assert ready["ports"][0] > 0
     assert said == [{"event": "link", "caller": "33", "callee": "hub"}]
     assert process.returncode == 0
 
