@@ -37,6 +37,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _overlaps(scenario.faults)
     yield from _cutover(scenario)
     yield from _gates(scenario)
+    yield from _deadline(scenario)
     yield from _patience(scenario)
 
 
@@ -215,6 +216,16 @@ def _patience(scenario: Scenario) -> Iterator[Problem]:
             f"{time_scale:g}",
             f"{longest_name} of at most {bound}" + (f", or scale.time of at most {fitting:g}" if fitting >= 1 else ""),
         )
+
+
+def _deadline(scenario: Scenario) -> Iterator[Problem]:
+    clients = scenario.clients
+    if clients.deadline < clients.patience:
+        got, expected = (
+            format_duration(clients.deadline),
+            f"clients.patience ({format_duration(clients.patience)}) or more",
+        )
+        yield Problem(("clients", "deadline"), "over before the first wait is", got, expected)
 
 
 def _windows(scenario: Scenario) -> Iterator[tuple[str, int]]:

@@ -39,6 +39,8 @@ LIBRARY = Path(__file__).parent / "library"
 _SETTING = re.compile(r"(?P<path>[^=\s]+)=(?P<value>.*)", re.DOTALL)
 _OTHERS_MAX = 9
 """A wrong file shows its first errors; more would hide them."""
+_MISSING = "missing key"
+"""Shown after other errors: a key written wrong is missing as well."""
 
 
 def load_scenario(
@@ -185,7 +187,7 @@ def _problem(error: Any, tree: Branch) -> Problem:
         expected = f"one of {', '.join(keys)}"
         return Problem(path, "unknown key", _shown(tree, path), expected, nearest(name, keys), at_key=True)
     if error["type"] == "missing":
-        return Problem(path, "missing key", "", f"a value for {path[-1]!r}", at_key=True)
+        return Problem(path, _MISSING, "", f"a value for {path[-1]!r}", at_key=True)
     context: dict[str, Any] = error.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, UnitError):
@@ -211,7 +213,7 @@ def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str:
         return f"{context.get('min_length') or context.get('max_length')} items"
     if kind == "string_pattern_mismatch":
         return f"text that matches {context['pattern']}"
-    text = message.removeprefix("Input should be ").partition(", ")[0]
+    text = re.split(r", (?:unable|got) ", message.removeprefix("Input should be "))[0]
     text = text[:1].lower() + text[1:]
     return f"a value {text}" if text.startswith(("greater", "less")) else text
 
@@ -239,7 +241,7 @@ def _refuse(found: Iterable[Problem], tree: Branch) -> None:
     errors = [_as_error(problem, tree) for problem in found]
     if not errors:
         return
-    errors.sort(key=lambda error: (error.file == tree.place.file, error.line, error.column))
+    errors.sort(key=lambda error: (error.file == tree.place.file, error.what == _MISSING, error.line, error.column))
     first = errors[0]
     first.others = tuple(errors[1 : 1 + _OTHERS_MAX])
     raise first

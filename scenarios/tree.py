@@ -16,11 +16,11 @@ import yaml
 from scenarios.errors import ScenarioError
 
 MAX_BYTES = 4 * 1024 * 1024
-MAX_NODES = 200_000
+MAX_NODES = 50_000
 """A scenario is a page or two; the bounds stop a wrong file and an alias bomb early."""
 
-_INT = re.compile(r"[-+]?\d+")
-_FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?")
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
 _PLAIN_WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 

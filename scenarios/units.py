@@ -21,7 +21,7 @@ _DURATION_UNITS_US = {
     "d": US_PER_DAY,
 }
 _SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 DURATION_PATTERN = rf"^(?:0|(?:{_NUMBER}(?:us|ms|s|min|h|d))+)$"
 SHARE_PATTERN = rf"^{_NUMBER}%$"

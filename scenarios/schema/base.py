@@ -89,7 +89,12 @@ def code_json(digits: int) -> dict[str, Any]:
 ProvinceCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(2), WithJsonSchema(code_json(2))]
 CityCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(4), WithJsonSchema(code_json(4))]
 RegionCode = Annotated[str, BeforeValidator(_text_of_code), _known_region(6), WithJsonSchema(code_json(6))]
-CodeText = Annotated[str, BeforeValidator(_text_of_code)]
+CodeText = Annotated[
+    str,
+    BeforeValidator(_text_of_code),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 10, "maximum": 9999}]}),
+]
+"""A name, or a code that stands without quotes."""
 
 TRANSACTION_CODES = (
     "1101",

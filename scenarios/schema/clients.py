@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, span
 
@@ -69,9 +69,3 @@ class Clients(Model):
         default=span("60s"), gt=0, description="a hospital's wait for one answer to a reversal (2601). ASSUMED."
     )
     park: Park = Park()
-
-    @model_validator(mode="after")
-    def _patience_is_inside_deadline(self) -> Clients:
-        if self.deadline < self.patience:
-            raise ValueError("clients.deadline is shorter than clients.patience; expected at least one full wait")
-        return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from scenarios.schema.base import (
     CityCode,
@@ -24,6 +24,15 @@ _HOURLY = (
 )
 _WEEKDAY = (1.15, 1.10, 1.05, 1.05, 1.00, 0.85, 0.80)
 _SUM_TOLERANCE = 1e-6
+
+
+def _not_all_zero(weights: tuple[float, ...]) -> tuple[float, ...]:
+    if sum(weights) <= 0:
+        raise ValueError("weights sum to 0; expected at least one above 0")
+    return weights
+
+
+Weights = Annotated[tuple[Weight, ...], AfterValidator(_not_all_zero)]
 
 
 class Mix(Model):
@@ -96,13 +105,13 @@ class Visits(Model):
         "Default: mean of 2024, DERIVED from S23.",
     )
     mix: Mix = Mix()
-    hourly: tuple[Weight, ...] = Field(
+    hourly: Weights = Field(
         default=_HOURLY,
         min_length=24,
         max_length=24,
         description="weight of each hour of the day; an 08:00 rush with 15 % of the day. ASSUMED.",
     )
-    weekday: tuple[Weight, ...] = Field(
+    weekday: Weights = Field(
         default=_WEEKDAY, min_length=7, max_length=7, description="weight of each day, Monday first. ASSUMED."
     )
     flows: Flows = Flows()
@@ -127,10 +136,3 @@ class Visits(Model):
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."
     )
-
-    @model_validator(mode="after")
-    def _weights_have_a_sum(self) -> Visits:
-        for name, weights in (("hourly", self.hourly), ("weekday", self.weekday)):
-            if sum(weights) <= 0:
-                raise ValueError(f"{name} sums to 0; expected at least one weight above 0")
-        return self

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from scenarios.fates import DIRECT_FATES, PAPER_FATES, Fate
+from scenarios.gates import MEASURES, GateError, parse_gate, parse_gates
+
+UNDERSTOOD = [
+    ("settlement.latency", "p95 < 3s", "p95", "<", 3_000_000.0),
+    ("settlement.latency.inpatient", "p99.9<=800ms", "p99.9", "<=", 800_000.0),
+    ("message.latency.2304", "mean < 1.5s", "mean", "<", 1_500_000.0),
+    ("desk.wait", "max < 2h", "max", "<", 7_200_000_000.0),
+    ("visits.lost", "== 0", "", "==", 0.0),
+    ("visits.parked_then_direct", "!= 0", "", "!=", 0.0),
+    ("direct_rate", "> 99%", "", ">", 0.99),
+    ("paper_rate", "<= 0.05", "", "<=", 0.05),
+    ("settlements.rate", ">= 30/min", "", ">=", 0.5),
+    ("retry.amplification", "< 1.2", "", "<", 1.2),
+    ("cutover.drain", "< 0", "", "<", 0.0),
+]
+REFUSED = [
+    ("settlement.latncy", "p95 < 3s", "unknown measure", "did you mean 'settlement.latency'"),
+    ("visits.losst", "== 0", "unknown measure", "did you mean 'visits.lost'"),
+    ("settlement.latency", "< 3s", "needs a statistic", "p95 < 3s"),
+    ("settlement.latency", "p42 < 3s", "needs a statistic", "p50"),
+    ("settlement.latency", "p95 < 3", "bound of settlement.latency", "a duration"),
+    ("settlement.latency", "p95 3s", "not understood", "p95 < 3s"),
+    ("settlement.latency", "p95 <", "not understood", "p95 < 3s"),
+    ("visits.lost", "p95 == 0", "takes no statistic", "== 0"),
+    ("visits.lost", "== 1s", "bound of visits.lost", "a plain number"),
+    ("visits.lost", "== 1.5", "bound of visits.lost", "a plain number"),
+    ("direct_rate", "> 99", "bound of direct_rate", "a share"),
+    ("direct_rate", "> high", "bound of direct_rate", "a share"),
+    ("offered.rate", "> 5", "bound of offered.rate", "a rate"),
+    ("visits.lost", "", "not understood", "== 0"),
+]
+
+
+@pytest.mark.parametrize(("measure", "text", "statistic", "comparison", "bound"), UNDERSTOOD)
+def test_gate_is_understood(measure, text, statistic, comparison, bound):
+    gate = parse_gate(measure, text)
+
+    assert (gate.measure, gate.statistic, gate.comparison, gate.bound) == (measure, statistic, comparison, bound)
+    assert gate.text == text
+
+
+@pytest.mark.parametrize(("measure", "text", "what", "expected"), REFUSED)
+def test_gate_that_makes_no_sense_is_refused_with_what_would(measure, text, what, expected):
+    with pytest.raises(GateError) as caught:
+        parse_gate(measure, text)
+
+    assert what in str(caught.value)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "held_by", "broken_by"),
+    [
+        ("< 3", 2.9, 3.0),
+        ("<= 3", 3.0, 3.1),
+        ("> 3", 3.1, 3.0),
+        (">= 3", 3.0, 2.9),
+        ("== 3", 3.0, 2.0),
+        ("!= 3", 2.0, 3.0),
+    ],
+)
+def test_gate_judges_by_its_comparison(text, held_by, broken_by):
+    gate = parse_gate("retry.amplification", text)
+
+    assert gate.holds(held_by)
+    assert not gate.holds(broken_by)
+
+
+def test_gates_come_in_the_order_of_the_file():
+    gates = parse_gates({"visits.lost": ("== 0",), "settlement.latency": ("p95 < 3s", "p50 < 1s")})
+
+    assert [gate.text for gate in gates] == ["== 0", "p95 < 3s", "p50 < 1s"]
+
+
+def test_every_fate_is_a_measure_and_counts_to_one_side():
+    assert {f"visits.{fate}" for fate in Fate} <= set(MEASURES)
+    assert not set(DIRECT_FATES) & set(PAPER_FATES)
+    assert set(Fate) - {*DIRECT_FATES, *PAPER_FATES} == {Fate.REFUSED, Fate.ABANDONED, Fate.OPEN_AT_END}
+
+
+def test_every_measure_says_what_it_is():
+    assert all(measure.doc and measure.name == name for name, measure in MEASURES.items())

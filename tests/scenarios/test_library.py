@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from scenarios.arithmetic import implied_load
+from scenarios.costs import load_costs
+from scenarios.gates import parse_gates
+from scenarios.loader import LIBRARY, library_names, load_scenario, variant_names
+
+EVERY = [(name, variant) for name in library_names() for variant in (None, *variant_names(name))]
+REAL = [("national-day", "quick")] + [(name, "real") for name in library_names() if "real" in variant_names(name)]
+US_PER_S = 1_000_000
+
+
+def test_library_holds_the_five_questions():
+    assert library_names() == ("cutover-luan-2021", "jiaxing-qinghai", "lost-reply", "national-day", "slow-province")
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_scenario_loads_and_nothing_in_it_is_hopeless(name, variant):
+    scenario = load_scenario(name, variant=variant)
+
+    assert scenario.name == name
+    assert scenario.title
+    assert scenario.question.endswith("?")
+    assert parse_gates(scenario.gates)
+    assert [station.name for station in implied_load(scenario, load_costs()).hopeless] == []
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_file_begins_with_question_sources_and_what_to_look_at(name):
+    text = (LIBRARY / f"{name}.yaml").read_text(encoding="utf-8")
+    head = text[: text.index("\nname:")]
+
+    assert all(line.startswith("#") for line in head.strip().splitlines())
+    for word in ("Question:", "Sources:", "Look at:"):
+        assert word in head
+
+
+@pytest.mark.parametrize(("name", "variant"), REAL)
+def test_variant_for_the_real_world_lasts_about_a_minute_and_fits_one_core(name, variant):
+    scenario = load_scenario(name, variant=variant)
+    load = implied_load(scenario, load_costs())
+
+    assert (scenario.horizon.length + scenario.horizon.drain_limit) / US_PER_S < 65
+    assert load.settlements_per_s < 80
+    assert scenario.topology.machine_cores == 1
+    assert scenario.clients.deadline < scenario.horizon.length
+
+
+def test_slow_province_fills_the_hubs_workers_while_it_lasts():
+    load = implied_load(load_scenario("slow-province"), load_costs())
+
+    assert [station.name for station in load.stations_while_slow if station.hopeless] == ["hub workers"]
+
+
+def test_luan_closes_for_254_hours_at_the_hours_of_the_notice():
+    cutover = load_scenario("cutover-luan-2021").cutover
+    hour_us = 3600 * US_PER_S
+
+    assert cutover.scope == "3415"
+    assert cutover.close_at == (3 * 24 + 18) * hour_us
+    assert cutover.reopen_at - cutover.close_at == 254 * hour_us

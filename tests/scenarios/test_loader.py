@@ -1,0 +1,399 @@
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenarios.errors import ScenarioError
+from scenarios.loader import (
+    LIBRARY,
+    digest,
+    dump_scenario,
+    library_names,
+    load_scenario,
+    load_stated,
+    restore_scenario,
+    variant_names,
+)
+
+SMALL = """\
+name: small
+horizon: {length: 2h}
+visits:
+  per_day: 100
+topology:
+  regions: [33, 34, 63]
+gates:
+  settlement.latency: [p95 < 3s]
+variants:
+  quick:
+    visits: {per_day: 10}
+    topology: {hub: {workers: 3}}
+    clients: {patience: 2s}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str | bytes, name: str = "s.yaml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def refusal(path, **options) -> ScenarioError:
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path, **options)
+    return caught.value
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_alone_is_a_scenario(write):
+    scenario = load_scenario(write("name: bare\n"))
+
+    assert scenario.visits.per_day == 652_000
+    assert len(scenario.topology.regions) == 32
+    assert scenario.clients.patience == 60_000_000
+    assert scenario.cutover is None
+
+
+def test_codes_may_stand_without_quotes(write):
+    scenario = load_scenario(write(SMALL + "cutover: {scope: 34, at: 1h, window: 30min}\n"))
+
+    assert scenario.topology.regions == ("33", "34", "63")
+    assert scenario.cutover.scope == "34"
+
+
+def test_plain_words_are_read_as_yaml_1_2_does(write):
+    scenario = load_scenario(
+        write("name: 'on'\ntitle: no\nquestion: 12:30:45\nhorizon: {start: 2024-03-13 08:00:00}\n")
+    )
+
+    assert (scenario.title, scenario.question) == ("no", "12:30:45")
+    assert scenario.horizon.start == datetime(2024, 3, 13, 8)
+
+
+def test_variant_is_merged_deeply_over_the_file(write):
+    scenario = load_scenario(write(SMALL), variant="quick")
+
+    assert (scenario.visits.per_day, scenario.topology.hub.workers) == (10, 3)
+    assert scenario.topology.regions == ("33", "34", "63")
+    assert (scenario.variant, scenario.variants) == ("quick", {})
+
+
+def test_settings_win_over_the_variant(write):
+    sets = ["visits.per_day=5", "gates.direct_rate=> 99%", "topology.provinces.34.workers=2", "cutover=null"]
+    scenario = load_scenario(write(SMALL), variant="quick", sets=sets, seed=7)
+
+    assert (scenario.visits.per_day, scenario.seed) == (5, 7)
+    assert scenario.gates["direct_rate"] == ("> 99%",)
+    assert scenario.topology.spec("34").workers == 2
+
+
+def test_an_item_of_a_list_can_be_set(write):
+    text = SMALL + "faults:\n- {kind: freeze, node: 33, at: 10min, for: 5min}\n"
+
+    scenario = load_scenario(write(text), sets=["faults.0.for=7min"])
+
+    assert scenario.faults[0].lasts == 7 * 60_000_000
+
+
+def test_resolved_scenario_is_restored_unscaled_and_keeps_its_digest(write):
+    scenario = load_scenario(write(SMALL), sets=["scale.time=4"])
+
+    restored = restore_scenario(dump_scenario(scenario))
+
+    assert restored == scenario
+    assert digest(restored) == digest(scenario) != digest(load_scenario(write(SMALL)))
+
+
+def test_resolved_scenario_is_not_loaded_a_second_time(write):
+    resolved = write(json.dumps(dump_scenario(load_scenario(write(SMALL)))), "scenario.json")
+
+    assert refusal(resolved).key == "variant"
+
+
+def test_library_is_found_by_name():
+    assert "national-day" in library_names()
+    assert load_stated("national-day").name == "national-day"
+    assert variant_names("national-day") == ("quick", "morning")
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+TABLE = [
+    # what is appended or replaced, then line:column, key and words of the error
+    ("per_day: 100", "per_dya: 100", "4:3", "visits.per_dya", "unknown key (got 100)", "did you mean 'per_day'?"),
+    ("per_day: 100", "per_day: -1", "4:12", "visits.per_day", "(got -1)", "greater than or equal to 0"),
+    ("per_day: 100", "per_day: many", "4:12", "visits.per_day", "(got 'many')", "a valid number"),
+    ("per_day: 100", "per_day: .nan", "4:12", "visits.per_day", "(got '.nan')", "a valid number"),
+    ("{length: 2h}", "{length: 2}", "2:19", "horizon.length", "(got 2)", "a duration such as"),
+    ("{length: 2h}", "{length: 2kg}", "2:19", "horizon.length", "(got '2kg')", "a duration such as"),
+    ("{length: 2h}", "{length: 2h, length: 3h}", "2:23", "length", "duplicate key", "first given at line 2"),
+    ("{length: 2h}", "{length: 2h, warm_up: 2h}", "2:32", "horizon.warm_up", "nothing is left", "horizon.length (2h)"),
+    ("{length: 2h}", "3", "2:10", "horizon", "(got 3)", "a mapping"),
+    ("33, 34, 63", "33, 99, 63", "6:17", "topology.regions.1", "unknown province '99'", "31, 32, 33"),
+    ("33, 34, 63", "33, 340, 63", "6:17", "topology.regions.1", "not a region code: '340'", "2 digits"),
+    ("33, 34, 63", "33, 34, 33", "6:21", "topology.regions.2", "named twice", "each province once"),
+    ("33, 34, 63", "33", "6:12", "topology.regions", "no cross-province visits", "two provinces"),
+    ("[33, 34, 63]", "[]", "6:12", "topology.regions", "(got a list)", "1 items"),
+    (
+        "settlement.latency:",
+        "settlement.latncy:",
+        "8:3",
+        "gates.settlement.latncy",
+        "unknown measure",
+        "settlement.latency",
+    ),
+    ("p95 < 3s", "p95 < 3", "8:24", "gates.settlement.latency.0", "bound of settlement.latency", "a duration"),
+    ("p95 < 3s]", "p95 < 3s", "9:9", "", "not YAML", ""),
+    ("name: small\n", "", "1:1", "name", "missing key", "a value for 'name'"),
+    ("name: small", "name: Small Town", "1:7", "name", "(got 'Small Town')", "text that matches"),
+    ("name: small", "name: small\nvariant: x", "2:1", "variant", "key of a resolved scenario", "as written"),
+    ("name: small", "? [a]\n: b", "1:3", "", "key is not a single word", ""),
+    ("name: small", "name: *a", "1:7", "", "not YAML: found undefined alias", ""),
+    ("name: small", "name: small\nfaults: &a [*a]", "2:9", "", "contains itself", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "key", "what", "expected"), TABLE, ids=[f"{n}-{row[3]}" for n, row in enumerate(TABLE)]
+)
+def test_wrong_input_is_named_with_its_place(write, old, new, place, key, what, expected):
+    assert old in SMALL
+    error = refusal(write(SMALL.replace(old, new, 1)))
+
+    assert f"{error.line}:{error.column}" == place
+    assert error.key == key
+    assert what in error.sentence
+    assert expected in error.sentence
+    assert error.sentence.startswith(f"{error.file}:{place}: ")
+
+
+FAULTS = [
+    ("{kind: kil, node: 33, at: 1h, for: 5min}", "faults.0.kind", "did you mean 'kill'?"),
+    ("{node: 33, at: 1h, for: 5min}", "faults.0.kind", "expected one of freeze, kill"),
+    ("{kind: kill, node: 35, at: 1h, for: 5min}", "faults.0.node", "expected one of hub, 33, 34, 63"),
+    ("{kind: kill, node: hubb, at: 1h, for: 5min}", "faults.0.node", "did you mean 'hub'?"),
+    ("{kind: freeze, node: 33, at: 3h, for: 5min}", "faults.0.at", "after the horizon"),
+    ("{kind: freeze, node: 33, at: 1h}", "faults.0.for", "missing key"),
+    ("{kind: freeze, node: 33, at: 1h, for: 0}", "faults.0.for", "greater than 0"),
+    ("{kind: slow, node: 33, at: 1h, for: 5min, add: -1s}", "faults.0.add", "a duration such as"),
+    ("{kind: slow, node: 33, at: 1h, for: 5min, ad: 1s}", "faults.0.ad", "did you mean 'add'?"),
+    ("{kind: lose, link: [hospital, hub], direction: reply}", "faults.0.link", "no such link"),
+    ("{kind: lose, link: [33, 34], direction: reply}", "faults.0.link", "caller of the hub only"),
+    ("{kind: lose, link: [hub, 36], direction: reply}", "faults.0.link.1", "unknown end of a link"),
+    ("{kind: lose, link: [hub], direction: reply}", "faults.0.link", "2 items"),
+    ("{kind: lose, link: [hub, 33], direction: back}", "faults.0.direction", "'request' or 'reply'"),
+    ("{kind: lose, link: [hub, 33], direction: reply, share: 120%}", "faults.0.share", "a share such as"),
+    (
+        "{kind: lose, link: [hub, 33], direction: reply, codes: [9999]}",
+        "faults.0.codes.0",
+        "unknown transaction '9999'",
+    ),
+    ("{kind: lost_commit, node: hub}", "faults.0.node", "province is not in the scenario"),
+    (
+        "{kind: kill, node: 33, at: 20min, for: 20min}, {kind: freeze, node: 33, at: 30min, for: 5min}",
+        "faults.1.at",
+        "overlaps faults.0 (kill)",
+    ),
+    (
+        "{kind: slow, node: 33, at: 20min, for: 20min, add: 1s}, {kind: slow, node: 33, at: 30min, for: 5min, add: 1s}",
+        "faults.1.at",
+        "overlaps faults.0 (slow)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "key", "words"), FAULTS, ids=[f"{n}-{row[1]}" for n, row in enumerate(FAULTS)])
+def test_fault_that_cannot_happen_is_refused(write, fault, key, words):
+    error = refusal(write(f"{SMALL}faults: [{fault}]\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        "{kind: kill, node: 33, at: 20min, for: 10min}, {kind: freeze, node: 33, at: 30min, for: 5min}",
+        "{kind: slow, node: 33, at: 20min, for: 20min, add: 1s}, {kind: refuse, node: 33, at: 30min, for: 5min}",
+        "{kind: freeze, node: 33, at: 20min, for: 20min}, {kind: freeze, node: hub, at: 30min, for: 5min}",
+        "{kind: lose, link: ['*', '*'], direction: request, share: 10%}, {kind: delay, link: [33, hub], add: 1s}",
+        "{kind: lose, link: [hospital, 33], direction: reply, first: 1}, {kind: lost_commit, node: 63, count: 1}",
+    ],
+)
+def test_fault_that_can_happen_is_taken(write, faults):
+    assert len(load_scenario(write(f"{SMALL}faults: [{faults}]\n")).faults) == 2
+
+
+def test_kill_of_a_shared_process_is_refused(write):
+    faults = "faults: [{kind: kill, node: 33, at: 1h, for: 5min}]\n"
+    shared = SMALL.replace("topology:\n", "topology:\n  hosts: {one: {nodes: [33, hub]}}\n")
+
+    error = refusal(write(shared + faults))
+
+    assert "kill of a process shared with hub" in error.sentence
+    assert load_scenario(write(SMALL + faults)).faults[0].node == "33"
+
+
+CUTOVERS = [
+    ("{scope: 3415, at: 1h, window: 10min}", "cutover.scope", "'3415'"),
+    ("{scope: hubb, at: 1h, window: 10min}", "cutover.scope", "did you mean 'hub'?"),
+    ("{scope: 34, at: 30min, window: 10min, stop_before: 1h}", "cutover.stop_before", "at most cutover.at (30min)"),
+    ("{scope: 34, at: 1h, window: 2h, stop_before: 0}", "cutover.window", "reopens after the horizon"),
+    ("{scope: 34, at: 1h}", "cutover.window", "missing key"),
+    ("{scope: 34, at: 1h, window: 1h, side: left}", "cutover.side", "'both', 'care' or 'insured'"),
+]
+
+
+@pytest.mark.parametrize(("cutover", "key", "words"), CUTOVERS)
+def test_cutover_that_cannot_happen_is_refused(write, cutover, key, words):
+    error = refusal(write(f"{SMALL}cutover: {cutover}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
+def test_gate_of_a_cutover_without_one_is_refused(write):
+    assert refusal(write(SMALL), sets=["gates.cutover.lost=== 0"]).key == "gates.cutover.lost"
+
+
+TOPOLOGIES = [
+    ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
+    ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),
+    ("topology.provinces={35: {workers: 3}}", "topology.provinces.35", "province is not in the scenario"),
+    ("topology.provinces={34: {workrs: 3}}", "topology.provinces.34.workrs", "did you mean 'workers'?"),
+    ("topology.hosts={a: {nodes: [33, 44]}}", "topology.hosts.a.nodes.1", "unknown node"),
+    ("topology.hosts={a: {nodes: [33]}, b: {nodes: [33]}}", "topology.hosts.b.nodes.0", "'a' has it"),
+    ("topology.hosts={a: {nodes: []}}", "topology.hosts.a.nodes", "1 items"),
+    ("visits.flows.care_city_shares={3401: 60%, 3415: 60%}", "visits.flows.care_city_shares", "sum to 1.2"),
+    ("visits.flows.care_weights={33: 0, 34: 0, 63: 0}", "visits.flows", "nobody travels"),
+    ("visits.mix.inpatient=90%", "visits.mix", "sum to 1.849"),
+    ("visits.hourly=[1, 2]", "visits.hourly", "24 items"),
+    ("visits.weekday=[0, 0, 0, 0, 0, 0, 0]", "visits.weekday", "weights sum to 0"),
+    ("visits.per_day=1e12", "visits.per_day", "more than memory holds"),
+    ("visits.explicit=[{kind: pharmacy, care: 330400, insured: 440100, at: 0}]", "visits.explicit.0.insured", "not in"),
+    ("visits.explicit=[{kind: pharmacy, care: 330400, insured: 340100, at: 5h}]", "visits.explicit.0.at", "after the"),
+    ("visits.explicit=[{kind: inpatient, care: 330400, insured: 340100, at: 0}]", "visits.explicit.0", "with no stay"),
+    (
+        "visits.explicit=[{kind: pharmacy, care: 330400, insured: 340100, at: 0, stay: 1d}]",
+        "visits.explicit.0",
+        "a stay",
+    ),
+    ("clients.deadline=1s", "clients.deadline", "clients.patience (1min)"),
+    ("horizon.start=2024-03-13T00:00:00+08:00", "horizon.start", "without zone"),
+]
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "words"), TOPOLOGIES, ids=[f"{n}-{row[1]}" for n, row in enumerate(TOPOLOGIES)]
+)
+def test_setting_that_makes_no_sense_is_named_as_the_setting(write, setting, key, words):
+    error = refusal(write(SMALL), sets=[setting])
+
+    assert error.key == key
+    assert words in error.sentence
+    assert error.file == f"--set {setting}"
+
+
+@pytest.mark.parametrize("setting", ["", "x", "=3", "faults.0.at=1h", "topology.regions.7=33", "visits={{"])
+def test_setting_that_cannot_be_read_is_refused(write, setting):
+    assert refusal(write(SMALL), sets=[setting]).file == f"--set {setting}"
+
+
+def test_unknown_variant_names_the_nearest(write):
+    error = refusal(write(SMALL), variant="quik")
+
+    assert "no such variant (got 'quik'); expected one of quick; did you mean 'quick'?" in error.sentence
+
+
+@pytest.mark.parametrize(
+    ("inside", "key"),
+    [("name: other", "variants.quick.name"), ("variants: {}", "variants.quick.variants")],
+)
+def test_variant_may_not_say_everything(write, inside, key):
+    text = SMALL.replace("  quick:\n", f"  quick:\n    {inside}\n")
+
+    assert refusal(write(text), variant="quick").key == key
+
+
+def test_error_in_a_variant_is_named_at_the_variants_line(write):
+    error = refusal(write(SMALL.replace("{workers: 3}", "{workers: 0}")), variant="quick")
+
+    assert (error.line, error.key) == (12, "topology.hub.workers")
+
+
+FILES = [
+    (b"", "empty file"),
+    (b"- a\n", "not a scenario"),
+    (b"just words\n", "not a scenario"),
+    (b"\xff\xfe\x00name", "not a text file"),
+    (b"name: a\x00b\n", "not a text file"),
+    (b"name: \x07\n", "not YAML"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "not a text file"),
+    (b"%PDF-1.7\n", "not YAML"),
+    (b"a: b: c\n", "not YAML"),
+    (b"name: x\n---\nname: y\n", "not YAML"),
+    (b"#" * 5_000_000, "file too large"),
+    (
+        b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + b"".join(b"%c: &%c [%s]\n" % (c, c, b",".join([b"*%c" % (c - 1)] * 9)) for c in b"bcdefgh"),
+        "too many",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "what"), FILES, ids=[row[1] + str(number) for number, row in enumerate(FILES)])
+def test_file_that_is_no_scenario_is_refused(write, content, what):
+    assert what in refusal(write(content)).sentence
+
+
+def test_missing_file_folder_and_unknown_name_are_refused(tmp_path):
+    assert "No such file" in refusal(tmp_path / "none.yaml").sentence
+    assert "is a folder" in refusal(tmp_path).sentence
+    error = refusal("national-dya")
+    assert "no such scenario" in error.sentence
+    assert "did you mean 'national-day'?" in error.sentence
+
+
+def test_several_errors_come_in_the_order_of_the_file(write):
+    text = SMALL.replace("per_day: 100", "per_dya: 100").replace("{length: 2h}", "{length: 2}")
+
+    error = refusal(write(text))
+
+    assert [error.key, *(other.key for other in error.others)] == ["horizon.length", "visits.per_dya"]
+    assert len(str(error).splitlines()) == 2
+
+
+LINES = (LIBRARY / "cutover-luan-2021.yaml").read_text().splitlines()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_damaged_file_never_ends_in_anything_but_a_scenario_or_an_error(tmp_path_factory, data):
+    lines = list(LINES)
+    for _ in range(data.draw(st.integers(1, 3))):
+        number = data.draw(st.integers(0, len(lines) - 1))
+        cut = data.draw(st.integers(0, len(lines[number])))
+        lines[number] = lines[number][:cut] + data.draw(st.text(max_size=4)) + lines[number][cut + 1 :]
+    path = tmp_path_factory.mktemp("damaged") / "s.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
+
+    try:
+        load_scenario(path)
+    except ScenarioError as error:
+        sentence = error.sentence
+    else:
+        return
+
+    assert re.match(rf"{re.escape(str(path))}(:\d+:\d+)?: ", sentence)
