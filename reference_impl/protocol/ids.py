@@ -13,6 +13,7 @@ from reference_impl.protocol.messages import MessageId, SettlementId, VisitId
 __all__ = ["Stamps", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
 
 _US_PER_S = 1_000_000
+_INSTITUTION_CHARS = 12
 
 
 class Stamps:
@@ -49,15 +50,23 @@ def message_id(institution: str, stamp: str, sequence: int) -> MessageId:
 
 
 def visit_id(opened_by: MessageId) -> VisitId:
-    """Return the id of the visit that this message opens: 30 characters, ``S`` first as in the clearing rows."""
-    return VisitId("S" + opened_by[1:])
+    """Return the id of the visit that this message opens: 29 characters, ``S`` first as in the clearing rows."""
+    return VisitId(_derived("S", opened_by))
 
 
 def settlement_id(settled_by: MessageId) -> SettlementId:
     """Return the id of the settlement that this message makes."""
-    return SettlementId("A" + settled_by[1:])
+    return SettlementId(_derived("A", settled_by))
 
 
 def negative_settlement_id(cancelled_by: MessageId) -> SettlementId:
     """Return the id of the negative settlement that this cancel or reversal makes."""
-    return SettlementId("R" + cancelled_by[1:])
+    return SettlementId(_derived("R", cancelled_by))
+
+
+def _derived(letter: str, msgid: MessageId) -> str:
+    """Put ``letter`` first and leave out the century, so that all of the institution fits into 30 characters.
+
+    Its own first letter must stay: a hospital and a pharmacy may share region and serial.
+    """
+    return letter + msgid[:_INSTITUTION_CHARS] + msgid[_INSTITUTION_CHARS + 2 :]

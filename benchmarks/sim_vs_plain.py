@@ -1,0 +1,312 @@
+"""The simulated world, protocol and books included, beside a plain SimPy model that does no business at all.
+
+The plain model is what one would write by hand: a process a message and node, ``Resource`` for desks, workers and cores,
+``AnyOf`` for patience, a writer process that flushes in groups. It has the same stations and links, the same patients,
+the same messages over the same hops with the same stages at each; it decides nothing, prices nothing, writes nothing
+down. Messages per second of CPU time, medians of interleaved runs; then where the simulated world's time goes, by room.
+
+    python benchmarks/sim_vs_plain.py [--visits N] [--rounds N] [--memory VISITS]
+
+Visits are outpatients and pharmacy sales, whose messages are known beforehand; nothing goes wrong in this scenario.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import simpy  # noqa: E402 - the checkout's own packages come first
+
+from scenarios.costs import Costs, load_costs, sample_us  # noqa: E402
+from scenarios.schema import Scenario  # noqa: E402
+from scenarios.visits import VisitPlan, plan_visits  # noqa: E402
+from sim.run import simulate  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    Steps = Generator[simpy.Event, Any, None]
+
+MESSAGES = {
+    "outpatient": ("1101", "2201", "2203", "2204", "2206", "2207"),
+    "pharmacy": ("1101", "2101", "2102"),
+}
+ACTED_ALONE = {"2203", "2204"}
+"""Transactions that stay in the care province: one commit, no next node."""
+REGIONS = ("11", "31", "32", "33", "34", "37", "41", "44", "51", "63")
+
+
+def scenario_of(visits: int) -> Scenario:
+    """Return a working hour with about ``visits`` visits, one in three within its province."""
+    return Scenario.model_validate(
+        {
+            "name": "sim-vs-plain",
+            "horizon": {"start": "2024-03-13T09:00:00", "length": "1h", "drain_limit": "1h"},
+            "visits": {
+                # 11.5 % of a weekday's visits come between 9 and 10; the fraction makes ``visits`` of both streams.
+                "per_day": visits / 1.5 / 0.125,
+                "mix": {"outpatient": 0.72, "pharmacy": 0.28, "inpatient": 0},
+                "local_per_cross": 0.5,
+            },
+            "topology": {
+                "regions": REGIONS,
+                "desks_per_hospital": 6,
+                "hub": {"cores": 4},
+                "province": {"cores": 2},
+            },
+        }
+    )
+
+
+# --- the plain model --------------------------------------------------------------------------------------------------
+
+
+class Node:
+    """A node of the plain model: workers, cores, a writer that flushes in groups."""
+
+    def __init__(self, env: simpy.Environment, spec: Any, costs: Costs) -> None:
+        self.env = env
+        self.costs = costs
+        self.workers = simpy.Resource(env, spec.workers)
+        self.cpu = simpy.Resource(env, int(spec.cores))
+        self.queue: list[tuple[float, simpy.Event]] = []
+        self.wake = env.event()
+        env.process(self.write())
+
+    def compute(self, role: Any, code: str, stage: Any) -> Steps:
+        """Use a core for one stage."""
+        with self.cpu.request() as core:
+            yield core
+            yield self.env.timeout(sample_us(self.costs.table(role, code, stage), random.random()))
+
+    def commit(self, role: Any, code: str) -> Steps:
+        """Wait until the writer has flushed."""
+        done = self.env.event()
+        self.queue.append((sample_us(self.costs.table(role, code, "commit"), random.random()), done))
+        if not self.wake.triggered:
+            self.wake.succeed()
+        yield done
+
+    def write(self) -> Steps:
+        """Flush in groups for ever."""
+        while True:
+            yield self.wake
+            self.wake = self.env.event()
+            while self.queue:
+                group, self.queue = self.queue, []
+                with self.cpu.request() as core:
+                    yield core
+                    yield self.env.timeout(sum(cost for cost, _ in group))
+                yield self.env.timeout(self.costs.commit_us(random.random()))
+                for _, done in group:
+                    done.succeed()
+
+
+class Plain:
+    """The plain model of a scenario."""
+
+    def __init__(self, scenario: Scenario, plan: VisitPlan, costs: Costs) -> None:
+        self.env = simpy.Environment()
+        self.scenario = scenario
+        self.plan = plan
+        topology = scenario.topology
+        self.nodes = {name: Node(self.env, topology.spec(name), costs) for name in topology.nodes()}
+        self.desks = {h.code: simpy.Resource(self.env, h.desks) for h in plan.hospitals}
+        self.messages = 0
+        self.hops = 0
+
+    def run(self) -> None:
+        """Run all visits to their end."""
+        self.env.process(self.arrivals())
+        self.env.run()
+
+    def arrivals(self) -> Steps:
+        """Start every visit at its time."""
+        for visit in self.plan:
+            yield self.env.timeout(visit.arrival_us - self.env.now)
+            self.env.process(self.visit(visit))
+
+    def visit(self, visit: Any) -> Steps:
+        """Live one visit: desk, handling, messages."""
+        env, clients = self.env, self.scenario.clients
+        with self.desks[visit.hospital.code].request() as desk:
+            result = yield desk | env.timeout(clients.desk_patience)
+            if desk not in result:
+                return
+            yield env.timeout(visit.handling_us)
+            care, insured = visit.care_region[:2], visit.insured_region[:2]
+            for code in MESSAGES[visit.kind]:
+                self.messages += 1
+                way = [care] if code in ACTED_ALONE or care == insured else [care, "hub", insured]
+                yield from self.call("hospital", way, code, clients.patience)
+
+    def call(self, caller: str, way: list[str], code: str, patience_us: int) -> Steps:
+        """Send a message and wait for its reply or for patience to run out."""
+        links = self.scenario.topology.links
+        link = links.hospital_province if caller == "hospital" else links.province_hub
+        reply = self.env.process(self.serve(link, way, code, first=caller == "hospital"))
+        yield reply | self.env.timeout(patience_us)
+
+    def serve(self, link: Any, way: list[str], code: str, *, first: bool) -> Steps:
+        """Cross the link, be served, cross it back."""
+        env, node = self.env, self.nodes[way[0]]
+        self.hops += 1
+        role = "care" if first else "hub" if way[0] == "hub" else "insured"
+        patience = self.scenario.clients.forward_patience
+        yield env.timeout(link.latency + int(link.jitter * random.random()))
+        with node.workers.request() as worker:
+            yield worker
+            if role == "care":
+                yield from node.compute("city", code, "receive")
+                yield from node.compute("city", code, "forward")
+            yield from node.compute(role, code, "receive")
+            yield from node.commit(role, code)
+        if role != "insured" and code not in ACTED_ALONE:
+            if len(way) > 1:
+                yield from node.compute(role, code, "forward")
+                yield from self.call(way[0], way[1:], code, patience.care if first else patience.hub)
+            else:
+                yield from node.commit(role, code)  # the insured side of the same province
+            with node.workers.request() as worker:
+                yield worker
+                yield from node.commit(role, code)
+        yield from node.compute(role, code, "reply")
+        if role == "care":
+            yield from node.compute("city", code, "reply")
+        yield env.timeout(link.latency + int(link.jitter * random.random()))
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def run_plain(scenario: Scenario, plan: VisitPlan, costs: Costs) -> tuple[int, int, float]:
+    """Return messages, hops and CPU seconds of the plain model."""
+    random.seed(1)
+    begun = time.process_time()
+    plain = Plain(scenario, plan, costs)
+    plain.run()
+    return plain.messages, plain.hops, time.process_time() - begun
+
+
+def run_sim(scenario: Scenario, plan: VisitPlan, costs: Costs) -> tuple[int, int, float]:
+    """Return messages, hops and CPU seconds of the simulated world."""
+    begun = time.process_time()
+    run = simulate(scenario, plan, costs)
+    spent = time.process_time() - begun
+    messages = run.recorder.frames()["messages"]
+    hops = sum(messages[f"{place}_in_us"].count() for place in ("care", "hub", "insured"))
+    if set(messages["outcome"]) != {"ok"}:
+        raise SystemExit("something went wrong in a scenario without faults: compare nothing")
+    return len(messages), hops, spent
+
+
+def room_of(function: tuple[str, int, str]) -> str:
+    """Return the room a profiled function belongs to."""
+    path = function[0]
+    if "site-packages" in path:
+        return path.split("site-packages/")[1].split("/")[0]
+    if path.startswith(str(ROOT)):
+        parts = Path(path).relative_to(ROOT).parts
+        return "/".join(parts[:2] if parts[0] == "reference_impl" else parts[:1])
+    return "python"
+
+
+def shares_by_room(profile: cProfile.Profile) -> dict[str, float]:
+    """Return seconds by room; what C functions take is their callers'."""
+    stats: Any = pstats.Stats(profile)
+    seconds: dict[str, float] = defaultdict(float)
+    for function, (_, _, own, _, callers) in stats.stats.items():
+        if function[0] == "~" and callers:
+            for caller, numbers in callers.items():
+                seconds[room_of(caller)] += numbers[2]
+        else:
+            seconds[room_of(function)] += own
+    return seconds
+
+
+def show_where(scenario: Scenario, plan: VisitPlan, costs: Costs) -> None:
+    """Profile one run of the simulated world and print shares by room and the costliest functions."""
+    profile = cProfile.Profile()
+    profile.enable()
+    simulate(scenario, plan, costs)
+    profile.disable()
+    seconds = shares_by_room(profile)
+    total = sum(seconds.values())
+    print("\nwhere the simulated world's time goes (cProfile: small functions look dearer than they are)")
+    for room, own in sorted(seconds.items(), key=lambda item: -item[1])[:8]:
+        print(f"  {room:28} {own / total:6.1%}")
+    stats: Any = pstats.Stats(profile)
+    print("costliest functions, own time")
+    for function, row in sorted(stats.stats.items(), key=lambda item: -item[1][2])[:16]:
+        name = f"{Path(function[0]).name}:{function[1]} {function[2]}" if function[0] != "~" else function[2]
+        print(f"  {row[2] / total:6.1%}  {row[0]:9,} calls  {name}")
+
+
+def measure_memory(visits: int) -> None:
+    """Print what a simulated hour holds in memory for each 100,000 visits: run by itself, in a process of its own."""
+    scenario = scenario_of(visits)
+    plan = plan_visits(scenario)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run = simulate(scenario, plan, load_costs())
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    each = grown_mib * 100_000 / len(plan)
+    print(
+        f"memory: {grown_mib:,.0f} MiB for {len(plan):,} visits = {each:,.0f} MiB per 100,000 visits (settled: {run.settled})"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visits", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", type=int, default=20_000, help="visits of the memory run; 0 leaves it out")
+    parser.add_argument("--memory-only", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.memory_only:
+        measure_memory(arguments.memory)
+        return
+    scenario, costs = scenario_of(arguments.visits), load_costs()
+    plan = plan_visits(scenario)
+    rates: dict[str, list[float]] = {"plain": [], "sim": []}
+    sizes: dict[str, tuple[int, int]] = {}
+    for _ in range(arguments.rounds):
+        for name, run in (("plain", run_plain), ("sim", run_sim)):
+            messages, hops, spent = run(scenario, plan, costs)
+            rates[name].append(messages / spent)
+            sizes[name] = (messages, hops)
+    if sizes["plain"] != sizes["sim"]:
+        raise SystemExit(f"the two do not do the same work: (messages, hops) are {sizes}")
+    plain, sim = (statistics.median(rates[name]) for name in ("plain", "sim"))
+    messages, hops = sizes["sim"]
+    print(
+        f"Python {sys.version.split()[0]}, SimPy {simpy.__version__}; {len(plan):,} visits, {messages:,} messages, {hops:,} hops"
+    )
+    for name, label in (("plain", "plain SimPy, no business"), ("sim", "simulated world")):
+        low, high = min(rates[name]), max(rates[name])
+        middle = statistics.median(rates[name])
+        print(
+            f"  {label:26} {middle:8,.0f} messages/s of CPU time (from {low:,.0f} to {high:,.0f} in {arguments.rounds} rounds)"
+        )
+    print(f"  ratio {sim / plain:.2f}")
+    show_where(scenario, plan, costs)
+    if arguments.memory:
+        command = [sys.executable, __file__, "--memory-only", "--memory", str(arguments.memory)]
+        subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()
