@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from scenarios.fates import Fate, Stage
 from scenarios.gates import MEASURES, STATISTICS
-from scenarios.shape import json_schema
+from scenarios.json_schema import json_schema_text
 from scenarios.tables import TABLES
 
 HERE = Path(__file__).parent
@@ -50,7 +49,7 @@ def measures_page() -> str:
 
 def schema_page() -> str:
     """Return the published JSON Schema."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json_schema_text()
 
 
 PAGES: dict[str, Callable[[], str]] = {
