@@ -23,6 +23,7 @@ from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit
 _INSIST_EVERY_S = 0.2
 _STOP_LIMIT_S = 60.0
 _US_PER_S = 1_000_000
+_PLURAL = {"request": "requests", "reply": "replies"}
 _FAILED = (OSError, CommandError, StartError)
 
 
@@ -86,7 +87,7 @@ class FaultInjector:
                 on, off = SlowCommand(fault.node, fault.add), SlowCommand(fault.node, -fault.add)
                 self._during(fault, lambda: system.fault(on), lambda: system.fault(off), note=f"+{fault.add} us")
             case Lose():
-                self._planned(fault, ">".join(fault.link), f"{fault.direction}s, {fault.share:.0%}")
+                self._planned(fault, ">".join(fault.link), f"{_PLURAL[fault.direction]}, {fault.share:.0%}")
             case Delay():
                 self._planned(fault, ">".join(fault.link), f"+{fault.add} us")
             case LostCommit():

@@ -1,0 +1,253 @@
+"""The injector does the scenario's faults and stop to a system, writes down what it did, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from loadtest.faults import FaultInjector, door_commands, doorkeeper, phases
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.server.faults import RefuseCommand, SlowCommand
+from scenarios.record import EventRow
+from scenarios.schema import Scenario
+from scenarios.schema.cutover import Cutover
+
+ROOT = Path(__file__).parents[2]
+AFTER_ALL_US = 10**15
+
+
+class FakeSystem:
+    """Remembers what was done to it; ``deaf`` calls fail before one succeeds."""
+
+    def __init__(self, deaf: int = 0) -> None:
+        self.did: list[tuple] = []
+        self.deaf = deaf
+        self.changed = threading.Event()
+
+    def _do(self, *what: object) -> None:
+        if self.deaf:
+            self.deaf -= 1
+            raise ConnectionRefusedError("nobody listens")
+        self.did.append(what)
+        self.changed.set()
+
+    def freeze(self, node: str) -> None:
+        self._do("freeze", node)
+
+    def thaw(self, node: str) -> None:
+        self._do("thaw", node)
+
+    def kill(self, node: str) -> None:
+        self._do("kill", node)
+
+    def restart(self, node: str) -> None:
+        self._do("restart", node)
+
+    def door(self, node: str, command: DoorCommand) -> None:
+        self._do("door", node, command)
+
+    def fault(self, command: object) -> None:
+        self._do("fault", command)
+
+
+def scenario(*faults: dict, cutover: dict | None = None) -> Scenario:
+    return Scenario.model_validate({"name": "faulty", "faults": faults, "cutover": cutover})
+
+
+def done(asked: Scenario, system: FakeSystem, now_us: int = AFTER_ALL_US) -> FaultInjector:
+    """Run an injector on a clock that stands after everything, so that all is done at once."""
+    injector = FaultInjector(asked, system, lambda: now_us)
+    injector.start()
+    for thread in injector._threads:
+        thread.join(5)
+    return injector
+
+
+NODE_FAULTS = [
+    ({"kind": "freeze", "node": "63"}, [("freeze", "63"), ("thaw", "63")]),
+    ({"kind": "kill", "node": "63"}, [("kill", "63"), ("restart", "63")]),
+    (
+        {"kind": "refuse", "node": "hub"},
+        [("fault", RefuseCommand("hub", on=True)), ("fault", RefuseCommand("hub", on=False))],
+    ),
+    (
+        {"kind": "slow", "node": "33", "add": "5ms"},
+        [("fault", SlowCommand("33", 5_000)), ("fault", SlowCommand("33", -5_000))],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "acts"), NODE_FAULTS, ids=lambda case: case.get("kind") if isinstance(case, dict) else ""
+)
+def test_fault_is_done_and_undone(fault, acts):
+    system = FakeSystem()
+
+    injector = done(scenario(fault | {"at": "1s", "for": "2s"}), system)
+
+    assert system.did == acts
+    assert injector.events[0][:4] == (AFTER_ALL_US, AFTER_ALL_US, fault["kind"], fault["node"])
+    assert injector.failures == ()
+
+
+def test_restart_after_a_kill_is_an_event_of_its_own():
+    injector = done(scenario({"kind": "kill", "node": "63", "at": "1s", "for": "2s"}), FakeSystem())
+
+    assert [row.kind for row in injector.events] == ["kill", "restart"]
+
+
+def test_faults_of_links_and_books_are_only_written_down():
+    system = FakeSystem()
+    asked = scenario(
+        {"kind": "lose", "link": ["hospital", "33"], "direction": "reply", "share": "2%", "at": "1s", "for": "2s"},
+        {"kind": "delay", "link": ["33", "hub"], "add": "5ms", "at": "2s"},
+        {"kind": "lost_commit", "node": "63", "codes": ["2304"]},
+    )
+
+    injector = done(asked, system)
+
+    assert system.did == []
+    assert injector.events == (
+        EventRow(0, None, "lost_commit", "63", "2304, 100%"),
+        EventRow(1_000_000, 3_000_000, "lose", "hospital>33", "replies, 2%"),
+        EventRow(2_000_000, None, "delay", "33>hub", "+5000 us"),
+    )
+
+
+def test_stop_undoes_what_is_on_and_does_nothing_more():
+    system = FakeSystem()
+    asked = scenario(
+        {"kind": "freeze", "node": "63", "at": "0s", "for": "1h"},
+        {"kind": "kill", "node": "33", "at": "1h", "for": "1h"},
+    )
+    injector = FaultInjector(asked, system, lambda: 0)
+    injector.start()
+    assert system.changed.wait(5)
+
+    injector.stop()
+
+    assert system.did == [("freeze", "63"), ("thaw", "63")]
+    assert [row.kind for row in injector.events] == ["freeze"]
+
+
+def test_command_to_a_process_that_cannot_hear_is_repeated(monkeypatch):
+    monkeypatch.setattr("loadtest.faults._INSIST_EVERY_S", 0.001)
+    system = FakeSystem(deaf=3)
+    clock = iter(range(0, 10**9, 1000))
+    injector = FaultInjector(
+        scenario({"kind": "refuse", "node": "63", "at": "0s", "for": "50ms"}), system, lambda: next(clock)
+    )
+    injector.start()
+    injector._threads[0].join(5)
+
+    assert [command.on for _, command in system.did] == [True, False]
+    assert injector.failures == ()
+
+
+def test_fault_that_could_not_be_done_in_its_time_is_reported():
+    injector = done(scenario({"kind": "refuse", "node": "63", "at": "0s", "for": "50ms"}), FakeSystem(deaf=10**6))
+
+    assert injector.failures == ("nobody listens",)
+    assert injector.events == ()
+
+
+def test_injector_that_was_never_started_stops():
+    FaultInjector(scenario({"kind": "freeze", "node": "63", "at": "0s", "for": "1h"}), FakeSystem(), lambda: 0).stop()
+
+
+# --- the planned stop ---
+
+STOP = {"scope": "3415", "side": "care", "at": "100s", "stop_before": "10s", "window": "50s", "ramp": "20s"}
+
+
+def test_doors_are_commanded_phase_by_phase():
+    system = FakeSystem()
+
+    injector = done(scenario(cutover=STOP), system)
+
+    facts = {"scope": "3415", "side": Side.CARE, "reopens_us": 150_000_000, "full_us": 170_000_000}
+    assert system.did == [
+        ("door", "34", DoorCommand(state=state, **facts))
+        for state in (DoorState.DRAINING, DoorState.CLOSED, DoorState.RAMP, DoorState.OPEN)
+    ]
+    assert [(row.kind, row.until_us, row.target) for row in injector.events] == [
+        ("stop_accept", 100_000_000, "3415"),
+        ("close", 150_000_000, "3415"),
+        ("reopen", 170_000_000, "3415"),
+        ("full", None, "3415"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "keeper", "sides"),
+    [
+        ({"scope": "34", "side": "both"}, "34", (Side.CARE, Side.INSURED)),
+        ({"scope": "34", "side": "insured"}, "34", (Side.INSURED,)),
+        ({"scope": "hub", "side": "both"}, "hub", (Side.CARE,)),
+    ],
+)
+def test_who_keeps_the_doors_and_which_sides_close(changed, keeper, sides):
+    stop = Cutover.model_validate(STOP | changed)
+
+    assert doorkeeper(stop) == keeper
+    assert tuple(command.side for command in door_commands(stop, DoorState.CLOSED)) == sides
+
+
+def test_phase_of_no_length_is_left_out():
+    stop = Cutover.model_validate(STOP | {"ramp": "0s", "stop_before": "0s"})
+
+    assert [kind for _, _, kind, _ in phases(stop)] == ["close", "full"]
+
+
+@pytest.mark.parametrize("changed", [{}, {"scope": "hub"}, {"scope": "34", "side": "both", "ramp": "0s"}])
+def test_both_worlds_command_the_same_doors_at_the_same_times(changed):
+    from sim.cutover import cutover_commands  # noqa: PLC0415 (the contract between the worlds)
+
+    asked = scenario(cutover=STOP | changed)
+    simulated = []
+    world = SimpleNamespace(
+        scenario=asked,
+        timeline=SimpleNamespace(now_us=0),
+        history=SimpleNamespace(snapshot=lambda *_: ()),
+        command_door=lambda node, command: simulated.append((node, command)),
+    )
+    rows = []
+    for _, act, row in cutover_commands(world):
+        act()
+        rows.append((row.at_us, row.kind, row.until_us, row.target))
+    system = FakeSystem()
+
+    done(asked, system)
+
+    assert [(node, command) for _, node, command in system.did] == simulated
+    stop = asked.cutover
+    assert [(at_us, kind, until_us, stop.scope) for at_us, _, kind, until_us in phases(stop)] == rows
+
+
+def test_laboratory_side_loads_neither_gevent_nor_locust():
+    names = "loadtest.faults, loadtest.links, loadtest.honesty, loadtest.inputs, loadtest.proxy"
+    code = f"import sys, {names}; sys.exit(any(name in sys.modules for name in ('gevent', 'locust')))"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_waiting_is_by_the_runs_clock():
+    system = FakeSystem()
+    epoch_ns = time.monotonic_ns() + 50_000_000
+    injector = FaultInjector(
+        scenario({"kind": "freeze", "node": "63", "at": "0s", "for": "20ms"}),
+        system,
+        lambda: (time.monotonic_ns() - epoch_ns) // 1000,
+    )
+    injector.start()
+    injector._threads[0].join(5)
+
+    [row] = injector.events
+    assert row.at_us >= 0
+    assert row.until_us >= row.at_us + 19_000
