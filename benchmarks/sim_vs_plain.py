@@ -1,9 +1,10 @@
 """The simulated world, protocol and books included, beside a plain SimPy model that does no business at all.
 
-The plain model is what one would write by hand: a process a message and node, ``Resource`` for desks, workers and cores,
-``AnyOf`` for patience, a writer process that flushes in groups. It has the same stations and links, the same patients,
-the same messages over the same hops with the same stages at each; it decides nothing, prices nothing, writes nothing
-down. Messages per second of CPU time, medians of interleaved runs; then where the simulated world's time goes, by room.
+The plain model is what one would write by hand: a process a message and node, ``Resource`` for desks, workers and
+cores, ``AnyOf`` for patience, a writer process that flushes in groups. It has the same stations and links, the same
+patients, the same messages over the same hops with the same stages at each; it decides nothing, prices nothing, writes
+nothing down. Messages per second of CPU time, medians of interleaved runs; then where the simulated world's time goes,
+by room.
 
     python benchmarks/sim_vs_plain.py [--visits N] [--rounds N] [--memory VISITS]
 
@@ -264,7 +265,8 @@ def measure_memory(visits: int) -> None:
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     each = grown_mib * 100_000 / len(plan)
     print(
-        f"memory: {grown_mib:,.0f} MiB for {len(plan):,} visits = {each:,.0f} MiB per 100,000 visits (settled: {run.settled})"
+        f"memory: {grown_mib:,.0f} MiB for {len(plan):,} visits = {each:,.0f} MiB per 100,000 visits"
+        f" (settled: {run.settled})"
     )
 
 
@@ -293,13 +295,15 @@ def main() -> None:
     plain, sim = (statistics.median(rates[name]) for name in ("plain", "sim"))
     messages, hops = sizes["sim"]
     print(
-        f"Python {sys.version.split()[0]}, SimPy {simpy.__version__}; {len(plan):,} visits, {messages:,} messages, {hops:,} hops"
+        f"Python {sys.version.split()[0]}, SimPy {simpy.__version__};"
+        f" {len(plan):,} visits, {messages:,} messages, {hops:,} hops"
     )
     for name, label in (("plain", "plain SimPy, no business"), ("sim", "simulated world")):
         low, high = min(rates[name]), max(rates[name])
         middle = statistics.median(rates[name])
         print(
-            f"  {label:26} {middle:8,.0f} messages/s of CPU time (from {low:,.0f} to {high:,.0f} in {arguments.rounds} rounds)"
+            f"  {label:26} {middle:8,.0f} messages/s of CPU time"
+            f" (from {low:,.0f} to {high:,.0f} in {arguments.rounds} rounds)"
         )
     print(f"  ratio {sim / plain:.2f}")
     show_where(scenario, plan, costs)

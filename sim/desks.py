@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
-from sim.stations import Servers, Tally
+from sim.stations import Servers, Sums, Tally
 from sim.timeline import WORK, Signal, Timeline
 
 if TYPE_CHECKING:
@@ -40,21 +40,21 @@ class SimDesk:
 
     __slots__ = ("_patience", "_servers", "_timeline")
 
-    def __init__(self, timeline: Timeline, patience: Patience, desks: int) -> None:
-        """Open ``desks`` counters."""
+    def __init__(self, timeline: Timeline, patience: Patience, desks: int, sums: Sums | None = None) -> None:
+        """Open ``desks`` counters; what they see is added to ``sums``."""
         self._timeline = timeline
         self._patience = patience
-        self._servers = Servers(timeline, desks)
+        self._servers = Servers(timeline, desks, sums)
 
     @types.coroutine
     def seize(self, patience_us: int) -> Generator[Signal, Any, bool]:
         """Wait for a free desk and take it; False when the patience ran out first."""
         servers = self._servers
-        servers.arrivals += 1
+        servers.sums.arrivals += 1
         if servers.take():
             return True
         if patience_us <= 0:
-            servers.refused += 1
+            servers.sums.refused += 1
             return False
         turn = _Turn(self._timeline, servers)
         servers.enqueue(turn)
@@ -72,7 +72,7 @@ class SimDesk:
         finally:
             queue.remove(turn)
         if not served:
-            servers.refused += 1
+            servers.sums.refused += 1
         return served
 
     def release(self) -> None:

@@ -118,7 +118,7 @@ class SimNode:
         work.came_us = self._timeline.now_us
         work.priced(self._prices.of(role_at(self.name, work.request), work.request.code), bits_at(work.key, self.place))
         workers = self.workers
-        workers.arrivals += 1
+        workers.sums.arrivals += 1
         if self.refusing:
             self._turn_away(work, call)
         elif workers.take():
@@ -133,7 +133,7 @@ class SimNode:
 
     def _turn_away(self, work: Work, call: Call) -> None:
         """Answer at the door, for the price of writing an answer."""
-        self.workers.refused += 1
+        self.workers.sums.refused += 1
         left_us = self.host.cpu.book(work.prices.reply[work.bits >> REPLY_AT & STEP_MASK])
         call.answer(Overloaded(OVERLOADED_RETRY_US), left_us, work.bits, self.host)
 

@@ -219,8 +219,9 @@ def _interruptible(world: World) -> Iterator[_Interrupt]:
         interrupt.seen = True
         world.timeline.stop()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupt
+    in_charge = threading.current_thread() is threading.main_thread()
+    if not in_charge or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield interrupt  # a worker process leaves interrupts to its parent
         return
     before = signal.signal(signal.SIGINT, stop)
     try:

@@ -57,8 +57,6 @@ class Sampler:
         for name, node in world.nodes.items():
             yield name, "workers", node.workers.servers, node.workers.tally()
             yield name, "writer", 1, node.writer.tally()
-        for province, desks in world.desks.items():
-            if desks:
-                tallies = [desk.tally() for desk in desks]
-                total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
-                yield province, "desk", sum(desk.desks for desk in desks), total
+        for province, crowd in world.desks.items():
+            if crowd.desks:
+                yield province, "desk", crowd.desks, crowd.sums.tally(world.timeline.now_us)

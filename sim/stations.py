@@ -36,35 +36,60 @@ class Tally(NamedTuple):
     refused: int
 
 
+class Sums:
+    """What servers of one kind have seen, kept together: all the desks of a province are one line in the record."""
+
+    __slots__ = ("arrivals", "busy", "busy_sum", "refused", "waited_sum", "waiting")
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self.waiting = 0
+        self.busy = 0
+        self.waited_sum = 0
+        self.busy_sum = 0
+        self.arrivals = 0
+        self.refused = 0
+
+    def tally(self, now_us: int) -> Tally:
+        """Return what has been seen up to now."""
+        return Tally(
+            self.waited_sum + now_us * self.waiting,
+            self.busy_sum + now_us * self.busy,
+            self.arrivals,
+            self.refused,
+        )
+
+
 class Servers:
     """Some servers and one queue: the workers of a node, or anything else that is seized and released."""
 
-    __slots__ = ("_busy_sum", "_timeline", "_waited_sum", "arrivals", "free", "refused", "servers", "waiting")
+    __slots__ = ("_timeline", "free", "servers", "sums", "waiting")
 
-    def __init__(self, timeline: Timeline, servers: int) -> None:
-        """Start with all of ``servers`` free; ``arrivals`` and ``refused`` are for the owner to count."""
+    def __init__(self, timeline: Timeline, servers: int, sums: Sums | None = None) -> None:
+        """Start with all of ``servers`` free; ``arrivals`` and ``refused`` of ``sums`` are for the owner to count."""
         if servers < 1:
             raise ValueError(f"a station needs at least one server (got {servers})")
         self._timeline = timeline
         self.servers = servers
         self.free = servers
         self.waiting: deque[Signal] = deque()
-        self.arrivals = 0
-        self.refused = 0
-        self._busy_sum = 0
-        self._waited_sum = 0
+        self.sums = Sums() if sums is None else sums
 
     def take(self) -> bool:
         """Take a server if one is free."""
         if not self.free:
             return False
         self.free -= 1
-        self._busy_sum -= self._timeline.now_us
+        sums = self.sums
+        sums.busy += 1
+        sums.busy_sum -= self._timeline.now_us
         return True
 
     def enqueue(self, turn: Signal) -> None:
         """Let ``turn`` happen when a server is free; it then has that server and its value is True."""
-        self._waited_sum -= self._timeline.now_us
+        sums = self.sums
+        sums.waiting += 1
+        sums.waited_sum -= self._timeline.now_us
         self.waiting.append(turn)
 
     @types.coroutine
@@ -86,43 +111,45 @@ class Servers:
 
     def step_out(self, turn: Signal) -> None:
         """Leave the queue without having been served."""
-        self._waited_sum += self._timeline.now_us
         self.waiting.remove(turn)
+        self._no_longer_waiting(1)
 
     def release(self) -> None:
         """Give the server to the next in the queue."""
-        now_us = self._timeline.now_us
         if self.waiting:
             turn = self.waiting.popleft()
             turn.value = True
-            self._waited_sum += now_us
-            self._timeline.at(now_us, WORK, turn)
+            self._no_longer_waiting(1)
+            self._timeline.at(self._timeline.now_us, WORK, turn)
         else:
             self.free += 1
-            self._busy_sum += now_us
             if self.free > self.servers:
                 raise AssertionError("a server was released that nobody had seized")
+            sums = self.sums
+            sums.busy -= 1
+            sums.busy_sum += self._timeline.now_us
 
     def dismiss(self) -> None:
         """Send away everybody who waits; they are not told."""
-        self._waited_sum += self._timeline.now_us * len(self.waiting)
+        self._no_longer_waiting(len(self.waiting))
         self.waiting.clear()
 
     def reset(self) -> None:
         """Forget who waits and who is served, as a crash does."""
         self.dismiss()
-        self._busy_sum += self._timeline.now_us * (self.servers - self.free)
+        served = self.servers - self.free
+        self.sums.busy -= served
+        self.sums.busy_sum += self._timeline.now_us * served
         self.free = self.servers
 
     def tally(self) -> Tally:
         """Return what the station has seen up to now."""
-        now_us = self._timeline.now_us
-        return Tally(
-            self._waited_sum + now_us * len(self.waiting),
-            self._busy_sum + now_us * (self.servers - self.free),
-            self.arrivals,
-            self.refused,
-        )
+        return self.sums.tally(self._timeline.now_us)
+
+    def _no_longer_waiting(self, number: int) -> None:
+        sums = self.sums
+        sums.waiting -= number
+        sums.waited_sum += self._timeline.now_us * number
 
 
 class Cpu:

@@ -6,8 +6,10 @@ time pass: ``sim.run`` does.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reference_impl.books.losing import LosingBooks, LostCommits, lost_commits
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.protocol.assembly import build_node, stamps_of
 from reference_impl.protocol.door import DoorCommand
@@ -25,12 +27,13 @@ from sim.links import Link
 from sim.node import SimNode
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
 from sim.prices import PriceList
-from sim.stations import Cpu
+from sim.stations import Cpu, Sums
 from sim.timeline import Timeline
 from sim.timers import Patience
 
 if TYPE_CHECKING:
     from reference_impl.protocol.hub import Hub
+    from reference_impl.protocol.ports import Books
     from reference_impl.protocol.province import Province
     from scenarios.costs import Costs
     from scenarios.institutions import Institution
@@ -42,6 +45,14 @@ if TYPE_CHECKING:
 
 HUB = NodeId("hub")
 HOSPITAL = "hospital"
+
+
+@dataclass(slots=True)
+class Crowd:
+    """All the desks of a province that have seen a patient."""
+
+    desks: int = 0
+    sums: Sums = field(default_factory=Sums)
 
 
 class World:
@@ -64,6 +75,7 @@ class World:
         self.doors: dict[NodeId, dict[tuple[str, str], DoorCommand]] = {}
         self.stores: dict[NodeId, MemoryBooks] = {}
         self.nodes: dict[NodeId, SimNode] = {}
+        self._lost: dict[NodeId, LostCommits | None] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
         self._make_nodes(PriceList(costs))
         self._make_links()
@@ -75,7 +87,7 @@ class World:
         self._draws = KeyedDraws(scenario.seed)
         self._tasks = SimTasks(self.timeline, self.outside)
         self._hospitals: dict[str, HospitalPorts] = {}
-        self.desks: dict[str, list[SimDesk]] = {code: [] for code in scenario.topology.province_nodes()}
+        self.desks: dict[str, Crowd] = {code: Crowd() for code in scenario.topology.province_nodes()}
 
     # --- hospitals ----------------------------------------------------------------------------------------------------
 
@@ -83,8 +95,9 @@ class World:
         """Return the ports of a hospital; its desks open when the first patient comes."""
         ports = self._hospitals.get(institution.code)
         if ports is None:
-            desk = SimDesk(self.timeline, self.patience, institution.desks)
-            self.desks[institution.region[:2]].append(desk)
+            crowd = self.desks[institution.region[:2]]
+            crowd.desks += institution.desks
+            desk = SimDesk(self.timeline, self.patience, institution.desks, crowd.sums)
             ports = HospitalPorts(self.clock, self._peers, self._draws, desk, self._tasks)
             self._hospitals[institution.code] = ports
         return ports
@@ -109,6 +122,7 @@ class World:
             node = NodeId(name)
             host = self.hosts[topology.host_of(name)]
             store = self.stores[node] = MemoryBooks()
+            self._lost[node] = lost_commits(self.scenario, name)
             self._routes[node] = {}
             made = SimNode(self.timeline, node, host, topology.spec(name), prices=prices, seed=self.scenario.seed)
             self.nodes[node] = made
@@ -117,7 +131,10 @@ class World:
     def _role(self, node: SimNode) -> Role:
         """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""
         peers = NodePeers(self.timeline, node, self._routes[node.name], self.patience)
-        books = SimBooks(self.timeline, node, self.stores[node.name])
+        books: Books = SimBooks(self.timeline, node, self.stores[node.name])
+        lost = self._lost[node.name]
+        if lost is not None:
+            books = LosingBooks(books, lost, self.clock)
         ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.home))
         role: Province | Hub = build_node(node.name, ports, self.scenario)
         for command in self.doors.get(node.name, {}).values():

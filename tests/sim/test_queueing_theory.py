@@ -63,7 +63,9 @@ def through_servers(timeline: Timeline, servers: int) -> Callable[[int], Any]:
     return visit
 
 
-def waits_us(station: Any, servers: int, rho: float, *, seed: int, deterministic: bool = False, many: int = CUSTOMERS) -> list[int]:
+def waits_us(
+    station: Any, servers: int, rho: float, *, seed: int, deterministic: bool = False, many: int = CUSTOMERS
+) -> list[int]:
     timeline, home, waits = Timeline(), Home(), []
     visit = station(timeline, servers)
     random = np.random.default_rng(seed)

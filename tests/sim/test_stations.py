@@ -248,7 +248,9 @@ def test_calls_answered_in_time_arm_one_event_between_them(timeline: Timeline) -
     assert len(timeline.heap) == 1
 
 
-@pytest.mark.parametrize(("patience_us", "served", "at_us"), [(9, False, 9), (10, True, 10), (11, True, 10), (0, False, 0)])
+@pytest.mark.parametrize(
+    ("patience_us", "served", "at_us"), [(9, False, 9), (10, True, 10), (11, True, 10), (0, False, 0)]
+)
 def test_a_patient_waits_as_long_as_his_patience_and_no_longer(
     timeline: Timeline, patience_us: int, served: bool, at_us: int
 ) -> None:
