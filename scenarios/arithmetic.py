@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 
+from reference_impl.domain.regions import is_cross_province
 from scenarios.arrivals import HOUR_US, Profile, Stretch
 from scenarios.costs import Costs, Role, Stage
 from scenarios.flows import national_flows, restrict
@@ -104,8 +105,9 @@ def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     streams = tuple(_streams(scenario, cross_per_s, local_per_s))
     sent = [stream for stream in streams if stream.role == "care"]
     return ImpliedLoad(
-        cross_visits=cross + len(visits.explicit),
-        local_visits=cross * visits.local_per_cross,
+        cross_visits=cross + sum(is_cross_province(v.care, v.insured) for v in visits.explicit),
+        local_visits=cross * visits.local_per_cross
+        + sum(not is_cross_province(v.care, v.insured) for v in visits.explicit),
         peak_at=scenario.horizon.start + timedelta(microseconds=peak_begin_us),
         settlements_per_s=cross_per_s,
         messages_per_s=sum(stream.rate_per_s for stream in sent),

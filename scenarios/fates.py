@@ -33,9 +33,9 @@ class Fate(StrEnum):
 
 
 DIRECT_FATES = (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, Fate.PARKED_THEN_DIRECT)
-"""Direct rate: these over all visits that no rule refused."""
+"""Direct rate: these over all visits that no rule refused, stays still open left out."""
 PAPER_FATES = (Fate.REVERSED_THEN_PAPER, Fate.PAPER_BY_CLOSURE, Fate.PAPER_BY_CHOICE)
-"""Paper rate: these over all visits that no rule refused."""
+"""Paper rate: these over all visits that no rule refused, stays still open left out."""
 
 
 class Stage(StrEnum):

@@ -93,8 +93,12 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("visits.doubled", Unit.COUNT, "two effects for one key, or two settlements for one visit")
     for fate in Fate:
         yield Measure(f"visits.{fate}", Unit.COUNT, f"visits whose fate is {fate}")
-    yield Measure("direct_rate", Unit.SHARE, "direct fates over all visits that no rule refused")
-    yield Measure("paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused")
+    yield Measure(
+        "direct_rate", Unit.SHARE, "direct fates over all visits that no rule refused, stays still open left out"
+    )
+    yield Measure(
+        "paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused, stays still open left out"
+    )
     yield Measure("offered.rate", Unit.RATE, "visits that arrive, a second of the run's clock")
     yield Measure("settlements.rate", Unit.RATE, "direct settlements a second of the run's clock")
     yield Measure("messages.rate", Unit.RATE, "hospital attempts a second of the run's clock")

@@ -144,6 +144,7 @@ def test_patience_bounds_how_long_a_worker_is_held():
 
 def test_explicit_visits_alone_imply_no_rate():
     visit = {"kind": "pharmacy", "care": "330400", "insured": "340100", "at": "1h"}
-    load = load_of(visits={"per_day": 0, "explicit": [visit]})
+    at_home = visit | {"insured": "330100"}
+    load = load_of(visits={"per_day": 0, "explicit": [visit, visit, at_home]})
 
-    assert (load.cross_visits, load.messages_per_s, load.hopeless) == (1, 0, ())
+    assert (load.cross_visits, load.local_visits, load.messages_per_s, load.hopeless) == (2, 1, 0, ())
