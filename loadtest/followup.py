@@ -36,7 +36,7 @@ _US_PER_S = 1_000_000
 
 
 class Held(NamedTuple):
-    """A settlement that a hospital holds and no insurer knows: one row of the list."""
+    """A settlement that a hospital holds and no insurer knows."""
 
     visit: int
     visit_id: str
@@ -44,13 +44,14 @@ class Held(NamedTuple):
 
 
 def follow_up(inputs: Inputs, listed: Path) -> int:
-    """Refund what a JSON array of [visit, visit id, settlement] lists; return the exit code."""
-    held = _read_list(listed)
+    """Refund the visits listed in a JSON array of their numbers; return the exit code."""
+    numbers = _read_list(listed)
     try:
         record = read_record(inputs.folder)
     except RecordError as error:
         raise InputError(str(error)) from error
     settle_on_core(inputs.system.generator_core)
+    held = _held(record, numbers)
     recorder = Recorder()
     history = History(recorder, stamps_of(inputs.scenario))
     failed = _refund(inputs, held, history)
@@ -70,9 +71,6 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
     plan = plan_visits(scenario)
     journeys = Journeys(scenario, plan, clock, peers, history)
     undone = {one.visit for one in held}
-    beyond = sorted(number for number in undone if not 0 <= number < len(plan))
-    if beyond:
-        raise InputError(f"the scenario plans no visits {beyond}; it plans {len(plan)}, numbered from 0")
 
     def refund(one: Held) -> None:
         visit = plan.visit(one.visit)
@@ -92,12 +90,21 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
     return len(undone)
 
 
-def _read_list(listed: Path) -> list[Held]:
+def _read_list(listed: Path) -> list[int]:
     try:
-        return msgspec.json.decode(listed.read_bytes(), type=list[Held])
+        return msgspec.json.decode(listed.read_bytes(), type=list[int])
     except (OSError, msgspec.MsgspecError) as error:
-        expected = "a JSON array of [visit, visit id, settlement]"
-        raise InputError(f"cannot read {listed}: {error}; expected {expected}") from error
+        raise InputError(f"cannot read {listed}: {error}; expected a JSON array of visit numbers") from error
+
+
+def _held(record: Record, numbers: Sequence[int]) -> list[Held]:
+    """Return what the hospital knows of each listed visit's settlement."""
+    rows = record.visits.filter(pl.col("visit").is_in(numbers) & (pl.col("settlement_id") != ""))
+    held = [Held(*row) for row in rows.select("visit", "visit_id", "settlement_id").iter_rows()]
+    missing = sorted(set(numbers) - {one.visit for one in held})
+    if missing:
+        raise InputError(f"the record holds no settlement of visits {missing}; there is nothing to refund")
+    return held
 
 
 def _continued(record: Record, ended: pl.DataFrame, messages: pl.DataFrame) -> dict[str, pl.DataFrame]:
