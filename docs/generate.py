@@ -23,7 +23,7 @@ def record_page() -> str:
     ]
     for table, columns in TABLES.items():
         lines += ["", f"## {table}", "", "| column | type | unit | meaning |", "|---|---|---|---|"]
-        lines += [f"| `{c.name}` | {c.dtype} | {c.unit or '–'} | {c.doc} |" for c in columns]
+        lines += [f"| `{c.name}` | {c.dtype} | {c.unit or '-'} | {c.doc} |" for c in columns]
     lines += ["", "## Fates", "", *(f"- `{fate}`" for fate in Fate)]
     lines += ["", "## Stages of business in flight", "", *(f"- `{stage}`" for stage in Stage)]
     return "\n".join(lines) + "\n"
