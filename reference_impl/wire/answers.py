@@ -64,7 +64,7 @@ def door_of(answer: Busy | Closed | Overloaded) -> Door:
             return Door("busy", answer.retry_after_us)
         case Closed():
             return Door("closed", answer.retry_after_us, answer.scope, answer.reopens_us)
-        case Overloaded():
+        case _:
             return Door("overloaded", answer.retry_after_us)
 
 

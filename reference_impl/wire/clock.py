@@ -27,8 +27,8 @@ class BusinessClock:
     def __init__(self, start: datetime, time_scale: float) -> None:
         if time_scale <= 0:
             raise ValueError(f"time_scale must be > 0 (got {time_scale})")
-        # The interface writes local time without a zone.
-        self._start = start.replace(tzinfo=None)
+        # The interface writes local time without a zone, in whole seconds.
+        self._start = start.replace(tzinfo=None, microsecond=0)
         self.time_scale = time_scale
         self._second: int | None = None
         self._text = ""

@@ -8,20 +8,15 @@ a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from operator import attrgetter
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from reference_impl.domain.benefit import Settlement, identity_breaches
-from reference_impl.domain.fees import FeeLine, PricedLine
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.protocol import messages as m
 from reference_impl.wire import answers as a
-from reference_impl.wire.bindings import FUNDS, Bindings, load_bindings
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.envelope import (
     INPUT_CHARACTERS,
@@ -35,36 +30,13 @@ from reference_impl.wire.envelope import (
 )
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
 from reference_impl.wire.hops import HOPS_HEADER, hops_from_text, hops_to_text
-from reference_impl.wire.reading import Found, NodeReader, node_reader
-from reference_impl.wire.structs import message_to_read
-from reference_impl.wire.tables import Direction, Table, load_tables
-from reference_impl.wire.values import Tools
-from reference_impl.wire.writing import NodeWriter, context_of, message_writer, node_writer
+from reference_impl.wire.reading import Found
+from reference_impl.wire.sides import Side, read_side, sides_of
+from reference_impl.wire.writing import context_of
 
-_ROW_TYPES: dict[tuple[str, str], type[Any]] = {
-    ("UploadLines", "lines"): FeeLine,
-    ("SellDrugs", "lines"): FeeLine,
-    ("LinesPriced", "lines"): PricedLine,
-}
 _SETTLED = (m.Settled, m.Cancelled)
 _NOTHING: dict[str, Any] = {}
 _JSON = "application/json"
-
-
-@cache
-def _data() -> tuple[dict[str, Table], Bindings]:
-    tables = load_tables()
-    return tables, load_bindings(tables)
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One direction of one transaction, ready to run."""
-
-    body: type[Any]
-    write: NodeWriter
-    decode: Callable[[Any], Any]
-    readers: tuple[tuple[Callable[[Any], Any], NodeReader], ...]
 
 
 class Codec:
@@ -72,8 +44,8 @@ class Codec:
 
     def __init__(self, clock: BusinessClock) -> None:
         self.clock = clock
-        self._requests = _sides("in", clock)
-        self._replies = _sides("out", clock)
+        self._requests = sides_of("in", clock)
+        self._replies = sides_of("out", clock)
         self._encode = msgspec.json.Encoder().encode
         self._decode_request = msgspec.json.Decoder(RequestToRead).decode
         self._decode_reply = msgspec.json.Decoder(ReplyToRead).decode
@@ -127,7 +99,7 @@ class Codec:
             raise WireError(code, "infno", code, _expected(None, self._requests))
         _check_msgid(code, envelope.msgid, warnings)
         _check_size(code, "input", envelope.input)
-        found = _found(side, code, "input", envelope.input, warnings)
+        found = read_side(side, code, "input", envelope.input, warnings)
         return m.Request(
             code,
             m.MessageId(envelope.msgid),
@@ -232,7 +204,7 @@ class Codec:
                 raise WireError(code, "infno", code, _expected(None, self._requests))
             return m.Done()
         _check_size(code, "output", output)
-        found = _found(side, code, "output", output, warnings)
+        found = read_side(side, code, "output", output, warnings)
         if side.body not in _SETTLED:
             return side.body(**found.body)
         amounts = Settlement(**found.amounts)
@@ -247,45 +219,7 @@ class Codec:
         return a.WireAnswer(status, {"content-type": _JSON, **a.retry_headers(door)}, data)
 
 
-def _sides(direction: Direction, clock: BusinessClock) -> dict[str, _Side]:
-    """Return one side for each transaction that has bindings in this direction."""
-    tables, bindings = _data()
-    tools = Tools(clock, bindings.dictionaries, as_numbers=direction == "out")
-    sides: dict[str, _Side] = {}
-    for (code, way), bound in bindings.nodes.items():
-        if way != direction:
-            continue
-        nodes = tables[code].nodes(direction)
-        writers = {b.node.name: node_writer(b, bindings.funds, tools) for b in bound}
-        readers: list[tuple[Callable[[Any], Any], NodeReader]] = []
-        for binding in bound:
-            reader = node_reader(binding, _ROW_TYPES.get((binding.struct, binding.rows)), tools)
-            if reader is not None:
-                readers.append((attrgetter(binding.node.name), reader))
-        needed = frozenset(b.node.name for b in bound if b.struct != FUNDS)
-        shape = message_to_read(nodes.values(), needed)
-        body = next(b.struct for b in bound if b.struct != FUNDS)
-        sides[code] = _Side(
-            cast("type[Any]", getattr(m, body)),
-            message_writer(bound, nodes, writers),
-            msgspec.json.Decoder(shape).decode,
-            tuple(readers),
-        )
-    return sides
-
-
-def _found(side: _Side, code: str, prefix: str, raw: msgspec.Raw, warnings: list[WireWarning] | None) -> Found:
-    try:
-        nodes = side.decode(raw)
-    except msgspec.DecodeError as error:
-        raise wire_error(code, prefix, memoryview(raw), error) from None
-    found = Found(warnings=warnings)
-    for node_of, read in side.readers:
-        read(node_of(nodes), found)
-    return found
-
-
-def _expected(side: _Side | None, sides: dict[str, _Side]) -> str:
+def _expected(side: Side | None, sides: dict[str, Side]) -> str:
     return side.body.__name__ if side else f"one of {', '.join(sorted(sides))}"
 
 

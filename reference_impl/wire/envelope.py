@@ -87,31 +87,24 @@ class ReplyToWrite(msgspec.Struct, gc=False):
     output: Any
 
 
-_PATH = re.compile(r"(.*) - at `\$?(.*)`")
+_MESSAGE = re.compile(r"(?:Expected )?(.*?)(?:, got `[^`]*`)?(?: - at `\$(.*)`)?")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
 def wire_error(transaction: str, prefix: str, data: bytes | memoryview, error: msgspec.DecodeError) -> WireError:
     """Return the typed error of a parse that failed: the path inside ``prefix``, and the value that stands there."""
-    match = _PATH.fullmatch(str(error))
-    if match is None:
-        if isinstance(error, msgspec.ValidationError):
-            return WireError(transaction, prefix, bytes(data).decode(errors="replace"), str(error))
-        return WireError(transaction, prefix, bytes(data).decode(errors="replace"), f"JSON ({error})")
-    expected, path = match.groups()
-    got = _found_at(data, path)
-    missing = re.fullmatch(r"Object missing required field `(\w+)`", expected)
-    if missing:
-        return WireError(transaction, f"{prefix}{path}.{missing[1]}", "nothing", "a mandatory field")
-    return WireError(transaction, prefix + path, got, expected.partition(", got ")[0])
+    match = _MESSAGE.fullmatch(str(error))
+    if match is None or not isinstance(error, msgspec.ValidationError):
+        return WireError(transaction, prefix or "message", bytes(data).decode(errors="replace"), f"JSON ({error})")
+    expected, path = match[1], match[2] or ""
+    if missing := _MISSING.fullmatch(expected):
+        return WireError(transaction, f"{prefix}{path}.{missing[1]}".lstrip("."), "nothing", "a mandatory field")
+    return WireError(transaction, (prefix + path).lstrip(".") or "message", _found_at(data, path), expected)
 
 
 def _found_at(data: bytes | memoryview, path: str) -> Any:
-    """Return the value at a path of msgspec's; in a list, the first that has the rest of the path."""
+    """Return the value at a path of msgspec's, like ``.feedetail[1].cnt``."""
     found: Any = msgspec.json.decode(data)
-    for name in filter(None, re.split(r"\.|(?=\[)", path)):
-        if name.startswith("["):
-            index = name.strip("[]")
-            found = found[int(index) if index.isdigit() else 0]
-        else:
-            found = found.get(name)
+    for name in re.findall(r"\w+", path):
+        found = found[int(name) if isinstance(found, list) else name]
     return found

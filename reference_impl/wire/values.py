@@ -127,19 +127,21 @@ def _writes_decimal(field: Field, where: Where, *, as_number: bool) -> Convert:
 
 def reads_decimal(field: Field, where: Where) -> Convert:
     """Return the reader of a decimal into whole units of its last place; an absent one is 0."""
-    unit, limit = Decimal(10**field.places), 10**field.length
+    unit, bound = Decimal(10**field.places), Decimal(10 ** (field.length - field.places))
 
     def read(value: Decimal | None) -> int:
         if not value:
             return 0
         try:
-            # NaN and infinity parse as decimals, and cannot become whole.
-            whole = int(shifted := value * unit)
-        except (ValueError, ArithmeticError):
-            whole, shifted = limit, value
-        if whole != shifted or not -limit < whole < limit:
-            raise WireError(*where, str(value), f"a number of {field.length} digits, {field.places} of them decimal")
-        return whole
+            # The bound comes first: 1E+999999 parses, and would take a second to become a whole number.
+            if -bound < value < bound:
+                shifted = value * unit
+                whole = int(shifted)
+                if whole and whole == shifted:
+                    return whole
+        except ArithmeticError:
+            pass  # NaN parses as a decimal too, and cannot be compared
+        raise WireError(*where, str(value), f"a number of {field.length} digits, {field.places} of them decimal")
 
     return read
 

@@ -36,7 +36,7 @@ _ENVELOPE = {
     "now": "now",
     "msgid": "request.msgid",
     "care_region": "request.care_region",
-    "insured_region": "request.insured_region",
+    "insured_region": "insured_region",
     "person": "request.body.person",
     "insurance": "request.body.insurance",
 }
@@ -50,6 +50,7 @@ class Context(NamedTuple):
     request: Request
     now: str
     fees: FeeTotals
+    insured_region: str
     cross: bool
 
 
@@ -64,7 +65,9 @@ NodeWriter = Callable[[Context], Any]
 
 def context_of(body: Any, request: Request, now: str, *, cross: bool) -> Context:
     """Return the context of one message."""
-    return Context(body, request, now, getattr(body, "fees", None) or ZERO_FEES, cross)
+    # A blank insured region means a local patient; the nodes that must name it name the region of care then.
+    insured_region = request.insured_region or request.care_region
+    return Context(body, request, now, getattr(body, "fees", None) or ZERO_FEES, insured_region, cross)
 
 
 def message_writer(

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from support import wire_samples as w
+
+from reference_impl.domain.fees import FeeLine
+from reference_impl.protocol import messages as m
+from reference_impl.wire.errors import WireError, WireWarning
+
+SETTLE_2304 = w.request(
+    "2304", m.Settle(person=w.PERSON, insurance="310", visit=w.VISIT, total_fen=579_253, fees=w.FEES)
+)
+UPLOAD = w.request("2204", m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="7", lines=w.LINES))
+
+
+def sent(codec, request, now_us=61_500_000):
+    return json.loads(codec.encode_request(request, now_us))
+
+
+def changed(codec, request, *path, to):
+    """Return the bytes of a request with one value replaced; ``to`` ... removes it."""
+    message = sent(codec, request)
+    node = message
+    for step in path[:-1]:
+        node = node[step]
+    if to is ...:
+        del node[path[-1]]
+    else:
+        node[path[-1]] = to
+    return json.dumps(message).encode()
+
+
+def test_envelope_has_the_fields_of_the_interface(codec):
+    message = sent(codec, w.SETTLE)
+    body = message.pop("input")
+
+    assert message == {
+        "infno": "2207",
+        "msgid": "H33040000001202406030800000001",
+        "mdtrtarea_admvs": "330400",
+        "insuplc_admdvs": "341500",
+        "recer_sys_code": "YIDI",
+        "infver": "1.0.0",
+        "opter_type": "1",
+        "opter": "sim",
+        "opter_name": "sim",
+        "inf_time": "2024-06-03 01:01:30",  # 61.5 s of the run are 3,690 s of business time
+        "fixmedins_code": "H33040000001",
+        "fixmedins_name": "H33040000001",
+        "sign_no": "",
+    }
+    assert list(body) == ["data"]
+
+
+def test_amounts_are_yuan_strings_and_charges_travel_by_category(codec):
+    data = sent(codec, SETTLE_2304)["input"]["data"]
+
+    assert data["medfee_sumamt"] == "5792.53"
+    assert (data["fulamt_ownpay_amt"], data["overlmt_selfpay"]) == ("296.20", "0.00")
+    assert (data["preselfpay_amt"], data["inscp_scp_amt"]) == ("522.61", "4973.72")
+    assert (data["insuplc_admdvs"], data["mdtrtarea_admvs"]) == ("341500", "330400")
+    assert json.loads(data["exp_content"]) == {"FEES_FEN": [579253, 29620, 0, 52261, 497372, 579253, *[0] * 13]}
+
+
+def test_charges_have_counts_and_prices_of_their_own_places(codec):
+    rows = sent(codec, UPLOAD)["input"]["feedetail"]
+
+    assert [row["feedetl_sn"] for row in rows] == ["1", "2"]
+    assert [(row["cnt"], row["pric"], row["det_item_fee_sumamt"]) for row in rows] == [
+        ("2.0000", "12.345678", "24.69"),
+        ("-1.0000", "1.000000", "-1.00"),
+    ]
+    assert {row["chrg_bchno"] for row in rows} == {"7"}
+    assert [row["hosp_appr_flag"] for row in rows] == ["0", "1"]
+
+
+@pytest.mark.parametrize(("insured", "added"), [("341500", {"IPT_TYPE": "1", "TRUM_FLAG": "0"}), ("330100", {})])
+def test_patients_of_another_province_carry_the_cross_region_additions(codec, insured, added):
+    body = m.Admit(person=w.PERSON, insurance="390", began_us=1, diagnosis="I63.900")
+    request = m.Request("2401", w.MSGID, w.HOSPITAL, w.HOSPITAL, "330400", insured, body)
+    exp = json.loads(sent(codec, request)["input"]["mdtrtinfo"]["exp_content"])
+
+    assert {key: exp[key] for key in ("IPT_TYPE", "TRUM_FLAG") if key in exp} == added
+
+
+def test_a_foreign_client_that_sends_numbers_and_unknown_fields_is_read(codec):
+    message = sent(codec, w.SETTLE)
+    message["dev_no"] = message["cainfo"] = message["made_up"] = "x"
+    message["input"]["data"] |= {"medfee_sumamt": 5792.53, "made_up": {"a": [1]}, "invono": None, "exp_content": ""}
+    message["input"]["more"] = []
+
+    assert codec.decode_request(json.dumps(message).encode(), w.HOSPITAL) == w.SETTLE
+
+
+def test_a_moment_without_its_exact_microseconds_is_read_from_business_time(codec):
+    body = m.Register(person=w.PERSON, insurance="310", began_us=61_500_123)
+    data = changed(codec, w.request("2201", body), "input", "data", "exp_content", to="")
+
+    assert codec.decode_request(data, w.HOSPITAL).body.began_us == 61_500_000
+
+
+def test_exp_content_in_somebody_elses_words_is_left_alone_with_a_warning(codec):
+    data = changed(codec, SETTLE_2304, "input", "data", "exp_content", to="remark: patient paid by card")
+    warnings = []
+    request = codec.decode_request(data, w.HOSPITAL, warnings)
+
+    assert request.body.fees is None
+    assert warnings == [
+        WireWarning("2304", "in.data.exp_content", "remark: patient paid by card", "a JSON object"),
+    ]
+    assert codec.decode_request(data, w.HOSPITAL) == request
+
+
+def test_message_id_of_29_characters_is_tolerated_with_a_warning(codec):
+    data = changed(codec, w.SETTLE, "msgid", to=w.MSGID[:-1])
+    warnings = []
+
+    assert codec.decode_request(data, w.HOSPITAL, warnings).msgid == w.MSGID[:-1]
+    assert [(warning.path, warning.expected) for warning in warnings] == [("msgid", "30 characters")]
+    assert codec.decode_request(data, w.HOSPITAL).msgid == w.MSGID[:-1]
+
+
+IN_DATA = ("input", "data")
+BROKEN = [
+    (("msgid",), "H1", "2207", "msgid", "30 characters"),
+    (("infno",), "9999", "9999", "infno", "one of 1101, 2101"),
+    (("mdtrtarea_admvs",), "3304001", "request", "mdtrtarea_admvs", "`str` of length <= 6"),
+    (("fixmedins_code",), ..., "request", "fixmedins_code", "a mandatory field"),
+    ((*IN_DATA, "psn_no"), ..., "2207", "input.data.psn_no", "a mandatory field"),
+    ((*IN_DATA, "psn_no"), "", "2207", "input.data.psn_no", "`str` of length >= 1"),
+    ((*IN_DATA, "psn_no"), "9" * 31, "2207", "input.data.psn_no", "`str` of length <= 30"),
+    ((*IN_DATA, "psn_no"), 5, "2207", "input.data.psn_no", "`str`"),
+    ((*IN_DATA, "certno"), "9" * 21, "2207", "input.data.certno", "`str` of length <= 20"),
+    ((*IN_DATA, "medfee_sumamt"), "", "2207", "input.data.medfee_sumamt", "Invalid decimal string"),
+    ((*IN_DATA, "medfee_sumamt"), "1.005", "2207", "in.data.medfee_sumamt", "16 digits, 2 of them decimal"),
+    ((*IN_DATA, "medfee_sumamt"), "1" * 15, "2207", "in.data.medfee_sumamt", "16 digits, 2 of them decimal"),
+    ((*IN_DATA, "medfee_sumamt"), "NaN", "2207", "in.data.medfee_sumamt", "16 digits, 2 of them decimal"),
+    ((*IN_DATA, "medfee_sumamt"), "-Infinity", "2207", "in.data.medfee_sumamt", "16 digits, 2 of them decimal"),
+    (IN_DATA, ..., "2207", "input.data", "a mandatory field"),
+    (("input",), [], "2207", "input", "`object`"),
+    ((*IN_DATA, "exp_content"), '{"HOSP_LV":"x"}', "2207", "in.data.exp_content", "`int`"),
+    ((*IN_DATA, "exp_content"), '{"FEES_FEN":[1]}', "2207", "in.data.exp_content", "length >= 19"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "transaction", "named", "expected"), BROKEN, ids=[f"{b[0][-1]}={b[1]!r:.20}" for b in BROKEN]
+)
+def test_a_broken_request_names_transaction_field_value_and_what_was_expected(
+    codec, path, to, transaction, named, expected
+):
+    with pytest.raises(WireError) as caught:
+        codec.decode_request(changed(codec, w.SETTLE, *path, to=to), w.HOSPITAL)
+    error = caught.value
+
+    assert (error.transaction, error.path) == (transaction, named)
+    assert expected in error.expected
+    assert error.got == ("nothing" if to is ... else to)
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "expected"),
+    [
+        (("feedetail", 1, "cnt", "x"), "input.feedetail[1].cnt", "Invalid decimal"),
+        (("feedetail", 1, "cnt", "1.00005"), "in.feedetail.cnt", "4 of them decimal"),
+        (("feedetail", 1, "med_list_codg", ""), "input.feedetail[1].med_list_codg", "length >= 1"),
+    ],
+)
+def test_a_broken_row_is_named(codec, change, path, expected):
+    node, row, field, to = change
+    with pytest.raises(WireError) as caught:
+        codec.decode_request(changed(codec, UPLOAD, "input", node, row, field, to=to), w.HOSPITAL)
+    assert caught.value.path == path
+    assert expected in caught.value.expected
+
+
+def test_an_upload_without_charges_is_refused_when_written_and_when_read(codec):
+    empty = w.request("2204", m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="7", lines=()))
+    with pytest.raises(WireError, match=r"2204 in\.feedetail: got \(\), expected at least one row"):
+        codec.encode_request(empty, 0)
+    with pytest.raises(WireError, match="expected at least one row"):
+        codec.decode_request(changed(codec, UPLOAD, "input", "feedetail", to=[]), w.HOSPITAL)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"\xff\xfe", b'{"infno":"2207"}', b"null"])
+def test_bytes_that_are_no_request_are_one_typed_error(codec, data):
+    with pytest.raises(WireError) as caught:
+        codec.decode_request(data, w.HOSPITAL)
+    assert caught.value.transaction == "request"
+
+
+def test_a_request_cut_off_on_the_way_is_one_typed_error(codec):
+    whole = codec.encode_request(SETTLE_2304, 0)
+    for length in range(len(whole)):
+        with pytest.raises(WireError):
+            codec.decode_request(whole[:length], w.HOSPITAL)
+
+
+@pytest.mark.parametrize(
+    ("request_", "path"),
+    [
+        (msgspec.structs.replace(w.SETTLE, msgid=w.MSGID[:-1]), "msgid"),
+        (msgspec.structs.replace(w.SETTLE, code="9001"), "infno"),
+        (msgspec.structs.replace(w.SETTLE, code="2204"), "infno"),
+        (
+            w.request("2208", m.CancelSettlement(person=w.PERSON, visit=w.VISIT, settlement=m.SettlementId(""))),
+            "in.data.setl_id",
+        ),
+        (
+            w.request("2207", m.Settle(person=w.PERSON, insurance="310", visit=w.VISIT, total_fen=10**16)),
+            "in.data.medfee_sumamt",
+        ),
+        (
+            w.request("2207", m.Settle(person=w.PERSON, insurance="310", visit=w.VISIT, total_fen=-(10**16))),
+            "in.data.medfee_sumamt",
+        ),
+    ],
+)
+def test_a_message_that_would_break_the_interface_is_never_written(codec, request_, path):
+    with pytest.raises(WireError) as caught:
+        codec.encode_request(request_, 0)
+    assert caught.value.path == path
+
+
+def test_a_batch_above_the_inputs_bound_is_refused_both_ways(codec):
+    line = FeeLine("XJ01CAA040", 10_000, 1_000_000, 100)
+    body = m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="1", lines=(line,) * 120)
+    with pytest.raises(WireError, match=r"2204 input: got '\d+ characters', expected at most 40000 characters; split"):
+        codec.encode_request(w.request("2204", body), 0)
+
+    data = changed(codec, w.SETTLE, "input", "data", "made_up", to="x" * 40_000)
+    with pytest.raises(WireError, match="at most 40000 characters"):
+        codec.decode_request(data, w.HOSPITAL)
+
+
+def test_the_bound_counts_characters_and_not_bytes(codec):
+    message = sent(codec, w.SETTLE)
+    message["input"]["data"]["made_up"] = "\u4e2d" * 20_000  # 60,000 bytes
+    data = json.dumps(message, ensure_ascii=False).encode()
+
+    assert codec.decode_request(data, w.HOSPITAL) == w.SETTLE

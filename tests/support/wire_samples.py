@@ -1,0 +1,206 @@
+"""One request and one reply of each transaction, and Hypothesis strategies that vary them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
+from reference_impl.protocol import messages as m
+
+MSGID = m.MessageId("H33040000001202406030800000001")
+HOSPITAL = m.NodeId("H33040000001")
+PERSON = m.PersonNo("34150010000000000001")
+VISIT = m.VisitId("S33040000001202406030800000001")
+SETTLEMENT = m.SettlementId("A33040000001202406030800000001")
+LINES = (
+    FeeLine("XJ01CAA040", 20_000, 12_345_678, 2469),
+    FeeLine("ZA06BAX0064", -10_000, 1_000_000, -100, "1"),
+)
+FEES = FeeTotals(579_253, 29_620, 0, 52_261, 497_372, (579_253, *(0,) * 13))
+AMOUNTS = Settlement(579_253, 29_620, 0, 52_261, 497_372, 80_000, 1_000, 310_654, cash_fen=268_599)
+
+text30 = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+text20 = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+moments = st.integers(-(10**12), 10**13)
+money = st.integers(-(10**15) + 1, 10**15 - 1)
+persons, visits, settlements = (text30.map(kind) for kind in (m.PersonNo, m.VisitId, m.SettlementId))
+optional_visits = st.one_of(st.just(m.VisitId("")), visits)
+regions = st.sampled_from(["330400", "341500", "110101", "660100"])
+msgids = st.text("H0123456789", min_size=30, max_size=30).map(m.MessageId)
+insurances = st.sampled_from(["310", "390"])
+
+
+def lines(approvals):
+    return st.builds(
+        FeeLine,
+        item=st.text(st.characters(codec="utf-8"), min_size=1, max_size=50),
+        count_e4=money,
+        price_e6=st.integers(0, 10**15),
+        total_fen=money,
+        approved=st.sampled_from(approvals),
+    )
+
+
+fees = st.one_of(
+    st.none(),
+    st.builds(FeeTotals, money, money, money, money, money, st.tuples(*[money] * 14)),
+)
+amounts = st.lists(money, min_size=16, max_size=16).map(lambda values: Settlement(*values))
+
+
+def upload(approvals):
+    return st.builds(
+        m.UploadLines,
+        person=persons,
+        visit=visits,
+        batch=text30,
+        lines=st.lists(lines(approvals), min_size=1, max_size=4).map(tuple),
+    )
+
+
+settle = st.builds(
+    m.Settle,
+    person=persons,
+    insurance=insurances,
+    visit=visits,
+    total_fen=money,
+    hospital_level=st.integers(0, 3),
+    fees=fees,
+)
+sell = st.builds(
+    m.SellDrugs,
+    person=persons,
+    insurance=insurances,
+    total_fen=money,
+    lines=st.lists(lines(["0", "1", "2", ""]), max_size=4).map(tuple),
+    visit=optional_visits,
+    hospital_level=st.integers(0, 3),
+    fees=fees,
+)
+cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
+cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits)
+
+REQUESTS = {
+    "1101": st.builds(m.FindPerson, person=persons),
+    "2101": sell,
+    "2102": sell,
+    "2103": cancel,
+    "2201": st.builds(m.Register, person=persons, insurance=insurances, began_us=moments, visit=optional_visits),
+    "2202": st.builds(m.CancelRegistration, person=persons, visit=visits),
+    "2203": st.builds(m.Diagnose, person=persons, visit=visits, diagnosis=text20, began_us=moments),
+    "2204": upload(["0", "1", "2"]),
+    "2205": cancel_lines,
+    "2206": settle,
+    "2207": settle,
+    "2208": cancel,
+    "2301": upload(["0", "1", "2", ""]),
+    "2302": cancel_lines,
+    "2303": settle,
+    "2304": settle,
+    "2305": cancel,
+    "2401": st.builds(
+        m.Admit, person=persons, insurance=insurances, began_us=moments, diagnosis=text20, visit=optional_visits
+    ),
+    "2402": st.builds(m.Discharge, person=persons, visit=visits, ended_us=moments),
+    "2404": st.builds(m.CancelAdmission, person=persons, visit=visits),
+    "2405": st.builds(m.CancelDischarge, person=persons, visit=visits),
+    "2601": st.builds(
+        m.Reverse, person=persons, original=text30.map(m.MessageId), original_code=st.sampled_from(["2207", "2304"])
+    ),
+}
+
+trial = st.builds(
+    m.Settled,
+    visit=visits,
+    settlement=st.just(m.SettlementId("")),
+    settled_us=moments,
+    amounts=amounts,
+    hospital_settlement=msgids,
+)
+settled = st.builds(
+    m.Settled,
+    visit=visits,
+    settlement=settlements,
+    settled_us=moments,
+    amounts=amounts,
+    hospital_settlement=msgids,
+)
+cancelled = st.builds(m.Cancelled, visit=visits, settlement=settlements, settled_us=moments, amounts=amounts)
+opened = st.builds(m.VisitOpened, visit=visits)
+done = st.just(m.Done())
+
+
+def priced_like(request):
+    """Return a reply with one priced line for each line asked about."""
+    count = len(request.lines)
+    priced = st.builds(
+        PricedLine,
+        line=st.integers(1, 999),
+        total_fen=money,
+        over_limit_fen=money,
+        own_pay_fen=money,
+        pre_self_pay_fen=money,
+        in_scope_fen=money,
+        grade=st.sampled_from(["01", "02", "03"]),
+        category=st.integers(1, 14),
+        reason=st.text(st.characters(codec="utf-8"), max_size=40),
+    )
+    return st.lists(priced, min_size=count, max_size=count).map(lambda rows: m.LinesPriced(lines=tuple(rows)))
+
+
+found = st.builds(
+    m.PersonFound,
+    person=persons,
+    insurance=insurances,
+    person_type=st.sampled_from(["active", "retired", "resident"]),
+    insured_region=regions,
+    balance_fen=money,
+)
+
+REPLIES = {
+    "1101": found,
+    "2101": trial,
+    "2102": settled,
+    "2103": cancelled,
+    "2201": opened,
+    "2206": trial,
+    "2207": settled,
+    "2208": cancelled,
+    "2303": trial,
+    "2304": settled,
+    "2305": cancelled,
+    "2401": opened,
+    **dict.fromkeys(["2202", "2203", "2205", "2302", "2402", "2404", "2405", "2601"], done),
+}
+
+
+def requests(code, body=None):
+    """Return requests of a transaction, from any region to any."""
+    return st.builds(
+        m.Request,
+        code=st.just(code),
+        msgid=msgids,
+        sender=st.just(HOSPITAL),
+        institution=st.just(HOSPITAL),
+        care_region=regions,
+        insured_region=st.one_of(st.just(""), regions),
+        body=REQUESTS[code] if body is None else body,
+    )
+
+
+def request(code, body):
+    """Return a plain request across provinces."""
+    return m.Request(code, MSGID, HOSPITAL, HOSPITAL, "330400", "341500", body)
+
+
+SETTLE = request("2207", m.Settle(person=PERSON, insurance="310", visit=VISIT, total_fen=579_253))
+SETTLED = m.Settled(
+    visit=VISIT, settlement=SETTLEMENT, settled_us=123_456_789, amounts=AMOUNTS, hospital_settlement=MSGID
+)
+HOPS = (m.Hop(m.NodeId("33"), 5, 9), m.Hop(m.NodeId("hub"), 6, 8))
+
+
+def answered(body):
+    """Return a reply with two hops."""
+    return m.Answered(m.Reply("330000202406030800000000000001", body), HOPS)
