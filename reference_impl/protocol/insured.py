@@ -30,6 +30,7 @@ from reference_impl.protocol.entries import (
 from reference_impl.protocol.forwarder import BUSY_RETRY_US, STALE_LIMIT, answer_known, refused
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
+    Admit,
     Answer,
     Answered,
     Busy,
@@ -41,6 +42,7 @@ from reference_impl.protocol.messages import (
     NodeId,
     PersonFound,
     PersonNo,
+    Register,
     Reply,
     Request,
     Reverse,
@@ -49,6 +51,7 @@ from reference_impl.protocol.messages import (
     Settled,
     SettlementId,
     VisitId,
+    VisitOpened,
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.transactions import REVERSIBLE, TRIALS
@@ -136,6 +139,8 @@ class InsuredDesk:
                     balance_fen=self._accumulators(view, facts).balance_fen,
                 )
                 return self._verdict(request, Reply(self._reference(), found))
+            case Register() | Admit():
+                return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)))
             case _:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
