@@ -217,3 +217,8 @@ def test_an_output_above_its_bound_is_never_written(codec):
     upload = m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="7", lines=w.LINES * 40)
     with pytest.raises(WireError, match="2301 output"):
         codec.encode_answer(w.request("2301", upload), w.answered(m.LinesPriced(lines=rows)), 0)
+
+
+def test_a_settlement_is_read_without_anybody_asking_for_warnings(codec):
+    status, headers, data = codec.encode_answer(w.SETTLE, w.answered(w.SETTLED), 0)
+    assert codec.decode_answer(status, headers, data, "2207") == w.answered(w.SETTLED)
