@@ -1,6 +1,6 @@
-"""Quantities with units, as people write them in a scenario file: ``150ms``, ``3d18h``, ``1/s``, ``2%``, ``4KiB``.
+"""Quantities with units, as people write them in a scenario file: ``150ms``, ``3d18h``, ``1/s``, ``2%``.
 
-A duration becomes whole microseconds, a share a float between 0 and 1, a rate a float a second, a size whole bytes.
+A duration becomes whole microseconds, a share a float between 0 and 1, a rate a float a second.
 This module must never guess a unit: a bare number is refused wherever a unit makes a difference.
 """
 
@@ -20,18 +20,15 @@ _DURATION_UNITS_US = {
     "h": 3_600 * US_PER_S,
     "d": US_PER_DAY,
 }
-_SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 DURATION_PATTERN = rf"^(?:0|(?:{_NUMBER}(?:us|ms|s|min|h|d))+)$"
 SHARE_PATTERN = rf"^{_NUMBER}%$"
 RATE_PATTERN = rf"^{_NUMBER}/(?:s|min|h|d)$"
-SIZE_PATTERN = rf"^{_NUMBER}(?:B|KiB|MiB|GiB|kB|MB|GB)$"
 
 DURATION_EXPECTED = "a duration such as '150ms', '30s', '5min', '8h' or '3d18h'"
 SHARE_EXPECTED = "a share such as '2%', or a number from 0 to 1"
 RATE_EXPECTED = "a rate such as '5/s', '30/min' or '1200/d'"
-SIZE_EXPECTED = "a size such as '512B', '4KiB' or '2MB'"
 
 
 class UnitError(ValueError):
@@ -101,21 +98,6 @@ def parse_rate(value: object) -> float:
         raise UnitError(value, RATE_EXPECTED)
     number, unit = text.split("/")
     return float(Fraction(number) * US_PER_S / _DURATION_UNITS_US[unit])
-
-
-def parse_size(value: object) -> int:
-    """Return whole bytes.
-
-    >>> parse_size("4KiB"), parse_size("2MB")
-    (4096, 2000000)
-    """
-    if not isinstance(value, str) or not re.fullmatch(SIZE_PATTERN, text := value.replace(" ", "")):
-        raise UnitError(value, SIZE_EXPECTED)
-    unit = text.lstrip("0123456789.")
-    size = Fraction(text[: -len(unit)]) * _SIZE_UNITS[unit]
-    if size.denominator != 1:
-        raise UnitError(value, f"{SIZE_EXPECTED}, in whole bytes")
-    return int(size)
 
 
 def _number(value: object) -> float | None:

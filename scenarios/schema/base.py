@@ -13,9 +13,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from reference_impl.domain.regions import PROVINCES
 from scenarios.units import (
     DURATION_PATTERN,
+    RATE_PATTERN,
     SHARE_PATTERN,
+    US_PER_DAY,
+    US_PER_S,
     format_duration,
     parse_duration,
+    parse_rate,
     parse_share,
 )
 
@@ -134,5 +138,18 @@ TransactionCode = Annotated[
     AfterValidator(_known_transaction),
     WithJsonSchema({"anyOf": [{"enum": list(TRANSACTION_CODES)}, {"enum": [int(c) for c in TRANSACTION_CODES]}]}),
 ]
+
+
+def _as_per_day(value: object) -> object:
+    return parse_rate(value) * US_PER_DAY / US_PER_S if isinstance(value, str) else value
+
+
+PerDay = Annotated[
+    float,
+    Field(ge=0),
+    BeforeValidator(_as_per_day),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": RATE_PATTERN}]}),
+]
+"""Occurrences a calendar day: a plain number, or a rate with its own unit."""
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]

@@ -99,6 +99,4 @@ class LostCommit(_KeyedFault):
     count: Annotated[int, Field(ge=1)] | None = Field(default=None, description="at most so many. Default: no limit.")
 
 
-NodeFault = Freeze | Kill | Refuse | Slow
-LinkFault = Lose | Delay
 Fault = Annotated[Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit, Field(discriminator="kind")]

@@ -10,6 +10,7 @@ from scenarios.schema.base import (
     CityCode,
     Model,
     PeopleTime,
+    PerDay,
     ProvinceCode,
     RegionCode,
     Share,
@@ -99,10 +100,10 @@ class ExplicitVisit(Model):
 class Visits(Model):
     """The patients: generated at a rate, or written out one by one, or both."""
 
-    per_day: Weight = Field(
+    per_day: PerDay = Field(
         default=652_000.0,
-        description="cross-province settlements a calendar day over the scenario's regions, before scale.volume. "
-        "Default: mean of 2024, DERIVED from S23.",
+        description="cross-province settlements a calendar day, or a rate such as 5/s, over the scenario's regions, "
+        "before scale.volume. Default: mean of 2024, DERIVED from S23.",
     )
     mix: Mix = Mix()
     hourly: Weights = Field(

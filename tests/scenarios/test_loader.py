@@ -66,6 +66,10 @@ def test_a_name_alone_is_a_scenario(write):
     assert scenario.cutover is None
 
 
+def test_volume_may_be_a_rate(write):
+    assert load_scenario(write(SMALL), sets=["visits.per_day=5/h"]).visits.per_day == 120
+
+
 def test_codes_may_stand_without_quotes(write):
     scenario = load_scenario(write(SMALL + "cutover: {scope: 34, at: 1h, window: 30min}\n"))
 
@@ -134,8 +138,9 @@ TABLE = [
     # what is appended or replaced, then line:column, key and words of the error
     ("per_day: 100", "per_dya: 100", "4:3", "visits.per_dya", "unknown key (got 100)", "did you mean 'per_day'?"),
     ("per_day: 100", "per_day: -1", "4:12", "visits.per_day", "(got -1)", "greater than or equal to 0"),
-    ("per_day: 100", "per_day: many", "4:12", "visits.per_day", "(got 'many')", "a valid number"),
-    ("per_day: 100", "per_day: .nan", "4:12", "visits.per_day", "(got '.nan')", "a valid number"),
+    ("per_day: 100", "per_day: many", "4:12", "visits.per_day", "(got 'many')", "a rate such as '5/s'"),
+    ("per_day: 100", "per_day: 5/week", "4:12", "visits.per_day", "(got '5/week')", "a rate such as '5/s'"),
+    ("per_day: 100", "per_day: [5]", "4:12", "visits.per_day", "(got a list)", "a valid number"),
     ("{length: 2h}", "{length: 2}", "2:19", "horizon.length", "(got 2)", "a duration such as"),
     ("{length: 2h}", "{length: 2kg}", "2:19", "horizon.length", "(got '2kg')", "a duration such as"),
     ("{length: 2h}", "{length: 2h, length: 3h}", "2:23", "length", "duplicate key", "first given at line 2"),

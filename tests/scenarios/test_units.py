@@ -10,7 +10,6 @@ from scenarios.units import (
     parse_duration,
     parse_rate,
     parse_share,
-    parse_size,
 )
 
 DURATIONS = """
@@ -66,14 +65,3 @@ def test_rate_is_read_a_second(text, per_s):
 def test_rate_without_a_known_unit_is_refused(wrong):
     with pytest.raises(UnitError, match="expected a rate"):
         parse_rate(wrong)
-
-
-@pytest.mark.parametrize(("text", "size"), [("512B", 512), ("4KiB", 4096), ("2MB", 2_000_000), ("0.5KiB", 512)])
-def test_size_is_read_as_whole_bytes(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("wrong", ["4", 4, "4K", "-1B", "0.3B"], ids=repr)
-def test_size_without_a_known_unit_is_refused(wrong):
-    with pytest.raises(UnitError, match="expected a size"):
-        parse_size(wrong)
