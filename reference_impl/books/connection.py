@@ -77,14 +77,13 @@ def apply(connection: sqlite3.Connection, change: Change) -> Verdict:
     """Write the whole change or none of it, and say which."""
     entry, person, visit = change.entry, change.person, change.visit
     if (person is not None or visit is not None) and _is_stale(connection, person, visit):
-        stored = _find_entry(connection, entry.key) if change.insert else None
-        return _STALE if stored is None or stored.withdrawn else AlreadyThere(stored)
+        return _stale_unless_known(connection, change)
     row = rows.entry_row(entry)
     if change.insert:
         if not connection.execute(_INSERT_ENTRY, row).rowcount:
             return AlreadyThere(_must_find(connection, entry.key))
     elif not connection.execute(_REPLACE_ENTRY, (*row[2:6], row[6], row[7], row[1], row[0])).rowcount:
-        raise BooksError(f"no entry of key {entry.key} to replace: insert it first")
+        raise _nothing_to_replace(entry.key)
     if change.tombstone is not None:
         connection.execute(_MARK_ENTRY, rows.entry_row(change.tombstone))
     if person is not None:
@@ -122,6 +121,20 @@ def read_whole(connection: sqlite3.Connection) -> FinalBooks:
 def _find_entry(connection: sqlite3.Connection, key: Key) -> Entry | None:
     row = connection.execute(_FIND_ENTRY, (key.msgid, key.sender)).fetchone()
     return None if row is None else rows.entry_of(row)
+
+
+def _stale_unless_known(connection: sqlite3.Connection, change: Change) -> Verdict:
+    """Return the verdict on a change whose versions are stale: a known key is said first."""
+    stored = _find_entry(connection, change.entry.key)
+    if change.insert:
+        return _STALE if stored is None or stored.withdrawn else AlreadyThere(stored)
+    if stored is None:
+        raise _nothing_to_replace(change.entry.key)
+    return _STALE
+
+
+def _nothing_to_replace(key: Key) -> BooksError:
+    return BooksError(f"no entry of key {key} to replace: insert it first")
 
 
 def _must_find(connection: sqlite3.Connection, key: Key) -> Entry:

@@ -31,10 +31,14 @@ def lock(path: Path) -> int:
     """Take the books for this process and return the descriptor that holds them; closing it gives them back.
 
     Raises:
-        BooksError: when another process has them open.
+        BooksError: when another process has them open, or the folder cannot be written.
 
     """
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise BooksError(f"cannot open books {path}: {error}; check that the folder may be written") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -58,25 +62,23 @@ def make_ready(paths: Iterable[Path]) -> None:
         if version is not None:
             _migrate(path)
             continue
-        partial = path.with_name(path.name + ".partial")
-        partial.unlink(missing_ok=True)
-        if template is None:
-            template = _make(partial)
-        else:
-            shutil.copyfile(template, partial)
-        _put_in_place(partial, path)
+        try:
+            _make(path, template)
+        except (OSError, sqlite3.Error) as error:
+            raise BooksError(f"cannot make books {path}: {error}; check that the folder may be written") from None
         template = path
 
 
-def _make(partial: Path) -> Path:
-    try:
-        partial.parent.mkdir(parents=True, exist_ok=True)
+def _make(path: Path, template: Path | None) -> None:
+    """Make new books, as a copy of ``template`` if there is one just made and still empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    if template is None:
         _migrate(partial)
-    except (OSError, sqlite3.Error) as error:
-        raise BooksError(
-            f"cannot make books in {partial.parent}: {error}; check that the folder may be written"
-        ) from None
-    return partial
+    else:
+        shutil.copyfile(template, partial)
+    _put_in_place(partial, path)
 
 
 def _put_in_place(partial: Path, path: Path) -> None:

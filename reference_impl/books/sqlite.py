@@ -39,7 +39,6 @@ class SqliteBooks:
 
         """
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = lock(path)
         try:
             make_ready([path])
@@ -86,10 +85,13 @@ class SqliteBooks:
         return self._writer.backlog()
 
     def close(self) -> None:
-        """Write what is queued, close the file and let other processes have it."""
+        """Write what is queued, close the file and let other processes have it; closing twice is no harm."""
+        if self._lock < 0:
+            return
         self._writer.close()
         self._reader.close()
         os.close(self._lock)
+        self._lock = -1
 
 
 def fill_books(path: Path, changes: Iterable[Change]) -> None:
@@ -99,7 +101,6 @@ def fill_books(path: Path, changes: Iterable[Change]) -> None:
         BooksError: when the file cannot be opened, or a change does not fit what is there.
 
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     held = lock(path)
     try:
         make_ready([path])

@@ -1,6 +1,8 @@
-"""Small changes of every kind, for the tests of the books."""
+"""Small changes of every kind, and a shelf to put either kind of books on."""
 
 from __future__ import annotations
+
+import asyncio
 
 from reference_impl.domain.benefit import Accumulators, Settlement
 from reference_impl.domain.fees import FeeTotals
@@ -80,3 +82,31 @@ def replace(entry, **more):
 def settled(number, version):
     """One settlement as the insured province commits it."""
     return insert(done(number), person=person(version), claim=claim(number), posting=posting(number))
+
+
+class Shelf:
+    """Books of either kind, driven to the end of every await."""
+
+    def __init__(self, books, runner):
+        self.books, self._run = books, runner.run
+
+    def commit(self, change):
+        async def committed():
+            return await self.books.commit(change)
+
+        return self._run(committed())
+
+    def commit_all(self, changes):
+        async def committed():
+            return await asyncio.gather(*(self.books.commit(change) for change in changes), return_exceptions=True)
+
+        return self._run(committed())
+
+    def look(self, key, **more):
+        return self._run(self.books.look(key, **more))
+
+    def open_entries(self):
+        return self._run(self.books.open_entries())
+
+    def read_all(self):
+        return self.books.read_all()

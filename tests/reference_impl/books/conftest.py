@@ -12,33 +12,7 @@ from reference_impl.books.sqlite import SqliteBooks
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-
-class Shelf:
-    """Books of either kind, driven to the end of every await."""
-
-    def __init__(self, books, runner):
-        self.books, self._run = books, runner.run
-
-    def commit(self, change):
-        async def committed():
-            return await self.books.commit(change)
-
-        return self._run(committed())
-
-    def commit_all(self, changes):
-        async def committed():
-            return await asyncio.gather(*(self.books.commit(change) for change in changes), return_exceptions=True)
-
-        return self._run(committed())
-
-    def look(self, key, **more):
-        return self._run(self.books.look(key, **more))
-
-    def open_entries(self):
-        return self._run(self.books.open_entries())
-
-    def read_all(self):
-        return self.books.read_all()
+from book_samples import Shelf
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,86 @@
+"""The writer: groups, callers that go away, and changes that cannot be written."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+from book_samples import claim, done, insert, key, settled
+
+from reference_impl.books.final import BooksError
+from reference_impl.protocol.entries import Committed
+
+
+def test_changes_of_one_round_share_one_flush(sqlite_shelf):
+    sqlite_shelf.commit_all([insert(done(number)) for number in range(50)])
+
+    assert (sqlite_shelf.books.stats.batches, list(sqlite_shelf.books.stats.sizes)) == (1, [50])
+
+
+def test_a_group_is_bounded(sqlite_shelf):
+    sqlite_shelf.commit_all([insert(done(number)) for number in range(600)])
+
+    assert max(sqlite_shelf.books.stats.sizes) == 256
+    assert len(sqlite_shelf.read_all().entries) == 600
+
+
+def test_a_caller_that_went_away_changes_nothing(sqlite_shelf, runner):
+    books = sqlite_shelf.books
+
+    async def leave():
+        waiting = asyncio.ensure_future(books.commit(insert(done(1))))
+        waiting.cancel()
+        return await books.commit(insert(done(2)))
+
+    assert runner.run(leave()) == Committed()
+    assert sqlite_shelf.look(key(1)).entry == done(1)
+
+
+def test_closing_writes_what_is_queued(sqlite_shelf, runner, tmp_path):
+    books = sqlite_shelf.books
+
+    async def queue_and_close():
+        queued = books.commit(insert(done(1)))
+        books._writer.close()
+        return queued
+
+    runner.run(queue_and_close())
+
+    assert books.read_all().entries == (done(1),)
+
+
+def test_a_value_that_sqlite_cannot_hold_fails_alone_and_whole(sqlite_shelf):
+    huge = claim(2)
+    huge = type(huge)(*[getattr(huge, name) if name != "posted_us" else 2**70 for name in huge.__struct_fields__])
+    changes = [settled(1, version=1), insert(done(2), claim=huge), insert(done(3))]
+
+    first, ill, third = sqlite_shelf.commit_all(changes)
+
+    assert (first, third) == (Committed(), Committed())
+    assert isinstance(ill, OverflowError)
+    assert [entry.key for entry in sqlite_shelf.read_all().entries] == [key(1), key(3)]
+    assert sqlite_shelf.books.failure is None
+
+
+def test_books_that_cannot_be_written_say_so(sqlite_shelf):
+    blocker = sqlite3.connect(sqlite_shelf.books.path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    sqlite_shelf.books._writer._connection.execute("PRAGMA busy_timeout=0")
+    try:
+        with pytest.raises(BooksError, match="cannot be written"):
+            sqlite_shelf.commit(insert(done(1)))
+    finally:
+        blocker.close()
+
+    assert sqlite_shelf.books.failure is not None
+
+
+def test_the_watcher_is_told_of_every_group(sqlite_shelf):
+    told = []
+    sqlite_shelf.books.watch(lambda changes, cpu_ns, flush_us: told.append((len(changes), cpu_ns > 0, flush_us >= 0)))
+
+    sqlite_shelf.commit_all([insert(done(1)), insert(done(2))])
+    sqlite_shelf.books.close()
+
+    assert told == [(2, True, True)]

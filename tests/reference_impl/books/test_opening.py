@@ -1,0 +1,191 @@
+"""Opening a file: ours, new, old, foreign, broken, in use; and what the schema and its statements must agree on."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from book_samples import done, insert, intent, settled, visit
+
+from reference_impl.books import rows, statements
+from reference_impl.books.final import BooksError, FinalBooks
+from reference_impl.books.opening import SCHEMA_VERSION, make_ready
+from reference_impl.books.schema import metadata
+from reference_impl.books.sqlite import SqliteBooks, fill_books, read_final
+
+
+def execute(path, *sql):
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return [connection.execute(each).fetchall() for each in sql]
+
+
+def test_reopened_books_hold_what_was_committed(tmp_path, sqlite_shelf):
+    sqlite_shelf.commit(settled(1, version=1))
+    sqlite_shelf.books.close()
+
+    assert read_final(tmp_path / "34.sqlite").entries == (done(1),)
+
+
+def test_books_open_in_one_process_at_a_time(sqlite_books):
+    with pytest.raises(BooksError, match="open in another process"):
+        SqliteBooks(sqlite_books.path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "34.sqlite"
+    path.write_bytes(b"\x89PNG" * 5000)
+
+    with pytest.raises(BooksError, match="cannot be read"):
+        SqliteBooks(path)
+
+
+def test_a_refused_file_is_given_back(tmp_path, blank_books):
+    path = tmp_path / "34.sqlite"
+    path.write_bytes(b"no database")
+    with pytest.raises(BooksError):
+        SqliteBooks(path)
+    path.write_bytes(blank_books.read_bytes())
+
+    SqliteBooks(path).close()
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    path = tmp_path / "34.sqlite"
+    execute(path, "CREATE TABLE songs (title TEXT)")
+
+    with pytest.raises(BooksError, match="is not yidi's: application id 0x0"):
+        SqliteBooks(path)
+
+
+def test_books_of_a_newer_program_are_refused(tmp_path, blank_books):
+    path = tmp_path / "34.sqlite"
+    path.write_bytes(blank_books.read_bytes())
+    execute(path, f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+
+    with pytest.raises(BooksError, match="use a newer yidi"):
+        SqliteBooks(path)
+
+
+def test_books_of_an_older_schema_are_migrated_and_keep_their_rows(tmp_path, sqlite_shelf):
+    sqlite_shelf.commit(insert(done(1)))
+    path = sqlite_shelf.books.path
+    sqlite_shelf.books.close()
+    execute(path, "PRAGMA user_version=0")
+
+    assert read_final(path).entries == (done(1),)
+    assert execute(path, "PRAGMA user_version") == [[(SCHEMA_VERSION,)]]
+
+
+def test_many_new_books_are_migrated_once_and_copied(tmp_path):
+    paths = [tmp_path / "books" / f"{node}.sqlite" for node in ("hub", "33", "34")]
+
+    make_ready(paths)
+
+    assert [read_final(path) for path in paths] == [FinalBooks((), (), (), (), ())] * 3
+    assert list(tmp_path.rglob("*.partial")) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "books").write_text("a file in the way")
+
+    with pytest.raises(BooksError, match="cannot make books"):
+        make_ready([tmp_path / "books" / "34.sqlite"])
+    with pytest.raises(BooksError, match="cannot open books"):
+        SqliteBooks(tmp_path / "books" / "34.sqlite")
+
+
+def test_reading_the_books_of_a_node_that_never_ran_is_refused(tmp_path):
+    with pytest.raises(BooksError, match="no books at"):
+        read_final(tmp_path / "34.sqlite")
+
+
+def test_books_are_filled_before_the_run_all_or_none(tmp_path, blank_books):
+    path = tmp_path / "34.sqlite"
+    path.write_bytes(blank_books.read_bytes())
+    fill_books(path, [insert(done(1), visit=visit(1))])
+
+    with pytest.raises(BooksError, match="already hold"):
+        fill_books(path, [insert(done(2)), insert(done(1))])
+    assert read_final(path).entries == (done(1),)
+
+
+def test_every_commit_is_flushed(sqlite_books):
+    """FULL and WAL: what is acknowledged survives a power cut."""
+    assert execute(sqlite_books.path, "PRAGMA journal_mode") == [[("wal",)]]
+    assert sqlite_books._writer._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_current_file_opens_without_loading_sqlalchemy(tmp_path, blank_books):
+    (tmp_path / "34.sqlite").write_bytes(blank_books.read_bytes())
+    program = (
+        "import sys; from pathlib import Path; from reference_impl.books.sqlite import SqliteBooks;"
+        f"SqliteBooks(Path({str(tmp_path / '34.sqlite')!r})).close();"
+        "sys.exit('sqlalchemy' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0
+
+
+def test_migrations_make_exactly_the_schema(blank_books):
+    engine = sqlalchemy.create_engine(f"sqlite:///{blank_books}")
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_compiled_statements_are_those_of_the_schema():
+    made = statements.render()
+
+    assert (statements._FILE).read_text(encoding="utf-8") == made, "run python -m reference_impl.books.statements"
+
+
+def test_every_compiled_statement_is_understood_by_the_database(blank_books, tmp_path):
+    path = tmp_path / "34.sqlite"
+    path.write_bytes(blank_books.read_bytes())
+    wanted = {name: parameters for name, _, parameters in statements.compile_statements()}
+
+    with closing(sqlite3.connect(path)) as connection:
+        for name, sql in statements.read_statements().items():
+            connection.execute(f"EXPLAIN {sql}", (None,) * len(wanted[name]))
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [("find_entry", "sqlite_autoindex_entries_1"), ("find_claim", "ix_claims_visit"), ("find_intents", "open_entries")],
+)
+def test_hot_statements_use_their_index(blank_books, statement, index):
+    wanted = {name: parameters for name, _, parameters in statements.compile_statements()}[statement]
+    with closing(sqlite3.connect(f"file:{blank_books}?mode=ro", uri=True)) as connection:
+        plan = connection.execute(
+            f"EXPLAIN QUERY PLAN {statements.read_statements()[statement]}", (None,) * len(wanted)
+        ).fetchall()
+
+    assert index in str(plan)
+
+
+def test_amounts_can_be_asked_in_sql(sqlite_shelf):
+    """G5 by the database itself: legs of all postings cancel, and funds can be summed."""
+    for number in (1, 2):
+        sqlite_shelf.commit(settled(number, version=number))
+
+    sums = execute(
+        sqlite_shelf.books.path, "SELECT SUM(amount_fen) FROM posting_legs", "SELECT SUM(pool_fen) FROM claims"
+    )
+
+    assert sums == [[(0,)], [(1200,)]]
+
+
+def test_rows_have_the_columns_of_their_tables():
+    tables = metadata.tables
+    lengths = {name: len(table.columns) for name, table in tables.items()}
+
+    assert len(rows.entry_row(intent(1))) == lengths["entries"] - 1
+    assert len(rows.visit_row(visit(1))) == lengths["visits"]
