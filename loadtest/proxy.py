@@ -3,7 +3,7 @@
 ``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
 swallowed and its connection left open, so that the caller's patience runs out; a lost reply is swallowed after the
 callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must
-never change a byte, answer for the callee, or send anything twice.
+never change a byte, send anything twice, or answer for the callee; it does say when nobody listens there.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ import httptools
 import msgspec
 import uvloop
 
+from reference_impl.wire.answers import NOBODY_LISTENS_HEADER, STATUS_NOBODY_LISTENS
 from scenarios.loss import Disturbance, FaultyLink
 
 MSGID_HEADER = "x-yidi-msgid"
 _CODE = re.compile(rb'"infno"\s*:\s*"(\w+)"')
+NOBODY_LISTENS = (
+    f"HTTP/1.1 {STATUS_NOBODY_LISTENS} Bad Gateway\r\n{NOBODY_LISTENS_HEADER}: 1\r\ncontent-length: 0\r\n\r\n"
+).encode("ascii")
 _BLOCK_BYTES = 65_536
 _MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 _BACKLOG = 2048
@@ -115,10 +119,17 @@ class LinkProxy:
         self.epoch_ns = epoch_monotonic_ns
         self.counts: Counter[str] = Counter()
         self._faulty = faulty
+        self._served: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> asyncio.Server:
         """Open the address that callers use."""
-        return await asyncio.start_server(self._serve, self.link.host, self.link.port, backlog=_BACKLOG)
+        return await asyncio.start_server(self._accept, self.link.host, self.link.port, backlog=_BACKLOG)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin to serve. Nobody but us holds on to a task that waits for a frozen callee."""
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one caller's connection until it leaves or the callee breaks off."""
@@ -132,7 +143,11 @@ class LinkProxy:
                     continue
                 await asyncio.sleep(sent.delay_us / _US_PER_S)
                 if upstream is None:
-                    upstream = await asyncio.open_connection(self.link.upstream_host, self.link.upstream_port)
+                    upstream = await self._connect()
+                if upstream is None:
+                    self.counts["refused"] += 1
+                    writer.write(NOBODY_LISTENS)
+                    continue
                 upstream[1].write(request.content)
                 reply = await read_reply(upstream[0])
                 if reply is None:
@@ -150,6 +165,12 @@ class LinkProxy:
             writer.transport.abort()
             if upstream is not None:
                 upstream[1].transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        try:
+            return await asyncio.open_connection(self.link.upstream_host, self.link.upstream_port)
+        except ConnectionRefusedError:
+            return None
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self.epoch_ns) // 1000

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 STATUS_VERDICT = 200
 STATUS_MALFORMED = 400
 STATUS_BUSY = 409
+STATUS_NOBODY_LISTENS = 502
 STATUS_UNAVAILABLE = 503
+
+NOBODY_LISTENS_HEADER = "x-yidi-nobody-listens"
+"""Sent by our own proxy alone: the request was never handed on. A 502 without it may come after the effect."""
 
 INFCODE_DONE = 0
 INFCODE_REFUSED = -1

@@ -168,6 +168,8 @@ class Codec:
             WireError: when a reply breaks the interface; its sender may have acted, so treat it as unknown.
 
         """
+        if status == a.STATUS_NOBODY_LISTENS and a.NOBODY_LISTENS_HEADER in headers:
+            return m.Unreachable()
         if status not in (a.STATUS_VERDICT, a.STATUS_MALFORMED, a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
             return m.Unknown(0)
         try:

@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from loadtest.proxy import LinkProxy, ProxiedLink, ProxyConfig, main, read_reply, read_request
+from loadtest.proxy import NOBODY_LISTENS, LinkProxy, ProxiedLink, ProxyConfig, main, read_reply, read_request
+from reference_impl.protocol.messages import Unknown, Unreachable
+from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.codec import Codec
 from scenarios.loss import Disturbance, FaultyLink
 
 ROOT = Path(__file__).parents[2]
@@ -163,14 +167,27 @@ def test_delay_is_added_each_way():
     run(story())
 
 
-@pytest.mark.parametrize("listening", [True, False], ids=["callee breaks off", "nobody listens"])
-def test_broken_callee_is_passed_on_as_a_broken_connection(listening):
+def test_nobody_listening_is_told_as_such_because_nothing_was_handed_on():
+    async def story() -> None:
+        async with proxied(callee=Callee()) as (proxy, port):
+            proxy.link = msgspec.structs.replace(proxy.link, upstream_port=1)
+            caller = await Caller.to(port)
+            assert await caller.call(request("a")) == NOBODY_LISTENS
+            assert await caller.call(request("b")) == NOBODY_LISTENS
+            assert proxy.counts["refused"] == 2
+            caller.leave()
+
+    run(story())
+    codec = Codec(BusinessClock(datetime(2024, 3, 13), 1.0))
+    assert codec.decode_answer(502, {"x-yidi-nobody-listens": "1"}, b"", "2207") == Unreachable()
+    assert isinstance(codec.decode_answer(502, {}, b"", "2207"), Unknown)
+
+
+def test_broken_callee_is_passed_on_as_a_broken_connection():
     async def story() -> None:
         callee = Callee()
         callee.leaves = True
-        async with proxied(callee=callee) as (proxy, port):
-            if not listening:
-                proxy.link = msgspec.structs.replace(proxy.link, upstream_port=1)
+        async with proxied(callee=callee) as (_, port):
             caller = await Caller.to(port)
             with pytest.raises(ConnectionError):
                 await caller.call(request("a"))
