@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import msgspec
@@ -31,6 +31,8 @@ def ask_host(place: str, verb: str, command: str, content: object = None) -> Any
         connection.request(verb, f"/operator/{command}", body)
         answer = connection.getresponse()
         said = answer.read()
+    except HTTPException as error:
+        raise ConnectionError(f"{place} broke off its answer to {command}: {error!r}") from error
     finally:
         connection.close()
     if answer.status not in _OK:

@@ -121,9 +121,10 @@ class _Connection(asyncio.Protocol):
             self._content.append(body)
 
     def on_message_complete(self) -> None:
-        if self._answer is None or not self._parser.should_keep_alive():
+        waited_for = self._answer is not None and not self._answer.done()
+        if not waited_for or not self._parser.should_keep_alive():
             self.close()
-        if self._answer is not None and not self._answer.done():
+        if self._answer is not None and waited_for:
             content = self._content[0] if len(self._content) == 1 else b"".join(self._content)
             self._answer.set_result(HttpAnswer(self._parser.get_status_code(), self._headers, content))
 

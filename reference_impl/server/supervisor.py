@@ -6,6 +6,7 @@ host process needs (uvicorn, uvloop), and never leave a process behind.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from pathlib import Path
@@ -106,6 +107,7 @@ class System:
 
     def fill(self, changes: Iterable[tuple[str, Change]]) -> None:
         """Write what the nodes' books hold before the run: the stays already open."""
+        make_ready(self.books_path(node) for node in self._host_of)
         by_node: dict[str, list[Change]] = {}
         for node, change in changes:
             by_node.setdefault(node, []).append(change)
@@ -224,12 +226,13 @@ class System:
         return {name: process.pid for name, process in self._processes.items()}
 
     def stats(self) -> dict[str, Any]:
-        """Return the figures of every running process, by host."""
-        return {
-            name: ask_host(process.place, "GET", "stats")
-            for name, process in self._processes.items()
-            if process.running and not process.frozen
-        }
+        """Return the figures of every process that answers, by host."""
+        found: dict[str, Any] = {}
+        for name, process in self._processes.items():
+            if process.running and not process.frozen:
+                with contextlib.suppress(OSError):  # killed or frozen between the question and the answer
+                    found[name] = ask_host(process.place, "GET", "stats")
+        return found
 
     def meters(self, *, reset: bool = False) -> dict[str, Any]:
         """Return what every process has metered, by host, or reset the meters."""
@@ -241,7 +244,8 @@ class System:
         return self.folder / "books" / f"{node}.sqlite"
 
     def final_books(self) -> dict[str, FinalBooks]:
-        """Return the books of every node; the system must be stopped."""
+        """Return the books of every node; the system must be stopped, and its ports are free afterwards."""
+        self._release()
         return {node: read_final(self.books_path(node)) for node in self._host_of}
 
     def write_facts(self) -> None:

@@ -1,0 +1,84 @@
+"""A small world of two provinces, messages for it, and a hospital to send them, for the tests of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+
+import msgspec
+
+from reference_impl.domain.fees import FeeLine
+from reference_impl.protocol.messages import FindPerson, MessageId, NodeId, Request, Reverse, SellDrugs
+from reference_impl.server.peers import HttpPeers
+from reference_impl.server.ports import RunClock
+from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.codec import Codec
+from scenarios.schema import Scenario
+
+PHARMACY = NodeId("P33040000001")
+PERSON = "34010000000000000007"
+LINES = tuple(FeeLine(f"X{number}", 10_000, 50_000_000, 5000) for number in range(2))
+PATIENCE_US = 20_000_000
+
+
+def scenario(hosts=None, **more):
+    """Two provinces and the hub; in one process unless ``hosts`` says otherwise."""
+    hosts = hosts or {"all": ["hub", "33", "34"]}
+    topology = {
+        "regions": ["33", "34"],
+        "cities": ["3304"],
+        "hosts": {name: {"nodes": nodes} for name, nodes in hosts.items()},
+        **more.pop("topology", {}),
+    }
+    return Scenario.model_validate({"name": "small", "topology": topology, "visits": {"per_day": 0}, **more})
+
+
+def msgid(number):
+    return MessageId(f"{PHARMACY}20240313090000{number:04d}")
+
+
+def request(code, number, body):
+    return Request(code, msgid(number), PHARMACY, PHARMACY, "330400", "340100", body)
+
+
+def find_person(number, person=PERSON):
+    return request("1101", number, FindPerson(person=person))
+
+
+def sale(number, person=PERSON, total_fen=10_000):
+    return request("2102", number, SellDrugs(person=person, insurance="310", total_fen=total_fen, lines=LINES))
+
+
+def reversal(number, of, person=PERSON):
+    return request("2601", number, Reverse(person=person, original=msgid(of), original_code="2102"))
+
+
+def codec_of(world):
+    return Codec(BusinessClock(world.horizon.start, world.scale.time))
+
+
+@contextmanager
+def hospital(system, runner):
+    """Yield a function that sends requests together, each to its care province, and returns their outcomes."""
+    clock = RunClock(system.epoch_ns)
+    peers = HttpPeers({"33": system.address("33")}, codec_of(system.scenario), clock)
+
+    async def send_all(requests, patience_us):
+        return await asyncio.gather(*(peers.call(NodeId("33"), each, patience_us) for each in requests))
+
+    def send(*requests, patience_us=PATIENCE_US):
+        outcomes = runner.run(send_all(requests, patience_us))
+        return outcomes if len(outcomes) > 1 else outcomes[0]
+
+    async def close():
+        peers.close()
+        await asyncio.sleep(0)
+
+    try:
+        yield send
+    finally:
+        runner.run(close())
+
+
+def same_but_hops(answered):
+    return msgspec.structs.replace(answered, hops=())

@@ -1,0 +1,192 @@
+"""What becomes of a call: every way a connection can go, told by a server that does it on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from reference_impl.server.client import Destination, Failure, HttpAnswer
+
+ASK = b"POST /34 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi"
+GOOD = b"HTTP/1.1 200 OK\r\nX-Yidi-Hops: 34,1,2\r\nContent-Length: 5\r\n\r\nhello"
+LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
+HELLO = HttpAnswer(200, {"x-yidi-hops": "34,1,2", "content-length": "5"}, b"hello")
+SOON_US = 50_000
+LONG_US = 20_000_000
+
+
+class Server:
+    """Does to each request of each connection what its script says next: bytes to write, None to close, ... to be
+    silent, or an event to wait for."""
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.connections = 0
+        self.requests = 0
+        self._writers = []
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.destination = Destination("127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_):
+        self.destination.close()
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader, writer):
+        self.connections += 1
+        self._writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readexactly(len(ASK))
+                self.requests += 1
+                act = self.script.pop(0)
+                if isinstance(act, asyncio.Event):
+                    await act.wait()
+                    act = GOOD
+                if act is None:
+                    break
+                if act is not ...:
+                    writer.write(act)
+        writer.close()
+
+    def ask(self, patience_us=LONG_US):
+        return self.destination.exchange(ASK, patience_us)
+
+
+async def until(true):
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0)
+
+
+def story(test):
+    def run():
+        asyncio.run(test())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@story
+async def test_connection_is_kept_and_used_again():
+    async with Server(GOOD, GOOD, GOOD) as server:
+        assert [await server.ask() for _ in range(3)] == [HELLO] * 3
+        assert server.connections == 1
+
+
+@story
+async def test_calls_at_once_have_a_connection_each():
+    async with Server(GOOD, GOOD, GOOD) as server:
+        assert await asyncio.gather(*(server.ask() for _ in range(3))) == [HELLO] * 3
+        assert server.connections == 3
+
+
+@story
+async def test_nobody_listens_is_told_apart():
+    async with Server() as server:
+        server._server.close()
+        await server._server.wait_closed()
+
+        assert await server.ask() is Failure.NOBODY_LISTENS
+
+
+@story
+async def test_silence_ends_with_patience_and_the_connection_is_given_up():
+    async with Server(..., GOOD) as server:
+        assert await server.ask(SOON_US) is Failure.SILENT
+        assert await server.ask() == HELLO
+        assert server.connections == 2
+
+
+@story
+async def test_a_late_answer_is_never_taken_for_anothers():
+    late = asyncio.Event()
+    async with Server(late, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother") as server:
+        assert await server.ask(SOON_US) is Failure.SILENT
+        late.set()
+        answer = await server.ask()
+
+        assert answer.content == b"other"
+
+
+@story
+async def test_broken_after_sending_is_unknown_and_is_not_sent_again():
+    async with Server(GOOD, None) as server:
+        await server.ask()
+
+        assert await server.ask() is Failure.BROKEN
+        assert server.requests == 2
+
+
+@story
+async def test_half_an_answer_is_no_answer():
+    async with Server(GOOD[:-2]) as server:
+        assert await server.ask(SOON_US) is Failure.SILENT
+
+
+@story
+async def test_a_connection_closed_while_idle_is_passed_over():
+    async with Server(GOOD, GOOD) as server:
+        await server.ask()
+        server._writers[0].close()
+        await until(lambda: server.destination._idle[0].closed)
+
+        assert await server.ask() == HELLO
+        assert server.connections == 2
+
+
+@story
+async def test_a_server_that_ends_the_connection_is_believed():
+    async with Server(LAST, GOOD) as server:
+        assert (await server.ask()).content == b"hello"
+        assert await server.ask() == HELLO
+        assert server.connections == 2
+
+
+@story
+async def test_chunks_are_put_together():
+    async with Server(CHUNKED) as server:
+        assert (await server.ask()).content == b"hello"
+
+
+@story
+async def test_what_is_not_http_breaks_the_call():
+    async with Server(b"SSH-2.0-OpenSSH\r\n") as server:
+        assert await server.ask() is Failure.BROKEN
+
+
+@story
+async def test_an_endless_answer_breaks_the_call():
+    async with Server(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 5_000_000) as server:
+        assert await server.ask() is Failure.BROKEN
+
+
+@story
+async def test_a_cancelled_call_gives_up_its_connection():
+    async with Server(..., GOOD) as server:
+        calling = asyncio.ensure_future(server.ask())
+        await until(lambda: server.requests)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+
+        assert await server.ask() == HELLO
+        assert server.connections == 2
+
+
+@story
+async def test_words_nobody_asked_for_end_the_connection():
+    async with Server(GOOD + GOOD, GOOD) as server:
+        await server.ask()
+
+        assert await server.ask() == HELLO
+        assert server.connections == 2
