@@ -39,6 +39,14 @@ class Outcome:
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a replication; what it had finished is written and measured."""
+
+    def __init__(self, replication: Replication) -> None:
+        super().__init__("interrupted")
+        self.replication = replication
+
+
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Check a replication, work off what it left one-sided, write its tables to ``folder`` and return its results."""
     findings = check(outcome.books, outcome.record)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lab import runs
+from lab.conclude import Interrupted
 from lab.gates import judge_all, overall
 from lab.machine import describe_machine, versions
 from lab.measures import looked_up
 from lab.runs import Replication, RunFile, World
-from lab.simworld import Interrupted, SimTask, simulate_all, simulate_task
+from lab.simworld import SimTask, simulate_all, simulate_task
 from lab.statistics import t_interval
 from scenarios.costs import DEFAULT_COSTS, load_costs
 from scenarios.gates import parse_gates
@@ -71,40 +72,53 @@ class Silent:
         """Say nothing."""
 
 
-def run_sim(question: Question, folder: Path, watcher: Watcher) -> RunFile:
-    """Answer a question in the simulated world; return the run file of the whole run folder."""
+def run_world(question: Question, world: World, folder: Path, watcher: Watcher) -> RunFile:
+    """Answer a question in one world; return the run file of the whole run folder."""
     partial = runs.begin(folder)
     done: list[Replication] = []
     try:
-        for replication in _replications(question, partial, watcher):
+        for replication in _REPLICATIONS[world](question, partial, watcher):
             done.append(replication)
             watcher.advance(len(done))
     except BaseException as stop:
         if isinstance(stop, Interrupted):
             done.append(stop.replication)
-        write_partial(question, "sim", partial, done)
+        write_partial(question, world, partial, done)
         raise
-    return write_whole(question, "sim", partial, folder, done)
+    return write_whole(question, world, partial, folder, done)
 
 
-def _replications(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
+def _simulated(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
     scenario, count = question.scenario, question.replications
     dumped, costs = dump_scenario(scenario), str(question.costs) if question.costs else None
     tasks = [
-        SimTask(
-            scenario=dumped,
-            seed=scenario.seed + number,
-            costs=costs,
-            root=str(partial),
-            folder="." if count == 1 else f"rep-{number + 1:02}",
-        )
-        for number in range(count)
+        SimTask(scenario=dumped, seed=scenario.seed + number, costs=costs, root=str(partial), folder=name)
+        for number, name in enumerate(_names(count))
     ]
     if count == 1:
         watcher.begin("simulating", 1)
         return (simulate_task(task, watcher.advance) for task in tasks)
     watcher.begin(f"simulating {count} replications", count)
     return simulate_all(tasks, processes=os.cpu_count() or 1)
+
+
+def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
+    from lab.loadworld import replay  # noqa: PLC0415 - the supervisor and its parts are loaded only where they run
+
+    for number, name in enumerate(_names(question.replications)):
+        scenario = question.scenario.model_copy(update={"seed": question.scenario.seed + number})
+        watcher.begin(f"load on the reference system, replication {number + 1} of {question.replications}", 1)
+        yield replay(scenario, partial / name, name, watcher)
+
+
+_REPLICATIONS: dict[World, Callable[[Question, Path, Watcher], Iterable[Replication]]] = {
+    "sim": _simulated,
+    "load": _replayed,
+}
+
+
+def _names(count: int) -> list[str]:
+    return ["."] if count == 1 else [f"rep-{number + 1:02}" for number in range(count)]
 
 
 def write_whole(

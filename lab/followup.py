@@ -56,12 +56,14 @@ def followed_up(before: Record, after: Record, visits: Sequence[int]) -> Record:
         before.visits.select("visit", "fate"), on=["visit", "fate"], how="anti"
     )
     last = ends.unique("visit", keep="last", maintain_order=True).select(
-        "visit", *(pl.col(name).alias(f"last_{name}") for name in _CHANGED), more="attempts"
+        "visit", *(pl.col(name).alias(f"last_{name}") for name in _CHANGED)
     )
+    sent = after.messages.group_by("visit").agg(sent=pl.len().cast(pl.Int32))
     joined = before.visits.join(last, on="visit", how="left", maintain_order="left")
+    joined = joined.join(sent, on="visit", how="left", maintain_order="left")
     changed = joined.with_columns(
         *(pl.coalesce(f"last_{name}", name).alias(name) for name in _CHANGED),
-        attempts=pl.col("attempts") + pl.col("more").fill_null(0),
+        attempts=pl.coalesce("sent", "attempts"),
     ).select(before.visits.columns)
     return replace(after, visits=changed, inflight=_with_fates(before.inflight, changed))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lab.conclude import Outcome, conclude
+from lab.conclude import Interrupted, Outcome, conclude
 from lab.followup import HeldByHospital
 from lab.runs import Replication
 from reference_impl.protocol.messages import SettlementId, VisitId
@@ -60,14 +60,6 @@ def simulate_task(task: SimTask, progress: Progress | None = None) -> Replicatio
     if ended.interrupted:
         raise Interrupted(replication)
     return replication
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C stopped a replication; what it had finished is written and measured."""
-
-    def __init__(self, replication: Replication) -> None:
-        super().__init__("interrupted")
-        self.replication = replication
 
 
 def _telling(progress: Progress | None) -> Callable[..., None] | None:

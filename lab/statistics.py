@@ -58,6 +58,17 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interv
     return t_interval([b - a for a, b in zip(first, second, strict=True)])
 
 
+def unpaired_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Return ``mean(second) - mean(first)`` for replications with seeds of their own, by Welch's t."""
+    value = math.fsum(second) / len(second) - math.fsum(first) / len(first)
+    if min(len(first), len(second)) < REPLICATIONS_MIN:
+        return Interval(value)
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return Interval(value, value, value)
+    low, high = stats.ttest_ind(second, first, equal_var=False).confidence_interval(CONFIDENCE)
+    return Interval(value, float(low), float(high))
+
+
 def percentile(sample: Floats, share: float) -> float:
     """Return the ``share`` quantile (0..1) of a sample, interpolated linearly; NaN for an empty one."""
     return float(np.quantile(sample, share)) if sample.size else math.nan

@@ -1,0 +1,127 @@
+"""Measures what messages cost on this machine, and writes the cost file that the simulated world reads.
+
+The reference system runs on one core with its meters on, the generator on another, at a load that leaves the core mostly
+idle. What was measured is never adjusted to make a prediction come true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.errors import InvalidRunError
+from lab.experiment import Watcher
+from lab.loadworld import Replay, choose_cores, on_core
+from lab.machine import describe_machine, versions
+from scenarios.costs import ANY_CODE, ROLES, STAGES, CostFile, CostRow, mean_us, write_costs
+from scenarios.loader import load_scenario
+
+SCENARIO = Path(__file__).parent / "data" / "calibration.yaml"
+QUANTILES = 41
+SAMPLES_MIN = 20
+"""A transaction with fewer samples of a stage is given the costs of all transactions together."""
+CACHE_KEYS = ("python", "yidi", "httptools", "msgspec", "uvicorn", "uvloop")
+_HTTP_STAGES = ("receive", "forward")
+
+Samples = dict[tuple[str, str, str], list[float]]
+
+
+def costs_of_this_machine(watcher: Watcher) -> Path:
+    """Return the cost file of this machine and these versions, measuring it first when there is none."""
+    path = cache_path()
+    if not path.exists():
+        watcher.note("no costs are known of this machine: calibrating first (about half a minute)")
+        calibrate(path, watcher)
+    return path
+
+
+def cache_path() -> Path:
+    """Return where the costs of this machine and these versions are kept."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yidi"
+    root.mkdir(parents=True, exist_ok=True)
+    known, machine = versions(), describe_machine(root)
+    key = [[name, known.get(name)] for name in CACHE_KEYS] + [[n, machine[n]] for n in ("processor", "cores", "system")]
+    return root / f"costs-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"
+
+
+def calibrate(path: Path, watcher: Watcher) -> CostFile:
+    """Measure and write the cost file."""
+    watcher.begin("calibrating: the reference system on one core, metered", 1)
+    with tempfile.TemporaryDirectory(prefix="yidi-calibrate-") as name:
+        folder = Path(name)
+        readings = _measure(folder, watcher)
+        machine = describe_machine(folder)
+    file = CostFile(
+        mark="MEASURED",
+        source="yidi calibrate: the reference system at low load, all processes on one core",
+        machine=f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"durable write {machine['fsync_us']} us; python {versions()['python']}",
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit_latency_us=quantile_table([float(us) for r in readings for us in r["commit_latency_us"]]),
+        rows=tuple(cost_rows(samples_of(readings))),
+    )
+    write_costs(file, path)
+    return file
+
+
+def _measure(folder: Path, watcher: Watcher) -> list[dict[str, Any]]:
+    cores = choose_cores()
+    replay = Replay(load_scenario(SCENARIO), folder, watcher, cores, meter=True)
+    with on_core(cores.generator):
+        replay.go()
+    validity = replay.validity()
+    if not validity.valid:
+        raise InvalidRunError(f"the calibration is not valid: {'; '.join(validity.reasons)}; leave the machine alone and try again")
+    return list(replay.meters.values())
+
+
+def samples_of(readings: Iterable[Mapping[str, Any]]) -> Samples:
+    """Return the samples of every (role, transaction, stage), each process's HTTP share in them."""
+    found: Samples = defaultdict(list)
+    for reading in readings:
+        for stage in reading["stages"]:
+            share_us = reading["http_us"] if stage["stage"] in _HTTP_STAGES else 0.0
+            key = (stage["role"], stage["code"], stage["stage"])
+            found[key].extend(sample + share_us for sample in stage["samples_us"])
+    return found
+
+
+def cost_rows(samples: Samples) -> Iterable[CostRow]:
+    """Yield a row for every role and stage, and one for each transaction that was seen often enough."""
+    for role in ROLES:
+        for stage in STAGES:
+            rest = [v for (r, _, s), values in samples.items() if (r, s) == (role, stage) for v in values]
+            yield CostRow(role, ANY_CODE, stage, quantile_table(rest))
+            for r, code, s in sorted(samples):
+                if (r, s) == (role, stage) and len(samples[r, code, s]) >= SAMPLES_MIN:
+                    yield CostRow(role, code, stage, quantile_table(samples[r, code, s]))
+
+
+def quantile_table(values: Sequence[float]) -> tuple[int, ...]:
+    """Return evenly spaced quantiles, scaled so that drawing from them gives the mean that was measured.
+
+    A straight line from one quantile to the next puts too much weight under a long tail; the scaling takes it out.
+    Nothing measured costs nothing: a city is a relay inside its province's process.
+
+    >>> quantile_table([])
+    (0,)
+    >>> round(mean_us(quantile_table([10.0] * 99 + [1000.0])), 1)
+    19.9
+    """
+    if not values:
+        return (0,)
+    table = np.quantile(np.asarray(values), np.linspace(0, 1, QUANTILES))
+    drawn = mean_us(tuple(float(v) for v in table))  # pyright: ignore[reportArgumentType] - the sum is the same in floats
+    factor = float(np.mean(values)) / drawn if drawn else 1.0
+    return tuple(round(float(v) * factor) for v in table)
+
+
