@@ -174,6 +174,11 @@ class SimNode:
 
     # --- work without a message ---------------------------------------------------------------------------------------
 
+    @property
+    def in_work(self) -> int:
+        """How many messages are queued or in work."""
+        return len(self._taken)
+
     def work_beside(self, request: Request) -> Work:
         """Return the context of work that no call asked for, such as driving an open intent."""
         work = Work(request, None, message_key(self.seed, request.msgid, 0))

@@ -53,12 +53,12 @@ class SimRun:
     settled: bool
     """Whether nothing was under way any more at the end."""
     interrupted: bool
-    world: World = field(repr=False)
+    simulation: Simulation = field(repr=False)
 
     @property
     def books(self) -> dict[NodeId, FinalBooks]:
         """The books of every node as they are now."""
-        return {node: store.read_all() for node, store in self.world.stores.items()}
+        return {node: store.read_all() for node, store in self.simulation.world.stores.items()}
 
     def digest(self) -> str:
         """Return a fingerprint of everything the run wrote down: equal for equal seeds, on any machine (G22)."""
@@ -74,17 +74,14 @@ class SimRun:
         A difference is (visit, visit id, settlement id). The world goes on from where it stopped, for at most
         ``limit_us``.
         """
-        world = self.world
+        world = self.simulation.world
         for visit, visit_id, settlement in differences:
             planned = world.plan.visit(visit)
             work = refund_and_paper(
                 world.hospital(planned.hospital), world.site, planned, world.history, settled_as=(visit_id, settlement)
             )
             Task(world.timeline, work, world.outside).start_later()
-        end_us = world.timeline.now_us + limit_us
-        _settle(world, end_us, lambda: None, every_us=SAMPLE_MIN_US)
-        world.outside.cancel_all()
-        world.history.close()
+        self.simulation.follow_up(limit_us)
         self.ended_us = world.timeline.now_us
 
 
@@ -101,34 +98,83 @@ def simulate(
     Ends when all is settled, or ``drain_limit`` after the last arrival, or at ``until_us``; an interrupt from the
     keyboard ends it between two events and keeps what is finished.
     """
-    recorder = Recorder()
-    world = World(scenario, plan, costs, recorder)
-    events: list[EventRow] = []
-    _Feeder(world).start()
-    commands = _Commands(world, events)
-    commands.schedule(fault_commands(world))
-    commands.schedule(cutover_commands(world))
-    last_us = int(plan.columns.arrival_us[-1]) if len(plan) else 0
-    end_us = max(scenario.horizon.length, last_us) + scenario.horizon.drain_limit
-    if until_us is not None:
-        end_us = min(end_us, until_us)
-    sampler = Sampler(world, recorder)
+    return Simulation(scenario, plan, costs, progress=progress).run(until_us)
 
-    def look() -> None:
-        sampler.sample()
-        if progress is not None:
-            progress(world.timeline.now_us, end_us, world.history.ended_count, len(plan))
 
-    every_us = max(SAMPLE_MIN_US, scenario.horizon.length // SAMPLES)
-    with _interruptible(world) as interrupt:
-        _settle(world, end_us, look, every_us=every_us, busy=lambda: commands.pending > 0)
-    sampler.sample()
-    settled = _all_quiet(world) and world.started == len(plan)
-    world.outside.cancel_all()
-    world.history.close()
-    for row in events:
-        recorder.event(row)
-    return SimRun(recorder, events, world.timeline.now_us, settled, interrupt.seen, world)
+class Simulation:
+    """A world with its arrivals, faults and cutover lined up, ready to run."""
+
+    def __init__(self, scenario: Scenario, plan: VisitPlan, costs: Costs, *, progress: Progress | None = None) -> None:
+        """Build the world and put everything that is planned on its timeline."""
+        self.recorder = Recorder()
+        self.world = World(scenario, plan, costs, self.recorder)
+        self._progress = progress
+        self._events: list[EventRow] = []
+        self._pending_commands = 0
+        self._sampler = Sampler(self.world, self.recorder)
+        _Feeder(self.world).start()
+        for at_us, act, row in (*fault_commands(self.world), *cutover_commands(self.world)):
+            self._schedule(at_us, act, row)
+
+    def run(self, until_us: int | None = None) -> SimRun:
+        """Let time pass to the end of the run."""
+        world, recorder = self.world, self.recorder
+        end_us = self._end_us() if until_us is None else min(self._end_us(), until_us)
+        horizon = world.scenario.horizon
+        with _interruptible(world) as interrupt:
+            self._let_pass(end_us, max(SAMPLE_MIN_US, horizon.length // SAMPLES))
+        self._sampler.sample()
+        settled = self._nothing_left()
+        world.outside.cancel_all()
+        world.history.close()
+        for row in self._events:
+            recorder.event(row)
+        return SimRun(recorder, self._events, world.timeline.now_us, settled, interrupt.seen, self)
+
+    def follow_up(self, limit_us: int) -> None:
+        """Let time pass for work that was added after the end, for at most ``limit_us``."""
+        world = self.world
+        self._let_pass(world.timeline.now_us + limit_us, SAMPLE_MIN_US)
+        world.outside.cancel_all()
+        world.history.close()
+
+    def _end_us(self) -> int:
+        plan, horizon = self.world.plan, self.world.scenario.horizon
+        last_us = int(plan.columns.arrival_us[-1]) if len(plan) else 0
+        return max(horizon.length, last_us) + horizon.drain_limit
+
+    def _let_pass(self, end_us: int, every_us: int) -> None:
+        """Let time pass until ``end_us``, or until a look finds nothing left to do."""
+        world, timeline = self.world, self.world.timeline
+
+        def look() -> None:
+            self._sampler.sample()
+            if self._progress is not None:
+                self._progress(timeline.now_us, end_us, world.history.ended_count, len(world.plan))
+            if self._nothing_left():
+                timeline.stop()
+            elif timeline.now_us < end_us:
+                timeline.call_at(min(end_us, timeline.now_us + every_us), SAMPLE, look)
+
+        timeline.call_at(min(end_us, timeline.now_us + every_us), SAMPLE, look)
+        timeline.run_until(end_us)
+
+    def _nothing_left(self) -> bool:
+        """Whether nobody is to come and nobody is under way: no patient, no message, nothing that goes on beside."""
+        world = self.world
+        if self._pending_commands or world.started < len(world.plan) or world.outside.tasks:
+            return False
+        return not any(host.home.tasks for host in world.hosts.values())
+
+    def _schedule(self, at_us: int, act: Callable[[], None], row: EventRow | None) -> None:
+        def do() -> None:
+            self._pending_commands -= 1
+            if row is not None:
+                self._events.append(row)
+            act()
+
+        self._pending_commands += 1
+        self.world.timeline.call_at(at_us, COMMAND, do)
 
 
 class _Feeder:
@@ -158,51 +204,6 @@ class _Feeder:
             Task(world.timeline, journey, world.outside).start()
         if world.started < len(arrivals):
             self._arm()
-
-
-class _Commands:
-    """What the scenario does to its world, at its times."""
-
-    def __init__(self, world: World, events: list[EventRow]) -> None:
-        self._world = world
-        self._events = events
-        self.pending = 0
-
-    def schedule(self, commands: Iterable[tuple[int, Callable[[], None], EventRow | None]]) -> None:
-        for at_us, act, row in commands:
-            self.pending += 1
-            self._world.timeline.call_at(at_us, COMMAND, self._command(act, row))
-
-    def _command(self, act: Callable[[], None], row: EventRow | None) -> Callable[[], None]:
-        def do() -> None:
-            self.pending -= 1
-            if row is not None:
-                self._events.append(row)
-            act()
-
-        return do
-
-
-def _settle(
-    world: World, end_us: int, look: Callable[[], None], *, every_us: int, busy: Callable[[], bool] = lambda: False
-) -> None:
-    """Let time pass until ``end_us``, or until a look finds nothing left to do."""
-    timeline = world.timeline
-
-    def sample() -> None:
-        look()
-        if _all_quiet(world) and world.started == len(world.plan) and not busy():
-            timeline.stop()
-        elif timeline.now_us + every_us < end_us:
-            timeline.call_at(timeline.now_us + every_us, SAMPLE, sample)
-
-    timeline.call_at(min(end_us, timeline.now_us + every_us), SAMPLE, sample)
-    timeline.run_until(end_us)
-
-
-def _all_quiet(world: World) -> bool:
-    """Whether nobody is under way: no patient, no message, nothing that goes on beside."""
-    return not world.outside.tasks and not any(host.home.tasks for host in world.hosts.values())
 
 
 @dataclass(slots=True)

@@ -1,0 +1,92 @@
+"""A planned stop with business in flight: listed at stop-accept and at closing, followed to one fate each, lost nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.tiny_world import CARE, HUB, INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
+
+from reference_impl.protocol.messages import NodeId
+
+STOP = {"at": "60s", "stop_before": "20s", "window": "60s", "ramp": "30s", "announced": False}
+"""Stops accepting at 40 s, closes at 60 s, reopens at 120 s, is wide open at 150 s."""
+
+
+def stopped(*visits: dict[str, Any], scope: str = CARE, **changes: Any) -> Any:
+    return scenario(*visits, cutover=STOP | {"scope": scope} | changes)
+
+
+@pytest.mark.parametrize("scope", [CARE, "3304", INSURED, "6301", HUB])
+def test_a_patient_who_comes_while_the_stop_is_on_parks_and_settles_after_it(scope: str) -> None:
+    run = live(stopped(visit("pharmacy", at="50s"), scope=scope))
+    assert fates(run) == ["parked_then_direct"]
+    done_us = run.recorder.frames()["visits"]["settle_done_us"][0]
+    assert done_us > 120 * S
+    assert_lawful(run, settled=1)
+    assert_nothing_leaked(run)
+
+
+@pytest.mark.parametrize("scope", [CARE, HUB])
+def test_a_patient_who_does_not_want_to_wait_pays_and_claims_by_paper(scope: str) -> None:
+    run = live(stopped(visit("outpatient", at="50s"), scope=scope, park_share=0))
+    assert fates(run) == ["paper_by_closure"]
+    assert run.recorder.frames()["visits"]["paper_fen"].to_list() == [400_000]
+    assert_lawful(run, settled=0)
+    assert_nothing_leaked(run)
+
+
+@pytest.mark.parametrize("scope", ["3301", "6302", "11"])
+def test_a_stop_elsewhere_concerns_nobody(scope: str) -> None:
+    run = live(stopped(visit("pharmacy", at="50s"), scope=scope))
+    assert fates(run) == ["direct"]
+    assert not len(run.recorder.frames()["inflight"])
+
+
+@pytest.mark.parametrize(("side", "care", "insured", "concerned"), [
+    ("care", 330400, 630100, True), ("care", 630100, 330400, False),
+    ("insured", 330400, 630100, False), ("insured", 630100, 330400, True),
+    ("both", 330400, 630100, True), ("both", 630100, 330400, True), ("both", 630100, 110100, False),
+])  # fmt: skip
+def test_only_the_business_of_the_stopped_side_stops(side: str, care: int, insured: int, *, concerned: bool) -> None:
+    run = live(stopped(visit("pharmacy", at="50s", care=care, insured=insured), side=side))
+    assert fates(run) == ["parked_then_direct" if concerned else "direct"]
+
+
+def test_phases_are_events_and_what_is_in_flight_is_listed_with_its_stage_and_its_fate() -> None:
+    """A stay that spans the stop is open at both looks; a patient of the last moment is in transit or at the desk."""
+    stay = visit("inpatient", at="10s") | {"stay": "200s"}
+    run = live(stopped(stay, visit("outpatient", at="39s"), visit("pharmacy", at="57s")))
+    assert [(row.kind, row.at_us) for row in run.events] == [
+        ("stop_accept", 40 * S), ("close", 60 * S), ("reopen", 120 * S), ("full", 150 * S),
+    ]  # fmt: skip
+    listed = run.recorder.frames()["inflight"]
+    assert set(listed["snapshot"]) == {"stop_accept", "close"}
+    assert {"open_stay"} <= set(listed["stage"])
+    assert {"at_desk", "in_transit"} & set(listed["stage"])
+    assert all(listed["fate"])
+    assert "open_at_end" not in set(fates(run))
+    assert_lawful(run, settled=3)
+    assert_nothing_leaked(run)
+
+
+def test_while_it_drains_a_visit_begun_before_goes_on_to_its_end() -> None:
+    """An outpatient registered just before stop-accept settles in the drain: queries, resends and next steps pass."""
+    run = live(stopped(visit("outpatient", at="38s")))
+    (row,) = run.recorder.frames()["visits"].iter_rows(named=True)
+    assert row["fate"] in {"direct", "direct_after_retry"}
+    assert row["settle_done_us"] < 60 * S
+
+
+def test_a_restart_in_the_middle_of_a_stop_finds_its_doors_as_the_operator_left_them() -> None:
+    kill = {"kind": "kill", "node": CARE, "at": "70s", "for": "5s"}
+    run = live(scenario(visit("pharmacy", at="90s"), faults=[kill], cutover=STOP | {"scope": CARE}))
+    assert fates(run) == ["parked_then_direct"]
+    role: Any = run.simulation.world.nodes[NodeId(CARE)].role
+    assert role.doors.all_open
+
+
+def test_a_stop_without_a_ramp_opens_wide_at_once() -> None:
+    run = live(stopped(visit("pharmacy", at="50s"), ramp="0s"))
+    assert [row.kind for row in run.events] == ["stop_accept", "close", "full"]
+    assert fates(run) == ["parked_then_direct"]

@@ -1,0 +1,185 @@
+"""What a frozen or killed process does to the work inside it, to the microsecond."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reference_impl.protocol.messages import Answered, FindPerson, MessageId, NodeId, PersonNo, Reply, Request, Unknown
+from scenarios.costs import load_costs
+from scenarios.schema import NodeSpec
+from sim.calls import Call, Work
+from sim.driver import Home, SimClock, Task, wait
+from sim.hosts import Host
+from sim.links import Link
+from sim.node import SimNode
+from sim.prices import PriceList
+from sim.stations import Cpu
+from sim.timeline import COMMAND, WORK, Signal, Timeline
+
+LATENCY_US = 1000
+REQUEST = Request(
+    "1101", MessageId("m" * 30), NodeId("H"), NodeId("H"), "330400", "630100", FindPerson(person=PersonNo("p"))
+)
+
+
+class Sleeper:
+    """A role that takes a second of no CPU."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.clock = SimClock(timeline)
+        self.recovered = 0
+
+    async def handle(self, request: Request) -> Answered:
+        await self.clock.sleep_us(1_000_000)
+        return Answered(Reply("r"))
+
+    async def recover(self) -> None:
+        self.recovered += 1
+
+
+class Rig:
+    """One node on one host, and callers."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self.timeline = Timeline()
+        self.host = Host(self.timeline, "33", Cpu(self.timeline, 1), own_cpu=True)
+        spec = NodeSpec(workers=workers, queue=2)
+        self.node = SimNode(self.timeline, NodeId("33"), self.host, spec, prices=PriceList(load_costs()), seed=1)
+        self.node.open(store=None, build=lambda _: Sleeper(self.timeline))  # type: ignore[arg-type]
+        self.heard: list[tuple[str, int]] = []
+
+    def call(self, at_us: int) -> None:
+        def send() -> None:
+            call = Call(self.timeline, REQUEST, Link(LATENCY_US, 0, None))
+            call.callbacks.append(lambda c: self.heard.append((type(c.value).__name__, self.timeline.now_us)))
+            work = Work(REQUEST, call, key=7)
+            work.callbacks.append(self.node.arrive)
+            self.timeline.at(self.timeline.now_us + LATENCY_US, WORK, work)
+
+        self.timeline.call_at(at_us, WORK, send)
+
+    def run(self, *commands: tuple[int, Any]) -> list[tuple[str, int]]:
+        for at_us, act in commands:
+            self.timeline.call_at(at_us, COMMAND, act)
+        self.timeline.run_until(60_000_000)
+        assert self.node.workers.free == self.node.workers.servers
+        assert not self.node.in_work
+        return self.heard
+
+
+@pytest.fixture
+def undisturbed_us() -> int:
+    rig = Rig()
+    rig.call(0)
+    ((_, at_us),) = rig.run()
+    return at_us
+
+
+@pytest.mark.parametrize(
+    ("freeze_us", "moves"),
+    [
+        (500, "arrives frozen"),
+        (LATENCY_US + 50, "while it is received"),
+        (500_000, "in the middle"),
+    ],
+)
+def test_a_freeze_moves_an_answer_by_what_was_missed(undisturbed_us: int, freeze_us: int, moves: str) -> None:
+    """CPU still owed is owed after the thaw; a sleep that ran out meanwhile goes on at the thaw."""
+    rig = Rig()
+    rig.call(0)
+    thaw_us = 3_000_000
+    ((said, at_us),) = rig.run((freeze_us, rig.host.freeze), (thaw_us, rig.host.thaw))
+    assert said == "Answered"
+    if moves == "arrives frozen":
+        assert at_us == undisturbed_us + thaw_us - LATENCY_US
+    elif moves == "while it is received":
+        assert at_us == undisturbed_us + thaw_us - freeze_us
+    else:
+        reply_us = undisturbed_us - LATENCY_US - 1_000_000
+        assert thaw_us + LATENCY_US < at_us < thaw_us + LATENCY_US + reply_us
+
+
+def test_a_reply_already_on_the_link_is_heard_though_its_sender_stands_still(undisturbed_us: int) -> None:
+    rig = Rig()
+    rig.call(0)
+    freeze_us = undisturbed_us - LATENCY_US + 1
+    assert rig.run((freeze_us, rig.host.freeze), (9_000_000, rig.host.thaw)) == [("Answered", undisturbed_us)]
+
+
+def test_a_reply_still_being_computed_when_the_process_dies_never_leaves(undisturbed_us: int) -> None:
+    rig = Rig()
+    rig.call(0)
+    kill_us = undisturbed_us - LATENCY_US - 10
+    assert rig.run((kill_us, rig.host.kill)) == [("Unknown", kill_us + LATENCY_US)]
+
+
+def test_a_death_cuts_off_whoever_is_served_or_queued_and_nobody_connects_before_the_restart() -> None:
+    rig = Rig()
+    for at_us in (0, 10, 20, 30, 700_000, 2_000_000):
+        rig.call(at_us)
+    heard = rig.run((500_000, rig.host.kill), (1_000_000, rig.host.restart))
+    assert [said for said, _ in heard] == ["Overloaded", "Unknown", "Unknown", "Unknown", "Unreachable", "Answered"]
+    assert [at_us for _, at_us in heard[1:5]] == [501_000, 501_000, 501_000, 702_000]
+    assert rig.node.role.recovered == 1  # type: ignore[attr-defined]
+
+
+def test_a_death_while_frozen_cuts_off_who_waits_at_the_door() -> None:
+    rig = Rig()
+    rig.call(0)
+    rig.call(600_000)
+    heard = rig.run((500_000, rig.host.freeze), (800_000, rig.host.kill), (900_000, rig.host.restart))
+    assert heard == [("Unknown", 801_000), ("Unknown", 801_000)]
+
+
+def test_killing_the_dead_and_thawing_the_running_change_nothing(undisturbed_us: int) -> None:
+    rig = Rig()
+    rig.call(2_000_000)
+    host = rig.host
+    heard = rig.run(
+        (1, host.thaw), (2, host.restart), (10, host.kill), (20, host.kill), (25, host.freeze), (30, host.restart)
+    )
+    assert heard == [("Answered", 2_000_000 + undisturbed_us)]
+
+
+def test_a_paused_cpu_counts_no_work_while_it_is_paused() -> None:
+    timeline = Timeline()
+    cpu = Cpu(timeline, 1)
+    host = Host(timeline, "33", cpu, own_cpu=True)
+    done: list[int] = []
+
+    async def work() -> None:
+        signal = Signal()
+        signal.owner, signal.leaves_us = host, cpu.book(100)
+        timeline.at(signal.leaves_us, WORK, signal)
+        await wait(signal)
+        done.append(timeline.now_us)
+
+    Task(timeline, work(), Home()).start()
+    timeline.call_at(30, COMMAND, host.freeze)
+    timeline.run_until(500)
+    assert cpu.tally().busy_us == 30
+    timeline.call_at(1030, COMMAND, host.thaw)
+    timeline.run_until(1060)
+    assert cpu.tally().busy_us == 60
+    timeline.run_until(2000)
+    assert (cpu.tally().busy_us, done) == (100, [1100])
+
+
+def test_a_caller_that_gave_up_does_not_hear_the_late_answer() -> None:
+    rig = Rig()
+    heard: list[Any] = []
+    call = Call(rig.timeline, REQUEST, Link(LATENCY_US, 0, None))
+
+    async def caller() -> None:
+        heard.append(await wait(call))
+
+    Task(rig.timeline, caller(), Home()).start()
+    work = Work(REQUEST, call, key=7)
+    work.callbacks.append(rig.node.arrive)
+    rig.timeline.at(LATENCY_US, WORK, work)
+    rig.timeline.call_at(5_000, WORK, call.give_up)
+    rig.run()
+    assert heard == [Unknown(5_000)]
+    assert rig.node.workers.tally().busy_us > 1_000_000, "the zombie cost its worker all the same"

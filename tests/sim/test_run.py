@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.tiny_world import CARE, HUB, INSURED, KINDS, S, costs, fates, live, prepare, scenario, visit
+
+from scenarios.schema import Scenario
+from scenarios.visits import plan_visits
+from sim.run import SAMPLE_MIN_US, simulate
+from sim.timeline import WORK
+
+
+def busy_quarter(seed: int = 3, **more: Any) -> Scenario:
+    """Return a quarter of an hour of three provinces, with every fault at work."""
+    faults = [
+        {"kind": "lose", "link": ["*", HUB], "direction": "reply", "share": 0.1},
+        {"kind": "freeze", "node": INSURED, "at": "3min", "for": "20s"},
+        {"kind": "kill", "node": CARE, "at": "6min", "for": "20s"},
+        {"kind": "slow", "node": HUB, "at": "8min", "for": "1min", "add": "50ms"},
+    ]
+    return Scenario.model_validate(
+        {
+            "name": "busy-quarter",
+            "seed": seed,
+            "horizon": {"start": "2024-03-13T09:00:00", "length": "15min", "drain_limit": "15min"},
+            "visits": {"per_day": 3000, "local_per_cross": 0.5},
+            "topology": {"regions": ["33", "63", "11"], "desks_per_hospital": 2,
+                         "hospitals_per_province": {"hospital": 6, "pharmacy": 6}},
+            "clients": {"patience": "2s", "deadline": "20s", "forward_patience": {"care": "1500ms", "hub": "1s"},
+                        "retries": {"backoff": "200ms", "cap": "2s"}},
+            "faults": faults,
+            **more,
+        }
+    )  # fmt: skip
+
+
+def test_same_seed_same_digest_and_another_seed_another() -> None:
+    """G22."""
+    digests = [live(busy_quarter(seed)).digest() for seed in (3, 3, 4)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.slow
+def test_the_digest_does_not_depend_on_the_process() -> None:
+    """Hashes of strings differ from process to process; nothing may hang on them."""
+    script = (
+        "import importlib.util, sys; sys.path[:0] = ['.', 'tests'];"
+        f"spec = importlib.util.spec_from_file_location('test_run', {__file__!r});"
+        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module);"
+        "print(module.live(module.busy_quarter()).digest())"
+    )
+    root = Path(__file__).parents[2]
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=root,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
+
+
+def test_every_visit_has_one_row_and_messages_are_conserved() -> None:
+    """What the hospitals sent is what arrived, was lost, or found nobody; nothing is made on the way."""
+    asked = busy_quarter()
+    plan = plan_visits(asked)
+    run = prepare(asked).run()
+    frames = run.recorder.frames()
+    assert frames["visits"]["visit"].to_list() == list(range(len(plan)))
+    sent = len(frames["messages"])
+    unheard = Counter(frames["messages"]["outcome"])
+    arrived = frames["stations"].filter(frames["stations"]["station"] == "workers")["arrivals"].sum()
+    assert sent == frames["visits"]["attempts"].sum()
+    assert sent - unheard["unreachable"] <= arrived <= 3 * sent
+
+
+def test_a_run_can_be_cut_short_and_counts_what_is_open() -> None:
+    asked = scenario(*(visit(kind) for kind in KINDS))
+    run = simulate(asked, plan_visits(asked), costs(), until_us=12 * S)
+    assert run.ended_us == 12 * S
+    assert not run.settled
+    assert not run.interrupted
+    assert "open_at_end" in fates(run)
+    assert len(fates(run)) == 3
+
+
+def test_a_run_ends_when_all_is_settled_and_not_before_its_last_fault_is_over() -> None:
+    quiet = live(scenario(visit("pharmacy")))
+    assert quiet.settled
+    assert quiet.ended_us < 60 * S
+    late = live(scenario(visit("pharmacy"), faults=[{"kind": "kill", "node": HUB, "at": "80s", "for": "15s"}]))
+    assert late.ended_us >= 95 * S
+    assert [row.kind for row in late.events] == ["kill", "restart"]
+
+
+def test_ctrl_c_ends_a_run_between_two_events_and_keeps_what_is_finished() -> None:
+    simulation = prepare(busy_quarter())
+    timeline = simulation.world.timeline
+    timeline.call_at(300 * S, WORK, lambda: signal.raise_signal(signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    run = simulation.run()
+    assert run.interrupted
+    assert not run.settled
+    assert run.ended_us <= 300 * S
+    assert signal.getsignal(signal.SIGINT) is before
+    assert Counter(fates(run))["direct"] > 0
+
+
+def test_progress_is_told_and_never_goes_back() -> None:
+    told: list[tuple[int, int, int, int]] = []
+    asked = busy_quarter()
+    run = simulate(asked, plan_visits(asked), costs(), progress=lambda *told_now: told.append(told_now))
+    assert told == sorted(told)
+    assert told[-1][0] <= run.ended_us
+    assert {planned for _, _, _, planned in told} == {len(fates(run))}
+
+
+def test_samples_are_even_and_shares_are_shares() -> None:
+    stations = live(busy_quarter()).recorder.frames()["stations"]
+    assert set(stations["station"]) == {"cpu", "workers", "writer", "desk"}
+    assert stations["busy"].min() >= 0  # type: ignore[operator]
+    assert stations["busy"].max() <= 1  # type: ignore[operator]
+    assert stations["queue"].min() >= 0  # type: ignore[operator]
+    times = sorted(set(stations["at_us"]))
+    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {max(SAMPLE_MIN_US, 900 * S // 288)}
+
+
+def test_a_plan_without_visits_is_a_run_without_rows() -> None:
+    run = live(scenario())
+    assert run.settled
+    assert fates(run) == []
+
+
+def test_stays_open_at_the_start_are_in_the_books_and_end_like_the_others() -> None:
+    asked = busy_quarter(
+        visits={"per_day": 3000, "stay_mean": "20min", "mix": {"outpatient": 0.5, "pharmacy": 0, "inpatient": 0.5}}
+    )
+    run = live(asked)
+    visits = run.recorder.frames()["visits"]
+    opened = visits.filter(visits["open_at_start"])
+    assert len(opened) > 5
+    assert "refused" not in set(opened["fate"])
+    assert Counter(opened["fate"])["direct"] + Counter(opened["fate"])["direct_after_retry"] > 3
