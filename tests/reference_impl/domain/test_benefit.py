@@ -126,6 +126,27 @@ def test_large_sum_has_a_yearly_cap_and_residents_have_none():
     assert paid(policy, RESIDENT, scope(21_000)).large_sum_fen == 0
 
 
+def test_what_large_sum_paid_before_counts_towards_its_cap():
+    policy = policy_from({**PLAIN, "large_sum": {"ratio_e4": 8500, "cap": 7_000}})
+    first, after = settle(policy, STAY, scope(21_000), NOBODY_YET, YEAR)
+    second = paid(policy, STAY, scope(21_000), after)
+
+    assert (first.large_sum_fen, second.large_sum_fen) == (670_555, yuan(7_000) - 670_555)
+
+
+def test_the_last_segment_has_no_end():
+    policy = policy_from({**PLAIN, "cap": {"active": 10**9, "resident": 0}})
+    assert paid(policy, STAY, scope(50_000_000)).pool_fen == yuan(7200 + (50_000_000 - 10_000) * 9 // 10)
+
+
+def test_serious_illness_does_not_count_what_a_visitor_pays_first():
+    table = {**PLAIN, "first_self_pay_e4": 1000, "cap": {"active": 0, "resident": 0}, "serious_illness": [[1000, 5000]]}
+    first, after = settle(policy_from(table), RESIDENT._replace(temporary=True), scope(10_000), NOBODY_YET, YEAR)
+
+    assert first.serious_illness_fen == yuan((9000 - 1000) // 2)
+    assert after.scope_self_paid_fen == yuan(9000)
+
+
 def test_serious_illness_counts_the_years_own_cost_in_steps():
     policy = policy_from(
         {**PLAIN, "cap": {"active": 0, "resident": 0}, "serious_illness": [[10_000, 6000], [20_000, 7000]]}

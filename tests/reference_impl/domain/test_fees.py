@@ -79,6 +79,17 @@ def test_a_charge_that_is_not_payable_says_why(item, flag, reason):
     assert priced.reason == reason
 
 
+@pytest.mark.parametrize("flag", ["", "0", "3"])
+def test_a_restricted_item_is_payable_only_when_the_hospital_says_so(flag):
+    [priced] = price_lines(CATALOGUE, [FeeLine("restricted", 10_000, 10_000, 1, flag)])
+    assert (priced.own_pay_fen, priced.in_scope_fen) == (1, 0)
+
+
+def test_a_millionth_of_a_yuan_above_the_cap_counts_over_ten_thousand_pieces():
+    [priced] = price_lines(CATALOGUE, [FeeLine("capped", 10_000 * 10_000, 1_000_000_001, 1_000_000_001)])
+    assert priced.over_limit_fen == 1
+
+
 def test_rounding_at_the_line_is_a_parameter():
     line = [FeeLine("part", 10_000, 999_900, 95)]
     assert price_lines(CATALOGUE, line)[0].pre_self_pay_fen == 10

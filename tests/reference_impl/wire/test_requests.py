@@ -125,7 +125,7 @@ def test_message_id_of_29_characters_is_tolerated_with_a_warning(codec):
 
 IN_DATA = ("input", "data")
 BROKEN = [
-    (("msgid",), "H1", "2207", "msgid", "30 characters"),
+    (("msgid",), "H" * 28, "2207", "msgid", "30 characters"),
     (("infno",), "9999", "9999", "infno", "one of 1101, 2101"),
     (("mdtrtarea_admvs",), "3304001", "request", "mdtrtarea_admvs", "`str` of length <= 6"),
     (("fixmedins_code",), ..., "request", "fixmedins_code", "a mandatory field"),

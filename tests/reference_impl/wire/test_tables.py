@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from support import wire_samples as w
 
 from reference_impl.domain.fees import FeeLine
+from reference_impl.protocol import messages as m
 from reference_impl.wire.bindings import load_bindings, read_bindings
 from reference_impl.wire.reading import node_reader
 from reference_impl.wire.tables import Field, TableError, load_tables, read_tables
 from reference_impl.wire.values import Tools
+from reference_impl.wire.writing import context_of, node_writer
 
 TABLES = load_tables()
 
@@ -95,3 +98,14 @@ def test_rows_that_leave_a_gap_in_their_struct_are_refused_when_the_codec_is_mad
     [binding] = read_bindings("1 in rows UploadLines.lines\n  a item\n  b total_fen\n", ROWS).nodes["1", "in"]
     with pytest.raises(ValueError, match="rows must fill the first fields of FeeLine"):
         node_reader(binding, FeeLine, Tools(codec.clock, {}, as_numbers=False))
+
+
+@pytest.mark.parametrize(("cross", "constant"), [(False, "local"), (True, "cross")])
+def test_a_rows_constant_may_depend_on_the_patient(codec, cross, constant):
+    text = "1 in rows UploadLines.lines\n  a :local|cross\n  b total_fen\n"
+    [binding] = read_bindings(text, ROWS).nodes["1", "in"]
+    write = node_writer(binding, (), Tools(codec.clock, {}, as_numbers=False))
+    body = m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="1", lines=w.LINES)
+
+    rows = write(context_of(body, w.request("2204", body), "", cross=cross))
+    assert [(row.a, row.b) for row in rows] == [(constant, "24.69"), (constant, "-1.00")]

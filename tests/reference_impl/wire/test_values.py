@@ -48,6 +48,13 @@ def test_a_decimal_number_is_exact_through_json(codec, whole, places):
     assert reader_of(number(places), "", HERE, tools(codec))(value) == whole
 
 
+@pytest.mark.parametrize("as_numbers", [False, True])
+@pytest.mark.parametrize("value", [10**16, -(10**16)])
+def test_an_amount_of_too_many_digits_is_never_written(codec, value, as_numbers):
+    with pytest.raises(WireError, match="at most 16 digits"):
+        writer_of(number(2), "", HERE, tools(codec, as_numbers=as_numbers))(value)
+
+
 def test_more_zeros_than_places_lose_nothing(codec):
     assert reader_of(number(2), "", HERE, tools(codec))(Decimal("1.2300")) == 123
     assert reader_of(number(2), "", HERE, tools(codec))(Decimal("1E+2")) == 10_000
