@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from lab.checker import Findings, check
 from lab.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_differences
-from lab.measures import measure
-from lab.runs import Replication, Validity
+from lab.gates import judge_all
+from lab.measures import Measures, measure
+from lab.runs import GateResult, Replication, Validity
+from scenarios.gates import parse_gates
 from scenarios.record import Record, write_frames
 from scenarios.tables import TABLES
 
@@ -47,19 +49,45 @@ class Interrupted(KeyboardInterrupt):
         self.replication = replication
 
 
-def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
-    """Check a replication, work off what it left one-sided, write its tables to ``folder`` and return its results."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A replication, checked and measured."""
+
+    scenario: Scenario
+    record: Record
+    findings: Findings
+    measures: Measures
+
+    @property
+    def digest(self) -> str:
+        """The hash of what happened."""
+        return digest(self.record)
+
+    @property
+    def gates(self) -> tuple[GateResult, ...]:
+        """The verdict on every gate of the scenario."""
+        return judge_all(parse_gates(self.scenario.gates), [self.measures.value])
+
+
+def answer(outcome: Outcome) -> Answer:
+    """Check a replication, let what it left one-sided be worked off, and measure it."""
     findings = check(outcome.books, outcome.record)
     record = _work_off(outcome, findings)
-    write_differences(folder, worked_off(findings))
-    write_frames({table: getattr(record, table) for table in TABLES}, folder)
+    return Answer(outcome.scenario, record, findings, measure(record, outcome.scenario, findings))
+
+
+def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
+    """Answer, write the tables to ``folder`` and return the results."""
+    found = answer(outcome)
+    write_differences(folder, worked_off(found.findings))
+    write_frames({table: getattr(found.record, table) for table in TABLES}, folder)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,
-        digest=digest(record),
+        digest=found.digest,
         took_s=round(outcome.took_s, 3),
-        measures=measure(record, outcome.scenario, findings).flat(),
-        checker=findings.as_json(),
+        measures=found.measures.flat(),
+        checker=found.findings.as_json(),
         validity=outcome.validity,
     )
 

@@ -24,6 +24,7 @@ from scenarios.record import Record
 from scenarios.visits import plan_visits
 
 if TYPE_CHECKING:
+    from scenarios.schema import Scenario
     from sim.run import SimRun
 
 Progress = Callable[[float], None]
@@ -40,13 +41,12 @@ class SimTask(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
 
 
-def simulate_task(task: SimTask, progress: Progress | None = None) -> Replication:
-    """Simulate one replication, check it and write its tables."""
+def simulate_here(scenario: Scenario, costs: Path | str | None, progress: Progress | None = None) -> tuple[Outcome, bool]:
+    """Simulate one replication in this process; return its outcome and whether Ctrl-C ended it early."""
     from sim.run import simulate  # noqa: PLC0415 - SimPy is loaded only where it is run
 
-    scenario = restore_scenario(task.scenario).model_copy(update={"seed": task.seed})
     begun = time.perf_counter()
-    ended = simulate(scenario, plan_visits(scenario), load_costs(task.costs), progress=_telling(progress))
+    ended = simulate(scenario, plan_visits(scenario), load_costs(costs), progress=_telling(progress))
     outcome = Outcome(
         scenario,
         Record(**ended.recorder.frames()),
@@ -54,10 +54,17 @@ def simulate_task(task: SimTask, progress: Progress | None = None) -> Replicatio
         took_s=time.perf_counter() - begun,
         follow_up=lambda held: _follow_up(ended, held, scenario.horizon.drain_limit),
     )
+    return outcome, ended.interrupted
+
+
+def simulate_task(task: SimTask, progress: Progress | None = None) -> Replication:
+    """Simulate one replication, check it and write its tables."""
+    scenario = restore_scenario(task.scenario).model_copy(update={"seed": task.seed})
+    outcome, interrupted = simulate_here(scenario, task.costs, progress)
     folder = Path(task.root) / task.folder
     folder.mkdir(exist_ok=True)
     replication = conclude(outcome, folder, task.folder)
-    if ended.interrupted:
+    if interrupted:
         raise Interrupted(replication)
     return replication
 

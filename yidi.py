@@ -1,0 +1,114 @@
+"""yidi (异地): how fast is cross-province medical-insurance settlement, what when parts of it fail, what at a cutover?
+
+One scenario is the question; two worlds answer it. From Python:
+
+>>> import yidi
+>>> scenario = yidi.load("jiaxing-qinghai", variant="quick")
+>>> answer = yidi.simulate(scenario)
+>>> answer.findings.lost, [gate.verdict for gate in answer.gates]
+(1, ['pass', 'pass', 'pass', 'pass'])
+>>> answer.record.visits.filter(answer.record.visits["fate"] != "direct")["fate"].to_list()
+['reversed_then_paper']
+
+``yidi.run`` does what the command ``yidi run`` does and leaves a run folder; ``yidi.read`` reads one. Tables are polars
+frames with documented columns (``scenarios.tables``), times are microseconds of the run's clock, money is whole fen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from lab.conclude import Answer, answer
+from lab.errors import InputError, InvalidRunError, LabError
+from lab.experiment import Question, Silent, Watcher, run_world
+from lab.pair import run_pair
+from lab.report.content import Opened, open_run
+from lab.report.page import write_report
+from lab.runs import RunFile, default_folder, read_run_file, worlds_in
+from lab.simworld import simulate_here
+from scenarios.errors import ScenarioError
+from scenarios.loader import load_scenario
+from scenarios.record import Record
+from scenarios.schema import Scenario
+
+__all__ = [
+    "Answer",
+    "InputError",
+    "InvalidRunError",
+    "LabError",
+    "Opened",
+    "Record",
+    "RunFile",
+    "Scenario",
+    "ScenarioError",
+    "load",
+    "read",
+    "run",
+    "simulate",
+]
+
+
+def load(
+    source: str | Path, *, variant: str | None = None, sets: Iterable[str] = (), seed: int | None = None
+) -> Scenario:
+    """Return a scenario, checked and resolved; ``source`` is a file or a name of the library.
+
+    Raises:
+        ScenarioError: saying file, line, column, key, what was got and what was expected.
+
+    >>> load("national-day", variant="quick", sets=["scale.volume=0.001"]).scale.volume
+    0.001
+
+    """
+    return load_scenario(source, variant=variant, sets=sets, seed=seed)
+
+
+def simulate(scenario: Scenario, *, costs: Path | str | None = None) -> Answer:
+    """Answer a scenario in the simulated world, in this process and in memory.
+
+    ``costs`` is a cost file of ``yidi calibrate``; without it the packaged one is used, so that the same seed gives the
+    same ``digest`` on any machine. Ctrl-C ends it early and raises KeyboardInterrupt.
+    """
+    outcome, interrupted = simulate_here(scenario, costs)
+    if interrupted:
+        raise KeyboardInterrupt
+    return answer(outcome)
+
+
+def run(  # noqa: PLR0913 - the options of the command, all by name
+    source: str | Path,
+    *,
+    world: Literal["sim", "load", "both"] = "sim",
+    variant: str | None = None,
+    sets: Iterable[str] = (),
+    seed: int | None = None,
+    reps: int = 1,
+    costs: Path | None = None,
+    out: Path | None = None,
+    watcher: Watcher | None = None,
+) -> Path:
+    """Do what ``yidi run`` does and return the run folder, with its tables, ``run.json`` and report page.
+
+    Raises:
+        ScenarioError: when the scenario is wrong.
+        InputError: when the output folder exists.
+        LabError: when the run fails.
+
+    """
+    sets = tuple(sets)
+    scenario = load(source, variant=variant, sets=sets, seed=seed)
+    question = Question(scenario, str(source), variant, sets, costs, reps)
+    folder = out or default_folder(scenario.name, world)
+    if world == "both":
+        run_pair(question, folder, watcher or Silent())
+    else:
+        run_world(question, world, folder, watcher or Silent())
+        write_report(folder)
+    return folder
+
+
+def read(folder: Path) -> dict[str, Opened]:
+    """Return what a run folder holds, by world (``sim``, ``load``): run file, scenario, and first replication's tables."""
+    return {world: open_run(inner, read_run_file(inner)) for world, inner in worlds_in(Path(folder)).items()}
