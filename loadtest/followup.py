@@ -63,7 +63,7 @@ def follow_up(inputs: Inputs, listed: Path) -> int:
 
 
 def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
-    """Refund all visits at once; return how many were not done within the clients' deadline."""
+    """Refund all visits at once; return how many were not done within the clients' deadline and one more wait."""
     scenario = inputs.scenario
     clock = GeventClock(inputs.system.epoch_monotonic_ns)
     codec, events = Codec(business_clock(scenario)), Environment(user_classes=[]).events
@@ -84,7 +84,8 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
             undone.discard(one.visit)
 
     refunds = [gevent.spawn(refund, one) for one in held]
-    gevent.joinall(refunds, timeout=scenario.clients.deadline / _US_PER_S)
+    limit_us = scenario.clients.deadline + scenario.clients.reversal_patience
+    gevent.joinall(refunds, timeout=limit_us / _US_PER_S)
     gevent.killall(refunds)
     peers.close()
     return len(undone)

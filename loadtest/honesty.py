@@ -1,19 +1,23 @@
 """Whether the generator can be believed: what it used of its core, how late it started patients, what it dropped.
 
 A saturated generator reports its own queue as the system's latency, so a window in which it used more than 75 % of
-its core, or left arrivals out, is invalid: a verdict beside pass, fail and inconclusive. Pure arithmetic on the
-``generator`` table; it must never import gevent, so that the laboratory can judge a finished run.
+its core, left arrivals out, or was itself kept waiting by others on its core is invalid: a verdict beside pass, fail
+and inconclusive. Pure arithmetic on the ``generator`` table; it must never import gevent, so that the laboratory can
+judge a finished run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from scenarios.record import GeneratorRow
 
 CPU_SHARE_MAX = 0.75
 """Above this share of its core the generator's percentiles begin to be its own (peers: a p99 seven times the truth)."""
+LAG_P99_MAX_US = 100_000
+"""A generator that starts patients later than this in most seconds of a window is starved: its core is not its own."""
 WINDOW_US = 5_000_000
 """A verdict needs some samples: one second's CPU share jumps with one collection of garbage."""
 _P99 = 0.99
@@ -81,6 +85,7 @@ def p99(values: list[int]) -> int:
 
 def _window(group: list[GeneratorRow], from_us: int, window_us: int) -> Window:
     cpu_share = sum(row.cpu_share for row in group) / len(group)
+    usual_lag_us = median([row.lag_p99_us for row in group if row.started] or [0])
     dropped = sum(row.dropped for row in group)
     return Window(
         from_us=from_us,
@@ -88,14 +93,16 @@ def _window(group: list[GeneratorRow], from_us: int, window_us: int) -> Window:
         cpu_share=cpu_share,
         lag_p99_us=max(row.lag_p99_us for row in group),
         dropped=dropped,
-        reason=_reason(cpu_share, dropped, from_us),
+        reason=_reason(cpu_share, usual_lag_us, dropped, from_us),
     )
 
 
-def _reason(cpu_share: float, dropped: int, from_us: int) -> str:
+def _reason(cpu_share: float, usual_lag_us: float, dropped: int, from_us: int) -> str:
     where = f"in the window from {from_us / 1_000_000:.0f} s"
     if dropped:
         return f"{dropped} arrivals were dropped at the cap {where}"
     if cpu_share > CPU_SHARE_MAX:
         return f"the generator used {cpu_share:.0%} of its core {where}; above {CPU_SHARE_MAX:.0%} it measures itself"
+    if usual_lag_us > LAG_P99_MAX_US:
+        return f"patients started {usual_lag_us / 1000:.0f} ms late (p99) {where}; something else uses its core"
     return ""

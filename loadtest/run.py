@@ -7,11 +7,15 @@ kept, and a visit under way is open at the end. It must never touch the system b
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -31,12 +35,13 @@ from reference_impl.protocol.assembly import stamps_of
 from reference_impl.protocol.journey import concerns
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
-from scenarios.record import GeneratorRow, Recorder
+from scenarios.record import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
 from scenarios.visits import VisitPlan, plan_visits
 
 FINISHED, FAILED, INTERRUPTED = 0, 3, 130
 _DESCRIPTORS = 65_536
+_READABLE = 1
 _US_PER_S = 1_000_000
 
 
@@ -73,29 +78,23 @@ class LoadRun:
 
     def go(self) -> int:
         """Replay the plan and return the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, self._interrupt)
-        parent = gevent.get_hub().loop.io(sys.stdin.fileno(), 1) if self._options.stop_with_parent else None
-        if parent is not None:
-            parent.start(self._interrupt)
         gc.collect()
         gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
-        runner = self._start_users()
         watch = Watch(self._clock, self._plan, self._tally, CpuMeter(self._inputs.system.generator_pids))
-        beside = [
-            gevent.spawn(watch.run, self._recorder, self._progress),
-            gevent.spawn(self._list_business_in_flight),
-            gevent.spawn(self._wait_for_the_last, runner),
-        ]
-        self._over.wait(self._remaining_s())
-        if parent is not None:
-            parent.close()
-        self._schedule.stop()
-        gevent.killall(beside)
-        self._stop_journeys()
-        watch.sample(self._recorder, self._progress())
-        runner.quit()
-        return self._finish(runner)
+        runner = self._start_users()
+        with self._stop_when_told():
+            beside = [
+                gevent.spawn(watch.run, self._recorder, self._progress),
+                gevent.spawn(self._list_business_in_flight),
+                gevent.spawn(self._wait_for_the_last, runner),
+            ]
+            self._over.wait(self._remaining_s())
+            self._schedule.stop()
+            gevent.killall(beside)
+            self._stop_journeys()
+            watch.sample(self._recorder, self._progress())
+            runner.quit()
+            return self._finish(runner)
 
     # --- under way ---
 
@@ -106,7 +105,11 @@ class LoadRun:
         users = len(rosters)
         say("ready", now_us=self._clock.now_us(), visits=len(self._plan), hospitals=users, ends_us=self._limit_us())
         if users:
+            # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
+            logging.getLogger("locust.runners").setLevel(logging.ERROR)
             runner.start(users, spawn_rate=users)
+        if runner.spawning_greenlet is not None:
+            runner.spawning_greenlet.join()
         return runner
 
     def _wait_for_the_last(self, runner: LocalRunner) -> None:
@@ -121,6 +124,8 @@ class LoadRun:
         if cutover is None:
             return
         for name, at_us in (("stop_accept", cutover.stop_at), ("close", cutover.close_at)):
+            if name == "stop_accept" and cutover.stop_at == cutover.close_at:
+                continue  # nothing is drained
             self._clock.sleep_until_us(at_us)
             stages = self._history.snapshot(name, self._clock.now_us(), lambda visit: concerns(cutover, visit))
             say("inflight", snapshot=name, **dict(stages))
@@ -137,6 +142,19 @@ class LoadRun:
     def _progress(self) -> dict[str, object]:
         return {"live": self._history.live_count, "ended": self._history.ended_count, "calls": self._peers.in_use}
 
+    @contextmanager
+    def _stop_when_told(self) -> Iterator[None]:
+        """Hear SIGTERM and SIGINT, and the end of standard input when the parent holds its other end."""
+        with ExitStack() as told:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                heard: Any = gevent.signal_handler(number, self._interrupt)
+                told.callback(heard.cancel)
+            if self._options.stop_with_parent:
+                parent = gevent.get_hub().loop.io(sys.stdin.fileno(), _READABLE)
+                told.callback(parent.close)
+                parent.start(self._interrupt)
+            yield
+
     def _interrupt(self) -> None:
         self._interrupted = True
         self._over.set()
@@ -151,9 +169,9 @@ class LoadRun:
 
     def _finish(self, runner: LocalRunner) -> int:
         folder = self._inputs.folder
-        self._recorder.write(folder)
-        write_locust_statistics(runner, folder)
         frames = self._recorder.frames()
+        write_frames(frames, folder)
+        write_locust_statistics(runner, folder)
         for error in self._journeys.errors:
             sys.stderr.write(error)
         rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())

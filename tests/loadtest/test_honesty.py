@@ -52,6 +52,17 @@ def test_warm_up_is_left_out(warm_up_s, valid):
     assert judge(rows(cpu=busy), warm_up_us=warm_up_s * S, window_us=S).valid is valid
 
 
+def test_generator_that_is_starved_by_others_is_not_believed_though_it_used_little_cpu():
+    verdict = judge(rows(lag=dict.fromkeys((6, 8, 10), 250_000)), warm_up_us=0)
+
+    [window] = verdict.invalid
+    assert "started 250 ms late" in window.reason
+
+
+def test_one_late_second_is_no_starvation():
+    assert judge(rows(lag={7: 250_000, 9: 250_000}), warm_up_us=0).valid
+
+
 def test_lag_of_a_window_is_its_worst_second():
     assert judge(rows(lag={3: 9_000}), warm_up_us=0).windows[0].lag_p99_us == 9_000
 

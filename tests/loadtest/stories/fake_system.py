@@ -83,7 +83,7 @@ class FakeSystem:
 
     def _serve(self, connection: socket.socket, _: object) -> None:
         hearing = _Hearing()
-        while block := connection.recv(65_536):
+        while block := _heard(connection):
             hearing.parser.feed_data(block)
             if hearing.whole:
                 answer = self._answer(hearing.node, hearing.content)
@@ -105,6 +105,13 @@ class FakeSystem:
         head = "".join(f"{name}: {value}\r\n" for name, value in wire.headers.items())
         good = f"HTTP/1.1 {wire.status} X\r\n{head}content-length: {len(wire.body)}\r\n\r\n".encode() + wire.body
         return good if self._spoil is None else self._spoil(node, content, good)
+
+
+def _heard(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65_536)
+    except ConnectionResetError:
+        return b""
 
 
 class _Hearing:
