@@ -47,13 +47,16 @@ def measure(
 
 def backlog(visits: pl.DataFrame, reopened_us: int) -> pl.DataFrame:
     """Return the visits that were parked, or waited at a desk, when the door reopened."""
-    ended = pl.col("ended_us").fill_null(2**62)
-    # A parked patient left the desk ``parked_us`` before the end at the latest: earlier than the reopening counts.
-    parked = (pl.col("parked_us") > 0) & (ended - pl.col("parked_us") < reopened_us)
+    # A parked patient left the desk ``parked_us`` before the end at the latest. Who was still parked when the run ended has
+    # no time parked and no end: an open visit that came before the reopening, and is no stay still going on, waits.
+    left_us = pl.coalesce(pl.col("ended_us") - pl.col("parked_us"), "arrival_us")
+    parked = (pl.col("parked_us") > 0) & (left_us < reopened_us)
     queued = (pl.col("desk_wait_us") > 0) & pl.col("started_us").is_between(
         pl.lit(reopened_us), reopened_us + pl.col("desk_wait_us")
     )
-    return visits.filter((parked | queued) & (ended > reopened_us))
+    open_still = pl.col("ended_us").is_null() & (pl.col("kind") != "inpatient") & (pl.col("arrival_us") < reopened_us)
+    not_over = pl.col("ended_us").is_null() | (pl.col("ended_us") > reopened_us)
+    return visits.filter((parked | queued.fill_null(value=False) | open_still) & not_over)
 
 
 def drained_share(waiting: pl.DataFrame, reopened_us: int, share: float) -> float:

@@ -1,0 +1,152 @@
+"""Measures: what is counted, what is left out, and in which clock."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from lab.checker import check
+from lab.measures import Measures, looked_up, measure, station_use
+from scenarios.gates import MEASURES
+from scenarios.loader import load_scenario
+from scenarios.record import GeneratorRow, InflightRow, StationRow
+
+SECOND = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario("national-day", variant="quick", sets=["horizon.warm_up=0s", "scale.time=100"])
+
+
+def measured(world, scenario, *, generator=()):
+    world.generator = list(generator)
+    record = world.record()
+    return measure(record, scenario, check(world.books(), record))
+
+
+def test_every_gate_measure_can_be_measured(world, make, scenario):
+    """A name that may stand in a gate and that no run can ever fill would make that gate inconclusive for ever."""
+    stop = load_scenario("cutover-luan-2021")
+    world.visits = [make.visit_row(n, kind=kind) for n, kind in enumerate(("outpatient", "pharmacy", "inpatient"))]
+    codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
+    world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
+    world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
+    world.inflight = [InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100")]
+    world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
+    record = world.record()
+    whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})})
+
+    found = measure(record, whole, check(world.books(), record))
+
+    missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
+    assert missing == []
+
+
+def test_in_province_visits_and_the_warm_up_are_left_out(world, make, scenario):
+    world.visits = [make.visit_row(0), make.visit_row(1, local=True), make.visit_row(2), make.visit_row(3)]
+    warm = scenario.model_copy(update={"horizon": scenario.horizon.model_copy(update={"warm_up": 2_500_000})})
+
+    assert measured(world, scenario).value("visits.total") == 3
+    assert measured(world, warm).value("visits.total") == 2
+
+
+FATES = """
+    fates                                   direct rate
+    direct                                  1
+    direct direct_after_retry               1
+    direct parked_then_direct               1
+    direct reversed_then_paper              0.5
+    direct refused                          1
+    refused                                 -
+    direct abandoned paper_by_choice        0.333333
+    direct open_at_end                      0.5
+"""
+
+
+@pytest.mark.parametrize("line", FATES.strip().splitlines()[1:])
+def test_direct_rate_counts_direct_fates_over_all_that_no_rule_refused(line, world, make, scenario):
+    *fates, expected = line.split()
+    world.visits = [make.visit_row(n, fate=fate) for n, fate in enumerate(fates)]
+
+    found = measured(world, scenario).value("direct_rate")
+
+    assert found == (None if expected == "-" else pytest.approx(float(expected), abs=1e-6))
+
+
+def test_stay_still_going_on_is_nobodys_failure(world, make, scenario):
+    lying = make.visit_row(1, kind="inpatient", fate="open_at_end", settle_sent_us=None, ended_us=None)
+    world.visits = [make.visit_row(0), lying]
+
+    assert measured(world, scenario).value("direct_rate") == 1
+
+
+def test_stay_whose_discharge_did_not_come_through_counts(world, make, scenario):
+    leaving = make.visit_row(1, kind="inpatient", fate="open_at_end", settle_sent_us=None, ended_us=None)
+    world.visits = [make.visit_row(0), leaving]
+    world.messages.append(make.message_row(1, code="2303", outcome="unknown", reply_crc=None))
+
+    assert measured(world, scenario).value("direct_rate") == 0.5
+
+
+def test_desk_waits_are_people_time_and_latencies_machine_time(world, make, scenario):
+    world.visits = [make.visit_row(0, desk_wait_us=3 * SECOND)]
+
+    found = measured(world, scenario)
+
+    assert found.value("desk.wait", "max") == 300 * SECOND
+    assert found.value("settlement.latency", "max") == 100_000
+
+
+def test_resends_show_as_amplification(world, make, scenario):
+    world.messages = [
+        make.message_row(0, outcome="unknown", reply_crc=None),
+        make.message_row(0, attempt=2),
+        make.message_row(1),
+    ]
+    world.visits = [make.visit_row(0), make.visit_row(1)]
+
+    assert measured(world, scenario).value("retry.amplification") == 1.5
+
+
+def test_rates_are_over_the_window_after_the_warm_up(world, make, scenario):
+    window_s = scenario.horizon.length / SECOND
+    world.visits = [make.visit_row(0), make.visit_row(1, settle_done_us=scenario.horizon.length + 1)]
+
+    found = measured(world, scenario)
+
+    assert found.value("settlements.rate") == pytest.approx(1 / window_s)
+    assert found.value("offered.rate") == pytest.approx(2 / window_s)
+
+
+def test_nothing_to_measure_is_absent_and_never_is_infinite():
+    flat = Measures({"cutover.drain": math.inf}, {}).flat()
+
+    assert flat == {"cutover.drain": None}
+    assert looked_up(flat, "cutover.drain") == math.inf
+    assert looked_up(flat, "settlement.latency", "p95") is None
+
+
+def test_busiest_station_comes_first(world):
+    world.stations = [
+        StationRow(SECOND, "hub", "cpu", 0.0, 0.2, 1, 0),
+        StationRow(2 * SECOND, "hub", "cpu", 4.0, 0.4, 1, 3),
+        StationRow(SECOND, "33", "writer", 0.0, 0.7, 1, 0),
+    ]
+
+    use = station_use(world.record().stations)
+
+    assert use.select("node", "station").rows() == [("33", "writer"), ("hub", "cpu")]
+    assert use.row(1, named=True)["busy"] == pytest.approx(0.3)
+    assert use.row(1, named=True)["refused"] == 3
+
+
+def test_generator_shows_its_worst_window(world, scenario):
+    rows = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0), GeneratorRow(2 * SECOND, 0.8, 900, 5, 4, 1)]
+
+    found = measured(world, scenario, generator=rows)
+
+    shown = SimpleNamespace(**{n: found.value(f"generator.{n}") for n in ("cpu", "lag", "dropped")})
+    assert (shown.cpu, shown.lag, shown.dropped) == (0.8, 900, 1)

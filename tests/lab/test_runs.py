@@ -1,0 +1,133 @@
+"""Run folders: whole under their name, partial beside it, never over something that is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import runs
+from lab.errors import InputError
+from lab.experiment import Question, Silent, run_world
+from lab.runs import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
+from scenarios.loader import load_scenario
+from scenarios.record import read_record
+
+RUN = {
+    "complete": True, "name": "n", "title": "", "question": "", "world": "sim", "engine": "e", "source": "n.yaml",
+    "variant": None, "sets": (), "seed": 1, "scenario": {}, "scenario_hash": "h", "costs": "c", "costs_hash": "h",
+    "warm_up_us": 0, "time_scale": 1.0, "machine": {}, "versions": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def question():
+    return Question(load_scenario("lost-reply", variant="quick"), "lost-reply", variant="quick")
+
+
+def test_folder_that_exists_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "run").mkdir()
+
+    with pytest.raises(InputError, match="exists; expected a new name") as caught:
+        begin(tmp_path / "run")
+
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "run.partial").exists()
+
+
+def test_partial_folder_of_an_interrupted_run_is_not_written_into(tmp_path):
+    begin(tmp_path / "run")
+
+    with pytest.raises(InputError, match="was interrupted or is at work"):
+        begin(tmp_path / "run")
+
+
+def test_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(InputError, match="cannot make output folder"):
+        begin(tmp_path / "file" / "run")
+
+
+def test_whole_run_takes_its_name(tmp_path):
+    partial = begin(tmp_path / "run")
+    write_run_file(partial, RunFile(**RUN))
+
+    finish(partial, tmp_path / "run")
+
+    assert not partial.exists()
+    assert read_run_file(tmp_path / "run") == RunFile(**RUN)
+
+
+def test_default_folder_counts_on(tmp_path):
+    for taken in ("day-sim-1", "day-sim-7.partial", "day-load-9", "other-sim-30"):
+        (tmp_path / taken).mkdir()
+
+    assert default_folder("day", "sim", tmp_path) == tmp_path / "day-sim-8"
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[1]", '{"complete": tru', "\x00\x01"])
+def test_run_file_that_is_none_is_one_clear_error(text, tmp_path):
+    if text is not None:
+        (tmp_path / runs.RUN_FILE).write_text(text)
+
+    with pytest.raises(InputError, match=r"run\.json"):
+        read_run_file(tmp_path)
+
+
+def test_folder_of_both_worlds_is_told_from_a_single_run(tmp_path):
+    for world in ("sim", "load"):
+        (tmp_path / world).mkdir()
+        write_run_file(tmp_path / world, RunFile(**RUN))
+
+    assert worlds_in(tmp_path) == {"sim": tmp_path / "sim", "load": tmp_path / "load"}
+    assert worlds_in(tmp_path / "sim") == {"sim": tmp_path / "sim"}
+
+
+def test_finished_run_holds_what_was_asked_and_what_came_of_it(question, tmp_path):
+    made = run_world(question, "sim", tmp_path / "run", Silent())
+
+    run = read_run_file(tmp_path / "run")
+    assert run == made
+    assert run.complete
+    assert run.verdict == "pass"
+    assert run.replications[0].digest == run.digest != ""
+    assert run.measures["visits.total"] == read_record(tmp_path / "run").visits.filter(~read_record(tmp_path / "run").visits["local"]).height
+    assert run.machine["fsync_us"] > 0
+    assert run.versions["simpy"]
+
+
+def test_same_seed_same_digest(question, tmp_path):
+    first, second = (run_world(question, "sim", tmp_path / name, Silent()) for name in ("a", "b"))
+
+    assert first.digest == second.digest
+
+
+def test_interrupt_keeps_what_is_finished_and_says_that_it_is_not_whole(question, tmp_path, monkeypatch):
+    from lab import experiment
+
+    whole = run_world(question, "sim", tmp_path / "whole", Silent()).replications[0]
+
+    def interrupted(*_):
+        yield whole
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(experiment._REPLICATIONS, "sim", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_world(question, "sim", tmp_path / "run", Silent())
+
+    assert not (tmp_path / "run").exists()
+    kept = read_run_file(tmp_path / "run.partial")
+    assert not kept.complete
+    assert kept.verdict == "none"
+    assert kept.replications == (whole,)
+
+
+@pytest.mark.slow
+def test_replications_run_in_processes_and_gates_get_intervals(question, tmp_path):
+    several = Question(question.scenario, "lost-reply", variant="quick", replications=3)
+
+    made = run_world(several, "sim", tmp_path / "run", Silent())
+
+    assert [r.seed for r in made.replications] == [1, 2, 3]
+    assert len({r.digest for r in made.replications}) == 3
+    assert all((tmp_path / "run" / r.folder / "visits.parquet").exists() for r in made.replications)
+    assert all(gate.low is not None for gate in made.gates)
