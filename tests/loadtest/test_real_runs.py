@@ -1,0 +1,89 @@
+"""Small runs on the reference system's real processes: faults done for real, and the same losses in both worlds."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import polars as pl
+import pytest
+from support.real_system import run_for_real
+
+from scenarios.scale import resolve
+from scenarios.schema import Scenario
+from scenarios.visits import plan_visits
+
+pytestmark = pytest.mark.slow
+
+DAY = {
+    "name": "short-day",
+    "horizon": {"length": "24h", "drain_limit": "48h"},
+    "scale": {"time": 17_280},
+    "visits": {"per_day": 120, "local_per_cross": 0, "mix": {"outpatient": 0.6, "pharmacy": 0.4, "inpatient": 0}},
+    "topology": {
+        "regions": [33, 63],
+        "hospitals_per_province": {"hospital": 2, "pharmacy": 2},
+        "desks_per_hospital": 99,
+    },
+}
+CLIENTS = {"retries": {"max": 5, "backoff": "50ms", "cap": "200ms"}, "desk_patience": "24h"}
+
+
+def scenario(**changed: object) -> Scenario:
+    return resolve(Scenario.model_validate(DAY | changed))
+
+
+def claims(books: dict) -> Counter[str]:
+    return Counter(claim.settlement for final in books.values() for claim in final.claims if claim.sign > 0)
+
+
+def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_the_books(tmp_path):
+    clients = CLIENTS | {"patience": "200ms", "deadline": "2s", "reversal_patience": "200ms"}
+    clients["forward_patience"] = {"care": "150ms", "hub": "120ms"}
+    asked = scenario(
+        clients=clients,
+        faults=[
+            {"kind": "freeze", "node": "63", "at": "7h", "for": "2h"},
+            {"kind": "kill", "node": "hub", "at": "11h", "for": "2h"},
+        ],
+    )
+
+    ended = run_for_real(asked, tmp_path)
+
+    assert (ended.code, ended.failures) == (0, ()), ended.errors
+    assert [row.kind for row in ended.events] == ["freeze", "kill", "restart"]
+    visits = ended.record.visits
+    assert visits.height == len(plan_visits(asked))
+    posted = claims(ended.books)
+    assert set(posted.values()) <= {1}
+    acked = set(visits.filter(pl.col("acked"))["settlement_id"])
+    assert acked <= set(posted)
+    assert {"unknown", "busy"} & set(ended.record.messages["outcome"])
+
+
+def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
+    """The contract between the two injectors: losses are keyed, so the worlds differ in time alone."""
+    from scenarios.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
+    from sim.run import simulate  # noqa: PLC0415 (the simulated world, for this test alone)
+
+    clients = CLIENTS | {"patience": "1500ms", "deadline": "8s", "reversal_patience": "1500ms"}
+    clients["forward_patience"] = {"care": "1200ms", "hub": "1s"}
+    asked = scenario(
+        clients=clients,
+        faults=[
+            {"kind": "lose", "link": ["hospital", "33"], "direction": "request", "share": "15%"},
+            {"kind": "lose", "link": ["hospital", "63"], "direction": "reply", "share": "15%"},
+        ],
+    )
+
+    simulated = simulate(asked, plan_visits(asked), load_costs(None)).recorder.frames()
+    ended = run_for_real(asked, tmp_path)
+
+    assert ended.code == 0, ended.errors
+    lost = {(link["caller"], link["callee"]): link for link in ended.links}
+    assert lost["hospital", "33"]["lost_requests"] > 5
+    assert lost["hospital", "63"]["lost_replies"] > 5
+    key = ("msgid", "attempt", "outcome")
+    tried = ended.record.messages.select(key).sort(key)
+    assert tried.rows() == simulated["messages"].select(key).sort(key).rows()
+    fates = ("visit", "fate", "settlement_id", "fund_fen", "cash_fen")
+    assert ended.record.visits.select(fates).rows() == simulated["visits"].select(fates).rows()

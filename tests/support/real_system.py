@@ -1,0 +1,82 @@
+"""The reference system's real processes, faults and the generator, put together for a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.faults import FaultInjector
+from loadtest.links import FaultyLinks
+from reference_impl.protocol.assembly import stamps_of
+from reference_impl.protocol.history import History
+from reference_impl.protocol.opening import opening_changes
+from reference_impl.server.supervisor import System
+from scenarios.loader import dump_scenario
+from scenarios.record import Record, Recorder, read_record
+from scenarios.schema import Scenario
+from scenarios.visits import plan_visits
+
+ROOT = Path(__file__).parents[2]
+LEAD_NS = 4_000_000_000
+LIMIT_S = 100
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a real run left behind."""
+
+    code: int
+    errors: str
+    record: Record
+    books: dict
+    events: tuple
+    failures: tuple
+    links: tuple
+
+
+@contextmanager
+def running(scenario: Scenario, folder: Path) -> Iterator[tuple[System, FaultyLinks]]:
+    (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)))
+    system = System(scenario, folder)
+    history = History(Recorder(), stamps_of(scenario))
+    system.fill(opening_changes([visit for visit in plan_visits(scenario) if visit.open_at_start], history))
+    with FaultyLinks(scenario, system, folder) as links, system:
+        system.set_epoch(time.monotonic_ns() + LEAD_NS)
+        links.follow_epoch()
+        yield system, links
+
+
+def run_for_real(scenario: Scenario, folder: Path) -> Ended:
+    """Run a scenario on real processes and return what it left."""
+    with running(scenario, folder) as (system, links):
+        injector = FaultInjector(scenario, system, lambda: (time.monotonic_ns() - system.epoch_ns) // 1000)
+        injector.start()
+        try:
+            generator = subprocess.run(
+                [sys.executable, "-m", "loadtest", str(folder)],
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+                check=False,
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+        finally:
+            injector.stop()
+        counted = links.stop()
+    return Ended(
+        generator.returncode,
+        generator.stderr,
+        read_record(folder),
+        system.final_books(),
+        injector.events,
+        injector.failures,
+        counted,
+    )
