@@ -32,7 +32,7 @@ DAY = {
     "scale": {"time": 43_200},
     "visits": {"per_day": 60, "local_per_cross": 0.2},
     "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 2, "pharmacy": 2}},
-    "clients": {"patience": "2s", "deadline": "4s", "retries": {"backoff": "20ms"}},
+    "clients": {"patience": "2s", "deadline": "4s", "retries": {"backoff": "20ms"}, "desk_patience": "48h"},
 }
 
 
