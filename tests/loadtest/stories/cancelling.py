@@ -151,8 +151,7 @@ def story_unresolved_settlement_killed_at_each_await_leaves_nothing():
         gevent.sleep(0.001)
         return None if b'"2207"' in content[:20] else good
 
-    patience = {"deadline": "20ms", "patience": "20ms"}
-    clients = SCENARIO.clients.model_validate(SCENARIO.clients.model_dump(mode="json") | patience)
+    clients = SCENARIO.clients.model_copy(update={"deadline": 20_000})
 
     def work_of(ports: HospitalPorts, history: History) -> Coroutine[Any, Any, None]:
         return live_visit(ports, HospitalSite(clients, 2), _visit("outpatient"), history)
