@@ -107,12 +107,16 @@ class System:
 
     def fill(self, changes: Iterable[tuple[str, Change]]) -> None:
         """Write what the nodes' books hold before the run: the stays already open."""
-        make_ready(self.books_path(node) for node in self._host_of)
         by_node: dict[str, list[Change]] = {}
         for node, change in changes:
             by_node.setdefault(node, []).append(change)
-        for node, wanted in by_node.items():
-            fill_books(self.books_path(node), wanted)
+        try:
+            make_ready(self.books_path(node) for node in self._host_of)
+            for node, wanted in by_node.items():
+                fill_books(self.books_path(node), wanted)
+        except BaseException:
+            self._release()
+            raise
 
     # --- the life of the system ---
 
@@ -127,8 +131,8 @@ class System:
         hosts.mkdir(parents=True, exist_ok=True)
         (self.folder / "books").mkdir(exist_ok=True)
         (hosts / "scenario.json").write_bytes(msgspec.json.encode(dump_scenario(self.scenario)))
-        make_ready(self.books_path(node) for node in self._host_of)
         try:
+            make_ready(self.books_path(node) for node in self._host_of)
             for process in self._processes.values():
                 self._spawn(process)
             deadline_s = time.monotonic() + ready_limit_s

@@ -1,0 +1,325 @@
+"""A node between bytes and bytes, in this process: what its adapter adds to the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from server_samples import PHARMACY, codec_of, find_person, sale, scenario
+
+from reference_impl.books.memory import MemoryBooks
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.protocol.messages import Answered, Busy, Closed, NodeId, Overloaded, PersonFound, Settled, Unknown
+from reference_impl.protocol.ports import NodePorts
+from reference_impl.server.app import App
+from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
+from reference_impl.server.meter import Meter
+from reference_impl.server.node import ServedNode
+from reference_impl.server.ports import AsyncioTasks, RunClock
+
+
+class Clock(RunClock):
+    """The run's clock, standing still; sleeping moves it."""
+
+    def __init__(self):
+        super().__init__(0)
+        self.now = 1_000_000
+
+    def now_us(self):
+        return self.now
+
+    async def sleep_us(self, duration_us):
+        self.now += duration_us
+        await asyncio.sleep(0)
+
+
+class WaitingBooks(MemoryBooks):
+    """Books that make their callers wait, as a disk does."""
+
+    async def commit(self, change):
+        await asyncio.sleep(0)
+        return self.apply(change)
+
+
+class World:
+    """The hub and two provinces joined without a network; ``lost`` nodes are silent."""
+
+    def __init__(self, folder, meter=None, **more):
+        self.scenario = scenario(**more)
+        self.codec = codec_of(self.scenario)
+        self.clock = Clock()
+        self.books = {name: WaitingBooks() for name in ("hub", "33", "34")}
+        self.folder = folder
+        self.meter = meter
+        self.lost = set()
+        self.nodes = {name: self.node(name) for name in self.books}
+
+    def node(self, name):
+        return ServedNode(
+            NodeId(name),
+            self.scenario,
+            NodePorts(self.clock, self, self.books[name], AsyncioTasks()),
+            codec=self.codec,
+            doors_file=self.folder / f"{name}.doors.json",
+            meter=self.meter if name == "33" else None,  # a process each, as far as the meter can see
+        )
+
+    async def call(self, node, request, patience_us):
+        await asyncio.sleep(0)
+        if node in self.lost:
+            return Unknown(patience_us)
+        return await self.ask(request, node=node, sender=request.sender)
+
+    async def ask(self, request, node="33", sender=""):
+        content = self.codec.encode_request(request, self.clock.now)
+        status, headers, body = await self.nodes[node].respond(content, sender)
+        return self.codec.decode_answer(status, headers, body, request.code)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_a_settlement_crosses_three_nodes_and_names_its_hops(world):
+    answer = asyncio.run(world.ask(sale(1)))
+
+    assert isinstance(answer.reply.body, Settled)
+    assert [hop.node for hop in answer.hops] == ["33", "3304", "hub", "34"]
+    assert len(world.books["34"].read_all().claims) == 1
+
+
+def test_a_hospital_is_known_by_its_institution(world):
+    asyncio.run(world.ask(find_person(1)))
+
+    assert [entry.key.sender for entry in world.books["33"].read_all().entries] == [PHARMACY]
+    assert [entry.key.sender for entry in world.books["hub"].read_all().entries] == ["33"]
+
+
+def test_bytes_that_cannot_be_read_are_refused_and_leave_nothing(world):
+    status, _, body = asyncio.run(world.nodes["33"].respond(b'{"infno": "9999"}', ""))
+
+    assert status == 400
+    assert b'"infcode":-1' in body
+    assert world.books["33"].read_all().entries == ()
+
+
+def test_a_refusing_node_is_overloaded_and_leaves_nothing(world):
+    world.nodes["33"].faults.obey(RefuseCommand("33", on=True))
+
+    assert asyncio.run(world.ask(sale(1))) == Overloaded(1_000_000)
+    assert world.books["33"].read_all().entries == ()
+    assert (world.nodes["33"].workers.arrivals, world.nodes["33"].workers.refused) == (1, 1)
+
+    world.nodes["33"].faults.obey(RefuseCommand("33", on=False))
+    assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
+
+
+def test_a_slow_node_takes_longer_and_holds_its_worker(world):
+    asyncio.run(world.ask(find_person(1)))
+    started = world.clock.now
+    world.nodes["34"].faults.obey(SlowCommand("34", 250_000))
+
+    answer = asyncio.run(world.ask(find_person(2)))
+
+    assert world.clock.now - started == 250_000
+    assert [hop.out_us - hop.in_us for hop in answer.hops if hop.node == "34"] == [250_000]
+
+
+def test_slow_faults_add_up_and_end_one_by_one():
+    faults = NodeFaults()
+    for add_us in (100, 50, -100):
+        faults.obey(SlowCommand("34", add_us))
+    assert (faults.slow_us, faults.state()) == (50, "slow")
+
+    faults.obey(SlowCommand("34", -50))
+    assert faults.state() == "sound"
+
+
+SPEC = {"topology": {"hub": {"workers": 1, "queue": 1, "hold_while_waiting": True}}}
+
+
+def test_a_full_queue_answers_overloaded_at_once(tmp_path):
+    world = World(tmp_path, **SPEC)
+    world.nodes["hub"].faults.obey(SlowCommand("hub", 1000))
+
+    async def three():
+        return await asyncio.gather(*(world.ask(find_person(number)) for number in range(3)))
+
+    answers = asyncio.run(three())
+
+    assert [type(answer) for answer in answers] == [Answered, Answered, Overloaded]
+    assert world.nodes["hub"].workers.free == 1
+
+
+@pytest.mark.parametrize(("holds", "free"), [(True, 255), (False, 256)])
+def test_a_worker_is_held_while_waiting_or_not_as_the_scenario_says(tmp_path, holds, free):
+    world = World(tmp_path, topology={"hub": {"hold_while_waiting": holds}})
+    seen = []
+    respond = world.nodes["34"].respond
+
+    async def watched(content, sender):
+        seen.append(world.nodes["hub"].workers.free)
+        return await respond(content, sender)
+
+    world.nodes["34"] = type("Node", (), {"respond": staticmethod(watched)})
+    asyncio.run(world.ask(find_person(1)))
+
+    assert seen == [free]
+    assert world.nodes["hub"].workers.free == 256
+
+
+def test_no_reply_is_unknown_and_the_hospital_is_told_busy(world):
+    world.lost.add("34")
+
+    assert isinstance(asyncio.run(world.ask(sale(1))), Busy)
+    assert len(world.books["hub"].intents()) == 1
+
+
+def test_a_restart_drives_open_intents_to_their_end(world):
+    world.lost.add("34")
+    asyncio.run(world.ask(sale(1)))
+    world.lost.clear()
+    world.nodes = {name: world.node(name) for name in world.nodes}
+
+    async def restart():
+        for node in world.nodes.values():
+            await node.recover()
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    asyncio.run(restart())
+
+    assert all(books.intents() == () for books in world.books.values())
+    assert len(world.books["34"].read_all().claims) == 1
+    assert isinstance(asyncio.run(world.ask(sale(1))).reply.body, Settled)
+
+
+def closed(scope="33"):
+    return DoorCommand(scope=scope, side=Side.CARE, state=DoorState.CLOSED, reopens_us=9_000_000)
+
+
+def test_a_door_stays_as_it_was_left_over_a_restart(world):
+    world.nodes["33"].obey_door(closed())
+    assert isinstance(asyncio.run(world.ask(sale(1))), Closed)
+
+    world.nodes["33"] = world.node("33")
+    assert world.nodes["33"].doors() == (closed(),)
+    assert isinstance(asyncio.run(world.ask(sale(1))), Closed)
+
+    world.nodes["33"].obey_door(msgspec.structs.replace(closed(), state=DoorState.OPEN))
+    world.nodes["33"] = world.node("33")
+    assert world.nodes["33"].doors() == ()
+    assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
+
+
+# --- the application ---
+
+
+async def over_http(app, method, path, content=b"", headers=()):
+    sent, parts = [], [content[:3], content[3:]]
+
+    async def receive():
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message):
+        sent.append(message)
+
+    await app({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
+    return sent[0]["status"], sent[1]["body"]
+
+
+ROUTES = """
+    POST  /33     200
+    POST  /3304   200
+    GET   /33     405
+    POST  /35     404
+    POST  /       404
+"""
+
+
+@pytest.mark.parametrize("line", ROUTES.strip().splitlines())
+def test_messages_are_posted_to_a_node_or_to_a_city_of_it(world, line):
+    method, path, status = line.split()
+    content = world.codec.encode_request(find_person(1), 0)
+
+    assert asyncio.run(over_http(App(world.nodes, None, None), method, path, content))[0] == int(status)
+
+
+def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
+    async def broken(content, sender):
+        raise AssertionError("planted")
+
+    app = App({"33": type("Node", (), {"respond": staticmethod(broken)})}, None, None)
+    status, body = asyncio.run(over_http(app, "POST", "/33", b"{}"))
+
+    assert (status, world.codec.decode_answer(status, {}, body, "2102")) == (500, Unknown(0))
+    assert "planted" in capsys.readouterr().err
+
+
+# --- the meter ---
+
+
+def test_the_meter_finds_each_stage_of_each_role(tmp_path):
+    meter = Meter()
+    world = World(tmp_path, meter=meter)
+    app = App({"33": world.nodes["33"]}, None, meter)
+
+    for number in range(3):
+        content = world.codec.encode_request(sale(number, person=f"3401000000000000010{number}"), 0)
+        asyncio.run(over_http(app, "POST", "/33", content))
+
+    reading = meter.read()
+    assert {(stage.role, stage.code, stage.stage) for stage in reading.stages} >= {
+        ("care", "2102", "receive"),
+        ("care", "2102", "forward"),
+        ("care", "2102", "reply"),
+    }
+    assert (reading.received, reading.forwarded) == (3, 3)
+    assert {stage.messages for stage in reading.stages} == {3}
+
+
+def test_the_stages_and_http_add_up_to_the_process(tmp_path):
+    meter = Meter()
+    world = World(tmp_path, meter=meter)
+    app = App({"33": world.nodes["33"]}, None, meter)
+    asyncio.run(over_http(app, "POST", "/33", world.codec.encode_request(find_person(1), 0)))
+
+    reading = meter.read()
+
+    whole_us = reading.stages_cpu_us + reading.http_us * (reading.received + reading.forwarded)
+    assert whole_us == pytest.approx(reading.process_cpu_us)
+    assert PersonFound in [type(entry.reply.body) for entry in world.books["34"].read_all().entries]
+
+
+def test_the_meter_hands_failures_and_cancelling_through(world):
+    meter = Meter()
+
+    async def failing():
+        await asyncio.sleep(0)
+        raise KeyError("planted")
+
+    async def endless():
+        await asyncio.Event().wait()
+
+    async def cancelled():
+        task = asyncio.ensure_future(meter.run(endless()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(KeyError, match="planted"):
+        asyncio.run(meter.run(failing()))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
+    assert meter.read().received == 2
+
+
+def test_a_meter_reset_begins_anew(world):
+    meter = Meter()
+    asyncio.run(meter.run(asyncio.sleep(0)))
+
+    meter.reset()
+
+    assert meter.read().received == 0

@@ -1,0 +1,284 @@
+"""Real processes on loopback: they start, say the truth, stop cleanly, and lose nothing when they are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+from server_samples import find_person, hospital, msgid, reversal, sale, same_but_hops, scenario
+
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
+from reference_impl.server.calls import ask_host
+from reference_impl.server.errors import CommandError, StartError
+from reference_impl.server.faults import RefuseCommand, SlowCommand
+from reference_impl.server.supervisor import System
+
+CARE_AND_INSURED = {"care": ["hub", "33"], "insured": ["34"]}
+READY_S = 30
+END_S = 15
+
+
+def insist(send, request, good=Answered):
+    """Send the same message until it has a verdict, as a hospital does."""
+    deadline = time.monotonic() + READY_S
+    while not isinstance(outcome := send(request), good):
+        assert time.monotonic() < deadline, outcome
+    return outcome
+
+
+# --- one process, shared ---
+
+
+def test_a_settlement_crosses_the_processes_and_is_replayed_word_for_word(send):
+    first = send(sale(1))
+
+    assert isinstance(first.reply.body, Settled)
+    assert [hop.node for hop in first.hops] == ["33", "3304", "hub", "34"]
+    assert same_but_hops(send(sale(1))) == same_but_hops(first)
+
+
+def test_many_at_once_are_each_served(send):
+    outcomes = send(*(find_person(100 + number) for number in range(60)))
+
+    assert [type(outcome) for outcome in outcomes] == [Answered] * 60
+
+
+def test_fifty_first_sends_at_once_have_one_effect(send, one_process):
+    request = sale(200, person="34010000000000000200")
+    before = one_process.stats()["all"]["nodes"]["34"]["writer_changes"]
+
+    outcomes = send(*[request] * 50)
+
+    assert {type(outcome) for outcome in outcomes} <= {Answered, Busy}
+    assert isinstance(insist(send, request).reply.body, Settled)
+    assert one_process.stats()["all"]["nodes"]["34"]["writer_changes"] == before + 1
+
+
+def test_a_reversed_settlement_is_taken_back(send):
+    send(sale(300, person="34010000000000000300"))
+
+    assert not send(reversal(301, of=300, person="34010000000000000300")).reply.refusal
+    again = send(sale(302, person="34010000000000000300"))
+    assert isinstance(again.reply.body, Settled)
+
+
+def test_health_and_figures_tell_the_truth(send, one_process):
+    send(find_person(400))
+
+    place = one_process.address("hub")
+    assert ask_host(place, "GET", "health") == {"ready": True, "nodes": dict.fromkeys(("hub", "33", "34"), "ready")}
+    stats = one_process.stats()["all"]
+    assert stats["cpu_us"] > 0
+    assert stats["nodes"]["33"]["in_service"] == 0
+    assert stats["nodes"]["33"]["arrivals"] >= 1
+    assert stats["nodes"]["34"]["writer_batches"] >= 1
+    assert stats["nodes"]["34"]["batch_size_max"] >= 1
+
+
+def test_refusing_and_slow_are_switched_on_and_off(send, one_process):
+    one_process.fault(RefuseCommand("34", on=True))
+    assert isinstance(send(find_person(500)), Overloaded)
+    one_process.fault(RefuseCommand("34", on=False))
+    one_process.fault(SlowCommand("34", 40_000))
+    answer = insist(send, find_person(500))
+    one_process.fault(SlowCommand("34", -40_000))
+
+    [insured] = [hop for hop in answer.hops if hop.node == "34"]
+    assert insured.out_us - insured.in_us >= 40_000
+
+
+def test_unknown_after_patience_and_the_other_side_goes_on(send, one_process):
+    """The caller leaves, the zombie settles; the same message asked again is the query."""
+    one_process.fault(SlowCommand("34", 300_000))
+    left = send(sale(600, person="34010000000000000600"), patience_us=100_000)
+    one_process.fault(SlowCommand("34", -300_000))
+
+    assert isinstance(left, Unknown)
+    assert left.waited_us >= 100_000
+    assert isinstance(insist(send, sale(600, person="34010000000000000600")).reply.body, Settled)
+
+
+WRONG = """
+    GET   nonsense  404
+    POST  door      400
+    POST  fault     400
+    POST  health    404
+"""
+
+
+@pytest.mark.parametrize("line", WRONG.strip().splitlines())
+def test_a_command_that_means_nothing_is_refused(one_process, line):
+    verb, command, _ = line.split()
+
+    with pytest.raises(CommandError, match=command):
+        ask_host(one_process.address("hub"), verb, command, {"what": "ever"})
+
+
+def test_a_command_for_a_node_that_is_elsewhere_is_refused(one_process):
+    with pytest.raises(CommandError, match="no node '99' in process 'all'"):
+        ask_host(one_process.address("hub"), "POST", "fault", RefuseCommand("99", on=True))
+
+
+def test_the_meter_adds_up_to_the_process(send, one_process):
+    one_process.meters(reset=True)
+    before_us = one_process.stats()["all"]["cpu_us"]
+    send(*(sale(700 + number, person=f"3401000000000000070{number}") for number in range(8)))
+
+    reading = one_process.meters()["all"]
+    used_us = one_process.stats()["all"]["cpu_us"] - before_us
+    passages = reading["received"] + reading["forwarded"]
+    assert reading["stages_cpu_us"] + reading["http_us"] * passages == pytest.approx(reading["process_cpu_us"])
+    assert reading["process_cpu_us"] == pytest.approx(used_us, rel=0.2)
+    found = {(stage["role"], stage["stage"]) for stage in reading["stages"] if stage["code"] == "2102"}
+    assert {("care", "forward"), ("hub", "reply"), ("insured", "receive"), ("insured", "commit")} <= found
+    assert ("insured", "forward") not in found
+
+
+# --- life and death ---
+
+
+def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path, runner):
+    """kill -9 of the insured side under load, then of care and hub: nothing acknowledged is lost, nothing is double."""
+    sales = [sale(number, person=f"340100000000000008{number:02d}") for number in range(40)]
+    with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
+        system.fault(SlowCommand("34", 20_000))
+        killer = runner.get_loop().call_later
+        killer(0.08, system.kill, "34")
+        outcomes = send(*sales)
+        assert {type(outcome) for outcome in outcomes} <= {Answered, Busy, Overloaded, Unknown}
+        system.restart("34")
+        killer(0.03, system.kill, "33")
+        send(*sales)
+        system.kill("33")
+        assert isinstance(send(sales[0]), Unreachable)
+        system.restart("33")
+        settled = {request.msgid: insist(send, request).reply.body.settlement for request in sales}
+    books = system.final_books()
+
+    claims = books["34"].claims
+    assert sorted(claim.settled_by for claim in claims) == sorted(settled)
+    assert {claim.settled_by: claim.settlement for claim in claims} == settled
+    assert [entry for node in books.values() for entry in node.entries if entry.reply is None] == []
+
+
+def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_asking(tmp_path, runner):
+    with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
+        system.freeze("34")
+        assert isinstance(send(sale(1), patience_us=200_000), Unknown)
+        system.kill("33")
+        system.thaw("34")
+        system.restart("33")
+        deadline = time.monotonic() + READY_S
+        while system.stats()["care"]["tasks"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        stats = system.stats()["care"]
+    books = system.final_books()
+
+    assert stats["tasks_failed"] == 0
+    assert [claim.settled_by for claim in books["34"].claims] == [msgid(1)]
+    assert all(entry.reply is not None for node in books.values() for entry in node.entries)
+
+
+def test_a_frozen_process_answers_late_and_a_door_outlives_a_restart(tmp_path, runner):
+    door = DoorCommand(scope="34", side=Side.INSURED, state=DoorState.CLOSED, reopens_us=10**12)
+    with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
+        system.door("34", door)
+        assert isinstance(send(find_person(1)), Closed)
+        system.kill("34")
+        assert system.ended() != ()
+        system.restart("34")
+        assert isinstance(send(find_person(1)), Closed)
+
+
+def test_stops_cleanly_when_told_and_leaves_nothing_running(tmp_path):
+    system = System(scenario(), tmp_path)
+    system.start()
+    pid = system.pid("hub")
+    began_ns = system.epoch_ns
+    system.set_epoch(began_ns + 5_000_000_000)
+    assert (
+        ask_host(system.address("hub"), "GET", "stats")["at_us"] < (time.monotonic_ns() - began_ns) // 1000 - 4_000_000
+    )
+    ask_host(system.address("hub"), "POST", "stop")
+    process = system._processes["all"]
+    assert process.reap(END_S)
+    system.stop()
+
+    assert process.child.returncode == 0
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_process_ends_when_its_parent_is_killed(tmp_path):
+    program = (
+        "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
+        "from server_samples import scenario; from reference_impl.server.supervisor import System;"
+        "system = System(scenario(), Path(sys.argv[1])); system.start();"
+        "print(system.pid('hub'), flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), str(Path(__file__).parent)], stdout=subprocess.PIPE
+    )
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(END_S)
+    parent.stdout.close()
+
+    psutil.wait_procs([child], timeout=END_S)
+    assert not child.is_running()
+
+
+def test_a_port_in_use_is_one_clear_error(tmp_path):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            StartError, match=f"port {port} on 127.0.0.1 cannot be used: Address already in use"
+        ) as told:
+            System(scenario(), tmp_path, base_port=port)
+
+    assert told.value.exit_code == 2
+
+
+def test_books_that_are_not_ours_stop_the_start(tmp_path):
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "34.sqlite").write_bytes(b"no database at all")
+
+    with pytest.raises(Exception, match="cannot be read"), System(scenario(), tmp_path):
+        pass
+
+
+def test_a_host_that_cannot_start_says_why(tmp_path):
+    config = tmp_path / "host.json"
+    config.write_text('{"host": "all"}')
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "reference_impl.server", str(config)], check=False, capture_output=True, timeout=END_S
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"yidi: host configuration")
+    assert b"Traceback" not in ended.stderr
+
+
+def test_the_supervisor_loads_nothing_a_host_process_needs():
+    program = (
+        "import sys; import reference_impl.server.supervisor;"
+        "sys.exit(any(name in sys.modules for name in ('uvicorn', 'uvloop', 'httptools')))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=END_S).returncode == 0
+
+
+@pytest.fixture(autouse=True)
+def _no_loop_left_behind():
+    yield
+    asyncio.set_event_loop(None)
