@@ -2,12 +2,16 @@
 
 gevent's backend is chosen and Locust imported, which patches the standard library, before anything else is.
 """
+# ruff: noqa: E402 - the order of these imports is the point
 
 from __future__ import annotations
 
 import os
+import signal
 
-# select(2) waits with microseconds where epoll waits with whole milliseconds: half the start lag (peers.md).
+# A stop that comes while we are still loading must find a run that can write its record: it waits until then.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+# select(2) waits for microseconds where epoll waits for whole milliseconds: the start lag is half as long.
 os.environ.setdefault("GEVENT_BACKEND", "select")
 
 import locust  # noqa: F401 - patches the standard library: first
@@ -33,6 +37,7 @@ def main() -> int:
     try:
         inputs = read_inputs(arguments.folder)
         if arguments.follow_up is not None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             return follow_up(inputs, arguments.follow_up)
         options = Options(arguments.journeys_max, stop_with_parent=arguments.stop_with_parent)
         return LoadRun(inputs, options).go()

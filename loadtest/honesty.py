@@ -15,7 +15,7 @@ from statistics import median
 from scenarios.record import GeneratorRow
 
 CPU_SHARE_MAX = 0.75
-"""Above this share of its core the generator's percentiles begin to be its own (peers: a p99 seven times the truth)."""
+"""Above this share of its core a generator's percentiles begin to be its own queue."""
 LAG_P99_MAX_US = 100_000
 """A generator that starts patients later than this in most seconds of a window is starved: its core is not its own."""
 WINDOW_US = 5_000_000

@@ -149,6 +149,7 @@ class LoadRun:
             for number in (signal.SIGTERM, signal.SIGINT):
                 heard: Any = gevent.signal_handler(number, self._interrupt)
                 told.callback(heard.cancel)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             if self._options.stop_with_parent:
                 parent = gevent.get_hub().loop.io(sys.stdin.fileno(), _READABLE)
                 told.callback(parent.close)

@@ -120,6 +120,26 @@ def test_terminated_run_keeps_what_is_finished(tmp_path):
 
 
 @pytest.mark.slow
+def test_run_terminated_while_it_loads_writes_an_empty_record(tmp_path):
+    with (
+        system(scenario(), tmp_path),
+        subprocess.Popen(
+            [sys.executable, "-m", "loadtest", str(tmp_path)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            env=ENVIRONMENT,
+        ) as process,
+    ):
+        while b"SigBlk:\t0000000000004002" not in Path(f"/proc/{process.pid}/status").read_bytes():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(LIMIT_S) == 130
+    assert read_record(tmp_path).visits.height <= len(plan_visits(scenario()))
+
+
+@pytest.mark.slow
 def test_arrivals_at_the_cap_are_dropped_and_make_the_run_invalid(tmp_path):
     with system(scenario(), tmp_path):
         run = Generator(tmp_path, "--journeys-max", "1")
