@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference_impl.protocol.entries import Claim, Entry, PersonRecord, Posting, VisitRecord
@@ -17,7 +18,7 @@ class BooksError(Exception):
 class FinalBooks:
     """Everything a node wrote down. Entries, claims and postings stand in the order they were first written."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     visits: tuple[VisitRecord, ...]
     persons: tuple[PersonRecord, ...]
     claims: tuple[Claim, ...]

@@ -80,7 +80,12 @@ STATEMENTS: dict[str, ClauseElement] = {
     "find_visit": select(visits).where(visits.c.visit == bindparam("visit")),
     "find_claim": _standing_claim(),
     "find_intents": select(*_entry_columns)
-    .where(entries.c.reply.is_(None), entries.c.request.is_not(None), entries.c.withdrawn == _ZERO)
+    .where(
+        entries.c.reply.is_(None),
+        entries.c.request.is_not(None),
+        entries.c.reversed_by.is_(None),
+        entries.c.withdrawn == _ZERO,
+    )
     .order_by(entries.c.opened_us, entries.c.entry),
     "find_versions": select(
         select(persons.c.version).where(persons.c.person == bindparam("person")).scalar_subquery(),

@@ -72,7 +72,7 @@ class MemoryBooks:
 
     def intents(self) -> tuple[Entry, ...]:
         """Return the intents without outcome, oldest first."""
-        open_ = [e for e in self._entries.values() if e.reply is None and e.request is not None and not e.withdrawn]
+        open_ = [entry for entry in self._entries.values() if _is_open(entry)]
         return tuple(sorted(open_, key=lambda entry: entry.opened_us))
 
     async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
@@ -134,3 +134,8 @@ class MemoryBooks:
                 del self._standing[claim.visit]
         elif claim.visit in self._older:
             self._older[claim.visit] = [c for c in self._older[claim.visit] if c.settlement != claim.reverses]
+
+
+def _is_open(entry: Entry) -> bool:
+    """Return whether a restart has to drive it; a reversed message needs no outcome, its reversal has one."""
+    return entry.reply is None and entry.request is not None and entry.reversed_by is None and not entry.withdrawn

@@ -96,6 +96,7 @@ def visit_row(visit: VisitRecord) -> Row:
         _encode_list(by_category).decode(),
         visit.settlement,
         visit.settled_by,
+        visit.held_by,
     )
 
 
@@ -103,9 +104,9 @@ def visit_of(row: Row) -> VisitRecord:
     """Return the visit of a row."""
     visit, version, person, state, opened_by = row[: _VISIT_FEES.start]
     amounts = row[_VISIT_FEES]
-    by_category, settlement, settled_by = row[_VISIT_FEES.stop :]
+    by_category, *money = row[_VISIT_FEES.stop :]
     fees = FeeTotals(*amounts, by_category_fen=_decode_list(by_category))
-    return VisitRecord(visit, version, person, VisitState(state), opened_by, fees, settlement, settled_by)
+    return VisitRecord(visit, version, person, VisitState(state), opened_by, fees, *money)
 
 
 def claim_row(claim: Claim) -> Row:

@@ -57,7 +57,7 @@ entries = Table(
 Index(
     "open_entries",
     entries.c.opened_us,
-    sqlite_where=text("reply IS NULL AND request IS NOT NULL AND withdrawn = 0"),
+    sqlite_where=text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
 )
 
 visits = Table(
@@ -72,6 +72,7 @@ visits = Table(
     _text(FEES[-1]),
     _text("settlement"),
     _text("settled_by"),
+    _text("held_by"),
 )
 
 persons = Table(

@@ -61,11 +61,13 @@ class NotServed(Exception):
 class Unresolved(Exception):
     """The deadline passed and nobody knows whether the message had its effect."""
 
-    def __init__(self, code: str, msgid: MessageId) -> None:
-        """Carry the parts."""
-        super().__init__(f"outcome of {code} {msgid} is unknown")
-        self.code = code
-        self.msgid = msgid
+    def __init__(self, request: Request, tries: int) -> None:
+        """Carry the message, and how often it was sent."""
+        super().__init__(f"outcome of {request.code} {request.msgid} is unknown after {tries} tries")
+        self.code = request.code
+        self.msgid = request.msgid
+        self.body = request.body
+        self.tries = tries
 
 
 @dataclass(slots=True)
@@ -87,20 +89,25 @@ class Asker:
         self.step += 1
         return self.history.message_id(self.visit, self.step)
 
-    async def ask(
-        self, code: str, body: RequestBody, *, msgid: MessageId | None = None, for_good: bool = False
-    ) -> Answered:
-        """Send until a verdict, and return it when it is yes.
+    async def ask(self, code: str, body: RequestBody, *, for_good: bool = False) -> Answered:
+        """Send a new message until a verdict, and return it when it is yes.
 
         With ``for_good`` the hospital never gives up (reversals, undoing): a closed door and a refusal to serve are
         waited out, and only a verdict, yes or no, ends it.
 
         Raises RefusedByRule, ShutOut, NotServed or Unresolved.
         """
+        return await self._until_verdict(self._request(code, body, self.next_id()), for_good=for_good)
+
+    async def learn(self, unknown: Unresolved) -> Answered:
+        """Send a message whose outcome is unknown again, for good: what became of it must be known to be undone."""
+        request = self._request(unknown.code, unknown.body, unknown.msgid)
+        return await self._until_verdict(request, for_good=True, attempt=unknown.tries)
+
+    async def _until_verdict(self, request: Request, *, for_good: bool, attempt: int = 0) -> Answered:
         clients, clock = self.clients, self.ports.clock
-        request = self._request(code, body, msgid or self.next_id())
         patience_us = clients.reversal_patience if for_good else clients.patience
-        resting, began_us, attempt, uncertain = self.stage, clock.now_us(), 0, False
+        resting, began_us, uncertain = self.stage, clock.now_us(), False
         while True:
             attempt += 1
             outcome = await self._send(request, attempt, patience_us)
@@ -136,7 +143,7 @@ class Asker:
         if first_sent_us is not None:
             # Once a try may have had its effect, no closed door and no refusal to serve can take that back.
             if self.ports.clock.now_us() - first_sent_us >= self.clients.deadline:
-                raise Unresolved(request.code, request.msgid)
+                raise Unresolved(request, attempt)
             return
         match outcome:
             case Closed():

@@ -73,7 +73,7 @@ class CareDesk:
         """Return the reply and the visit after a transaction that stays in the province, or why not."""
         visit, event = view.visit, TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
-        if visit is None:
+        if visit is None or visit.person != request.body.person:
             return Refusal.NO_SUCH_VISIT
         state = move(visit.state, event)
         if isinstance(state, Refusal):
@@ -127,12 +127,24 @@ class CareDesk:
                 if isinstance(body, Settle) and view.visit is not None:
                     level = self._rules.level_of(request.institution)
                     body = msgspec.structs.replace(body, fees=view.visit.fees, hospital_level=level)
-        return Prepared(_from_here(request, self._rules.node, body), next_node)
+        return Prepared(_from_here(request, self._rules.node, body), next_node, visit=_held(request, view.visit))
+
+    def held(self, request: Request, view: View) -> bool:
+        """Return whether another message is deciding about the visit's money; a reversal waits for nobody."""
+        visit = view.visit
+        return visit is not None and visit.held_by not in ("", request.msgid) and request.code != "2601"
+
+    def released(self, request: Request, view: View) -> VisitRecord | None:
+        """Return the visit when the message that held it was not served, or was refused."""
+        visit = view.visit
+        return _after(visit, visit.state) if visit is not None and visit.held_by == request.msgid else None
 
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
-        if visit is None:
+        if visit is None or visit.person != body.person:
             return Refusal.NO_SUCH_VISIT
+        if isinstance(body, CancelSettlement) and body.settlement != visit.settlement:
+            return Refusal.NOT_SETTLED
         if event is VisitEvent.TAKE_BACK and visit.opened_by == visit.settled_by:
             return None if visit.state is VisitState.SETTLED else Refusal.NOT_SETTLED  # a pharmacy sale
         state = move(visit.state, event) if event else visit.state
@@ -140,8 +152,6 @@ class CareDesk:
             return state
         if isinstance(body, Settle) and body.total_fen != visit.fees.total_fen:
             return Refusal.TOTALS_DIFFER
-        if isinstance(body, CancelSettlement) and body.settlement != visit.settlement:
-            return Refusal.NOT_SETTLED
         if event is VisitEvent.CANCEL_VISIT and visit.fees.total_fen:
             return Refusal.CHARGES_REMAIN
         return None
@@ -163,6 +173,10 @@ class CareDesk:
     ) -> Prepared | Refusal:
         if body.original_code not in REVERSIBLE:
             return Refusal.NOT_REVERSIBLE
+        if original is not None and original.request is not None and original.request.body.person != body.person:
+            return Refusal.NO_SUCH_VISIT
+        if visit is not None and visit.opened_by == body.original and visit.settled_by not in ("", body.original):
+            return Refusal.ALREADY_SETTLED  # the admission of a settled stay: take the settlement back first
         tombstone = Entry(
             Key(request.sender, body.original),
             body.original_code,
@@ -170,10 +184,8 @@ class CareDesk:
             request=original.request if original else None,
             reversed_by=request.msgid,
         )
-        # A new version, nothing else: whoever is deciding about this visit now must look again and see the tombstone.
-        touched = None if visit is None else msgspec.structs.replace(visit, version=visit.version + 1)
         downstream = _from_here(request, self._rules.node, body)
-        return Prepared(downstream, next_node, visit=touched, tombstone=tombstone)
+        return Prepared(downstream, next_node, visit=_touched(body, visit), tombstone=tombstone)
 
     def finish(
         self, request: Request, reply: Reply, view: View, original: Entry | None
@@ -183,7 +195,7 @@ class CareDesk:
         visit = view.visit
         if reply.refusal:
             voided = reply.refusal == Refusal.ONE_SIDED and visit is not None
-            return reply, self._taken_back(visit) if voided else None
+            return reply, self._taken_back(visit) if voided else self.released(request, view)
         body = request.body
         match body:
             case Register() | Admit():
@@ -246,6 +258,29 @@ class CareDesk:
             return None
         state = move(visit.state, event)
         return None if isinstance(state, Refusal) else _after(visit, state)
+
+
+_DECIDES_MONEY = frozenset({"2207", "2304", "2103", "2208", "2305", "2202", "2404"})
+"""What holds the visit until its outcome is known."""
+
+
+def _held(request: Request, visit: VisitRecord | None) -> VisitRecord | None:
+    """Return the visit held by a message that decides about its money, so that nothing else moves it meanwhile."""
+    if visit is None or request.code not in _DECIDES_MONEY:
+        return None
+    return msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
+
+
+def _touched(body: Reverse, visit: VisitRecord | None) -> VisitRecord | None:
+    """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
+
+    Where the original would open the visit, a cancelled one takes its place, so that there is a version to move.
+    """
+    if visit is not None:
+        return _after(visit, visit.state)
+    if not TRANSACTIONS[body.original_code].opens:
+        return None
+    return VisitRecord(visit_id(body.original), 1, body.person, VisitState.CANCELLED, body.original, fees=ZERO_FEES)
 
 
 def _after(

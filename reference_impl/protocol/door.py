@@ -82,6 +82,8 @@ class Door:
         opened, full = self.command.reopens_us, self.command.full_us
         if now_us >= full:
             return True
+        if now_us <= opened:
+            return False
         return crc32(request.body.person.encode()) % _RAMP_STEPS < _RAMP_STEPS * (now_us - opened) // (full - opened)
 
 

@@ -47,7 +47,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class VisitRecord(msgspec.Struct, frozen=True, gc=False):
-    """A visit as its care province knows it. The insured province knows persons and claims, not visits."""
+    """A visit as its care province knows it. The insured province knows persons and claims, not visits.
+
+    ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
+    else may move the visit, so that the message means the same however often it is sent.
+    """
 
     visit: VisitId
     version: int
@@ -57,6 +61,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     fees: FeeTotals
     settlement: SettlementId = SettlementId("")
     settled_by: MessageId = MessageId("")
+    held_by: MessageId = MessageId("")
 
 
 class PersonRecord(msgspec.Struct, frozen=True, gc=False):

@@ -36,12 +36,15 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 
-__all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "Route", "answer_known", "refused"]
+__all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "Route", "answer_known", "is_known", "refused"]
 
 STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""
 BUSY_RETRY_US = 200_000
 UNREACHABLE_RETRY_US = 1_000_000
+DRIVE_TRIES_MAX = 40
+DRIVE_WAIT_MAX_US = 5_000_000
+"""The longest wait of a restarted node between two tries to end an open intent."""
 
 
 class Route(Protocol):
@@ -49,6 +52,14 @@ class Route(Protocol):
 
     def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
         """Return the visit the message is about, where the node keeps visits; a 2601 is about its original's."""
+        ...
+
+    def held(self, request: Request, view: View) -> bool:
+        """Return whether another message is deciding about the visit, so that this one must wait."""
+        ...
+
+    def released(self, request: Request, view: View) -> VisitRecord | None:
+        """Return the visit when the message that held it turns out not to have been served."""
         ...
 
     def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
@@ -86,8 +97,8 @@ def answer_known(entry: Entry | None, request: Request, reference: str) -> Answe
         return None
     stored = entry.request
     verdict = judge(
-        stored=None if stored is None else stored.body,
-        content=request.body,
+        stored=stored,
+        content=request,
         replied=entry.reply is not None,
         reversed_=entry.reversed_by is not None,
     )
@@ -97,16 +108,23 @@ def answer_known(entry: Entry | None, request: Request, reference: str) -> Answe
         case Judgement.BUSY:
             return Busy(BUSY_RETRY_US)
         case Judgement.REVERSED:
-            return Answered(refused(Refusal.REVERSED, reference))
+            return Answered(refused(Refusal.REVERSED, entry.reversed_by or reference))
         case Judgement.CONFLICT:
             assert stored is not None  # a tombstone has no content to differ from
-            field = differing_field(stored.body, request.body)
+            field = differing_field(stored, request)
+            if field == "body":
+                field = differing_field(stored.body, request.body)
             return Answered(refused(Refusal.OTHER_CONTENT, reference, f"field {field!r} differs"))
         case Judgement.REPLAY:
             assert entry.reply is not None  # judge saw it
             return Answered(entry.reply)
         case _:
             assert_never(verdict)
+
+
+def is_known(entry: Entry | None) -> bool:
+    """Return whether a draining door must let the message pass: it is in work, or has its verdict."""
+    return entry is not None and not entry.withdrawn
 
 
 class Forwarder:
@@ -134,12 +152,21 @@ class Forwarder:
             self._driving.discard(key)
 
     async def drive(self, entry: Entry) -> None:
-        """Drive an intent found open after a restart to its end; a resend meanwhile is told busy."""
+        """Drive an intent found open after a restart to its end; a resend meanwhile is told busy.
+
+        Once is not enough: the next node may be driving the same message, or be down itself. What stays open after all
+        tries waits for its sender to ask again.
+        """
         if entry.request is None or entry.key in self._driving:
             return
         self._driving.add(entry.key)
+        wait_us = BUSY_RETRY_US
         try:
-            await self._go_on(entry, entry.request)
+            for _ in range(DRIVE_TRIES_MAX):
+                if isinstance(await self._go_on(entry, entry.request), Answered):
+                    break
+                await self._ports.clock.sleep_us(wait_us)
+                wait_us = min(2 * wait_us, DRIVE_WAIT_MAX_US)
         finally:
             self._driving.discard(entry.key)
 
@@ -151,6 +178,8 @@ class Forwarder:
                 return await self._go_on(view.entry, request)
             if known is not None:
                 return known
+            if self._route.held(request, view):
+                return Busy(BUSY_RETRY_US)
             prepared = self._route.prepare(request, view, original)
             entry = Entry(key, request.code, self._ports.clock.now_us(), request)
             if isinstance(prepared, Refusal):
@@ -170,6 +199,9 @@ class Forwarder:
     async def _go_on(self, entry: Entry, request: Request) -> Answer:
         """Send an intent again whose outcome is not known: the same key downstream, so it is safe (design)."""
         view, original = await self._look(entry.key, request)
+        known = answer_known(view.entry, request, self._reference())
+        if isinstance(known, Answered):
+            return known  # answered or reversed since the intent was read
         prepared = self._route.prepare(request, view, original)
         if isinstance(prepared, Refusal):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
@@ -184,13 +216,22 @@ class Forwarder:
             case Unknown() | Busy():
                 return Busy(BUSY_RETRY_US)
             case Closed() | Overloaded():
-                closed = await self._withdraw(entry, outcome) if fresh else Busy(BUSY_RETRY_US)
+                closed = await self._not_served(entry, prepared, outcome, fresh=fresh)
             case Unreachable():
-                refusal = Overloaded(UNREACHABLE_RETRY_US)
-                closed = await self._withdraw(entry, refusal) if fresh else Busy(BUSY_RETRY_US)
+                closed = await self._not_served(entry, prepared, Overloaded(UNREACHABLE_RETRY_US), fresh=fresh)
             case _:
                 assert_never(outcome)
         return closed
+
+    async def _not_served(
+        self, entry: Entry, prepared: Prepared, refusal: Closed | Overloaded, *, fresh: bool
+    ) -> Answer:
+        if prepared.tombstone is not None:
+            return refusal  # the mark of a reversal stands, so its intent must: it is driven until it is through
+        if not fresh:
+            return Busy(BUSY_RETRY_US)
+        await self._withdraw(entry)
+        return refusal
 
     async def _close(self, entry: Entry, reply: Reply, hops: tuple[Hop, ...]) -> Answer:
         request = entry.request
@@ -199,16 +240,22 @@ class Forwarder:
             view, original = await self._look(entry.key, request)
             given, visit = self._route.finish(request, reply, view, original)
             if view.entry is not None and view.entry.reversed_by is not None:
-                visit = None  # a late yes: the reversal has already said what becomes of the visit (G4)
+                # A late yes: the reversal has already said what becomes of the visit, and what the answer is (G4).
+                given, visit = refused(Refusal.REVERSED, view.entry.reversed_by), None
             change = Change(entry=msgspec.structs.replace(entry, reply=given), insert=False, visit=visit)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(given, hops)
         return Busy(BUSY_RETRY_US)
 
-    async def _withdraw(self, entry: Entry, refusal: Closed | Overloaded) -> Answer:
-        change = Change(entry=msgspec.structs.replace(entry, withdrawn=True), insert=False)
-        await self._ports.books.commit(change)
-        return refusal
+    async def _withdraw(self, entry: Entry) -> None:
+        request = entry.request
+        assert request is not None  # a tombstone is never driven
+        for _ in range(STALE_LIMIT):
+            view, _original = await self._look(entry.key, request)
+            visit = self._route.released(request, view)
+            change = Change(entry=msgspec.structs.replace(entry, withdrawn=True), insert=False, visit=visit)
+            if isinstance(await self._ports.books.commit(change), Committed):
+                return
 
     async def _look(self, key: Key, request: Request) -> tuple[View, Entry | None]:
         books, body, original = self._ports.books, request.body, None

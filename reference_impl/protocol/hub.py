@@ -8,7 +8,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.regions import province_of
 from reference_impl.protocol.door import Doors, Side
 from reference_impl.protocol.entries import Entry, Key, View, VisitRecord
-from reference_impl.protocol.forwarder import Forwarder, Prepared
+from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known
 from reference_impl.protocol.messages import Answer, NodeId, Outcome, Reply, Request, Reverse, VisitId
 from reference_impl.protocol.ports import NodePorts
 
@@ -27,6 +27,14 @@ class _HubRoute:
 
     def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
         del request, original  # the hub keeps no visits
+        return None
+
+    def held(self, request: Request, view: View) -> bool:
+        del request, view
+        return False
+
+    def released(self, request: Request, view: View) -> VisitRecord | None:
+        del request, view
         return None
 
     def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
@@ -84,7 +92,7 @@ class Hub:
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""
         if not self.doors.all_open:
-            known = (await self._ports.books.look(Key(request.sender, request.msgid))).entry is not None
+            known = is_known((await self._ports.books.look(Key(request.sender, request.msgid))).entry)
             refusal = self.doors.refusal(request, Side.CARE, self._ports.clock.now_us(), known=known)
             if refusal is not None:
                 return refusal

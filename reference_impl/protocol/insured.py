@@ -101,8 +101,11 @@ class InsuredDesk:
         body, books = request.body, self._ports.books
         for _ in range(STALE_LIMIT):
             if isinstance(body, Reverse):
-                original = (await books.look(Key(request.sender, body.original))).entry
-                view = await books.look(key, person=body.person, visit=_visit_settled_by(original))
+                # The person's version first: whoever settles after this instant moves it, and the commit is stale.
+                before = await books.look(Key(request.sender, body.original), person=body.person)
+                original = before.entry
+                view = await books.look(key, visit=_visit_settled_by(original))
+                view = msgspec.structs.replace(view, person=before.person)
             else:
                 original = None
                 view = await books.look(key, person=body.person, visit=_visit_of(request))
@@ -180,6 +183,8 @@ class InsuredDesk:
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
         claim = view.claim
+        if claim is not None and claim.person != body.person:
+            return self._verdict(request, refused(Refusal.NO_SUCH_VISIT, self._reference()))
         if claim is None or claim.settlement != body.settlement:
             # The care side says settled, the books here do not know it: name the difference, let them void theirs.
             return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
@@ -224,7 +229,8 @@ class InsuredDesk:
             amounts=take_back(claim.amounts),
             reverses=claim.settlement,
         )
-        after = undo(self._accumulators(view, facts), claim.amounts, _KINDS[claim.code])
+        year = self._rules.year_of(claim.posted_us)
+        after = undo(self._accumulators(view, facts), claim.amounts, _KINDS[claim.code], year)
         return negative, _next(view, claim.person, after)
 
     def _posted(self, request: Request, reply: Reply, claim: Claim, person: PersonRecord) -> Change:

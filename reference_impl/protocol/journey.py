@@ -231,6 +231,7 @@ class Journey:
         spread_us = int(clients.park.spread * draws.uniform(visit, self.asker.step, 1, Purpose.PARK))
         began_us = clock.now_us()
         self.asker.stage, self.parked = Stage.PARKED, True
+        self.settle_sent_us = -1  # the patient has left: latency is of the settlement he comes back for
         await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
         self.parked_us += clock.now_us() - began_us
 
@@ -242,7 +243,7 @@ class Journey:
                 await self._upload(batch, for_good=False)
             return
         body = BODIES[code](self.visit, self.visit_id)
-        if code in SETTLEMENTS:
+        if code in SETTLEMENTS and self.settle_sent_us < 0:
             self.settle_sent_us = self.ports.clock.now_us()
         answered = await self.asker.ask(code, body)
         self._learn(code, answered.reply.body)
@@ -288,6 +289,10 @@ class Journey:
             self._pay(Fate.REVERSED_THEN_PAPER)
         else:
             self._pay(Fate.PAPER_BY_CHOICE)
+            with suppress(RefusedByRule):  # what it opened can only be undone once it is known
+                answered = await self.asker.learn(unknown)
+                self._learn(unknown.code, answered.reply.body)
+                self.done.add(unknown.code)
 
     async def _reverse_message(self, code: str, msgid: MessageId) -> None:
         body = Reverse(person=self._person, original=msgid, original_code=code)

@@ -20,6 +20,7 @@ from reference_impl.protocol.forwarder import (
     STALE_LIMIT,
     Forwarder,
     answer_known,
+    is_known,
     refused,
 )
 from reference_impl.protocol.hub import HUB
@@ -109,6 +110,8 @@ class Province:
             known = answer_known(view.entry, request, self._reference())
             if known is not None:
                 return known
+            if self._care.held(request, view):
+                return Busy(BUSY_RETRY_US)
             entry = Entry(key, request.code, self._ports.clock.now_us(), request)
             acted = self._care.act(request, view)
             if isinstance(acted, Refusal):
@@ -123,5 +126,5 @@ class Province:
 
     async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
         key = Key(request.sender, request.msgid)
-        known = (await self._ports.books.look(key)).entry is not None
+        known = is_known((await self._ports.books.look(key)).entry)
         return self.doors.refusal(request, side, self._ports.clock.now_us(), known=known)

@@ -42,7 +42,9 @@ def test_a_late_yes_after_the_reversal_leaves_the_care_side_unsettled(chain: Cha
 
     [visit] = chain.books["33"].read_all().visits
     assert chain.standing() == []
-    assert visit.state is VisitState.OPEN
+    assert patient.journey.fate is Fate.REFUSED
+    assert not patient.journey.acked
+    assert visit.state is VisitState.CANCELLED
     assert visit.settlement == ""
 
 

@@ -51,7 +51,7 @@ def upgrade() -> None:
         *_integers("version"),
         *_texts("person", "state", "opened_by"),
         *_integers(*_FEES),
-        *_texts("by_category_fen", "settlement", "settled_by"),
+        *_texts("by_category_fen", "settlement", "settled_by", "held_by"),
     )
     op.create_table(
         "persons",
@@ -85,7 +85,7 @@ def _make_entries() -> None:
         "open_entries",
         "entries",
         ["opened_us"],
-        sqlite_where=sa.text("reply IS NULL AND request IS NOT NULL AND withdrawn = 0"),
+        sqlite_where=sa.text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
     )
 
 
