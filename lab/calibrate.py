@@ -80,7 +80,9 @@ def _measure(folder: Path, watcher: Watcher) -> list[dict[str, Any]]:
         replay.go()
     validity = replay.validity()
     if not validity.valid:
-        raise InvalidRunError(f"the calibration is not valid: {'; '.join(validity.reasons)}; leave the machine alone and try again")
+        raise InvalidRunError(
+            f"the calibration is not valid: {'; '.join(validity.reasons)}; leave the machine alone and try again"
+        )
     return list(replay.meters.values())
 
 

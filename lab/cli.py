@@ -61,10 +61,13 @@ Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one key; may be repeated.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Use another seed.")]
 CostsFile = Annotated[
-    Path | None, typer.Option("--costs", metavar="FILE", help="Cost file of 'yidi calibrate'. Default: the packaged one.")
+    Path | None,
+    typer.Option("--costs", metavar="FILE", help="Cost file of 'yidi calibrate'. Default: the packaged one."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-WORLD-N.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-WORLD-N.")
+]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 
@@ -172,7 +175,9 @@ def report(folder: RunDir, *, as_json: AsJson = False) -> None:
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run folder.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another run folder.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Page to write. Default: compare-A-B.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Page to write. Default: compare-A-B.html.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -184,7 +189,9 @@ def compare(
 
 @app.command()
 def calibrate(
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Cost file to write. Default: the cache.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Cost file to write. Default: the cache.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -227,7 +234,7 @@ def run_command(arguments: list[str]) -> int:
     try:
         code = command.main(args=arguments, prog_name="yidi", standalone_mode=False)
     except KeyboardInterrupt:
-        return _complain("interrupted; what was finished is kept", INTERRUPTED)
+        code = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has seen enough
         return 0
@@ -235,6 +242,8 @@ def run_command(arguments: list[str]) -> int:
         if os.environ.get("YIDI_TRACEBACK"):
             raise
         return _complain(*_told(error))
+    if code == INTERRUPTED:  # Typer turns Ctrl-C into this code without a word
+        return _complain("interrupted; what was finished is kept, a run's in its .partial folder", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

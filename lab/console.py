@@ -16,7 +16,10 @@ from rich.table import Table
 
 STEPS = 1000
 
-out = Console(highlight=False, soft_wrap=True)
+WIDTH_IN_FILES = 160
+"""Columns where there is no terminal to ask: a table in a file need not fold."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -39,7 +42,7 @@ def table(head: list[str], rows: list[list[str]], *, words: int = 1) -> None:
     """Write a table; the first ``words`` columns hold words, the others numbers."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(head):
-        shown.add_column(name, justify="left" if place < words else "right", overflow="fold")
+        shown.add_column(name, justify="left" if place < words else "right", no_wrap=True)
     for row in rows:
         shown.add_row(*row)
     out.print(shown, markup=False)

@@ -121,9 +121,7 @@ def _names(count: int) -> list[str]:
     return ["."] if count == 1 else [f"rep-{number + 1:02}" for number in range(count)]
 
 
-def write_whole(
-    question: Question, world: World, partial: Path, folder: Path, done: Sequence[Replication]
-) -> RunFile:
+def write_whole(question: Question, world: World, partial: Path, folder: Path, done: Sequence[Replication]) -> RunFile:
     """Judge a finished run, write its run file and give the folder its name."""
     run = conclude_run(question, world, partial, sorted(done, key=lambda r: r.seed))
     runs.write_run_file(partial, run)

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
     from scenarios.visits import VisitPlan
 
-LEAD_S = 4.0
+LEAD_S = 6.0
 """From the start of the generator to the run's zero: it has to load Locust and to plan the visits first."""
-LEAD_PLANS = 2.0
+LEAD_PLANS = 3.0
 """... and so many times as long as planning took here."""
 STOP_LIMIT_S = 20.0
 INTERRUPTED = 130

@@ -34,10 +34,16 @@ KINDS = ("outpatient", "pharmacy", "inpatient")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the measures of one replication look at."""
+    """What the measures of one replication look at.
+
+    ``visits`` and ``messages`` are those of who arrived after the warm-up: they are judged. ``everyone`` and ``traffic``
+    hold those before as well: rates count what happens in the window, whoever came when.
+    """
 
     visits: pl.DataFrame
     messages: pl.DataFrame
+    everyone: pl.DataFrame
+    traffic: pl.DataFrame
     stations: pl.DataFrame
     generator: pl.DataFrame
     time_scale: float
@@ -97,10 +103,13 @@ def statistic_of(sample: Floats, statistic: str) -> float:
 def scope_of(record: Record, scenario: Scenario) -> Scope:
     """Cut a record down to the cross-province visits that arrived after the warm-up, and to their messages."""
     warm_up_us = scenario.horizon.warm_up
-    visits = record.visits.filter(~pl.col("local") & (pl.col("arrival_us") >= warm_up_us))
+    everyone = record.visits.filter(~pl.col("local"))
+    visits = everyone.filter(pl.col("arrival_us") >= warm_up_us)
     return Scope(
         visits=visits,
         messages=record.messages.join(visits.select("visit"), on="visit", how="semi"),
+        everyone=everyone,
+        traffic=record.messages.join(everyone.select("visit"), on="visit", how="semi"),
         stations=record.stations.filter(pl.col("at_us") >= warm_up_us),
         generator=record.generator,
         time_scale=scenario.scale.time,
@@ -181,14 +190,23 @@ def _fates(scope: Scope) -> Iterator[tuple[str, float]]:
         yield "paper_rate", sum(counts[f] for f in PAPER_FATES) / not_refused
 
 
+def wanting(visits: pl.DataFrame) -> pl.DataFrame:
+    """Add ``wanted_us``, when a visit first wanted to settle: its arrival, or for a stay the way to its settlement."""
+    discharge = pl.coalesce("settle_sent_us", "ended_us") - pl.col("parked_us")
+    wanted = pl.when(pl.col("kind") == "inpatient").then(discharge).otherwise(pl.col("arrival_us"))
+    return visits.with_columns(wanted_us=wanted)
+
+
 def _flow(scope: Scope) -> Iterator[tuple[str, float]]:
     window_s = scope.window_us / US_PER_S
-    in_window = pl.col("settle_done_us").is_between(scope.warm_up_us, scope.warm_up_us + scope.window_us, closed="left")
-    direct = scope.visits.filter(pl.col("acked") & in_window)
-    yield "offered.rate", scope.visits.height / window_s
-    yield "settlements.rate", direct.height / window_s
-    sent_in_window = pl.col("sent_us") < scope.warm_up_us + scope.window_us
-    yield "messages.rate", scope.messages.filter(sent_in_window).height / window_s
+    end_us = scope.warm_up_us + scope.window_us
+
+    def in_window(column: str) -> pl.Expr:
+        return pl.col(column).is_between(scope.warm_up_us, end_us, closed="left")
+
+    yield "offered.rate", wanting(scope.everyone).filter(in_window("wanted_us")).height / window_s
+    yield "settlements.rate", scope.everyone.filter(pl.col("acked") & in_window("settle_done_us")).height / window_s
+    yield "messages.rate", scope.traffic.filter(in_window("sent_us")).height / window_s
     if scope.messages.height:
         yield "retry.amplification", scope.messages.height / scope.messages["msgid"].n_unique()
 

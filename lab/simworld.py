@@ -41,7 +41,9 @@ class SimTask(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
 
 
-def simulate_here(scenario: Scenario, costs: Path | str | None, progress: Progress | None = None) -> tuple[Outcome, bool]:
+def simulate_here(
+    scenario: Scenario, costs: Path | str | None, progress: Progress | None = None
+) -> tuple[Outcome, bool]:
     """Simulate one replication in this process; return its outcome and whether Ctrl-C ended it early."""
     from sim.run import simulate  # noqa: PLC0415 - SimPy is loaded only where it is run
 

@@ -85,4 +85,15 @@ def _entry(node: str, entry: Entry) -> tuple[Any, ...]:
     original = getattr(entry.request.body, "original", "") if entry.request is not None else ""
     tombstone = entry.request is None
     reversed_by = entry.reversed_by or ""
-    return node, entry.key.sender, entry.key.msgid, entry.code, tombstone, answered, entry.withdrawn, done, original, reversed_by
+    return (
+        node,
+        entry.key.sender,
+        entry.key.msgid,
+        entry.code,
+        tombstone,
+        answered,
+        entry.withdrawn,
+        done,
+        original,
+        reversed_by,
+    )

@@ -20,7 +20,9 @@ _SIDES: dict[str, tuple[Side, ...]] = {
 }  # fmt: skip
 
 
-def operate(address: str, scope: str, action: Action, *, side: SideName, reopens_in_us: int, ramp_us: int, as_json: bool) -> None:
+def operate(
+    address: str, scope: str, action: Action, *, side: SideName, reopens_in_us: int, ramp_us: int, as_json: bool
+) -> None:
     """Send the command and say which doors the node now keeps."""
     place, keeper = place_of(address), keeper_of(scope)
     doors: Any = []

@@ -34,7 +34,10 @@ def print_run(run: RunFile, folder: Path) -> None:
     figures = ", ".join(f"{name} {value}" for name, value in headlines(run))
     console.say(f"{run.name}, {WORLD_NAMES[run.world]} world: {figures}")
     if run.gates:
-        rows = [[g.measure, g.expression, show(g.value, g.unit), _interval(g.low, g.high, g.unit), g.verdict] for g in run.gates]
+        rows = [
+            [g.measure, g.expression, show(g.value, g.unit), _interval(g.low, g.high, g.unit), g.verdict]
+            for g in run.gates
+        ]
         console.table(["gate", "", "figure", "interval", "verdict"], rows, words=2)
     for note in (*run.notes, *_reasons(run)):
         console.say(note)

@@ -80,11 +80,13 @@ def unit_of(measure: str) -> str:
 
 def headlines(run: RunFile) -> list[tuple[str, str]]:
     """Return the few figures a reader wants first."""
-    shown = {"settlement.latency.p95": "settlement p95", "settlements.rate": "settlements", "direct_rate": "direct rate"}
+    shown = {
+        "settlement.latency.p95": "settlement p95",
+        "settlements.rate": "settlements",
+        "direct_rate": "direct rate",
+    }
     names = [name for name in HEADLINES if name in run.measures]
-    return [
-        (shown.get(name, name.removeprefix("visits.")), show(run.measures[name], unit_of(name))) for name in names
-    ]
+    return [(shown.get(name, name.removeprefix("visits.")), show(run.measures[name], unit_of(name))) for name in names]
 
 
 def asked(run: RunFile, scenario: Scenario) -> list[tuple[str, str]]:
@@ -98,11 +100,17 @@ def asked(run: RunFile, scenario: Scenario) -> list[tuple[str, str]]:
         ("Seeds", ", ".join(str(r.seed) for r in run.replications)),
         ("World", f"{WORLD_NAMES[run.world]} ({run.engine})"),
         ("Horizon", f"{show_duration(horizon.length)} of run clock{people}; warm-up {show_duration(run.warm_up_us)}"),
-        ("Volume", f"{digits(scenario.visits.per_day)} visits a day × {digits(scale.volume)}; {len(scenario.topology.regions)} provinces"),
+        (
+            "Volume",
+            f"{digits(scenario.visits.per_day)} visits a day × {digits(scale.volume)}; {len(scenario.topology.regions)} provinces",
+        ),
         ("Faults", ", ".join(sorted({fault.kind for fault in scenario.faults})) or "none"),
         ("Cutover", f"scope {scenario.cutover.scope}, side {scenario.cutover.side}" if scenario.cutover else "none"),
         ("Costs", f"{run.costs} · {run.costs_hash[:12]}"),
-        ("Machine", f"{machine.get('processor', '')} · {machine.get('cores', '')} cores · durable write {machine.get('fsync_us', MISSING)} µs"),
+        (
+            "Machine",
+            f"{machine.get('processor', '')} · {machine.get('cores', '')} cores · durable write {machine.get('fsync_us', MISSING)} µs",
+        ),
         ("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
         ("Scenario hash", run.scenario_hash[:16]),
         ("Digest", run.digest[:16] or MISSING),
@@ -169,7 +177,11 @@ def inflight(record: Record) -> list[tuple[str, Table]]:
         cells = {(row["stage"], row["fate"]): row["len"] for row in part.iter_rows(named=True)}
         stages = [stage for stage in STAGE_NAMES if any(stage == s for s, _ in cells)]
         rows = [_stage_row(stage, fates, cells) for stage in stages]
-        total = ["together", *(digits(sum(cells.get((s, f), 0) for s in stages)) for f in fates), digits(sum(cells.values()))]
+        total = [
+            "together",
+            *(digits(sum(cells.get((s, f), 0) for s in stages)) for f in fates),
+            digits(sum(cells.values())),
+        ]
         tables.append((title, Table(["stage", *(FATE_NAMES[f] for f in fates), "together"], [*rows, total])))
     return tables
 

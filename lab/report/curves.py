@@ -62,7 +62,7 @@ def draw(curve: Curve, folder: Path) -> Picture:
         for axes in (flow, latency):
             axes.set_xlabel("offered, cross-province visits a second")
             axes.set_xlim(left=0)
-            axes.grid(axis="both")
+            axes.grid(visible=True, axis="both")
         handles, labels = flow.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
         return Picture(save(figure, folder, "curve"), "Throughput and p95 against offered load", "curve.png")
@@ -78,7 +78,9 @@ def _series(axes: Axes, points: list[Point], values: list[float], world: str) ->
     hollow = [(x, y) for x, y, point in zip(offered, values, points, strict=True) if not point.valid]
     if hollow:
         xs, ys = zip(*hollow, strict=True)
-        axes.plot(xs, ys, linestyle="", marker=look.marker, markersize=6, markerfacecolor="white", markeredgecolor=look.colour)
+        axes.plot(
+            xs, ys, linestyle="", marker=look.marker, markersize=6, markerfacecolor="white", markeredgecolor=look.colour
+        )
 
 
 def point_table(curve: Curve) -> Table:
@@ -102,8 +104,17 @@ def distance_table(curve: Curve) -> Table:
         both = {point.world: point for point in curve.points if point.load == load}
         if len(both) == len(NAMES):
             sim, real = both["sim"], both["load"]
-            rows.append([show(load, "share"), _ratio(real.throughput, sim.throughput), _ratio(real.p50_us, sim.p50_us), _ratio(real.p95_us, sim.p95_us)])
-    return Table(["load", "throughput", "p50", "p95"], rows, 1, "Measured over predicted: 1 would be a perfect prediction.")
+            rows.append(
+                [
+                    show(load, "share"),
+                    _ratio(real.throughput, sim.throughput),
+                    _ratio(real.p50_us, sim.p50_us),
+                    _ratio(real.p95_us, sim.p95_us),
+                ]
+            )
+    return Table(
+        ["load", "throughput", "p50", "p95"], rows, 1, "Measured over predicted: 1 would be a perfect prediction."
+    )
 
 
 def _ratio(measured: float | None, predicted: float | None) -> str:

@@ -27,6 +27,7 @@ from lab.report.style import (
     SKY,
     VERMILLION,
     Look,
+    across,
     drawing,
     legend_above,
     plain_log,
@@ -80,7 +81,9 @@ def draw_over_time(record: Record, scenario: Scenario, folder: Path) -> Picture:
             axes.set_xlim(0, end_us * scale / unit.per)
         grid[-1, 0].xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
         clock = f", shrunk {digits(scale)} times in the run" if scale > 1 else ""
-        grid[-1, 0].set_xlabel(f"{unit.name} from the start of the horizon{clock}; bins of {show_duration(width_us * scale)}")
+        grid[-1, 0].set_xlabel(
+            f"{unit.name} from the start of the horizon{clock}; bins of {show_duration(width_us * scale)}"
+        )
         return Picture(save(figure, folder, "over-time"), "Settlements and latency over time", "over-time.png")
 
 
@@ -205,9 +208,7 @@ def draw_transactions(table: pl.DataFrame, folder: Path, names: dict[str, str]) 
         for name, look in PERCENTILE_LOOKS.items():
             axes.scatter(shown[name], places, color=look.colour, marker=look.marker, s=34, label=name, zorder=2)
         axes.set_yticks(places, [f"{code}  {names.get(code, '')}" for code in shown["code"]])
-        axes.invert_yaxis()
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
+        across(axes)
         plain_log(axes, axis="x")
         legend_above(axes)
         return Picture(save(figure, folder, "transactions"), "Latency by transaction", "transactions.png")
@@ -223,11 +224,11 @@ def draw_hops(table: pl.DataFrame, folder: Path, names: dict[str, str]) -> Pictu
             axes.barh(places, wide, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.6, label=label)
             left = left + wide
         for place, total in zip(places, left, strict=True):
-            axes.annotate(show_duration(total * 1000), (total, place), xytext=(5, 0), textcoords="offset points", va="center")
+            axes.annotate(
+                show_duration(total * 1000), (total, place), xytext=(5, 0), textcoords="offset points", va="center"
+            )
         axes.set_yticks(places, [f"{code}  {names.get(code, '')}" for code in table["code"]])
-        axes.invert_yaxis()
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
+        across(axes)
         axes.set_xlabel("mean, ms")
         legend_above(axes)
         return Picture(save(figure, folder, "hops"), "Where the time of a settlement goes", "hops.png")
@@ -242,10 +243,8 @@ def draw_stations(use: pl.DataFrame, folder: Path) -> Picture:
         axes.barh(places, shown["busy"] * 100, color=colours, hatch=None, height=0.62, label="mean")
         axes.scatter(shown["busy_peak"] * 100, places, marker="|", s=120, color=INK, label="busiest sample", zorder=3)
         axes.set_yticks(places, [f"{row['node']}  {row['station']}" for row in shown.iter_rows(named=True)])
-        axes.invert_yaxis()
+        across(axes)
         axes.set_xlim(0, max(100.0, _peak_percent(shown)))
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
         axes.set_xlabel("use, % of capacity")
         legend_above(axes)
         return Picture(save(figure, folder, "stations"), "Use of stations", "stations.png")

@@ -14,7 +14,7 @@ from lab.report import content, series
 from lab.report.content import Opened, Table
 from lab.report.figures import WIDTH_IN, Picture
 from lab.report.page import FIGURES, render
-from lab.report.style import PAIR_LOOKS, WORLD_NAMES, drawing, legend_above, plain_log, save
+from lab.report.style import PAIR_LOOKS, WORLD_NAMES, across, drawing, legend_above, plain_log, save
 
 SHARES = np.linspace(0.0, 1.0, 201)
 MANY = 30
@@ -88,7 +88,7 @@ def draw_distributions(first: Opened, second: Opened, names: tuple[str, str], fo
         axes.set_title("Settlements done within")
         axes.set_ylabel("% of settlements")
         axes.set_ylim(0, 102)
-        axes.grid(axis="both")
+        axes.grid(visible=True, axis="both")
         plain_log(axes, axis="x")
         legend_above(axes)
         return Picture(save(figure, folder, "distribution"), "Distribution of settlement latency", "distribution.png")
@@ -125,13 +125,22 @@ def draw_transactions(first: Opened, second: Opened, names: tuple[str, str], fol
     with drawing(WIDTH_IN, 0.36 * both.height + 1.1) as (figure, axes):
         places = np.arange(both.height)
         for suffix, name, look, shift in zip(("", "_b"), names, PAIR_LOOKS, (-0.13, 0.13), strict=True):
-            axes.hlines(places + shift, both[f"p50{suffix}"], both[f"p95{suffix}"], color=look.colour, linestyle=look.line)
-            axes.scatter(both[f"p50{suffix}"], places + shift, color=look.colour, marker=look.marker, s=28, label=f"{name}, p50 to p95")
-            axes.scatter(both[f"p95{suffix}"], places + shift, facecolor="white", edgecolor=look.colour, marker=look.marker, s=28)
+            axes.hlines(
+                places + shift, both[f"p50{suffix}"], both[f"p95{suffix}"], color=look.colour, linestyle=look.line
+            )
+            axes.scatter(
+                both[f"p50{suffix}"],
+                places + shift,
+                color=look.colour,
+                marker=look.marker,
+                s=28,
+                label=f"{name}, p50 to p95",
+            )
+            axes.scatter(
+                both[f"p95{suffix}"], places + shift, facecolor="white", edgecolor=look.colour, marker=look.marker, s=28
+            )
         axes.set_yticks(places, [f"{code}  {titles.get(code, '')}" for code in both["code"]])
-        axes.invert_yaxis()
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
+        across(axes)
         plain_log(axes, axis="x")
         legend_above(axes)
         return Picture(save(figure, folder, "both-transactions"), "Both runs by transaction", "both-transactions.png")

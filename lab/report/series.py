@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lab.checker.evidence import SETTLE_CODES
-from lab.measures import answered
+from lab.measures import answered, wanting
 from scenarios.fates import DIRECT_FATES, PAPER_FATES, Fate
 
 if TYPE_CHECKING:
@@ -79,13 +79,6 @@ def _binned(frame: pl.DataFrame, width_us: int) -> pl.DataFrame:
     return frame.drop_nulls("at").with_columns(bin=pl.col("at") // width_us)
 
 
-def wanting(visits: pl.DataFrame) -> pl.DataFrame:
-    """Add ``wanted_us``, when a visit first wanted to settle: its arrival, or for a stay the way to its settlement."""
-    discharge = pl.coalesce("settle_sent_us", "ended_us") - pl.col("parked_us")
-    wanted = pl.when(pl.col("kind") == "inpatient").then(discharge).otherwise(pl.col("arrival_us"))
-    return visits.with_columns(wanted_us=wanted)
-
-
 def waiting_over_time(record: Record, end_us: int) -> pl.DataFrame:
     """Return (at_us, waiting): the visits that want to settle and have no end yet."""
     visits = wanting(record.visits.filter(~pl.col("local"))).drop_nulls("wanted_us")
@@ -103,9 +96,13 @@ def by_transaction(messages: pl.DataFrame) -> pl.DataFrame:
     counts = messages.group_by("code").agg(
         pl.len().alias("attempts"), *((pl.col("outcome") == o).sum().alias(o) for o in outcomes)
     )
-    times = answered(messages).group_by("code").agg(
-        *(pl.col("latency_us").quantile(q, "linear").alias(f"p{round(q * 100)}") for q in (0.5, 0.9, 0.95, 0.99)),
-        pl.col("latency_us").max().alias("max"),
+    times = (
+        answered(messages)
+        .group_by("code")
+        .agg(
+            *(pl.col("latency_us").quantile(q, "linear").alias(f"p{round(q * 100)}") for q in (0.5, 0.9, 0.95, 0.99)),
+            pl.col("latency_us").max().alias("max"),
+        )
     )
     return counts.join(times, on="code", how="left").sort("code")
 

@@ -138,6 +138,14 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     return f"data:image/svg+xml;base64,{encoded}"
 
 
+def across(axes: Axes) -> None:
+    """Rule the axes for rows of bars or dots: lines at the values, none at the names."""
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+
+
 def legend_above(axes: Axes) -> None:
     """Put the legend at the right above the axes, where it hides nothing."""
     if axes.get_legend_handles_labels()[0]:

@@ -16,9 +16,13 @@ def lost(world, make):
 
 def refunded(world, make):
     """The world after the hospital took visit 0 back: a second row for it, and one more message."""
-    end = make.visit_row(0, fate="reversed_then_paper", paper_fen=10_000, fund_fen=0, cash_fen=0, ended_us=9_000_000, attempts=1)
+    end = make.visit_row(
+        0, fate="reversed_then_paper", paper_fen=10_000, fund_fen=0, cash_fen=0, ended_us=9_000_000, attempts=1
+    )
     world.visits.append(end)
-    world.messages.append(make.message_row(0, step=1001, code="2103", msgid=make.message_id(9), outcome="refused", refusal="O01"))
+    world.messages.append(
+        make.message_row(0, step=1001, code="2103", msgid=make.message_id(9), outcome="refused", refusal="O01")
+    )
     return world.record()
 
 

@@ -90,7 +90,10 @@ def test_finished_run_holds_what_was_asked_and_what_came_of_it(question, tmp_pat
     assert run.complete
     assert run.verdict == "pass"
     assert run.replications[0].digest == run.digest != ""
-    assert run.measures["visits.total"] == read_record(tmp_path / "run").visits.filter(~read_record(tmp_path / "run").visits["local"]).height
+    assert (
+        run.measures["visits.total"]
+        == read_record(tmp_path / "run").visits.filter(~read_record(tmp_path / "run").visits["local"]).height
+    )
     assert run.machine["fsync_us"] > 0
     assert run.versions["simpy"]
 
