@@ -124,22 +124,28 @@ def run_host(config: HostConfig) -> int:
     if config.core is not None:
         os.sched_setaffinity(0, {config.core})
     _allow_many_connections()
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((config.address, config.port))
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with _listen(config) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(config, listening))
-    except OSError as error:
-        place = f"{config.address}:{config.port}"
-        sys.stderr.write(f"yidi: host {config.host!r} cannot listen on {place}: {error.strerror}; choose other ports\n")
-        return 2
     except (BooksError, ConfigError) as error:
         sys.stderr.write(f"yidi: {error}\n")
         return 2
-    finally:
-        listening.close()
     return 0
+
+
+def _listen(config: HostConfig) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((config.address, config.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        place = f"{config.address}:{config.port}"
+        raise ConfigError(
+            f"host {config.host!r} cannot listen on {place}: {os.strerror(error.errno or 0)}; choose other ports"
+        ) from None
+    return listening
 
 
 async def _serve(config: HostConfig, listening: socket.socket) -> None:
@@ -187,8 +193,14 @@ def _stop_when_told(server: _Server, *, with_parent: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     if with_parent:
-        # The parent holds the other end of standard input; it closes whatever becomes of the parent.
-        loop.add_reader(sys.stdin.fileno(), server.stop)
+        # The parent holds the other end of standard input, which ends with the parent, however that ends.
+        parent = sys.stdin.fileno()
+
+        def orphaned() -> None:
+            loop.remove_reader(parent)
+            server.stop()
+
+        loop.add_reader(parent, orphaned)
 
 
 def _read_scenario(path: Path) -> Scenario:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 import subprocess
@@ -189,7 +188,7 @@ def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_aski
     assert all(entry.reply is not None for node in books.values() for entry in node.entries)
 
 
-def test_a_frozen_process_answers_late_and_a_door_outlives_a_restart(tmp_path, runner):
+def test_a_closed_door_outlives_a_kill(tmp_path, runner):
     door = DoorCommand(scope="34", side=Side.INSURED, state=DoorState.CLOSED, reopens_us=10**12)
     with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
         system.door("34", door)
@@ -269,6 +268,16 @@ def test_a_host_that_cannot_start_says_why(tmp_path):
     assert b"Traceback" not in ended.stderr
 
 
+def test_a_host_whose_port_was_taken_meanwhile_says_so(tmp_path):
+    """Reserved ports are ours until the child listens; another program may still be quicker."""
+    system = System(scenario(), tmp_path)
+    reserved = system._processes["all"].reserved
+    reserved.listen()
+
+    with pytest.raises(StartError, match="host 'all' cannot listen on .*: Address already in use"):
+        system.start()
+
+
 def test_the_supervisor_loads_nothing_a_host_process_needs():
     program = (
         "import sys; import reference_impl.server.supervisor;"
@@ -276,9 +285,3 @@ def test_the_supervisor_loads_nothing_a_host_process_needs():
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=END_S).returncode == 0
-
-
-@pytest.fixture(autouse=True)
-def _no_loop_left_behind():
-    yield
-    asyncio.set_event_loop(None)
