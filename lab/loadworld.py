@@ -154,20 +154,22 @@ class Replay:
     def _generate(self, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
         """Run the generator to its end; Ctrl-C stops it and lets it write what is finished."""
         log = self._folder / "generator.log"
-        command = [sys.executable, "-m", "loadtest", str(self._folder), *more]
-        with log.open("a", encoding="utf-8") as errors:
-            child = subprocess.Popen(  # noqa: S603 - our own program
+        command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
+        with (
+            log.open("a", encoding="utf-8") as errors,
+            subprocess.Popen(  # noqa: S603 - our own program
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
-            )
+            ) as child,
+        ):
             try:
                 self._listen(child.stdout, progress)
+                child.wait(STOP_LIMIT_S)
             except KeyboardInterrupt:
                 child.send_signal(signal.SIGINT)
                 child.wait(STOP_LIMIT_S)
                 return INTERRUPTED
             finally:
-                if child.poll() is None:
-                    _end(child)
+                _end(child)
         if child.returncode not in (0, INTERRUPTED):
             raise LabError(f"the load generator ended with code {child.returncode}: {_last_line(log)}; see {log}")
         return child.returncode
@@ -247,6 +249,8 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is not None:
+        return
     child.terminate()
     try:
         child.wait(STOP_LIMIT_S)
