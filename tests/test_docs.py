@@ -14,6 +14,8 @@ sys.path.insert(0, str(DOCS))
 
 from generate import PAGES  # noqa: E402 - docs is no package
 
+from scenarios.loader import load_scenario  # noqa: E402 - after it
+
 PAGES_WRITTEN = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
 
 
@@ -32,3 +34,11 @@ def test_every_choice_is_on_the_list() -> None:
     listed = set(re.findall(r"\]\(([^)]+\.md)\)", (DOCS / "why" / "README.md").read_text(encoding="utf-8")))
 
     assert listed == {page.name for page in (DOCS / "why").glob("*.md")} - {"README.md"}
+
+
+def test_the_readme_shows_a_scenario_that_is_one(tmp_path: Path) -> None:
+    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    shown = tmp_path / "my-question.yaml"
+    shown.write_text(block, encoding="utf-8")
+
+    assert load_scenario(shown).faults
