@@ -9,6 +9,7 @@ never change a byte, send anything twice, or answer for the callee; it does say 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -211,8 +212,9 @@ def _read_config(path: Path) -> ProxyConfig:
 
 
 def _say(**facts: object) -> None:
-    sys.stdout.write(json.dumps(facts) + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # whoever started us may be gone
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:

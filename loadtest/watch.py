@@ -79,6 +79,7 @@ class Watch:
 
 
 def say(event: str, **facts: object) -> None:
-    """Say something to whoever started this process: one line of JSON on standard output."""
-    sys.stdout.write(json.dumps({"event": event} | facts) + "\n")
-    sys.stdout.flush()
+    """Say something to whoever started this process, if it still listens: one line of JSON on standard output."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps({"event": event} | facts) + "\n")
+        sys.stdout.flush()
