@@ -11,12 +11,12 @@ from reference_impl.server.errors import CommandError
 
 __all__ = ["ask_host"]
 
-_TIMEOUT_S = 5.0
+TIMEOUT_S = 5.0
 _OK = (200, 503)
 """503 is how a process that is not ready answers the question of its health."""
 
 
-def ask_host(place: str, verb: str, command: str, content: object = None) -> Any:
+def ask_host(place: str, verb: str, command: str, content: object = None, *, timeout_s: float = TIMEOUT_S) -> Any:
     """Return the answer of the process at ``place`` (``host:port``) to an operator's command.
 
     Raises:
@@ -25,7 +25,7 @@ def ask_host(place: str, verb: str, command: str, content: object = None) -> Any
 
     """
     host, _, port = place.rpartition(":")
-    connection = HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+    connection = HTTPConnection(host, int(port), timeout=timeout_s)
     try:
         body = None if content is None else msgspec.json.encode(content)
         connection.request(verb, f"/operator/{command}", body)

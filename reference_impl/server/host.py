@@ -134,11 +134,11 @@ def run_host(config: HostConfig) -> int:
 
 
 def _listen(config: HostConfig) -> socket.socket:
+    """Take the port; callers are refused until the books are open and the server listens."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((config.address, config.port))
-        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         place = f"{config.address}:{config.port}"

@@ -25,6 +25,7 @@ __all__ = ["ADDRESS", "HostProcess", "reserve_port"]
 
 ADDRESS = "127.0.0.1"
 _POLL_S = 0.02
+_ASK_S = 0.5
 
 
 class HostProcess:
@@ -107,7 +108,7 @@ class HostProcess:
             if not self.running:
                 raise StartError(f"host process {name!r} ended while starting: {self.last_words()}")
             try:
-                if ask_host(self.place, "GET", "health")["ready"]:
+                if ask_host(self.place, "GET", "health", timeout_s=_ASK_S)["ready"]:
                     return
             except OSError:
                 pass  # it does not listen yet

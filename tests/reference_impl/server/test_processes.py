@@ -274,7 +274,7 @@ def test_a_host_whose_port_was_taken_meanwhile_says_so(tmp_path):
     reserved = system._processes["all"].reserved
     reserved.listen()
 
-    with pytest.raises(StartError, match="host 'all' cannot listen on .*: Address already in use"):
+    with pytest.raises(StartError, match=r"host 'all' cannot listen on .*: Address already in use"):
         system.start()
 
 
