@@ -158,7 +158,12 @@ class Replay:
         with (
             log.open("a", encoding="utf-8") as errors,
             subprocess.Popen(  # noqa: S603 - our own program
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,  # its end tells the generator that we are gone
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
             ) as child,
         ):
             try:

@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -150,7 +151,7 @@ class LoadRun:
                 heard: Any = gevent.signal_handler(number, self._interrupt)
                 told.callback(heard.cancel)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-            if self._options.stop_with_parent:
+            if self._options.stop_with_parent and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
                 parent = gevent.get_hub().loop.io(sys.stdin.fileno(), _READABLE)
                 told.callback(parent.close)
                 parent.start(self._interrupt)
