@@ -5,6 +5,7 @@ A message that was begun is finished whatever becomes of its caller. This module
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ class App:
                 await _answer(send, status, _JSON, answer)
             else:
                 await self._pass_on(scope, path, content, send)
+        except asyncio.CancelledError:  # the process stops and can wait no longer; what was begun is an open intent
+            await _answer(send, 500, _JSON, b'{"error": "stopping; the outcome is unknown"}')
         except Exception:  # noqa: BLE001 - the caller learns that nothing is known; the others are served on
             traceback.print_exc(file=sys.stderr)
             await _answer(send, 500, _JSON, b'{"error": "our own fault; the outcome is unknown"}')

@@ -258,6 +258,22 @@ def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
     assert "planted" in capsys.readouterr().err
 
 
+def test_a_message_cut_off_by_a_stop_is_told_as_unknown(world):
+    async def stopped():
+        async def endless(content, sender):
+            await asyncio.Event().wait()
+
+        app = App({"33": type("Node", (), {"respond": staticmethod(endless)})}, None, None)
+        serving = asyncio.ensure_future(over_http(app, "POST", "/33", b"{}"))
+        await asyncio.sleep(0)
+        serving.cancel()
+        return await serving
+
+    status, body = asyncio.run(stopped())
+
+    assert world.codec.decode_answer(status, {}, body, "2102") == Unknown(0)
+
+
 # --- the meter ---
 
 
