@@ -1,6 +1,6 @@
-"""yidi (异地): how fast is cross-province medical-insurance settlement, what when parts of it fail, what at a cutover?
+"""yidi (异地): cross-province medical-insurance settlement, its speed, its faults and its cutovers, asked from Python.
 
-One scenario is the question; two worlds answer it. From Python:
+One scenario is the question; two worlds answer it.
 
 >>> import yidi
 >>> scenario = yidi.load("jiaxing-qinghai", variant="quick")
@@ -110,5 +110,5 @@ def run(  # noqa: PLR0913 - the options of the command, all by name
 
 
 def read(folder: Path) -> dict[str, Opened]:
-    """Return what a run folder holds, by world (``sim``, ``load``): run file, scenario, and first replication's tables."""
+    """Return what a run folder holds, by world (``sim``, ``load``): run file, scenario, first replication's tables."""
     return {world: open_run(inner, read_run_file(inner)) for world, inner in worlds_in(Path(folder)).items()}

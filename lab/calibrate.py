@@ -1,7 +1,7 @@
 """Measures what messages cost on this machine, and writes the cost file that the simulated world reads.
 
-The reference system runs on one core with its meters on, the generator on another, at a load that leaves the core mostly
-idle. What was measured is never adjusted to make a prediction come true.
+The reference system runs on one core with its meters on, the generator on another, at a load that leaves the core
+mostly idle. What was measured is never adjusted to make a prediction come true.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lab.errors import InvalidRunError
 from lab.experiment import Watcher
 from lab.loadworld import Replay, choose_cores, on_core
 from lab.machine import describe_machine, versions
-from scenarios.costs import ANY_CODE, ROLES, STAGES, CostFile, CostRow, mean_us, write_costs
+from scenarios.costs import ANY_CODE, ROLES, STAGES, CostFile, CostRow, write_costs
 from scenarios.loader import load_scenario
 
 SCENARIO = Path(__file__).parent / "data" / "calibration.yaml"
@@ -111,12 +111,13 @@ def cost_rows(samples: Samples) -> Iterable[CostRow]:
 def quantile_table(values: Sequence[float]) -> tuple[int, ...]:
     """Return a table from which drawing gives the mean that was measured.
 
-    Each value is the mean of an equal part of the sorted samples, the first of the smallest and the last of the largest.
+    Each value is the mean of an equal part of the sorted samples, the first of the smallest, the last of the largest.
     Plain quantiles would draw a line up to the one largest sample and give a rare hiccup the weight of a whole part.
     Nothing measured costs nothing: a city is a relay inside its province's process.
 
     >>> quantile_table([])
     (0,)
+    >>> from scenarios.costs import mean_us
     >>> table = quantile_table([10.0] * 99 + [1000.0])
     >>> table[-2:], round(mean_us(table), 1)
     ((10, 802), 19.9)

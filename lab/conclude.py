@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class Outcome:
     record: Record
     books: Mapping[str, FinalBooks]
     took_s: float
-    validity: Validity = Validity()
+    validity: Validity = field(default_factory=Validity)
     follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
 

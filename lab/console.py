@@ -55,7 +55,8 @@ class Bar:
         """Stay silent when ``quiet``: a program is reading."""
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True, disable=quiet or not err.is_terminal,
+            TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True,
+            disable=quiet or not err.is_terminal,
         )  # fmt: skip
         self._quiet = quiet
         self._task: TaskID | None = None

@@ -1,7 +1,7 @@
 """A curve: throughput and p95 against offered load, from idle through saturation, predicted and measured.
 
-Arrivals come evenly and desks are never short, so that the system alone is loaded. The loads are shares of what queueing
-arithmetic thinks the busiest station can bear; what it thinks is only used to choose them. The distance between
+Arrivals come evenly and desks are never short, so that the system alone is loaded. The loads are shares of what
+queueing arithmetic thinks the busiest station can bear; what it thinks is only used to choose them. The distance between
 prediction and measurement is shown as it is.
 """
 
@@ -67,6 +67,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 def draw_curve(question: Question, worlds: Sequence[World], loads: int, folder: Path, watcher: Watcher) -> Curve:
     """Run every load in every world into ``folder`` and return the points; what is finished is kept."""
+    refuse_unloaded(question.scenario)
     base = loaded(question.scenario)
     capacity = capacity_per_s(base, load_costs(question.costs))
     partial = runs.begin(folder)
@@ -99,14 +100,18 @@ def shares(loads: int) -> list[float]:
 
 
 def loaded(scenario: Scenario) -> Scenario:
-    """Return the scenario with even arrivals, desks for everybody, no gates, no faults, on the machine that is measured."""
-    if scenario.visits.per_day <= 0:
-        raise InputError("visits.per_day is 0: a curve needs a scenario whose visits are generated at a rate")
+    """Return the scenario with even arrivals, desks for everybody, no gates and no faults, on the measured machine."""
     visits = scenario.visits.model_copy(update={"hourly": _EVEN_DAY, "weekday": _EVEN_WEEK, "explicit": ()})
     scenario = as_measured(scenario)
     topology = scenario.topology.model_copy(update={"desks_per_hospital": DESKS})
     rest = {"gates": {}, "faults": (), "cutover": None}
     return scenario.model_copy(update={"visits": visits, "topology": topology, **rest})
+
+
+def refuse_unloaded(scenario: Scenario) -> None:
+    """Raise when a scenario has no rate that could be raised."""
+    if scenario.visits.per_day <= 0:
+        raise InputError("visits.per_day is 0: a curve needs a scenario whose visits are generated at a rate")
 
 
 def capacity_per_s(scenario: Scenario, costs: Costs) -> float:

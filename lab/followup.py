@@ -1,4 +1,4 @@
-"""Works off the one-sided list (单边账): every difference gets an owner, the steps that end it, and is followed to its end.
+"""Works off the one-sided list (单边账): each difference gets an owner, the steps that end it, and its end.
 
 A settlement that the hospital holds and the insured province does not cannot be paid by the fund: the hospital takes it
 back, refunds, the patient pays in cash and claims by paper (the Jiaxing-Qinghai case, domain facts 0.5). The world does

@@ -19,8 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-import polars as pl
-
 from lab.conclude import Interrupted, Outcome, conclude
 from lab.errors import LabError
 from lab.followup import HeldByHospital

@@ -36,8 +36,8 @@ KINDS = ("outpatient", "pharmacy", "inpatient")
 class Scope:
     """What the measures of one replication look at.
 
-    ``visits`` and ``messages`` are those of who arrived after the warm-up: they are judged. ``everyone`` and ``traffic``
-    hold those before as well: rates count what happens in the window, whoever came when.
+    ``visits`` and ``messages`` are those of who arrived after the warm-up: they are judged. ``everyone`` and
+    ``traffic`` hold those before as well: rates count what happens in the window, whoever came when.
     """
 
     visits: pl.DataFrame

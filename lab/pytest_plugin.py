@@ -1,8 +1,8 @@
 """Scenario files as pytest items: one item a gate, answered in the simulated world.
 
-``pytest scenarios/library`` runs the packaged scenarios, ``pytest my-scenario.yaml`` one of yours; the variant ``ci`` or
-``quick`` is used when there is one. Every pytest in an environment with yidi loads this module, so it imports nothing
-but pytest, and leaves every other file alone: a YAML file is only looked at when it was named, or lies in the library.
+``pytest scenarios/library`` runs the packaged scenarios, ``pytest my-scenario.yaml`` one of yours; the variant ``ci``
+or ``quick`` is used when there is one. Every pytest in an environment with yidi loads this module, so it imports nothing
+but pytest, and leaves every other file alone: a YAML file is only looked at when named, or in the library.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class GateItem(pytest.Item):
 
     def runtest(self) -> None:
         """Pass when the gate holds."""
-        assert isinstance(self.parent, ScenarioFile)  # noqa: S101 - our own collector made it
+        assert isinstance(self.parent, ScenarioFile)
         found = self.parent.result(self._place)
         if found.verdict != "pass":
             raise GateNotHeldError(_sentence(found))
@@ -108,7 +108,7 @@ class GateItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Return what reports call the item."""
-        return self.path, None, self.name
+        return self.path, None, f"gate {self.name}"
 
 
 def _sentence(found: GateResult) -> str:

@@ -104,6 +104,17 @@ def default_folder(name: str, world: str, root: Path = Path("runs")) -> Path:
 
 def begin(folder: Path) -> Path:
     """Make and return the partial folder of a new run."""
+    refuse_taken(folder)
+    partial = folder.with_name(folder.name + PARTIAL)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"cannot make output folder {partial}: {error.strerror}; choose another with --out") from error
+    return partial
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raise when a run may not write to ``folder``: before anything that takes time is done for it."""
     partial = folder.with_name(folder.name + PARTIAL)
     if folder.exists():
         raise InputError(f"output folder {folder} exists; expected a new name, choose another with --out")
@@ -111,11 +122,6 @@ def begin(folder: Path) -> Path:
         raise InputError(
             f"{partial} exists: a run there was interrupted or is at work; remove it or choose another --out"
         )
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"cannot make output folder {partial}: {error.strerror}; choose another with --out") from error
-    return partial
 
 
 def finish(partial: Path, folder: Path) -> None:

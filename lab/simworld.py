@@ -1,6 +1,7 @@
 """One replication in the simulated world, in this process or in a spawned one.
 
-Tasks and results are plain data, so that they cross a process border. A task must never print: progress is the caller's.
+Tasks and results are plain data, so that they cross a process border. A task must never print: progress is the
+caller's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from lab.conclude import Interrupted, Outcome, conclude
 from lab.followup import HeldByHospital
 from lab.runs import Replication
 from reference_impl.protocol.messages import SettlementId, VisitId
+from reference_impl.books.final import FinalBooks
 from scenarios.costs import load_costs
 from scenarios.loader import restore_scenario
 from scenarios.record import Record
@@ -52,7 +54,7 @@ def simulate_here(
     outcome = Outcome(
         scenario,
         Record(**ended.recorder.frames()),
-        ended.books,
+        dict[str, FinalBooks](ended.books),
         took_s=time.perf_counter() - begun,
         follow_up=lambda held: _follow_up(ended, held, scenario.horizon.drain_limit),
     )

@@ -47,8 +47,8 @@ def measure(
 
 def backlog(visits: pl.DataFrame, reopened_us: int) -> pl.DataFrame:
     """Return the visits that were parked, or waited at a desk, when the door reopened."""
-    # A parked patient left the desk ``parked_us`` before the end at the latest. Who was still parked when the run ended has
-    # no time parked and no end: an open visit that came before the reopening, and is no stay still going on, waits.
+    # A parked patient left the desk ``parked_us`` before the end at the latest. Who was still parked when the run ended
+    # has no time parked and no end: an open visit that came before the reopening, and is no stay still going on, waits.
     left_us = pl.coalesce(pl.col("ended_us") - pl.col("parked_us"), "arrival_us")
     parked = (pl.col("parked_us") > 0) & (left_us < reopened_us)
     queued = (pl.col("desk_wait_us") > 0) & pl.col("started_us").is_between(

@@ -44,15 +44,19 @@ def imported(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] in ROOMS}
 
 
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
 def place(module: str) -> int:
     if module.startswith("reference_impl.domain"):
         return 0
-    room = module.split(".")[0]
+    room = room_of(module)
     return {"scenarios": 1, "reference_impl": 2, "sim": 3, "loadtest": 3, "lab": 4, "yidi": 5}[room]
 
 
 def may_import(importer: str, wanted: str) -> bool:
-    if {importer.split(".")[0], wanted.split(".")[0]} == {"sim", "loadtest"}:
+    if {room_of(importer), room_of(wanted)} == {"sim", "loadtest"}:
         return False
     if importer.startswith("reference_impl.") and wanted.startswith("reference_impl."):
         return wanted.split(".")[1] in INSIDE_REFERENCE[importer.split(".")[1]]

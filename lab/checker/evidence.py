@@ -33,7 +33,8 @@ POSTING_COLUMNS: dict[str, Any] = {
 }  # fmt: skip
 ENTRY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "sender": pl.String, "msgid": pl.String, "code": pl.String, "tombstone": pl.Boolean,
-    "answered": pl.Boolean, "withdrawn": pl.Boolean, "done": pl.Boolean, "original": pl.String, "reversed_by": pl.String,
+    "answered": pl.Boolean, "withdrawn": pl.Boolean, "done": pl.Boolean, "original": pl.String,
+    "reversed_by": pl.String,
 }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""What each command of ``yidi`` does. Modules are loaded by the command that needs them, to keep ``yidi --help`` quick."""
+"""What each command of ``yidi`` does; a module is loaded by the command that needs it, to keep ``--help`` quick."""

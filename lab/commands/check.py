@@ -1,4 +1,4 @@
-"""``yidi check`` and ``yidi schema``: is the scenario sound, what does it say in full, and what load does it imply?"""
+"""``yidi check`` and ``yidi schema``: whether a scenario is sound, what it says in full, what load it implies."""
 
 from __future__ import annotations
 

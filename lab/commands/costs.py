@@ -11,7 +11,7 @@ import msgspec
 from lab import console, runs
 from lab.calibrate import cache_path, costs_of_this_machine
 from lab.calibrate import calibrate as measure
-from lab.curve import draw_curve
+from lab.curve import draw_curve, refuse_unloaded
 from lab.errors import InputError
 from lab.report.curves import distance_table, point_table, write_curve_page
 from scenarios.costs import ANY_CODE, ROLES, STAGES, Costs
@@ -42,6 +42,8 @@ def calibrate(out: Path | None, *, as_json: bool) -> None:
 def curve(asked: Request, world: str, loads: int) -> int:
     """Draw a curve and return the exit code."""
     folder = asked.out or runs.default_folder(asked.scenario.name, "curve")
+    runs.refuse_taken(folder)
+    refuse_unloaded(asked.scenario)
     worlds: list[runs.World] = ["sim", "load"] if world == "both" else ["sim" if world == "sim" else "load"]
     with console.Bar(quiet=asked.as_json) as bar:
         costs = asked.costs or (costs_of_this_machine(bar) if "load" in worlds else None)

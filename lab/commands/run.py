@@ -39,6 +39,7 @@ class Request:
 def run(asked: Request, world: str) -> int:
     """Run and return the exit code."""
     folder = asked.out or runs.default_folder(asked.scenario.name, world)
+    runs.refuse_taken(folder)
     if world == "both":
         return _both(asked, folder)
     with console.Bar(quiet=asked.as_json) as bar:

@@ -16,7 +16,7 @@ from lab import stops
 from lab.checker.laws import LAWS
 from lab.followup import read_differences
 from lab.format import MISSING, digits, show, show_duration
-from lab.measures import fate_counts, scope_of, station_use
+from lab.measures import fate_counts, open_stays, scope_of, station_use
 from lab.report import figures, series
 from lab.report.figures import Picture
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
@@ -94,23 +94,19 @@ def asked(run: RunFile, scenario: Scenario) -> list[tuple[str, str]]:
     scale, horizon = scenario.scale, scenario.horizon
     people = f"; {show_duration(horizon.length * scale.time)} of people time" if scale.time > 1 else ""
     machine = run.machine
+    volume = f"{digits(scenario.visits.per_day)} visits a day, times {digits(scale.volume)}"
+    write = f"durable write {machine.get('fsync_us', MISSING)} µs"
     return [
         ("Scenario", f"{run.source}" + (f", variant {run.variant}" if run.variant else "")),
         ("Settings", ", ".join(run.sets) or "none"),
         ("Seeds", ", ".join(str(r.seed) for r in run.replications)),
         ("World", f"{WORLD_NAMES[run.world]} ({run.engine})"),
         ("Horizon", f"{show_duration(horizon.length)} of run clock{people}; warm-up {show_duration(run.warm_up_us)}"),
-        (
-            "Volume",
-            f"{digits(scenario.visits.per_day)} visits a day × {digits(scale.volume)}; {len(scenario.topology.regions)} provinces",
-        ),
+        ("Volume", f"{volume}; {len(scenario.topology.regions)} provinces"),
         ("Faults", ", ".join(sorted({fault.kind for fault in scenario.faults})) or "none"),
         ("Cutover", f"scope {scenario.cutover.scope}, side {scenario.cutover.side}" if scenario.cutover else "none"),
         ("Costs", f"{run.costs} · {run.costs_hash[:12]}"),
-        (
-            "Machine",
-            f"{machine.get('processor', '')} · {machine.get('cores', '')} cores · durable write {machine.get('fsync_us', MISSING)} µs",
-        ),
+        ("Machine", f"{machine.get('processor', '')} · {machine.get('cores', '')} cores · {write}"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
         ("Scenario hash", run.scenario_hash[:16]),
         ("Digest", run.digest[:16] or MISSING),
@@ -164,7 +160,8 @@ def bottleneck(use: pl.DataFrame) -> str:
     if not serving.height:
         return "No station was sampled."
     row = serving.row(0, named=True)
-    return f"The bottleneck is {row['station']} of {row['node']}: {show(row['busy'], 'share')} used on average after the warm-up."
+    used = show(row["busy"], "share")
+    return f"The bottleneck is {row['station']} of {row['node']}: {used} used on average after the warm-up."
 
 
 def inflight(record: Record) -> list[tuple[str, Table]]:
@@ -255,6 +252,8 @@ def page(opened: Opened, target: Path) -> dict[str, Any]:
         "stations": stations(use),
         "bottleneck": bottleneck(use),
         "inflight": inflight(opened.record) if scenario.cutover else [],
+        "open_stays": digits(open_stays(scope_of(opened.record, scenario)).height),
+        "claim_days": str(stops.PAPER_CLAIM_DAYS),
         "stop": measure_rows(run.measures, "cutover."),
         "laws": laws(opened.replication),
         "findings": opened.replication.checker,

@@ -89,7 +89,7 @@ def draw_over_time(record: Record, scenario: Scenario, folder: Path) -> Picture:
 
 def _flow(axes: Axes, at: np.ndarray, bins: pl.DataFrame) -> None:
     rates = ["wanted", "settled", "paper"]
-    slow = max(bins[name].max() or 0.0 for name in rates) < PER_HOUR_BELOW
+    slow = float(bins.select(pl.max_horizontal(pl.col(rates).max())).item() or 0.0) < PER_HOUR_BELOW
     axes.set_title(f"Wanted and settled, visits {'an hour' if slow else 'a second'}")
     bins = bins.with_columns(pl.col(rates) * (3600 if slow else 1))
     axes.step(at, bins["wanted"], where="post", color=GREY, linestyle=":", linewidth=1.4, label="wanted to settle")

@@ -160,6 +160,6 @@ def _how(first: Opened, second: Opened) -> str:
     if min(len(first.run.replications), len(second.run.replications)) > 1:
         return "Intervals: Student's t over replications, paired where the seeds are the same."
     return (
-        "Intervals: percentile bootstrap over the visits of one run a side. Visits of one run hang together in time, so "
-        "the true doubt is larger; replications (--reps) give intervals that know it."
+        "Intervals: percentile bootstrap over the visits of one run a side. Visits of one run hang together in time, "
+        "so the true doubt is larger; replications (--reps) give intervals that know it."
     )

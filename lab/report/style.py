@@ -1,4 +1,4 @@
-"""How figures look: Okabe-Ito colours, each with its own line, marker or hatch, so that print and every eye can read them.
+"""How figures look: Okabe-Ito colours, each with its own line, marker or hatch, for print and for every eye.
 
 A colour must never be the only thing that tells two series apart.
 """
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen before pyplot is loaded
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lab.format import show_duration  # noqa: E402
-from scenarios.fates import Fate, Stage  # noqa: E402
+from lab.format import show_duration
+from scenarios.fates import Fate, Stage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "font.family": "sans-serif",
     "font.size": 9.5,
     "text.color": INK,

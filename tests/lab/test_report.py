@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 
-
 import pytest
 
 from lab.compare import compare
@@ -161,7 +160,9 @@ def test_over_time_counts_every_visit_once(world, make):
 
 
 def test_stay_wants_to_settle_when_it_is_over(world, make):
-    stay = make.visit_row(0, kind="inpatient", arrival_us=0, settle_sent_us=8 * SECOND, parked_us=2 * SECOND, ended_us=9 * SECOND)
+    stay = make.visit_row(
+        0, kind="inpatient", arrival_us=0, settle_sent_us=8 * SECOND, parked_us=2 * SECOND, ended_us=9 * SECOND
+    )
     world.visits = [stay]
 
     waiting = series.waiting_over_time(world.record(), 20 * SECOND)

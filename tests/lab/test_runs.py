@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab import runs
+from lab import experiment, runs
 from lab.errors import InputError
 from lab.experiment import Question, Silent, run_world
 from lab.runs import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
@@ -105,8 +105,6 @@ def test_same_seed_same_digest(question, tmp_path):
 
 
 def test_interrupt_keeps_what_is_finished_and_says_that_it_is_not_whole(question, tmp_path, monkeypatch):
-    from lab import experiment
-
     whole = run_world(question, "sim", tmp_path / "whole", Silent()).replications[0]
 
     def interrupted(*_):

@@ -1,0 +1,209 @@
+"""The command line: every wrong input is one line and exit code 2; results go to standard output alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.cli import run_command
+from lab.errors import InputError
+from lab.gates import EXIT_CODES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "bad-key.yaml").write_text("name: bad\nhorizn: {length: 1d}\n")
+    (tmp_path / "bad-unit.yaml").write_text("name: bad\nhorizon: {length: 3 fortnights}\n")
+    (tmp_path / "binary.yaml").write_bytes(bytes(range(256)))
+    (tmp_path / "costs.json").write_text("{}")
+    return tmp_path
+
+
+WRONG = """
+    check nation                                                | did you mean 'national-day'?
+    check no-such-file.yaml                                     | no-such-file.yaml
+    check taken                                                 | is a folder
+    check bad-key.yaml                                          | bad-key.yaml:2:1: key 'horizn'
+    check bad-unit.yaml                                         | bad-unit.yaml:2
+    check binary.yaml                                           | not a text file
+    check national-day --variant qick                           | no such variant
+    check national-day --set visits.per_day=-1                  | greater than or equal to 0
+    check national-day --set visits.per_day                     | expected path=value
+    check national-day --set topology.regions=[99,11]           | unknown province '99'
+    check national-day --set gates={speed: "< 3s"}              | unknown measure
+    check slow-province --set scale.time=100000                 | breaks patience
+    check national-day --costs costs.json                       | not a cost file
+    run lost-reply --out taken                                  | output folder taken exists
+    run lost-reply --world nowhere                              | --world
+    run lost-reply --reps 0                                     | --reps
+    run lost-reply --reps many                                  | --reps
+    report nowhere                                              | run folder nowhere does not exist
+    report taken                                                | is not a run folder
+    compare taken nowhere                                       | run
+    operate nonsense 33 close                                   | expected HOST:PORT
+    operate 127.0.0.1:9 33 close                                | nobody answers
+    operate 127.0.0.1:9 333 close                               | expected 'hub', a province's two digits
+    operate 127.0.0.1:9 33 explode                              | explode
+    operate 127.0.0.1:9 33 reopen --ramp 5                      | expected a duration
+    calibrate --out costs.json                                  | output costs.json exists
+    curve jiaxing-qinghai                                       | visits.per_day is 0
+    curve national-day --loads 1                                | --loads
+    nonsense                                                    | No such command 'nonsense'
+    run                                                         | Missing argument
+"""
+
+
+@pytest.mark.parametrize("line", WRONG.strip().splitlines(), ids=lambda line: line.split("|")[0].strip())
+def test_wrong_input_is_one_line_and_exit_code_2(line, here, capsys):
+    command, _, expected = (part.strip() for part in line.partition("|"))
+    before = sorted(here.iterdir())
+
+    code = run_command(_words(command))
+
+    shown = capsys.readouterr()
+    assert code == 2
+    assert shown.out == ""
+    assert expected in shown.err
+    assert "Traceback" not in shown.err
+    assert len(shown.err.strip().splitlines()) == 1
+    assert [path for path in sorted(here.iterdir()) if path not in before] == []
+
+
+def _words(command):
+    """Split at spaces, but keep what follows ``gates=`` together."""
+    head, keyword, rest = command.partition("gates=")
+    return [*head.split(), keyword + rest] if keyword else head.split()
+
+
+def test_our_own_failure_is_one_line_and_exit_code_3(here, capsys, monkeypatch):
+    monkeypatch.setattr("lab.experiment.simulate_task", lambda *_: 1 / 0)
+
+    code = run_command(["run", "lost-reply", "--out", "run"])
+
+    shown = capsys.readouterr()
+    assert code == 3
+    assert "the run failed: ZeroDivisionError" in shown.err
+    assert "Traceback" not in shown.err
+    assert not (here / "run").exists()
+    assert not json.loads((here / "run.partial" / "run.json").read_text())["complete"]
+
+
+def test_interrupt_is_told_and_keeps_the_partial_folder(here, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lab.experiment.simulate_task", interrupt)
+
+    code = run_command(["run", "lost-reply", "--out", "run"])
+
+    assert code == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert [path.name for path in here.glob("run*")] == ["run.partial"]
+
+
+def test_check_prints_the_load_a_scenario_implies(here, capsys):
+    assert run_command(["check", "national-day", "--variant", "quick"]) == 0
+
+    shown = capsys.readouterr()
+    assert "messages/s" in shown.out
+    assert "machine" in shown.out
+    assert shown.err == ""
+
+
+def test_check_writes_json(here, capsys):
+    assert run_command(["check", "slow-province", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["scenario"]["name"] == "slow-province"
+    assert found["load"]["stations"]
+
+
+def test_resolved_scenario_is_yaml_with_everything_applied(here, capsys):
+    assert run_command(["check", "lost-reply", "--resolved", "--set", "seed=77"]) == 0
+
+    assert yaml.safe_load(capsys.readouterr().out)["seed"] == 77
+
+
+def test_schema_is_json(capsys):
+    assert run_command(["schema"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["title"] == "yidi scenario"
+
+
+def test_run_says_its_verdict_and_leaves_a_page(here, capsys):
+    assert run_command(["run", "jiaxing-qinghai", "--out", "run"]) == 0
+
+    shown = capsys.readouterr()
+    assert "verdict: pass" in shown.out
+    assert (here / "run" / "report.html").exists()
+
+
+def test_failed_gate_is_exit_code_1(here, capsys):
+    gate = "gates={direct_rate: '> 99.9%'}"
+
+    assert run_command(["run", "jiaxing-qinghai", "--set", gate, "--json"]) == 1
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["verdict"] == "fail"
+    assert shown["checker"][0]["lost"] == 1
+    assert Path(shown["folder"]) == Path("runs/jiaxing-qinghai-sim-1")
+
+
+def test_report_and_compare_write_pages(here, capsys):
+    for seed in ("1", "2"):
+        run_command(["run", "lost-reply", "--seed", seed, "--out", f"run{seed}"])
+    (here / "run1" / "report.html").unlink()
+    capsys.readouterr()
+
+    assert run_command(["report", "run1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pages"] == ["run1/report.html"]
+    assert (here / "run1" / "report.html").exists()
+    assert run_command(["compare", "run1", "run2", "--out", "pages/both.html", "--json"]) == 0
+    assert any(row["measure"] == "settlement.latency.p95" for row in json.loads(capsys.readouterr().out)["measures"])
+    assert (here / "pages" / "both.html").exists()
+
+
+def test_help_names_every_command(capsys):
+    assert run_command(["--help"]) == 0
+
+    shown = capsys.readouterr().out
+    for command in ("check", "schema", "run", "serve", "operate", "report", "compare", "calibrate", "curve"):
+        assert f"  {command} " in shown
+
+
+def test_exit_codes_cover_every_verdict():
+    assert set(EXIT_CODES) == {"pass", "fail", "inconclusive", "invalid", "none"}
+    assert InputError.exit_code == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_replications_stops_every_process_and_keeps_what_is_finished(tmp_path):
+    command = [sys.executable, "-m", "lab.cli", "run", "national-day", "--variant", "quick", "--reps", "40"]
+    child = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "run")], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("run.partial/rep-*/visits.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate(timeout=30)[1]
+
+    assert child.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    kept = json.loads((tmp_path / "run.partial" / "run.json").read_text())
+    assert not kept["complete"]
+    assert 1 <= len(kept["replications"]) < 40
