@@ -1,0 +1,117 @@
+"""What the supervisor writes down and knows without starting anything."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from server_samples import PERSON, msgid, request, scenario
+
+from reference_impl.books.final import BooksError
+from reference_impl.domain.fees import ZERO_FEES
+from reference_impl.domain.lifecycle import VisitState
+from reference_impl.protocol.entries import Change, Entry, Key, VisitRecord
+from reference_impl.protocol.messages import Admit, Reply, VisitOpened
+from reference_impl.server.config import ConfigError, HostConfig, read_config, write_config
+from reference_impl.server.supervisor import HOSPITAL, System
+
+
+@pytest.fixture
+def system(tmp_path):
+    system = System(scenario({"east": ["hub", "33"]}), tmp_path)
+    yield system
+    system.stop()
+
+
+def admission(number=1):
+    asked = request("2401", number, Admit(person=PERSON, insurance="310", began_us=0, diagnosis=""))
+    entry = Entry(Key(asked.sender, asked.msgid), "2401", 0, asked, Reply("", VisitOpened(visit="S1")))
+    stay = VisitRecord("S1", 1, PERSON, VisitState.OPEN, msgid(number), ZERO_FEES)
+    return Change(entry=entry, insert=True, visit=stay)
+
+
+def test_hosts_have_addresses_of_their_own_and_nodes_share_their_hosts(system):
+    assert system.address("hub") == system.address("33") != system.address("34")
+    assert system.url("34") == f"http://{system.address('34')}/34"
+
+
+def test_a_node_that_is_not_there_is_named(system):
+    with pytest.raises(KeyError, match="no node '99' in this system; it has hub, 33, 34"):
+        system.address("99")
+
+
+def test_the_generator_is_told_where_everything_is_and_where_a_proxy_stands(system, tmp_path):
+    system.route(HOSPITAL, "33", "127.0.0.1:4711")
+    system.route("hub", "34", "127.0.0.1:4712")
+    system.generator_core, system.generator_pids = 1, (7,)
+    system.write_facts()
+
+    facts = json.loads((tmp_path / "system.json").read_text())
+    assert facts["epoch_monotonic_ns"] == system.epoch_ns
+    assert facts["nodes"]["33"] == {"url": system.url("33"), "pid": 0, "host": "east"}
+    assert facts["links"][HOSPITAL] == {"33": "http://127.0.0.1:4711/33"}
+    assert (facts["generator_core"], facts["generator_pids"]) == (1, [7])
+
+
+def test_a_proxy_on_a_link_is_known_to_its_caller_alone(system, tmp_path):
+    system.route("hub", "34", "127.0.0.1:4712")
+    (tmp_path / "hosts").mkdir()
+    system.set_epoch(5)
+
+    config = read_config(tmp_path / "hosts" / "east.json")
+    assert config.epoch_ns == 5
+    assert config.routes["hub"]["34"] == "127.0.0.1:4712"
+    assert config.routes["33"]["34"] == system.address("34")
+
+
+def test_stays_already_open_are_in_the_books_before_the_run(system):
+    system.fill([("33", admission())])
+
+    books = system.final_books()
+    assert [visit.visit for visit in books["33"].visits] == ["S1"]
+    assert books["34"].entries == books["hub"].entries == ()
+
+
+def test_filling_books_that_already_ran_is_refused(system):
+    system.fill([("33", admission())])
+
+    with pytest.raises(BooksError, match="already hold"):
+        system.fill([("33", admission())])
+
+
+def test_nothing_has_ended_well_before_it_began(system):
+    assert system.ended() == ("east: it wrote nothing", "34: it wrote nothing")
+    assert system.stats() == {}
+
+
+CONFIG = HostConfig(
+    host="a", nodes=("34",), address="127.0.0.1", port=1, epoch_ns=0, scenario="s", books="b", routes={}
+)
+
+
+def test_a_configuration_is_read_back_as_written(tmp_path):
+    write_config(tmp_path / "a.json", CONFIG)
+
+    assert read_config(tmp_path / "a.json") == CONFIG
+
+
+BAD = [
+    (b"\x00\x01", "JSON is malformed"),
+    (b"{}", "missing required field"),
+    (msgspec.json.encode(CONFIG).replace(b'"port":1', b'"port":"one"'), "Expected `int`, got `str`"),
+    (msgspec.json.encode(CONFIG).replace(b'"port":1', b'"prot":1'), "unknown field `prot`"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), BAD)
+def test_a_configuration_that_cannot_be_used_says_why(tmp_path, content, said):
+    (tmp_path / "a.json").write_bytes(content)
+
+    with pytest.raises(ConfigError, match=said):
+        read_config(tmp_path / "a.json")
+
+
+def test_a_configuration_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read host configuration"):
+        read_config(tmp_path / "a.json")
