@@ -17,7 +17,7 @@ def tell(stories: dict[str, object]) -> None:
     for name, story in list(stories.items()):
         if name.startswith("story_") and callable(story):
             told[name] = _one(story)
-    json.dump(told, sys.stdout)
+    sys.stdout.write("\n" + json.dumps(told))
 
 
 def _one(story) -> str:

@@ -1,0 +1,128 @@
+"""What Locust is given and told; this process is patched by it, as the generator's is."""
+
+from __future__ import annotations
+
+import locust  # noqa: F401 - patches the standard library: first
+
+import os  # isort: skip
+import time
+from types import SimpleNamespace
+
+import gevent
+from locust.env import Environment
+from locust.stats import RequestStats
+from telling import tell
+
+from loadtest.gevent_ports import GeventClock
+from loadtest.hospitals import rosters_of, user_classes
+from loadtest.journeys import LoadHistory
+from loadtest.schedule import Schedule, Tally
+from loadtest.watch import CpuMeter, Watch
+from reference_impl.protocol.assembly import stamps_of
+from reference_impl.protocol.journey import HospitalSite, Journey
+from reference_impl.protocol.ports import HospitalPorts
+from scenarios.fates import Fate
+from scenarios.record import Recorder
+from scenarios.schema import Scenario
+from scenarios.visits import plan_visits
+
+SCENARIO = Scenario.model_validate(
+    {
+        "name": "two-provinces",
+        "horizon": {"length": "1d"},
+        "visits": {"per_day": 300},
+        "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 2, "pharmacy": 3}},
+    }
+)
+PLAN = plan_visits(SCENARIO)
+
+
+def story_every_visit_belongs_to_one_roster_in_order_of_arrival():
+    rosters = rosters_of(PLAN)
+    seen = sorted(visit for roster in rosters for visit, _ in roster.arrivals())
+    assert seen == list(range(len(PLAN)))
+    for roster in rosters:
+        arrivals = [arrival_us for _, arrival_us in roster.arrivals()]
+        assert arrivals == sorted(arrivals)
+        assert all(PLAN.visit(visit).hospital == roster.institution for visit, _ in roster.arrivals())
+
+
+def story_one_user_class_a_kind_and_one_user_an_institution():
+    rosters = rosters_of(PLAN)
+    classes = user_classes(rosters, Schedule(GeventClock(0), Tally(), lambda _: None))
+    assert [one.__name__ for one in classes] == ["Hospital", "Pharmacy"]
+    assert sum(one.fixed_count for one in classes) == len(rosters)
+
+
+def story_users_start_every_visit_that_is_due_and_stop():
+    lived = []
+    clock = GeventClock(time.monotonic_ns() - 86_400 * 10**9)  # the day is over: everything is due
+    schedule = Schedule(clock, Tally(), lived.append)
+    rosters = rosters_of(PLAN)
+    environment = Environment(user_classes=user_classes(rosters, schedule), catch_exceptions=False)
+    runner = environment.create_local_runner()
+    runner.start(len(rosters), spawn_rate=len(rosters))
+    runner.spawning_greenlet.join()
+    runner.user_greenlets.join()
+    schedule.join(1.0)
+    assert sorted(lived) == list(range(len(PLAN)))
+    runner.quit()
+
+
+def _journey(history: LoadHistory, **facts: object) -> Journey:
+    nothing = SimpleNamespace()
+    ports = HospitalPorts(nothing, nothing, nothing, nothing, nothing)
+    journey = Journey(ports, HospitalSite(SCENARIO.clients, 4), PLAN.visit(0), history)
+    for name, value in facts.items():
+        setattr(journey, name, value)
+    return journey
+
+
+def story_settlements_stand_beside_the_messages_and_not_in_their_total():
+    stats = RequestStats()
+    history = LoadHistory(Recorder(), stamps_of(SCENARIO), stats)
+    sent = {"settle_sent_us": 1_000_000}
+    history.left(_journey(history, fate=Fate.DIRECT, acked=True, settle_done_us=1_250_000, **sent))
+    history.left(_journey(history, fate=Fate.REVERSED_THEN_PAPER, settle_done_us=3_000_000, **sent))
+    history.left(_journey(history, fate=Fate.OPEN_AT_END, **sent))
+    history.left(_journey(history, fate=Fate.ABANDONED))
+    entry = stats.get("settlement", "VISIT")
+    assert (entry.num_requests, entry.num_none_requests, entry.num_failures) == (3, 1, 2)
+    assert (entry.min_response_time, entry.max_response_time) == (250.0, 2000.0)
+    assert stats.total.num_requests == 0
+
+
+def story_cpu_of_those_on_the_same_core_counts():
+    alone, shared = CpuMeter(), CpuMeter((os.getpid(), 2**22 + 1))
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    assert alone.share() > 0.1
+    assert shared.share() > 0.1
+
+
+def story_watch_counts_what_was_due_started_and_dropped():
+    tally, recorder = Tally(), Recorder()
+    clock = GeventClock(time.monotonic_ns() - 86_400 * 10**9)
+    watch = Watch(clock, PLAN, tally, CpuMeter())
+    tally.started(700)
+    tally.dropped()
+    watch.sample(recorder, {})
+    watch.sample(recorder, {})
+    rows = recorder.frames()["generator"].rows(named=True)
+    assert [(row["due"], row["started"], row["dropped"]) for row in rows] == [(len(PLAN), 1, 1), (0, 0, 0)]
+    assert rows[0]["lag_p99_us"] == 700
+
+
+def story_watch_samples_once_a_second_of_the_runs_clock():
+    recorder = Recorder()
+    watch = Watch(GeventClock(time.monotonic_ns() - 900_000_000), PLAN, Tally(), CpuMeter())
+    greenlet = gevent.spawn(watch.run, recorder, dict)
+    gevent.sleep(0.2)
+    greenlet.kill()
+    rows = recorder.frames()["generator"].rows(named=True)
+    assert [row["at_us"] // 100_000 for row in rows] == [10]
+
+
+if __name__ == "__main__":
+    tell(globals())
