@@ -256,18 +256,38 @@ def show_where(scenario: Scenario, plan: VisitPlan, costs: Costs) -> None:
         print(f"  {row[2] / total:6.1%}  {row[0]:9,} calls  {name}")
 
 
-def measure_memory(visits: int) -> None:
-    """Print what a simulated hour holds in memory for each 100,000 visits: run by itself, in a process of its own."""
-    scenario = scenario_of(visits)
-    plan = plan_visits(scenario)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run = simulate(scenario, plan, load_costs())
-    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    each = grown_mib * 100_000 / len(plan)
-    print(
-        f"memory: {grown_mib:,.0f} MiB for {len(plan):,} visits = {each:,.0f} MiB per 100,000 visits"
-        f" (settled: {run.settled})"
+def day_of(visits: int) -> Scenario:
+    """Return a day of the nation with about ``visits`` visits of every kind."""
+    return Scenario.model_validate(
+        {
+            "name": "memory-of-a-day",
+            "horizon": {"start": "2024-03-13T00:00:00", "length": "1d", "drain_limit": "2h"},
+            "visits": {"per_day": visits / 1.5, "local_per_cross": 0.5},
+            "topology": {"hub": {"cores": 4}, "province": {"cores": 2}},
+        }
     )
+
+
+def hold_a_day(visits: int) -> None:
+    """Simulate a day and print its visits and the memory it has grown to, in MiB: a process of its own."""
+    scenario = day_of(visits)
+    plan = plan_visits(scenario)
+    run = simulate(scenario, plan, load_costs())
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(len(plan), peak_mib, len(run.recorder.frames()["messages"]))
+
+
+def measure_memory(visits: int) -> None:
+    """Print what 100,000 visits of a simulated day take: the slope between two days of different size."""
+    sizes: list[tuple[int, float]] = []
+    for size in (visits // 3, visits):
+        command = [sys.executable, __file__, "--hold", str(size)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        sizes.append((int(said[0]), float(said[1])))
+    (few, low_mib), (many, high_mib) = sizes
+    each = (high_mib - low_mib) / (many - few) * 100_000
+    print(f"\nmemory of a simulated day: {each:,.0f} MiB per 100,000 visits")
+    print(f"  (peak {low_mib:,.0f} MiB with {few:,} visits, {high_mib:,.0f} MiB with {many:,})")
 
 
 def main() -> None:
@@ -275,11 +295,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visits", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--memory", type=int, default=20_000, help="visits of the memory run; 0 leaves it out")
-    parser.add_argument("--memory-only", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", type=int, default=30_000, help="visits of the memory run; 0 leaves it out")
+    parser.add_argument("--hold", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.memory_only:
-        measure_memory(arguments.memory)
+    if arguments.hold:
+        hold_a_day(arguments.hold)
         return
     scenario, costs = scenario_of(arguments.visits), load_costs()
     plan = plan_visits(scenario)
@@ -308,8 +328,7 @@ def main() -> None:
     print(f"  ratio {sim / plain:.2f}")
     show_where(scenario, plan, costs)
     if arguments.memory:
-        command = [sys.executable, __file__, "--memory-only", "--memory", str(arguments.memory)]
-        subprocess.run(command, check=True)
+        measure_memory(arguments.memory)
 
 
 if __name__ == "__main__":

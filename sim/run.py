@@ -5,6 +5,7 @@ This module must never judge a run: it returns the record and the books, and ``l
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import signal
 import threading
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = 288
 """Samples of every station over the horizon: one each five minutes of a day."""
 SAMPLE_MIN_US: Final = 1_000_000
+GC_THRESHOLD: Final = 200_000
 
 
 class Progress(Protocol):
@@ -121,7 +123,7 @@ class Simulation:
         world, recorder = self.world, self.recorder
         end_us = self._end_us() if until_us is None else min(self._end_us(), until_us)
         horizon = world.scenario.horizon
-        with _interruptible(world) as interrupt:
+        with _interruptible(world) as interrupt, _rare_collections():
             self._let_pass(end_us, max(SAMPLE_MIN_US, horizon.length // SAMPLES))
         self._sampler.sample()
         settled = self._nothing_left()
@@ -204,6 +206,17 @@ class _Feeder:
             Task(world.timeline, journey, world.outside).start()
         if world.started < len(arrivals):
             self._arm()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the collector of cycles run seldom: a run makes next to none, and walking millions of live objects is dear."""
+    before = gc.get_threshold()
+    gc.set_threshold(GC_THRESHOLD, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @dataclass(slots=True)

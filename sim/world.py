@@ -20,6 +20,7 @@ from reference_impl.protocol.opening import opening_changes
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
 from scenarios.draws import KeyedDraws
 from scenarios.loss import FaultyLink, disturbances
+from sim.archive import ArchivingBooks, retention_us
 from sim.desks import SimDesk
 from sim.driver import Home, SimClock
 from sim.hosts import Host
@@ -121,12 +122,16 @@ class World:
         for name in topology.nodes():
             node = NodeId(name)
             host = self.hosts[topology.host_of(name)]
-            store = self.stores[node] = MemoryBooks()
+            store = self.stores[node] = self._books()
             self._lost[node] = lost_commits(self.scenario, name)
             self._routes[node] = {}
             made = SimNode(self.timeline, node, host, topology.spec(name), prices=prices, seed=self.scenario.seed)
             self.nodes[node] = made
             made.open(store, self._role)
+
+    def _books(self) -> MemoryBooks:
+        keep_us = retention_us(self.scenario)
+        return MemoryBooks() if keep_us is None else ArchivingBooks(self.timeline, keep_us)
 
     def _role(self, node: SimNode) -> Role:
         """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""

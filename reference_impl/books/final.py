@@ -22,4 +22,4 @@ class FinalBooks:
     visits: tuple[VisitRecord, ...]
     persons: tuple[PersonRecord, ...]
     claims: tuple[Claim, ...]
-    postings: tuple[Posting, ...]
+    postings: Sequence[Posting]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_samples_are_even_and_shares_are_shares() -> None:
     assert stations["busy"].max() <= 1  # type: ignore[operator]
     assert stations["queue"].min() >= 0  # type: ignore[operator]
     times = sorted(set(stations["at_us"]))
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {max(SAMPLE_MIN_US, 900 * S // 288)}
+    assert {b - a for a, b in pairwise(times)} == {max(SAMPLE_MIN_US, 900 * S // 288)}
 
 
 def test_a_plan_without_visits_is_a_run_without_rows() -> None:
