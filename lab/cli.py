@@ -117,7 +117,7 @@ def run(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Answer a scenario's question in the simulated world, on the reference system under load, or in both."""
     from lab.commands.run import Request  # noqa: PLC0415
-    from lab.commands.run import run as do
+    from lab.commands.run import run as do  # noqa: PLC0415
 
     scenario = _load(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), reps=reps, out=out, costs=costs, as_json=as_json)

@@ -1,8 +1,8 @@
 """A curve: throughput and p95 against offered load, from idle through saturation, predicted and measured.
 
 Arrivals come evenly and desks are never short, so that the system alone is loaded. The loads are shares of what
-queueing arithmetic thinks the busiest station can bear; what it thinks is only used to choose them. The distance between
-prediction and measurement is shown as it is.
+queueing arithmetic thinks the busiest station can bear; what it thinks is only used to choose them. The distance
+between prediction and measurement is shown as it is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Scenario files as pytest items: one item a gate, answered in the simulated world.
 
 ``pytest scenarios/library`` runs the packaged scenarios, ``pytest my-scenario.yaml`` one of yours; the variant ``ci``
-or ``quick`` is used when there is one. Every pytest in an environment with yidi loads this module, so it imports nothing
-but pytest, and leaves every other file alone: a YAML file is only looked at when named, or in the library.
+or ``quick`` is used when there is one. Every pytest in an environment with yidi loads this module, so it imports
+nothing but pytest, and leaves every other file alone: a YAML file is only looked at when named, or in the library.
 """
 
 from __future__ import annotations

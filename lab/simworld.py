@@ -19,7 +19,6 @@ from lab.conclude import Interrupted, Outcome, conclude
 from lab.followup import HeldByHospital
 from lab.runs import Replication
 from reference_impl.protocol.messages import SettlementId, VisitId
-from reference_impl.books.final import FinalBooks
 from scenarios.costs import load_costs
 from scenarios.loader import restore_scenario
 from scenarios.record import Record
@@ -54,7 +53,7 @@ def simulate_here(
     outcome = Outcome(
         scenario,
         Record(**ended.recorder.frames()),
-        dict[str, FinalBooks](ended.books),
+        {str(node): books for node, books in ended.books.items()},
         took_s=time.perf_counter() - begun,
         follow_up=lambda held: _follow_up(ended, held, scenario.horizon.drain_limit),
     )
