@@ -139,13 +139,16 @@ class SimBooks:
         """Return what is known; reading is part of the price of receiving."""
         return self._store.see(key, person, visit)
 
-    async def commit(self, change: Change) -> Verdict:
+    @types.coroutine
+    def commit(self, change: Change) -> Generator[Signal, Any, Verdict]:
         """Return the verdict once the group that holds ``change`` is on disk."""
         node = self._node
         request = change.entry.request
         assert request is not None  # an entry that is committed is a message's own; tombstones ride along
         cost_us, flush_us = _context(self._timeline, node, request).next_commit(node.flush_table())
-        return await node.writer.commit(change, cost_us, flush_us)
+        group, place = node.writer.join(change, cost_us, flush_us)
+        yield group.flushed
+        return group.verdicts[place]
 
     async def open_entries(self) -> tuple[Entry, ...]:
         """Return the intents without outcome, oldest first."""

@@ -8,6 +8,7 @@ This module must never know what time it is.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scenarios.costs import STAGES, Costs, Role, sample_us
@@ -93,7 +94,9 @@ def bits_at(key: int, place: int) -> int:
     return low | mix64(low + place) << 64
 
 
+@cache
 def _spread(quantiles: Table) -> Table:
+    """Return the quantiles of a table at every step; a cost file has few different tables."""
     return tuple(sample_us(quantiles, (step + 0.5) / STEPS) for step in range(STEPS))
 
 

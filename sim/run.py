@@ -210,7 +210,7 @@ class _Feeder:
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Let the collector of cycles run seldom: a run makes next to none, and walking millions of live objects is dear."""
+    """Let the collector of cycles run seldom: a run makes next to none, and to walk millions of objects is dear."""
     before = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD, 10, 10)
     try:

@@ -288,9 +288,12 @@ class Writer:
         self._busy_sum = 0
         self._waited_sum = 0
 
-    @types.coroutine
-    def commit(self, item: object, cost_us: int, flush_us: int) -> Generator[Signal, Any, Any]:
-        """Return the verdict on ``item`` once it is on disk; a commit cancelled meanwhile is written all the same."""
+    def join(self, item: object, cost_us: int, flush_us: int) -> tuple[Group, int]:
+        """Put ``item`` into the next group and return the group and the item's place in it.
+
+        Once ``group.flushed`` has happened the item's verdict is ``group.verdicts[place]``. Whoever goes away
+        meanwhile leaves the item behind: it is written all the same.
+        """
         self.arrivals += 1
         waiting = self._next
         if self._flushing is None or not waiting or len(waiting[-1].items) >= GROUP_MAX:
@@ -307,8 +310,7 @@ class Writer:
             self._waited_sum -= self._timeline.now_us
             if not place:
                 waiting.append(group)
-        yield group.flushed
-        return group.verdicts[place]
+        return group, place
 
     def _flush(self, group: Group) -> None:
         now_us = self._timeline.now_us

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sim.desks import SimDesk
-from sim.driver import Home, SimClock, Task
+from sim.driver import Home, SimClock, Task, wait
 from sim.stations import GROUP_MAX, Cpu, Servers, Tally, Writer
 from sim.timeline import COMMAND, WORK, Timeline
 from sim.timers import Patience, PatienceQueue
@@ -145,6 +145,12 @@ def writer_of(timeline: Timeline, written: list[list[Any]]) -> Writer:
     return Writer(timeline, Cpu(timeline, 1), apply, owner=None)
 
 
+async def commit(writer: Writer, item: Any, cost_us: int, flush_us: int) -> Any:
+    group, place = writer.join(item, cost_us, flush_us)
+    await wait(group.flushed)
+    return group.verdicts[place]
+
+
 def test_commits_during_a_flush_join_the_next_group(timeline: Timeline) -> None:
     written: list[list[Any]] = []
     told: list[tuple[int, str]] = []
@@ -152,7 +158,7 @@ def test_commits_during_a_flush_join_the_next_group(timeline: Timeline) -> None:
 
     async def work(name: str, at_us: int) -> None:
         await clock.sleep_us(at_us)
-        verdict = await writer.commit(name, 5, 100)
+        verdict = await commit(writer, name, 5, 100)
         told.append((timeline.now_us, verdict))
 
     for name, at_us in (("a", 0), ("b", 10), ("c", 104), ("d", 106)):
@@ -169,7 +175,7 @@ def test_a_group_has_a_limit(timeline: Timeline) -> None:
     writer = writer_of(timeline, written)
 
     async def work(name: int) -> None:
-        await writer.commit(name, 0, 10)
+        await commit(writer, name, 0, 10)
 
     for name in range(1 + GROUP_MAX + 5):
         start(timeline, work(name))
@@ -183,7 +189,7 @@ def test_a_cancelled_commit_is_written_all_the_same_and_disturbs_nobody(timeline
     writer = writer_of(timeline, written)
 
     async def work(name: str) -> None:
-        told.append(await writer.commit(name, 5, 100))
+        told.append(await commit(writer, name, 5, 100))
 
     tasks = [start(timeline, work(name)) for name in "abc"]
     timeline.run_until(50)
@@ -200,7 +206,7 @@ def test_a_crash_loses_what_is_not_on_disk(timeline: Timeline) -> None:
     writer = Writer(timeline, Cpu(timeline, 1), lambda items: (written.append(items), items)[1], owner)
 
     async def work(name: str) -> None:
-        await writer.commit(name, 5, 100)
+        await commit(writer, name, 5, 100)
 
     def crash() -> None:
         timeline.take_back(owner, timeline.now_us)
