@@ -197,6 +197,38 @@ def test_a_crash_of_any_node_at_any_await_loses_and_doubles_nothing(kind: str, n
         assert_nothing_leaked(run)
 
 
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("node", [CARE, HUB, INSURED])
+def test_a_nodes_work_cancelled_at_any_await_leaks_no_worker_and_no_lock(node: str, *, holds: bool) -> None:
+    """Without a crash: the task alone is gone, the process and its commits go on, and the message is asked again."""
+    spec = {"hold_while_waiting": holds}
+    asked = scenario(visit("outpatient"), topology={"hub": spec, "province": spec})
+    for at_us in instants_of_work(asked, node):
+        simulation = prepare(asked)
+        home = simulation.world.nodes[NodeId(node)].host.home
+        simulation._schedule(at_us, lambda home=home: home.cancel_all(), None)
+        run = simulation.run()
+        assert fates(run)[0] in {"direct", "direct_after_retry"}, f"cancelled at {at_us} us"
+        assert_lawful(run, settled=1)
+        assert_nothing_leaked(run)
+
+
+def test_a_refund_cancelled_at_any_await_leaks_nothing() -> None:
+    lost = {"kind": "lost_commit", "node": INSURED, "count": 1}
+    cancelled = 0
+    while True:
+        run = live(scenario(visit("outpatient"), faults=[lost]))
+        frame = run.recorder.frames()["visits"]
+        world, begun_us = run.simulation.world, run.ended_us
+        world.timeline.call_at(begun_us + 20_000 * cancelled, COMMAND, world.outside.cancel_all)
+        run.follow_up([(0, frame["visit_id"][0], frame["settlement_id"][0])], limit_us=600 * S)
+        assert_nothing_leaked(run)
+        if fates(run)[-1] == "reversed_then_paper":
+            break
+        cancelled += 1
+    assert cancelled >= 3
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_journey_cancelled_at_any_await_leaks_nothing(kind: str) -> None:
     """The hospital's side of the contract: desk, patience and the nodes' workers are free again."""
