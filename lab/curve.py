@@ -165,4 +165,8 @@ def _curve(
 
 def read_curve(folder: Path) -> Curve:
     """Read ``curve.json``."""
-    return msgspec.json.decode((folder / CURVE_FILE).read_bytes(), type=Curve)
+    path = folder / CURVE_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Curve)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}; expected the {CURVE_FILE} of 'yidi curve'") from error

@@ -94,26 +94,23 @@ def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
 
 
 def _differences(evidence: Evidence, side: str, found: tuple[Violation, ...]) -> list[Difference]:
-    return [_difference(evidence, side, v.msgid) for v in found]
-
-
-def _difference(evidence: Evidence, side: str, msgid: str) -> Difference:
-    """Join what both witnesses know of one settlement message."""
-    seen = evidence.attempts.filter(pl.col("msgid") == msgid)["visit"]
-    visit = int(seen[0]) if seen.len() else None
-    row = _first(evidence.visits.filter(pl.col("visit") == visit)) if visit is not None else {}
-    claim = _first(evidence.claims.filter((pl.col("msgid") == msgid) & (pl.col("sign") == 1)))
-    return Difference(
-        side=side,
-        visit=visit,
-        msgid=msgid,
-        settlement=claim.get("settlement") or row.get("settlement_id") or "",
-        care_region=row.get("care_region") or claim.get("care_region") or "",
-        insured_region=row.get("insured_region") or claim.get("insured_region") or "",
-        fund_fen=claim.get("fund_fen") or row.get("fund_fen") or 0,
-        fate=row.get("fate") or "",
+    """Join what both witnesses know of the settlement messages that stand on one side only."""
+    messages = pl.DataFrame({"msgid": [v.msgid for v in found]}, schema={"msgid": pl.String})
+    seen = evidence.attempts.group_by("msgid").agg(pl.col("visit").first())
+    visits = evidence.visits.select(
+        "visit", "care_region", "insured_region", "fund_fen", "fate", settlement="settlement_id"
     )
+    claims = evidence.claims.filter(pl.col("sign") == 1).unique("msgid", keep="first", maintain_order=True)
+    known = claims.select("msgid", "settlement", "care_region", "insured_region", "fund_fen")
+    joined = messages.join(seen, on="msgid", how="left", maintain_order="left")
+    joined = joined.join(visits, on="visit", how="left", maintain_order="left")
+    joined = joined.join(known, on="msgid", how="left", maintain_order="left", suffix="_claimed")
+    either = {name: pl.coalesce(f"{name}_claimed", name) for name in _EITHER}
+    rows = joined.with_columns(**either).with_columns(pl.col(pl.String).fill_null(""), pl.col("fund_fen").fill_null(0))
+    return [
+        Difference(side=side, **row) for row in rows.select("visit", "msgid", *_EITHER, "fate").iter_rows(named=True)
+    ]
 
 
-def _first(frame: pl.DataFrame) -> dict[str, Any]:
-    return frame.row(0, named=True) if frame.height else {}
+_EITHER = ("settlement", "care_region", "insured_region", "fund_fen")
+"""What the claim says, or else the visit."""

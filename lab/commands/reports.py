@@ -6,9 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lab import console
+from lab.curve import CURVE_FILE, read_curve
 from lab.errors import InputError
 from lab.pair import write_pair_page
 from lab.report.content import Opened, open_run
+from lab.report.curves import write_curve_page
 from lab.report.page import write_report
 from lab.report.pages import difference_table, labels, write_comparison
 from lab.runs import REPORT_FILE, read_run_file, worlds_in
@@ -18,15 +20,21 @@ PAIR = 2
 
 def report(folder: Path, *, as_json: bool) -> None:
     """Write the page of a run folder again; a folder of both worlds gets its three pages."""
+    is_curve = (folder / CURVE_FILE).is_file()
+    pages = [write_curve_page(read_curve(folder), folder)] if is_curve else _write_pages(folder)
+    if as_json:
+        console.say_json({"pages": [str(page) for page in pages]})
+    else:
+        console.say("\n".join(str(page) for page in pages))
+
+
+def _write_pages(folder: Path) -> list[Path]:
     found = worlds_in(folder)
     pages = [write_report(inner) for inner in found.values()]
     if len(found) == PAIR:
         write_pair_page(folder)
         pages.append(folder / REPORT_FILE)
-    if as_json:
-        console.say_json({"pages": [str(page) for page in pages]})
-    else:
-        console.say("\n".join(str(page) for page in pages))
+    return pages
 
 
 def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> None:

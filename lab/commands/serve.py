@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,20 +26,13 @@ LOOK_EVERY_S = 0.5
 
 def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: bool) -> None:
     """Start the hub and the provinces, print their addresses, say when they are ready, and wait to be stopped."""
-    over = threading.Event()
-
-    def stop(_: int, __: FrameType | None) -> None:
-        over.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
     system = System(scenario, folder, base_port=base_port)
     try:
-        with system:
+        with told_to_stop() as over, system:
             _announce(system, scenario, folder, as_json=as_json)
             while not over.wait(LOOK_EVERY_S):
                 _start_again_what_ended(system, scenario)
@@ -45,6 +40,22 @@ def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: b
         raise InputError(str(error)) from error
     if not as_json:
         console.say("stopped")
+
+
+@contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set, in place of ending this process."""
+    over = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        over.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:

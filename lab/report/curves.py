@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,10 @@ def command(curve: Curve) -> str:
     """Return the command that repeats the curve."""
     loads = len({point.load for point in curve.points})
     worlds = {point.world for point in curve.points}
-    parts = [f"yidi curve {curve.source} --loads {loads} --seed {curve.seed}"]
-    parts += [f"--world {next(iter(worlds))}"] if len(worlds) == 1 else []
-    parts += [f"--variant {curve.variant}"] if curve.variant else []
-    return " ".join([*parts, *(f"--set {setting}" for setting in curve.sets)])
+    parts = ["yidi", "curve", curve.source, "--loads", str(loads), "--seed", str(curve.seed)]
+    parts += ["--world", *worlds] if len(worlds) == 1 else []
+    parts += ["--variant", curve.variant] if curve.variant else []
+    return shlex.join([*parts, *(part for setting in curve.sets for part in ("--set", setting))])
 
 
 def draw(curve: Curve, folder: Path) -> Picture:

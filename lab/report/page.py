@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,11 @@ def render(template: str, path: Path, shown: dict[str, Any]) -> Path:
 
 def repeat_command(run: RunFile) -> str:
     """Return the command that repeats this run."""
-    parts = ["yidi run", run.source, f"--world {run.world}", f"--seed {run.seed}"]
-    parts += [f"--variant {run.variant}"] if run.variant else []
-    parts += [f"--set {setting}" for setting in run.sets]
-    parts += [f"--reps {len(run.replications)}"] if len(run.replications) > 1 else []
-    return " ".join(parts)
+    parts = ["yidi", "run", run.source, "--world", run.world, "--seed", str(run.seed)]
+    parts += ["--variant", run.variant] if run.variant else []
+    parts += [part for setting in run.sets for part in ("--set", setting)]
+    parts += ["--reps", str(len(run.replications))] if len(run.replications) > 1 else []
+    return shlex.join(parts)
 
 
 def scenario_text(run: RunFile) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,6 +86,20 @@ def _words(command):
     """Split at spaces, but keep what follows ``gates=`` together."""
     head, keyword, rest = command.partition("gates=")
     return [*head.split(), keyword + rest] if keyword else head.split()
+
+
+def test_port_in_use_is_one_line_and_nothing_is_left_running(here, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        code = run_command(["serve", "lost-reply", "--base-port", str(port)])
+
+    shown = capsys.readouterr()
+    assert code == 2
+    assert f"port {port}" in shown.err
+    assert len(shown.err.strip().splitlines()) == 1
 
 
 def test_our_own_failure_is_one_line_and_exit_code_3(here, capsys, monkeypatch):
@@ -195,7 +210,7 @@ def test_ctrl_c_on_replications_stops_every_process_and_keeps_what_is_finished(t
         [*command, "--out", str(tmp_path / "run")], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("run.partial/rep-*/visits.parquet")) and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("run.partial/rep-*/visits.parquet"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.2)
 
     os.killpg(child.pid, signal.SIGINT)

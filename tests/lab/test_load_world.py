@@ -1,0 +1,121 @@
+"""The real world, small: real processes, a real generator, the same folder as the simulated world leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.compare import compare
+from lab.report.content import open_run
+from lab.runs import read_run_file
+from scenarios.tables import TABLES
+
+ROOT = Path(__file__).parents[2]
+SCENARIO = """
+name: small
+title: A few patients, one kill
+horizon: {start: 2024-03-13 08:00:00, length: 10min, warm_up: 0s, drain_limit: 10min}
+scale: {time: 100, volume: 0.002}
+visits: {hourly: [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}
+topology:
+  regions: [33, 34, 63]
+  machine_cores: 1
+  hospitals_per_province: {hospital: 2, pharmacy: 2}
+clients:
+  patience: 90ms
+  deadline: 8s
+  forward_patience: {care: 80ms, hub: 70ms}
+  reversal_patience: 90ms
+  retries: {backoff: 50ms, cap: 500ms, max: 100}
+faults:
+  - {kind: kill, node: 63, at: 3min, for: 200s}
+gates:
+  visits.lost: ["== 0"]
+  visits.doubled: ["== 0"]
+  checker.breaches: ["== 0"]
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "small.yaml").write_text(SCENARIO)
+    return tmp_path
+
+
+def command(folder, *arguments):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "lab.cli", *arguments]
+    return subprocess.Popen(
+        words,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def left_running(folder):
+    return [
+        p.cmdline() for p in psutil.process_iter(["cmdline"]) if any(str(folder) in a for a in p.info["cmdline"] or [])
+    ]
+
+
+def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
+    child = command(
+        folder,
+        "run",
+        "small.yaml",
+        "--world",
+        "both",
+        "--out",
+        "run",
+        "--json",
+        "--costs",
+        str(ROOT / "scenarios/data/costs.json"),
+    )
+    said, complaints = child.communicate(timeout=110)
+
+    assert child.returncode == 0, complaints
+    found = json.loads(said)
+    assert found["sim"]["verdict"] == found["load"]["verdict"] == "pass"
+    for world in ("sim", "load"):
+        assert {path.stem for path in (folder / "run" / world).glob("*.parquet")} == {*TABLES, "differences"}
+    sim, load = (open_run(folder / "run" / w, read_run_file(folder / "run" / w)) for w in ("sim", "load"))
+    assert sim.record.visits["visit"].to_list() == load.record.visits["visit"].to_list()
+    assert {"kill", "restart"} <= set(load.record.events["kind"])
+    assert load.record.stations.height
+    assert compare(sim, load)
+    assert (folder / "run" / "report.html").exists()
+    assert left_running(folder) == []
+
+
+def test_ctrl_c_stops_everything_and_keeps_what_is_finished(folder):
+    child = command(folder, "run", "small.yaml", "--world", "load", "--out", "run", "--set", "horizon.length=60min")
+    deadline = time.monotonic() + 60
+    while not (folder / "run.partial" / "system.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(12)
+
+    child.send_signal(signal.SIGINT)
+    _, complaints = child.communicate(timeout=60)
+
+    assert child.returncode == 130, complaints
+    assert "interrupted" in complaints
+    assert "Traceback" not in complaints
+    kept = read_run_file(folder / "run.partial")
+    assert not kept.complete
+    assert not (folder / "run").exists()
+    assert kept.replications[0].measures["visits.total"] > 0
+    assert left_running(folder) == []
