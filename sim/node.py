@@ -15,8 +15,9 @@ from scenarios.draws import key_hash
 from sim.calls import Call, Work
 from sim.driver import SimClock, Task
 from sim.prices import RECEIVE_AT, REPLY_AT, STEP_MASK, bits_at, message_key, role_at
-from sim.stations import Servers, Writer
+from sim.stations import Servers
 from sim.timeline import WORK, Timeline
+from sim.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,9 +6,10 @@ import pytest
 
 from sim.desks import SimDesk
 from sim.driver import Home, SimClock, Task, wait
-from sim.stations import GROUP_MAX, Cpu, Servers, Tally, Writer
+from sim.stations import Cpu, Servers, Tally
 from sim.timeline import COMMAND, WORK, Timeline
 from sim.timers import Patience, PatienceQueue
+from sim.writer import GROUP_MAX, Writer
 
 
 @pytest.fixture

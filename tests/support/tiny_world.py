@@ -15,6 +15,11 @@ CARE, INSURED, OTHER, HUB = "33", "63", "11", "hub"
 S = 1_000_000
 ARRIVES_US = 10 * S
 KINDS = ("pharmacy", "outpatient", "inpatient")
+SEQUENCES = {
+    "pharmacy": ["1101", "2101", "2102"],
+    "outpatient": ["1101", "2201", "2203", "2204", "2206", "2207"],
+    "inpatient": ["1101", "2401", "2301", "2301", "2303", "2402", "2304"],
+}
 SETTLES = {"pharmacy": "2102", "outpatient": "2207", "inpatient": "2304"}
 PATIENCE = {
     "patience": "2s",
