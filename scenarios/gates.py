@@ -99,7 +99,7 @@ def _scalars() -> Iterator[Measure]:
     yield Measure(
         "paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused, stays still open left out"
     )
-    yield Measure("offered.rate", Unit.RATE, "visits that arrive, a second of the run's clock")
+    yield Measure("offered.rate", Unit.RATE, "visits that begin to want a settlement, a second of the run's clock")
     yield Measure("settlements.rate", Unit.RATE, "direct settlements a second of the run's clock")
     yield Measure("messages.rate", Unit.RATE, "hospital attempts a second of the run's clock")
     yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
