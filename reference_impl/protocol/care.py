@@ -130,9 +130,10 @@ class CareDesk:
         return Prepared(_from_here(request, self._rules.node, body), next_node, visit=_held(request, view.visit))
 
     def held(self, request: Request, view: View) -> bool:
-        """Return whether another message is deciding about the visit's money; a reversal waits for nobody."""
-        visit = view.visit
-        return visit is not None and visit.held_by not in ("", request.msgid) and request.code != "2601"
+        """Return whether another message is deciding about the visit's money; a reversal does not wait for its own."""
+        visit, body = view.visit, request.body
+        original = body.original if isinstance(body, Reverse) else ""
+        return visit is not None and visit.held_by not in ("", request.msgid, original)
 
     def released(self, request: Request, view: View) -> VisitRecord | None:
         """Return the visit when the message that held it was not served, or was refused."""
@@ -185,7 +186,7 @@ class CareDesk:
             reversed_by=request.msgid,
         )
         downstream = _from_here(request, self._rules.node, body)
-        return Prepared(downstream, next_node, visit=_touched(body, visit), tombstone=tombstone)
+        return Prepared(downstream, next_node, visit=_touched(request, body, visit), tombstone=tombstone)
 
     def finish(
         self, request: Request, reply: Reply, view: View, original: Entry | None
@@ -241,7 +242,8 @@ class CareDesk:
             return self._taken_back(visit)
         if visit.opened_by == body.original:
             return _after(visit, VisitState.CANCELLED)
-        return None
+        # The original may have taken the visit after this reversal last looked for it.
+        return _after(visit, visit.state) if visit.held_by == body.original else None
 
     def _taken_back(self, visit: VisitRecord | None) -> VisitRecord | None:
         if visit is None:
@@ -271,13 +273,15 @@ def _held(request: Request, visit: VisitRecord | None) -> VisitRecord | None:
     return msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
 
 
-def _touched(body: Reverse, visit: VisitRecord | None) -> VisitRecord | None:
+def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> VisitRecord | None:
     """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
 
-    Where the original would open the visit, a cancelled one takes its place, so that there is a version to move.
+    One whose opening is reversed is held: nobody may settle what is about to be cancelled. Where the original would
+    open the visit, a cancelled one takes its place, so that there is a version to move.
     """
     if visit is not None:
-        return _after(visit, visit.state)
+        held_by = request.msgid if visit.opened_by == body.original else MessageId("")
+        return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
     if not TRANSACTIONS[body.original_code].opens:
         return None
     return VisitRecord(visit_id(body.original), 1, body.person, VisitState.CANCELLED, body.original, fees=ZERO_FEES)

@@ -93,7 +93,7 @@ def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
 
 def answer_known(entry: Entry | None, request: Request, reference: str) -> Answer | None:
     """Return the answer the books already hold for ``request``, or None when it is fresh."""
-    if entry is None or entry.withdrawn:
+    if entry is None or not is_known(entry):
         return None
     stored = entry.request
     verdict = judge(
@@ -123,8 +123,8 @@ def answer_known(entry: Entry | None, request: Request, reference: str) -> Answe
 
 
 def is_known(entry: Entry | None) -> bool:
-    """Return whether a draining door must let the message pass: it is in work, or has its verdict."""
-    return entry is not None and not entry.withdrawn
+    """Return whether a message is in work or has its verdict; a withdrawn one has, once it is reversed."""
+    return entry is not None and (not entry.withdrawn or entry.reversed_by is not None)
 
 
 class Forwarder:

@@ -200,6 +200,8 @@ class InsuredDesk:
         """Let the original have no effect, whether it came, comes later, or never does (G4)."""
         if body.original_code not in REVERSIBLE:
             return self._verdict(request, refused(Refusal.NOT_REVERSIBLE, self._reference()))
+        if view.claim is not None and view.claim.person != body.person:
+            return self._verdict(request, refused(Refusal.NO_SUCH_VISIT, self._reference()))
         done = Reply(self._reference(), Done())
         tombstone = Entry(
             Key(request.sender, body.original),
