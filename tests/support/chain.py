@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
+
+from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.policies import DEFAULT_POLICY
 from reference_impl.protocol.care import CareRules
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
 from reference_impl.protocol.hub import HUB, Hub
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import (
@@ -24,10 +28,16 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from scenarios.population import PersonFacts
 
-CATALOGUE = {"X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False)}
+CATALOGUE = {
+    "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),
+    "X2": CatalogueItem(item="X2", grade="03", category=9, cap_price_e6=0, self_pay_e4=10_000, restricted=False),
+}
 PERSON = "63010010000000000001"
+LOCAL_PERSON = "33010010000000000001"
+BALANCE_FEN = 5_000
 HOSPITAL = NodeId("H33040030001")
 LINE = FeeLine(item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
+NODES = (NodeId("33"), HUB, NodeId("63"))
 WAIT_US = 1_000_000
 PATIENCE_STEPS = 50
 
@@ -46,14 +56,6 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
             work.send(None)
         except StopIteration as finished:
             return finished.value
-
-
-class Crash(BaseException):
-    """A node is gone at this instant; nobody may catch it but the machine it ran on."""
-
-    def __init__(self, node: str) -> None:
-        super().__init__(node)
-        self.node = node
 
 
 class FakeClock:
@@ -79,6 +81,68 @@ class Crossing:
     left: int = 1
 
 
+class Between:
+    """Books during whose next ``step`` something else happens: after a look has seen, before a commit has written."""
+
+    def __init__(self, books: Any, step: str, act: Callable[[], object], code: str = "") -> None:
+        """With ``code`` a commit is only meant when it writes the verdict of this transaction."""
+        self.books = books
+        self.step = step
+        self.act = act
+        self.code = code
+        self.left = 1
+
+    async def look(self, key: Any, **about: Any) -> Any:
+        seen = await self.books.look(key, **about)
+        self._meanwhile("look")
+        return seen
+
+    async def commit(self, change: Any) -> Any:
+        if not self.code or (change.entry.code == self.code and change.entry.reply is not None):
+            self._meanwhile("commit")
+        return await self.books.commit(change)
+
+    async def open_entries(self) -> Any:
+        return await self.books.open_entries()
+
+    def read_all(self) -> Any:
+        return self.books.read_all()
+
+    def _meanwhile(self, step: str) -> None:
+        if step == self.step and self.left:
+            self.left -= 1
+            self.act()
+
+
+def build(node: str, ports: NodePorts, year_of: Callable[[int], int] = lambda _: 2024) -> Province | Hub:
+    """Build a node of the chain on any ports."""
+    serial = count()
+    reference = lambda: f"{node}{next(serial)}"  # noqa: E731
+    if node == HUB:
+        return Hub(ports, frozenset({NodeId("33"), NodeId("63")}), patience_us=WAIT_US, reference=reference)
+    facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN) if p[0] in "36" else None  # noqa: E731
+    return Province(
+        ports,
+        CareRules(NodeId(node), CATALOGUE, lambda _: 3, lambda region: _way(node, region)),
+        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of),
+        patience_us=2 * WAIT_US,
+        reference=reference,
+    )
+
+
+def at_rest(chain: Chain) -> None:
+    """Assert that nothing is open or held anywhere, and that every fen is accounted for."""
+    assert chain.open_intents() == []
+    assert [visit.held_by for visit in chain.visits() if visit.held_by] == []
+    assert chain.sum_of_accounts() == 0
+
+
+def standing_of(claims: Any) -> list[Any]:
+    """Return the settlements that nothing takes back."""
+    gone = {claim.reverses for claim in claims if claim.sign < 0}
+    return [claim for claim in claims if claim.sign > 0 and claim.settlement not in gone]
+
+
 @dataclass
 class Chain:
     """Hospital H33040030001 in Jiaxing; provinces 33 (care) and 63 (insured); the hub."""
@@ -90,30 +154,26 @@ class Chain:
     crossings: list[Crossing] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     started: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+    year_of: Callable[[int], int] = lambda _: 2024
 
     def __post_init__(self) -> None:
-        for node in ("33", "hub", "63"):
+        for node in NODES:
             self.books[node] = MemoryBooks()
             self.boot(node)
 
     def boot(self, node: str) -> None:
         """Start a node on its books, as after a crash: nothing else is left of it."""
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], self)
-        serial = iter(range(10**6))
-        reference = lambda: f"{node}{next(serial)}"  # noqa: E731
-        if node == "hub":
-            self.nodes[node] = Hub(
-                ports, frozenset({NodeId("33"), NodeId("63")}), patience_us=WAIT_US, reference=reference
-            )
-            return
-        facts = lambda p: PersonFacts("active", "310", p[:6], False, 5_000) if p[0] in "36" else None  # noqa: E731
-        self.nodes[node] = Province(
-            ports,
-            CareRules(NodeId(node), CATALOGUE, lambda _: 3, lambda region: _way(node, region)),
-            InsuredRules(NodeId(node), DEFAULT_POLICY, facts, lambda _: 2024),
-            patience_us=2 * WAIT_US,
-            reference=reference,
-        )
+        self.nodes[node] = build(node, ports, self.year_of)
+
+    def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
+        """Let something else happen between a look of this node and its commit."""
+        self.books[node] = Between(self.books[node], step, act, code)  # type: ignore[assignment]
+        self.boot(node)
+
+    def command(self, node: str, state: DoorState, *, side: Side = Side.CARE, reopens_us: int = 10**12) -> None:
+        """Command the door of a whole node."""
+        self.nodes[node].doors.obey(DoorCommand(scope=node, side=side, state=state, reopens_us=reopens_us))
 
     def restart(self, node: str) -> None:
         """Start a node again and let it drive what it finds open."""
@@ -141,11 +201,21 @@ class Chain:
         """Send as the hospital does."""
         return run(self.peers_of(HOSPITAL).call(NodeId("33"), request, 10 * WAIT_US))
 
-    def standing(self) -> list[Any]:
+    def standing(self, node: str = "63") -> list[Any]:
         """The settlements at the insurer that nothing takes back."""
-        claims = self.books["63"].read_all().claims
-        gone = {claim.reverses for claim in claims if claim.sign < 0}
-        return [claim for claim in claims if claim.sign > 0 and claim.settlement not in gone]
+        return standing_of(self.books[node].read_all().claims)
+
+    def visits(self) -> list[Any]:
+        """The visits as the care province knows them."""
+        return list(self.books["33"].read_all().visits)
+
+    def accumulators(self, person: str = PERSON, node: str = "63") -> Any:
+        """What the insurer remembers of the person."""
+        return {p.person: p.accumulators for p in self.books[node].read_all().persons}[person]
+
+    def open_intents(self) -> list[str]:
+        """The transactions whose outcome some node does not know."""
+        return [entry.code for books in self.books.values() for entry in run(books.open_entries())]
 
     def sum_of_accounts(self) -> int:
         return sum(leg.amount_fen for books in self.books.values() for p in books.read_all().postings for leg in p.legs)
@@ -195,6 +265,11 @@ class FakePeers:
             if here and crossing.left:
                 crossing.left -= 1
                 crossing.act()
+
+
+def always(where: str, code: str, fate: str) -> Callable[[str, str, Request], str | None]:
+    """Plant a fault that stays: on link ``caller->node``, at every message of this transaction."""
+    return lambda caller, node, request: fate if f"{caller}->{node}" == where and request.code == code else None
 
 
 def once(where: str, code: str, fate: str) -> Callable[[str, str, Request], str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.chain import HOSPITAL, Chain, once, run
+from support.chain import HOSPITAL, Chain, always, once, run
 from support.patients import FakeDesk, FakeVisit, Patient
 
 from reference_impl.domain.lifecycle import VisitState
@@ -20,10 +20,6 @@ WAYS = {
     "outpatient": ["1101", "2201", "2203", "2204", "2206", "2207"],
     "inpatient": ["1101", "2401", "2301", "2301", "2303", "2402", "2304"],
 }
-
-
-def always(where: str, code: str, fate: str):
-    return lambda caller, node, request: fate if f"{caller}->{node}" == where and request.code == code else None
 
 
 @pytest.mark.parametrize("kind", ALL)
