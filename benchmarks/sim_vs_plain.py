@@ -34,7 +34,9 @@ import simpy  # noqa: E402 - the checkout's own packages come first
 from scenarios.costs import Costs, load_costs, sample_us  # noqa: E402
 from scenarios.schema import Scenario  # noqa: E402
 from scenarios.visits import VisitPlan, plan_visits  # noqa: E402
+from sim.driver import Home, SimClock, Task, wait  # noqa: E402
 from sim.run import simulate  # noqa: E402
+from sim.timeline import Timeline  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -256,6 +258,51 @@ def show_where(scenario: Scenario, plan: VisitPlan, costs: Costs) -> None:
         print(f"  {row[2] / total:6.1%}  {row[0]:9,} calls  {name}")
 
 
+def driver_us(drive: str, rounds: int) -> float:
+    """Return CPU microseconds of one await (or yield) under a driver: the best of some rounds, as noise only adds."""
+    awaits, workers = 500, 200
+
+    def once() -> float:
+        timeline = Timeline()
+        clock, home = SimClock(timeline), Home()
+
+        def bare() -> Steps:
+            for _ in range(awaits):
+                yield timeline.timeout(10)
+
+        async def nap() -> None:
+            await wait(timeline.timeout(10))
+
+        async def work() -> None:
+            for _ in range(awaits):
+                await (clock.sleep_us(10) if drive == "task" else nap())
+
+        def driven() -> Steps:
+            yield from work().__await__()
+
+        for _ in range(workers):
+            if drive == "task":
+                Task(timeline, work(), home).start()
+            else:
+                timeline.process(bare() if drive == "bare" else driven())
+        begun = time.process_time()
+        timeline.run_until(10 * awaits + 10)
+        return (time.process_time() - begun) / (awaits * workers) * 1e6
+
+    return min(once() for _ in range(rounds))
+
+
+def show_driver(rounds: int) -> None:
+    """Print what an await costs under the driver, beside SimPy's own processes."""
+    print("\none await, in microseconds of CPU time (best of the rounds)")
+    for drive, label in (
+        ("task", "coroutine driven by a Task"),
+        ("bare", "yield of a bare SimPy process"),
+        ("driven", "coroutine driven by a SimPy process"),
+    ):
+        print(f"  {label:38} {driver_us(drive, rounds):.2f}")
+
+
 def day_of(visits: int) -> Scenario:
     """Return a day of the nation with about ``visits`` visits of every kind."""
     return Scenario.model_validate(
@@ -327,6 +374,7 @@ def main() -> None:
         )
     middle = statistics.median(ratios)
     print(f"  ratio {middle:.2f} (median of the rounds' own ratios, from {ratios[0]:.2f} to {ratios[-1]:.2f})")
+    show_driver(arguments.rounds)
     show_where(scenario, plan, costs)
     if arguments.memory:
         measure_memory(arguments.memory)
