@@ -178,17 +178,20 @@ class LoadRun:
             sys.stderr.write(error)
         rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())
         verdict = judge(rows, warm_up_us=self._inputs.scenario.horizon.warm_up)
+        missed = 0 if self._interrupted else len(self._plan) - self._tally.started_total - self._tally.dropped_total
+        if missed:
+            sys.stderr.write(f"{missed} visits were never started; a hospital's user ended early, see above\n")
         say(
             "done",
             visits=frames["visits"].height,
             messages=frames["messages"].height,
             dropped=self._tally.dropped_total,
-            failed=self._journeys.failed,
+            failed=self._journeys.failed + missed,
             interrupted=self._interrupted,
             valid=verdict.valid,
             verdict=str(verdict),
         )
-        if self._journeys.failed:
+        if self._journeys.failed or missed:
             return FAILED
         return INTERRUPTED if self._interrupted else FINISHED
 
