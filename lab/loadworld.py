@@ -138,7 +138,8 @@ class Replay:
         injector = FaultInjector(self._scenario, system, self._now_us)
         stations = StationWatch(self._scenario, system, self._now_us)
         injector.start()
-        stations.start()
+        if not self._meter:  # looking costs the processes time, which would be taken for the messages'
+            stations.start()
         try:
             return self._generate(lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
         finally:

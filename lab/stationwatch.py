@@ -41,7 +41,8 @@ class StationWatch:
     def stop(self) -> None:
         """Take no more samples."""
         self._over.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _watch(self) -> None:
         while not self._over.wait(PERIOD_S):
