@@ -12,8 +12,15 @@ REAL = [("national-day", "quick")] + [(name, "real") for name in library_names()
 US_PER_S = 1_000_000
 
 
-def test_library_holds_the_five_questions():
-    assert library_names() == ("cutover-luan-2021", "jiaxing-qinghai", "lost-reply", "national-day", "slow-province")
+def test_library_holds_these_questions():
+    assert library_names() == (
+        "cutover-luan-2021",
+        "jiaxing-qinghai",
+        "kill-every-role",
+        "lost-reply",
+        "national-day",
+        "slow-province",
+    )
 
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
