@@ -17,6 +17,7 @@ from lab.checker.laws import LAWS
 from lab.followup import read_differences
 from lab.format import MISSING, digits, show, show_duration
 from lab.measures import fate_counts, open_stays, scope_of, station_use
+from lab.recoveries import recoveries
 from lab.report import figures, series
 from lab.report.figures import Picture
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
@@ -155,13 +156,19 @@ def stations(use: pl.DataFrame) -> Table:
 
 
 def bottleneck(use: pl.DataFrame) -> str:
-    """Return the sentence that names the busiest serving station."""
+    """Return the sentence that names the busiest serving station, and the one that was fullest for a while."""
     serving = use.filter(pl.col("station") != "desk")
     if not serving.height:
         return "No station was sampled."
     row = serving.row(0, named=True)
     used = show(row["busy"], "share")
-    return f"The bottleneck is {row['station']} of {row['node']}: {used} used on average after the warm-up."
+    text = f"The bottleneck is {row['station']} of {row['node']}: {used} used on average after the warm-up."
+    fullest = serving.sort("busy_peak", descending=True, maintain_order=True).row(0, named=True)
+    if (fullest["node"], fullest["station"]) == (row["node"], row["station"]):
+        return text
+    waiting = f", with {digits(fullest['queue_peak'])} waiting" if fullest["queue_peak"] else ""
+    peak = show(fullest["busy_peak"], "share")
+    return f"{text} Fullest for a while: {fullest['station']} of {fullest['node']}, {peak} used in one sample{waiting}."
 
 
 def inflight(record: Record) -> list[tuple[str, Table]]:
@@ -186,6 +193,20 @@ def inflight(record: Record) -> list[tuple[str, Table]]:
 def _stage_row(stage: str, fates: list[str], cells: dict[tuple[str, str], int]) -> list[str]:
     counts = [cells.get((stage, fate), 0) for fate in fates]
     return [STAGE_NAMES[stage], *(digits(c) if c else "" for c in counts), digits(sum(counts))]
+
+
+def recovery_table(opened: Opened) -> Table:
+    """Return what each fault did to latency, and when that was over."""
+    found = recoveries(scope_of(opened.record, opened.scenario), opened.record.events)
+    rows = [
+        [r.kind, r.target, *(show(value, "duration") for value in (r.before_us, r.during_us, r.recovered_us))]
+        for r in found
+    ]
+    note = (
+        "p95 of settlement latency, by the moment of the first send. Back to normal: from the end of the fault to the "
+        "first twenty settlements with a p95 under twice that before, on the run's clock."
+    )
+    return Table(["fault", "at", "p95 before", "p95 during", "back to normal after"], rows, 2, note)
 
 
 def laws(replication: Replication) -> Table:
@@ -254,6 +275,7 @@ def page(opened: Opened, target: Path) -> dict[str, Any]:
         "inflight": inflight(opened.record) if scenario.cutover else [],
         "open_stays": digits(open_stays(scope_of(opened.record, scenario)).height),
         "claim_days": str(stops.PAPER_CLAIM_DAYS),
+        "recoveries": recovery_table(opened),
         "stop": measure_rows(run.measures, "cutover."),
         "laws": laws(opened.replication),
         "findings": opened.replication.checker,

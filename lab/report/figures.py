@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
 from lab.format import digits, show_duration
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 9.6
 PHASES = {"stop_accept": "stop accepting", "close": "closed", "reopen": "reopens", "full": "fully open"}
+FAULT = to_rgb(VERMILLION)
 STATIONS_SHOWN = 10
 PER_HOUR_BELOW = 0.5
 """Rates under so many a second are shown an hour."""
@@ -145,7 +147,7 @@ def _mark(axes: Axes, events: pl.DataFrame, scenario: Scenario, unit: series.Tim
             marks.append(Mark(at, PHASES[row["kind"]], INK))
         elif row["kind"] != "restart":
             until_us = row["until_us"] if row["until_us"] is not None else scenario.horizon.length
-            axes.axvspan(at, until_us * stretch, facecolor=VERMILLION, alpha=0.10, edgecolor=VERMILLION, hatch="///")
+            axes.axvspan(at, until_us * stretch, facecolor=(*FAULT, 0.09), edgecolor=(*FAULT, 0.30), hatch="///", lw=0)
             marks.append(Mark(at, f"{row['kind']} {row['target']}", VERMILLION))
     if named:
         length = max(scenario.horizon.length * stretch, *(mark.at for mark in marks), 1e-9)
