@@ -1,7 +1,7 @@
 """What each fault did to settlement latency, and how long after its end patients felt it.
 
 Before: the p95 of the settlements sent in as long a stretch before the fault. Recovered: the first group of settlements
-after the fault whose p95 is back under twice that. Times after a fault are the run's clock: it is machines that recover.
+after the fault whose p95 is back under twice that. Times after a fault are the run's clock: machines recover.
 """
 
 from __future__ import annotations
