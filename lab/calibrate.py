@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,12 @@ PARTS = 41
 SAMPLES_MIN = 20
 """A transaction with fewer samples of a stage is given the costs of all transactions together."""
 CACHE_KEYS = ("python", "yidi", "httptools", "msgspec", "uvicorn", "uvloop")
+BUSY_USE = 0.7
+"""How busy the second pass wants the core: far from idle, and not so full that messages pile up."""
+BUSY_TIMES_MAX = 8.0
+"""... and how many times the first pass's load it asks for at most: the generator has one core too."""
+BUSY_SHARE_MIN = 0.2
+"""Below it two passes have measured the machine's noise."""
 _HTTP_STAGES = ("receive", "forward")
 
 Samples = dict[tuple[str, str, str], list[float]]
@@ -39,7 +45,7 @@ def costs_of_this_machine(watcher: Watcher) -> Path:
     """Return the cost file of this machine and these versions, measuring it first when there is none."""
     path = cache_path()
     if not path.exists():
-        watcher.note("no costs are known of this machine: calibrating first (about half a minute)")
+        watcher.note("no costs are known of this machine: calibrating first (about a minute)")
         calibrate(path, watcher)
     return path
 
@@ -54,11 +60,14 @@ def cache_path() -> Path:
 
 
 def calibrate(path: Path, watcher: Watcher) -> CostFile:
-    """Measure and write the cost file."""
-    watcher.begin("calibrating: the reference system on one core, metered", 1)
+    """Measure and write the cost file: one pass with the core mostly idle, one with the core mostly busy."""
     with tempfile.TemporaryDirectory(prefix="yidi-calibrate-") as name:
         folder = Path(name)
-        readings = _measure(folder, watcher)
+        watcher.begin("calibrating: the reference system on one core, metered, mostly idle", 1)
+        idle, readings = _measure(folder / "idle", watcher, ())
+        more = min(BUSY_TIMES_MAX, BUSY_USE / idle.use)
+        watcher.begin("calibrating: the same, mostly busy", 1)
+        busy, _ = _measure(folder / "busy", watcher, (f"visits.per_day={round(idle.visits_per_day * more)}",))
         machine = describe_machine(folder)
     file = CostFile(
         mark="MEASURED",
@@ -68,14 +77,38 @@ def calibrate(path: Path, watcher: Watcher) -> CostFile:
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         commit_latency_us=quantile_table([float(us) for r in readings for us in r["commit_latency_us"]]),
         rows=tuple(cost_rows(samples_of(readings))),
+        busy_share=busy_share(idle, busy),
     )
     write_costs(file, path)
     return file
 
 
-def _measure(folder: Path, watcher: Watcher) -> list[dict[str, Any]]:
-    cores = choose_cores()
-    replay = Replay(load_scenario(SCENARIO), folder, watcher, cores, meter=True)
+class Pass(NamedTuple):
+    """One pass of the calibration: the load asked for, how busy the core was, and what a message came to."""
+
+    visits_per_day: float
+    use: float
+    message_us: float
+
+
+def busy_share(idle: Pass, busy: Pass) -> float:
+    """Return the share of its cost that a message takes when it finds its core busy.
+
+    With use ``u`` a message costs ``full * (1 - u * (1 - share))`` on the mean; two passes give both unknowns.
+
+    >>> busy_share(Pass(1, 0.0, 1000.0), Pass(8, 0.8, 600.0))
+    0.5
+    """
+    ratio = busy.message_us / idle.message_us
+    apart = busy.use - ratio * idle.use
+    saved = (1.0 - ratio) / apart if apart > 0 else 0.0
+    return round(min(1.0, max(BUSY_SHARE_MIN, 1.0 - saved)), 3)
+
+
+def _measure(folder: Path, watcher: Watcher, sets: Sequence[str]) -> tuple[Pass, list[dict[str, Any]]]:
+    folder.mkdir()
+    cores, scenario = choose_cores(), load_scenario(SCENARIO, sets=sets)
+    replay = Replay(scenario, folder, watcher, cores, meter=True)
     with on_core(cores.generator):
         replay.go()
     validity = replay.validity()
@@ -83,7 +116,10 @@ def _measure(folder: Path, watcher: Watcher) -> list[dict[str, Any]]:
         raise InvalidRunError(
             f"the calibration is not valid: {'; '.join(validity.reasons)}; leave the machine alone and try again"
         )
-    return list(replay.meters.values())
+    messages = replay.record().messages.height
+    cpu_us = replay.system_cpu_s * 1e6
+    made = Pass(scenario.visits.per_day, min(1.0, cpu_us / scenario.horizon.length), cpu_us / max(1, messages))
+    return made, list(replay.meters.values())
 
 
 def samples_of(readings: Iterable[Mapping[str, Any]]) -> Samples:

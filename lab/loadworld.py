@@ -14,10 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import psutil
 
 from lab.conclude import Interrupted, Outcome, conclude
 from lab.errors import LabError
@@ -107,6 +109,8 @@ class Replay:
         """With ``meter`` the processes measure their costs; ``meters`` holds them after the run, by host."""
         self.cores = cores
         self.meters: dict[str, Any] = {}
+        self.system_cpu_s = 0.0
+        """What the system's processes computed while the generator ran."""
         self._meter = meter
         self._scenario = scenario
         self._folder = folder
@@ -140,8 +144,11 @@ class Replay:
         injector.start()
         if not self._meter:  # looking costs the processes time, which would be taken for the messages'
             stations.start()
+        before_s = _cpu_s(system)
         try:
-            return self._generate(lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+            code = self._generate(lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+            self.system_cpu_s = _cpu_s(system) - before_s
+            return code
         finally:
             injector.stop()
             stations.stop()
@@ -232,6 +239,16 @@ class Replay:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._epoch_ns) // 1000
+
+
+def _cpu_s(system: System) -> float:
+    """Return the processor seconds of all processes of the system; one that a fault has killed counts nothing."""
+    spent_s = 0.0
+    for pid in system.pids().values():
+        with suppress(psutil.Error):
+            times = psutil.Process(pid).cpu_times()
+            spent_s += times.user + times.system
+    return spent_s
 
 
 def _open_stays(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:

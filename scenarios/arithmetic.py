@@ -18,7 +18,7 @@ from scenarios.arrivals import HOUR_US, Profile, Stretch
 from scenarios.costs import Costs, Role, Stage
 from scenarios.flows import national_flows, restrict
 from scenarios.provinces import provinces
-from scenarios.queueing import grouping_use, mean_wait_us
+from scenarios.queueing import busy_core_service_us, grouping_use, mean_wait_us
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow
 from scenarios.schema.topology import HUB
@@ -194,9 +194,15 @@ class _Loads:
     def _cpu(self, pool: str, cores: float, rate_per_s: float, work_us: float) -> StationLoad:
         """Treat a part of a core as a whole, slower one."""
         servers = math.ceil(cores)
-        service_us = work_us / rate_per_s * servers / cores if rate_per_s else 0.0
+        own_us = busy_core_service_us(
+            rate_per_s=rate_per_s,
+            service_us=work_us / rate_per_s if rate_per_s else 0.0,
+            cores=cores,
+            busy_share=self._costs.file.busy_share,
+        )
+        service_us = own_us * servers / cores
         wait_us = mean_wait_us(rate_per_s=rate_per_s, service_us=service_us, servers=servers)
-        return StationLoad(pool, "cpu", rate_per_s, service_us, cores, work_us / 1e6 / cores, wait_us)
+        return StationLoad(pool, "cpu", rate_per_s, service_us, cores, rate_per_s * own_us / 1e6 / cores, wait_us)
 
     def _writers(self) -> Iterator[StationLoad]:
         commit_us = self._costs.mean_commit_us()

@@ -39,7 +39,11 @@ class CostRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file: where the numbers are from, and the numbers. ``mark`` is MEASURED or ASSUMED."""
+    """The file: where the numbers are from, and the numbers. ``mark`` is MEASURED or ASSUMED.
+
+    The rows hold what a message costs a core that was idle. One that finds its core busy costs ``busy_share`` of that:
+    an event loop that runs anyway need not be woken, and takes what has arrived meanwhile in one go.
+    """
 
     mark: Literal["MEASURED", "ASSUMED"]
     source: str
@@ -47,6 +51,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measured_at: str
     commit_latency_us: Table
     rows: tuple[CostRow, ...]
+    busy_share: float = 1.0
 
 
 class Costs:
@@ -56,6 +61,8 @@ class Costs:
 
     def __init__(self, file: CostFile) -> None:
         """Check that every table is sorted and that every role and stage has a row for any transaction."""
+        if not 0.0 < file.busy_share <= 1.0:
+            raise CostError(f"busy_share is {file.busy_share}; expected a share above 0 and at most 1")
         self.file = file
         self._tables: dict[tuple[str, str, str], Table] = {}
         for row in file.rows:

@@ -152,12 +152,14 @@ class Cpu:
     """The cores of a host: work of known length, first come first served, never interrupted.
 
     The end of a service is known when it is asked for, so nobody queues: a core is booked from the moment it is free.
+    Work that finds no core free costs ``busy_share`` of what it costs an idle one (``scenarios.costs``).
     A host of ``2.5`` cores is three cores at five sixths of the speed; one of ``0.02`` (a scenario whose capacity is
     scaled with its volume) is one slow core.
     """
 
     __slots__ = (
         "_booked_us",
+        "_busy_share",
         "_free_us",
         "_paused_us",
         "_starts",
@@ -168,11 +170,12 @@ class Cpu:
         "cores",
     )
 
-    def __init__(self, timeline: Timeline, cores: float) -> None:
+    def __init__(self, timeline: Timeline, cores: float, *, busy_share: float = 1.0) -> None:
         """Start idle."""
         if not cores > 0:
             raise ValueError(f"a host needs some CPU (got {cores!r} cores)")
         self._timeline = timeline
+        self._busy_share = busy_share
         self.cores = ceil(cores)
         self._stretch = None if self.cores == cores else self.cores / cores
         self._free_us = [0] * self.cores  # a heap
@@ -190,16 +193,17 @@ class Cpu:
         free_us = self._free_us
         start_us = free_us[0]
         self.arrivals += 1
-        self._booked_us += cost_us
         if start_us <= now_us:
             end_us = now_us + cost_us
         else:
+            cost_us = int(cost_us * self._busy_share)
             end_us = start_us + cost_us
             self._waited_us += start_us - now_us
             starts = self._starts
             starts.append(start_us)
             while starts[0] <= now_us:
                 starts.popleft()
+        self._booked_us += cost_us
         if self.cores == 1:
             free_us[0] = end_us
         else:

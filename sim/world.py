@@ -71,7 +71,10 @@ class World:
         """How many of the planned visits have begun."""
         self.outside = Home()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
-        self.cpus = {name: Cpu(self.timeline, cores) for name, cores in scenario.topology.cpus().items()}
+        self.cpus = {
+            name: Cpu(self.timeline, cores, busy_share=costs.file.busy_share)
+            for name, cores in scenario.topology.cpus().items()
+        }
         self.hosts = self._hosts()
         self.doors: dict[NodeId, dict[tuple[str, str], DoorCommand]] = {}
         self.stores: dict[NodeId, MemoryBooks] = {}

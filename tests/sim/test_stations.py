@@ -124,6 +124,12 @@ def test_cores_are_shared_first_come_first_served(timeline: Timeline, cores: flo
     assert [cpu.book(cost) for cost in costs] == ends
 
 
+def test_work_that_finds_its_core_busy_costs_its_share_of_what_it_costs_an_idle_one(timeline: Timeline) -> None:
+    cpu = Cpu(timeline, 1, busy_share=0.25)
+
+    assert [cpu.book(100), cpu.book(100), cpu.book(100)] == [100, 125, 150]
+
+
 @pytest.mark.parametrize("cores", [0, -1.0])
 def test_a_host_without_cpu_is_refused(timeline: Timeline, cores: float) -> None:
     with pytest.raises(ValueError, match=r"needs some CPU \(got"):
