@@ -91,7 +91,7 @@ def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
     return Reply(reference, refusal=refusal.value, reason=f"{reason} ({detail})" if detail else reason)
 
 
-def answer_known(entry: Entry | None, request: Request, reference: str) -> Answer | None:
+def answer_known(entry: Entry | None, request: Request, reference: Callable[[], str]) -> Answer | None:
     """Return the answer the books already hold for ``request``, or None when it is fresh."""
     if entry is None or not is_known(entry):
         return None
@@ -108,13 +108,13 @@ def answer_known(entry: Entry | None, request: Request, reference: str) -> Answe
         case Judgement.BUSY:
             return Busy(BUSY_RETRY_US)
         case Judgement.REVERSED:
-            return Answered(refused(Refusal.REVERSED, entry.reversed_by or reference))
+            return Answered(refused(Refusal.REVERSED, entry.reversed_by or reference()))
         case Judgement.CONFLICT:
             assert stored is not None  # a tombstone has no content to differ from
             field = differing_field(stored, request)
             if field == "body":
                 field = differing_field(stored.body, request.body)
-            return Answered(refused(Refusal.OTHER_CONTENT, reference, f"field {field!r} differs"))
+            return Answered(refused(Refusal.OTHER_CONTENT, reference(), f"field {field!r} differs"))
         case Judgement.REPLAY:
             assert entry.reply is not None  # judge saw it
             return Answered(entry.reply)
@@ -173,7 +173,7 @@ class Forwarder:
     async def _take(self, key: Key, request: Request) -> Answer:
         for _ in range(STALE_LIMIT):
             view, original = await self._look(key, request)
-            known = answer_known(view.entry, request, self._reference())
+            known = answer_known(view.entry, request, self._reference)
             if isinstance(known, Busy) and view.entry is not None:
                 return await self._go_on(view.entry, request)
             if known is not None:
@@ -199,7 +199,7 @@ class Forwarder:
     async def _go_on(self, entry: Entry, request: Request) -> Answer:
         """Send an intent again whose outcome is not known: the same key downstream, so it is safe (design)."""
         view, original = await self._look(entry.key, request)
-        known = answer_known(view.entry, request, self._reference())
+        known = answer_known(view.entry, request, self._reference)
         if isinstance(known, Answered):
             return known  # answered or reversed since the intent was read
         prepared = self._route.prepare(request, view, original)

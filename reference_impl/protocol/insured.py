@@ -109,7 +109,7 @@ class InsuredDesk:
             else:
                 original = None
                 view = await books.look(key, person=body.person, visit=_visit_of(request))
-            known = answer_known(view.entry, request, self._reference())
+            known = answer_known(view.entry, request, self._reference)
             if known is not None:
                 return known
             change = self._decide(request, view, original)

@@ -107,7 +107,7 @@ class Province:
         key = Key(request.sender, request.msgid)
         for _ in range(STALE_LIMIT):
             view = await self._ports.books.look(key, visit=self._care.visit_of(request, None))
-            known = answer_known(view.entry, request, self._reference())
+            known = answer_known(view.entry, request, self._reference)
             if known is not None:
                 return known
             if self._care.held(request, view):
