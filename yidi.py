@@ -28,8 +28,8 @@ from lab.report.content import Opened, open_run
 from lab.report.page import write_report
 from lab.runs import RunFile, default_folder, read_run_file, worlds_in
 from lab.simworld import simulate_here
-from scenarios.errors import ScenarioError
-from scenarios.loader import load_scenario
+from scenarios.reading.errors import ScenarioError
+from scenarios.reading.loader import load_scenario
 from scenarios.record import Record
 from scenarios.schema import Scenario
 

@@ -32,8 +32,8 @@ sys.path.insert(0, str(ROOT))
 import simpy  # noqa: E402 - the checkout's own packages come first
 
 from scenarios.costs import Costs, load_costs, sample_us  # noqa: E402
+from scenarios.patients.visits import VisitPlan, plan_visits  # noqa: E402
 from scenarios.schema import Scenario  # noqa: E402
-from scenarios.visits import VisitPlan, plan_visits  # noqa: E402
 from sim.driver import Home, SimClock, Task, wait  # noqa: E402
 from sim.run import simulate  # noqa: E402
 from sim.timeline import Timeline  # noqa: E402

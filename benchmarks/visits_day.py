@@ -14,9 +14,9 @@ from time import perf_counter
 
 import numpy as np
 
-from scenarios.scale import resolve
+from scenarios.patients.visits import VisitPlan, plan_visits
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
-from scenarios.visits import VisitPlan, plan_visits
 
 _ROUNDS = 3
 _SAMPLE = 50_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scenarios.fates import Fate, Stage
 from scenarios.gates import MEASURES, STATISTICS
-from scenarios.json_schema import json_schema_text
+from scenarios.reading.json_schema import json_schema_text
 from scenarios.tables import TABLES
 
 HERE = Path(__file__).parent

@@ -23,7 +23,7 @@ from lab.experiment import Watcher
 from lab.loadworld import Replay, choose_cores, on_core
 from lab.machine import describe_machine, versions
 from scenarios.costs import ANY_CODE, ROLES, STAGES, CostFile, CostRow, write_costs
-from scenarios.loader import load_scenario
+from scenarios.reading.loader import load_scenario
 
 SCENARIO = Path(__file__).parent / "data" / "calibration.yaml"
 PARTS = 41

@@ -72,7 +72,7 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 
 def _load(source: str, variant: str | None, sets: list[str] | None, seed: int | None) -> Scenario:
-    from scenarios.loader import load_scenario  # noqa: PLC0415 - keeps 'yidi --help' quick
+    from scenarios.reading.loader import load_scenario  # noqa: PLC0415 - keeps 'yidi --help' quick
 
     return load_scenario(source, variant=variant, sets=sets or (), seed=seed)
 
@@ -256,7 +256,7 @@ def _told(error: Exception) -> tuple[str, int]:
     from lab.errors import LabError  # noqa: PLC0415 - only when something went wrong
     from reference_impl.server.errors import StartError  # noqa: PLC0415
     from scenarios.costs import CostError  # noqa: PLC0415
-    from scenarios.errors import ScenarioError  # noqa: PLC0415
+    from scenarios.reading.errors import ScenarioError  # noqa: PLC0415
     from scenarios.record import RecordError  # noqa: PLC0415
     from scenarios.units import UnitError  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ from lab.simworld import SimTask, simulate_all, simulate_task
 from lab.statistics import t_interval
 from scenarios.costs import DEFAULT_COSTS, load_costs
 from scenarios.gates import parse_gates
-from scenarios.loader import digest, dump_scenario
+from scenarios.reading.loader import digest, dump_scenario
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

@@ -33,13 +33,13 @@ from reference_impl.protocol.assembly import stamps_of
 from reference_impl.protocol.history import History
 from reference_impl.protocol.opening import opening_changes
 from reference_impl.server.supervisor import System
-from scenarios.loader import dump_scenario
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import dump_scenario
 from scenarios.record import GeneratorRow, Record, Recorder, frame_of, read_record
-from scenarios.visits import plan_visits
 
 if TYPE_CHECKING:
+    from scenarios.patients.visits import VisitPlan
     from scenarios.schema import Scenario
-    from scenarios.visits import VisitPlan
 
 LEAD_S = 6.0
 """From the start of the generator to the run's zero: it has to load Locust and to plan the visits first."""

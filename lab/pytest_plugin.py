@@ -58,7 +58,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """Yield one item a gate."""
         from scenarios.gates import parse_gates  # noqa: PLC0415 - loaded only when a scenario is collected
-        from scenarios.loader import ScenarioError, load_scenario, variant_names  # noqa: PLC0415
+        from scenarios.reading.loader import ScenarioError, load_scenario, variant_names  # noqa: PLC0415
 
         try:
             variant = next((name for name in VARIANTS if name in variant_names(self.path)), None)

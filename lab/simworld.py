@@ -20,9 +20,9 @@ from lab.followup import HeldByHospital
 from lab.runs import Replication
 from reference_impl.protocol.messages import SettlementId, VisitId
 from scenarios.costs import load_costs
-from scenarios.loader import restore_scenario
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import restore_scenario
 from scenarios.record import Record
-from scenarios.visits import plan_visits
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

@@ -28,8 +28,8 @@ from reference_impl.protocol.history import History
 from reference_impl.protocol.journey import refund_and_paper
 from reference_impl.protocol.messages import SettlementId, VisitId
 from reference_impl.wire.codec import Codec
+from scenarios.patients.visits import plan_visits
 from scenarios.record import Record, Recorder, RecordError, read_record, write_frames
-from scenarios.visits import plan_visits
 
 _ENDS = ("fate", "refusal", "fund_fen", "cash_fen", "paper_fen", "ended_us")
 _US_PER_S = 1_000_000

@@ -16,8 +16,8 @@ from locust import User, task
 from locust.exception import StopUser
 
 from loadtest.schedule import Schedule
-from scenarios.institutions import Institution
-from scenarios.visits import VisitPlan
+from scenarios.patients.institutions import Institution
+from scenarios.patients.visits import VisitPlan
 
 
 @dataclass(frozen=True, slots=True)

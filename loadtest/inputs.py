@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import ValidationError
 
-from scenarios.loader import restore_scenario
 from scenarios.loss import HOSPITAL
+from scenarios.reading.loader import restore_scenario
 from scenarios.schema import Scenario
 
 SCENARIO_FILE = "scenario.json"

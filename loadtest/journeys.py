@@ -17,9 +17,9 @@ from reference_impl.protocol.journey import HospitalSite, Journey, live_visit
 from reference_impl.protocol.ports import HospitalPorts, Peers
 from scenarios.draws import KeyedDraws
 from scenarios.fates import Fate
+from scenarios.patients.visits import VisitPlan
 from scenarios.record import Recorder
 from scenarios.schema import Scenario
-from scenarios.visits import VisitPlan
 
 SETTLEMENT = "settlement"
 VISIT = "VISIT"

@@ -36,9 +36,9 @@ from reference_impl.protocol.assembly import stamps_of
 from reference_impl.protocol.journey import concerns
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
+from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.record import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
-from scenarios.visits import VisitPlan, plan_visits
 
 FINISHED, FAILED, INTERRUPTED = 0, 3, 130
 _DESCRIPTORS = 65_536

@@ -16,8 +16,8 @@ import psutil
 
 from loadtest.gevent_ports import GeventClock
 from loadtest.schedule import Tally
+from scenarios.patients.visits import VisitPlan
 from scenarios.record import Recorder
-from scenarios.visits import VisitPlan
 
 PERIOD_US = 1_000_000
 

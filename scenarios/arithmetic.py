@@ -14,10 +14,10 @@ from functools import cached_property
 from itertools import pairwise
 
 from reference_impl.domain.regions import is_cross_province
-from scenarios.arrivals import HOUR_US, Profile, Stretch
 from scenarios.costs import Costs, Role, Stage
-from scenarios.flows import national_flows, restrict
-from scenarios.provinces import provinces
+from scenarios.patients.arrivals import HOUR_US, Profile, Stretch
+from scenarios.patients.flows import national_flows, restrict
+from scenarios.patients.provinces import provinces
 from scenarios.queueing import busy_core_service_us, grouping_use, mean_wait_us
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.messages import NodeId, SettlementId, VisitId
     from scenarios.costs import Costs
+    from scenarios.patients.visits import VisitPlan
     from scenarios.schema import Scenario
-    from scenarios.visits import VisitPlan
 
 SAMPLES: Final = 288
 """Samples of every station over the horizon: one each five minutes of a day."""

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import Books
     from reference_impl.protocol.province import Province
     from scenarios.costs import Costs
-    from scenarios.institutions import Institution
+    from scenarios.patients.institutions import Institution
+    from scenarios.patients.visits import VisitPlan
     from scenarios.record import Recorder
     from scenarios.schema import Link as LinkSpec
     from scenarios.schema import Scenario
-    from scenarios.visits import VisitPlan
     from sim.node import Role
 
 HUB = NodeId("hub")

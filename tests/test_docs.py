@@ -14,7 +14,7 @@ sys.path.insert(0, str(DOCS))
 
 from generate import PAGES  # noqa: E402 - docs is no package
 
-from scenarios.loader import load_scenario  # noqa: E402 - after it
+from scenarios.reading.loader import load_scenario  # noqa: E402 - after it
 
 PAGES_WRITTEN = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
 

@@ -75,7 +75,7 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize(
     ("importer", "wanted"),
     [
-        ("scenarios.loader", "sim.run"),
+        ("scenarios.reading.loader", "sim.run"),
         ("sim.run", "loadtest.faults"),
         ("loadtest.run", "sim.world"),
         ("reference_impl.protocol.hub", "reference_impl.books.memory"),

@@ -14,8 +14,8 @@ from lab import console
 from lab.format import digits, show_duration
 from scenarios.arithmetic import ImpliedLoad, StationLoad, implied_load
 from scenarios.costs import load_costs
-from scenarios.json_schema import json_schema_text
-from scenarios.loader import dump_scenario
+from scenarios.reading.json_schema import json_schema_text
+from scenarios.reading.loader import dump_scenario
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

@@ -24,7 +24,7 @@ from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
 from lab.runs import GateResult, Replication, RunFile
 from reference_impl.protocol.transactions import TRANSACTIONS
 from scenarios.gates import MEASURES
-from scenarios.loader import restore_scenario
+from scenarios.reading.loader import restore_scenario
 from scenarios.record import read_record
 
 if TYPE_CHECKING:

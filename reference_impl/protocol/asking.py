@@ -28,8 +28,8 @@ from scenarios.fates import Stage
 
 if TYPE_CHECKING:
     from reference_impl.protocol.history import History
+    from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients
-    from scenarios.visits import PlannedVisit
 
 __all__ = ["Asker", "NotServed", "RefusedByRule", "ShutOut", "Unresolved"]
 

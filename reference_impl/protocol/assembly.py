@@ -18,10 +18,10 @@ from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import NodeId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
-from scenarios.catalogue import catalogue_of
-from scenarios.institutions import level_of
-from scenarios.policies import policy_of
-from scenarios.population import PersonFacts, UnknownPersonError, person_facts
+from scenarios.patients.catalogue import catalogue_of
+from scenarios.patients.institutions import level_of
+from scenarios.patients.policies import policy_of
+from scenarios.patients.population import PersonFacts, UnknownPersonError, person_facts
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

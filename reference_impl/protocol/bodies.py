@@ -24,7 +24,7 @@ from reference_impl.protocol.messages import (
 )
 
 if TYPE_CHECKING:
-    from scenarios.visits import PlannedVisit
+    from scenarios.patients.visits import PlannedVisit
 
 __all__ = ["BODIES"]
 

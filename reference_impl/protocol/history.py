@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reference_impl.protocol.journey import Journey
-    from scenarios.visits import PlannedVisit
+    from scenarios.patients.visits import PlannedVisit
 
 __all__ = ["History", "reply_crc"]
 

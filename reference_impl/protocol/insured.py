@@ -55,7 +55,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.transactions import REVERSIBLE, TRIALS
-from scenarios.population import PersonFacts
+from scenarios.patients.population import PersonFacts
 
 __all__ = ["InsuredDesk", "InsuredRules"]
 

@@ -37,8 +37,8 @@ from scenarios.fates import Fate, Stage
 
 if TYPE_CHECKING:
     from reference_impl.protocol.history import History
+    from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover
-    from scenarios.visits import PlannedVisit
 
 __all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
 

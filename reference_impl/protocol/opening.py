@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from reference_impl.protocol.history import History
-    from scenarios.visits import PlannedVisit
+    from scenarios.patients.visits import PlannedVisit
 
 __all__ = ["opening_changes"]
 

@@ -19,7 +19,7 @@ from reference_impl.books.sqlite import fill_books, read_final
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import HostConfig, write_config
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
-from scenarios.loader import dump_scenario
+from scenarios.reading.loader import dump_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

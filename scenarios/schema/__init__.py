@@ -1,8 +1,8 @@
 """What a scenario file may say, as frozen models: every key, its unit, its default and where the default comes from.
 
-A description ends with the mark of its default: FOUND and DERIVED numbers have a source in the domain notes of
-``docs/``, RECALLED and ASSUMED ones are there to be set. Must never read a file (``scenarios.loader`` does) nor know
-which world answers.
+A description ends with the mark of its default: FOUND and DERIVED numbers have a source in ``docs/sources.md``,
+RECALLED and ASSUMED ones are there to be set. Must never read a file (``scenarios.reading.loader`` does) nor know which
+world answers.
 """
 
 from __future__ import annotations

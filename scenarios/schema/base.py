@@ -1,7 +1,7 @@
 """The types that scenario keys are made of: durations on two clocks, shares, codes of regions and transactions.
 
 People time shrinks with ``scale.time``, machine time does not; the type of a field alone decides which it is
-(``scenarios.scale`` reads the marker). Must never hold a default: those belong to the keys.
+(``scenarios.reading.scale`` reads the marker). Must never hold a default: those belong to the keys.
 """
 
 from __future__ import annotations

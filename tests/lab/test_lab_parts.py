@@ -19,7 +19,7 @@ from lab.statistics import bootstrap_difference, paired_difference, t_interval, 
 from reference_impl.protocol.door import DoorState, Side
 from scenarios.arithmetic import implied_load
 from scenarios.costs import ROLES, STAGES, CostFile, Costs, load_costs, mean_us
-from scenarios.loader import load_scenario
+from scenarios.reading.loader import load_scenario
 
 # --- intervals ---------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 from lab.checker import check
 from lab.measures import Measures, looked_up, measure, station_use
 from scenarios.gates import MEASURES
-from scenarios.loader import load_scenario
+from scenarios.reading.loader import load_scenario
 from scenarios.record import GeneratorRow, InflightRow, StationRow
 
 SECOND = 1_000_000

@@ -6,7 +6,7 @@ import pytest
 
 from lab.measures import scope_of
 from lab.recoveries import recoveries
-from scenarios.loader import load_scenario
+from scenarios.reading.loader import load_scenario
 from scenarios.record import EventRow
 
 SECOND = 1_000_000

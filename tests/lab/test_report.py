@@ -19,7 +19,7 @@ from lab.report.pages import write_comparison
 from lab.report.style import FATE_LOOKS, FATE_NAMES, STAGE_NAMES, WORLD_LOOKS
 from lab.runs import read_run_file
 from scenarios.fates import Fate, Stage
-from scenarios.loader import load_scenario
+from scenarios.reading.loader import load_scenario
 from scenarios.record import InflightRow
 
 SECOND = 1_000_000

@@ -8,7 +8,7 @@ from lab import experiment, runs
 from lab.errors import InputError
 from lab.experiment import Question, Silent, run_world
 from lab.runs import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
-from scenarios.loader import load_scenario
+from scenarios.reading.loader import load_scenario
 from scenarios.record import read_record
 
 RUN = {

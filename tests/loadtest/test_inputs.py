@@ -7,7 +7,7 @@ import json
 import pytest
 
 from loadtest.inputs import Address, InputError, NodeFacts, SystemFile, read_inputs
-from scenarios.loader import dump_scenario
+from scenarios.reading.loader import dump_scenario
 from scenarios.schema import Scenario
 
 SCENARIO = json.dumps(dump_scenario(Scenario.model_validate({"name": "plain"})))

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from support.real_system import run_for_real
 
-from scenarios.scale import resolve
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 
 pytestmark = pytest.mark.slow
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scenarios.loader import dump_scenario
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import dump_scenario
+from scenarios.reading.scale import resolve
 from scenarios.record import Record, read_record
-from scenarios.scale import resolve
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 
 ROOT = Path(__file__).parents[2]
 FAKE_SYSTEM = Path(__file__).parent / "stories" / "fake_system.py"

@@ -10,7 +10,7 @@ from reference_impl.protocol.transactions import TRANSACTIONS
 from scenarios.arithmetic import JOURNEYS, NOT_FORWARDED, implied_load
 from scenarios.costs import load_costs
 from scenarios.queueing import erlang_c, grouping_use, mean_wait_us
-from scenarios.scale import resolve
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 
 

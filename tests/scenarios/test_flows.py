@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.regions import PROVINCES
-from scenarios.flows import distance_km, fit_margins, gravity, national_flows, restrict
-from scenarios.provinces import provinces
+from scenarios.patients.flows import distance_km, fit_margins, gravity, national_flows, restrict
+from scenarios.patients.provinces import provinces
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from scenarios.institutions import (
+from scenarios.patients.institutions import (
     HOSPITAL_KINDS,
     PRIMARY,
     SECONDARY,
@@ -19,7 +19,7 @@ from scenarios.institutions import (
     with_desks_by_load,
     with_places_for,
 )
-from scenarios.provinces import provinces
+from scenarios.patients.provinces import provinces
 
 
 def sites(**changes) -> Sites:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.json_schema import json_schema, json_schema_text
-from scenarios.loader import LIBRARY, library_names
-from scenarios.tree import parse_tree, read_tree
+from scenarios.reading.json_schema import json_schema, json_schema_text
+from scenarios.reading.loader import LIBRARY, library_names
+from scenarios.reading.tree import parse_tree, read_tree
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json_schema()

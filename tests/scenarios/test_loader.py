@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.errors import ScenarioError
-from scenarios.loader import (
+from scenarios.reading.errors import ScenarioError
+from scenarios.reading.loader import (
     LIBRARY,
     digest,
     dump_scenario,

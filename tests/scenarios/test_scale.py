@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.errors import ScenarioError
-from scenarios.loader import load_scenario, load_stated
-from scenarios.scale import resolve
+from scenarios.reading.errors import ScenarioError
+from scenarios.reading.loader import load_scenario, load_stated
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 from scenarios.schema.base import Model, PeopleClock
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from reference_impl.domain.fees import FeeLine
-from scenarios.arrivals import DAY_US, HOUR_US
-from scenarios.institutions import INPATIENT, KINDS, OUTPATIENT, PHARMACY
-from scenarios.population import person_facts
-from scenarios.scale import resolve
+from scenarios.patients.arrivals import DAY_US, HOUR_US
+from scenarios.patients.institutions import INPATIENT, KINDS, OUTPATIENT, PHARMACY
+from scenarios.patients.population import person_facts
+from scenarios.patients.visits import VisitPlan, plan_visits
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
-from scenarios.visits import VisitPlan, plan_visits
 
 THREE_PROVINCES = {"regions": ["33", "34", "63"], "cities": ["3415"]}
 DIGEST = "d5f4a01d2819ed5bc96dd981748c149808f1412d814989381c87f1a550f3199a"

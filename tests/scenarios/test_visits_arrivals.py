@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.arrivals import DAY_US, HOUR_US, Profile, Stretch, discharge_us, to_run_clock
+from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch, discharge_us, to_run_clock
 
 ONE_DAY_IN_HOURS = (0.0,) * 8 + (3.0, 1.0) + (0.0,) * 14
 WEEK = (2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0)

@@ -8,7 +8,7 @@ from support.tiny_world import CARE, S, costs, prepare, scenario, visit
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.protocol.entries import Change, Entry, Key
 from reference_impl.protocol.messages import Done, FindPerson, MessageId, NodeId, PersonNo, Reply, Request
-from scenarios.visits import plan_visits
+from scenarios.patients.visits import plan_visits
 from sim import archive
 from sim.archive import ArchivingBooks, retention_us
 from sim.run import simulate

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from support.tiny_world import CARE, HUB, INSURED, KINDS, S, costs, fates, live, prepare, scenario, visit
 
+from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 from sim.run import SAMPLE_MIN_US, simulate
 from sim.timeline import WORK
 

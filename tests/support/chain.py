@@ -26,7 +26,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
-from scenarios.population import PersonFacts
+from scenarios.patients.population import PersonFacts
 
 CATALOGUE = {
     "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),

@@ -103,7 +103,7 @@ class Loom:
             self._wake(task, turn, value)
 
     def weave(self, steps_max: int) -> None:
-        """Go on until everybody is done."""
+        """Go on until everybody is done; after ``steps_max`` steps stop them all and raise NeverRests."""
         for _ in range(steps_max):
             if not self._ready and not self._advance():
                 return
@@ -112,6 +112,8 @@ class Loom:
             task = self._ready.pop()
             if not task.dead:
                 self._step(task)
+        for owner in list(self._owned):
+            self.kill(owner)
         raise NeverRests(f"not at rest after {steps_max} steps and {self.now_us} us")
 
     def _step(self, task: Task) -> None:

@@ -45,11 +45,11 @@ class Meant(NamedTuple):
 
 
 async def meddle(swarm: Swarm, patient: Patient) -> None:
-    """Do one to three things about a visit, the first at some instant of the storm."""
+    """Do one to five things about a visit, the first when its money begins to move or at some other instant."""
     rng = swarm.rng
-    await Nap(rng.randrange(min(30 * S, swarm.mix.storm_us)))
-    for number in range(1 + rng.randrange(3)):
-        await Nap(rng.randrange(3 * S))
+    await swarm.turning_point(patient.visit.ordinal)
+    for number in range(1 + rng.randrange(5)):
+        await Nap(rng.randrange(2 * S))
         choices = _choices(swarm, patient)
         if choices:
             await _insist(swarm, patient, number, rng.choice(choices))

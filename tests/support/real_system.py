@@ -18,10 +18,10 @@ from reference_impl.protocol.assembly import stamps_of
 from reference_impl.protocol.history import History
 from reference_impl.protocol.opening import opening_changes
 from reference_impl.server.supervisor import System
-from scenarios.loader import dump_scenario
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import dump_scenario
 from scenarios.record import Record, Recorder, read_record
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 
 ROOT = Path(__file__).parents[2]
 LEAD_NS = 4_000_000_000

@@ -6,7 +6,7 @@ hospitals; the loom interleaves them. It must never say what is right: that is t
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from random import Random
@@ -19,7 +19,7 @@ from support.patients import FakeVisit, Patient
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.entries import Key
+from reference_impl.protocol.entries import Committed, Entry, Key
 from reference_impl.protocol.journey import HospitalSite
 from reference_impl.protocol.messages import (
     Answer,
@@ -42,9 +42,13 @@ from scenarios.schema import Clients
 
 S = 1_000_000
 STEPS_MAX = 40_000
-STEPS = ["1101", "2201", "2401", "2204", "2206", "2402", "2102", "2207", "2304", "2601", "2303", "2301", "2202"]
-SETTLEMENTS_IN_ORDER = sorted(SETTLEMENTS)
-CLERK_SHARE = 0.4
+OPENS_AND_SETTLES = ["2201", "2401", "2102", "2207", "2304"]
+DARK = [*[""] * 10, "1101", "2204", "2206", "2402", "2303", "2301", "2202", *OPENS_AND_SETTLES, "2601", "2601"]
+TARDY = [*[""] * 4, *OPENS_AND_SETTLES, "2601", "2601"]
+DOORS = [("33", Side.CARE), ("33", Side.INSURED), ("hub", Side.CARE), ("63", Side.INSURED)]
+DOOR_STATES = [*DoorState, DoorState.CLOSED, DoorState.REFUSING]
+CLERK_SHARE = 0.5
+OTHER_INSTANT_SHARE = 0.3
 KINDS = ("pharmacy", "outpatient", "inpatient")
 
 CLIENTS = Clients.model_validate(
@@ -81,12 +85,12 @@ class Mix:
             loss=rng.choice([0, 0, 0.02, 0.1, 0.3]),
             late=rng.choice([0, 0.02, 0.1]),
             kill=rng.choice([0, 0, 0.003, 0.02]),
-            doors=rng.choice([0, 0, 2, 12]),
+            doors=rng.choice([0, 1, 3, 6]),
             slow_disk=rng.choice([0, 0.1, 0.3]),
-            dark=rng.choice([*[""] * len(STEPS), *STEPS]),
-            tardy=rng.choice(["", "", "", *SETTLEMENTS_IN_ORDER, "2601", "2201", "2401"]),
+            dark=rng.choice(DARK),
+            tardy=rng.choice(TARDY),
             clerk=rng.random() < CLERK_SHARE,
-            storm_us=rng.choice([5, 20, 60, 150]) * S,
+            storm_us=rng.choice([10, 30, 60, 150]) * S,
         )
 
 
@@ -107,6 +111,8 @@ class FrailBooks:
     async def commit(self, change: Any) -> Any:
         await self._step()
         verdict = self._books.apply(change)
+        if isinstance(verdict, Committed):
+            self._swarm.note_commit(self._node, change.entry)
         await self._step()
         return verdict
 
@@ -132,7 +138,7 @@ class Line:
     async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
         cell = Cell()
         if self.caller == HOSPITAL:
-            self.swarm.sent.setdefault(request.msgid, request.code)
+            self.swarm.note_sent(request)
         self.swarm.loom.spawn(self.swarm.carry(self.caller, node, request, cell))
         outcome = await Wait(cell, patience_us)
         return Unknown(patience_us) if outcome is None else outcome
@@ -163,9 +169,12 @@ class Swarm:
         self.doors: dict[tuple[str, Side], DoorCommand] = {}
         self.serving: Counter[tuple[str, Key]] = Counter()
         self.seen: Counter[str] = Counter()
+        self.reversed: set[Key] = set()
         self.replies: dict[tuple[str, Key], Reply] = {}
         self.sent: dict[MessageId, str] = {}
         """What a hospital sent, in that order."""
+        self.turns: dict[str, list[Cell]] = defaultdict(list)
+        """Who waits for the first settling message of a visit; the visit's number is the end of its message ids."""
         self.answered: dict[Key, Request] = {}
         """What a hospital sent and has a verdict of."""
         self.taken_back: set[MessageId] = set()
@@ -173,7 +182,7 @@ class Swarm:
         self.faults: list[str] = []
         for node in NODES:
             self._boot(node)
-        self.patients = [self._patient(number) for number in (1, 2, 3)]
+        self.patients = [self._patient(number) for number in (1, 2, 3, 4)]
 
     # --- ports ---
 
@@ -188,6 +197,24 @@ class Swarm:
 
     def peers_of(self, caller: str) -> Line:
         return Line(self, caller)
+
+    def note_sent(self, request: Request) -> None:
+        """Note what a hospital sends; those who wait for a visit's money to move may go."""
+        fresh = request.msgid not in self.sent
+        self.sent.setdefault(request.msgid, request.code)
+        if fresh and request.code in SETTLEMENTS:
+            for cell in self.turns.pop(request.msgid[-4:], ()):
+                self.loom.put(cell, "now")
+
+    async def turning_point(self, number: int) -> None:
+        """Wait until the money of a visit begins to move, or, less often, for some other instant of the storm."""
+        if self.rng.random() < OTHER_INSTANT_SHARE:
+            await Nap(self.rng.randrange(self.mix.storm_us))
+            return
+        cell = Cell()
+        self.turns[f"{number:04d}"].append(cell)
+        await Wait(cell, self.mix.storm_us)
+        await Nap(self.rng.choice([0, 10_000, 100_000, self.rng.randrange(5 * S)]))
 
     # --- the story ---
 
@@ -221,8 +248,8 @@ class Swarm:
         return heard[0]
 
     def _patient(self, number: int) -> Patient:
-        """Two visits of one person from another province, and one of a neighbour."""
-        about: dict[str, Any] = {"insured_region": "330400", "person": LOCAL_PERSON} if number == 3 else {}
+        """Two visits of one person from another province, and two of a neighbour."""
+        about: dict[str, Any] = {"insured_region": "330400", "person": LOCAL_PERSON} if number > 2 else {}
         visit = FakeVisit(self.rng.choice(KINDS), visit=number, ordinal=number, **about)
         return Patient(self, visit, HospitalSite(CLIENTS, uploads_per_stay=2))  # type: ignore[arg-type]
 
@@ -234,29 +261,34 @@ class Swarm:
     async def _calm_down(self) -> None:
         await Nap(self.mix.storm_us)
         self.calm = True
-        self.doors.clear()
-        for node in self.nodes.values():
-            for command in () if node is None else node.doors.commands():
-                node.doors.obey(DoorCommand(scope=command.scope, side=command.side, state=DoorState.OPEN))
+        for command in list(self.doors.values()):
+            self._open(command)
 
     async def _keep_doors(self) -> None:
         for _ in range(self.mix.doors):
-            await Nap(self.rng.randrange(self.mix.storm_us // 4))
-            if self.calm:
-                return
-            node = self.rng.choice(NODES)
-            side = Side.CARE if node == "hub" else self.rng.choice(list(Side))
-            reopens_us = self.now_us() + self.rng.randrange(20 * S)
-            command = DoorCommand(
-                scope=node,
-                side=side,
-                state=self.rng.choice(list(DoorState)),
-                reopens_us=reopens_us,
-                full_us=reopens_us + 10 * S,
-            )
-            self.doors[node, side] = command
-            if self.nodes[node] is not None:
-                self.nodes[node].doors.obey(command)
+            await self.turning_point(self.rng.randrange(1, 1 + len(self.patients)))
+            if not self.calm:
+                self.loom.spawn(self._shut(*self.rng.choice(DOORS), self.rng.randrange(20 * S)))
+
+    async def _shut(self, node: str, side: Side, during_us: int) -> None:
+        """Give a door some command, and open it when its time has come, unless there was another command since."""
+        reopens_us = self.now_us() + during_us
+        state = self.rng.choice(DOOR_STATES)
+        command = DoorCommand(
+            scope=node, side=side, state=state, reopens_us=reopens_us, full_us=reopens_us + during_us // 2
+        )
+        self.doors[node, side] = command
+        if self.nodes[node] is not None:
+            self.nodes[node].doors.obey(command)
+        await Nap(during_us * (2 if state is DoorState.RAMP else 1))
+        if self.doors.get((node, side)) is command:
+            self._open(command)
+
+    def _open(self, command: DoorCommand) -> None:
+        del self.doors[command.scope, command.side]
+        if self.nodes[command.scope] is not None:
+            opened = DoorCommand(scope=command.scope, side=command.side, state=DoorState.OPEN)
+            self.nodes[command.scope].doors.obey(opened)
 
     # --- nodes ---
 
@@ -333,6 +365,16 @@ class Swarm:
         self.loom.put(cell, answer)
 
     # --- what is seen ---
+
+    def note_commit(self, node: str, entry: Entry) -> None:
+        """Note a verdict written down. Once the care side has said that a message is reversed, no yes may follow."""
+        if node != "33" or entry.request is None or entry.reply is None or entry.reply.refusal:
+            return
+        body = entry.request.body
+        if isinstance(body, Reverse):
+            self.reversed.add(Key(entry.key.sender, body.original))
+        elif entry.key in self.reversed:
+            self.faults.append(f"{node} says yes to {entry.code} {entry.key.msgid} after it was reversed")
 
     def _note_reply(self, at: tuple[str, Key], reply: Reply) -> None:
         first = self.replies.setdefault(at, reply)

@@ -7,8 +7,8 @@ from typing import Any
 
 from reference_impl.books.final import FinalBooks
 from scenarios.costs import load_costs
+from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 from sim.run import SimRun, Simulation
 
 CARE, INSURED, OTHER, HUB = "33", "63", "11", "hub"

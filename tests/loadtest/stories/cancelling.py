@@ -20,9 +20,9 @@ from reference_impl.protocol.journey import HospitalSite, live_visit, refund_and
 from reference_impl.protocol.messages import NodeId, Outcome, Request, SettlementId, VisitId
 from reference_impl.protocol.ports import HospitalPorts
 from scenarios.draws import KeyedDraws
+from scenarios.patients.visits import PlannedVisit, plan_visits
 from scenarios.record import Recorder
 from scenarios.schema import Scenario
-from scenarios.visits import PlannedVisit, plan_visits
 
 SCENARIO = Scenario.model_validate(
     {

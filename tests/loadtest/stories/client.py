@@ -29,8 +29,8 @@ from reference_impl.protocol.messages import (
     Unknown,
     Unreachable,
 )
+from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 
 SCENARIO = Scenario.model_validate(
     {

@@ -27,10 +27,10 @@ from reference_impl.protocol.opening import opening_changes
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
-from scenarios.loader import restore_scenario
+from scenarios.patients.visits import VisitPlan
+from scenarios.reading.loader import restore_scenario
 from scenarios.record import Recorder
 from scenarios.schema import Scenario
-from scenarios.visits import VisitPlan
 
 Spoiler = Callable[[str, bytes, bytes], bytes | None]
 """Given node, request and good answer, what really goes back; None breaks the connection off."""
@@ -131,7 +131,7 @@ class _Hearing:
 
 def main(folder: Path) -> None:
     """Serve until killed; the run begins one second after the system is ready."""
-    from scenarios.visits import plan_visits  # noqa: PLC0415 (only the program needs a plan)
+    from scenarios.patients.visits import plan_visits  # noqa: PLC0415 (only the program needs a plan)
 
     scenario = restore_scenario(json.loads((folder / "scenario.json").read_bytes()))
     epoch_ns = time.monotonic_ns() + 3_000_000_000

@@ -22,9 +22,9 @@ from reference_impl.protocol.assembly import stamps_of
 from reference_impl.protocol.journey import HospitalSite, Journey
 from reference_impl.protocol.ports import HospitalPorts
 from scenarios.fates import Fate
+from scenarios.patients.visits import plan_visits
 from scenarios.record import Recorder
 from scenarios.schema import Scenario
-from scenarios.visits import plan_visits
 
 SCENARIO = Scenario.model_validate(
     {

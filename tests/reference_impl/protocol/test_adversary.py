@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from support.chain import LOCAL_PERSON, Chain, Crossing, at_rest, once, run
 from support.messages import (
+    admit,
     admitted,
     cancel,
     cancel_admission,
@@ -165,6 +166,26 @@ def test_an_unanswered_settlement_holds_its_visit_and_heals(chain: Chain, moves,
     assert [claim.settlement for claim in chain.standing()] == [settled.settlement]
     [record] = chain.visits()
     assert (record.state, record.settlement) == (VisitState.SETTLED, settled.settlement)
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("direction", ["lose request", "lose reply"])
+@pytest.mark.parametrize("kind", ["outpatient", "inpatient"])
+def test_an_unanswered_cancelling_of_a_visit_lets_nothing_be_charged_to_it(
+    chain: Chain, kind: str, direction: str
+) -> None:
+    outpatient = kind == "outpatient"
+    visit = done(chain.send(register(1) if outpatient else admit(1))).visit
+    undo, charge = ("2202", "2204") if outpatient else ("2404", "2301")
+    message = cancel_registration(2, visit) if outpatient else cancel_admission(2, visit)
+    chain.faults.append(once("33->hub", undo, direction))
+
+    assert isinstance(chain.send(message), Busy)
+    assert isinstance(chain.send(upload(3, visit, code=charge)), Busy)
+    assert done(chain.send(message)) == Done()
+
+    assert refusal(chain.send(upload(3, visit, code=charge))) == Refusal.VISIT_CANCELLED
+    assert [(record.state, record.fees.total_fen) for record in chain.visits()] == [(VisitState.CANCELLED, 0)]
     at_rest(chain)
 
 

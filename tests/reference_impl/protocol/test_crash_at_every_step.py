@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from support.chain import Chain, Crash, run
+from support.chain import LOCAL_PERSON, Chain, Crash, at_rest, run
 from support.patients import FakeVisit, Patient
 
 from scenarios.fates import DIRECT_FATES
@@ -75,6 +75,23 @@ def test_a_node_killed_at_any_step_heals_and_the_visit_settles_once(kind: str, r
         if books.steps < dies_at:
             break
     assert books.steps > 2 * len(patient.codes), "every message takes more than one step at every role"
+
+
+@pytest.mark.parametrize("kind", ["pharmacy", "outpatient", "inpatient"])
+def test_a_province_killed_at_any_step_of_a_visit_of_its_own_people_heals_and_settles_once(kind: str) -> None:
+    for dies_at in range(1, STEPS_MAX):
+        chain, books = dying("33", dies_at)
+        patient = Patient(chain, FakeVisit(kind, insured_region="330400", person=LOCAL_PERSON))
+        run(patient.journey.live())
+
+        at = f"killed at step {dies_at}"
+        assert patient.journey.fate in DIRECT_FATES, at
+        assert [claim.settlement for claim in chain.standing("33")] == [patient.journey.settlement], at
+        assert [visit.settlement for visit in chain.visits()] == [patient.journey.settlement], at
+        at_rest(chain)
+        if books.steps < dies_at:
+            break
+    assert books.steps > 2 * len(patient.codes)
 
 
 @pytest.mark.parametrize("role", ROLES)

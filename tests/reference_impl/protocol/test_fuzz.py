@@ -14,7 +14,10 @@ from support.chain import BALANCE_FEN, standing_of
 from support.loom import NeverRests
 from support.swarm import Swarm
 
+from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.protocol import hub
+from reference_impl.protocol.care import CareDesk
 from reference_impl.protocol.entries import Claim
 from reference_impl.protocol.messages import Answered
 from reference_impl.protocol.transactions import TRIALS
@@ -167,6 +170,21 @@ def test_every_world_comes_to_rest_with_each_fen_where_it_belongs_and_every_rare
 
 def test_the_seed_of_the_environment_comes_to_rest_with_each_fen_where_it_belongs() -> None:
     fuzz([int(os.environ.get("FUZZ_SEED", "0"))])
+
+
+PLANTED = {
+    "the hold of a refused settlement is never released": (CareDesk, "released", lambda *_: None),
+    "nothing holds a visit": (CareDesk, "held", lambda *_: False),
+    "the hub forgets what was reversed": (hub, "_tombstone", lambda *_: None),
+    "the insurer forgets what was settled": (MemoryBooks, "_post", lambda *_: None),
+}
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_a_planted_bug_is_found_within_the_quick_seeds(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
+    monkeypatch.setattr(*PLANTED[bug])
+
+    assert any(outcome(seed)[0] for seed in range(QUICK_SEEDS))
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from support.messages import (
     OTHER_PERSON,
     cancel,
     done,
+    msgid,
     refusal,
     registered,
     reversal,
@@ -33,6 +34,17 @@ def test_a_sale_is_taken_back_only_by_naming_its_own_settlement(chain: Chain) ->
     assert isinstance(done(chain.send(cancel(3, settled))), Cancelled)
     assert chain.standing() == []
     at_rest(chain)
+
+
+def test_every_node_notes_on_the_sale_which_message_reversed_it(chain: Chain) -> None:
+    done(chain.send(sale(1)))
+    done(chain.send(reversal(9, of=1)))
+    marks = {
+        node: [entry.reversed_by for entry in books.read_all().entries if entry.code == "2102"]
+        for node, books in chain.books.items()
+    }
+
+    assert marks == {"33": [msgid(9)], "hub": [msgid(9)], "63": [msgid(9)]}
 
 
 @pytest.mark.parametrize("direction", ["lose request", "lose reply"])
@@ -100,6 +112,7 @@ def test_a_settlement_is_not_taken_back_in_another_persons_name(chain: Chain, ho
     named = cancel(3, settled, person=OTHER_PERSON) if how == "cancel" else reversal(3, 1, person=OTHER_PERSON)
 
     assert refusal(chain.send(named)) == Refusal.NO_SUCH_VISIT
+    assert ("33->hub", named.code) not in chain.calls
     assert {person: chain.accumulators(person) for person in before} == before
     assert len(chain.standing()) == 2
     at_rest(chain)

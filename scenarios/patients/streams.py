@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.arrivals import DAY_US, Profile, Stretch, discharge_us, to_run_clock
 from scenarios.draws import GroupedChoice, Ints, Purpose, poisson, uniform, uniforms
-from scenarios.institutions import INPATIENT, KINDS
-from scenarios.population import shape
+from scenarios.patients.arrivals import DAY_US, Profile, Stretch, discharge_us, to_run_clock
+from scenarios.patients.institutions import INPATIENT, KINDS
+from scenarios.patients.population import shape
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

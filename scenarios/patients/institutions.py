@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from scenarios.provinces import DATA, provinces
+from scenarios.patients.provinces import DATA, provinces
 
 KINDS = ("outpatient", "pharmacy", "inpatient")
 """The kinds of visit; a kind's place here is its number in the columns of a plan."""

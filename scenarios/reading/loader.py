@@ -15,12 +15,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scenarios.checks import problems
-from scenarios.errors import Problem, ScenarioError
-from scenarios.scale import resolve
+from scenarios.reading.checks import problems
+from scenarios.reading.errors import Problem, ScenarioError
+from scenarios.reading.scale import resolve
+from scenarios.reading.shape import keys_at, nearest
+from scenarios.reading.tree import Branch, Place, overlay, parse_value, read_tree
 from scenarios.schema import Scenario
-from scenarios.shape import keys_at, nearest
-from scenarios.tree import Branch, Place, overlay, parse_value, read_tree
 from scenarios.units import UnitError
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "variant_names",
 ]
 
-LIBRARY = Path(__file__).parent / "library"
+LIBRARY = Path(__file__).parent.parent / "library"
 _SETTING = re.compile(r"(?P<path>[^=\s]+)=(?P<value>.*)", re.DOTALL)
 _OTHERS_MAX = 9
 """A wrong file shows its first errors; more would hide them."""

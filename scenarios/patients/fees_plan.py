@@ -15,10 +15,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 from reference_impl.domain.fees import FeeLine
-from scenarios.catalogue import catalogue
 from scenarios.draws import QuantileTable
-from scenarios.institutions import INPATIENT, KINDS
-from scenarios.provinces import DATA
+from scenarios.patients.catalogue import catalogue
+from scenarios.patients.institutions import INPATIENT, KINDS
+from scenarios.patients.provinces import DATA
 
 _SHARE = 1_000_000
 _HALF_SHARE = _SHARE // 2

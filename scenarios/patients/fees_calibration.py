@@ -1,7 +1,7 @@
 """Set the mean bill of each kind of visit so that the default policies pay the mean fund of 2025 Q1.
 
-Run ``python -m scenarios.fees_calibration`` after a change of catalogue, templates, people or policies, and copy what
-it prints into ``data/fees.toml``. It pays a person's first visit of the year, on the plan's own patients, hospitals and
+Run ``python -m scenarios.patients.fees_calibration`` after a change of catalogue, templates, people or policies, and
+copy what it prints into ``data/fees.toml``. It pays a person's first visit of the year, on the plan's own patients, hospitals and
 bills, with totals spread evenly over their distribution. Must never be needed to run a scenario: the result is data.
 """
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from reference_impl.domain.benefit import Accumulators, settle
 from reference_impl.domain.fees import price_lines, total_of
 from reference_impl.domain.policies import Case
-from scenarios.catalogue import catalogue_of
-from scenarios.fees_plan import bill_shape, fee_lines, rules
-from scenarios.institutions import INPATIENT, KINDS
-from scenarios.policies import policy_of
-from scenarios.scale import resolve
+from scenarios.patients.catalogue import catalogue_of
+from scenarios.patients.fees_plan import bill_shape, fee_lines, rules
+from scenarios.patients.institutions import INPATIENT, KINDS
+from scenarios.patients.policies import policy_of
+from scenarios.patients.visits import PlannedVisit, plan_visits
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
-from scenarios.visits import PlannedVisit, plan_visits
 
 _VOLUME = 0.1
 _SAMPLE = 4_000

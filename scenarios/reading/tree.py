@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from scenarios.errors import ScenarioError
+from scenarios.reading.errors import ScenarioError
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_NODES = 50_000

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.draws import Floats, GroupedChoice, Ints, Purpose, mix_words, uniforms
-from scenarios.institutions import KINDS, spread
-from scenarios.institutions import rules as institution_rules
-from scenarios.population import PERSON_TYPES, rules
-from scenarios.provinces import provinces
+from scenarios.patients.institutions import KINDS, spread
+from scenarios.patients.institutions import rules as institution_rules
+from scenarios.patients.population import PERSON_TYPES, rules
+from scenarios.patients.provinces import provinces
 
 _LOCAL_SERIAL = 300_000_000_000
 _SINGLE_SERIAL = 600_000_000_000

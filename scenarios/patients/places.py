@@ -13,12 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.draws import GroupedChoice, Ints, Purpose, uniforms
-from scenarios.flows import FlowMatrix, national_flows, restrict
-from scenarios.institutions import KINDS, Institution, Sites, build, choice_weights, with_desks_by_load, with_places_for
-from scenarios.people import insured_cities
-from scenarios.population import rules
-from scenarios.provinces import provinces
-from scenarios.streams import EXPLICIT, Traffic, cross_per_day, explicit_number
+from scenarios.patients.flows import FlowMatrix, national_flows, restrict
+from scenarios.patients.institutions import (
+    KINDS,
+    Institution,
+    Sites,
+    build,
+    choice_weights,
+    with_desks_by_load,
+    with_places_for,
+)
+from scenarios.patients.people import insured_cities
+from scenarios.patients.population import rules
+from scenarios.patients.provinces import provinces
+from scenarios.patients.streams import EXPLICIT, Traffic, cross_per_day, explicit_number
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from scenarios.draws import Floats
-from scenarios.provinces import Province, provinces
+from scenarios.patients.provinces import Province, provinces
 
 _EARTH_RADIUS_KM = 6371.0
 _SIGNIFICANT_DIGITS = 10

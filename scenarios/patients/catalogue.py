@@ -14,7 +14,7 @@ import msgspec
 
 from reference_impl.domain.fees import Catalogue, CatalogueItem
 from reference_impl.domain.money import parse_yuan
-from scenarios.provinces import DATA
+from scenarios.patients.provinces import DATA
 
 _E4 = 10_000
 

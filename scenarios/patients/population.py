@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, cast
 
 from scenarios.draws import Purpose, QuantileTable, uniform
-from scenarios.provinces import DATA
+from scenarios.patients.provinces import DATA
 
 PersonType = Literal["active", "retired", "resident"]
 PERSON_TYPES: tuple[PersonType, ...] = ("active", "retired", "resident")

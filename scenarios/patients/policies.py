@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from reference_impl.domain.policies import BEIJING_EMPLOYEE, DEFAULT_POLICY, Policy
-from scenarios.provinces import DATA
+from scenarios.patients.provinces import DATA
 
 _BASES = {"default": DEFAULT_POLICY, "beijing-employee": BEIJING_EMPLOYEE}
 
