@@ -1,8 +1,9 @@
 """Set the mean bill of each kind of visit so that the default policies pay the mean fund of 2025 Q1.
 
 Run ``python -m scenarios.patients.fees_calibration`` after a change of catalogue, templates, people or policies, and
-copy what it prints into ``data/fees.toml``. It pays a person's first visit of the year, on the plan's own patients, hospitals and
-bills, with totals spread evenly over their distribution. Must never be needed to run a scenario: the result is data.
+copy what it prints into ``data/fees.toml``. It pays a person's first visit of the year, on the plan's own patients,
+hospitals and bills, with totals spread evenly over their distribution.
+Must never be needed to run a scenario: the result is data.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a scenario file may say, as frozen models: every key, its unit, its default and where the default comes from.
 
-A description ends with the mark of its default: FOUND and DERIVED numbers have a source in ``docs/sources.md``,
+A description ends with the mark of its default: FOUND and DERIVED numbers have a source in ``docs/facts.md``,
 RECALLED and ASSUMED ones are there to be set. Must never read a file (``scenarios.reading.loader`` does) nor know which
 world answers.
 """
