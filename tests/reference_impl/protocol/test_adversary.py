@@ -43,7 +43,10 @@ from reference_impl.protocol.messages import Answered, Busy, Cancelled, Closed, 
 def test_a_late_yes_reaches_the_hospital_as_reversed(chain: Chain, link: str) -> None:
     chain.crossings.append(Crossing(link, "2102", "after", lambda: done(chain.send(reversal()))))
 
-    assert refusal(chain.send(sale())) == Refusal.REVERSED
+    answer = chain.send(sale())
+
+    assert refusal(answer) == Refusal.REVERSED
+    assert answer.reply.reference == msgid(9), "the reversal is named, late or not"
     assert chain.standing() == []
     at_rest(chain)
 
