@@ -30,9 +30,10 @@ PARTS = 41
 SAMPLES_MIN = 20
 """A transaction with fewer samples of a stage is given the costs of all transactions together."""
 CACHE_KEYS = ("python", "yidi", "httptools", "msgspec", "uvicorn", "uvloop")
-BUSY_USE = 0.7
-"""How busy the second pass wants the core: far from idle, and not so full that messages pile up."""
-BUSY_TIMES_MAX = 8.0
+BUSY_LOAD = 1.2
+"""What the second pass asks of the core, at the first pass's cost of a message: far from idle. Since busy cores are
+cheaper, the core is then some two thirds full."""
+BUSY_TIMES_MAX = 16.0
 """... and how many times the first pass's load it asks for at most: the generator has one core too."""
 BUSY_SHARE_MIN = 0.2
 """Below it two passes have measured the machine's noise."""
@@ -65,7 +66,7 @@ def calibrate(path: Path, watcher: Watcher) -> CostFile:
         folder = Path(name)
         watcher.begin("calibrating: the reference system on one core, metered, mostly idle", 1)
         idle, readings = _measure(folder / "idle", watcher, ())
-        more = min(BUSY_TIMES_MAX, BUSY_USE / idle.use)
+        more = min(BUSY_TIMES_MAX, BUSY_LOAD / idle.use)
         watcher.begin("calibrating: the same, mostly busy", 1)
         busy, _ = _measure(folder / "busy", watcher, (f"visits.per_day={round(idle.visits_per_day * more)}",))
         machine = describe_machine(folder)
