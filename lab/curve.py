@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 CURVE_FILE = "curve.json"
-LOWEST, HIGHEST = 0.1, 1.5
+LOWEST, HIGHEST = 0.1, 1.25
 """The first and the last load, as shares of the arithmetic's capacity.
 
-The last is well above 1: costs are measured at low load, and a busy system commits and reads in larger groups.
+The last is above 1: the real system must be full too, and a busy one still commits and reads in larger groups.
 """
 DESKS = 1000
 _EVEN_DAY, _EVEN_WEEK = (1.0,) * 24, (1.0,) * 7
@@ -96,7 +96,7 @@ def shares(loads: int) -> list[float]:
     """Return the loads as shares of the capacity.
 
     >>> shares(5)
-    [0.1, 0.45, 0.8, 1.15, 1.5]
+    [0.1, 0.3875, 0.675, 0.9625, 1.25]
     """
     step = (HIGHEST - LOWEST) / (loads - 1)
     return [round(LOWEST + step * number, 4) for number in range(loads)]
@@ -118,10 +118,14 @@ def refuse_unloaded(scenario: Scenario) -> None:
 
 
 def capacity_per_s(scenario: Scenario, costs: Costs) -> float:
-    """Return the cross-province visits a second at which the busiest serving station is always busy."""
-    load = implied_load(scenario, costs)
-    cpus = [station for station in load.stations if station.station == "cpu"]
-    return load.settlements_per_s / max(station.utilisation for station in cpus)
+    """Return the cross-province visits a second at which the busiest core is always busy.
+
+    Then every message finds it busy and costs ``busy_share``: use does not grow in proportion to load.
+    """
+    load, share = implied_load(scenario, costs), costs.file.busy_share
+    use = max(station.utilisation for station in load.stations if station.station == "cpu")
+    at_idle_cost = use / (1.0 - use * (1.0 - share))
+    return load.settlements_per_s / (at_idle_cost * share)
 
 
 def at_rate(scenario: Scenario, per_s: float) -> Scenario:
