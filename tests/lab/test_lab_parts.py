@@ -209,7 +209,7 @@ def test_process_that_is_gone_has_no_row():
 
 
 def test_loads_run_from_idle_through_saturation():
-    assert shares(2) == [0.1, 1.5]
+    assert shares(2) == [0.1, 1.25]
     assert len(shares(7)) == 7
 
 
