@@ -6,7 +6,7 @@ patients, the same messages over the same hops with the same stages at each; it 
 nothing down. Messages per second of CPU time, medians of interleaved runs; then where the simulated world's time goes,
 by room.
 
-    python benchmarks/sim_vs_plain.py [--visits N] [--rounds N] [--memory VISITS]
+    PYTHONPATH=. python benchmarks/sim_vs_plain.py [--visits N] [--rounds N] [--memory VISITS]
 
 Visits are outpatients and pharmacy sales, whose messages are known beforehand; nothing goes wrong in this scenario.
 """
@@ -26,22 +26,21 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import simpy
 
-import simpy  # noqa: E402 - the checkout's own packages come first
-
-from scenarios.costs import Costs, load_costs, sample_us  # noqa: E402
-from scenarios.patients.visits import VisitPlan, plan_visits  # noqa: E402
-from scenarios.schema import Scenario  # noqa: E402
-from sim.driver import Home, SimClock, Task, wait  # noqa: E402
-from sim.run import simulate  # noqa: E402
-from sim.timeline import Timeline  # noqa: E402
+from scenarios.costs import Costs, load_costs, sample_us
+from scenarios.patients.visits import VisitPlan, plan_visits
+from scenarios.schema import Scenario
+from sim.driver import Home, SimClock, Task, wait
+from sim.run import simulate
+from sim.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     Steps = Generator[simpy.Event, Any, None]
+
+ROOT = Path(__file__).resolve().parents[1]
 
 MESSAGES = {
     "outpatient": ("1101", "2201", "2203", "2204", "2206", "2207"),
