@@ -210,7 +210,8 @@ def test_ctrl_c_on_replications_stops_every_process_and_keeps_what_is_finished(t
         [*command, "--out", str(tmp_path / "run")], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("run.partial/rep-*/visits.parquet"))) < 4 and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("run.partial/rep-*/visits.parquet"))) < 4:
+        assert time.monotonic() < deadline, "no replication was ever finished"
         time.sleep(0.2)
 
     os.killpg(child.pid, signal.SIGINT)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from lab.compare import compare
 from lab.report.content import open_run
 from lab.runs import read_run_file
+from reference_impl.server.calls import ask_host
 from scenarios.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,23 @@ def command(folder, *arguments):
     )
 
 
+def seen(state):
+    """Wait until ``state()`` is true, for a minute at most."""
+    deadline = time.monotonic() + 60
+    while not state():
+        assert time.monotonic() < deadline, "the state was never seen"
+        time.sleep(0.1)
+
+
+def settlements_asked(system_file):
+    """How many messages the hub of the running system has had so far."""
+    try:
+        url = json.loads(system_file.read_bytes())["nodes"]["hub"]["url"]
+        return ask_host(urlsplit(url).netloc, "GET", "stats")["nodes"]["hub"]["arrivals"]
+    except OSError:
+        return 0  # not written, or not listening yet
+
+
 def left_running(folder):
     return [
         p.cmdline() for p in psutil.process_iter(["cmdline"]) if any(str(folder) in a for a in p.info["cmdline"] or [])
@@ -103,10 +122,7 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
 
 def test_ctrl_c_stops_everything_and_keeps_what_is_finished(folder):
     child = command(folder, "run", "small.yaml", "--world", "load", "--out", "run", "--set", "horizon.length=60min")
-    deadline = time.monotonic() + 60
-    while not (folder / "run.partial" / "system.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(12)
+    seen(lambda: settlements_asked(folder / "run.partial" / "system.json") >= 20)
 
     child.send_signal(signal.SIGINT)
     _, complaints = child.communicate(timeout=60)

@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from server_samples import find_person, hospital, msgid, reversal, sale, same_but_hops, scenario
 
+from reference_impl.books.connection import connect, read_whole
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
 from reference_impl.server.calls import ask_host
@@ -22,8 +24,12 @@ from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
 
 CARE_AND_INSURED = {"care": ["hub", "33"], "insured": ["34"]}
-READY_S = 30
-END_S = 15
+EACH_ALONE = {"care": ["33"], "hub": ["hub"], "insured": ["34"]}
+READY_S = 60
+END_S = 60
+"""Bounds of a wait for something that must happen, far above what it takes: none is asserted to be quick."""
+POLL_S = 0.02
+FOREVER_US = 10**12
 
 
 def insist(send, request, good=Answered):
@@ -32,6 +38,43 @@ def insist(send, request, good=Answered):
     while not isinstance(outcome := send(request), good):
         assert time.monotonic() < deadline, outcome
     return outcome
+
+
+def seen(state):
+    """Wait until ``state()`` is true."""
+    deadline = time.monotonic() + READY_S
+    while not state():
+        assert time.monotonic() < deadline, "the state was never seen"
+        time.sleep(POLL_S)
+
+
+@contextmanager
+def in_flight(send, requests):
+    """Have ``requests`` under way beside the body; what came of them is in the list yielded once it ends."""
+    outcomes = []
+    with ThreadPoolExecutor(1) as hospital_thread:
+        sending = hospital_thread.submit(send, *requests)
+        yield outcomes
+        outcomes.extend(sending.result(READY_S))
+
+
+def node_stats(system, node):
+    [stats] = [host["nodes"][node] for host in system.stats().values() if node in host["nodes"]]
+    return stats
+
+
+def on_disk(system, node):
+    """The node's books as they are now, read beside the running process or after its death."""
+    with closing(connect(system.books_path(node))) as connection:
+        return read_whole(connection)
+
+
+def intents_of(system, node):
+    return {entry.key.msgid for entry in on_disk(system, node).entries if entry.reply is None}
+
+
+def ids(requests):
+    return {request.msgid for request in requests}
 
 
 # --- one process, shared ---
@@ -146,26 +189,53 @@ def test_the_meter_adds_up_to_the_process(send, one_process):
 
 
 def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path, runner):
-    """kill -9 of the insured side under load, then of care and hub: nothing acknowledged is lost, nothing is double."""
+    """kill -9 with work seen inside, before its commit, after it and on its way: nothing acknowledged is lost or double.
+
+    Each kill waits for a state, not for a time: the fault that holds the work ends only after the kill.
+    """
     sales = [sale(number, person=f"340100000000000008{number:02d}") for number in range(40)]
-    with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
-        system.fault(SlowCommand("34", 20_000))
-        killer = runner.get_loop().call_later
-        killer(0.08, system.kill, "34")
-        outcomes = send(*sales)
-        assert {type(outcome) for outcome in outcomes} <= {Answered, Busy, Overloaded, Unknown}
+    rounds = (sales[:10], sales[10:20], sales[20:30], sales[30:])
+    with System(scenario(EACH_ALONE), tmp_path) as system, hospital(system, runner) as send:
+        acknowledged = {request.msgid: outcome.reply for request, outcome in zip(rounds[0], send(*rounds[0]))}
+
+        system.fault(SlowCommand("34", FOREVER_US))
+        uncommitted = node_stats(system, "34")["writer_changes"]
+        with in_flight(send, rounds[1]) as outcomes:
+            seen(lambda: node_stats(system, "34")["in_service"] == len(rounds[1]))
+            assert node_stats(system, "34")["writer_changes"] == uncommitted
+            system.kill("34")
+        assert {type(outcome) for outcome in outcomes} == {Busy}, "killed before the commit: nobody knows"
+        assert not any(claim.settled_by in ids(rounds[1]) for claim in on_disk(system, "34").claims)
         system.restart("34")
-        killer(0.03, system.kill, "33")
-        send(*sales)
-        system.kill("33")
+
+        system.fault(SlowCommand("34", 300_000))
+        with in_flight(send, rounds[2]) as outcomes:
+            seen(lambda: node_stats(system, "34")["in_service"] == len(rounds[2]))
+            system.freeze("hub")
+            seen(lambda: node_stats(system, "34")["in_service"] == 0)
+            system.kill("hub")
+        assert {type(outcome) for outcome in outcomes} == {Busy}, "killed after the commit: the reply is lost"
+        assert ids(rounds[2]) <= {claim.settled_by for claim in on_disk(system, "34").claims}
+        system.restart("hub")
+        system.fault(SlowCommand("34", -300_000))
+
+        system.freeze("34")
+        with in_flight(send, rounds[3]) as outcomes:
+            seen(lambda: ids(rounds[3]) <= intents_of(system, "33"))
+            system.kill("33")
+        assert {type(outcome) for outcome in outcomes} == {Unknown}, "killed on its way: the hospital hears nothing"
         assert isinstance(send(sales[0]), Unreachable)
+        system.thaw("34")
         system.restart("33")
-        settled = {request.msgid: insist(send, request).reply.body.settlement for request in sales}
+        answers = {request.msgid: insist(send, request).reply for request in sales}
     books = system.final_books()
 
+    assert {msgid: answers[msgid] for msgid in acknowledged} == acknowledged
     claims = books["34"].claims
-    assert sorted(claim.settled_by for claim in claims) == sorted(settled)
-    assert {claim.settled_by: claim.settlement for claim in claims} == settled
+    assert sorted(claim.settled_by for claim in claims) == sorted(answers)
+    assert {claim.settled_by: claim.settlement for claim in claims} == {
+        msgid: reply.body.settlement for msgid, reply in answers.items()
+    }
     assert [entry for node in books.values() for entry in node.entries if entry.reply is None] == []
 
 
