@@ -196,7 +196,9 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
     sales = [sale(number, person=f"340100000000000008{number:02d}") for number in range(40)]
     rounds = (sales[:10], sales[10:20], sales[20:30], sales[30:])
     with System(scenario(EACH_ALONE), tmp_path) as system, hospital(system, runner) as send:
-        acknowledged = {request.msgid: outcome.reply for request, outcome in zip(rounds[0], send(*rounds[0]))}
+        acknowledged = {
+            request.msgid: outcome.reply for request, outcome in zip(rounds[0], send(*rounds[0]), strict=True)
+        }
 
         system.fault(SlowCommand("34", FOREVER_US))
         uncommitted = node_stats(system, "34")["writer_changes"]
