@@ -11,7 +11,7 @@ One scenario is the question; two worlds answer it.
 ['reversed_then_paper']
 
 ``yidi.run`` does what the command ``yidi run`` does and leaves a run folder; ``yidi.read`` reads one. Tables are polars
-frames with documented columns (``scenarios.tables``), times are microseconds of the run's clock, money is whole fen.
+frames with documented columns (``scenarios.record.tables``); times are microseconds of the run's clock, money is fen.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from lab.conclude import Answer, answer
 from lab.errors import InputError, InvalidRunError, LabError
-from lab.experiment import Question, Silent, Watcher, run_world
-from lab.pair import run_pair
+from lab.experiments.experiment import Question, Silent, Watcher, run_world
+from lab.experiments.pair import run_pair
+from lab.experiments.runs import RunFile, default_folder, read_run_file, worlds_in
 from lab.report.content import Opened, open_run
 from lab.report.page import write_report
-from lab.runs import RunFile, default_folder, read_run_file, worlds_in
-from lab.simworld import simulate_here
+from lab.worlds.conclude import Answer, answer
+from lab.worlds.sim import simulate_here
 from scenarios.reading.errors import ScenarioError
 from scenarios.reading.loader import load_scenario
-from scenarios.record import Record
+from scenarios.record.recorder import Record
 from scenarios.schema import Scenario
 
 __all__ = [

@@ -32,18 +32,18 @@ from typing import NamedTuple
 import psutil
 import uvloop
 
-from lab.machine import describe_machine, versions
+from lab.calibration.machine import describe_machine, versions
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.books.sqlite import SqliteBooks
+from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.domain.fees import FeeLine
 from reference_impl.protocol import messages as m
-from reference_impl.protocol.assembly import build_node
-from reference_impl.protocol.entries import Change, Verdict
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.records import Change, Verdict
 from reference_impl.server.client import Destination, HttpAnswer
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.supervisor import System
+from reference_impl.staging.build import build_node
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.schema import Scenario

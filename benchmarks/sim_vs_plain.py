@@ -28,12 +28,12 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from scenarios.costs import Costs, load_costs, sample_us
 from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.schema import Scenario
-from sim.driver import Home, SimClock, Task, wait
+from sim.engine.driver import Home, SimClock, Task, wait
+from sim.engine.timeline import Timeline
+from sim.model.costs import Costs, load_costs, sample_us
 from sim.run import simulate
-from sim.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Generator

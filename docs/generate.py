@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from scenarios.fates import Fate, Stage
-from scenarios.gates import MEASURES, STATISTICS
 from scenarios.reading.json_schema import json_schema_text
-from scenarios.tables import TABLES
+from scenarios.record.fates import Fate, Stage
+from scenarios.record.tables import TABLES
+from scenarios.schema.gates import MEASURES, STATISTICS
 
 HERE = Path(__file__).parent
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from lab.runs import GateResult
+    from lab.experiments.runs import GateResult
 
 VARIANTS = ("ci", "quick")
 _BYTES_LOOKED_AT = 65_536
@@ -57,8 +57,8 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield one item a gate."""
-        from scenarios.gates import parse_gates  # noqa: PLC0415 - loaded only when a scenario is collected
         from scenarios.reading.loader import ScenarioError, load_scenario, variant_names  # noqa: PLC0415
+        from scenarios.schema.gates import parse_gates  # noqa: PLC0415 - loaded only when a scenario is collected
 
         try:
             variant = next((name for name in VARIANTS if name in variant_names(self.path)), None)
@@ -71,8 +71,8 @@ class ScenarioFile(pytest.File):
     def result(self, place: int) -> GateResult:
         """Return the verdict on one gate."""
         if self._results is None:
-            from lab.conclude import answer  # noqa: PLC0415
-            from lab.simworld import simulate_here  # noqa: PLC0415
+            from lab.worlds.conclude import answer  # noqa: PLC0415
+            from lab.worlds.sim import simulate_here  # noqa: PLC0415
 
             outcome, interrupted = simulate_here(self._scenario, None)
             if interrupted:
@@ -112,7 +112,7 @@ class GateItem(pytest.Item):
 
 
 def _sentence(found: GateResult) -> str:
-    from lab.format import show  # noqa: PLC0415
+    from lab.report.format import show  # noqa: PLC0415
 
     note = f" ({found.note})" if found.note else ""
     return f"{found.measure} {found.expression}: {found.verdict}, got {show(found.value, found.unit)}{note}"

@@ -15,8 +15,8 @@ from reference_impl.protocol.door import DoorCommand, DoorState, Side
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
-from scenarios.loss import HUB
-from scenarios.record import EventRow
+from reference_impl.staging.loss import HUB
+from scenarios.record.recorder import EventRow
 from scenarios.schema import Cutover, Scenario
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 

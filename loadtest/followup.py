@@ -23,13 +23,13 @@ from loadtest.inputs import InputError, Inputs
 from loadtest.journeys import Journeys, site_of
 from loadtest.run import FAILED, FINISHED, business_clock, settle_on_core
 from loadtest.watch import say
-from reference_impl.protocol.assembly import stamps_of
-from reference_impl.protocol.history import History
-from reference_impl.protocol.journey import refund_and_paper
+from reference_impl.hospital.history import History
+from reference_impl.hospital.journey import refund_and_paper
 from reference_impl.protocol.messages import SettlementId, VisitId
+from reference_impl.staging.build import stamps_of
 from reference_impl.wire.codec import Codec
 from scenarios.patients.visits import plan_visits
-from scenarios.record import Record, Recorder, RecordError, read_record, write_frames
+from scenarios.record.recorder import Record, Recorder, RecordError, read_record, write_frames
 
 _ENDS = ("fate", "refusal", "fund_fen", "cash_fen", "paper_fen", "ended_us")
 _US_PER_S = 1_000_000

@@ -11,14 +11,14 @@ import traceback
 from locust.stats import RequestStats
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
-from reference_impl.protocol.history import History
+from reference_impl.hospital.history import History
+from reference_impl.hospital.journey import HospitalSite, Journey, live_visit
 from reference_impl.protocol.ids import Stamps
-from reference_impl.protocol.journey import HospitalSite, Journey, live_visit
 from reference_impl.protocol.ports import HospitalPorts, Peers
-from scenarios.draws import KeyedDraws
-from scenarios.fates import Fate
+from scenarios.patients.draws import KeyedDraws
 from scenarios.patients.visits import VisitPlan
-from scenarios.record import Recorder
+from scenarios.record.fates import Fate
+from scenarios.record.recorder import Recorder
 from scenarios.schema import Scenario
 
 SETTLEMENT = "settlement"

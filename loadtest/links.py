@@ -19,7 +19,7 @@ import msgspec
 
 from loadtest.proxy import ProxiedLink, ProxyConfig
 from reference_impl.server.supervisor import System
-from scenarios.loss import HOSPITAL, HUB, Disturbance, FaultyLink, disturbances
+from reference_impl.staging.loss import HOSPITAL, HUB, Disturbance, FaultyLink, disturbances
 from scenarios.schema import Scenario
 
 CONFIG_FILE = "proxy.json"

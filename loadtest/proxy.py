@@ -1,4 +1,4 @@
-"""The fault proxy: sits on links and loses or delays whole HTTP messages, as ``scenarios.loss`` decides.
+"""The fault proxy: sits on links and loses or delays whole HTTP messages, as ``reference_impl.staging.loss`` decides.
 
 ``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
 swallowed and its connection left open, so that the caller's patience runs out; a lost reply is swallowed after the
@@ -24,8 +24,8 @@ import httptools
 import msgspec
 import uvloop
 
+from reference_impl.staging.loss import Disturbance, FaultyLink
 from reference_impl.wire.answers import NOBODY_LISTENS_HEADER, STATUS_NOBODY_LISTENS
-from scenarios.loss import Disturbance, FaultyLink
 
 MSGID_HEADER = "x-yidi-msgid"
 _CODE = re.compile(rb'"infno"\s*:\s*"(\w+)"')

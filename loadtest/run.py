@@ -25,19 +25,19 @@ from locust.runners import LocalRunner
 
 from loadtest.client import GeventPeers
 from loadtest.gevent_ports import GeventClock
-from loadtest.honesty import judge
 from loadtest.hospitals import rosters_of, user_classes
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
 from loadtest.schedule import JOURNEYS_MAX, Schedule, Tally
 from loadtest.summary import write_locust_statistics
+from loadtest.validity import judge
 from loadtest.watch import CpuMeter, Watch, say
-from reference_impl.protocol.assembly import stamps_of
-from reference_impl.protocol.journey import concerns
+from reference_impl.hospital.journey import concerns
+from reference_impl.staging.build import stamps_of
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.patients.visits import VisitPlan, plan_visits
-from scenarios.record import GeneratorRow, Recorder, write_frames
+from scenarios.record.recorder import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
 
 FINISHED, FAILED, INTERRUPTED = 0, 3, 130

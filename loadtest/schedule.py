@@ -14,8 +14,8 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from loadtest.gevent_ports import GeventClock, note_lateness
-from loadtest.honesty import p99
-from scenarios.record import GeneratorRow
+from loadtest.validity import p99
+from scenarios.record.recorder import GeneratorRow
 
 JOURNEYS_MAX = 50_000
 """Journeys under way at once, open stays and parked visits among them: about 20 KiB of stack and frames each."""

@@ -1,6 +1,6 @@
 """The generator watching itself, once a second: a row of the ``generator`` table and a line of progress.
 
-It must never judge: ``loadtest.honesty`` does.
+It must never judge: ``loadtest.validity`` does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psutil
 from loadtest.gevent_ports import GeventClock
 from loadtest.schedule import Tally
 from scenarios.patients.visits import VisitPlan
-from scenarios.record import Recorder
+from scenarios.record.recorder import Recorder
 
 PERIOD_US = 1_000_000
 

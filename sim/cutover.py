@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reference_impl.hospital.journey import concerns
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.journey import concerns
 from reference_impl.protocol.messages import NodeId
-from scenarios.record import EventRow
+from scenarios.record.recorder import EventRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,19 +10,19 @@ import types
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from sim.calls import Call, Work
-from sim.driver import Home, Task
-from sim.prices import FORWARD_AT, LINK_AT, STEP_MASK, message_key
-from sim.timeline import WORK, Signal, Timeline
+from sim.engine.driver import Home, Task
+from sim.engine.timeline import WORK, Signal, Timeline
+from sim.model.calls import Call, Work
+from sim.model.service_times import FORWARD_AT, LINK_AT, STEP_MASK, message_key
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Mapping
 
-    from reference_impl.protocol.entries import Change, Entry, Key, Verdict, View
     from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
-    from sim.links import Link
-    from sim.node import SimNode
-    from sim.timers import Patience
+    from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
+    from sim.engine.timers import Patience
+    from sim.model.links import Link
+    from sim.model.node import SimNode
 
     Routes = Mapping[NodeId, tuple[SimNode, Link]]
 

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reference_impl.protocol.journey import live_visit, refund_and_paper
-from scenarios.record import EventRow, Recorder
+from reference_impl.hospital.journey import live_visit, refund_and_paper
+from scenarios.record.recorder import EventRow, Recorder
 from sim.cutover import cutover_commands
-from sim.driver import Task
+from sim.engine.driver import Task
+from sim.engine.timeline import COMMAND, SAMPLE, WORK, Signal
 from sim.faults import fault_commands
 from sim.sampling import Sampler
-from sim.timeline import COMMAND, SAMPLE, WORK, Signal
 from sim.world import World
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.messages import NodeId, SettlementId, VisitId
-    from scenarios.costs import Costs
     from scenarios.patients.visits import VisitPlan
     from scenarios.schema import Scenario
+    from sim.model.costs import Costs
 
 SAMPLES: Final = 288
 """Samples of every station over the horizon: one each five minutes of a day."""

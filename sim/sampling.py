@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenarios.record import StationRow
-from sim.stations import Tally
+from scenarios.record.recorder import StationRow
+from sim.model.stations import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scenarios.record import Recorder
+    from scenarios.record.recorder import Recorder
     from sim.world import World
 
 _NOTHING_YET = Tally(0, 0, 0, 0)

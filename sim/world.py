@@ -1,6 +1,6 @@
 """Build the simulated world of a scenario: hosts, nodes with their books, links, hospitals with their desks.
 
-The nodes' roles come from ``reference_impl.protocol.assembly``, the same as the servers'. This module must never let
+The nodes' roles come from ``reference_impl.staging.build``, the same as the servers'. This module must never let
 time pass: ``sim.run`` does.
 """
 
@@ -11,38 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.losing import LosingBooks, LostCommits, lost_commits
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.assembly import build_node, stamps_of
+from reference_impl.hospital.history import History
+from reference_impl.hospital.journey import HospitalSite
 from reference_impl.protocol.door import DoorCommand
-from reference_impl.protocol.history import History
-from reference_impl.protocol.journey import HospitalSite
 from reference_impl.protocol.messages import NodeId
-from reference_impl.protocol.opening import opening_changes
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
-from scenarios.draws import KeyedDraws
-from scenarios.loss import FaultyLink, disturbances
-from sim.archive import ArchivingBooks, retention_us
-from sim.desks import SimDesk
-from sim.driver import Home, SimClock
-from sim.hosts import Host
-from sim.links import Link
-from sim.node import SimNode
+from reference_impl.staging.build import build_node, stamps_of
+from reference_impl.staging.loss import FaultyLink, disturbances
+from reference_impl.staging.opening import opening_changes
+from scenarios.patients.draws import KeyedDraws
+from sim.engine.driver import Home, SimClock
+from sim.engine.timeline import Timeline
+from sim.engine.timers import Patience
+from sim.model.archive import ArchivingBooks, retention_us
+from sim.model.desks import SimDesk
+from sim.model.hosts import Host
+from sim.model.links import Link
+from sim.model.node import SimNode
+from sim.model.service_times import PriceList
+from sim.model.stations import Cpu, Sums
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
-from sim.prices import PriceList
-from sim.stations import Cpu, Sums
-from sim.timeline import Timeline
-from sim.timers import Patience
 
 if TYPE_CHECKING:
     from reference_impl.protocol.hub import Hub
     from reference_impl.protocol.ports import Books
     from reference_impl.protocol.province import Province
-    from scenarios.costs import Costs
     from scenarios.patients.institutions import Institution
     from scenarios.patients.visits import VisitPlan
-    from scenarios.record import Recorder
+    from scenarios.record.recorder import Recorder
     from scenarios.schema import Link as LinkSpec
     from scenarios.schema import Scenario
-    from sim.node import Role
+    from sim.model.costs import Costs
+    from sim.model.node import Role
 
 HUB = NodeId("hub")
 HOSPITAL = "hospital"

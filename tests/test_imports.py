@@ -17,7 +17,9 @@ INSIDE_REFERENCE = {
     "protocol": {"domain", "protocol"},
     "wire": {"domain", "protocol", "wire"},
     "books": {"domain", "protocol", "books"},
-    "server": {"domain", "protocol", "wire", "books", "server"},
+    "hospital": {"domain", "protocol", "hospital"},
+    "staging": {"domain", "protocol", "books", "hospital", "staging"},
+    "server": {"domain", "protocol", "wire", "books", "staging", "server"},
 }
 ROOMS = ("reference_impl", "scenarios", "sim", "loadtest", "lab", "yidi")
 
@@ -81,7 +83,7 @@ def test_imports_point_one_way(path):
         ("reference_impl.protocol.hub", "reference_impl.books.memory"),
         ("reference_impl.wire.codec", "reference_impl.server.host"),
         ("reference_impl.domain.fees", "scenarios.units"),
-        ("sim.run", "lab.measures"),
+        ("sim.run", "lab.analysis.measures"),
         ("lab.cli", "yidi"),
     ],
 )
@@ -110,9 +112,9 @@ LIGHT = ("gevent", "locust", "geventhttpclient")
     ("statement", "unloaded"),
     [
         ("import lab", (*LIGHT, "numpy", "polars")),
-        ("import yidi, lab.loadworld, lab.curve, lab.calibrate", LIGHT),
+        ("import yidi, lab.worlds.load, lab.experiments.curve, lab.calibration.calibrate", LIGHT),
         ("import lab.pytest_plugin", (*LIGHT, "numpy", "polars", "matplotlib", "scenarios", "pydantic")),
-        ("import lab.cli", (*LIGHT, "numpy", "polars", "matplotlib", "scipy", "pydantic")),
+        ("import lab.cli.app", (*LIGHT, "numpy", "polars", "matplotlib", "scipy", "pydantic")),
     ],
 )
 def test_import_leaves_unloaded(statement, unloaded):

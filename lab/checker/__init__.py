@@ -1,7 +1,7 @@
 """Holds the final books against what the hospitals saw: nothing may be made, lost or doubled.
 
 The checker uses two independent witnesses, the nodes' books and the run's record; neither may be asked to judge itself.
-It must never repair what it finds: findings are listed, and ``lab.followup`` works them off.
+It must never repair what it finds: findings are listed, and ``lab.worlds.followup`` works them off.
 """
 
 from lab.checker.evidence import Evidence, gather

@@ -13,8 +13,8 @@ import polars as pl
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
-    from reference_impl.protocol.entries import Claim, Entry, Posting
-    from scenarios.record import Record
+    from reference_impl.protocol.records import Claim, Entry, Posting
+    from scenarios.record.recorder import Record
 
 SETTLE_CODES = ("2102", "2207", "2304")
 """The transactions that move money for good."""

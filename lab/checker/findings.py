@@ -17,7 +17,7 @@ from lab.checker.laws import LAWS, Violation
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
-    from scenarios.record import Record
+    from scenarios.record.recorder import Record
 
 LISTED_MAX = 200
 """So many violations are written out; the counts are always whole."""

@@ -1,4 +1,4 @@
 """Pages and figures: one self-contained HTML file for a run, for two runs side by side, and for a curve.
 
-A page may show only what the run folder holds. It must never compute a verdict: those were given by ``lab.gates``.
+A page may show only what the run folder holds. It must never compute a verdict: ``lab.analysis.gates`` gave those.
 """

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lab import stops
+from lab.analysis import cutover as stops
+from lab.analysis.measures import fate_counts, open_stays, scope_of, station_use
+from lab.analysis.recoveries import recoveries
 from lab.checker.laws import LAWS
-from lab.followup import read_differences
-from lab.format import MISSING, digits, show, show_duration
-from lab.measures import fate_counts, open_stays, scope_of, station_use
-from lab.recoveries import recoveries
+from lab.experiments.runs import GateResult, Replication, RunFile
 from lab.report import figures, series
 from lab.report.figures import Picture
+from lab.report.format import MISSING, digits, show, show_duration
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
-from lab.runs import GateResult, Replication, RunFile
+from lab.worlds.followup import read_differences
 from reference_impl.protocol.transactions import TRANSACTIONS
-from scenarios.gates import MEASURES
 from scenarios.reading.loader import restore_scenario
-from scenarios.record import read_record
+from scenarios.record.recorder import read_record
+from scenarios.schema.gates import MEASURES
 
 if TYPE_CHECKING:
-    from scenarios.record import Record
+    from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
 OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")

@@ -14,8 +14,8 @@ import polars as pl
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
-from lab.format import digits, show_duration
 from lab.report import series
+from lab.report.format import digits, show_duration
 from lab.report.style import (
     BLUE,
     FATE_LOOKS,
@@ -38,7 +38,7 @@ from lab.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scenarios.record import Record
+    from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
 WIDTH_IN = 9.6

@@ -9,9 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from lab.machine import versions
+from lab.calibration.machine import versions
+from lab.experiments.runs import REPORT_FILE, RunFile, read_run_file
 from lab.report import content
-from lab.runs import REPORT_FILE, RunFile, read_run_file
 
 FIGURES = "figures"
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lab.analysis.measures import answered, wanting
 from lab.checker.evidence import SETTLE_CODES
-from lab.measures import answered, wanting
-from scenarios.fates import DIRECT_FATES, PAPER_FATES, Fate
+from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
 
 if TYPE_CHECKING:
-    from scenarios.record import Record
+    from scenarios.record.recorder import Record
 
 BINS = 96
 STEPS_US = [

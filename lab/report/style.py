@@ -19,8 +19,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lab.format import show_duration
-from scenarios.fates import Fate, Stage
+from lab.report.format import show_duration
+from scenarios.record.fates import Fate, Stage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

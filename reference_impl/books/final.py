@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reference_impl.protocol.entries import Claim, Entry, PersonRecord, Posting, VisitRecord
+from reference_impl.protocol.records import Claim, Entry, PersonRecord, Posting, VisitRecord
 
 __all__ = ["BooksError", "FinalBooks"]
 

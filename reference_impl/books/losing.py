@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.protocol.entries import Change, Committed, Entry, Key, Verdict, View
-from scenarios.draws import Purpose, key_hash, uniform
+from reference_impl.protocol.records import Change, Committed, Entry, Key, Verdict, View
+from scenarios.patients.draws import Purpose, key_hash, uniform
 from scenarios.schema.faults import LostCommit
 
 if TYPE_CHECKING:

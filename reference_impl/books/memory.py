@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.books.final import BooksError, FinalBooks
-from reference_impl.protocol.entries import AlreadyThere, Change, Committed, Entry, Stale, Verdict, View
+from reference_impl.protocol.records import AlreadyThere, Change, Committed, Entry, Stale, Verdict, View
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.entries import Claim, Key, PersonRecord, Posting, VisitRecord
     from reference_impl.protocol.messages import PersonNo, VisitId
+    from reference_impl.protocol.records import Claim, Key, PersonRecord, Posting, VisitRecord
 
 __all__ = ["MemoryBooks"]
 

@@ -14,7 +14,6 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import ZERO_FEES, Catalogue, FeeTotals, add_fees, price_lines, total_of
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
-from reference_impl.protocol.entries import Entry, Key, View, VisitRecord
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
@@ -40,6 +39,7 @@ from reference_impl.protocol.messages import (
     VisitId,
     VisitOpened,
 )
+from reference_impl.protocol.records import Entry, Key, View, VisitRecord
 from reference_impl.protocol.transactions import REVERSIBLE, SETTLEMENTS, TRANSACTIONS
 
 __all__ = ["CareDesk", "CareRules"]

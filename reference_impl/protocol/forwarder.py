@@ -17,7 +17,6 @@ import msgspec
 
 from reference_impl.domain.errors import REASONS, Refusal
 from reference_impl.domain.idempotency import Judgement, differing_field, judge
-from reference_impl.protocol.entries import AlreadyThere, Change, Committed, Entry, Key, Stale, View, VisitRecord
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
@@ -35,6 +34,7 @@ from reference_impl.protocol.messages import (
     VisitId,
 )
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.records import AlreadyThere, Change, Committed, Entry, Key, Stale, View, VisitRecord
 
 __all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "Route", "answer_known", "is_known", "refused"]
 

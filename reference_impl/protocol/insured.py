@@ -16,17 +16,6 @@ from reference_impl.domain.benefit import Accumulators, Case, Policy, Settlement
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.regions import province_of
-from reference_impl.protocol.entries import (
-    Change,
-    Claim,
-    Committed,
-    Entry,
-    Key,
-    Leg,
-    PersonRecord,
-    Posting,
-    View,
-)
 from reference_impl.protocol.forwarder import BUSY_RETRY_US, STALE_LIMIT, answer_known, refused
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
@@ -54,6 +43,17 @@ from reference_impl.protocol.messages import (
     VisitOpened,
 )
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.records import (
+    Change,
+    Claim,
+    Committed,
+    Entry,
+    Key,
+    Leg,
+    PersonRecord,
+    Posting,
+    View,
+)
 from reference_impl.protocol.transactions import REVERSIBLE, TRIALS
 from scenarios.patients.population import PersonFacts
 

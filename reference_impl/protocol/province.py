@@ -14,7 +14,6 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.regions import city_of
 from reference_impl.protocol.care import CareDesk, CareRules
 from reference_impl.protocol.door import Doors, Side
-from reference_impl.protocol.entries import Change, Committed, Entry, Key
 from reference_impl.protocol.forwarder import (
     BUSY_RETRY_US,
     STALE_LIMIT,
@@ -38,6 +37,7 @@ from reference_impl.protocol.messages import (
     Request,
 )
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.records import Change, Committed, Entry, Key
 from reference_impl.protocol.transactions import TRANSACTIONS
 
 __all__ = ["Province"]

@@ -27,7 +27,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.losing import LosingBooks, lost_commits
-from reference_impl.books.sqlite import SqliteBooks
+from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.protocol.messages import NodeId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App

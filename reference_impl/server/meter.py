@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
-    from reference_impl.books.writer import Watcher
-    from reference_impl.protocol.entries import Change, Entry, Key, Verdict, View
+    from reference_impl.books.sqlite.writer import Watcher
     from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
     from reference_impl.protocol.ports import Books, Peers
+    from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
 
 __all__ = ["Meter", "MeterReading", "MeteredBooks", "MeteredPeers", "StageReading", "role_of"]
 

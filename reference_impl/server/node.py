@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reference_impl.protocol.assembly import build_node
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.messages import Answer, Answered, Hop, NodeId, Overloaded
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers, role_of
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
+from reference_impl.staging.build import build_node
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:

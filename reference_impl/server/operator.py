@@ -16,7 +16,7 @@ from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.faults import FaultCommand
 
 if TYPE_CHECKING:
-    from reference_impl.books.sqlite import SqliteBooks
+    from reference_impl.books.sqlite.books import SqliteBooks
     from reference_impl.server.meter import Meter
     from reference_impl.server.node import ServedNode
     from reference_impl.server.ports import AsyncioTasks, RunClock

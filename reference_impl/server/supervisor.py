@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from reference_impl.books.opening import make_ready
-from reference_impl.books.sqlite import fill_books, read_final
+from reference_impl.books.sqlite.books import fill_books, read_final
+from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import HostConfig, write_config
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.door import DoorCommand
-    from reference_impl.protocol.entries import Change
+    from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
     from scenarios.schema import Scenario
 

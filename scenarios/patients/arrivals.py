@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scenarios.draws import Floats, Ints
+from scenarios.patients.draws import Floats, Ints
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US

@@ -15,8 +15,8 @@ from functools import cache, lru_cache
 from typing import Any
 
 from reference_impl.domain.fees import FeeLine
-from scenarios.draws import QuantileTable
 from scenarios.patients.catalogue import catalogue
+from scenarios.patients.draws import QuantileTable
 from scenarios.patients.institutions import INPATIENT, KINDS
 from scenarios.patients.provinces import DATA
 

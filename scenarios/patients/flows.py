@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from scenarios.draws import Floats
+from scenarios.patients.draws import Floats
 from scenarios.patients.provinces import Province, provinces
 
 _EARTH_RADIUS_KM = 6371.0

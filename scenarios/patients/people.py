@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.draws import Floats, GroupedChoice, Ints, Purpose, mix_words, uniforms
+from scenarios.patients.draws import Floats, GroupedChoice, Ints, Purpose, mix_words, uniforms
 from scenarios.patients.institutions import KINDS, spread
 from scenarios.patients.institutions import rules as institution_rules
 from scenarios.patients.population import PERSON_TYPES, rules

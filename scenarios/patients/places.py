@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.draws import GroupedChoice, Ints, Purpose, uniforms
+from scenarios.patients.draws import GroupedChoice, Ints, Purpose, uniforms
 from scenarios.patients.flows import FlowMatrix, national_flows, restrict
 from scenarios.patients.institutions import (
     KINDS,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple, cast
 
-from scenarios.draws import Purpose, QuantileTable, uniform
+from scenarios.patients.draws import Purpose, QuantileTable, uniform
 from scenarios.patients.provinces import DATA
 
 PersonType = Literal["active", "retired", "resident"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.policies import Kind
-from scenarios.draws import Ints, Purpose, uniforms
+from scenarios.patients.draws import Ints, Purpose, uniforms
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
 from scenarios.patients.institutions import KINDS, Institution
 from scenarios.patients.people import People, Pools, Visitors, draw_people, overlapping, person_keys, single_serial

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scenarios.gates import GateError, parse_gate
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
@@ -15,6 +14,7 @@ from scenarios.reading.scale import shrink_us
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
 from scenarios.schema.faults import ANY, HOSPITAL, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
+from scenarios.schema.gates import GateError, parse_gate
 from scenarios.schema.topology import HUB, Topology
 from scenarios.units import US_PER_DAY, format_duration
 

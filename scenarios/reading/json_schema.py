@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from scenarios.gates import MEASURES, Measure
 from scenarios.schema import Scenario
+from scenarios.schema.gates import MEASURES, Measure
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CLOCKS = {

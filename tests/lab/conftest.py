@@ -9,9 +9,9 @@ import pytest
 
 from reference_impl.books.final import FinalBooks
 from reference_impl.domain.benefit import Settlement
-from reference_impl.protocol.entries import Claim, Entry, Key, Leg, Posting
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
-from scenarios.record import TABLES, EventRow, InflightRow, MessageRow, Record, StationRow, VisitRow, frame_of
+from reference_impl.protocol.records import Claim, Entry, Key, Leg, Posting
+from scenarios.record.recorder import TABLES, EventRow, InflightRow, MessageRow, Record, StationRow, VisitRow, frame_of
 
 HOSPITAL = "H33040000001"
 PERSON = "631100100000000000000001"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.cli import run_command
+from lab.analysis.gates import EXIT_CODES
+from lab.cli.app import run_command
 from lab.errors import InputError
-from lab.gates import EXIT_CODES
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,7 +103,7 @@ def test_port_in_use_is_one_line_and_nothing_is_left_running(here, capsys):
 
 
 def test_our_own_failure_is_one_line_and_exit_code_3(here, capsys, monkeypatch):
-    monkeypatch.setattr("lab.experiment.simulate_task", lambda *_: 1 / 0)
+    monkeypatch.setattr("lab.experiments.experiment.simulate_task", lambda *_: 1 / 0)
 
     code = run_command(["run", "lost-reply", "--out", "run"])
 
@@ -119,7 +119,7 @@ def test_interrupt_is_told_and_keeps_the_partial_folder(here, capsys, monkeypatc
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lab.experiment.simulate_task", interrupt)
+    monkeypatch.setattr("lab.experiments.experiment.simulate_task", interrupt)
 
     code = run_command(["run", "lost-reply", "--out", "run"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.checker import check
-from lab.followup import followed_up, held_by_hospitals, read_differences, worked_off, write_differences
+from lab.worlds.followup import followed_up, held_by_hospitals, read_differences, worked_off, write_differences
 
 
 def lost(world, make):

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from lab.gates import EXIT_CODES, judge, overall
-from lab.runs import GateResult
-from scenarios.gates import parse_gate
+from lab.analysis.gates import EXIT_CODES, judge, overall
+from lab.experiments.runs import GateResult
+from scenarios.schema.gates import parse_gate
 
 STORY = """
     gate                                values          verdict

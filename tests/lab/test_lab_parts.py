@@ -8,18 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lab import calibrate
-from lab.commands.operate import door_command, keeper_of, place_of
-from lab.curve import at_rate, capacity_per_s, loaded, shares
+from lab.analysis.capacity import implied_load
+from lab.analysis.statistics import bootstrap_difference, paired_difference, t_interval, unpaired_difference
+from lab.calibration import calibrate
+from lab.cli.commands.operate import door_command, keeper_of, place_of
 from lab.errors import InputError
-from lab.format import show
-from lab.pair import as_measured
-from lab.stationwatch import StationWatch, node_rows
-from lab.statistics import bootstrap_difference, paired_difference, t_interval, unpaired_difference
+from lab.experiments.curve import at_rate, capacity_per_s, loaded, shares
+from lab.experiments.pair import as_measured
+from lab.report.format import show
+from lab.worlds.stationwatch import StationWatch, node_rows
 from reference_impl.protocol.door import DoorState, Side
-from scenarios.arithmetic import implied_load
-from scenarios.costs import ROLES, STAGES, CostFile, Costs, load_costs, mean_us
 from scenarios.reading.loader import load_scenario
+from sim.model.costs import ROLES, STAGES, CostFile, Costs, load_costs, mean_us
 
 # --- intervals ---------------------------------------------------------------------------------------------------------
 

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from lab.compare import compare
+from lab.analysis.compare import compare
+from lab.experiments.runs import read_run_file
 from lab.report.content import open_run
-from lab.runs import read_run_file
 from reference_impl.server.calls import ask_host
-from scenarios.tables import TABLES
+from scenarios.record.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = """
@@ -102,7 +102,7 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
         "run",
         "--json",
         "--costs",
-        str(ROOT / "scenarios/data/costs.json"),
+        str(ROOT / "sim/model/costs.json"),
     )
     said, complaints = child.communicate(timeout=110)
 

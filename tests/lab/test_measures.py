@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.analysis.measures import Measures, looked_up, measure, station_use
 from lab.checker import check
-from lab.measures import Measures, looked_up, measure, station_use
-from scenarios.gates import MEASURES
 from scenarios.reading.loader import load_scenario
-from scenarios.record import GeneratorRow, InflightRow, StationRow
+from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow
+from scenarios.schema.gates import MEASURES
 
 SECOND = 1_000_000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.measures import scope_of
-from lab.recoveries import recoveries
+from lab.analysis.measures import scope_of
+from lab.analysis.recoveries import recoveries
 from scenarios.reading.loader import load_scenario
-from scenarios.record import EventRow
+from scenarios.record.recorder import EventRow
 
 SECOND = 1_000_000
 SCENARIO = load_scenario("slow-province", sets=["horizon.warm_up=0s"])

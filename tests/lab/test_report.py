@@ -8,19 +8,19 @@ import shutil
 
 import pytest
 
-from lab.compare import compare
-from lab.curve import Curve, Point
-from lab.experiment import Question, Silent, run_world
+from lab.analysis.compare import compare
+from lab.experiments.curve import Curve, Point
+from lab.experiments.experiment import Question, Silent, run_world
+from lab.experiments.runs import read_run_file
 from lab.report import figures, series
 from lab.report.content import headlines, inflight, open_run, transaction_names
 from lab.report.curves import distance_table, point_table, write_curve_page
 from lab.report.page import write_report
 from lab.report.pages import write_comparison
 from lab.report.style import FATE_LOOKS, FATE_NAMES, STAGE_NAMES, WORLD_LOOKS
-from lab.runs import read_run_file
-from scenarios.fates import Fate, Stage
 from scenarios.reading.loader import load_scenario
-from scenarios.record import InflightRow
+from scenarios.record.fates import Fate, Stage
+from scenarios.record.recorder import InflightRow
 
 SECOND = 1_000_000
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lab import experiment, runs
 from lab.errors import InputError
-from lab.experiment import Question, Silent, run_world
-from lab.runs import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
+from lab.experiments import experiment, runs
+from lab.experiments.experiment import Question, Silent, run_world
+from lab.experiments.runs import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
 from scenarios.reading.loader import load_scenario
-from scenarios.record import read_record
+from scenarios.record.recorder import read_record
 
 RUN = {
     "complete": True, "name": "n", "title": "", "question": "", "world": "sim", "engine": "e", "source": "n.yaml",

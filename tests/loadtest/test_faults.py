@@ -14,7 +14,7 @@ import pytest
 from loadtest.faults import FaultInjector, door_commands, doorkeeper, phases
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
 from reference_impl.server.faults import RefuseCommand, SlowCommand
-from scenarios.record import EventRow
+from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover
 
@@ -231,7 +231,7 @@ def test_both_worlds_command_the_same_doors_at_the_same_times(changed):
 
 
 def test_laboratory_side_loads_neither_gevent_nor_locust():
-    names = "loadtest.faults, loadtest.links, loadtest.honesty, loadtest.inputs, loadtest.proxy"
+    names = "loadtest.faults, loadtest.links, loadtest.validity, loadtest.inputs, loadtest.proxy"
     code = f"import sys, {names}; sys.exit(any(name in sys.modules for name in ('gevent', 'locust')))"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from loadtest.links import FaultyLinks, ProxyError, faulty_links
-from scenarios.loss import disturbances
+from reference_impl.staging.loss import disturbances
 from scenarios.schema import Scenario
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scenarios.loss import Disturbance, FaultyLink, disturbances, link_end
+from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances, link_end
 from scenarios.schema.faults import Delay, Freeze, Lose
 
 S = 1_000_000
@@ -113,7 +113,7 @@ def test_link_without_faults_is_sound():
 
 
 def test_memory_of_crossings_is_bounded(monkeypatch):
-    monkeypatch.setattr("scenarios.loss._REMEMBERED_MAX", 10)
+    monkeypatch.setattr("reference_impl.staging.loss._REMEMBERED_MAX", 10)
     faulty = link(losing())
     for msgid in MSGIDS[:11]:
         faulty.request(msgid, "2207", S)

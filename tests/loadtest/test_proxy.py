@@ -16,9 +16,9 @@ import pytest
 
 from loadtest.proxy import NOBODY_LISTENS, LinkProxy, ProxiedLink, ProxyConfig, main, read_reply, read_request
 from reference_impl.protocol.messages import Unknown, Unreachable
+from reference_impl.staging.loss import Disturbance, FaultyLink
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
-from scenarios.loss import Disturbance, FaultyLink
 
 ROOT = Path(__file__).parents[2]
 FOREVER_US = 1 << 60

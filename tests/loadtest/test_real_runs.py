@@ -62,7 +62,7 @@ def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_th
 
 def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
     """The contract between the two injectors: losses are keyed, so the worlds differ in time alone."""
-    from scenarios.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
+    from sim.model.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
     from sim.run import simulate  # noqa: PLC0415 (the simulated world, for this test alone)
 
     clients = CLIENTS | {"patience": "1500ms", "deadline": "8s", "reversal_patience": "1500ms"}

@@ -19,7 +19,7 @@ import pytest
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
 from scenarios.reading.scale import resolve
-from scenarios.record import Record, read_record
+from scenarios.record.recorder import Record, read_record
 from scenarios.schema import Scenario
 
 ROOT = Path(__file__).parents[2]

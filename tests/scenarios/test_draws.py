@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from scenarios.draws import (
+from scenarios.patients.draws import (
     GroupedChoice,
     KeyedDraws,
     Purpose,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.fates import DIRECT_FATES, PAPER_FATES, Fate
-from scenarios.gates import MEASURES, GateError, parse_gate, parse_gates
+from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
+from scenarios.schema.gates import MEASURES, GateError, parse_gate, parse_gates
 
 UNDERSTOOD = [
     ("settlement.latency", "p95 < 3s", "p95", "<", 3_000_000.0),

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.arithmetic import implied_load
-from scenarios.costs import load_costs
-from scenarios.gates import parse_gates
+from lab.analysis.capacity import implied_load
 from scenarios.reading.loader import LIBRARY, library_names, load_scenario, variant_names
+from scenarios.schema.gates import parse_gates
+from sim.model.costs import load_costs
 
 EVERY = [(name, variant) for name in library_names() for variant in (None, *variant_names(name))]
 REAL = [("national-day", "quick")] + [(name, "real") for name in library_names() if "real" in variant_names(name)]

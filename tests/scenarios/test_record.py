@@ -3,8 +3,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from scenarios import record as module
-from scenarios.record import (
+from scenarios.record import recorder as module
+from scenarios.record.recorder import (
     ROW_TYPES,
     TABLES,
     EventRow,

@@ -6,13 +6,13 @@ import pytest
 from support.tiny_world import CARE, S, costs, prepare, scenario, visit
 
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.entries import Change, Entry, Key
 from reference_impl.protocol.messages import Done, FindPerson, MessageId, NodeId, PersonNo, Reply, Request
+from reference_impl.protocol.records import Change, Entry, Key
 from scenarios.patients.visits import plan_visits
-from sim import archive
-from sim.archive import ArchivingBooks, retention_us
+from sim.engine.timeline import WORK, Timeline
+from sim.model import archive
+from sim.model.archive import ArchivingBooks, retention_us
 from sim.run import simulate
-from sim.timeline import WORK, Timeline
 
 KEEP_US = 100 * S
 QUIET_US = (2 * 20 + 2 + 2) * S

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import simpy
 
-from sim.driver import Home, SimClock, Task, wait
-from sim.timeline import COMMAND, SAMPLE, TIMER, WORK, Signal, Timeline
+from sim.engine.driver import Home, SimClock, Task, wait
+from sim.engine.timeline import COMMAND, SAMPLE, TIMER, WORK, Signal, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Generator

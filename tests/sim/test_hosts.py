@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from reference_impl.protocol.messages import Answered, FindPerson, MessageId, NodeId, PersonNo, Reply, Request, Unknown
-from scenarios.costs import load_costs
 from scenarios.schema import NodeSpec
-from sim.calls import Call, Work
-from sim.driver import Home, SimClock, Task, wait
-from sim.hosts import Host
-from sim.links import Link
-from sim.node import SimNode
-from sim.prices import PriceList
-from sim.stations import Cpu
-from sim.timeline import COMMAND, WORK, Signal, Timeline
+from sim.engine.driver import Home, SimClock, Task, wait
+from sim.engine.timeline import COMMAND, WORK, Signal, Timeline
+from sim.model.calls import Call, Work
+from sim.model.costs import load_costs
+from sim.model.hosts import Host
+from sim.model.links import Link
+from sim.model.node import SimNode
+from sim.model.service_times import PriceList
+from sim.model.stations import Cpu
 
 LATENCY_US = 1000
 REQUEST = Request(

@@ -24,9 +24,9 @@ from support.tiny_world import (
 from reference_impl.protocol.messages import (
     NodeId,
 )
-from sim.driver import Task
+from sim.engine.driver import Task
+from sim.engine.timeline import COMMAND
 from sim.run import Simulation
-from sim.timeline import COMMAND
 
 
 def instants_of_work(asked: Any, node: str) -> list[int]:

@@ -38,9 +38,9 @@ from reference_impl.protocol.messages import (
     Unknown,
     Unreachable,
 )
-from sim.driver import Task
+from sim.engine.driver import Task
+from sim.engine.timeline import COMMAND, WORK
 from sim.run import SimRun, Simulation
-from sim.timeline import COMMAND, WORK
 
 LINKS = (["hospital", CARE], [CARE, HUB], [HUB, INSURED])
 WAYS = [(link, direction) for link in LINKS for direction in ("request", "reply")]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sim.driver import Home, SimClock, Task
-from sim.stations import Cpu, Servers
-from sim.timeline import WORK, Timeline
+from sim.engine.driver import Home, SimClock, Task
+from sim.engine.timeline import WORK, Timeline
+from sim.model.stations import Cpu, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from support.tiny_world import CARE, HUB, INSURED, KINDS, S, costs, fates, live,
 
 from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
+from sim.engine.timeline import WORK
 from sim.run import SAMPLE_MIN_US, simulate
-from sim.timeline import WORK
 
 
 def busy_quarter(seed: int = 3, **more: Any) -> Scenario:

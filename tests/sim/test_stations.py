@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from sim.desks import SimDesk
-from sim.driver import Home, SimClock, Task, wait
-from sim.stations import Cpu, Servers, Tally
-from sim.timeline import COMMAND, WORK, Timeline
-from sim.timers import Patience, PatienceQueue
-from sim.writer import GROUP_MAX, Writer
+from sim.engine.driver import Home, SimClock, Task, wait
+from sim.engine.timeline import COMMAND, WORK, Timeline
+from sim.engine.timers import Patience, PatienceQueue
+from sim.model.desks import SimDesk
+from sim.model.stations import Cpu, Servers, Tally
+from sim.model.writer import GROUP_MAX, Writer
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from loadtest.faults import FaultInjector
 from loadtest.links import FaultyLinks
-from reference_impl.protocol.assembly import stamps_of
-from reference_impl.protocol.history import History
-from reference_impl.protocol.opening import opening_changes
+from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
+from reference_impl.staging.build import stamps_of
+from reference_impl.staging.opening import opening_changes
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
-from scenarios.record import Record, Recorder, read_record
+from scenarios.record.recorder import Record, Recorder, read_record
 from scenarios.schema import Scenario
 
 ROOT = Path(__file__).parents[2]

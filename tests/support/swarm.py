@@ -18,9 +18,8 @@ from support.other_clerk import meddle
 from support.patients import FakeVisit, Patient
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.hospital.journey import HospitalSite
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.entries import Committed, Entry, Key
-from reference_impl.protocol.journey import HospitalSite
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
@@ -37,6 +36,7 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.records import Committed, Entry, Key
 from reference_impl.protocol.transactions import SETTLEMENTS
 from scenarios.schema import Clients
 

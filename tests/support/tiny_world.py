@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from reference_impl.books.final import FinalBooks
-from scenarios.costs import load_costs
 from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
+from sim.model.costs import load_costs
 from sim.run import SimRun, Simulation
 
 CARE, INSURED, OTHER, HUB = "33", "63", "11", "hub"

@@ -14,14 +14,14 @@ from telling import tell
 from loadtest.client import GeventPeers
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
 from loadtest.inputs import NodeFacts, SystemFile
-from reference_impl.protocol.assembly import stamps_of
-from reference_impl.protocol.history import History
-from reference_impl.protocol.journey import HospitalSite, live_visit, refund_and_paper
+from reference_impl.hospital.history import History
+from reference_impl.hospital.journey import HospitalSite, live_visit, refund_and_paper
 from reference_impl.protocol.messages import NodeId, Outcome, Request, SettlementId, VisitId
 from reference_impl.protocol.ports import HospitalPorts
-from scenarios.draws import KeyedDraws
+from reference_impl.staging.build import stamps_of
+from scenarios.patients.draws import KeyedDraws
 from scenarios.patients.visits import PlannedVisit, plan_visits
-from scenarios.record import Recorder
+from scenarios.record.recorder import Recorder
 from scenarios.schema import Scenario
 
 SCENARIO = Scenario.model_validate(

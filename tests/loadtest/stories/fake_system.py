@@ -20,16 +20,16 @@ from gevent.server import StreamServer
 
 from loadtest.gevent_ports import GeventClock, GeventTasks, run_to_end
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.assembly import build_node, stamps_of
-from reference_impl.protocol.history import History
+from reference_impl.hospital.history import History
 from reference_impl.protocol.messages import Answered, Hop, NodeId, Outcome, Request
-from reference_impl.protocol.opening import opening_changes
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.staging.build import build_node, stamps_of
+from reference_impl.staging.opening import opening_changes
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.patients.visits import VisitPlan
 from scenarios.reading.loader import restore_scenario
-from scenarios.record import Recorder
+from scenarios.record.recorder import Recorder
 from scenarios.schema import Scenario
 
 Spoiler = Callable[[str, bytes, bytes], bytes | None]

@@ -18,12 +18,12 @@ from loadtest.hospitals import rosters_of, user_classes
 from loadtest.journeys import LoadHistory
 from loadtest.schedule import Schedule, Tally
 from loadtest.watch import CpuMeter, Watch
-from reference_impl.protocol.assembly import stamps_of
-from reference_impl.protocol.journey import HospitalSite, Journey
+from reference_impl.hospital.journey import HospitalSite, Journey
 from reference_impl.protocol.ports import HospitalPorts
-from scenarios.fates import Fate
+from reference_impl.staging.build import stamps_of
 from scenarios.patients.visits import plan_visits
-from scenarios.record import Recorder
+from scenarios.record.fates import Fate
+from scenarios.record.recorder import Recorder
 from scenarios.schema import Scenario
 
 SCENARIO = Scenario.model_validate(

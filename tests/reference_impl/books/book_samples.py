@@ -7,8 +7,8 @@ import asyncio
 from reference_impl.domain.benefit import Accumulators, Settlement
 from reference_impl.domain.fees import FeeTotals
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.entries import Change, Claim, Entry, Key, Leg, PersonRecord, Posting, VisitRecord
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse, SellDrugs, Settled
+from reference_impl.protocol.records import Change, Claim, Entry, Key, Leg, PersonRecord, Posting, VisitRecord
 
 PERSON = "340000100000000000000001"
 

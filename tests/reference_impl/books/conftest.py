@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.books.opening import make_ready
-from reference_impl.books.sqlite import SqliteBooks
+from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.opening import make_ready
 
 sys.path.insert(0, str(Path(__file__).parent))
 

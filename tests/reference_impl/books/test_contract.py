@@ -23,7 +23,7 @@ from book_samples import (
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.entries import AlreadyThere, Committed, Stale, View
+from reference_impl.protocol.records import AlreadyThere, Committed, Stale, View
 
 
 def test_empty_books_know_nothing(shelf):

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from reference_impl.books.sqlite import read_final
+from reference_impl.books.sqlite.books import read_final
 
 PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from book_samples import settled, person, claim, posting, done, insert
-from reference_impl.books.sqlite import SqliteBooks
+from reference_impl.books.sqlite.books import SqliteBooks
 
 async def teller(books, lane):
     for version in range(1, 10_000):

@@ -9,7 +9,7 @@ import pytest
 from book_samples import claim, done, insert, key, settled
 
 from reference_impl.books.final import BooksError
-from reference_impl.protocol.entries import Committed
+from reference_impl.protocol.records import Committed
 
 
 def test_changes_of_one_round_share_one_flush(sqlite_shelf):

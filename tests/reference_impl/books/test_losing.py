@@ -9,7 +9,7 @@ from book_samples import claim, done, insert, intent, key, settled
 
 from reference_impl.books.losing import LosingBooks, LostCommits, lost_commits
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.entries import Committed
+from reference_impl.protocol.records import Committed
 from scenarios.schema import Scenario
 from scenarios.schema.faults import LostCommit
 

@@ -13,11 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from book_samples import done, insert, intent, settled, visit
 
-from reference_impl.books import rows, statements
 from reference_impl.books.final import BooksError, FinalBooks
-from reference_impl.books.opening import SCHEMA_VERSION, make_ready
-from reference_impl.books.schema import metadata
-from reference_impl.books.sqlite import SqliteBooks, fill_books, read_final
+from reference_impl.books.sql import rows, statements
+from reference_impl.books.sql.schema import metadata
+from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
+from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_ready
 
 
 def execute(path, *sql):
@@ -124,7 +124,7 @@ def test_every_commit_is_flushed(sqlite_books):
 def test_a_current_file_opens_without_loading_sqlalchemy(tmp_path, blank_books):
     (tmp_path / "34.sqlite").write_bytes(blank_books.read_bytes())
     program = (
-        "import sys; from pathlib import Path; from reference_impl.books.sqlite import SqliteBooks;"
+        "import sys; from pathlib import Path; from reference_impl.books.sqlite.books import SqliteBooks;"
         f"SqliteBooks(Path({str(tmp_path / '34.sqlite')!r})).close();"
         "sys.exit('sqlalchemy' in sys.modules)"
     )
@@ -144,7 +144,7 @@ def test_migrations_make_exactly_the_schema(blank_books):
 def test_compiled_statements_are_those_of_the_schema():
     made = statements.render()
 
-    assert (statements._FILE).read_text(encoding="utf-8") == made, "run python -m reference_impl.books.statements"
+    assert (statements._FILE).read_text(encoding="utf-8") == made, "run python -m reference_impl.books.sql.statements"
 
 
 def test_every_compiled_statement_is_understood_by_the_database(blank_books, tmp_path):

@@ -25,7 +25,7 @@ from book_samples import (
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.entries import AlreadyThere, Committed, Stale
+from reference_impl.protocol.records import AlreadyThere, Committed, Stale
 
 STEPS = 120
 KEYS = 12

@@ -12,7 +12,7 @@ import pytest
 from support.chain import LOCAL_PERSON, Chain, Crash, at_rest, run
 from support.patients import FakeVisit, Patient
 
-from scenarios.fates import DIRECT_FATES
+from scenarios.record.fates import DIRECT_FATES
 
 ROLES = ["33", "hub", "63"]
 STEPS_MAX = 1_000

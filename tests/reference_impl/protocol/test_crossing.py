@@ -11,7 +11,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
 from reference_impl.protocol.messages import Answered, Settled
-from scenarios.fates import Fate
+from scenarios.record.fates import Fate
 
 LINKS = [f"{HOSPITAL}->33", "33->hub", "hub->63"]
 

@@ -18,10 +18,10 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol import hub
 from reference_impl.protocol.care import CareDesk
-from reference_impl.protocol.entries import Claim
 from reference_impl.protocol.messages import Answered
+from reference_impl.protocol.records import Claim
 from reference_impl.protocol.transactions import TRIALS
-from scenarios.fates import DIRECT_FATES, Fate, Stage
+from scenarios.record.fates import DIRECT_FATES, Fate, Stage
 
 QUICK_SEEDS = 200
 SLOW_SEEDS = 10_000

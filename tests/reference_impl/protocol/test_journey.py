@@ -7,10 +7,10 @@ from support.chain import HOSPITAL, Chain, always, once, run
 from support.patients import FakeDesk, FakeVisit, Patient
 
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.hospital.journey import HospitalSite
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.journey import HospitalSite
 from reference_impl.protocol.messages import Request
-from scenarios.fates import Fate, Stage
+from scenarios.record.fates import Fate, Stage
 from scenarios.schema import Clients, Cutover
 
 ALL = ["pharmacy", "outpatient", "inpatient"]

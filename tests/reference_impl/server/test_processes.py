@@ -15,7 +15,7 @@ import psutil
 import pytest
 from server_samples import find_person, hospital, msgid, reversal, sale, same_but_hops, scenario
 
-from reference_impl.books.connection import connect, read_whole
+from reference_impl.books.sqlite.connection import connect, read_whole
 from reference_impl.protocol.door import DoorCommand, DoorState, Side
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
 from reference_impl.server.calls import ask_host

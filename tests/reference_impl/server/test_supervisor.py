@@ -11,8 +11,8 @@ from server_samples import PERSON, msgid, request, scenario
 from reference_impl.books.final import BooksError
 from reference_impl.domain.fees import ZERO_FEES
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.entries import Change, Entry, Key, VisitRecord
 from reference_impl.protocol.messages import Admit, Reply, VisitOpened
+from reference_impl.protocol.records import Change, Entry, Key, VisitRecord
 from reference_impl.server.config import ConfigError, HostConfig, read_config, write_config
 from reference_impl.server.supervisor import HOSPITAL, System
 

@@ -1,0 +1,292 @@
+"""The load a scenario implies, before it runs: visits, messages at the peak hour, use and wait of every station.
+
+Plain queueing arithmetic on means, so that a hopeless scenario is seen at once. Faults are left out, but for slow
+nodes, whose stations are shown a second time as they are while slow. Must never be mistaken for an answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
+
+from lab.analysis.queueing import busy_core_service_us, grouping_use, mean_wait_us
+from reference_impl.domain.regions import is_cross_province
+from scenarios.patients.arrivals import HOUR_US, Profile, Stretch
+from scenarios.patients.flows import national_flows, restrict
+from scenarios.patients.provinces import provinces
+from scenarios.schema import Scenario
+from scenarios.schema.faults import Slow
+from scenarios.schema.topology import HUB
+from sim.model.costs import Costs, Role, Stage
+
+JOURNEYS: Mapping[str, tuple[str, ...]] = {
+    "outpatient": ("1101", "2201", "2203", "2204", "2206", "2207"),
+    "pharmacy": ("1101", "2101", "2102"),
+    "inpatient": ("1101", "2401", "2303", "2402", "2304"),
+}
+"""What a visit sends when nothing goes wrong; an inpatient's uploads (2301) come on top."""
+NOT_FORWARDED = frozenset({"2203", "2204", "2301", "2402"})
+"""The care province alone acts on these (ASSUMED, design: who sees which transaction)."""
+_CONTACTS = {"outpatient": 1, "pharmacy": 1, "inpatient": 2}
+_UPLOAD = "2301"
+_ALL_STAGES: tuple[Stage, ...] = ("receive", "forward", "reply")
+_END_STAGES: tuple[Stage, ...] = ("receive", "reply")
+
+
+@dataclass(frozen=True, slots=True)
+class StationLoad:
+    """One station at the peak hour. ``wait_us`` is infinite when it is hopeless."""
+
+    node: str
+    station: str
+    rate_per_s: float
+    service_us: float
+    servers: float
+    utilisation: float
+    wait_us: float
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether more comes than it can ever serve."""
+        return self.utilisation >= 1.0
+
+    @property
+    def name(self) -> str:
+        """Node and station, as a reader calls it."""
+        return f"{self.node} {self.station}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImpliedLoad:
+    """What comes, and how busy it makes everybody. Rates are on the run's clock; stations are busiest first."""
+
+    cross_visits: float
+    local_visits: float
+    peak_at: datetime
+    settlements_per_s: float
+    messages_per_s: float
+    hub_messages_per_s: float
+    stations: tuple[StationLoad, ...]
+    stations_while_slow: tuple[StationLoad, ...]
+
+    @property
+    def hopeless(self) -> tuple[StationLoad, ...]:
+        """The stations that cannot keep up when nothing is wrong."""
+        return tuple(station for station in self.stations if station.hopeless)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Messages of one kind at one node in one role, a second."""
+
+    node: str
+    role: Role
+    code: str
+    rate_per_s: float
+    forwarded: bool
+    local: bool
+
+
+def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
+    """Return the load that a resolved scenario implies."""
+    visits, time_scale = scenario.visits, scenario.scale.time
+    profile = Profile(scenario.horizon.start, visits.hourly, visits.weekday)
+    per_day = visits.per_day * scenario.scale.volume
+    length_us = round(scenario.horizon.length * time_scale)
+    peak_begin_us, peak_per_hour = _peak_hour(profile, length_us) if per_day else (0, 0.0)
+    cross_per_s = per_day * peak_per_hour / 3600 * time_scale
+    local_per_s = cross_per_s * visits.local_per_cross
+    cross = per_day * Stretch(profile, begin_us=0, end_us=length_us).expected if per_day else 0.0
+    slow = {fault.node: float(fault.add) for fault in scenario.faults if isinstance(fault, Slow)}
+    streams = tuple(_streams(scenario, cross_per_s, local_per_s))
+    sent = [stream for stream in streams if stream.role == "care"]
+    return ImpliedLoad(
+        cross_visits=cross + sum(is_cross_province(v.care, v.insured) for v in visits.explicit),
+        local_visits=cross * visits.local_per_cross
+        + sum(not is_cross_province(v.care, v.insured) for v in visits.explicit),
+        peak_at=scenario.horizon.start + timedelta(microseconds=peak_begin_us),
+        settlements_per_s=cross_per_s,
+        messages_per_s=sum(stream.rate_per_s for stream in sent),
+        hub_messages_per_s=sum(stream.rate_per_s for stream in streams if stream.role == "hub"),
+        stations=_Loads(scenario, costs, streams, {}).stations(),
+        stations_while_slow=_Loads(scenario, costs, streams, slow).stations() if slow else (),
+    )
+
+
+def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
+    """Return when the busiest hour of the clock begins inside the horizon, and its arrivals an hour at one a day."""
+    first_us = -profile.since_midnight_us % HOUR_US
+    edges = [0, *range(first_us or HOUR_US, length_us, HOUR_US), length_us]
+
+    def per_hour(hour: tuple[int, int]) -> float:
+        begin_us, end_us = hour
+        return Stretch(profile, begin_us=begin_us, end_us=end_us).expected * HOUR_US / (end_us - begin_us)
+
+    busiest = max(pairwise(edges), key=per_hour)
+    return busiest[0], per_hour(busiest)
+
+
+def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iterator[_Stream]:
+    """Yield every stream of messages, as if all messages of a visit were sent in the hour it comes."""
+    if cross_per_s <= 0:
+        return
+    care, insured = flow_shares(scenario)
+    residents = {code: provinces()[code].residents_e4 for code in scenario.topology.regions}
+    everybody = sum(residents.values())
+    for code, per_visit in _messages_per_visit(scenario).items():
+        forwarded = code not in NOT_FORWARDED
+        cross, local = cross_per_s * per_visit, local_per_s * per_visit
+        if forwarded:
+            yield _Stream(HUB, "hub", code, cross, forwarded=True, local=False)
+        for node in scenario.topology.regions:
+            here = local * residents[node] / everybody
+            yield _Stream(node, "care", code, cross * care[node], forwarded=forwarded, local=False)
+            yield _Stream(node, "care", code, here, forwarded=forwarded, local=True)
+            if forwarded:
+                yield _Stream(node, "insured", code, cross * insured[node] + here, forwarded=False, local=False)
+
+
+def flow_shares(scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]:
+    """Return each province's share of cross-province visits, as place of care and as insurer."""
+    flows = scenario.visits.flows
+    nation = national_flows(flows.decay, flows.care_weights, flows.insured_weights)
+    matrix = restrict(nation, scenario.topology.regions)
+    return matrix.inflow(), matrix.outflow()
+
+
+def _messages_per_visit(scenario: Scenario) -> dict[str, float]:
+    mix = scenario.visits.mix
+    counts = {_UPLOAD: mix.inpatient * scenario.visits.uploads_per_stay}
+    for kind, codes in JOURNEYS.items():
+        for code in codes:
+            counts[code] = counts.get(code, 0.0) + getattr(mix, kind)
+    return counts
+
+
+class _Loads:
+    """The stations of one scenario under given streams; ``slow`` adds to the work of a node's workers."""
+
+    def __init__(
+        self, scenario: Scenario, costs: Costs, streams: tuple[_Stream, ...], slow: Mapping[str, float]
+    ) -> None:
+        self._scenario, self._topology, self._costs = scenario, scenario.topology, costs
+        self._streams, self._slow = streams, slow
+        self._cpu_wait_us = {cpu.node: cpu.wait_us for cpu in self._cpus}
+
+    def stations(self) -> tuple[StationLoad, ...]:
+        """Return every station, the busiest first."""
+        found = [*self._cpus, *self._writers(), *self._workers(), *self._desks()]
+        return tuple(sorted(found, key=lambda station: (-station.utilisation, station.name)))
+
+    @cached_property
+    def _cpus(self) -> list[StationLoad]:
+        rates, work_us = dict.fromkeys(self._topology.cpus(), 0.0), dict.fromkeys(self._topology.cpus(), 0.0)
+        for stream in self._streams:
+            pool = self._topology.cpu_of(stream.node)
+            rates[pool] += stream.rate_per_s
+            work_us[pool] += stream.rate_per_s * self._cpu_us(stream)
+        return [self._cpu(pool, cores, rates[pool], work_us[pool]) for pool, cores in self._topology.cpus().items()]
+
+    def _cpu(self, pool: str, cores: float, rate_per_s: float, work_us: float) -> StationLoad:
+        """Treat a part of a core as a whole, slower one."""
+        servers = math.ceil(cores)
+        own_us = busy_core_service_us(
+            rate_per_s=rate_per_s,
+            service_us=work_us / rate_per_s if rate_per_s else 0.0,
+            cores=cores,
+            busy_share=self._costs.file.busy_share,
+        )
+        service_us = own_us * servers / cores
+        wait_us = mean_wait_us(rate_per_s=rate_per_s, service_us=service_us, servers=servers)
+        return StationLoad(pool, "cpu", rate_per_s, service_us, cores, rate_per_s * own_us / 1e6 / cores, wait_us)
+
+    def _writers(self) -> Iterator[StationLoad]:
+        commit_us = self._costs.mean_commit_us()
+        for node in self._topology.nodes():
+            rate = sum(s.rate_per_s * _commits(s) for s in self._streams if s.node == node)
+            use = grouping_use(rate_per_s=rate, service_us=commit_us)
+            yield StationLoad(node, "writer", rate, commit_us, 1, use, use * commit_us / 2)
+
+    def _workers(self) -> Iterator[StationLoad]:
+        for node in self._topology.nodes():
+            spec = self._topology.spec(node)
+            mine = [stream for stream in self._streams if stream.node == node]
+            rate = sum(stream.rate_per_s for stream in mine)
+            held_us = sum(s.rate_per_s * self._held_us(s) for s in mine) / rate if rate else 0.0
+            wait_us = mean_wait_us(rate_per_s=rate, service_us=held_us, servers=spec.workers)
+            use = rate * held_us / 1e6 / spec.workers
+            yield StationLoad(node, "workers", rate, held_us, spec.workers, use, wait_us)
+
+    def _desks(self) -> Iterator[StationLoad]:
+        """Take the mean hospital and the mean pharmacy of each province; desks go where the patients go."""
+        visits, topology = self._scenario.visits, self._topology
+        for node in topology.regions:
+            come_per_s = sum(s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", "1101"))
+            for place, kinds in (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",))):
+                desks = topology.desks_per_hospital
+                count = getattr(topology.hospitals_per_province, place)
+                contacts = sum(getattr(visits.mix, kind) * _CONTACTS[kind] for kind in kinds)
+                rate = come_per_s * contacts / count
+                calls = (
+                    sum(getattr(visits.mix, kind) * len(JOURNEYS[kind]) for kind in kinds) / contacts if contacts else 0
+                )
+                service_us = visits.handling + calls * self._answer_us(node)
+                wait_us = mean_wait_us(rate_per_s=rate, service_us=service_us, servers=desks)
+                use = rate * service_us / 1e6 / desks
+                yield StationLoad(node, f"{place} desk", rate, service_us, desks, use, wait_us)
+
+    def _answer_us(self, node: str) -> float:
+        """Return the mean time from a desk's send to the answer."""
+        mine = [s for s in self._streams if s.node == node and s.role == "care"]
+        rate = sum(s.rate_per_s for s in mine)
+        inside = sum(s.rate_per_s * (self._own_us(s) + self._downstream_us(s)) for s in mine) / rate if rate else 0.0
+        return inside + 2 * self._link_us("hospital_province")
+
+    def _cpu_us(self, stream: _Stream) -> float:
+        stages = _ALL_STAGES if stream.forwarded else _END_STAGES
+        reading = sum(self._costs.mean_cpu_us(stream.role, stream.code, stage) for stage in stages)
+        return reading + _commits(stream) * self._costs.mean_cpu_us(stream.role, stream.code, "commit")
+
+    def _own_us(self, stream: _Stream) -> float:
+        """Return how long a node itself is at a message: computing, waiting for its core, committing, being slow."""
+        wait_us = self._cpu_wait_us[self._topology.cpu_of(stream.node)]
+        commits_us = _commits(stream) * self._costs.mean_commit_us()
+        own_us = self._cpu_us(stream) + (0.0 if math.isinf(wait_us) else wait_us) + commits_us
+        return own_us + self._slow.get(stream.node, 0.0)
+
+    def _held_us(self, stream: _Stream) -> float:
+        holds = self._topology.spec(stream.node).hold_while_waiting
+        return self._own_us(stream) + (self._downstream_us(stream) if holds else 0.0)
+
+    def _downstream_us(self, stream: _Stream) -> float:
+        """Return how long a forwarder waits for the next node: its patience at most."""
+        patience = self._scenario.clients.forward_patience
+        if not stream.forwarded:
+            return 0.0
+        if stream.local:
+            return min(self._insured_us(stream.code, stream.node), float(patience.care))
+        link_us = 2 * self._link_us("province_hub")
+        hub_us = min(link_us + self._insured_us(stream.code, ""), float(patience.hub))
+        if stream.role == "hub":
+            return hub_us
+        hub = _Stream(HUB, "hub", stream.code, 0.0, forwarded=True, local=False)
+        return min(link_us + self._own_us(hub) + hub_us, float(patience.care))
+
+    def _insured_us(self, code: str, node: str) -> float:
+        """Return the mean time at the insurer ``node``, or at all of them by their share."""
+        there = [s for s in self._streams if s.role == "insured" and s.code == code and node in ("", s.node)]
+        rate = sum(s.rate_per_s for s in there)
+        return sum(s.rate_per_s * self._own_us(s) for s in there) / rate if rate else 0.0
+
+    def _link_us(self, kind: str) -> float:
+        link = getattr(self._topology.links, kind)
+        return link.latency + link.jitter / 2
+
+
+def _commits(stream: _Stream) -> int:
+    """Return the commits of one message: an intent and an outcome at a forwarder, else one."""
+    return 2 if stream.forwarded else 1

@@ -1,0 +1,247 @@
+"""Measures: from a record and the checker's findings to named figures.
+
+Everything here looks at cross-province visits that arrived after the warm-up; the checker's counts alone look at the
+whole run. Durations stay in microseconds; people time (desks, parking, stops) is stretched back by ``scale.time``.
+A measure that has nothing to look at is absent, never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from lab.analysis import cutover as stops
+from lab.analysis.statistics import Floats, percentile
+from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
+from scenarios.schema.gates import STATISTICS
+
+if TYPE_CHECKING:
+    from lab.checker import Findings
+    from scenarios.record.recorder import Record
+    from scenarios.schema import Scenario
+
+US_PER_S = 1_000_000
+FEN_PER_YUAN = 100
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+DISCHARGE_CODES = ("2303", "2402", "2304")
+KINDS = ("outpatient", "pharmacy", "inpatient")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the measures of one replication look at.
+
+    ``visits`` and ``messages`` are those of who arrived after the warm-up: they are judged. ``everyone`` and
+    ``traffic`` hold those before as well: rates count what happens in the window, whoever came when.
+    """
+
+    visits: pl.DataFrame
+    messages: pl.DataFrame
+    everyone: pl.DataFrame
+    traffic: pl.DataFrame
+    stations: pl.DataFrame
+    generator: pl.DataFrame
+    time_scale: float
+    window_us: int
+    warm_up_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Named figures of one replication: plain numbers, and samples of which percentiles can be asked."""
+
+    scalars: dict[str, float]
+    samples: dict[str, Floats]
+
+    def value(self, name: str, statistic: str = "") -> float | None:
+        """Return a figure, or None when this run has none of that name."""
+        if not statistic:
+            return self.scalars.get(name)
+        sample = self.samples.get(name)
+        return statistic_of(sample, statistic) if sample is not None and sample.size else None
+
+    def flat(self) -> dict[str, float | None]:
+        """Return every figure by name, each sample as percentiles, mean and extremes; what never ends is None.
+
+        A name that is absent had nothing to measure: :func:`looked_up` keeps the two apart.
+        """
+        table = dict(self.scalars)
+        for name, sample in self.samples.items():
+            table |= {f"{name}.{s}": statistic_of(sample, s) for s in STATISTICS}
+        return {name: value if math.isfinite(value) else None for name, value in sorted(table.items())}
+
+
+def looked_up(flat: Mapping[str, float | None], name: str, statistic: str = "") -> float | None:
+    """Return a figure of :meth:`Measures.flat`: None when there is none, infinity for what never ended.
+
+    >>> looked_up({"cutover.drain": None}, "cutover.drain"), looked_up({}, "direct_rate")
+    (inf, None)
+    """
+    key = f"{name}.{statistic}" if statistic else name
+    if key not in flat:
+        return None
+    value = flat[key]
+    return math.inf if value is None else value
+
+
+def statistic_of(sample: Floats, statistic: str) -> float:
+    """Return one statistic of a sample that is not empty.
+
+    >>> statistic_of(np.array([1.0, 2.0, 3.0]), "p50")
+    2.0
+    """
+    if statistic in PERCENTILES:
+        return percentile(sample, PERCENTILES[statistic])
+    return float({"mean": np.mean, "min": np.min, "max": np.max}[statistic](sample))
+
+
+def scope_of(record: Record, scenario: Scenario) -> Scope:
+    """Cut a record down to the cross-province visits that arrived after the warm-up, and to their messages."""
+    warm_up_us = scenario.horizon.warm_up
+    everyone = record.visits.filter(~pl.col("local"))
+    visits = everyone.filter(pl.col("arrival_us") >= warm_up_us)
+    return Scope(
+        visits=visits,
+        messages=record.messages.join(visits.select("visit"), on="visit", how="semi"),
+        everyone=everyone,
+        traffic=record.messages.join(everyone.select("visit"), on="visit", how="semi"),
+        stations=record.stations.filter(pl.col("at_us") >= warm_up_us),
+        generator=record.generator,
+        time_scale=scenario.scale.time,
+        window_us=max(1, scenario.horizon.length - warm_up_us),
+        warm_up_us=warm_up_us,
+    )
+
+
+def measure(record: Record, scenario: Scenario, findings: Findings | None = None) -> Measures:
+    """Return every measure that this record can give."""
+    scope = scope_of(record, scenario)
+    scalars = {name: float(value) for part in _PARTS for name, value in part(scope)}
+    if findings is not None:
+        scalars |= _found(findings)
+    if scenario.cutover is not None:
+        one_sided = findings.one_sided_visits if findings is not None else frozenset()
+        doubled = findings.doubled_visits if findings is not None else frozenset()
+        scalars |= stops.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
+    return Measures(scalars, {name: sample for name, sample in _samples(scope) if sample.size})
+
+
+def _found(findings: Findings) -> dict[str, float]:
+    return {
+        "visits.lost": findings.lost,
+        "visits.doubled": findings.doubled,
+        "checker.breaches": sum(findings.laws.values()),
+    }
+
+
+def _samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
+    visits, attempts = scope.visits, answered(scope.messages)
+    yield "settlement.latency", _array(visits["latency_us"])
+    for kind in KINDS:
+        yield f"settlement.latency.{kind}", _array(visits.filter(pl.col("kind") == kind)["latency_us"])
+    yield "message.latency", _array(attempts["latency_us"])
+    for (code,), group in sorted(attempts.group_by("code")):
+        yield f"message.latency.{code}", _array(group["latency_us"])
+    came = visits.filter(pl.col("started_us").is_not_null() | (pl.col("desk_wait_us") > 0))
+    yield "desk.wait", _array(came["desk_wait_us"]) * scope.time_scale
+
+
+def answered(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return the attempts that got a verdict, with their ``latency_us``."""
+    verdicts = messages.filter(pl.col("outcome").is_in(["ok", "refused"]))
+    return verdicts.with_columns(latency_us=pl.col("done_us") - pl.col("sent_us"))
+
+
+def fate_counts(visits: pl.DataFrame) -> dict[str, int]:
+    """Return how many visits had each fate, in the order of the list; they add up to all."""
+    counts = dict(visits.group_by("fate").len().iter_rows())
+    return {fate.value: counts.get(fate.value, 0) for fate in Fate}
+
+
+def open_stays(scope: Scope) -> pl.DataFrame:
+    """Return the stays that were still going on at the end: nobody has asked to settle them yet.
+
+    A stay of days outlasts a horizon of hours, so counting it as "not direct" would measure the horizon.
+    """
+    lying = scope.visits.filter(
+        (pl.col("kind") == "inpatient")
+        & (pl.col("fate") == Fate.OPEN_AT_END.value)
+        & pl.col("settle_sent_us").is_null()
+        & (pl.col("parked_us") == 0)
+    )
+    leaving = scope.messages.filter(pl.col("code").is_in(DISCHARGE_CODES)).select("visit")
+    return lying.join(leaving, on="visit", how="anti")
+
+
+def _fates(scope: Scope) -> Iterator[tuple[str, float]]:
+    counts = fate_counts(scope.visits)
+    total = scope.visits.height
+    yield "visits.total", total
+    for fate, count in counts.items():
+        yield f"visits.{fate}", count
+    not_refused = total - counts[Fate.REFUSED] - open_stays(scope).height
+    if not_refused:
+        yield "direct_rate", sum(counts[f] for f in DIRECT_FATES) / not_refused
+        yield "paper_rate", sum(counts[f] for f in PAPER_FATES) / not_refused
+
+
+def wanting(visits: pl.DataFrame) -> pl.DataFrame:
+    """Add ``wanted_us``, when a visit first wanted to settle: its arrival, or for a stay the way to its settlement."""
+    discharge = pl.coalesce("settle_sent_us", "ended_us") - pl.col("parked_us")
+    wanted = pl.when(pl.col("kind") == "inpatient").then(discharge).otherwise(pl.col("arrival_us"))
+    return visits.with_columns(wanted_us=wanted)
+
+
+def _flow(scope: Scope) -> Iterator[tuple[str, float]]:
+    window_s = scope.window_us / US_PER_S
+    end_us = scope.warm_up_us + scope.window_us
+
+    def in_window(column: str) -> pl.Expr:
+        return pl.col(column).is_between(scope.warm_up_us, end_us, closed="left")
+
+    yield "offered.rate", wanting(scope.everyone).filter(in_window("wanted_us")).height / window_s
+    yield "settlements.rate", scope.everyone.filter(pl.col("acked") & in_window("settle_done_us")).height / window_s
+    yield "messages.rate", scope.traffic.filter(in_window("sent_us")).height / window_s
+    if scope.messages.height:
+        yield "retry.amplification", scope.messages.height / scope.messages["msgid"].n_unique()
+
+
+def _burden(scope: Scope) -> Iterator[tuple[str, float]]:
+    yield "paper.advance", float(scope.visits["paper_fen"].sum()) / FEN_PER_YUAN
+
+
+def _bottleneck(scope: Scope) -> Iterator[tuple[str, float]]:
+    serving = station_use(scope.stations).filter(pl.col("station") != "desk")
+    if serving.height:
+        yield "bottleneck.busy", serving["busy"][0]
+
+
+def _generator(scope: Scope) -> Iterator[tuple[str, float]]:
+    if scope.generator.height:
+        yield "generator.cpu", float(scope.generator.select(pl.col("cpu_share").max()).item())
+        yield "generator.lag", float(scope.generator.select(pl.col("lag_p99_us").max()).item() or 0)
+        yield "generator.dropped", float(scope.generator.select(pl.col("dropped").sum()).item())
+
+
+_PARTS: tuple[Callable[[Scope], Iterator[tuple[str, float]]], ...] = (_fates, _flow, _burden, _bottleneck, _generator)
+
+
+def station_use(stations: pl.DataFrame) -> pl.DataFrame:
+    """Return mean use, mean and longest queue of every station, the busiest first: the first row is the bottleneck."""
+    use = stations.group_by("node", "station").agg(
+        busy=pl.col("busy").mean(),
+        busy_peak=pl.col("busy").max(),
+        queue=pl.col("queue").mean(),
+        queue_peak=pl.col("queue").max(),
+        refused=pl.col("refused").sum(),
+    )
+    return use.sort(["busy", "node", "station"], descending=[True, False, False])
+
+
+def _array(column: pl.Series) -> Floats:
+    return column.drop_nulls().to_numpy().astype(np.float64)

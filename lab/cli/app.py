@@ -1,0 +1,275 @@
+"""The command ``yidi``: what may be typed, and how what goes wrong is said.
+
+Exit codes: 0 done and gates held; 1 a gate failed or could not be shown to hold; 2 the input is wrong; 3 the run failed
+or is invalid; 130 interrupted. Every error is one line without a traceback (``YIDI_TRACEBACK=1`` shows it).
+This module must never do work: it parses, hands over, and turns exceptions into exit codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+INTERRUPTED = 130
+FAILED = 3
+WRONG_INPUT = 2
+
+app = typer.Typer(
+    name="yidi",
+    help="Simulates and load-tests China's cross-province medical-insurance settlement (异地就医直接结算).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class WorldChoice(StrEnum):
+    """Where a question is answered."""
+
+    SIM = "sim"
+    LOAD = "load"
+    BOTH = "both"
+
+
+class SideChoice(StrEnum):
+    """Whose business a door stops."""
+
+    BOTH = "both"
+    CARE = "care"
+    INSURED = "insured"
+
+
+class ActionChoice(StrEnum):
+    """What an operator commands."""
+
+    STOP_ACCEPT = "stop-accept"
+    CLOSE = "close"
+    REOPEN = "reopen"
+
+
+Source = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of the library.")]
+Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Apply a variant of the scenario.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one key; may be repeated.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Use another seed.")]
+CostsFile = Annotated[
+    Path | None,
+    typer.Option("--costs", metavar="FILE", help="Cost file of 'yidi calibrate'. Default: the packaged one."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-WORLD-N.")
+]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+def _load(source: str, variant: str | None, sets: list[str] | None, seed: int | None) -> Scenario:
+    from scenarios.reading.loader import load_scenario  # noqa: PLC0415 - keeps 'yidi --help' quick
+
+    return load_scenario(source, variant=variant, sets=sets or (), seed=seed)
+
+
+@app.command()
+def check(
+    source: Source,
+    variant: Variant = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    costs: CostsFile = None,
+    *,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Print the resolved scenario instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate a scenario and print the load it implies."""
+    from lab.cli.commands.check import check as do  # noqa: PLC0415
+
+    do(_load(source, variant, sets, seed), costs=costs, resolved=resolved, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    from lab.cli.commands.check import print_schema  # noqa: PLC0415
+
+    print_schema()
+
+
+@app.command()
+def run(  # noqa: PLR0913 - the options of the command
+    source: Source,
+    world: Annotated[WorldChoice, typer.Option("--world", help="Where the question is answered.")] = WorldChoice.SIM,
+    variant: Variant = None,
+    sets: Sets = None,
+    reps: Annotated[int, typer.Option("--reps", min=1, help="Replications; gates then carry t-intervals.")] = 1,
+    seed: Seed = None,
+    out: Out = None,
+    costs: CostsFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a scenario's question in the simulated world, on the reference system under load, or in both."""
+    from lab.cli.commands.run import Request  # noqa: PLC0415
+    from lab.cli.commands.run import run as do  # noqa: PLC0415
+
+    scenario = _load(source, variant, sets, seed)
+    asked = Request(scenario, source, variant, tuple(sets or ()), reps=reps, out=out, costs=costs, as_json=as_json)
+    raise typer.Exit(do(asked, world.value))
+
+
+@app.command()
+def serve(
+    source: Source,
+    variant: Variant = None,
+    sets: Sets = None,
+    books: Annotated[
+        Path | None, typer.Option("--books", metavar="DIR", help="Folder of the books, kept. Default: runs/NAME-serve.")
+    ] = None,
+    base_port: Annotated[
+        int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; one a process from there up.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Start the reference system of a scenario and keep it running until Ctrl-C or SIGTERM."""
+    from lab.cli.commands.serve import serve as do  # noqa: PLC0415
+
+    scenario = _load(source, variant, sets, None)
+    do(scenario, books or Path("runs") / f"{scenario.name}-serve", base_port=base_port, as_json=as_json)
+
+
+@app.command()
+def operate(
+    address: Annotated[str, typer.Argument(help="A node's address, as 'yidi serve' prints it.")],
+    scope: Annotated[str, typer.Argument(help="'hub', a province's two digits or a city's four.")],
+    action: Annotated[ActionChoice, typer.Argument(help="The operator's command.")],
+    side: Annotated[SideChoice, typer.Option("--side", help="Whose business.")] = SideChoice.BOTH,
+    reopens_in: Annotated[str, typer.Option(help="When it reopens, said to whom is turned away.")] = "1h",
+    ramp: Annotated[str, typer.Option(help="Time over which admissions grow after reopening.")] = "0s",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Command a running process: stop accepting, close or reopen a scope."""
+    from lab.cli.commands.operate import operate as do  # noqa: PLC0415
+    from scenarios.units import parse_duration  # noqa: PLC0415
+
+    times = {"reopens_in_us": parse_duration(reopens_in), "ramp_us": parse_duration(ramp)}
+    do(address, scope, action.value, side=side.value, **times, as_json=as_json)
+
+
+@app.command()
+def report(folder: RunDir, *, as_json: AsJson = False) -> None:
+    """Write the report page of a run folder again."""
+    from lab.cli.commands.reports import report as do  # noqa: PLC0415
+
+    do(folder, as_json=as_json)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A run folder.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another run folder.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Page to write. Default: compare-A-B.html.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show two runs side by side, with differences and their intervals."""
+    from lab.cli.commands.reports import compare as do  # noqa: PLC0415
+
+    do(first, second, out, as_json=as_json)
+
+
+@app.command()
+def calibrate(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Cost file to write. Default: the cache.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what messages cost on this machine and write the cost file of the simulated world."""
+    from lab.cli.commands.costs import calibrate as do  # noqa: PLC0415
+
+    do(out, as_json=as_json)
+
+
+@app.command()
+def curve(  # noqa: PLR0913 - the options of the command
+    source: Source,
+    loads: Annotated[int, typer.Option("--loads", min=2, max=20, help="Loads from idle through saturation.")] = 5,
+    world: Annotated[WorldChoice, typer.Option("--world", help="Where it is drawn.")] = WorldChoice.BOTH,
+    variant: Variant = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    out: Out = None,
+    costs: CostsFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Draw throughput and p95 against offered load, predicted and measured."""
+    from lab.cli.commands.costs import curve as do  # noqa: PLC0415
+    from lab.cli.commands.run import Request  # noqa: PLC0415
+
+    scenario = _load(source, variant, sets, seed)
+    asked = Request(scenario, source, variant, tuple(sets or ()), out=out, costs=costs, as_json=as_json)
+    raise typer.Exit(do(asked, world.value, loads))
+
+
+def main() -> None:
+    """Run the command line of this process and leave with its exit code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command and return its exit code; say in one line what went wrong."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=arguments, prog_name="yidi", standalone_mode=False)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return 0
+    except Exception as error:
+        if os.environ.get("YIDI_TRACEBACK"):
+            raise
+        return _complain(*_told(error))
+    if code == INTERRUPTED:  # Typer turns Ctrl-C into this code without a word
+        return _complain("interrupted; what was finished is kept, a run's in its .partial folder", INTERRUPTED)
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Return the line and the exit code for what went wrong."""
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        return f"{usage()} (see 'yidi --help')", WRONG_INPUT
+    from lab.errors import LabError  # noqa: PLC0415 - only when something went wrong
+    from reference_impl.server.errors import StartError  # noqa: PLC0415
+    from scenarios.reading.errors import ScenarioError  # noqa: PLC0415
+    from scenarios.record.recorder import RecordError  # noqa: PLC0415
+    from scenarios.units import UnitError  # noqa: PLC0415
+    from sim.model.costs import CostError  # noqa: PLC0415
+
+    if isinstance(error, LabError):
+        return str(error), error.exit_code
+    if isinstance(error, ScenarioError | CostError | RecordError | UnitError | StartError):
+        return str(error), WRONG_INPUT
+    kind = type(error).__name__
+    return f"the run failed: {kind}: {' '.join(str(error).split())} (YIDI_TRACEBACK=1 shows where)", FAILED
+
+
+def _complain(text: str, code: int) -> int:
+    from lab.cli.console import complain  # noqa: PLC0415
+
+    complain(text)
+    return code

@@ -1,0 +1,63 @@
+"""``yidi calibrate`` and ``yidi curve``: what messages cost here, and what that means under load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lab.calibration.calibrate import cache_path, costs_of_this_machine
+from lab.calibration.calibrate import calibrate as measure
+from lab.cli import console
+from lab.errors import InputError
+from lab.experiments import runs
+from lab.experiments.curve import draw_curve, refuse_unloaded
+from lab.report.curves import distance_table, point_table, write_curve_page
+from sim.model.costs import ANY_CODE, ROLES, STAGES, Costs
+
+if TYPE_CHECKING:
+    from lab.cli.commands.run import Request
+
+INVALID = 3
+
+
+def calibrate(out: Path | None, *, as_json: bool) -> None:
+    """Measure and say what was found."""
+    if out is not None and out.exists():
+        raise InputError(f"output {out} exists; expected a new name, choose another with --out")
+    path = out or cache_path()
+    with console.Bar(quiet=as_json) as bar:
+        file = measure(path, bar)
+    costs = Costs(file)
+    if as_json:
+        console.say_json({"file": str(path), "machine": file.machine, "rows": len(file.rows)})
+        return
+    rows = [[role, *(f"{costs.mean_cpu_us(role, ANY_CODE, stage):.0f} µs" for stage in STAGES)] for role in ROLES]
+    console.table(["role", *STAGES], rows)
+    console.say(f"durable commit: {costs.mean_commit_us():.0f} µs on average; {file.machine}")
+    console.say(str(path))
+
+
+def curve(asked: Request, world: str, loads: int) -> int:
+    """Draw a curve and return the exit code."""
+    folder = asked.out or runs.default_folder(asked.scenario.name, "curve")
+    runs.refuse_taken(folder)
+    refuse_unloaded(asked.scenario)
+    worlds: list[runs.World] = ["sim", "load"] if world == "both" else ["sim" if world == "sim" else "load"]
+    with console.Bar(quiet=asked.as_json) as bar:
+        costs = asked.costs or (costs_of_this_machine(bar) if "load" in worlds else None)
+        found = draw_curve(replace(asked, costs=costs).question(), worlds, loads, folder, bar)
+    partial = folder.with_name(folder.name + runs.PARTIAL)
+    write_curve_page(found, partial)
+    runs.finish(partial, folder)
+    if asked.as_json:
+        console.say_json({"folder": str(folder), **msgspec.to_builtins(found)})
+    else:
+        for table in (point_table(found), distance_table(found)):
+            if table.rows:
+                console.table(table.head, table.rows, words=table.words)
+                console.say(table.note)
+        console.say(f"page: {folder / runs.REPORT_FILE}")
+    return 0 if all(point.valid for point in found.points) else INVALID

@@ -1,0 +1,81 @@
+"""``yidi operate``: an operator's cutover command to a running process: stop accepting, close, reopen."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from lab.cli import console
+from lab.errors import InputError
+from lab.report.format import show_duration
+from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.server.calls import ask_host
+from reference_impl.server.errors import CommandError
+
+Action = Literal["stop-accept", "close", "reopen"]
+SideName = Literal["both", "care", "insured"]
+HUB = "hub"
+_SIDES: dict[str, tuple[Side, ...]] = {
+    "both": (Side.CARE, Side.INSURED), "care": (Side.CARE,), "insured": (Side.INSURED,)
+}  # fmt: skip
+
+
+def operate(
+    address: str, scope: str, action: Action, *, side: SideName, reopens_in_us: int, ramp_us: int, as_json: bool
+) -> None:
+    """Send the command and say which doors the node now keeps."""
+    place, keeper = place_of(address), keeper_of(scope)
+    doors: Any = []
+    try:
+        now_us = ask_host(place, "GET", "stats")["at_us"]
+        for one in (Side.CARE,) if scope == HUB else _SIDES[side]:
+            command = door_command(scope, one, action, now_us, reopens_in_us=reopens_in_us, ramp_us=ramp_us)
+            doors = ask_host(place, "POST", "door", {"node": keeper, "command": command})
+    except CommandError as error:
+        raise InputError(f"{error}; is {place} the process of node {keeper}?") from error
+    except OSError as error:
+        raise InputError(f"nobody answers at {place}: {error}; 'yidi serve' prints the addresses") from error
+    if as_json:
+        console.say_json({"node": keeper, "doors": doors})
+        return
+    console.say(f"{keeper}: {action} {scope} ({side})")
+    for door in doors:
+        reopens = f", reopens in {show_duration(door['reopens_us'] - now_us)}" if door["reopens_us"] > now_us else ""
+        console.say(f"  door {door['scope']} {door['side']}: {door['state']}{reopens}")
+
+
+def door_command(
+    scope: str, side: Side, action: Action, now_us: int, *, reopens_in_us: int, ramp_us: int
+) -> DoorCommand:
+    """Return what the door is told: when it reopens is part of the reply that turns business away."""
+    if action == "reopen":
+        state = DoorState.RAMP if ramp_us else DoorState.OPEN
+        return DoorCommand(scope=scope, side=side, state=state, reopens_us=now_us, full_us=now_us + ramp_us)
+    state = DoorState.DRAINING if action == "stop-accept" else DoorState.CLOSED
+    reopens_us = now_us + reopens_in_us
+    return DoorCommand(scope=scope, side=side, state=state, reopens_us=reopens_us, full_us=reopens_us + ramp_us)
+
+
+def keeper_of(scope: str) -> str:
+    """Return the node that keeps the doors of a scope: a city's doors are its province's."""
+    if scope == HUB:
+        return HUB
+    if scope.isdecimal() and len(scope) in (2, 4):
+        return scope[:2]
+    raise InputError(f"scope {scope!r}; expected 'hub', a province's two digits or a city's four")
+
+
+def place_of(address: str) -> str:
+    """Return ``host:port`` of an address as ``yidi serve`` prints it.
+
+    >>> place_of("http://127.0.0.1:8100/33"), place_of("127.0.0.1:8100")
+    ('127.0.0.1:8100', '127.0.0.1:8100')
+    """
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not parts.hostname or port is None:
+        raise InputError(f"address {address!r}; expected HOST:PORT or http://HOST:PORT/NODE as 'yidi serve' prints it")
+    return f"{parts.hostname}:{port}"

@@ -1,0 +1,74 @@
+"""``yidi run``: one world or both, with progress, the checker, the gates and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.analysis.gates import EXIT_CODES
+from lab.calibration.calibrate import costs_of_this_machine
+from lab.cli import console
+from lab.cli.commands.results import as_data, print_run
+from lab.experiments import runs
+from lab.experiments.experiment import Question, run_world
+from lab.experiments.runs import RunFile, World
+from lab.report.page import write_report
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed."""
+
+    scenario: Scenario
+    source: str
+    variant: str | None = None
+    sets: tuple[str, ...] = ()
+    reps: int = 1
+    out: Path | None = None
+    costs: Path | None = None
+    as_json: bool = False
+
+    def question(self) -> Question:
+        """Return it as the laboratory is asked."""
+        return Question(self.scenario, self.source, self.variant, self.sets, self.costs, self.reps)
+
+
+def run(asked: Request, world: str) -> int:
+    """Run and return the exit code."""
+    folder = asked.out or runs.default_folder(asked.scenario.name, world)
+    runs.refuse_taken(folder)
+    if world == "both":
+        return _both(asked, folder)
+    with console.Bar(quiet=asked.as_json) as bar:
+        made = run_world(asked.question(), "sim" if world == "sim" else "load", folder, bar)
+        write_report(folder)
+    if asked.as_json:
+        console.say_json(as_data(made, folder))
+    else:
+        print_run(made, folder / runs.REPORT_FILE)
+    return EXIT_CODES[made.verdict]
+
+
+def _both(asked: Request, folder: Path) -> int:
+    from lab.experiments.pair import run_pair  # noqa: PLC0415 - only when both are asked for
+
+    with console.Bar(quiet=asked.as_json) as bar:
+        costs = asked.costs or costs_of_this_machine(bar)
+        made = run_pair(replace(asked, costs=costs).question(), folder, bar)
+    if asked.as_json:
+        data: dict[str, Any] = {world: as_data(one, folder / world) for world, one in made.items()}
+        console.say_json({"folder": str(folder), **data})
+    else:
+        for world, one in made.items():
+            print_run(one, folder / world / runs.REPORT_FILE)
+        console.say(f"side by side: {folder / runs.REPORT_FILE}")
+    return worst_code(made)
+
+
+def worst_code(made: dict[World, RunFile]) -> int:
+    """Return the exit code of several runs: a failed run before a failed gate."""
+    return max(EXIT_CODES[one.verdict] for one in made.values())

@@ -1,0 +1,78 @@
+"""``yidi serve``: the reference system in the foreground, until Ctrl-C or SIGTERM.
+
+A process that ends by itself is started again on its books. This module must never leave a process behind.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from lab.cli import console
+from lab.errors import InputError
+from reference_impl.books.final import BooksError
+from reference_impl.server.supervisor import System
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+LOOK_EVERY_S = 0.5
+
+
+def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: bool) -> None:
+    """Start the hub and the provinces, print their addresses, say when they are ready, and wait to be stopped."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
+    system = System(scenario, folder, base_port=base_port)
+    try:
+        with told_to_stop() as over, system:
+            _announce(system, scenario, folder, as_json=as_json)
+            while not over.wait(LOOK_EVERY_S):
+                _start_again_what_ended(system, scenario)
+    except BooksError as error:
+        raise InputError(str(error)) from error
+    if not as_json:
+        console.say("stopped")
+
+
+@contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set, in place of ending this process."""
+    over = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        over.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:
+    nodes = [(node, system.url(node), system.pid(node)) for node in scenario.topology.nodes()]
+    if as_json:
+        found = {node: {"url": url, "pid": pid} for node, url, pid in nodes}
+        console.say_json({"ready": True, "books": str(folder / "books"), "nodes": found})
+        console.out.file.flush()
+        return
+    console.table(["node", "address", "process"], [[node, url, str(pid)] for node, url, pid in nodes], words=2)
+    console.say(f"books in {folder / 'books'}")
+    console.say("ready; Ctrl-C stops")
+
+
+def _start_again_what_ended(system: System, scenario: Scenario) -> None:
+    for words in system.ended():
+        host = words.partition(":")[0]
+        node = scenario.topology.hosts()[host].nodes[0]
+        console.err.print(f"process {words}; starting it again on its books", markup=False)
+        system.restart(node)

@@ -1,0 +1,187 @@
+"""An experiment: one scenario, one world or both, one replication or several, and the run folder that comes of it.
+
+What was finished is kept: an interrupted run leaves ``NAME.partial`` with ``complete: false``. This module must never
+print; it tells a :class:`Watcher`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from lab.analysis.gates import judge_all, overall
+from lab.analysis.measures import looked_up
+from lab.analysis.statistics import t_interval
+from lab.calibration.machine import describe_machine, versions
+from lab.experiments import runs
+from lab.experiments.runs import Replication, RunFile, World
+from lab.worlds.conclude import Interrupted
+from lab.worlds.sim import SimTask, simulate_all, simulate_task
+from scenarios.reading.loader import digest, dump_scenario
+from scenarios.schema.gates import parse_gates
+from sim.model.costs import DEFAULT_COSTS, load_costs
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+ENGINES: dict[World, str] = {"sim": "protocol under SimPy", "load": "reference system under Locust"}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the resolved scenario and how it was named on the command line."""
+
+    scenario: Scenario
+    source: str
+    variant: str | None = None
+    sets: tuple[str, ...] = ()
+    costs: Path | None = None
+    replications: int = 1
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Say that a phase of ``total`` steps begins."""
+        ...
+
+    def advance(self, done: float) -> None:
+        """Say how many steps are done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something worth a line."""
+        ...
+
+
+class Silent:
+    """A watcher that looks away."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Say nothing."""
+
+    def advance(self, done: float) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+
+def run_world(question: Question, world: World, folder: Path, watcher: Watcher) -> RunFile:
+    """Answer a question in one world; return the run file of the whole run folder."""
+    partial = runs.begin(folder)
+    done: list[Replication] = []
+    try:
+        for replication in _REPLICATIONS[world](question, partial, watcher):
+            done.append(replication)
+            watcher.advance(len(done))
+    except BaseException as stop:
+        if isinstance(stop, Interrupted):
+            done.append(stop.replication)
+        write_partial(question, world, partial, done)
+        raise
+    return write_whole(question, world, partial, folder, done)
+
+
+def _simulated(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
+    scenario, count = question.scenario, question.replications
+    dumped, costs = dump_scenario(scenario), str(question.costs) if question.costs else None
+    tasks = [
+        SimTask(scenario=dumped, seed=scenario.seed + number, costs=costs, root=str(partial), folder=name)
+        for number, name in enumerate(_names(count))
+    ]
+    if count == 1:
+        watcher.begin("simulating", 1)
+        return (simulate_task(task, watcher.advance) for task in tasks)
+    watcher.begin(f"simulating {count} replications", count)
+    return simulate_all(tasks, processes=os.cpu_count() or 1)
+
+
+def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
+    from lab.worlds.load import replay  # noqa: PLC0415 - the supervisor and its parts are loaded only where they run
+
+    for number, name in enumerate(_names(question.replications)):
+        scenario = question.scenario.model_copy(update={"seed": question.scenario.seed + number})
+        watcher.begin(f"load on the reference system, replication {number + 1} of {question.replications}", 1)
+        yield replay(scenario, partial / name, name, watcher)
+
+
+_REPLICATIONS: dict[World, Callable[[Question, Path, Watcher], Iterable[Replication]]] = {
+    "sim": _simulated,
+    "load": _replayed,
+}
+
+
+def _names(count: int) -> list[str]:
+    return ["."] if count == 1 else [f"rep-{number + 1:02}" for number in range(count)]
+
+
+def write_whole(question: Question, world: World, partial: Path, folder: Path, done: Sequence[Replication]) -> RunFile:
+    """Judge a finished run, write its run file and give the folder its name."""
+    run = conclude_run(question, world, partial, sorted(done, key=lambda r: r.seed))
+    runs.write_run_file(partial, run)
+    runs.finish(partial, folder)
+    return run
+
+
+def write_partial(question: Question, world: World, partial: Path, done: Sequence[Replication]) -> None:
+    """Leave what is finished in the partial folder, saying that it is not whole."""
+    run = conclude_run(question, world, partial, sorted(done, key=lambda r: r.seed), complete=False)
+    runs.write_run_file(partial, run)
+
+
+def conclude_run(
+    question: Question, world: World, folder: Path, done: Sequence[Replication], *, complete: bool = True
+) -> RunFile:
+    """Return the run file: what was asked, on what, the measures' means, the gates and their verdicts."""
+    scenario = question.scenario
+    valid = all(replication.validity.valid for replication in done)
+    lookups = [_lookup(replication) for replication in done]
+    gates = judge_all(parse_gates(scenario.gates), lookups, valid=valid) if done else ()
+    costs = load_costs(question.costs)
+    return RunFile(
+        complete=complete,
+        name=scenario.name,
+        title=scenario.title,
+        question=scenario.question,
+        world=world,
+        engine=ENGINES[world],
+        source=question.source,
+        variant=question.variant,
+        sets=question.sets,
+        seed=scenario.seed,
+        scenario=dump_scenario(scenario),
+        scenario_hash=digest(scenario),
+        costs=f"{costs.file.mark}: {costs.file.source}",
+        costs_hash=hashlib.sha256((question.costs or DEFAULT_COSTS).read_bytes()).hexdigest(),
+        warm_up_us=scenario.horizon.warm_up,
+        time_scale=scenario.scale.time,
+        machine=describe_machine(folder),
+        versions=versions(),
+        replications=tuple(done),
+        measures=_means(done),
+        gates=gates,
+        verdict=overall(gates, valid=valid) if complete else "none",
+    )
+
+
+def _lookup(replication: Replication):  # noqa: ANN202 - a closure over the flat table
+    return lambda name, statistic: looked_up(replication.measures, name, statistic)
+
+
+def _means(done: Sequence[Replication]) -> dict[str, float | None]:
+    """Return the mean of every figure that all replications have; None when one of them never ended."""
+    if not done:
+        return {}
+    shared = set.intersection(*(set(replication.measures) for replication in done))
+    means: dict[str, float | None] = {}
+    for name in sorted(shared):
+        values = [replication.measures[name] for replication in done]
+        finite = [value for value in values if value is not None]
+        means[name] = t_interval(finite).value if len(finite) == len(values) else None
+    return means

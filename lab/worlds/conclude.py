@@ -1,0 +1,108 @@
+"""From a finished replication to its results: check, work off differences, measure, write down.
+
+The same steps for both worlds. This module must never ask which world it was, beyond what the record says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.analysis.gates import judge_all
+from lab.analysis.measures import Measures, measure
+from lab.checker import Findings, check
+from lab.experiments.runs import GateResult, Replication, Validity
+from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_differences
+from scenarios.record.recorder import Record, write_frames
+from scenarios.record.tables import TABLES
+from scenarios.schema.gates import parse_gates
+
+if TYPE_CHECKING:
+    from reference_impl.books.final import FinalBooks
+    from scenarios.schema import Scenario
+
+WORLD_ONLY = ("stations", "generator")
+"""Tables of samples: they describe how the run was made, and are left out of the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a world hands over when a replication is done."""
+
+    scenario: Scenario
+    record: Record
+    books: Mapping[str, FinalBooks]
+    took_s: float
+    validity: Validity = field(default_factory=Validity)
+    follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
+    """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a replication; what it had finished is written and measured."""
+
+    def __init__(self, replication: Replication) -> None:
+        super().__init__("interrupted")
+        self.replication = replication
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A replication, checked and measured."""
+
+    scenario: Scenario
+    record: Record
+    findings: Findings
+    measures: Measures
+
+    @property
+    def digest(self) -> str:
+        """The hash of what happened."""
+        return digest(self.record)
+
+    @property
+    def gates(self) -> tuple[GateResult, ...]:
+        """The verdict on every gate of the scenario."""
+        return judge_all(parse_gates(self.scenario.gates), [self.measures.value])
+
+
+def answer(outcome: Outcome) -> Answer:
+    """Check a replication, let what it left one-sided be worked off, and measure it."""
+    findings = check(outcome.books, outcome.record)
+    record = _work_off(outcome, findings)
+    return Answer(outcome.scenario, record, findings, measure(record, outcome.scenario, findings))
+
+
+def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
+    """Answer, write the tables to ``folder`` and return the results."""
+    found = answer(outcome)
+    write_differences(folder, worked_off(found.findings))
+    write_frames({table: getattr(found.record, table) for table in TABLES}, folder)
+    return Replication(
+        folder=name,
+        seed=outcome.scenario.seed,
+        digest=found.digest,
+        took_s=round(outcome.took_s, 3),
+        measures=found.measures.flat(),
+        checker=found.findings.as_json(),
+        validity=outcome.validity,
+    )
+
+
+def _work_off(outcome: Outcome, findings: Findings) -> Record:
+    held = held_by_hospitals(outcome.record, findings)
+    if not held or outcome.follow_up is None:
+        return outcome.record
+    return followed_up(outcome.record, outcome.follow_up(held), [one.visit for one in held])
+
+
+def digest(record: Record) -> str:
+    """Return the hash of what happened: equal for equal runs, on any machine and with any version of the libraries."""
+    hashed = hashlib.sha256()
+    for table in TABLES:
+        if table not in WORLD_ONLY:
+            hashed.update(getattr(record, table).write_csv().encode())
+    return hashed.hexdigest()

@@ -1,0 +1,292 @@
+"""One replication in the real world: the reference system as processes on one core, the generator on another.
+
+Starts everything, watches it, and stops everything it started, whatever happens. The generator is always a process of
+its own (``python -m loadtest``): importing Locust would patch this one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import psutil
+
+from lab.errors import LabError
+from lab.experiments.runs import Replication, Validity
+from lab.worlds.conclude import Interrupted, Outcome, conclude
+from lab.worlds.followup import HeldByHospital
+from lab.worlds.stationwatch import StationWatch
+from loadtest.faults import FaultInjector
+from loadtest.links import FaultyLinks
+from loadtest.validity import judge
+from reference_impl.hospital.history import History
+from reference_impl.server.supervisor import System
+from reference_impl.staging.build import stamps_of
+from reference_impl.staging.opening import opening_changes
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import dump_scenario
+from scenarios.record.recorder import GeneratorRow, Record, Recorder, frame_of, read_record
+
+if TYPE_CHECKING:
+    from scenarios.patients.visits import VisitPlan
+    from scenarios.schema import Scenario
+
+LEAD_S = 6.0
+"""From the start of the generator to the run's zero: it has to load Locust and to plan the visits first."""
+LEAD_PLANS = 3.0
+"""... and so many times as long as planning took here."""
+STOP_LIMIT_S = 20.0
+INTERRUPTED = 130
+_CORES_NEEDED = 2
+_WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "differences.json")
+
+
+class Watching(Protocol):
+    """Who is told how far a replication is."""
+
+    def advance(self, done: float) -> None:
+        """Hear the share that is done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Hear something worth a line."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """The core of the system and the core of the generator; None on a machine that has one core only."""
+
+    system: int | None
+    generator: int | None
+
+
+def choose_cores() -> Cores:
+    """Return two cores that this process may use."""
+    free = sorted(os.sched_getaffinity(0))
+    return Cores(free[0], free[1]) if len(free) >= _CORES_NEEDED else Cores(None, None)
+
+
+def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Replication:
+    """Replay one replication against real processes, check it and write its tables."""
+    folder.mkdir(exist_ok=True)
+    run = Replay(scenario, folder, watcher, choose_cores())
+    begun = time.perf_counter()
+    with on_core(run.cores.generator):
+        code = run.go()
+        outcome = Outcome(
+            scenario,
+            run.record(),
+            run.books(),
+            took_s=time.perf_counter() - begun,
+            validity=run.validity(),
+            follow_up=run.follow_up,
+        )
+        replication = conclude(outcome, folder, name)
+    if code == INTERRUPTED:
+        raise Interrupted(replication)
+    for leftover in _WORK_FILES:
+        _remove(folder / leftover)
+    return replication
+
+
+class Replay:
+    """The processes of one replication and what they leave behind."""
+
+    def __init__(
+        self, scenario: Scenario, folder: Path, watcher: Watching, cores: Cores, *, meter: bool = False
+    ) -> None:
+        """With ``meter`` the processes measure their costs; ``meters`` holds them after the run, by host."""
+        self.cores = cores
+        self.meters: dict[str, Any] = {}
+        self.system_cpu_s = 0.0
+        """What the system's processes computed while the generator ran."""
+        self._meter = meter
+        self._scenario = scenario
+        self._folder = folder
+        self._watcher = watcher
+        self._epoch_ns = 0
+        self._late_us = 0
+        self._failures: tuple[str, ...] = ()
+        self._rows: dict[str, list[Any]] = {}
+        (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)), encoding="utf-8")
+
+    def go(self) -> int:
+        """Run it and return the generator's exit code."""
+        begun = time.monotonic()
+        plan = plan_visits(self._scenario)
+        lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
+        with ExitStack() as stack:
+            system = System(self._scenario, self._folder, core=self.cores.system, meter=self._meter)
+            system.fill(_open_stays(self._scenario, plan))
+            system.generator_core = self.cores.generator
+            system.generator_pids = (os.getpid(),)
+            links = stack.enter_context(FaultyLinks(self._scenario, system, self._folder, core=self.cores.generator))
+            stack.enter_context(system)
+            self._epoch_ns = time.monotonic_ns() + round(lead_s * 1e9)
+            system.set_epoch(self._epoch_ns)
+            links.follow_epoch()
+            return self._disturbed_run(system, len(plan))
+
+    def _disturbed_run(self, system: System, visits: int) -> int:
+        injector = FaultInjector(self._scenario, system, self._now_us)
+        stations = StationWatch(self._scenario, system, self._now_us)
+        injector.start()
+        if not self._meter:  # looking costs the processes time, which would be taken for the messages'
+            stations.start()
+        before_s = _cpu_s(system)
+        try:
+            code = self._generate(lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+            self.system_cpu_s = _cpu_s(system) - before_s
+            return code
+        finally:
+            injector.stop()
+            stations.stop()
+            if self._meter:
+                self.meters = system.meters()
+            self._failures = injector.failures
+            self._rows = {"events": list(injector.events), "stations": stations.rows}
+
+    def _generate(self, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
+        """Run the generator to its end; Ctrl-C stops it and lets it write what is finished."""
+        log = self._folder / "generator.log"
+        command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
+        with (
+            log.open("a", encoding="utf-8") as errors,
+            subprocess.Popen(  # noqa: S603 - our own program
+                command,
+                stdin=subprocess.PIPE,  # its end tells the generator that we are gone
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            ) as child,
+        ):
+            try:
+                self._listen(child.stdout, progress)
+                child.wait(STOP_LIMIT_S)
+            except KeyboardInterrupt:
+                child.send_signal(signal.SIGINT)
+                child.wait(STOP_LIMIT_S)
+                return INTERRUPTED
+            finally:
+                _end(child)
+        if child.returncode not in (0, INTERRUPTED):
+            raise LabError(f"the load generator ended with code {child.returncode}: {_last_line(log)}; see {log}")
+        return child.returncode
+
+    def _listen(self, lines: IO[str] | None, progress: Callable[[dict[str, Any]], None]) -> None:
+        for line in lines or ():
+            facts = json.loads(line)
+            if facts["event"] == "ready":
+                self._late_us = max(0, int(facts["now_us"]))
+            elif facts["event"] == "progress":
+                progress(facts)
+
+    # --- afterwards ---
+
+    def record(self) -> Record:
+        """Return the generator's tables with the events and stations that were seen from here."""
+        record = read_record(self._folder)
+        made = {name: frame_of(name, rows) for name, rows in self._rows.items()}
+        return replace(record, **made)
+
+    def books(self) -> dict[str, Any]:
+        """Return the final books of every node; the system is stopped."""
+        return System(self._scenario, self._folder).final_books()
+
+    def validity(self) -> Validity:
+        """Say whether the figures may be used, and why not."""
+        generator = read_record(self._folder).generator
+        rows = [GeneratorRow(*row) for row in generator.iter_rows()]
+        warm_up_us = self._scenario.horizon.warm_up
+        verdict = judge(rows, warm_up_us=warm_up_us)
+        reasons = [] if verdict.valid else [str(verdict)]
+        reasons += [f"a fault could not be done: {failure}" for failure in self._failures]
+        if self._late_us:
+            reasons.append(f"the generator was ready {self._late_us / 1e6:.1f} s after the run's zero")
+        windows = verdict.windows
+        return Validity(
+            valid=not reasons,
+            reasons=tuple(reasons),
+            generator_cpu_max=max((w.cpu_share for w in windows), default=None),
+            lag_p99_us_max=max((w.lag_p99_us for w in windows), default=None),
+            dropped=sum(row.dropped for row in rows),
+        )
+
+    def follow_up(self, held: Sequence[HeldByHospital]) -> Record:
+        """Start the system again on its books and let the hospitals work off what they hold alone."""
+        record = read_record(self._folder)
+        listed = self._folder / "differences.json"
+        listed.write_text(json.dumps([one.visit for one in held]), encoding="utf-8")
+        with System(self._scenario, self._folder, core=self.cores.system) as system:
+            system.generator_core = self.cores.generator
+            system.set_epoch(self._epoch_ns)
+            self._generate(lambda _: None, "--follow-up", str(listed))
+        after = read_record(self._folder)
+        made = {name: frame_of(name, rows) for name, rows in self._rows.items()}
+        return replace(after, inflight=record.inflight, **made)
+
+    def _now_us(self) -> int:
+        return (time.monotonic_ns() - self._epoch_ns) // 1000
+
+
+def _cpu_s(system: System) -> float:
+    """Return the processor seconds of all processes of the system; one that a fault has killed counts nothing."""
+    spent_s = 0.0
+    for pid in system.pids().values():
+        with suppress(psutil.Error):
+            times = psutil.Process(pid).cpu_times()
+            spent_s += times.user + times.system
+    return spent_s
+
+
+def _open_stays(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:
+    history = History(Recorder(), stamps_of(scenario))
+    rows = plan.columns.open_at_start.nonzero()[0]
+    return opening_changes((plan.visit(int(row)) for row in rows), history)
+
+
+@contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """Keep this process off the system's core: what it uses counts as the generator's."""
+    before = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[-1] if lines else "it wrote nothing"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

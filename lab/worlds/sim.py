@@ -1,0 +1,94 @@
+"""One replication in the simulated world, in this process or in a spawned one.
+
+Tasks and results are plain data, so that they cross a process border. A task must never print: progress is the
+caller's.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lab.experiments.runs import Replication
+from lab.worlds.conclude import Interrupted, Outcome, conclude
+from lab.worlds.followup import HeldByHospital
+from reference_impl.protocol.messages import SettlementId, VisitId
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import restore_scenario
+from scenarios.record.recorder import Record
+from sim.model.costs import load_costs
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+    from sim.run import SimRun
+
+Progress = Callable[[float], None]
+"""Called with the share of the visits that have ended."""
+
+
+class SimTask(msgspec.Struct, frozen=True, kw_only=True):
+    """One replication to be simulated: the resolved scenario, its seed, its costs and where its tables go."""
+
+    scenario: dict[str, Any]
+    seed: int
+    costs: str | None
+    root: str
+    folder: str
+
+
+def simulate_here(
+    scenario: Scenario, costs: Path | str | None, progress: Progress | None = None
+) -> tuple[Outcome, bool]:
+    """Simulate one replication in this process; return its outcome and whether Ctrl-C ended it early."""
+    from sim.run import simulate  # noqa: PLC0415 - SimPy is loaded only where it is run
+
+    begun = time.perf_counter()
+    ended = simulate(scenario, plan_visits(scenario), load_costs(costs), progress=_telling(progress))
+    outcome = Outcome(
+        scenario,
+        Record(**ended.recorder.frames()),
+        {str(node): books for node, books in ended.books.items()},
+        took_s=time.perf_counter() - begun,
+        follow_up=lambda held: _follow_up(ended, held, scenario.horizon.drain_limit),
+    )
+    return outcome, ended.interrupted
+
+
+def simulate_task(task: SimTask, progress: Progress | None = None) -> Replication:
+    """Simulate one replication, check it and write its tables."""
+    scenario = restore_scenario(task.scenario).model_copy(update={"seed": task.seed})
+    outcome, interrupted = simulate_here(scenario, task.costs, progress)
+    folder = Path(task.root) / task.folder
+    folder.mkdir(exist_ok=True)
+    replication = conclude(outcome, folder, task.folder)
+    if interrupted:
+        raise Interrupted(replication)
+    return replication
+
+
+def _telling(progress: Progress | None) -> Callable[..., None] | None:
+    if progress is None:
+        return None
+    return lambda _now_us, _end_us, ended, planned: progress(ended / max(1, planned))
+
+
+def _follow_up(ended: SimRun, held: Sequence[HeldByHospital], limit_us: int) -> Record:
+    ended.follow_up([(one.visit, VisitId(one.visit_id), SettlementId(one.settlement)) for one in held], limit_us)
+    return Record(**ended.recorder.frames())
+
+
+def simulate_all(tasks: Sequence[SimTask], *, processes: int) -> Iterator[Replication]:
+    """Simulate many replications in spawned processes and yield each as it is done; leaving early stops the rest."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(processes, len(tasks)), initializer=_leave_interrupts_to_the_parent) as pool:
+        yield from pool.imap_unordered(simulate_task, tasks)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

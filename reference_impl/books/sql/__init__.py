@@ -1,0 +1,1 @@
+"""Books in a database, whichever it is: schema, statements, migrations, and the structs as rows."""

@@ -1,0 +1,133 @@
+"""Books in one SQLite file: WAL, synchronous FULL, one writer that commits in groups, reads beside it.
+
+What ``commit`` has answered is on disk and survives ``kill -9`` and a power cut. A look never waits for the writer.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from reference_impl.books.final import BooksError
+from reference_impl.books.sqlite.connection import apply, connect, find_intents, read_whole, see
+from reference_impl.books.sqlite.opening import lock, make_ready
+from reference_impl.books.sqlite.writer import GroupWriter, Watcher, WriterStats
+from reference_impl.protocol.records import Committed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable
+    from pathlib import Path
+
+    from reference_impl.books.final import FinalBooks
+    from reference_impl.protocol.messages import PersonNo, VisitId
+    from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
+
+__all__ = ["SqliteBooks", "fill_books", "read_final"]
+
+
+class SqliteBooks:
+    """One node's books in a file, for one process at a time."""
+
+    __slots__ = ("_lock", "_reader", "_writer", "path")
+
+    def __init__(self, path: Path) -> None:
+        """Open the books, making the file when there is none.
+
+        Raises:
+            BooksError: when the file is not ours, newer than this program, or open in another process.
+
+        """
+        self.path = path
+        self._lock = lock(path)
+        try:
+            make_ready([path])
+            self._reader = connect(path)
+            self._reader.execute("PRAGMA query_only=1")
+            self._writer = GroupWriter(connect(path), path.stem)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._writer.start()
+
+    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
+        """Return what is known of the message, the person and the visit, at one instant."""
+        return see(self._reader, key, person, visit)
+
+    def commit(self, change: Change) -> Awaitable[Verdict]:
+        """Apply the whole change or none of it; the verdict comes when it is on disk."""
+        return self._writer.submit(change)
+
+    async def open_entries(self) -> tuple[Entry, ...]:
+        """Return the intents without outcome, oldest first."""
+        return find_intents(self._reader)
+
+    def read_all(self) -> FinalBooks:
+        """Return everything written down."""
+        return read_whole(self._reader)
+
+    @property
+    def stats(self) -> WriterStats:
+        """What the writer did so far."""
+        return self._writer.stats
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the books cannot be written any more; None while all is well."""
+        return self._writer.failure
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have ``watcher`` told of each group of commits, in the writer's thread."""
+        self._writer.watcher = watcher
+
+    def backlog(self) -> int:
+        """Return how many changes wait for the writer."""
+        return self._writer.backlog()
+
+    def close(self) -> None:
+        """Write what is queued, close the file and let other processes have it; closing twice is no harm."""
+        if self._lock < 0:
+            return
+        self._writer.close()
+        self._reader.close()
+        os.close(self._lock)
+        self._lock = -1
+
+
+def fill_books(path: Path, changes: Iterable[Change]) -> None:
+    """Write ``changes`` into the books of a node that does not run yet, all or none.
+
+    Raises:
+        BooksError: when the file cannot be opened, or a change does not fit what is there.
+
+    """
+    held = lock(path)
+    try:
+        make_ready([path])
+        with closing(connect(path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for change in changes:
+                verdict = apply(connection, change)
+                if not isinstance(verdict, Committed):
+                    raise BooksError(f"books {path} already hold what is to come before the run: {verdict}")
+            connection.execute("COMMIT")
+    finally:
+        os.close(held)
+
+
+def read_final(path: Path) -> FinalBooks:
+    """Return everything in the file of a node that is stopped or was killed.
+
+    Raises:
+        BooksError: when the file is missing, not ours, newer than this program, or open in another process.
+
+    """
+    if not path.exists():
+        raise BooksError(f"no books at {path}: expected the file of a node that ran")
+    held = lock(path)
+    try:
+        make_ready([path])
+        with closing(connect(path)) as connection:
+            return read_whole(connection)
+    finally:
+        os.close(held)

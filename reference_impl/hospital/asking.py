@@ -1,0 +1,169 @@
+"""One message, sent until there is a verdict or a decision to stop: the hospital's half of G3, no reply is unknown.
+
+The same message id is sent again and again; that *is* the query. What comes back is told apart by what the hospital may
+do next: a verdict; a door closed for planned work; not served, and surely without effect; or unresolved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.protocol.messages import (
+    Answered,
+    Busy,
+    Closed,
+    MessageId,
+    NodeId,
+    Outcome,
+    Overloaded,
+    Request,
+    RequestBody,
+    Unknown,
+    Unreachable,
+)
+from reference_impl.protocol.ports import HospitalPorts
+from scenarios.patients.draws import Purpose
+from scenarios.record.fates import Stage
+
+if TYPE_CHECKING:
+    from reference_impl.hospital.history import History
+    from scenarios.patients.visits import PlannedVisit
+    from scenarios.schema import Clients
+
+__all__ = ["Asker", "NotServed", "RefusedByRule", "ShutOut", "Unresolved"]
+
+NO_DEADLINE = None
+
+
+class RefusedByRule(Exception):
+    """The verdict is no; ``code`` is of the error tree."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        """Carry the parts."""
+        super().__init__(f"{code} {reason}")
+        self.code = code
+
+
+class ShutOut(Exception):
+    """The door is closed for planned work until ``reopens_us``; nothing was done."""
+
+    def __init__(self, closed: Closed) -> None:
+        """Carry the parts."""
+        super().__init__(f"{closed.scope} is closed until {closed.reopens_us} us")
+        self.reopens_us = closed.reopens_us
+
+
+class NotServed(Exception):
+    """Every try was turned away before it could have an effect."""
+
+
+class Unresolved(Exception):
+    """The deadline passed and nobody knows whether the message had its effect."""
+
+    def __init__(self, request: Request, tries: int) -> None:
+        """Carry the message, and how often it was sent."""
+        super().__init__(f"outcome of {request.code} {request.msgid} is unknown after {tries} tries")
+        self.code = request.code
+        self.msgid = request.msgid
+        self.body = request.body
+        self.tries = tries
+
+
+@dataclass(slots=True)
+class Asker:
+    """Sends the messages of one visit. ``stage`` is where the visit stands, for whoever lists what is in flight."""
+
+    ports: HospitalPorts
+    clients: Clients
+    visit: PlannedVisit
+    node: NodeId
+    history: History
+    stage: Stage = Stage.AT_DESK
+    step: int = 0
+    sent: int = 0
+    resent: int = 0
+
+    def next_id(self) -> MessageId:
+        """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
+        self.step += 1
+        return self.history.message_id(self.visit, self.step)
+
+    async def ask(self, code: str, body: RequestBody, *, for_good: bool = False) -> Answered:
+        """Send a new message until a verdict, and return it when it is yes.
+
+        With ``for_good`` the hospital never gives up (reversals, undoing): a closed door and a refusal to serve are
+        waited out, and only a verdict, yes or no, ends it.
+
+        Raises RefusedByRule, ShutOut, NotServed or Unresolved.
+        """
+        return await self._until_verdict(self._request(code, body, self.next_id()), for_good=for_good)
+
+    async def learn(self, unknown: Unresolved) -> Answered:
+        """Send a message whose outcome is unknown again, for good: what became of it must be known to be undone."""
+        request = self._request(unknown.code, unknown.body, unknown.msgid)
+        return await self._until_verdict(request, for_good=True, attempt=unknown.tries)
+
+    async def _until_verdict(self, request: Request, *, for_good: bool, attempt: int = 0) -> Answered:
+        clients, clock = self.clients, self.ports.clock
+        patience_us = clients.reversal_patience if for_good else clients.patience
+        resting, began_us, uncertain = self.stage, clock.now_us(), False
+        while True:
+            attempt += 1
+            outcome = await self._send(request, attempt, patience_us)
+            if isinstance(outcome, Answered):
+                self.stage = resting
+                if outcome.reply.refusal:
+                    raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
+                return outcome
+            uncertain = uncertain or isinstance(outcome, Unknown | Busy)
+            self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
+            if not for_good:
+                self._give_up(outcome, request, attempt, began_us if uncertain else None)
+            self.resent += 1
+            await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
+
+    def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
+        visit = self.visit
+        institution = NodeId(visit.hospital.code)
+        return Request(code, msgid, institution, institution, visit.care_region, visit.insured_region, body)
+
+    async def _send(self, request: Request, attempt: int, patience_us: int) -> Outcome:
+        sent_us = self.ports.clock.now_us()
+        if self.stage is not Stage.REVERSAL_PENDING:
+            self.stage = Stage.IN_TRANSIT
+        self.sent += 1
+        outcome = await self.ports.peers.call(self.node, request, patience_us)
+        now_us = self.ports.clock.now_us()
+        self.history.attempt(self.visit.visit, self.step, attempt, request, sent_us, outcome, now_us=now_us)
+        return outcome
+
+    def _give_up(self, outcome: Outcome, request: Request, attempt: int, first_sent_us: int | None) -> None:
+        """Raise when this outcome is the last of its message."""
+        if first_sent_us is not None:
+            # Once a try may have had its effect, no closed door and no refusal to serve can take that back.
+            if self.ports.clock.now_us() - first_sent_us >= self.clients.deadline:
+                raise Unresolved(request, attempt)
+            return
+        match outcome:
+            case Closed():
+                raise ShutOut(outcome)
+            case Overloaded() | Unreachable():
+                if attempt > self.clients.retries.max:
+                    raise NotServed(request.code)
+            case _:
+                pass
+
+    def _wait_us(self, outcome: Outcome, attempt: int, *, for_good: bool) -> int:
+        """Back off exponentially with jitter, never sooner than the other side asked."""
+        retries = self.clients.retries
+        wait_us = min(float(retries.cap), retries.backoff * retries.factor ** min(attempt - 1, 60))
+        drawn = self.ports.draws.uniform(self.visit.visit, self.step, attempt, Purpose.BACKOFF)
+        backoff_us = int(wait_us * (1.0 - retries.jitter * drawn))
+        match outcome:
+            case Closed(retry_after_us=retry_after_us) if for_good:
+                return retry_after_us + backoff_us
+            case Overloaded(retry_after_us=retry_after_us) | Busy(retry_after_us=retry_after_us):
+                return max(retry_after_us, backoff_us)
+            case _:
+                return backoff_us

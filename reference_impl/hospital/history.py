@@ -1,0 +1,185 @@
+"""What the hospitals saw: every attempt, every visit's end, and what is in flight at any instant.
+
+Filled by the same journeys in both worlds, it turns typed outcomes into the flat rows of the run record
+(``scenarios.record.recorder``). It must never say whether something was lost or doubled: that is the checker's to find.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import msgspec
+
+from reference_impl.protocol.ids import Stamps, message_id
+from reference_impl.protocol.messages import (
+    Answered,
+    Busy,
+    Closed,
+    Hop,
+    MessageId,
+    Outcome,
+    Overloaded,
+    Reply,
+    Request,
+    Unknown,
+    Unreachable,
+)
+from scenarios.record.fates import PAPER_FATES, Fate, Stage
+from scenarios.record.recorder import InflightRow, MessageRow, Recorder, VisitRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reference_impl.hospital.journey import Journey
+    from scenarios.patients.visits import PlannedVisit
+
+__all__ = ["History", "reply_crc"]
+
+_OUTCOMES: dict[type[Outcome], str] = {
+    Busy: "busy",
+    Closed: "closed",
+    Overloaded: "overloaded",
+    Unreachable: "unreachable",
+    Unknown: "unknown",
+}
+_CITY_DIGITS = 4
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def reply_crc(reply: Reply) -> int:
+    """Return a checksum of a verdict's content: the same for the same bytes, in both worlds (law 5)."""
+    return crc32(_encode(reply))
+
+
+class History:
+    """The hospitals' history of one run."""
+
+    def __init__(self, recorder: Recorder, stamps: Stamps) -> None:
+        """Write rows to ``recorder``; ``stamps`` tells business time for the message ids."""
+        self._recorder = recorder
+        self._stamps = stamps
+        self._live: dict[int, Journey] = {}
+        self.ended_count = 0
+
+    # --- what the journeys tell ---
+
+    def message_id(self, visit: PlannedVisit, step: int) -> MessageId:
+        """Return the id of a visit's message: from the plan alone, so that both worlds lose the same messages.
+
+        One second a step keeps the steps of a visit apart, the visit's number at its hospital keeps visits apart.
+        """
+        return message_id(visit.hospital.code, self._stamps.second(visit.planned_s + step), visit.ordinal)
+
+    def began(self, journey: Journey) -> None:
+        """Note that a visit is under way."""
+        self._live[journey.visit.visit] = journey
+
+    reopened = began
+
+    def attempt(
+        self, visit: int, step: int, attempt: int, request: Request, sent_us: int, outcome: Outcome, *, now_us: int
+    ) -> None:
+        """Note one attempt and what came of it."""
+        if isinstance(outcome, Answered):
+            reply = outcome.reply
+            said = "refused" if reply.refusal else "ok"
+            refusal, crc, hops = reply.refusal, reply_crc(reply), _by_role(request, outcome.hops)
+        else:
+            said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS
+        row = MessageRow(visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
+        self._recorder.attempt(row)
+
+    def ended(self) -> None:
+        """Count a visit that has its fate; what it opened may still be being undone."""
+        self.ended_count += 1
+
+    def left(self, journey: Journey) -> None:
+        """Write a visit down: nothing of it is under way any more."""
+        self._live.pop(journey.visit.visit, None)
+        self._write(journey)
+
+    # --- what the run asks ---
+
+    @property
+    def live_count(self) -> int:
+        """How many visits are under way."""
+        return len(self._live)
+
+    def snapshot(
+        self, name: str, now_us: int, on_its_way: Callable[[PlannedVisit], bool]
+    ) -> tuple[tuple[str, int], ...]:
+        """List every piece of business under way on the stop's path, and return how many stand at each stage."""
+        stages: Counter[str] = Counter()
+        for journey in self._live.values():
+            visit, stage = journey.visit, journey.asker.stage
+            if stage is Stage.ENDED or not on_its_way(visit):
+                continue
+            stages[stage.value] += 1
+            row = InflightRow(
+                name, now_us, visit.visit, stage.value, visit.kind, visit.care_region, visit.insured_region
+            )
+            self._recorder.inflight(row)
+        return tuple(sorted(stages.items()))
+
+    def close(self) -> None:
+        """Write down what is still under way when the run ends: a fate already known stands, the rest is open."""
+        for journey in list(self._live.values()):
+            self.left(journey)
+
+    def _write(self, journey: Journey) -> None:
+        visit, asker = journey.visit, journey.asker
+        answered = journey.settle_sent_us >= 0 and journey.settle_done_us >= journey.settle_sent_us
+        settled = answered and journey.fate is not Fate.OPEN_AT_END
+        row = VisitRow(
+            visit.visit,
+            visit.kind,
+            visit.hospital.code,
+            visit.care_region,
+            visit.insured_region,
+            visit.person,
+            visit.arrival_us,
+            _happened(journey.started_us),
+            journey.desk_wait_us,
+            _happened(journey.settle_sent_us),
+            _happened(journey.settle_done_us),
+            journey.settle_done_us - journey.settle_sent_us if settled else None,
+            journey.fate.value,
+            journey.refusal,
+            journey.settlement,
+            journey.visit_id,
+            visit.total_fen,
+            journey.fund_fen,
+            journey.cash_fen,
+            journey.acked,
+            asker.sent,
+            journey.paper_fen if journey.fate in PAPER_FATES else 0,
+            journey.parked_us,
+            _happened(journey.ended_us),
+            visit.care_region[:2] == visit.insured_region[:2],
+            visit.open_at_start,
+        )
+        self._recorder.visit(row)
+
+
+_NO_HOPS: tuple[int | None, ...] = (None,) * 8
+
+
+def _by_role(request: Request, hops: tuple[Hop, ...]) -> tuple[int | None, ...]:
+    """Return (city, care, hub, insured) x (in, out) of the hops on the way."""
+    times: list[int | None] = [None] * 8
+    care = request.care_region[:2]
+    for hop in hops:
+        if hop.node == "hub":
+            place = 4
+        elif len(hop.node) == _CITY_DIGITS:
+            place = 0
+        else:
+            place = 2 if hop.node == care else 6
+        times[place], times[place + 1] = hop.in_us, hop.out_us
+    return tuple(times)
+
+
+def _happened(time_us: int) -> int | None:
+    return None if time_us < 0 else time_us

@@ -1,0 +1,356 @@
+"""A patient's way through a hospital: queue, desk, messages, stay; and every way it can go wrong and still end.
+
+The same coroutine runs in the simulated world and inside a Locust user. Every visit ends in exactly one fate
+(``scenarios.record.fates``), or is cancelled while open when the run ends.
+
+After an unknown (design, "How a step commits"): the same message again until the deadline; then 2601 until it is
+acknowledged, where 2601 covers the transaction; then the patient pays and claims by paper. What was opened on the way
+is undone in the order of domain facts §1.4.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reference_impl.hospital.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.bodies import BODIES
+from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.messages import (
+    Body,
+    CancelSettlement,
+    MessageId,
+    NodeId,
+    PersonNo,
+    Reverse,
+    Settled,
+    SettlementId,
+    UploadLines,
+    VisitId,
+    VisitOpened,
+)
+from reference_impl.protocol.ports import HospitalPorts
+from reference_impl.protocol.transactions import REVERSIBLE, SETTLEMENTS
+from scenarios.patients.draws import Purpose
+from scenarios.record.fates import Fate, Stage
+
+if TYPE_CHECKING:
+    from reference_impl.hospital.history import History
+    from scenarios.patients.visits import PlannedVisit
+    from scenarios.schema import Clients, Cutover
+
+__all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
+
+_PHARMACY = ("1101", "2101", "2102")
+_OUTPATIENT = ("1101", "2201", "2203", "2204", "2206", "2207")
+_ADMISSION = ("1101", "2401")
+_DISCHARGE = (*_ADMISSION, "2301", "2303", "2402", "2304")
+"""What must be done before the patient goes home; what was done on admission and during the stay is skipped."""
+_UNDO = {"outpatient": ("2205", "2202"), "inpatient": ("2405", "2302", "2404"), "pharmacy": ()}
+_CANCEL_SETTLEMENT = {"pharmacy": "2103", "outpatient": "2208", "inpatient": "2305"}
+_FOLLOW_UP_STEP = 1000
+"""Following up counts its steps from here: its message ids must never be those of the visit before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalSite:
+    """What every visit of a scenario shares: the clients' patience and the stops that were announced."""
+
+    clients: Clients
+    uploads_per_stay: int
+    cutover: Cutover | None = None
+
+    def known_closure_us(self, visit: PlannedVisit, now_us: int) -> int | None:
+        """Return when the visit's chain reopens, if its desk was told of a stop that is on now."""
+        stop = self.cutover
+        if stop is None or not stop.announced or not stop.stop_at <= now_us < stop.reopen_at:
+            return None
+        return stop.reopen_at if concerns(stop, visit) else None
+
+    @property
+    def park_share(self) -> float:
+        """Share of turned-away patients who settle later instead of paying in full."""
+        stop = self.cutover
+        return self.clients.park.share if stop is None or stop.park_share is None else stop.park_share
+
+
+def concerns(stop: Cutover, visit: PlannedVisit) -> bool:
+    """Return whether the stop is on the visit's way."""
+    if stop.scope == "hub":
+        return visit.care_region[:2] != visit.insured_region[:2]
+    care = stop.side in ("both", "care") and visit.care_region.startswith(stop.scope)
+    return care or (stop.side in ("both", "insured") and visit.insured_region.startswith(stop.scope))
+
+
+class _Paper(Exception):
+    """The patient pays in full and claims by paper."""
+
+    def __init__(self, fate: Fate) -> None:
+        super().__init__(fate.value)
+        self.fate = fate
+
+
+@dataclass(slots=True)
+class Journey:
+    """One visit, as far as it has come. Times are of the run's clock; -1 means it has not happened."""
+
+    ports: HospitalPorts
+    site: HospitalSite
+    visit: PlannedVisit
+    history: History
+    asker: Asker = field(init=False)
+    visit_id: VisitId = VisitId("")
+    settlement: SettlementId = SettlementId("")
+    done: set[str] = field(default_factory=set[str])
+    fate: Fate = Fate.OPEN_AT_END
+    refusal: str = ""
+    started_us: int = -1
+    ended_us: int = -1
+    desk_wait_us: int = 0
+    uploaded: int = 0
+    parked_us: int = 0
+    parked: bool = False
+    clerk_tries: int = 0
+    settle_sent_us: int = -1
+    settle_done_us: int = -1
+    acked: bool = False
+    fund_fen: int = 0
+    cash_fen: int = 0
+    paper_fen: int = 0
+
+    def __post_init__(self) -> None:
+        node = NodeId(self.visit.care_region[:2])
+        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
+
+    # --- the way ---
+
+    async def live(self) -> None:
+        """Live the visit to its fate, then clean up after it."""
+        try:
+            await self._walk()
+            self._end(self._direct_fate())
+            return
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+            self._answered_settlement()
+            self._end(Fate.REFUSED)
+        except _Paper as paper:
+            self._pay(paper.fate)
+        except Unresolved as unknown:
+            await self._reverse(unknown)
+        await self._undo()
+
+    async def _walk(self) -> None:
+        visit = self.visit
+        if visit.kind == "pharmacy":
+            await self._contact(_PHARMACY)
+        elif visit.kind == "outpatient":
+            await self._contact(_OUTPATIENT)
+        else:
+            await self._be_admitted()
+            await self._stay()
+            await self._contact(_DISCHARGE)
+
+    async def _be_admitted(self) -> None:
+        """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
+        if self.visit.open_at_start:
+            self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
+            self.done.update(_ADMISSION)
+        elif self._known_closure_us() is None:
+            with suppress(ShutOut, NotServed):
+                await self._at_desk(_ADMISSION)
+
+    async def _contact(self, codes: tuple[str, ...]) -> None:
+        """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
+        clerk = self.site.clients.clerk
+        while True:
+            reopens_us = self._known_closure_us()
+            if reopens_us is not None:
+                await self._turned_away(reopens_us)
+            try:
+                await self._at_desk(codes)
+            except ShutOut as closed:
+                await self._turned_away(closed.reopens_us)
+            except NotServed:
+                if self.clerk_tries >= clerk.retries:
+                    raise _Paper(Fate.PAPER_BY_CHOICE) from None
+                self.clerk_tries += 1
+                self.asker.stage = Stage.DESK_QUEUE
+                await self.ports.clock.sleep_us(clerk.wait)
+            else:
+                return
+
+    async def _at_desk(self, codes: tuple[str, ...]) -> None:
+        clock, desk = self.ports.clock, self.ports.desk
+        self.asker.stage = Stage.DESK_QUEUE
+        came_us = clock.now_us()
+        served = await desk.seize(self.site.clients.desk_patience)
+        self.desk_wait_us += clock.now_us() - came_us
+        if not served:
+            raise _Paper(Fate.ABANDONED)
+        try:
+            self.asker.stage = Stage.AT_DESK
+            if self.started_us < 0:
+                self.started_us = clock.now_us()
+            await clock.sleep_us(self.visit.handling_us)
+            for code in codes:
+                if code not in self.done:
+                    await self._perform(code)
+        finally:
+            desk.release()
+
+    async def _stay(self) -> None:
+        """Lie in hospital, the charges going up batch by batch without a patient waiting."""
+        uploads = self.site.uploads_per_stay
+        for batch in range(uploads):
+            self.asker.stage = Stage.OPEN_STAY
+            await self.ports.clock.sleep_us(self.visit.stay_us // uploads)
+            if "2401" in self.done:
+                # No patient waits for it: the machine sends it until it is taken.
+                await self._upload(batch, for_good=True)
+        self.asker.stage = Stage.OPEN_STAY
+
+    async def _upload(self, batch: int, *, for_good: bool) -> None:
+        lines = self.visit.lines(batch, self.site.uploads_per_stay)
+        body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
+        await self.asker.ask("2301", body, for_good=for_good)
+        self.uploaded = batch + 1
+        if self.uploaded == self.site.uploads_per_stay:
+            self.done.add("2301")
+
+    def _known_closure_us(self) -> int | None:
+        return self.site.known_closure_us(self.visit, self.ports.clock.now_us())
+
+    async def _turned_away(self, reopens_us: int) -> None:
+        """Park the patient until after the reopening, or let him pay in full: the share is the scenario's."""
+        visit, clients = self.visit.visit, self.site.clients
+        draws, clock = self.ports.draws, self.ports.clock
+        if draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share:
+            raise _Paper(Fate.PAPER_BY_CLOSURE)
+        spread_us = int(clients.park.spread * draws.uniform(visit, self.asker.step, 1, Purpose.PARK))
+        began_us = clock.now_us()
+        self.asker.stage, self.parked = Stage.PARKED, True
+        self.settle_sent_us = -1  # the patient has left: latency is of the settlement he comes back for
+        await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
+        self.parked_us += clock.now_us() - began_us
+
+    # --- the transactions ---
+
+    async def _perform(self, code: str) -> None:
+        if code == "2301":
+            for batch in range(self.uploaded, self.site.uploads_per_stay):
+                await self._upload(batch, for_good=False)
+            return
+        body = BODIES[code](self.visit, self.visit_id)
+        if code in SETTLEMENTS and self.settle_sent_us < 0:
+            self.settle_sent_us = self.ports.clock.now_us()
+        answered = await self.asker.ask(code, body)
+        self._learn(code, answered.reply.body)
+        self.done.add(code)
+
+    def _learn(self, code: str, body: Body | None) -> None:
+        match body:
+            case VisitOpened(visit=visit):
+                self.visit_id = visit
+            case Settled() if code in SETTLEMENTS:
+                self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
+                self.fund_fen = body.amounts.fund_fen
+                self.cash_fen = body.amounts.cash_fen
+                self._answered_settlement()
+            case _:
+                pass
+
+    def _answered_settlement(self) -> None:
+        if self.settle_sent_us >= 0:
+            self.settle_done_us = self.ports.clock.now_us()
+
+    @property
+    def _person(self) -> PersonNo:
+        return PersonNo(self.visit.person)
+
+    # --- the endings ---
+
+    def _direct_fate(self) -> Fate:
+        if self.parked:
+            return Fate.PARKED_THEN_DIRECT
+        return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
+
+    def _pay(self, fate: Fate) -> None:
+        if fate is not Fate.ABANDONED:
+            self.paper_fen = self.visit.total_fen
+        self._end(fate)
+
+    async def _reverse(self, unknown: Unresolved) -> None:
+        if unknown.code in REVERSIBLE:
+            self.asker.stage = Stage.REVERSAL_PENDING
+            await self._reverse_message(unknown.code, unknown.msgid)
+            self._answered_settlement()
+            self._pay(Fate.REVERSED_THEN_PAPER)
+        else:
+            self._pay(Fate.PAPER_BY_CHOICE)
+            with suppress(RefusedByRule):  # what it opened can only be undone once it is known
+                answered = await self.asker.learn(unknown)
+                self._learn(unknown.code, answered.reply.body)
+                self.done.add(unknown.code)
+
+    async def _reverse_message(self, code: str, msgid: MessageId) -> None:
+        body = Reverse(person=self._person, original=msgid, original_code=code)
+        try:
+            await self.asker.ask("2601", body, for_good=True)
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+
+    async def _undo(self) -> None:
+        """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
+        if not self.visit_id or self.visit.kind == "pharmacy":
+            return
+        for code in _UNDO[self.visit.kind]:
+            if code == "2405" and "2402" not in self.done:
+                continue
+            try:
+                await self.asker.ask(code, BODIES[code](self.visit, self.visit_id), for_good=True)
+            except RefusedByRule:
+                continue  # it was never done, or is undone already
+
+    async def refund(self) -> None:
+        """Take back a settlement that the insured side does not know, refund, and let the patient claim by paper."""
+        body = CancelSettlement(person=self._person, visit=self.visit_id, settlement=self.settlement)
+        self.asker.stage = Stage.REVERSAL_PENDING
+        try:
+            await self.asker.ask(_CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+        self.fund_fen, self.cash_fen = 0, 0
+        self._pay(Fate.REVERSED_THEN_PAPER)
+
+    def _end(self, fate: Fate) -> None:
+        self.fate = fate
+        self.ended_us = self.ports.clock.now_us()
+        self.asker.stage = Stage.ENDED
+        self.history.ended()
+
+
+async def live_visit(ports: HospitalPorts, site: HospitalSite, visit: PlannedVisit, history: History) -> None:
+    """Live one planned visit to its end. Cancelled while open, it stays in the record as open at the end."""
+    journey = Journey(ports, site, visit, history)
+    history.began(journey)
+    await journey.live()
+    history.left(journey)
+
+
+async def refund_and_paper(
+    ports: HospitalPorts,
+    site: HospitalSite,
+    visit: PlannedVisit,
+    history: History,
+    *,
+    settled_as: tuple[VisitId, SettlementId],
+) -> None:
+    """Work off a one-sided difference (单边账): a settlement that the insured province does not know."""
+    journey = Journey(ports, site, visit, history)
+    journey.visit_id, journey.settlement = settled_as
+    journey.asker.step = _FOLLOW_UP_STEP
+    history.reopened(journey)
+    await journey.refund()
+    history.left(journey)

@@ -1,0 +1,41 @@
+"""The stays open before the run began: a running system has them in its books, so the run's books must too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.fees import ZERO_FEES
+from reference_impl.domain.lifecycle import VisitState
+from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.messages import Admit, NodeId, PersonNo, Reply, Request, VisitOpened
+from reference_impl.protocol.records import Change, Entry, Key, VisitRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reference_impl.hospital.history import History
+    from scenarios.patients.visits import PlannedVisit
+
+__all__ = ["opening_changes"]
+
+
+def opening_changes(open_stays: Iterable[PlannedVisit], history: History) -> Iterator[tuple[NodeId, Change]]:
+    """Return, for each open stay, its care province and the admission to write into that province's books.
+
+    The message id is the first of the visit, which its journey skips: both know the visit by the same id.
+    """
+    for visit in open_stays:
+        institution = NodeId(visit.hospital.code)
+        msgid = history.message_id(visit, 1)
+        stay = visit_id(msgid)
+        body = Admit(
+            person=PersonNo(visit.person),
+            insurance=visit.insurance,
+            began_us=visit.arrival_us,
+            diagnosis="",
+        )
+        request = Request("2401", msgid, institution, institution, visit.care_region, visit.insured_region, body)
+        reply = Reply("", VisitOpened(visit=stay))
+        record = VisitRecord(stay, 1, body.person, VisitState.OPEN, msgid, ZERO_FEES)
+        entry = Entry(Key(institution, msgid), "2401", visit.arrival_us, request, reply)
+        yield NodeId(visit.care_region[:2]), Change(entry=entry, insert=True, visit=record)

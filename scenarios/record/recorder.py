@@ -1,0 +1,165 @@
+"""The recorder that fills a run's tables, and the reader of a run folder.
+
+Must never compute a measure: ``lab`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from scenarios.record.tables import (
+    ROW_TYPES,
+    TABLES,
+    Column,
+    EventRow,
+    GeneratorRow,
+    InflightRow,
+    MessageRow,
+    StationRow,
+    VisitRow,
+)
+
+__all__ = [
+    "ROW_TYPES",
+    "TABLES",
+    "Column",
+    "EventRow",
+    "GeneratorRow",
+    "InflightRow",
+    "MessageRow",
+    "Record",
+    "RecordError",
+    "Recorder",
+    "StationRow",
+    "VisitRow",
+    "frame_of",
+    "read_record",
+    "write_frames",
+]
+
+CHUNK_ROWS = 20_000
+"""Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
+
+
+class RecordError(Exception):
+    """A folder does not hold a record."""
+
+
+class Recorder:
+    """Takes rows while a run goes on, and packs them into columns as it goes."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
+        self._chunks: dict[str, list[pl.DataFrame]] = {name: [] for name in TABLES}
+
+    def visit(self, row: VisitRow) -> None:
+        """Take the one row of a visit."""
+        self._take("visits", row)
+
+    def attempt(self, row: MessageRow) -> None:
+        """Take one attempt of a message."""
+        self._take("messages", row)
+
+    def station(self, row: StationRow) -> None:
+        """Take one sample of a station."""
+        self._take("stations", row)
+
+    def event(self, row: EventRow) -> None:
+        """Take one fault or cutover phase."""
+        self._take("events", row)
+
+    def inflight(self, row: InflightRow) -> None:
+        """Take one piece of business in flight."""
+        self._take("inflight", row)
+
+    def generator(self, row: GeneratorRow) -> None:
+        """Take one sample of the load generator."""
+        self._take("generator", row)
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Return all tables, sorted by their keys, with the fates of the business in flight joined."""
+        for name in TABLES:
+            self._pack(name)
+        frames = {name: _stacked(name, chunks) for name, chunks in self._chunks.items()}
+        frames["visits"] = frames["visits"].sort("visit")
+        frames["messages"] = frames["messages"].sort("visit", "step", "attempt", "sent_us", maintain_order=True)
+        frames["events"] = frames["events"].sort("at_us", maintain_order=True)
+        frames["inflight"] = _with_fates(frames["inflight"], frames["visits"])
+        return frames
+
+    def write(self, folder: Path) -> None:
+        """Write every table to ``folder``; a file under its final name is complete."""
+        write_frames(self.frames(), folder)
+
+    def _take(self, name: str, row: tuple[Any, ...]) -> None:
+        rows = self._rows[name]
+        rows.append(row)
+        if len(rows) >= CHUNK_ROWS:
+            self._pack(name)
+
+    def _pack(self, name: str) -> None:
+        if self._rows[name]:
+            self._chunks[name].append(frame_of(name, self._rows[name]))
+            self._rows[name] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The tables of one run."""
+
+    visits: pl.DataFrame
+    messages: pl.DataFrame
+    stations: pl.DataFrame
+    events: pl.DataFrame
+    inflight: pl.DataFrame
+    generator: pl.DataFrame
+
+
+def frame_of(name: str, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    """Return rows of one table as columns."""
+    columns = TABLES[name]
+    values: Iterable[tuple[Any, ...]] = zip(*rows, strict=True) if rows else ((),) * len(columns)
+    series = [pl.Series(column.name, data, column.dtype) for column, data in zip(columns, values, strict=True)]
+    return pl.DataFrame(series)
+
+
+def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Write tables as Parquet files, each first under a name that says it is not whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in frames.items():
+        partial = folder / f"{name}.parquet.partial"
+        frame.write_parquet(partial)
+        partial.replace(folder / f"{name}.parquet")
+
+
+def read_record(folder: Path) -> Record:
+    """Return the tables of a run folder; raise :class:`RecordError` when one is missing or has other columns."""
+    return Record(**{name: _read_table(folder, name) for name in TABLES})
+
+
+def _read_table(folder: Path, name: str) -> pl.DataFrame:
+    path = folder / f"{name}.parquet"
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder") from error
+    expected = {column.name: column.dtype for column in TABLES[name]}
+    if dict(frame.schema) != expected:
+        differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]
+        raise RecordError(f"{path}: columns differ from this version's: {', '.join(differing)}")
+    return frame
+
+
+def _stacked(name: str, chunks: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(chunks, rechunk=True) if chunks else frame_of(name, [])
+
+
+def _with_fates(inflight: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+    fates = visits.select("visit", pl.col("fate").alias("final"))
+    joined = inflight.join(fates, on="visit", how="left", maintain_order="left")
+    return joined.with_columns(fate=pl.coalesce("final", "fate")).drop("final")

@@ -1,0 +1,222 @@
+"""The tables of a run: their rows, their columns with unit and meaning.
+
+Times are microseconds of the run's clock. Both worlds fill these tables and nothing else. Must never hold a row:
+``scenarios.record.recorder`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Column(NamedTuple):
+    """One column of a table."""
+
+    name: str
+    dtype: pl.DataType
+    unit: str
+    doc: str
+
+
+class VisitRow(NamedTuple):
+    """One visit, written when it ends or at the end of the run."""
+
+    visit: int
+    kind: str
+    hospital: str
+    care_region: str
+    insured_region: str
+    person: str
+    arrival_us: int
+    started_us: int | None
+    desk_wait_us: int
+    settle_sent_us: int | None
+    settle_done_us: int | None
+    latency_us: int | None
+    fate: str
+    refusal: str
+    settlement_id: str
+    visit_id: str
+    total_fen: int
+    fund_fen: int
+    cash_fen: int
+    acked: bool
+    attempts: int
+    paper_fen: int
+    parked_us: int
+    ended_us: int | None
+    local: bool
+    open_at_start: bool
+
+
+class MessageRow(NamedTuple):
+    """One attempt of a hospital to send one message."""
+
+    visit: int
+    step: int
+    code: str
+    msgid: str
+    attempt: int
+    sent_us: int
+    done_us: int
+    outcome: str
+    refusal: str
+    reply_crc: int | None
+    city_in_us: int | None = None
+    city_out_us: int | None = None
+    care_in_us: int | None = None
+    care_out_us: int | None = None
+    hub_in_us: int | None = None
+    hub_out_us: int | None = None
+    insured_in_us: int | None = None
+    insured_out_us: int | None = None
+
+
+class StationRow(NamedTuple):
+    """One station since its last sample."""
+
+    at_us: int
+    node: str
+    station: str
+    queue: float
+    busy: float
+    arrivals: int
+    refused: int
+
+
+class EventRow(NamedTuple):
+    """A fault, or a phase of a cutover."""
+
+    at_us: int
+    until_us: int | None
+    kind: str
+    target: str
+    note: str = ""
+
+
+class InflightRow(NamedTuple):
+    """A piece of business in flight at a cutover; its fate is joined when the record is written."""
+
+    snapshot: str
+    at_us: int
+    visit: int
+    stage: str
+    kind: str
+    care_region: str
+    insured_region: str
+    advance_fen: int = 0
+    fate: str = ""
+
+
+class GeneratorRow(NamedTuple):
+    """The load generator, watching itself."""
+
+    at_us: int
+    cpu_share: float
+    lag_p99_us: int
+    due: int
+    started: int
+    dropped: int
+
+
+_I64, _I32, _F64, _STR, _BOOL = pl.Int64(), pl.Int32(), pl.Float64(), pl.String(), pl.Boolean()
+_HOPS = (
+    ("city", "the city's relay"),
+    ("care", "the care province"),
+    ("hub", "the hub"),
+    ("insured", "the insured province"),
+)
+
+TABLES: Mapping[str, tuple[Column, ...]] = {
+    "visits": (
+        Column("visit", _I64, "", "number of the visit: its row in the plan"),
+        Column("kind", _STR, "", "outpatient, pharmacy or inpatient"),
+        Column("hospital", _STR, "", "institution code"),
+        Column("care_region", _STR, "", "six-digit region of the place of care"),
+        Column("insured_region", _STR, "", "six-digit region of the insurer"),
+        Column("person", _STR, "", "number of the insured person"),
+        Column("arrival_us", _I64, "us", "arrival at the hospital, as planned"),
+        Column("started_us", _I64, "us", "a desk first seized; null when none was"),
+        Column("desk_wait_us", _I64, "us", "waits for a desk, added up; people time on the run's clock"),
+        Column("settle_sent_us", _I64, "us", "first send of 2102, 2207 or 2304; null when none was sent"),
+        Column("settle_done_us", _I64, "us", "final answer to it; null when none came"),
+        Column("latency_us", _I64, "us", "from first send to final answer; null unless settled or refused"),
+        Column("fate", _STR, "", "how the visit ended, see scenarios.record.fates"),
+        Column("refusal", _STR, "", "code of the rule that refused"),
+        Column("settlement_id", _STR, "", "settlement as the hospital knows it"),
+        Column("visit_id", _STR, "", "visit as the care province issued it"),
+        Column("total_fen", _I64, "fen", "the whole bill"),
+        Column("fund_fen", _I64, "fen", "paid by funds"),
+        Column("cash_fen", _I64, "fen", "paid in cash at direct settlement"),
+        Column("acked", _BOOL, "", "the hospital saw a yes to its settlement"),
+        Column("attempts", _I32, "", "messages sent, resends counted"),
+        Column("paper_fen", _I64, "fen", "paid in advance in cash, to be claimed by paper"),
+        Column("parked_us", _I64, "us", "time parked; people time on the run's clock"),
+        Column("ended_us", _I64, "us", "end of the visit; null when open at the end"),
+        Column("local", _BOOL, "", "care and insured region lie in one province"),
+        Column("open_at_start", _BOOL, "", "the stay was already open when the run began"),
+    ),
+    "messages": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("step", _I32, "", "place of the message in the visit's journey"),
+        Column("code", _STR, "", "transaction code"),
+        Column("msgid", _STR, "", "message id"),
+        Column("attempt", _I32, "", "1 for the first send of this message id"),
+        Column("sent_us", _I64, "us", "sent by the hospital"),
+        Column("done_us", _I64, "us", "answered, or given up"),
+        Column("outcome", _STR, "", "ok, refused, busy, closed, overloaded, unreachable or unknown"),
+        Column("refusal", _STR, "", "code of the rule that refused"),
+        Column("reply_crc", _I64, "", "CRC-32 of the reply's content; null unless ok or refused"),
+        *(
+            Column(f"{hop}_{way}_us", _I64, "us", f"{verb} by {name}; null when it was not seen there")
+            for hop, name in _HOPS
+            for way, verb in (("in", "taken in"), ("out", "let out"))
+        ),
+    ),
+    "stations": (
+        Column("at_us", _I64, "us", "end of the sample"),
+        Column("node", _STR, "", "hub, province, pool of cores or hospital"),
+        Column("station", _STR, "", "cpu, workers, writer or desk"),
+        Column("queue", _F64, "", "mean number waiting since the last sample"),
+        Column("busy", _F64, "share", "use since the last sample, from 0 to 1"),
+        Column("arrivals", _I64, "", "arrivals since the last sample"),
+        Column("refused", _I64, "", "turned away since the last sample"),
+    ),
+    "events": (
+        Column("at_us", _I64, "us", "begin"),
+        Column("until_us", _I64, "us", "end; null for an instant"),
+        Column("kind", _STR, "", "a fault's kind, stop_accept, close, reopen, full or restart"),
+        Column("target", _STR, "", "node, link or scope"),
+        Column("note", _STR, "", "what a reader should know"),
+    ),
+    "inflight": (
+        Column("snapshot", _STR, "", "stop_accept or close"),
+        Column("at_us", _I64, "us", "when it was listed"),
+        Column("visit", _I64, "", "number of the visit"),
+        Column("stage", _STR, "", "where it stood, see scenarios.record.fates"),
+        Column("kind", _STR, "", "outpatient, pharmacy or inpatient"),
+        Column("care_region", _STR, "", "six-digit region of the place of care"),
+        Column("insured_region", _STR, "", "six-digit region of the insurer"),
+        Column("advance_fen", _I64, "fen", "paid in advance so far"),
+        Column("fate", _STR, "", "how the visit ended"),
+    ),
+    "generator": (
+        Column("at_us", _I64, "us", "end of the sample"),
+        Column("cpu_share", _F64, "share", "share of its core used"),
+        Column("lag_p99_us", _I64, "us", "99th percentile of start lag since the last sample"),
+        Column("due", _I64, "", "visits due since the last sample"),
+        Column("started", _I64, "", "visits started since the last sample"),
+        Column("dropped", _I64, "", "visits dropped at the cap since the last sample"),
+    ),
+}
+ROW_TYPES: Mapping[str, type[NamedTuple]] = {
+    "visits": VisitRow,
+    "messages": MessageRow,
+    "stations": StationRow,
+    "events": EventRow,
+    "inflight": InflightRow,
+    "generator": GeneratorRow,
+}

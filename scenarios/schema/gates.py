@@ -1,0 +1,195 @@
+"""What a run must keep: measures by name, and the sentences about them (``p95 < 3s``, ``== 0``, ``> 99%``).
+
+Parses and holds; ``lab`` measures and judges. Must never know where a number comes from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scenarios.record.fates import Fate
+from scenarios.schema.base import TRANSACTION_CODES
+from scenarios.units import UnitError, parse_duration, parse_rate, parse_share
+
+
+class Unit(StrEnum):
+    """What a measure is counted in; the bound of a gate is read accordingly."""
+
+    DURATION = "duration"
+    SHARE = "share"
+    RATE = "rate"
+    COUNT = "count"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number, or a distribution of numbers, that a run has."""
+
+    name: str
+    unit: Unit
+    doc: str
+    distribution: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One sentence about one measure; ``bound`` is in microseconds, shares of 1, a second, or plain numbers."""
+
+    measure: str
+    statistic: str
+    comparison: str
+    bound: float
+    text: str
+
+    def holds(self, value: float) -> bool:
+        """Return whether ``value`` keeps the gate."""
+        return COMPARISONS[self.comparison](value, self.bound)
+
+
+class GateError(ValueError):
+    """A gate cannot be understood."""
+
+    def __init__(self, what: str, got: str, expected: str, hint: str = "") -> None:
+        super().__init__(f"{what}; got {got!r}; expected {expected}" + (f"; {hint}" if hint else ""))
+        self.what, self.got, self.expected, self.hint = what, got, expected, hint
+
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99.9", "min", "max")
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_GATE = re.compile(r"^\s*(?P<statistic>[a-z][\w.]*)?\s*(?P<comparison><=|>=|==|!=|<|>)\s*(?P<bound>\S.*?)\s*$")
+_KINDS = ("outpatient", "pharmacy", "inpatient")
+
+
+def _distributions() -> Iterator[Measure]:
+    def of(name: str, doc: str) -> Measure:
+        return Measure(name, Unit.DURATION, doc, distribution=True)
+
+    latency = "from the desk's first send of 2102, 2207 or 2304 to its final answer, unknowns until resolved"
+    yield of("settlement.latency", f"{latency}; machine time")
+    for kind in _KINDS:
+        yield of(f"settlement.latency.{kind}", f"{latency}; {kind} only")
+    yield of("message.latency", "one attempt of a hospital, from send to verdict; machine time")
+    for code in TRANSACTION_CODES:
+        yield of(f"message.latency.{code}", f"one attempt of {code}; machine time")
+    yield of("desk.wait", "a visit's waits for a desk, added up; people time")
+
+
+def _scalars() -> Iterator[Measure]:
+    yield Measure("visits.total", Unit.COUNT, "visits that arrived")
+    yield Measure("visits.lost", Unit.COUNT, "acknowledged and not in the insured province's books, or the reverse")
+    yield Measure("visits.doubled", Unit.COUNT, "two effects for one key, or two settlements for one visit")
+    for fate in Fate:
+        yield Measure(f"visits.{fate}", Unit.COUNT, f"visits whose fate is {fate}")
+    yield Measure(
+        "direct_rate", Unit.SHARE, "direct fates over all visits that no rule refused, stays still open left out"
+    )
+    yield Measure(
+        "paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused, stays still open left out"
+    )
+    yield Measure("offered.rate", Unit.RATE, "visits that begin to want a settlement, a second of the run's clock")
+    yield Measure("settlements.rate", Unit.RATE, "direct settlements a second of the run's clock")
+    yield Measure("messages.rate", Unit.RATE, "hospital attempts a second of the run's clock")
+    yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
+    yield Measure("paper.advance", Unit.NUMBER, "cash paid in advance by paper claimants, in yuan")
+    yield Measure("checker.breaches", Unit.COUNT, "breaches of the laws found by the checker")
+    yield Measure("bottleneck.busy", Unit.SHARE, "mean use of the busiest station")
+    yield Measure("generator.cpu", Unit.SHARE, "largest share of its core that the load generator used")
+    yield Measure("generator.lag", Unit.DURATION, "largest 99th percentile of the generator's start lag")
+    yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
+
+
+def _cutover() -> Iterator[Measure]:
+    yield Measure("cutover.inflight", Unit.COUNT, "pieces of business in flight when accepting stopped")
+    yield Measure("cutover.leftover", Unit.COUNT, "pieces of business in flight when the door closed")
+    yield Measure("cutover.lost", Unit.COUNT, "pieces of business in flight at the cutover that were lost")
+    yield Measure("cutover.doubled", Unit.COUNT, "pieces of business in flight at the cutover that were doubled")
+    yield Measure("cutover.backlog", Unit.COUNT, "visits parked or waiting when the door reopened")
+    yield Measure("cutover.drain", Unit.DURATION, "from reopening until the backlog is gone; people time")
+    yield Measure("cutover.trips", Unit.COUNT, "extra trips of patients to a desk")
+    yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
+
+
+MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover())}
+
+
+def measure_named(name: str) -> Measure:
+    """Return the measure; raise :class:`GateError` with the nearest name when there is none."""
+    if name in MEASURES:
+        return MEASURES[name]
+    near = difflib.get_close_matches(name, MEASURES, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else ""
+    raise GateError("unknown measure", name, "one of " + ", ".join(_families()), hint)
+
+
+def _families() -> list[str]:
+    """Return the measures with one line for each family that differs by transaction only."""
+    return [name for name in MEASURES if not name.startswith("message.latency.")] + ["message.latency.CODE"]
+
+
+def parse_gate(measure_name: str, text: str) -> Gate:
+    """Return the gate that ``text`` says of ``measure_name``.
+
+    >>> parse_gate("settlement.latency", "p95 < 3s").bound
+    3000000.0
+    """
+    measure = measure_named(measure_name)
+    found = _GATE.match(text)
+    example = _example(measure)
+    if found is None:
+        raise GateError("gate not understood", text, f"a comparison such as {example!r}")
+    statistic = found["statistic"] or ""
+    if measure.distribution and statistic not in STATISTICS:
+        what = f"{measure.name} is a distribution and needs a statistic"
+        raise GateError(what, text, f"one of {', '.join(STATISTICS)} first, as in {example!r}")
+    if not measure.distribution and statistic:
+        raise GateError(f"{measure.name} is one number and takes no statistic", text, f"{example!r}")
+    return Gate(measure.name, statistic, found["comparison"], _bound(measure, found["bound"], text), text)
+
+
+def parse_gates(gates: Mapping[str, Sequence[str]]) -> tuple[Gate, ...]:
+    """Return all gates of a scenario, in the order of the file."""
+    return tuple(parse_gate(name, text) for name, texts in gates.items() for text in texts)
+
+
+def _bound(measure: Measure, bound: str, text: str) -> float:
+    try:
+        match measure.unit:
+            case Unit.DURATION:
+                return float(parse_duration(0 if bound == "0" else bound))
+            case Unit.RATE:
+                return parse_rate(bound)
+            case Unit.SHARE:
+                return parse_share(bound if bound.endswith("%") else float(bound))
+            case Unit.COUNT:
+                return float(int(bound))
+            case Unit.NUMBER:
+                return float(bound)
+    except UnitError as error:
+        raise GateError(f"bound of {measure.name}", text, error.expected) from error
+    except ValueError as error:
+        expected = f"{'a share' if measure.unit is Unit.SHARE else 'a plain number'}, as in {_example(measure)!r}"
+        raise GateError(f"bound of {measure.name}", text, expected) from error
+
+
+def _example(measure: Measure) -> str:
+    examples = {
+        Unit.DURATION: "< 3s",
+        Unit.SHARE: "> 99%",
+        Unit.RATE: "> 5/s",
+        Unit.COUNT: "== 0",
+        Unit.NUMBER: "< 1.5",
+    }
+    return ("p95 " if measure.distribution else "") + examples[measure.unit]

@@ -1,0 +1,160 @@
+"""The driver: a coroutine of the protocol run by SimPy's events.
+
+A ``Task`` is to coroutines what ``simpy.Process`` is to generators, less what the protocol does not ask for: it starts
+without an event, and an await costs what a bare SimPy process pays for a yield, a quarter less than when a process
+drives the coroutine (``benchmarks/sim_vs_plain.py``). It may be cancelled at any await: the coroutine is closed
+there, its ``finally`` blocks run, and nothing is awaited any more, as in a process that is killed.
+This module must never know what a task does.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from sim.engine.timeline import TIMER, WORK, Signal, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+    import simpy
+
+
+class Home:
+    """Where tasks live: they stop together (``freeze``), go on together, and die together."""
+
+    __slots__ = ("deferred", "frozen", "tasks")
+
+    def __init__(self) -> None:
+        """Start running, and empty."""
+        self.frozen = False
+        self.deferred: list[tuple[Callable[[Any], None], simpy.Event]] = []
+        self.tasks: dict[Task, None] = {}  # in order of start, so that cancelling all is deterministic
+
+    def freeze(self) -> None:
+        """Stop every task where it stands; what happens meanwhile reaches it at ``thaw``."""
+        self.frozen = True
+
+    def defer(self, action: Callable[[Any], None], event: simpy.Event) -> None:
+        """Let ``action`` hear of ``event`` at the thaw: it happened while all stood still."""
+        self.deferred.append((action, event))
+
+    def thaw(self) -> None:
+        """Go on, with what came in meanwhile, in the order it came."""
+        self.frozen = False
+        deferred, self.deferred = self.deferred, []
+        for action, event in deferred:
+            action(event)
+
+    def cancel_all(self) -> int:
+        """Cancel every task; return how many there were."""
+        self.frozen = False
+        self.deferred.clear()
+        tasks = list(self.tasks)
+        for task in tasks:
+            task.cancel()
+        return len(tasks)
+
+
+class Task:
+    """A coroutine under way. ``context`` is its own: ports read it from ``timeline.current``."""
+
+    __slots__ = ("_coroutine", "_home", "_send", "_step", "_timeline", "_waits_for", "context")
+
+    def __init__(self, timeline: Timeline, work: Coroutine[Any, Any, None], home: Home, context: Any = None) -> None:
+        """Enter ``work`` at ``home``; nothing runs until ``start`` or ``start_later``."""
+        self._timeline = timeline
+        self._coroutine: Coroutine[Any, Any, None] | None = work
+        self._send = work.send
+        self._step = self.resume
+        self._home = home
+        self._waits_for: simpy.Event | None = None
+        self.context = context
+        home.tasks[self] = None
+
+    def start(self) -> None:
+        """Run to the first await now."""
+        self.resume(_START)
+
+    def start_later(self) -> None:
+        """Run to the first await at this very instant, but after the task that asks for it has given way."""
+        signal = Signal()
+        self._wait(signal)
+        self._timeline.at(self._timeline.now_us, WORK, signal)
+
+    def resume(self, event: simpy.Event) -> None:
+        """Go on with what ``event`` brought, to the next await or the end."""
+        home = self._home
+        if home.frozen:
+            home.defer(self._resume_late, event)
+            return
+        self._timeline.current = self
+        try:
+            awaited = self._send(event.value)
+        except StopIteration:
+            self._leave()
+        else:
+            self._waits_for = awaited
+            awaited.callbacks.append(self._step)
+
+    def cancel(self) -> None:
+        """End the task at the await where it stands; its ``finally`` blocks run, and may not await."""
+        coroutine = self._coroutine
+        if coroutine is None:
+            return
+        awaited = self._waits_for
+        if awaited is not None and awaited.callbacks is not None and self._step in awaited.callbacks:
+            awaited.callbacks.remove(self._step)
+        self._leave()
+        coroutine.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the coroutine has run to its end or was cancelled."""
+        return self._coroutine is None
+
+    def _resume_late(self, event: simpy.Event) -> None:
+        if self._coroutine is not None:  # what went on before it at the thaw may have cancelled it
+            self.resume(event)
+
+    def _wait(self, signal: Signal) -> None:
+        self._waits_for = signal
+        signal.callbacks.append(self._step)
+
+    def _leave(self) -> None:
+        self._home.tasks.pop(self, None)
+        # The bound method held in a slot is a cycle: break it, so that a finished task is freed at once.
+        self._coroutine = self._waits_for = None
+        del self._step
+
+
+_START = Signal()
+
+
+@types.coroutine
+def wait(signal: Signal) -> Generator[Signal, Any, Any]:
+    """Await ``signal`` and return its value."""
+    return (yield signal)
+
+
+class SimClock:
+    """The protocol's ``Clock`` port in virtual time."""
+
+    __slots__ = ("_timeline",)
+
+    def __init__(self, timeline: Timeline) -> None:
+        """Read the time of ``timeline``."""
+        self._timeline = timeline
+
+    def now_us(self) -> int:
+        """Return microseconds since the start of the run."""
+        return self._timeline.now_us
+
+    @types.coroutine
+    def sleep_us(self, duration_us: int) -> Generator[Signal, None, None]:
+        """Wait for ``duration_us``; zero or less returns at once."""
+        if duration_us > 0:
+            timeline = self._timeline
+            signal = Signal()
+            timeline.at(timeline.now_us + duration_us, TIMER, signal)
+            yield signal

@@ -1,0 +1,126 @@
+"""Virtual time: SimPy's environment on whole microseconds, with a defined order at one instant.
+
+What happens at one instant is ordered (time, kind, id): commands of the scenario first, then work, then timers (a reply
+that arrives at the very end of somebody's patience is in time), then sampling; ``id`` is the order of scheduling, which
+is itself decided by keyed draws alone. This module must never know what the events mean.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any, Final
+
+import simpy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.engine.driver import Task
+
+COMMAND: Final = 0
+WORK: Final = 1
+TIMER: Final = 2
+SAMPLE: Final = 3
+LAST: Final = 4
+
+
+class _Halted(Exception):  # not an error: the way out of the loop
+    def __init__(self, *, at_limit: bool) -> None:
+        super().__init__()
+        self.at_limit = at_limit
+
+
+def _halt(signal: Signal) -> None:
+    raise _Halted(at_limit=signal.value is True)
+
+
+class Signal(simpy.Event):
+    """A SimPy event that cannot fail, is bound to no environment until scheduled, and carries a plain ``value``.
+
+    It leaves out what SimPy's own event does on creation and triggering; a process or a task may yield either.
+    ``owner`` and ``leaves_us`` say which host's CPU makes it happen and until when that host can still stop it: see
+    ``Timeline.take_back``.
+    """
+
+    __slots__ = ("leaves_us", "owner", "value")
+
+    _ok = True
+
+    def __init__(self, value: object = None) -> None:
+        """Make a signal nobody waits for yet."""
+        self.callbacks: list[Callable[[Any], None]] = []
+        self.value: Any = value
+        self.owner: object = None
+        self.leaves_us: int = 0
+
+    @property
+    def _value(self) -> Any:  # SimPy's processes read an event's value here
+        return self.value
+
+
+class Timeline(simpy.Environment):
+    """The run's clock and its list of things to come."""
+
+    def __init__(self) -> None:
+        """Start at zero, with nothing to come."""
+        super().__init__(0)
+        self.heap: list[Any] = self._queue
+        self.next_id = self._eid.__next__
+        self.current: Task | None = None
+        self.now_us = 0
+        """Microseconds since the start of the run: SimPy's ``now``, a plain attribute because it is read so often."""
+
+    def at(self, when_us: int, kind: int, signal: simpy.Event) -> None:
+        """Let ``signal`` happen at ``when_us``."""
+        heappush(self.heap, (when_us, kind, self.next_id(), signal))
+
+    def call_at(self, when_us: int, kind: int, action: Callable[[], None]) -> Signal:
+        """Call ``action`` at ``when_us``; emptying the callbacks of the returned signal calls it off."""
+        signal = Signal()
+        signal.callbacks.append(lambda _: action())
+        heappush(self.heap, (when_us, kind, self.next_id(), signal))
+        return signal
+
+    def stop(self) -> None:
+        """End ``run_until`` after the event under way; safe to call from a signal handler."""
+        halt = Signal()
+        halt.callbacks.append(_halt)
+        heappush(self.heap, (self._now, -1, self.next_id(), halt))
+
+    def run_until(self, limit_us: int) -> bool:
+        """Let everything happen up to and including ``limit_us``; return False when ``stop`` ended it before.
+
+        This is ``simpy.Environment.run`` with its ``step`` written out: a call less for each of the millions of events
+        of a run.
+        """
+        heap = self.heap
+        end = Signal(value=True)
+        end.callbacks.append(_halt)
+        heappush(heap, (limit_us, LAST, self.next_id(), end))
+        try:
+            while True:
+                now_us, _, _, event = heappop(heap)
+                self._now = self.now_us = now_us
+                callbacks, event.callbacks = event.callbacks, None
+                for callback in callbacks:
+                    callback(event)
+                if not event._ok and not event.defused:  # noqa: SLF001  # a Signal is always ok; SimPy's own may fail
+                    raise event.value
+        except _Halted as halted:
+            end.callbacks = []
+            return halted.at_limit
+
+    def take_back(self, owner: object, from_us: int) -> list[tuple[int, int, int, Signal]]:
+        """Remove and return, in order, what ``owner``'s CPU would have brought about from ``from_us`` on.
+
+        Rare (a node is frozen or killed), so it may walk the whole list; the common path pays nothing for it.
+        """
+        held: list[tuple[int, int, int, Signal]] = []
+        kept: list[Any] = []
+        for item in self.heap:
+            event = item[3]
+            stoppable = isinstance(event, Signal) and event.owner is owner and event.leaves_us >= from_us
+            (held if stoppable else kept).append(item)
+        self.heap[:] = kept
+        heapify(self.heap)
+        return sorted(held, key=lambda item: item[:3])

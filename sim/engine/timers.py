@@ -1,0 +1,87 @@
+"""Patience: one queue per distinct patience with a single armed event, not one event per call.
+
+Everyone who starts waiting now with the same patience gives up after everyone who started before, so the deadlines are
+in order by themselves, and only the first needs an event. A call that is answered in time leaves the queue and costs no
+event at all; 600 seconds of patience would otherwise fill the list of things to come with calls long answered.
+This module must never decide what giving up means.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sim.engine.timeline import TIMER, Signal, Timeline
+
+
+class Waiting(Protocol):
+    """Whoever waits with a patience."""
+
+    def give_up(self) -> None:
+        """Be told that the patience has run out."""
+        ...
+
+
+class PatienceQueue:
+    """All who wait with one and the same patience."""
+
+    __slots__ = ("_armed", "_deadlines", "_patience_us", "_timeline")
+
+    def __init__(self, timeline: Timeline, patience_us: int) -> None:
+        """Start with nobody waiting."""
+        self._timeline = timeline
+        self._patience_us = patience_us
+        self._deadlines: dict[Waiting, int] = {}
+        self._armed = False
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._deadlines)
+
+    def add(self, waiting: Waiting) -> None:
+        """Start the patience of ``waiting`` now."""
+        deadline_us = self._timeline.now_us + self._patience_us
+        self._deadlines[waiting] = deadline_us
+        if not self._armed:
+            self._arm(deadline_us)
+
+    def remove(self, waiting: Waiting) -> None:
+        """Stop the patience of ``waiting``: it got what it waited for, or went away."""
+        self._deadlines.pop(waiting, None)
+
+    def _arm(self, deadline_us: int) -> None:
+        self._armed = True
+        signal = Signal()
+        signal.callbacks.append(self._ring)
+        self._timeline.at(deadline_us, TIMER, signal)
+
+    def _ring(self, _: Signal) -> None:
+        now_us = self._timeline.now_us
+        self._armed = False
+        due: list[Waiting] = []
+        for waiting, deadline_us in self._deadlines.items():
+            if deadline_us > now_us:
+                self._arm(deadline_us)
+                break
+            due.append(waiting)
+        for waiting in due:
+            del self._deadlines[waiting]
+        for waiting in due:
+            waiting.give_up()
+
+
+class Patience:
+    """The patience queues of a run, made when first asked for; few, as few patiences are configured."""
+
+    __slots__ = ("_queues", "_timeline")
+
+    def __init__(self, timeline: Timeline) -> None:
+        """Start without queues."""
+        self._timeline = timeline
+        self._queues: dict[int, PatienceQueue] = {}
+
+    def queue(self, patience_us: int) -> PatienceQueue:
+        """Return the queue of those who wait ``patience_us``."""
+        queue = self._queues.get(patience_us)
+        if queue is None:
+            queue = self._queues[patience_us] = PatienceQueue(self._timeline, patience_us)
+        return queue

@@ -1,0 +1,114 @@
+"""A call from one node to another, as each side holds it: the caller's patience, and the work it makes at the callee.
+
+This module must never decide what is said, only when it is heard.
+"""
+
+from __future__ import annotations
+
+from heapq import heappush
+from typing import TYPE_CHECKING
+
+from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
+from sim.engine.timeline import WORK, Signal, Timeline
+from sim.model.service_times import COMMIT_AT, COMMIT_STRIDE, COMMITS_DRAWN, FLUSH_AT, LINK_BACK_AT, STEP_MASK
+
+if TYPE_CHECKING:
+    from reference_impl.protocol.messages import Request
+    from reference_impl.staging.loss import Sent
+    from sim.model.links import Link
+    from sim.model.service_times import Prices
+
+
+class Call(Signal):
+    """The caller's side: what its task waits for. Its value is the outcome."""
+
+    __slots__ = ("given_up", "link", "request", "sent", "started_us", "timeline")
+
+    def __init__(self, timeline: Timeline, request: Request, link: Link) -> None:
+        """Start waiting now."""
+        super().__init__()
+        self.timeline = timeline
+        self.request = request
+        self.link = link
+        self.sent: Sent | None = None
+        self.started_us = timeline.now_us
+        self.given_up = False
+
+    def give_up(self) -> None:
+        """Say ``Unknown`` to the caller; the other side is not told and goes on, as a zombie that still costs.
+
+        A reply may be on its way already: whoever waited moves to a signal of its own, and the reply finds nobody.
+        """
+        if self.callbacks is None or self.given_up:
+            return
+        self.given_up = True
+        late = Signal(Unknown(self.timeline.now_us - self.started_us))
+        late.callbacks, self.callbacks = self.callbacks, []
+        for callback in late.callbacks:
+            callback(late)
+
+    def answer(self, outcome: Outcome, left_us: int, bits: int, owner: object = None) -> None:
+        """Let ``outcome`` leave the callee at ``left_us`` and be heard when it has crossed the link.
+
+        ``owner`` is the host that could still be stopped before then.
+        """
+        if self.given_up:
+            return
+        link = self.link
+        heard_us = left_us + link.transit_us(bits >> LINK_BACK_AT)
+        if self.sent is not None:
+            back = link.send_back(self.request, left_us, self.sent)
+            if back is not None:
+                if back.lost and not isinstance(outcome, Unreachable):
+                    return
+                heard_us += back.delay_us
+        self.value = outcome
+        self.owner = owner
+        self.leaves_us = left_us
+        heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
+
+    def cut(self) -> None:
+        """Let the caller learn that the connection broke with its request inside: nobody knows what became of it."""
+        if self.given_up or self.callbacks is None:
+            return
+        heard_us = self.timeline.now_us + self.link.transit_us(0)
+        self.value = Unknown(heard_us - self.started_us)
+        self.owner = None
+        heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
+
+
+class Work(Signal):
+    """The callee's side: a message on its way to a node, then in its hands.
+
+    It is also the context of the node's task: the ports read from it what the message's steps cost there. Work that
+    no call asked for (a restart driving its open intents) has no ``call``.
+    """
+
+    __slots__ = ("_commits", "bits", "call", "came_us", "holds_worker", "key", "prices", "request")
+
+    def __init__(self, request: Request, call: Call | None, key: int) -> None:
+        """Make the work of ``request``; the node it comes to adds the rest."""
+        super().__init__()
+        self.request = request
+        self.call = call
+        self.key = key
+        self.bits = 0
+        self.came_us = 0
+        self.prices: Prices = NO_PRICES
+        self.holds_worker = False
+        self._commits = 0
+
+    def priced(self, prices: Prices, bits: int) -> None:
+        """Learn what the work costs here."""
+        self.prices = prices
+        self.bits = bits
+
+    def next_commit(self, flush: tuple[int, ...]) -> tuple[int, int]:
+        """Return the CPU time and the sync time of the next commit of this message here."""
+        shift = COMMIT_STRIDE * min(self._commits, COMMITS_DRAWN - 1)
+        self._commits += 1
+        bits = self.bits
+        return self.prices.commit[bits >> COMMIT_AT + shift & STEP_MASK], flush[bits >> FLUSH_AT + shift & STEP_MASK]
+
+
+NO_PRICES: Prices = ((0,) * 1024,) * 4  # pyright: ignore[reportAssignmentType]

@@ -1,0 +1,94 @@
+"""The counters of a hospital: the protocol's ``Desk`` port, where patients queue with a patience of their own.
+
+This module must never know what is done at a desk.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from sim.engine.timeline import WORK, Signal, Timeline
+from sim.model.stations import Servers, Sums, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sim.engine.timers import Patience
+
+
+class _Turn(Signal):
+    """A patient in the queue; the value becomes True at the desk and False when the patience ran out first."""
+
+    __slots__ = ("_servers", "_timeline")
+
+    def __init__(self, timeline: Timeline, servers: Servers) -> None:
+        super().__init__()
+        self._timeline = timeline
+        self._servers = servers
+
+    def give_up(self) -> None:
+        """Leave the queue, unless the desk was won at this very instant."""
+        if self.value is None:
+            self.value = False
+            self._servers.step_out(self)
+            self._timeline.at(self._timeline.now_us, WORK, self)
+
+
+class SimDesk:
+    """The desks of one hospital."""
+
+    __slots__ = ("_patience", "_servers", "_timeline")
+
+    def __init__(self, timeline: Timeline, patience: Patience, desks: int, sums: Sums | None = None) -> None:
+        """Open ``desks`` counters; what they see is added to ``sums``."""
+        self._timeline = timeline
+        self._patience = patience
+        self._servers = Servers(timeline, desks, sums)
+
+    @types.coroutine
+    def seize(self, patience_us: int) -> Generator[Signal, Any, bool]:
+        """Wait for a free desk and take it; False when the patience ran out first."""
+        servers = self._servers
+        servers.sums.arrivals += 1
+        if servers.take():
+            return True
+        if patience_us <= 0:
+            servers.sums.refused += 1
+            return False
+        turn = _Turn(self._timeline, servers)
+        servers.enqueue(turn)
+        queue = self._patience.queue(patience_us)
+        queue.add(turn)
+        try:
+            served: bool = yield turn
+        except BaseException:
+            # Cancelled: step out of the queue, or give the desk just won to the next.
+            if turn.value:
+                servers.release()
+            elif turn.value is None:
+                servers.step_out(turn)
+            raise
+        finally:
+            queue.remove(turn)
+        if not served:
+            servers.sums.refused += 1
+        return served
+
+    def release(self) -> None:
+        """Give the desk to the next patient."""
+        self._servers.release()
+
+    @property
+    def free(self) -> int:
+        """How many desks are free."""
+        return self._servers.free
+
+    @property
+    def desks(self) -> int:
+        """How many desks there are."""
+        return self._servers.servers
+
+    def tally(self) -> Tally:
+        """Return what the desks have seen up to now; ``refused`` are patients who left the queue."""
+        return self._servers.tally()

@@ -1,0 +1,251 @@
+"""Stations: places where work waits its turn, first come first served.
+
+Lean: a station is a counter and a deque, and an event is made only for work that must wait, or for the end of a
+service whose time is known. What a station measures is kept as sums that are exact at any instant: instead of adding
+``level * elapsed`` at each change, a start subtracts its time and an end adds its own, and the integral up to ``now``
+is the sum plus ``level * now``. Whoever waits may go away (a crash, a patient who leaves) and no server is lost.
+This module must never know what the work is.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from heapq import heapreplace
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sim.engine.timeline import WORK, Signal, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class Tally(NamedTuple):
+    """What a station has seen up to now; a difference of two is what it saw in between."""
+
+    waited_us: int
+    """Sum over all work of the time it spent waiting: the integral of the queue's length."""
+    busy_us: int
+    """Sum over all servers of the time they were busy."""
+    arrivals: int
+    refused: int
+
+
+class Sums:
+    """What servers of one kind have seen, kept together: all the desks of a province are one line in the record."""
+
+    __slots__ = ("arrivals", "busy", "busy_sum", "refused", "waited_sum", "waiting")
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self.waiting = 0
+        self.busy = 0
+        self.waited_sum = 0
+        self.busy_sum = 0
+        self.arrivals = 0
+        self.refused = 0
+
+    def tally(self, now_us: int) -> Tally:
+        """Return what has been seen up to now."""
+        return Tally(
+            self.waited_sum + now_us * self.waiting,
+            self.busy_sum + now_us * self.busy,
+            self.arrivals,
+            self.refused,
+        )
+
+
+class Servers:
+    """Some servers and one queue: the workers of a node, or anything else that is seized and released."""
+
+    __slots__ = ("_timeline", "free", "servers", "sums", "waiting")
+
+    def __init__(self, timeline: Timeline, servers: int, sums: Sums | None = None) -> None:
+        """Start with all of ``servers`` free; ``arrivals`` and ``refused`` of ``sums`` are for the owner to count."""
+        if servers < 1:
+            raise ValueError(f"a station needs at least one server (got {servers})")
+        self._timeline = timeline
+        self.servers = servers
+        self.free = servers
+        self.waiting: deque[Signal] = deque()
+        self.sums = Sums() if sums is None else sums
+
+    def take(self) -> bool:
+        """Take a server if one is free."""
+        if not self.free:
+            return False
+        self.free -= 1
+        sums = self.sums
+        sums.busy += 1
+        sums.busy_sum -= self._timeline.now_us
+        return True
+
+    def enqueue(self, turn: Signal) -> None:
+        """Let ``turn`` happen when a server is free; it then has that server and its value is True."""
+        sums = self.sums
+        sums.waiting += 1
+        sums.waited_sum -= self._timeline.now_us
+        self.waiting.append(turn)
+
+    @types.coroutine
+    def seize(self) -> Generator[Signal, Any, None]:
+        """Take a server, waiting for it if need be."""
+        if self.take():
+            return
+        turn = Signal()
+        self.enqueue(turn)
+        try:
+            yield turn
+        except BaseException:
+            # Cancelled in the queue: step out, or hand on the server just won.
+            if turn.value:
+                self.release()
+            else:
+                self.step_out(turn)
+            raise
+
+    def step_out(self, turn: Signal) -> None:
+        """Leave the queue without having been served."""
+        self.waiting.remove(turn)
+        self._no_longer_waiting(1)
+
+    def release(self) -> None:
+        """Give the server to the next in the queue."""
+        if self.waiting:
+            turn = self.waiting.popleft()
+            turn.value = True
+            self._no_longer_waiting(1)
+            self._timeline.at(self._timeline.now_us, WORK, turn)
+        else:
+            self.free += 1
+            if self.free > self.servers:
+                raise AssertionError("a server was released that nobody had seized")
+            sums = self.sums
+            sums.busy -= 1
+            sums.busy_sum += self._timeline.now_us
+
+    def dismiss(self) -> None:
+        """Send away everybody who waits; they are not told."""
+        self._no_longer_waiting(len(self.waiting))
+        self.waiting.clear()
+
+    def reset(self) -> None:
+        """Forget who waits and who is served, as a crash does."""
+        self.dismiss()
+        served = self.servers - self.free
+        self.sums.busy -= served
+        self.sums.busy_sum += self._timeline.now_us * served
+        self.free = self.servers
+
+    def tally(self) -> Tally:
+        """Return what the station has seen up to now."""
+        return self.sums.tally(self._timeline.now_us)
+
+    def _no_longer_waiting(self, number: int) -> None:
+        sums = self.sums
+        sums.waiting -= number
+        sums.waited_sum += self._timeline.now_us * number
+
+
+class Cpu:
+    """The cores of a host: work of known length, first come first served, never interrupted.
+
+    The end of a service is known when it is asked for, so nobody queues: a core is booked from the moment it is free.
+    Work that finds no core free costs ``busy_share`` of what it costs an idle one (``sim.model.costs``).
+    A host of ``2.5`` cores is three cores at five sixths of the speed; one of ``0.02`` (a scenario whose capacity is
+    scaled with its volume) is one slow core.
+    """
+
+    __slots__ = (
+        "_booked_us",
+        "_busy_share",
+        "_free_us",
+        "_paused_us",
+        "_starts",
+        "_stretch",
+        "_timeline",
+        "_waited_us",
+        "arrivals",
+        "cores",
+    )
+
+    def __init__(self, timeline: Timeline, cores: float, *, busy_share: float = 1.0) -> None:
+        """Start idle."""
+        if not cores > 0:
+            raise ValueError(f"a host needs some CPU (got {cores!r} cores)")
+        self._timeline = timeline
+        self._busy_share = busy_share
+        self.cores = ceil(cores)
+        self._stretch = None if self.cores == cores else self.cores / cores
+        self._free_us = [0] * self.cores  # a heap
+        self._starts: deque[int] = deque()  # starts still to come, in order
+        self.arrivals = 0
+        self._booked_us = 0
+        self._waited_us = 0
+        self._paused_us: int | None = None
+
+    def book(self, cost_us: int) -> int:
+        """Book a core for ``cost_us`` behind all that is booked already; return when that work ends."""
+        if self._stretch is not None:
+            cost_us = round(cost_us * self._stretch)
+        now_us = self._timeline.now_us
+        free_us = self._free_us
+        start_us = free_us[0]
+        self.arrivals += 1
+        if start_us <= now_us:
+            end_us = now_us + cost_us
+        else:
+            cost_us = int(cost_us * self._busy_share)
+            end_us = start_us + cost_us
+            self._waited_us += start_us - now_us
+            starts = self._starts
+            starts.append(start_us)
+            while starts[0] <= now_us:
+                starts.popleft()
+        self._booked_us += cost_us
+        if self.cores == 1:
+            free_us[0] = end_us
+        else:
+            heapreplace(free_us, end_us)
+        return end_us
+
+    @types.coroutine
+    def use(self, cost_us: int) -> Generator[Signal, Any, None]:
+        """Wait for a core and then for the work to end."""
+        signal = Signal()
+        self._timeline.at(self.book(cost_us), WORK, signal)
+        yield signal
+
+    def stop(self) -> None:
+        """Drop everything booked, as a crash does."""
+        now_us = self._clock_us()
+        tally = self.tally()
+        self._booked_us, self._waited_us = tally.busy_us, tally.waited_us
+        self._starts.clear()
+        self._free_us = [min(free_us, now_us) for free_us in self._free_us]
+        self._paused_us = None
+
+    def pause(self) -> None:
+        """Stop working; what is booked stays booked."""
+        self._paused_us = self._timeline.now_us
+
+    def go_on(self) -> int:
+        """Work again; return by how much everything still to do has moved."""
+        since_us, self._paused_us = self._paused_us, None
+        if since_us is None:
+            return 0
+        shift_us = self._timeline.now_us - since_us
+        self._free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self._free_us]
+        self._starts = deque(start_us + shift_us for start_us in self._starts if start_us > since_us)
+        return shift_us
+
+    def tally(self) -> Tally:
+        """Return what the station has seen up to now; a paused host's time stands still."""
+        now_us = self._clock_us()
+        ahead_us = sum(max(0, free_us - now_us) for free_us in self._free_us)
+        to_wait_us = sum(start_us - now_us for start_us in self._starts if start_us > now_us)
+        return Tally(self._waited_us - to_wait_us, self._booked_us - ahead_us, self.arrivals, 0)
+
+    def _clock_us(self) -> int:
+        return self._timeline.now_us if self._paused_us is None else self._paused_us

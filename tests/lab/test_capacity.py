@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+import pytest
+
+from lab.analysis.capacity import JOURNEYS, NOT_FORWARDED, implied_load
+from lab.analysis.queueing import erlang_c, grouping_use, mean_wait_us
+from reference_impl.hospital import journey
+from reference_impl.protocol.transactions import TRANSACTIONS
+from scenarios.reading.scale import resolve
+from scenarios.schema import Scenario
+from sim.model.costs import load_costs
+
+
+def load_of(**changes):
+    stated = {"name": "s", "topology": {"regions": ["11", "33", "34"]}} | changes
+    return implied_load(resolve(Scenario.model_validate(stated)), load_costs())
+
+
+def station(load, name, *, slow=False):
+    return next(s for s in (load.stations_while_slow if slow else load.stations) if s.name == name)
+
+
+# --- queueing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("load", "servers", "waits"),
+    # Erlang C by hand: one server waits with the load; two servers with load 1: 1/3; published table, 10 Erlang on 12: 0.449
+    [(0.3, 1, 0.3), (1.0, 2, 1 / 3), (10.0, 12, 0.4494), (5.0, 5, 1.0), (0.0, 3, 0.0)],
+)
+def test_share_that_waits(load, servers, waits):
+    assert erlang_c(load, servers) == pytest.approx(waits, abs=1e-4)
+
+
+def test_wait_grows_without_end_at_full_load():
+    waits = [mean_wait_us(rate_per_s=rate, service_us=10_000, servers=1) for rate in (10, 50, 90, 99, 100)]
+
+    assert waits == sorted(waits)
+    assert waits[1] == pytest.approx(10_000)
+    assert math.isinf(waits[-1])
+
+
+def test_writer_that_groups_is_never_full():
+    assert 0.999 < grouping_use(rate_per_s=10_000, service_us=1_000) <= 1.0
+    assert grouping_use(rate_per_s=1e9, service_us=1e6) <= 1.0
+
+
+# --- what a scenario implies ------------------------------------------------------------------------------------------
+
+
+def test_nations_day_implies_the_rates_of_the_domain_notes():
+    """652,000 a day, 15 % of it in the peak hour: 27 a second on the mean weekday (domain facts 3.2)."""
+    load = load_of(topology={"regions": "all"}, visits={"weekday": [1] * 7})
+
+    assert load.cross_visits == pytest.approx(652_000)
+    assert load.settlements_per_s == pytest.approx(652_000 * 0.15 / 3600)
+    assert load.peak_at == datetime(2024, 3, 13, 8)
+
+
+def test_peak_is_the_busiest_hour_of_the_clock_inside_the_horizon():
+    load = load_of(horizon={"start": "2024-03-13 07:30:00", "length": "2h"})
+
+    assert load.peak_at == datetime(2024, 3, 13, 8)
+
+
+def test_shrunk_time_raises_the_rate_and_keeps_the_visits():
+    plain, shrunk = load_of(), load_of(scale={"time": 50})
+
+    assert shrunk.cross_visits == pytest.approx(plain.cross_visits)
+    assert shrunk.settlements_per_s == pytest.approx(plain.settlements_per_s * 50)
+
+
+def test_hub_sees_what_crosses_a_border_only():
+    without, with_local = load_of(visits={"local_per_cross": 0}), load_of(visits={"local_per_cross": 3})
+
+    assert with_local.hub_messages_per_s == without.hub_messages_per_s
+    assert with_local.messages_per_s == pytest.approx(without.messages_per_s * 4)
+
+
+def test_message_counts_are_those_of_the_journeys():
+    only = {"outpatient": 0, "pharmacy": 1, "inpatient": 0}
+    load = load_of(visits={"mix": only, "local_per_cross": 0})
+
+    assert load.messages_per_s == pytest.approx(3 * load.settlements_per_s)
+    assert load.hub_messages_per_s == pytest.approx(3 * load.settlements_per_s)
+
+
+def test_journeys_and_routes_are_those_of_the_protocol():
+    forwarded = {code for codes in JOURNEYS.values() for code in codes} - NOT_FORWARDED
+
+    assert all(TRANSACTIONS[code].forwarded for code in forwarded)
+    assert not any(TRANSACTIONS[code].forwarded for code in NOT_FORWARDED)
+    assert JOURNEYS["outpatient"] == journey._OUTPATIENT
+    assert JOURNEYS["pharmacy"] == journey._PHARMACY
+    assert {*JOURNEYS["inpatient"], "2301"} == {*journey._ADMISSION, *journey._DISCHARGE}
+
+
+def test_hopeless_station_is_flagged_by_name():
+    load = load_of(topology={"regions": ["11", "33", "34"], "hub": {"cores": 0.01}})
+
+    assert "hub cpu" in [s.name for s in load.hopeless]
+    assert math.isinf(station(load, "hub cpu").wait_us)
+    assert load.stations[0].utilisation == max(s.utilisation for s in load.stations)
+
+
+def test_one_machine_adds_up_the_work_of_all_nodes():
+    apart = load_of()
+    together = load_of(topology={"regions": ["11", "33", "34"], "machine_cores": 1})
+
+    work = sum(s.utilisation for s in apart.stations if s.station == "cpu")
+    assert station(together, "machine cpu").utilisation == pytest.approx(work)
+
+
+def test_waiting_workers_are_held_only_when_they_hold():
+    topology = {"regions": ["11", "33", "34"], "hub": {"workers": 100, "hold_while_waiting": True}}
+    free = load_of(topology={"regions": ["11", "33", "34"], "hub": {"workers": 100}})
+    held = load_of(topology=topology)
+
+    assert (
+        station(held, "hub workers").service_us > station(free, "hub workers").service_us + 30_000
+    )  # a link there and back
+
+
+def test_slow_node_is_shown_beside_the_sound_one():
+    topology = {"regions": ["11", "33", "34"], "hub": {"workers": 10, "hold_while_waiting": True}}
+    slow = {"kind": "slow", "node": "34", "at": "1h", "for": "1h", "add": "2s"}
+    load = load_of(topology=topology, faults=[slow])
+
+    assert station(load, "hub workers").utilisation < 1
+    assert station(load, "hub workers", slow=True).utilisation > 1
+    assert not load_of(topology=topology).stations_while_slow
+
+
+def test_patience_bounds_how_long_a_worker_is_held():
+    topology = {"regions": ["11", "33", "34"], "hub": {"hold_while_waiting": True}}
+    slow = {"kind": "slow", "node": "34", "at": "1h", "for": "1h", "add": "1h"}
+    load = load_of(topology=topology, faults=[slow], clients={"forward_patience": {"hub": "1s"}})
+
+    assert station(load, "hub workers", slow=True).service_us < 1_100_000
+
+
+def test_explicit_visits_alone_imply_no_rate():
+    visit = {"kind": "pharmacy", "care": "330400", "insured": "340100", "at": "1h"}
+    at_home = visit | {"insured": "330100"}
+    load = load_of(visits={"per_day": 0, "explicit": [visit, visit, at_home]})
+
+    assert (load.cross_visits, load.local_visits, load.messages_per_s, load.hopeless) == (2, 1, 0, ())
