@@ -23,9 +23,9 @@ from typing import Literal
 from lab.errors import InputError, InvalidRunError, LabError
 from lab.experiments.experiment import Question, Silent, Watcher, run_world
 from lab.experiments.pair import run_pair
-from lab.experiments.runs import RunFile, default_folder, read_run_file, worlds_in
-from lab.report.content import Opened, open_run
 from lab.report.page import write_report
+from lab.runs.file import RunFile, default_folder, read_run_file, worlds_in
+from lab.runs.opened import Opened, open_run
 from lab.worlds.conclude import Answer, answer
 from lab.worlds.sim import simulate_here
 from scenarios.reading.errors import ScenarioError

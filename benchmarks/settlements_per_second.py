@@ -37,13 +37,14 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.domain.fees import FeeLine
 from reference_impl.protocol import messages as m
+from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Verdict
 from reference_impl.server.client import Destination, HttpAnswer
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.supervisor import System
-from reference_impl.staging.build import build_node
+from reference_impl.staging.build import node_config, system_config
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.schema import Scenario
@@ -104,7 +105,10 @@ class Measured(NamedTuple):
 def measure_chain(folder: Path, hosts: dict[str, list[str]], core: int) -> Measured:
     """Measure the system with these processes; ``more`` is the CPU time of a hop, by process."""
     world = scenario(hosts)
-    with System(world, folder, core=core) as system, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        System(system_config(world), folder, core=core) as system,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         codec = Codec(BusinessClock(world.horizon.start, world.scale.time))
         peers = HttpPeers({"33": system.address("33")}, codec, RunClock(system.epoch_ns))
         visits = count()
@@ -234,7 +238,7 @@ class Joined:
         self.books = {node: RecordingBooks() for node in NODES}
         clock = RunClock(time.monotonic_ns())
         self.nodes = {
-            node: build_node(m.NodeId(node), NodePorts(clock, self, books, AsyncioTasks()), world)
+            node: assemble(node_config(world, node), NodePorts(clock, self, books, AsyncioTasks()))
             for node, books in self.books.items()
         }
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from lab.experiments.runs import GateResult
+    from lab.runs.file import GateResult
 
 VARIANTS = ("ci", "quick")
 _BYTES_LOOKED_AT = 65_536

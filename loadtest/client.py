@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol
 from loadtest.connections import Connections, NoAnswerError, NobodyListensError
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
-from reference_impl.protocol.messages import Answered, NodeId, Outcome, Request, Unknown, Unreachable
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
 from reference_impl.wire.codec import Codec
 from reference_impl.wire.errors import WireError
 

@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable
 from typing import assert_never
 
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.nodes import HUB
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
-from reference_impl.staging.loss import HUB
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Cutover, Scenario
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import ValidationError
 
-from reference_impl.staging.loss import HOSPITAL
+from reference_impl.domain.nodes import HOSPITAL
 from scenarios.reading.loader import restore_scenario
 from scenarios.schema import Scenario
 

@@ -18,8 +18,9 @@ from typing import Any, Self
 import msgspec
 
 from loadtest.proxy import ProxiedLink, ProxyConfig
+from reference_impl.domain.nodes import HOSPITAL, HUB
 from reference_impl.server.supervisor import System
-from reference_impl.staging.loss import HOSPITAL, HUB, Disturbance, FaultyLink, disturbances
+from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances
 from scenarios.schema import Scenario
 
 CONFIG_FILE = "proxy.json"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.scopes import Side
 from reference_impl.hospital.journey import concerns
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.messages import NodeId
+from reference_impl.protocol.door import DoorCommand, DoorState
 from scenarios.record.recorder import EventRow
 
 if TYPE_CHECKING:

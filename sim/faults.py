@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from reference_impl.protocol.messages import NodeId
+from reference_impl.domain.nodes import NodeId
 from scenarios.record.recorder import EventRow
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 

@@ -18,7 +18,8 @@ from sim.model.service_times import FORWARD_AT, LINK_AT, STEP_MASK, message_key
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Mapping
 
-    from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.protocol.messages import Outcome, PersonNo, Request, VisitId
     from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
     from sim.engine.timers import Patience
     from sim.model.links import Link

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from reference_impl.books.final import FinalBooks
-    from reference_impl.protocol.messages import NodeId, SettlementId, VisitId
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.protocol.messages import SettlementId, VisitId
     from scenarios.patients.visits import VisitPlan
     from scenarios.schema import Scenario
     from sim.model.costs import Costs

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.books.losing import LosingBooks, LostCommits, lost_commits
+from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.nodes import HOSPITAL, HUB, NodeId
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import HospitalSite
+from reference_impl.protocol.assembly import NodeConfig, assemble
 from reference_impl.protocol.door import DoorCommand
-from reference_impl.protocol.messages import NodeId
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
-from reference_impl.staging.build import build_node, stamps_of
-from reference_impl.staging.loss import FaultyLink, disturbances
+from reference_impl.staging.build import node_config, stamps_of
+from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import opening_changes
 from scenarios.patients.draws import KeyedDraws
 from sim.engine.driver import Home, SimClock
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
     from sim.model.costs import Costs
     from sim.model.node import Role
-
-HUB = NodeId("hub")
-HOSPITAL = "hospital"
 
 
 @dataclass(slots=True)
@@ -80,6 +78,7 @@ class World:
         self.stores: dict[NodeId, MemoryBooks] = {}
         self.nodes: dict[NodeId, SimNode] = {}
         self._lost: dict[NodeId, LostCommits | None] = {}
+        self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
         self._make_nodes(PriceList(costs))
         self._make_links()
@@ -126,7 +125,9 @@ class World:
             node = NodeId(name)
             host = self.hosts[topology.host_of(name)]
             store = self.stores[node] = self._books()
-            self._lost[node] = lost_commits(self.scenario, name)
+            losses = commit_losses(self.scenario, name)
+            self._lost[node] = LostCommits(losses) if losses else None
+            self._configs[node] = node_config(self.scenario, name)
             self._routes[node] = {}
             made = SimNode(self.timeline, node, host, topology.spec(name), prices=prices, seed=self.scenario.seed)
             self.nodes[node] = made
@@ -144,7 +145,7 @@ class World:
         if lost is not None:
             books = LosingBooks(books, lost, self.clock)
         ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.home))
-        role: Province | Hub = build_node(node.name, ports, self.scenario)
+        role: Province | Hub = assemble(self._configs[node.name], ports)
         for command in self.doors.get(node.name, {}).values():
             role.doors.obey(command)
         return role

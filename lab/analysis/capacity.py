@@ -14,25 +14,19 @@ from functools import cached_property
 from itertools import pairwise
 
 from lab.analysis.queueing import busy_core_service_us, grouping_use, mean_wait_us
+from reference_impl.domain import transactions as tx
+from reference_impl.domain.nodes import HUB, Role
 from reference_impl.domain.regions import is_cross_province
+from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import HOUR_US, Profile, Stretch
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow
-from scenarios.schema.topology import HUB
-from sim.model.costs import Costs, Role, Stage
+from sim.model.costs import Costs, Stage
 
-JOURNEYS: Mapping[str, tuple[str, ...]] = {
-    "outpatient": ("1101", "2201", "2203", "2204", "2206", "2207"),
-    "pharmacy": ("1101", "2101", "2102"),
-    "inpatient": ("1101", "2401", "2303", "2402", "2304"),
-}
-"""What a visit sends when nothing goes wrong; an inpatient's uploads (2301) come on top."""
-NOT_FORWARDED = frozenset({"2203", "2204", "2301", "2402"})
-"""The care province alone acts on these (ASSUMED, design: who sees which transaction)."""
 _CONTACTS = {"outpatient": 1, "pharmacy": 1, "inpatient": 2}
-_UPLOAD = "2301"
 _ALL_STAGES: tuple[Stage, ...] = ("receive", "forward", "reply")
 _END_STAGES: tuple[Stage, ...] = ("receive", "reply")
 
@@ -138,7 +132,7 @@ def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iter
     residents = {code: provinces()[code].residents_e4 for code in scenario.topology.regions}
     everybody = sum(residents.values())
     for code, per_visit in _messages_per_visit(scenario).items():
-        forwarded = code not in NOT_FORWARDED
+        forwarded = TRANSACTIONS[code].forwarded
         cross, local = cross_per_s * per_visit, local_per_s * per_visit
         if forwarded:
             yield _Stream(HUB, "hub", code, cross, forwarded=True, local=False)
@@ -160,8 +154,8 @@ def flow_shares(scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]
 
 def _messages_per_visit(scenario: Scenario) -> dict[str, float]:
     mix = scenario.visits.mix
-    counts = {_UPLOAD: mix.inpatient * scenario.visits.uploads_per_stay}
-    for kind, codes in JOURNEYS.items():
+    counts = {tx.INPATIENT_LINES: mix.inpatient * scenario.visits.uploads_per_stay}
+    for kind, codes in SENT_ONCE.items():
         for code in codes:
             counts[code] = counts.get(code, 0.0) + getattr(mix, kind)
     return counts
@@ -225,15 +219,16 @@ class _Loads:
         """Take the mean hospital and the mean pharmacy of each province; desks go where the patients go."""
         visits, topology = self._scenario.visits, self._topology
         for node in topology.regions:
-            come_per_s = sum(s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", "1101"))
+            come_per_s = sum(
+                s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", tx.PERSON)
+            )
             for place, kinds in (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",))):
                 desks = topology.desks_per_hospital
                 count = getattr(topology.hospitals_per_province, place)
                 contacts = sum(getattr(visits.mix, kind) * _CONTACTS[kind] for kind in kinds)
                 rate = come_per_s * contacts / count
-                calls = (
-                    sum(getattr(visits.mix, kind) * len(JOURNEYS[kind]) for kind in kinds) / contacts if contacts else 0
-                )
+                sent = sum(getattr(visits.mix, kind) * len(codes) for kind, codes in SENT_ONCE.items() if kind in kinds)
+                calls = sent / contacts if contacts else 0
                 service_us = visits.handling + calls * self._answer_us(node)
                 wait_us = mean_wait_us(rate_per_s=rate, service_us=service_us, servers=desks)
                 use = rate * service_us / 1e6 / desks

@@ -19,8 +19,8 @@ from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
 from scenarios.schema.gates import MEASURES
 
 if TYPE_CHECKING:
-    from lab.experiments.runs import RunFile
-    from lab.report.content import Opened
+    from lab.runs.file import RunFile
+    from lab.runs.opened import Opened
 
 PERCENTS = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 SCALARS = ("settlements.rate", "messages.rate", "retry.amplification", "bottleneck.busy", "paper.advance")

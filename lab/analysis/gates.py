@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from lab.analysis.statistics import Interval, t_interval
-from lab.experiments.runs import GateResult
+from lab.runs.file import GateResult
 from scenarios.schema.gates import MEASURES, Gate, Unit
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]

@@ -17,6 +17,7 @@ import polars as pl
 
 from lab.analysis import cutover as stops
 from lab.analysis.statistics import Floats, percentile
+from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
 from scenarios.schema.gates import STATISTICS
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-DISCHARGE_CODES = ("2303", "2402", "2304")
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
@@ -174,7 +174,7 @@ def open_stays(scope: Scope) -> pl.DataFrame:
         & pl.col("settle_sent_us").is_null()
         & (pl.col("parked_us") == 0)
     )
-    leaving = scope.messages.filter(pl.col("code").is_in(DISCHARGE_CODES)).select("visit")
+    leaving = scope.messages.filter(pl.col("code").is_in(LEAVING)).select("visit")
     return lying.join(leaving, on="visit", how="anti")
 
 

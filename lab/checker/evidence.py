@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from reference_impl.domain.transactions import CANCELS, REVERSE
+
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.records import Claim, Entry, Posting
     from scenarios.record.recorder import Record
 
-SETTLE_CODES = ("2102", "2207", "2304")
-"""The transactions that move money for good."""
-CANCEL_CODES = ("2103", "2208", "2305")
-REVERSE_CODE = "2601"
-UNDO_CODES = (*CANCEL_CODES, REVERSE_CODE)
+UNDO_CODES = frozenset({*CANCELS, REVERSE})
 """The transactions that take a settlement back."""
 
 CLAIM_COLUMNS: dict[str, Any] = {

@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from lab.checker.evidence import REVERSE_CODE, SETTLE_CODES, UNDO_CODES, Evidence
+from lab.checker.evidence import UNDO_CODES, Evidence
+from reference_impl.domain.transactions import REVERSE, SETTLEMENTS
 
 MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
@@ -71,7 +72,7 @@ def one_reversal_a_settlement(evidence: Evidence) -> Iterator[Violation]:
 
 def every_reversal_has_a_target(evidence: Evidence) -> Iterator[Violation]:
     """Law 4, fourth part: a node that said yes to 2601 holds the original, marked, or a tombstone in its place (G4)."""
-    reversals = evidence.entries.filter((pl.col("code") == REVERSE_CODE) & pl.col("done") & (pl.col("original") != ""))
+    reversals = evidence.entries.filter((pl.col("code") == REVERSE) & pl.col("done") & (pl.col("original") != ""))
     marked = evidence.entries.filter(pl.col("tombstone") | (pl.col("reversed_by") != ""))
     targets = marked.select("node", "sender", original="msgid")
     for row in reversals.join(targets, on=["node", "sender", "original"], how="anti").iter_rows(named=True):
@@ -129,7 +130,7 @@ LAWS: tuple[Law, ...] = (
 def accepted_settlements(evidence: Evidence) -> pl.DataFrame:
     """Return (visit, msgid, undone) of every settlement a hospital saw accepted."""
     yes = evidence.attempts.filter(pl.col("outcome") == "ok")
-    settled = yes.filter(pl.col("code").is_in(SETTLE_CODES)).group_by("visit", "msgid").agg(pl.col("done_us").min())
+    settled = yes.filter(pl.col("code").is_in(SETTLEMENTS)).group_by("visit", "msgid").agg(pl.col("done_us").min())
     undo = yes.filter(pl.col("code").is_in(UNDO_CODES)).group_by("visit").agg(pl.col("done_us").max().alias("undo_us"))
     undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False)
     return settled.join(undo, on="visit", how="left").select("visit", "msgid", undone=undone)

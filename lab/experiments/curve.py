@@ -16,10 +16,10 @@ import msgspec
 
 from lab.analysis.capacity import implied_load
 from lab.errors import InputError
-from lab.experiments import runs
 from lab.experiments.experiment import Question, Watcher, run_world
 from lab.experiments.pair import as_measured
-from lab.experiments.runs import RunFile, World
+from lab.runs import file as runs
+from lab.runs.file import RunFile, World
 from sim.model.costs import Costs, load_costs
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from lab.analysis.gates import judge_all, overall
 from lab.analysis.measures import looked_up
 from lab.analysis.statistics import t_interval
 from lab.calibration.machine import describe_machine, versions
-from lab.experiments import runs
-from lab.experiments.runs import Replication, RunFile, World
+from lab.runs import file as runs
+from lab.runs.file import Replication, RunFile, World
 from lab.worlds.conclude import Interrupted
 from lab.worlds.sim import SimTask, simulate_all, simulate_task
 from scenarios.reading.loader import digest, dump_scenario

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.experiments import runs
 from lab.experiments.experiment import Question, Watcher, run_world
-from lab.experiments.runs import RunFile, World, read_run_file
-from lab.report.content import open_run
 from lab.report.page import write_report
 from lab.report.pages import write_comparison
+from lab.runs import file as runs
+from lab.runs.file import RunFile, World, read_run_file
+from lab.runs.opened import open_run
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

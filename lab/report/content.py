@@ -5,7 +5,6 @@ Everything is formatted here, so that the template holds no arithmetic and no ch
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,14 @@ from lab.analysis import cutover as stops
 from lab.analysis.measures import fate_counts, open_stays, scope_of, station_use
 from lab.analysis.recoveries import recoveries
 from lab.checker.laws import LAWS
-from lab.experiments.runs import GateResult, Replication, RunFile
 from lab.report import figures, series
 from lab.report.figures import Picture
 from lab.report.format import MISSING, digits, show, show_duration
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
+from lab.runs.file import GateResult, Replication, RunFile
+from lab.runs.opened import Opened
 from lab.worlds.followup import read_differences
-from reference_impl.protocol.transactions import TRANSACTIONS
-from scenarios.reading.loader import restore_scenario
-from scenarios.record.recorder import read_record
+from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.gates import MEASURES
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")
 Rows = list[list[str]]
-_CHINESE = re.compile(r"[^\x00-\x7f]+")
 SNAPSHOTS = {stops.STOP_ACCEPT: "At stop-accept", stops.CLOSE: "At closing"}
 DIFFERENCES_SHOWN = 30
 HEADLINES = ("direct_rate", "settlement.latency.p95", "settlements.rate", "visits.lost", "visits.doubled")
@@ -49,26 +46,9 @@ class Table:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A run folder with its first replication read: what figures and tables are drawn from."""
-
-    folder: Path
-    run: RunFile
-    scenario: Scenario
-    record: Record
-    replication: Replication
-
-
-def open_run(folder: Path, run: RunFile) -> Opened:
-    """Read the tables of the first replication of a run."""
-    first = run.replications[0]
-    return Opened(folder, run, restore_scenario(run.scenario), read_record(folder / first.folder), first)
-
-
 def transaction_names() -> dict[str, str]:
     """Return the English name of every transaction."""
-    return {code: _CHINESE.sub("", row.name).strip() for code, row in TRANSACTIONS.items()}
+    return {code: row.name for code, row in TRANSACTIONS.items()}
 
 
 def unit_of(measure: str) -> str:
@@ -134,7 +114,7 @@ def transactions(opened: Opened) -> tuple[Table, pl.DataFrame]:
     outcomes = [name for name in OUTCOMES if name == "ok" or numbers[name].sum()]
     rows = [
         [
-            row["code"], TRANSACTIONS[row["code"]].name, digits(row["attempts"]),
+            row["code"], TRANSACTIONS[row["code"]].label, digits(row["attempts"]),
             *(show(row[t], "duration") for t in times), *(digits(row[o]) if row[o] else "" for o in outcomes),
         ]
         for row in numbers.iter_rows(named=True)

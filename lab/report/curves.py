@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.experiments.curve import Curve, Point
-from lab.experiments.runs import REPORT_FILE, World
 from lab.report.content import Table
 from lab.report.figures import WIDTH_IN, Picture
 from lab.report.format import MISSING, digits, show
 from lab.report.page import FIGURES, render
 from lab.report.style import GREY, WORLD_LOOKS, drawing, plain_log, save
+from lab.runs.file import REPORT_FILE, World
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

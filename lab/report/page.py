@@ -10,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from lab.calibration.machine import versions
-from lab.experiments.runs import REPORT_FILE, RunFile, read_run_file
 from lab.report import content
+from lab.runs.file import REPORT_FILE, RunFile, read_run_file
+from lab.runs.opened import open_run
 
 FIGURES = "figures"
 
@@ -23,7 +24,7 @@ def write_report(folder: Path) -> Path:
     figures.mkdir(exist_ok=True)
     shown: dict[str, Any] = {"run": run, "command": repeat_command(run), "scenario_text": scenario_text(run)}
     if run.replications:
-        shown |= content.page(content.open_run(folder, run), figures)
+        shown |= content.page(open_run(folder, run), figures)
     return render("run.html", folder / REPORT_FILE, shown)
 
 

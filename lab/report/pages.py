@@ -10,11 +10,12 @@ import numpy as np
 from lab.analysis.compare import Compared, compare
 from lab.analysis.measures import scope_of
 from lab.report import content, series
-from lab.report.content import Opened, Table
+from lab.report.content import Table
 from lab.report.figures import WIDTH_IN, Picture
 from lab.report.format import MISSING, digits, show
 from lab.report.page import FIGURES, render
 from lab.report.style import PAIR_LOOKS, WORLD_NAMES, across, drawing, legend_above, plain_log, save
+from lab.runs.opened import Opened
 
 SHARES = np.linspace(0.0, 1.0, 201)
 MANY = 30

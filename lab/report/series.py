@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lab.analysis.measures import answered, wanting
-from lab.checker.evidence import SETTLE_CODES
+from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ SEGMENTS = {
 
 def time_by_hop(messages: pl.DataFrame) -> pl.DataFrame:
     """Return mean microseconds of an accepted settlement message in each part of its way, by transaction."""
-    seen = messages.filter((pl.col("outcome") == "ok") & pl.col("code").is_in(SETTLE_CODES)).drop_nulls(
+    seen = messages.filter((pl.col("outcome") == "ok") & pl.col("code").is_in(SETTLEMENTS)).drop_nulls(
         ["care_in_us", "care_out_us", "hub_in_us", "hub_out_us", "insured_in_us", "insured_out_us"]
     )
     care, hub = pl.col("care_out_us") - pl.col("care_in_us"), pl.col("hub_out_us") - pl.col("hub_in_us")

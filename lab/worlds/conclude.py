@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lab.analysis.gates import judge_all
 from lab.analysis.measures import Measures, measure
 from lab.checker import Findings, check
-from lab.experiments.runs import GateResult, Replication, Validity
+from lab.runs.file import GateResult, Replication, Validity
 from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_differences
 from scenarios.record.recorder import Record, write_frames
 from scenarios.record.tables import TABLES

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import psutil
 
 from lab.errors import LabError
-from lab.experiments.runs import Replication, Validity
+from lab.runs.file import Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.stationwatch import StationWatch
@@ -31,7 +31,7 @@ from loadtest.links import FaultyLinks
 from loadtest.validity import judge
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
-from reference_impl.staging.build import stamps_of
+from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.opening import opening_changes
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
@@ -127,7 +127,7 @@ class Replay:
         plan = plan_visits(self._scenario)
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         with ExitStack() as stack:
-            system = System(self._scenario, self._folder, core=self.cores.system, meter=self._meter)
+            system = System(system_config(self._scenario), self._folder, core=self.cores.system, meter=self._meter)
             system.fill(_open_stays(self._scenario, plan))
             system.generator_core = self.cores.generator
             system.generator_pids = (os.getpid(),)
@@ -203,7 +203,7 @@ class Replay:
 
     def books(self) -> dict[str, Any]:
         """Return the final books of every node; the system is stopped."""
-        return System(self._scenario, self._folder).final_books()
+        return System(system_config(self._scenario), self._folder).final_books()
 
     def validity(self) -> Validity:
         """Say whether the figures may be used, and why not."""
@@ -229,7 +229,7 @@ class Replay:
         record = read_record(self._folder)
         listed = self._folder / "differences.json"
         listed.write_text(json.dumps([one.visit for one in held]), encoding="utf-8")
-        with System(self._scenario, self._folder, core=self.cores.system) as system:
+        with System(system_config(self._scenario), self._folder, core=self.cores.system) as system:
             system.generator_core = self.cores.generator
             system.set_epoch(self._epoch_ns)
             self._generate(lambda _: None, "--follow-up", str(listed))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lab.experiments.runs import Replication
+from lab.runs.file import Replication
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from reference_impl.protocol.messages import SettlementId, VisitId

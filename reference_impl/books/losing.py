@@ -8,34 +8,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from reference_impl.domain.keyed import Purpose, key_hash, uniform
 from reference_impl.protocol.records import Change, Committed, Entry, Key, Verdict, View
-from scenarios.patients.draws import Purpose, key_hash, uniform
-from scenarios.schema.faults import LostCommit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reference_impl.protocol.messages import MessageId, PersonNo, VisitId
     from reference_impl.protocol.ports import Books, Clock
-    from scenarios.schema import Scenario
 
-__all__ = ["LosingBooks", "LostCommits", "lost_commits"]
+__all__ = ["CommitLoss", "LosingBooks", "LostCommits"]
 
 
-def lost_commits(scenario: Scenario, node: str) -> LostCommits | None:
-    """Return the lost commits that the scenario plants at a node, or None."""
-    planted = [fault for fault in scenario.faults if isinstance(fault, LostCommit) and fault.node == node]
-    return LostCommits(scenario.seed, planted) if planted else None
+class CommitLoss(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which commits of a node are to leave no trace. ``until_us`` None: to the end; ``count`` None: without limit."""
+
+    node: str
+    seed: int
+    at_us: int
+    until_us: int | None
+    codes: tuple[str, ...]
+    share: float
+    count: int | None
 
 
 class LostCommits:
     """Decides which commits are lost; remembers them, so that deciding one again loses it again."""
 
-    __slots__ = ("_faults", "_lost", "_seed")
+    __slots__ = ("_faults", "_lost")
 
-    def __init__(self, seed: int, faults: Iterable[LostCommit]) -> None:
-        """Lose by these faults, drawn by ``seed`` and the message's key."""
-        self._seed = seed
+    def __init__(self, faults: Iterable[CommitLoss]) -> None:
+        """Lose by these faults, each drawn by its seed and the message's key."""
         self._faults = tuple(faults)
         self._lost: list[set[MessageId]] = [set() for _ in self._faults]
 
@@ -51,12 +56,16 @@ class LostCommits:
         fault, lost, msgid = self._faults[number], self._lost[number], entry.key.msgid
         if msgid in lost:
             return True
-        if entry.code not in fault.codes or now_us < fault.at or (fault.until is not None and now_us >= fault.until):
+        if (
+            entry.code not in fault.codes
+            or now_us < fault.at_us
+            or (fault.until_us is not None and now_us >= fault.until_us)
+        ):
             return False
         if fault.count is not None and len(lost) >= fault.count:
             return False
         key = key_hash(f"lost commit {number} {fault.node} {msgid}")
-        if uniform(self._seed, key, 0, 0, Purpose.LOSS) >= fault.share:
+        if uniform(fault.seed, key, 0, 0, Purpose.LOSS) >= fault.share:
             return False
         lost.add(msgid)
         return True

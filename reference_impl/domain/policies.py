@@ -60,7 +60,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    terms: dict[tuple[str, int, str], Terms]
+    terms: dict[tuple[Kind, int, PersonType], Terms]
     first_self_pay_e4: int = 0
     large_sum_e4: int = 0
     large_sum_cap_fen: int = 0
@@ -76,6 +76,37 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         if terms is None:
             raise LookupError(f"policy {self.name!r} has no terms for {case[:3]}: expected one of {sorted(self.terms)}")
         return terms
+
+
+class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy as plain rows, for a configuration file: JSON knows no tables keyed by three things."""
+
+    name: str
+    rows: tuple[tuple[Kind, int, PersonType, Terms], ...]
+    first_self_pay_e4: int = 0
+    large_sum_e4: int = 0
+    large_sum_cap_fen: int = 0
+
+    @classmethod
+    def of(cls, policy: Policy) -> PolicyTable:
+        """Return ``policy`` as rows."""
+        return cls(
+            name=policy.name,
+            rows=tuple((*case, terms) for case, terms in policy.terms.items()),
+            first_self_pay_e4=policy.first_self_pay_e4,
+            large_sum_e4=policy.large_sum_e4,
+            large_sum_cap_fen=policy.large_sum_cap_fen,
+        )
+
+    def policy(self) -> Policy:
+        """Return the policy of these rows."""
+        return Policy(
+            name=self.name,
+            terms={(kind, level, person_type): terms for kind, level, person_type, terms in self.rows},
+            first_self_pay_e4=self.first_self_pay_e4,
+            large_sum_e4=self.large_sum_e4,
+            large_sum_cap_fen=self.large_sum_cap_fen,
+        )
 
 
 _Ratio = Annotated[int, msgspec.Meta(ge=0, le=E4)]
@@ -116,7 +147,7 @@ def policy_from(table: Mapping[str, Any]) -> Policy:
 
     """
     rows = msgspec.convert(table, _PolicyTable)
-    terms: dict[tuple[str, int, str], Terms] = {}
+    terms: dict[tuple[Kind, int, PersonType], Terms] = {}
     for row in rows.terms:
         for person_type in row.person_types:
             for kind in row.kinds:

@@ -65,23 +65,27 @@ PROVINCES = _read(_TABLE)
 """Province by its 2 digits."""
 
 
+PROVINCE_DIGITS = 2
+CITY_DIGITS = 4
+
+
 def province_of(region: str) -> str:
     """Return the province's 2 digits.
 
     >>> province_of("341500")
     '34'
     """
-    return region[:2]
+    return region[:PROVINCE_DIGITS]
 
 
 def city_of(region: str) -> str:
     """Return the city's 4 digits."""
-    return region[:4]
+    return region[:CITY_DIGITS]
 
 
 def is_cross_province(care_region: str, insured_region: str) -> bool:
     """Return whether two regions lie in different provinces; a blank insured region is treated as local."""
-    return bool(insured_region) and care_region[:2] != insured_region[:2]
+    return bool(insured_region) and province_of(care_region) != province_of(insured_region)
 
 
 def nearest(text: str) -> str:
@@ -90,8 +94,8 @@ def nearest(text: str) -> str:
     >>> nearest("Zhejang")
     '33'
     """
-    if text[:2] in PROVINCES:
-        return text[:2]
+    if province_of(text) in PROVINCES:
+        return province_of(text)
     codes = {word.lower(): code for code, row in PROVINCES.items() for word in (code, row.name_zh, row.name)}
     found = difflib.get_close_matches(text.lower(), codes, n=1, cutoff=0.6)
     return codes[found[0]] if found else ""

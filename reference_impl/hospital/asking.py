@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.keyed import Purpose
+from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
     Closed,
     MessageId,
-    NodeId,
     Outcome,
     Overloaded,
     Request,
@@ -23,7 +24,6 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from reference_impl.protocol.ports import HospitalPorts
-from scenarios.patients.draws import Purpose
 from scenarios.record.fates import Stage
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from reference_impl.domain import transactions as tx
 from reference_impl.protocol.messages import (
     Admit,
     CancelAdmission,
@@ -73,22 +74,22 @@ def _cancel_lines(visit: PlannedVisit, visit_id: VisitId) -> CancelLines:
 
 
 BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
-    "1101": lambda visit, _: FindPerson(person=PersonNo(visit.person)),
-    "2101": _sell,
-    "2102": _sell,
-    "2201": _register,
-    "2202": lambda visit, visit_id: CancelRegistration(person=PersonNo(visit.person), visit=visit_id),
-    "2203": _diagnose,
-    "2204": _upload,
-    "2205": _cancel_lines,
-    "2206": _settle,
-    "2207": _settle,
-    "2302": _cancel_lines,
-    "2303": _settle,
-    "2304": _settle,
-    "2401": _admit,
-    "2402": _discharge,
-    "2404": lambda visit, visit_id: CancelAdmission(person=PersonNo(visit.person), visit=visit_id),
-    "2405": lambda visit, visit_id: CancelDischarge(person=PersonNo(visit.person), visit=visit_id),
+    tx.PERSON: lambda visit, _: FindPerson(person=PersonNo(visit.person)),
+    tx.PHARMACY_TRIAL: _sell,
+    tx.PHARMACY_SETTLE: _sell,
+    tx.REGISTER: _register,
+    tx.CANCEL_REGISTRATION: lambda visit, visit_id: CancelRegistration(person=PersonNo(visit.person), visit=visit_id),
+    tx.DIAGNOSE: _diagnose,
+    tx.OUTPATIENT_LINES: _upload,
+    tx.CANCEL_OUTPATIENT_LINES: _cancel_lines,
+    tx.OUTPATIENT_TRIAL: _settle,
+    tx.OUTPATIENT_SETTLE: _settle,
+    tx.CANCEL_INPATIENT_LINES: _cancel_lines,
+    tx.INPATIENT_TRIAL: _settle,
+    tx.INPATIENT_SETTLE: _settle,
+    tx.ADMIT: _admit,
+    tx.DISCHARGE: _discharge,
+    tx.CANCEL_ADMISSION: lambda visit, visit_id: CancelAdmission(person=PersonNo(visit.person), visit=visit_id),
+    tx.CANCEL_DISCHARGE: lambda visit, visit_id: CancelDischarge(person=PersonNo(visit.person), visit=visit_id),
 }
 """By transaction. The batches of a stay (2301) and the corrections that name another message are the journey's own."""

@@ -12,6 +12,8 @@ from zlib import crc32
 
 import msgspec
 
+from reference_impl.domain.nodes import HUB, care_node, is_city
+from reference_impl.domain.regions import is_cross_province
 from reference_impl.protocol.ids import Stamps, message_id
 from reference_impl.protocol.messages import (
     Answered,
@@ -44,7 +46,6 @@ _OUTCOMES: dict[type[Outcome], str] = {
     Unreachable: "unreachable",
     Unknown: "unknown",
 }
-_CITY_DIGITS = 4
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -157,7 +158,7 @@ class History:
             journey.paper_fen if journey.fate in PAPER_FATES else 0,
             journey.parked_us,
             _happened(journey.ended_us),
-            visit.care_region[:2] == visit.insured_region[:2],
+            not is_cross_province(visit.care_region, visit.insured_region),
             visit.open_at_start,
         )
         self._recorder.visit(row)
@@ -169,11 +170,11 @@ _NO_HOPS: tuple[int | None, ...] = (None,) * 8
 def _by_role(request: Request, hops: tuple[Hop, ...]) -> tuple[int | None, ...]:
     """Return (city, care, hub, insured) x (in, out) of the hops on the way."""
     times: list[int | None] = [None] * 8
-    care = request.care_region[:2]
+    care = care_node(request.care_region)
     for hop in hops:
-        if hop.node == "hub":
+        if hop.node == HUB:
             place = 4
-        elif len(hop.node) == _CITY_DIGITS:
+        elif is_city(hop.node):
             place = 0
         else:
             place = 2 if hop.node == care else 6

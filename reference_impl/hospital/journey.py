@@ -14,14 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reference_impl.domain import transactions as tx
+from reference_impl.domain.keyed import Purpose
+from reference_impl.domain.nodes import care_node
+from reference_impl.domain.scopes import on_the_way
+from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, OUTPATIENT, PHARMACY, UNDO
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Body,
     CancelSettlement,
     MessageId,
-    NodeId,
     PersonNo,
     Reverse,
     Settled,
@@ -31,8 +36,6 @@ from reference_impl.protocol.messages import (
     VisitOpened,
 )
 from reference_impl.protocol.ports import HospitalPorts
-from reference_impl.protocol.transactions import REVERSIBLE, SETTLEMENTS
-from scenarios.patients.draws import Purpose
 from scenarios.record.fates import Fate, Stage
 
 if TYPE_CHECKING:
@@ -42,13 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
 
-_PHARMACY = ("1101", "2101", "2102")
-_OUTPATIENT = ("1101", "2201", "2203", "2204", "2206", "2207")
-_ADMISSION = ("1101", "2401")
-_DISCHARGE = (*_ADMISSION, "2301", "2303", "2402", "2304")
-"""What must be done before the patient goes home; what was done on admission and during the stay is skipped."""
-_UNDO = {"outpatient": ("2205", "2202"), "inpatient": ("2405", "2302", "2404"), "pharmacy": ()}
-_CANCEL_SETTLEMENT = {"pharmacy": "2103", "outpatient": "2208", "inpatient": "2305"}
 _FOLLOW_UP_STEP = 1000
 """Following up counts its steps from here: its message ids must never be those of the visit before it."""
 
@@ -77,10 +73,7 @@ class HospitalSite:
 
 def concerns(stop: Cutover, visit: PlannedVisit) -> bool:
     """Return whether the stop is on the visit's way."""
-    if stop.scope == "hub":
-        return visit.care_region[:2] != visit.insured_region[:2]
-    care = stop.side in ("both", "care") and visit.care_region.startswith(stop.scope)
-    return care or (stop.side in ("both", "insured") and visit.insured_region.startswith(stop.scope))
+    return on_the_way(stop.scope, stop.side, care_region=visit.care_region, insured_region=visit.insured_region)
 
 
 class _Paper(Exception):
@@ -120,7 +113,7 @@ class Journey:
     paper_fen: int = 0
 
     def __post_init__(self) -> None:
-        node = NodeId(self.visit.care_region[:2])
+        node = care_node(self.visit.care_region)
         self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
 
     # --- the way ---
@@ -144,22 +137,22 @@ class Journey:
     async def _walk(self) -> None:
         visit = self.visit
         if visit.kind == "pharmacy":
-            await self._contact(_PHARMACY)
+            await self._contact(PHARMACY)
         elif visit.kind == "outpatient":
-            await self._contact(_OUTPATIENT)
+            await self._contact(OUTPATIENT)
         else:
             await self._be_admitted()
             await self._stay()
-            await self._contact(_DISCHARGE)
+            await self._contact(DISCHARGE)
 
     async def _be_admitted(self) -> None:
         """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
         if self.visit.open_at_start:
             self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
-            self.done.update(_ADMISSION)
+            self.done.update(ADMISSION)
         elif self._known_closure_us() is None:
             with suppress(ShutOut, NotServed):
-                await self._at_desk(_ADMISSION)
+                await self._at_desk(ADMISSION)
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
@@ -206,7 +199,7 @@ class Journey:
         for batch in range(uploads):
             self.asker.stage = Stage.OPEN_STAY
             await self.ports.clock.sleep_us(self.visit.stay_us // uploads)
-            if "2401" in self.done:
+            if tx.ADMIT in self.done:
                 # No patient waits for it: the machine sends it until it is taken.
                 await self._upload(batch, for_good=True)
         self.asker.stage = Stage.OPEN_STAY
@@ -214,10 +207,10 @@ class Journey:
     async def _upload(self, batch: int, *, for_good: bool) -> None:
         lines = self.visit.lines(batch, self.site.uploads_per_stay)
         body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
-        await self.asker.ask("2301", body, for_good=for_good)
+        await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good)
         self.uploaded = batch + 1
         if self.uploaded == self.site.uploads_per_stay:
-            self.done.add("2301")
+            self.done.add(tx.INPATIENT_LINES)
 
     def _known_closure_us(self) -> int | None:
         return self.site.known_closure_us(self.visit, self.ports.clock.now_us())
@@ -238,7 +231,7 @@ class Journey:
     # --- the transactions ---
 
     async def _perform(self, code: str) -> None:
-        if code == "2301":
+        if code == tx.INPATIENT_LINES:
             for batch in range(self.uploaded, self.site.uploads_per_stay):
                 await self._upload(batch, for_good=False)
             return
@@ -297,7 +290,7 @@ class Journey:
     async def _reverse_message(self, code: str, msgid: MessageId) -> None:
         body = Reverse(person=self._person, original=msgid, original_code=code)
         try:
-            await self.asker.ask("2601", body, for_good=True)
+            await self.asker.ask(tx.REVERSE, body, for_good=True)
         except RefusedByRule as refusal:
             self.refusal = refusal.code
 
@@ -305,8 +298,8 @@ class Journey:
         """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
         if not self.visit_id or self.visit.kind == "pharmacy":
             return
-        for code in _UNDO[self.visit.kind]:
-            if code == "2405" and "2402" not in self.done:
+        for code in UNDO[self.visit.kind]:
+            if code == tx.CANCEL_DISCHARGE and tx.DISCHARGE not in self.done:
                 continue
             try:
                 await self.asker.ask(code, BODIES[code](self.visit, self.visit_id), for_good=True)
@@ -318,7 +311,7 @@ class Journey:
         body = CancelSettlement(person=self._person, visit=self.visit_id, settlement=self.settlement)
         self.asker.stage = Stage.REVERSAL_PENDING
         try:
-            await self.asker.ask(_CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
+            await self.asker.ask(CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
         except RefusedByRule as refusal:
             self.refusal = refusal.code
         self.fund_fen, self.cash_fen = 0, 0

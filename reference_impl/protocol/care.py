@@ -14,6 +14,8 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import ZERO_FEES, Catalogue, FeeTotals, add_fees, price_lines, total_of
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
@@ -24,7 +26,6 @@ from reference_impl.protocol.messages import (
     FindPerson,
     LinesPriced,
     MessageId,
-    NodeId,
     Register,
     Reply,
     ReplyBody,
@@ -40,7 +41,6 @@ from reference_impl.protocol.messages import (
     VisitOpened,
 )
 from reference_impl.protocol.records import Entry, Key, View, VisitRecord
-from reference_impl.protocol.transactions import REVERSIBLE, SETTLEMENTS, TRANSACTIONS
 
 __all__ = ["CareDesk", "CareRules"]
 
@@ -262,13 +262,9 @@ class CareDesk:
         return None if isinstance(state, Refusal) else _after(visit, state)
 
 
-_DECIDES_MONEY = frozenset({"2207", "2304", "2103", "2208", "2305", "2202", "2404"})
-"""What holds the visit until its outcome is known."""
-
-
 def _held(request: Request, visit: VisitRecord | None) -> VisitRecord | None:
     """Return the visit held by a message that decides about its money, so that nothing else moves it meanwhile."""
-    if visit is None or request.code not in _DECIDES_MONEY:
+    if visit is None or not TRANSACTIONS[request.code].holds:
         return None
     return msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
 

@@ -13,12 +13,12 @@ from zlib import crc32
 
 import msgspec
 
+from reference_impl.domain.scopes import Side, covers
+from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.messages import Closed, Overloaded, Request
-from reference_impl.protocol.transactions import TRANSACTIONS
 
-__all__ = ["Door", "DoorCommand", "DoorState", "Doors", "Side"]
+__all__ = ["Door", "DoorCommand", "DoorState", "Doors"]
 
-HUB_SCOPE = "hub"
 _RAMP_STEPS = 10_000
 _REFUSING_RETRY_US = 1_000_000
 
@@ -32,13 +32,6 @@ class DoorState(StrEnum):
     RAMP = "ramp"
     REFUSING = "refusing"
     """Not planned work but a fault: the node answers busy to everything."""
-
-
-class Side(StrEnum):
-    """Whose business passes: patients treated in the scope, or patients insured there."""
-
-    CARE = "care"
-    INSURED = "insured"
 
 
 class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +105,7 @@ class Doors:
         """Return why ``request`` may not pass on this side, or None."""
         region = request.care_region if side is Side.CARE else request.insured_region
         for (door_side, scope), door in self._doors.items():
-            if door_side is side and (scope == HUB_SCOPE or region.startswith(scope)):
+            if door_side is side and covers(scope, region):
                 refusal = door.refusal(request, now_us, known=known)
                 if refusal is not None:
                     return refusal

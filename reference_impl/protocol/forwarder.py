@@ -17,13 +17,13 @@ import msgspec
 
 from reference_impl.domain.errors import REASONS, Refusal
 from reference_impl.domain.idempotency import Judgement, differing_field, judge
+from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
     Busy,
     Closed,
     Hop,
-    NodeId,
     Outcome,
     Overloaded,
     Reply,

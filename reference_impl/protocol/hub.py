@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import province_of
-from reference_impl.protocol.door import Doors, Side
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known
-from reference_impl.protocol.messages import Answer, NodeId, Outcome, Reply, Request, Reverse, VisitId
+from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse, VisitId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Entry, Key, View, VisitRecord
 
-__all__ = ["HUB", "Hub"]
-
-HUB = NodeId("hub")
+__all__ = ["Hub"]
 
 
 class _HubRoute:

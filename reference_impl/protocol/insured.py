@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
 from reference_impl.domain.benefit import Accumulators, Case, Policy, Settlement, settle, take_back, undo
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.person import PersonFacts
+from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
+from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.forwarder import BUSY_RETRY_US, STALE_LIMIT, answer_known, refused
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
@@ -28,7 +31,6 @@ from reference_impl.protocol.messages import (
     Done,
     FindPerson,
     MessageId,
-    NodeId,
     PersonFound,
     PersonNo,
     Register,
@@ -54,24 +56,8 @@ from reference_impl.protocol.records import (
     Posting,
     View,
 )
-from reference_impl.protocol.transactions import REVERSIBLE, TRIALS
-from scenarios.patients.population import PersonFacts
 
 __all__ = ["InsuredDesk", "InsuredRules"]
-
-Kind = Literal["outpatient", "inpatient", "pharmacy"]
-
-_KINDS: dict[str, Kind] = {
-    "2206": "outpatient",
-    "2207": "outpatient",
-    "2208": "outpatient",
-    "2303": "inpatient",
-    "2304": "inpatient",
-    "2305": "inpatient",
-    "2101": "pharmacy",
-    "2102": "pharmacy",
-    "2103": "pharmacy",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +140,7 @@ class InsuredDesk:
             return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
         now_us = self._ports.clock.now_us()
         case = Case(
-            kind=_KINDS[request.code],
+            kind=_kind_of(request.code),
             hospital_level=body.hospital_level,
             person_type=facts.person_type,
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
@@ -232,7 +218,7 @@ class InsuredDesk:
             reverses=claim.settlement,
         )
         year = self._rules.year_of(claim.posted_us)
-        after = undo(self._accumulators(view, facts), claim.amounts, _KINDS[claim.code], year)
+        after = undo(self._accumulators(view, facts), claim.amounts, _kind_of(claim.code), year)
         return negative, _next(view, claim.person, after)
 
     def _posted(self, request: Request, reply: Reply, claim: Claim, person: PersonRecord) -> Change:
@@ -259,6 +245,12 @@ class InsuredDesk:
             return view.person.accumulators
         year = self._rules.year_of(self._ports.clock.now_us())
         return Accumulators(year=year, balance_fen=facts.balance_fen)
+
+
+def _kind_of(code: str) -> Kind:
+    kind = TRANSACTIONS[code].kind
+    assert kind is not None  # every settlement belongs to a kind of visit
+    return kind
 
 
 def _next(view: View, person: PersonNo, accumulators: Accumulators) -> PersonRecord:

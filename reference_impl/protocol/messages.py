@@ -11,16 +11,16 @@ from typing import NewType
 
 import msgspec
 
+from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
+from reference_impl.domain.nodes import NodeId
 
 MessageId = NewType("MessageId", str)
 """30 characters: institution code (12), yyyyMMddHHmmss (14), sequence (4). The key for resending and reversing."""
 VisitId = NewType("VisitId", str)
 SettlementId = NewType("SettlementId", str)
 PersonNo = NewType("PersonNo", str)
-NodeId = NewType("NodeId", str)
-"""``hub``, a province (``33``), a city (``3415``) or an institution code (``H33040000001``)."""
 
 
 class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -217,6 +217,32 @@ RequestBody = (
     | Reverse
 )
 ReplyBody = PersonFound | VisitOpened | LinesPriced | Settled | Cancelled | Done
+
+CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
+    tx.PERSON: (FindPerson, PersonFound),
+    tx.PHARMACY_TRIAL: (SellDrugs, Settled),
+    tx.PHARMACY_SETTLE: (SellDrugs, Settled),
+    tx.PHARMACY_CANCEL: (CancelSettlement, Cancelled),
+    tx.REGISTER: (Register, VisitOpened),
+    tx.CANCEL_REGISTRATION: (CancelRegistration, Done),
+    tx.DIAGNOSE: (Diagnose, Done),
+    tx.OUTPATIENT_LINES: (UploadLines, LinesPriced),
+    tx.CANCEL_OUTPATIENT_LINES: (CancelLines, Done),
+    tx.OUTPATIENT_TRIAL: (Settle, Settled),
+    tx.OUTPATIENT_SETTLE: (Settle, Settled),
+    tx.OUTPATIENT_CANCEL: (CancelSettlement, Cancelled),
+    tx.INPATIENT_LINES: (UploadLines, LinesPriced),
+    tx.CANCEL_INPATIENT_LINES: (CancelLines, Done),
+    tx.INPATIENT_TRIAL: (Settle, Settled),
+    tx.INPATIENT_SETTLE: (Settle, Settled),
+    tx.INPATIENT_CANCEL: (CancelSettlement, Cancelled),
+    tx.ADMIT: (Admit, VisitOpened),
+    tx.DISCHARGE: (Discharge, Done),
+    tx.CANCEL_ADMISSION: (CancelAdmission, Done),
+    tx.CANCEL_DISCHARGE: (CancelDischarge, Done),
+    tx.REVERSE: (Reverse, Done),
+}
+"""Which message type carries a transaction, as request and as reply. A test holds it to the catalogue."""
 
 
 # --- envelopes --------------------------------------------------------------------------------------------------------

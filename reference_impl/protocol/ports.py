@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Outcome, PersonNo, Request, VisitId
 from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
 
 

@@ -11,9 +11,12 @@ from collections.abc import Callable
 import msgspec
 
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
+from reference_impl.domain.scopes import Side
+from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.care import CareDesk, CareRules
-from reference_impl.protocol.door import Doors, Side
+from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import (
     BUSY_RETRY_US,
     STALE_LIMIT,
@@ -22,23 +25,10 @@ from reference_impl.protocol.forwarder import (
     is_known,
     refused,
 )
-from reference_impl.protocol.hub import HUB
 from reference_impl.protocol.insured import InsuredDesk, InsuredRules
-from reference_impl.protocol.messages import (
-    Answer,
-    Answered,
-    Busy,
-    Closed,
-    Hop,
-    NodeId,
-    Outcome,
-    Overloaded,
-    Reply,
-    Request,
-)
+from reference_impl.protocol.messages import Answer, Answered, Busy, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Committed, Entry, Key
-from reference_impl.protocol.transactions import TRANSACTIONS
 
 __all__ = ["Province"]
 

@@ -12,15 +12,8 @@ import msgspec
 from reference_impl.domain.benefit import Accumulators, Settlement
 from reference_impl.domain.fees import FeeTotals
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.messages import (
-    MessageId,
-    NodeId,
-    PersonNo,
-    Reply,
-    Request,
-    SettlementId,
-    VisitId,
-)
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
 
 
 class Key(NamedTuple):

@@ -1,16 +1,46 @@
-"""What one host process is told, as a file: the supervisor writes it, the process reads it at its start."""
+"""What the system's processes are told: as one thing for the supervisor, as a file for each process.
+
+Plain data that knows no scenario: the supervisor writes a process's file, the process reads it at its start.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["ConfigError", "HostConfig", "read_config", "write_config"]
+from reference_impl.books.losing import CommitLoss
+from reference_impl.protocol.assembly import NodeConfig
+
+__all__ = ["ConfigError", "HostConfig", "ServiceConfig", "SystemConfig", "read_config", "write_config"]
 
 
 class ConfigError(Exception):
     """The process was started with something it cannot use."""
+
+
+class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One served node: its role, what it can do at once, and the commits it is to lose.
+
+    ``workers`` messages are in work at once and ``queue`` may wait; ``hold_while_waiting`` says whether a worker is
+    held while the node waits for the next one.
+    """
+
+    node: NodeConfig
+    workers: int
+    queue: int
+    hold_while_waiting: bool = False
+    losses: tuple[CommitLoss, ...] = ()
+
+
+class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of a system: which process serves which nodes, every node, and business time as it runs it."""
+
+    hosts: dict[str, tuple[str, ...]]
+    services: dict[str, ServiceConfig]
+    starts_at: datetime
+    time_scale: float
 
 
 class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,11 +51,12 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     host: str
-    nodes: tuple[str, ...]
+    services: tuple[ServiceConfig, ...]
     address: str
     port: int
     epoch_ns: int
-    scenario: str
+    starts_at: datetime
+    time_scale: float
     books: str
     routes: dict[str, dict[str, str]]
     core: int | None = None

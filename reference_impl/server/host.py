@@ -20,18 +20,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.losing import LosingBooks, lost_commits
+from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
-from reference_impl.protocol.messages import NodeId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
-from reference_impl.server.config import ConfigError, HostConfig
+from reference_impl.server.config import ConfigError, HostConfig, ServiceConfig
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
@@ -39,7 +37,6 @@ from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
-from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
     from reference_impl.protocol.ports import Books
@@ -73,32 +70,28 @@ class Host:
 
         Raises:
             BooksError: when books cannot be opened.
-            ConfigError: when the scenario cannot be read.
 
         """
-        scenario = _read_scenario(Path(config.scenario))
         self.clock = RunClock(config.epoch_ns)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
         self.books: dict[str, SqliteBooks] = {}
         self.peers: list[HttpPeers] = []
         self.nodes: dict[str, ServedNode] = {}
-        codec = Codec(BusinessClock(scenario.horizon.start, scenario.scale.time))
-        for name in config.nodes:
-            self.nodes[name] = self._open(name, config, scenario, codec)
+        codec = Codec(BusinessClock(config.starts_at, config.time_scale))
+        for service in config.services:
+            self.nodes[service.node.node] = self._open(service, config, codec)
 
-    def _open(self, name: str, config: HostConfig, scenario: Scenario, codec: Codec) -> ServedNode:
-        folder = Path(config.books)
+    def _open(self, service: ServiceConfig, config: HostConfig, codec: Codec) -> ServedNode:
+        name, folder = service.node.node, Path(config.books)
         books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite")
         if self.meter is not None:
             books.watch(self.meter.watch(name))
-        lost = lost_commits(scenario, name)
-        written: Books = books if lost is None else LosingBooks(books, lost, self.clock)
+        written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
         peers = HttpPeers(config.routes.get(name, {}), codec, self.clock)
         self.peers.append(peers)
         return ServedNode(
-            NodeId(name),
-            scenario,
+            service,
             NodePorts(self.clock, peers, written, self.tasks),
             codec=codec,
             doors_file=folder / f"{name}.doors.json",
@@ -201,13 +194,6 @@ def _stop_when_told(server: _Server, *, with_parent: bool) -> None:
             server.stop()
 
         loop.add_reader(parent, orphaned)
-
-
-def _read_scenario(path: Path) -> Scenario:
-    try:
-        return Scenario.model_validate(msgspec.json.decode(path.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read scenario {path}: {error}; expected a resolved scenario") from None
 
 
 def _allow_many_connections() -> None:

@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from reference_impl.domain.nodes import role_of
+
 if TYPE_CHECKING:
     from reference_impl.books.sqlite.writer import Watcher
-    from reference_impl.protocol.messages import NodeId, Outcome, PersonNo, Request, VisitId
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.protocol.messages import Outcome, PersonNo, Request, VisitId
     from reference_impl.protocol.ports import Books, Peers
     from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
 
-__all__ = ["Meter", "MeterReading", "MeteredBooks", "MeteredPeers", "StageReading", "role_of"]
+__all__ = ["Meter", "MeterReading", "MeteredBooks", "MeteredPeers", "StageReading"]
 
 _SAMPLES_MAX = 20_000
 """Samples kept of one stage of one transaction."""
@@ -59,13 +62,6 @@ class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
     commits: int
     commit_latency_us: tuple[int, ...]
     stages: tuple[StageReading, ...]
-
-
-def role_of(node: str, sender: str) -> str:
-    """Return the role in which ``node`` serves a request of ``sender``."""
-    if node == "hub":
-        return "hub"
-    return "insured" if sender == "hub" else "care"
 
 
 class _Course:

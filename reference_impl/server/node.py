@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from reference_impl.domain.nodes import NodeId, role_of
+from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.door import DoorCommand
-from reference_impl.protocol.messages import Answer, Answered, Hop, NodeId, Overloaded
+from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.faults import NodeFaults
-from reference_impl.server.meter import MeteredBooks, MeteredPeers, role_of
+from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
-from reference_impl.staging.build import build_node
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_impl.protocol.messages import Request
+    from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
     from reference_impl.wire.answers import WireAnswer
     from reference_impl.wire.codec import Codec
-    from scenarios.schema import Scenario
 
 __all__ = ["OVERLOADED_RETRY_US", "ServedNode"]
 
@@ -42,8 +43,7 @@ class ServedNode:
 
     def __init__(
         self,
-        name: NodeId,
-        scenario: Scenario,
+        service: ServiceConfig,
         ports: NodePorts,
         *,
         codec: Codec,
@@ -51,19 +51,19 @@ class ServedNode:
         meter: Meter | None = None,
     ) -> None:
         """Build the role on these ports and repeat the door commands that a former process obeyed."""
-        spec, clock = scenario.topology.spec(name), ports.clock
-        self.name = name
+        clock = ports.clock
+        self.name = service.node.node
         self.faults = NodeFaults()
-        self.workers = Workers(clock, spec.workers, spec.queue)
+        self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
         self._codec = codec
         self._meter = meter
         books, peers = ports.books, ports.peers
         if meter is not None:
             books, peers = MeteredBooks(books), MeteredPeers(peers, meter)
-        if not spec.hold_while_waiting:
+        if not service.hold_while_waiting:
             peers = LettingGo(peers)
-        self._role = build_node(name, NodePorts(clock, peers, books, ports.tasks), scenario)
+        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks))
         self._doors_file = doors_file
         for command in _read_doors(doors_file):
             self._role.doors.obey(command)

@@ -16,7 +16,8 @@ from reference_impl.wire.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reference_impl.protocol.messages import NodeId, Request
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
     from reference_impl.wire.codec import Codec
 

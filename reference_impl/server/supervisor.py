@@ -1,6 +1,6 @@
 """Starts, stops and disturbs the reference system's processes, and knows their addresses.
 
-Every host of the scenario is one process, all pinned to one core when asked. This module must never load what only a
+Every host of the system is one process, all pinned to one core when asked. This module must never load what only a
 host process needs (uvicorn, uvloop), and never leave a process behind.
 """
 
@@ -17,9 +17,8 @@ import msgspec
 from reference_impl.books.sqlite.books import fill_books, read_final
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.server.calls import ask_host
-from reference_impl.server.config import HostConfig, write_config
+from reference_impl.server.config import HostConfig, SystemConfig, write_config
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
-from scenarios.reading.loader import dump_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,26 +28,23 @@ if TYPE_CHECKING:
     from reference_impl.protocol.door import DoorCommand
     from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
-    from scenarios.schema import Scenario
 
-__all__ = ["HOSPITAL", "System"]
+__all__ = ["System"]
 
-HOSPITAL = "hospital"
-"""The caller whose routes are the generator's."""
 READY_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
 """Longer than a host process takes for a clean stop."""
 
 
 class System:
-    """The hub and the provinces of a scenario as processes on this machine.
+    """The hub and the provinces of a system as processes on this machine.
 
     Files go under ``folder``: ``system.json`` for the generator, ``hosts/`` (configurations and logs), ``books/``.
     """
 
     def __init__(
         self,
-        scenario: Scenario,
+        config: SystemConfig,
         folder: Path,
         *,
         core: int | None = None,
@@ -61,7 +57,7 @@ class System:
             StartError: when a port is in use.
 
         """
-        self.scenario = scenario
+        self.config = config
         self.folder = folder
         self.epoch_ns = time.monotonic_ns()
         self.generator_core: int | None = None
@@ -70,22 +66,23 @@ class System:
         self._processes: dict[str, HostProcess] = {}
         self._host_of: dict[str, str] = {}
         try:
-            for place, (name, host) in enumerate(scenario.topology.hosts().items()):
+            for place, (name, nodes) in enumerate(config.hosts.items()):
                 reserved = reserve_port(0 if base_port is None else base_port + place)
-                config = HostConfig(
+                told = HostConfig(
                     host=name,
-                    nodes=host.nodes,
+                    services=tuple(config.services[node] for node in nodes),
                     address=ADDRESS,
                     port=reserved.getsockname()[1],
                     epoch_ns=self.epoch_ns,
-                    scenario=str(folder / "hosts" / "scenario.json"),
+                    starts_at=config.starts_at,
+                    time_scale=config.time_scale,
                     books=str(folder / "books"),
                     routes={},
                     core=core,
                     meter=meter,
                 )
-                self._processes[name] = HostProcess(config, reserved, folder / "hosts")
-                self._host_of.update(dict.fromkeys(host.nodes, name))
+                self._processes[name] = HostProcess(told, reserved, folder / "hosts")
+                self._host_of.update(dict.fromkeys(nodes, name))
         except BaseException:
             self._release()
             raise
@@ -130,7 +127,6 @@ class System:
         hosts = self.folder / "hosts"
         hosts.mkdir(parents=True, exist_ok=True)
         (self.folder / "books").mkdir(exist_ok=True)
-        (hosts / "scenario.json").write_bytes(msgspec.json.encode(dump_scenario(self.scenario)))
         try:
             make_ready(self.books_path(node) for node in self._host_of)
             for process in self._processes.values():
@@ -290,7 +286,7 @@ class System:
     def _configure(self, process: HostProcess) -> None:
         """Write the process's configuration: what it is told at its next start."""
         addresses = {node: self.address(node) for node in self._host_of}
-        routes = {node: addresses | self._routes.get(node, {}) for node in process.config.nodes}
+        routes = {node: addresses | self._routes.get(node, {}) for node in self.config.hosts[process.config.host]}
         process.config = msgspec.structs.replace(process.config, epoch_ns=self.epoch_ns, routes=routes)
         write_config(process.config_path, process.config)
 

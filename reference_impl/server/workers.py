@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.messages import NodeId, Outcome, Request
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.protocol.messages import Outcome, Request
     from reference_impl.protocol.ports import Clock, Peers
 
 __all__ = ["LettingGo", "Slot", "Workers"]

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from scenarios.patients.draws import Purpose, key_hash, uniform
-from scenarios.schema.faults import ANY, HOSPITAL, Delay, Lose
+from reference_impl.books.losing import CommitLoss
+from reference_impl.domain.keyed import Purpose, key_hash, uniform
+from scenarios.schema.faults import ANY, Delay, Lose, LostCommit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scenarios.schema.scenario import Scenario
 
-__all__ = ["Disturbance", "FaultyLink", "Sent", "disturbances", "link_end"]
+__all__ = ["Disturbance", "FaultyLink", "Sent", "commit_losses", "disturbances"]
 
-HUB = "hub"
-_PROVINCE_DIGITS = 2
 _FOREVER_US = 1 << 62
 _REMEMBERED_MAX = 200_000
 """Messages whose crossings a link remembers: many times those of the longest deadline. The oldest is forgotten."""
@@ -93,6 +92,23 @@ def disturbances(scenario: Scenario) -> tuple[Disturbance, ...]:
     return tuple(found)
 
 
+def commit_losses(scenario: Scenario, node: str) -> tuple[CommitLoss, ...]:
+    """Return the lost commits that the scenario plants in the books of a node."""
+    return tuple(
+        CommitLoss(
+            node=fault.node,
+            seed=scenario.seed,
+            at_us=fault.at,
+            until_us=fault.until,
+            codes=fault.codes,
+            share=fault.share,
+            count=fault.count,
+        )
+        for fault in scenario.faults
+        if isinstance(fault, LostCommit) and fault.node == node
+    )
+
+
 def _disturbance(
     number: int,
     fault: Lose | Delay,
@@ -117,17 +133,6 @@ def _disturbance(
         first=first,
         add_us=add_us,
     )
-
-
-def link_end(node: str) -> str:
-    """Return the end of a link that a node is: an institution is a hospital, a city belongs to its province.
-
-    >>> link_end("H33040000001"), link_end("3415"), link_end("34"), link_end("hub")
-    ('hospital', '34', '34', 'hub')
-    """
-    if node in (HOSPITAL, HUB):
-        return node
-    return node[:_PROVINCE_DIGITS] if node[0].isdigit() else HOSPITAL
 
 
 class FaultyLink:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reference_impl.domain import transactions as tx
 from reference_impl.domain.fees import ZERO_FEES
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.nodes import NodeId, care_node
 from reference_impl.protocol.ids import visit_id
-from reference_impl.protocol.messages import Admit, NodeId, PersonNo, Reply, Request, VisitOpened
+from reference_impl.protocol.messages import Admit, PersonNo, Reply, Request, VisitOpened
 from reference_impl.protocol.records import Change, Entry, Key, VisitRecord
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ def opening_changes(open_stays: Iterable[PlannedVisit], history: History) -> Ite
             began_us=visit.arrival_us,
             diagnosis="",
         )
-        request = Request("2401", msgid, institution, institution, visit.care_region, visit.insured_region, body)
+        request = Request(tx.ADMIT, msgid, institution, institution, visit.care_region, visit.insured_region, body)
         reply = Reply("", VisitOpened(visit=stay))
         record = VisitRecord(stay, 1, body.person, VisitState.OPEN, msgid, ZERO_FEES)
-        entry = Entry(Key(institution, msgid), "2401", visit.arrival_us, request, reply)
-        yield NodeId(visit.care_region[:2]), Change(entry=entry, insert=True, visit=record)
+        entry = Entry(Key(institution, msgid), tx.ADMIT, visit.arrival_us, request, reply)
+        yield care_node(visit.care_region), Change(entry=entry, insert=True, visit=record)

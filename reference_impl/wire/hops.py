@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reference_impl.protocol.messages import Hop, NodeId
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Hop
 from reference_impl.wire.errors import WireError
 
 HOPS_HEADER = "x-yidi-hops"

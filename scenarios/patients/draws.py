@@ -1,4 +1,4 @@
-"""Keyed random numbers and the distributions drawn with them: same key, same number, in every world and on any machine.
+"""Keyed numbers in bulk and the distributions drawn with them: bit for bit those of ``reference_impl.domain.keyed``.
 
 A draw depends on (seed, visit, step, attempt, purpose) alone, never on how many draws came before it, so two engines,
 two orders of events and two plans under test see the same numbers. Only integer arithmetic and single IEEE operations
@@ -9,21 +9,14 @@ This module must never hold state, and never use ``hash()``, which differs from 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from hashlib import blake2b
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MASK = 0xFFFF_FFFF_FFFF_FFFF
-_GOLDEN = 0x9E37_79B9_7F4A_7C15
-_MIX_1 = 0xBF58_476D_1CE4_E5B9
-_MIX_2 = 0x94D0_49BB_1331_11EB
-_TO_UNIT = 2.0**-53
+from reference_impl.domain.keyed import GOLDEN, MIX_1, MIX_2, TO_UNIT, WORD, Quantiles, uniform
+
 _POISSON_SPREAD = 12.0
 """Half-width, in standard deviations, of the counts a Poisson draw can return; beyond it lies less than 1e-30."""
 
@@ -31,81 +24,18 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Purpose(IntEnum):
-    """What a draw is for. Planning visits uses 1 to 99; what happens while they run starts at 100."""
-
-    COUNT = 1
-    ARRIVAL = 2
-    KIND = 3
-    FLOW = 4
-    HOSPITAL = 5
-    INSURED_CITY = 6
-    PERSON_TYPE = 7
-    TEMPORARY = 8
-    SERIAL = 9
-    STAY = 10
-    DISCHARGE_HOUR = 11
-    FEE = 12
-    TEMPLATE = 13
-    HANDLING = 14
-    BALANCE = 15
-    SAME_CITY = 16
-    LINK = 100
-    LOSS = 101
-    BACKOFF = 102
-    PARK = 103
-    PATIENCE = 104
-    SERVICE = 105
-    COMMIT = 106
-    UPLOAD = 107
-
-
-# --- uniform numbers --------------------------------------------------------------------------------------------------
-
-
-def mix64(value: int) -> int:
-    """Return SplitMix64's finaliser of ``value``: a bijection of 64-bit words in which every input bit stirs all."""
-    value &= _MASK
-    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
-    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
-    return value ^ (value >> 31)
-
-
-def key_hash(text: str) -> int:
-    """Return a 64-bit number of ``text`` that is the same in every process and on every machine.
-
-    >>> key_hash("H33040000001")
-    12831755683591717274
-    """
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-def uniform(seed: int, visit: int, step: int, attempt: int, purpose: int) -> float:
-    """Return the number in [0, 1) of this key; ``visit`` may be any 64-bit number, such as a ``key_hash``.
-
-    The two rounds are written out because this runs several times a message.
-    """
-    value = (seed * _GOLDEN + visit) & _MASK
-    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
-    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
-    value ^= (value >> 31) ^ (step << 40) ^ (attempt << 20) ^ purpose
-    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
-    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
-    return ((value ^ (value >> 31)) >> 11) * _TO_UNIT
-
-
 def uniforms(seed: int, visits: NDArray[np.integer], step: int, attempt: int, purpose: int) -> Floats:
     """Return ``uniform`` of each of ``visits``, bit for bit."""
-    value = visits.astype(np.uint64) + np.uint64(seed * _GOLDEN & _MASK)
+    value = visits.astype(np.uint64) + np.uint64(seed * GOLDEN & WORD)
     value = mix_words(value)
-    value ^= np.uint64(((step << 40) ^ (attempt << 20) ^ purpose) & _MASK)
-    return (mix_words(value) >> np.uint64(11)).astype(np.float64) * _TO_UNIT
+    value ^= np.uint64(((step << 40) ^ (attempt << 20) ^ purpose) & WORD)
+    return (mix_words(value) >> np.uint64(11)).astype(np.float64) * TO_UNIT
 
 
 def mix_words(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return ``mix64`` of each of ``value``."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(_MIX_1)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(_MIX_2)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(MIX_1)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(MIX_2)
     return value ^ (value >> np.uint64(31))
 
 
@@ -123,31 +53,20 @@ class KeyedDraws:
 # --- distributions ----------------------------------------------------------------------------------------------------
 
 
-class QuantileTable:
-    """A distribution on a bounded interval: quantiles joined by straight lines.
+class QuantileTable(Quantiles):
+    """Quantiles joined by straight lines, drawn from one at a time or all at once.
 
-    ``probabilities`` rise from 0 to 1 and ``values`` do not fall. Scalar and vectorised draws agree bit for bit: each
-    is one subtraction, one product and one sum (``numpy.interp`` may fuse the last two on some machines).
+    Scalar and vectorised draws agree bit for bit: each is one subtraction, one product and one sum (``numpy.interp``
+    may fuse the last two on some machines).
     """
 
-    __slots__ = ("_p", "_p_array", "_slopes", "_slopes_array", "_v", "_v_array", "mean")
+    __slots__ = ("_p_array", "_slopes_array", "_v_array")
 
     def __init__(self, probabilities: Sequence[float], values: Sequence[float]) -> None:
-        """Check the table and derive its slopes and its exact mean."""
-        p, v = [float(x) for x in probabilities], [float(x) for x in values]
-        if len(p) != len(v) or len(p) < 2 or p[0] != 0.0 or p[-1] != 1.0:  # noqa: PLR2004
-            raise ValueError(f"quantiles need as many values as probabilities, from 0 to 1 (got {p!r} and {v!r})")
-        if any(b <= a for a, b in pairwise(p)) or any(b < a for a, b in pairwise(v)):
-            raise ValueError(f"quantiles must rise (got probabilities {p!r} and values {v!r})")
-        self._p, self._v = p, v
-        self._slopes = [(v[k + 1] - v[k]) / (p[k + 1] - p[k]) for k in range(len(p) - 1)]
-        self.mean = math.fsum((v[k] + v[k + 1]) * 0.5 * (p[k + 1] - p[k]) for k in range(len(p) - 1))
+        """Check the table and lay it out as arrays."""
+        super().__init__(probabilities, values)
+        p, v = self._p, self._v
         self._p_array, self._v_array, self._slopes_array = np.array(p[:-1]), np.array(v[:-1]), np.array(self._slopes)
-
-    def at(self, u: float) -> float:
-        """Return the quantile of ``u`` in [0, 1)."""
-        k = bisect_right(self._p, u) - 1
-        return self._v[k] + (u - self._p[k]) * self._slopes[k]
 
     def at_many(self, u: Floats) -> Floats:
         """Return the quantile of each of ``u``."""
@@ -161,16 +80,6 @@ class QuantileTable:
     def with_mean(self, mean: float) -> QuantileTable:
         """Return this shape with the given mean."""
         return self.scaled(mean / self.mean)
-
-    @property
-    def maximum(self) -> float:
-        """The largest value that can be drawn."""
-        return self._v[-1]
-
-    @property
-    def quantiles(self) -> tuple[tuple[float, float], ...]:
-        """The (probability, value) pairs of the table."""
-        return tuple(zip(self._p, self._v, strict=True))
 
 
 class GroupedChoice:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from reference_impl.domain.institution import PRIMARY, SECONDARY, TERTIARY
 from scenarios.patients.provinces import DATA, provinces
 
 KINDS = ("outpatient", "pharmacy", "inpatient")
@@ -19,7 +20,6 @@ KINDS = ("outpatient", "pharmacy", "inpatient")
 OUTPATIENT, PHARMACY, INPATIENT = range(3)
 HOSPITAL_KINDS = ("outpatient", "inpatient")
 
-PRIMARY, SECONDARY, TERTIARY = 1, 2, 3
 _LEVEL_SERIALS = 10_000
 LEVEL_NAMES = {PRIMARY: "primary", SECONDARY: "secondary", TERTIARY: "tertiary"}
 
@@ -61,15 +61,6 @@ class Sites:
 def rules() -> Mapping[str, Any]:
     """Return ``data/institutions.toml``."""
     return tomllib.loads((DATA / "institutions.toml").read_text(encoding="utf-8"))
-
-
-def level_of(code: str) -> int:
-    """Return the level of a generated institution from its code: a hospital's serial begins with it (synthetic).
-
-    >>> level_of("H33040030001"), level_of("P33040010001")
-    (3, 1)
-    """
-    return PRIMARY if code[0] == "P" else int(code[7])
 
 
 def build(sites: Sites) -> list[Institution]:

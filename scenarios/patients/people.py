@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.patients.draws import Floats, GroupedChoice, Ints, Purpose, mix_words, uniforms
+from reference_impl.domain.keyed import Purpose
+from reference_impl.domain.person import PERSON_TYPES
+from scenarios.patients.draws import Floats, GroupedChoice, Ints, mix_words, uniforms
 from scenarios.patients.institutions import KINDS, spread
 from scenarios.patients.institutions import rules as institution_rules
-from scenarios.patients.population import PERSON_TYPES, rules
+from scenarios.patients.population import rules
 from scenarios.patients.provinces import provinces
 
 _LOCAL_SERIAL = 300_000_000_000

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.patients.draws import GroupedChoice, Ints, Purpose, uniforms
+from reference_impl.domain.keyed import Purpose
+from scenarios.patients.draws import GroupedChoice, Ints, uniforms
 from scenarios.patients.flows import FlowMatrix, national_flows, restrict
 from scenarios.patients.institutions import (
     KINDS,

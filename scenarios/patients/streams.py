@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reference_impl.domain.keyed import Purpose, uniform
 from scenarios.patients.arrivals import DAY_US, Profile, Stretch, discharge_us, to_run_clock
-from scenarios.patients.draws import GroupedChoice, Ints, Purpose, poisson, uniform, uniforms
+from scenarios.patients.draws import GroupedChoice, Ints, poisson, uniforms
 from scenarios.patients.institutions import INPATIENT, KINDS
 from scenarios.patients.population import shape
 

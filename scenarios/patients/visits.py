@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference_impl.domain.fees import FeeLine
-from reference_impl.domain.policies import Kind
-from scenarios.patients.draws import Ints, Purpose, uniforms
+from reference_impl.domain.keyed import Purpose
+from reference_impl.domain.person import PERSON_TYPES, person_no
+from reference_impl.domain.policies import Kind, PersonType
+from scenarios.patients.draws import Ints, uniforms
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
 from scenarios.patients.institutions import KINDS, Institution
 from scenarios.patients.people import People, Pools, Visitors, draw_people, overlapping, person_keys, single_serial
 from scenarios.patients.places import Placed, Places
-from scenarios.patients.population import PERSON_TYPES, PersonType, insurance_of, person_facts, person_no, shape
+from scenarios.patients.population import insurance_of, person_facts, shape
 from scenarios.patients.streams import EXPLICIT, Traffic, by_arrival, cross_per_day, explicit_number, traffic_of
 
 if TYPE_CHECKING:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reference_impl.domain.nodes import HOSPITAL, HUB
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
 from scenarios.reading.scale import shrink_us
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
-from scenarios.schema.faults import ANY, HOSPITAL, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
+from scenarios.schema.faults import ANY, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 from scenarios.schema.gates import GateError, parse_gate
-from scenarios.schema.topology import HUB, Topology
+from scenarios.schema.topology import Topology
 from scenarios.units import US_PER_DAY, format_duration
 
 PATIENCE_SHARE = 20

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from reference_impl.domain.regions import PROVINCES
+from reference_impl.domain.transactions import CODES
 from scenarios.units import (
     DURATION_PATTERN,
     RATE_PATTERN,
@@ -100,35 +101,10 @@ CodeText = Annotated[
 ]
 """A name, or a code that stands without quotes."""
 
-TRANSACTION_CODES = (
-    "1101",
-    "2101",
-    "2102",
-    "2103",
-    "2201",
-    "2202",
-    "2203",
-    "2204",
-    "2205",
-    "2206",
-    "2207",
-    "2208",
-    "2301",
-    "2302",
-    "2303",
-    "2304",
-    "2305",
-    "2401",
-    "2402",
-    "2404",
-    "2405",
-    "2601",
-)
-
 
 def _known_transaction(code: str) -> str:
-    if code not in TRANSACTION_CODES:
-        raise ValueError(f"unknown transaction {code!r}; expected one of {', '.join(TRANSACTION_CODES)}")
+    if code not in CODES:
+        raise ValueError(f"unknown transaction {code!r}; expected one of {', '.join(CODES)}")
     return code
 
 
@@ -136,7 +112,7 @@ TransactionCode = Annotated[
     str,
     BeforeValidator(_text_of_code),
     AfterValidator(_known_transaction),
-    WithJsonSchema({"anyOf": [{"enum": list(TRANSACTION_CODES)}, {"enum": [int(c) for c in TRANSACTION_CODES]}]}),
+    WithJsonSchema({"anyOf": [{"enum": list(CODES)}, {"enum": [int(c) for c in CODES]}]}),
 ]
 
 

@@ -5,10 +5,9 @@ Stops accepting at T - stop_before, closes at T, reopens after the window, with 
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from reference_impl.domain.scopes import SideChoice
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
 
 
@@ -18,7 +17,7 @@ class Cutover(Model):
     scope: CodeText = Field(
         description="'hub', a province (two digits) or a city (four digits): every region with this prefix stops."
     )
-    side: Literal["both", "care", "insured"] = Field(
+    side: SideChoice = Field(
         default="both", description="the business that stops: as place of care, as insurer, or both."
     )
     at: PeopleTime = Field(description="T, the moment of closing, from the start of the horizon.")

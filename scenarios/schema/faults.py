@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reference_impl.domain import transactions as tx
 from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, span
 
 ANY = "*"
-HOSPITAL = "hospital"
 
 
 class _NodeFault(Model):
@@ -94,7 +94,9 @@ class LostCommit(_KeyedFault):
 
     kind: Literal["lost_commit"]
     node: CodeText = Field(description="a province's two-digit code: its role as insured province loses the commit")
-    codes: tuple[TransactionCode, ...] = Field(default=("2102", "2207", "2304"), min_length=1)
+    codes: tuple[TransactionCode, ...] = Field(
+        default=(tx.PHARMACY_SETTLE, tx.OUTPATIENT_SETTLE, tx.INPATIENT_SETTLE), min_length=1
+    )
     share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
     count: Annotated[int, Field(ge=1)] | None = Field(default=None, description="at most so many. Default: no limit.")
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
-from scenarios.schema.base import TRANSACTION_CODES
 from scenarios.units import UnitError, parse_duration, parse_rate, parse_share
 
 
@@ -82,7 +82,7 @@ def _distributions() -> Iterator[Measure]:
     for kind in _KINDS:
         yield of(f"settlement.latency.{kind}", f"{latency}; {kind} only")
     yield of("message.latency", "one attempt of a hospital, from send to verdict; machine time")
-    for code in TRANSACTION_CODES:
+    for code in CODES:
         yield of(f"message.latency.{code}", f"one attempt of {code}; machine time")
     yield of("desk.wait", "a visit's waits for a desk, added up; people time")
 

@@ -10,10 +10,10 @@ from typing import Annotated, cast
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import PROVINCES
 from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, code_json, span
 
-HUB = "hub"
 MACHINE = "machine"
 
 

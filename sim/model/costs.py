@@ -14,11 +14,11 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["city", "care", "hub", "insured"]
+from reference_impl.domain.nodes import ROLES, Role
+
 Stage = Literal["receive", "forward", "reply", "commit"]
 Table = tuple[int, ...]
 
-ROLES: tuple[Role, ...] = ("city", "care", "hub", "insured")
 STAGES: tuple[Stage, ...] = ("receive", "forward", "reply", "commit")
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from heapq import heappush
 from typing import TYPE_CHECKING, Final
 
-from reference_impl.protocol.messages import Answered, Hop, NodeId, Overloaded, Request, Unreachable
-from scenarios.patients.draws import key_hash
+from reference_impl.domain.keyed import key_hash
+from reference_impl.domain.nodes import NodeId, role_of
+from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unreachable
 from sim.engine.driver import SimClock, Task
 from sim.engine.timeline import WORK, Timeline
 from sim.model.calls import Call, Work
-from sim.model.service_times import RECEIVE_AT, REPLY_AT, STEP_MASK, bits_at, message_key, role_at
+from sim.model.service_times import RECEIVE_AT, REPLY_AT, STEP_MASK, bits_at, message_key
 from sim.model.stations import Servers
 from sim.model.writer import Writer
 
@@ -117,7 +118,9 @@ class SimNode:
             call.answer(Unreachable(), self._timeline.now_us, 0)
             return
         work.came_us = self._timeline.now_us
-        work.priced(self._prices.of(role_at(self.name, work.request), work.request.code), bits_at(work.key, self.place))
+        work.priced(
+            self._prices.of(role_of(self.name, work.request.sender), work.request.code), bits_at(work.key, self.place)
+        )
         workers = self.workers
         workers.sums.arrivals += 1
         if self.refusing:
@@ -183,7 +186,7 @@ class SimNode:
     def work_beside(self, request: Request) -> Work:
         """Return the context of work that no call asked for, such as driving an open intent."""
         work = Work(request, None, message_key(self.seed, request.msgid, 0))
-        work.priced(self._prices.of(role_at(self.name, request), request.code), bits_at(work.key, self.place))
+        work.priced(self._prices.of(role_of(self.name, request.sender), request.code), bits_at(work.key, self.place))
         return work
 
     def flush_table(self) -> tuple[int, ...]:

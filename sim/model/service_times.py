@@ -9,13 +9,11 @@ This module must never know what time it is.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from scenarios.patients.draws import Purpose, key_hash, mix64
-from sim.model.costs import STAGES, Costs, Role, sample_us
-
-if TYPE_CHECKING:
-    from reference_impl.protocol.messages import NodeId, Request
+from reference_impl.domain.keyed import Purpose, key_hash, mix64
+from reference_impl.domain.nodes import Role
+from sim.model.costs import STAGES, Costs, sample_us
 
 STEPS: Final = 1024
 STEP_BITS: Final = 10
@@ -74,13 +72,6 @@ class PriceList:
             tables["receive"] = _sum(tables["receive"], through)
             tables["reply"] = _sum(tables["reply"], _spread(relay["reply"]))
         return Prices(tables["receive"], tables["forward"], tables["reply"], tables["commit"])
-
-
-def role_at(node: NodeId, request: Request) -> Role:
-    """Return the role in which ``node`` serves ``request``."""
-    if node == "hub":
-        return "hub"
-    return "insured" if request.sender == "hub" else "care"
 
 
 def message_key(seed: int, msgid: str, attempt: int) -> int:

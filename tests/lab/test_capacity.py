@@ -5,10 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from lab.analysis.capacity import JOURNEYS, NOT_FORWARDED, implied_load
+from lab.analysis.capacity import implied_load
 from lab.analysis.queueing import erlang_c, grouping_use, mean_wait_us
-from reference_impl.hospital import journey
-from reference_impl.protocol.transactions import TRANSACTIONS
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 from sim.model.costs import load_costs
@@ -86,16 +84,6 @@ def test_message_counts_are_those_of_the_journeys():
 
     assert load.messages_per_s == pytest.approx(3 * load.settlements_per_s)
     assert load.hub_messages_per_s == pytest.approx(3 * load.settlements_per_s)
-
-
-def test_journeys_and_routes_are_those_of_the_protocol():
-    forwarded = {code for codes in JOURNEYS.values() for code in codes} - NOT_FORWARDED
-
-    assert all(TRANSACTIONS[code].forwarded for code in forwarded)
-    assert not any(TRANSACTIONS[code].forwarded for code in NOT_FORWARDED)
-    assert JOURNEYS["outpatient"] == journey._OUTPATIENT
-    assert JOURNEYS["pharmacy"] == journey._PHARMACY
-    assert {*JOURNEYS["inpatient"], "2301"} == {*journey._ADMISSION, *journey._DISCHARGE}
 
 
 def test_hopeless_station_is_flagged_by_name():

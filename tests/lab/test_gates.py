@@ -7,7 +7,7 @@ import math
 import pytest
 
 from lab.analysis.gates import EXIT_CODES, judge, overall
-from lab.experiments.runs import GateResult
+from lab.runs.file import GateResult
 from scenarios.schema.gates import parse_gate
 
 STORY = """

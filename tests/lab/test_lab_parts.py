@@ -17,9 +17,11 @@ from lab.experiments.curve import at_rate, capacity_per_s, loaded, shares
 from lab.experiments.pair import as_measured
 from lab.report.format import show
 from lab.worlds.stationwatch import StationWatch, node_rows
-from reference_impl.protocol.door import DoorState, Side
+from reference_impl.domain.nodes import ROLES
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorState
 from scenarios.reading.loader import load_scenario
-from sim.model.costs import ROLES, STAGES, CostFile, Costs, load_costs, mean_us
+from sim.model.costs import STAGES, CostFile, Costs, load_costs, mean_us
 
 # --- intervals ---------------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from lab.analysis.compare import compare
-from lab.experiments.runs import read_run_file
-from lab.report.content import open_run
+from lab.runs.file import read_run_file
+from lab.runs.opened import open_run
 from reference_impl.server.calls import ask_host
 from scenarios.record.tables import TABLES
 

@@ -11,13 +11,14 @@ import pytest
 from lab.analysis.compare import compare
 from lab.experiments.curve import Curve, Point
 from lab.experiments.experiment import Question, Silent, run_world
-from lab.experiments.runs import read_run_file
 from lab.report import figures, series
-from lab.report.content import headlines, inflight, open_run, transaction_names
+from lab.report.content import headlines, inflight, transaction_names
 from lab.report.curves import distance_table, point_table, write_curve_page
 from lab.report.page import write_report
 from lab.report.pages import write_comparison
 from lab.report.style import FATE_LOOKS, FATE_NAMES, STAGE_NAMES, WORLD_LOOKS
+from lab.runs.file import read_run_file
+from lab.runs.opened import open_run
 from scenarios.reading.loader import load_scenario
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.recorder import InflightRow

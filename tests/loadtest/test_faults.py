@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.faults import FaultInjector, door_commands, doorkeeper, phases
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario

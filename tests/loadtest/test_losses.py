@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances, link_end
+from reference_impl.domain.nodes import link_end
+from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances
 from scenarios.schema.faults import Delay, Freeze, Lose
 
 S = 1_000_000

@@ -8,18 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from scenarios.patients.draws import (
-    GroupedChoice,
-    KeyedDraws,
-    Purpose,
-    QuantileTable,
-    key_hash,
-    mix64,
-    mix_words,
-    poisson,
-    uniform,
-    uniforms,
-)
+from reference_impl.domain.keyed import Purpose, key_hash, mix64, uniform
+from scenarios.patients.draws import GroupedChoice, KeyedDraws, QuantileTable, mix_words, poisson, uniforms
 
 GOLDEN = 0x9E3779B97F4A7C15
 JUST_BELOW_ONE = 1.0 - 2.0**-53

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.fees import CATEGORIES, GRADE_NONE, price_lines, total_of
+from reference_impl.domain.person import PERSON_TYPES
 from scenarios.patients.catalogue import catalogue, catalogue_of
 from scenarios.patients.fees_calibration import mean_fund_fen, sample
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, rules, templates
 from scenarios.patients.institutions import INPATIENT, KINDS, OUTPATIENT, PHARMACY
 from scenarios.patients.policies import policy_of
-from scenarios.patients.population import PERSON_TYPES
 from scenarios.patients.provinces import provinces
 
 bills = st.tuples(st.sampled_from(range(len(KINDS))), st.integers(0, 4), st.integers(1, 10**9))

@@ -6,15 +6,12 @@ from collections import Counter
 
 import pytest
 
+from reference_impl.domain.institution import PRIMARY, SECONDARY, TERTIARY, level_of
 from scenarios.patients.institutions import (
     HOSPITAL_KINDS,
-    PRIMARY,
-    SECONDARY,
-    TERTIARY,
     Sites,
     build,
     choice_weights,
-    level_of,
     spread,
     with_desks_by_load,
     with_places_for,

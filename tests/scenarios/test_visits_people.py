@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference_impl.domain.person import PERSON_TYPES, UnknownPersonError, person_no
 from scenarios.patients.people import insured_cities, overlapping, single_serial
-from scenarios.patients.population import PERSON_TYPES, UnknownPersonError, person_facts, person_no
+from scenarios.patients.population import person_facts
 
 
 @given(

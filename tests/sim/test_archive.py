@@ -6,7 +6,8 @@ import pytest
 from support.tiny_world import CARE, S, costs, prepare, scenario, visit
 
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.messages import Done, FindPerson, MessageId, NodeId, PersonNo, Reply, Request
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Done, FindPerson, MessageId, PersonNo, Reply, Request
 from reference_impl.protocol.records import Change, Entry, Key
 from scenarios.patients.visits import plan_visits
 from sim.engine.timeline import WORK, Timeline

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.model.costs import DEFAULT_COSTS, ROLES, STAGES, CostError, load_costs, mean_us, sample_us, write_costs
+from reference_impl.domain.nodes import ROLES
+from sim.model.costs import DEFAULT_COSTS, STAGES, CostError, load_costs, mean_us, sample_us, write_costs
 
 
 def test_packaged_costs_are_marked_and_cover_every_role_and_stage():

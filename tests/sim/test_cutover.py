@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.tiny_world import CARE, HUB, INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
-from reference_impl.protocol.messages import NodeId
+from reference_impl.domain.nodes import NodeId
 
 STOP = {"at": "60s", "stop_before": "20s", "window": "60s", "ramp": "30s", "announced": False}
 """Stops accepting at 40 s, closes at 60 s, reopens at 120 s, is wide open at 150 s."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reference_impl.protocol.messages import Answered, FindPerson, MessageId, NodeId, PersonNo, Reply, Request, Unknown
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Answered, FindPerson, MessageId, PersonNo, Reply, Request, Unknown
 from scenarios.schema import NodeSpec
 from sim.engine.driver import Home, SimClock, Task, wait
 from sim.engine.timeline import COMMAND, WORK, Signal, Timeline

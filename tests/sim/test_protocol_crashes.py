@@ -21,9 +21,7 @@ from support.tiny_world import (
     visit,
 )
 
-from reference_impl.protocol.messages import (
-    NodeId,
-)
+from reference_impl.domain.nodes import NodeId
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND
 from sim.run import Simulation

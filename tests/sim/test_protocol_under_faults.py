@@ -26,12 +26,12 @@ from support.tiny_world import (
 )
 
 from reference_impl.books.final import FinalBooks
+from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
     FindPerson,
     MessageId,
-    NodeId,
     Overloaded,
     PersonNo,
     Request,

@@ -11,22 +11,17 @@ from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.fees import CatalogueItem, FeeLine
+from reference_impl.domain.nodes import HUB, NodeId
+from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY
+from reference_impl.domain.scopes import Side
 from reference_impl.protocol.care import CareRules
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.hub import HUB, Hub
+from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.insured import InsuredRules
-from reference_impl.protocol.messages import (
-    Answered,
-    Hop,
-    NodeId,
-    Outcome,
-    Request,
-    Unknown,
-)
+from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
-from scenarios.patients.population import PersonFacts
 
 CATALOGUE = {
     "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),

@@ -7,6 +7,7 @@ from typing import Any
 from support.chain import HOSPITAL, LINE, PERSON, Chain
 
 from reference_impl.domain.fees import FeeLine, FeeTotals
+from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Admit,
     Answered,
@@ -18,7 +19,6 @@ from reference_impl.protocol.messages import (
     Discharge,
     FindPerson,
     MessageId,
-    NodeId,
     Outcome,
     PersonNo,
     Register,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from support.chain import HOSPITAL
 from support.loom import Nap
 
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
@@ -17,13 +19,11 @@ from reference_impl.protocol.messages import (
     CancelRegistration,
     CancelSettlement,
     MessageId,
-    NodeId,
     PersonNo,
     Request,
     RequestBody,
     Reverse,
 )
-from reference_impl.protocol.transactions import SETTLEMENTS
 
 if TYPE_CHECKING:
     from support.patients import Patient

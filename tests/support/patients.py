@@ -8,11 +8,11 @@ from datetime import datetime
 from support.chain import HOSPITAL, LINE, PERSON, Chain, Suspend
 
 from reference_impl.domain.fees import FeeLine
+from reference_impl.domain.keyed import uniform
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import HospitalSite, Journey
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts
-from scenarios.patients.draws import uniform
 from scenarios.record.recorder import Recorder
 from scenarios.schema import Clients
 

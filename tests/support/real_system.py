@@ -16,7 +16,7 @@ from loadtest.faults import FaultInjector
 from loadtest.links import FaultyLinks
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
-from reference_impl.staging.build import stamps_of
+from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.opening import opening_changes
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
@@ -44,7 +44,7 @@ class Ended:
 @contextmanager
 def running(scenario: Scenario, folder: Path) -> Iterator[tuple[System, FaultyLinks]]:
     (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)))
-    system = System(scenario, folder)
+    system = System(system_config(scenario), folder)
     history = History(Recorder(), stamps_of(scenario))
     system.fill(opening_changes([visit for visit in plan_visits(scenario) if visit.open_at_start], history))
     with FaultyLinks(scenario, system, folder) as links, system:

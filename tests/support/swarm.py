@@ -18,15 +18,17 @@ from support.other_clerk import meddle
 from support.patients import FakeVisit, Patient
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.scopes import Side
+from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.journey import HospitalSite
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
     Closed,
     Hop,
     MessageId,
-    NodeId,
     Outcome,
     Reply,
     Request,
@@ -37,7 +39,6 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Committed, Entry, Key
-from reference_impl.protocol.transactions import SETTLEMENTS
 from scenarios.schema import Clients
 
 S = 1_000_000

@@ -8,27 +8,25 @@ from urllib.parse import urlsplit
 from lab.cli import console
 from lab.errors import InputError
 from lab.report.format import show_duration
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.nodes import HUB
+from reference_impl.domain.regions import CITY_DIGITS, PROVINCE_DIGITS
+from reference_impl.domain.scopes import Side, SideChoice, doorkeeper, sides_of
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.calls import ask_host
 from reference_impl.server.errors import CommandError
 
 Action = Literal["stop-accept", "close", "reopen"]
-SideName = Literal["both", "care", "insured"]
-HUB = "hub"
-_SIDES: dict[str, tuple[Side, ...]] = {
-    "both": (Side.CARE, Side.INSURED), "care": (Side.CARE,), "insured": (Side.INSURED,)
-}  # fmt: skip
 
 
 def operate(
-    address: str, scope: str, action: Action, *, side: SideName, reopens_in_us: int, ramp_us: int, as_json: bool
+    address: str, scope: str, action: Action, *, side: SideChoice, reopens_in_us: int, ramp_us: int, as_json: bool
 ) -> None:
     """Send the command and say which doors the node now keeps."""
     place, keeper = place_of(address), keeper_of(scope)
     doors: Any = []
     try:
         now_us = ask_host(place, "GET", "stats")["at_us"]
-        for one in (Side.CARE,) if scope == HUB else _SIDES[side]:
+        for one in sides_of(scope, side):
             command = door_command(scope, one, action, now_us, reopens_in_us=reopens_in_us, ramp_us=ramp_us)
             doors = ask_host(place, "POST", "door", {"node": keeper, "command": command})
     except CommandError as error:
@@ -57,11 +55,9 @@ def door_command(
 
 
 def keeper_of(scope: str) -> str:
-    """Return the node that keeps the doors of a scope: a city's doors are its province's."""
-    if scope == HUB:
-        return HUB
-    if scope.isdecimal() and len(scope) in (2, 4):
-        return scope[:2]
+    """Return the node that keeps the doors of a scope, once it is one."""
+    if scope == HUB or (scope.isdecimal() and len(scope) in (PROVINCE_DIGITS, CITY_DIGITS)):
+        return doorkeeper(scope)
     raise InputError(f"scope {scope!r}; expected 'hub', a province's two digits or a city's four")
 
 

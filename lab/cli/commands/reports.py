@@ -9,11 +9,11 @@ from lab.cli import console
 from lab.errors import InputError
 from lab.experiments.curve import CURVE_FILE, read_curve
 from lab.experiments.pair import write_pair_page
-from lab.experiments.runs import REPORT_FILE, read_run_file, worlds_in
-from lab.report.content import Opened, open_run
 from lab.report.curves import write_curve_page
 from lab.report.page import write_report
 from lab.report.pages import difference_table, labels, write_comparison
+from lab.runs.file import REPORT_FILE, read_run_file, worlds_in
+from lab.runs.opened import Opened, open_run
 
 PAIR = 2
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from lab.cli import console
-from lab.experiments.runs import RunFile
 from lab.report.content import headlines
 from lab.report.format import show
 from lab.report.style import WORLD_NAMES
+from lab.runs.file import RunFile
 
 
 def as_data(run: RunFile, folder: Path) -> dict[str, Any]:

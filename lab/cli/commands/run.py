@@ -10,10 +10,10 @@ from lab.analysis.gates import EXIT_CODES
 from lab.calibration.calibrate import costs_of_this_machine
 from lab.cli import console
 from lab.cli.commands.results import as_data, print_run
-from lab.experiments import runs
 from lab.experiments.experiment import Question, run_world
-from lab.experiments.runs import RunFile, World
 from lab.report.page import write_report
+from lab.runs import file as runs
+from lab.runs.file import RunFile, World
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario

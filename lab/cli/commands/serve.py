@@ -17,6 +17,7 @@ from lab.cli import console
 from lab.errors import InputError
 from reference_impl.books.final import BooksError
 from reference_impl.server.supervisor import System
+from reference_impl.staging.build import system_config
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -30,7 +31,7 @@ def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: b
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
-    system = System(scenario, folder, base_port=base_port)
+    system = System(system_config(scenario), folder, base_port=base_port)
     try:
         with told_to_stop() as over, system:
             _announce(system, scenario, folder, as_json=as_json)

@@ -14,14 +14,15 @@ from telling import tell
 from loadtest.client import GeventPeers
 from loadtest.gevent_ports import GeventClock, note_lateness, run_to_end
 from loadtest.inputs import NodeFacts, SystemFile
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
     Closed,
     FindPerson,
     MessageId,
-    NodeId,
     Overloaded,
     PersonFound,
     PersonNo,

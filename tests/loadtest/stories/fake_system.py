@@ -20,10 +20,12 @@ from gevent.server import StreamServer
 
 from loadtest.gevent_ports import GeventClock, GeventTasks, run_to_end
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.nodes import NodeId
 from reference_impl.hospital.history import History
-from reference_impl.protocol.messages import Answered, Hop, NodeId, Outcome, Request
+from reference_impl.protocol.assembly import assemble
+from reference_impl.protocol.messages import Answered, Hop, Outcome, Request
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.staging.build import build_node, stamps_of
+from reference_impl.staging.build import node_config, stamps_of
 from reference_impl.staging.opening import opening_changes
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
@@ -61,7 +63,7 @@ class FakeSystem:
         self._tasks = GeventTasks()
         for node in self.books:
             ports = NodePorts(clock, _Peers(self.nodes), self.books[node], self._tasks)
-            self.nodes[node] = build_node(NodeId(node), ports, scenario)
+            self.nodes[node] = assemble(node_config(scenario, node), ports)
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
 
     def admit_open_stays(self, plan: VisitPlan) -> None:

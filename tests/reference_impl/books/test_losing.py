@@ -7,15 +7,30 @@ import asyncio
 import pytest
 from book_samples import claim, done, insert, intent, key, settled
 
-from reference_impl.books.losing import LosingBooks, LostCommits, lost_commits
+from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.protocol.records import Committed
+from reference_impl.staging.loss import commit_losses
 from scenarios.schema import Scenario
-from scenarios.schema.faults import LostCommit
 
 
-def fault(**more):
-    return LostCommit.model_validate({"kind": "lost_commit", "node": "34", **more})
+def planted(*faults, seed=1, node="34"):
+    """The losses that a scenario with these faults plants in the books of a node."""
+    return commit_losses(
+        Scenario.model_validate(
+            {
+                "name": "planted",
+                "seed": seed,
+                "topology": {"regions": ["33", "34"]},
+                "faults": [{"kind": "lost_commit", "node": "34", **fault} for fault in faults],
+            }
+        ),
+        node,
+    )
+
+
+def losing(seed=1, **fault):
+    return LostCommits(planted(fault, seed=seed))
 
 
 class Clock:
@@ -28,7 +43,7 @@ class Clock:
 
 def test_a_lost_settlement_is_acknowledged_and_not_there():
     inner = MemoryBooks()
-    books = LosingBooks(inner, LostCommits(1, [fault()]), Clock())
+    books = LosingBooks(inner, losing(), Clock())
 
     assert asyncio.run(books.commit(settled(1, version=1))) == Committed()
     assert inner.read_all() == MemoryBooks().read_all()
@@ -39,7 +54,7 @@ def test_a_lost_settlement_is_acknowledged_and_not_there():
     "change", [insert(done(1)), insert(intent(1)), insert(done(1), claim=claim(1, sign=-1, reverses="A0"))]
 )
 def test_what_is_no_settlement_is_never_lost(change):
-    assert not LostCommits(1, [fault()]).loses(change, 0)
+    assert not losing().loses(change, 0)
 
 
 AIMED = """
@@ -57,15 +72,15 @@ AIMED = """
 def test_only_the_codes_and_the_time_of_the_fault_are_hit(line):
     code, at_s, for_s, now_s, lost = line.split()
     more = {} if for_s == "-" else {"for": f"{for_s}s"}
-    planted = LostCommits(1, [fault(codes=[code], at=f"{at_s}s", **more)])
+    hit = losing(codes=[code], at=f"{at_s}s", **more)
 
-    assert planted.loses(settled(1, version=1), int(now_s) * 1_000_000) is (lost == "yes")
+    assert hit.loses(settled(1, version=1), int(now_s) * 1_000_000) is (lost == "yes")
 
 
 def test_at_most_count_settlements_are_lost_and_a_lost_one_stays_lost():
-    planted = LostCommits(1, [fault(count=2)])
+    hit = losing(count=2)
 
-    assert [planted.loses(settled(number, version=1), 0) for number in (1, 2, 3, 1, 2, 3)] == [
+    assert [hit.loses(settled(number, version=1), 0) for number in (1, 2, 3, 1, 2, 3)] == [
         *(True, True, False),
         *(True, True, False),
     ]
@@ -73,8 +88,8 @@ def test_at_most_count_settlements_are_lost_and_a_lost_one_stays_lost():
 
 def test_a_share_of_the_settlements_is_lost_by_key_alone():
     def hit(order):
-        planted = LostCommits(7, [fault(share=0.25)])
-        return {number for number in order if planted.loses(settled(number, version=1), 0)}
+        hit = losing(seed=7, share=0.25)
+        return {number for number in order if hit.loses(settled(number, version=1), 0)}
 
     lost = hit(range(400))
     assert lost == hit(reversed(range(400)))
@@ -82,17 +97,13 @@ def test_a_share_of_the_settlements_is_lost_by_key_alone():
 
 
 def test_only_the_faults_of_the_node_are_planted_there():
-    scenario = Scenario.model_validate(
-        {"name": "planted", "topology": {"regions": ["33", "34"]}, "faults": [{"kind": "lost_commit", "node": "34"}]}
-    )
-
-    assert lost_commits(scenario, "33") is None
-    assert lost_commits(scenario, "34").loses(settled(1, version=1), 0)
+    assert planted({}, node="33") == ()
+    assert LostCommits(planted({}, node="34")).loses(settled(1, version=1), 0)
 
 
 def test_everything_else_passes_through():
     inner = MemoryBooks()
-    books = LosingBooks(inner, LostCommits(1, [fault()]), Clock())
+    books = LosingBooks(inner, losing(), Clock())
 
     asyncio.run(books.commit(insert(intent(1))))
 

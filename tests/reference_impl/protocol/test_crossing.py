@@ -9,7 +9,8 @@ from support.patients import FakeVisit, Patient
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Settled
 from scenarios.record.fates import Fate
 

@@ -16,11 +16,11 @@ from support.swarm import Swarm
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.transactions import TRIALS
 from reference_impl.protocol import hub
 from reference_impl.protocol.care import CareDesk
 from reference_impl.protocol.messages import Answered
 from reference_impl.protocol.records import Claim
-from reference_impl.protocol.transactions import TRIALS
 from scenarios.record.fates import DIRECT_FATES, Fate, Stage
 
 QUICK_SEEDS = 200

@@ -9,7 +9,8 @@ from support.chain import HOSPITAL, PERSON, Chain, once, run
 from support.messages import find_person, msgid, reversal, sale
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import (
     Answered,
     Busy,

@@ -10,7 +10,7 @@ from reference_impl.server.supervisor import System
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server_samples import hospital, scenario
+from server_samples import config, hospital
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def runner():
 @pytest.fixture(scope="module")
 def one_process(tmp_path_factory):
     """The small world in one process, shared by the tests of a module: they use keys and persons of their own."""
-    with System(scenario(), tmp_path_factory.mktemp("system"), meter=True) as system:
+    with System(config(), tmp_path_factory.mktemp("system"), meter=True) as system:
         yield system
 
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import msgspec
 
 from reference_impl.domain.fees import FeeLine
-from reference_impl.protocol.messages import FindPerson, MessageId, NodeId, Request, Reverse, SellDrugs
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import FindPerson, MessageId, Request, Reverse, SellDrugs
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import RunClock
+from reference_impl.staging.build import system_config
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.schema import Scenario
@@ -33,6 +35,11 @@ def scenario(hosts=None, **more):
     return Scenario.model_validate({"name": "small", "topology": topology, "visits": {"per_day": 0}, **more})
 
 
+def config(hosts=None, **more):
+    """What the processes of that world are told."""
+    return system_config(scenario(hosts, **more))
+
+
 def msgid(number):
     return MessageId(f"{PHARMACY}20240313090000{number:04d}")
 
@@ -53,15 +60,15 @@ def reversal(number, of, person=PERSON):
     return request("2601", number, Reverse(person=person, original=msgid(of), original_code="2102"))
 
 
-def codec_of(world):
-    return Codec(BusinessClock(world.horizon.start, world.scale.time))
+def codec_of(told):
+    return Codec(BusinessClock(told.starts_at, told.time_scale))
 
 
 @contextmanager
 def hospital(system, runner):
     """Yield a function that sends requests together, each to its care province, and returns their outcomes."""
     clock = RunClock(system.epoch_ns)
-    peers = HttpPeers({"33": system.address("33")}, codec_of(system.scenario), clock)
+    peers = HttpPeers({"33": system.address("33")}, codec_of(system.config), clock)
 
     async def send_all(requests, patience_us):
         return await asyncio.gather(*(peers.call(NodeId("33"), each, patience_us) for each in requests))

@@ -6,11 +6,12 @@ import asyncio
 
 import msgspec
 import pytest
-from server_samples import PHARMACY, codec_of, find_person, sale, scenario
+from server_samples import PHARMACY, codec_of, config, find_person, sale
 
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
-from reference_impl.protocol.messages import Answered, Busy, Closed, NodeId, Overloaded, PersonFound, Settled, Unknown
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
@@ -46,8 +47,8 @@ class World:
     """The hub and two provinces joined without a network; ``lost`` nodes are silent."""
 
     def __init__(self, folder, meter=None, **more):
-        self.scenario = scenario(**more)
-        self.codec = codec_of(self.scenario)
+        self.config = config(**more)
+        self.codec = codec_of(self.config)
         self.clock = Clock()
         self.books = {name: WaitingBooks() for name in ("hub", "33", "34")}
         self.folder = folder
@@ -57,8 +58,7 @@ class World:
 
     def node(self, name):
         return ServedNode(
-            NodeId(name),
-            self.scenario,
+            self.config.services[name],
             NodePorts(self.clock, self, self.books[name], AsyncioTasks()),
             codec=self.codec,
             doors_file=self.folder / f"{name}.doors.json",

@@ -6,15 +6,16 @@ import asyncio
 import time
 
 import pytest
-from server_samples import PERSON, codec_of, find_person, scenario
+from server_samples import PERSON, codec_of, config, find_person
 
-from reference_impl.protocol.messages import Answered, Hop, NodeId, Overloaded, PersonFound, Reply, Unknown, Unreachable
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Answered, Hop, Overloaded, PersonFound, Reply, Unknown, Unreachable
 from reference_impl.server.client import Failure, HttpAnswer
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.workers import Slot, current_slot
 
-WORLD = scenario()
+WORLD = config()
 CODEC = codec_of(WORLD)
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from server_samples import find_person, hospital, msgid, reversal, sale, same_but_hops, scenario
+from server_samples import config, find_person, hospital, msgid, reversal, sale, same_but_hops
 
 from reference_impl.books.sqlite.connection import connect, read_whole
-from reference_impl.protocol.door import DoorCommand, DoorState, Side
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
 from reference_impl.server.calls import ask_host
 from reference_impl.server.errors import CommandError, StartError
@@ -195,7 +196,7 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
     """
     sales = [sale(number, person=f"340100000000000008{number:02d}") for number in range(40)]
     rounds = (sales[:10], sales[10:20], sales[20:30], sales[30:])
-    with System(scenario(EACH_ALONE), tmp_path) as system, hospital(system, runner) as send:
+    with System(config(EACH_ALONE), tmp_path) as system, hospital(system, runner) as send:
         acknowledged = {
             request.msgid: outcome.reply for request, outcome in zip(rounds[0], send(*rounds[0]), strict=True)
         }
@@ -242,7 +243,7 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
 
 
 def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_asking(tmp_path, runner):
-    with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
+    with System(config(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
         system.freeze("34")
         assert isinstance(send(sale(1), patience_us=200_000), Unknown)
         system.kill("33")
@@ -262,7 +263,7 @@ def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_aski
 
 def test_a_closed_door_outlives_a_kill(tmp_path, runner):
     door = DoorCommand(scope="34", side=Side.INSURED, state=DoorState.CLOSED, reopens_us=10**12)
-    with System(scenario(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
+    with System(config(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
         system.door("34", door)
         assert isinstance(send(find_person(1)), Closed)
         system.kill("34")
@@ -272,7 +273,7 @@ def test_a_closed_door_outlives_a_kill(tmp_path, runner):
 
 
 def test_stops_cleanly_when_told_and_leaves_nothing_running(tmp_path):
-    system = System(scenario(), tmp_path)
+    system = System(config(), tmp_path)
     system.start()
     pid = system.pid("hub")
     began_ns = system.epoch_ns
@@ -292,8 +293,8 @@ def test_stops_cleanly_when_told_and_leaves_nothing_running(tmp_path):
 def test_a_process_ends_when_its_parent_is_killed(tmp_path):
     program = (
         "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
-        "from server_samples import scenario; from reference_impl.server.supervisor import System;"
-        "system = System(scenario(), Path(sys.argv[1])); system.start();"
+        "from server_samples import config; from reference_impl.server.supervisor import System;"
+        "system = System(config(), Path(sys.argv[1])); system.start();"
         "print(system.pid('hub'), flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(
@@ -314,7 +315,7 @@ def test_a_port_in_use_is_one_clear_error(tmp_path):
         with pytest.raises(
             StartError, match=f"port {port} on 127.0.0.1 cannot be used: Address already in use"
         ) as told:
-            System(scenario(), tmp_path, base_port=port)
+            System(config(), tmp_path, base_port=port)
 
     assert told.value.exit_code == 2
 
@@ -323,7 +324,7 @@ def test_books_that_are_not_ours_stop_the_start(tmp_path):
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "34.sqlite").write_bytes(b"no database at all")
 
-    with pytest.raises(Exception, match="cannot be read"), System(scenario(), tmp_path):
+    with pytest.raises(Exception, match="cannot be read"), System(config(), tmp_path):
         pass
 
 
@@ -342,7 +343,7 @@ def test_a_host_that_cannot_start_says_why(tmp_path):
 
 def test_a_host_whose_port_was_taken_meanwhile_says_so(tmp_path):
     """Reserved ports are ours until the child listens; another program may still be quicker."""
-    system = System(scenario(), tmp_path)
+    system = System(config(), tmp_path)
     reserved = system._processes["all"].reserved
     reserved.listen()
 

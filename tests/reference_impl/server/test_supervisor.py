@@ -6,20 +6,21 @@ import json
 
 import msgspec
 import pytest
-from server_samples import PERSON, msgid, request, scenario
+from server_samples import PERSON, config, msgid, request
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.fees import ZERO_FEES
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.nodes import HOSPITAL
 from reference_impl.protocol.messages import Admit, Reply, VisitOpened
 from reference_impl.protocol.records import Change, Entry, Key, VisitRecord
 from reference_impl.server.config import ConfigError, HostConfig, read_config, write_config
-from reference_impl.server.supervisor import HOSPITAL, System
+from reference_impl.server.supervisor import System
 
 
 @pytest.fixture
 def system(tmp_path):
-    system = System(scenario({"east": ["hub", "33"]}), tmp_path)
+    system = System(config({"east": ["hub", "33"]}), tmp_path)
     yield system
     system.stop()
 
@@ -86,7 +87,15 @@ def test_nothing_has_ended_well_before_it_began(system):
 
 
 CONFIG = HostConfig(
-    host="a", nodes=("34",), address="127.0.0.1", port=1, epoch_ns=0, scenario="s", books="b", routes={}
+    host="a",
+    services=tuple(config().services.values()),
+    address="127.0.0.1",
+    port=1,
+    epoch_ns=0,
+    starts_at=config().starts_at,
+    time_scale=1.0,
+    books="b",
+    routes={},
 )
 
 

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import wire_samples as w
 
+from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol import messages as m
-from reference_impl.protocol.transactions import TRANSACTIONS
 
 quick = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

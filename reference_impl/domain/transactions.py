@@ -1,0 +1,199 @@
+"""The one catalogue of transactions: what each is called, what it does, and who sees it.
+
+ASSUMED where the interface is silent (design, "Who sees which transaction"): data, so that another reading of the
+unpublished province-to-nation specification is a change of this table and not of the workflows. Which message type
+carries a code is ``reference_impl.protocol.messages``'; no other module quotes a code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from reference_impl.domain.lifecycle import VisitEvent
+from reference_impl.domain.policies import Kind
+
+__all__ = [
+    "CANCELS",
+    "CODES",
+    "LEAVING",
+    "REVERSIBLE",
+    "SETTLEMENTS",
+    "TRANSACTIONS",
+    "TRIALS",
+    "Act",
+    "Transaction",
+]
+
+PERSON: Final = "1101"
+PHARMACY_TRIAL: Final = "2101"
+PHARMACY_SETTLE: Final = "2102"
+PHARMACY_CANCEL: Final = "2103"
+REGISTER: Final = "2201"
+CANCEL_REGISTRATION: Final = "2202"
+DIAGNOSE: Final = "2203"
+OUTPATIENT_LINES: Final = "2204"
+CANCEL_OUTPATIENT_LINES: Final = "2205"
+OUTPATIENT_TRIAL: Final = "2206"
+OUTPATIENT_SETTLE: Final = "2207"
+OUTPATIENT_CANCEL: Final = "2208"
+INPATIENT_LINES: Final = "2301"
+CANCEL_INPATIENT_LINES: Final = "2302"
+INPATIENT_TRIAL: Final = "2303"
+INPATIENT_SETTLE: Final = "2304"
+INPATIENT_CANCEL: Final = "2305"
+ADMIT: Final = "2401"
+DISCHARGE: Final = "2402"
+CANCEL_ADMISSION: Final = "2404"
+CANCEL_DISCHARGE: Final = "2405"
+REVERSE: Final = "2601"
+
+
+class Act(StrEnum):
+    """What a transaction is for."""
+
+    ASK = "ask"
+    OPEN = "open"
+    CHARGE = "charge"
+    MOVE = "move"
+    TRIAL = "trial"
+    SETTLE = "settle"
+    CANCEL = "cancel"
+    """Takes a settlement back by a negative one."""
+    REVERSE = "reverse"
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One row of the catalogue.
+
+    ``kind`` is the kind of visit it belongs to; None where any may send it. ``forwarded``: the care province sends it
+    on through the hub to the insured province; otherwise it acts alone. ``starts_business``: a draining door lets it in
+    no more. ``opens``: its visit is issued by the care province from the message id. ``event``: what it does to a
+    visit. ``holds``: the visit stands still until its outcome is known. ``reversible``: 2601 covers it (FOUND S1, Hunan
+    edition; Zhongshan's adds 2103, 2208 and 2305).
+    """
+
+    code: str
+    name: str
+    name_zh: str
+    act: Act
+    kind: Kind | None = None
+    forwarded: bool = True
+    starts_business: bool = False
+    opens: bool = False
+    event: VisitEvent | None = None
+    holds: bool = False
+    reversible: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its name, English and Chinese."""
+        return f"{self.name} {self.name_zh}"
+
+
+_E = VisitEvent
+
+_ROWS = (
+    Transaction(PERSON, "person", "人员信息", Act.ASK, starts_business=True),
+    # pharmacy
+    Transaction(
+        PHARMACY_TRIAL, "pharmacy trial", "药店预结算", Act.TRIAL, "pharmacy", starts_business=True, opens=True
+    ),
+    Transaction(PHARMACY_SETTLE, "pharmacy settle", "药店结算", Act.SETTLE, "pharmacy", opens=True, reversible=True),
+    Transaction(PHARMACY_CANCEL, "pharmacy cancel", "药店撤销", Act.CANCEL, "pharmacy", event=_E.TAKE_BACK, holds=True),
+    # outpatient
+    Transaction(REGISTER, "register", "门诊挂号", Act.OPEN, "outpatient", starts_business=True, opens=True),
+    Transaction(
+        CANCEL_REGISTRATION, "cancel register", "挂号撤销", Act.MOVE, "outpatient", event=_E.CANCEL_VISIT, holds=True
+    ),
+    Transaction(DIAGNOSE, "diagnose", "就诊信息", Act.MOVE, "outpatient", forwarded=False, event=_E.DIAGNOSE),
+    Transaction(
+        OUTPATIENT_LINES, "outpatient lines", "费用明细", Act.CHARGE, "outpatient", forwarded=False, event=_E.CHARGE
+    ),
+    Transaction(
+        CANCEL_OUTPATIENT_LINES,
+        "cancel lines",
+        "费用撤销",
+        Act.CHARGE,
+        "outpatient",
+        forwarded=False,
+        event=_E.CANCEL_CHARGES,
+    ),
+    Transaction(OUTPATIENT_TRIAL, "outpatient trial", "门诊预结算", Act.TRIAL, "outpatient", event=_E.TRY_SETTLE),
+    Transaction(
+        OUTPATIENT_SETTLE,
+        "outpatient settle",
+        "门诊结算",
+        Act.SETTLE,
+        "outpatient",
+        event=_E.SETTLE,
+        holds=True,
+        reversible=True,
+    ),
+    Transaction(
+        OUTPATIENT_CANCEL, "outpatient cancel", "门诊撤销", Act.CANCEL, "outpatient", event=_E.TAKE_BACK, holds=True
+    ),
+    # inpatient
+    Transaction(
+        INPATIENT_LINES, "inpatient lines", "费用明细", Act.CHARGE, "inpatient", forwarded=False, event=_E.CHARGE
+    ),
+    Transaction(
+        CANCEL_INPATIENT_LINES,
+        "cancel lines",
+        "住院费用撤销",
+        Act.CHARGE,
+        "inpatient",
+        forwarded=False,
+        event=_E.CANCEL_CHARGES,
+    ),
+    Transaction(INPATIENT_TRIAL, "inpatient trial", "住院预结算", Act.TRIAL, "inpatient", event=_E.TRY_SETTLE),
+    Transaction(
+        INPATIENT_SETTLE,
+        "inpatient settle",
+        "住院结算",
+        Act.SETTLE,
+        "inpatient",
+        event=_E.SETTLE,
+        holds=True,
+        reversible=True,
+    ),
+    Transaction(
+        INPATIENT_CANCEL, "inpatient cancel", "住院撤销", Act.CANCEL, "inpatient", event=_E.TAKE_BACK, holds=True
+    ),
+    Transaction(ADMIT, "admit", "入院办理", Act.OPEN, "inpatient", starts_business=True, opens=True, reversible=True),
+    Transaction(DISCHARGE, "discharge", "出院办理", Act.MOVE, "inpatient", forwarded=False, event=_E.DISCHARGE),
+    Transaction(
+        CANCEL_ADMISSION, "cancel admission", "入院撤销", Act.MOVE, "inpatient", event=_E.CANCEL_VISIT, holds=True
+    ),
+    Transaction(
+        CANCEL_DISCHARGE,
+        "cancel discharge",
+        "出院撤销",
+        Act.MOVE,
+        "inpatient",
+        forwarded=False,
+        event=_E.CANCEL_DISCHARGE,
+    ),
+    Transaction(REVERSE, "reverse", "冲正", Act.REVERSE),
+)
+
+TRANSACTIONS: dict[str, Transaction] = {row.code: row for row in _ROWS}
+CODES: tuple[str, ...] = tuple(TRANSACTIONS)
+
+
+def _codes(act: Act) -> frozenset[str]:
+    return frozenset(row.code for row in _ROWS if row.act is act)
+
+
+TRIALS = _codes(Act.TRIAL)
+"""Settlements that only say what would be paid."""
+SETTLEMENTS = _codes(Act.SETTLE)
+"""Settlements for good."""
+CANCELS = _codes(Act.CANCEL)
+"""What takes a settlement back by a negative one."""
+REVERSIBLE = frozenset(row.code for row in _ROWS if row.reversible)
+"""What 2601 covers."""
+LEAVING = frozenset({INPATIENT_TRIAL, DISCHARGE, INPATIENT_SETTLE})
+"""What is sent when a patient leaves after a stay."""

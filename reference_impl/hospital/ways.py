@@ -1,0 +1,40 @@
+"""The order of the transactions on a visit's way, by kind: what is sent, and what undoes it (domain facts §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reference_impl.domain import transactions as tx
+from reference_impl.domain.policies import Kind
+
+__all__ = ["ADMISSION", "CANCEL_SETTLEMENT", "DISCHARGE", "OUTPATIENT", "PHARMACY", "SENT_ONCE", "UNDO"]
+
+PHARMACY = (tx.PERSON, tx.PHARMACY_TRIAL, tx.PHARMACY_SETTLE)
+OUTPATIENT = (
+    tx.PERSON,
+    tx.REGISTER,
+    tx.DIAGNOSE,
+    tx.OUTPATIENT_LINES,
+    tx.OUTPATIENT_TRIAL,
+    tx.OUTPATIENT_SETTLE,
+)
+ADMISSION = (tx.PERSON, tx.ADMIT)
+DISCHARGE = (*ADMISSION, tx.INPATIENT_LINES, tx.INPATIENT_TRIAL, tx.DISCHARGE, tx.INPATIENT_SETTLE)
+"""What must be done before the patient goes home; what was done on admission and during the stay is skipped."""
+
+SENT_ONCE: Mapping[Kind, tuple[str, ...]] = {
+    "outpatient": OUTPATIENT,
+    "pharmacy": PHARMACY,
+    "inpatient": tuple(code for code in DISCHARGE if code != tx.INPATIENT_LINES),
+}
+"""What a visit sends once when nothing goes wrong; an inpatient's uploads come on top."""
+UNDO: Mapping[Kind, tuple[str, ...]] = {
+    "outpatient": (tx.CANCEL_OUTPATIENT_LINES, tx.CANCEL_REGISTRATION),
+    "inpatient": (tx.CANCEL_DISCHARGE, tx.CANCEL_INPATIENT_LINES, tx.CANCEL_ADMISSION),
+    "pharmacy": (),
+}
+CANCEL_SETTLEMENT: Mapping[Kind, str] = {
+    "pharmacy": tx.PHARMACY_CANCEL,
+    "outpatient": tx.OUTPATIENT_CANCEL,
+    "inpatient": tx.INPATIENT_CANCEL,
+}

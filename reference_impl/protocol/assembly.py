@@ -1,0 +1,99 @@
+"""A node from its configuration and its ports: the one place where the rules of a province meet its workflows.
+
+The simulated world and the servers both assemble their nodes here, so they cannot differ. A configuration is plain
+data and knows no scenario; where it comes from is its maker's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
+
+import msgspec
+
+from reference_impl.domain.fees import CatalogueItem
+from reference_impl.domain.institution import level_of
+from reference_impl.domain.nodes import HUB, NodeId, insured_node
+from reference_impl.domain.person import PersonRegister
+from reference_impl.domain.policies import PolicyTable
+from reference_impl.protocol.care import CareRules
+from reference_impl.protocol.hub import Hub
+from reference_impl.protocol.ids import Stamps
+from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.province import Province
+
+__all__ = ["NodeConfig", "ProvinceConfig", "assemble"]
+
+_HUB_REGION = "100000"
+"""GB/T 2260: the whole country."""
+
+
+class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a province goes by: its catalogue as a place of care, its policy and its register as an insurer."""
+
+    catalogue: tuple[CatalogueItem, ...]
+    policy: PolicyTable
+    persons: PersonRegister
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a node is told about itself and its neighbours.
+
+    ``provinces`` are the insurers that are connected; ``patience_us`` is how long it waits for the next node.
+    ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
+    ``province`` is None for the hub.
+    """
+
+    node: NodeId
+    provinces: tuple[NodeId, ...]
+    patience_us: int
+    starts_at: datetime
+    time_scale: float
+    province: ProvinceConfig | None = None
+
+
+def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
+    """Return the hub or the province that ``config`` describes, on these ports."""
+    provinces = frozenset(config.provinces)
+    reference = _references(config, ports)
+    if config.province is None:
+        return Hub(ports, provinces, patience_us=config.patience_us, reference=reference)
+    node, rules = config.node, config.province
+
+    def next_node(insured_region: str) -> NodeId | None:
+        insurer = insured_node(insured_region)
+        if insurer not in provinces:
+            return None
+        return node if insurer == node else HUB
+
+    catalogue = {item.item: item for item in rules.catalogue}
+    return Province(
+        ports,
+        CareRules(node, catalogue, level_of, next_node),
+        InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config)),
+        patience_us=config.patience_us,
+        reference=reference,
+    )
+
+
+def _references(config: NodeConfig, ports: NodePorts) -> Callable[[], str]:
+    """Return a maker of message references: region (6), time (14), serial (10), as inf_refmsgid wants."""
+    region = _HUB_REGION if config.node == HUB else f"{config.node}0000"
+    stamps, serials = Stamps(config.starts_at, config.time_scale), count(1)
+    return lambda: f"{region}{stamps.at(ports.clock.now_us())}{next(serials) % 10**10:010d}"
+
+
+def _benefit_year(config: NodeConfig) -> Callable[[int], int]:
+    """Return the calendar year of an instant: accumulators start anew on 1 January."""
+    start, time_scale = config.starts_at, config.time_scale
+    turns_us = int((start.replace(year=start.year + 1, month=1, day=1, hour=0) - start) / timedelta(microseconds=1))
+
+    def year_of(now_us: int) -> int:
+        business_us = int(now_us * time_scale)
+        if business_us < turns_us:
+            return start.year
+        return (start + timedelta(microseconds=business_us)).year
+
+    return year_of
