@@ -34,6 +34,7 @@ from loadtest.validity import judge
 from loadtest.watch import CpuMeter, Watch, say
 from reference_impl.hospital.journey import concerns
 from reference_impl.staging.build import stamps_of
+from reference_impl.staging.timetable import ListInflight, timetable
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.patients.visits import VisitPlan, plan_visits
@@ -121,15 +122,16 @@ class LoadRun:
         self._over.set()
 
     def _list_business_in_flight(self) -> None:
-        cutover = self._inputs.scenario.cutover
-        if cutover is None:
-            return
-        for name, at_us in (("stop_accept", cutover.stop_at), ("close", cutover.close_at)):
-            if name == "stop_accept" and cutover.stop_at == cutover.close_at:
-                continue  # nothing is drained
-            self._clock.sleep_until_us(at_us)
-            stages = self._history.snapshot(name, self._clock.now_us(), lambda visit: concerns(cutover, visit))
-            say("inflight", snapshot=name, **dict(stages))
+        """Do the one part of the timetable that is the generator's: here the patients are."""
+        for step in timetable(self._inputs.scenario):
+            if isinstance(step.act, ListInflight):
+                self._clock.sleep_until_us(step.at_us)
+                self._snapshot(step.act)
+
+    def _snapshot(self, act: ListInflight) -> None:
+        name, now_us = act.phase.value, self._clock.now_us()
+        stages = self._history.snapshot(name, now_us, lambda visit: concerns(act.cutover, visit))
+        say("inflight", snapshot=name, **dict(stages))
 
     def _limit_us(self) -> int:
         """Return when everything unsettled counts as open."""

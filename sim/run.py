@@ -11,14 +11,15 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.journey import live_visit, refund_and_paper
+from reference_impl.staging.timetable import perform, timetable
 from scenarios.record.recorder import EventRow, Recorder
-from sim.cutover import cutover_commands
+from sim.actions import SimActions
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND, SAMPLE, WORK, Signal
-from sim.faults import fault_commands
 from sim.sampling import Sampler
 from sim.world import World
 
@@ -113,11 +114,12 @@ class Simulation:
         self.world = World(scenario, plan, costs, self.recorder)
         self._progress = progress
         self._events: list[EventRow] = []
-        self._pending_commands = 0
+        self._pending_steps = 0
         self._sampler = Sampler(self.world, self.recorder)
         _Feeder(self.world).start()
-        for at_us, act, row in (*fault_commands(self.world), *cutover_commands(self.world)):
-            self._schedule(at_us, act, row)
+        actions = SimActions(self.world)
+        for step in timetable(scenario):
+            self._schedule(step.at_us, partial(perform, step.act, actions), step.row)
 
     def run(self, until_us: int | None = None) -> SimRun:
         """Let time pass to the end of the run."""
@@ -165,18 +167,18 @@ class Simulation:
     def _nothing_left(self) -> bool:
         """Whether nobody is to come and nobody is under way: no patient, no message, nothing that goes on beside."""
         world = self.world
-        if self._pending_commands or world.started < len(world.plan) or world.outside.tasks:
+        if self._pending_steps or world.started < len(world.plan) or world.outside.tasks:
             return False
         return not any(host.home.tasks for host in world.hosts.values())
 
     def _schedule(self, at_us: int, act: Callable[[], None], row: EventRow | None) -> None:
         def do() -> None:
-            self._pending_commands -= 1
+            self._pending_steps -= 1
             if row is not None:
                 self._events.append(row)
             act()
 
-        self._pending_commands += 1
+        self._pending_steps += 1
         self.world.timeline.call_at(at_us, COMMAND, do)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from scenarios.record.fates import Fate, Stage
+from scenarios.schema.cutover import Phase
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
@@ -21,7 +22,6 @@ US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
 PAPER_CLAIM_DAYS = 14
 """Manual reimbursement takes at most ten working days in Tai'an (SEED 004): two weeks by the calendar (DERIVED)."""
-STOP_ACCEPT, CLOSE = "stop_accept", "close"
 
 
 def measure(
@@ -34,8 +34,8 @@ def measure(
     turned_away = visits.filter(pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)
     parked = visits.filter(pl.col("parked_us") > 0)
     return {
-        "cutover.inflight": record.inflight.filter(pl.col("snapshot") == STOP_ACCEPT).height,
-        "cutover.leftover": record.inflight.filter(pl.col("snapshot") == CLOSE).height,
+        "cutover.inflight": record.inflight.filter(pl.col("snapshot") == Phase.STOP_ACCEPT.value).height,
+        "cutover.leftover": record.inflight.filter(pl.col("snapshot") == Phase.CLOSE.value).height,
         "cutover.lost": inflight.filter(pl.col("visit").is_in(list(lost))).height,
         "cutover.doubled": inflight.filter(pl.col("visit_id").is_in(list(doubled))).height,
         "cutover.backlog": waiting.height,

@@ -23,6 +23,7 @@ from lab.runs.file import GateResult, Replication, RunFile
 from lab.runs.opened import Opened
 from lab.worlds.followup import read_differences
 from reference_impl.domain.transactions import TRANSACTIONS
+from scenarios.schema.cutover import Phase
 from scenarios.schema.gates import MEASURES
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")
 Rows = list[list[str]]
-SNAPSHOTS = {stops.STOP_ACCEPT: "At stop-accept", stops.CLOSE: "At closing"}
+SNAPSHOTS = {Phase.STOP_ACCEPT.value: "At stop-accept", Phase.CLOSE.value: "At closing"}
 DIFFERENCES_SHOWN = 30
 HEADLINES = ("direct_rate", "settlement.latency.p95", "settlements.rate", "visits.lost", "visits.doubled")
 

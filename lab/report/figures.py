@@ -34,6 +34,7 @@ from lab.report.style import (
     plain_log,
     save,
 )
+from scenarios.schema.cutover import Phase
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,12 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 WIDTH_IN = 9.6
-PHASES = {"stop_accept": "stop accepting", "close": "closed", "reopen": "reopens", "full": "fully open"}
+PHASES = {
+    Phase.STOP_ACCEPT.value: "stop accepting",
+    Phase.CLOSE.value: "closed",
+    Phase.REOPEN.value: "reopens",
+    Phase.FULL.value: "fully open",
+}
 FAULT = to_rgb(VERMILLION)
 STATIONS_SHOWN = 10
 PER_HOUR_BELOW = 0.5

@@ -26,7 +26,7 @@ from lab.runs.file import Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.stationwatch import StationWatch
-from loadtest.faults import FaultInjector
+from loadtest.actions import Injector
 from loadtest.links import FaultyLinks
 from loadtest.validity import judge
 from reference_impl.hospital.history import History
@@ -139,7 +139,7 @@ class Replay:
             return self._disturbed_run(system, len(plan))
 
     def _disturbed_run(self, system: System, visits: int) -> int:
-        injector = FaultInjector(self._scenario, system, self._now_us)
+        injector = Injector(self._scenario, system, self._now_us)
         stations = StationWatch(self._scenario, system, self._now_us)
         injector.start()
         if not self._meter:  # looking costs the processes time, which would be taken for the messages'

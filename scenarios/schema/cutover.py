@@ -5,10 +5,25 @@ Stops accepting at T - stop_before, closes at T, reopens after the window, with 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from reference_impl.domain.scopes import SideChoice
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
+
+
+class Phase(StrEnum):
+    """A phase of a cutover, as the record calls it."""
+
+    STOP_ACCEPT = "stop_accept"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    FULL = "full"
+
+
+LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE)
+"""At their beginning all business under way on the cutover's path is listed."""
 
 
 class Cutover(Model):
@@ -52,3 +67,13 @@ class Cutover(Model):
     def full_at(self) -> int:
         """The door is wide open."""
         return self.reopen_at + self.ramp
+
+    def phases(self) -> tuple[tuple[Phase, int, int | None], ...]:
+        """Return (phase, begin, end) in order; one of no length is left out, and the last has no end."""
+        every = (
+            (Phase.STOP_ACCEPT, self.stop_at, self.close_at),
+            (Phase.CLOSE, self.close_at, self.reopen_at),
+            (Phase.REOPEN, self.reopen_at, self.full_at),
+            (Phase.FULL, self.full_at, None),
+        )
+        return tuple(phase for phase in every if phase[1] != phase[2])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.faults import FaultInjector
+from loadtest.actions import Injector
 from loadtest.links import FaultyLinks
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
@@ -56,7 +56,7 @@ def running(scenario: Scenario, folder: Path) -> Iterator[tuple[System, FaultyLi
 def run_for_real(scenario: Scenario, folder: Path) -> Ended:
     """Run a scenario on real processes and return what it left."""
     with running(scenario, folder) as (system, links):
-        injector = FaultInjector(scenario, system, lambda: (time.monotonic_ns() - system.epoch_ns) // 1000)
+        injector = Injector(scenario, system, lambda: (time.monotonic_ns() - system.epoch_ns) // 1000)
         injector.start()
         try:
             generator = subprocess.run(

@@ -7,17 +7,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from loadtest.faults import FaultInjector, door_commands, doorkeeper, phases
+from loadtest.actions import Injector
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario
-from scenarios.schema.cutover import Cutover
 
 ROOT = Path(__file__).parents[2]
 AFTER_ALL_US = 10**15
@@ -61,9 +59,9 @@ def scenario(*faults: dict, cutover: dict | None = None) -> Scenario:
     return Scenario.model_validate({"name": "faulty", "faults": faults, "cutover": cutover})
 
 
-def done(asked: Scenario, system: FakeSystem, now_us: int = AFTER_ALL_US) -> FaultInjector:
+def done(asked: Scenario, system: FakeSystem, now_us: int = AFTER_ALL_US) -> Injector:
     """Run an injector on a clock that stands after everything, so that all is done at once."""
-    injector = FaultInjector(asked, system, lambda: now_us)
+    injector = Injector(asked, system, lambda: now_us)
     injector.start()
     for thread in injector._threads:
         thread.join(5)
@@ -127,7 +125,7 @@ def test_stop_undoes_what_is_on_and_does_nothing_more():
         {"kind": "freeze", "node": "63", "at": "0s", "for": "1h"},
         {"kind": "kill", "node": "33", "at": "1h", "for": "1h"},
     )
-    injector = FaultInjector(asked, system, lambda: 0)
+    injector = Injector(asked, system, lambda: 0)
     injector.start()
     assert system.changed.wait(5)
 
@@ -138,10 +136,10 @@ def test_stop_undoes_what_is_on_and_does_nothing_more():
 
 
 def test_command_to_a_process_that_cannot_hear_is_repeated(monkeypatch):
-    monkeypatch.setattr("loadtest.faults._INSIST_EVERY_S", 0.001)
+    monkeypatch.setattr("loadtest.actions._INSIST_EVERY_S", 0.001)
     system = FakeSystem(deaf=3)
     clock = iter(range(0, 10**9, 1000))
-    injector = FaultInjector(
+    injector = Injector(
         scenario({"kind": "refuse", "node": "63", "at": "0s", "for": "50ms"}), system, lambda: next(clock)
     )
     injector.start()
@@ -159,7 +157,7 @@ def test_fault_that_could_not_be_done_in_its_time_is_reported():
 
 
 def test_injector_that_was_never_started_stops():
-    FaultInjector(scenario({"kind": "freeze", "node": "63", "at": "0s", "for": "1h"}), FakeSystem(), lambda: 0).stop()
+    Injector(scenario({"kind": "freeze", "node": "63", "at": "0s", "for": "1h"}), FakeSystem(), lambda: 0).stop()
 
 
 # --- the planned stop ---
@@ -185,54 +183,8 @@ def test_doors_are_commanded_phase_by_phase():
     ]
 
 
-@pytest.mark.parametrize(
-    ("changed", "keeper", "sides"),
-    [
-        ({"scope": "34", "side": "both"}, "34", (Side.CARE, Side.INSURED)),
-        ({"scope": "34", "side": "insured"}, "34", (Side.INSURED,)),
-        ({"scope": "hub", "side": "both"}, "hub", (Side.CARE,)),
-    ],
-)
-def test_who_keeps_the_doors_and_which_sides_close(changed, keeper, sides):
-    stop = Cutover.model_validate(STOP | changed)
-
-    assert doorkeeper(stop) == keeper
-    assert tuple(command.side for command in door_commands(stop, DoorState.CLOSED)) == sides
-
-
-def test_phase_of_no_length_is_left_out():
-    stop = Cutover.model_validate(STOP | {"ramp": "0s", "stop_before": "0s"})
-
-    assert [kind for _, _, kind, _ in phases(stop)] == ["close", "full"]
-
-
-@pytest.mark.parametrize("changed", [{}, {"scope": "hub"}, {"scope": "34", "side": "both", "ramp": "0s"}])
-def test_both_worlds_command_the_same_doors_at_the_same_times(changed):
-    from sim.cutover import cutover_commands  # noqa: PLC0415 (the contract between the worlds)
-
-    asked = scenario(cutover=STOP | changed)
-    simulated = []
-    world = SimpleNamespace(
-        scenario=asked,
-        timeline=SimpleNamespace(now_us=0),
-        history=SimpleNamespace(snapshot=lambda *_: ()),
-        command_door=lambda node, command: simulated.append((node, command)),
-    )
-    rows = []
-    for _, act, row in cutover_commands(world):
-        act()
-        rows.append((row.at_us, row.kind, row.until_us, row.target))
-    system = FakeSystem()
-
-    done(asked, system)
-
-    assert [(node, command) for _, node, command in system.did] == simulated
-    stop = asked.cutover
-    assert [(at_us, kind, until_us, stop.scope) for at_us, _, kind, until_us in phases(stop)] == rows
-
-
 def test_laboratory_side_loads_neither_gevent_nor_locust():
-    names = "loadtest.faults, loadtest.links, loadtest.validity, loadtest.inputs, loadtest.proxy"
+    names = "loadtest.actions, loadtest.links, loadtest.validity, loadtest.inputs, loadtest.proxy"
     code = f"import sys, {names}; sys.exit(any(name in sys.modules for name in ('gevent', 'locust')))"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -241,7 +193,7 @@ def test_laboratory_side_loads_neither_gevent_nor_locust():
 def test_waiting_is_by_the_runs_clock():
     system = FakeSystem()
     epoch_ns = time.monotonic_ns() + 50_000_000
-    injector = FaultInjector(
+    injector = Injector(
         scenario({"kind": "freeze", "node": "63", "at": "0s", "for": "20ms"}),
         system,
         lambda: (time.monotonic_ns() - epoch_ns) // 1000,

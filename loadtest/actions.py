@@ -1,0 +1,169 @@
+"""The timetable done to running processes: signals freeze and kill, an operator's commands refuse, slow and move doors.
+
+Threads, one a fault or cutover, because a process that cannot hear must not delay the others. It lives in the
+laboratory's process: it must never import gevent or Locust, and never leave a fault behind when it stops.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.door import DoorCommand
+from reference_impl.server.errors import CommandError, StartError
+from reference_impl.server.faults import RefuseCommand, SlowCommand
+from reference_impl.server.supervisor import System
+from reference_impl.staging.timetable import Act, OnlyWritten, Step, perform, timetable
+from scenarios.record.recorder import EventRow
+from scenarios.schema import Scenario
+from scenarios.schema.cutover import Cutover, Phase
+
+__all__ = ["Injector", "ProcessActions"]
+
+_INSIST_EVERY_S = 0.2
+_STOP_LIMIT_S = 60.0
+_US_PER_S = 1_000_000
+_FAILED = (OSError, CommandError, StartError)
+
+
+class ProcessActions:
+    """A ``reference_impl.staging.timetable.Actions`` on the processes of a system."""
+
+    __slots__ = ("_system",)
+
+    def __init__(self, system: System) -> None:
+        """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear."""
+        self._system = system
+
+    def freeze(self, node: NodeId) -> None:
+        """Stop the node's process where it stands."""
+        self._system.freeze(node)
+
+    def thaw(self, node: NodeId) -> None:
+        """Let it go on."""
+        self._system.thaw(node)
+
+    def kill(self, node: NodeId) -> None:
+        """End the node's process at once."""
+        self._system.kill(node)
+
+    def restart(self, node: NodeId) -> None:
+        """Start it again on its books."""
+        self._system.restart(node)
+
+    def refuse(self, node: NodeId, *, on: bool) -> None:
+        """Let the node answer overloaded to everything, or no longer."""
+        self._system.fault(RefuseCommand(node, on=on))
+
+    def slow(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node takes for a message."""
+        self._system.fault(SlowCommand(node, add_us))
+
+    def move_door(self, node: NodeId, command: DoorCommand) -> None:
+        """Command a door that the node keeps."""
+        self._system.door(node, command)
+
+    def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
+        """Leave it to the generator, where the patients are."""
+
+
+class Injector:
+    """Does a scenario's timetable. ``events`` are the rows of what was done, at the times it was done."""
+
+    def __init__(self, scenario: Scenario, system: System, now_us: Callable[[], int]) -> None:
+        """``now_us`` reads the run's clock."""
+        self._actions = ProcessActions(system)
+        self._now_us = now_us
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._events: list[EventRow] = []
+        self._failures: list[str] = []
+        by_chain = sorted(timetable(scenario), key=attrgetter("chain"))
+        self._threads = [
+            threading.Thread(target=self._do_chain, args=(tuple(steps),), name=f"timetable {chain}", daemon=True)
+            for chain, steps in groupby(by_chain, key=attrgetter("chain"))
+        ]
+
+    @property
+    def events(self) -> tuple[EventRow, ...]:
+        """What was done so far, in order."""
+        with self._lock:
+            return tuple(sorted(self._events, key=attrgetter("at_us")))
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What could not be done or undone: the run is not the scenario's."""
+        with self._lock:
+            return tuple(self._failures)
+
+    def start(self) -> None:
+        """Begin to wait for the first step."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Undo what is still on, do nothing more, and return when every thread has ended."""
+        self._over.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(_STOP_LIMIT_S)
+
+    # --- one fault, or one cutover ---
+
+    def _do_chain(self, steps: Sequence[Step]) -> None:
+        """Do the steps in order, until one cannot be done or the injector is stopped."""
+        for place, step in enumerate(steps):
+            if step.undoes:
+                continue  # done with the step before it
+            if not self._wait_until(step.at_us):
+                return
+            undo = next((later for later in steps[place + 1 :] if later.undoes), None)
+            if not self._insist(step.act, until_us=None if undo is None else undo.at_us):
+                return
+            if undo is not None:
+                self._undo_in_time(step, undo)
+            elif isinstance(step.act, OnlyWritten):
+                self._write(step.row)
+            else:
+                self._write(step.row, at_us=self._now_us())
+
+    def _undo_in_time(self, step: Step, undo: Step) -> None:
+        """Undo what was just done when its time comes, or when the injector stops, and write both down."""
+        began_us = self._now_us()
+        self._wait_until(undo.at_us)
+        self._insist(undo.act, until_us=None)
+        ended_us = self._now_us()
+        self._write(step.row, at_us=began_us, until_us=ended_us)
+        self._write(undo.row, at_us=ended_us)
+
+    def _write(self, row: EventRow | None, **times_us: int) -> None:
+        """Write down a step that has a row, at the times it was really done."""
+        if row is not None:
+            with self._lock:
+                self._events.append(row._replace(**times_us))
+
+    # --- inside ---
+
+    def _insist(self, act: Act, *, until_us: int | None) -> bool:
+        """Try again while the process cannot hear: it may be frozen or dead at this moment. Once over, try once."""
+        while True:
+            try:
+                perform(act, self._actions)
+            except _FAILED as error:
+                late = until_us is not None and self._now_us() >= until_us
+                if late or self._over.wait(_INSIST_EVERY_S):
+                    self._fail(str(error))
+                    return False
+            else:
+                return True
+
+    def _wait_until(self, at_us: int) -> bool:
+        """Wait; False when the injector is stopped first."""
+        return not self._over.wait(max(0.0, (at_us - self._now_us()) / _US_PER_S))
+
+    def _fail(self, what: str) -> None:
+        with self._lock:
+            self._failures.append(what)

@@ -1,0 +1,266 @@
+"""The timetable of a run: every fault and every phase of a cutover, once, as steps that each world carries out.
+
+``timetable`` makes it from a scenario; ``perform`` hands a step to the world's ``Actions``. The simulated world does so
+in virtual time, the real one to running processes, and the load generator lists what is in flight. What is lost or late
+on a link, the link decides by itself, and a lost commit the books; such a fault is only written down.
+This module must never know what a fault does to a settlement, nor which world it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.scopes import doorkeeper, sides_of
+from reference_impl.protocol.door import DoorCommand, DoorState
+from scenarios.record.tables import EventRow
+from scenarios.schema.cutover import LISTED, Cutover, Phase
+from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+__all__ = [
+    "Act",
+    "Actions",
+    "FreezeNode",
+    "KillNode",
+    "ListInflight",
+    "MoveDoor",
+    "OnlyWritten",
+    "RefuseAll",
+    "RestartNode",
+    "SlowDown",
+    "Step",
+    "ThawNode",
+    "perform",
+    "timetable",
+]
+
+
+# --- what can be done -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeNode:
+    """The process of ``node`` stands still."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ThawNode:
+    """A frozen process goes on."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class KillNode:
+    """The process of ``node`` dies at once."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNode:
+    """A killed process starts again on its books."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseAll:
+    """The node answers that it is overloaded, or no longer does."""
+
+    node: NodeId
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDown:
+    """The node takes ``add_us`` longer for every message; a negative one takes that back."""
+
+    node: NodeId
+    add_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDoor:
+    """An operator commands a door of ``node``."""
+
+    node: NodeId
+    command: DoorCommand
+
+
+@dataclass(frozen=True, slots=True)
+class ListInflight:
+    """Every piece of business under way on the cutover's path is listed, under the name of the phase."""
+
+    phase: Phase
+    cutover: Cutover
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyWritten:
+    """Nothing: the link or the books act by themselves."""
+
+
+Act = FreezeNode | ThawNode | KillNode | RestartNode | RefuseAll | SlowDown | MoveDoor | ListInflight | OnlyWritten
+
+
+class Actions(Protocol):
+    """What a world can do to its nodes. A method may raise what the world's own machinery raises."""
+
+    def freeze(self, node: NodeId) -> None:
+        """Let the node's process stand still."""
+        ...
+
+    def thaw(self, node: NodeId) -> None:
+        """Let it go on."""
+        ...
+
+    def kill(self, node: NodeId) -> None:
+        """End the node's process at once."""
+        ...
+
+    def restart(self, node: NodeId) -> None:
+        """Start it again on its books."""
+        ...
+
+    def refuse(self, node: NodeId, *, on: bool) -> None:
+        """Let the node answer overloaded to everything, or no longer."""
+        ...
+
+    def slow(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node takes for a message."""
+        ...
+
+    def move_door(self, node: NodeId, command: DoorCommand) -> None:
+        """Command a door that the node keeps."""
+        ...
+
+    def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
+        """List the business under way on the cutover's path."""
+        ...
+
+
+def perform(act: Act, actions: Actions) -> None:
+    """Do ``act`` by a world's actions."""
+    match act:
+        case FreezeNode(node):
+            actions.freeze(node)
+        case ThawNode(node):
+            actions.thaw(node)
+        case KillNode(node):
+            actions.kill(node)
+        case RestartNode(node):
+            actions.restart(node)
+        case RefuseAll(node, on):
+            actions.refuse(node, on=on)
+        case SlowDown(node, add_us):
+            actions.slow(node, add_us)
+        case MoveDoor(node, command):
+            actions.move_door(node, command)
+        case ListInflight(phase, cutover):
+            actions.list_inflight(phase, cutover)
+        case OnlyWritten():
+            pass
+        case _:
+            assert_never(act)
+
+
+# --- when -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do at ``at_us`` of the run's clock, and the row to write down then.
+
+    Steps of one ``chain`` (a fault, a cutover) are done in order. ``undoes``: it ends what the step before it began, so
+    it must be done, however early the run ends, once that one was.
+    """
+
+    at_us: int
+    chain: int
+    act: Act
+    row: EventRow | None = None
+    undoes: bool = False
+
+
+def timetable(scenario: Scenario) -> tuple[Step, ...]:
+    """Return all steps of a scenario by time; at one instant faults come first, in the scenario's order."""
+    steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
+    if scenario.cutover is not None:
+        steps.extend(_cutover_steps(len(scenario.faults), scenario.cutover))
+    return tuple(sorted(steps, key=lambda step: step.at_us))
+
+
+def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
+    match fault:
+        case Freeze() | Kill() | Refuse() | Slow():
+            yield from _node_steps(chain, fault)
+        case Lose():
+            note = f"{_PLURAL[fault.direction]}, {fault.share:.0%}"
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), note))
+        case Delay():
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), f"+{fault.add} us"))
+        case LostCommit():
+            note = f"{' '.join(fault.codes)}, {fault.share:.0%}"
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
+        case _:
+            assert_never(fault)
+
+
+def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[Step]:
+    node = NodeId(fault.node)
+    do: Act
+    undo: Act
+    note, restarted = "", None
+    match fault:
+        case Freeze():
+            do, undo = FreezeNode(node), ThawNode(node)
+        case Kill():
+            do, undo = KillNode(node), RestartNode(node)
+            restarted = EventRow(fault.until, None, "restart", fault.node)
+        case Refuse():
+            do, undo = RefuseAll(node, on=True), RefuseAll(node, on=False)
+        case Slow():
+            do, undo, note = SlowDown(node, fault.add), SlowDown(node, -fault.add), f"+{fault.add} us"
+        case _:
+            assert_never(fault)
+    yield Step(fault.at, chain, do, _row(fault, fault.node, note))
+    yield Step(fault.until, chain, undo, restarted, undoes=True)
+
+
+_PLURAL = {"request": "requests", "reply": "replies"}
+_DOORS = {
+    Phase.STOP_ACCEPT: DoorState.DRAINING,
+    Phase.CLOSE: DoorState.CLOSED,
+    Phase.REOPEN: DoorState.RAMP,
+    Phase.FULL: DoorState.OPEN,
+}
+
+
+def _row(fault: Fault, target: str, note: str = "") -> EventRow:
+    return EventRow(fault.at, fault.until, fault.kind, target, note)
+
+
+def _cutover_steps(chain: int, cutover: Cutover) -> Iterator[Step]:
+    keeper = doorkeeper(cutover.scope)
+    for phase, at_us, until_us in cutover.phases():
+        if phase in LISTED:
+            yield Step(at_us, chain, ListInflight(phase, cutover))
+        row: EventRow | None = EventRow(at_us, until_us, phase.value, cutover.scope)
+        for side in sides_of(cutover.scope, cutover.side):
+            command = DoorCommand(
+                scope=cutover.scope,
+                side=side,
+                state=_DOORS[phase],
+                reopens_us=cutover.reopen_at,
+                full_us=cutover.full_at,
+            )
+            yield Step(at_us, chain, MoveDoor(keeper, command), row)
+            row = None

@@ -1,0 +1,65 @@
+"""What the timetable does to the simulated world: hosts freeze and die, nodes refuse and slow down, doors move.
+
+This module must never decide what a door lets through, nor what becomes of whom it turns away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reference_impl.hospital.journey import concerns
+
+if TYPE_CHECKING:
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.protocol.door import DoorCommand
+    from scenarios.schema.cutover import Cutover, Phase
+    from sim.model.hosts import Host
+    from sim.world import World
+
+__all__ = ["SimActions"]
+
+
+class SimActions:
+    """A ``reference_impl.staging.timetable.Actions`` on a world."""
+
+    __slots__ = ("_world",)
+
+    def __init__(self, world: World) -> None:
+        """Act on ``world``, at its present instant."""
+        self._world = world
+
+    def freeze(self, node: NodeId) -> None:
+        """Let the node's host stand still."""
+        self._host(node).freeze()
+
+    def thaw(self, node: NodeId) -> None:
+        """Let it go on."""
+        self._host(node).thaw()
+
+    def kill(self, node: NodeId) -> None:
+        """End all that its host is doing."""
+        self._host(node).kill()
+
+    def restart(self, node: NodeId) -> None:
+        """Start it again on its books."""
+        self._host(node).restart()
+
+    def refuse(self, node: NodeId, *, on: bool) -> None:
+        """Let the node answer overloaded to everything, or no longer."""
+        self._world.nodes[node].refusing = on
+
+    def slow(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node takes for a message."""
+        self._world.nodes[node].slow_us += add_us
+
+    def move_door(self, node: NodeId, command: DoorCommand) -> None:
+        """Command a door that the node keeps."""
+        self._world.command_door(node, command)
+
+    def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
+        """List the business under way on the cutover's path."""
+        world = self._world
+        world.history.snapshot(phase.value, world.timeline.now_us, lambda visit: concerns(cutover, visit))
+
+    def _host(self, node: NodeId) -> Host:
+        return self._world.hosts[self._world.scenario.topology.host_of(node)]
