@@ -39,7 +39,7 @@ from reference_impl.domain.fees import FeeLine
 from reference_impl.protocol import messages as m
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.protocol.records import Change, Verdict
+from reference_impl.protocol.records import Change, CommitResult
 from reference_impl.server.client import Destination, HttpAnswer
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
@@ -224,7 +224,7 @@ class RecordingBooks(MemoryBooks):
         super().__init__()
         self.changes: list[Change] = []
 
-    async def commit(self, change: Change) -> Verdict:
+    async def commit(self, change: Change) -> CommitResult:
         """Apply the change and keep it."""
         self.changes.append(change)
         return self.apply(change)

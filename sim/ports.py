@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Mapping
 
     from reference_impl.domain.nodes import NodeId
-    from reference_impl.protocol.messages import Outcome, PersonNo, Request, VisitId
-    from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
+    from reference_impl.protocol.messages import Outcome, Request
+    from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
     from sim.engine.timers import Patience
     from sim.model.links import Link
     from sim.model.node import SimNode
@@ -136,22 +136,22 @@ class SimBooks:
         self._node = node
         self._store = store
 
-    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
+    async def look(self, key: Key, *refs: Ref) -> View:
         """Return what is known; reading is part of the price of receiving."""
-        return self._store.see(key, person, visit)
+        return self._store.see(key, refs)
 
     @types.coroutine
-    def commit(self, change: Change) -> Generator[Signal, Any, Verdict]:
+    def commit(self, change: Change) -> Generator[Signal, Any, CommitResult]:
         """Return the verdict once the group that holds ``change`` is on disk."""
         node = self._node
-        request = change.entry.request
-        assert request is not None  # an entry that is committed is a message's own; tombstones ride along
+        request = change.message.request
+        assert request is not None  # a message that is committed is a message's own; tombstones ride along
         cost_us, flush_us = _context(self._timeline, node, request).next_commit(node.flush_table())
         group, place = node.writer.join(change, cost_us, flush_us)
         yield group.flushed
         return group.verdicts[place]
 
-    async def open_entries(self) -> tuple[Entry, ...]:
+    async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
         return self._store.intents()
 

@@ -25,7 +25,7 @@ LISTED_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One entry of the one-sided list (单边账): what one side holds and the other does not."""
+    """One message of the one-sided list (单边账): what one side holds and the other does not."""
 
     side: str
     visit: int | None
@@ -89,7 +89,7 @@ def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
         lost=len({(d.side, d.msgid) for d in differences}),
         doubled_visits=frozenset(v.visit for v in doubled),
         one_sided=differences,
-        open_intents=evidence.entries.filter(~pl.col("answered") & ~pl.col("tombstone") & ~pl.col("withdrawn")).height,
+        open_intents=evidence.messages.filter(~pl.col("answered") & ~pl.col("tombstone") & ~pl.col("withdrawn")).height,
     )
 
 
@@ -100,8 +100,8 @@ def _differences(evidence: Evidence, side: str, found: tuple[Violation, ...]) ->
     visits = evidence.visits.select(
         "visit", "care_region", "insured_region", "fund_fen", "fate", settlement="settlement_id"
     )
-    claims = evidence.claims.filter(pl.col("sign") == 1).unique("msgid", keep="first", maintain_order=True)
-    known = claims.select("msgid", "settlement", "care_region", "insured_region", "fund_fen")
+    settled = evidence.settlements.filter(pl.col("sign") == 1).unique("msgid", keep="first", maintain_order=True)
+    known = settled.select("msgid", "settlement", "care_region", "insured_region", "fund_fen")
     joined = messages.join(seen, on="msgid", how="left", maintain_order="left")
     joined = joined.join(visits, on="visit", how="left", maintain_order="left")
     joined = joined.join(known, on="msgid", how="left", maintain_order="left", suffix="_claimed")
@@ -113,4 +113,4 @@ def _differences(evidence: Evidence, side: str, found: tuple[Violation, ...]) ->
 
 
 _EITHER = ("settlement", "care_region", "insured_region", "fund_fen")
-"""What the claim says, or else the visit."""
+"""What the settlement says, or else the visit."""

@@ -42,7 +42,7 @@ def money_is_conserved(evidence: Evidence) -> Iterator[Violation]:
 
 def one_posting_a_key(evidence: Evidence) -> Iterator[Violation]:
     """Law 4, first part: a message has at most one effect, and an effect at most one posting (G1)."""
-    effects = evidence.claims.filter(pl.col("sign") == 1)
+    effects = evidence.settlements.filter(pl.col("sign") == 1)
     for row in _repeated(effects, ["node", "msgid"], "visit_id"):
         detail = f"message {row['msgid']} made {row['len']} settlements at {row['node']}, at most 1 may be"
         yield Violation("4 one effect a key", row["visit_id"], detail)
@@ -60,11 +60,11 @@ def one_standing_settlement_a_visit(evidence: Evidence) -> Iterator[Violation]:
 
 def one_reversal_a_settlement(evidence: Evidence) -> Iterator[Violation]:
     """Law 4, third part: a settlement is taken back at most once, and what is taken back was there (G4)."""
-    reversals = evidence.claims.filter(pl.col("sign") == -1)
+    reversals = evidence.settlements.filter(pl.col("sign") == -1)
     for row in _repeated(reversals, ["node", "reverses"], "visit_id"):
         detail = f"settlement {row['reverses']} was taken back {row['len']} times at {row['node']}, at most 1 may be"
         yield Violation("4 one reversal", row["visit_id"], detail)
-    originals = evidence.claims.filter(pl.col("sign") == 1).select("node", reverses="settlement")
+    originals = evidence.settlements.filter(pl.col("sign") == 1).select("node", reverses="settlement")
     for row in reversals.join(originals, on=["node", "reverses"], how="anti").iter_rows(named=True):
         detail = f"reversal {row['settlement']} at {row['node']} takes back {row['reverses']!r}, which is not there"
         yield Violation("4 reversal without original", row["visit_id"], detail)
@@ -72,8 +72,8 @@ def one_reversal_a_settlement(evidence: Evidence) -> Iterator[Violation]:
 
 def every_reversal_has_a_target(evidence: Evidence) -> Iterator[Violation]:
     """Law 4, fourth part: a node that said yes to 2601 holds the original, marked, or a tombstone in its place (G4)."""
-    reversals = evidence.entries.filter((pl.col("code") == REVERSE) & pl.col("done") & (pl.col("original") != ""))
-    marked = evidence.entries.filter(pl.col("tombstone") | (pl.col("reversed_by") != ""))
+    reversals = evidence.messages.filter((pl.col("code") == REVERSE) & pl.col("done") & (pl.col("original") != ""))
+    marked = evidence.messages.filter(pl.col("tombstone") | (pl.col("reversed_by") != ""))
     targets = marked.select("node", "sender", original="msgid")
     for row in reversals.join(targets, on=["node", "sender", "original"], how="anti").iter_rows(named=True):
         detail = f"{row['node']} said yes to 2601 of {row['original']} but holds neither the original nor a tombstone"
@@ -142,7 +142,7 @@ def _listed_open(evidence: Evidence) -> pl.DataFrame:
     attempts = evidence.attempts.filter(pl.col("outcome").is_in(MAY_HAVE_ACTED))
     seen = attempts.join(open_visits, on="visit", how="semi").select("msgid")
     # A hospital that crashed, or ran out of time, over a message has no row for that attempt: the visit speaks for it.
-    crashed = evidence.claims.join(open_visits.select("person", hospital="hospital"), on="person")
+    crashed = evidence.settlements.join(open_visits.select("person", hospital="hospital"), on="person")
     crashed = crashed.filter(pl.col("msgid").str.starts_with(pl.col("hospital"))).select("msgid")
     return pl.concat([seen, crashed]).unique()
 

@@ -6,5 +6,5 @@ The contract, beyond ``reference_impl.protocol.ports.Books``:
 - A reversal's mark is never cleared, and the first mark stands.
 - Claims and postings are only ever appended.
 
-The room uses the protocol's entries and must never decide business, and never learn who calls or over what wire.
+The room uses the protocol's messages and must never decide business, and never learn who calls or over what wire.
 """

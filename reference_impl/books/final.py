@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from reference_impl.protocol.records import Claim, Entry, PersonRecord, Posting, VisitRecord
+from reference_impl.protocol.records import (
+    MessageRecord,
+    PersonRecord,
+    Posting,
+    Record,
+    RecordT,
+    SettlementRecord,
+    VisitRecord,
+)
 
 __all__ = ["BooksError", "FinalBooks"]
 
@@ -16,10 +25,34 @@ class BooksError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FinalBooks:
-    """Everything a node wrote down. Entries, claims and postings stand in the order they were first written."""
+    """Everything a node wrote down: the messages, and the records of every kind.
 
-    entries: Sequence[Entry]
-    visits: tuple[VisitRecord, ...]
-    persons: tuple[PersonRecord, ...]
-    claims: tuple[Claim, ...]
-    postings: Sequence[Posting]
+    Messages and appended records stand in the order they were first written.
+    """
+
+    messages: Sequence[MessageRecord]
+    records: Mapping[type[Record], Sequence[Record]]
+
+    def of(self, kind: type[RecordT]) -> Sequence[RecordT]:
+        """Return all records of one kind."""
+        return cast("Sequence[RecordT]", self.records[kind])
+
+    @property
+    def visits(self) -> Sequence[VisitRecord]:
+        """The visits, as they stand."""
+        return self.of(VisitRecord)
+
+    @property
+    def persons(self) -> Sequence[PersonRecord]:
+        """The persons, as they stand."""
+        return self.of(PersonRecord)
+
+    @property
+    def settlements(self) -> Sequence[SettlementRecord]:
+        """The settlements, and the negative ones that take some back."""
+        return self.of(SettlementRecord)
+
+    @property
+    def postings(self) -> Sequence[Posting]:
+        """The postings."""
+        return self.of(Posting)

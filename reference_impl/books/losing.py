@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.domain.keyed import Purpose, key_hash, uniform
-from reference_impl.protocol.records import Change, Committed, Entry, Key, Verdict, View
+from reference_impl.protocol.records import (
+    Change,
+    CommitResult,
+    Committed,
+    Key,
+    MessageRecord,
+    Ref,
+    SettlementRecord,
+    View,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reference_impl.protocol.messages import MessageId, PersonNo, VisitId
+    from reference_impl.protocol.messages import MessageId
     from reference_impl.protocol.ports import Books, Clock
 
 __all__ = ["CommitLoss", "LosingBooks", "LostCommits"]
@@ -46,18 +55,18 @@ class LostCommits:
 
     def loses(self, change: Change, now_us: int) -> bool:
         """Return whether this change, committed now, is to leave no trace."""
-        claim = change.claim
-        if claim is None or claim.sign < 0:
+        settled = change.get(SettlementRecord)
+        if settled is None or settled.sign < 0:
             return False
-        entry = change.entry
-        return any(self._hit(number, entry, now_us) for number in range(len(self._faults)))
+        message = change.message
+        return any(self._hit(number, message, now_us) for number in range(len(self._faults)))
 
-    def _hit(self, number: int, entry: Entry, now_us: int) -> bool:
-        fault, lost, msgid = self._faults[number], self._lost[number], entry.key.msgid
+    def _hit(self, number: int, message: MessageRecord, now_us: int) -> bool:
+        fault, lost, msgid = self._faults[number], self._lost[number], message.key.msgid
         if msgid in lost:
             return True
         if (
-            entry.code not in fault.codes
+            message.code not in fault.codes
             or now_us < fault.at_us
             or (fault.until_us is not None and now_us >= fault.until_us)
         ):
@@ -82,16 +91,16 @@ class LosingBooks:
         self._lost = lost
         self._clock = clock
 
-    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
-        """Return what is known of the message, the person and the visit, at one instant."""
-        return await self._books.look(key, person=person, visit=visit)
+    async def look(self, key: Key, *refs: Ref) -> View:
+        """Return what is known of the message and of the records named, at one instant."""
+        return await self._books.look(key, *refs)
 
-    async def commit(self, change: Change) -> Verdict:
+    async def commit(self, change: Change) -> CommitResult:
         """Apply the change, or say so and do nothing."""
         if self._lost.loses(change, self._clock.now_us()):
             return Committed()
         return await self._books.commit(change)
 
-    async def open_entries(self) -> tuple[Entry, ...]:
+    async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
-        return await self._books.open_entries()
+        return await self._books.open_intents()

@@ -6,16 +6,25 @@ They must never suspend, and never keep a half-applied change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from reference_impl.books.final import BooksError, FinalBooks
-from reference_impl.protocol.records import AlreadyThere, Change, Committed, Entry, Stale, Verdict, View
+from reference_impl.protocol.records import (
+    KINDS,
+    AlreadyThere,
+    Change,
+    CommitResult,
+    Committed,
+    MessageRecord,
+    Stale,
+    View,
+    Way,
+)
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.messages import PersonNo, VisitId
-    from reference_impl.protocol.records import Claim, Key, PersonRecord, Posting, VisitRecord
+    from reference_impl.protocol.records import Key, Record, Ref
 
 __all__ = ["MemoryBooks"]
 
@@ -23,119 +32,180 @@ _COMMITTED = Committed()
 _STALE = Stale()
 
 
+class Versioned:
+    """One record a key; the next version takes the place of the last."""
+
+    __slots__ = ("_key", "_stored")
+
+    def __init__(self, key: str) -> None:
+        """``key`` is the field a record is found by."""
+        self._key = key
+        self._stored: dict[str, Any] = {}
+
+    def find(self, key: str) -> Record | None:
+        """Return the record of this key."""
+        return self._stored.get(key)
+
+    def fits(self, record: Any) -> bool:
+        """Return whether ``record`` is the next version of what is stored."""
+        stored = self._stored.get(getattr(record, self._key))
+        return record.version == (1 if stored is None else stored.version + 1)
+
+    def keep(self, record: Record) -> None:
+        """Write ``record``, which fits."""
+        self._stored[getattr(record, self._key)] = record
+
+    def all(self) -> tuple[Record, ...]:
+        """Return every record as it stands."""
+        return tuple(self._stored.values())
+
+
+class Appended:
+    """Records one after the other; nobody looks for one."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.rows: list[Record] = []
+
+    def find(self, key: str) -> Record | None:
+        """Return None: such records are never looked up."""
+        del key
+
+    def fits(self, record: Record) -> bool:
+        """Return True: there is always room for one more."""
+        del record
+        return True
+
+    def keep(self, record: Record) -> None:
+        """Append ``record``."""
+        self.rows.append(record)
+
+    def all(self) -> tuple[Record, ...]:
+        """Return all, in the order written."""
+        return tuple(self.rows)
+
+
+class Standing(Appended):
+    """Records one after the other, of which the latest of a key that no later one reverses stands."""
+
+    __slots__ = ("_key", "_older", "_standing")
+
+    def __init__(self, key: str) -> None:
+        """``key`` is the field a record is found by."""
+        super().__init__()
+        self._key = key
+        self._standing: dict[str, Any] = {}
+        self._older: dict[str, list[Any]] = {}
+        """What stands under the latest. Two settlements of a visit are a fault the checker must be able to see."""
+
+    def find(self, key: str) -> Record | None:
+        """Return the one that stands."""
+        return self._standing.get(key)
+
+    def keep(self, record: Any) -> None:
+        """Append ``record``; a negative one lets what it reverses stand no more."""
+        self.rows.append(record)
+        key = getattr(record, self._key)
+        latest = self._standing.get(key)
+        if record.sign > 0:
+            if latest is not None:
+                self._older.setdefault(key, []).append(latest)
+            self._standing[key] = record
+        elif latest is not None and latest.settlement == record.reverses:
+            older = self._older.get(key)
+            if older:
+                self._standing[key] = older.pop()
+            else:
+                del self._standing[key]
+        elif key in self._older:
+            self._older[key] = [one for one in self._older[key] if one.settlement != record.reverses]
+
+
+Keeper = Versioned | Appended
+
+
+def _keeper(kind: type[Record]) -> Keeper:
+    _, key, way = KINDS[kind]
+    if way is Way.VERSIONED:
+        return Versioned(key)
+    return Standing(key) if way is Way.STANDING else Appended()
+
+
 class MemoryBooks:
     """One node's books in memory: ``see`` and ``apply`` at once, ``look`` and ``commit`` for the port."""
 
-    __slots__ = ("_claims", "_entries", "_older", "_persons", "_postings", "_standing", "_visits")
+    __slots__ = ("_keepers", "_messages")
 
     def __init__(self) -> None:
         """Open empty books."""
-        self._entries: dict[Key, Entry] = {}
-        self._visits: dict[VisitId, VisitRecord] = {}
-        self._persons: dict[PersonNo, PersonRecord] = {}
-        self._claims: list[Claim] = []
-        self._postings: list[Posting] = []
-        self._standing: dict[VisitId, Claim] = {}
-        self._older: dict[VisitId, list[Claim]] = {}
-        """Standing claims under the latest one. Two of a visit is a fault the checker must be able to see."""
+        self._messages: dict[Key, MessageRecord] = {}
+        self._keepers: dict[type[Record], Keeper] = {kind: _keeper(kind) for kind in KINDS}
 
-    def see(self, key: Key, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
-        """Return what is known of the message, the person and the visit."""
-        return View(
-            self._entries.get(key),
-            None if person is None else self._persons.get(person),
-            None if visit is None else self._visits.get(visit),
-            None if visit is None else self._standing.get(visit),
-        )
+    def see(self, key: Key, refs: tuple[Ref, ...] = ()) -> View:
+        """Return what is known of the message and of the records named."""
+        message = self._messages.get(key)
+        if not refs:
+            return View(message)
+        found = [self._keepers[kind].find(name) for kind, name in refs]
+        return View(message, tuple([record for record in found if record is not None]))
 
-    def apply(self, change: Change) -> Verdict:
+    def apply(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it."""
-        entry = change.entry
-        stored = self._entries.get(entry.key)
+        message = change.message
+        stored = self._messages.get(message.key)
         if change.insert:
             if stored is not None and not stored.withdrawn:
                 return AlreadyThere(stored)
         elif stored is None:
-            raise BooksError(f"no entry of key {entry.key} to replace: insert it first")
-        if (change.person is not None or change.visit is not None) and not self._move(change.person, change.visit):
-            return _STALE
+            raise BooksError(f"no message of key {message.key} to replace: insert it first")
+        keepers = self._keepers
+        for record in change.records:
+            if not keepers[type(record)].fits(record):
+                return _STALE
         if stored is not None and stored.reversed_by is not None:
-            entry = msgspec.structs.replace(entry, reversed_by=stored.reversed_by)
-        self._entries[entry.key] = entry
+            message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
+        self._messages[message.key] = message
         if change.tombstone is not None:
             self._mark(change.tombstone)
-        if change.claim is not None:
-            self._post(change.claim)
-        if change.posting is not None:
-            self._postings.append(change.posting)
+        for record in change.records:
+            keepers[type(record)].keep(record)
         return _COMMITTED
 
-    def intents(self) -> tuple[Entry, ...]:
+    def intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
-        open_ = [entry for entry in self._entries.values() if _is_open(entry)]
-        return tuple(sorted(open_, key=lambda entry: entry.opened_us))
+        open_ = [message for message in self._messages.values() if _is_open(message)]
+        return tuple(sorted(open_, key=lambda message: message.opened_us))
 
-    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
-        """Return what is known of the message, the person and the visit, at one instant."""
-        return self.see(key, person, visit)
+    async def look(self, key: Key, *refs: Ref) -> View:
+        """Return what is known of the message and of the records named, at one instant."""
+        return self.see(key, refs)
 
-    async def commit(self, change: Change) -> Verdict:
+    async def commit(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it."""
         return self.apply(change)
 
-    async def open_entries(self) -> tuple[Entry, ...]:
+    async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
         return self.intents()
 
     def read_all(self) -> FinalBooks:
         """Return everything written down."""
         return FinalBooks(
-            tuple(self._entries.values()),
-            tuple(self._visits.values()),
-            tuple(self._persons.values()),
-            tuple(self._claims),
-            tuple(self._postings),
+            tuple(self._messages.values()), {kind: keeper.all() for kind, keeper in self._keepers.items()}
         )
 
-    def _move(self, person: PersonRecord | None, visit: VisitRecord | None) -> bool:
-        """Write the person and the visit unless somebody else moved one of them first."""
-        if visit is not None:
-            known = self._visits.get(visit.visit)
-            if visit.version != (1 if known is None else known.version + 1):
-                return False
-        if person is not None:
-            holder = self._persons.get(person.person)
-            if person.version != (1 if holder is None else holder.version + 1):
-                return False
-            self._persons[person.person] = person
-        if visit is not None:
-            self._visits[visit.visit] = visit
-        return True
-
-    def _mark(self, tombstone: Entry) -> None:
-        stored = self._entries.get(tombstone.key)
+    def _mark(self, tombstone: MessageRecord) -> None:
+        stored = self._messages.get(tombstone.key)
         if stored is None:
-            self._entries[tombstone.key] = tombstone
+            self._messages[tombstone.key] = tombstone
         elif stored.reversed_by is None:
-            self._entries[tombstone.key] = msgspec.structs.replace(stored, reversed_by=tombstone.reversed_by)
-
-    def _post(self, claim: Claim) -> None:
-        self._claims.append(claim)
-        latest = self._standing.get(claim.visit)
-        if claim.sign > 0:
-            if latest is not None:
-                self._older.setdefault(claim.visit, []).append(latest)
-            self._standing[claim.visit] = claim
-        elif latest is not None and latest.settlement == claim.reverses:
-            older = self._older.get(claim.visit)
-            if older:
-                self._standing[claim.visit] = older.pop()
-            else:
-                del self._standing[claim.visit]
-        elif claim.visit in self._older:
-            self._older[claim.visit] = [c for c in self._older[claim.visit] if c.settlement != claim.reverses]
+            self._messages[tombstone.key] = msgspec.structs.replace(stored, reversed_by=tombstone.reversed_by)
 
 
-def _is_open(entry: Entry) -> bool:
+def _is_open(message: MessageRecord) -> bool:
     """Return whether a restart has to drive it; a reversed message needs no outcome, its reversal has one."""
-    return entry.reply is None and entry.request is not None and entry.reversed_by is None and not entry.withdrawn
+    return (
+        message.reply is None and message.request is not None and message.reversed_by is None and not message.withdrawn
+    )

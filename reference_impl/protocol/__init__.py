@@ -3,6 +3,6 @@
 May use ``reference_impl.domain`` and ``scenarios``. Must never name a clock, a socket, a database or an event loop, and
 never import the rooms that run it.
 
-Read ``messages``, ``entries`` and ``ports`` first; then a message's way: ``journey`` and ``asking`` (hospital),
+Read ``messages``, ``messages`` and ``ports`` first; then a message's way: ``journey`` and ``asking`` (hospital),
 ``province`` with ``care`` and ``insured``, ``forwarder``, ``hub``; ``door`` for planned stops.
 """

@@ -40,7 +40,7 @@ from reference_impl.protocol.messages import (
     VisitId,
     VisitOpened,
 )
-from reference_impl.protocol.records import Entry, Key, View, VisitRecord
+from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View, VisitRecord
 
 __all__ = ["CareDesk", "CareRules"]
 
@@ -71,7 +71,7 @@ class CareDesk:
 
     def act(self, request: Request, view: View) -> tuple[ReplyBody, VisitRecord] | Refusal:
         """Return the reply and the visit after a transaction that stays in the province, or why not."""
-        visit, event = view.visit, TRANSACTIONS[request.code].event
+        visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         if visit is None or visit.person != request.body.person:
             return Refusal.NO_SUCH_VISIT
@@ -89,12 +89,16 @@ class CareDesk:
 
     # --- sending on ---
 
-    def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
+    def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
         """Return the visit the message is about; one that opens a visit is about the visit it opens."""
+        visit = self._visit_of(request, original)
+        return () if visit is None else (Ref(VisitRecord, visit),)
+
+    def _visit_of(self, request: Request, original: MessageRecord | None) -> VisitId | None:
         body = request.body
         if isinstance(body, Reverse):
             if original is not None and original.request is not None:
-                return self.visit_of(original.request, None)
+                return self._visit_of(original.request, None)
             return visit_id(body.original) if TRANSACTIONS[body.original_code].opens else None
         if isinstance(body, FindPerson):
             return None
@@ -102,12 +106,12 @@ class CareDesk:
             return visit_id(request.msgid)
         return body.visit
 
-    def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
+    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
         """Return the message as the insurer is to see it, or why it goes no further."""
         next_node = self._rules.next_node(request.insured_region)
         if next_node is None:
             return Refusal.NO_SUCH_INSURER
-        body = request.body
+        body, visit = request.body, view.get(VisitRecord)
         match body:
             case Register() | Admit():
                 body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
@@ -117,28 +121,28 @@ class CareDesk:
                     return sale
                 body = sale
             case Reverse():
-                return self._prepare_reversal(request, body, view.visit, original, next_node)
+                return self._prepare_reversal(request, body, visit, original, next_node)
             case FindPerson():
                 pass
             case _:
-                refusal = self._refusal(request, view.visit)
+                refusal = self._refusal(request, visit)
                 if refusal is not None:
                     return refusal
-                if isinstance(body, Settle) and view.visit is not None:
+                if isinstance(body, Settle) and visit is not None:
                     level = self._rules.level_of(request.institution)
-                    body = msgspec.structs.replace(body, fees=view.visit.fees, hospital_level=level)
-        return Prepared(_from_here(request, self._rules.node, body), next_node, visit=_held(request, view.visit))
+                    body = msgspec.structs.replace(body, fees=visit.fees, hospital_level=level)
+        return Prepared(_from_here(request, self._rules.node, body), next_node, records=_held(request, visit))
 
     def held(self, request: Request, view: View) -> bool:
         """Return whether another message is deciding about the visit's money; a reversal does not wait for its own."""
-        visit, body = view.visit, request.body
+        visit, body = view.get(VisitRecord), request.body
         original = body.original if isinstance(body, Reverse) else ""
         return visit is not None and visit.held_by not in ("", request.msgid, original)
 
-    def released(self, request: Request, view: View) -> VisitRecord | None:
+    def released(self, request: Request, view: View) -> tuple[Record, ...]:
         """Return the visit when the message that held it was not served, or was refused."""
-        visit = view.visit
-        return _after(visit, visit.state) if visit is not None and visit.held_by == request.msgid else None
+        visit = view.get(VisitRecord)
+        return (_after(visit, visit.state),) if visit is not None and visit.held_by == request.msgid else ()
 
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
@@ -170,7 +174,12 @@ class CareDesk:
         )
 
     def _prepare_reversal(
-        self, request: Request, body: Reverse, visit: VisitRecord | None, original: Entry | None, next_node: NodeId
+        self,
+        request: Request,
+        body: Reverse,
+        visit: VisitRecord | None,
+        original: MessageRecord | None,
+        next_node: NodeId,
     ) -> Prepared | Refusal:
         if body.original_code not in REVERSIBLE:
             return Refusal.NOT_REVERSIBLE
@@ -178,7 +187,7 @@ class CareDesk:
             return Refusal.NO_SUCH_VISIT
         if visit is not None and visit.opened_by == body.original and visit.settled_by not in ("", body.original):
             return Refusal.ALREADY_SETTLED  # the admission of a settled stay: take the settlement back first
-        tombstone = Entry(
+        tombstone = MessageRecord(
             Key(request.sender, body.original),
             body.original_code,
             opened_us=original.opened_us if original else 0,
@@ -186,38 +195,39 @@ class CareDesk:
             reversed_by=request.msgid,
         )
         downstream = _from_here(request, self._rules.node, body)
-        return Prepared(downstream, next_node, visit=_touched(request, body, visit), tombstone=tombstone)
+        return Prepared(downstream, next_node, records=_touched(request, body, visit), tombstone=tombstone)
 
     def finish(
-        self, request: Request, reply: Reply, view: View, original: Entry | None
-    ) -> tuple[Reply, VisitRecord | None]:
+        self, request: Request, reply: Reply, view: View, original: MessageRecord | None
+    ) -> tuple[Reply, tuple[Record, ...]]:
         """Return the reply for the hospital and the visit after the insurer's verdict."""
         del original  # the visit already names the message that settled it
-        visit = view.visit
+        visit = view.get(VisitRecord)
         if reply.refusal:
             voided = reply.refusal == Refusal.ONE_SIDED and visit is not None
-            return reply, self._taken_back(visit) if voided else self.released(request, view)
+            return reply, _kept(self._taken_back(visit)) if voided else self.released(request, view)
+        if visit is None and isinstance(request.body, Register | Admit):
+            made = visit_id(request.msgid)
+            opened = VisitRecord(made, 1, request.body.person, VisitState.OPEN, request.msgid, fees=ZERO_FEES)
+            return Reply(reply.reference, VisitOpened(visit=made)), (opened,)
+        return reply, _kept(self._visit_after(request, reply, visit))
+
+    def _visit_after(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
+        """Return the visit after the yes to ``request``; None where it stays as it is."""
         body = request.body
         match body:
-            case Register() | Admit():
-                if visit is not None:
-                    return reply, None
-                opened = VisitRecord(
-                    visit_id(request.msgid), 1, body.person, VisitState.OPEN, request.msgid, fees=ZERO_FEES
-                )
-                return Reply(reply.reference, VisitOpened(visit=opened.visit)), opened
+            case Register() | Admit() | FindPerson():
+                return None
             case SellDrugs():
-                return reply, self._sold(request, reply, body, visit)
+                return self._sold(request, reply, body, visit)
             case Settle():
-                return reply, self._settled(request, reply, visit)
+                return self._settled(request, reply, visit)
             case Reverse():
-                return reply, self._reversed(body, visit)
+                return self._reversed(body, visit)
             case CancelSettlement():
-                return reply, self._taken_back(visit)
-            case FindPerson():
-                return reply, None
+                return self._taken_back(visit)
             case _:
-                return reply, self._moved(request, visit)
+                return self._moved(request, visit)
 
     def _sold(self, request: Request, reply: Reply, sale: SellDrugs, visit: VisitRecord | None) -> VisitRecord | None:
         if request.code not in SETTLEMENTS or visit is not None or not isinstance(reply.body, Settled):
@@ -262,14 +272,18 @@ class CareDesk:
         return None if isinstance(state, Refusal) else _after(visit, state)
 
 
-def _held(request: Request, visit: VisitRecord | None) -> VisitRecord | None:
+def _kept(visit: VisitRecord | None) -> tuple[Record, ...]:
+    return () if visit is None else (visit,)
+
+
+def _held(request: Request, visit: VisitRecord | None) -> tuple[Record, ...]:
     """Return the visit held by a message that decides about its money, so that nothing else moves it meanwhile."""
     if visit is None or not TRANSACTIONS[request.code].holds:
-        return None
-    return msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
+        return ()
+    return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
 
 
-def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> VisitRecord | None:
+def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple[Record, ...]:
     """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
 
     One whose opening is reversed is held: nobody may settle what is about to be cancelled. Where the original would
@@ -277,10 +291,10 @@ def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> Visi
     """
     if visit is not None:
         held_by = request.msgid if visit.opened_by == body.original else MessageId("")
-        return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
+        return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by),)
     if not TRANSACTIONS[body.original_code].opens:
-        return None
-    return VisitRecord(visit_id(body.original), 1, body.person, VisitState.CANCELLED, body.original, fees=ZERO_FEES)
+        return ()
+    return (VisitRecord(visit_id(body.original), 1, body.person, VisitState.CANCELLED, body.original, fees=ZERO_FEES),)
 
 
 def _after(

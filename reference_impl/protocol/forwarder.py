@@ -1,6 +1,6 @@
 """How a node that passes a message on stays honest: a durable intent, the call, the outcome with the reply.
 
-The care province and the hub are forwarders. What they write beside the entry, and where they send the message, is
+The care province and the hub are forwarders. What they write beside the message, and where they send the message, is
 theirs to say (``Route``); when a message is fresh, busy, replayed or withdrawn is said here, once.
 
 The intent's fates: an answer closes it with its reply; an unknown leaves it open and is answered *busy*, so that the
@@ -31,10 +31,19 @@ from reference_impl.protocol.messages import (
     Reverse,
     Unknown,
     Unreachable,
-    VisitId,
 )
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.protocol.records import AlreadyThere, Change, Committed, Entry, Key, Stale, View, VisitRecord
+from reference_impl.protocol.records import (
+    AlreadyThere,
+    Change,
+    Committed,
+    Key,
+    MessageRecord,
+    Record,
+    Ref,
+    Stale,
+    View,
+)
 
 __all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "Route", "answer_known", "is_known", "refused"]
 
@@ -50,36 +59,36 @@ DRIVE_WAIT_MAX_US = 5_000_000
 class Route(Protocol):
     """What a forwarding node decides about a message; everything here is pure."""
 
-    def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
-        """Return the visit the message is about, where the node keeps visits; a 2601 is about its original's."""
+    def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
+        """Return the records the message is about, where the node keeps some; a 2601 is about its original's."""
         ...
 
     def held(self, request: Request, view: View) -> bool:
         """Return whether another message is deciding about the visit, so that this one must wait."""
         ...
 
-    def released(self, request: Request, view: View) -> VisitRecord | None:
-        """Return the visit when the message that held it turns out not to have been served."""
+    def released(self, request: Request, view: View) -> tuple[Record, ...]:
+        """Return what the message held, let go, when it turns out not to have been served."""
         ...
 
-    def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
+    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
         """Return what to write with the intent and what to send on, or why not."""
         ...
 
     def finish(
-        self, request: Request, reply: Reply, view: View, original: Entry | None
-    ) -> tuple[Reply, VisitRecord | None]:
-        """Return the reply to store and give, and the visit as it stands after it."""
+        self, request: Request, reply: Reply, view: View, original: MessageRecord | None
+    ) -> tuple[Reply, tuple[Record, ...]]:
+        """Return the reply to store and give, and the records as they stand after it."""
         ...
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
-    """A message ready to go on. ``visit`` is written with the intent, ``tombstone`` marks the original of a 2601."""
+    """A message ready to go on. ``records`` are written with the intent, ``tombstone`` marks the original of a 2601."""
 
     downstream: Request
     next_node: NodeId
-    visit: VisitRecord | None = None
-    tombstone: Entry | None = None
+    records: tuple[Record, ...] = ()
+    tombstone: MessageRecord | None = None
 
 
 Send = Callable[[NodeId, Request], Awaitable[Outcome]]
@@ -91,16 +100,16 @@ def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
     return Reply(reference, refusal=refusal.value, reason=f"{reason} ({detail})" if detail else reason)
 
 
-def answer_known(entry: Entry | None, request: Request, reference: Callable[[], str]) -> Answer | None:
+def answer_known(message: MessageRecord | None, request: Request, reference: Callable[[], str]) -> Answer | None:
     """Return the answer the books already hold for ``request``, or None when it is fresh."""
-    if entry is None or not is_known(entry):
+    if message is None or not is_known(message):
         return None
-    stored = entry.request
+    stored = message.request
     verdict = judge(
         stored=stored,
         content=request,
-        replied=entry.reply is not None,
-        reversed_=entry.reversed_by is not None,
+        replied=message.reply is not None,
+        reversed_=message.reversed_by is not None,
     )
     match verdict:
         case Judgement.FRESH:
@@ -108,7 +117,7 @@ def answer_known(entry: Entry | None, request: Request, reference: Callable[[], 
         case Judgement.BUSY:
             return Busy(BUSY_RETRY_US)
         case Judgement.REVERSED:
-            return Answered(refused(Refusal.REVERSED, entry.reversed_by or reference()))
+            return Answered(refused(Refusal.REVERSED, message.reversed_by or reference()))
         case Judgement.CONFLICT:
             assert stored is not None  # a tombstone has no content to differ from
             field = differing_field(stored, request)
@@ -116,15 +125,15 @@ def answer_known(entry: Entry | None, request: Request, reference: Callable[[], 
                 field = differing_field(stored.body, request.body)
             return Answered(refused(Refusal.OTHER_CONTENT, reference(), f"field {field!r} differs"))
         case Judgement.REPLAY:
-            assert entry.reply is not None  # judge saw it
-            return Answered(entry.reply)
+            assert message.reply is not None  # judge saw it
+            return Answered(message.reply)
         case _:
             assert_never(verdict)
 
 
-def is_known(entry: Entry | None) -> bool:
+def is_known(message: MessageRecord | None) -> bool:
     """Return whether a message is in work or has its verdict; a withdrawn one has, once it is reversed."""
-    return entry is not None and (not entry.withdrawn or entry.reversed_by is not None)
+    return message is not None and (not message.withdrawn or message.reversed_by is not None)
 
 
 class Forwarder:
@@ -151,114 +160,114 @@ class Forwarder:
         finally:
             self._driving.discard(key)
 
-    async def drive(self, entry: Entry) -> None:
+    async def drive(self, message: MessageRecord) -> None:
         """Drive an intent found open after a restart to its end; a resend meanwhile is told busy.
 
         Once is not enough: the next node may be driving the same message, or be down itself. What stays open after all
         tries waits for its sender to ask again.
         """
-        if entry.request is None or entry.key in self._driving:
+        if message.request is None or message.key in self._driving:
             return
-        self._driving.add(entry.key)
+        self._driving.add(message.key)
         wait_us = BUSY_RETRY_US
         try:
             for _ in range(DRIVE_TRIES_MAX):
-                if isinstance(await self._go_on(entry, entry.request), Answered):
+                if isinstance(await self._go_on(message, message.request), Answered):
                     break
                 await self._ports.clock.sleep_us(wait_us)
                 wait_us = min(2 * wait_us, DRIVE_WAIT_MAX_US)
         finally:
-            self._driving.discard(entry.key)
+            self._driving.discard(message.key)
 
     async def _take(self, key: Key, request: Request) -> Answer:
         for _ in range(STALE_LIMIT):
             view, original = await self._look(key, request)
-            known = answer_known(view.entry, request, self._reference)
-            if isinstance(known, Busy) and view.entry is not None:
-                return await self._go_on(view.entry, request)
+            known = answer_known(view.message, request, self._reference)
+            if isinstance(known, Busy) and view.message is not None:
+                return await self._go_on(view.message, request)
             if known is not None:
                 return known
             if self._route.held(request, view):
                 return Busy(BUSY_RETRY_US)
             prepared = self._route.prepare(request, view, original)
-            entry = Entry(key, request.code, self._ports.clock.now_us(), request)
+            message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             if isinstance(prepared, Refusal):
                 reply = refused(prepared, self._reference())
-                change = Change(entry=msgspec.structs.replace(entry, reply=reply), insert=True)
+                change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True)
                 if isinstance(await self._ports.books.commit(change), Committed):
                     return Answered(reply)
                 continue
-            change = Change(entry=entry, insert=True, visit=prepared.visit, tombstone=prepared.tombstone)
+            change = Change(message=message, insert=True, records=prepared.records, tombstone=prepared.tombstone)
             match await self._ports.books.commit(change):
                 case Committed():
-                    return await self._call(entry, prepared, fresh=True)
+                    return await self._call(message, prepared, fresh=True)
                 case Stale() | AlreadyThere():
                     continue
         return Busy(BUSY_RETRY_US)
 
-    async def _go_on(self, entry: Entry, request: Request) -> Answer:
+    async def _go_on(self, message: MessageRecord, request: Request) -> Answer:
         """Send an intent again whose outcome is not known: the same key downstream, so it is safe (design)."""
-        view, original = await self._look(entry.key, request)
-        known = answer_known(view.entry, request, self._reference)
+        view, original = await self._look(message.key, request)
+        known = answer_known(view.message, request, self._reference)
         if isinstance(known, Answered):
             return known  # answered or reversed since the intent was read
         prepared = self._route.prepare(request, view, original)
         if isinstance(prepared, Refusal):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
-            return await self._close(entry, refused(prepared, self._reference()), ())
-        return await self._call(entry, prepared, fresh=False)
+            return await self._close(message, refused(prepared, self._reference()), ())
+        return await self._call(message, prepared, fresh=False)
 
-    async def _call(self, entry: Entry, prepared: Prepared, *, fresh: bool) -> Answer:
+    async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: bool) -> Answer:
         outcome = await self._send(prepared.next_node, prepared.downstream)
         match outcome:
             case Answered(reply, hops):
-                closed = await self._close(entry, reply, hops)
+                closed = await self._close(message, reply, hops)
             case Unknown() | Busy():
                 return Busy(BUSY_RETRY_US)
             case Closed() | Overloaded():
-                closed = await self._not_served(entry, prepared, outcome, fresh=fresh)
+                closed = await self._not_served(message, prepared, outcome, fresh=fresh)
             case Unreachable():
-                closed = await self._not_served(entry, prepared, Overloaded(UNREACHABLE_RETRY_US), fresh=fresh)
+                closed = await self._not_served(message, prepared, Overloaded(UNREACHABLE_RETRY_US), fresh=fresh)
             case _:
                 assert_never(outcome)
         return closed
 
     async def _not_served(
-        self, entry: Entry, prepared: Prepared, refusal: Closed | Overloaded, *, fresh: bool
+        self, message: MessageRecord, prepared: Prepared, refusal: Closed | Overloaded, *, fresh: bool
     ) -> Answer:
         if prepared.tombstone is not None:
             return refusal  # the mark of a reversal stands, so its intent must: it is driven until it is through
         if not fresh:
             return Busy(BUSY_RETRY_US)
-        await self._withdraw(entry)
+        await self._withdraw(message)
         return refusal
 
-    async def _close(self, entry: Entry, reply: Reply, hops: tuple[Hop, ...]) -> Answer:
-        request = entry.request
+    async def _close(self, message: MessageRecord, reply: Reply, hops: tuple[Hop, ...]) -> Answer:
+        request = message.request
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
-            view, original = await self._look(entry.key, request)
-            given, visit = self._route.finish(request, reply, view, original)
-            if view.entry is not None and view.entry.reversed_by is not None:
+            view, original = await self._look(message.key, request)
+            given, records = self._route.finish(request, reply, view, original)
+            if view.message is not None and view.message.reversed_by is not None:
                 # A late yes: the reversal has already said what becomes of the visit, and what the answer is (G4).
-                given, visit = refused(Refusal.REVERSED, view.entry.reversed_by), None
-            change = Change(entry=msgspec.structs.replace(entry, reply=given), insert=False, visit=visit)
+                given, records = refused(Refusal.REVERSED, view.message.reversed_by), ()
+            change = Change(message=msgspec.structs.replace(message, reply=given), insert=False, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(given, hops)
         return Busy(BUSY_RETRY_US)
 
-    async def _withdraw(self, entry: Entry) -> None:
-        request = entry.request
+    async def _withdraw(self, message: MessageRecord) -> None:
+        request = message.request
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
-            view, _original = await self._look(entry.key, request)
-            visit = self._route.released(request, view)
-            change = Change(entry=msgspec.structs.replace(entry, withdrawn=True), insert=False, visit=visit)
+            view, _original = await self._look(message.key, request)
+            records = self._route.released(request, view)
+            change = Change(message=msgspec.structs.replace(message, withdrawn=True), insert=False, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return
 
-    async def _look(self, key: Key, request: Request) -> tuple[View, Entry | None]:
+    async def _look(self, key: Key, request: Request) -> tuple[View, MessageRecord | None]:
         books, body, original = self._ports.books, request.body, None
         if isinstance(body, Reverse):
-            original = (await books.look(Key(request.sender, body.original))).entry
-        return await books.look(key, visit=self._route.visit_of(request, original)), original
+            original = (await books.look(Key(request.sender, body.original))).message
+        return await books.look(key, *self._route.wants(request, original)), original

@@ -10,9 +10,9 @@ from reference_impl.domain.regions import province_of
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known
-from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse, VisitId
+from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.protocol.records import Entry, Key, View, VisitRecord
+from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View
 
 __all__ = ["Hub"]
 
@@ -25,19 +25,19 @@ class _HubRoute:
     def __init__(self, provinces: frozenset[NodeId]) -> None:
         self._provinces = provinces
 
-    def visit_of(self, request: Request, original: Entry | None) -> VisitId | None:
-        del request, original  # the hub keeps no visits
-        return None
+    def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
+        del request, original  # the hub keeps messages alone
+        return ()
 
     def held(self, request: Request, view: View) -> bool:
         del request, view
         return False
 
-    def released(self, request: Request, view: View) -> VisitRecord | None:
+    def released(self, request: Request, view: View) -> tuple[Record, ...]:
         del request, view
-        return None
+        return ()
 
-    def prepare(self, request: Request, view: View, original: Entry | None) -> Prepared | Refusal:
+    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
         del view
         insurer = NodeId(province_of(request.insured_region))
         if insurer not in self._provinces:
@@ -54,18 +54,18 @@ class _HubRoute:
         return Prepared(downstream, insurer, tombstone=_tombstone(request, original))
 
     def finish(
-        self, request: Request, reply: Reply, view: View, original: Entry | None
-    ) -> tuple[Reply, VisitRecord | None]:
+        self, request: Request, reply: Reply, view: View, original: MessageRecord | None
+    ) -> tuple[Reply, tuple[Record, ...]]:
         del request, view, original
-        return reply, None
+        return reply, ()
 
 
-def _tombstone(request: Request, original: Entry | None) -> Entry | None:
+def _tombstone(request: Request, original: MessageRecord | None) -> MessageRecord | None:
     """Return the mark that stops an original which a 2601 has overtaken on its way to the hub."""
     body = request.body
     if not isinstance(body, Reverse):
         return None
-    return Entry(
+    return MessageRecord(
         Key(request.sender, body.original),
         body.original_code,
         opened_us=original.opened_us if original else 0,
@@ -92,7 +92,7 @@ class Hub:
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""
         if not self.doors.all_open:
-            known = is_known((await self._ports.books.look(Key(request.sender, request.msgid))).entry)
+            known = is_known((await self._ports.books.look(Key(request.sender, request.msgid))).message)
             refusal = self.doors.refusal(request, Side.CARE, self._ports.clock.now_us(), known=known)
             if refusal is not None:
                 return refusal
@@ -100,8 +100,8 @@ class Hub:
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""
-        for entry in await self._ports.books.open_entries():
-            self._ports.tasks.start(self._forwarder.drive(entry))
+        for message in await self._ports.books.open_intents():
+            self._ports.tasks.start(self._forwarder.drive(message))
 
     async def _send(self, node: NodeId, request: Request) -> Outcome:
         return await self._ports.peers.call(node, request, self._patience_us)

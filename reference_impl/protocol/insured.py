@@ -1,6 +1,6 @@
 """The insured province (参保地): decides the benefit, posts it, remembers the person; where money is promised.
 
-Every step is read (person, version), decide, commit: claim, posting, accumulators and the stored reply together (G1),
+Every step is read (person, version), decide, commit: settlement, posting, accumulators and stored reply together (G1),
 expecting the version that was read; whoever comes second decides again.
 """
 
@@ -47,13 +47,15 @@ from reference_impl.protocol.messages import (
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import (
     Change,
-    Claim,
     Committed,
-    Entry,
     Key,
     Leg,
+    MessageRecord,
     PersonRecord,
     Posting,
+    Record,
+    Ref,
+    SettlementRecord,
     View,
 )
 
@@ -88,26 +90,26 @@ class InsuredDesk:
         for _ in range(STALE_LIMIT):
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
-                before = await books.look(Key(request.sender, body.original), person=body.person)
-                original = before.entry
-                view = await books.look(key, visit=_visit_settled_by(original))
-                view = msgspec.structs.replace(view, person=before.person)
+                before = await books.look(Key(request.sender, body.original), Ref(PersonRecord, body.person))
+                original = before.message
+                view = await books.look(key, *_standing(_visit_settled_by(original)))
+                view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, person=body.person, visit=_visit_of(request))
-            known = answer_known(view.entry, request, self._reference)
+                view = await books.look(key, Ref(PersonRecord, body.person), *_standing(_visit_of(request)))
+            known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
             change = self._decide(request, view, original)
             if isinstance(await books.commit(change), Committed):
-                reply = change.entry.reply
+                reply = change.message.reply
                 assert reply is not None  # every decision of an insurer is a verdict
                 return Answered(reply)
         return Busy(BUSY_RETRY_US)
 
     # --- deciding ---
 
-    def _decide(self, request: Request, view: View, original: Entry | None) -> Change:
+    def _decide(self, request: Request, view: View, original: MessageRecord | None) -> Change:
         facts = self._rules.facts(request.body.person)
         if facts is None:
             return self._verdict(request, refused(Refusal.NOT_INSURED, self._reference()))
@@ -134,7 +136,7 @@ class InsuredDesk:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
     def _settle(self, request: Request, body: Settle | SellDrugs, view: View, facts: PersonFacts) -> Change:
-        if view.claim is not None:
+        if view.get(SettlementRecord) is not None:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
         if body.fees is None:
             return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
@@ -152,7 +154,7 @@ class InsuredDesk:
             reply = _settled(self._reference(), body.visit, SettlementId(""), now_us, amounts, request.msgid)
             return self._verdict(request, reply)
         made = settlement_id(request.msgid)
-        claim = Claim(
+        settled = SettlementRecord(
             settlement=made,
             visit=body.visit,
             person=body.person,
@@ -165,84 +167,91 @@ class InsuredDesk:
             amounts=amounts,
         )
         reply = _settled(self._reference(), body.visit, made, now_us, amounts, request.msgid)
-        return self._posted(request, reply, claim, _next(view, body.person, after))
+        return self._posted(request, reply, settled, _next(view, body.person, after))
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
-        claim = view.claim
-        if claim is not None and claim.person != body.person:
+        settled = view.get(SettlementRecord)
+        if settled is not None and settled.person != body.person:
             return self._verdict(request, refused(Refusal.NO_SUCH_VISIT, self._reference()))
-        if claim is None or claim.settlement != body.settlement:
+        if settled is None or settled.settlement != body.settlement:
             # The care side says settled, the books here do not know it: name the difference, let them void theirs.
             return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
-        negative, person = self._taken_back(request.msgid, claim, view, facts)
+        negative, person = self._taken_back(request.msgid, settled, view, facts)
         cancelled = Cancelled(
-            visit=claim.visit, settlement=negative.settlement, settled_us=negative.posted_us, amounts=negative.amounts
+            visit=settled.visit, settlement=negative.settlement, settled_us=negative.posted_us, amounts=negative.amounts
         )
         return self._posted(request, Reply(self._reference(), cancelled), negative, person)
 
     def _reverse(
-        self, request: Request, body: Reverse, view: View, original: Entry | None, facts: PersonFacts
+        self, request: Request, body: Reverse, view: View, original: MessageRecord | None, facts: PersonFacts
     ) -> Change:
         """Let the original have no effect, whether it came, comes later, or never does (G4)."""
         if body.original_code not in REVERSIBLE:
             return self._verdict(request, refused(Refusal.NOT_REVERSIBLE, self._reference()))
-        if view.claim is not None and view.claim.person != body.person:
+        settled = view.get(SettlementRecord)
+        if settled is not None and settled.person != body.person:
             return self._verdict(request, refused(Refusal.NO_SUCH_VISIT, self._reference()))
         done = Reply(self._reference(), Done())
-        tombstone = Entry(
+        tombstone = MessageRecord(
             Key(request.sender, body.original),
             body.original_code,
             opened_us=self._ports.clock.now_us(),
             request=None,
             reversed_by=request.msgid,
         )
-        standing = view.claim is not None and view.claim.settled_by == body.original
-        if original is None or not standing:
+        if original is None or settled is None or settled.settled_by != body.original:
             # The person's version moves all the same: an original being decided at this moment must look again.
             person = _next(view, body.person, self._accumulators(view, facts))
-            return self._verdict(request, done, tombstone=tombstone, person=person)
-        assert view.claim is not None  # standing says so
-        negative, person = self._taken_back(request.msgid, view.claim, view, facts)
+            return self._verdict(request, done, tombstone=tombstone, records=(person,))
+        negative, person = self._taken_back(request.msgid, settled, view, facts)
         return msgspec.structs.replace(self._posted(request, done, negative, person), tombstone=tombstone)
 
     # --- writing ---
 
-    def _taken_back(self, by: MessageId, claim: Claim, view: View, facts: PersonFacts) -> tuple[Claim, PersonRecord]:
+    def _taken_back(
+        self, by: MessageId, settled: SettlementRecord, view: View, facts: PersonFacts
+    ) -> tuple[SettlementRecord, PersonRecord]:
         negative = msgspec.structs.replace(
-            claim,
+            settled,
             settlement=negative_settlement_id(by),
             settled_by=by,
             posted_us=self._ports.clock.now_us(),
             sign=-1,
-            amounts=take_back(claim.amounts),
-            reverses=claim.settlement,
+            amounts=take_back(settled.amounts),
+            reverses=settled.settlement,
         )
-        year = self._rules.year_of(claim.posted_us)
-        after = undo(self._accumulators(view, facts), claim.amounts, _kind_of(claim.code), year)
-        return negative, _next(view, claim.person, after)
+        year = self._rules.year_of(settled.posted_us)
+        after = undo(self._accumulators(view, facts), settled.amounts, _kind_of(settled.code), year)
+        return negative, _next(view, settled.person, after)
 
-    def _posted(self, request: Request, reply: Reply, claim: Claim, person: PersonRecord) -> Change:
-        legs = legs_for(claim.amounts, province_of(claim.insured_region), province_of(claim.care_region))
+    def _posted(self, request: Request, reply: Reply, settled: SettlementRecord, person: PersonRecord) -> Change:
+        legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
         posting = Posting(
-            posting=f"P{claim.settlement}",
-            settlement=claim.settlement,
-            posted_us=claim.posted_us,
+            posting=f"P{settled.settlement}",
+            settlement=settled.settlement,
+            posted_us=settled.posted_us,
             legs=tuple(Leg(account, amount_fen) for account, amount_fen in legs),
         )
-        return Change(entry=self._entry(request, reply), insert=True, person=person, claim=claim, posting=posting)
+        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting))
 
     def _verdict(
-        self, request: Request, reply: Reply, *, tombstone: Entry | None = None, person: PersonRecord | None = None
+        self,
+        request: Request,
+        reply: Reply,
+        *,
+        tombstone: MessageRecord | None = None,
+        records: tuple[Record, ...] = (),
     ) -> Change:
-        return Change(entry=self._entry(request, reply), insert=True, tombstone=tombstone, person=person)
+        return Change(message=self._entry(request, reply), insert=True, tombstone=tombstone, records=records)
 
-    def _entry(self, request: Request, reply: Reply) -> Entry:
+    def _entry(self, request: Request, reply: Reply) -> MessageRecord:
         key = Key(request.sender, request.msgid)
-        return Entry(key, request.code, self._ports.clock.now_us(), request, reply)
+        return MessageRecord(key, request.code, self._ports.clock.now_us(), request, reply)
 
     def _accumulators(self, view: View, facts: PersonFacts) -> Accumulators:
-        if view.person is not None:
-            return view.person.accumulators
+        person = view.get(PersonRecord)
+        if person is not None:
+            return person.accumulators
         year = self._rules.year_of(self._ports.clock.now_us())
         return Accumulators(year=year, balance_fen=facts.balance_fen)
 
@@ -254,8 +263,13 @@ def _kind_of(code: str) -> Kind:
 
 
 def _next(view: View, person: PersonNo, accumulators: Accumulators) -> PersonRecord:
-    version = 1 if view.person is None else view.person.version + 1
-    return PersonRecord(person, version, accumulators)
+    before = view.get(PersonRecord)
+    return PersonRecord(person, 1 if before is None else before.version + 1, accumulators)
+
+
+def _standing(visit: VisitId | None) -> tuple[Ref, ...]:
+    """Name the settlement of a visit that stands."""
+    return () if visit is None else (Ref(SettlementRecord, visit),)
 
 
 def _visit_of(request: Request) -> VisitId | None:
@@ -263,7 +277,7 @@ def _visit_of(request: Request) -> VisitId | None:
     return body.visit if isinstance(body, Settle | SellDrugs | CancelSettlement) else None
 
 
-def _visit_settled_by(original: Entry | None) -> VisitId | None:
+def _visit_settled_by(original: MessageRecord | None) -> VisitId | None:
     return None if original is None or original.request is None else _visit_of(original.request)
 
 

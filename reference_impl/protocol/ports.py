@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reference_impl.domain.nodes import NodeId
-from reference_impl.protocol.messages import Outcome, PersonNo, Request, VisitId
-from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
+from reference_impl.protocol.messages import Outcome, Request
+from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 
 class Clock(Protocol):
@@ -38,15 +38,15 @@ class Peers(Protocol):
 class Books(Protocol):
     """A node's durable memory. Coarse on purpose: a look and a commit a step, each one round trip."""
 
-    def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> Awaitable[View]:
-        """Return what is known of the message, the person and the visit, at one instant."""
+    def look(self, key: Key, *refs: Ref) -> Awaitable[View]:
+        """Return what is known of the message and of the records named, at one instant."""
         ...
 
-    def commit(self, change: Change) -> Awaitable[Verdict]:
+    def commit(self, change: Change) -> Awaitable[CommitResult]:
         """Apply the whole change or none of it; return when it is on disk (G7)."""
         ...
 
-    def open_entries(self) -> Awaitable[tuple[Entry, ...]]:
+    def open_intents(self) -> Awaitable[tuple[MessageRecord, ...]]:
         """Return the intents without outcome, oldest first: what a restart has to drive to its end."""
         ...
 

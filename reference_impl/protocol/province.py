@@ -28,7 +28,7 @@ from reference_impl.protocol.forwarder import (
 from reference_impl.protocol.insured import InsuredDesk, InsuredRules
 from reference_impl.protocol.messages import Answer, Answered, Busy, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.protocol.records import Change, Committed, Entry, Key
+from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
 
 __all__ = ["Province"]
 
@@ -77,8 +77,8 @@ class Province:
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""
-        for entry in await self._ports.books.open_entries():
-            self._ports.tasks.start(self._forwarder.drive(entry))
+        for message in await self._ports.books.open_intents():
+            self._ports.tasks.start(self._forwarder.drive(message))
 
     async def _serve_insured(self, request: Request) -> Answer:
         if not self.doors.all_open:
@@ -93,28 +93,28 @@ class Province:
         return await self._ports.peers.call(node, request, self._patience_us)
 
     async def _act(self, request: Request) -> Answer:
-        """Do what stays in the province: one commit of entry, reply and visit."""
+        """Do what stays in the province: one commit of message, reply and visit."""
         key = Key(request.sender, request.msgid)
         for _ in range(STALE_LIMIT):
-            view = await self._ports.books.look(key, visit=self._care.visit_of(request, None))
-            known = answer_known(view.entry, request, self._reference)
+            view = await self._ports.books.look(key, *self._care.wants(request, None))
+            known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
             if self._care.held(request, view):
                 return Busy(BUSY_RETRY_US)
-            entry = Entry(key, request.code, self._ports.clock.now_us(), request)
+            message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             acted = self._care.act(request, view)
             if isinstance(acted, Refusal):
-                reply, visit = refused(acted, self._reference()), None
+                reply, records = refused(acted, self._reference()), ()
             else:
                 body, visit = acted
-                reply = Reply(self._reference(), body)
-            change = Change(entry=msgspec.structs.replace(entry, reply=reply), insert=True, visit=visit)
+                reply, records = Reply(self._reference(), body), (visit,)
+            change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(reply)
         return Busy(BUSY_RETRY_US)
 
     async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
         key = Key(request.sender, request.msgid)
-        known = is_known((await self._ports.books.look(key)).entry)
+        known = is_known((await self._ports.books.look(key)).message)
         return self.doors.refusal(request, side, self._ports.clock.now_us(), known=known)

@@ -1,11 +1,12 @@
-"""What a node writes down: one entry a message, visits, persons, claims, postings; and the change that moves them.
+"""What a node writes down: one message a message, and records of several kinds; and the change that moves them.
 
 Plain data. ``reference_impl.books`` stores it, the workflows decide it. A ``Change`` is applied whole or not at all.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from enum import Enum
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,7 +24,7 @@ class Key(NamedTuple):
     msgid: MessageId
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class MessageRecord(msgspec.Struct, frozen=True, gc=False):
     """A message a node took in. Without ``reply`` it is an intent; a tombstone has ``request`` None.
 
     ``withdrawn`` marks an intent whose next node surely did not act (closed, full, unreachable): the same key may try
@@ -39,8 +40,19 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     withdrawn: bool = False
 
 
-class VisitRecord(msgspec.Struct, frozen=True, gc=False):
-    """A visit as its care province knows it. The insured province knows persons and claims, not visits.
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """Something that books keep beside the messages.
+
+    A new kind is a struct here, a line in ``KINDS`` and a migration. Its fields are text, whole numbers, a ``StrEnum``,
+    a struct of such fields (laid flat), a tuple of whole numbers, or a tuple of ``NamedTuple`` rows.
+    """
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class VisitRecord(Record, frozen=True, gc=False):
+    """A visit as its care province knows it. The insured province knows persons and settlements, not visits.
 
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
     else may move the visit, so that the message means the same however often it is sent.
@@ -57,7 +69,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     held_by: MessageId = MessageId("")
 
 
-class PersonRecord(msgspec.Struct, frozen=True, gc=False):
+class PersonRecord(Record, frozen=True, gc=False):
     """An insured person: what the policy needs to remember. ``version`` moves with every change."""
 
     person: PersonNo
@@ -65,7 +77,7 @@ class PersonRecord(msgspec.Struct, frozen=True, gc=False):
     accumulators: Accumulators
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
+class SettlementRecord(Record, frozen=True, gc=False):
     """A settlement in the insured province's books. ``sign`` is -1 for one that takes ``reverses`` back."""
 
     settlement: SettlementId
@@ -88,8 +100,8 @@ class Leg(NamedTuple):
     amount_fen: int
 
 
-class Posting(msgspec.Struct, frozen=True, gc=False):
-    """A balanced posting for one claim: its legs sum to zero (G5)."""
+class Posting(Record, frozen=True, gc=False):
+    """A balanced posting for one settlement: its legs sum to zero (G5)."""
 
     posting: str
     settlement: SettlementId
@@ -97,24 +109,60 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     legs: tuple[Leg, ...]
 
 
+class Way(Enum):
+    """How a kind of record is kept."""
+
+    VERSIONED = "versioned"
+    """One a key; a new one takes the old one's place when its version is the next."""
+    STANDING = "standing"
+    """Appended; a look finds the latest of its key that no later one reverses."""
+    APPENDED = "appended"
+    """Appended, and never looked up."""
+
+
+class Kind(NamedTuple):
+    """How books keep one kind of record: under which name, by which field, in which way."""
+
+    name: str
+    key: str
+    way: Way
+
+
+KINDS: dict[type[Record], Kind] = {
+    VisitRecord: Kind("visits", "visit", Way.VERSIONED),
+    PersonRecord: Kind("persons", "person", Way.VERSIONED),
+    SettlementRecord: Kind("settlements", "visit", Way.STANDING),
+    Posting: Kind("postings", "posting", Way.APPENDED),
+}
+
+
+class Ref(NamedTuple):
+    """What a look names: a kind of record, and the key of the one that is wanted."""
+
+    kind: type[Record]
+    key: str
+
+
 class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One atomic commit.
 
-    ``entry`` is inserted when ``insert`` is true (an entry of the same key that is not ``withdrawn`` makes the whole
-    change ``AlreadyThere``); otherwise it replaces the entry of the same key. Neither ever clears a stored
+    ``message`` is inserted when ``insert`` is true (one of the same key that is not ``withdrawn`` makes the whole
+    change ``AlreadyThere``); otherwise it replaces the message of the same key. Neither ever clears a stored
     ``reversed_by``: a reversal that came in between stands.
-    ``tombstone`` marks the entry of that key as reversed, or inserts a tombstone when there is none.
-    ``visit`` and ``person`` are written when the stored version is the new version minus one (none stored counts as
-    version 0); any other stored version makes the whole change ``Stale``.
+    ``tombstone`` marks the message of that key as reversed, or inserts a tombstone when there is none.
+    ``records`` are kept each in the way of its kind. A versioned one is written when the stored version is the new
+    version minus one (none stored counts as version 0); any other makes the whole change ``Stale``. A change holds one
+    record of a key at most.
     """
 
-    entry: Entry
+    message: MessageRecord
     insert: bool
-    tombstone: Entry | None = None
-    visit: VisitRecord | None = None
-    person: PersonRecord | None = None
-    claim: Claim | None = None
-    posting: Posting | None = None
+    tombstone: MessageRecord | None = None
+    records: tuple[Record, ...] = ()
+
+    def get(self, kind: type[RecordT]) -> RecordT | None:
+        """Return the record of this kind, if there is one."""
+        return _of_kind(self.records, kind)
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
@@ -122,22 +170,31 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stale(msgspec.Struct, frozen=True, gc=False):
-    """Somebody else moved the person or the visit first: look again, decide again."""
+    """Somebody else moved a versioned record first: look again, decide again."""
 
 
 class AlreadyThere(msgspec.Struct, frozen=True, gc=False):
-    """An entry of this key exists; nothing was written."""
+    """A message of this key exists; nothing was written."""
 
-    entry: Entry
+    message: MessageRecord
 
 
-Verdict = Committed | Stale | AlreadyThere
+CommitResult = Committed | Stale | AlreadyThere
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
-    """One instant of the books. ``claim`` is the latest standing claim of the visit asked for."""
+    """One instant of the books: the message, and those of the records asked for that are there."""
 
-    entry: Entry | None = None
-    person: PersonRecord | None = None
-    visit: VisitRecord | None = None
-    claim: Claim | None = None
+    message: MessageRecord | None = None
+    records: tuple[Record, ...] = ()
+
+    def get(self, kind: type[RecordT]) -> RecordT | None:
+        """Return the record of this kind, if it was asked for and is there."""
+        return _of_kind(self.records, kind)
+
+
+def _of_kind(records: tuple[Record, ...], kind: type[RecordT]) -> RecordT | None:
+    for record in records:
+        if isinstance(record, kind):
+            return record
+    return None

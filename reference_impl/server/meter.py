@@ -22,9 +22,9 @@ from reference_impl.domain.nodes import role_of
 if TYPE_CHECKING:
     from reference_impl.books.sqlite.writer import Watcher
     from reference_impl.domain.nodes import NodeId
-    from reference_impl.protocol.messages import Outcome, PersonNo, Request, VisitId
+    from reference_impl.protocol.messages import Outcome, Request
     from reference_impl.protocol.ports import Books, Peers
-    from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
+    from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = ["Meter", "MeterReading", "MeteredBooks", "MeteredPeers", "StageReading"]
 
@@ -186,8 +186,8 @@ class Meter:
         if len(self._commit_latency_us) < _SAMPLES_MAX:
             self._commit_latency_us.append(latency_us)
         for change in changes:
-            entry = change.entry
-            self._keep(role_of(node, entry.key.sender), entry.code, "commit", each_us)
+            message = change.message
+            self._keep(role_of(node, message.key.sender), message.code, "commit", each_us)
 
     def read(self) -> MeterReading:
         """Return everything measured."""
@@ -245,11 +245,11 @@ class MeteredBooks:
         """Write in ``books``."""
         self._books = books
 
-    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
-        """Return what is known of the message, the person and the visit."""
-        return await self._books.look(key, person=person, visit=visit)
+    async def look(self, key: Key, *refs: Ref) -> View:
+        """Return what is known of the message and of the records named, at one instant."""
+        return await self._books.look(key, *refs)
 
-    async def commit(self, change: Change) -> Verdict:
+    async def commit(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it."""
         verdict = await self._books.commit(change)
         course = _course.get()
@@ -257,6 +257,6 @@ class MeteredBooks:
             course.began = True
         return verdict
 
-    async def open_entries(self) -> tuple[Entry, ...]:
+    async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome."""
-        return await self._books.open_entries()
+        return await self._books.open_intents()

@@ -10,7 +10,7 @@ from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId, care_node
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Admit, PersonNo, Reply, Request, VisitOpened
-from reference_impl.protocol.records import Change, Entry, Key, VisitRecord
+from reference_impl.protocol.records import Change, Key, MessageRecord, VisitRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,5 +39,5 @@ def opening_changes(open_stays: Iterable[PlannedVisit], history: History) -> Ite
         request = Request(tx.ADMIT, msgid, institution, institution, visit.care_region, visit.insured_region, body)
         reply = Reply("", VisitOpened(visit=stay))
         record = VisitRecord(stay, 1, body.person, VisitState.OPEN, msgid, ZERO_FEES)
-        entry = Entry(Key(institution, msgid), tx.ADMIT, visit.arrival_us, request, reply)
-        yield care_node(visit.care_region), Change(entry=entry, insert=True, visit=record)
+        message = MessageRecord(Key(institution, msgid), tx.ADMIT, visit.arrival_us, request, reply)
+        yield care_node(visit.care_region), Change(message=message, insert=True, records=(record,))

@@ -1,9 +1,9 @@
-"""Books for long runs: postings, and entries finished long ago, are kept packed.
+"""Books for long runs: records that nobody looks up, and messages done long ago, are kept packed.
 
-A day of the nation writes ten million entries. Nobody asks for one long after its verdict (a sender resends until its
+A day of the nation writes ten million messages. Nobody asks for one long after its verdict (a sender asks until its
 deadline), but the checker reads all of them in the end. So what is finished and older than the retention is packed in
-blocks (measured: 90 bytes an entry instead of 550) and unpacked only when it is read again. With a fault or a stop that
-may hold a resend back for longer, the retention is longer; with one that never ends, nothing is packed.
+blocks (measured: 90 bytes a message instead of 550) and unpacked only when it is read again. With a fault or a stop
+that may hold a resend back for longer, the retention is longer; with one that never ends, nothing is packed.
 This module must never pack what a resend, a reversal or a restart may still ask for.
 """
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 import msgspec
 
 from reference_impl.books.final import FinalBooks
-from reference_impl.books.memory import MemoryBooks
-from reference_impl.protocol.records import Change, Committed, Entry, Key, Posting, Verdict
+from reference_impl.books.memory import Appended, MemoryBooks
+from reference_impl.protocol.records import Change, CommitResult, Committed, Key, MessageRecord, Record
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -29,13 +29,12 @@ DEADLINES_KEPT: Final = 2
 """A sender asks until its deadline, and its last copy may wait in queues for as long again."""
 
 _pack = msgspec.msgpack.Encoder().encode
-_entries_of = msgspec.msgpack.Decoder(list[Entry]).decode
-_postings_of = msgspec.msgpack.Decoder(list[Posting]).decode
+_messages_of = msgspec.msgpack.Decoder(list[MessageRecord]).decode
 _T = TypeVar("_T")
 
 
 def retention_us(scenario: Scenario) -> int | None:
-    """Return how long a finished entry stays at hand; None for ever, when a fault lasts to the end of the run."""
+    """Return how long a finished message stays at hand; None for ever, when a fault lasts to the end of the run."""
     lengths_us = [0]
     for fault in scenario.faults:
         if fault.until is None:
@@ -49,9 +48,9 @@ def retention_us(scenario: Scenario) -> int | None:
 
 
 class ArchivingBooks(MemoryBooks):
-    """Memory books that pack their finished entries after ``keep_us``."""
+    """Memory books that pack their finished messages after ``keep_us``."""
 
-    __slots__ = ("_block", "_due", "_entry_blocks", "_keep_us", "_posting_blocks", "_timeline")
+    __slots__ = ("_block", "_due", "_keep_us", "_message_blocks", "_record_blocks", "_timeline", "_unread")
 
     def __init__(self, timeline: Timeline, keep_us: int) -> None:
         """Open empty books."""
@@ -59,49 +58,59 @@ class ArchivingBooks(MemoryBooks):
         self._timeline = timeline
         self._keep_us = keep_us
         self._due: deque[tuple[int, Key]] = deque()
-        self._block: list[Entry] = []
-        self._entry_blocks: list[bytes] = []
-        self._posting_blocks: list[bytes] = []
+        self._block: list[MessageRecord] = []
+        self._message_blocks: list[bytes] = []
+        self._unread = [(kind, keeper) for kind, keeper in self._keepers.items() if type(keeper) is Appended]
+        """Kinds that nobody looks up: only the checker reads them, in the end."""
+        self._record_blocks: dict[type[Record], list[bytes]] = {kind: [] for kind, _ in self._unread}
 
-    def apply(self, change: Change) -> Verdict:
+    def apply(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it; then pack what has come of age."""
-        verdict = super().apply(change)
-        if type(verdict) is Committed:
+        result = super().apply(change)
+        if type(result) is Committed:
             now_us, due = self._timeline.now_us, self._due
-            due.append((now_us + self._keep_us, change.entry.key))
+            due.append((now_us + self._keep_us, change.message.key))
             if change.tombstone is not None:
                 due.append((now_us + self._keep_us, change.tombstone.key))
             while due[0][0] <= now_us:
                 self._retire(due.popleft()[1], now_us)
-            if len(self._postings) >= BLOCK:
-                self._posting_blocks.append(_packed(self._postings))
-                self._postings.clear()
-        return verdict
+            for kind, keeper in self._unread:
+                if len(keeper.rows) >= BLOCK:
+                    self._record_blocks[kind].append(_packed(keeper.rows))
+                    keeper.rows.clear()
+        return result
 
     def read_all(self) -> FinalBooks:
         """Return everything written down; what is packed is unpacked as it is read."""
         live = super().read_all()
-        entries = Packed(tuple(self._entry_blocks), _entries_of, (*self._block, *live.entries))
-        postings = Packed(tuple(self._posting_blocks), _postings_of, tuple(live.postings))
-        return FinalBooks(entries, live.visits, live.persons, live.claims, postings)
+        messages = Packed(tuple(self._message_blocks), _messages_of, (*self._block, *live.messages))
+        packed = {
+            kind: Packed(tuple(blocks), _unpacker(kind), tuple(live.records[kind]))
+            for kind, blocks in self._record_blocks.items()
+        }
+        return FinalBooks(messages, {**live.records, **packed})
 
     @property
     def packed(self) -> int:
-        """How many entries are packed."""
-        return len(self._entry_blocks) * BLOCK
+        """How many messages are packed."""
+        return len(self._message_blocks) * BLOCK
 
     def _retire(self, key: Key, now_us: int) -> None:
-        entry = self._entries.get(key)
-        if entry is None:
+        message = self._messages.get(key)
+        if message is None:
             return  # it was written twice, as intent and as outcome, and retired the first time
-        if entry.reply is None and entry.request is not None and not entry.withdrawn:
+        if message.reply is None and message.request is not None and not message.withdrawn:
             self._due.append((now_us + self._keep_us, key))  # a restart may still drive it
             return
-        del self._entries[key]
-        self._block.append(entry)
+        del self._messages[key]
+        self._block.append(message)
         if len(self._block) == BLOCK:
-            self._entry_blocks.append(_packed(self._block))
+            self._message_blocks.append(_packed(self._block))
             self._block.clear()
+
+
+def _unpacker(kind: type[Record]) -> Callable[[bytes], list[Any]]:
+    return msgspec.msgpack.Decoder(list[kind]).decode
 
 
 def _packed(items: list[Any]) -> bytes:

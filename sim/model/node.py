@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from reference_impl.protocol.messages import Answer
-    from reference_impl.protocol.records import Change, Verdict
+    from reference_impl.protocol.records import Change, CommitResult
     from scenarios.schema import NodeSpec
     from sim.model.hosts import Host
     from sim.model.service_times import PriceList
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     class Store(Protocol):
         """The node's books, as the writer sees them."""
 
-        def apply(self, change: Change) -> Verdict:
+        def apply(self, change: Change) -> CommitResult:
             """Apply the whole change or none of it."""
             ...
 

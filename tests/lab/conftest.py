@@ -8,9 +8,18 @@ from types import SimpleNamespace
 import pytest
 
 from reference_impl.books.final import FinalBooks
+from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.benefit import Settlement
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
-from reference_impl.protocol.records import Claim, Entry, Key, Leg, Posting
+from reference_impl.protocol.records import (
+    Key,
+    Leg,
+    MessageRecord,
+    PersonRecord,
+    Posting,
+    SettlementRecord,
+    VisitRecord,
+)
 from scenarios.record.recorder import TABLES, EventRow, InflightRow, MessageRow, Record, StationRow, VisitRow, frame_of
 
 HOSPITAL = "H33040000001"
@@ -44,13 +53,13 @@ def message_row(visit: int, **changes: object) -> MessageRow:
     return row._replace(**changes)
 
 
-def claim(visit: int, **changes: object) -> Claim:
+def settlement(visit: int, **changes: object) -> SettlementRecord:
     made = {
         "settlement": f"S{visit}", "visit": f"V{visit}", "person": PERSON, "care_region": "330400",
         "insured_region": "631100", "code": "2102", "settled_by": message_id(visit), "posted_us": 1, "sign": 1,
         "amounts": Settlement(total_fen=10_000, in_scope_fen=10_000, pool_fen=7_000, cash_fen=3_000),
     }  # fmt: skip
-    return Claim(**(made | changes))
+    return SettlementRecord(**(made | changes))
 
 
 def posting(settlement: str, amount_fen: int = 7_000, *, credit_fen: int | None = None, name: str = "") -> Posting:
@@ -59,15 +68,15 @@ def posting(settlement: str, amount_fen: int = 7_000, *, credit_fen: int | None 
     return Posting(posting=name or f"P{settlement}", settlement=settlement, posted_us=1, legs=legs)
 
 
-def reversal_entry(number: int, original: str) -> Entry:
+def reversal_entry(number: int, original: str) -> MessageRecord:
     """A node that said yes to a 2601 of ``original``."""
     body = Reverse(person=PERSON, original=original, original_code="2102")
     request = Request("2601", message_id(number), "hub", HOSPITAL, "330400", "631100", body)
-    return Entry(Key("hub", message_id(number)), "2601", 5, request, Reply("R", Done()))
+    return MessageRecord(Key("hub", message_id(number)), "2601", 5, request, Reply("R", Done()))
 
 
-def tombstone(original: str) -> Entry:
-    return Entry(Key("hub", original), "2102", 5, None, reversed_by=message_id(99))
+def tombstone(original: str) -> MessageRecord:
+    return MessageRecord(Key("hub", original), "2102", 5, None, reversed_by=message_id(99))
 
 
 @dataclass
@@ -76,16 +85,16 @@ class World:
 
     visits: list[VisitRow] = field(default_factory=lambda: [visit_row(0)])
     messages: list[MessageRow] = field(default_factory=lambda: [message_row(0)])
-    claims: list[Claim] = field(default_factory=lambda: [claim(0)])
+    settlements: list[SettlementRecord] = field(default_factory=lambda: [settlement(0)])
     postings: list[Posting] = field(default_factory=lambda: [posting("S0")])
-    entries: list[Entry] = field(default_factory=list)
+    stored: list[MessageRecord] = field(default_factory=list)
     stations: list[StationRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     inflight: list[InflightRow] = field(default_factory=list)
 
     def books(self) -> dict[str, FinalBooks]:
-        insured = FinalBooks(tuple(self.entries), (), (), tuple(self.claims), tuple(self.postings))
-        return {"hub": FinalBooks((), (), (), (), ()), "63": insured}
+        kept = {VisitRecord: (), PersonRecord: (), SettlementRecord: self.settlements, Posting: self.postings}
+        return {"hub": MemoryBooks().read_all(), "63": FinalBooks(self.stored, kept)}
 
     def record(self) -> Record:
         made = {name: getattr(self, name, []) for name in TABLES}
@@ -99,6 +108,6 @@ def world() -> World:
 
 @pytest.fixture
 def make() -> SimpleNamespace:
-    """The makers of single rows and entries; under importlib test files cannot import one another."""
-    makers = (World, claim, message_id, message_row, posting, reversal_entry, tombstone, visit_row)
+    """The makers of single rows and messages; under importlib test files cannot import one another."""
+    makers = (World, settlement, message_id, message_row, posting, reversal_entry, tombstone, visit_row)
     return SimpleNamespace(**{maker.__name__: maker for maker in makers})

@@ -29,7 +29,7 @@ def one_leg_of_a_posting_is_a_fen_short(world, make):
 
 @plant("one_posting_a_key", "one_standing_settlement_a_visit")
 def resend_settles_again(world, make):
-    world.claims.append(make.claim(0, settlement="S0b"))
+    world.settlements.append(make.settlement(0, settlement="S0b"))
     world.postings.append(make.posting("S0b"))
 
 
@@ -40,7 +40,7 @@ def settlement_is_posted_twice(world, make):
 
 @plant("one_standing_settlement_a_visit")
 def visit_is_settled_again_under_a_new_key(world, make):
-    world.claims.append(make.claim(0, settlement="S7", settled_by=make.message_id(7)))
+    world.settlements.append(make.settlement(0, settlement="S7", settled_by=make.message_id(7)))
     world.postings.append(make.posting("S7"))
     world.messages.append(make.message_row(0, step=4, msgid=make.message_id(7)))
 
@@ -48,17 +48,17 @@ def visit_is_settled_again_under_a_new_key(world, make):
 @plant("one_reversal_a_settlement")
 def settlement_is_taken_back_twice(world, make):
     taken_back(world, make)
-    world.claims.append(make.claim(0, settlement="N1", sign=-1, reverses="S0", settled_by=make.message_id(9)))
+    world.settlements.append(make.settlement(0, settlement="N1", sign=-1, reverses="S0", settled_by=make.message_id(9)))
 
 
 @plant("one_reversal_a_settlement")
 def reversal_has_no_original(world, make):
-    world.claims.append(make.claim(5, settlement="N5", sign=-1, reverses="S5"))
+    world.settlements.append(make.settlement(5, settlement="N5", sign=-1, reverses="S5"))
 
 
 @plant("every_reversal_has_a_target")
 def reversal_is_acknowledged_and_leaves_no_mark(world, make):
-    world.entries = [make.reversal_entry(8, original=make.message_id(5))]
+    world.stored = [make.reversal_entry(8, original=make.message_id(5))]
 
 
 @plant("replies_never_change")
@@ -68,7 +68,7 @@ def resend_gets_another_reply(world, make):
 
 @plant("every_yes_has_a_posting")
 def accepted_settlement_is_not_in_the_books(world, make):
-    world.claims, world.postings = [], []
+    world.settlements, world.postings = [], []
 
 
 @plant("every_yes_has_a_posting")
@@ -78,7 +78,7 @@ def claim_is_there_and_its_posting_is_not(world, make):
 
 @plant("every_posting_has_a_witness")
 def insured_side_settles_what_nobody_asked_for(world, make):
-    world.claims.append(make.claim(7))
+    world.settlements.append(make.settlement(7))
     world.postings.append(make.posting("S7"))
 
 
@@ -117,7 +117,7 @@ def nothing_special(world, make):
 
 def taken_back(world, make):
     """Cancelled by the hospital, and cancelled in the books."""
-    world.claims.append(make.claim(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
+    world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
     world.postings.append(make.posting("N0", -7_000))
     world.messages.append(make.message_row(0, step=4, code="2103", msgid=make.message_id(9), done_us=9_000_000))
 
@@ -130,7 +130,7 @@ def reply_lost_then_replayed(world, make):
 
 
 def reversal_came_before_its_original(world, make):
-    world.entries = [make.reversal_entry(8, original=make.message_id(5)), make.tombstone(make.message_id(5))]
+    world.stored = [make.reversal_entry(8, original=make.message_id(5)), make.tombstone(make.message_id(5))]
 
 
 def outcome_still_unknown_when_the_run_ended(world, make):
@@ -185,7 +185,7 @@ def test_resend_that_settles_again_is_doubled_once(world, make):
 
 def test_open_intent_is_counted(world, make):
     sent = make.reversal_entry(8, original=make.message_id(0))
-    world.entries = [type(sent)(sent.key, sent.code, 5, sent.request)]
+    world.stored = [type(sent)(sent.key, sent.code, 5, sent.request)]
 
     assert check(world.books(), world.record()).open_intents == 1
 

@@ -10,7 +10,7 @@ def lost(world, make):
     """Visit 0 is accepted at the hospital and absent from the insurer's books; visit 1 is sound."""
     world.visits.append(make.visit_row(1))
     world.messages.append(make.message_row(1))
-    world.claims, world.postings = [make.claim(1)], [make.posting("S1")]
+    world.settlements, world.postings = [make.settlement(1)], [make.posting("S1")]
     return world.record(), check(world.books(), world.record())
 
 

@@ -32,8 +32,8 @@ def scenario(**changed: object) -> Scenario:
     return resolve(Scenario.model_validate(DAY | changed))
 
 
-def claims(books: dict) -> Counter[str]:
-    return Counter(claim.settlement for final in books.values() for claim in final.claims if claim.sign > 0)
+def settlements(books: dict) -> Counter[str]:
+    return Counter(one.settlement for final in books.values() for one in final.settlements if one.sign > 0)
 
 
 def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_the_books(tmp_path):
@@ -53,7 +53,7 @@ def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_th
     assert [row.kind for row in ended.events] == ["freeze", "kill", "restart"]
     visits = ended.record.visits
     assert visits.height == len(plan_visits(asked))
-    posted = claims(ended.books)
+    posted = settlements(ended.books)
     assert set(posted.values()) <= {1}
     acked = set(visits.filter(pl.col("acked"))["settlement_id"])
     assert acked <= set(posted)

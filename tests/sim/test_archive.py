@@ -1,4 +1,4 @@
-"""Books of a long run: packed entries read back as they were, and nothing is packed that may still be asked for."""
+"""Books of a long run: packed messages read back as they were, and nothing is packed that may still be asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from support.tiny_world import CARE, S, costs, prepare, scenario, visit
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Done, FindPerson, MessageId, PersonNo, Reply, Request
-from reference_impl.protocol.records import Change, Entry, Key
+from reference_impl.protocol.records import Change, Key, MessageRecord
 from scenarios.patients.visits import plan_visits
 from sim.engine.timeline import WORK, Timeline
 from sim.model import archive
@@ -20,11 +20,11 @@ QUIET_US = (2 * 20 + 2 + 2) * S
 """Twice the deadline, one patience and the longest back-off of the tiny world."""
 
 
-def entry_of(number: int, *, finished: bool = True) -> Entry:
+def message_of(number: int, *, finished: bool = True) -> MessageRecord:
     msgid = MessageId(f"{number:030d}")
     body = FindPerson(person=PersonNo("p"))
     request = Request("1101", msgid, NodeId("H"), NodeId("H"), "330400", "630100", body)
-    return Entry(Key(NodeId("H"), msgid), "1101", number, request, Reply("r", Done()) if finished else None)
+    return MessageRecord(Key(NodeId("H"), msgid), "1101", number, request, Reply("r", Done()) if finished else None)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def timeline() -> Timeline:
     return Timeline()
 
 
-def write(timeline: Timeline, books: MemoryBooks, at_us: int, entry: Entry, *, insert: bool = True) -> None:
-    timeline.call_at(at_us, WORK, lambda: books.apply(Change(entry=entry, insert=insert)))
+def write(timeline: Timeline, books: MemoryBooks, at_us: int, message: MessageRecord, *, insert: bool = True) -> None:
+    timeline.call_at(at_us, WORK, lambda: books.apply(Change(message=message, insert=insert)))
 
 
 def test_packed_entries_read_back_as_they_were_in_their_order(timeline: Timeline) -> None:
@@ -41,32 +41,32 @@ def test_packed_entries_read_back_as_they_were_in_their_order(timeline: Timeline
     many = 3 * archive.BLOCK
     for number in range(many):
         for one in (books, plain):
-            write(timeline, one, number * S, entry_of(number))
+            write(timeline, one, number * S, message_of(number))
     timeline.run_until(many * S)
     assert books.packed >= 2 * archive.BLOCK
-    read = books.read_all().entries
-    assert list(read) == list(plain.read_all().entries)
+    read = books.read_all().messages
+    assert list(read) == list(plain.read_all().messages)
     assert len(read) == many
-    assert read[5] == entry_of(5)
-    assert read[-2:] == (entry_of(many - 2), entry_of(many - 1))
+    assert read[5] == message_of(5)
+    assert read[-2:] == (message_of(many - 2), message_of(many - 1))
 
 
 def test_an_open_intent_stays_at_hand_however_old(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "BLOCK", 2)
     books = ArchivingBooks(timeline, KEEP_US)
-    write(timeline, books, 0, entry_of(0, finished=False))
+    write(timeline, books, 0, message_of(0, finished=False))
     for number in range(1, 9):
-        write(timeline, books, number * KEEP_US, entry_of(number))
+        write(timeline, books, number * KEEP_US, message_of(number))
     timeline.run_until(9 * KEEP_US)
-    assert books.intents() == (entry_of(0, finished=False),)
-    assert books.see(entry_of(0).key).entry is not None
-    assert books.see(entry_of(1).key).entry is None
+    assert books.intents() == (message_of(0, finished=False),)
+    assert books.see(message_of(0).key).message is not None
+    assert books.see(message_of(1).key).message is None
     assert books.packed == 6
-    write(timeline, books, 9 * KEEP_US + 1, entry_of(0), insert=False)
-    write(timeline, books, 12 * KEEP_US, entry_of(9))
+    write(timeline, books, 9 * KEEP_US + 1, message_of(0), insert=False)
+    write(timeline, books, 12 * KEEP_US, message_of(9))
     timeline.run_until(12 * KEEP_US)
-    assert books.see(entry_of(0).key).entry is None
-    assert len(set(books.read_all().entries)) == len(books.read_all().entries) == 10
+    assert books.see(message_of(0).key).message is None
+    assert len(set(books.read_all().messages)) == len(books.read_all().messages) == 10
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_run_with_packed_books_writes_the_same_record_and_the_same_books(monke
     packed = simulate(asked, plan_visits(asked), costs())
     assert packed.digest() == plain.digest()
     for node, books in packed.books.items():
-        assert sorted(e.key for e in books.entries) == sorted(e.key for e in plain.books[node].entries)
-        assert books.claims == plain.books[node].claims
+        assert sorted(e.key for e in books.messages) == sorted(e.key for e in plain.books[node].messages)
+        assert books.settlements == plain.books[node].settlements
         assert list(books.postings) == list(plain.books[node].postings)
     assert sum(store.packed for store in packed.simulation.world.stores.values()) > 8  # type: ignore[attr-defined]

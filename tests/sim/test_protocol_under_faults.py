@@ -248,7 +248,7 @@ def test_a_lost_commit_is_acknowledged_and_nowhere_in_the_insurers_books() -> No
     assert fates(run) == ["direct"]
     frame = run.recorder.frames()["visits"]
     assert frame["acked"].to_list() == [True]
-    assert not run.books[NodeId(INSURED)].claims
+    assert not run.books[NodeId(INSURED)].settlements
     run.follow_up([(0, frame["visit_id"][0], frame["settlement_id"][0])], limit_us=600 * S)
     assert fates(run)[-1] == "reversed_then_paper"
     assert_nothing_leaked(run)

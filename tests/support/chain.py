@@ -87,18 +87,18 @@ class Between:
         self.code = code
         self.left = 1
 
-    async def look(self, key: Any, **about: Any) -> Any:
-        seen = await self.books.look(key, **about)
+    async def look(self, key: Any, *refs: Any) -> Any:
+        seen = await self.books.look(key, *refs)
         self._meanwhile("look")
         return seen
 
     async def commit(self, change: Any) -> Any:
-        if not self.code or (change.entry.code == self.code and change.entry.reply is not None):
+        if not self.code or (change.message.code == self.code and change.message.reply is not None):
             self._meanwhile("commit")
         return await self.books.commit(change)
 
-    async def open_entries(self) -> Any:
-        return await self.books.open_entries()
+    async def open_intents(self) -> Any:
+        return await self.books.open_intents()
 
     def read_all(self) -> Any:
         return self.books.read_all()
@@ -132,10 +132,10 @@ def at_rest(chain: Chain) -> None:
     assert chain.sum_of_accounts() == 0
 
 
-def standing_of(claims: Any) -> list[Any]:
+def standing_of(settlements: Any) -> list[Any]:
     """Return the settlements that nothing takes back."""
-    gone = {claim.reverses for claim in claims if claim.sign < 0}
-    return [claim for claim in claims if claim.sign > 0 and claim.settlement not in gone]
+    gone = {one.reverses for one in settlements if one.sign < 0}
+    return [one for one in settlements if one.sign > 0 and one.settlement not in gone]
 
 
 @dataclass
@@ -198,7 +198,7 @@ class Chain:
 
     def standing(self, node: str = "63") -> list[Any]:
         """The settlements at the insurer that nothing takes back."""
-        return standing_of(self.books[node].read_all().claims)
+        return standing_of(self.books[node].read_all().settlements)
 
     def visits(self) -> list[Any]:
         """The visits as the care province knows them."""
@@ -210,7 +210,7 @@ class Chain:
 
     def open_intents(self) -> list[str]:
         """The transactions whose outcome some node does not know."""
-        return [entry.code for books in self.books.values() for entry in run(books.open_entries())]
+        return [message.code for books in self.books.values() for message in run(books.open_intents())]
 
     def sum_of_accounts(self) -> int:
         return sum(leg.amount_fen for books in self.books.values() for p in books.read_all().postings for leg in p.legs)

@@ -38,7 +38,7 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.protocol.records import Committed, Entry, Key
+from reference_impl.protocol.records import Committed, Key, MessageRecord
 from scenarios.schema import Clients
 
 S = 1_000_000
@@ -103,9 +103,9 @@ class FrailBooks:
         self._node = node
         self._books = swarm.books[node]
 
-    async def look(self, key: Any, **about: Any) -> Any:
+    async def look(self, key: Any, *refs: Any) -> Any:
         await self._step()
-        seen = self._books.see(key, **about)
+        seen = self._books.see(key, refs)
         await self._step()
         return seen
 
@@ -113,11 +113,11 @@ class FrailBooks:
         await self._step()
         verdict = self._books.apply(change)
         if isinstance(verdict, Committed):
-            self._swarm.note_commit(self._node, change.entry)
+            self._swarm.note_commit(self._node, change.message)
         await self._step()
         return verdict
 
-    async def open_entries(self) -> Any:
+    async def open_intents(self) -> Any:
         await self._step()
         return self._books.intents()
 
@@ -338,7 +338,7 @@ class Swarm:
 
     async def _serve(self, caller: str, node: NodeId, request: Request, cell: Cell) -> None:
         at = (node, Key(request.sender, request.msgid))
-        before = self.books[node].see(at[1]).entry
+        before = self.books[node].see(at[1]).message
         self._see_arrival(node, request, known=before is not None, twice=bool(self.serving[at]))
         self.serving[at] += 1
         in_us = self.now_us()
@@ -367,15 +367,15 @@ class Swarm:
 
     # --- what is seen ---
 
-    def note_commit(self, node: str, entry: Entry) -> None:
+    def note_commit(self, node: str, message: MessageRecord) -> None:
         """Note a verdict written down. Once the care side has said that a message is reversed, no yes may follow."""
-        if node != "33" or entry.request is None or entry.reply is None or entry.reply.refusal:
+        if node != "33" or message.request is None or message.reply is None or message.reply.refusal:
             return
-        body = entry.request.body
+        body = message.request.body
         if isinstance(body, Reverse):
-            self.reversed.add(Key(entry.key.sender, body.original))
-        elif entry.key in self.reversed:
-            self.faults.append(f"{node} says yes to {entry.code} {entry.key.msgid} after it was reversed")
+            self.reversed.add(Key(message.key.sender, body.original))
+        elif message.key in self.reversed:
+            self.faults.append(f"{node} says yes to {message.code} {message.key.msgid} after it was reversed")
 
     def _note_reply(self, at: tuple[str, Key], reply: Reply) -> None:
         first = self.replies.setdefault(at, reply)
@@ -386,12 +386,12 @@ class Swarm:
         self.seen["duplicate while busy"] += twice
         self.seen["duplicate"] += known
         if isinstance(request.body, Reverse) and not known:
-            original = self.books[node].see(Key(request.sender, request.body.original)).entry
+            original = self.books[node].see(Key(request.sender, request.body.original)).message
             self.seen["reversal before original"] += original is None
             self.seen["second reversal"] += original is not None and original.reversed_by is not None
 
     def _see_late_yes(self, caller: str, request: Request, answer: Answer) -> None:
         if request.code in SETTLEMENTS and isinstance(answer, Answered) and isinstance(answer.reply.body, Settled):
             upstream = NodeId("33") if caller == "hub" else request.institution
-            entry = self.books[caller].see(Key(upstream, request.msgid)).entry
-            self.seen["late yes"] += entry is not None and entry.reply is None and entry.reversed_by is not None
+            message = self.books[caller].see(Key(upstream, request.msgid)).message
+            self.seen["late yes"] += message is not None and message.reply is None and message.reversed_by is not None

@@ -85,15 +85,15 @@ def codes(run: SimRun) -> list[tuple[str, str]]:
 
 
 def standing(books: FinalBooks) -> list[Any]:
-    gone = {claim.reverses for claim in books.claims if claim.sign < 0}
-    return [claim for claim in books.claims if claim.sign > 0 and claim.settlement not in gone]
+    gone = {one.reverses for one in books.settlements if one.sign < 0}
+    return [one for one in books.settlements if one.sign > 0 and one.settlement not in gone]
 
 
 def assert_lawful(run: SimRun, *, settled: int) -> None:
     """Every account sums to zero, so many settlements stand, and each of them is one that a hospital holds."""
     books = run.books
     assert sum(leg.amount_fen for one in books.values() for posting in one.postings for leg in posting.legs) == 0
-    stands = [claim.settlement for one in books.values() for claim in standing(one)]
+    stands = [one.settlement for one in books.values() for one in standing(one)]
     visits = run.recorder.frames()["visits"]
     held = visits.filter(visits["acked"] & visits["fate"].is_in(["direct", "direct_after_retry", "parked_then_direct"]))
     assert sorted(stands) == sorted(held["settlement_id"])

@@ -1,108 +1,143 @@
 """What the books ask of the database on every message, in SQLAlchemy Core.
 
-Verdicts come from rows found and rows changed, never from a raised error: an error would roll back the neighbours in
+Results come from rows found and rows changed, never from a raised error: an error would roll back the neighbours in
 the same group commit. This module must never be imported by a serving process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ClauseElement, ColumnElement, and_, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
-from reference_impl.books.sql.schema import claims, entries, persons, posting_legs, postings, visits
+from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages
+from reference_impl.protocol.records import KINDS, Kind, Way
 
 __all__ = ["STATEMENTS"]
 
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")
 _MINUS_ONE: ColumnElement[int] = literal_column("-1")
+_CONTENT = ("code", "opened_us", "request", "reply", "withdrawn")
+"""What a second write of a message may change."""
 
-_this_entry = and_(entries.c.msgid == bindparam("msgid"), entries.c.sender == bindparam("sender"))
-_entry_columns = [c for c in entries.c if c.name != "entry"]
-_claim_columns = [c for c in claims.c if c.name != "claim"]
+_this_message = and_(messages.c.msgid == bindparam("msgid"), messages.c.sender == bindparam("sender"))
 
 
-def _insert_entry() -> ClauseElement:
+def _without_serial(table: Table) -> list[ColumnElement[Any]]:
+    return [column for column in table.c if column.name != "serial"]
+
+
+def _values(table: Table) -> dict[str, Any]:
+    return {column.name: bindparam(column.name) for column in table.c if column.name != "serial"}
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+def _insert_message() -> ClauseElement:
     """Insert, or try a withdrawn intent again; a mark of reversal that stands there stays."""
-    fresh = insert(entries).values({c.name: bindparam(c.name) for c in _entry_columns})
+    fresh = insert(messages).values(_values(messages))
     return fresh.on_conflict_do_update(
         index_elements=["msgid", "sender"],
         set_={
-            **{name: fresh.excluded[name] for name in ("code", "opened_us", "request", "reply", "withdrawn")},
-            "reversed_by": func.coalesce(entries.c.reversed_by, fresh.excluded.reversed_by),
+            **{name: fresh.excluded[name] for name in _CONTENT},
+            "reversed_by": func.coalesce(messages.c.reversed_by, fresh.excluded.reversed_by),
         },
-        where=entries.c.withdrawn == _ONE,
+        where=messages.c.withdrawn == _ONE,
     )
 
 
-def _replace_entry() -> ClauseElement:
-    changed: dict[str, ColumnElement[Any]] = {
-        name: bindparam(f"new_{name}") for name in ("code", "opened_us", "request", "reply", "withdrawn")
-    }
-    mark = func.coalesce(entries.c.reversed_by, bindparam("new_reversed_by"))
-    return update(entries).where(_this_entry).values({**changed, "reversed_by": mark})
+def _replace_message() -> ClauseElement:
+    changed: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in _CONTENT}
+    mark = func.coalesce(messages.c.reversed_by, bindparam("new_reversed_by"))
+    return update(messages).where(_this_message).values({**changed, "reversed_by": mark})
 
 
-def _mark_entry() -> ClauseElement:
-    fresh = insert(entries).values({c.name: bindparam(c.name) for c in _entry_columns})
+def _mark_message() -> ClauseElement:
+    fresh = insert(messages).values(_values(messages))
     return fresh.on_conflict_do_update(
         index_elements=["msgid", "sender"],
         set_={"reversed_by": fresh.excluded.reversed_by},
-        where=entries.c.reversed_by.is_(None),
+        where=messages.c.reversed_by.is_(None),
     )
 
 
-def _upsert(table: Any) -> ClauseElement:
-    key = next(iter(table.primary_key)).name
-    fresh = insert(table).values({c.name: bindparam(c.name) for c in table.c})
+_MESSAGES: dict[str, ClauseElement] = {
+    "find_message": select(*_without_serial(messages)).where(_this_message),
+    "find_intents": select(*_without_serial(messages))
+    .where(
+        messages.c.reply.is_(None),
+        messages.c.request.is_not(None),
+        messages.c.reversed_by.is_(None),
+        messages.c.withdrawn == _ZERO,
+    )
+    .order_by(messages.c.opened_us, messages.c.serial),
+    "insert_message": _insert_message(),
+    "replace_message": _replace_message(),
+    "mark_message": _mark_message(),
+    "all_messages": select(*_without_serial(messages)).order_by(messages.c.serial),
+}
+
+
+# --- records of every kind --------------------------------------------------------------------------------------------
+
+
+def _upsert(table: Table, key: str) -> ClauseElement:
+    fresh = insert(table).values(_values(table))
     return fresh.on_conflict_do_update(
         index_elements=[key], set_={c.name: fresh.excluded[c.name] for c in table.c if c.name != key}
     )
 
 
-def _standing_claim() -> ClauseElement:
-    back = claims.alias("back")
-    taken_back = exists().where(
-        back.c.visit == claims.c.visit, back.c.sign == _MINUS_ONE, back.c.reverses == claims.c.settlement
+def _standing(table: Table, key: str) -> ClauseElement:
+    """Find the latest of a key that no later one reverses."""
+    back = table.alias("back")
+    reversed_ = exists().where(
+        back.c[key] == table.c[key], back.c.sign == _MINUS_ONE, back.c.reverses == table.c.settlement
     )
     return (
-        select(*_claim_columns)
-        .where(claims.c.visit == bindparam("visit"), claims.c.sign == _ONE, ~taken_back)
-        .order_by(claims.c.claim.desc())
+        select(*_without_serial(table))
+        .where(table.c[key] == bindparam(key), table.c.sign == _ONE, ~reversed_)
+        .order_by(table.c.serial.desc())
     )
+
+
+def _of_kind(kind: Kind, table: Table) -> Iterator[tuple[str, ClauseElement]]:
+    name, key, way = kind
+    if way is Way.VERSIONED:
+        this = table.c[key] == bindparam(key)
+        yield f"find_{name}", select(table).where(this)
+        yield f"version_of_{name}", select(table.c.version).where(this)
+        yield f"keep_{name}", _upsert(table, key)
+        yield f"all_{name}", select(table)
+        return
+    if way is Way.STANDING:
+        yield f"find_{name}", _standing(table, key)
+    yield f"keep_{name}", insert(table).values(_values(table))
+    yield f"all_{name}", select(table).order_by(table.c.serial)
+
+
+def _of_child(table: Table) -> Iterator[tuple[str, ClauseElement]]:
+    yield f"keep_{table.name}", insert(table).values({column.name: bindparam(column.name) for column in table.c})
+    yield f"all_{table.name}", select(table).order_by(table.c.serial, table.c.place)
 
 
 STATEMENTS: dict[str, ClauseElement] = {
-    "find_entry": select(*_entry_columns).where(_this_entry),
-    "find_person": select(persons).where(persons.c.person == bindparam("person")),
-    "find_visit": select(visits).where(visits.c.visit == bindparam("visit")),
-    "find_claim": _standing_claim(),
-    "find_intents": select(*_entry_columns)
-    .where(
-        entries.c.reply.is_(None),
-        entries.c.request.is_not(None),
-        entries.c.reversed_by.is_(None),
-        entries.c.withdrawn == _ZERO,
-    )
-    .order_by(entries.c.opened_us, entries.c.entry),
-    "find_versions": select(
-        select(persons.c.version).where(persons.c.person == bindparam("person")).scalar_subquery(),
-        select(visits.c.version).where(visits.c.visit == bindparam("visit")).scalar_subquery(),
-    ),
-    "insert_entry": _insert_entry(),
-    "replace_entry": _replace_entry(),
-    "mark_entry": _mark_entry(),
-    "write_person": _upsert(persons),
-    "write_visit": _upsert(visits),
-    "insert_claim": insert(claims).values({c.name: bindparam(c.name) for c in _claim_columns}),
-    "insert_posting": insert(postings).values({c.name: bindparam(c.name) for c in postings.c if c.name != "entry"}),
-    "insert_leg": insert(posting_legs).values({c.name: bindparam(c.name) for c in posting_legs.c}),
-    "all_entries": select(*_entry_columns).order_by(entries.c.entry),
-    "all_persons": select(persons),
-    "all_visits": select(visits),
-    "all_claims": select(*_claim_columns).order_by(claims.c.claim),
-    "all_postings": select(postings).order_by(postings.c.entry),
-    "all_legs": select(posting_legs).order_by(posting_legs.c.entry, posting_legs.c.leg),
+    **_MESSAGES,
+    **{name: found for kind, table in RECORDS.items() for name, found in _of_kind(KINDS[kind], table)},
+    **{name: found for table in CHILDREN.values() for name, found in _of_child(table)},
 }

@@ -1,120 +1,71 @@
 """The tables of a node's books, as SQLAlchemy Core: for migrations and for compiling the hot statements.
 
-A serving process must never import this module: SQLAlchemy costs a third of a second to load, and a serving process
-needs only the compiled text in ``hot.sql``.
+The table of messages stands here; that of a kind of record follows from its layout. A serving process must never import
+this module: SQLAlchemy costs a third of a second to load, and a serving process needs only the text in ``hot.sql``.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
 
-from reference_impl.domain.benefit import Accumulators, Settlement
-from reference_impl.domain.fees import FeeTotals
+from reference_impl.books.sql.layout import LAYOUTS, ChildLayout, Layout
+from reference_impl.books.sql.layout import Column as Laid
+from reference_impl.protocol.records import Record, Way
 
-__all__ = [
-    "ACCUMULATORS",
-    "FEES",
-    "SETTLEMENT",
-    "claims",
-    "entries",
-    "metadata",
-    "persons",
-    "posting_legs",
-    "postings",
-    "visits",
-]
+__all__ = ["CHILDREN", "RECORDS", "messages", "metadata"]
 
 metadata = MetaData()
 
-ACCUMULATORS = Accumulators.__struct_fields__
-SETTLEMENT = Settlement.__struct_fields__
-FEES = FeeTotals.__struct_fields__
-"""The last one, the fees by category, is a JSON list: nobody asks for one category alone."""
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
-
-def _integer(name: str) -> Column[int]:
-    return Column(name, Integer, nullable=False)
-
-
-entries = Table(
-    "entries",
+messages = Table(
+    "messages",
     metadata,
-    Column("entry", Integer, primary_key=True),
-    _text("sender"),
-    _text("msgid"),
-    _text("code"),
-    _integer("opened_us"),
+    Column("serial", Integer, primary_key=True),
+    Column("sender", Text, nullable=False),
+    Column("msgid", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("opened_us", Integer, nullable=False),
     Column("request", LargeBinary),
     Column("reply", LargeBinary),
     Column("reversed_by", Text),
-    _integer("withdrawn"),
+    Column("withdrawn", Integer, nullable=False),
     UniqueConstraint("msgid", "sender"),
 )
 Index(
-    "open_entries",
-    entries.c.opened_us,
+    "open_intents",
+    messages.c.opened_us,
     sqlite_where=text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
 )
 
-visits = Table(
-    "visits",
-    metadata,
-    Column("visit", Text, primary_key=True, nullable=False),
-    _integer("version"),
-    _text("person"),
-    _text("state"),
-    _text("opened_by"),
-    *(_integer(name) for name in FEES[:-1]),
-    _text(FEES[-1]),
-    _text("settlement"),
-    _text("settled_by"),
-    _text("held_by"),
-)
 
-persons = Table(
-    "persons",
-    metadata,
-    Column("person", Text, primary_key=True, nullable=False),
-    _integer("version"),
-    *(_integer(name) for name in ACCUMULATORS),
-)
+def _column(laid: Laid, *, key: bool = False) -> Column[Any]:
+    return Column(laid.name, Text if laid.sql == "text" else Integer, primary_key=key, nullable=False)
 
-claims = Table(
-    "claims",
-    metadata,
-    Column("claim", Integer, primary_key=True),
-    _text("settlement"),
-    Column("visit", Text, nullable=False, index=True),
-    _text("person"),
-    _text("care_region"),
-    _text("insured_region"),
-    _text("code"),
-    _text("settled_by"),
-    _integer("posted_us"),
-    _integer("sign"),
-    *(_integer(name) for name in SETTLEMENT),
-    _text("reverses"),
-)
 
-postings = Table(
-    "postings",
-    metadata,
-    Column("entry", Integer, primary_key=True),
-    _text("posting"),
-    _text("settlement"),
-    _integer("posted_us"),
-)
+def _table(layout: Layout) -> Table:
+    """Return the table of a kind: a versioned one by its key, an appended one by a serial number."""
+    name, key, way = layout.kind
+    if way is Way.VERSIONED:
+        return Table(name, metadata, *(_column(laid, key=laid.name == key) for laid in layout.columns))
+    table = Table(name, metadata, Column("serial", Integer, primary_key=True), *map(_column, layout.columns))
+    if way is Way.STANDING:
+        Index(f"{name}_by_{key}", table.c[key])
+    return table
 
-posting_legs = Table(
-    "posting_legs",
-    metadata,
-    Column("entry", Integer, primary_key=True),
-    Column("leg", Integer, primary_key=True),
-    _text("account"),
-    _integer("amount_fen"),
-    sqlite_with_rowid=False,
-)
+
+def _child_table(child: ChildLayout) -> Table:
+    return Table(
+        child.table,
+        metadata,
+        Column("serial", Integer, primary_key=True),
+        Column("place", Integer, primary_key=True),
+        *map(_column, child.columns),
+        sqlite_with_rowid=False,
+    )
+
+
+RECORDS: dict[type[Record], Table] = {kind: _table(layout) for kind, layout in LAYOUTS.items()}
+CHILDREN: dict[type[Record], Table] = {
+    kind: _child_table(layout.child) for kind, layout in LAYOUTS.items() if layout.child is not None
+}

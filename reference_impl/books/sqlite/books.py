@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_impl.books.final import FinalBooks
-    from reference_impl.protocol.messages import PersonNo, VisitId
-    from reference_impl.protocol.records import Change, Entry, Key, Verdict, View
+    from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = ["SqliteBooks", "fill_books", "read_final"]
 
@@ -50,15 +49,15 @@ class SqliteBooks:
             raise
         self._writer.start()
 
-    async def look(self, key: Key, *, person: PersonNo | None = None, visit: VisitId | None = None) -> View:
-        """Return what is known of the message, the person and the visit, at one instant."""
-        return see(self._reader, key, person, visit)
+    async def look(self, key: Key, *refs: Ref) -> View:
+        """Return what is known of the message and of the records named, at one instant."""
+        return see(self._reader, key, refs)
 
-    def commit(self, change: Change) -> Awaitable[Verdict]:
+    def commit(self, change: Change) -> Awaitable[CommitResult]:
         """Apply the whole change or none of it; the verdict comes when it is on disk."""
         return self._writer.submit(change)
 
-    async def open_entries(self) -> tuple[Entry, ...]:
+    async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
         return find_intents(self._reader)
 

@@ -7,37 +7,31 @@ It must never raise for what another change did: an error would roll back the ne
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.final import BooksError, FinalBooks
-from reference_impl.books.sql import rows
+from reference_impl.books.sql.layout import LAYOUTS, Layout, Row
+from reference_impl.books.sql.rows import message_of, message_row
 from reference_impl.books.sql.statements import read_statements
-from reference_impl.protocol.records import AlreadyThere, Change, Committed, Entry, Posting, Stale, Verdict, View
+from reference_impl.protocol.records import AlreadyThere, Change, CommitResult, Committed, MessageRecord, Stale, View
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reference_impl.protocol.messages import PersonNo, VisitId
-    from reference_impl.protocol.records import Key, PersonRecord, VisitRecord
+    from reference_impl.protocol.records import Key, Record, Ref
 
 __all__ = ["apply", "connect", "find_intents", "read_whole", "see"]
 
 _COMMITTED = Committed()
 _STALE = Stale()
 _SQL = read_statements()
-_FIND_ENTRY, _FIND_PERSON, _FIND_VISIT, _FIND_CLAIM, _FIND_VERSIONS, _INSERT_ENTRY, _REPLACE_ENTRY, _MARK_ENTRY = (
-    _SQL[name]
-    for name in (
-        "find_entry",
-        "find_person",
-        "find_visit",
-        "find_claim",
-        "find_versions",
-        "insert_entry",
-        "replace_entry",
-        "mark_entry",
-    )
+_FIND_MESSAGE, _INSERT_MESSAGE, _REPLACE_MESSAGE, _MARK_MESSAGE = (
+    _SQL[name] for name in ("find_message", "insert_message", "replace_message", "mark_message")
 )
+_FIND = {kind: _SQL.get(f"find_{layout.kind.name}") for kind, layout in LAYOUTS.items()}
+_VERSION = {kind: _SQL[f"version_of_{layout.kind.name}"] for kind, layout in LAYOUTS.items() if layout.versioned}
+_KEEP = {kind: _SQL[f"keep_{layout.kind.name}"] for kind, layout in LAYOUTS.items()}
 _CACHE_KIB = 16 * 1024
 
 
@@ -50,110 +44,114 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def see(connection: sqlite3.Connection, key: Key, person: PersonNo | None, visit: VisitId | None) -> View:
-    """Return what is known of the message, the person and the visit, at one instant."""
-    if person is None and visit is None:
-        return View(_find_entry(connection, key))
-    execute = connection.execute
-    execute("BEGIN")
+def see(connection: sqlite3.Connection, key: Key, refs: tuple[Ref, ...] = ()) -> View:
+    """Return what is known of the message and of the records named, at one instant."""
+    if not refs:
+        return View(_find_message(connection, key))
+    connection.execute("BEGIN")
     try:
-        entry = _find_entry(connection, key)
-        holder = None if person is None else execute(_FIND_PERSON, (person,)).fetchone()
-        known = claim = None
-        if visit is not None:
-            known = execute(_FIND_VISIT, (visit,)).fetchone()
-            claim = execute(_FIND_CLAIM, (visit,)).fetchone()
+        message = _find_message(connection, key)
+        found = [_find(connection, ref) for ref in refs]
     finally:
-        execute("COMMIT")
-    return View(
-        entry,
-        None if holder is None else rows.person_of(holder),
-        None if known is None else rows.visit_of(known),
-        None if claim is None else rows.claim_of(claim),
-    )
+        connection.execute("COMMIT")
+    return View(message, tuple(record for record in found if record is not None))
 
 
-def apply(connection: sqlite3.Connection, change: Change) -> Verdict:
+def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
     """Write the whole change or none of it, and say which."""
-    entry, person, visit = change.entry, change.person, change.visit
-    if (person is not None or visit is not None) and _is_stale(connection, person, visit):
-        return _stale_unless_known(connection, change)
-    row = rows.entry_row(entry)
+    for record in change.records:
+        if type(record) in _VERSION and _is_stale(connection, record):
+            return _stale_unless_known(connection, change)
+    row = message_row(change.message)
     if change.insert:
-        if not connection.execute(_INSERT_ENTRY, row).rowcount:
-            return AlreadyThere(_must_find(connection, entry.key))
-    elif not connection.execute(_REPLACE_ENTRY, (*row[2:6], row[6], row[7], row[1], row[0])).rowcount:
-        raise _nothing_to_replace(entry.key)
+        if not connection.execute(_INSERT_MESSAGE, row).rowcount:
+            return AlreadyThere(_must_find(connection, change.message.key))
+    elif not connection.execute(_REPLACE_MESSAGE, (*row[2:6], row[6], row[7], row[1], row[0])).rowcount:
+        raise _nothing_to_replace(change.message.key)
     if change.tombstone is not None:
-        connection.execute(_MARK_ENTRY, rows.entry_row(change.tombstone))
-    if person is not None:
-        connection.execute(_SQL["write_person"], rows.person_row(person))
-    if visit is not None:
-        connection.execute(_SQL["write_visit"], rows.visit_row(visit))
-    if change.claim is not None:
-        connection.execute(_SQL["insert_claim"], rows.claim_row(change.claim))
-    if change.posting is not None:
-        _insert_posting(connection, change.posting)
+        connection.execute(_MARK_MESSAGE, message_row(change.tombstone))
+    for record in change.records:
+        _keep(connection, record)
     return _COMMITTED
 
 
-def find_intents(connection: sqlite3.Connection) -> tuple[Entry, ...]:
+def find_intents(connection: sqlite3.Connection) -> tuple[MessageRecord, ...]:
     """Return the intents without outcome, oldest first."""
-    return tuple(map(rows.entry_of, connection.execute(_SQL["find_intents"])))
+    return tuple(map(message_of, connection.execute(_SQL["find_intents"])))
 
 
 def read_whole(connection: sqlite3.Connection) -> FinalBooks:
     """Return everything written down, at one instant."""
-    execute = connection.execute
-    execute("BEGIN")
+    connection.execute("BEGIN")
     try:
-        return FinalBooks(
-            tuple(map(rows.entry_of, execute(_SQL["all_entries"]))),
-            tuple(map(rows.visit_of, execute(_SQL["all_visits"]))),
-            tuple(map(rows.person_of, execute(_SQL["all_persons"]))),
-            tuple(map(rows.claim_of, execute(_SQL["all_claims"]))),
-            rows.postings_of(execute(_SQL["all_postings"]), execute(_SQL["all_legs"])),
-        )
+        messages = tuple(map(message_of, connection.execute(_SQL["all_messages"])))
+        return FinalBooks(messages, {kind: _all(connection, layout) for kind, layout in LAYOUTS.items()})
     finally:
-        execute("COMMIT")
+        connection.execute("COMMIT")
 
 
-def _find_entry(connection: sqlite3.Connection, key: Key) -> Entry | None:
-    row = connection.execute(_FIND_ENTRY, (key.msgid, key.sender)).fetchone()
-    return None if row is None else rows.entry_of(row)
+# --- records ----------------------------------------------------------------------------------------------------------
 
 
-def _stale_unless_known(connection: sqlite3.Connection, change: Change) -> Verdict:
-    """Return the verdict on a change whose versions are stale: a known key is said first."""
-    stored = _find_entry(connection, change.entry.key)
+def _find(connection: sqlite3.Connection, ref: Ref) -> Record | None:
+    statement = _FIND[ref.kind]
+    if statement is None:
+        return None  # a kind that is never looked up
+    row = connection.execute(statement, (ref.key,)).fetchone()
+    return None if row is None else LAYOUTS[ref.kind].record_of(row)
+
+
+def _is_stale(connection: sqlite3.Connection, record: Any) -> bool:
+    key = getattr(record, LAYOUTS[type(record)].kind.key)
+    row = connection.execute(_VERSION[type(record)], (key,)).fetchone()
+    return record.version != (1 if row is None else row[0] + 1)
+
+
+def _keep(connection: sqlite3.Connection, record: Record) -> None:
+    kind = type(record)
+    layout = LAYOUTS[kind]
+    serial = connection.execute(_KEEP[kind], layout.row_of(record)).lastrowid
+    child = layout.child
+    if child is not None:
+        rows = [(serial, place, *row) for place, row in enumerate(getattr(record, child.field))]
+        connection.executemany(_SQL[f"keep_{child.table}"], rows)
+
+
+def _all(connection: sqlite3.Connection, layout: Layout) -> tuple[Record, ...]:
+    rows = connection.execute(_SQL[f"all_{layout.kind.name}"])
+    if layout.versioned:
+        return tuple(map(layout.record_of, rows))
+    children: defaultdict[int, list[Row]] = defaultdict(list)
+    if layout.child is not None:
+        for serial, _, *cells in connection.execute(_SQL[f"all_{layout.child.table}"]):
+            children[serial].append(tuple(cells))
+    return tuple(layout.record_of(cells, children.get(serial, ())) for serial, *cells in rows)
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+def _find_message(connection: sqlite3.Connection, key: Key) -> MessageRecord | None:
+    row = connection.execute(_FIND_MESSAGE, (key.msgid, key.sender)).fetchone()
+    return None if row is None else message_of(row)
+
+
+def _stale_unless_known(connection: sqlite3.Connection, change: Change) -> CommitResult:
+    """Return the result of a change whose versions are stale: a known key is said first."""
+    stored = _find_message(connection, change.message.key)
     if change.insert:
         return _STALE if stored is None or stored.withdrawn else AlreadyThere(stored)
     if stored is None:
-        raise _nothing_to_replace(change.entry.key)
+        raise _nothing_to_replace(change.message.key)
     return _STALE
 
 
 def _nothing_to_replace(key: Key) -> BooksError:
-    return BooksError(f"no entry of key {key} to replace: insert it first")
+    return BooksError(f"no message of key {key} to replace: insert it first")
 
 
-def _must_find(connection: sqlite3.Connection, key: Key) -> Entry:
-    entry = _find_entry(connection, key)
-    if entry is None:
-        raise BooksError(f"entry of key {key} was refused as known, and is not there: the file is damaged")
-    return entry
-
-
-def _is_stale(connection: sqlite3.Connection, person: PersonRecord | None, visit: VisitRecord | None) -> bool:
-    keys = (None if person is None else person.person, None if visit is None else visit.visit)
-    person_version, visit_version = connection.execute(_FIND_VERSIONS, keys).fetchone()
-    return (person is not None and person.version != (person_version or 0) + 1) or (
-        visit is not None and visit.version != (visit_version or 0) + 1
-    )
-
-
-def _insert_posting(connection: sqlite3.Connection, posting: Posting) -> None:
-    header = (posting.posting, posting.settlement, posting.posted_us)
-    number = connection.execute(_SQL["insert_posting"], header).lastrowid
-    legs = [(number, place, leg.account, leg.amount_fen) for place, leg in enumerate(posting.legs)]
-    connection.executemany(_SQL["insert_leg"], legs)
+def _must_find(connection: sqlite3.Connection, key: Key) -> MessageRecord:
+    message = _find_message(connection, key)
+    if message is None:
+        raise BooksError(f"message of key {key} was refused as known, and is not there: the file is damaged")
+    return message

@@ -21,7 +21,7 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.connection import apply
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.records import Change, Verdict
+    from reference_impl.protocol.records import Change, CommitResult
 
 __all__ = ["GroupWriter", "Watcher", "WriterStats"]
 
@@ -30,9 +30,9 @@ _GROUP_MAX = 256
 _SAMPLES_MAX = 4096
 _NS_PER_US = 1000
 
-_Job = tuple["Change", "asyncio.Future[Verdict]", int]
+_Job = tuple["Change", "asyncio.Future[CommitResult]", int]
 """A change, who waits for it, and since when (ns)."""
-_Done = tuple["asyncio.Future[Verdict]", "Verdict | Exception"]
+_Done = tuple["asyncio.Future[CommitResult]", "CommitResult | Exception"]
 Watcher = Callable[[list["Change"], int, int], None]
 """Told of each group, in the writer's thread: its changes, its CPU time (ns), the time of its flush (us)."""
 
@@ -75,12 +75,12 @@ class GroupWriter:
         """Begin to take changes."""
         self._thread.start()
 
-    def submit(self, change: Change) -> asyncio.Future[Verdict]:
+    def submit(self, change: Change) -> asyncio.Future[CommitResult]:
         """Queue a change; the future is resolved when it is on disk, also when nobody waits for it any more."""
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[Verdict] = loop.create_future()
+        future: asyncio.Future[CommitResult] = loop.create_future()
         self._queued.append((change, future, time.perf_counter_ns()))
         if not self._busy:
             self._busy = True
@@ -143,7 +143,7 @@ class GroupWriter:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            verdict = apply(connection, change)
+            result = apply(connection, change)
             self._flush()
         except sqlite3.Error as error:
             self._undo()
@@ -152,7 +152,7 @@ class GroupWriter:
         except Exception as error:  # noqa: BLE001 - the caller is told; the writer goes on
             self._undo()
             return future, error
-        return future, verdict
+        return future, result
 
     def _flush(self) -> None:
         started_ns = time.perf_counter_ns()
@@ -169,11 +169,11 @@ class GroupWriter:
             loop.call_soon_threadsafe(self._resolve, done)
 
     def _resolve(self, done: list[_Done]) -> None:
-        for future, verdict in done:
+        for future, result in done:
             if future.done():  # its caller was cancelled: the change stands all the same
                 continue
-            if isinstance(verdict, Exception):
-                future.set_exception(verdict)
+            if isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                future.set_result(verdict)
+                future.set_result(result)
         self._hand_over()

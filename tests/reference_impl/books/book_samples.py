@@ -8,7 +8,17 @@ from reference_impl.domain.benefit import Accumulators, Settlement
 from reference_impl.domain.fees import FeeTotals
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse, SellDrugs, Settled
-from reference_impl.protocol.records import Change, Claim, Entry, Key, Leg, PersonRecord, Posting, VisitRecord
+from reference_impl.protocol.records import (
+    Change,
+    Key,
+    Leg,
+    MessageRecord,
+    PersonRecord,
+    Posting,
+    Ref,
+    SettlementRecord,
+    VisitRecord,
+)
 
 PERSON = "340000100000000000000001"
 
@@ -33,7 +43,7 @@ def reply(number, total_fen=1000):
 
 
 def intent(number, opened_us=0, **more):
-    return Entry(key(number), "2102", opened_us, request(number), **more)
+    return MessageRecord(key(number), "2102", opened_us, request(number), **more)
 
 
 def done(number, **more):
@@ -41,13 +51,13 @@ def done(number, **more):
 
 
 def tombstone(number, reversed_by="R1"):
-    return Entry(key(number), "2102", 0, None, None, reversed_by)
+    return MessageRecord(key(number), "2102", 0, None, None, reversed_by)
 
 
 def reversal(number, of):
     body = Reverse(person=PERSON, original=msgid(of), original_code="2102")
     asked = Request("2601", msgid(number), "hub", "P33040000001", "330400", "340000", body)
-    return Entry(key(number), "2601", 5, asked, Reply("x", Done()))
+    return MessageRecord(key(number), "2601", 5, asked, Reply("x", Done()))
 
 
 def person(version, balance_fen=0, name=PERSON):
@@ -59,9 +69,9 @@ def visit(version, number=1, state=VisitState.OPEN):
     return VisitRecord(f"S{number}", version, PERSON, state, msgid(number), fees, f"A{version}", msgid(number))
 
 
-def claim(number, visit_number=1, sign=1, reverses=""):
+def settlement(number, visit_number=1, sign=1, reverses=""):
     amounts = Settlement(total_fen=sign * 1000, in_scope_fen=sign * 1000, pool_fen=sign * 600, cash_fen=sign * 400)
-    return Claim(
+    return SettlementRecord(
         f"A{number}", f"S{visit_number}", PERSON, "330400", "340000", "2102", msgid(number), 7, sign, amounts, reverses
     )
 
@@ -71,17 +81,25 @@ def posting(number, amount_fen=600):
     return Posting(f"B{number}", f"A{number}", 7, legs)
 
 
-def insert(entry, **more):
-    return Change(entry=entry, insert=True, **more)
+def insert(message, *records, tombstone=None):
+    return Change(message=message, insert=True, records=records, tombstone=tombstone)
 
 
-def replace(entry, **more):
-    return Change(entry=entry, insert=False, **more)
+def replace(message, *records, tombstone=None):
+    return Change(message=message, insert=False, records=records, tombstone=tombstone)
+
+
+PERSON_REF = Ref(PersonRecord, PERSON)
+
+
+def visit_refs(visit="S1"):
+    """Name a visit, and the settlement of it that stands."""
+    return Ref(VisitRecord, visit), Ref(SettlementRecord, visit)
 
 
 def settled(number, version):
     """One settlement as the insured province commits it."""
-    return insert(done(number), person=person(version), claim=claim(number), posting=posting(number))
+    return insert(done(number), person(version), settlement(number), posting(number))
 
 
 class Shelf:
@@ -102,11 +120,11 @@ class Shelf:
 
         return self._run(committed())
 
-    def look(self, key, **more):
-        return self._run(self.books.look(key, **more))
+    def look(self, key, *refs):
+        return self._run(self.books.look(key, *refs))
 
-    def open_entries(self):
-        return self._run(self.books.open_entries())
+    def open_intents(self):
+        return self._run(self.books.open_intents())
 
     def read_all(self):
         return self.books.read_all()

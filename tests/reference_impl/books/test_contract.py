@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from book_samples import (
-    PERSON,
-    claim,
+    PERSON_REF,
     done,
     insert,
     intent,
@@ -17,23 +16,25 @@ from book_samples import (
     reply,
     reversal,
     settled,
+    settlement,
     tombstone,
     visit,
+    visit_refs,
 )
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.records import AlreadyThere, Committed, Stale, View
+from reference_impl.protocol.records import AlreadyThere, Committed, SettlementRecord, Stale, View, VisitRecord
 
 
 def test_empty_books_know_nothing(shelf):
-    assert shelf.look(key(1), person=PERSON, visit="S1") == View()
+    assert shelf.look(key(1), PERSON_REF, *visit_refs()) == View()
 
 
 def test_an_intent_is_read_back_as_written(shelf):
     assert shelf.commit(insert(intent(1))) == Committed()
 
-    assert shelf.look(key(1)) == View(entry=intent(1))
+    assert shelf.look(key(1)) == View(message=intent(1))
 
 
 def test_same_msgid_from_another_sender_is_another_key(shelf):
@@ -45,10 +46,10 @@ def test_same_msgid_from_another_sender_is_another_key(shelf):
 def test_second_insert_of_a_key_writes_nothing_and_returns_the_first(shelf):
     shelf.commit(insert(done(1)))
 
-    verdict = shelf.commit(insert(intent(1, opened_us=9), person=person(1), claim=claim(1), posting=posting(1)))
+    verdict = shelf.commit(insert(intent(1, opened_us=9), person(1), settlement(1), posting(1)))
 
     assert verdict == AlreadyThere(done(1))
-    assert shelf.look(key(1), person=PERSON, visit="S1") == View(entry=done(1))
+    assert shelf.look(key(1), PERSON_REF, *visit_refs()) == View(message=done(1))
 
 
 def test_a_known_key_is_answered_before_a_stale_version(shelf):
@@ -61,7 +62,7 @@ def test_replace_sets_the_outcome(shelf):
     shelf.commit(insert(intent(1)))
 
     assert shelf.commit(replace(done(1))) == Committed()
-    assert shelf.look(key(1)).entry == done(1)
+    assert shelf.look(key(1)).message == done(1)
 
 
 def test_replace_of_nothing_is_our_own_fault(shelf):
@@ -75,16 +76,16 @@ def test_a_withdrawn_intent_may_be_inserted_again(shelf):
     shelf.commit(insert(intent(1)))
     shelf.commit(replace(intent(1, withdrawn=True)))
 
-    assert shelf.open_entries() == ()
+    assert shelf.open_intents() == ()
     assert shelf.commit(insert(intent(1, opened_us=9))) == Committed()
-    assert shelf.open_entries() == (intent(1, opened_us=9),)
+    assert shelf.open_intents() == (intent(1, opened_us=9),)
 
 
 def test_a_whole_settlement_is_read_back(shelf):
     assert shelf.commit(settled(1, version=1)) == Committed()
 
-    view = shelf.look(key(1), person=PERSON, visit="S1")
-    assert view == View(entry=done(1), person=person(1), claim=claim(1))
+    view = shelf.look(key(1), PERSON_REF, *visit_refs())
+    assert view == View(done(1), (person(1), settlement(1)))
     assert shelf.read_all().postings == (posting(1),)
 
 
@@ -92,32 +93,30 @@ def test_a_whole_settlement_is_read_back(shelf):
 def test_a_person_moved_meanwhile_leaves_nothing_of_the_change(shelf, version):
     shelf.commit(settled(1, version=1))
 
-    verdict = shelf.commit(
-        insert(done(2), person=person(version), visit=visit(1), claim=claim(2), tombstone=tombstone(3))
-    )
+    verdict = shelf.commit(insert(done(2), person(version), visit(1), settlement(2), tombstone=tombstone(3)))
 
     assert verdict == Stale()
-    assert shelf.look(key(2), person=PERSON, visit="S1") == View(person=person(1), claim=claim(1))
+    assert shelf.look(key(2), PERSON_REF, *visit_refs()) == View(records=(person(1), settlement(1)))
     assert shelf.look(key(3)) == View()
 
 
 def test_a_visit_moved_meanwhile_leaves_nothing_of_the_change(shelf):
-    shelf.commit(insert(intent(1), visit=visit(1)))
+    shelf.commit(insert(intent(1), visit(1)))
 
-    assert shelf.commit(replace(done(1), visit=visit(3), person=person(1))) == Stale()
-    assert shelf.look(key(1), person=PERSON, visit="S1") == View(entry=intent(1), visit=visit(1))
+    assert shelf.commit(replace(done(1), visit(3), person(1))) == Stale()
+    assert shelf.look(key(1), PERSON_REF, *visit_refs()) == View(intent(1), (visit(1),))
 
 
 def test_first_version_of_an_unknown_person_must_be_one(shelf):
-    assert shelf.commit(insert(done(1), person=person(2))) == Stale()
-    assert shelf.commit(insert(done(1), person=person(1))) == Committed()
+    assert shelf.commit(insert(done(1), person(2))) == Stale()
+    assert shelf.commit(insert(done(1), person(1))) == Committed()
 
 
 def test_a_visit_moves_through_its_states(shelf):
-    shelf.commit(insert(done(1), visit=visit(1)))
-    shelf.commit(insert(done(2), visit=visit(2, state=VisitState.SETTLED)))
+    shelf.commit(insert(done(1), visit(1)))
+    shelf.commit(insert(done(2), visit(2, state=VisitState.SETTLED)))
 
-    found = shelf.look(key(9), visit="S1").visit
+    found = shelf.look(key(9), *visit_refs()).get(VisitRecord)
     assert found == visit(2, state=VisitState.SETTLED)
     assert isinstance(found.state, VisitState)
 
@@ -132,7 +131,7 @@ def test_reversal_marks_the_original_and_keeps_its_reply(shelf):
     shelf.commit(insert(done(1)))
     shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
 
-    assert shelf.look(key(1)).entry == done(1, reversed_by=msgid(2))
+    assert shelf.look(key(1)).message == done(1, reversed_by=msgid(2))
 
 
 def test_the_first_mark_of_reversal_stands(shelf):
@@ -140,7 +139,7 @@ def test_the_first_mark_of_reversal_stands(shelf):
     for number in (2, 3):
         shelf.commit(insert(reversal(number, of=1), tombstone=tombstone(1, reversed_by=msgid(number))))
 
-    assert shelf.look(key(1)).entry.reversed_by == msgid(2)
+    assert shelf.look(key(1)).message.reversed_by == msgid(2)
 
 
 def test_an_outcome_that_crosses_a_reversal_does_not_clear_its_mark(shelf):
@@ -149,23 +148,23 @@ def test_an_outcome_that_crosses_a_reversal_does_not_clear_its_mark(shelf):
 
     shelf.commit(replace(done(1)))
 
-    assert shelf.look(key(1)).entry == done(1, reversed_by=msgid(2))
+    assert shelf.look(key(1)).message == done(1, reversed_by=msgid(2))
 
 
 def test_a_claim_taken_back_no_longer_stands(shelf):
-    shelf.commit(insert(done(1), claim=claim(1)))
-    shelf.commit(insert(done(2), claim=claim(2, sign=-1, reverses="A1")))
+    shelf.commit(insert(done(1), settlement(1)))
+    shelf.commit(insert(done(2), settlement(2, sign=-1, reverses="A1")))
 
-    assert shelf.look(key(9), visit="S1").claim is None
-    assert shelf.read_all().claims == (claim(1), claim(2, sign=-1, reverses="A1"))
+    assert shelf.look(key(9), *visit_refs()).get(SettlementRecord) is None
+    assert shelf.read_all().settlements == (settlement(1), settlement(2, sign=-1, reverses="A1"))
 
 
 def test_a_visit_settled_again_stands_with_its_latest_claim(shelf):
-    shelf.commit(insert(done(1), claim=claim(1)))
-    shelf.commit(insert(done(2), claim=claim(2, sign=-1, reverses="A1")))
-    shelf.commit(insert(done(3), claim=claim(3)))
+    shelf.commit(insert(done(1), settlement(1)))
+    shelf.commit(insert(done(2), settlement(2, sign=-1, reverses="A1")))
+    shelf.commit(insert(done(3), settlement(3)))
 
-    assert shelf.look(key(9), visit="S1").claim == claim(3)
+    assert shelf.look(key(9), *visit_refs()).get(SettlementRecord) == settlement(3)
 
 
 TWO_STANDING = """
@@ -179,12 +178,12 @@ TWO_STANDING = """
 @pytest.mark.parametrize("line", TWO_STANDING.strip().splitlines()[1:])
 def test_two_claims_of_one_visit_are_both_kept_for_the_checker(shelf, line):
     back, left = line.split()
-    shelf.commit(insert(done(1), claim=claim(1)))
-    shelf.commit(insert(done(2), claim=claim(2)))
-    shelf.commit(insert(done(3), claim=claim(3, sign=-1, reverses=back)))
+    shelf.commit(insert(done(1), settlement(1)))
+    shelf.commit(insert(done(2), settlement(2)))
+    shelf.commit(insert(done(3), settlement(3, sign=-1, reverses=back)))
 
-    assert shelf.look(key(9), visit="S1").claim.settlement == left
-    assert len(shelf.read_all().claims) == 3
+    assert shelf.look(key(9), *visit_refs()).get(SettlementRecord).settlement == left
+    assert len(shelf.read_all().settlements) == 3
 
 
 def test_open_entries_are_intents_alone_oldest_first(shelf):
@@ -194,23 +193,23 @@ def test_open_entries_are_intents_alone_oldest_first(shelf):
     shelf.commit(insert(reversal(4, of=5), tombstone=tombstone(5)))
     shelf.commit(insert(intent(6, opened_us=10)))
 
-    assert shelf.open_entries() == (intent(2, opened_us=10), intent(6, opened_us=10), intent(1, opened_us=30))
+    assert shelf.open_intents() == (intent(2, opened_us=10), intent(6, opened_us=10), intent(1, opened_us=30))
 
 
 def test_everything_is_read_in_the_order_first_written(shelf):
     shelf.commit(insert(intent(2)))
-    shelf.commit(insert(done(1), visit=visit(1)))
-    shelf.commit(replace(done(2), person=person(1)))
+    shelf.commit(insert(done(1), visit(1)))
+    shelf.commit(replace(done(2), person(1)))
 
     final = shelf.read_all()
-    assert final.entries == (done(2), done(1))
+    assert final.messages == (done(2), done(1))
     assert (final.visits, final.persons) == ((visit(1),), (person(1),))
 
 
 def test_a_posting_without_legs_is_kept(shelf):
     bare = posting(1)
     bare = type(bare)(bare.posting, bare.settlement, bare.posted_us, ())
-    shelf.commit(insert(done(1), posting=bare))
+    shelf.commit(insert(done(1), bare))
 
     assert shelf.read_all().postings == (bare,)
 
@@ -224,10 +223,10 @@ def test_fifty_first_sends_of_one_key_have_one_effect(shelf):
 
 
 def test_an_ill_formed_change_in_a_group_fails_alone(shelf):
-    changes = [insert(done(1), person=person(1)), replace(done(7)), insert(done(2), person=person(2))]
+    changes = [insert(done(1), person(1)), replace(done(7)), insert(done(2), person(2))]
 
     first, ill, second = shelf.commit_all(changes)
 
     assert (first, second) == (Committed(), Committed())
     assert isinstance(ill, BooksError)
-    assert [entry.reply for entry in shelf.read_all().entries] == [reply(1), reply(2)]
+    assert [message.reply for message in shelf.read_all().messages] == [reply(1), reply(2)]

@@ -16,14 +16,14 @@ PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from book_samples import settled, person, claim, posting, done, insert
+from book_samples import settled, person, settlement, posting, done, insert
 from reference_impl.books.sqlite.books import SqliteBooks
 
 async def teller(books, lane):
     for version in range(1, 10_000):
         number = version * 10 + lane
-        change = insert(done(number), person=person(version, name=f"34{lane:022d}"), claim=claim(number),
-                        posting=posting(number))
+        change = insert(done(number), person(version, name=f"34{lane:022d}"), settlement(number),
+                        posting(number))
         await books.commit(change)
         os.write(1, f"{number}\\n".encode())
 
@@ -55,9 +55,9 @@ def test_killed_between_commits_nothing_acknowledged_is_lost_and_nothing_is_half
     books = read_final(path)
 
     acknowledged = {int(word) for word in heard.rpartition(b"\n")[0].split()}
-    entries = {int(entry.key.msgid[-6:]) for entry in books.entries}
-    assert acknowledged <= entries
-    assert {int(claim.settlement[1:]) for claim in books.claims} == entries
-    assert {int(posting.settlement[1:]) for posting in books.postings} == entries
+    messages = {int(message.key.msgid[-6:]) for message in books.messages}
+    assert acknowledged <= messages
+    assert {int(one.settlement[1:]) for one in books.settlements} == messages
+    assert {int(posting.settlement[1:]) for posting in books.postings} == messages
     assert all(sum(leg.amount_fen for leg in posting.legs) == 0 and posting.legs for posting in books.postings)
-    assert sum(person.version for person in books.persons) == len(entries)
+    assert sum(person.version for person in books.persons) == len(messages)

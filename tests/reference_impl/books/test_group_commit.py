@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 
 import pytest
-from book_samples import claim, done, insert, key, settled
+from book_samples import done, insert, key, settled, settlement
 
 from reference_impl.books.final import BooksError
 from reference_impl.protocol.records import Committed
@@ -22,7 +22,7 @@ def test_a_group_is_bounded(sqlite_shelf):
     sqlite_shelf.commit_all([insert(done(number)) for number in range(600)])
 
     assert max(sqlite_shelf.books.stats.sizes) == 256
-    assert len(sqlite_shelf.read_all().entries) == 600
+    assert len(sqlite_shelf.read_all().messages) == 600
 
 
 def test_a_caller_that_went_away_changes_nothing(sqlite_shelf, runner):
@@ -34,7 +34,7 @@ def test_a_caller_that_went_away_changes_nothing(sqlite_shelf, runner):
         return await books.commit(insert(done(2)))
 
     assert runner.run(leave()) == Committed()
-    assert sqlite_shelf.look(key(1)).entry == done(1)
+    assert sqlite_shelf.look(key(1)).message == done(1)
 
 
 def test_closing_writes_what_is_queued(sqlite_shelf, runner, tmp_path):
@@ -47,19 +47,19 @@ def test_closing_writes_what_is_queued(sqlite_shelf, runner, tmp_path):
 
     runner.run(queue_and_close())
 
-    assert books.read_all().entries == (done(1),)
+    assert books.read_all().messages == (done(1),)
 
 
 def test_a_value_that_sqlite_cannot_hold_fails_alone_and_whole(sqlite_shelf):
-    huge = claim(2)
+    huge = settlement(2)
     huge = type(huge)(*[getattr(huge, name) if name != "posted_us" else 2**70 for name in huge.__struct_fields__])
-    changes = [settled(1, version=1), insert(done(2), claim=huge), insert(done(3))]
+    changes = [settled(1, version=1), insert(done(2), huge), insert(done(3))]
 
     first, ill, third = sqlite_shelf.commit_all(changes)
 
     assert (first, third) == (Committed(), Committed())
     assert isinstance(ill, OverflowError)
-    assert [entry.key for entry in sqlite_shelf.read_all().entries] == [key(1), key(3)]
+    assert [message.key for message in sqlite_shelf.read_all().messages] == [key(1), key(3)]
     assert sqlite_shelf.books.failure is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from book_samples import claim, done, insert, intent, key, settled
+from book_samples import done, insert, intent, key, settled, settlement
 
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.memory import MemoryBooks
@@ -47,11 +47,11 @@ def test_a_lost_settlement_is_acknowledged_and_not_there():
 
     assert asyncio.run(books.commit(settled(1, version=1))) == Committed()
     assert inner.read_all() == MemoryBooks().read_all()
-    assert asyncio.run(books.look(key(1))).entry is None
+    assert asyncio.run(books.look(key(1))).message is None
 
 
 @pytest.mark.parametrize(
-    "change", [insert(done(1)), insert(intent(1)), insert(done(1), claim=claim(1, sign=-1, reverses="A0"))]
+    "change", [insert(done(1)), insert(intent(1)), insert(done(1), settlement(1, sign=-1, reverses="A0"))]
 )
 def test_what_is_no_settlement_is_never_lost(change):
     assert not losing().loses(change, 0)
@@ -107,4 +107,4 @@ def test_everything_else_passes_through():
 
     asyncio.run(books.commit(insert(intent(1))))
 
-    assert asyncio.run(books.open_entries()) == (intent(1),)
+    assert asyncio.run(books.open_intents()) == (intent(1),)

@@ -11,13 +11,29 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from book_samples import done, insert, intent, settled, visit
+from book_samples import (
+    PERSON_REF,
+    Shelf,
+    done,
+    insert,
+    intent,
+    key,
+    person,
+    posting,
+    settled,
+    settlement,
+    visit,
+    visit_refs,
+)
 
-from reference_impl.books.final import BooksError, FinalBooks
+from reference_impl.books.final import BooksError
+from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sql import rows, statements
+from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.schema import metadata
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
 from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_ready
+from reference_impl.protocol.records import Committed, View
 
 
 def execute(path, *sql):
@@ -29,7 +45,7 @@ def test_reopened_books_hold_what_was_committed(tmp_path, sqlite_shelf):
     sqlite_shelf.commit(settled(1, version=1))
     sqlite_shelf.books.close()
 
-    assert read_final(tmp_path / "34.sqlite").entries == (done(1),)
+    assert read_final(tmp_path / "34.sqlite").messages == (done(1),)
 
 
 def test_books_open_in_one_process_at_a_time(sqlite_books):
@@ -78,7 +94,7 @@ def test_books_of_an_older_schema_are_migrated_and_keep_their_rows(tmp_path, sql
     sqlite_shelf.books.close()
     execute(path, "PRAGMA user_version=0")
 
-    assert read_final(path).entries == (done(1),)
+    assert read_final(path).messages == (done(1),)
     assert execute(path, "PRAGMA user_version") == [[(SCHEMA_VERSION,)]]
 
 
@@ -87,7 +103,7 @@ def test_many_new_books_are_migrated_once_and_copied(tmp_path):
 
     make_ready(paths)
 
-    assert [read_final(path) for path in paths] == [FinalBooks((), (), (), (), ())] * 3
+    assert [read_final(path) for path in paths] == [MemoryBooks().read_all()] * 3
     assert list(tmp_path.rglob("*.partial")) == []
 
 
@@ -108,11 +124,11 @@ def test_reading_the_books_of_a_node_that_never_ran_is_refused(tmp_path):
 def test_books_are_filled_before_the_run_all_or_none(tmp_path, blank_books):
     path = tmp_path / "34.sqlite"
     path.write_bytes(blank_books.read_bytes())
-    fill_books(path, [insert(done(1), visit=visit(1))])
+    fill_books(path, [insert(done(1), visit(1))])
 
     with pytest.raises(BooksError, match="already hold"):
         fill_books(path, [insert(done(2)), insert(done(1))])
-    assert read_final(path).entries == (done(1),)
+    assert read_final(path).messages == (done(1),)
 
 
 def test_every_commit_is_flushed(sqlite_books):
@@ -159,7 +175,11 @@ def test_every_compiled_statement_is_understood_by_the_database(blank_books, tmp
 
 @pytest.mark.parametrize(
     ("statement", "index"),
-    [("find_entry", "sqlite_autoindex_entries_1"), ("find_claim", "ix_claims_visit"), ("find_intents", "open_entries")],
+    [
+        ("find_message", "sqlite_autoindex_messages_1"),
+        ("find_settlements", "settlements_by_visit"),
+        ("find_intents", "open_intents"),
+    ],
 )
 def test_hot_statements_use_their_index(blank_books, statement, index):
     wanted = {name: parameters for name, _, parameters in statements.compile_statements()}[statement]
@@ -177,15 +197,56 @@ def test_amounts_can_be_asked_in_sql(sqlite_shelf):
         sqlite_shelf.commit(settled(number, version=number))
 
     sums = execute(
-        sqlite_shelf.books.path, "SELECT SUM(amount_fen) FROM posting_legs", "SELECT SUM(pool_fen) FROM claims"
+        sqlite_shelf.books.path, "SELECT SUM(amount_fen) FROM postings_legs", "SELECT SUM(pool_fen) FROM settlements"
     )
 
     assert sums == [[(0,)], [(1200,)]]
 
 
 def test_rows_have_the_columns_of_their_tables():
-    tables = metadata.tables
-    lengths = {name: len(table.columns) for name, table in tables.items()}
+    lengths = {name: len(table.columns) for name, table in metadata.tables.items()}
 
-    assert len(rows.entry_row(intent(1))) == lengths["entries"] - 1
-    assert len(rows.visit_row(visit(1))) == lengths["visits"]
+    assert len(rows.message_row(intent(1))) == lengths["messages"] - 1
+    for record in (visit(1), person(1), settlement(1), posting(1)):
+        layout = LAYOUTS[type(record)]
+        assert len(layout.row_of(record)) == lengths[layout.kind.name] - (0 if layout.versioned else 1)
+
+
+def test_books_of_the_first_schema_are_taken_over_with_what_they_hold(tmp_path, runner):
+    """A file of revision 0001 with a whole settlement in it: renamed in place, nothing lost, and written to again."""
+    path = tmp_path / "34.sqlite"
+    fill_books(path, [settled(1, version=1)])
+    back_to_the_first_schema(path)
+    assert execute(path, "PRAGMA user_version", "SELECT COUNT(*) FROM claims") == [[(1,)], [(1,)]]
+
+    books = SqliteBooks(path)
+    shelf = Shelf(books, runner)
+    try:
+        view = shelf.look(key(1), PERSON_REF, *visit_refs())
+        assert view == View(done(1), (person(1), settlement(1)))
+        assert shelf.read_all().postings == (posting(1),)
+        assert shelf.commit(settled(2, version=2)) == Committed()
+    finally:
+        books.close()
+    assert execute(path, "PRAGMA user_version") == [[(SCHEMA_VERSION,)]]
+
+
+def back_to_the_first_schema(path):
+    execute(
+        path,
+        "ALTER TABLE messages RENAME TO entries",
+        "ALTER TABLE entries RENAME COLUMN serial TO entry",
+        "DROP INDEX open_intents",
+        "CREATE INDEX open_entries ON entries (opened_us) WHERE reply IS NULL AND request IS NOT NULL"
+        " AND reversed_by IS NULL AND withdrawn = 0",
+        "ALTER TABLE settlements RENAME TO claims",
+        "ALTER TABLE claims RENAME COLUMN serial TO claim",
+        "DROP INDEX settlements_by_visit",
+        "CREATE INDEX ix_claims_visit ON claims (visit)",
+        "ALTER TABLE postings RENAME COLUMN serial TO entry",
+        "ALTER TABLE postings_legs RENAME TO posting_legs",
+        "ALTER TABLE posting_legs RENAME COLUMN serial TO entry",
+        "ALTER TABLE posting_legs RENAME COLUMN place TO leg",
+        "UPDATE alembic_version SET version_num = '0001'",
+        "PRAGMA user_version = 1",
+    )

@@ -167,7 +167,7 @@ def test_an_unanswered_settlement_holds_its_visit_and_heals(chain: Chain, moves,
         chain.restart("33")
     settled = done(chain.send(settlement(3, visit)))
 
-    assert [claim.settlement for claim in chain.standing()] == [settled.settlement]
+    assert [one.settlement for one in chain.standing()] == [settled.settlement]
     [record] = chain.visits()
     assert (record.state, record.settlement) == (VisitState.SETTLED, settled.settlement)
     at_rest(chain)
@@ -267,7 +267,7 @@ def test_an_admission_is_not_reversed_under_a_settlement_that_is_under_way(chain
     settled = done(chain.send(settlement(3, stay, code="2304")))
 
     assert refusal(chain.send(reversal(4, 1, "2401"))) == Refusal.ALREADY_SETTLED
-    assert [claim.settlement for claim in chain.standing()] == [settled.settlement]
+    assert [one.settlement for one in chain.standing()] == [settled.settlement]
     assert [visit.settlement for visit in chain.visits()] == [settled.settlement]
     at_rest(chain)
 
@@ -298,7 +298,7 @@ def test_a_second_reversal_of_an_old_settlement_does_not_free_a_visit_that_a_new
     settled = done(chain.send(settlement(5, visit)))
     done(chain.send(reversal(6, 3, "2207")))
 
-    assert [claim.settlement for claim in chain.standing()] == [settled.settlement]
+    assert [one.settlement for one in chain.standing()] == [settled.settlement]
     at_rest(chain)
 
 

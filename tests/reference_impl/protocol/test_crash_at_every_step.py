@@ -27,9 +27,9 @@ class DyingBooks:
     dies_at: int
     steps: int = 0
 
-    async def look(self, key: Any, **about: Any) -> Any:
+    async def look(self, key: Any, *refs: Any) -> Any:
         self._step()
-        seen = await self.books.look(key, **about)
+        seen = await self.books.look(key, *refs)
         self._step()
         return seen
 
@@ -39,8 +39,8 @@ class DyingBooks:
         self._step()
         return verdict
 
-    async def open_entries(self) -> Any:
-        return await self.books.open_entries()
+    async def open_intents(self) -> Any:
+        return await self.books.open_intents()
 
     def read_all(self) -> Any:
         return self.books.read_all()
@@ -69,9 +69,9 @@ def test_a_node_killed_at_any_step_heals_and_the_visit_settles_once(kind: str, r
 
         at = f"{role} killed at step {dies_at}"
         assert patient.journey.fate in DIRECT_FATES, at
-        assert [claim.settlement for claim in chain.standing()] == [patient.journey.settlement], at
+        assert [one.settlement for one in chain.standing()] == [patient.journey.settlement], at
         assert chain.sum_of_accounts() == 0, at
-        assert all(run(node.open_entries()) == () for node in chain.books.values()), at
+        assert all(run(node.open_intents()) == () for node in chain.books.values()), at
         if books.steps < dies_at:
             break
     assert books.steps > 2 * len(patient.codes), "every message takes more than one step at every role"
@@ -86,7 +86,7 @@ def test_a_province_killed_at_any_step_of_a_visit_of_its_own_people_heals_and_se
 
         at = f"killed at step {dies_at}"
         assert patient.journey.fate in DIRECT_FATES, at
-        assert [claim.settlement for claim in chain.standing("33")] == [patient.journey.settlement], at
+        assert [one.settlement for one in chain.standing("33")] == [patient.journey.settlement], at
         assert [visit.settlement for visit in chain.visits()] == [patient.journey.settlement], at
         at_rest(chain)
         if books.steps < dies_at:

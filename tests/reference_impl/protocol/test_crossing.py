@@ -64,7 +64,7 @@ def test_the_insurer_alone_refuses_a_second_settlement_of_one_visit(chain: Chain
 
     assert isinstance(first.reply.body, Settled)
     assert second.reply.refusal == Refusal.ALREADY_SETTLED
-    assert [claim.settled_by for claim in chain.standing()] == [msgid(1)]
+    assert [one.settled_by for one in chain.standing()] == [msgid(1)]
 
 
 def test_the_hub_alone_stops_a_sale_whose_reversal_it_has_seen(chain: Chain) -> None:

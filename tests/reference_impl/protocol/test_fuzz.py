@@ -14,13 +14,13 @@ from support.chain import BALANCE_FEN, standing_of
 from support.loom import NeverRests
 from support.swarm import Swarm
 
-from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.memory import Standing
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.transactions import TRIALS
 from reference_impl.protocol import hub
 from reference_impl.protocol.care import CareDesk
 from reference_impl.protocol.messages import Answered
-from reference_impl.protocol.records import Claim
+from reference_impl.protocol.records import SettlementRecord
 from scenarios.record.fates import DIRECT_FATES, Fate, Stage
 
 QUICK_SEEDS = 200
@@ -53,8 +53,8 @@ def outcome(seed: int) -> tuple[list[str], Counter[str]]:
     return wrong, swarm.seen
 
 
-def claims_of(swarm: Swarm) -> list[Claim]:
-    return [claim for books in swarm.books.values() for claim in books.read_all().claims]
+def claims_of(swarm: Swarm) -> list[SettlementRecord]:
+    return [one for books in swarm.books.values() for one in books.read_all().settlements]
 
 
 def ends(swarm: Swarm) -> Iterable[str]:
@@ -75,26 +75,26 @@ def ends(swarm: Swarm) -> Iterable[str]:
             yield f"visit {patient.visit.visit} acked={journey.acked} ended {journey.fate}"
     for node, books in swarm.books.items():
         # Where another clerk changed the lines under a trial, its hospital no longer asks what became of it.
-        left = [entry.code for entry in books.intents() if not (swarm.mix.clerk and entry.code in TRIALS)]
+        left = [message.code for message in books.intents() if not (swarm.mix.clerk and message.code in TRIALS)]
         if left:
             yield f"{node} holds open intents {left}"
 
 
 def money(swarm: Swarm) -> Iterable[str]:
     """What stands is what the hospitals were told, each once, and no key and no visit has two effects."""
-    claims = claims_of(swarm)
-    standing = standing_of(claims)
+    settlements = claims_of(swarm)
+    standing = standing_of(settlements)
     told = {patient.journey.settlement for patient in swarm.patients if patient.journey.acked}
-    kept = {claim.settlement for claim in standing}
-    undone = {claim.settlement for claim in claims if claim.settled_by in swarm.taken_back}
+    kept = {one.settlement for one in standing}
+    undone = {one.settlement for one in settlements if one.settled_by in swarm.taken_back}
     if kept != told - undone:
         yield f"standing {kept}, told {told}, taken back by another clerk {undone}"
-    if len({claim.visit for claim in standing}) != len(standing):
+    if len({one.visit for one in standing}) != len(standing):
         yield "a visit has two standing settlements"
     for about in ("settlement", "settled_by"):
-        if len({getattr(claim, about) for claim in claims}) != len(claims):
-            yield f"two claims share one {about}"
-    backs = [claim.reverses for claim in claims if claim.sign < 0]
+        if len({getattr(one, about) for one in settlements}) != len(settlements):
+            yield f"two settlements share one {about}"
+    backs = [one.reverses for one in settlements if one.sign < 0]
     if len(set(backs)) != len(backs):
         yield "a settlement was taken back twice"
 
@@ -106,7 +106,7 @@ def accounts(swarm: Swarm) -> Iterable[str]:
         if any(sum(leg.amount_fen for leg in posting.legs) for posting in final.postings):
             yield "a posting does not balance"
         for person in final.persons:
-            mine = [claim.amounts for claim in standing if claim.person == person.person]
+            mine = [one.amounts for one in standing if one.person == person.person]
             a = person.accumulators
             if min(a.balance_fen, a.deductible_paid_fen, a.pool_paid_fen, a.supplementary_paid_fen, a.stays) < 0:
                 yield f"something of {a} is negative"
@@ -118,9 +118,9 @@ def accounts(swarm: Swarm) -> Iterable[str]:
 
 def care(swarm: Swarm) -> Iterable[str]:
     """The care province knows each visit as the insurer does, holds none, and none is left half open."""
-    claims = claims_of(swarm)
-    standing = {claim.visit: claim.settlement for claim in standing_of(claims)}
-    undone = {claim.visit for claim in claims if claim.settled_by in swarm.taken_back}
+    settlements = claims_of(swarm)
+    standing = {one.visit: one.settlement for one in standing_of(settlements)}
+    undone = {one.visit for one in settlements if one.settled_by in swarm.taken_back}
     for visit in swarm.books["33"].read_all().visits:
         settled = visit.state in (VisitState.SETTLED, VisitState.SETTLED_DISCHARGED)
         if visit.held_by:
@@ -173,10 +173,10 @@ def test_the_seed_of_the_environment_comes_to_rest_with_each_fen_where_it_belong
 
 
 PLANTED = {
-    "the hold of a refused settlement is never released": (CareDesk, "released", lambda *_: None),
+    "the hold of a refused settlement is never released": (CareDesk, "released", lambda *_: ()),
     "nothing holds a visit": (CareDesk, "held", lambda *_: False),
     "the hub forgets what was reversed": (hub, "_tombstone", lambda *_: None),
-    "the insurer forgets what was settled": (MemoryBooks, "_post", lambda *_: None),
+    "the insurer forgets what was settled": (Standing, "keep", lambda *_: None),
 }
 
 

@@ -40,7 +40,7 @@ def test_a_sale_is_posted_once_and_balances(chain: Chain) -> None:
 
     assert isinstance(answer, Answered)
     assert isinstance(answer.reply.body, Settled)
-    assert [claim.settled_by for claim in chain.standing()] == [msgid(1)]
+    assert [one.settled_by for one in chain.standing()] == [msgid(1)]
     assert chain.sum_of_accounts() == 0
 
 
@@ -110,7 +110,7 @@ def test_every_order_of_settle_and_two_reversals_ends_with_nothing_standing(chai
 
     assert chain.standing() == []
     assert chain.sum_of_accounts() == 0
-    negatives = [claim for claim in chain.books["63"].read_all().claims if claim.sign < 0]
+    negatives = [one for one in chain.books["63"].read_all().settlements if one.sign < 0]
     assert len(negatives) <= 1
 
 
@@ -181,7 +181,7 @@ def test_a_restart_drives_an_open_intent_to_its_end(chain: Chain) -> None:
     for work in chain.started:
         run(work)
 
-    assert run(chain.books["33"].open_entries()) == ()
+    assert run(chain.books["33"].open_intents()) == ()
     assert len(chain.standing()) == 1
 
 

@@ -40,7 +40,7 @@ def test_every_node_notes_on_the_sale_which_message_reversed_it(chain: Chain) ->
     done(chain.send(sale(1)))
     done(chain.send(reversal(9, of=1)))
     marks = {
-        node: [entry.reversed_by for entry in books.read_all().entries if entry.code == "2102"]
+        node: [message.reversed_by for message in books.read_all().messages if message.code == "2102"]
         for node, books in chain.books.items()
     }
 
@@ -61,7 +61,7 @@ def test_each_message_of_a_pharmacy_cancel_lost_in_turn_takes_the_sale_back_once
     assert not isinstance(lost, Answered)
     assert isinstance(done(answer), Cancelled)
     assert chain.standing() == []
-    assert [claim.sign for claim in chain.books["63"].read_all().claims] == [1, -1]
+    assert [one.sign for one in chain.books["63"].read_all().settlements] == [1, -1]
     assert [visit.state for visit in chain.visits()] == [VisitState.CANCELLED]
     assert chain.accumulators().balance_fen == 5_000
     at_rest(chain)
@@ -83,7 +83,7 @@ def test_a_take_back_after_new_year_leaves_the_new_year_alone(chain: Chain) -> N
     assert after.pool_paid_fen == new.amounts.pool_fen
     assert after.balance_fen == 5_000 - new.amounts.account_fen
     assert min(msgspec.structs.astuple(after)) >= 0
-    assert [claim.settlement for claim in chain.standing()] == [new.settlement]
+    assert [one.settlement for one in chain.standing()] == [new.settlement]
 
 
 def test_a_settlement_after_new_year_pays_the_deductible_anew(chain: Chain) -> None:

@@ -195,7 +195,7 @@ def test_each_message_of_an_in_province_settlement_lost_in_turn_heals_by_sending
 
     assert patient.journey.fate is Fate.DIRECT_AFTER_RETRY
     assert {where for where, _ in chain.calls} == {DESK}
-    assert [claim.settlement for claim in chain.standing("33")] == [patient.journey.settlement]
+    assert [one.settlement for one in chain.standing("33")] == [patient.journey.settlement]
     assert [visit.settlement for visit in chain.visits()] == [patient.journey.settlement]
     assert last["care_in_us"] is not None
     assert last["hub_in_us"] is None

@@ -87,14 +87,14 @@ def test_a_settlement_crosses_three_nodes_and_names_its_hops(world):
 
     assert isinstance(answer.reply.body, Settled)
     assert [hop.node for hop in answer.hops] == ["33", "3304", "hub", "34"]
-    assert len(world.books["34"].read_all().claims) == 1
+    assert len(world.books["34"].read_all().settlements) == 1
 
 
 def test_a_hospital_is_known_by_its_institution(world):
     asyncio.run(world.ask(find_person(1)))
 
-    assert [entry.key.sender for entry in world.books["33"].read_all().entries] == [PHARMACY]
-    assert [entry.key.sender for entry in world.books["hub"].read_all().entries] == ["33"]
+    assert [message.key.sender for message in world.books["33"].read_all().messages] == [PHARMACY]
+    assert [message.key.sender for message in world.books["hub"].read_all().messages] == ["33"]
 
 
 def test_bytes_that_cannot_be_read_are_refused_and_leave_nothing(world):
@@ -102,14 +102,14 @@ def test_bytes_that_cannot_be_read_are_refused_and_leave_nothing(world):
 
     assert status == 400
     assert b'"infcode":-1' in body
-    assert world.books["33"].read_all().entries == ()
+    assert world.books["33"].read_all().messages == ()
 
 
 def test_a_refusing_node_is_overloaded_and_leaves_nothing(world):
     world.nodes["33"].faults.obey(RefuseCommand("33", on=True))
 
     assert asyncio.run(world.ask(sale(1))) == Overloaded(1_000_000)
-    assert world.books["33"].read_all().entries == ()
+    assert world.books["33"].read_all().messages == ()
     assert (world.nodes["33"].workers.arrivals, world.nodes["33"].workers.refused) == (1, 1)
 
     world.nodes["33"].faults.obey(RefuseCommand("33", on=False))
@@ -192,7 +192,7 @@ def test_a_restart_drives_open_intents_to_their_end(world):
     asyncio.run(restart())
 
     assert all(books.intents() == () for books in world.books.values())
-    assert len(world.books["34"].read_all().claims) == 1
+    assert len(world.books["34"].read_all().settlements) == 1
     assert isinstance(asyncio.run(world.ask(sale(1))).reply.body, Settled)
 
 
@@ -306,7 +306,7 @@ def test_the_stages_and_http_add_up_to_the_process(tmp_path):
 
     whole_us = reading.stages_cpu_us + reading.http_us * (reading.received + reading.forwarded)
     assert whole_us == pytest.approx(reading.process_cpu_us)
-    assert PersonFound in [type(entry.reply.body) for entry in world.books["34"].read_all().entries]
+    assert PersonFound in [type(message.reply.body) for message in world.books["34"].read_all().messages]
 
 
 def test_the_meter_hands_failures_and_cancelling_through(world):

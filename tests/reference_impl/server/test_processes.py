@@ -71,7 +71,7 @@ def on_disk(system, node):
 
 
 def intents_of(system, node):
-    return {entry.key.msgid for entry in on_disk(system, node).entries if entry.reply is None}
+    return {message.key.msgid for message in on_disk(system, node).messages if message.reply is None}
 
 
 def ids(requests):
@@ -208,7 +208,7 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
             assert node_stats(system, "34")["writer_changes"] == uncommitted
             system.kill("34")
         assert {type(outcome) for outcome in outcomes} == {Busy}, "killed before the commit: nobody knows"
-        assert not any(claim.settled_by in ids(rounds[1]) for claim in on_disk(system, "34").claims)
+        assert not any(one.settled_by in ids(rounds[1]) for one in on_disk(system, "34").settlements)
         system.restart("34")
 
         system.fault(SlowCommand("34", 300_000))
@@ -218,7 +218,7 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
             seen(lambda: node_stats(system, "34")["in_service"] == 0)
             system.kill("hub")
         assert {type(outcome) for outcome in outcomes} == {Busy}, "killed after the commit: the reply is lost"
-        assert ids(rounds[2]) <= {claim.settled_by for claim in on_disk(system, "34").claims}
+        assert ids(rounds[2]) <= {one.settled_by for one in on_disk(system, "34").settlements}
         system.restart("hub")
         system.fault(SlowCommand("34", -300_000))
 
@@ -234,12 +234,12 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
     books = system.final_books()
 
     assert {msgid: answers[msgid] for msgid in acknowledged} == acknowledged
-    claims = books["34"].claims
-    assert sorted(claim.settled_by for claim in claims) == sorted(answers)
-    assert {claim.settled_by: claim.settlement for claim in claims} == {
+    settlements = books["34"].settlements
+    assert sorted(one.settled_by for one in settlements) == sorted(answers)
+    assert {one.settled_by: one.settlement for one in settlements} == {
         msgid: reply.body.settlement for msgid, reply in answers.items()
     }
-    assert [entry for node in books.values() for entry in node.entries if entry.reply is None] == []
+    assert [message for node in books.values() for message in node.messages if message.reply is None] == []
 
 
 def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_asking(tmp_path, runner):
@@ -257,8 +257,8 @@ def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_aski
     books = system.final_books()
 
     assert stats["tasks_failed"] == 0
-    assert [claim.settled_by for claim in books["34"].claims] == [msgid(1)]
-    assert all(entry.reply is not None for node in books.values() for entry in node.entries)
+    assert [one.settled_by for one in books["34"].settlements] == [msgid(1)]
+    assert all(message.reply is not None for node in books.values() for message in node.messages)
 
 
 def test_a_closed_door_outlives_a_kill(tmp_path, runner):

@@ -13,7 +13,7 @@ from reference_impl.domain.fees import ZERO_FEES
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import HOSPITAL
 from reference_impl.protocol.messages import Admit, Reply, VisitOpened
-from reference_impl.protocol.records import Change, Entry, Key, VisitRecord
+from reference_impl.protocol.records import Change, Key, MessageRecord, VisitRecord
 from reference_impl.server.config import ConfigError, HostConfig, read_config, write_config
 from reference_impl.server.supervisor import System
 
@@ -27,9 +27,9 @@ def system(tmp_path):
 
 def admission(number=1):
     asked = request("2401", number, Admit(person=PERSON, insurance="310", began_us=0, diagnosis=""))
-    entry = Entry(Key(asked.sender, asked.msgid), "2401", 0, asked, Reply("", VisitOpened(visit="S1")))
+    message = MessageRecord(Key(asked.sender, asked.msgid), "2401", 0, asked, Reply("", VisitOpened(visit="S1")))
     stay = VisitRecord("S1", 1, PERSON, VisitState.OPEN, msgid(number), ZERO_FEES)
-    return Change(entry=entry, insert=True, visit=stay)
+    return Change(message=message, insert=True, records=(stay,))
 
 
 def test_hosts_have_addresses_of_their_own_and_nodes_share_their_hosts(system):
@@ -71,7 +71,7 @@ def test_stays_already_open_are_in_the_books_before_the_run(system):
 
     books = system.final_books()
     assert [visit.visit for visit in books["33"].visits] == ["S1"]
-    assert books["34"].entries == books["hub"].entries == ()
+    assert books["34"].messages == books["hub"].messages == ()
 
 
 def test_filling_books_that_already_ran_is_refused(system):
