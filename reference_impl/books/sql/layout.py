@@ -130,7 +130,9 @@ def _part(name: str, hint: Any) -> tuple[list[Column], _Part]:
 
 def _base_of(hint: Any) -> Any:
     """Return the plain type of a hint: a NewType is what it is made of, a Literal what its values are."""
-    return type(get_args(hint)[0]) if get_origin(hint) is Literal else getattr(hint, "__supertype__", hint)
+    if get_origin(hint) is Literal:
+        return cast("Any", type(get_args(hint)[0]))
+    return getattr(hint, "__supertype__", hint)
 
 
 def _of_class(name: str, plain: type[Any]) -> tuple[list[Column], _Part]:
