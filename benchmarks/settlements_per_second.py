@@ -52,7 +52,7 @@ from scenarios.schema import Scenario
 IN_FLIGHT = 32
 WARM_UP_S, MEASURE_S = 1.5, 7.0
 RECORDED = 1500
-PATIENCE_US = 30_000_000
+TIMEOUT_US = 30_000_000
 NODES = ("33", "hub", "34")
 PHARMACY = m.NodeId("P33040000001")
 LINES = tuple(FeeLine(f"X{number}", 10_000, 50_000_000, 5_000) for number in range(3))
@@ -114,7 +114,7 @@ def measure_chain(folder: Path, hosts: dict[str, list[str]], core: int) -> Measu
         visits = count()
 
         async def call(asked: m.Request) -> m.Outcome:
-            return await peers.call(m.NodeId("33"), asked, PATIENCE_US)
+            return await peers.call(m.NodeId("33"), asked, TIMEOUT_US)
 
         runner.run(keep_busy(lambda: settle(call, next(visits)), WARM_UP_S))
         before = {name: cpu_s(pid) for name, pid in system.pids().items()}
@@ -200,7 +200,7 @@ def measure_constant(core: int) -> Measured:
         destination = Destination("127.0.0.1", port)
 
         async def ask() -> None:
-            heard = await destination.exchange(sent, PATIENCE_US)
+            heard = await destination.exchange(sent, TIMEOUT_US)
             if not isinstance(heard, HttpAnswer):
                 raise SystemExit(f"the constant came back as {heard}")
 
@@ -242,9 +242,9 @@ class Joined:
             for node, books in self.books.items()
         }
 
-    async def call(self, node: m.NodeId, request: m.Request, patience_us: int) -> m.Outcome:
+    async def call(self, node: m.NodeId, request: m.Request, timeout_us: int) -> m.Outcome:
         """Hand a message on."""
-        del patience_us  # nobody is slow here
+        del timeout_us  # nobody is slow here
         return await self.nodes[node].handle(request)
 
     async def changes_of(self, visit: int) -> list[tuple[str, Change]]:

@@ -30,7 +30,7 @@ import simpy
 
 from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.schema import Scenario
-from sim.engine.driver import Home, SimClock, Task, wait
+from sim.engine.driver import SimClock, Task, TaskGroup, wait
 from sim.engine.timeline import Timeline
 from sim.model.costs import Costs, load_costs, sample_us
 from sim.run import simulate
@@ -155,12 +155,12 @@ class Plain:
                 way = [care] if code in ACTED_ALONE or care == insured else [care, "hub", insured]
                 yield from self.call("hospital", way, code, clients.patience)
 
-    def call(self, caller: str, way: list[str], code: str, patience_us: int) -> Steps:
+    def call(self, caller: str, way: list[str], code: str, timeout_us: int) -> Steps:
         """Send a message and wait for its reply or for patience to run out."""
         links = self.scenario.topology.links
         link = links.hospital_province if caller == "hospital" else links.province_hub
         reply = self.env.process(self.serve(link, way, code, first=caller == "hospital"))
-        yield reply | self.env.timeout(patience_us)
+        yield reply | self.env.timeout(timeout_us)
 
     def serve(self, link: Any, way: list[str], code: str, *, first: bool) -> Steps:
         """Cross the link, be served, cross it back."""
@@ -263,7 +263,7 @@ def driver_us(drive: str, rounds: int) -> float:
 
     def once() -> float:
         timeline = Timeline()
-        clock, home = SimClock(timeline), Home()
+        clock, group = SimClock(timeline), TaskGroup()
 
         def bare() -> Steps:
             for _ in range(awaits):
@@ -281,7 +281,7 @@ def driver_us(drive: str, rounds: int) -> float:
 
         for _ in range(workers):
             if drive == "task":
-                Task(timeline, work(), home).start()
+                Task(timeline, work(), group).start()
             else:
                 timeline.process(bare() if drive == "bare" else driven())
         begun = time.process_time()

@@ -1,7 +1,7 @@
 """The hospitals' ``Peers`` port: the wire's codec over kept connections, each call reported to Locust.
 
 What comes of a call is the same as at the servers' own client: a verdict or a system answer, *unreachable* when nobody
-listened, *unknown* when no whole answer came within patience. Locust hears of every call, timed from the moment it was
+listened, *unknown* when no whole answer came in time. Locust hears of every call, timed from the moment it was
 meant to be sent, so that its own statistics hide neither the system's stalls nor the generator's.
 """
 
@@ -55,11 +55,11 @@ class GeventPeers:
         """Connections that carry a call now."""
         return sum(lane.in_use for lane in self._lanes.values())
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node`` and return what came of it."""
         late_us = take_lateness()
         entered_us = self._clock.now_us()
-        outcome, size = self._exchange(node, request, patience_us, entered_us)
+        outcome, size = self._exchange(node, request, timeout_us, entered_us)
         took_us = self._clock.now_us() - entered_us + late_us
         self._events.fire(
             request_type=METHOD,
@@ -76,12 +76,12 @@ class GeventPeers:
         for lane in self._lanes.values():
             lane.close()
 
-    def _exchange(self, node: NodeId, request: Request, patience_us: int, entered_us: int) -> tuple[Outcome, int]:
+    def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
         destination = self._destination(node)
         body = self._codec.encode_request(request, entered_us)
         key = f"X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
         try:
-            answer = destination.connections.exchange(destination.head + key + body, deadline_s=patience_us / _US_PER_S)
+            answer = destination.connections.exchange(destination.head + key + body, deadline_s=timeout_us / _US_PER_S)
             outcome = self._codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
         except NobodyListensError:
             return Unreachable(), 0

@@ -72,7 +72,7 @@ class GeventClock:
 
 
 class GeventDesk:
-    """The counters of one hospital: first come first served, and nobody waits longer than his patience."""
+    """The counters of one hospital: first come first served, and nobody waits longer than their patience."""
 
     __slots__ = ("_free", "_waiting")
 

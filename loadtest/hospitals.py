@@ -47,7 +47,7 @@ class HospitalUser(User):
 
     @task
     def replay(self) -> None:
-        """Start every patient when he is due; then there is nothing left to do."""
+        """Start every patient when they are due; then there is nothing left to do."""
         self.schedule.replay(self.roster.arrivals())
         raise StopUser
 

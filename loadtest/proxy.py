@@ -1,7 +1,7 @@
 """The fault proxy: sits on links and loses or delays whole HTTP messages, as ``reference_impl.staging.loss`` decides.
 
 ``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
-swallowed and its connection left open, so that the caller's patience runs out; a lost reply is swallowed after the
+swallowed and its connection left open, so that the caller's timeout runs out; a lost reply is swallowed after the
 callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must
 never change a byte, send anything twice, or answer for the callee; it does say when nobody listens there.
 """

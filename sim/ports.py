@@ -10,8 +10,8 @@ import types
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from sim.engine.driver import Home, Task
-from sim.engine.timeline import WORK, Signal, Timeline
+from sim.engine.driver import Task, TaskGroup
+from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.calls import Call, Work
 from sim.model.service_times import FORWARD_AT, LINK_AT, STEP_MASK, message_key
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Outcome, Request
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
-    from sim.engine.timers import Patience
+    from sim.engine.timers import Timeouts
     from sim.model.links import Link
     from sim.model.node import SimNode
 
@@ -45,16 +45,16 @@ def _dispatch(call: Call, target: SimNode, work: Work, bits: int) -> None:
 class NodePeers:
     """The neighbours of a serving node."""
 
-    __slots__ = ("_node", "_patience", "_routes", "_timeline")
+    __slots__ = ("_node", "_routes", "_timeline", "_timeouts")
 
-    def __init__(self, timeline: Timeline, node: SimNode, routes: Routes, patience: Patience) -> None:
+    def __init__(self, timeline: Timeline, node: SimNode, routes: Routes, timeouts: Timeouts) -> None:
         """``routes`` is read at each call: it may be filled after the node is built."""
         self._timeline = timeline
         self._node = node
         self._routes = routes
-        self._patience = patience
+        self._timeouts = timeouts
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request``: CPU to forward it, the link, and then the wait, with the worker or without."""
         here, timeline = self._node, self._timeline
         context = _context(timeline, here, request)
@@ -63,13 +63,13 @@ class NodePeers:
         work = Work(request, call, context.key)
         work.owner = here.host
         bits = context.bits
-        work.leaves_us = here.host.cpu.book(context.prices.forward[bits >> FORWARD_AT & STEP_MASK])
+        work.leaves_us = here.host.cpu.book(context.service_times.forward[bits >> FORWARD_AT & STEP_MASK])
         _dispatch(call, target, work, bits >> LINK_AT)
         if here.holds or not context.holds_worker:
-            return await _answer(call, self._patience, patience_us)
+            return await _answer(call, self._timeouts, timeout_us)
         context.holds_worker = False
         here.workers.release()
-        outcome = await _answer(call, self._patience, patience_us)
+        outcome = await _answer(call, self._timeouts, timeout_us)
         await here.workers.seize()
         context.holds_worker = True
         return outcome
@@ -78,16 +78,16 @@ class NodePeers:
 class HospitalPeers:
     """The one neighbour of a hospital: its province. Counts the attempts of a message in the journey's context."""
 
-    __slots__ = ("_patience", "_routes", "_seed", "_timeline")
+    __slots__ = ("_routes", "_seed", "_timeline", "_timeouts")
 
-    def __init__(self, timeline: Timeline, routes: Routes, patience: Patience, seed: int) -> None:
+    def __init__(self, timeline: Timeline, routes: Routes, timeouts: Timeouts, seed: int) -> None:
         """``routes`` leads from any hospital to the provinces."""
         self._timeline = timeline
         self._routes = routes
-        self._patience = patience
+        self._timeouts = timeouts
         self._seed = seed
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request``; a hospital's own computing is not modelled."""
         timeline = self._timeline
         current = timeline.current
@@ -103,12 +103,12 @@ class HospitalPeers:
         work = Work(request, call, key)
         work.leaves_us = timeline.now_us
         _dispatch(call, target, work, key)
-        return await _answer(call, self._patience, patience_us)
+        return await _answer(call, self._timeouts, timeout_us)
 
 
 @types.coroutine
-def _answer(call: Call, patience: Patience, patience_us: int) -> Generator[Signal, Any, Outcome]:
-    queue = patience.queue(patience_us)
+def _answer(call: Call, timeouts: Timeouts, timeout_us: int) -> Generator[Wakeup, Any, Outcome]:
+    queue = timeouts.queue(timeout_us)
     queue.add(call)
     try:
         return (yield call)
@@ -141,7 +141,7 @@ class SimBooks:
         return self._store.see(key, refs)
 
     @types.coroutine
-    def commit(self, change: Change) -> Generator[Signal, Any, CommitResult]:
+    def commit(self, change: Change) -> Generator[Wakeup, Any, CommitResult]:
         """Return the verdict once the group that holds ``change`` is on disk."""
         node = self._node
         request = change.message.request
@@ -159,13 +159,13 @@ class SimBooks:
 class SimTasks:
     """Starts work beside this one."""
 
-    __slots__ = ("_home", "_timeline")
+    __slots__ = ("_group", "_timeline")
 
-    def __init__(self, timeline: Timeline, home: Home) -> None:
-        """Start tasks at ``home``, where they die together."""
+    def __init__(self, timeline: Timeline, group: TaskGroup) -> None:
+        """Start tasks at ``group``, where they die together."""
         self._timeline = timeline
-        self._home = home
+        self._group = group
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` to its end without waiting for it; a crash of the node cancels it."""
-        Task(self._timeline, work, self._home).start_later()
+        Task(self._timeline, work, self._group).start_later()

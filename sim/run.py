@@ -19,7 +19,7 @@ from reference_impl.staging.timetable import perform, timetable
 from scenarios.record.recorder import EventRow, Recorder
 from sim.actions import SimActions
 from sim.engine.driver import Task
-from sim.engine.timeline import COMMAND, SAMPLE, WORK, Signal
+from sim.engine.timeline import COMMAND, SAMPLE, WORK, Wakeup
 from sim.sampling import Sampler
 from sim.world import World
 
@@ -169,7 +169,7 @@ class Simulation:
         world = self.world
         if self._pending_steps or world.started < len(world.plan) or world.outside.tasks:
             return False
-        return not any(host.home.tasks for host in world.hosts.values())
+        return not any(host.group.tasks for host in world.hosts.values())
 
     def _schedule(self, at_us: int, act: Callable[[], None], row: EventRow | None) -> None:
         def do() -> None:
@@ -194,12 +194,12 @@ class _Feeder:
             self._arm()
 
     def _arm(self) -> None:
-        arrival = Signal()
+        arrival = Wakeup()
         arrival.callbacks.append(self._arrive)
         world = self._world
         world.timeline.at(int(self._arrivals[world.started]), WORK, arrival)
 
-    def _arrive(self, _: Signal) -> None:
+    def _arrive(self, _: Wakeup) -> None:
         world, arrivals = self._world, self._arrivals
         now_us = world.timeline.now_us
         while world.started < len(arrivals) and arrivals[world.started] <= now_us:
@@ -213,7 +213,7 @@ class _Feeder:
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Let the collector of cycles run seldom: a run makes next to none, and to walk millions of objects is dear."""
+    """Let the collector of cycles run seldom: a run makes next to none, and walking millions of objects is costly."""
     before = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD, 10, 10)
     try:

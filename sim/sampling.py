@@ -57,6 +57,6 @@ class Sampler:
         for name, node in world.nodes.items():
             yield name, "workers", node.workers.servers, node.workers.tally()
             yield name, "writer", 1, node.writer.tally()
-        for province, crowd in world.desks.items():
-            if crowd.desks:
-                yield province, "desk", crowd.desks, crowd.sums.tally(world.timeline.now_us)
+        for province, pool in world.desks.items():
+            if pool.desks:
+                yield province, "desk", pool.desks, pool.sums.tally(world.timeline.now_us)

@@ -21,15 +21,15 @@ from reference_impl.staging.build import node_config, stamps_of
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import opening_changes
 from scenarios.patients.draws import KeyedDraws
-from sim.engine.driver import Home, SimClock
+from sim.engine.driver import SimClock, TaskGroup
 from sim.engine.timeline import Timeline
-from sim.engine.timers import Patience
+from sim.engine.timers import Timeouts
 from sim.model.archive import ArchivingBooks, retention_us
 from sim.model.desks import SimDesk
 from sim.model.hosts import Host
 from sim.model.links import Link
 from sim.model.node import SimNode
-from sim.model.service_times import PriceList
+from sim.model.service_times import ServiceTimeTables
 from sim.model.stations import Cpu, Sums
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Crowd:
+class DeskPool:
     """All the desks of a province that have seen a patient."""
 
     desks: int = 0
@@ -63,11 +63,11 @@ class World:
         self.plan = plan
         self.timeline = Timeline()
         self.history = History(recorder, stamps_of(scenario))
-        self.patience = Patience(self.timeline)
+        self.timeouts = Timeouts(self.timeline)
         self.clock = SimClock(self.timeline)
         self.started = 0
         """How many of the planned visits have begun."""
-        self.outside = Home()
+        self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
         self.cpus = {
             name: Cpu(self.timeline, cores, busy_share=costs.file.busy_share)
@@ -80,17 +80,17 @@ class World:
         self._lost: dict[NodeId, LostCommits | None] = {}
         self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
-        self._make_nodes(PriceList(costs))
+        self._make_nodes(ServiceTimeTables(costs))
         self._make_links()
         for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
             self.stores[node].apply(change)
         cutover = scenario.cutover
         self.site = HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, cutover)
-        self._peers = HospitalPeers(self.timeline, self._routes[NodeId(HOSPITAL)], self.patience, scenario.seed)
+        self._peers = HospitalPeers(self.timeline, self._routes[NodeId(HOSPITAL)], self.timeouts, scenario.seed)
         self._draws = KeyedDraws(scenario.seed)
         self._tasks = SimTasks(self.timeline, self.outside)
         self._hospitals: dict[str, HospitalPorts] = {}
-        self.desks: dict[str, Crowd] = {code: Crowd() for code in scenario.topology.province_nodes()}
+        self.desks: dict[str, DeskPool] = {code: DeskPool() for code in scenario.topology.province_nodes()}
 
     # --- hospitals ----------------------------------------------------------------------------------------------------
 
@@ -98,9 +98,9 @@ class World:
         """Return the ports of a hospital; its desks open when the first patient comes."""
         ports = self._hospitals.get(institution.code)
         if ports is None:
-            crowd = self.desks[institution.region[:2]]
-            crowd.desks += institution.desks
-            desk = SimDesk(self.timeline, self.patience, institution.desks, crowd.sums)
+            pool = self.desks[institution.region[:2]]
+            pool.desks += institution.desks
+            desk = SimDesk(self.timeline, self.timeouts, institution.desks, pool.sums)
             ports = HospitalPorts(self.clock, self._peers, self._draws, desk, self._tasks)
             self._hospitals[institution.code] = ports
         return ports
@@ -119,7 +119,7 @@ class World:
             hosts[name] = Host(self.timeline, name, self.cpus[pool], own_cpu=pool == name)
         return hosts
 
-    def _make_nodes(self, prices: PriceList) -> None:
+    def _make_nodes(self, service_times: ServiceTimeTables) -> None:
         topology = self.scenario.topology
         for name in topology.nodes():
             node = NodeId(name)
@@ -129,7 +129,9 @@ class World:
             self._lost[node] = LostCommits(losses) if losses else None
             self._configs[node] = node_config(self.scenario, name)
             self._routes[node] = {}
-            made = SimNode(self.timeline, node, host, topology.spec(name), prices=prices, seed=self.scenario.seed)
+            made = SimNode(
+                self.timeline, node, host, topology.spec(name), service_times=service_times, seed=self.scenario.seed
+            )
             self.nodes[node] = made
             made.open(store, self._role)
 
@@ -139,12 +141,12 @@ class World:
 
     def _role(self, node: SimNode) -> Role:
         """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""
-        peers = NodePeers(self.timeline, node, self._routes[node.name], self.patience)
+        peers = NodePeers(self.timeline, node, self._routes[node.name], self.timeouts)
         books: Books = SimBooks(self.timeline, node, self.stores[node.name])
         lost = self._lost[node.name]
         if lost is not None:
             books = LosingBooks(books, lost, self.clock)
-        ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.home))
+        ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.group))
         role: Province | Hub = assemble(self._configs[node.name], ports)
         for command in self.doors.get(node.name, {}).values():
             role.doors.obey(command)

@@ -1,6 +1,6 @@
 """The load a scenario implies, before it runs: visits, messages at the peak hour, use and wait of every station.
 
-Plain queueing arithmetic on means, so that a hopeless scenario is seen at once. Faults are left out, but for slow
+Plain queueing arithmetic on means, so that a unstable scenario is seen at once. Faults are left out, but for slow
 nodes, whose stations are shown a second time as they are while slow. Must never be mistaken for an answer.
 """
 
@@ -33,7 +33,7 @@ _END_STAGES: tuple[Stage, ...] = ("receive", "reply")
 
 @dataclass(frozen=True, slots=True)
 class StationLoad:
-    """One station at the peak hour. ``wait_us`` is infinite when it is hopeless."""
+    """One station at the peak hour. ``wait_us`` is infinite when it is unstable."""
 
     node: str
     station: str
@@ -44,7 +44,7 @@ class StationLoad:
     wait_us: float
 
     @property
-    def hopeless(self) -> bool:
+    def unstable(self) -> bool:
         """Whether more comes than it can ever serve."""
         return self.utilisation >= 1.0
 
@@ -68,9 +68,9 @@ class ImpliedLoad:
     stations_while_slow: tuple[StationLoad, ...]
 
     @property
-    def hopeless(self) -> tuple[StationLoad, ...]:
+    def unstable(self) -> tuple[StationLoad, ...]:
         """The stations that cannot keep up when nothing is wrong."""
-        return tuple(station for station in self.stations if station.hopeless)
+        return tuple(station for station in self.stations if station.unstable)
 
 
 @dataclass(frozen=True, slots=True)

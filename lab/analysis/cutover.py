@@ -1,6 +1,6 @@
-"""What a planned stop costs: business in flight, what was left over, backlog, drain time, trips, advance in yuan-days.
+"""What a cutover costs: business in flight, what was left over, backlog, drain time, trips, advance in yuan-days.
 
-A piece of business belongs to the stop when it was in flight at stop-accept or at closing, or when the closed door
+A piece of business belongs to the cutover when it was in flight at stop-accept or at closing, or when the closed door
 parked it or sent it to paper. Times here are people time: run-clock time stretched back by ``scale.time``.
 """
 
@@ -25,12 +25,12 @@ PAPER_CLAIM_DAYS = 14
 
 
 def measure(
-    record: Record, stop: Cutover, time_scale: float, *, lost: frozenset[int], doubled: frozenset[str]
+    record: Record, cutover: Cutover, time_scale: float, *, lost: frozenset[int], doubled: frozenset[str]
 ) -> dict[str, float]:
-    """Return the measures of the stop; ``lost`` are visits by number, ``doubled`` by their id in the books."""
+    """Return the measures of the cutover; ``lost`` are visits by number, ``doubled`` by their id in the books."""
     visits = record.visits.filter(~pl.col("local"))
     inflight = visits.join(record.inflight.select("visit").unique(), on="visit", how="semi")
-    waiting = backlog(visits, stop.reopen_at)
+    waiting = backlog(visits, cutover.reopen_at)
     turned_away = visits.filter(pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)
     parked = visits.filter(pl.col("parked_us") > 0)
     return {
@@ -39,7 +39,7 @@ def measure(
         "cutover.lost": inflight.filter(pl.col("visit").is_in(list(lost))).height,
         "cutover.doubled": inflight.filter(pl.col("visit_id").is_in(list(doubled))).height,
         "cutover.backlog": waiting.height,
-        "cutover.drain": _drain_us(waiting, stop.reopen_at) * time_scale,
+        "cutover.drain": _drain_us(waiting, cutover.reopen_at) * time_scale,
         "cutover.trips": turned_away.height + parked.height,
         "cutover.advance_days": _advance_yuan_days(turned_away, parked, time_scale),
     }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import cutover as stops
+from lab.analysis import cutover as cutovers
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
@@ -127,7 +127,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     if scenario.cutover is not None:
         one_sided = findings.one_sided_visits if findings is not None else frozenset()
         doubled = findings.doubled_visits if findings is not None else frozenset()
-        scalars |= stops.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
+        scalars |= cutovers.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
     return Measures(scalars, {name: sample for name, sample in _samples(scope) if sample.size})
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lab.analysis import cutover as stops
+from lab.analysis import cutover as cutovers
 from lab.analysis.measures import fate_counts, open_stays, scope_of, station_use
 from lab.analysis.recoveries import recoveries
 from lab.checker.laws import LAWS
@@ -154,7 +154,7 @@ def bottleneck(use: pl.DataFrame) -> str:
 
 def inflight(record: Record) -> list[tuple[str, Table]]:
     """Return, for each snapshot of a stop, the table of stages against fates."""
-    counted = stops.inflight_table(record.inflight)
+    counted = cutovers.inflight_table(record.inflight)
     fates = [fate for fate in FATE_NAMES if fate in set(counted["fate"])]
     tables: list[tuple[str, Table]] = []
     for snapshot, title in SNAPSHOTS.items():
@@ -255,7 +255,7 @@ def page(opened: Opened, target: Path) -> dict[str, Any]:
         "bottleneck": bottleneck(use),
         "inflight": inflight(opened.record) if scenario.cutover else [],
         "open_stays": digits(open_stays(scope_of(opened.record, scenario)).height),
-        "claim_days": str(stops.PAPER_CLAIM_DAYS),
+        "claim_days": str(cutovers.PAPER_CLAIM_DAYS),
         "recoveries": recovery_table(opened),
         "stop": measure_rows(run.measures, "cutover."),
         "laws": laws(opened.replication),

@@ -106,11 +106,11 @@ class Asker:
 
     async def _until_verdict(self, request: Request, *, for_good: bool, attempt: int = 0) -> Answered:
         clients, clock = self.clients, self.ports.clock
-        patience_us = clients.reversal_patience if for_good else clients.patience
+        timeout_us = clients.reversal_patience if for_good else clients.patience
         resting, began_us, uncertain = self.stage, clock.now_us(), False
         while True:
             attempt += 1
-            outcome = await self._send(request, attempt, patience_us)
+            outcome = await self._send(request, attempt, timeout_us)
             if isinstance(outcome, Answered):
                 self.stage = resting
                 if outcome.reply.refusal:
@@ -128,12 +128,12 @@ class Asker:
         institution = NodeId(visit.hospital.code)
         return Request(code, msgid, institution, institution, visit.care_region, visit.insured_region, body)
 
-    async def _send(self, request: Request, attempt: int, patience_us: int) -> Outcome:
+    async def _send(self, request: Request, attempt: int, timeout_us: int) -> Outcome:
         sent_us = self.ports.clock.now_us()
         if self.stage is not Stage.REVERSAL_PENDING:
             self.stage = Stage.IN_TRANSIT
         self.sent += 1
-        outcome = await self.ports.peers.call(self.node, request, patience_us)
+        outcome = await self.ports.peers.call(self.node, request, timeout_us)
         now_us = self.ports.clock.now_us()
         self.history.attempt(self.visit.visit, self.step, attempt, request, sent_us, outcome, now_us=now_us)
         return outcome

@@ -51,29 +51,29 @@ _FOLLOW_UP_STEP = 1000
 
 @dataclass(frozen=True, slots=True)
 class HospitalSite:
-    """What every visit of a scenario shares: the clients' patience and the stops that were announced."""
+    """What every visit of a scenario shares: the clients' timeouts and the cutover that was announced."""
 
     clients: Clients
     uploads_per_stay: int
     cutover: Cutover | None = None
 
-    def known_closure_us(self, visit: PlannedVisit, now_us: int) -> int | None:
-        """Return when the visit's chain reopens, if its desk was told of a stop that is on now."""
-        stop = self.cutover
-        if stop is None or not stop.announced or not stop.stop_at <= now_us < stop.reopen_at:
+    def known_reopening_us(self, visit: PlannedVisit, now_us: int) -> int | None:
+        """Return when the visit's chain reopens, if its desk was told of a cutover that is on now."""
+        cutover = self.cutover
+        if cutover is None or not cutover.announced or not cutover.stop_at <= now_us < cutover.reopen_at:
             return None
-        return stop.reopen_at if concerns(stop, visit) else None
+        return cutover.reopen_at if concerns(cutover, visit) else None
 
     @property
     def park_share(self) -> float:
         """Share of turned-away patients who settle later instead of paying in full."""
-        stop = self.cutover
-        return self.clients.park.share if stop is None or stop.park_share is None else stop.park_share
+        cutover = self.cutover
+        return self.clients.park.share if cutover is None or cutover.park_share is None else cutover.park_share
 
 
-def concerns(stop: Cutover, visit: PlannedVisit) -> bool:
-    """Return whether the stop is on the visit's way."""
-    return on_the_way(stop.scope, stop.side, care_region=visit.care_region, insured_region=visit.insured_region)
+def concerns(cutover: Cutover, visit: PlannedVisit) -> bool:
+    """Return whether the cutover is on the visit's way."""
+    return on_the_way(cutover.scope, cutover.side, care_region=visit.care_region, insured_region=visit.insured_region)
 
 
 class _Paper(Exception):
@@ -150,7 +150,7 @@ class Journey:
         if self.visit.open_at_start:
             self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
             self.done.update(ADMISSION)
-        elif self._known_closure_us() is None:
+        elif self._known_reopening_us() is None:
             with suppress(ShutOut, NotServed):
                 await self._at_desk(ADMISSION)
 
@@ -158,7 +158,7 @@ class Journey:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
         clerk = self.site.clients.clerk
         while True:
-            reopens_us = self._known_closure_us()
+            reopens_us = self._known_reopening_us()
             if reopens_us is not None:
                 await self._turned_away(reopens_us)
             try:
@@ -212,11 +212,11 @@ class Journey:
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
 
-    def _known_closure_us(self) -> int | None:
-        return self.site.known_closure_us(self.visit, self.ports.clock.now_us())
+    def _known_reopening_us(self) -> int | None:
+        return self.site.known_reopening_us(self.visit, self.ports.clock.now_us())
 
     async def _turned_away(self, reopens_us: int) -> None:
-        """Park the patient until after the reopening, or let him pay in full: the share is the scenario's."""
+        """Park the patient until after the reopening, or let them pay in full: the share is the scenario's."""
         visit, clients = self.visit.visit, self.site.clients
         draws, clock = self.ports.draws, self.ports.clock
         if draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share:
@@ -224,7 +224,7 @@ class Journey:
         spread_us = int(clients.park.spread * draws.uniform(visit, self.asker.step, 1, Purpose.PARK))
         began_us = clock.now_us()
         self.asker.stage, self.parked = Stage.PARKED, True
-        self.settle_sent_us = -1  # the patient has left: latency is of the settlement he comes back for
+        self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
         await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
         self.parked_us += clock.now_us() - began_us
 

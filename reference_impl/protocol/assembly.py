@@ -41,14 +41,14 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a node is told about itself and its neighbours.
 
-    ``provinces`` are the insurers that are connected; ``patience_us`` is how long it waits for the next node.
+    ``provinces`` are the insurers that are connected; ``timeout_us`` is how long it waits for the next node.
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
     ``province`` is None for the hub.
     """
 
     node: NodeId
     provinces: tuple[NodeId, ...]
-    patience_us: int
+    timeout_us: int
     starts_at: datetime
     time_scale: float
     province: ProvinceConfig | None = None
@@ -59,7 +59,7 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
     provinces = frozenset(config.provinces)
     reference = _references(config, ports)
     if config.province is None:
-        return Hub(ports, provinces, patience_us=config.patience_us, reference=reference)
+        return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference)
     node, rules = config.node, config.province
 
     def next_node(insured_region: str) -> NodeId | None:
@@ -73,7 +73,7 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
         ports,
         CareRules(node, catalogue, level_of, next_node),
         InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config)),
-        patience_us=config.patience_us,
+        timeout_us=config.timeout_us,
         reference=reference,
     )
 

@@ -42,7 +42,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View, VisitRecord
 
-__all__ = ["CareDesk", "CareRules"]
+__all__ = ["CareRole", "CareRules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class CareRules:
     next_node: Callable[[str], NodeId | None]
 
 
-class CareDesk:
-    """Decides for the care province; a ``forwarder.Route``."""
+class CareRole:
+    """Decides for the care province; a ``forwarder.ForwardingPolicy``."""
 
     __slots__ = ("_rules",)
 

@@ -1,7 +1,7 @@
 """How a node that passes a message on stays honest: a durable intent, the call, the outcome with the reply.
 
 The care province and the hub are forwarders. What they write beside the message, and where they send the message, is
-theirs to say (``Route``); when a message is fresh, busy, replayed or withdrawn is said here, once.
+theirs to say (``ForwardingPolicy``); when a message is fresh, busy, replayed or withdrawn is said here, once.
 
 The intent's fates: an answer closes it with its reply; an unknown leaves it open and is answered *busy*, so that the
 sender asks again with the same key; a node that surely did not act (closed, full, unreachable) withdraws it, for no
@@ -45,7 +45,7 @@ from reference_impl.protocol.records import (
     View,
 )
 
-__all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "Route", "answer_known", "is_known", "refused"]
+__all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "ForwardingPolicy", "answer_known", "is_known", "refused"]
 
 STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""
@@ -56,7 +56,7 @@ DRIVE_WAIT_MAX_US = 5_000_000
 """The longest wait of a restarted node between two tries to end an open intent."""
 
 
-class Route(Protocol):
+class ForwardingPolicy(Protocol):
     """What a forwarding node decides about a message; everything here is pure."""
 
     def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
@@ -139,12 +139,12 @@ def is_known(message: MessageRecord | None) -> bool:
 class Forwarder:
     """Carries messages from the neighbour upstream to the neighbour downstream."""
 
-    __slots__ = ("_driving", "_ports", "_reference", "_route", "_send")
+    __slots__ = ("_driving", "_policy", "_ports", "_reference", "_send")
 
-    def __init__(self, ports: NodePorts, route: Route, send: Send, reference: Callable[[], str]) -> None:
-        """``send`` reaches the next node with this node's patience; ``reference`` makes a fresh message reference."""
+    def __init__(self, ports: NodePorts, policy: ForwardingPolicy, send: Send, reference: Callable[[], str]) -> None:
+        """``send`` reaches the next node with this node's timeout; ``reference`` makes a fresh message reference."""
         self._ports = ports
-        self._route = route
+        self._policy = policy
         self._send = send
         self._reference = reference
         self._driving: set[Key] = set()
@@ -187,9 +187,9 @@ class Forwarder:
                 return await self._go_on(view.message, request)
             if known is not None:
                 return known
-            if self._route.held(request, view):
+            if self._policy.held(request, view):
                 return Busy(BUSY_RETRY_US)
-            prepared = self._route.prepare(request, view, original)
+            prepared = self._policy.prepare(request, view, original)
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             if isinstance(prepared, Refusal):
                 reply = refused(prepared, self._reference())
@@ -211,7 +211,7 @@ class Forwarder:
         known = answer_known(view.message, request, self._reference)
         if isinstance(known, Answered):
             return known  # answered or reversed since the intent was read
-        prepared = self._route.prepare(request, view, original)
+        prepared = self._policy.prepare(request, view, original)
         if isinstance(prepared, Refusal):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())
@@ -247,7 +247,7 @@ class Forwarder:
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
             view, original = await self._look(message.key, request)
-            given, records = self._route.finish(request, reply, view, original)
+            given, records = self._policy.finish(request, reply, view, original)
             if view.message is not None and view.message.reversed_by is not None:
                 # A late yes: the reversal has already said what becomes of the visit, and what the answer is (G4).
                 given, records = refused(Refusal.REVERSED, view.message.reversed_by), ()
@@ -261,7 +261,7 @@ class Forwarder:
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
             view, _original = await self._look(message.key, request)
-            records = self._route.released(request, view)
+            records = self._policy.released(request, view)
             change = Change(message=msgspec.structs.replace(message, withdrawn=True), insert=False, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return
@@ -270,4 +270,4 @@ class Forwarder:
         books, body, original = self._ports.books, request.body, None
         if isinstance(body, Reverse):
             original = (await books.look(Key(request.sender, body.original))).message
-        return await books.look(key, *self._route.wants(request, original)), original
+        return await books.look(key, *self._policy.wants(request, original)), original

@@ -17,8 +17,8 @@ from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, Vie
 __all__ = ["Hub"]
 
 
-class _HubRoute:
-    """Decides for the hub; a ``forwarder.Route``."""
+class _HubPolicy:
+    """Decides for the hub; a ``forwarder.ForwardingPolicy``."""
 
     __slots__ = ("_provinces",)
 
@@ -77,17 +77,17 @@ def _tombstone(request: Request, original: MessageRecord | None) -> MessageRecor
 class Hub:
     """Carries messages from care provinces to insured provinces."""
 
-    __slots__ = ("_forwarder", "_patience_us", "_ports", "doors", "node")
+    __slots__ = ("_forwarder", "_ports", "_timeout_us", "doors", "node")
 
     def __init__(
-        self, ports: NodePorts, provinces: frozenset[NodeId], *, patience_us: int, reference: Callable[[], str]
+        self, ports: NodePorts, provinces: frozenset[NodeId], *, timeout_us: int, reference: Callable[[], str]
     ) -> None:
-        """``patience_us`` is how long the hub waits for an insured province."""
+        """``timeout_us`` is how long the hub waits for an insured province."""
         self.node = HUB
         self.doors = Doors()
         self._ports = ports
-        self._patience_us = patience_us
-        self._forwarder = Forwarder(ports, _HubRoute(provinces), self._send, reference)
+        self._timeout_us = timeout_us
+        self._forwarder = Forwarder(ports, _HubPolicy(provinces), self._send, reference)
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""
@@ -104,4 +104,4 @@ class Hub:
             self._ports.tasks.start(self._forwarder.drive(message))
 
     async def _send(self, node: NodeId, request: Request) -> Outcome:
-        return await self._ports.peers.call(node, request, self._patience_us)
+        return await self._ports.peers.call(node, request, self._timeout_us)

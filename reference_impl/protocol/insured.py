@@ -59,7 +59,7 @@ from reference_impl.protocol.records import (
     View,
 )
 
-__all__ = ["InsuredDesk", "InsuredRules"]
+__all__ = ["InsuredRole", "InsuredRules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class InsuredRules:
     year_of: Callable[[int], int]
 
 
-class InsuredDesk:
+class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
     __slots__ = ("_ports", "_reference", "_rules")

@@ -317,7 +317,7 @@ class Unreachable(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False):
-    """No reply within patience: the other side may or may not have acted (G3)."""
+    """No reply within the timeout: the other side may or may not have acted (G3)."""
 
     waited_us: int
 

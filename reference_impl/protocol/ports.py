@@ -30,7 +30,7 @@ class Clock(Protocol):
 class Peers(Protocol):
     """The neighbours."""
 
-    def call(self, node: NodeId, request: Request, patience_us: int) -> Awaitable[Outcome]:
+    def call(self, node: NodeId, request: Request, timeout_us: int) -> Awaitable[Outcome]:
         """Send ``request`` to ``node``. Never raises for what the other side or the link does: that is the outcome."""
         ...
 

@@ -15,7 +15,7 @@ from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
 from reference_impl.domain.scopes import Side
 from reference_impl.domain.transactions import TRANSACTIONS
-from reference_impl.protocol.care import CareDesk, CareRules
+from reference_impl.protocol.care import CareRole, CareRules
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import (
     BUSY_RETRY_US,
@@ -25,7 +25,7 @@ from reference_impl.protocol.forwarder import (
     is_known,
     refused,
 )
-from reference_impl.protocol.insured import InsuredDesk, InsuredRules
+from reference_impl.protocol.insured import InsuredRole, InsuredRules
 from reference_impl.protocol.messages import Answer, Answered, Busy, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
@@ -36,7 +36,7 @@ __all__ = ["Province"]
 class Province:
     """Serves hospitals as the place of care, and the hub as the insurer."""
 
-    __slots__ = ("_care", "_forwarder", "_insured", "_patience_us", "_ports", "_reference", "doors", "node")
+    __slots__ = ("_care", "_forwarder", "_insured", "_ports", "_reference", "_timeout_us", "doors", "node")
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class Province:
         care: CareRules,
         insured: InsuredRules,
         *,
-        patience_us: int,
+        timeout_us: int,
         reference: Callable[[], str],
     ) -> None:
-        """``patience_us`` is how long the province waits for the hub."""
+        """``timeout_us`` is how long the province waits for the hub."""
         self.node = care.node
         self.doors = Doors()
         self._ports = ports
-        self._care = CareDesk(care)
-        self._insured = InsuredDesk(ports, insured, reference)
-        self._patience_us = patience_us
+        self._care = CareRole(care)
+        self._insured = InsuredRole(ports, insured, reference)
+        self._timeout_us = timeout_us
         self._reference = reference
         self._forwarder = Forwarder(ports, self._care, self._send, reference)
 
@@ -90,7 +90,7 @@ class Province:
     async def _send(self, node: NodeId, request: Request) -> Outcome:
         if node == self.node:
             return await self._serve_insured(request)
-        return await self._ports.peers.call(node, request, self._patience_us)
+        return await self._ports.peers.call(node, request, self._timeout_us)
 
     async def _act(self, request: Request) -> Answer:
         """Do what stays in the province: one commit of message, reply and visit."""

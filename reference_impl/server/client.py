@@ -57,7 +57,7 @@ class _Connection(asyncio.Protocol):
 
     # --- asked by the destination ---
 
-    async def exchange(self, request: bytes, patience_us: int) -> HttpAnswer | Failure:
+    async def exchange(self, request: bytes, timeout_us: int) -> HttpAnswer | Failure:
         """Send ``request`` and wait for its answer; unless it is whole the connection is gone afterwards."""
         transport = self.transport
         assert transport is not None
@@ -65,7 +65,7 @@ class _Connection(asyncio.Protocol):
         answer: asyncio.Future[HttpAnswer | Failure] = loop.create_future()
         self._answer = answer
         self._headers, self._content, self._size = {}, [], 0
-        timer = loop.call_later(patience_us / _US_PER_S, self._fail, Failure.SILENT)
+        timer = loop.call_later(timeout_us / _US_PER_S, self._fail, Failure.SILENT)
         transport.write(request)
         try:
             heard = await answer
@@ -141,8 +141,8 @@ class Destination:
         self._idle: list[_Connection] = []
         self._open: set[_Connection] = set()
 
-    async def exchange(self, request: bytes, patience_us: int) -> HttpAnswer | Failure:
-        """Send ``request`` and return its answer, or why there is none within ``patience_us``, connecting included.
+    async def exchange(self, request: bytes, timeout_us: int) -> HttpAnswer | Failure:
+        """Send ``request`` and return its answer, or why there is none within ``timeout_us``, connecting included.
 
         A kept connection that the other side has closed meanwhile is passed over before a byte is written.
         """
@@ -150,12 +150,12 @@ class Destination:
         if connection is None:
             loop = asyncio.get_running_loop()
             started_s = loop.time()
-            connected = await self._connect(patience_us)
+            connected = await self._connect(timeout_us)
             if isinstance(connected, Failure):
                 return connected
             connection = connected
-            patience_us = max(0, patience_us - int((loop.time() - started_s) * _US_PER_S))
-        heard = await connection.exchange(request, patience_us)
+            timeout_us = max(0, timeout_us - int((loop.time() - started_s) * _US_PER_S))
+        heard = await connection.exchange(request, timeout_us)
         if not connection.closed:
             if len(self._idle) < _IDLE_MAX:
                 self._idle.append(connection)
@@ -175,11 +175,11 @@ class Destination:
                 return connection
         return None
 
-    async def _connect(self, patience_us: int) -> _Connection | Failure:
+    async def _connect(self, timeout_us: int) -> _Connection | Failure:
         loop = asyncio.get_running_loop()
         connection = _Connection(self._open.discard)
         try:
-            async with asyncio.timeout(patience_us / _US_PER_S):
+            async with asyncio.timeout(timeout_us / _US_PER_S):
                 await loop.create_connection(lambda: connection, self._host, self._port)
         except TimeoutError:
             return Failure.SILENT

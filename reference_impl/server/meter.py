@@ -230,10 +230,10 @@ class MeteredPeers:
         self._peers = peers
         self._meter = meter
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node``."""
         self._meter.called()
-        return await self._peers.call(node, request, patience_us)
+        return await self._peers.call(node, request, timeout_us)
 
 
 class MeteredBooks:

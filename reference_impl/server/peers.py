@@ -44,7 +44,7 @@ class HttpPeers:
             line = f"POST /{node} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n"
             self._destinations[node] = Destination(host, int(port)), line.encode("ascii")
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node`` and return what became of it."""
         known = self._destinations.get(node)
         if known is None:
@@ -54,7 +54,7 @@ class HttpPeers:
         content = self._codec.encode_request(request, began_us)
         rest = f"{SENDER_HEADER}: {request.sender}\r\n{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
         message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
-        heard = await destination.exchange(message, patience_us)
+        heard = await destination.exchange(message, timeout_us)
         if heard is Failure.NOBODY_LISTENS:
             return Unreachable()
         if not isinstance(heard, Failure):

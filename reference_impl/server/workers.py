@@ -131,12 +131,12 @@ class LettingGo:
         """Call through ``peers``."""
         self._peers = peers
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node`` without holding a worker."""
         slot = current_slot.get()
         if slot is None:
-            return await self._peers.call(node, request, patience_us)
+            return await self._peers.call(node, request, timeout_us)
         slot.give_back()
-        outcome = await self._peers.call(node, request, patience_us)
+        outcome = await self._peers.call(node, request, timeout_us)
         await slot.take()
         return outcome

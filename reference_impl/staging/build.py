@@ -34,7 +34,7 @@ def node_config(scenario: Scenario, node: str) -> NodeConfig:
     return NodeConfig(
         node=NodeId(node),
         provinces=tuple(NodeId(code) for code in scenario.topology.province_nodes()),
-        patience_us=patience.hub if node == HUB else patience.care,
+        timeout_us=patience.hub if node == HUB else patience.care,
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
         province=None if node == HUB else _province_config(node),

@@ -91,7 +91,7 @@ def fee_lines(
 ) -> tuple[FeeLine, ...]:
     """Return the charges of one batch; over all ``batches`` they add up to ``total_fen``.
 
-    ``lines`` is the length of an inpatient's batch; the other kinds send their template whole. An item too dear for the
+    ``lines`` is the length of an inpatient's batch; other kinds send their template whole. One too expensive for the
     batch is left to the rest, so a small bill may have fewer.
     """
     parts, rest = _parts(kind, template, batch, lines)

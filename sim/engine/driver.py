@@ -12,7 +12,7 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
-from sim.engine.timeline import TIMER, WORK, Signal, Timeline
+from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import simpy
 
 
-class Home:
+class TaskGroup:
     """Where tasks live: they stop together (``freeze``), go on together, and die together."""
 
     __slots__ = ("deferred", "frozen", "tasks")
@@ -59,18 +59,20 @@ class Home:
 class Task:
     """A coroutine under way. ``context`` is its own: ports read it from ``timeline.current``."""
 
-    __slots__ = ("_coroutine", "_home", "_send", "_step", "_timeline", "_waits_for", "context")
+    __slots__ = ("_coroutine", "_group", "_send", "_step", "_timeline", "_waits_for", "context")
 
-    def __init__(self, timeline: Timeline, work: Coroutine[Any, Any, None], home: Home, context: Any = None) -> None:
-        """Enter ``work`` at ``home``; nothing runs until ``start`` or ``start_later``."""
+    def __init__(
+        self, timeline: Timeline, work: Coroutine[Any, Any, None], group: TaskGroup, context: Any = None
+    ) -> None:
+        """Enter ``work`` at ``group``; nothing runs until ``start`` or ``start_later``."""
         self._timeline = timeline
         self._coroutine: Coroutine[Any, Any, None] | None = work
         self._send = work.send
         self._step = self.resume
-        self._home = home
+        self._group = group
         self._waits_for: simpy.Event | None = None
         self.context = context
-        home.tasks[self] = None
+        group.tasks[self] = None
 
     def start(self) -> None:
         """Run to the first await now."""
@@ -78,15 +80,15 @@ class Task:
 
     def start_later(self) -> None:
         """Run to the first await at this very instant, but after the task that asks for it has given way."""
-        signal = Signal()
+        signal = Wakeup()
         self._wait(signal)
         self._timeline.at(self._timeline.now_us, WORK, signal)
 
     def resume(self, event: simpy.Event) -> None:
         """Go on with what ``event`` brought, to the next await or the end."""
-        home = self._home
-        if home.frozen:
-            home.defer(self._resume_late, event)
+        group = self._group
+        if group.frozen:
+            group.defer(self._resume_late, event)
             return
         self._timeline.current = self
         try:
@@ -117,22 +119,22 @@ class Task:
         if self._coroutine is not None:  # what went on before it at the thaw may have cancelled it
             self.resume(event)
 
-    def _wait(self, signal: Signal) -> None:
+    def _wait(self, signal: Wakeup) -> None:
         self._waits_for = signal
         signal.callbacks.append(self._step)
 
     def _leave(self) -> None:
-        self._home.tasks.pop(self, None)
+        self._group.tasks.pop(self, None)
         # The bound method held in a slot is a cycle: break it, so that a finished task is freed at once.
         self._coroutine = self._waits_for = None
         del self._step
 
 
-_START = Signal()
+_START = Wakeup()
 
 
 @types.coroutine
-def wait(signal: Signal) -> Generator[Signal, Any, Any]:
+def wait(signal: Wakeup) -> Generator[Wakeup, Any, Any]:
     """Await ``signal`` and return its value."""
     return (yield signal)
 
@@ -151,10 +153,10 @@ class SimClock:
         return self._timeline.now_us
 
     @types.coroutine
-    def sleep_us(self, duration_us: int) -> Generator[Signal, None, None]:
+    def sleep_us(self, duration_us: int) -> Generator[Wakeup, None, None]:
         """Wait for ``duration_us``; zero or less returns at once."""
         if duration_us > 0:
             timeline = self._timeline
-            signal = Signal()
+            signal = Wakeup()
             timeline.at(timeline.now_us + duration_us, TIMER, signal)
             yield signal

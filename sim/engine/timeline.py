@@ -1,7 +1,7 @@
 """Virtual time: SimPy's environment on whole microseconds, with a defined order at one instant.
 
 What happens at one instant is ordered (time, kind, id): commands of the scenario first, then work, then timers (a reply
-that arrives at the very end of somebody's patience is in time), then sampling; ``id`` is the order of scheduling, which
+that arrives at the very end of somebody's timeout is in time), then sampling; ``id`` is the order of scheduling, which
 is itself decided by keyed draws alone. This module must never know what the events mean.
 """
 
@@ -30,16 +30,16 @@ class _Halted(Exception):  # not an error: the way out of the loop
         self.at_limit = at_limit
 
 
-def _halt(signal: Signal) -> None:
+def _halt(signal: Wakeup) -> None:
     raise _Halted(at_limit=signal.value is True)
 
 
-class Signal(simpy.Event):
+class Wakeup(simpy.Event):
     """A SimPy event that cannot fail, is bound to no environment until scheduled, and carries a plain ``value``.
 
     It leaves out what SimPy's own event does on creation and triggering; a process or a task may yield either.
     ``owner`` and ``leaves_us`` say which host's CPU makes it happen and until when that host can still stop it: see
-    ``Timeline.take_back``.
+    ``Timeline.withdraw_events``.
     """
 
     __slots__ = ("leaves_us", "owner", "value")
@@ -74,16 +74,16 @@ class Timeline(simpy.Environment):
         """Let ``signal`` happen at ``when_us``."""
         heappush(self.heap, (when_us, kind, self.next_id(), signal))
 
-    def call_at(self, when_us: int, kind: int, action: Callable[[], None]) -> Signal:
+    def call_at(self, when_us: int, kind: int, action: Callable[[], None]) -> Wakeup:
         """Call ``action`` at ``when_us``; emptying the callbacks of the returned signal calls it off."""
-        signal = Signal()
+        signal = Wakeup()
         signal.callbacks.append(lambda _: action())
         heappush(self.heap, (when_us, kind, self.next_id(), signal))
         return signal
 
     def stop(self) -> None:
         """End ``run_until`` after the event under way; safe to call from a signal handler."""
-        halt = Signal()
+        halt = Wakeup()
         halt.callbacks.append(_halt)
         heappush(self.heap, (self._now, -1, self.next_id(), halt))
 
@@ -94,7 +94,7 @@ class Timeline(simpy.Environment):
         of a run.
         """
         heap = self.heap
-        end = Signal(value=True)
+        end = Wakeup(value=True)
         end.callbacks.append(_halt)
         heappush(heap, (limit_us, LAST, self.next_id(), end))
         try:
@@ -104,22 +104,22 @@ class Timeline(simpy.Environment):
                 callbacks, event.callbacks = event.callbacks, None
                 for callback in callbacks:
                     callback(event)
-                if not event._ok and not event.defused:  # noqa: SLF001  # a Signal is always ok; SimPy's own may fail
+                if not event._ok and not event.defused:  # noqa: SLF001  # a Wakeup is always ok; SimPy's own may fail
                     raise event.value
         except _Halted as halted:
             end.callbacks = []
             return halted.at_limit
 
-    def take_back(self, owner: object, from_us: int) -> list[tuple[int, int, int, Signal]]:
+    def withdraw_events(self, owner: object, from_us: int) -> list[tuple[int, int, int, Wakeup]]:
         """Remove and return, in order, what ``owner``'s CPU would have brought about from ``from_us`` on.
 
         Rare (a node is frozen or killed), so it may walk the whole list; the common path pays nothing for it.
         """
-        held: list[tuple[int, int, int, Signal]] = []
+        held: list[tuple[int, int, int, Wakeup]] = []
         kept: list[Any] = []
         for item in self.heap:
             event = item[3]
-            stoppable = isinstance(event, Signal) and event.owner is owner and event.leaves_us >= from_us
+            stoppable = isinstance(event, Wakeup) and event.owner is owner and event.leaves_us >= from_us
             (held if stoppable else kept).append(item)
         self.heap[:] = kept
         heapify(self.heap)

@@ -1,8 +1,8 @@
-"""Patience: one queue per distinct patience with a single armed event, not one event per call.
+"""Timeouts: one queue per distinct timeout with a single armed event, not one event per call.
 
-Everyone who starts waiting now with the same patience gives up after everyone who started before, so the deadlines are
+Everyone who starts waiting now with the same timeout gives up after everyone who started before, so the deadlines are
 in order by themselves, and only the first needs an event. A call that is answered in time leaves the queue and costs no
-event at all; 600 seconds of patience would otherwise fill the list of things to come with calls long answered.
+event at all; 600 seconds of timeout would otherwise fill the list of things to come with calls long answered.
 This module must never decide what giving up means.
 """
 
@@ -10,26 +10,26 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sim.engine.timeline import TIMER, Signal, Timeline
+from sim.engine.timeline import TIMER, Timeline, Wakeup
 
 
 class Waiting(Protocol):
-    """Whoever waits with a patience."""
+    """Whoever waits with a timeout."""
 
     def give_up(self) -> None:
-        """Be told that the patience has run out."""
+        """Be told that the timeout has run out."""
         ...
 
 
-class PatienceQueue:
-    """All who wait with one and the same patience."""
+class TimeoutQueue:
+    """All who wait with one and the same timeout."""
 
-    __slots__ = ("_armed", "_deadlines", "_patience_us", "_timeline")
+    __slots__ = ("_armed", "_deadlines", "_timeline", "_timeout_us")
 
-    def __init__(self, timeline: Timeline, patience_us: int) -> None:
+    def __init__(self, timeline: Timeline, timeout_us: int) -> None:
         """Start with nobody waiting."""
         self._timeline = timeline
-        self._patience_us = patience_us
+        self._timeout_us = timeout_us
         self._deadlines: dict[Waiting, int] = {}
         self._armed = False
 
@@ -38,23 +38,23 @@ class PatienceQueue:
         return len(self._deadlines)
 
     def add(self, waiting: Waiting) -> None:
-        """Start the patience of ``waiting`` now."""
-        deadline_us = self._timeline.now_us + self._patience_us
+        """Start the timeout of ``waiting`` now."""
+        deadline_us = self._timeline.now_us + self._timeout_us
         self._deadlines[waiting] = deadline_us
         if not self._armed:
             self._arm(deadline_us)
 
     def remove(self, waiting: Waiting) -> None:
-        """Stop the patience of ``waiting``: it got what it waited for, or went away."""
+        """Stop the timeout of ``waiting``: it got what it waited for, or went away."""
         self._deadlines.pop(waiting, None)
 
     def _arm(self, deadline_us: int) -> None:
         self._armed = True
-        signal = Signal()
+        signal = Wakeup()
         signal.callbacks.append(self._ring)
         self._timeline.at(deadline_us, TIMER, signal)
 
-    def _ring(self, _: Signal) -> None:
+    def _ring(self, _: Wakeup) -> None:
         now_us = self._timeline.now_us
         self._armed = False
         due: list[Waiting] = []
@@ -69,19 +69,19 @@ class PatienceQueue:
             waiting.give_up()
 
 
-class Patience:
-    """The patience queues of a run, made when first asked for; few, as few patiences are configured."""
+class Timeouts:
+    """The timeout queues of a run, made when first asked for; few, as few timeouts are configured."""
 
     __slots__ = ("_queues", "_timeline")
 
     def __init__(self, timeline: Timeline) -> None:
         """Start without queues."""
         self._timeline = timeline
-        self._queues: dict[int, PatienceQueue] = {}
+        self._queues: dict[int, TimeoutQueue] = {}
 
-    def queue(self, patience_us: int) -> PatienceQueue:
-        """Return the queue of those who wait ``patience_us``."""
-        queue = self._queues.get(patience_us)
+    def queue(self, timeout_us: int) -> TimeoutQueue:
+        """Return the queue of those who wait ``timeout_us``."""
+        queue = self._queues.get(timeout_us)
         if queue is None:
-            queue = self._queues[patience_us] = PatienceQueue(self._timeline, patience_us)
+            queue = self._queues[timeout_us] = TimeoutQueue(self._timeline, timeout_us)
         return queue

@@ -2,7 +2,7 @@
 
 A day of the nation writes ten million messages. Nobody asks for one long after its verdict (a sender asks until its
 deadline), but the checker reads all of them in the end. So what is finished and older than the retention is packed in
-blocks (measured: 90 bytes a message instead of 550) and unpacked only when it is read again. With a fault or a stop
+blocks (measured: 90 bytes a message instead of 550) and unpacked only when it is read again. With a fault or a cutover
 that may hold a resend back for longer, the retention is longer; with one that never ends, nothing is packed.
 This module must never pack what a resend, a reversal or a restart may still ask for.
 """
@@ -40,9 +40,9 @@ def retention_us(scenario: Scenario) -> int | None:
         if fault.until is None:
             return None
         lengths_us.append(fault.until - fault.at)
-    stop = scenario.cutover
-    if stop is not None:
-        lengths_us.append(stop.full_at - stop.stop_at)
+    cutover = scenario.cutover
+    if cutover is not None:
+        lengths_us.append(cutover.full_at - cutover.stop_at)
     clients = scenario.clients
     return DEADLINES_KEPT * clients.deadline + clients.patience + clients.retries.cap + sum(lengths_us)
 

@@ -1,4 +1,4 @@
-"""A call from one node to another, as each side holds it: the caller's patience, and the work it makes at the callee.
+"""A call from one node to another, as each side holds it: the caller's timeout, and the work it makes at the callee.
 
 This module must never decide what is said, only when it is heard.
 """
@@ -9,17 +9,17 @@ from heapq import heappush
 from typing import TYPE_CHECKING
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
-from sim.engine.timeline import WORK, Signal, Timeline
+from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.service_times import COMMIT_AT, COMMIT_STRIDE, COMMITS_DRAWN, FLUSH_AT, LINK_BACK_AT, STEP_MASK
 
 if TYPE_CHECKING:
     from reference_impl.protocol.messages import Request
     from reference_impl.staging.loss import Sent
     from sim.model.links import Link
-    from sim.model.service_times import Prices
+    from sim.model.service_times import ServiceTimes
 
 
-class Call(Signal):
+class Call(Wakeup):
     """The caller's side: what its task waits for. Its value is the outcome."""
 
     __slots__ = ("given_up", "link", "request", "sent", "started_us", "timeline")
@@ -42,7 +42,7 @@ class Call(Signal):
         if self.callbacks is None or self.given_up:
             return
         self.given_up = True
-        late = Signal(Unknown(self.timeline.now_us - self.started_us))
+        late = Wakeup(Unknown(self.timeline.now_us - self.started_us))
         late.callbacks, self.callbacks = self.callbacks, []
         for callback in late.callbacks:
             callback(late)
@@ -77,14 +77,14 @@ class Call(Signal):
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
 
 
-class Work(Signal):
+class Work(Wakeup):
     """The callee's side: a message on its way to a node, then in its hands.
 
     It is also the context of the node's task: the ports read from it what the message's steps cost there. Work that
     no call asked for (a restart driving its open intents) has no ``call``.
     """
 
-    __slots__ = ("_commits", "bits", "call", "came_us", "holds_worker", "key", "prices", "request")
+    __slots__ = ("_commits", "bits", "call", "came_us", "holds_worker", "key", "request", "service_times")
 
     def __init__(self, request: Request, call: Call | None, key: int) -> None:
         """Make the work of ``request``; the node it comes to adds the rest."""
@@ -94,13 +94,13 @@ class Work(Signal):
         self.key = key
         self.bits = 0
         self.came_us = 0
-        self.prices: Prices = NO_PRICES
+        self.service_times: ServiceTimes = NO_PRICES
         self.holds_worker = False
         self._commits = 0
 
-    def priced(self, prices: Prices, bits: int) -> None:
+    def timed(self, service_times: ServiceTimes, bits: int) -> None:
         """Learn what the work costs here."""
-        self.prices = prices
+        self.service_times = service_times
         self.bits = bits
 
     def next_commit(self, flush: tuple[int, ...]) -> tuple[int, int]:
@@ -108,7 +108,9 @@ class Work(Signal):
         shift = COMMIT_STRIDE * min(self._commits, COMMITS_DRAWN - 1)
         self._commits += 1
         bits = self.bits
-        return self.prices.commit[bits >> COMMIT_AT + shift & STEP_MASK], flush[bits >> FLUSH_AT + shift & STEP_MASK]
+        return self.service_times.commit[bits >> COMMIT_AT + shift & STEP_MASK], flush[
+            bits >> FLUSH_AT + shift & STEP_MASK
+        ]
 
 
-NO_PRICES: Prices = ((0,) * 1024,) * 4  # pyright: ignore[reportAssignmentType]
+NO_PRICES: ServiceTimes = ((0,) * 1024,) * 4  # pyright: ignore[reportAssignmentType]

@@ -8,16 +8,16 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
-from sim.engine.timeline import WORK, Signal, Timeline
+from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.stations import Servers, Sums, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from sim.engine.timers import Patience
+    from sim.engine.timers import Timeouts
 
 
-class _Turn(Signal):
+class _Turn(Wakeup):
     """A patient in the queue; the value becomes True at the desk and False when the patience ran out first."""
 
     __slots__ = ("_servers", "_timeline")
@@ -38,16 +38,16 @@ class _Turn(Signal):
 class SimDesk:
     """The desks of one hospital."""
 
-    __slots__ = ("_patience", "_servers", "_timeline")
+    __slots__ = ("_servers", "_timeline", "_timeouts")
 
-    def __init__(self, timeline: Timeline, patience: Patience, desks: int, sums: Sums | None = None) -> None:
+    def __init__(self, timeline: Timeline, timeouts: Timeouts, desks: int, sums: Sums | None = None) -> None:
         """Open ``desks`` counters; what they see is added to ``sums``."""
         self._timeline = timeline
-        self._patience = patience
+        self._timeouts = timeouts
         self._servers = Servers(timeline, desks, sums)
 
     @types.coroutine
-    def seize(self, patience_us: int) -> Generator[Signal, Any, bool]:
+    def seize(self, patience_us: int) -> Generator[Wakeup, Any, bool]:
         """Wait for a free desk and take it; False when the patience ran out first."""
         servers = self._servers
         servers.sums.arrivals += 1
@@ -58,7 +58,7 @@ class SimDesk:
             return False
         turn = _Turn(self._timeline, servers)
         servers.enqueue(turn)
-        queue = self._patience.queue(patience_us)
+        queue = self._timeouts.queue(patience_us)
         queue.add(turn)
         try:
             served: bool = yield turn

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sim.engine.driver import Home
-from sim.engine.timeline import Signal, Timeline
+from sim.engine.driver import TaskGroup
+from sim.engine.timeline import Timeline, Wakeup
 from sim.model.calls import Call, Work
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Tenant(Protocol):
 class Host:
     """One process. ``cpu`` is its own pool of cores, or one it shares with every process of its machine."""
 
-    __slots__ = ("_frozen_us", "_held", "_own_cpu", "_tenants", "_timeline", "alive", "cpu", "home", "name")
+    __slots__ = ("_frozen_us", "_held", "_own_cpu", "_tenants", "_timeline", "alive", "cpu", "group", "name")
 
     def __init__(self, timeline: Timeline, name: str, cpu: Cpu, *, own_cpu: bool) -> None:
         """Start running; ``own_cpu`` says that nobody else books on ``cpu``."""
@@ -44,11 +44,11 @@ class Host:
         self.name = name
         self.cpu = cpu
         self._own_cpu = own_cpu
-        self.home = Home()
+        self.group = TaskGroup()
         self.alive = True
         self._tenants: list[Tenant] = []
         self._frozen_us = 0
-        self._held: list[tuple[int, int, int, Signal]] = []
+        self._held: list[tuple[int, int, int, Wakeup]] = []
 
     def serve(self, tenant: Tenant) -> None:
         """Take in a node."""
@@ -57,21 +57,21 @@ class Host:
     @property
     def frozen(self) -> bool:
         """Whether the process stands still."""
-        return self.home.frozen
+        return self.group.frozen
 
     def freeze(self) -> None:
         """Stop where it stands; what it had sent before is on its way, what it was computing waits."""
-        if not self.alive or self.home.frozen:
+        if not self.alive or self.group.frozen:
             return
         self._frozen_us = self._timeline.now_us
-        self._held = self._timeline.take_back(self, self._frozen_us)
+        self._held = self._timeline.withdraw_events(self, self._frozen_us)
         if self._own_cpu:
             self.cpu.pause()
-        self.home.freeze()
+        self.group.freeze()
 
     def thaw(self) -> None:
         """Go on: what was being computed takes what it still needed, then what came in meanwhile is looked at."""
-        if not self.home.frozen:
+        if not self.group.frozen:
             return
         shift_us = self._timeline.now_us - self._frozen_us
         if self._own_cpu:
@@ -80,19 +80,19 @@ class Host:
         for due_us, kind, _, signal in held:
             signal.leaves_us += shift_us
             self._timeline.at(due_us + shift_us, kind, signal)
-        self.home.thaw()
+        self.group.thaw()
 
     def kill(self) -> None:
         """End the process at once: no reply leaves any more, and whoever waits for one learns that the line broke."""
         if not self.alive:
             return
         self.alive = False
-        unsent = self._held + self._timeline.take_back(self, self._timeline.now_us)
+        unsent = self._held + self._timeline.withdraw_events(self, self._timeline.now_us)
         self._held = []
-        waiting = [event for _, event in self.home.deferred]
+        waiting = [event for _, event in self.group.deferred]
         for tenant in self._tenants:
             tenant.shut()
-        self.home.cancel_all()
+        self.group.cancel_all()
         for tenant in self._tenants:
             tenant.forget()
         if self._own_cpu:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.records import Change, CommitResult
     from scenarios.schema import NodeSpec
     from sim.model.hosts import Host
-    from sim.model.service_times import PriceList
+    from sim.model.service_times import ServiceTimeTables
 
     class Role(Protocol):
         """What the protocol offers of a node."""
@@ -59,8 +59,8 @@ class SimNode:
     __slots__ = (
         "_build",
         "_clock",
-        "_prices",
         "_queue_max",
+        "_service_times",
         "_taken",
         "_timeline",
         "holds",
@@ -76,7 +76,14 @@ class SimNode:
     )
 
     def __init__(
-        self, timeline: Timeline, name: NodeId, host: Host, spec: NodeSpec, *, prices: PriceList, seed: int
+        self,
+        timeline: Timeline,
+        name: NodeId,
+        host: Host,
+        spec: NodeSpec,
+        *,
+        service_times: ServiceTimeTables,
+        seed: int,
     ) -> None:
         """Make the node without its role; ``open`` gives it one."""
         self._timeline = timeline
@@ -90,7 +97,7 @@ class SimNode:
         self.refusing = False
         self.slow_us = 0
         self._queue_max = spec.queue
-        self._prices = prices
+        self._service_times = service_times
         self._taken: dict[Work, None] = {}
         host.serve(self)
 
@@ -109,8 +116,8 @@ class SimNode:
     def arrive(self, work: Work) -> None:
         """Take in a message that has come over its link."""
         host = self.host
-        if host.home.frozen:
-            host.home.defer(self.arrive, work)
+        if host.group.frozen:
+            host.group.defer(self.arrive, work)
             return
         call = work.call
         assert call is not None  # only calls arrive
@@ -118,8 +125,9 @@ class SimNode:
             call.answer(Unreachable(), self._timeline.now_us, 0)
             return
         work.came_us = self._timeline.now_us
-        work.priced(
-            self._prices.of(role_of(self.name, work.request.sender), work.request.code), bits_at(work.key, self.place)
+        work.timed(
+            self._service_times.of(role_of(self.name, work.request.sender), work.request.code),
+            bits_at(work.key, self.place),
         )
         workers = self.workers
         workers.sums.arrivals += 1
@@ -138,7 +146,7 @@ class SimNode:
     def _turn_away(self, work: Work, call: Call) -> None:
         """Answer at the door, for the price of writing an answer."""
         self.workers.sums.refused += 1
-        left_us = self.host.cpu.book(work.prices.reply[work.bits >> REPLY_AT & STEP_MASK])
+        left_us = self.host.cpu.book(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
         call.answer(Overloaded(OVERLOADED_RETRY_US), left_us, work.bits, self.host)
 
     def _receive(self, work: Work) -> None:
@@ -146,7 +154,7 @@ class SimNode:
         host = self.host
         work.holds_worker = True
         work.callbacks = [self._begin]
-        end_us = host.cpu.book(work.prices.receive[work.bits >> RECEIVE_AT & STEP_MASK])
+        end_us = host.cpu.book(work.service_times.receive[work.bits >> RECEIVE_AT & STEP_MASK])
         work.owner = host
         work.leaves_us = end_us
         timeline = self._timeline
@@ -157,7 +165,7 @@ class SimNode:
             self._receive(work)
 
     def _begin(self, work: Work) -> None:
-        Task(self._timeline, self._serve(work), self.host.home, work).start()
+        Task(self._timeline, self._serve(work), self.host.group, work).start()
 
     async def _serve(self, work: Work) -> None:
         try:
@@ -171,7 +179,7 @@ class SimNode:
         call = work.call
         assert call is not None  # only calls are served
         bits, host = work.bits, self.host
-        left_us = host.cpu.book(work.prices.reply[bits >> REPLY_AT & STEP_MASK])
+        left_us = host.cpu.book(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
         if type(answer) is Answered:
             answer = Answered(answer.reply, (Hop(self.name, work.came_us, left_us), *answer.hops))
         call.answer(answer, left_us, bits, host)
@@ -186,12 +194,14 @@ class SimNode:
     def work_beside(self, request: Request) -> Work:
         """Return the context of work that no call asked for, such as driving an open intent."""
         work = Work(request, None, message_key(self.seed, request.msgid, 0))
-        work.priced(self._prices.of(role_of(self.name, request.sender), request.code), bits_at(work.key, self.place))
+        work.timed(
+            self._service_times.of(role_of(self.name, request.sender), request.code), bits_at(work.key, self.place)
+        )
         return work
 
     def flush_table(self) -> tuple[int, ...]:
         """Return the times of a sync of this node's disk."""
-        return self._prices.flush
+        return self._service_times.flush
 
     # --- what can befall a process ------------------------------------------------------------------------------------
 
@@ -211,5 +221,5 @@ class SimNode:
     def revive(self) -> None:
         """Start again on the books and drive what was left open."""
         self.role = self._build(self)
-        recovery = Task(self._timeline, self.role.recover(), self.host.home)
+        recovery = Task(self._timeline, self.role.recover(), self.host.group)
         recovery.start_later()

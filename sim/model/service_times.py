@@ -33,7 +33,7 @@ COMMITS_DRAWN: Final = 3
 Table = tuple[int, ...]
 
 
-class Prices(NamedTuple):
+class ServiceTimes(NamedTuple):
     """CPU microseconds of each stage at each of 1,024 quantiles."""
 
     receive: Table
@@ -42,19 +42,19 @@ class Prices(NamedTuple):
     commit: Table
 
 
-class PriceList:
-    """The prices of a run, by role and transaction."""
+class ServiceTimeTables:
+    """The service times of a run, by role and transaction."""
 
     __slots__ = ("_by_code", "_costs", "flush")
 
     def __init__(self, costs: Costs) -> None:
         """Take the costs of a cost file."""
         self._costs = costs
-        self._by_code: dict[tuple[Role, str], Prices] = {}
+        self._by_code: dict[tuple[Role, str], ServiceTimes] = {}
         self.flush: Table = _spread(costs.file.commit_latency_us)
 
-    def of(self, role: Role, code: str) -> Prices:
-        """Return the prices of a transaction at a role.
+    def of(self, role: Role, code: str) -> ServiceTimes:
+        """Return the service times of a transaction at a role.
 
         A message from a hospital passes its city's relay on the way in and out, on the same host: the care
         province's price includes it.
@@ -64,14 +64,14 @@ class PriceList:
             known = self._by_code[role, code] = self._make(role, code)
         return known
 
-    def _make(self, role: Role, code: str) -> Prices:
+    def _make(self, role: Role, code: str) -> ServiceTimes:
         tables = {stage: _spread(self._costs.table(role, code, stage)) for stage in STAGES}
         if role == "care":
             relay = {stage: self._costs.table("city", code, stage) for stage in STAGES}
             through = _sum(_spread(relay["receive"]), _spread(relay["forward"]))
             tables["receive"] = _sum(tables["receive"], through)
             tables["reply"] = _sum(tables["reply"], _spread(relay["reply"]))
-        return Prices(tables["receive"], tables["forward"], tables["reply"], tables["commit"])
+        return ServiceTimes(tables["receive"], tables["forward"], tables["reply"], tables["commit"])
 
 
 def message_key(seed: int, msgid: str, attempt: int) -> int:

@@ -15,7 +15,7 @@ from heapq import heapreplace
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sim.engine.timeline import WORK, Signal, Timeline
+from sim.engine.timeline import WORK, Timeline, Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -68,7 +68,7 @@ class Servers:
         self._timeline = timeline
         self.servers = servers
         self.free = servers
-        self.waiting: deque[Signal] = deque()
+        self.waiting: deque[Wakeup] = deque()
         self.sums = Sums() if sums is None else sums
 
     def take(self) -> bool:
@@ -81,7 +81,7 @@ class Servers:
         sums.busy_sum -= self._timeline.now_us
         return True
 
-    def enqueue(self, turn: Signal) -> None:
+    def enqueue(self, turn: Wakeup) -> None:
         """Let ``turn`` happen when a server is free; it then has that server and its value is True."""
         sums = self.sums
         sums.waiting += 1
@@ -89,11 +89,11 @@ class Servers:
         self.waiting.append(turn)
 
     @types.coroutine
-    def seize(self) -> Generator[Signal, Any, None]:
+    def seize(self) -> Generator[Wakeup, Any, None]:
         """Take a server, waiting for it if need be."""
         if self.take():
             return
-        turn = Signal()
+        turn = Wakeup()
         self.enqueue(turn)
         try:
             yield turn
@@ -105,7 +105,7 @@ class Servers:
                 self.step_out(turn)
             raise
 
-    def step_out(self, turn: Signal) -> None:
+    def step_out(self, turn: Wakeup) -> None:
         """Leave the queue without having been served."""
         self.waiting.remove(turn)
         self._no_longer_waiting(1)
@@ -211,9 +211,9 @@ class Cpu:
         return end_us
 
     @types.coroutine
-    def use(self, cost_us: int) -> Generator[Signal, Any, None]:
+    def use(self, cost_us: int) -> Generator[Wakeup, Any, None]:
         """Wait for a core and then for the work to end."""
-        signal = Signal()
+        signal = Wakeup()
         self._timeline.at(self.book(cost_us), WORK, signal)
         yield signal
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.engine.timeline import WORK, Signal, Timeline
+from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Group:
         self.items: list[Any] = []
         self.cost_us = 0
         self.flush_us = 0
-        self.flushed = Signal()
+        self.flushed = Wakeup()
         self.verdicts: Sequence[Any] = ()
 
 
@@ -43,7 +43,7 @@ class Writer:
     def __init__(
         self, timeline: Timeline, cpu: Cpu, apply: Callable[[list[Any]], Sequence[Any]], owner: object
     ) -> None:
-        """``owner`` is the host whose stop also stops a flush (``Timeline.take_back``)."""
+        """``owner`` is the host whose stop also stops a flush (``Timeline.withdraw_events``)."""
         self._timeline = timeline
         self._cpu = cpu
         self._apply = apply
@@ -89,7 +89,7 @@ class Writer:
         flushed.leaves_us = end_us
         self._timeline.at(end_us, WORK, flushed)
 
-    def _flushed(self, _: Signal) -> None:
+    def _flushed(self, _: Wakeup) -> None:
         group = self._flushing
         assert group is not None  # the event belongs to the flush under way
         group.verdicts = self._apply(group.items)

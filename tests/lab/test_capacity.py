@@ -89,7 +89,7 @@ def test_message_counts_are_those_of_the_journeys():
 def test_hopeless_station_is_flagged_by_name():
     load = load_of(topology={"regions": ["11", "33", "34"], "hub": {"cores": 0.01}})
 
-    assert "hub cpu" in [s.name for s in load.hopeless]
+    assert "hub cpu" in [s.name for s in load.unstable]
     assert math.isinf(station(load, "hub cpu").wait_us)
     assert load.stations[0].utilisation == max(s.utilisation for s in load.stations)
 
@@ -135,4 +135,4 @@ def test_explicit_visits_alone_imply_no_rate():
     at_home = visit | {"insured": "330100"}
     load = load_of(visits={"per_day": 0, "explicit": [visit, visit, at_home]})
 
-    assert (load.cross_visits, load.local_visits, load.messages_per_s, load.hopeless) == (2, 1, 0, ())
+    assert (load.cross_visits, load.local_visits, load.messages_per_s, load.unstable) == (2, 1, 0, ())

@@ -72,11 +72,11 @@ class Caller:
     async def to(cls, port: int) -> Caller:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    async def call(self, message: bytes, patience_s: float = 2.0) -> bytes | None:
+    async def call(self, message: bytes, timeout_s: float = 2.0) -> bytes | None:
         """Return the reply; None when patience ran out. Raises ConnectionError when the other side broke off."""
         self._writer.write(message)
         try:
-            reply = await asyncio.wait_for(read_reply(self._reader), patience_s)
+            reply = await asyncio.wait_for(read_reply(self._reader), timeout_s)
         except TimeoutError:
             return None
         if reply is None:
@@ -122,7 +122,7 @@ def test_lost_request_never_reaches_the_callee_and_leaves_the_caller_waiting():
         callee = Callee()
         async with proxied(losing("request"), callee=callee) as (proxy, port):
             caller = await Caller.to(port)
-            assert await caller.call(request("a"), patience_s=0.05) is None
+            assert await caller.call(request("a"), timeout_s=0.05) is None
             assert callee.seen == []
             assert proxy.counts["lost_requests"] == 1
             caller.leave()
@@ -135,7 +135,7 @@ def test_lost_reply_is_swallowed_after_the_callee_acted():
         callee = Callee()
         async with proxied(losing("reply"), callee=callee) as (proxy, port):
             caller = await Caller.to(port)
-            assert await caller.call(request("a"), patience_s=0.05) is None
+            assert await caller.call(request("a"), timeout_s=0.05) is None
             assert callee.seen == [request("a")]
             assert proxy.counts["lost_replies"] == 1
             caller.leave()
@@ -148,7 +148,7 @@ def test_only_the_named_transactions_are_lost():
         async with proxied(losing("request", codes=("2102",)), callee=Callee()) as (_, port):
             caller = await Caller.to(port)
             assert await caller.call(request("a", "2207")) == answer("a")
-            assert await caller.call(request("a", "2102"), patience_s=0.05) is None
+            assert await caller.call(request("a", "2102"), timeout_s=0.05) is None
             caller.leave()
 
     run(story())
@@ -215,7 +215,7 @@ def test_proxy_and_simulator_lose_the_same_messages():
             outcomes = []
             for msgid in msgids * 2:
                 caller = await Caller.to(port)
-                reply = await caller.call(request(msgid), patience_s=0.04)
+                reply = await caller.call(request(msgid), timeout_s=0.04)
                 outcomes.append("lost" if reply is None else "answered")
                 caller.leave()
             assert outcomes == predicted()

@@ -31,7 +31,7 @@ def test_scenario_loads_and_nothing_in_it_is_hopeless(name, variant):
     assert scenario.title
     assert scenario.question.endswith("?")
     assert parse_gates(scenario.gates)
-    assert [station.name for station in implied_load(scenario, load_costs()).hopeless] == []
+    assert [station.name for station in implied_load(scenario, load_costs()).unstable] == []
 
 
 @pytest.mark.parametrize("name", library_names())
@@ -58,7 +58,7 @@ def test_variant_for_the_real_world_lasts_about_a_minute_and_fits_one_core(name,
 def test_slow_province_fills_the_hubs_workers_while_it_lasts():
     load = implied_load(load_scenario("slow-province"), load_costs())
 
-    assert [station.name for station in load.stations_while_slow if station.hopeless] == ["hub workers"]
+    assert [station.name for station in load.stations_while_slow if station.unstable] == ["hub workers"]
 
 
 def test_luan_closes_for_254_hours_at_the_hours_of_the_notice():

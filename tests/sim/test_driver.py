@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import simpy
 
-from sim.engine.driver import Home, SimClock, Task, wait
-from sim.engine.timeline import COMMAND, SAMPLE, TIMER, WORK, Signal, Timeline
+from sim.engine.driver import SimClock, Task, TaskGroup, wait
+from sim.engine.timeline import COMMAND, SAMPLE, TIMER, WORK, Timeline, Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -51,7 +51,7 @@ def test_stop_ends_the_run_after_the_event_under_way(timeline: Timeline) -> None
 
 def test_plain_simpy_lives_on_the_same_timeline(timeline: Timeline) -> None:
     told: list[Any] = []
-    signal = Signal("news")
+    signal = Wakeup("news")
 
     def process() -> Generator[simpy.Event, Any, None]:
         yield timeline.timeout(5)
@@ -61,7 +61,7 @@ def test_plain_simpy_lives_on_the_same_timeline(timeline: Timeline) -> None:
         told.append(await wait(timeline.timeout(7, "later")))
 
     timeline.process(process())
-    Task(timeline, task(), Home()).start()
+    Task(timeline, task(), TaskGroup()).start()
     timeline.at(6, WORK, signal)
     timeline.run_until(10)
     assert told == ["news", "later"]
@@ -78,7 +78,7 @@ def test_a_mistake_in_a_task_ends_the_run(timeline: Timeline) -> None:
         await SimClock(timeline).sleep_us(5)
         raise AssertionError("our own fault")
 
-    Task(timeline, work(), Home()).start()
+    Task(timeline, work(), TaskGroup()).start()
     with pytest.raises(AssertionError, match="our own fault"):
         timeline.run_until(10)
 
@@ -91,7 +91,7 @@ def test_sleeping_no_time_is_no_event(timeline: Timeline) -> None:
         await SimClock(timeline).sleep_us(-5)
         told.append("awake")
 
-    Task(timeline, work(), Home()).start()
+    Task(timeline, work(), TaskGroup()).start()
     assert told == ["awake"]
     assert not timeline.heap
 
@@ -109,29 +109,29 @@ async def three_naps(timeline: Timeline, told: list[str]) -> None:
 @pytest.mark.parametrize("at_us", [0, 10, 20, 30, 35])
 def test_a_task_cancelled_at_any_await_cleans_up_once_and_leaves_its_home(timeline: Timeline, at_us: int) -> None:
     told: list[str] = []
-    home = Home()
-    task = Task(timeline, three_naps(timeline, told), home)
+    group = TaskGroup()
+    task = Task(timeline, three_naps(timeline, told), group)
     task.start()
     timeline.call_at(at_us, COMMAND, task.cancel)
     timeline.run_until(100)
     done = min(3, max(0, at_us - 1) // 10)
     assert told == [*(f"nap {nap}" for nap in range(done)), "cleaned up"]
     assert task.ended
-    assert not home.tasks
+    assert not group.tasks
 
 
 def test_work_started_beside_begins_after_its_starter_has_given_way(timeline: Timeline) -> None:
     told: list[str] = []
-    home = Home()
+    group = TaskGroup()
 
     async def beside() -> None:
         told.append("beside")
 
     async def work() -> None:
-        Task(timeline, beside(), home).start_later()
+        Task(timeline, beside(), group).start_later()
         told.append("starter")
 
-    Task(timeline, work(), home).start()
+    Task(timeline, work(), group).start()
     assert told == ["starter"]
     timeline.run_until(0)
     assert told == ["starter", "beside"]
@@ -139,8 +139,8 @@ def test_work_started_beside_begins_after_its_starter_has_given_way(timeline: Ti
 
 def test_a_task_cancelled_before_it_began_never_begins(timeline: Timeline) -> None:
     told: list[str] = []
-    home = Home()
-    task = Task(timeline, three_naps(timeline, told), home)
+    group = TaskGroup()
+    task = Task(timeline, three_naps(timeline, told), group)
     task.start_later()
     task.cancel()
     timeline.run_until(100)
@@ -149,35 +149,35 @@ def test_a_task_cancelled_before_it_began_never_begins(timeline: Timeline) -> No
 
 def test_frozen_tasks_go_on_at_the_thaw_with_what_came_meanwhile_in_its_order(timeline: Timeline) -> None:
     told: list[tuple[str, int]] = []
-    home = Home()
+    group = TaskGroup()
 
     async def work(name: str, sleep_us: int) -> None:
         await SimClock(timeline).sleep_us(sleep_us)
         told.append((name, timeline.now_us))
 
     for name, sleep_us in (("b", 20), ("a", 10), ("late", 200)):
-        Task(timeline, work(name, sleep_us), home).start()
-    timeline.call_at(5, COMMAND, home.freeze)
-    timeline.call_at(100, COMMAND, home.thaw)
+        Task(timeline, work(name, sleep_us), group).start()
+    timeline.call_at(5, COMMAND, group.freeze)
+    timeline.call_at(100, COMMAND, group.thaw)
     timeline.run_until(300)
     assert told == [("a", 100), ("b", 100), ("late", 200)]
 
 
 def test_a_frozen_home_can_be_cleared_and_starts_anew_unfrozen(timeline: Timeline) -> None:
     told: list[str] = []
-    home = Home()
-    Task(timeline, three_naps(timeline, told), home).start()
-    timeline.call_at(5, COMMAND, home.freeze)
-    timeline.call_at(15, COMMAND, home.cancel_all)
+    group = TaskGroup()
+    Task(timeline, three_naps(timeline, told), group).start()
+    timeline.call_at(5, COMMAND, group.freeze)
+    timeline.call_at(15, COMMAND, group.cancel_all)
     timeline.run_until(50)
-    Task(timeline, three_naps(timeline, told), home).start()
+    Task(timeline, three_naps(timeline, told), group).start()
     timeline.run_until(100)
     assert told == ["cleaned up", "nap 0", "nap 1", "nap 2", "cleaned up"]
 
 
 def test_a_task_cancelled_at_the_thaw_by_another_is_not_resumed(timeline: Timeline) -> None:
     told: list[str] = []
-    home = Home()
+    group = TaskGroup()
     second: list[Task] = []
 
     async def killer() -> None:
@@ -188,10 +188,10 @@ def test_a_task_cancelled_at_the_thaw_by_another_is_not_resumed(timeline: Timeli
         await SimClock(timeline).sleep_us(10)
         told.append("still here")
 
-    Task(timeline, killer(), home).start()
-    second.append(Task(timeline, victim(), home))
+    Task(timeline, killer(), group).start()
+    second.append(Task(timeline, victim(), group))
     second[0].start()
-    timeline.call_at(5, COMMAND, home.freeze)
-    timeline.call_at(20, COMMAND, home.thaw)
+    timeline.call_at(5, COMMAND, group.freeze)
+    timeline.call_at(20, COMMAND, group.thaw)
     timeline.run_until(50)
     assert told == []

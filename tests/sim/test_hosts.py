@@ -9,14 +9,14 @@ import pytest
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, FindPerson, MessageId, PersonNo, Reply, Request, Unknown
 from scenarios.schema import NodeSpec
-from sim.engine.driver import Home, SimClock, Task, wait
-from sim.engine.timeline import COMMAND, WORK, Signal, Timeline
+from sim.engine.driver import SimClock, Task, TaskGroup, wait
+from sim.engine.timeline import COMMAND, WORK, Timeline, Wakeup
 from sim.model.calls import Call, Work
 from sim.model.costs import load_costs
 from sim.model.hosts import Host
 from sim.model.links import Link
 from sim.model.node import SimNode
-from sim.model.service_times import PriceList
+from sim.model.service_times import ServiceTimeTables
 from sim.model.stations import Cpu
 
 LATENCY_US = 1000
@@ -47,7 +47,9 @@ class Rig:
         self.timeline = Timeline()
         self.host = Host(self.timeline, "33", Cpu(self.timeline, 1), own_cpu=True)
         spec = NodeSpec(workers=workers, queue=2)
-        self.node = SimNode(self.timeline, NodeId("33"), self.host, spec, prices=PriceList(load_costs()), seed=1)
+        self.node = SimNode(
+            self.timeline, NodeId("33"), self.host, spec, service_times=ServiceTimeTables(load_costs()), seed=1
+        )
         self.node.open(store=None, build=lambda _: Sleeper(self.timeline))  # type: ignore[arg-type]
         self.heard: list[tuple[str, int]] = []
 
@@ -151,13 +153,13 @@ def test_a_paused_cpu_counts_no_work_while_it_is_paused() -> None:
     done: list[int] = []
 
     async def work() -> None:
-        signal = Signal()
+        signal = Wakeup()
         signal.owner, signal.leaves_us = host, cpu.book(100)
         timeline.at(signal.leaves_us, WORK, signal)
         await wait(signal)
         done.append(timeline.now_us)
 
-    Task(timeline, work(), Home()).start()
+    Task(timeline, work(), TaskGroup()).start()
     timeline.call_at(30, COMMAND, host.freeze)
     timeline.run_until(500)
     assert cpu.tally().busy_us == 30
@@ -176,7 +178,7 @@ def test_a_caller_that_gave_up_does_not_hear_the_late_answer() -> None:
     async def caller() -> None:
         heard.append(await wait(call))
 
-    Task(rig.timeline, caller(), Home()).start()
+    Task(rig.timeline, caller(), TaskGroup()).start()
     work = Work(REQUEST, call, key=7)
     work.callbacks.append(rig.node.arrive)
     rig.timeline.at(LATENCY_US, WORK, work)

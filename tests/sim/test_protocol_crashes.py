@@ -30,12 +30,12 @@ from sim.run import Simulation
 def instants_of_work(asked: Any, node: str) -> list[int]:
     """Return every instant at which a task of ``node`` runs: between two of them it stands at an await."""
     simulation = prepare(asked)
-    home = simulation.world.nodes[NodeId(node)].host.home
+    group = simulation.world.nodes[NodeId(node)].host.group
     seen: set[int] = set()
     resume = Task.resume
 
     def noted(task: Task, event: Any) -> None:
-        if task._home is home:
+        if task._group is group:
             seen.add(simulation.world.timeline.now_us)
         resume(task, event)
 
@@ -76,8 +76,8 @@ def test_a_nodes_work_cancelled_at_any_await_leaks_no_worker_and_no_lock(node: s
     asked = scenario(visit("outpatient"), topology={"hub": spec, "province": spec})
     for at_us in instants_of_work(asked, node):
         simulation = prepare(asked)
-        home = simulation.world.nodes[NodeId(node)].host.home
-        simulation._schedule(at_us, lambda home=home: home.cancel_all(), None)
+        group = simulation.world.nodes[NodeId(node)].host.group
+        simulation._schedule(at_us, lambda group=group: group.cancel_all(), None)
         run = simulation.run()
         assert fates(run)[0] in {"direct", "direct_after_retry"}, f"cancelled at {at_us} us"
         assert_lawful(run, settled=1)
@@ -119,7 +119,7 @@ def test_a_journey_cancelled_at_any_await_leaks_nothing(kind: str) -> None:
 
 
 def cancel_after(simulation: Simulation, awaits: int) -> bool:
-    """Cancel the first patient once he has awaited so often; return False when he has ended before."""
+    """Cancel the first patient once they have awaited so often; return False when they have ended before."""
     world, timeline = simulation.world, simulation.world.timeline
     while not world.outside.tasks:
         timeline.run_until(timeline.now_us + S)

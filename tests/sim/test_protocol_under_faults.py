@@ -124,14 +124,14 @@ def two_at_once(simulation: Simulation, apart_us: int) -> SimRun:
     peers, call = world._peers, type(world._peers).call
     copies: list[Any] = []
 
-    async def copy(node: NodeId, request: Any, patience_us: int) -> None:
+    async def copy(node: NodeId, request: Any, timeout_us: int) -> None:
         await world.clock.sleep_us(apart_us)
-        copies.append(await call(peers, node, request, patience_us))
+        copies.append(await call(peers, node, request, timeout_us))
 
     class Doubling:
-        async def call(self, node: NodeId, request: Any, patience_us: int) -> Any:
-            Task(world.timeline, copy(node, request, patience_us), world.outside).start_later()
-            return await call(peers, node, request, patience_us)
+        async def call(self, node: NodeId, request: Any, timeout_us: int) -> Any:
+            Task(world.timeline, copy(node, request, timeout_us), world.outside).start_later()
+            return await call(peers, node, request, timeout_us)
 
     world._peers = Doubling()
     run = simulation.run()
@@ -259,7 +259,7 @@ def test_a_lost_commit_is_acknowledged_and_nowhere_in_the_insurers_books() -> No
 # --- what a caller learns ---
 
 
-def outcome_of_call(simulation: Simulation, at_us: int, patience_us: int = 2 * S) -> tuple[Any, int]:
+def outcome_of_call(simulation: Simulation, at_us: int, timeout_us: int = 2 * S) -> tuple[Any, int]:
     """Send 1101 from the hospital at ``at_us`` and return the outcome and when it came."""
     world, heard = simulation.world, []
     planned = world.plan.visit(0)
@@ -269,7 +269,7 @@ def outcome_of_call(simulation: Simulation, at_us: int, patience_us: int = 2 * S
     request = Request("1101", msgid, institution, institution, planned.care_region, planned.insured_region, body)
 
     async def send() -> None:
-        outcome = await world.hospital(planned.hospital).peers.call(NodeId(CARE), request, patience_us)
+        outcome = await world.hospital(planned.hospital).peers.call(NodeId(CARE), request, timeout_us)
         heard.append((outcome, world.timeline.now_us - at_us))
 
     world.timeline.call_at(at_us, WORK, Task(world.timeline, send(), world.outside).start)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sim.engine.driver import Home, SimClock, Task
+from sim.engine.driver import SimClock, Task, TaskGroup
 from sim.engine.timeline import WORK, Timeline
 from sim.model.stations import Cpu, Servers
 
@@ -66,7 +66,7 @@ def through_servers(timeline: Timeline, servers: int) -> Callable[[int], Any]:
 def waits_us(
     station: Any, servers: int, rho: float, *, seed: int, deterministic: bool = False, many: int = CUSTOMERS
 ) -> list[int]:
-    timeline, home, waits = Timeline(), Home(), []
+    timeline, group, waits = Timeline(), TaskGroup(), []
     visit = station(timeline, servers)
     random = np.random.default_rng(seed)
     arrivals = np.cumsum(random.exponential(SERVICE_US / (rho * servers), many)).astype(np.int64)
@@ -76,7 +76,7 @@ def waits_us(
         waits.append((number, await visit(int(services[number]))))
 
     def arrive(number: int) -> None:
-        Task(timeline, customer(number), home).start()
+        Task(timeline, customer(number), group).start()
         if number + 1 < many:
             timeline.call_at(int(arrivals[number + 1]), WORK, lambda: arrive(number + 1))
 

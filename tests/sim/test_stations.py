@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from sim.engine.driver import Home, SimClock, Task, wait
+from sim.engine.driver import SimClock, Task, TaskGroup, wait
 from sim.engine.timeline import COMMAND, WORK, Timeline
-from sim.engine.timers import Patience, PatienceQueue
+from sim.engine.timers import TimeoutQueue, Timeouts
 from sim.model.desks import SimDesk
 from sim.model.stations import Cpu, Servers, Tally
 from sim.model.writer import GROUP_MAX, Writer
@@ -17,8 +17,8 @@ def timeline() -> Timeline:
     return Timeline()
 
 
-def start(timeline: Timeline, work: Any, home: Home | None = None) -> Task:
-    task = Task(timeline, work, home or Home())
+def start(timeline: Timeline, work: Any, group: TaskGroup | None = None) -> Task:
+    task = Task(timeline, work, group or TaskGroup())
     task.start()
     return task
 
@@ -209,22 +209,22 @@ def test_a_cancelled_commit_is_written_all_the_same_and_disturbs_nobody(timeline
 
 def test_a_crash_loses_what_is_not_on_disk(timeline: Timeline) -> None:
     written: list[list[Any]] = []
-    home, owner = Home(), object()
+    group, owner = TaskGroup(), object()
     writer = Writer(timeline, Cpu(timeline, 1), lambda items: (written.append(items), items)[1], owner)
 
     async def work(name: str) -> None:
         await commit(writer, name, 5, 100)
 
     def crash() -> None:
-        timeline.take_back(owner, timeline.now_us)
-        home.cancel_all()
+        timeline.withdraw_events(owner, timeline.now_us)
+        group.cancel_all()
         writer.stop()
 
     for name in "ab":
-        start(timeline, work(name), home)
+        start(timeline, work(name), group)
     timeline.call_at(105, COMMAND, crash)
     timeline.run_until(150)
-    start(timeline, work("c"), home)
+    start(timeline, work("c"), group)
     timeline.run_until(1000)
     assert written == [["c"]]
 
@@ -242,7 +242,7 @@ class Waiting:
 
 def test_patience_runs_out_at_its_time_and_only_for_those_who_still_wait(timeline: Timeline) -> None:
     told: list[int] = []
-    queue = PatienceQueue(timeline, 100)
+    queue = TimeoutQueue(timeline, 100)
     waiting = [Waiting(timeline, told) for _ in range(6)]
     for number, one in enumerate(waiting):
         timeline.call_at(number * 10, WORK, lambda one=one: queue.add(one))
@@ -253,7 +253,7 @@ def test_patience_runs_out_at_its_time_and_only_for_those_who_still_wait(timelin
 
 
 def test_calls_answered_in_time_arm_one_event_between_them(timeline: Timeline) -> None:
-    queue, events = PatienceQueue(timeline, 1_000_000), []
+    queue, events = TimeoutQueue(timeline, 1_000_000), []
     for number in range(1000):
         timeline.call_at(number, WORK, lambda: (queue.add(w := Waiting(timeline, [])), events.append(w)))
         timeline.call_at(number + 1, WORK, lambda number=number: queue.remove(events[number]))
@@ -262,13 +262,13 @@ def test_calls_answered_in_time_arm_one_event_between_them(timeline: Timeline) -
 
 
 @pytest.mark.parametrize(
-    ("patience_us", "served", "at_us"), [(9, False, 9), (10, True, 10), (11, True, 10), (0, False, 0)]
+    ("timeout_us", "served", "at_us"), [(9, False, 9), (10, True, 10), (11, True, 10), (0, False, 0)]
 )
-def test_a_patient_waits_as_long_as_his_patience_and_no_longer(
-    timeline: Timeline, patience_us: int, served: bool, at_us: int
+def test_a_patient_waits_as_long_as_their_patience_and_no_longer(
+    timeline: Timeline, timeout_us: int, served: bool, at_us: int
 ) -> None:
     """At a tie the desk is won: it was free before the patience had run out."""
-    desk, clock, told = SimDesk(timeline, Patience(timeline), 1), SimClock(timeline), []
+    desk, clock, told = SimDesk(timeline, Timeouts(timeline), 1), SimClock(timeline), []
 
     async def holder() -> None:
         await desk.seize(5)
@@ -276,7 +276,7 @@ def test_a_patient_waits_as_long_as_his_patience_and_no_longer(
         desk.release()
 
     async def patient() -> None:
-        got = await desk.seize(patience_us)
+        got = await desk.seize(timeout_us)
         told.append((got, timeline.now_us))
         if got:
             desk.release()
@@ -291,8 +291,8 @@ def test_a_patient_waits_as_long_as_his_patience_and_no_longer(
 
 @pytest.mark.parametrize("at_us", [0, 5, 10, 12])
 def test_a_cancelled_patient_leaks_no_desk(timeline: Timeline, at_us: int) -> None:
-    patience = Patience(timeline)
-    desk, clock, home = SimDesk(timeline, patience, 1), SimClock(timeline), Home()
+    patience = Timeouts(timeline)
+    desk, clock, group = SimDesk(timeline, patience, 1), SimClock(timeline), TaskGroup()
 
     async def visit() -> None:
         if not await desk.seize(100):
@@ -303,10 +303,10 @@ def test_a_cancelled_patient_leaks_no_desk(timeline: Timeline, at_us: int) -> No
             desk.release()
 
     start(timeline, visit())
-    second = start(timeline, visit(), home)
+    second = start(timeline, visit(), group)
     start(timeline, visit())
     timeline.call_at(at_us, COMMAND, second.cancel)
     timeline.run_until(1000)
     assert desk.free == 1
     assert not len(patience.queue(100))
-    assert not home.tasks
+    assert not group.tasks

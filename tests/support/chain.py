@@ -114,13 +114,13 @@ def build(node: str, ports: NodePorts, year_of: Callable[[int], int] = lambda _:
     serial = count()
     reference = lambda: f"{node}{next(serial)}"  # noqa: E731
     if node == HUB:
-        return Hub(ports, frozenset({NodeId("33"), NodeId("63")}), patience_us=WAIT_US, reference=reference)
+        return Hub(ports, frozenset({NodeId("33"), NodeId("63")}), timeout_us=WAIT_US, reference=reference)
     facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
         CareRules(NodeId(node), CATALOGUE, lambda _: 3, lambda region: _way(node, region)),
         InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of),
-        patience_us=2 * WAIT_US,
+        timeout_us=2 * WAIT_US,
         reference=reference,
     )
 
@@ -228,14 +228,14 @@ class FakePeers:
     chain: Chain
     caller: str
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         await Suspend()
         chain = self.chain
         chain.calls.append((f"{self.caller}->{node}", request.code))
         fates = [fate for fault in chain.faults if (fate := fault(self.caller, node, request)) is not None]
         if "lose request" in fates:
-            chain.clock.us += patience_us
-            return Unknown(patience_us)
+            chain.clock.us += timeout_us
+            return Unknown(timeout_us)
         self._cross("before", node, request)
         in_us = chain.clock.now_us()
         try:
@@ -244,12 +244,12 @@ class FakePeers:
             if crash.node != node:
                 raise
             chain.restart(node)
-            chain.clock.us += patience_us
-            return Unknown(patience_us)
+            chain.clock.us += timeout_us
+            return Unknown(timeout_us)
         self._cross("after", node, request)
         if "lose reply" in fates:
-            chain.clock.us += patience_us
-            return Unknown(patience_us)
+            chain.clock.us += timeout_us
+            return Unknown(timeout_us)
         if isinstance(outcome, Answered):
             return Answered(outcome.reply, (Hop(node, in_us, chain.clock.now_us()), *outcome.hops))
         return outcome

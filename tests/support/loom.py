@@ -37,13 +37,13 @@ class Cell:
 
 
 class Wait:
-    """Await the value of a cell, or None when it does not come within ``patience_us``."""
+    """Await the value of a cell, or None when it does not come within ``timeout_us``."""
 
-    __slots__ = ("cell", "patience_us")
+    __slots__ = ("cell", "timeout_us")
 
-    def __init__(self, cell: Cell | None, patience_us: int) -> None:
+    def __init__(self, cell: Cell | None, timeout_us: int) -> None:
         self.cell = cell
-        self.patience_us = patience_us
+        self.timeout_us = timeout_us
 
     def __await__(self) -> Generator[Wait, Any, Any]:
         return (yield self)
@@ -130,12 +130,12 @@ class Loom:
     def _park(self, task: Task, wanted: Wait | None) -> None:
         """Leave a task until what it wants; None wants no more than that others may go first."""
         task.given = None
-        if wanted is None or (wanted.cell is None and wanted.patience_us <= 0):
+        if wanted is None or (wanted.cell is None and wanted.timeout_us <= 0):
             self._ready.append(task)
             return
         if wanted.cell is not None:
             wanted.cell.waiter = (task, task.turn)
-        heapq.heappush(self._timers, (self.now_us + wanted.patience_us, next(self._serial), task.turn, task))
+        heapq.heappush(self._timers, (self.now_us + wanted.timeout_us, next(self._serial), task.turn, task))
 
     def _wake(self, task: Task, turn: int, value: Any) -> bool:
         if task.dead or task.turn != turn:

@@ -1,6 +1,6 @@
-"""Another clerk at the same hospital, who does about a visit what he thinks is right, at any instant.
+"""Another clerk at the same hospital, who does about a visit what they think is right, at any instant.
 
-He reverses, cancels and takes back, each message again and again until it has its verdict, and he opens nothing.
+They reverse, cancel and take back, each message again and again until it has its verdict, and open nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CANCELS_LINES = {"outpatient": "2205", "inpatient": "2302"}
 
 
 class Meant(NamedTuple):
-    """A message he may send; ``original`` is the settling message that it undoes, if any."""
+    """A message they may send; ``original`` is the settling message that it undoes, if any."""
 
     code: str
     body: RequestBody

@@ -136,13 +136,13 @@ class Line:
     swarm: Swarm
     caller: str
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         cell = Cell()
         if self.caller == HOSPITAL:
             self.swarm.note_sent(request)
         self.swarm.loom.spawn(self.swarm.carry(self.caller, node, request, cell))
-        outcome = await Wait(cell, patience_us)
-        return Unknown(patience_us) if outcome is None else outcome
+        outcome = await Wait(cell, timeout_us)
+        return Unknown(timeout_us) if outcome is None else outcome
 
 
 @dataclass(frozen=True)

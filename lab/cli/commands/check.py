@@ -62,9 +62,9 @@ def _print_load(scenario: Scenario, load: ImpliedLoad) -> None:
     if load.stations_while_slow:
         console.say("while a node is slow:")
         console.table(_HEAD, [_row(station) for station in load.stations_while_slow[:STATIONS_SHOWN]], words=2)
-    if load.hopeless:
-        names = ", ".join(station.name for station in load.hopeless)
-        console.say(f"hopeless at the peak: more comes than {names} can ever serve")
+    if load.unstable:
+        names = ", ".join(station.name for station in load.unstable)
+        console.say(f"unstable at the peak: more comes than {names} can ever serve")
 
 
 def _row(station: StationLoad) -> list[str]:

@@ -69,9 +69,9 @@ class CountedPeers:
     def __init__(self, peers: GeventPeers, killer: Killer) -> None:
         self._peers, self._killer = peers, killer
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         self._killer.count()
-        return await self._peers.call(node, request, patience_us)
+        return await self._peers.call(node, request, timeout_us)
 
 
 class CountedDesk(GeventDesk):

@@ -61,12 +61,12 @@ class Hospital:
         facts = SystemFile(0, nodes, links={"hospital": urls or {}})
         self.peers = GeventPeers(facts, system.codec, system.clock, self.events)
 
-    def ask(self, patience_us: int = 2_000_000) -> object:
+    def ask(self, timeout_us: int = 2_000_000) -> object:
         msgid = MessageId(f"{VISIT.hospital.code}202403130800000001")
         institution = NodeId(VISIT.hospital.code)
         regions = (VISIT.care_region, VISIT.insured_region)
         request = Request("1101", msgid, institution, institution, *regions, FindPerson(person=PERSON))
-        return run_to_end(self.peers.call(CARE, request, patience_us))
+        return run_to_end(self.peers.call(CARE, request, timeout_us))
 
 
 def _clock() -> GeventClock:
@@ -115,7 +115,7 @@ def story_busy_and_overloaded_are_told_apart():
 def story_silence_is_unknown_after_the_patience():
     with FakeSystem(SCENARIO, _clock(), spoil=lambda *_: gevent.sleep(5)) as system:
         hospital = Hospital(system)
-        unknown = hospital.ask(patience_us=30_000)
+        unknown = hospital.ask(timeout_us=30_000)
         assert isinstance(unknown, Unknown)
         assert unknown.waited_us >= 30_000
         assert str(hospital.events.fired[0]["exception"]) == "unknown"

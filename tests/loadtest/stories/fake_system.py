@@ -45,7 +45,7 @@ class _Peers:
         self._nodes = nodes
         self.caller = ""
 
-    async def call(self, node: NodeId, request: Request, patience_us: int) -> Outcome:
+    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         return await self._nodes[node].handle(request)
 
 

@@ -80,9 +80,9 @@ def story_lateness_belongs_to_one_greenlet():
 # --- desk ---
 
 
-def _queue(desk: GeventDesk, name: str, served: list[str], patience_us: int = 5_000 * MS) -> gevent.Greenlet:
+def _queue(desk: GeventDesk, name: str, served: list[str], timeout_us: int = 5_000 * MS) -> gevent.Greenlet:
     async def patient() -> None:
-        served.append(name if await desk.seize(patience_us) else f"{name} left")
+        served.append(name if await desk.seize(timeout_us) else f"{name} left")
 
     greenlet = gevent.spawn(run_to_end, patient())
     gevent.idle()
@@ -103,7 +103,7 @@ def story_desk_serves_in_order_of_arrival():
 def story_patient_without_patience_leaves_the_queue():
     desk, served = GeventDesk(1), []
     _queue(desk, "a", served)
-    _queue(desk, "b", served, patience_us=5 * MS).join()
+    _queue(desk, "b", served, timeout_us=5 * MS).join()
     desk.release()
     assert served == ["a", "b left"]
     assert desk.free == 1

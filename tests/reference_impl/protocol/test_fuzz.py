@@ -18,7 +18,7 @@ from reference_impl.books.memory import Standing
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.transactions import TRIALS
 from reference_impl.protocol import hub
-from reference_impl.protocol.care import CareDesk
+from reference_impl.protocol.care import CareRole
 from reference_impl.protocol.messages import Answered
 from reference_impl.protocol.records import SettlementRecord
 from scenarios.record.fates import DIRECT_FATES, Fate, Stage
@@ -173,8 +173,8 @@ def test_the_seed_of_the_environment_comes_to_rest_with_each_fen_where_it_belong
 
 
 PLANTED = {
-    "the hold of a refused settlement is never released": (CareDesk, "released", lambda *_: ()),
-    "nothing holds a visit": (CareDesk, "held", lambda *_: False),
+    "the hold of a refused settlement is never released": (CareRole, "released", lambda *_: ()),
+    "nothing holds a visit": (CareRole, "held", lambda *_: False),
     "the hub forgets what was reversed": (hub, "_tombstone", lambda *_: None),
     "the insurer forgets what was settled": (Standing, "keep", lambda *_: None),
 }

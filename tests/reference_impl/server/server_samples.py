@@ -20,7 +20,7 @@ from scenarios.schema import Scenario
 PHARMACY = NodeId("P33040000001")
 PERSON = "34010000000000000007"
 LINES = tuple(FeeLine(f"X{number}", 10_000, 50_000_000, 5000) for number in range(2))
-PATIENCE_US = 20_000_000
+TIMEOUT_US = 20_000_000
 
 
 def scenario(hosts=None, **more):
@@ -70,11 +70,11 @@ def hospital(system, runner):
     clock = RunClock(system.epoch_ns)
     peers = HttpPeers({"33": system.address("33")}, codec_of(system.config), clock)
 
-    async def send_all(requests, patience_us):
-        return await asyncio.gather(*(peers.call(NodeId("33"), each, patience_us) for each in requests))
+    async def send_all(requests, timeout_us):
+        return await asyncio.gather(*(peers.call(NodeId("33"), each, timeout_us) for each in requests))
 
-    def send(*requests, patience_us=PATIENCE_US):
-        outcomes = runner.run(send_all(requests, patience_us))
+    def send(*requests, timeout_us=TIMEOUT_US):
+        outcomes = runner.run(send_all(requests, timeout_us))
         return outcomes if len(outcomes) > 1 else outcomes[0]
 
     async def close():

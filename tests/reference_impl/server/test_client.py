@@ -58,8 +58,8 @@ class Server:
                     writer.write(act)
         writer.close()
 
-    def ask(self, patience_us=LONG_US):
-        return self.destination.exchange(ASK, patience_us)
+    def ask(self, timeout_us=LONG_US):
+        return self.destination.exchange(ASK, timeout_us)
 
 
 async def until(true):

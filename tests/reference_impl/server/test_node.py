@@ -65,10 +65,10 @@ class World:
             meter=self.meter if name == "33" else None,  # a process each, as far as the meter can see
         )
 
-    async def call(self, node, request, patience_us):
+    async def call(self, node, request, timeout_us):
         await asyncio.sleep(0)
         if node in self.lost:
-            return Unknown(patience_us)
+            return Unknown(timeout_us)
         return await self.ask(request, node=node, sender=request.sender)
 
     async def ask(self, request, node="33", sender=""):

@@ -109,7 +109,7 @@ class Heard:
         self.answer = answer
         self.sent = b""
 
-    async def exchange(self, request, patience_us):
+    async def exchange(self, request, timeout_us):
         self.sent = request
         return self.answer
 

@@ -142,7 +142,7 @@ def test_refusing_and_slow_are_switched_on_and_off(send, one_process):
 def test_unknown_after_patience_and_the_other_side_goes_on(send, one_process):
     """The caller leaves, the zombie settles; the same message asked again is the query."""
     one_process.fault(SlowCommand("34", 300_000))
-    left = send(sale(600, person="34010000000000000600"), patience_us=100_000)
+    left = send(sale(600, person="34010000000000000600"), timeout_us=100_000)
     one_process.fault(SlowCommand("34", -300_000))
 
     assert isinstance(left, Unknown)
@@ -245,7 +245,7 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
 def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_asking(tmp_path, runner):
     with System(config(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
         system.freeze("34")
-        assert isinstance(send(sale(1), patience_us=200_000), Unknown)
+        assert isinstance(send(sale(1), timeout_us=200_000), Unknown)
         system.kill("33")
         system.thaw("34")
         system.restart("33")

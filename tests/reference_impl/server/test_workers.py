@@ -116,7 +116,7 @@ class Far:
         self.free = None
         self._workers = workers
 
-    async def call(self, node, request, patience_us):
+    async def call(self, node, request, timeout_us):
         self.free = self._workers.free
         await self.answer.wait()
         return "answered"
