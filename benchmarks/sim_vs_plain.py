@@ -153,7 +153,7 @@ class Plain:
             for code in MESSAGES[visit.kind]:
                 self.messages += 1
                 way = [care] if code in ACTED_ALONE or care == insured else [care, "hub", insured]
-                yield from self.call("hospital", way, code, clients.patience)
+                yield from self.call("hospital", way, code, clients.timeout)
 
     def call(self, caller: str, way: list[str], code: str, timeout_us: int) -> Steps:
         """Send a message and wait for its reply or for patience to run out."""
@@ -167,7 +167,7 @@ class Plain:
         env, node = self.env, self.nodes[way[0]]
         self.hops += 1
         role = "care" if first else "hub" if way[0] == "hub" else "insured"
-        patience = self.scenario.clients.forward_patience
+        patience = self.scenario.clients.forward_timeout
         yield env.timeout(link.latency + int(link.jitter * random.random()))
         with node.workers.request() as worker:
             yield worker

@@ -1,7 +1,7 @@
 """Works off one-sided settlements (单边账) after a run: refund at the hospital, cash, and a claim by paper.
 
 Each listed visit goes through the protocol's own ``refund_and_paper`` against the running system, and the record of the
-run is continued: the new messages are appended, and the visit's row gets its new end. It must never find differences;
+run is continued: the new messages are appended, and the visit's row gets its new end. It must never find breaks;
 the checker does.
 """
 
@@ -84,7 +84,7 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
             undone.discard(one.visit)
 
     refunds = [gevent.spawn(refund, one) for one in held]
-    limit_us = scenario.clients.deadline + scenario.clients.reversal_patience
+    limit_us = scenario.clients.deadline + scenario.clients.reversal_timeout
     gevent.joinall(refunds, timeout=limit_us / _US_PER_S)
     gevent.killall(refunds)
     peers.close()

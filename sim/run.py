@@ -72,14 +72,14 @@ class SimRun:
             state.update(frame.write_csv().encode())
         return state.hexdigest()
 
-    def follow_up(self, differences: Iterable[tuple[int, VisitId, SettlementId]], limit_us: int) -> None:
-        """Let hospitals work off one-sided differences: settlements that they hold and no insurer knows.
+    def follow_up(self, breaks: Iterable[tuple[int, VisitId, SettlementId]], limit_us: int) -> None:
+        """Let hospitals work off one-sided breaks: settlements that they hold and no insurer knows.
 
-        A difference is (visit, visit id, settlement id). The world goes on from where it stopped, for at most
+        A break is (visit, visit id, settlement id). The world goes on from where it stopped, for at most
         ``limit_us``.
         """
         world = self.simulation.world
-        for visit, visit_id, settlement in differences:
+        for visit, visit_id, settlement in breaks:
             planned = world.plan.visit(visit)
             work = refund_and_paper(
                 world.hospital(planned.hospital), world.site, planned, world.history, settled_as=(visit_id, settlement)

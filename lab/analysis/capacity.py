@@ -259,7 +259,7 @@ class _Loads:
 
     def _downstream_us(self, stream: _Stream) -> float:
         """Return how long a forwarder waits for the next node: its patience at most."""
-        patience = self._scenario.clients.forward_patience
+        patience = self._scenario.clients.forward_timeout
         if not stream.forwarded:
             return 0.0
         if stream.local:

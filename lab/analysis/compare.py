@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lab.runs.opened import Opened
 
 PERCENTS = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
-SCALARS = ("settlements.rate", "messages.rate", "retry.amplification", "bottleneck.busy", "paper.advance")
+SCALARS = ("settlements.rate", "messages.rate", "retry.amplification", "bottleneck.utilisation", "paper.advance")
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def _burden(scope: Scope) -> Iterator[tuple[str, float]]:
 def _bottleneck(scope: Scope) -> Iterator[tuple[str, float]]:
     serving = station_use(scope.stations).filter(pl.col("station") != "desk")
     if serving.height:
-        yield "bottleneck.busy", serving["busy"][0]
+        yield "bottleneck.utilisation", serving["utilisation"][0]
 
 
 def _generator(scope: Scope) -> Iterator[tuple[str, float]]:
@@ -234,13 +234,13 @@ _PARTS: tuple[Callable[[Scope], Iterator[tuple[str, float]]], ...] = (_fates, _f
 def station_use(stations: pl.DataFrame) -> pl.DataFrame:
     """Return mean use, mean and longest queue of every station, the busiest first: the first row is the bottleneck."""
     use = stations.group_by("node", "station").agg(
-        busy=pl.col("busy").mean(),
-        busy_peak=pl.col("busy").max(),
+        utilisation=pl.col("utilisation").mean(),
+        utilisation_peak=pl.col("utilisation").max(),
         queue=pl.col("queue").mean(),
         queue_peak=pl.col("queue").max(),
         refused=pl.col("refused").sum(),
     )
-    return use.sort(["busy", "node", "station"], descending=[True, False, False])
+    return use.sort(["utilisation", "node", "station"], descending=[True, False, False])
 
 
 def _array(column: pl.Series) -> Floats:

@@ -1,7 +1,7 @@
 """What the checker found: broken laws, and from them the visits that were lost or doubled and the one-sided list.
 
 Lost: accepted at the hospital and not in the insured province's books, or the reverse with no reversal and no listed
-difference. Doubled: two effects for one key, or two settlements for one visit (design.md, "The record").
+break. Doubled: two effects for one key, or two settlements for one visit (glossary).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LISTED_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReconciliationBreak:
     """One message of the one-sided list (单边账): what one side holds and the other does not."""
 
     side: str
@@ -45,7 +45,7 @@ class Findings:
     violations: tuple[Violation, ...]
     lost: int
     doubled_visits: frozenset[str]
-    one_sided: tuple[Difference, ...]
+    one_sided: tuple[ReconciliationBreak, ...]
     open_intents: int
 
     @property
@@ -81,19 +81,19 @@ def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
     evidence = gather(books, record)
     broken = {law.__name__: tuple(law(evidence)) for law in LAWS}
     sides = {"hospital only": broken["every_yes_has_a_posting"], "insured only": broken["every_posting_has_a_witness"]}
-    differences = tuple(d for side, found in sides.items() for d in _differences(evidence, side, found))
+    breaks = tuple(d for side, found in sides.items() for d in _breaks(evidence, side, found))
     doubled = broken["one_posting_a_key"] + broken["one_standing_settlement_a_visit"]
     return Findings(
         laws={name: len(found) for name, found in broken.items()},
         violations=tuple(v for found in broken.values() for v in found),
-        lost=len({(d.side, d.msgid) for d in differences}),
+        lost=len({(d.side, d.msgid) for d in breaks}),
         doubled_visits=frozenset(v.visit for v in doubled),
-        one_sided=differences,
+        one_sided=breaks,
         open_intents=evidence.messages.filter(~pl.col("answered") & ~pl.col("tombstone") & ~pl.col("withdrawn")).height,
     )
 
 
-def _differences(evidence: Evidence, side: str, found: tuple[Violation, ...]) -> list[Difference]:
+def _breaks(evidence: Evidence, side: str, found: tuple[Violation, ...]) -> list[ReconciliationBreak]:
     """Join what both witnesses know of the settlement messages that stand on one side only."""
     messages = pl.DataFrame({"msgid": [v.msgid for v in found]}, schema={"msgid": pl.String})
     seen = evidence.attempts.group_by("msgid").agg(pl.col("visit").first())
@@ -108,7 +108,8 @@ def _differences(evidence: Evidence, side: str, found: tuple[Violation, ...]) ->
     either = {name: pl.coalesce(f"{name}_claimed", name) for name in _EITHER}
     rows = joined.with_columns(**either).with_columns(pl.col(pl.String).fill_null(""), pl.col("fund_fen").fill_null(0))
     return [
-        Difference(side=side, **row) for row in rows.select("visit", "msgid", *_EITHER, "fate").iter_rows(named=True)
+        ReconciliationBreak(side=side, **row)
+        for row in rows.select("visit", "msgid", *_EITHER, "fate").iter_rows(named=True)
     ]
 
 

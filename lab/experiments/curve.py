@@ -45,7 +45,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     p50_us: float | None
     p95_us: float | None
     direct_rate: float | None
-    bottleneck_busy: float | None
+    bottleneck_utilisation: float | None
     valid: bool
     digest: str
     folder: str
@@ -144,7 +144,7 @@ def _point(run: RunFile, share: float, folder: str) -> Point:
         p50_us=measured.get("settlement.latency.p50"),
         p95_us=measured.get("settlement.latency.p95"),
         direct_rate=measured.get("direct_rate"),
-        bottleneck_busy=measured.get("bottleneck.busy"),
+        bottleneck_utilisation=measured.get("bottleneck.utilisation"),
         valid=all(replication.validity.valid for replication in run.replications),
         digest=run.digest,
         folder=folder,

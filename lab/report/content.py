@@ -21,7 +21,7 @@ from lab.report.format import MISSING, digits, show, show_duration
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
 from lab.runs.file import GateResult, Replication, RunFile
 from lab.runs.opened import Opened
-from lab.worlds.followup import read_differences
+from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.cutover import Phase
 from scenarios.schema.gates import MEASURES
@@ -128,7 +128,7 @@ def stations(use: pl.DataFrame) -> Table:
     """Return the busiest stations."""
     rows = [
         [
-            row["node"], row["station"], show(row["busy"], "share"), show(row["busy_peak"], "share"),
+            row["node"], row["station"], show(row["utilisation"], "share"), show(row["utilisation_peak"], "share"),
             digits(row["queue"]), digits(row["queue_peak"]), digits(row["refused"]),
         ]
         for row in use.head(figures.STATIONS_SHOWN).iter_rows(named=True)
@@ -142,13 +142,13 @@ def bottleneck(use: pl.DataFrame) -> str:
     if not serving.height:
         return "No station was sampled."
     row = serving.row(0, named=True)
-    used = show(row["busy"], "share")
+    used = show(row["utilisation"], "share")
     text = f"The bottleneck is {row['station']} of {row['node']}: {used} used on average after the warm-up."
-    fullest = serving.sort("busy_peak", descending=True, maintain_order=True).row(0, named=True)
+    fullest = serving.sort("utilisation_peak", descending=True, maintain_order=True).row(0, named=True)
     if (fullest["node"], fullest["station"]) == (row["node"], row["station"]):
         return text
     waiting = f", with {digits(fullest['queue_peak'])} waiting" if fullest["queue_peak"] else ""
-    peak = show(fullest["busy_peak"], "share")
+    peak = show(fullest["utilisation_peak"], "share")
     return f"{text} Fullest for a while: {fullest['station']} of {fullest['node']}, {peak} used in one sample{waiting}."
 
 
@@ -199,7 +199,7 @@ def laws(replication: Replication) -> Table:
 
 def differences(opened: Opened) -> Table:
     """Return the one-sided list with owners and endings."""
-    listed = read_differences(opened.folder / opened.replication.folder)
+    listed = read_breaks(opened.folder / opened.replication.folder)
     rows = [
         [
             row["side"], row["msgid"], row["care_region"], row["insured_region"], f"{row['fund_fen'] / 100:,.2f}",

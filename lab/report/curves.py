@@ -90,7 +90,7 @@ def point_table(curve: Curve) -> Table:
         [
             SHORT[p.world], show(p.load, "share"), show(p.offered, "rate"), show(p.throughput, "rate"),
             show(p.p50_us, "duration"), show(p.p95_us, "duration"), show(p.direct_rate, "share"),
-            show(p.bottleneck_busy, "share"), "" if p.valid else "invalid",
+            show(p.bottleneck_utilisation, "share"), "" if p.valid else "invalid",
         ]
         for p in curve.points
     ]  # fmt: skip

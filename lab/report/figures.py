@@ -248,8 +248,10 @@ def draw_stations(use: pl.DataFrame, folder: Path) -> Picture:
     with drawing(WIDTH_IN, 0.36 * max(1, shown.height) + 1.0) as (figure, axes):
         places = np.arange(shown.height)
         colours = [VERMILLION if place == 0 else SKY for place in places]
-        axes.barh(places, shown["busy"] * 100, color=colours, hatch=None, height=0.62, label="mean")
-        axes.scatter(shown["busy_peak"] * 100, places, marker="|", s=120, color=INK, label="busiest sample", zorder=3)
+        axes.barh(places, shown["utilisation"] * 100, color=colours, hatch=None, height=0.62, label="mean")
+        axes.scatter(
+            shown["utilisation_peak"] * 100, places, marker="|", s=120, color=INK, label="busiest sample", zorder=3
+        )
         axes.set_yticks(places, [f"{row['node']}  {row['station']}" for row in shown.iter_rows(named=True)])
         across(axes)
         axes.set_xlim(0, max(100.0, _peak_percent(shown)))
@@ -259,5 +261,5 @@ def draw_stations(use: pl.DataFrame, folder: Path) -> Picture:
 
 
 def _peak_percent(shown: pl.DataFrame) -> float:
-    peak: Any = shown["busy_peak"].max()
+    peak: Any = shown["utilisation_peak"].max()
     return 105.0 * float(peak or 0)

@@ -17,7 +17,10 @@ from lab.errors import InputError
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"
 PARTIAL = ".partial"
-FORMAT = 1
+FORMAT = 2
+"""The newest version of a run folder; ``read_run_file`` converts the first, and refuses one it does not know."""
+_RESPELLED = {"bottleneck.busy": "bottleneck.utilisation"}
+"""Measures of format 1, and their names in format 2."""
 
 World = Literal["sim", "load"]
 
@@ -141,11 +144,24 @@ def read_run_file(folder: Path) -> RunFile:
     """Read ``run.json`` of a run folder."""
     path = folder / RUN_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=RunFile)
+        run = msgspec.json.decode(path.read_bytes(), type=RunFile)
     except FileNotFoundError:
         raise InputError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; expected the {RUN_FILE} of a yidi run") from error
+    if run.format > FORMAT:
+        raise InputError(f"{path} is of format {run.format}; expected {FORMAT} or older: read it with a newer yidi")
+    return run if run.format == FORMAT else _converted(run)
+
+
+def _converted(run: RunFile) -> RunFile:
+    """Return a run file of format 1 with the names of today; its tables are converted where they are read."""
+    replications = tuple(msgspec.structs.replace(one, measures=_respelled(one.measures)) for one in run.replications)
+    return msgspec.structs.replace(run, format=FORMAT, measures=_respelled(run.measures), replications=replications)
+
+
+def _respelled(measures: dict[str, float | None]) -> dict[str, float | None]:
+    return {_RESPELLED.get(name, name): value for name, value in measures.items()}
 
 
 def worlds_in(folder: Path) -> dict[str, Path]:

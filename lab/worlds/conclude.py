@@ -1,4 +1,4 @@
-"""From a finished replication to its results: check, work off differences, measure, write down.
+"""From a finished replication to its results: check, work off breaks, measure, write down.
 
 The same steps for both worlds. This module must never ask which world it was, beyond what the record says.
 """
@@ -15,7 +15,7 @@ from lab.analysis.gates import judge_all
 from lab.analysis.measures import Measures, measure
 from lab.checker import Findings, check
 from lab.runs.file import GateResult, Replication, Validity
-from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_differences
+from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from scenarios.record.recorder import Record, write_frames
 from scenarios.record.tables import TABLES
 from scenarios.schema.gates import parse_gates
@@ -79,7 +79,7 @@ def answer(outcome: Outcome) -> Answer:
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
     found = answer(outcome)
-    write_differences(folder, worked_off(found.findings))
+    write_breaks(folder, worked_off(found.findings))
     write_frames({table: getattr(found.record, table) for table in TABLES}, folder)
     return Replication(
         folder=name,

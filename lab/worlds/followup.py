@@ -1,8 +1,8 @@
-"""Works off the one-sided list (单边账): each difference gets an owner, the steps that end it, and its end.
+"""Works off the one-sided list (单边账): each break gets an owner, the steps that end it, and its end.
 
 A settlement that the hospital holds and the insured province does not cannot be paid by the fund: the hospital takes it
 back, refunds, the patient pays in cash and claims by paper (the Jiaxing-Qinghai case, domain facts 0.5). The world does
-that itself, by messages; here only the tables are put together. The findings stay: working a difference off does not
+that itself, by messages; here only the tables are put together. The findings stay: working a break off does not
 unfind it.
 """
 
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from lab.checker.findings import Difference, Findings
+from lab.checker.findings import Findings, ReconciliationBreak
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
 
-DIFFERENCES_FILE = "differences.parquet"
+BREAKS_FILE = "breaks.parquet"
+_FIRST_FILE = "differences.parquet"
+"""What format 1 of a run folder called it."""
 COLUMNS: dict[str, Any] = {
     "side": pl.String, "visit": pl.Int64, "msgid": pl.String, "settlement": pl.String, "care_region": pl.String,
     "insured_region": pl.String, "fund_fen": pl.Int64, "fate": pl.String, "owner": pl.String, "steps": pl.String,
@@ -74,21 +76,23 @@ def _with_fates(inflight: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def worked_off(findings: Findings) -> pl.DataFrame:
-    """Return the one-sided list with the owner of each difference and the steps that end it."""
-    rows = [(*_facts(difference), *ENDINGS[difference.side]) for difference in findings.one_sided]
+    """Return the one-sided list with the owner of each break and the steps that end it."""
+    rows = [(*_facts(found), *ENDINGS[found.side]) for found in findings.one_sided]
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
 
 
-def write_differences(folder: Path, differences: pl.DataFrame) -> None:
+def write_breaks(folder: Path, breaks: pl.DataFrame) -> None:
     """Write the list beside the record's tables."""
-    differences.write_parquet(folder / DIFFERENCES_FILE)
+    breaks.write_parquet(folder / BREAKS_FILE)
 
 
-def read_differences(folder: Path) -> pl.DataFrame:
+def read_breaks(folder: Path) -> pl.DataFrame:
     """Read the list of a finished run."""
-    path = folder / DIFFERENCES_FILE
-    return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=COLUMNS)
+    for path in (folder / BREAKS_FILE, folder / _FIRST_FILE):
+        if path.exists():
+            return pl.read_parquet(path)
+    return pl.DataFrame(schema=COLUMNS)
 
 
-def _facts(d: Difference) -> tuple[Any, ...]:
+def _facts(d: ReconciliationBreak) -> tuple[Any, ...]:
     return d.side, d.visit, d.msgid, d.settlement, d.care_region, d.insured_region, d.fund_fen, d.fate

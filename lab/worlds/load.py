@@ -48,7 +48,7 @@ LEAD_PLANS = 3.0
 STOP_LIMIT_S = 20.0
 INTERRUPTED = 130
 _CORES_NEEDED = 2
-_WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "differences.json")
+_WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
 
 class Watching(Protocol):
@@ -227,7 +227,7 @@ class Replay:
     def follow_up(self, held: Sequence[HeldByHospital]) -> Record:
         """Start the system again on its books and let the hospitals work off what they hold alone."""
         record = read_record(self._folder)
-        listed = self._folder / "differences.json"
+        listed = self._folder / "breaks.json"
         listed.write_text(json.dumps([one.visit for one in held]), encoding="utf-8")
         with System(system_config(self._scenario), self._folder, core=self.cores.system) as system:
             system.generator_core = self.cores.generator

@@ -84,7 +84,7 @@ def node_rows(
         node,
         "workers",
         queue=grown("workers_waited_us") / took_us,
-        busy=grown("workers_busy_us") / took_us / now["workers"],
+        utilisation=grown("workers_busy_us") / took_us / now["workers"],
         arrivals=grown("arrivals"),
         refused=grown("refused"),
     )
@@ -93,7 +93,7 @@ def node_rows(
         node,
         "writer",
         queue=grown("writer_waited_us") / took_us,
-        busy=grown("writer_busy_us") / took_us / _WRITERS,
+        utilisation=grown("writer_busy_us") / took_us / _WRITERS,
         arrivals=grown("writer_changes"),
         refused=0,
     )

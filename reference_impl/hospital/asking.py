@@ -106,7 +106,7 @@ class Asker:
 
     async def _until_verdict(self, request: Request, *, for_good: bool, attempt: int = 0) -> Answered:
         clients, clock = self.clients, self.ports.clock
-        timeout_us = clients.reversal_patience if for_good else clients.patience
+        timeout_us = clients.reversal_timeout if for_good else clients.timeout
         resting, began_us, uncertain = self.stage, clock.now_us(), False
         while True:
             attempt += 1

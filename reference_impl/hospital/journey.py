@@ -340,7 +340,7 @@ async def refund_and_paper(
     *,
     settled_as: tuple[VisitId, SettlementId],
 ) -> None:
-    """Work off a one-sided difference (单边账): a settlement that the insured province does not know."""
+    """Work off a one-sided break (单边账): a settlement that the insured province does not know."""
     journey = Journey(ports, site, visit, history)
     journey.visit_id, journey.settlement = settled_as
     journey.asker.step = _FOLLOW_UP_STEP

@@ -30,7 +30,7 @@ def stamps_of(scenario: Scenario) -> Stamps:
 
 def node_config(scenario: Scenario, node: str) -> NodeConfig:
     """Return what the hub or the province ``node`` of ``scenario`` is told."""
-    patience = scenario.clients.forward_patience
+    patience = scenario.clients.forward_timeout
     return NodeConfig(
         node=NodeId(node),
         provinces=tuple(NodeId(code) for code in scenario.topology.province_nodes()),

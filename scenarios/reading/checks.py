@@ -1,6 +1,6 @@
 """What no single key can say of itself.
 
-Names against the topology, windows against the horizon, patience against scale. Must never change a scenario.
+Names against the topology, windows against the horizon, timeouts against scale. Must never change a scenario.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from scenarios.schema.gates import GateError, parse_gate
 from scenarios.schema.topology import Topology
 from scenarios.units import US_PER_DAY, format_duration
 
-PATIENCE_SHARE = 20
-"""A patience may be at most one part in so many of a shrunk window: else it is over before anyone notices."""
+TIMEOUT_SHARE = 20
+"""A timeout may be at most one part in so many of a shrunk window: else it is over before anyone notices."""
 
 VISITS_MAX = 100_000_000
 """Visits of one run; the nation makes 20 million cross-province settlements a month."""
@@ -39,7 +39,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _cutover(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
-    yield from _patience(scenario)
+    yield from _timeouts(scenario)
 
 
 def _topology(topology: Topology) -> Iterator[Problem]:
@@ -192,27 +192,27 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
 
 
-def _patience(scenario: Scenario) -> Iterator[Problem]:
-    """Refuse a scale that shrinks a window to less than twenty patiences."""
+def _timeouts(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse a scale that shrinks a window to less than twenty timeouts."""
     time_scale = scenario.scale.time
     if time_scale == 1:
         return
     clients = scenario.clients
     longest_name, longest_us = max(
-        ("clients.patience", clients.patience),
-        ("clients.forward_patience.care", clients.forward_patience.care),
-        ("clients.forward_patience.hub", clients.forward_patience.hub),
+        ("clients.timeout", clients.timeout),
+        ("clients.forward_timeout.care", clients.forward_timeout.care),
+        ("clients.forward_timeout.hub", clients.forward_timeout.hub),
         key=lambda item: item[1],
     )
     for window_name, window_us in _windows(scenario):
         shrunk_us = shrink_us(window_us, time_scale)
-        if longest_us * PATIENCE_SHARE <= shrunk_us:
+        if longest_us * TIMEOUT_SHARE <= shrunk_us:
             continue
-        bound = format_duration(shrunk_us // PATIENCE_SHARE)
-        fitting = window_us / (longest_us * PATIENCE_SHARE)
+        bound = format_duration(shrunk_us // TIMEOUT_SHARE)
+        fitting = window_us / (longest_us * TIMEOUT_SHARE)
         yield Problem(
             ("scale", "time"),
-            f"breaks patience: {longest_name} ({format_duration(longest_us)}) is longer than a twentieth of "
+            f"breaks a timeout: {longest_name} ({format_duration(longest_us)}) is longer than a twentieth of "
             f"{window_name} ({format_duration(window_us)}, shrunk to {format_duration(shrunk_us)})",
             f"{time_scale:g}",
             f"{longest_name} of at most {bound}" + (f", or scale.time of at most {fitting:g}" if fitting >= 1 else ""),
@@ -221,10 +221,10 @@ def _patience(scenario: Scenario) -> Iterator[Problem]:
 
 def _deadline(scenario: Scenario) -> Iterator[Problem]:
     clients = scenario.clients
-    if clients.deadline < clients.patience:
+    if clients.deadline < clients.timeout:
         got, expected = (
             format_duration(clients.deadline),
-            f"clients.patience ({format_duration(clients.patience)}) or more",
+            f"clients.timeout ({format_duration(clients.timeout)}) or more",
         )
         yield Problem(("clients", "deadline"), "over before the first wait is", got, expected)
 

@@ -20,6 +20,7 @@ from scenarios.reading.errors import Problem, ScenarioError
 from scenarios.reading.scale import resolve
 from scenarios.reading.shape import keys_at, nearest
 from scenarios.reading.tree import Branch, Place, overlay, parse_value, read_tree
+from scenarios.reading.versions import converted, converted_data, new_spelling
 from scenarios.schema import Scenario
 from scenarios.units import UnitError
 
@@ -56,7 +57,7 @@ def load_scenario(
 
 def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterable[str] = ()) -> Scenario:
     """Return the scenario as stated: checked, but with people time and capacity not yet scaled."""
-    tree = read_tree(find_scenario(source))
+    tree = converted(read_tree(find_scenario(source)))
     resolved = tree.child("variant")
     if resolved is not None:
         expected = "a scenario as written, not as resolved by a run"
@@ -100,7 +101,7 @@ def dump_scenario(scenario: Scenario) -> dict[str, Any]:
 
 def restore_scenario(data: dict[str, Any]) -> Scenario:
     """Return a scenario from :func:`dump_scenario`; it is not scaled again."""
-    return Scenario.model_validate(data)
+    return Scenario.model_validate(converted_data(data))
 
 
 def digest(scenario: Scenario) -> str:
@@ -182,6 +183,10 @@ def _validated(tree: Branch) -> Scenario:
 def _problem(error: Any, tree: Branch) -> Problem:
     path, model_path = _real_path(error["loc"], tree)
     if error["type"] == "extra_forbidden":
+        renamed = new_spelling(path)
+        if renamed is not None:
+            hint = "write version: 1 to have an old file converted"
+            return Problem(path, "key was renamed", _shown(tree, path), repr(renamed), hint, at_key=True)
         keys = keys_at(model_path[:-1])
         name = str(path[-1])
         expected = f"one of {', '.join(keys)}"

@@ -42,6 +42,8 @@ __all__ = [
     "write_frames",
 ]
 
+_RESPELLED = {"stations": {"busy": "utilisation"}}
+"""Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
 CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
@@ -148,6 +150,7 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder") from error
+    frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
     if dict(frame.schema) != expected:
         differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]

@@ -82,7 +82,7 @@ class StationRow(NamedTuple):
     node: str
     station: str
     queue: float
-    busy: float
+    utilisation: float
     arrivals: int
     refused: int
 
@@ -181,7 +181,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("node", _STR, "", "hub, province, pool of cores or hospital"),
         Column("station", _STR, "", "cpu, workers, writer or desk"),
         Column("queue", _F64, "", "mean number waiting since the last sample"),
-        Column("busy", _F64, "share", "use since the last sample, from 0 to 1"),
+        Column("utilisation", _F64, "share", "mean share of its servers at work since the last sample, from 0 to 1"),
         Column("arrivals", _I64, "", "arrivals since the last sample"),
         Column("refused", _I64, "", "turned away since the last sample"),
     ),

@@ -8,7 +8,7 @@ world answers.
 from __future__ import annotations
 
 from scenarios.schema.base import Model
-from scenarios.schema.clients import Clerk, Clients, ForwardPatience, Park, Retries
+from scenarios.schema.clients import Clerk, Clients, ForwardTimeout, Park, Retries
 from scenarios.schema.cutover import Cutover
 from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.people import ExplicitVisit, Flows, Mix, Visits
@@ -21,7 +21,7 @@ __all__ = [
     "Cutover",
     "ExplicitVisit",
     "Flows",
-    "ForwardPatience",
+    "ForwardTimeout",
     "Horizon",
     "HostSpec",
     "Institutions",

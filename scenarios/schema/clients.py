@@ -1,4 +1,4 @@
-"""How patient hospitals, forwarders, clerks and patients are: ``clients``."""
+"""How long hospitals, forwarders and clerks wait, and how patient patients are: ``clients``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clerk(Model):
     wait: PeopleTime = Field(default=span("10min"), description="time between tries. ASSUMED.")
 
 
-class ForwardPatience(Model):
+class ForwardTimeout(Model):
     """How long a forwarder waits for the next node."""
 
     care: MachineTime = Field(default=span("50s"), gt=0, description="care province for the hub. ASSUMED.")
@@ -47,9 +47,9 @@ class Park(Model):
 
 
 class Clients(Model):
-    """Patience, on both clocks."""
+    """Timeouts of machines and patience of people, each on its own clock."""
 
-    patience: MachineTime = Field(
+    timeout: MachineTime = Field(
         default=span("60s"),
         gt=0,
         description="a hospital's wait for one answer; 60 to 600 s in the wild. FOUND S3, S5.",
@@ -64,8 +64,8 @@ class Clients(Model):
         default=span("2h"), gt=0, description="a patient's longest wait in the desk's queue. ASSUMED."
     )
     clerk: Clerk = Clerk()
-    forward_patience: ForwardPatience = ForwardPatience()
-    reversal_patience: MachineTime = Field(
+    forward_timeout: ForwardTimeout = ForwardTimeout()
+    reversal_timeout: MachineTime = Field(
         default=span("60s"), gt=0, description="a hospital's wait for one answer to a reversal (2601). ASSUMED."
     )
     park: Park = Park()

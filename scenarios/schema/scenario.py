@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -26,9 +26,14 @@ GateTexts = Annotated[
 ]
 
 
+VERSION = 2
+"""The newest version of the scenario file; ``scenarios.reading.versions`` reads the older ones."""
+
+
 class Scenario(Model):
     """One question, whole: everything both worlds need in order to answer it."""
 
+    version: Literal[2] = Field(default=VERSION, description="of the file's spelling; older files are converted")
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="short, in lower case and hyphens")
     title: str = Field(default="", description="one line")
     question: str = Field(default="", description="what the run is to answer, in a sentence or two")

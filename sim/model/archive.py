@@ -44,7 +44,7 @@ def retention_us(scenario: Scenario) -> int | None:
     if cutover is not None:
         lengths_us.append(cutover.full_at - cutover.stop_at)
     clients = scenario.clients
-    return DEADLINES_KEPT * clients.deadline + clients.patience + clients.retries.cap + sum(lengths_us)
+    return DEADLINES_KEPT * clients.deadline + clients.timeout + clients.retries.cap + sum(lengths_us)
 
 
 class ArchivingBooks(MemoryBooks):

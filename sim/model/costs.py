@@ -22,6 +22,8 @@ Table = tuple[int, ...]
 STAGES: tuple[Stage, ...] = ("receive", "forward", "reply", "commit")
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""
+COSTS_VERSION = 1
+"""The newest version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 
 
@@ -52,6 +54,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commit_latency_us: Table
     rows: tuple[CostRow, ...]
     busy_share: float = 1.0
+    version: int = COSTS_VERSION
 
 
 class Costs:
@@ -61,6 +64,10 @@ class Costs:
 
     def __init__(self, file: CostFile) -> None:
         """Check that every table is sorted and that every role and stage has a row for any transaction."""
+        if file.version != COSTS_VERSION:
+            raise CostError(
+                f"cost file of version {file.version}; expected {COSTS_VERSION}: measure anew with 'yidi calibrate'"
+            )
         if not 0.0 < file.busy_share <= 1.0:
             raise CostError(f"busy_share is {file.busy_share}; expected a share above 0 and at most 1")
         self.file = file

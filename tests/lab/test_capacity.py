@@ -125,7 +125,7 @@ def test_slow_node_is_shown_beside_the_sound_one():
 def test_patience_bounds_how_long_a_worker_is_held():
     topology = {"regions": ["11", "33", "34"], "hub": {"hold_while_waiting": True}}
     slow = {"kind": "slow", "node": "34", "at": "1h", "for": "1h", "add": "1h"}
-    load = load_of(topology=topology, faults=[slow], clients={"forward_patience": {"hub": "1s"}})
+    load = load_of(topology=topology, faults=[slow], clients={"forward_timeout": {"hub": "1s"}})
 
     assert station(load, "hub workers", slow=True).service_us < 1_100_000
 

@@ -171,10 +171,10 @@ def test_lost_commit_is_listed_with_both_sides_facts(world, make):
 
     findings = check(world.books(), world.record())
 
-    [difference] = findings.one_sided
+    [found] = findings.one_sided
     assert findings.lost == 1
-    assert (difference.side, difference.visit, difference.fund_fen) == ("hospital only", 0, 7_000)
-    assert (difference.care_region, difference.insured_region) == ("330400", "631100")
+    assert (found.side, found.visit, found.fund_fen) == ("hospital only", 0, 7_000)
+    assert (found.care_region, found.insured_region) == ("330400", "631100")
 
 
 def test_resend_that_settles_again_is_doubled_once(world, make):

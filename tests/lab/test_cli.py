@@ -44,7 +44,7 @@ WRONG = """
     check national-day --set visits.per_day                     | expected path=value
     check national-day --set topology.regions=[99,11]           | unknown province '99'
     check national-day --set gates={speed: "< 3s"}              | unknown measure
-    check slow-province --set scale.time=100000                 | breaks patience
+    check slow-province --set scale.time=100000                 | breaks a timeout
     check national-day --costs costs.json                       | not a cost file
     run lost-reply --out taken                                  | output folder taken exists
     run lost-reply --world nowhere                              | --world

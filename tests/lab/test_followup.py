@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.checker import check
-from lab.worlds.followup import followed_up, held_by_hospitals, read_differences, worked_off, write_differences
+from lab.worlds.followup import followed_up, held_by_hospitals, read_breaks, worked_off, write_breaks
 
 
 def lost(world, make):
@@ -29,9 +29,9 @@ def refunded(world, make):
 def test_difference_has_an_owner_and_steps(world, make, tmp_path):
     _, findings = lost(world, make)
 
-    write_differences(tmp_path, worked_off(findings))
+    write_breaks(tmp_path, worked_off(findings))
 
-    [row] = read_differences(tmp_path).rows(named=True)
+    [row] = read_breaks(tmp_path).rows(named=True)
     assert (row["side"], row["owner"], row["visit"]) == ("hospital only", "hospital", 0)
     assert row["steps"].endswith("refund; cash; paper claim")
 
@@ -60,7 +60,7 @@ def test_refunded_visit_gets_its_new_end_and_keeps_its_history(world, make):
 def test_sound_run_has_an_empty_list(world, tmp_path):
     findings = check(world.books(), world.record())
 
-    write_differences(tmp_path, worked_off(findings))
+    write_breaks(tmp_path, worked_off(findings))
 
-    assert read_differences(tmp_path).height == 0
+    assert read_breaks(tmp_path).height == 0
     assert held_by_hospitals(world.record(), findings) == []

@@ -172,8 +172,8 @@ def test_station_rows_are_what_grew_between_two_looks():
 
     workers, writer = node_rows("33", now, before, at_us=9, took_us=1_000_000)
 
-    assert (workers.busy, workers.queue, workers.arrivals, workers.refused) == (0.5, 0.5, 30, 2)
-    assert (writer.busy, writer.queue, writer.station) == (0.25, 0.0, "writer")
+    assert (workers.utilisation, workers.queue, workers.arrivals, workers.refused) == (0.5, 0.5, 30, 2)
+    assert (writer.utilisation, writer.queue, writer.station) == (0.25, 0.0, "writer")
 
 
 def watched(*looks):
@@ -196,9 +196,9 @@ def test_process_that_was_restarted_has_no_row_for_that_look():
         look(1, 5), look(1_000_001, 500_005), look(2_000_001, 7), look(3_000_001, 100_007)
     )
 
-    assert [row.busy for row in first if row.station == "cpu"] == [0.5]
+    assert [row.utilisation for row in first if row.station == "cpu"] == [0.5]
     assert restarted == []
-    assert [row.busy for row in again if row.station == "cpu"] == [pytest.approx(0.1)]
+    assert [row.utilisation for row in again if row.station == "cpu"] == [pytest.approx(0.1)]
 
 
 def test_process_that_is_gone_has_no_row():

@@ -32,10 +32,10 @@ topology:
   machine_cores: 1
   hospitals_per_province: {hospital: 2, pharmacy: 2}
 clients:
-  patience: 90ms
+  timeout: 90ms
   deadline: 8s
-  forward_patience: {care: 80ms, hub: 70ms}
-  reversal_patience: 90ms
+  forward_timeout: {care: 80ms, hub: 70ms}
+  reversal_timeout: 90ms
   retries: {backoff: 50ms, cap: 500ms, max: 100}
 faults:
   - {kind: kill, node: 63, at: 3min, for: 200s}
@@ -110,7 +110,7 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
     found = json.loads(said)
     assert found["sim"]["verdict"] == found["load"]["verdict"] == "pass"
     for world in ("sim", "load"):
-        assert {path.stem for path in (folder / "run" / world).glob("*.parquet")} == {*TABLES, "differences"}
+        assert {path.stem for path in (folder / "run" / world).glob("*.parquet")} == {*TABLES, "breaks"}
     sim, load = (open_run(folder / "run" / w, read_run_file(folder / "run" / w)) for w in ("sim", "load"))
     assert sim.record.visits["visit"].to_list() == load.record.visits["visit"].to_list()
     assert {"kill", "restart"} <= set(load.record.events["kind"])

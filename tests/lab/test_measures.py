@@ -139,7 +139,7 @@ def test_busiest_station_comes_first(world):
     use = station_use(world.record().stations)
 
     assert use.select("node", "station").rows() == [("33", "writer"), ("hub", "cpu")]
-    assert use.row(1, named=True)["busy"] == pytest.approx(0.3)
+    assert use.row(1, named=True)["utilisation"] == pytest.approx(0.3)
     assert use.row(1, named=True)["refused"] == 3
 
 

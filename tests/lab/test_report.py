@@ -231,7 +231,7 @@ def test_comparison_shows_what_only_one_run_has(runs, tmp_path):
 def point(world, load, **changes):
     made = {
         "load": load, "world": world, "offered": load * 50, "throughput": load * 50, "p50_us": 20_000.0, "p95_us": 40_000.0,
-        "direct_rate": 1.0, "bottleneck_busy": load, "valid": True, "digest": "", "folder": "",
+        "direct_rate": 1.0, "bottleneck_utilisation": load, "valid": True, "digest": "", "folder": "",
     }  # fmt: skip
     return Point(**(made | changes))
 

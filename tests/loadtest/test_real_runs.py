@@ -37,8 +37,8 @@ def settlements(books: dict) -> Counter[str]:
 
 
 def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_the_books(tmp_path):
-    clients = CLIENTS | {"patience": "200ms", "deadline": "2s", "reversal_patience": "200ms"}
-    clients["forward_patience"] = {"care": "150ms", "hub": "120ms"}
+    clients = CLIENTS | {"timeout": "200ms", "deadline": "2s", "reversal_timeout": "200ms"}
+    clients["forward_timeout"] = {"care": "150ms", "hub": "120ms"}
     asked = scenario(
         clients=clients,
         faults=[
@@ -65,8 +65,8 @@ def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
     from sim.model.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
     from sim.run import simulate  # noqa: PLC0415 (the simulated world, for this test alone)
 
-    clients = CLIENTS | {"patience": "1500ms", "deadline": "8s", "reversal_patience": "1500ms"}
-    clients["forward_patience"] = {"care": "1200ms", "hub": "1s"}
+    clients = CLIENTS | {"timeout": "1500ms", "deadline": "8s", "reversal_timeout": "1500ms"}
+    clients["forward_timeout"] = {"care": "1200ms", "hub": "1s"}
     asked = scenario(
         clients=clients,
         faults=[

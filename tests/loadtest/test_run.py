@@ -32,7 +32,7 @@ DAY = {
     "scale": {"time": 43_200},
     "visits": {"per_day": 60, "local_per_cross": 0.2},
     "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 2, "pharmacy": 2}},
-    "clients": {"patience": "2s", "deadline": "4s", "retries": {"backoff": "20ms"}, "desk_patience": "48h"},
+    "clients": {"timeout": "2s", "deadline": "4s", "retries": {"backoff": "20ms"}, "desk_patience": "48h"},
 }
 
 
@@ -153,7 +153,7 @@ def test_arrivals_at_the_cap_are_dropped_and_make_the_run_invalid(tmp_path):
 @pytest.mark.slow
 def test_business_in_flight_at_a_stop_is_listed_and_followed_to_its_fate(tmp_path):
     stop = {"scope": "33", "side": "both", "at": "12h", "stop_before": "2h", "window": "3h", "ramp": "1h"}
-    patience = DAY["clients"] | {"patience": "50ms", "forward_patience": {"care": "40ms", "hub": "30ms"}}
+    patience = DAY["clients"] | {"timeout": "50ms", "forward_timeout": {"care": "40ms", "hub": "30ms"}}
     with system(scenario(cutover=stop, clients=patience), tmp_path):
         run = Generator(tmp_path)
 
@@ -172,8 +172,8 @@ def test_settlement_that_only_the_hospital_knows_ends_in_refund_and_paper(tmp_pa
         assert Generator(tmp_path).code == 0
         before = read_record(tmp_path)
         settled = before.visits.filter((pl.col("kind") == "outpatient") & pl.col("acked"))["visit"][0]
-        (tmp_path / "differences.json").write_text(json.dumps([settled]))
-        run = Generator(tmp_path, "--follow-up", str(tmp_path / "differences.json"))
+        (tmp_path / "breaks.json").write_text(json.dumps([settled]))
+        run = Generator(tmp_path, "--follow-up", str(tmp_path / "breaks.json"))
 
     assert (run.code, run.last["failed"]) == (0, 0), run.errors
     after = read_record(tmp_path)

@@ -123,7 +123,7 @@ def test_every_key_is_described_and_durations_say_their_clock():
     horizon = SCHEMA["$defs"]["Horizon"]["properties"]
 
     assert horizon["length"]["description"].endswith("People time: divided by scale.time.")
-    assert SCHEMA["$defs"]["Clients"]["properties"]["patience"]["description"].endswith("Machine time: never scaled.")
+    assert SCHEMA["$defs"]["Clients"]["properties"]["timeout"]["description"].endswith("Machine time: never scaled.")
     assert horizon["length"]["default"] == "1d"
     for name in ("Horizon", "Scale", "Clients", "Cutover", "Visits", "NodeSpec", "Retries", "Park"):
         for key, value in SCHEMA["$defs"][name]["properties"].items():

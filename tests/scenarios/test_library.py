@@ -37,7 +37,7 @@ def test_scenario_loads_and_nothing_in_it_is_hopeless(name, variant):
 @pytest.mark.parametrize("name", library_names())
 def test_file_begins_with_question_sources_and_what_to_look_at(name):
     text = (LIBRARY / f"{name}.yaml").read_text(encoding="utf-8")
-    head = text[: text.index("\nname:")]
+    head = text[: text.index("\nversion:")]
 
     assert all(line.startswith("#") for line in head.strip().splitlines())
     for word in ("Question:", "Sources:", "Look at:"):

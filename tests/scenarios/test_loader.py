@@ -34,7 +34,7 @@ variants:
   quick:
     visits: {per_day: 10}
     topology: {hub: {workers: 3}}
-    clients: {patience: 2s}
+    clients: {timeout: 2s}
 """
 
 
@@ -62,7 +62,7 @@ def test_a_name_alone_is_a_scenario(write):
 
     assert scenario.visits.per_day == 652_000
     assert len(scenario.topology.regions) == 32
-    assert scenario.clients.patience == 60_000_000
+    assert scenario.clients.timeout == 60_000_000
     assert scenario.cutover is None
 
 
@@ -295,7 +295,7 @@ TOPOLOGIES = [
         "visits.explicit.0",
         "a stay",
     ),
-    ("clients.deadline=1s", "clients.deadline", "clients.patience (1min)"),
+    ("clients.deadline=1s", "clients.deadline", "clients.timeout (1min)"),
     ("horizon.start=2024-03-13T00:00:00+08:00", "horizon.start", "without zone"),
 ]
 

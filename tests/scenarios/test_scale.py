@@ -39,13 +39,13 @@ PEOPLE = """
     cutover.ramp             2h
 """
 MACHINE = """
-    clients.patience                    60s
+    clients.timeout                    60s
     clients.deadline                    600s
     clients.retries.backoff             1s
     clients.retries.cap                 60s
-    clients.forward_patience.care       50s
-    clients.forward_patience.hub        40s
-    clients.reversal_patience           60s
+    clients.forward_timeout.care       50s
+    clients.forward_timeout.hub        40s
+    clients.reversal_timeout           60s
     faults.0.add                        0.5s
     topology.links.province_hub.latency 0.015s
 """
@@ -134,7 +134,7 @@ def test_cutover_takes_the_parked_share_of_the_clients_unless_it_says_its_own():
     assert resolve(Scenario.model_validate(own)).cutover.park_share == 0.1
 
 
-# --- a scale that breaks patience -------------------------------------------------------------------------------------
+# --- a scale that breaks a timeout -------------------------------------------------------------------------------------
 
 
 def load(tmp_path, *sets):
@@ -142,7 +142,7 @@ def load(tmp_path, *sets):
     path.write_text(
         "name: s\n"
         "topology: {regions: [33, 34]}\n"
-        "clients: {patience: 1s, forward_patience: {care: 900ms, hub: 800ms}, deadline: 5s}\n"
+        "clients: {timeout: 1s, forward_timeout: {care: 900ms, hub: 800ms}, deadline: 5s}\n"
         "faults: [{kind: freeze, node: 33, at: 1h, for: 40min}]\n"
     )
     return load_scenario(path, sets=sets)
@@ -155,26 +155,26 @@ def test_scale_that_shrinks_a_fault_below_twenty_patiences_is_refused(tmp_path):
         load(tmp_path, "scale.time=121")
 
     assert caught.value.key == "scale.time"
-    assert "clients.patience (1s) is longer than a twentieth of faults.0.for (40min, shrunk to 19s834ms" in str(
+    assert "clients.timeout (1s) is longer than a twentieth of faults.0.for (40min, shrunk to 19s834ms" in str(
         caught.value
     )
-    assert "expected clients.patience of at most 991ms735us, or scale.time of at most 120" in str(caught.value)
+    assert "expected clients.timeout of at most 991ms735us, or scale.time of at most 120" in str(caught.value)
 
 
 def test_scale_is_held_against_the_longest_patience_and_the_cutover(tmp_path):
     cutover = "cutover={scope: 34, at: 10h, window: 1h}"
-    sets = ["scale.time=120", cutover, "clients.forward_patience.care=2s"]
+    sets = ["scale.time=120", cutover, "clients.forward_timeout.care=2s"]
 
     with pytest.raises(ScenarioError) as caught:
         load(tmp_path, *sets)
 
     sentences = [caught.value.sentence, *(error.sentence for error in caught.value.others)]
-    assert all("clients.forward_patience.care (2s)" in sentence for sentence in sentences)
+    assert all("clients.forward_timeout.care (2s)" in sentence for sentence in sentences)
     assert ["faults.0.for" in sentence or "cutover.window" in sentence for sentence in sentences] == [True, True]
 
 
 def test_unscaled_time_breaks_no_patience(tmp_path):
-    assert load(tmp_path, "clients.patience=10min", "clients.deadline=20min").scale.time == 1
+    assert load(tmp_path, "clients.timeout=10min", "clients.deadline=20min").scale.time == 1
 
 
 def test_loss_without_an_end_has_no_window_to_break(tmp_path):

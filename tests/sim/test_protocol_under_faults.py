@@ -232,7 +232,7 @@ def test_a_full_queue_answers_overloaded_at_once() -> None:
             visit("outpatient"),
             faults=[slow],
             topology={"province": spec},
-            clients={"patience": "5s"},
+            clients={"timeout": "5s"},
         )
     )
     assert max(fates(run)) == "direct_after_retry"

@@ -34,7 +34,7 @@ def busy_quarter(seed: int = 3, **more: Any) -> Scenario:
             "visits": {"per_day": 3000, "local_per_cross": 0.5},
             "topology": {"regions": ["33", "63", "11"], "desks_per_hospital": 2,
                          "hospitals_per_province": {"hospital": 6, "pharmacy": 6}},
-            "clients": {"patience": "2s", "deadline": "20s", "forward_patience": {"care": "1500ms", "hub": "1s"},
+            "clients": {"timeout": "2s", "deadline": "20s", "forward_timeout": {"care": "1500ms", "hub": "1s"},
                         "retries": {"backoff": "200ms", "cap": "2s"}},
             "faults": faults,
             **more,
@@ -130,8 +130,8 @@ def test_progress_is_told_and_never_goes_back() -> None:
 def test_samples_are_even_and_shares_are_shares() -> None:
     stations = live(busy_quarter()).recorder.frames()["stations"]
     assert set(stations["station"]) == {"cpu", "workers", "writer", "desk"}
-    assert stations["busy"].min() >= 0  # type: ignore[operator]
-    assert stations["busy"].max() <= 1  # type: ignore[operator]
+    assert stations["utilisation"].min() >= 0  # type: ignore[operator]
+    assert stations["utilisation"].max() <= 1  # type: ignore[operator]
     assert stations["queue"].min() >= 0  # type: ignore[operator]
     times = sorted(set(stations["at_us"]))
     assert {b - a for a, b in pairwise(times)} == {max(SAMPLE_MIN_US, 900 * S // 288)}

@@ -54,9 +54,9 @@ KINDS = ("pharmacy", "outpatient", "inpatient")
 
 CLIENTS = Clients.model_validate(
     {
-        "patience": "5s",
+        "timeout": "5s",
         "deadline": "20s",
-        "reversal_patience": "5s",
+        "reversal_timeout": "5s",
         "retries": {"max": 3, "backoff": "500ms", "cap": "4s"},
         "clerk": {"retries": 1, "wait": "5s"},
         "park": {"share": 0.5, "spread": "5s"},

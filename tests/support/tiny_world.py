@@ -22,10 +22,10 @@ SEQUENCES = {
 }
 SETTLES = {"pharmacy": "2102", "outpatient": "2207", "inpatient": "2304"}
 PATIENCE = {
-    "patience": "2s",
+    "timeout": "2s",
     "deadline": "20s",
-    "forward_patience": {"care": "1500ms", "hub": "1s"},
-    "reversal_patience": "2s",
+    "forward_timeout": {"care": "1500ms", "hub": "1s"},
+    "reversal_timeout": "2s",
     "retries": {"backoff": "200ms", "cap": "2s"},
     "clerk": {"retries": 2, "wait": "10s"},
     "park": {"share": 1, "spread": "10s"},

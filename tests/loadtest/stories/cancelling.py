@@ -31,7 +31,7 @@ SCENARIO = Scenario.model_validate(
         "horizon": {"length": "1d"},
         "visits": {"per_day": 300, "local_per_cross": 0, "uploads_per_stay": 2},
         "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 1, "pharmacy": 1}},
-        "clients": {"patience": "2s", "deadline": "4s", "retries": {"backoff": "1ms", "cap": "1ms"}},
+        "clients": {"timeout": "2s", "deadline": "4s", "retries": {"backoff": "1ms", "cap": "1ms"}},
     }
 )
 PLAN = plan_visits(SCENARIO)

@@ -1,0 +1,62 @@
+"""Run folders of the first format are read as those of today: converted, or refused by name, never misread."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from lab.errors import InputError
+from lab.runs.file import FORMAT, RUN_FILE, read_run_file
+from lab.runs.opened import open_run
+from sim.model.costs import DEFAULT_COSTS, CostError, load_costs
+from yidi import run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return run("lost-reply", variant="quick", out=tmp_path_factory.mktemp("old") / "run")
+
+
+def rewritten(folder, **changes):
+    path = folder / RUN_FILE
+    said = json.loads(path.read_bytes()) | changes
+    path.write_text(json.dumps(said))
+    return said
+
+
+def test_a_run_of_the_first_format_is_read_with_the_names_of_today(folder):
+    now = open_run(folder, read_run_file(folder))
+    utilisation = now.run.measures["bottleneck.utilisation"]
+    stations = folder / now.replication.folder / "stations.parquet"
+    pl.read_parquet(stations).rename({"utilisation": "busy"}).write_parquet(stations)
+    measures = {name.replace("bottleneck.utilisation", "bottleneck.busy"): v for name, v in now.run.measures.items()}
+    scenario = {key: value for key, value in now.run.scenario.items() if key != "version"}
+    clients = scenario["clients"] = dict(scenario["clients"])
+    for old, new in (("patience", "timeout"), ("forward_patience", "forward_timeout")):
+        clients[old] = clients.pop(new)
+    clients["reversal_patience"] = clients.pop("reversal_timeout")
+    rewritten(folder, format=1, measures=measures, scenario=scenario)
+
+    then = open_run(folder, read_run_file(folder))
+
+    assert then.run.format == FORMAT
+    assert then.run.measures["bottleneck.utilisation"] == utilisation
+    assert then.scenario == now.scenario
+    assert then.record.stations.equals(now.record.stations)
+
+
+def test_a_run_of_a_newer_format_is_refused(folder):
+    rewritten(folder, format=FORMAT + 1)
+
+    with pytest.raises(InputError, match=rf"is of format {FORMAT + 1}; expected {FORMAT} or older"):
+        read_run_file(folder)
+
+
+def test_a_cost_file_of_another_version_is_refused(tmp_path):
+    path = tmp_path / "costs.json"
+    path.write_text(json.dumps(json.loads(DEFAULT_COSTS.read_bytes()) | {"version": 9}))
+
+    with pytest.raises(CostError, match="cost file of version 9; expected 1"):
+        load_costs(path)
