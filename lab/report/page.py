@@ -1,35 +1,66 @@
-"""Puts a page together: one HTML file with its styles and figures inside, and the PNG files beside it."""
+"""Puts a page together: one HTML file with its styles and figures inside, its content as JSON and PNG files beside it.
+
+Page and JSON are written from one and the same summary. Neither may ever be written without the other.
+"""
 
 from __future__ import annotations
 
-import json
-import shlex
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from lab.calibration.machine import versions
-from lab.report import content
-from lab.runs.file import REPORT_FILE, RunFile, read_run_file
+from lab.report.figures import Picture
+from lab.report.pictures import draw_run
+from lab.report.summarise import summarise_run
+from lab.report.summary import ComparisonSummary, CurveSummary, RunSummary, Summary, encoded
+from lab.report.wording import run_words
+from lab.report.wording_curve import curve_words
+from lab.report.wording_pair import pair_words
+from lab.runs.file import PARTIAL, REPORT_FILE, read_run_file
 from lab.runs.opened import open_run
 
 FIGURES = "figures"
 
 
 def write_report(folder: Path) -> Path:
-    """Write the report page of one run folder into it and return its path."""
+    """Write the report page of one run folder into it, its JSON beside it, and return the page's path."""
     run = read_run_file(folder)
+    opened = open_run(folder, run) if run.replications else None
+    summary = summarise_run(run, opened)
     figures = folder / FIGURES
     figures.mkdir(exist_ok=True)
-    shown: dict[str, Any] = {"run": run, "command": repeat_command(run), "scenario_text": scenario_text(run)}
-    if run.replications:
-        shown |= content.page(open_run(folder, run), figures)
-    return render("run.html", folder / REPORT_FILE, shown)
+    drawn = draw_run(opened, summary.result, figures) if opened is not None and summary.result is not None else {}
+    return write_page(folder / REPORT_FILE, summary, drawn)
 
 
-def render(template: str, path: Path, shown: dict[str, Any]) -> Path:
-    """Fill a template and write the page."""
+def write_page(path: Path, summary: Summary, pictures: dict[str, Picture]) -> Path:
+    """Write a page and the JSON beside it; a reader finds either whole, or as it was before."""
+    page = _filled(summary, pictures).encode()
+    fresh = [_written(path, page), _written(data_path(path), encoded(summary))]
+    for partial in fresh:
+        partial.replace(partial.with_name(partial.name.removesuffix(PARTIAL)))
+    return path
+
+
+def data_path(page: Path) -> Path:
+    """Return where the content of a page stands as JSON.
+
+    >>> data_path(Path("run/report.html")).name
+    'report.json'
+    """
+    return page.with_suffix(".json")
+
+
+def _written(path: Path, text: bytes) -> Path:
+    partial = path.with_name(path.name + PARTIAL)
+    partial.write_bytes(text)
+    return partial
+
+
+def _filled(summary: Summary, pictures: dict[str, Picture]) -> str:
+    template, words = _worded(summary)
     environment = Environment(
         loader=PackageLoader("lab.report"),
         autoescape=select_autoescape(),
@@ -37,20 +68,16 @@ def render(template: str, path: Path, shown: dict[str, Any]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = shown | {"footer_version": versions().get("yidi", "from its source")}
-    path.write_text(environment.get_template(template).render(shown), encoding="utf-8")
-    return path
+    shown = words | {"pictures": pictures, "footer_version": versions().get("yidi", "from its source")}
+    return environment.get_template(template).render(shown)
 
 
-def repeat_command(run: RunFile) -> str:
-    """Return the command that repeats this run."""
-    parts = ["yidi", "run", run.source, "--world", run.world, "--seed", str(run.seed)]
-    parts += ["--variant", run.variant] if run.variant else []
-    parts += [part for setting in run.sets for part in ("--set", setting)]
-    parts += ["--reps", str(len(run.replications))] if len(run.replications) > 1 else []
-    return shlex.join(parts)
-
-
-def scenario_text(run: RunFile) -> str:
-    """Return the resolved scenario for the page's last fold."""
-    return json.dumps(run.scenario, indent=2, ensure_ascii=False)
+def _worded(summary: Summary) -> tuple[str, dict[str, Any]]:
+    """Return the template of a page and what it shows."""
+    match summary:
+        case RunSummary():
+            return "run.html", run_words(summary)
+        case ComparisonSummary():
+            return "compare.html", pair_words(summary)
+        case CurveSummary():
+            return "curve.html", curve_words(summary)

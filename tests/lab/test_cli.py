@@ -185,9 +185,24 @@ def test_report_and_compare_write_pages(here, capsys):
     assert run_command(["report", "run1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pages"] == ["run1/report.html"]
     assert (here / "run1" / "report.html").exists()
+    assert (here / "run1" / "report.json").exists()
     assert run_command(["compare", "run1", "run2", "--out", "pages/both.html", "--json"]) == 0
     assert any(row["measure"] == "settlement.latency.p95" for row in json.loads(capsys.readouterr().out)["measures"])
     assert (here / "pages" / "both.html").exists()
+    assert (here / "pages" / "both.json").exists()
+
+
+@pytest.mark.parametrize("out", ["run1/run.html", "new.json"])
+def test_compare_writes_its_json_over_nothing(out, here, capsys):
+    run_command(["run", "lost-reply", "--out", "run1"])
+    before = (here / "run1" / "run.json").read_bytes()
+    capsys.readouterr()
+
+    assert run_command(["compare", "run1", "run1", "--out", out]) == 2
+
+    assert "expected" in capsys.readouterr().err
+    assert (here / "run1" / "run.json").read_bytes() == before
+    assert not (here / "new.json").exists()
 
 
 def test_help_names_every_command(capsys):

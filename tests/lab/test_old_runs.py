@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -15,8 +17,14 @@ from yidi import run
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def made(tmp_path_factory):
     return run("lost-reply", variant="quick", out=tmp_path_factory.mktemp("old") / "run")
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A run folder of its own, to be made old."""
+    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 def rewritten(folder, **changes):

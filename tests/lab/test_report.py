@@ -6,17 +6,25 @@ import json
 import re
 import shutil
 
+import msgspec
 import pytest
 
 from lab.analysis.compare import compare
 from lab.experiments.curve import Curve, Point
 from lab.experiments.experiment import Question, Silent, run_world
 from lab.report import figures, series
-from lab.report.content import headlines, inflight, transaction_names
-from lab.report.curves import distance_table, point_table, write_curve_page
-from lab.report.page import write_report
+from lab.report.curves import write_curve_page
+from lab.report.page import write_page, write_report
 from lab.report.pages import write_comparison
 from lab.report.style import FATE_LOOKS, FATE_NAMES, STAGE_NAMES, WORLD_LOOKS
+from lab.report.summarise import headlines, inflight, summarise_pair, summarise_run
+from lab.report.summarise_curve import summarise_curve
+from lab.report.summary import FORMAT, ComparisonSummary, CurveSummary, RunSummary, decoded, encoded
+from lab.report.wording import headlines as headline_words
+from lab.report.wording import inflight as inflight_words
+from lab.report.wording import run_words, transaction_names
+from lab.report.wording_curve import curve_words, distance_table, point_table
+from lab.report.wording_pair import pair_words
 from lab.runs.file import read_run_file
 from lab.runs.opened import open_run
 from scenarios.reading.loader import load_scenario
@@ -104,20 +112,22 @@ def test_interrupted_run_without_a_replication_still_has_a_page(runs, tmp_path):
     text = write_report(tmp_path).read_text(encoding="utf-8")
 
     assert "Interrupted." in text
+    read = decoded((tmp_path / "report.json").read_bytes())
+    assert (read.complete, read.result) == (False, None)
 
 
 def test_in_flight_table_adds_up(world):
     row = InflightRow("close", SECOND, 0, "open_stay", "inpatient", "330400", "631100", 0, "direct")
     world.inflight = [row, row._replace(visit=1, fate="paper_by_closure"), row._replace(visit=2, stage="parked")]
 
-    tables = dict(inflight(world.record()))
+    tables = dict(inflight_words(inflight(world.record())))
 
     assert tables["At closing"].rows[-1] == ["together", "2", "1", "3"]
     assert tables["At stop-accept"].rows == [["together", "0", "0", "0"]]
 
 
 def test_headline_figures_have_units(runs):
-    shown = dict(headlines(opened(runs / "lost").run))
+    shown = dict(headline_words(headlines(opened(runs / "lost").run)))
 
     assert shown["direct rate"] == "80 %"
     assert shown["settlement p95"].endswith("ms")
@@ -221,9 +231,9 @@ def test_run_compared_with_itself_does_not_differ(runs):
 
 
 def test_comparison_shows_what_only_one_run_has(runs, tmp_path):
-    rows = write_comparison(opened(runs / "stop"), opened(runs / "lost"), tmp_path / "page.html")
+    summary = write_comparison(opened(runs / "stop"), opened(runs / "lost"), tmp_path / "page.html")
 
-    backlog = next(row for row in rows if row.measure == "cutover.backlog")
+    backlog = next(row for row in summary.differences if row.measure == "cutover.backlog")
     assert (backlog.second, backlog.difference, backlog.ratio) == (None, None, None)
     assert "visits.lost" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -236,23 +246,28 @@ def point(world, load, **changes):
     return Point(**(made | changes))
 
 
-def test_curve_shows_the_distance_as_it_is(tmp_path):
+@pytest.fixture
+def curve():
     points = (
         point("sim", 0.1),
         point("load", 0.1, p95_us=60_000.0),
         point("sim", 1.2),
         point("load", 1.2, p50_us=None, p95_us=None, valid=False),
     )
-    curve = Curve(
+    return Curve(
         complete=True, name="n", title="t", source="n", variant=None, sets=(), seed=1, capacity=50.0, costs="c",
         machine={"processor": "p", "cores": 2, "fsync_us": 100}, points=points,
     )  # fmt: skip
 
+
+def test_curve_shows_the_distance_as_it_is(curve, tmp_path):
+    summary = summarise_curve(curve)
+
     text = write_curve_page(curve, tmp_path).read_text(encoding="utf-8")
 
-    assert distance_table(curve).rows[0] == ["10 %", "1", "1", "1.5"]
-    assert distance_table(curve).rows[1][2:] == ["–", "–"]  # noqa: RUF001 - the dash that is shown
-    assert point_table(curve).rows[-1][-1] == "invalid"
+    assert distance_table(summary).rows[0] == ["10 %", "1", "1", "1.5"]
+    assert distance_table(summary).rows[1][2:] == ["–", "–"]  # noqa: RUF001 - the dash that is shown
+    assert point_table(summary).rows[-1][-1] == "invalid"
     assert "Measured over predicted" in text
     assert (tmp_path / "figures" / "curve.png").exists()
 
@@ -261,3 +276,125 @@ def test_fates_that_did_not_happen_are_left_out():
     counts = dict.fromkeys((fate.value for fate in Fate), 0) | {"refused": 2}
 
     assert series.fates_present(counts) == {"direct": 0, "refused": 2}
+
+
+# --- the JSON beside a page --------------------------------------------------------------------------------------------
+
+
+def summary_of(folder):
+    found = opened(folder)
+    return summarise_run(found.run, found)
+
+
+def test_json_beside_a_run_page_is_its_content(runs, pages):
+    for name in pages:
+        text = (runs / name / "report.json").read_bytes()
+        read = decoded(text)
+
+        assert isinstance(read, RunSummary)
+        assert encoded(read) == text
+        assert (read.format, read.name) == (FORMAT, opened(runs / name).run.name)
+        assert read.scenario == opened(runs / name).run.scenario
+        assert not list((runs / name).glob("*.partial"))
+
+
+@pytest.mark.parametrize("name", ["stop", "lost"])
+def test_figures_in_the_json_are_those_of_the_run_file(name, runs, pages):
+    facts = json.loads((runs / name / "run.json").read_text())
+    data = json.loads((runs / name / "report.json").read_text())["result"]
+    measures = facts["measures"]
+    named = [*data["headlines"], *(data["cutover"]["measures"] if data["cutover"] else [])]
+    assert {figure["measure"]: figure["value"] for figure in named}.items() <= measures.items()
+    assert {f"visits.{fate}": count for fate, count in data["fates"].items()}.items() <= measures.items()
+    assert sum(data["fates"].values()) == measures["visits.total"]
+    busiest = max(s["utilisation"] for s in data["stations"] if s["station"] != "desk")
+    assert busiest == pytest.approx(measures["bottleneck.utilisation"])  # a mean added up in another order
+    for row in data["transactions"]:
+        for statistic in ("p50", "p90", "p95", "p99", "max"):
+            taken_us = measures.get(f"message.latency.{row['code']}.{statistic}")
+            assert row[f"{statistic}_us"] == (None if taken_us is None else pytest.approx(taken_us))
+    assert data["gates"] == facts["gates"]
+    assert data["checker"]["lost"] == facts["replications"][0]["checker"]["lost"]
+
+
+def test_json_of_a_cutover_counts_the_business_in_flight(runs, pages):
+    facts = json.loads((runs / "stop" / "run.json").read_text())
+    cutover = json.loads((runs / "stop" / "report.json").read_text())["result"]["cutover"]
+
+    counted = {s["moment"]: sum(c["count"] for c in s["counts"]) for s in cutover["inflight"]}
+
+    assert counted["stop_accept"] == facts["measures"]["cutover.inflight"]
+    assert counted["close"] == facts["measures"]["cutover.leftover"]
+
+
+def test_json_beside_a_comparison_is_its_content(runs, tmp_path):
+    written = write_comparison(opened(runs / "stop"), opened(runs / "lost"), tmp_path / "both.html")
+
+    read = decoded((tmp_path / "both.json").read_bytes())
+
+    assert isinstance(read, ComparisonSummary)
+    assert read == written
+    measures = opened(runs / "lost").run.measures
+    assert all(row.second == measures.get(row.measure) for row in read.differences)
+
+
+def test_json_beside_a_curve_is_its_content(curve, tmp_path):
+    write_curve_page(curve, tmp_path)
+
+    read = decoded((tmp_path / "report.json").read_bytes())
+
+    assert isinstance(read, CurveSummary)
+    assert read == summarise_curve(curve)
+    assert [p.p95_us for p in read.points] == [p.p95_us for p in curve.points]
+    assert [d.p95 for d in read.distances] == [1.5, None]
+
+
+def test_page_can_be_worded_from_its_json(runs, curve):
+    """What was decoded says the same as what was written: no figure changed its kind on the way."""
+    stop = summary_of(runs / "stop")
+    pair = summarise_pair(opened(runs / "stop"), opened(runs / "lost"))
+    drawn = summarise_curve(curve)
+
+    for summary, words in ((stop, run_words), (pair, pair_words), (drawn, curve_words)):
+        read = decoded(encoded(summary))
+        assert read == summary
+        assert words(read) == words(summary)
+
+
+def test_changed_number_shows_in_page_and_json(runs, curve, tmp_path):
+    run = summary_of(runs / "lost")
+    run = msgspec.structs.replace(run, result=msgspec.structs.replace(run.result, open_stays=7654))
+    pair = summarise_pair(opened(runs / "lost"), opened(runs / "lost"))
+    row = msgspec.structs.replace(pair.differences[0], unit="count", first=7654.0)
+    pair = msgspec.structs.replace(pair, differences=(row,))
+    drawn = msgspec.structs.replace(summarise_curve(curve), capacity_per_s=7654.0)
+    pictures = dict.fromkeys(("over_time", "fates", "distribution", "curve"), figures.Picture("data:,", "", ""))
+
+    for name, summary in (("run", run), ("pair", pair), ("curve", drawn)):
+        page = write_page(tmp_path / f"{name}.html", summary, pictures)
+
+        assert "7\u2009654" in page.read_text(encoding="utf-8")
+        assert "7654" in page.with_suffix(".json").read_text()
+        assert decoded(page.with_suffix(".json").read_bytes()) == summary
+
+
+def test_page_that_cannot_be_written_leaves_the_old_page_and_json(runs, tmp_path):
+    summary = summary_of(runs / "lost")
+    (tmp_path / "report.html").write_text("old")
+    (tmp_path / "report.json.partial").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        write_page(tmp_path / "report.html", msgspec.structs.replace(summary, result=None), {})
+
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_run_without_an_answered_message_still_has_a_page(runs, tmp_path):
+    summary = summary_of(runs / "lost")
+    result = msgspec.structs.replace(summary.result, transactions=(), hops=(), stations=())
+    pictures = dict.fromkeys(("over_time", "fates"), figures.Picture("data:,", "", ""))
+
+    page = write_page(tmp_path / "report.html", msgspec.structs.replace(summary, result=result), pictures)
+
+    assert "No station was sampled." in page.read_text(encoding="utf-8")

@@ -13,7 +13,9 @@ from lab.calibration.calibrate import calibrate as measure
 from lab.cli import console
 from lab.errors import InputError
 from lab.experiments.curve import draw_curve, refuse_unloaded
-from lab.report.curves import distance_table, point_table, write_curve_page
+from lab.report.curves import write_curve_page
+from lab.report.summarise_curve import summarise_curve
+from lab.report.wording_curve import distance_table, point_table
 from lab.runs import file as runs
 from reference_impl.domain.nodes import ROLES
 from sim.model.costs import ANY_CODE, STAGES, Costs
@@ -56,7 +58,8 @@ def curve(asked: Request, world: str, loads: int) -> int:
     if asked.as_json:
         console.say_json({"folder": str(folder), **msgspec.to_builtins(found)})
     else:
-        for table in (point_table(found), distance_table(found)):
+        summary = summarise_curve(found)
+        for table in (point_table(summary), distance_table(summary)):
             if table.rows:
                 console.table(table.head, table.rows, words=table.words)
                 console.say(table.note)

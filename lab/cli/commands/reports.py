@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from lab.cli import console
 from lab.errors import InputError
 from lab.experiments.curve import CURVE_FILE, read_curve
 from lab.experiments.pair import write_pair_page
 from lab.report.curves import write_curve_page
-from lab.report.page import write_report
-from lab.report.pages import difference_table, labels, write_comparison
+from lab.report.page import data_path, write_report
+from lab.report.pages import write_comparison
+from lab.report.wording_pair import difference_table, labels
 from lab.runs.file import REPORT_FILE, read_run_file, worlds_in
 from lab.runs.opened import Opened, open_run
 
@@ -41,16 +43,26 @@ def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> No
     """Write the page of two runs side by side and print their differences."""
     a, b = _open(first), _open(second)
     page = out or Path(f"compare-{a.run.name}-{_slug(first)}-{_slug(second)}.html")
-    if page.exists():
-        raise InputError(f"output {page} exists; expected a new name, choose another with --out")
+    _refuse_taken(page)
     page.parent.mkdir(parents=True, exist_ok=True)
-    rows = write_comparison(a, b, page)
+    summary = write_comparison(a, b, page)
     if as_json:
-        console.say_json({"page": str(page), "measures": [asdict(row) | {"ratio": row.ratio} for row in rows]})
+        console.say_json({"page": str(page), "measures": msgspec.to_builtins(summary.differences)})
         return
-    table = difference_table(rows, labels(a, b))
+    table = difference_table(summary.differences, labels(summary))
     console.table(table.head, table.rows)
     console.say(f"page: {page}")
+
+
+def _refuse_taken(page: Path) -> None:
+    """Raise when the page or the JSON beside it would be written over something, a run's ``run.json`` for one."""
+    if data_path(page) == page:
+        raise InputError(
+            f"output {page} is where the page's content goes; expected a page, such as {page.with_suffix('.html')}"
+        )
+    for path in (page, data_path(page)):
+        if path.exists():
+            raise InputError(f"output {path} exists; expected a new name, choose another with --out")
 
 
 def _open(folder: Path) -> Opened:

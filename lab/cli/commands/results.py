@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from lab.cli import console
-from lab.report.content import headlines
 from lab.report.format import show
 from lab.report.style import WORLD_NAMES
+from lab.report.summarise import headlines
+from lab.report.wording import headlines as worded
 from lab.runs.file import RunFile
 
 
@@ -31,7 +32,7 @@ def as_data(run: RunFile, folder: Path) -> dict[str, Any]:
 
 def print_run(run: RunFile, folder: Path) -> None:
     """Print the gates and the verdict of a run."""
-    figures = ", ".join(f"{name} {value}" for name, value in headlines(run))
+    figures = ", ".join(f"{name} {value}" for name, value in worded(headlines(run)))
     console.say(f"{run.name}, {WORLD_NAMES[run.world]} world: {figures}")
     if run.gates:
         rows = [

@@ -1,0 +1,244 @@
+"""From a run at rest to the content of its page, and of the page of two: counts and figures, no words.
+
+Pure functions of what the run folder holds. A figure that ``run.json`` has is taken from there: this module must never
+compute it again, nor judge anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import polars as pl
+
+from lab.analysis import cutover as cutovers
+from lab.analysis.compare import Compared, compare
+from lab.analysis.measures import Scope, fate_counts, open_stays, scope_of, station_use
+from lab.analysis.recoveries import recoveries
+from lab.checker.laws import LAWS, Violation
+from lab.report import series
+from lab.report.summary import (
+    Asked,
+    Checked,
+    ComparisonSummary,
+    CutoverResult,
+    Difference,
+    Hops,
+    InflightCount,
+    Machine,
+    Measured,
+    OneSided,
+    OneSidedList,
+    Result,
+    RunSummary,
+    Side,
+    Snapshot,
+    Station,
+    StoppedScope,
+    Transaction,
+)
+from lab.runs.file import Replication, RunFile
+from lab.runs.opened import Opened
+from lab.worlds.followup import read_breaks
+from scenarios.schema.cutover import LISTED, Phase
+from scenarios.schema.gates import MEASURES
+
+if TYPE_CHECKING:
+    from scenarios.record.recorder import Record
+    from scenarios.schema import Scenario
+
+HEADLINES = ("direct_rate", "settlement.latency.p95", "settlements.rate", "visits.lost", "visits.doubled")
+OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")
+DIFFERENCES_LISTED = 30
+
+
+def summarise_run(run: RunFile, opened: Opened | None) -> RunSummary:
+    """Return the content of a run's page; ``opened`` is None when no replication of it is whole."""
+    return RunSummary(
+        name=run.name,
+        title=run.title,
+        question=run.question,
+        world=run.world,
+        verdict=run.verdict,
+        complete=run.complete,
+        notes=run.notes,
+        replications=len(run.replications),
+        command=repeat_command(run),
+        result=_result(opened) if opened is not None else None,
+        scenario=run.scenario,
+    )
+
+
+def _result(opened: Opened) -> Result:
+    run, scenario, record = opened.run, opened.scenario, opened.record
+    scope = scope_of(record, scenario)
+    return Result(
+        asked=asked(run, scenario),
+        headlines=headlines(run),
+        gates=run.gates,
+        fates=fate_counts(scope.visits),
+        open_stays=open_stays(scope).height,
+        recoveries=tuple(recoveries(scope, record.events)),
+        cutover=_cutover(run, record) if scenario.cutover else None,
+        transactions=_transactions(scope),
+        hops=_hops(scope),
+        stations=tuple(Station(**row) for row in station_use(scope.stations).iter_rows(named=True)),
+        checker=_checked(opened.replication),
+        breaks=_one_sided(opened),
+        validity=opened.replication.validity,
+    )
+
+
+def repeat_command(run: RunFile) -> tuple[str, ...]:
+    """Return the command that repeats this run, word by word."""
+    parts = ["yidi", "run", run.source, "--world", run.world, "--seed", str(run.seed)]
+    parts += ["--variant", run.variant] if run.variant else []
+    parts += [part for setting in run.sets for part in ("--set", setting)]
+    parts += ["--reps", str(len(run.replications))] if len(run.replications) > 1 else []
+    return tuple(parts)
+
+
+def unit_of(measure: str) -> str:
+    """Return the unit of a measure, or of one statistic of it."""
+    for name in (measure, measure.rpartition(".")[0], measure.removesuffix(".p99.9")):
+        if name in MEASURES:
+            return MEASURES[name].unit.value
+    return "rate" if measure.endswith(".rate") else "number"
+
+
+def headlines(run: RunFile) -> tuple[Measured, ...]:
+    """Return the few figures a reader wants first."""
+    return tuple(_measured(run, name) for name in HEADLINES if name in run.measures)
+
+
+def _measured(run: RunFile, name: str) -> Measured:
+    return Measured(measure=name, value=run.measures[name], unit=unit_of(name))
+
+
+def asked(run: RunFile, scenario: Scenario) -> Asked:
+    """Return what was asked and on what it was answered."""
+    cutover = scenario.cutover
+    return Asked(
+        source=run.source,
+        variant=run.variant,
+        sets=run.sets,
+        seeds=tuple(replication.seed for replication in run.replications),
+        world=run.world,
+        engine=run.engine,
+        horizon_us=scenario.horizon.length,
+        warm_up_us=run.warm_up_us,
+        time_scale=scenario.scale.time,
+        visits_per_day=scenario.visits.per_day,
+        volume_scale=scenario.scale.volume,
+        provinces=len(scenario.topology.regions),
+        faults=tuple(sorted({fault.kind for fault in scenario.faults})),
+        cutover=StoppedScope(scope=cutover.scope, side=cutover.side) if cutover else None,
+        costs=run.costs,
+        costs_hash=run.costs_hash,
+        machine=machine(run.machine),
+        versions=run.versions,
+        scenario_hash=run.scenario_hash,
+        digest=run.digest,
+    )
+
+
+def machine(facts: dict[str, Any]) -> Machine:
+    """Return the facts of a machine that a page shows."""
+    return msgspec.convert(facts, Machine)
+
+
+def _transactions(scope: Scope) -> tuple[Transaction, ...]:
+    return tuple(
+        Transaction(
+            code=row["code"],
+            attempts=row["attempts"],
+            outcomes={name: row[name] for name in OUTCOMES},
+            p50_us=row["p50"],
+            p90_us=row["p90"],
+            p95_us=row["p95"],
+            p99_us=row["p99"],
+            max_us=None if row["max"] is None else float(row["max"]),
+        )
+        for row in series.by_transaction(scope.messages).iter_rows(named=True)
+    )
+
+
+def _hops(scope: Scope) -> tuple[Hops, ...]:
+    rows = series.time_by_hop(scope.messages).iter_rows(named=True)
+    return tuple(Hops(code=row["code"], **{f"{part}_us": row[part] for part in series.SEGMENTS}) for row in rows)
+
+
+def _cutover(run: RunFile, record: Record) -> CutoverResult:
+    names = [name for name in run.measures if name.startswith("cutover.") and name in MEASURES]
+    return CutoverResult(
+        measures=tuple(_measured(run, name) for name in names),
+        inflight=inflight(record),
+        paper_claim_days=cutovers.PAPER_CLAIM_DAYS,
+    )
+
+
+def inflight(record: Record) -> tuple[Snapshot, ...]:
+    """Return, for each listed phase of a cutover, how much business stood at which stage and how it ended."""
+    counted = cutovers.inflight_table(record.inflight)
+    return tuple(Snapshot(moment=moment, counts=_counts(counted, moment)) for moment in LISTED)
+
+
+def _counts(counted: pl.DataFrame, moment: Phase) -> tuple[InflightCount, ...]:
+    rows = counted.filter(pl.col("snapshot") == moment.value).iter_rows(named=True)
+    return tuple(InflightCount(stage=row["stage"], fate=row["fate"], count=row["len"]) for row in rows)
+
+
+def _checked(replication: Replication) -> Checked:
+    found = replication.checker
+    broken: dict[str, int] = found.get("laws", {})
+    return Checked(
+        clean=found["clean"],
+        lost=found["lost"],
+        doubled=found["doubled"],
+        laws={law.__name__: broken.get(law.__name__, 0) for law in LAWS},
+        violations=msgspec.convert(found["violations"], tuple[Violation, ...]),
+    )
+
+
+def _one_sided(opened: Opened) -> OneSidedList:
+    listed = read_breaks(opened.folder / opened.replication.folder)
+    shown = listed.select(OneSided.__struct_fields__).head(DIFFERENCES_LISTED)
+    return OneSidedList(total=listed.height, first=tuple(OneSided(**row) for row in shown.iter_rows(named=True)))
+
+
+def summarise_pair(first: Opened, second: Opened) -> ComparisonSummary:
+    """Return the content of the page of two runs side by side."""
+    several = min(len(first.run.replications), len(second.run.replications)) > 1
+    return ComparisonSummary(
+        sides=(_side(first), _side(second)),
+        differences=tuple(_difference(row) for row in compare(first, second)),
+        intervals="replications" if several else "visits",
+    )
+
+
+def _side(opened: Opened) -> Side:
+    run = opened.run
+    return Side(
+        folder=opened.folder.name,
+        name=run.name,
+        title=run.title,
+        question=run.question,
+        world=run.world,
+        verdict=run.verdict,
+        notes=run.notes,
+        reasons=tuple(reason for replication in run.replications for reason in replication.validity.reasons),
+        headlines=headlines(run),
+        gates=run.gates,
+        asked=asked(run, opened.scenario),
+    )
+
+
+def _difference(row: Compared) -> Difference:
+    return Difference(
+        measure=row.measure,
+        unit=unit_of(row.measure),
+        first=row.first,
+        second=row.second,
+        difference=row.difference,
+        ratio=row.ratio,
+    )

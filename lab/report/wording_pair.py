@@ -1,0 +1,65 @@
+"""From the content of a comparison to the rows and words of its page. It must never look into a run folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.report.format import MISSING, digits, show
+from lab.report.style import WORLD_NAMES
+from lab.report.summary import ComparisonSummary, Difference, Side
+from lab.report.wording import Table, asked, gate_rows, headlines
+
+HOW = {
+    "replications": "Intervals: Student's t over replications, paired where the seeds are the same.",
+    "visits": (
+        "Intervals: percentile bootstrap over the visits of one run a side. Visits of one run hang together in time, "
+        "so the true doubt is larger; replications (--reps) give intervals that know it."
+    ),
+}
+
+
+def pair_words(summary: ComparisonSummary) -> dict[str, Any]:
+    """Return everything the template shows for two runs, but its pictures."""
+    names, (first, second) = labels(summary), summary.sides
+    return {
+        "title": title(first, second),
+        "names": names,
+        "runs": summary.sides,
+        "headlines": [headlines(side.headlines) for side in summary.sides],
+        "gates": [gate_rows(side.gates) for side in summary.sides],
+        "asked": [(name, a, b) for (name, a), (_, b) in zip(asked(first.asked), asked(second.asked), strict=True)],
+        "table": difference_table(summary.differences, names),
+        "how": HOW[summary.intervals],
+    }
+
+
+def title(first: Side, second: Side) -> str:
+    """Return the title of the page: that of the scenario, or of both."""
+    name = first.title or first.name
+    return name if first.name == second.name else f"{name} · {second.title or second.name}"
+
+
+def labels(summary: ComparisonSummary) -> tuple[str, str]:
+    """Return what to call the runs: predicted and measured when that is what they are, else by their folders."""
+    first, second = summary.sides
+    if (first.world, second.world) == ("sim", "load"):
+        return "predicted", "measured"
+    if first.folder != second.folder:
+        return first.folder, second.folder
+    return f"A ({WORLD_NAMES[first.world]})", f"B ({WORLD_NAMES[second.world]})"
+
+
+def difference_table(rows: tuple[Difference, ...], names: tuple[str, str]) -> Table:
+    """Return the differences as they are shown."""
+    cells: list[list[str]] = []
+    for row in rows:
+        difference = row.difference
+        interval = ""
+        if difference is not None and difference.low is not None and difference.high is not None:
+            interval = f"{show(difference.low, row.unit)} … {show(difference.high, row.unit)}"
+        cells.append([
+            row.measure, show(row.first, row.unit), show(row.second, row.unit),
+            show(difference.value, row.unit) if difference is not None else MISSING, interval,
+            digits(row.ratio) if row.ratio is not None else "",
+        ])  # fmt: skip
+    return Table(["measure", *names, "difference", "95 % interval", "ratio"], cells)
