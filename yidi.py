@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from lab.errors import InputError, InvalidRunError, LabError
+from lab.errors import LabError
 from lab.experiments.experiment import Question, Silent, Watcher, run_world
 from lab.experiments.pair import run_pair
 from lab.report.page import write_report
@@ -28,21 +28,31 @@ from lab.runs.file import RunFile, default_folder, read_run_file, worlds_in
 from lab.runs.opened import Opened, open_run
 from lab.worlds.conclude import Answer, answer
 from lab.worlds.sim import simulate_here
+from reference_impl.books.final import BooksError
+from reference_impl.domain.failures import FailedRunError, InputError, InvalidRunError, YidiError
+from reference_impl.server.errors import StartError
 from scenarios.reading.errors import ScenarioError
 from scenarios.reading.loader import load_scenario
-from scenarios.record.recorder import Record
+from scenarios.record.recorder import Record, RecordError
 from scenarios.schema import Scenario
+from sim.model.costs import CostError
 
 __all__ = [
     "Answer",
+    "BooksError",
+    "CostError",
+    "FailedRunError",
     "InputError",
     "InvalidRunError",
     "LabError",
     "Opened",
     "Record",
+    "RecordError",
     "RunFile",
     "Scenario",
     "ScenarioError",
+    "StartError",
+    "YidiError",
     "load",
     "read",
     "run",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lab.errors import InputError
+from reference_impl.domain.failures import InputError
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"

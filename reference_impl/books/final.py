@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reference_impl.domain.failures import FailedRunError
 from reference_impl.protocol.records import Claim, Entry, PersonRecord, Posting, VisitRecord
 
 __all__ = ["BooksError", "FinalBooks"]
 
 
-class BooksError(Exception):
+class BooksError(FailedRunError):
     """The books cannot be opened, or cannot write any more: our own fault, never a verdict."""
 
 

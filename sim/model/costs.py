@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import ROLES, Role
 
 Stage = Literal["receive", "forward", "reply", "commit"]
@@ -25,7 +26,7 @@ ANY_CODE = "*"
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 
 
-class CostError(Exception):
+class CostError(InputError):
     """A cost file cannot be used."""
 
 

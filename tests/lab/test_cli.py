@@ -16,7 +16,7 @@ import yaml
 
 from lab.analysis.gates import EXIT_CODES
 from lab.cli.app import run_command
-from lab.errors import InputError
+from reference_impl.domain.failures import InputError
 
 ROOT = Path(__file__).parents[2]
 

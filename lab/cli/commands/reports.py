@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lab.cli import console
-from lab.errors import InputError
 from lab.experiments.curve import CURVE_FILE, read_curve
 from lab.experiments.pair import write_pair_page
 from lab.report.curves import write_curve_page
@@ -14,6 +13,7 @@ from lab.report.page import write_report
 from lab.report.pages import difference_table, labels, write_comparison
 from lab.runs.file import REPORT_FILE, read_run_file, worlds_in
 from lab.runs.opened import Opened, open_run
+from reference_impl.domain.failures import InputError
 
 PAIR = 2
 
