@@ -30,6 +30,9 @@ class CostError(InputError):
     """A cost file cannot be used."""
 
 
+_EXPECTED = "one written by 'yidi calibrate'"
+
+
 class CostRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CPU time of one stage: evenly spaced quantiles from minimum to maximum."""
 
@@ -126,9 +129,11 @@ def load_costs(path: Path | str | None = None) -> Costs:
     try:
         return Costs(msgspec.json.decode(place.read_bytes(), type=CostFile))
     except OSError as error:
-        raise CostError(f"{place}: cannot read: {error.strerror or type(error).__name__}") from error
+        raise CostError(
+            f"{place}: cannot read: {error.strerror or type(error).__name__}; expected {_EXPECTED}"
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CostError(f"{place}: not a cost file: {error}; expected one written by 'yidi calibrate'") from error
+        raise CostError(f"{place}: not a cost file: {error}; expected {_EXPECTED}") from error
     except CostError as error:
         raise CostError(f"{place}: {error}") from error
 

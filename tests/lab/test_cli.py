@@ -47,6 +47,9 @@ WRONG = """
     check slow-province --set scale.time=100000                 | breaks patience
     check national-day --costs costs.json                       | not a cost file
     run lost-reply --out taken                                  | output folder taken exists
+    run lost-reply --costs nowhere.json                         | nowhere.json: cannot read
+    run lost-reply --world both --costs costs.json              | not a cost file
+    run lost-reply --out .                                      | output folder . exists
     run lost-reply --world nowhere                              | --world
     run lost-reply --reps 0                                     | --reps
     run lost-reply --reps many                                  | --reps

@@ -58,10 +58,7 @@ def _open(folder: Path) -> Opened:
     if len(found) == PAIR:
         raise InputError(f"{folder} holds both worlds; expected one run, such as {folder / 'sim'}")
     [inner] = found.values()
-    run = read_run_file(inner)
-    if not run.replications:
-        raise InputError(f"{inner} holds no finished replication; there is nothing to compare")
-    return open_run(inner, run)
+    return open_run(inner, read_run_file(inner))
 
 
 def _slug(folder: Path) -> str:
