@@ -21,9 +21,10 @@ import sys
 from pathlib import Path
 
 from loadtest.followup import follow_up
-from loadtest.inputs import InputError, read_inputs
+from loadtest.inputs import read_inputs
 from loadtest.run import LoadRun, Options
 from loadtest.schedule import JOURNEYS_MAX
+from reference_impl.domain.failures import YidiError
 
 
 def main() -> int:
@@ -41,9 +42,9 @@ def main() -> int:
             return follow_up(inputs, arguments.follow_up)
         options = Options(arguments.journeys_max, stop_with_parent=arguments.stop_with_parent)
         return LoadRun(inputs, options).go()
-    except InputError as error:
+    except YidiError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+        return error.exit_code
 
 
 if __name__ == "__main__":

@@ -19,17 +19,18 @@ from locust.env import Environment
 
 from loadtest.client import GeventPeers
 from loadtest.gevent_ports import GeventClock, run_to_end
-from loadtest.inputs import InputError, Inputs
+from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, site_of
 from loadtest.run import FAILED, FINISHED, business_clock, settle_on_core
 from loadtest.watch import say
+from reference_impl.domain.failures import InputError
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import refund_and_paper
 from reference_impl.protocol.messages import SettlementId, VisitId
 from reference_impl.staging.build import stamps_of
 from reference_impl.wire.codec import Codec
 from scenarios.patients.visits import plan_visits
-from scenarios.record.recorder import Record, Recorder, RecordError, read_record, write_frames
+from scenarios.record.recorder import Record, Recorder, read_record, write_frames
 
 _ENDS = ("fate", "refusal", "fund_fen", "cash_fen", "paper_fen", "ended_us")
 _US_PER_S = 1_000_000
@@ -46,10 +47,7 @@ class Held(NamedTuple):
 def follow_up(inputs: Inputs, listed: Path) -> int:
     """Refund the visits listed in a JSON array of their numbers; return the exit code."""
     numbers = _read_list(listed)
-    try:
-        record = read_record(inputs.folder)
-    except RecordError as error:
-        raise InputError(str(error)) from error
+    record = read_record(inputs.folder)
     settle_on_core(inputs.system.generator_core)
     held = _held(record, numbers)
     recorder = Recorder()

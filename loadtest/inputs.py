@@ -14,16 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import ValidationError
 
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HOSPITAL
 from scenarios.reading.loader import restore_scenario
 from scenarios.schema import Scenario
 
 SCENARIO_FILE = "scenario.json"
 SYSTEM_FILE = "system.json"
-
-
-class InputError(Exception):
-    """The run folder is not what the generator needs; exit code 2."""
 
 
 class Address(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any, Self
 import msgspec
 
 from loadtest.proxy import ProxiedLink, ProxyConfig
+from reference_impl.domain.failures import FailedRunError
 from reference_impl.domain.nodes import HOSPITAL, HUB
 from reference_impl.server.supervisor import System
 from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances
@@ -27,7 +28,7 @@ CONFIG_FILE = "proxy.json"
 _STOP_LIMIT_S = 5.0
 
 
-class ProxyError(Exception):
+class ProxyError(FailedRunError):
     """The fault proxy did not start."""
 
 

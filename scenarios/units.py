@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from reference_impl.domain.failures import InputError
+
 US_PER_S = 1_000_000
 US_PER_DAY = 86_400 * US_PER_S
 
@@ -31,7 +33,7 @@ SHARE_EXPECTED = "a share such as '2%', or a number from 0 to 1"
 RATE_EXPECTED = "a rate such as '5/s', '30/min' or '1200/d'"
 
 
-class UnitError(ValueError):
+class UnitError(InputError, ValueError):
     """A quantity is not written as expected."""
 
     def __init__(self, got: object, expected: str) -> None:

@@ -28,7 +28,7 @@ MAY = {
     "loadtest": ("reference_impl", "scenarios"),
     "lab.analysis": ("sim.model.costs", "reference_impl", "scenarios", "lab.checker", "lab.runs"),
     "lab.checker": ("reference_impl", "scenarios"),
-    "lab.runs": ("reference_impl", "scenarios", "lab.errors"),
+    "lab.runs": ("reference_impl", "scenarios"),
     "lab": ("sim", "loadtest", "reference_impl", "scenarios"),
     "yidi": ("lab", "sim", "reference_impl", "scenarios"),
 }

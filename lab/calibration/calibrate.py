@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lab.calibration.machine import describe_machine, versions
-from lab.errors import InvalidRunError
 from lab.experiments.experiment import Watcher
 from lab.worlds.load import Replay, choose_cores, on_core
+from reference_impl.domain.failures import InvalidRunError
 from reference_impl.domain.nodes import ROLES
 from scenarios.reading.loader import load_scenario
 from sim.model.costs import ANY_CODE, STAGES, CostFile, CostRow, write_costs

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reference_impl.domain.failures import InputError, YidiError
+
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 INTERRUPTED = 130
-FAILED = 3
-WRONG_INPUT = 2
 
 app = typer.Typer(
     name="yidi",
@@ -252,20 +252,11 @@ def _told(error: Exception) -> tuple[str, int]:
     """Return the line and the exit code for what went wrong."""
     usage = getattr(error, "format_message", None)
     if usage is not None:
-        return f"{usage()} (see 'yidi --help')", WRONG_INPUT
-    from lab.errors import LabError  # noqa: PLC0415 - only when something went wrong
-    from reference_impl.server.errors import StartError  # noqa: PLC0415
-    from scenarios.reading.errors import ScenarioError  # noqa: PLC0415
-    from scenarios.record.recorder import RecordError  # noqa: PLC0415
-    from scenarios.units import UnitError  # noqa: PLC0415
-    from sim.model.costs import CostError  # noqa: PLC0415
-
-    if isinstance(error, LabError):
+        return f"{usage()} (see 'yidi --help')", InputError.exit_code
+    if isinstance(error, YidiError):
         return str(error), error.exit_code
-    if isinstance(error, ScenarioError | CostError | RecordError | UnitError | StartError):
-        return str(error), WRONG_INPUT
     kind = type(error).__name__
-    return f"the run failed: {kind}: {' '.join(str(error).split())} (YIDI_TRACEBACK=1 shows where)", FAILED
+    return f"the run failed: {kind}: {' '.join(str(error).split())} (YIDI_TRACEBACK=1 shows where)", YidiError.exit_code
 
 
 def _complain(text: str, code: int) -> int:

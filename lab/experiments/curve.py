@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab.analysis.capacity import implied_load
-from lab.errors import InputError
 from lab.experiments.experiment import Question, Watcher, run_world
 from lab.experiments.pair import as_measured
 from lab.runs import file as runs
 from lab.runs.file import RunFile, World
+from reference_impl.domain.failures import InputError
 from sim.model.costs import Costs, load_costs
 
 if TYPE_CHECKING:

@@ -74,6 +74,7 @@ class Silent:
 
 def run_world(question: Question, world: World, folder: Path, watcher: Watcher) -> RunFile:
     """Answer a question in one world; return the run file of the whole run folder."""
+    load_costs(question.costs)  # a wrong file is told before a folder is made
     partial = runs.begin(folder)
     done: list[Replication] = []
     try:

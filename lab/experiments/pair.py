@@ -16,6 +16,7 @@ from lab.report.pages import write_comparison
 from lab.runs import file as runs
 from lab.runs.file import RunFile, World, read_run_file
 from lab.runs.opened import open_run
+from sim.model.costs import load_costs
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -27,6 +28,7 @@ REAL_CORES = 1.0
 
 def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, RunFile]:
     """Answer a question in both worlds, into ``folder``'s ``sim`` and ``load``."""
+    load_costs(question.costs)  # a wrong file is told before a folder is made
     partial = runs.begin(folder)
     made: dict[World, RunFile] = {}
     for world in WORLDS:

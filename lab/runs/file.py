@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lab.errors import InputError
+from reference_impl.domain.failures import InputError
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"
@@ -118,9 +118,9 @@ def begin(folder: Path) -> Path:
 
 def refuse_taken(folder: Path) -> None:
     """Raise when a run may not write to ``folder``: before anything that takes time is done for it."""
-    partial = folder.with_name(folder.name + PARTIAL)
     if folder.exists():
         raise InputError(f"output folder {folder} exists; expected a new name, choose another with --out")
+    partial = folder.with_name(folder.name + PARTIAL)
     if partial.exists():
         raise InputError(
             f"{partial} exists: a run there was interrupted or is at work; remove it or choose another --out"
@@ -146,7 +146,9 @@ def read_run_file(folder: Path) -> RunFile:
     try:
         run = msgspec.json.decode(path.read_bytes(), type=RunFile)
     except FileNotFoundError:
-        raise InputError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
+        raise InputError(
+            f"{folder} is not a run folder: it holds no {RUN_FILE}; expected a folder that 'yidi run' made"
+        ) from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; expected the {RUN_FILE} of a yidi run") from error
     if run.format > FORMAT:
@@ -167,7 +169,7 @@ def _respelled(measures: dict[str, float | None]) -> dict[str, float | None]:
 def worlds_in(folder: Path) -> dict[str, Path]:
     """Return the run folders that ``folder`` holds: itself, or ``sim`` and ``load`` of a run in both worlds."""
     if not folder.is_dir():
-        raise InputError(f"run folder {folder} does not exist")
+        raise InputError(f"run folder {folder} does not exist; expected a folder that 'yidi run' made")
     inner = {world: folder / world for world in ("sim", "load") if (folder / world / RUN_FILE).is_file()}
     if inner:
         return inner

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from reference_impl.domain.failures import FailedRunError
 from reference_impl.protocol.records import (
     MessageRecord,
     PersonRecord,
@@ -19,7 +20,7 @@ from reference_impl.protocol.records import (
 __all__ = ["BooksError", "FinalBooks"]
 
 
-class BooksError(Exception):
+class BooksError(FailedRunError):
     """The books cannot be opened, or cannot write any more: our own fault, never a verdict."""
 
 

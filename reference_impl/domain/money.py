@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NewType
 
+from reference_impl.domain.failures import InputError
+
 Fen = NewType("Fen", int)
 
 E4 = 10_000
@@ -17,7 +19,7 @@ E4 = 10_000
 _DIGITS_MAX = 16  # the interface writes amounts as n16,2 and unit prices as n16,6
 
 
-class MoneyFormatError(ValueError):
+class MoneyFormatError(InputError, ValueError):
     """A text is not a decimal number of the wanted scale."""
 
     def __init__(self, what: str, got: str, expected: str) -> None:

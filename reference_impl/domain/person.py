@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import WORD, Purpose, Quantiles, uniform
 from reference_impl.domain.policies import PersonType
 
@@ -22,7 +23,7 @@ PERSON_TYPES: tuple[PersonType, ...] = ("active", "retired", "resident")
 _DIGITS = 20
 
 
-class UnknownPersonError(ValueError):
+class UnknownPersonError(InputError, ValueError):
     """A number that is not the shape of a person's: nobody is insured under it."""
 
     def __init__(self, number: str) -> None:

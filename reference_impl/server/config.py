@@ -11,12 +11,13 @@ from pathlib import Path
 import msgspec
 
 from reference_impl.books.losing import CommitLoss
+from reference_impl.domain.failures import InputError
 from reference_impl.protocol.assembly import NodeConfig
 
 __all__ = ["ConfigError", "HostConfig", "ServiceConfig", "SystemConfig", "read_config", "write_config"]
 
 
-class ConfigError(Exception):
+class ConfigError(InputError):
     """The process was started with something it cannot use."""
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from reference_impl.domain.failures import InputError
+
 __all__ = ["CommandError", "StartError"]
 
 
-class StartError(Exception):
-    """The system cannot start: the input is wrong or the machine is not free. A command line exits with 2."""
-
-    exit_code = 2
+class StartError(InputError):
+    """The system cannot start: the input is wrong or the machine is not free."""
 
 
-class CommandError(Exception):
+class CommandError(InputError):
     """A running process refused an operator's command."""

@@ -2,7 +2,7 @@
 
 ::
 
-    ValueError
+    InputError (and ValueError)
     └── WireError      a message that cannot be written or read; never a verdict of the other side
     WireWarning        a deviation that is tolerated (a value, collected in a list; not an exception)
 """
@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from reference_impl.domain.failures import InputError
 
 MALFORMED = "D00"
 """The refusal a node answers to bytes that it cannot read; class D of the error tree (data)."""
@@ -22,7 +24,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
 
 
-class WireError(ValueError):
+class WireError(InputError, ValueError):
     """A message breaks the interface: which transaction, which field, what was got, what was expected."""
 
     def __init__(self, transaction: str, path: str, got: object, expected: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Literal, cast
 
+from reference_impl.domain.failures import InputError
+
 FieldKind = Literal["s", "n", "int", "d", "dt"]
 Direction = Literal["in", "out"]
 
@@ -21,7 +23,7 @@ _TABLE = re.compile(r"== (\w+)(?: as (\w+)(?: without (.+))?)?")
 _DATE_LENGTHS = {"d": 19, "dt": 19}  # platforms write a time after a date, so 19 is allowed for both
 
 
-class TableError(ValueError):
+class TableError(InputError, ValueError):
     """A field table is not written in its notation."""
 
     def __init__(self, file: str, line: int, got: str, expected: str) -> None:

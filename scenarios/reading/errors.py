@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reference_impl.domain.failures import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -17,8 +19,8 @@ class Problem:
     at_key: bool = False
 
 
-class ScenarioError(Exception):
-    """A scenario cannot be used: the input is wrong (exit code 2)."""
+class ScenarioError(InputError):
+    """A scenario cannot be used."""
 
     def __init__(  # noqa: PLR0913 - the parts of one sentence, all by name
         self,

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from reference_impl.domain.failures import InputError
 from scenarios.record.tables import (
     ROW_TYPES,
     TABLES,
@@ -48,7 +49,7 @@ CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
 
-class RecordError(Exception):
+class RecordError(InputError):
     """A folder does not hold a record."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.units import UnitError, parse_duration, parse_rate, parse_share
@@ -52,7 +53,7 @@ class Gate:
         return COMPARISONS[self.comparison](value, self.bound)
 
 
-class GateError(ValueError):
+class GateError(InputError, ValueError):
     """A gate cannot be understood."""
 
     def __init__(self, what: str, got: str, expected: str, hint: str = "") -> None:

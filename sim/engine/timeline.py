@@ -2,7 +2,10 @@
 
 What happens at one instant is ordered (time, kind, id): commands of the scenario first, then work, then timers (a reply
 that arrives at the very end of somebody's timeout is in time), then sampling; ``id`` is the order of scheduling, which
-is itself decided by keyed draws alone. This module must never know what the events mean.
+is itself decided by keyed draws alone.
+
+This is the only module that reaches into SimPy, for speed: ``PRIVATE_OF_SIMPY`` lists what it takes, pyproject.toml
+bounds SimPy's version, and a test says what to do when either no longer holds. It must never know what the events mean.
 """
 
 from __future__ import annotations
@@ -22,6 +25,15 @@ WORK: Final = 1
 TIMER: Final = 2
 SAMPLE: Final = 3
 LAST: Final = 4
+
+PRIVATE_OF_SIMPY: Final = {
+    "_queue": "the environment's heap of (time, priority, number, event)",
+    "_eid": "its counter of events, whose numbers order what happens at one instant",
+    "_now": "its time, which ``now`` reads",
+    "_ok": "whether an event succeeded",
+    "_value": "what an event brought, as processes read it",
+}
+"""Every private attribute of SimPy that is used here, and what for."""
 
 
 class _Halted(Exception):  # not an error: the way out of the loop

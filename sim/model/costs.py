@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import ROLES, Role
 
 Stage = Literal["receive", "forward", "reply", "commit"]
@@ -27,8 +28,11 @@ COSTS_VERSION = 1
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 
 
-class CostError(Exception):
+class CostError(InputError):
     """A cost file cannot be used."""
+
+
+_EXPECTED = "one written by 'yidi calibrate'"
 
 
 class CostRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,9 +136,11 @@ def load_costs(path: Path | str | None = None) -> Costs:
     try:
         return Costs(msgspec.json.decode(place.read_bytes(), type=CostFile))
     except OSError as error:
-        raise CostError(f"{place}: cannot read: {error.strerror or type(error).__name__}") from error
+        raise CostError(
+            f"{place}: cannot read: {error.strerror or type(error).__name__}; expected {_EXPECTED}"
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CostError(f"{place}: not a cost file: {error}; expected one written by 'yidi calibrate'") from error
+        raise CostError(f"{place}: not a cost file: {error}; expected {_EXPECTED}") from error
     except CostError as error:
         raise CostError(f"{place}: {error}") from error
 

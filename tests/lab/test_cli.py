@@ -16,7 +16,7 @@ import yaml
 
 from lab.analysis.gates import EXIT_CODES
 from lab.cli.app import run_command
-from lab.errors import InputError
+from reference_impl.domain.failures import InputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +47,9 @@ WRONG = """
     check slow-province --set scale.time=100000                 | breaks a timeout
     check national-day --costs costs.json                       | not a cost file
     run lost-reply --out taken                                  | output folder taken exists
+    run lost-reply --costs nowhere.json                         | nowhere.json: cannot read
+    run lost-reply --world both --costs costs.json              | not a cost file
+    run lost-reply --out .                                      | output folder . exists
     run lost-reply --world nowhere                              | --world
     run lost-reply --reps 0                                     | --reps
     run lost-reply --reps many                                  | --reps

@@ -12,11 +12,11 @@ from lab.analysis.capacity import implied_load
 from lab.analysis.statistics import bootstrap_difference, paired_difference, t_interval, unpaired_difference
 from lab.calibration import calibrate
 from lab.cli.commands.operate import door_command, keeper_of, place_of
-from lab.errors import InputError
 from lab.experiments.curve import at_rate, capacity_per_s, loaded, shares
 from lab.experiments.pair import as_measured
 from lab.report.format import show
 from lab.worlds.stationwatch import StationWatch, node_rows
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import ROLES
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorState

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lab.errors import InputError
 from lab.runs.file import FORMAT, RUN_FILE, read_run_file
 from lab.runs.opened import open_run
+from reference_impl.domain.failures import InputError
 from sim.model.costs import DEFAULT_COSTS, CostError, load_costs
 from yidi import run
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lab.errors import InputError
 from lab.experiments import experiment
 from lab.experiments.experiment import Question, Silent, run_world
 from lab.runs import file as runs
 from lab.runs.file import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
+from reference_impl.domain.failures import InputError
 from scenarios.reading.loader import load_scenario
 from scenarios.record.recorder import read_record
 

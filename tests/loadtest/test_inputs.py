@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from loadtest.inputs import Address, InputError, NodeFacts, SystemFile, read_inputs
+from loadtest.inputs import Address, NodeFacts, SystemFile, read_inputs
+from reference_impl.domain.failures import InputError
 from scenarios.reading.loader import dump_scenario
 from scenarios.schema import Scenario
 

@@ -11,12 +11,12 @@ import msgspec
 from lab.calibration.calibrate import cache_path, costs_of_this_machine
 from lab.calibration.calibrate import calibrate as measure
 from lab.cli import console
-from lab.errors import InputError
 from lab.experiments.curve import draw_curve, refuse_unloaded
 from lab.report.curves import write_curve_page
 from lab.report.summarise_curve import summarise_curve
 from lab.report.wording_curve import distance_table, point_table
 from lab.runs import file as runs
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import ROLES
 from sim.model.costs import ANY_CODE, STAGES, Costs
 

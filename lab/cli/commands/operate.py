@@ -6,8 +6,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from lab.cli import console
-from lab.errors import InputError
 from lab.report.format import show_duration
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import CITY_DIGITS, PROVINCE_DIGITS
 from reference_impl.domain.scopes import Side, SideChoice, doorkeeper, sides_of

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from lab.cli import console
-from lab.errors import InputError
 from lab.experiments.curve import CURVE_FILE, read_curve
 from lab.experiments.pair import write_pair_page
 from lab.report.curves import write_curve_page
@@ -16,6 +15,7 @@ from lab.report.pages import write_comparison
 from lab.report.wording_pair import difference_table, labels
 from lab.runs.file import REPORT_FILE, read_run_file, worlds_in
 from lab.runs.opened import Opened, open_run
+from reference_impl.domain.failures import InputError
 
 PAIR = 2
 
@@ -70,10 +70,7 @@ def _open(folder: Path) -> Opened:
     if len(found) == PAIR:
         raise InputError(f"{folder} holds both worlds; expected one run, such as {folder / 'sim'}")
     [inner] = found.values()
-    run = read_run_file(inner)
-    if not run.replications:
-        raise InputError(f"{inner} holds no finished replication; there is nothing to compare")
-    return open_run(inner, run)
+    return open_run(inner, read_run_file(inner))
 
 
 def _slug(folder: Path) -> str:

@@ -14,8 +14,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from lab.cli import console
-from lab.errors import InputError
 from reference_impl.books.final import BooksError
+from reference_impl.domain.failures import InputError
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import system_config
 
