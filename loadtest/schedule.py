@@ -2,7 +2,7 @@
 
 Waiting for replies before sending the next patient would hide every stall of the system (coordinated omission). The
 price is a cap on what may be under way at once; an arrival at the cap is dropped, counted, and makes its window
-invalid. It must never know what a journey does.
+invalid.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The laws (guarantees.md, section 3): each a plain function from evidence to violations.
+"""The laws (docs/guarantees.md): each a plain function from evidence to violations.
 
 A law says what must be so, never why it is not. Each has a planted bug in ``tests/lab`` that it must catch.
 """

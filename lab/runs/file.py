@@ -61,7 +61,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
-    """``run.json``: what was asked, on what, and what came of it (design.md, "The record")."""
+    """``run.json``: what was asked, on what, and what came of it (docs/record.md)."""
 
     format: int = FORMAT
     complete: bool

@@ -1,8 +1,8 @@
 """Who pays what: the insured place's policy applied to the charges of a visit (domain facts 6.1, steps 4 to 9).
 
-Pure and exact: whole fen, ratios in ten-thousandths, half a fen rounded away from zero at each step.
-The identities of domain facts 1.6 hold to the fen for every settlement made here. A policy's own arithmetic is data
-(``policies.py``); this module must never know the name of a region.
+Pure and exact: whole fen, ratios in ten-thousandths, half a fen rounded away from zero at each step. The identities
+of domain facts 1.6 hold to the fen for every settlement made here. A policy's own arithmetic is data
+(``policies.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The life of a visit in its care province, as data: every (state, event) pair is a move or a written refusal.
-
-This module must never know who sent the event or when.
-"""
+"""The life of a visit in its care province, as data: every (state, event) pair is a move or a written refusal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The one catalogue of transactions: what each is called, what it does, and who sees it.
 
-ASSUMED where the interface is silent (design, "Who sees which transaction"): data, so that another reading of the
-unpublished province-to-nation specification is a change of this table and not of the workflows. Which message type
+ASSUMED where the interface is silent (ARCHITECTURE.md, "Who sees which transaction"): data, so that another reading of
+the unpublished province-to-nation specification is a change of this table and not of the workflows. Which message type
 carries a code is ``reference_impl.protocol.messages``'; no other module quotes a code.
 """
 

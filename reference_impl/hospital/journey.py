@@ -3,7 +3,7 @@
 The same coroutine runs in the simulated world and inside a Locust user. Every visit ends in exactly one fate
 (``scenarios.record.fates``), or is cancelled while open when the run ends.
 
-After an unknown (design, "How a step commits"): the same message again until the deadline; then 2601 until it is
+After an unknown (ARCHITECTURE.md, "How a step commits"): the same message until the deadline; then 2601 until it is
 acknowledged, where 2601 covers the transaction; then the patient pays and claims by paper. What was opened on the way
 is undone in the order of domain facts §1.4.
 """

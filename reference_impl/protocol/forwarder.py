@@ -206,7 +206,7 @@ class Forwarder:
         return Busy(BUSY_RETRY_US)
 
     async def _go_on(self, message: MessageRecord, request: Request) -> Answer:
-        """Send an intent again whose outcome is not known: the same key downstream, so it is safe (design)."""
+        """Send an intent again whose outcome is not known: the same key downstream, so it is safe."""
         view, original = await self._look(message.key, request)
         known = answer_known(view.message, request, self._reference)
         if isinstance(known, Answered):

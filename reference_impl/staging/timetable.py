@@ -1,9 +1,8 @@
 """The timetable of a run: every fault and every phase of a cutover, once, as steps that each world carries out.
 
-``timetable`` makes it from a scenario; ``perform`` hands a step to the world's ``Actions``. The simulated world does so
-in virtual time, the real one to running processes, and the load generator lists what is in flight. What is lost or late
-on a link, the link decides by itself, and a lost commit the books; such a fault is only written down.
-This module must never know what a fault does to a settlement, nor which world it is in.
+``timetable`` makes it from a scenario; ``perform`` hands a step to the world's ``Actions``. The simulated world does
+so in virtual time, the real one to running processes, and the load generator lists what is in flight. What is lost or
+late on a link, the link decides by itself, and a lost commit the books; such a fault is only written down.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The interface's field tables, read from ``fields/*.txt`` into typed field specifications.
 
 The notation is that of domain facts, appendix A: ``medfee_sumamt n16,2!``. The tables say what the interface wants;
-what our messages put there is in ``bindings``. This module must never know our messages.
+what our messages put there is in ``bindings``.
 """
 
 from __future__ import annotations

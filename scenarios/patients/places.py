@@ -1,7 +1,6 @@
 """Where the patients go and where they are insured: each visit's institution and insured city, drawn all at once.
 
 Cross-province visits follow the flows, in-province visits the residents, visits written out their own regions.
-Must never know what a visit costs.
 """
 
 from __future__ import annotations

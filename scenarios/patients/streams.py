@@ -1,9 +1,9 @@
 """Who arrives when and for how long: the streams of visits before anybody knows who they are.
 
-A stream is a kind of traffic (cross-province or in-province, of the horizon or of the past, or written out), and every
-visit of it has a key of its own, so that one stream's volume never moves another's visits. The past is generated like
-the future and only the stays still open at the start are kept: a steady state without a formula, in which a long stay
-is met more often than a short one, as it should be. Must never know of places or people.
+A stream is a kind of traffic (cross-province or in-province, of the horizon or of the past, or written out), and
+every visit of it has a key of its own, so that one stream's volume never moves another's visits. The past is
+generated like the future and only the stays still open at the start are kept: a steady state without a formula, in
+which a long stay is met more often than a short one, as it should be.
 """
 
 from __future__ import annotations

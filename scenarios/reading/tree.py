@@ -1,7 +1,6 @@
 """A YAML document as a tree that remembers where every key and value stands.
 
-Overlays and single settings are merged on this tree, so that an error names the line that caused it. Must never know
-what a key means.
+Overlays and single settings are merged on this tree, so that an error names the line that caused it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a run must keep: measures by name, and the sentences about them (``p95 < 3s``, ``== 0``, ``> 99%``).
 
-Parses and holds; ``lab`` measures and judges. Must never know where a number comes from.
+Parses and holds; ``lab`` measures and judges.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The driver: a coroutine of the protocol run by SimPy's events.
 
-A ``Task`` is to coroutines what ``simpy.Process`` is to generators, less what the protocol does not ask for: it starts
-without an event, and an await costs what a bare SimPy process pays for a yield, a quarter less than when a process
-drives the coroutine (``benchmarks/sim_vs_plain.py``). It may be cancelled at any await: the coroutine is closed
-there, its ``finally`` blocks run, and nothing is awaited any more, as in a process that is killed.
-This module must never know what a task does.
+A ``Task`` is to coroutines what ``simpy.Process`` is to generators, less what the protocol does not ask for: it
+starts without an event, and an await costs what a bare SimPy process pays for a yield, a quarter less than when a
+process drives the coroutine (``benchmarks/sim_vs_plain.py``). It may be cancelled at any await: the coroutine is
+closed there, its ``finally`` blocks run, and nothing is awaited any more, as in a process that is killed.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ that arrives at the very end of somebody's timeout is in time), then sampling; `
 is itself decided by keyed draws alone.
 
 This is the only module that reaches into SimPy, for speed: ``PRIVATE_OF_SIMPY`` lists what it takes, pyproject.toml
-bounds SimPy's version, and a test says what to do when either no longer holds. It must never know what the events mean.
+bounds SimPy's version, and a test says what to do when either no longer holds.
 """
 
 from __future__ import annotations

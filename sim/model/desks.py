@@ -1,7 +1,4 @@
-"""The counters of a hospital: the protocol's ``Desk`` port, where patients queue with a patience of their own.
-
-This module must never know what is done at a desk.
-"""
+"""The counters of a hospital: the protocol's ``Desk`` port, where patients queue with a patience of their own."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A process can be frozen (its CPU stops, messages wait at its door, everything goes on afterwards) or killed (its tasks
 and all it had in memory are gone). What its CPU would still have brought about is taken off the timeline, so that the
-common path pays nothing for either. This module must never know what a node does.
+common path pays nothing for either.
 """
 
 from __future__ import annotations

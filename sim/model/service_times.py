@@ -1,9 +1,8 @@
 """What the work of a message costs, laid out for quick and keyed drawing.
 
 All that is random about one message at one node comes from one word of bits, made from the message's key and the
-node's: each stage reads its own ten bits of it, so neither the order of events nor the other stages can change what it
-draws.
-This module must never know what time it is.
+node's: each stage reads its own ten bits of it, so neither the order of events nor the other stages can change what
+it draws.
 """
 
 from __future__ import annotations

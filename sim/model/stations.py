@@ -4,7 +4,6 @@ Lean: a station is a counter and a deque, and an event is made only for work tha
 service whose time is known. What a station measures is kept as sums that are exact at any instant: instead of adding
 ``level * elapsed`` at each change, a start subtracts its time and an end adds its own, and the integral up to ``now``
 is the sum plus ``level * now``. Whoever waits may go away (a crash, a patient who leaves) and no server is lost.
-This module must never know what the work is.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,15 @@ def test_a_run_ends_when_all_is_settled_and_not_before_its_last_fault_is_over() 
     assert [row.kind for row in late.events] == ["kill", "restart"]
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """A process started in the background inherits that Ctrl-C is ignored; this one hears it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_ends_a_run_between_two_events_and_keeps_what_is_finished() -> None:
     simulation = prepare(busy_quarter())
     timeline = simulation.world.timeline

@@ -1,6 +1,6 @@
 """Many coroutines woven into one by a seed: time moves only when nobody can, and whoever can go on is drawn by lot.
 
-The same seed gives the same cloth. It must never know what the coroutines are about.
+The same seed gives the same cloth.
 """
 
 from __future__ import annotations
