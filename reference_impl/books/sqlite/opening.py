@@ -108,7 +108,7 @@ def _version_of(path: Path) -> int | None:
     return version
 
 
-def _migrate(path: Path) -> None:
+def _migrate(path: Path, *, revision: str = "head", version: int = SCHEMA_VERSION) -> None:
     """Run the revisions the file lacks, in one transaction."""
     import sqlalchemy  # noqa: PLC0415 - half a second that a current file does not cost
     from alembic import command  # noqa: PLC0415 - the same
@@ -125,9 +125,9 @@ def _migrate(path: Path) -> None:
             config.set_main_option("script_location", str(Path(__file__).parent.parent / "sql" / "migrations"))
             config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
             connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.exec_driver_sql(f"PRAGMA user_version={version}")
             connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()

@@ -31,6 +31,7 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sql import rows, statements
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.schema import metadata
+from reference_impl.books.sqlite import opening
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
 from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_ready
 from reference_impl.protocol.records import Committed, View
@@ -214,9 +215,7 @@ def test_rows_have_the_columns_of_their_tables():
 
 def test_books_of_the_first_schema_are_taken_over_with_what_they_hold(tmp_path, runner):
     """A file of revision 0001 with a whole settlement in it: renamed in place, nothing lost, and written to again."""
-    path = tmp_path / "34.sqlite"
-    fill_books(path, [settled(1, version=1)])
-    back_to_the_first_schema(path)
+    path = first_schema_with(tmp_path, settled(1, version=1))
     assert execute(path, "PRAGMA user_version", "SELECT COUNT(*) FROM claims") == [[(1,)], [(1,)]]
 
     books = SqliteBooks(path)
@@ -231,22 +230,22 @@ def test_books_of_the_first_schema_are_taken_over_with_what_they_hold(tmp_path, 
     assert execute(path, "PRAGMA user_version") == [[(SCHEMA_VERSION,)]]
 
 
-def back_to_the_first_schema(path):
-    execute(
-        path,
-        "ALTER TABLE messages RENAME TO entries",
-        "ALTER TABLE entries RENAME COLUMN serial TO entry",
-        "DROP INDEX open_intents",
-        "CREATE INDEX open_entries ON entries (opened_us) WHERE reply IS NULL AND request IS NOT NULL"
-        " AND reversed_by IS NULL AND withdrawn = 0",
-        "ALTER TABLE settlements RENAME TO claims",
-        "ALTER TABLE claims RENAME COLUMN serial TO claim",
-        "DROP INDEX settlements_by_visit",
-        "CREATE INDEX ix_claims_visit ON claims (visit)",
-        "ALTER TABLE postings RENAME COLUMN serial TO entry",
-        "ALTER TABLE postings_legs RENAME TO posting_legs",
-        "ALTER TABLE posting_legs RENAME COLUMN serial TO entry",
-        "ALTER TABLE posting_legs RENAME COLUMN place TO leg",
-        "UPDATE alembic_version SET version_num = '0001'",
-        "PRAGMA user_version = 1",
-    )
+FIRST_TABLES = {
+    "entries": "messages",
+    "visits": "visits",
+    "persons": "persons",
+    "claims": "settlements",
+    "postings": "postings",
+    "posting_legs": "postings_legs",
+}
+"""Tables of the first schema, and what they are called today; their columns stand in the same order."""
+
+
+def first_schema_with(folder, change):
+    """A file as revision 0001 made it, with the rows of ``change``."""
+    old, new = folder / "34.sqlite", folder / "new.sqlite"
+    opening._migrate(old, revision="0001", version=1)
+    fill_books(new, [change])
+    copied = [f"INSERT INTO {then} SELECT * FROM new.{now}" for then, now in FIRST_TABLES.items()]  # noqa: S608 - names
+    execute(old, f"ATTACH '{new}' AS new", *copied)
+    return old
