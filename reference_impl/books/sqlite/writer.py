@@ -116,13 +116,13 @@ class GroupWriter:
         done = self._try_together(batch)
         if done is None:
             done = [self._try_alone(job) for job in batch]
-        self._tell(done)
-        stats = self.stats
+        stats = self.stats  # counted before anybody is told, so that whoever has an answer finds it counted
         stats.batches += 1
         stats.changes += len(batch)
         stats.sizes.append(len(batch))
         stats.waited_us += sum(began_ns - since_ns for _, _, since_ns in batch) // _NS_PER_US
         stats.busy_us += (time.perf_counter_ns() - began_ns) // _NS_PER_US
+        self._tell(done)
         if self.watcher is not None and stats.commit_us:
             self.watcher([job[0] for job in batch], time.thread_time_ns() - began_cpu_ns, stats.commit_us[-1])
 
