@@ -94,11 +94,13 @@ def story_settlements_stand_beside_the_messages_and_not_in_their_total():
 
 def story_cpu_of_those_on_the_same_core_counts():
     alone, shared = CpuMeter(), CpuMeter((os.getpid(), 2**22 + 1))
-    until = time.process_time() + 0.05
-    while time.process_time() < until:
+    began_s, began_cpu_s = time.monotonic(), time.process_time()
+    while time.process_time() < began_cpu_s + 0.3:
         pass
-    assert alone.share() > 0.1
-    assert shared.share() > 0.1
+    mine, both = alone.share(), shared.share()
+    truth = (time.process_time() - began_cpu_s) / (time.monotonic() - began_s)
+    assert abs(mine / truth - 1) < 0.2, "used over elapsed, however long it took"
+    assert 1.5 < both / mine < 2.5, "the other is this very process: counted twice"
 
 
 def story_watch_counts_what_was_due_started_and_dropped():
@@ -118,10 +120,10 @@ def story_watch_samples_once_a_second_of_the_runs_clock():
     recorder = Recorder()
     watch = Watch(GeventClock(time.monotonic_ns() - 900_000_000), PLAN, Tally(), CpuMeter())
     greenlet = gevent.spawn(watch.run, recorder, dict)
-    gevent.sleep(0.2)
+    while not recorder.frames()["generator"].height:
+        gevent.sleep(0.02)
     greenlet.kill()
-    rows = recorder.frames()["generator"].rows(named=True)
-    assert [row["at_us"] // 100_000 for row in rows] == [10]
+    assert recorder.frames()["generator"]["at_us"][0] >= 1_000_000
 
 
 if __name__ == "__main__":
