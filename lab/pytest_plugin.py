@@ -31,7 +31,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     wanted = parent.session.isinitpath(file_path) or file_path.parent == _library()
     if not wanted or not looks_like_a_scenario(file_path):
         return None
-    return ScenarioFile.from_parent(parent, path=file_path)
+    return ScenarioFile.from_parent(parent, path=file_path)  # pyright: ignore[reportUnknownMemberType] - pytest leaves its keywords untyped
 
 
 def looks_like_a_scenario(path: Path) -> bool:
@@ -66,7 +66,7 @@ class ScenarioFile(pytest.File):
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
         for place, gate in enumerate(parse_gates(self._scenario.gates)):
-            yield GateItem.from_parent(self, name=f"{gate.measure} {gate.text}", place=place)
+            yield GateItem.from_parent(self, name=f"{gate.measure} {gate.text}", place=place)  # pyright: ignore[reportUnknownMemberType] - pytest leaves its keywords untyped
 
     def result(self, place: int) -> GateResult:
         """Return the verdict on one gate."""
@@ -90,7 +90,7 @@ class GateItem(pytest.Item):
 
     def __init__(self, *, place: int, **rest: Any) -> None:
         """Remember which gate it is."""
-        super().__init__(**rest)
+        super().__init__(**rest)  # pyright: ignore[reportUnknownMemberType] - pytest leaves its keywords untyped
         self._place = place
 
     def runtest(self) -> None:

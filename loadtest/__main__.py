@@ -14,7 +14,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 # select(2) waits for microseconds where epoll waits for whole milliseconds: the start lag is half as long.
 os.environ.setdefault("GEVENT_BACKEND", "select")
 
-import locust  # noqa: F401 - patches the standard library: first
+import locust  # noqa: F401  # pyright: ignore[reportUnusedImport] - patches the standard library: first
 
 import argparse  # isort: skip
 import sys

@@ -81,7 +81,7 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
         else:
             undone.discard(one.visit)
 
-    refunds = [gevent.spawn(refund, one) for one in held]
+    refunds: list[gevent.Greenlet[..., None]] = [gevent.spawn(refund, one) for one in held]
     limit_us = scenario.clients.deadline + scenario.clients.reversal_timeout
     gevent.joinall(refunds, timeout=limit_us / _US_PER_S)
     gevent.killall(refunds)

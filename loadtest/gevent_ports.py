@@ -121,7 +121,7 @@ class GeventTasks:
 
     def __init__(self) -> None:
         self._group = Group()
-        self._work: dict[gevent.Greenlet, Coroutine[Any, Any, None]] = {}
+        self._work: dict[gevent.Greenlet[..., Any], Coroutine[Any, Any, None]] = {}
 
     def __len__(self) -> int:
         return len(self._group)
@@ -139,5 +139,5 @@ class GeventTasks:
         for work in left:
             work.close()
 
-    def _forget(self, greenlet: gevent.Greenlet) -> None:
+    def _forget(self, greenlet: gevent.Greenlet[..., Any]) -> None:
         self._work.pop(greenlet, None)

@@ -13,7 +13,7 @@ import resource
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +85,7 @@ class LoadRun:
         watch = Watch(self._clock, self._plan, self._tally, CpuMeter(self._inputs.system.generator_pids))
         runner = self._start_users()
         with self._stop_when_told():
-            beside = [
+            beside: list[gevent.Greenlet[..., Any]] = [
                 gevent.spawn(watch.run, self._recorder, self._progress),
                 gevent.spawn(self._list_business_in_flight),
                 gevent.spawn(self._wait_for_the_last, runner),
@@ -110,8 +110,9 @@ class LoadRun:
             # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
             logging.getLogger("locust.runners").setLevel(logging.ERROR)
             runner.start(users, spawn_rate=users)
-        if runner.spawning_greenlet is not None:
-            runner.spawning_greenlet.join()
+        spawning: gevent.Greenlet[..., Any] | None = runner.spawning_greenlet  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - Locust does not say of what
+        if spawning is not None:
+            spawning.join()
         return runner
 
     def _wait_for_the_last(self, runner: LocalRunner) -> None:
@@ -146,7 +147,7 @@ class LoadRun:
         return {"live": self._history.live_count, "ended": self._history.ended_count, "calls": self._peers.in_use}
 
     @contextmanager
-    def _stop_when_told(self) -> Iterator[None]:
+    def _stop_when_told(self) -> Generator[None]:
         """Hear SIGTERM and SIGINT, and the end of standard input when the parent holds its other end."""
         with ExitStack() as told:
             for number in (signal.SIGTERM, signal.SIGINT):

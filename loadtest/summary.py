@@ -11,7 +11,7 @@ from locust.runners import Runner
 from locust.stats import (
     PERCENTILES_TO_REPORT,
     StatsCSV,
-    get_error_report_summary,
+    get_error_report_summary,  # pyright: ignore[reportUnknownVariableType] - Locust types its neighbours only
     get_percentile_stats_summary,
     get_stats_summary,
 )

@@ -24,7 +24,7 @@ from sim.sampling import Sampler
 from sim.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.nodes import NodeId
@@ -42,7 +42,7 @@ GC_THRESHOLD: Final = 200_000
 class Progress(Protocol):
     """Whoever wants to know how far a run is."""
 
-    def __call__(self, now_us: int, end_us: int, ended: int, planned: int) -> None:
+    def __call__(self, now_us: int, end_us: int, ended: int, planned: int, /) -> None:
         """Hear the time of the run, when it ends at the latest, the visits ended and the visits planned."""
         ...
 
@@ -212,7 +212,7 @@ class _Feeder:
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
+def _rare_collections() -> Generator[None]:
     """Let the collector of cycles run seldom: a run makes next to none, and walking millions of objects is costly."""
     before = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD, 10, 10)
@@ -228,7 +228,7 @@ class _Interrupt:
 
 
 @contextmanager
-def _interruptible(world: World) -> Iterator[_Interrupt]:
+def _interruptible(world: World) -> Generator[_Interrupt]:
     """Turn Ctrl-C into an orderly stop: an exception in the middle of a commit would leave half of it in the books."""
     interrupt = _Interrupt()
 

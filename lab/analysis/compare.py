@@ -14,7 +14,14 @@ import numpy as np
 import polars as pl
 
 from lab.analysis.measures import KINDS, answered, scope_of
-from lab.analysis.statistics import Floats, Interval, bootstrap_difference, paired_difference, unpaired_difference
+from lab.analysis.statistics import (
+    Figure,
+    Floats,
+    Interval,
+    bootstrap_difference,
+    paired_difference,
+    unpaired_difference,
+)
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
 from scenarios.schema.gates import MEASURES
 
@@ -54,9 +61,6 @@ def compare(first: Opened, second: Opened) -> list[Compared]:
     return rows
 
 
-Figure = Callable[..., Any]
-
-
 def _wanted(sampled: set[str]) -> Iterator[tuple[str, str, Figure | None]]:
     latencies = ["settlement.latency", *(f"settlement.latency.{kind}" for kind in KINDS)]
     codes = sorted(name for name in sampled if name.startswith("message.latency."))
@@ -74,7 +78,10 @@ def _wanted(sampled: set[str]) -> Iterator[tuple[str, str, Figure | None]]:
 
 
 def _percentile(percent: int) -> Figure:
-    return lambda sample, axis: np.percentile(sample, percent, axis=axis)
+    def figure(sample: Floats, /, *, axis: int) -> Any:
+        return np.percentile(sample, percent, axis=axis)
+
+    return figure
 
 
 def _difference(first: RunFile, second: RunFile, key: str, bootstrap: Callable[[], Interval | None]) -> Interval | None:

@@ -125,8 +125,8 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     if findings is not None:
         scalars |= _found(findings)
     if scenario.cutover is not None:
-        one_sided = findings.one_sided_visits if findings is not None else frozenset()
-        doubled = findings.doubled_visits if findings is not None else frozenset()
+        one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
+        doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
     return Measures(scalars, {name: sample for name, sample in _samples(scope) if sample.size})
 

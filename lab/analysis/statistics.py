@@ -7,13 +7,16 @@ It must never hide an interval that could not be computed: it is None, and the r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import stats as scipy_stats  # pyright: ignore[reportMissingTypeStubs] - SciPy brings no types
 
+stats: Any = scipy_stats
+"""SciPy as it is: what comes back is made a plain number before it goes on."""
 CONFIDENCE = 0.95
 SAMPLE_MAX = 20_000
 """Above this a bootstrap works on a fixed random part of the sample: its interval is then wider, never narrower."""
@@ -21,6 +24,14 @@ RESAMPLES = 400
 REPLICATIONS_MIN = 2
 
 Floats = NDArray[np.float64]
+
+
+class Figure(Protocol):
+    """What is asked of a sample: a mean, a percentile. NumPy's reductions have this form."""
+
+    def __call__(self, sample: Floats, /, *, axis: int) -> Any:
+        """Return the figure along ``axis``: a number, or an array of one dimension less."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +85,11 @@ def percentile(sample: Floats, share: float) -> float:
     return float(np.quantile(sample, share)) if sample.size else math.nan
 
 
-def bootstrap_difference(
-    first: Floats, second: Floats, figure: Callable[..., NDArray[np.float64]], *, seed: int = 0
-) -> Interval:
+def bootstrap_difference(first: Floats, second: Floats, figure: Figure, *, seed: int = 0) -> Interval:
     """Return ``figure(second) - figure(first)`` with its percentile bootstrap interval.
 
-    ``figure`` takes an array and ``axis``, as NumPy's reductions do. Values of one run hang together in time, which a
-    bootstrap does not know: read the interval as a lower bound of the doubt, and use replications for a verdict.
+    Values of one run hang together in time, which a bootstrap does not know: read the interval as a lower bound of the
+    doubt, and use replications for a verdict.
     """
     if not first.size or not second.size:
         return Interval(math.nan)
@@ -91,9 +100,13 @@ def bootstrap_difference(
     samples = (_thinned(first, rng), _thinned(second, rng))
     if all(np.ptp(sample) == 0 for sample in samples):
         return Interval(value, value, value)
+
+    def difference(a: Floats, b: Floats, axis: int) -> Any:
+        return figure(b, axis=axis) - figure(a, axis=axis)
+
     result = stats.bootstrap(
         samples,
-        lambda a, b, axis: figure(b, axis=axis) - figure(a, axis=axis),
+        difference,
         n_resamples=RESAMPLES,
         batch=50,
         confidence_level=CONFIDENCE,

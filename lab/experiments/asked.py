@@ -10,7 +10,7 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from reference_impl.domain.failures import InputError
 from scenarios.schema import Scenario
@@ -71,13 +71,15 @@ def settings_of(sets: object) -> tuple[str, ...]:
     """Return the settings as texts; a single text is not taken for a list of its letters."""
     if isinstance(sets, str):
         raise wrong("sets", sets, SETTINGS, f"write sets=[{sets!r}]")
-    if not isinstance(sets, Iterable) or isinstance(sets, Mapping | bytes):
+    listed = _listed(sets)
+    if listed is None:
         raise wrong("sets", sets, SETTINGS, "leave it out for none")
-    settings = tuple(sets)
-    for setting in settings:
+    settings: list[str] = []
+    for setting in listed:
         if not isinstance(setting, str):
             raise wrong("sets", setting, SETTINGS, "write each setting as one text, key=value")
-    return settings
+        settings.append(setting)
+    return tuple(settings)
 
 
 def seed_of(seed: object) -> int | None:
@@ -119,9 +121,25 @@ def run_folder_of(folder: object) -> Path:
 
 
 def _path(name: str, value: object, expected: str, advice: str) -> Path:
-    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str) and text and "\0" not in text:
+    text = _path_text(value)
+    if text and "\0" not in text:
         return Path(text)
     raise wrong(name, value, expected, advice)
+
+
+def _path_text(value: object) -> str | None:
+    """Return a path as text; None for what is no path, and for a path of bytes."""
+    if not isinstance(value, str | os.PathLike):
+        return None
+    text = os.fspath(cast("str | os.PathLike[str] | os.PathLike[bytes]", value))
+    return text if isinstance(text, str) else None
+
+
+def _listed(value: object) -> tuple[object, ...] | None:
+    """Return what a caller lists; a mapping and bytes can be walked through, and are no list of settings."""
+    if not isinstance(value, Iterable) or isinstance(value, Mapping | bytes):
+        return None
+    return tuple(cast("Iterable[object]", value))
 
 
 def _whole(value: object) -> int | None:

@@ -10,10 +10,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from lab.analysis.gates import judge_all, overall
+from lab.analysis.gates import Lookup, judge_all, overall
 from lab.analysis.measures import looked_up
 from lab.analysis.statistics import t_interval
 from lab.calibration.machine import describe_machine, versions
@@ -171,15 +172,15 @@ def conclude_run(
     )
 
 
-def _lookup(replication: Replication):  # noqa: ANN202 - a closure over the flat table
-    return lambda name, statistic: looked_up(replication.measures, name, statistic)
+def _lookup(replication: Replication) -> Lookup:
+    return partial(looked_up, replication.measures)
 
 
 def _means(done: Sequence[Replication]) -> dict[str, float | None]:
     """Return the mean of every figure that all replications have; None when one of them never ended."""
     if not done:
         return {}
-    shared = set.intersection(*(set(replication.measures) for replication in done))
+    shared = set(done[0].measures).intersection(*(replication.measures for replication in done[1:]))
     means: dict[str, float | None] = {}
     for name in sorted(shared):
         values = [replication.measures[name] for replication in done]

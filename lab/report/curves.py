@@ -1,5 +1,8 @@
 """The page and the figure of a curve: throughput and p95 against offered load, predicted and measured."""
 
+# Matplotlib leaves the keywords of its functions untyped.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from pathlib import Path

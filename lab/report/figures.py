@@ -3,6 +3,9 @@
 Each function draws one figure, writes its PNG beside the page and returns what stands inside the page.
 """
 
+# Matplotlib leaves the keywords of its functions untyped.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

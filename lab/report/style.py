@@ -3,15 +3,18 @@
 A colour must never be the only thing that tells two series apart.
 """
 
+# Matplotlib leaves the keywords of its functions untyped.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
 
@@ -116,10 +119,12 @@ WORLD_NAMES: dict[str, str] = {"sim": "simulated", "load": "real"}
 
 
 @contextmanager
-def drawing(width_in: float, height_in: float, **layout: Any) -> Iterator[tuple[Figure, Any]]:
+def drawing(width_in: float, height_in: float, **layout: Any) -> Generator[tuple[Figure, Any]]:
     """Yield a figure and its axes in the house style, and close it afterwards."""
     with mpl.rc_context(_SETTINGS):
-        figure, axes = plt.subplots(figsize=(width_in, height_in), layout="constrained", **layout)
+        figure, axes = cast(
+            "tuple[Figure, Any]", plt.subplots(figsize=(width_in, height_in), layout="constrained", **layout)
+        )
         try:
             yield figure, axes
         finally:
@@ -157,5 +162,9 @@ def plain_log(axes: Axes, *, axis: str = "y") -> None:
     chosen = axes.yaxis if axis == "y" else axes.xaxis
     (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
     chosen.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    chosen.set_major_formatter(FuncFormatter(lambda value, _: show_duration(value)))
+    chosen.set_major_formatter(FuncFormatter(_duration))
     chosen.set_minor_formatter(NullFormatter())
+
+
+def _duration(value: float, _: int | None) -> str:
+    return show_duration(value)

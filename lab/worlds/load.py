@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -258,7 +258,7 @@ def _open_stays(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:
 
 
 @contextmanager
-def on_core(core: int | None) -> Iterator[None]:
+def on_core(core: int | None) -> Generator[None]:
     """Keep this process off the system's core: what it uses counts as the generator's."""
     before = os.sched_getaffinity(0)
     if core is not None:

@@ -26,6 +26,7 @@ from sim.model.costs import load_costs
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
+    from sim.run import Progress as SimProgress
     from sim.run import SimRun
 
 Progress = Callable[[float], None]
@@ -72,10 +73,14 @@ def simulate_task(task: SimTask, progress: Progress | None = None) -> Replicatio
     return replication
 
 
-def _telling(progress: Progress | None) -> Callable[..., None] | None:
+def _telling(progress: Progress | None) -> SimProgress | None:
     if progress is None:
         return None
-    return lambda _now_us, _end_us, ended, planned: progress(ended / max(1, planned))
+
+    def told(_now_us: int, _end_us: int, ended: int, planned: int) -> None:
+        progress(ended / max(1, planned))
+
+    return told
 
 
 def _follow_up(ended: SimRun, held: Sequence[HeldByHospital], limit_us: int) -> Record:

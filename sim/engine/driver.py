@@ -104,8 +104,10 @@ class Task:
         if coroutine is None:
             return
         awaited = self._waits_for
-        if awaited is not None and awaited.callbacks is not None and self._step in awaited.callbacks:
-            awaited.callbacks.remove(self._step)
+        if awaited is not None and not awaited.processed:
+            callbacks: list[Callable[[Any], None]] = awaited.callbacks  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - SimPy leaves open what a callback takes
+            if self._step in callbacks:
+                callbacks.remove(self._step)
         self._leave()
         coroutine.close()
 

@@ -39,7 +39,7 @@ class Call(Wakeup):
 
         A reply may be on its way already: whoever waited moves to a signal of its own, and the reply finds nobody.
         """
-        if self.callbacks is None or self.given_up:
+        if self.processed or self.given_up:
             return
         self.given_up = True
         late = Wakeup(Unknown(self.timeline.now_us - self.started_us))
@@ -69,7 +69,7 @@ class Call(Wakeup):
 
     def cut(self) -> None:
         """Let the caller learn that the connection broke with its request inside: nobody knows what became of it."""
-        if self.given_up or self.callbacks is None:
+        if self.given_up or self.processed:
             return
         heard_us = self.timeline.now_us + self.link.transit_us(0)
         self.value = Unknown(heard_us - self.started_us)
@@ -113,4 +113,4 @@ class Work(Wakeup):
         ]
 
 
-NO_PRICES: ServiceTimes = ((0,) * 1024,) * 4  # pyright: ignore[reportAssignmentType]
+NO_PRICES: ServiceTimes = ((0,) * 1024,) * 4  # pyright: ignore[reportAssignmentType] - held until ``timed``, never read

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -78,9 +78,9 @@ def _row(station: StationLoad) -> list[str]:
 def _finite(data: Any) -> Any:
     """Return plain data with infinity as null: JSON has no word for it."""
     if isinstance(data, dict):
-        return {name: _finite(value) for name, value in data.items()}
+        return {name: _finite(value) for name, value in cast("dict[str, Any]", data).items()}
     if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
+        return [_finite(value) for value in cast("list[Any] | tuple[Any, ...]", data)]
     if isinstance(data, float) and not math.isfinite(data):
         return None
     return data if isinstance(data, int | float | str | bool | None) else json.loads(json.dumps(data, default=str))

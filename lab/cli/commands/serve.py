@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -44,7 +44,7 @@ def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: b
 
 
 @contextmanager
-def told_to_stop() -> Iterator[threading.Event]:
+def told_to_stop() -> Generator[threading.Event]:
     """Yield an event that Ctrl-C and SIGTERM set, in place of ending this process."""
     over = threading.Event()
 

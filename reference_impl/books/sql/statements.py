@@ -43,7 +43,7 @@ def compile_statements() -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
     from reference_impl.books.sql import hot  # noqa: PLC0415 - the same
 
-    dialect = sqlite.dialect(paramstyle="qmark")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    dialect = sqlite.dialect(paramstyle="qmark")
     for name, statement in hot.STATEMENTS.items():
         compiled = cast("SQLCompiler", statement.compile(dialect=dialect))
         yield name, " ".join(str(compiled).split()), tuple(compiled.positiontup or ())
