@@ -142,6 +142,17 @@ def test_reference_impl_init_is_a_docstring_only():
     assert isinstance(only.value.value, str)
 
 
+HIDDEN = ("import_module", "__import__", "resolve_name")
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_nothing_is_imported_behind_the_back_of_these_tests(path):
+    names = {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)}
+    names |= {n.attr for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Attribute)}
+
+    assert not names & set(HIDDEN)
+
+
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -156,7 +167,17 @@ LIGHT = ("gevent", "locust", "geventhttpclient")
     [
         (
             "import reference_impl.server.host",
-            (*LIGHT, "numpy", "polars", "pydantic", "simpy", "sqlalchemy", "scenarios"),
+            (
+                *LIGHT,
+                "numpy",
+                "polars",
+                "pydantic",
+                "simpy",
+                "sqlalchemy",
+                "scenarios",
+                "reference_impl.hospital",
+                "reference_impl.staging",
+            ),
         ),
         ("import lab", (*LIGHT, "numpy", "polars")),
         ("import yidi, lab.worlds.load, lab.experiments.curve, lab.calibration.calibrate", LIGHT),

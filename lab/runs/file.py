@@ -13,11 +13,12 @@ from typing import Any, Literal
 import msgspec
 
 from reference_impl.domain.failures import InputError
+from scenarios.reading.versions import converted_data, new_spelling
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"
 PARTIAL = ".partial"
-FORMAT = 2
+FIRST, FORMAT = 1, 2
 """The newest version of a run folder; ``read_run_file`` converts the first, and refuses one it does not know."""
 _RESPELLED = {"bottleneck.busy": "bottleneck.utilisation"}
 """Measures of format 1, and their names in format 2."""
@@ -151,15 +152,37 @@ def read_run_file(folder: Path) -> RunFile:
         ) from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; expected the {RUN_FILE} of a yidi run") from error
-    if run.format > FORMAT:
-        raise InputError(f"{path} is of format {run.format}; expected {FORMAT} or older: read it with a newer yidi")
+    if not FIRST <= run.format <= FORMAT:
+        raise InputError(
+            f"{path} is of format {run.format}; expected {FIRST} to {FORMAT}: read it with a yidi of its own version"
+        )
     return run if run.format == FORMAT else _converted(run)
 
 
 def _converted(run: RunFile) -> RunFile:
     """Return a run file of format 1 with the names of today; its tables are converted where they are read."""
     replications = tuple(msgspec.structs.replace(one, measures=_respelled(one.measures)) for one in run.replications)
-    return msgspec.structs.replace(run, format=FORMAT, measures=_respelled(run.measures), replications=replications)
+    gates = tuple(
+        msgspec.structs.replace(gate, measure=_RESPELLED.get(gate.measure, gate.measure)) for gate in run.gates
+    )
+    return msgspec.structs.replace(
+        run,
+        format=FORMAT,
+        measures=_respelled(run.measures),
+        replications=replications,
+        gates=gates,
+        scenario=converted_data(run.scenario),
+        sets=tuple(_respelled_setting(setting) for setting in run.sets),
+    )
+
+
+def _respelled_setting(setting: str) -> str:
+    """Return a ``--set`` of format 1 as it is typed today, so that the command that repeats a run still does."""
+    path, equals, value = setting.partition("=")
+    section, _, rest = path.partition(".")
+    key, dot, tail = (rest, "", "") if section == "gates" else rest.partition(".")
+    today = new_spelling((section, key))
+    return setting if today is None else f"{today}{dot}{tail}{equals}{value}"
 
 
 def _respelled(measures: dict[str, float | None]) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from typing import cast
 
 from reference_impl.domain.failures import FailedRunError
 from reference_impl.protocol.records import (
+    KINDS,
     MessageRecord,
     PersonRecord,
     Posting,
@@ -17,7 +18,7 @@ from reference_impl.protocol.records import (
     VisitRecord,
 )
 
-__all__ = ["BooksError", "FinalBooks"]
+__all__ = ["BooksError", "FinalBooks", "refuse_unknown"]
 
 
 class BooksError(FailedRunError):
@@ -57,3 +58,15 @@ class FinalBooks:
     def postings(self) -> Sequence[Posting]:
         """The postings."""
         return self.of(Posting)
+
+
+def refuse_unknown(records: Sequence[Record]) -> None:
+    """Refuse a record of a kind that books do not keep, before anything of its change is written.
+
+    Raises:
+        BooksError: naming the kind.
+
+    """
+    for record in records:
+        if type(record) not in KINDS:
+            raise BooksError(f"no kind of record {type(record).__name__!r}; expected one of those in KINDS")

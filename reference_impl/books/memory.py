@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reference_impl.books.final import BooksError, FinalBooks
+from reference_impl.books.final import BooksError, FinalBooks, refuse_unknown
 from reference_impl.protocol.records import (
     KINDS,
     AlreadyThere,
@@ -90,37 +90,28 @@ class Appended:
 class Standing(Appended):
     """Records one after the other, of which the latest of a key that no later one reverses stands."""
 
-    __slots__ = ("_key", "_older", "_standing")
+    __slots__ = ("_key", "_standing")
 
     def __init__(self, key: str) -> None:
         """``key`` is the field a record is found by."""
         super().__init__()
         self._key = key
-        self._standing: dict[str, Any] = {}
-        self._older: dict[str, list[Any]] = {}
-        """What stands under the latest. Two settlements of a visit are a fault the checker must be able to see."""
+        self._standing: dict[str, list[Any]] = {}
+        """Two standing settlements of a visit are a fault the checker must be able to see."""
 
     def find(self, key: str) -> Record | None:
         """Return the one that stands."""
-        return self._standing.get(key)
+        standing = self._standing.get(key)
+        return standing[-1] if standing else None
 
     def keep(self, record: Any) -> None:
         """Append ``record``; a negative one lets what it reverses stand no more."""
         self.rows.append(record)
-        key = getattr(record, self._key)
-        latest = self._standing.get(key)
+        standing = self._standing.setdefault(getattr(record, self._key), [])
         if record.sign > 0:
-            if latest is not None:
-                self._older.setdefault(key, []).append(latest)
-            self._standing[key] = record
-        elif latest is not None and latest.settlement == record.reverses:
-            older = self._older.get(key)
-            if older:
-                self._standing[key] = older.pop()
-            else:
-                del self._standing[key]
-        elif key in self._older:
-            self._older[key] = [one for one in self._older[key] if one.settlement != record.reverses]
+            standing.append(record)
+        else:
+            standing[:] = [one for one in standing if one.settlement != record.reverses]
 
 
 Keeper = Versioned | Appended
@@ -161,6 +152,7 @@ class MemoryBooks:
         elif stored is None:
             raise BooksError(f"no message of key {message.key} to replace: insert it first")
         keepers = self._keepers
+        refuse_unknown(change.records)
         for record in change.records:
             if not keepers[type(record)].fits(record):
                 return _STALE

@@ -151,8 +151,8 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``reversed_by``: a reversal that came in between stands.
     ``tombstone`` marks the message of that key as reversed, or inserts a tombstone when there is none.
     ``records`` are kept each in the way of its kind. A versioned one is written when the stored version is the new
-    version minus one (none stored counts as version 0); any other makes the whole change ``Stale``. A change holds one
-    record of a key at most.
+    version minus one (none stored counts as version 0); any other makes the whole change ``Stale``. Of two
+    records of one key the last stands.
     """
 
     message: MessageRecord

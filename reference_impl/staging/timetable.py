@@ -190,7 +190,10 @@ class Step:
 
 
 def timetable(scenario: Scenario) -> tuple[Step, ...]:
-    """Return all steps of a scenario by time; at one instant faults come first, in the scenario's order."""
+    """Return all steps of a scenario by time; at one instant faults come first, in the scenario's order.
+
+    The real world does each chain on its own: what two chains do at one instant has no order there.
+    """
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
     if scenario.cutover is not None:
         steps.extend(_cutover_steps(len(scenario.faults), scenario.cutover))
@@ -252,8 +255,9 @@ def _cutover_steps(chain: int, cutover: Cutover) -> Iterator[Step]:
     for phase, at_us, until_us in cutover.phases():
         if phase in LISTED:
             yield Step(at_us, chain, ListInflight(phase, cutover))
-        row: EventRow | None = EventRow(at_us, until_us, phase.value, cutover.scope)
-        for side in sides_of(cutover.scope, cutover.side):
+        row = EventRow(at_us, until_us, phase.value, cutover.scope)
+        sides = sides_of(cutover.scope, cutover.side)
+        for side in sides:
             command = DoorCommand(
                 scope=cutover.scope,
                 side=side,
@@ -261,5 +265,5 @@ def _cutover_steps(chain: int, cutover: Cutover) -> Iterator[Step]:
                 reopens_us=cutover.reopen_at,
                 full_us=cutover.full_at,
             )
-            yield Step(at_us, chain, MoveDoor(keeper, command), row)
-            row = None
+            # The phase is written down once its last door has moved.
+            yield Step(at_us, chain, MoveDoor(keeper, command), row if side is sides[-1] else None)

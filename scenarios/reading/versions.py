@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from scenarios.reading.errors import ScenarioError
 from scenarios.reading.tree import Branch
@@ -58,7 +58,7 @@ def converted(tree: Branch) -> Branch:
             line=place.line,
             column=place.column,
             key="version",
-            got=repr(said),
+            got="a mapping or a list" if isinstance(said, dict | list) else repr(said),
             expected=f"{FIRST} or {VERSION}",
             hint="a newer file needs a newer yidi",
         )
@@ -67,13 +67,16 @@ def converted(tree: Branch) -> Branch:
 
 def converted_data(data: dict[str, Any]) -> dict[str, Any]:
     """Return a resolved scenario, as a run wrote it, as the newest version spells it."""
-    if data.get("version", FIRST) == VERSION:
-        return data
+    version = data.get("version", FIRST)
+    if type(version) is not int or version != FIRST:
+        return data  # of today's version, or refused by the schema
     sections = dict(data)
     for (section, old), new in RESPELLED.items():
-        inner: dict[str, Any] = sections.get(section) or {}
-        if old in inner:
-            sections[section] = {new if key == old else key: value for key, value in inner.items()}
+        inner: Any = sections.get(section)
+        if isinstance(inner, dict) and old in inner:
+            sections[section] = {
+                new if key == old else key: value for key, value in cast("dict[str, Any]", inner).items()
+            }
     return sections | {"version": VERSION}
 
 
@@ -87,9 +90,9 @@ def _respelled(tree: Branch) -> Branch:
     for (section, old), new in RESPELLED.items():
         inner = members.get(section)
         if inner is not None and old in _members(inner):
-            members[section] = replace(inner, value=_renamed(_members(inner), old, new))
+            members[section] = replace(inner, value=_renamed(_members(inner), section, old, new))
     variants = members.get("variants")
-    if variants is not None:
+    if variants is not None and isinstance(variants.value, dict):
         members["variants"] = _each(variants, _respelled)
     return replace(tree, value=members)
 
@@ -98,7 +101,17 @@ def _each(branch: Branch, change: Callable[[Branch], Branch]) -> Branch:
     return replace(branch, value={name: change(inner) for name, inner in _members(branch).items()})
 
 
-def _renamed(members: dict[str, Branch], old: str, new: str) -> dict[str, Branch]:
+def _renamed(members: dict[str, Branch], section: str, old: str, new: str) -> dict[str, Branch]:
+    if new in members:
+        place = members[new].key_place
+        raise ScenarioError(
+            "key stands twice",
+            file=place.file,
+            line=place.line,
+            column=place.column,
+            key=f"{section}.{new}",
+            expected=f"it alone, without its old spelling {old!r}",
+        )
     return {new if key == old else key: value for key, value in members.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -55,11 +56,40 @@ def test_a_run_of_the_first_format_is_read_with_the_names_of_today(folder):
     assert then.record.stations.equals(now.record.stations)
 
 
-def test_a_run_of_a_newer_format_is_refused(folder):
-    rewritten(folder, format=FORMAT + 1)
+@pytest.mark.parametrize("number", [FORMAT + 1, 0, -5])
+def test_a_run_of_a_format_that_is_not_known_is_refused(folder, number):
+    rewritten(folder, format=number)
 
-    with pytest.raises(InputError, match=rf"is of format {FORMAT + 1}; expected {FORMAT} or older"):
+    with pytest.raises(InputError, match=rf"is of format {number}; expected 1 to {FORMAT}"):
         read_run_file(folder)
+
+
+@pytest.mark.parametrize("version", [99, 3, "x", None, True])
+def test_a_scenario_of_a_version_that_is_not_known_is_refused_in_a_run_too(folder, version):
+    run_file = read_run_file(folder)
+    rewritten(folder, scenario=run_file.scenario | {"version": version})
+
+    with pytest.raises(InputError, match="cannot be read at 'version'"):
+        open_run(folder, read_run_file(folder))
+
+
+SETTINGS = """
+    gates.bottleneck.busy=["< 9%"]    gates.bottleneck.utilisation=["< 9%"]
+    clients.patience=3s               clients.timeout=3s
+    clients.forward_patience.hub=1s   clients.forward_timeout.hub=1s
+    visits.per_day=7                  visits.per_day=7
+"""
+
+
+def test_gates_and_the_command_that_repeats_an_old_run_are_those_of_today(folder):
+    gate = {"measure": "bottleneck.busy", "expression": "< 9%", "verdict": "pass", "value": 0.1}
+    old, new = zip(*(re.split(r" {2,}", line.strip()) for line in SETTINGS.strip().splitlines()), strict=True)
+    rewritten(folder, format=1, gates=[gate], sets=list(old))
+
+    then = read_run_file(folder)
+
+    assert [gate.measure for gate in then.gates] == ["bottleneck.utilisation"]
+    assert then.sets == new
 
 
 def test_a_cost_file_of_another_version_is_refused(tmp_path):

@@ -74,3 +74,28 @@ def test_a_scenario_that_a_run_of_version_1_wrote_down_is_restored():
     data["clients"]["reversal_patience"] = data["clients"].pop("reversal_timeout")
 
     assert restore_scenario(data) == scenario
+
+
+BOTH = {
+    "clients": ("clients: {timeout: 8s, patience: 7s}", "clients.timeout"),
+    "clients, the other order": ("clients: {patience: 7s, timeout: 8s}", "clients.timeout"),
+    "gates": ("gates: {bottleneck.busy: ['< 90%'], bottleneck.utilisation: ['< 10%']}", "gates.bottleneck.utilisation"),
+}
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_a_key_in_both_spellings_is_refused_and_neither_is_swallowed(tmp_path, case):
+    text, key = BOTH[case]
+    path = tmp_path / "both.yaml"
+    path.write_text(f"version: 1\nname: both\n{text}\n")
+
+    with pytest.raises(ScenarioError, match="key stands twice") as told:
+        load_scenario(path)
+
+    assert (told.value.key, told.value.line) == (key, 3)
+
+
+@pytest.mark.parametrize("version", ["[1]", "{a: 1}"])
+def test_a_version_that_is_no_number_is_told_in_plain_words(tmp_path, version):
+    with pytest.raises(ScenarioError, match=r"got a mapping or a list\); expected 1 or 2"):
+        load_scenario(written(tmp_path, f"version: {version}"))

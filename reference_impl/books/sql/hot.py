@@ -107,7 +107,10 @@ def _standing(table: Table, key: str) -> ClauseElement:
     """Find the latest of a key that no later one reverses."""
     back = table.alias("back")
     reversed_ = exists().where(
-        back.c[key] == table.c[key], back.c.sign == _MINUS_ONE, back.c.reverses == table.c.settlement
+        back.c[key] == table.c[key],
+        back.c.sign == _MINUS_ONE,
+        back.c.reverses == table.c.settlement,
+        back.c.serial > table.c.serial,
     )
     return (
         select(*_without_serial(table))

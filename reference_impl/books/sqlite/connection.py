@@ -10,7 +10,7 @@ import sqlite3
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.books.final import BooksError, FinalBooks
+from reference_impl.books.final import BooksError, FinalBooks, refuse_unknown
 from reference_impl.books.sql.layout import LAYOUTS, Layout, Row
 from reference_impl.books.sql.rows import message_of, message_row
 from reference_impl.books.sql.statements import read_statements
@@ -59,6 +59,7 @@ def see(connection: sqlite3.Connection, key: Key, refs: tuple[Ref, ...] = ()) ->
 
 def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
     """Write the whole change or none of it, and say which."""
+    refuse_unknown(change.records)
     for record in change.records:
         if type(record) in _VERSION and _is_stale(connection, record):
             return _stale_unless_known(connection, change)

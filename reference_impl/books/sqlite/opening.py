@@ -60,13 +60,27 @@ def make_ready(paths: Iterable[Path]) -> None:
         if version == SCHEMA_VERSION:
             continue
         if version is not None:
-            _migrate(path)
+            _bring_up(path, version)
             continue
         try:
             _make(path, template)
         except (OSError, sqlite3.Error) as error:
             raise BooksError(f"cannot make books {path}: {error}; check that the folder may be written") from None
         template = path
+
+
+def _bring_up(path: Path, version: int) -> None:
+    """Migrate books that are older than this program; what cannot be is left as it was."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - loaded only where books are old
+
+    try:
+        _migrate(path)
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise BooksError(
+            f"cannot bring books {path} from schema {version} to {SCHEMA_VERSION}: {cause}; nothing was changed; "
+            "stop what else uses the file, or restore it from a copy"
+        ) from None
 
 
 def _make(path: Path, template: Path | None) -> None:

@@ -29,6 +29,8 @@ _GROUP_MAX = 256
 """Changes in one transaction: bounds how long the first of them waits."""
 _SAMPLES_MAX = 4096
 _NS_PER_US = 1000
+_ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""What is wrong with one change and not with the file: its caller is told, and the books go on."""
 
 _Job = tuple["Change", "asyncio.Future[CommitResult]", int]
 """A change, who waits for it, and since when (ns)."""
@@ -147,7 +149,8 @@ class GroupWriter:
             self._flush()
         except sqlite3.Error as error:
             self._undo()
-            self.failure = error
+            if not isinstance(error, _ILL_FORMED):
+                self.failure = error
             return future, BooksError(f"books cannot be written: {error}")
         except Exception as error:  # noqa: BLE001 - the caller is told; the writer goes on
             self._undo()

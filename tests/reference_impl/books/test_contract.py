@@ -24,7 +24,7 @@ from book_samples import (
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.records import AlreadyThere, Committed, SettlementRecord, Stale, View, VisitRecord
+from reference_impl.protocol.records import AlreadyThere, Committed, Record, SettlementRecord, Stale, View, VisitRecord
 
 
 def test_empty_books_know_nothing(shelf):
@@ -230,3 +230,42 @@ def test_an_ill_formed_change_in_a_group_fails_alone(shelf):
     assert (first, second) == (Committed(), Committed())
     assert isinstance(ill, BooksError)
     assert [message.reply for message in shelf.read_all().messages] == [reply(1), reply(2)]
+
+
+STANDING = """
+    written                    stands
+    A1 -A1                     -
+    -A1 A1                     A1
+    A1 -A1 A1                  A1
+    A1 A1 -A1                  -
+    A1 A2 -A1 -A2              -
+    A1 A2 -A2                  A1
+"""
+
+
+@pytest.mark.parametrize("line", STANDING.strip().splitlines()[1:])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_stands_is_what_no_later_one_reverses(shelf, line, together):
+    *written, stands = line.split()
+    records = [
+        settlement(90 + n, sign=-1, reverses=name[1:]) if name[0] == "-" else settlement(int(name[1:]))
+        for n, name in enumerate(written)
+    ]
+    changes = [insert(done(1), *records)] if together else [insert(done(n), one) for n, one in enumerate(records)]
+    for change in changes:
+        assert shelf.commit(change) == Committed()
+
+    found = shelf.look(key(9), *visit_refs()).get(SettlementRecord)
+    assert (found.settlement if found else "-") == stands
+
+
+class Unheard(Record, frozen=True, gc=False):
+    unheard: str
+
+
+def test_a_record_of_a_kind_that_is_not_kept_leaves_nothing_of_its_change(shelf):
+    for change in (insert(done(1), person(1), Unheard("x")), insert(done(1), Unheard("x"), person(7))):
+        with pytest.raises(BooksError, match="no kind of record 'Unheard'"):
+            shelf.commit(change)
+
+    assert shelf.look(key(1), PERSON_REF) == View()

@@ -84,3 +84,14 @@ def test_the_watcher_is_told_of_every_group(sqlite_shelf):
     sqlite_shelf.books.close()
 
     assert told == [(2, True, True)]
+
+
+def test_an_ill_formed_change_is_told_to_its_caller_and_the_books_stay_well(sqlite_shelf):
+    nameless = type(settlement(2))(
+        *[None, *[getattr(settlement(2), name) for name in settlement(2).__struct_fields__][1:]]
+    )
+
+    [ill] = sqlite_shelf.commit_all([insert(done(2), nameless)])
+
+    assert isinstance(ill, BooksError)
+    assert sqlite_shelf.books.failure is None
