@@ -204,8 +204,9 @@ class CareRole:
         del original  # the visit already names the message that settled it
         visit = view.get(VisitRecord)
         if reply.refusal:
-            voided = reply.refusal == Refusal.ONE_SIDED and visit is not None
-            return reply, _kept(self._taken_back(visit)) if voided else self.released(request, view)
+            if reply.refusal == Refusal.ONE_SIDED and visit is not None:
+                return reply, _kept(self._taken_back(visit))
+            return reply, self.released(request, view)
         if visit is None and isinstance(request.body, Register | Admit):
             made = visit_id(request.msgid)
             opened = VisitRecord(made, 1, request.body.person, VisitState.OPEN, request.msgid, fees=ZERO_FEES)
@@ -215,11 +216,13 @@ class CareRole:
     def _visit_after(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
         """Return the visit after the yes to ``request``; None where it stays as it is."""
         body = request.body
+        if isinstance(body, SellDrugs):
+            return self._sold(request, reply, body, visit)
+        if visit is None:
+            return None
         match body:
             case Register() | Admit() | FindPerson():
                 return None
-            case SellDrugs():
-                return self._sold(request, reply, body, visit)
             case Settle():
                 return self._settled(request, reply, visit)
             case Reverse():
@@ -237,17 +240,15 @@ class CareRole:
         settlement = reply.body.settlement
         return VisitRecord(made, 1, sale.person, VisitState.SETTLED, request.msgid, fees, settlement, request.msgid)
 
-    def _settled(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
-        if request.code not in SETTLEMENTS or visit is None or not isinstance(reply.body, Settled):
+    def _settled(self, request: Request, reply: Reply, visit: VisitRecord) -> VisitRecord | None:
+        if request.code not in SETTLEMENTS or not isinstance(reply.body, Settled):
             return None
         state = move(visit.state, VisitEvent.SETTLE)
         if isinstance(state, Refusal):
             return None
         return _after(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
 
-    def _reversed(self, body: Reverse, visit: VisitRecord | None) -> VisitRecord | None:
-        if visit is None:
-            return None
+    def _reversed(self, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
         if visit.settled_by == body.original:
             return self._taken_back(visit)
         if visit.opened_by == body.original:
@@ -255,21 +256,17 @@ class CareRole:
         # The original may have taken the visit after this reversal last looked for it.
         return _after(visit, visit.state) if visit.held_by == body.original else None
 
-    def _taken_back(self, visit: VisitRecord | None) -> VisitRecord | None:
-        if visit is None:
-            return None
+    def _taken_back(self, visit: VisitRecord) -> VisitRecord | None:
         sold = visit.opened_by == visit.settled_by
         state = VisitState.CANCELLED if sold else move(visit.state, VisitEvent.TAKE_BACK)
         if isinstance(state, Refusal):
             return None
         return _after(visit, state, settlement=SettlementId(""), settled_by=MessageId(""))
 
-    def _moved(self, request: Request, visit: VisitRecord | None) -> VisitRecord | None:
+    def _moved(self, request: Request, visit: VisitRecord) -> VisitRecord | None:
         event = TRANSACTIONS[request.code].event
-        if visit is None or event is None:
-            return None
-        state = move(visit.state, event)
-        return None if isinstance(state, Refusal) else _after(visit, state)
+        state = move(visit.state, event) if event else None
+        return _after(visit, state) if isinstance(state, VisitState) else None
 
 
 def _kept(visit: VisitRecord | None) -> tuple[Record, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 from zlib import crc32
 
 import msgspec
@@ -52,7 +53,8 @@ class Door:
 
     def refusal(self, request: Request, now_us: int, *, known: bool) -> Closed | Overloaded | None:
         """Return why ``request`` may not pass now, or None. ``known``: its key or its visit is in the books."""
-        match self.command.state:
+        state = self.command.state
+        match state:
             case DoorState.OPEN:
                 return None
             case DoorState.DRAINING:
@@ -65,6 +67,8 @@ class Door:
             case DoorState.RAMP:
                 fresh = TRANSACTIONS[request.code].starts_business and not known
                 return self._closed(now_us) if fresh and not self._let_in(request, now_us) else None
+            case _:
+                assert_never(state)
 
     def _closed(self, now_us: int) -> Closed:
         end_us = self.command.full_us if self.command.state is DoorState.RAMP else self.command.reopens_us

@@ -34,14 +34,12 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import (
-    AlreadyThere,
     Change,
     Committed,
     Key,
     MessageRecord,
     Record,
     Ref,
-    Stale,
     View,
 )
 
@@ -198,11 +196,8 @@ class Forwarder:
                     return Answered(reply)
                 continue
             change = Change(message=message, insert=True, records=prepared.records, tombstone=prepared.tombstone)
-            match await self._ports.books.commit(change):
-                case Committed():
-                    return await self._call(message, prepared, fresh=True)
-                case Stale() | AlreadyThere():
-                    continue
+            if isinstance(await self._ports.books.commit(change), Committed):
+                return await self._call(message, prepared, fresh=True)
         return Busy(BUSY_RETRY_US)
 
     async def _go_on(self, message: MessageRecord, request: Request) -> Answer:
@@ -239,8 +234,7 @@ class Forwarder:
             return refusal  # the mark of a reversal stands, so its intent must: it is driven until it is through
         if not fresh:
             return Busy(BUSY_RETRY_US)
-        await self._withdraw(message)
-        return refusal
+        return refusal if await self._withdraw(message) else Busy(BUSY_RETRY_US)
 
     async def _close(self, message: MessageRecord, reply: Reply, hops: tuple[Hop, ...]) -> Answer:
         request = message.request
@@ -256,7 +250,8 @@ class Forwarder:
                 return Answered(given, hops)
         return Busy(BUSY_RETRY_US)
 
-    async def _withdraw(self, message: MessageRecord) -> None:
+    async def _withdraw(self, message: MessageRecord) -> bool:
+        """Return whether the intent is withdrawn: while it stands a restart drives it, and nobody may be sent away."""
         request = message.request
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
@@ -264,7 +259,8 @@ class Forwarder:
             records = self._policy.released(request, view)
             change = Change(message=msgspec.structs.replace(message, withdrawn=True), insert=False, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
-                return
+                return True
+        return False
 
     async def _look(self, key: Key, request: Request) -> tuple[View, MessageRecord | None]:
         books, body, original = self._ports.books, request.body, None

@@ -22,6 +22,7 @@ from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
+from reference_impl.protocol.records import Change, Stale
 
 CATALOGUE = {
     "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),
@@ -109,6 +110,34 @@ class Between:
             self.act()
 
 
+class Contested:
+    """Books that somebody else always moves first: a commit of ``code`` for which ``meant`` says yes is stale.
+
+    They stay so for ``left`` commits.
+    """
+
+    def __init__(self, books: Any, code: str, meant: Callable[[Change], bool], left: int) -> None:
+        self.books = books
+        self.code = code
+        self.meant = meant
+        self.left = left
+
+    async def look(self, key: Any, *refs: Any) -> Any:
+        return await self.books.look(key, *refs)
+
+    async def commit(self, change: Change) -> Any:
+        if self.left and change.message.code == self.code and self.meant(change):
+            self.left -= 1
+            return Stale()
+        return await self.books.commit(change)
+
+    async def open_intents(self) -> Any:
+        return await self.books.open_intents()
+
+    def read_all(self) -> Any:
+        return self.books.read_all()
+
+
 def build(node: str, ports: NodePorts, year_of: Callable[[int], int] = lambda _: 2024) -> Province | Hub:
     """Build a node of the chain on any ports."""
     serial = count()
@@ -164,6 +193,11 @@ class Chain:
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""
         self.books[node] = Between(self.books[node], step, act, code)  # type: ignore[assignment]
+        self.boot(node)
+
+    def contest(self, node: str, code: str, meant: Callable[[Change], bool], left: int) -> None:
+        """Let somebody else move first, ``left`` times, whenever this node commits such a change of ``code``."""
+        self.books[node] = Contested(self.books[node], code, meant, left)  # type: ignore[assignment]
         self.boot(node)
 
     def command(self, node: str, state: DoorState, *, side: Side = Side.CARE, reopens_us: int = 10**12) -> None:

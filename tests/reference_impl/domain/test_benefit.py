@@ -17,7 +17,7 @@ from reference_impl.domain.benefit import (
     undo,
 )
 from reference_impl.domain.fees import FeeTotals
-from reference_impl.domain.policies import policy_from
+from reference_impl.domain.policies import PolicyTable, policy_from
 
 YEAR = 2024
 NOBODY_YET = Accumulators(YEAR)
@@ -207,6 +207,13 @@ def test_negative_scope_is_refused():
 def test_a_case_outside_the_policy_is_refused_with_the_cases_inside():
     with pytest.raises(LookupError, match=r"no terms for \('inpatient', 3, 'resident'\): expected one of"):
         paid(BEIJING_EMPLOYEE, RESIDENT, scope(1))
+
+
+@pytest.mark.parametrize("policy", [DEFAULT_POLICY, BEIJING_EMPLOYEE])
+def test_a_policy_written_as_rows_and_read_again_is_the_same(policy):
+    written = msgspec.json.encode(PolicyTable.of(policy))
+
+    assert msgspec.json.decode(written, type=PolicyTable).policy() == policy
 
 
 def test_undo_in_another_year_gives_back_the_accounts_money_only():

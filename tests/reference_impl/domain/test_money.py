@@ -67,6 +67,11 @@ def test_counts_and_prices_have_their_own_places():
     assert parse_decimal("1.234567", 6) == 1_234_567
 
 
+@pytest.mark.parametrize(("amount_fen", "text"), [(0, "0.00"), (7, "0.07"), (-7, "-0.07"), (-579253, "-5792.53")])
+def test_an_amount_is_written_with_two_places_and_its_sign(amount_fen, text):
+    assert format_yuan(amount_fen) == text
+
+
 @given(AMOUNTS)
 def test_every_amount_survives_writing_and_reading(amount_fen):
     assert parse_yuan(format_yuan(amount_fen)) == amount_fen

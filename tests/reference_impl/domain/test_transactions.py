@@ -36,6 +36,10 @@ def test_what_the_care_province_decides_alone_moves_a_visit():
     assert all(row.event is not None for row in TRANSACTIONS.values() if not row.forwarded)
 
 
+def test_a_transaction_is_labelled_in_both_languages():
+    assert TRANSACTIONS["2207"].label == "outpatient settle 门诊结算"
+
+
 def test_reversible_is_what_2601_covers():
     assert SETTLEMENTS | {"2401"} == REVERSIBLE
 

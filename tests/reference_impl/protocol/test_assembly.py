@@ -1,0 +1,103 @@
+"""A node made from plain data alone behaves as its configuration says: ways, register, policy, year, references."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+import pytest
+from support.chain import BALANCE_FEN, CATALOGUE, NODES, WAIT_US, Chain
+from support.messages import done, find_person, refusal, sale
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.nodes import HUB, NodeId
+from reference_impl.domain.person import PersonRegister
+from reference_impl.domain.policies import DEFAULT_POLICY, PolicyTable
+from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig, assemble
+from reference_impl.protocol.messages import Request, Settled
+from reference_impl.protocol.ports import NodePorts
+
+LOCAL = "33010010000000000001"
+AT_23_O_CLOCK = datetime(2024, 12, 31, 23)
+S = 1_000_000
+PROVINCE = ProvinceConfig(
+    catalogue=tuple(CATALOGUE.values()),
+    policy=PolicyTable.of(DEFAULT_POLICY),
+    persons=PersonRegister(
+        insurance={"active": "310", "retired": "311", "resident": "390"},
+        balance_probabilities=(0.0, 1.0),
+        balance_values_fen=(BALANCE_FEN, BALANCE_FEN),
+    ),
+)
+
+
+@pytest.fixture
+def chain(chain: Chain) -> Chain:
+    """The chain with every node assembled from its configuration; two business seconds pass in one of the run's."""
+    for node in NODES:
+        config = NodeConfig(
+            node=node,
+            provinces=(NodeId("33"), NodeId("63")),
+            timeout_us=WAIT_US,
+            starts_at=AT_23_O_CLOCK,
+            time_scale=2.0,
+            province=None if node == HUB else PROVINCE,
+        )
+        again = msgspec.json.decode(msgspec.json.encode(config), type=NodeConfig)
+        chain.nodes[node] = assemble(again, NodePorts(chain.clock, chain.peers_of(node), chain.books[node], chain))
+    return chain
+
+
+def of(person: str, region: str, message: Request) -> Request:
+    body = msgspec.structs.replace(message.body, person=person)
+    return msgspec.structs.replace(message, insured_region=region, body=body)
+
+
+def test_a_person_of_another_province_is_found_by_way_of_the_hub(chain: Chain) -> None:
+    found = done(chain.send(find_person()))
+
+    assert (found.person_type, found.insurance, found.insured_region) == ("retired", "311", "630100")
+    assert found.balance_fen == BALANCE_FEN
+    assert [where for where, _ in chain.calls] == ["H33040030001->33", "33->hub", "hub->63"]
+
+
+def test_a_person_insured_where_he_is_treated_settles_without_leaving_the_province(chain: Chain) -> None:
+    assert isinstance(done(chain.send(of(LOCAL, "330100", sale()))), Settled)
+    assert [where for where, _ in chain.calls] == ["H33040030001->33"]
+    assert len(chain.standing("33")) == 1
+
+
+def test_an_insurer_not_among_the_connected_is_refused_before_the_hub_is_asked(chain: Chain) -> None:
+    assert refusal(chain.send(of("99010010000000000001", "990100", find_person()))) == Refusal.NO_SUCH_INSURER
+    assert [where for where, _ in chain.calls] == ["H33040030001->33"]
+
+
+def test_a_number_that_is_no_persons_is_not_insured(chain: Chain) -> None:
+    assert refusal(chain.send(of("63010090000000000001", "630100", find_person()))) == Refusal.NOT_INSURED
+
+
+def test_accumulators_start_anew_at_midnight_of_business_time_on_the_first_of_january(chain: Chain) -> None:
+    """An hour of business is half an hour of the run."""
+    chain.clock.us = 1_800 * S - 1
+    old = done(chain.send(sale(1, 200_000)))
+    assert chain.accumulators().year == 2024
+    chain.clock.us = 1_800 * S
+    new = done(chain.send(sale(2, 200_000)))
+
+    assert chain.accumulators().year == 2025
+    assert new.amounts.deductible_fen == old.amounts.deductible_fen > 0
+    assert chain.accumulators().deductible_paid_fen == new.amounts.deductible_fen
+
+
+def test_a_reference_says_who_answered_when_and_which_answer_it_was(chain: Chain) -> None:
+    """Of the insurer as seen by the hospital, and of two answers within one business second."""
+    chain.clock.us = 30 * S
+    first, second = (chain.send(find_person(n)).reply.reference for n in (1, 2))
+
+    assert first == "630000" + "20241231230100" + "0000000001"
+    assert second == "630000" + "20241231230100" + "0000000002"
+    far = of("99010010000000000001", "990100", msgspec.structs.replace(find_person(3), sender=NodeId("33")))
+    at_the_hub = chain.nodes[HUB].handle(far)
+    with pytest.raises(StopIteration) as ended:
+        at_the_hub.send(None)
+    assert ended.value.value.reply.reference == "100000" + "20241231230100" + "0000000001"

@@ -1,0 +1,207 @@
+"""Somebody else moves first, again and again: the sender is told busy, never a wrong word, and the key settles later."""
+
+from __future__ import annotations
+
+import pytest
+from support.chain import Chain, Crossing, at_rest, once, run
+from support.messages import (
+    admit,
+    cancel,
+    done,
+    msgid,
+    refusal,
+    registered,
+    reversal,
+    reversal_as_the_hub_sends_it,
+    sale,
+    settlement,
+    upload,
+)
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.scopes import Side
+from reference_impl.protocol.door import DoorState
+from reference_impl.protocol.forwarder import BUSY_RETRY_US, DRIVE_TRIES_MAX, STALE_LIMIT
+from reference_impl.protocol.messages import Busy, Closed, LinesPriced, Settled
+from reference_impl.protocol.records import Change
+
+BUSY = Busy(BUSY_RETRY_US)
+
+
+def any_change(_change: Change) -> bool:
+    return True
+
+
+def is_intent(change: Change) -> bool:
+    return change.message.reply is None and not change.message.withdrawn
+
+
+def is_verdict(change: Change) -> bool:
+    return change.message.reply is not None
+
+
+def is_withdrawal(change: Change) -> bool:
+    return change.message.withdrawn
+
+
+@pytest.mark.parametrize(
+    ("node", "meant"),
+    [("33", is_intent), ("33", is_verdict), ("hub", is_intent), ("hub", is_verdict), ("63", is_verdict)],
+)
+@pytest.mark.parametrize("times", [1, STALE_LIMIT - 1])
+def test_a_sale_that_loses_the_race_for_a_while_is_decided_again_and_settles_once(
+    chain: Chain, node: str, meant, times: int
+) -> None:
+    chain.contest(node, "2102", meant, times)
+
+    assert isinstance(done(chain.send(sale())), Settled)
+    assert [one.settled_by for one in chain.standing()] == [msgid(1)]
+    at_rest(chain)
+
+
+@pytest.mark.parametrize(
+    ("node", "meant"),
+    [("33", is_intent), ("33", is_verdict), ("hub", is_intent), ("hub", is_verdict), ("63", is_verdict)],
+)
+def test_a_sale_that_always_loses_the_race_is_told_busy_and_its_key_settles_once_when_it_is_left_in_peace(
+    chain: Chain, node: str, meant
+) -> None:
+    chain.contest(node, "2102", meant, STALE_LIMIT)
+
+    assert chain.send(sale()) == BUSY
+    assert isinstance(done(chain.send(sale())), Settled)
+    assert [one.settled_by for one in chain.standing()] == [msgid(1)]
+    at_rest(chain)
+
+
+def test_an_upload_that_always_loses_the_race_is_told_busy_and_charged_once_when_it_is_sent_again(chain: Chain) -> None:
+    visit = registered(chain)
+    [before] = chain.visits()
+    chain.contest("33", "2204", any_change, STALE_LIMIT)
+
+    assert chain.send(upload(3, visit)) == BUSY
+    assert chain.visits() == [before]
+    assert isinstance(done(chain.send(upload(3, visit))), LinesPriced)
+    assert [one.fees.total_fen for one in chain.visits()] == [2 * before.fees.total_fen]
+
+
+def test_a_refusal_is_given_only_once_it_is_written(chain: Chain) -> None:
+    chain.contest("33", "2207", any_change, STALE_LIMIT + 1)
+
+    assert chain.send(settlement(1, "S-of-nobody")) == BUSY
+    assert chain.books["33"].read_all().messages == ()
+    assert refusal(chain.send(settlement(1, "S-of-nobody"))) == Refusal.NO_SUCH_VISIT
+    assert [message.reply.refusal for message in chain.books["33"].read_all().messages] == [Refusal.NO_SUCH_VISIT]
+
+
+# --- turned away ---
+
+
+def test_a_settlement_turned_away_lets_its_visit_go_though_somebody_else_moved_first(chain: Chain) -> None:
+    visit = registered(chain)
+    chain.command("63", DoorState.CLOSED, side=Side.INSURED)
+    chain.contest("33", "2207", is_withdrawal, STALE_LIMIT - 1)
+
+    assert isinstance(chain.send(settlement(3, visit)), Closed)
+    assert chain.standing() == []
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("node", ["33", "hub"])
+def test_a_node_that_cannot_take_its_intent_back_says_busy_for_a_restart_will_drive_it(chain: Chain, node: str) -> None:
+    """Told *closed* the hospital would send the patient to claim by paper, and the restart would settle all the same."""
+    visit = registered(chain)
+    chain.command("63", DoorState.CLOSED, side=Side.INSURED)
+    chain.contest(node, "2207", is_withdrawal, STALE_LIMIT)
+
+    assert chain.send(settlement(3, visit)) == BUSY
+    chain.command("63", DoorState.OPEN, side=Side.INSURED)
+    chain.restart(node)
+    settled = done(chain.send(settlement(3, visit)))
+
+    assert [one.settlement for one in chain.standing()] == [settled.settlement]
+    at_rest(chain)
+
+
+# --- driving after a restart ---
+
+
+def test_a_restarted_node_drives_no_longer_than_it_may_and_the_senders_own_resend_settles(chain: Chain) -> None:
+    down = [True]
+    chain.faults.append(
+        lambda caller, node, request: "lose request" if down[0] and (caller, node) == ("33", "hub") else None
+    )
+    assert chain.send(sale()) == BUSY
+    before = len(chain.calls)
+
+    chain.boot("33")
+    run(chain.nodes["33"].recover())
+    for work in chain.started:
+        run(work)
+
+    assert chain.calls[before:] == [("33->hub", "2102")] * DRIVE_TRIES_MAX
+    assert chain.open_intents() == ["2102"]
+    down[0] = False
+    assert isinstance(done(chain.send(sale())), Settled)
+    assert [one.settled_by for one in chain.standing()] == [msgid(1)]
+    at_rest(chain)
+
+
+# --- two that cross ---
+
+
+def test_the_yes_to_a_reversed_settlement_leaves_alone_the_visit_that_a_new_one_has_settled(chain: Chain) -> None:
+    """The first settlement's yes comes last: after its reversal, and after the settlement that took its place."""
+    visit = registered(chain)
+
+    def reverse_and_settle_anew() -> None:
+        done(chain.send(reversal(9, 3, "2207")))
+        done(chain.send(settlement(4, visit)))
+
+    chain.crossings.append(Crossing("33->hub", "2207", "after", reverse_and_settle_anew))
+
+    assert refusal(chain.send(settlement(3, visit))) == Refusal.REVERSED
+    [standing] = chain.standing()
+    assert standing.settled_by == msgid(4)
+    assert [(one.state, one.settlement) for one in chain.visits()] == [(VisitState.SETTLED, standing.settlement)]
+    at_rest(chain)
+
+
+def test_the_yes_to_an_admission_that_its_reversal_overtook_opens_no_stay(chain: Chain) -> None:
+    undo = lambda: done(chain.send(reversal(9, 1, "2401")))  # noqa: E731
+    chain.crossings.append(Crossing("33->hub", "2401", "after", undo))
+
+    assert refusal(chain.send(admit(1))) == Refusal.REVERSED
+    [stay] = chain.visits()
+    assert stay.state is VisitState.CANCELLED
+    assert refusal(chain.send(upload(2, stay.visit, code="2301"))) == Refusal.VISIT_CANCELLED
+    at_rest(chain)
+
+
+def test_a_cancel_that_a_reversal_overtakes_finds_nothing_left_and_takes_nothing_back_twice(chain: Chain) -> None:
+    visit = registered(chain)
+    settled = done(chain.send(settlement(3, visit)))
+    chain.faults.append(once("33->hub", "2601", "lose request"))
+    assert chain.send(reversal(9, 3, "2207")) == BUSY
+    again = lambda: done(chain.send(reversal(9, 3, "2207")))  # noqa: E731
+    chain.crossings.append(Crossing("33->hub", "2208", "before", again))
+
+    assert refusal(chain.send(cancel(4, settled, code="2208"))) == Refusal.ONE_SIDED
+    assert [one.sign for one in chain.books["63"].read_all().settlements] == [1, -1]
+    assert [(one.state, one.settlement) for one in chain.visits()] == [(VisitState.OPEN, "")]
+    assert chain.accumulators().balance_fen == 5_000
+    at_rest(chain)
+
+
+def test_a_reversal_at_the_insurer_that_always_loses_the_race_is_told_busy_and_reverses_when_sent_again(
+    chain: Chain,
+) -> None:
+    done(chain.send(sale()))
+    chain.contest("63", "2601", any_change, STALE_LIMIT)
+
+    assert run(chain.nodes["63"].handle(reversal_as_the_hub_sends_it())) == BUSY
+    assert len(chain.standing()) == 1
+    done(run(chain.nodes["63"].handle(reversal_as_the_hub_sends_it())))
+    assert chain.standing() == []
+    assert chain.sum_of_accounts() == 0
