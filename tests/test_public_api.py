@@ -18,6 +18,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").mkdir()
     (tmp_path / "busy.partial").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "notes.txt").write_text("not a folder")
     (tmp_path / "costs.json").write_text("{}")
     return tmp_path
@@ -83,6 +85,12 @@ WRONG_ARGUMENT = [
     ({"out": 3}, "the path of a folder to be made"),
     ({"out": ""}, "leave it out for runs/NAME-WORLD-N"),
     ({"out": "a\0b"}, "the path of a folder to be made"),
+    ({"out": "new/" + "a" * 300}, "has a name longer than 255 bytes"),
+    ({"out": "a\ud800"}, "half a character"),
+    ({"costs": "a" * 300}, "has a name longer than 255 bytes"),
+    ({"source": "a" * 300}, "try 'national-day'"),
+    ({"source": "a\0.yaml"}, "try 'national-day'"),
+    ({"source": "a\ud800.yaml"}, "try 'national-day'"),
     ({"source": 42}, "try 'national-day'"),
     ({"source": None}, "try 'national-day'"),
     ({"source": ""}, "try 'national-day'"),
@@ -100,6 +108,10 @@ WRONG_MATTER = [
     ({"costs": "costs.json", "world": "load"}, yidi.CostError, "not a cost file"),
     ({"out": "taken"}, yidi.InputError, "taken exists; expected a new name"),
     ({"out": "."}, yidi.InputError, "exists; expected a new name"),
+    ({"out": "dangling"}, yidi.InputError, "dangling exists; expected a new name"),
+    ({"out": "loop"}, yidi.InputError, "loop exists; expected a new name"),
+    ({"out": "new/.."}, yidi.InputError, "has no name of its own"),
+    ({"out": "new/" + "a" * 250}, yidi.InputError, "has a name longer than 255 bytes"),
     ({"out": "busy"}, yidi.InputError, "was interrupted or is at work"),
     ({"out": "notes.txt/run"}, yidi.InputError, "cannot make output folder"),
 ]
@@ -154,10 +166,13 @@ def test_a_scenario_handed_to_run_is_sent_to_simulate(here):
         (lambda: yidi.load("lost-reply", seed=-1), "seed: got -1"),
         (lambda: yidi.read("nowhere"), "run folder nowhere does not exist; expected a folder that 'yidi run' made"),
         (lambda: yidi.read("taken"), "taken is not a run folder"),
+        (lambda: yidi.read("a" * 300), "has a name longer than 255 bytes"),
+        (lambda: yidi.read("a\0"), "holds a zero byte"),
+        (lambda: yidi.read("a\ud800"), "half a character"),
         (lambda: yidi.read(42), "yidi.run returns one"),
         (lambda: yidi.read(None), "yidi.run returns one"),
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_whatever_else_is_wrong_is_our_error(call, said, here):
     with pytest.raises(yidi.InputError) as caught:

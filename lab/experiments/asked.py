@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from lab.runs.file import unnameable
 from reference_impl.domain.failures import InputError
 from scenarios.schema import Scenario
 
@@ -39,7 +40,7 @@ def source_of(source: object) -> str | Path:
     if isinstance(source, Scenario):
         advice = "a loaded scenario is answered by yidi.simulate(scenario)"
         raise wrong("source", source, "a scenario file, or a name of the library", advice)
-    if isinstance(source, str | Path) and str(source) not in ("", "."):
+    if isinstance(source, str | Path) and str(source) not in ("", ".") and not unnameable(str(source)):
         return source
     raise wrong("source", source, "a scenario file, or a name of the library", "try 'national-day'")
 
@@ -122,9 +123,12 @@ def run_folder_of(folder: object) -> Path:
 
 def _path(name: str, value: object, expected: str, advice: str) -> Path:
     text = _path_text(value)
-    if text and "\0" not in text:
-        return Path(text)
-    raise wrong(name, value, expected, advice)
+    if not text:
+        raise wrong(name, value, expected, advice)
+    unusable = unnameable(text)
+    if unusable:
+        raise wrong(name, value, f"{expected}; it {unusable}", advice)
+    return Path(text)
 
 
 def _path_text(value: object) -> str | None:

@@ -82,6 +82,13 @@ def library_names() -> tuple[str, ...]:
 def find_scenario(source: str | Path) -> Path:
     """Return the file that ``source`` means: a path, or a name of the library."""
     path = Path(source)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a ValueError is a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ScenarioError(f"cannot read: {reason}", file=repr(str(source)), expected="a scenario file") from error
     if path.is_dir():
         raise ScenarioError("is a folder", file=str(source), expected="a scenario file, or a name of the library")
     if path.exists() or path.suffix or len(path.parts) > 1:
