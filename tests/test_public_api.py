@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import yidi
@@ -59,10 +60,29 @@ def test_settings_may_be_any_list_of_texts(sets):
     assert yidi.load("lost-reply", sets=sets).seed == 7
 
 
+class Odd:
+    """No number, though it looks like one."""
+
+    def __index__(self) -> int:
+        raise ValueError("odd")
+
+
+class Half:
+    """Half a watcher."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Say nothing."""
+
+
 WRONG_ARGUMENT = [
     ({"world": "banana"}, "'sim', 'load' or 'both'"),
     ({"world": ""}, "'sim', 'load' or 'both'"),
     ({"world": None}, "leave it out for the simulated world"),
+    ({"world": np.array(["sim", "load"])}, "'sim', 'load' or 'both'"),
+    ({"watcher": 5}, "an object with begin, advance and note"),
+    ({"watcher": Half()}, "an object with begin, advance and note"),
+    ({"reps": Odd()}, "at least 1"),
+    ({"seed": Odd()}, "below two to the power of 63"),
     ({"reps": 0}, "at least 1"),
     ({"reps": -1}, "at least 1"),
     ({"reps": True}, "reps: got True"),
@@ -163,6 +183,7 @@ def test_a_scenario_handed_to_run_is_sent_to_simulate(here):
         (lambda: yidi.load(42), "source: got 42"),
         (lambda: yidi.load("lost-reply", sets="seed=1"), "write sets=['seed=1']"),
         (lambda: yidi.load("lost-reply", variant=3), "variant: got 3"),
+        (lambda: yidi.load("lost-reply", seed=10**5000), "what cannot be shown (int)"),
         (lambda: yidi.load("lost-reply", seed=-1), "seed: got -1"),
         (lambda: yidi.read("nowhere"), "run folder nowhere does not exist; expected a folder that 'yidi run' made"),
         (lambda: yidi.read("taken"), "taken is not a run folder"),
@@ -172,7 +193,7 @@ def test_a_scenario_handed_to_run_is_sent_to_simulate(here):
         (lambda: yidi.read(42), "yidi.run returns one"),
         (lambda: yidi.read(None), "yidi.run returns one"),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_whatever_else_is_wrong_is_our_error(call, said, here):
     with pytest.raises(yidi.InputError) as caught:
