@@ -19,7 +19,7 @@ from scenarios.reading.checks import problems
 from scenarios.reading.errors import Problem, ScenarioError
 from scenarios.reading.scale import resolve
 from scenarios.reading.shape import keys_at, nearest
-from scenarios.reading.tree import Branch, Place, overlay, parse_value, read_tree
+from scenarios.reading.tree import MAX_DEPTH, MAX_DIGITS, Branch, Place, overlay, parse_value, read_tree
 from scenarios.reading.versions import converted, converted_data, new_spelling
 from scenarios.schema import Scenario
 from scenarios.units import UnitError
@@ -150,6 +150,8 @@ def _with_setting(tree: Branch, setting: str) -> Branch:
     if found is None:
         raise ScenarioError("not understood", file=file, expected="path=value, such as visits.per_day=5000")
     steps, text = _steps(found["path"]), found["value"]
+    if len(steps) > MAX_DEPTH:
+        raise ScenarioError("nested too deep", file=file, expected=f"at most {MAX_DEPTH} levels")
     if steps[0] == "gates" and len(steps) > 1 and not text.lstrip().startswith(("[", '"', "'")):
         text = json.dumps(text)  # a gate such as '> 99%' means something else to YAML
     return _set_at(tree, steps, parse_value(text, file))
@@ -167,7 +169,7 @@ def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
     step, rest = steps[0], steps[1:]
     empty = Branch({}, value.place, value.key_place)
     if isinstance(tree.value, list):
-        if not step.isdecimal() or int(step) >= len(tree.value):
+        if not step.isdecimal() or len(step) > MAX_DIGITS or int(step) >= len(tree.value):
             expected = f"an index from 0 to {len(tree.value) - 1}" if tree.value else "a longer list"
             raise ScenarioError("no such item", file=value.place.file, got=repr(step), expected=expected)
         items = list(tree.value)
