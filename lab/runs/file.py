@@ -126,14 +126,20 @@ def refuse_taken(folder: Path) -> None:
     refuse_unnameable(folder)
     if os.path.lexists(folder):  # a link that leads nowhere as well
         raise InputError(f"output folder {folder} exists; expected a new name, choose another with --out")
-    if folder.name in ("", ".."):
-        raise InputError(f"output folder {folder} has no name of its own; expected one, choose another with --out")
-    partial = folder.with_name(folder.name + PARTIAL)
-    refuse_unnameable(partial)
+    partial = partial_of(folder)
     if os.path.lexists(partial):
         raise InputError(
             f"{partial} exists: a run there was interrupted or is at work; remove it or choose another --out"
         )
+
+
+def partial_of(path: Path) -> Path:
+    """Return what an output is called while it is written; raise when it can have no such name."""
+    if path.name in ("", ".."):
+        raise InputError(f"output {path} has no name of its own; expected one, choose another with --out")
+    partial = path.with_name(path.name + PARTIAL)
+    refuse_unnameable(partial)
+    return partial
 
 
 def refuse_unnameable(path: Path) -> None:

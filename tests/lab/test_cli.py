@@ -63,6 +63,7 @@ WRONG = """
     operate 127.0.0.1:9 333 close                               | expected 'hub', a province's two digits
     operate 127.0.0.1:9 33 explode                              | explode
     operate 127.0.0.1:9 33 reopen --ramp 5                      | expected a duration
+    calibrate --out new/..                                      | has no name of its own
     calibrate --out costs.json                                  | output costs.json exists
     curve jiaxing-qinghai                                       | visits.per_day is 0
     curve national-day --loads 1                                | --loads

@@ -30,7 +30,7 @@ INVALID = 3
 def calibrate(out: Path | None, *, as_json: bool) -> None:
     """Measure and say what was found."""
     if out is not None:
-        runs.refuse_unnameable(out)
+        runs.partial_of(out)
     if out is not None and os.path.lexists(out):
         raise InputError(f"output {out} exists; expected a new name, choose another with --out")
     path = out or cache_path()

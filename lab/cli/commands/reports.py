@@ -14,7 +14,7 @@ from lab.report.curves import write_curve_page
 from lab.report.page import data_path, write_report
 from lab.report.pages import write_comparison
 from lab.report.wording_pair import difference_table, labels
-from lab.runs.file import REPORT_FILE, read_run_file, refuse_unnameable, worlds_in
+from lab.runs.file import REPORT_FILE, partial_of, read_run_file, refuse_unnameable, worlds_in
 from lab.runs.opened import Opened, open_run
 from reference_impl.domain.failures import InputError
 
@@ -57,9 +57,7 @@ def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> No
 
 def _refuse_taken(page: Path) -> None:
     """Raise when the page or the JSON beside it would be written over something, a run's ``run.json`` for one."""
-    refuse_unnameable(page)
-    if page.name in ("", ".."):
-        raise InputError(f"output {page} is a folder; expected a page to be written, such as {page / 'compare.html'}")
+    partial_of(page)
     if data_path(page) == page:
         raise InputError(
             f"output {page} is where the page's content goes; expected a page, such as {page.with_suffix('.html')}"
