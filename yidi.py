@@ -120,14 +120,15 @@ def run(  # noqa: PLR0913 - the options of the command, all by name
 
     """
     where, count = asked.world_of(world), asked.replications_of(reps)
+    told = asked.watcher_of(watcher) or Silent()
     given, place = asked.settings_of(sets), asked.out_of(out)
     scenario = load(source, variant=variant, sets=given, seed=seed)
     question = Question(scenario, str(source), variant, given, asked.costs_of(costs), count)
     folder = place or default_folder(scenario.name, where)
     if where == "both":
-        run_pair(question, folder, watcher or Silent())
+        run_pair(question, folder, told)
     else:
-        run_world(question, where, folder, watcher or Silent())
+        run_world(question, where, folder, told)
         write_report(folder)
     return folder
 

@@ -28,6 +28,11 @@ DURATION_PATTERN = rf"^(?:0|(?:{_NUMBER}(?:us|ms|s|min|h|d))+)$"
 SHARE_PATTERN = rf"^{_NUMBER}%$"
 RATE_PATTERN = rf"^{_NUMBER}/(?:s|min|h|d)$"
 
+_CHARACTERS_MAX = 100
+"""Of a quantity; a longer number is more than a float, or Python, takes."""
+DURATION_MAX_US = 2**63 - 1
+"""What a column of the record holds: 292 thousand years."""
+
 DURATION_EXPECTED = "a duration such as '150ms', '30s', '5min', '8h' or '3d18h'"
 SHARE_EXPECTED = "a share such as '2%', or a number from 0 to 1"
 RATE_EXPECTED = "a rate such as '5/s', '30/min' or '1200/d'"
@@ -50,12 +55,14 @@ def parse_duration(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value == 0:
         return 0
-    if not isinstance(value, str) or not re.fullmatch(DURATION_PATTERN, text := value.replace(" ", "")):
+    if (text := _written(value, DURATION_PATTERN)) is None:
         raise UnitError(value, DURATION_EXPECTED)
     parts = re.findall(rf"({_NUMBER})(us|ms|min|s|h|d)", text)
     total_us = sum((Fraction(number) * _DURATION_UNITS_US[unit] for number, unit in parts), Fraction(0))
     if total_us.denominator != 1:
         raise UnitError(value, f"{DURATION_EXPECTED}, in whole microseconds")
+    if total_us > DURATION_MAX_US:
+        raise UnitError(value, f"{DURATION_EXPECTED}, at most {DURATION_MAX_US // US_PER_DAY}d")
     return int(total_us)
 
 
@@ -82,7 +89,7 @@ def parse_share(value: object) -> float:
     """
     share = _number(value)
     if share is None:
-        if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, text := value.replace(" ", "")):
+        if (text := _written(value, SHARE_PATTERN)) is None:
             raise UnitError(value, SHARE_EXPECTED)
         share = float(Fraction(text[:-1]) / 100)
     if not 0.0 <= share <= 1.0:
@@ -96,10 +103,16 @@ def parse_rate(value: object) -> float:
     >>> parse_rate("30/min"), parse_rate("5/s")
     (0.5, 5.0)
     """
-    if not isinstance(value, str) or not re.fullmatch(RATE_PATTERN, text := value.replace(" ", "")):
+    if (text := _written(value, RATE_PATTERN)) is None:
         raise UnitError(value, RATE_EXPECTED)
     number, unit = text.split("/")
     return float(Fraction(number) * US_PER_S / _DURATION_UNITS_US[unit])
+
+
+def _written(value: object, pattern: str) -> str | None:
+    """Return the text of a quantity without its spaces; None when it is not written so."""
+    text = value.replace(" ", "") if isinstance(value, str) else ""
+    return text if len(text) <= _CHARACTERS_MAX and re.fullmatch(pattern, text) else None
 
 
 def _number(value: object) -> float | None:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import yidi
@@ -18,6 +19,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").mkdir()
     (tmp_path / "busy.partial").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "notes.txt").write_text("not a folder")
     (tmp_path / "costs.json").write_text("{}")
     return tmp_path
@@ -57,10 +60,35 @@ def test_settings_may_be_any_list_of_texts(sets):
     assert yidi.load("lost-reply", sets=sets).seed == 7
 
 
+class Odd:
+    """No number, though it looks like one."""
+
+    def __repr__(self):
+        return "Odd()"
+
+    def __index__(self) -> int:
+        raise ValueError("odd")
+
+
+class Half:
+    """Half a watcher."""
+
+    def __repr__(self):
+        return "Half()"
+
+    def begin(self, what: str, total: int) -> None:
+        """Say nothing."""
+
+
 WRONG_ARGUMENT = [
     ({"world": "banana"}, "'sim', 'load' or 'both'"),
     ({"world": ""}, "'sim', 'load' or 'both'"),
     ({"world": None}, "leave it out for the simulated world"),
+    ({"world": np.array(["sim", "load"])}, "'sim', 'load' or 'both'"),
+    ({"watcher": 5}, "an object with begin, advance and note"),
+    ({"watcher": Half()}, "an object with begin, advance and note"),
+    ({"reps": Odd()}, "at least 1"),
+    ({"seed": Odd()}, "below two to the power of 63"),
     ({"reps": 0}, "at least 1"),
     ({"reps": -1}, "at least 1"),
     ({"reps": True}, "reps: got True"),
@@ -83,6 +111,12 @@ WRONG_ARGUMENT = [
     ({"out": 3}, "the path of a folder to be made"),
     ({"out": ""}, "leave it out for runs/NAME-WORLD-N"),
     ({"out": "a\0b"}, "the path of a folder to be made"),
+    ({"out": "new/" + "a" * 300}, "has a name longer than 255 bytes"),
+    ({"out": "a\ud800"}, "half a character"),
+    ({"costs": "a" * 300}, "has a name longer than 255 bytes"),
+    ({"source": "a" * 300}, "try 'national-day'"),
+    ({"source": "a\0.yaml"}, "try 'national-day'"),
+    ({"source": "a\ud800.yaml"}, "try 'national-day'"),
     ({"source": 42}, "try 'national-day'"),
     ({"source": None}, "try 'national-day'"),
     ({"source": ""}, "try 'national-day'"),
@@ -100,6 +134,10 @@ WRONG_MATTER = [
     ({"costs": "costs.json", "world": "load"}, yidi.CostError, "not a cost file"),
     ({"out": "taken"}, yidi.InputError, "taken exists; expected a new name"),
     ({"out": "."}, yidi.InputError, "exists; expected a new name"),
+    ({"out": "dangling"}, yidi.InputError, "dangling exists; expected a new name"),
+    ({"out": "loop"}, yidi.InputError, "loop exists; expected a new name"),
+    ({"out": "new/.."}, yidi.InputError, "has no name of its own"),
+    ({"out": "new/" + "a" * 250}, yidi.InputError, "has a name longer than 255 bytes"),
     ({"out": "busy"}, yidi.InputError, "was interrupted or is at work"),
     ({"out": "notes.txt/run"}, yidi.InputError, "cannot make output folder"),
 ]
@@ -151,13 +189,17 @@ def test_a_scenario_handed_to_run_is_sent_to_simulate(here):
         (lambda: yidi.load(42), "source: got 42"),
         (lambda: yidi.load("lost-reply", sets="seed=1"), "write sets=['seed=1']"),
         (lambda: yidi.load("lost-reply", variant=3), "variant: got 3"),
+        (lambda: yidi.load("lost-reply", seed=10**5000), "what cannot be shown (int)"),
         (lambda: yidi.load("lost-reply", seed=-1), "seed: got -1"),
         (lambda: yidi.read("nowhere"), "run folder nowhere does not exist; expected a folder that 'yidi run' made"),
         (lambda: yidi.read("taken"), "taken is not a run folder"),
+        (lambda: yidi.read("a" * 300), "has a name longer than 255 bytes"),
+        (lambda: yidi.read("a\0"), "holds a zero byte"),
+        (lambda: yidi.read("a\ud800"), "half a character"),
         (lambda: yidi.read(42), "yidi.run returns one"),
         (lambda: yidi.read(None), "yidi.run returns one"),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_whatever_else_is_wrong_is_our_error(call, said, here):
     with pytest.raises(yidi.InputError) as caught:

@@ -10,16 +10,21 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from lab.runs.file import unnameable
 from reference_impl.domain.failures import InputError
 from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from lab.experiments.experiment import Watcher
 
 World = Literal["sim", "load", "both"]
 
 SETTINGS = "a list of settings such as ['visits.per_day=5000']"
 SEED_LIMIT = 2**63
 _SHOWN_CHARACTERS = 60
+_TELLS = ("begin", "advance", "note")
 
 
 def wrong(name: str, got: object, expected: str, advice: str) -> InputError:
@@ -28,7 +33,10 @@ def wrong(name: str, got: object, expected: str, advice: str) -> InputError:
     >>> print(wrong("reps", 0, "a whole number, at least 1", "leave it out for one replication"))
     reps: got 0; expected a whole number, at least 1; leave it out for one replication
     """
-    shown = repr(got)
+    try:
+        shown = repr(got)
+    except ValueError:  # a number of thousands of digits
+        shown = f"what cannot be shown ({type(got).__name__})"
     if len(shown) > _SHOWN_CHARACTERS:
         shown = f"{shown[:_SHOWN_CHARACTERS]}... ({type(got).__name__})"
     return InputError(f"{name}: got {shown}; expected {expected}; {advice}")
@@ -39,7 +47,7 @@ def source_of(source: object) -> str | Path:
     if isinstance(source, Scenario):
         advice = "a loaded scenario is answered by yidi.simulate(scenario)"
         raise wrong("source", source, "a scenario file, or a name of the library", advice)
-    if isinstance(source, str | Path) and str(source) not in ("", "."):
+    if isinstance(source, str | Path) and str(source) not in ("", ".") and not unnameable(str(source)):
         return source
     raise wrong("source", source, "a scenario file, or a name of the library", "try 'national-day'")
 
@@ -55,7 +63,7 @@ def scenario_of(scenario: object) -> Scenario:
 def world_of(world: object) -> World:
     """Return where the question is answered."""
     for known in get_args(World):
-        if world == known:
+        if isinstance(world, str) and world == known:
             return known
     raise wrong("world", world, "'sim', 'load' or 'both'", "leave it out for the simulated world")
 
@@ -115,6 +123,15 @@ def out_of(out: object) -> Path | None:
     return _path("out", out, "the path of a folder to be made", "leave it out for runs/NAME-WORLD-N")
 
 
+def watcher_of(watcher: object) -> Watcher | None:
+    """Return who is told how the run goes, or None for nobody."""
+    if watcher is None:
+        return None
+    if not isinstance(watcher, type) and all(callable(getattr(watcher, name, None)) for name in _TELLS):
+        return cast("Watcher", watcher)
+    raise wrong("watcher", watcher, "an object with begin, advance and note", "leave it out to be told nothing")
+
+
 def run_folder_of(folder: object) -> Path:
     """Return the path of a run folder."""
     return _path("folder", folder, "the path of a run folder", "yidi.run returns one")
@@ -122,9 +139,12 @@ def run_folder_of(folder: object) -> Path:
 
 def _path(name: str, value: object, expected: str, advice: str) -> Path:
     text = _path_text(value)
-    if text and "\0" not in text:
-        return Path(text)
-    raise wrong(name, value, expected, advice)
+    if not text:
+        raise wrong(name, value, expected, advice)
+    unusable = unnameable(text)
+    if unusable:
+        raise wrong(name, value, f"{expected}; it {unusable}", advice)
+    return Path(text)
 
 
 def _path_text(value: object) -> str | None:
@@ -148,5 +168,5 @@ def _whole(value: object) -> int | None:
         return None
     try:
         return operator.index(value)  # pyright: ignore[reportArgumentType] - what it is, is the question
-    except TypeError:
+    except (TypeError, ValueError):
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab.experiments.curve import Curve
 from lab.report.figures import WIDTH_IN, Picture
-from lab.report.page import FIGURES, write_page
+from lab.report.page import figures_folder, write_page
 from lab.report.style import GREY, WORLD_LOOKS, drawing, plain_log, save
 from lab.report.summarise_curve import summarise_curve
 from lab.report.summary import CurvePoint, CurveSummary
@@ -25,8 +25,7 @@ NAMES: dict[World, str] = {"sim": "predicted (simulated world)", "load": "measur
 def write_curve_page(curve: Curve, folder: Path) -> Path:
     """Write the page of a curve into its folder, and its JSON beside it."""
     summary = summarise_curve(curve)
-    figures = folder / FIGURES
-    figures.mkdir(exist_ok=True)
+    figures = figures_folder(folder)
     return write_page(folder / REPORT_FILE, summary, {"curve": draw(summary, figures)})
 
 

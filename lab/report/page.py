@@ -20,6 +20,7 @@ from lab.report.wording_curve import curve_words
 from lab.report.wording_pair import pair_words
 from lab.runs.file import PARTIAL, REPORT_FILE, read_run_file
 from lab.runs.opened import open_run
+from reference_impl.domain.failures import InputError
 
 FIGURES = "figures"
 
@@ -29,10 +30,21 @@ def write_report(folder: Path) -> Path:
     run = read_run_file(folder)
     opened = open_run(folder, run) if run.replications else None
     summary = summarise_run(run, opened)
-    figures = folder / FIGURES
-    figures.mkdir(exist_ok=True)
+    figures = figures_folder(folder)
     drawn = draw_run(opened, summary.result, figures) if opened is not None and summary.result is not None else {}
     return write_page(folder / REPORT_FILE, summary, drawn)
+
+
+def figures_folder(folder: Path) -> Path:
+    """Return where the pictures of a page in ``folder`` go, once it is there."""
+    figures = folder / FIGURES
+    try:
+        figures.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make {figures} for the page's pictures: {error.strerror}; expected a folder, or nothing, there"
+        ) from error
+    return figures
 
 
 def write_page(path: Path, summary: Summary, pictures: dict[str, Picture]) -> Path:

@@ -10,7 +10,7 @@ from lab.analysis.measures import scope_of
 from lab.report import series
 from lab.report.figures import WIDTH_IN, Picture
 from lab.report.format import digits
-from lab.report.page import FIGURES, write_page
+from lab.report.page import figures_folder, write_page
 from lab.report.style import PAIR_LOOKS, across, drawing, legend_above, plain_log, save
 from lab.report.summarise import summarise_pair
 from lab.report.summary import ComparisonSummary
@@ -26,8 +26,7 @@ MANY = 30
 def write_comparison(first: Opened, second: Opened, path: Path) -> ComparisonSummary:
     """Write the page of two runs side by side, its JSON beside it, and return what they say."""
     summary = summarise_pair(first, second)
-    figures = path.parent / FIGURES
-    figures.mkdir(parents=True, exist_ok=True)
+    figures = figures_folder(path.parent)
     names = labels(summary)
     drawn = {
         "distribution": draw_distributions(first, second, names, figures),

@@ -6,6 +6,7 @@ false`` and lists what was finished. A run must never write into a folder that e
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,10 @@ from scenarios.reading.versions import converted_data, new_spelling
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"
 PARTIAL = ".partial"
+NAME_BYTES_MAX = 255
+"""No file system takes a longer name; told early, nothing is made on the way to it."""
+PATH_BYTES_MAX = 3_800
+"""Linux takes 4096; the rest is for the files inside a folder."""
 FIRST, FORMAT = 1, 2
 """The newest version of a run folder; ``read_run_file`` converts the first, and refuses one it does not know."""
 _RESPELLED = {"bottleneck.busy": "bottleneck.utilisation"}
@@ -119,13 +124,47 @@ def begin(folder: Path) -> Path:
 
 def refuse_taken(folder: Path) -> None:
     """Raise when a run may not write to ``folder``: before anything that takes time is done for it."""
-    if folder.exists():
+    refuse_unnameable(folder)
+    if os.path.lexists(folder):  # a link that leads nowhere as well
         raise InputError(f"output folder {folder} exists; expected a new name, choose another with --out")
-    partial = folder.with_name(folder.name + PARTIAL)
-    if partial.exists():
+    partial = partial_of(folder)
+    if os.path.lexists(partial):
         raise InputError(
             f"{partial} exists: a run there was interrupted or is at work; remove it or choose another --out"
         )
+
+
+def partial_of(path: Path) -> Path:
+    """Return what an output is called while it is written; raise when it can have no such name."""
+    if path.name in ("", ".."):
+        raise InputError(f"output {path} has no name of its own; expected one, choose another with --out")
+    partial = path.with_name(path.name + PARTIAL)
+    refuse_unnameable(partial)
+    return partial
+
+
+def refuse_unnameable(path: Path) -> None:
+    """Raise when no file can be called so."""
+    wrong = unnameable(str(path))
+    if wrong:
+        raise InputError(f"a path {wrong} (got {str(path)[:NAME_BYTES_MAX]!r}); expected one that a file can have")
+
+
+def unnameable(path: str) -> str:
+    """Return what keeps a path from being one of a file; empty when nothing does.
+
+    >>> unnameable("runs/a"), unnameable("a" * 300)
+    ('', 'has a name longer than 255 bytes')
+    """
+    if "\0" in path:
+        return "holds a zero byte"
+    try:
+        longest = max((len(name.encode()) for name in Path(path).parts), default=0)
+    except UnicodeEncodeError:
+        return "holds half a character (a lone surrogate)"
+    if longest > NAME_BYTES_MAX:
+        return f"has a name longer than {NAME_BYTES_MAX} bytes"
+    return "" if len(path.encode()) <= PATH_BYTES_MAX else f"is longer than {PATH_BYTES_MAX} bytes"
 
 
 def finish(partial: Path, folder: Path) -> None:
@@ -191,6 +230,7 @@ def _respelled(measures: dict[str, float | None]) -> dict[str, float | None]:
 
 def worlds_in(folder: Path) -> dict[str, Path]:
     """Return the run folders that ``folder`` holds: itself, or ``sim`` and ``load`` of a run in both worlds."""
+    refuse_unnameable(folder)
     if not folder.is_dir():
         raise InputError(f"run folder {folder} does not exist; expected a folder that 'yidi run' made")
     inner = {world: folder / world for world in ("sim", "load") if (folder / world / RUN_FILE).is_file()}

@@ -6,6 +6,7 @@ Names against the topology, windows against the horizon, timeouts against scale.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from reference_impl.domain.nodes import HOSPITAL, HUB
 from scenarios.patients.flows import national_flows, restrict
@@ -31,6 +32,7 @@ Path = tuple[str | int, ...]
 def problems(scenario: Scenario) -> Iterator[Problem]:
     """Yield everything wrong with a scenario as stated, durations not yet scaled."""
     yield from _topology(scenario.topology)
+    yield from _calendar(scenario)
     yield from _visits(scenario)
     yield from _flows(scenario)
     for number, fault in enumerate(scenario.faults):
@@ -64,6 +66,14 @@ def _hosts(topology: Topology) -> Iterator[Problem]:
             if node in served:
                 yield Problem(path, "node served by two hosts", repr(node), f"one host: {served[node]!r} has it")
             served[node] = name
+
+
+def _calendar(scenario: Scenario) -> Iterator[Problem]:
+    horizon = scenario.horizon
+    lasts_us = horizon.length + horizon.drain_limit
+    if lasts_us // US_PER_DAY >= (date.max - horizon.start.date()).days:
+        got, expected = format_duration(lasts_us), f"an end before the year 9999 is over (start: {horizon.start})"
+        yield Problem(("horizon", "length"), "passes the end of the calendar, with drain_limit", got, expected)
 
 
 def _visits(scenario: Scenario) -> Iterator[Problem]:

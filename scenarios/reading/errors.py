@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from reference_impl.domain.failures import InputError
 
+_SHOWN_CHARACTERS = 400
+"""Of a setting, or of what was got, in a sentence: enough for a long path, and a line that can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -43,11 +46,16 @@ class ScenarioError(InputError):
     @property
     def sentence(self) -> str:
         """The one sentence: place, key, what, got, expected, next step."""
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = _cut(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
         text = f"{place}: " + (f"key '{self.key}': " if self.key else "") + self.what
-        text += f" (got {self.got})" if self.got else ""
+        text += f" (got {_cut(self.got)})" if self.got else ""
         text += f"; expected {self.expected}" if self.expected else ""
         return text + (f"; {self.hint}" if self.hint else "")
 
     def __str__(self) -> str:
         return "\n".join([self.sentence, *(error.sentence for error in self.others)])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

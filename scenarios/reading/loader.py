@@ -19,7 +19,7 @@ from scenarios.reading.checks import problems
 from scenarios.reading.errors import Problem, ScenarioError
 from scenarios.reading.scale import resolve
 from scenarios.reading.shape import keys_at, nearest
-from scenarios.reading.tree import Branch, Place, overlay, parse_value, read_tree
+from scenarios.reading.tree import MAX_DEPTH, MAX_DIGITS, Branch, Place, overlay, parse_value, read_tree
 from scenarios.reading.versions import converted, converted_data, new_spelling
 from scenarios.schema import Scenario
 from scenarios.units import UnitError
@@ -82,6 +82,13 @@ def library_names() -> tuple[str, ...]:
 def find_scenario(source: str | Path) -> Path:
     """Return the file that ``source`` means: a path, or a name of the library."""
     path = Path(source)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a ValueError is a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ScenarioError(f"cannot read: {reason}", file=repr(str(source)), expected="a scenario file") from error
     if path.is_dir():
         raise ScenarioError("is a folder", file=str(source), expected="a scenario file, or a name of the library")
     if path.exists() or path.suffix or len(path.parts) > 1:
@@ -143,6 +150,8 @@ def _with_setting(tree: Branch, setting: str) -> Branch:
     if found is None:
         raise ScenarioError("not understood", file=file, expected="path=value, such as visits.per_day=5000")
     steps, text = _steps(found["path"]), found["value"]
+    if len(steps) > MAX_DEPTH:
+        raise ScenarioError("nested too deep", file=file, expected=f"at most {MAX_DEPTH} levels")
     if steps[0] == "gates" and len(steps) > 1 and not text.lstrip().startswith(("[", '"', "'")):
         text = json.dumps(text)  # a gate such as '> 99%' means something else to YAML
     return _set_at(tree, steps, parse_value(text, file))
@@ -160,7 +169,7 @@ def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
     step, rest = steps[0], steps[1:]
     empty = Branch({}, value.place, value.key_place)
     if isinstance(tree.value, list):
-        if not step.isdecimal() or int(step) >= len(tree.value):
+        if not step.isdecimal() or len(step) > MAX_DIGITS or int(step) >= len(tree.value):
             expected = f"an index from 0 to {len(tree.value) - 1}" if tree.value else "a longer list"
             raise ScenarioError("no such item", file=value.place.file, got=repr(step), expected=expected)
         items = list(tree.value)

@@ -18,6 +18,11 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_NODES = 50_000
 """A scenario is a page or two; the bounds stop a wrong file and an alias bomb early."""
 
+MAX_DEPTH = 50
+"""Keys and lists inside one another; a scenario has six."""
+MAX_DIGITS = 300
+"""Of a whole number: a longer one is no float either."""
+
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
 _PLAIN_WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -65,8 +70,7 @@ def read_tree(path: Path) -> Branch:
 def parse_tree(text: str, file: str) -> Branch:
     """Return the document written in ``text``."""
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
+        node = _composed(text, Place(file, 1, 1))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -87,7 +91,7 @@ def parse_tree(text: str, file: str) -> Branch:
 def parse_value(text: str, file: str) -> Branch:
     """Return a single value, as written after ``--set path=``."""
     try:
-        node = yaml.SafeLoader(text).get_single_node()
+        node = _composed(text, Place(file, 0, 0))
     except yaml.YAMLError as error:
         raise ScenarioError("not YAML", file=file, got=repr(text), expected="a value as in a file") from error
     place = Place(file, 0, 0)
@@ -102,6 +106,18 @@ def overlay(below: Branch, above: Branch) -> Branch:
     for key, branch in above.value.items():
         merged[key] = overlay(merged[key], branch) if key in merged else branch
     return replace(below, value=merged)
+
+
+def _composed(text: str, place: Place) -> yaml.Node | None:
+    try:
+        return yaml.SafeLoader(text).get_single_node()
+    except RecursionError:  # from None: its traceback is a thousand lines
+        raise _too_deep(place) from None
+
+
+def _too_deep(place: Place) -> ScenarioError:
+    expected = f"at most {MAX_DEPTH} levels"
+    return ScenarioError("nested too deep", file=place.file, line=place.line, column=place.column, expected=expected)
 
 
 def _text_of(path: Path) -> str:
@@ -144,7 +160,11 @@ class _Converter:
         self._count += 1
         if id(node) in self._above or self._count > MAX_NODES:
             raise self._error("an alias that contains itself, or too many values", place)
+        if len(self._above) > MAX_DEPTH:
+            raise _too_deep(place)
         if isinstance(node, yaml.ScalarNode):
+            if len(node.value) > MAX_DIGITS and node.style is None and _INT.fullmatch(node.value):
+                raise self._error("number too long", place, hint=f"write at most {MAX_DIGITS} digits")
             return Branch(_scalar(node), place, key_place)
         self._above.append(id(node))
         try:

@@ -135,14 +135,16 @@ def load_costs(path: Path | str | None = None) -> Costs:
     place = DEFAULT_COSTS if path is None else Path(path)
     try:
         return Costs(msgspec.json.decode(place.read_bytes(), type=CostFile))
-    except OSError as error:
-        raise CostError(
-            f"{place}: cannot read: {error.strerror or type(error).__name__}; expected {_EXPECTED}"
-        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CostError(f"{place}: not a cost file: {error}; expected {_EXPECTED}") from error
     except CostError as error:
         raise CostError(f"{place}: {error}") from error
+    except OSError as error:
+        raise CostError(
+            f"{place}: cannot read: {error.strerror or type(error).__name__}; expected {_EXPECTED}"
+        ) from error
+    except ValueError as error:  # no file can be called so
+        raise CostError(f"{str(place)!r}: cannot read: {error}; expected {_EXPECTED}") from error
 
 
 def write_costs(file: CostFile, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,10 +58,12 @@ WRONG = """
     report taken                                                | is not a run folder
     compare taken nowhere                                       | run
     operate nonsense 33 close                                   | expected HOST:PORT
+    operate [::1 33 close                                       | expected HOST:PORT
     operate 127.0.0.1:9 33 close                                | nobody answers
     operate 127.0.0.1:9 333 close                               | expected 'hub', a province's two digits
     operate 127.0.0.1:9 33 explode                              | explode
     operate 127.0.0.1:9 33 reopen --ramp 5                      | expected a duration
+    calibrate --out new/..                                      | has no name of its own
     calibrate --out costs.json                                  | output costs.json exists
     curve jiaxing-qinghai                                       | visits.per_day is 0
     curve national-day --loads 1                                | --loads
@@ -195,9 +198,12 @@ def test_report_and_compare_write_pages(here, capsys):
     assert (here / "pages" / "both.json").exists()
 
 
-@pytest.mark.parametrize("out", ["run1/run.html", "new.json"])
+@pytest.mark.parametrize("out", ["run1/run.html", "new.json", ".", "new/..", "plain/new.html", "figured/new.html"])
 def test_compare_writes_its_json_over_nothing(out, here, capsys):
     run_command(["run", "lost-reply", "--out", "run1"])
+    (here / "plain").write_text("no folder")
+    (here / "figured").mkdir()
+    (here / "figured" / "figures").write_text("no folder")
     before = (here / "run1" / "run.json").read_bytes()
     capsys.readouterr()
 
@@ -206,6 +212,17 @@ def test_compare_writes_its_json_over_nothing(out, here, capsys):
     assert "expected" in capsys.readouterr().err
     assert (here / "run1" / "run.json").read_bytes() == before
     assert not (here / "new.json").exists()
+
+
+def test_report_over_a_file_where_its_figures_go_is_told(here, capsys):
+    run_command(["run", "lost-reply", "--out", "run1"])
+    shutil.rmtree(here / "run1" / "figures")
+    (here / "run1" / "figures").write_text("no folder")
+    capsys.readouterr()
+
+    assert run_command(["report", "run1"]) == 2
+
+    assert "expected a folder, or nothing, there" in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys):

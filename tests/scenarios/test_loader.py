@@ -146,6 +146,11 @@ TABLE = [
     ("{length: 2h}", "{length: 2h, length: 3h}", "2:23", "length", "duplicate key", "first given at line 2"),
     ("{length: 2h}", "{length: 2h, warm_up: 2h}", "2:32", "horizon.warm_up", "nothing is left", "horizon.length (2h)"),
     ("{length: 2h}", "3", "2:10", "horizon", "(got 3)", "a mapping"),
+    ("{length: 2h}", "{length: " + "9" * 400 + "h}", "2:19", "horizon.length", "(got '999", "a duration such as"),
+    ("{length: 2h}", "{length: " + "9" * 90 + "h}", "2:19", "horizon.length", "(got '999", "at most 106751991d"),
+    ("{length: 2h}", "{start: 9999-12-31 23:59:00, length: 2h}", "2:47", "horizon.length", "calendar", "year 9999"),
+    ("per_day: 100", "per_day: " + "9" * 5000, "4:12", "", "number too long", "at most 300 digits"),
+    ("per_day: 100", "per_day: " + "9" * 5000 + "/s", "4:12", "visits.per_day", "(got '999", "a rate such as"),
     ("33, 34, 63", "33, 99, 63", "6:17", "topology.regions.1", "unknown province '99'", "31, 32, 33"),
     ("33, 34, 63", "33, 340, 63", "6:17", "topology.regions.1", "not a region code: '340'", "2 digits"),
     ("33, 34, 63", "33, 34, 33", "6:21", "topology.regions.2", "named twice", "each province once"),
@@ -311,7 +316,11 @@ def test_setting_that_makes_no_sense_is_named_as_the_setting(write, setting, key
     assert error.file == f"--set {setting}"
 
 
-@pytest.mark.parametrize("setting", ["", "x", "=3", "faults.0.at=1h", "topology.regions.7=33", "visits={{"])
+DEEP = "[" * 2000 + "]" * 2000
+HUGE = [f"visits={DEEP}", "seed=" + "9" * 5000, "topology.regions." + "9" * 5000 + "=33", ".".join("a" * 2000) + "=1"]
+
+
+@pytest.mark.parametrize("setting", ["", "x", "=3", "faults.0.at=1h", "topology.regions.7=33", "visits={{", *HUGE])
 def test_setting_that_cannot_be_read_is_refused(write, setting):
     assert refusal(write(SMALL), sets=[setting]).file == f"--set {setting}"
 
@@ -349,6 +358,8 @@ FILES = [
     (b"%PDF-1.7\n", "not YAML"),
     (b"a: b: c\n", "not YAML"),
     (b"name: x\n---\nname: y\n", "not YAML"),
+    (b"a: " + DEEP.encode(), "nested too deep"),
+    (b"a: " + DEEP[1940:2060].encode(), "nested too deep"),
     (b"#" * 5_000_000, "file too large"),
     (
         b"a: &a [x,x,x,x,x,x,x,x,x]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,9 @@ INVALID = 3
 
 def calibrate(out: Path | None, *, as_json: bool) -> None:
     """Measure and say what was found."""
-    if out is not None and out.exists():
+    if out is not None:
+        runs.partial_of(out)
+    if out is not None and os.path.lexists(out):
         raise InputError(f"output {out} exists; expected a new name, choose another with --out")
     path = out or cache_path()
     with console.Bar(quiet=as_json) as bar:

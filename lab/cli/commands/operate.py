@@ -67,11 +67,11 @@ def place_of(address: str) -> str:
     >>> place_of("http://127.0.0.1:8100/33"), place_of("127.0.0.1:8100")
     ('127.0.0.1:8100', '127.0.0.1:8100')
     """
-    parts = urlsplit(address if "//" in address else f"//{address}")
     try:
-        port = parts.port
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        host, port = parts.hostname, parts.port
     except ValueError:
-        port = None
-    if not parts.hostname or port is None:
+        host, port = None, None
+    if not host or port is None:
         raise InputError(f"address {address!r}; expected HOST:PORT or http://HOST:PORT/NODE as 'yidi serve' prints it")
-    return f"{parts.hostname}:{port}"
+    return f"{host}:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from lab.report.curves import write_curve_page
 from lab.report.page import data_path, write_report
 from lab.report.pages import write_comparison
 from lab.report.wording_pair import difference_table, labels
-from lab.runs.file import REPORT_FILE, read_run_file, worlds_in
+from lab.runs.file import REPORT_FILE, partial_of, read_run_file, refuse_unnameable, worlds_in
 from lab.runs.opened import Opened, open_run
 from reference_impl.domain.failures import InputError
 
@@ -22,6 +23,7 @@ PAIR = 2
 
 def report(folder: Path, *, as_json: bool) -> None:
     """Write the page of a run folder again; a folder of both worlds gets its three pages."""
+    refuse_unnameable(folder)
     is_curve = (folder / CURVE_FILE).is_file()
     pages = [write_curve_page(read_curve(folder), folder)] if is_curve else _write_pages(folder)
     if as_json:
@@ -44,7 +46,6 @@ def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> No
     a, b = _open(first), _open(second)
     page = out or Path(f"compare-{a.run.name}-{_slug(first)}-{_slug(second)}.html")
     _refuse_taken(page)
-    page.parent.mkdir(parents=True, exist_ok=True)
     summary = write_comparison(a, b, page)
     if as_json:
         console.say_json({"page": str(page), "measures": msgspec.to_builtins(summary.differences)})
@@ -56,12 +57,13 @@ def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> No
 
 def _refuse_taken(page: Path) -> None:
     """Raise when the page or the JSON beside it would be written over something, a run's ``run.json`` for one."""
+    partial_of(page)
     if data_path(page) == page:
         raise InputError(
             f"output {page} is where the page's content goes; expected a page, such as {page.with_suffix('.html')}"
         )
     for path in (page, data_path(page)):
-        if path.exists():
+        if os.path.lexists(path):
             raise InputError(f"output {path} exists; expected a new name, choose another with --out")
 
 
