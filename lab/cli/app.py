@@ -72,7 +72,7 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 
 def _load(source: str, variant: str | None, sets: list[str] | None, seed: int | None) -> Scenario:
-    from scenarios.reading.loader import load_scenario  # noqa: PLC0415 - keeps 'yidi --help' quick
+    from scenarios.reading.loader import load_scenario
 
     return load_scenario(source, variant=variant, sets=sets or (), seed=seed)
 
@@ -89,7 +89,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Validate a scenario and print the load it implies."""
-    from lab.cli.commands.check import check as do  # noqa: PLC0415
+    from lab.cli.commands.check import check as do
 
     do(_load(source, variant, sets, seed), costs=costs, resolved=resolved, as_json=as_json)
 
@@ -97,7 +97,7 @@ def check(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
-    from lab.cli.commands.check import print_schema  # noqa: PLC0415
+    from lab.cli.commands.check import print_schema
 
     print_schema()
 
@@ -116,8 +116,8 @@ def run(  # noqa: PLR0913 - the options of the command
     as_json: AsJson = False,
 ) -> None:
     """Answer a scenario's question in the simulated world, on the reference system under load, or in both."""
-    from lab.cli.commands.run import Request  # noqa: PLC0415
-    from lab.cli.commands.run import run as do  # noqa: PLC0415
+    from lab.cli.commands.run import Request
+    from lab.cli.commands.run import run as do
 
     scenario = _load(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), reps=reps, out=out, costs=costs, as_json=as_json)
@@ -139,7 +139,7 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Start the reference system of a scenario and keep it running until Ctrl-C or SIGTERM."""
-    from lab.cli.commands.serve import serve as do  # noqa: PLC0415
+    from lab.cli.commands.serve import serve as do
 
     scenario = _load(source, variant, sets, None)
     do(scenario, books or Path("runs") / f"{scenario.name}-serve", base_port=base_port, as_json=as_json)
@@ -157,8 +157,8 @@ def operate(
     as_json: AsJson = False,
 ) -> None:
     """Command a running process: stop accepting, close or reopen a scope."""
-    from lab.cli.commands.operate import operate as do  # noqa: PLC0415
-    from scenarios.units import parse_duration  # noqa: PLC0415
+    from lab.cli.commands.operate import operate as do
+    from scenarios.units import parse_duration
 
     times = {"reopens_in_us": parse_duration(reopens_in), "ramp_us": parse_duration(ramp)}
     do(address, scope, action.value, side=side.value, **times, as_json=as_json)
@@ -167,7 +167,7 @@ def operate(
 @app.command()
 def report(folder: RunDir, *, as_json: AsJson = False) -> None:
     """Write the report page of a run folder again."""
-    from lab.cli.commands.reports import report as do  # noqa: PLC0415
+    from lab.cli.commands.reports import report as do
 
     do(folder, as_json=as_json)
 
@@ -183,7 +183,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show two runs side by side, with differences and their intervals."""
-    from lab.cli.commands.reports import compare as do  # noqa: PLC0415
+    from lab.cli.commands.reports import compare as do
 
     do(first, second, out, as_json=as_json)
 
@@ -197,7 +197,7 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Measure what messages cost on this machine and write the cost file of the simulated world."""
-    from lab.cli.commands.costs import calibrate as do  # noqa: PLC0415
+    from lab.cli.commands.costs import calibrate as do
 
     do(out, as_json=as_json)
 
@@ -216,8 +216,8 @@ def curve(  # noqa: PLR0913 - the options of the command
     as_json: AsJson = False,
 ) -> None:
     """Draw throughput and p95 against offered load, predicted and measured."""
-    from lab.cli.commands.costs import curve as do  # noqa: PLC0415
-    from lab.cli.commands.run import Request  # noqa: PLC0415
+    from lab.cli.commands.costs import curve as do
+    from lab.cli.commands.run import Request
 
     scenario = _load(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), out=out, costs=costs, as_json=as_json)
@@ -260,7 +260,7 @@ def _told(error: Exception) -> tuple[str, int]:
 
 
 def _complain(text: str, code: int) -> int:
-    from lab.cli.console import complain  # noqa: PLC0415
+    from lab.cli.console import complain
 
     complain(text)
     return code
