@@ -44,9 +44,10 @@ from reference_impl.server.client import Destination, HttpAnswer
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.supervisor import System
-from reference_impl.staging.build import node_config, system_config
+from reference_impl.staging.build import institutions_of, node_config, system_config
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
+from scenarios.patients.places import Places
 from scenarios.schema import Scenario
 
 IN_FLIGHT = 32
@@ -235,10 +236,11 @@ class Joined:
 
     def __init__(self) -> None:
         world = scenario({})
+        institutions = institutions_of(Places(world).hospitals)
         self.books = {node: RecordingBooks() for node in NODES}
         clock = RunClock(time.monotonic_ns())
         self.nodes = {
-            node: assemble(node_config(world, node), NodePorts(clock, self, books, AsyncioTasks()))
+            node: assemble(node_config(world, node, institutions), NodePorts(clock, self, books, AsyncioTasks()))
             for node, books in self.books.items()
         }
 

@@ -17,7 +17,7 @@ from reference_impl.hospital.journey import HospitalSite
 from reference_impl.protocol.assembly import NodeConfig, assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
-from reference_impl.staging.build import node_config, stamps_of
+from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import opening_changes
 from scenarios.patients.draws import KeyedDraws
@@ -120,14 +120,14 @@ class World:
         return hosts
 
     def _make_nodes(self, service_times: ServiceTimeTables) -> None:
-        topology = self.scenario.topology
+        topology, institutions = self.scenario.topology, institutions_of(self.plan.hospitals)
         for name in topology.nodes():
             node = NodeId(name)
             host = self.hosts[topology.host_of(name)]
             store = self.stores[node] = self._books()
             losses = commit_losses(self.scenario, name)
             self._lost[node] = LostCommits(losses) if losses else None
-            self._configs[node] = node_config(self.scenario, name)
+            self._configs[node] = node_config(self.scenario, name, institutions)
             self._routes[node] = {}
             made = SimNode(
                 self.timeline, node, host, topology.spec(name), service_times=service_times, seed=self.scenario.seed

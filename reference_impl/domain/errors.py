@@ -44,13 +44,20 @@ class Refusal(StrEnum):
     ITEM_NOT_MAPPED = "D03"
     NOT_REVERSIBLE = "D04"
     NO_SUCH_TRANSACTION = "D05"
+    OTHER_INSURER = "D06"
+    NOT_YOUR_MESSAGE_ID = "D07"
+    OTHER_TRANSACTION = "D08"
+    OTHER_CARE_REGION = "D09"
+    NEGATIVE_TOTAL = "D10"
+    TOTAL_TOO_LARGE = "D11"
+    NO_TERMS = "C01"
     ONE_SIDED = "O01"
 
 
 REASONS: dict[Refusal, str] = {
     Refusal.NOT_INSURED: "no insured person of this number here; check the certificate and the insured region",
     Refusal.NO_SUCH_INSURER: "no province answers for this insured region; check insuplc_admdvs",
-    Refusal.NOT_NETWORKED: "the institution is not networked for this kind of visit; claim by paper",
+    Refusal.NOT_NETWORKED: "no institution of this code is networked for such a visit here; check fixmedins_code",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
@@ -64,6 +71,13 @@ REASONS: dict[Refusal, str] = {
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
     Refusal.NOT_REVERSIBLE: "this transaction cannot be reversed by 2601; cancel it instead",
     Refusal.NO_SUCH_TRANSACTION: "no such transaction here; check infno",
+    Refusal.OTHER_INSURER: "the visit or message belongs to another insured region; check insuplc_admdvs",
+    Refusal.NOT_YOUR_MESSAGE_ID: "a message id begins with the code of the institution that sends it; check msgid",
+    Refusal.OTHER_TRANSACTION: "the message to be reversed is of another transaction; check oinfno",
+    Refusal.OTHER_CARE_REGION: "the institution stands in another region; check mdtrtarea_admvs",
+    Refusal.NEGATIVE_TOTAL: "the refund is larger than the charges it takes from; check the lines",
+    Refusal.TOTAL_TOO_LARGE: "the charges exceed what an amount can hold; check the lines",
+    Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }
 """What the clerk reads: what is wrong, and what to do. A test holds it complete."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.money import E4, Rounding, half_up
 
 CATEGORIES = 14
@@ -29,6 +30,8 @@ REASON_GRADE = "item is outside insurance"
 REASON_RESTRICTED = "restricted item without the hospital's approval"
 REASON_DECLINED = "hospital marked the item as self-paid"
 
+_TOTAL_FEN_MAX = 10**15
+"""No bill: what an amount of the interface (n16,2) holds is ten times that, and sums of a few such fit into 64 bits."""
 _FEN_E10 = 10**8  # count (e4) times price (e6) is yuan e10, so 10**8 of it make one fen
 _NO_CATEGORIES = (0,) * CATEGORIES
 
@@ -144,6 +147,14 @@ def add_fees(a: FeeTotals, b: FeeTotals) -> FeeTotals:
         a.in_scope_fen + b.in_scope_fen,
         tuple(x + y for x, y in zip(a.by_category_fen, b.by_category_fen, strict=True)),
     )
+
+
+def amounts_refusal(fees: FeeTotals) -> Refusal | None:
+    """Return why no visit can have these charges: a part below nothing (a refund too large), or more than a bill."""
+    parts = (fees.own_pay_fen, fees.over_limit_fen, fees.pre_self_pay_fen, fees.in_scope_fen, *fees.by_category_fen)
+    if fees.total_fen < 0 or min(parts) < 0:
+        return Refusal.NEGATIVE_TOTAL
+    return Refusal.TOTAL_TOO_LARGE if fees.total_fen > _TOTAL_FEN_MAX else None
 
 
 def _why_own_pay(item: CatalogueItem, approved: str) -> str:

@@ -1,20 +1,54 @@
-"""Institutions by their codes: a letter (H hospital, P pharmacy), the region (6), a serial (5) led by the level.
+"""The register of institutions: which hospitals and pharmacies a province knows, where each stands, and its level.
 
-The shape is the synthetic nation's; a register of institutions takes its place once there is one.
+A code (fixmedins_code) is a letter, the region (6) and a serial (5). Nothing but its shape is read from it: level and
+networked business are the register's to say. A code that the register does not hold is nobody here.
 """
 
 from __future__ import annotations
 
-__all__ = ["PRIMARY", "SECONDARY", "TERTIARY", "level_of"]
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.policies import Kind
+
+__all__ = ["INSTITUTION_CHARS", "PRIMARY", "SECONDARY", "TERTIARY", "Institution", "is_institution", "register_of"]
 
 PRIMARY, SECONDARY, TERTIARY = 1, 2, 3
-_LEVEL_PLACE = 7
+INSTITUTION_CHARS = 12
+_CODE = re.compile(r"[A-Z][0-9]{11}", re.ASCII)
 
 
-def level_of(code: str) -> int:
-    """Return the level of an institution from its code; a pharmacy counts as primary.
+class Institution(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One hospital or pharmacy: its code, its region (6 digits), its level (1 to 3), the visits it is networked for."""
 
-    >>> level_of("H33040030001"), level_of("P33040010001")
-    (3, 1)
+    code: NodeId
+    region: str
+    level: int
+    kinds: tuple[Kind, ...]
+
+
+def is_institution(code: str) -> bool:
+    """Return whether ``code`` has the shape of an institution's, which no node of the chain has.
+
+    >>> is_institution("H11010800001"), is_institution("hub"), is_institution("33")
+    (True, False, False)
     """
-    return PRIMARY if code[0] == "P" else int(code[_LEVEL_PLACE])
+    return _CODE.fullmatch(code) is not None
+
+
+def register_of(institutions: Iterable[Institution]) -> Mapping[NodeId, Institution]:
+    """Return the institutions by code.
+
+    Raises:
+        ValueError: when a code has not the shape of one, or stands there twice.
+
+    """
+    register: dict[NodeId, Institution] = {}
+    for one in institutions:
+        if not is_institution(one.code) or one.code in register:
+            raise ValueError(f"institution {one.code!r}: expected a letter and 11 digits, each code once")
+        register[one.code] = one
+    return register

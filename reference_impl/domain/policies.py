@@ -65,6 +65,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     large_sum_e4: int = 0
     large_sum_cap_fen: int = 0
 
+    def covers(self, case: Case) -> bool:
+        """Return whether the policy has terms for a case."""
+        return case[:3] in self.terms
+
     def terms_of(self, case: Case) -> Terms:
         """Return the terms of a case.
 

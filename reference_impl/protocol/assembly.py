@@ -13,7 +13,7 @@ from itertools import count
 import msgspec
 
 from reference_impl.domain.fees import CatalogueItem
-from reference_impl.domain.institution import level_of
+from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
@@ -31,9 +31,10 @@ _HUB_REGION = "100000"
 
 
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a province goes by: its catalogue as a place of care, its policy and its register as an insurer."""
+    """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer."""
 
     catalogue: tuple[CatalogueItem, ...]
+    institutions: tuple[Institution, ...]
     policy: PolicyTable
     persons: PersonRegister
 
@@ -71,7 +72,7 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
     catalogue = {item.item: item for item in rules.catalogue}
     return Province(
         ports,
-        CareRules(node, catalogue, level_of, next_node),
+        CareRules(node, catalogue, register_of(rules.institutions), next_node),
         InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config)),
         timeout_us=config.timeout_us,
         reference=reference,

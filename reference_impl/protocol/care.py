@@ -6,16 +6,17 @@ the catalogue is the care place's, the policy the insured place's (domain facts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.fees import ZERO_FEES, Catalogue, FeeTotals, add_fees, price_lines, total_of
+from reference_impl.domain.fees import ZERO_FEES, Catalogue, FeeTotals, add_fees, amounts_refusal, price_lines, total_of
+from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
@@ -41,20 +42,21 @@ from reference_impl.protocol.messages import (
     VisitOpened,
 )
 from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View, VisitRecord
+from reference_impl.protocol.references import original_refusal, visit_refusal
 
 __all__ = ["CareRole", "CareRules"]
 
 
 @dataclass(frozen=True, slots=True)
 class CareRules:
-    """What a care province goes by: its catalogue, the level of its institutions (1 to 3), the way to an insurer.
+    """What a care province goes by: its catalogue, the register of its institutions, the way to an insurer.
 
     ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
     """
 
     node: NodeId
     catalogue: Catalogue
-    level_of: Callable[[NodeId], int]
+    institutions: Mapping[NodeId, Institution]
     next_node: Callable[[str], NodeId | None]
 
 
@@ -73,15 +75,18 @@ class CareRole:
         """Return the reply and the visit after a transaction that stays in the province, or why not."""
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
-        if visit is None or visit.person != request.body.person:
-            return Refusal.NO_SUCH_VISIT
+        refusal = visit_refusal(request, visit)
+        if refusal is not None or visit is None:
+            return refusal or Refusal.NO_SUCH_VISIT
         state = move(visit.state, event)
         if isinstance(state, Refusal):
             return state
         match request.body:
             case UploadLines(lines=lines):
                 priced = price_lines(self._rules.catalogue, lines)
-                return LinesPriced(lines=priced), _after(visit, state, fees=add_fees(visit.fees, total_of(priced)))
+                fees = add_fees(visit.fees, total_of(priced))
+                wrong = amounts_refusal(fees)
+                return wrong or (LinesPriced(lines=priced), _after(visit, state, fees=fees))
             case CancelLines():
                 return Done(), _after(visit, state, fees=ZERO_FEES)
             case _:
@@ -129,8 +134,7 @@ class CareRole:
                 if refusal is not None:
                     return refusal
                 if isinstance(body, Settle) and visit is not None:
-                    level = self._rules.level_of(request.institution)
-                    body = msgspec.structs.replace(body, fees=visit.fees, hospital_level=level)
+                    body = msgspec.structs.replace(body, fees=visit.fees, hospital_level=self._level_of(request))
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=_held(request, visit))
 
     def held(self, request: Request, view: View) -> bool:
@@ -146,8 +150,9 @@ class CareRole:
 
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
-        if visit is None or visit.person != body.person:
-            return Refusal.NO_SUCH_VISIT
+        refusal = visit_refusal(request, visit)
+        if refusal is not None or visit is None:
+            return refusal or Refusal.NO_SUCH_VISIT
         if isinstance(body, CancelSettlement) and body.settlement != visit.settlement:
             return Refusal.NOT_SETTLED
         if event is VisitEvent.TAKE_BACK and visit.opened_by == visit.settled_by:
@@ -165,13 +170,19 @@ class CareRole:
         fees = total_of(price_lines(self._rules.catalogue, sale.lines))
         if fees.total_fen != sale.total_fen:
             return Refusal.TOTALS_DIFFER
+        wrong = amounts_refusal(fees)
+        if wrong is not None:
+            return wrong
         return msgspec.structs.replace(
             sale,
             lines=(),
             fees=fees,
             visit=visit_id(request.msgid),
-            hospital_level=self._rules.level_of(request.institution),
+            hospital_level=self._level_of(request),
         )
+
+    def _level_of(self, request: Request) -> int:
+        return self._rules.institutions[request.institution].level
 
     def _prepare_reversal(
         self,
@@ -181,10 +192,11 @@ class CareRole:
         original: MessageRecord | None,
         next_node: NodeId,
     ) -> Prepared | Refusal:
-        if body.original_code not in REVERSIBLE:
-            return Refusal.NOT_REVERSIBLE
-        if original is not None and original.request is not None and original.request.body.person != body.person:
-            return Refusal.NO_SUCH_VISIT
+        refusal = original_refusal(request, body, original)
+        if refusal is None and visit is not None:
+            refusal = visit_refusal(request, visit)
+        if refusal is not None:
+            return refusal
         if visit is not None and visit.opened_by == body.original and visit.settled_by not in ("", body.original):
             return Refusal.ALREADY_SETTLED  # the admission of a settled stay: take the settlement back first
         tombstone = MessageRecord(
@@ -208,9 +220,8 @@ class CareRole:
                 return reply, _kept(self._taken_back(visit))
             return reply, self.released(request, view)
         if visit is None and isinstance(request.body, Register | Admit):
-            made = visit_id(request.msgid)
-            opened = VisitRecord(made, 1, request.body.person, VisitState.OPEN, request.msgid, fees=ZERO_FEES)
-            return Reply(reply.reference, VisitOpened(visit=made)), (opened,)
+            opened = _opened(request, request.msgid, VisitState.OPEN)
+            return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         return reply, _kept(self._visit_after(request, reply, visit))
 
     def _visit_after(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
@@ -235,10 +246,12 @@ class CareRole:
     def _sold(self, request: Request, reply: Reply, sale: SellDrugs, visit: VisitRecord | None) -> VisitRecord | None:
         if request.code not in SETTLEMENTS or visit is not None or not isinstance(reply.body, Settled):
             return None
-        fees = FeeTotals(total_fen=sale.total_fen)
-        made = visit_id(request.msgid)
-        settlement = reply.body.settlement
-        return VisitRecord(made, 1, sale.person, VisitState.SETTLED, request.msgid, fees, settlement, request.msgid)
+        return msgspec.structs.replace(
+            _opened(request, request.msgid, VisitState.SETTLED),
+            fees=FeeTotals(total_fen=sale.total_fen),
+            settlement=reply.body.settlement,
+            settled_by=request.msgid,
+        )
 
     def _settled(self, request: Request, reply: Reply, visit: VisitRecord) -> VisitRecord | None:
         if request.code not in SETTLEMENTS or not isinstance(reply.body, Settled):
@@ -291,7 +304,21 @@ def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tupl
         return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by),)
     if not TRANSACTIONS[body.original_code].opens:
         return ()
-    return (VisitRecord(visit_id(body.original), 1, body.person, VisitState.CANCELLED, body.original, fees=ZERO_FEES),)
+    return (_opened(request, body.original, VisitState.CANCELLED),)
+
+
+def _opened(request: Request, opened_by: MessageId, state: VisitState) -> VisitRecord:
+    """Return the first version of the visit that ``opened_by`` opens, as ``request`` has it."""
+    return VisitRecord(
+        visit_id(opened_by),
+        1,
+        request.institution,
+        request.insured_region,
+        request.body.person,
+        state,
+        opened_by,
+        ZERO_FEES,
+    )
 
 
 def _after(
@@ -306,6 +333,8 @@ def _after(
     return VisitRecord(
         visit.visit,
         visit.version + 1,
+        visit.institution,
+        visit.insured_region,
         visit.person,
         state,
         visit.opened_by,

@@ -43,7 +43,16 @@ from reference_impl.protocol.records import (
     View,
 )
 
-__all__ = ["BUSY_RETRY_US", "STALE_LIMIT", "Forwarder", "ForwardingPolicy", "answer_known", "is_known", "refused"]
+__all__ = [
+    "BUSY_RETRY_US",
+    "STALE_LIMIT",
+    "Forwarder",
+    "ForwardingPolicy",
+    "answer_known",
+    "is_known",
+    "refused",
+    "turned_away",
+]
 
 STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""
@@ -96,6 +105,11 @@ def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
     """Return the verdict no, in words a clerk can act on."""
     reason = REASONS[refusal]
     return Reply(reference, refusal=refusal.value, reason=f"{reason} ({detail})" if detail else reason)
+
+
+def turned_away(refusal: Refusal) -> Answered:
+    """Return the answer to what the node does not hear: never stored, so in the same words however often it is sent."""
+    return Answered(refused(refusal, ""))
 
 
 def answer_known(message: MessageRecord | None, request: Request, reference: Callable[[], str]) -> Answer | None:

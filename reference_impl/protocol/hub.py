@@ -9,10 +9,11 @@ from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import Doors
-from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known
+from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known, turned_away
 from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View
+from reference_impl.protocol.references import original_refusal, province_refusal
 
 __all__ = ["Hub"]
 
@@ -42,6 +43,10 @@ class _HubPolicy:
         insurer = NodeId(province_of(request.insured_region))
         if insurer not in self._provinces:
             return Refusal.NO_SUCH_INSURER
+        if isinstance(request.body, Reverse):
+            refusal = original_refusal(request, request.body, original)
+            if refusal is not None:
+                return refusal
         downstream = Request(
             request.code,
             request.msgid,
@@ -91,6 +96,9 @@ class Hub:
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""
+        stranger = province_refusal(request)
+        if stranger is not None:
+            return turned_away(stranger)
         if not self.doors.all_open:
             known = is_known((await self._ports.books.look(Key(request.sender, request.msgid))).message)
             refusal = self.doors.refusal(request, Side.CARE, self._ports.clock.now_us(), known=known)

@@ -13,12 +13,13 @@ import msgspec
 
 from reference_impl.domain.benefit import Accumulators, Case, Policy, Settlement, settle, take_back, undo
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import amounts_refusal
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
-from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS, TRIALS
+from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
 from reference_impl.protocol.forwarder import BUSY_RETRY_US, STALE_LIMIT, answer_known, refused
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
@@ -58,6 +59,7 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     View,
 )
+from reference_impl.protocol.references import original_refusal, settlement_refusal
 
 __all__ = ["InsuredRole", "InsuredRules"]
 
@@ -110,7 +112,7 @@ class InsuredRole:
     # --- deciding ---
 
     def _decide(self, request: Request, view: View, original: MessageRecord | None) -> Change:
-        facts = self._rules.facts(request.body.person)
+        facts = self._own(request)
         if facts is None:
             return self._verdict(request, refused(Refusal.NOT_INSURED, self._reference()))
         body = request.body
@@ -135,6 +137,13 @@ class InsuredRole:
             case _:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
+    def _own(self, request: Request) -> PersonFacts | None:
+        """Return what is known of the person, if insured here and in the region that the message names."""
+        facts = self._rules.facts(request.body.person)
+        if facts is None or province_of(facts.insured_region) != self._rules.node:
+            return None
+        return facts if facts.insured_region == request.insured_region else None
+
     def _settle(self, request: Request, body: Settle | SellDrugs, view: View, facts: PersonFacts) -> Change:
         if view.get(SettlementRecord) is not None:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
@@ -147,6 +156,11 @@ class InsuredRole:
             person_type=facts.person_type,
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
         )
+        wrong = amounts_refusal(body.fees)
+        if wrong is None and not self._rules.policy.covers(case):
+            wrong = Refusal.NO_TERMS
+        if wrong is not None:
+            return self._verdict(request, refused(wrong, self._reference()))
         amounts, after = settle(
             self._rules.policy, case, body.fees, self._accumulators(view, facts), self._rules.year_of(now_us)
         )
@@ -158,6 +172,7 @@ class InsuredRole:
             settlement=made,
             visit=body.visit,
             person=body.person,
+            institution=request.institution,
             care_region=request.care_region,
             insured_region=request.insured_region,
             code=request.code,
@@ -171,8 +186,9 @@ class InsuredRole:
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
         settled = view.get(SettlementRecord)
-        if settled is not None and settled.person != body.person:
-            return self._verdict(request, refused(Refusal.NO_SUCH_VISIT, self._reference()))
+        refusal = None if settled is None else settlement_refusal(request, settled)
+        if refusal is not None:
+            return self._verdict(request, refused(refusal, self._reference()))
         if settled is None or settled.settlement != body.settlement:
             # The care side says settled, the books here do not know it: name the difference, let them void theirs.
             return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
@@ -186,11 +202,12 @@ class InsuredRole:
         self, request: Request, body: Reverse, view: View, original: MessageRecord | None, facts: PersonFacts
     ) -> Change:
         """Let the original have no effect, whether it came, comes later, or never does (G4)."""
-        if body.original_code not in REVERSIBLE:
-            return self._verdict(request, refused(Refusal.NOT_REVERSIBLE, self._reference()))
         settled = view.get(SettlementRecord)
-        if settled is not None and settled.person != body.person:
-            return self._verdict(request, refused(Refusal.NO_SUCH_VISIT, self._reference()))
+        refusal = original_refusal(request, body, original)
+        if refusal is None and settled is not None:
+            refusal = settlement_refusal(request, settled)
+        if refusal is not None:
+            return self._verdict(request, refused(refusal, self._reference()))
         done = Reply(self._reference(), Done())
         tombstone = MessageRecord(
             Key(request.sender, body.original),

@@ -24,11 +24,13 @@ from reference_impl.protocol.forwarder import (
     answer_known,
     is_known,
     refused,
+    turned_away,
 )
 from reference_impl.protocol.insured import InsuredRole, InsuredRules
 from reference_impl.protocol.messages import Answer, Answered, Busy, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
+from reference_impl.protocol.references import sender_refusal
 
 __all__ = ["Province"]
 
@@ -36,7 +38,17 @@ __all__ = ["Province"]
 class Province:
     """Serves hospitals as the place of care, and the hub as the insurer."""
 
-    __slots__ = ("_care", "_forwarder", "_insured", "_ports", "_reference", "_timeout_us", "doors", "node")
+    __slots__ = (
+        "_care",
+        "_forwarder",
+        "_institutions",
+        "_insured",
+        "_ports",
+        "_reference",
+        "_timeout_us",
+        "doors",
+        "node",
+    )
 
     def __init__(
         self,
@@ -52,6 +64,7 @@ class Province:
         self.doors = Doors()
         self._ports = ports
         self._care = CareRole(care)
+        self._institutions = care.institutions
         self._insured = InsuredRole(ports, insured, reference)
         self._timeout_us = timeout_us
         self._reference = reference
@@ -61,15 +74,16 @@ class Province:
         """Serve one message from a hospital or from the hub."""
         if request.sender == HUB:
             return await self._serve_insured(request)
+        stranger = sender_refusal(request, self._institutions)
+        if stranger is not None:
+            return turned_away(stranger)
         came_us = self._ports.clock.now_us()
         if not self.doors.all_open:
             refusal = await self._refusal(request, Side.CARE)
             if refusal is not None:
                 return refusal
-        transaction = TRANSACTIONS.get(request.code)
-        if transaction is None:
-            return Answered(refused(Refusal.NO_SUCH_TRANSACTION, self._reference()))
-        answer = await (self._forwarder.forward(request) if transaction.forwarded else self._act(request))
+        forwarded = TRANSACTIONS[request.code].forwarded
+        answer = await (self._forwarder.forward(request) if forwarded else self._act(request))
         if isinstance(answer, Answered):
             city = Hop(NodeId(city_of(request.care_region)), came_us, self._ports.clock.now_us())
             return Answered(answer.reply, (city, *answer.hops))

@@ -54,12 +54,16 @@ RecordT = TypeVar("RecordT", bound=Record)
 class VisitRecord(Record, frozen=True, gc=False):
     """A visit as its care province knows it. The insured province knows persons and settlements, not visits.
 
+    Institution, insured region and person are those of the message that opened it: no later message may name others.
+
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
     else may move the visit, so that the message means the same however often it is sent.
     """
 
     visit: VisitId
     version: int
+    institution: NodeId
+    insured_region: str
     person: PersonNo
     state: VisitState
     opened_by: MessageId
@@ -83,6 +87,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     settlement: SettlementId
     visit: VisitId
     person: PersonNo
+    institution: NodeId
     care_region: str
     insured_region: str
     code: str

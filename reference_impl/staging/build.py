@@ -5,22 +5,29 @@ This module must never build a node: ``reference_impl.protocol.assembly`` does, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from reference_impl.domain.nodes import HUB, NodeId
+from reference_impl.domain.institution import Institution
+from reference_impl.domain.nodes import HUB, NodeId, care_node
 from reference_impl.domain.policies import PolicyTable
 from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.loss import commit_losses
 from scenarios.patients.catalogue import catalogue_of
+from scenarios.patients.places import Places
 from scenarios.patients.policies import policy_of
 from scenarios.patients.population import register
 
 if TYPE_CHECKING:
+    from scenarios.patients.institutions import Institution as Place
     from scenarios.schema import Scenario
 
-__all__ = ["node_config", "stamps_of", "system_config"]
+__all__ = ["institutions_of", "node_config", "stamps_of", "system_config"]
+
+Institutions = Mapping[NodeId, tuple[Institution, ...]]
+"""The register of every province's institutions."""
 
 
 def stamps_of(scenario: Scenario) -> Stamps:
@@ -28,7 +35,16 @@ def stamps_of(scenario: Scenario) -> Stamps:
     return Stamps(scenario.horizon.start, scenario.scale.time)
 
 
-def node_config(scenario: Scenario, node: str) -> NodeConfig:
+def institutions_of(hospitals: Iterable[Place]) -> Institutions:
+    """Return the register of the hospitals and pharmacies of a plan, by province."""
+    found: dict[NodeId, list[Institution]] = {}
+    for place in hospitals:
+        one = Institution(NodeId(place.code), place.region, place.level, place.kinds)
+        found.setdefault(care_node(place.region), []).append(one)
+    return {node: tuple(institutions) for node, institutions in found.items()}
+
+
+def node_config(scenario: Scenario, node: str, institutions: Institutions) -> NodeConfig:
     """Return what the hub or the province ``node`` of ``scenario`` is told."""
     patience = scenario.clients.forward_timeout
     return NodeConfig(
@@ -37,13 +53,14 @@ def node_config(scenario: Scenario, node: str) -> NodeConfig:
         timeout_us=patience.hub if node == HUB else patience.care,
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
-        province=None if node == HUB else _province_config(node),
+        province=None if node == HUB else _province_config(node, institutions.get(NodeId(node), ())),
     )
 
 
-def _province_config(province: str) -> ProvinceConfig:
+def _province_config(province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
     return ProvinceConfig(
         catalogue=tuple(catalogue_of(province).values()),
+        institutions=institutions,
         policy=PolicyTable.of(policy_of(province)),
         persons=register(),
     )
@@ -51,19 +68,19 @@ def _province_config(province: str) -> ProvinceConfig:
 
 def system_config(scenario: Scenario) -> SystemConfig:
     """Return what the reference system's processes are told when they are to serve ``scenario``."""
-    topology = scenario.topology
+    topology, institutions = scenario.topology, institutions_of(Places(scenario).hospitals)
     return SystemConfig(
         hosts={name: host.nodes for name, host in topology.hosts().items()},
-        services={node: _service_config(scenario, node) for node in topology.nodes()},
+        services={node: _service_config(scenario, node, institutions) for node in topology.nodes()},
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
     )
 
 
-def _service_config(scenario: Scenario, node: str) -> ServiceConfig:
+def _service_config(scenario: Scenario, node: str, institutions: Institutions) -> ServiceConfig:
     spec = scenario.topology.spec(node)
     return ServiceConfig(
-        node=node_config(scenario, node),
+        node=node_config(scenario, node, institutions),
         workers=spec.workers,
         queue=spec.queue,
         hold_while_waiting=spec.hold_while_waiting,

@@ -13,12 +13,14 @@ from functools import cache
 from typing import Any
 
 from reference_impl.domain.institution import PRIMARY, SECONDARY, TERTIARY
+from reference_impl.domain.policies import Kind
 from scenarios.patients.provinces import DATA, provinces
 
-KINDS = ("outpatient", "pharmacy", "inpatient")
+KINDS: tuple[Kind, ...] = ("outpatient", "pharmacy", "inpatient")
 """The kinds of visit; a kind's place here is its number in the columns of a plan."""
 OUTPATIENT, PHARMACY, INPATIENT = range(3)
-HOSPITAL_KINDS = ("outpatient", "inpatient")
+PHARMACY_KINDS: tuple[Kind, ...] = ("pharmacy",)
+HOSPITAL_KINDS: tuple[Kind, ...] = ("outpatient", "inpatient")
 
 _LEVEL_SERIALS = 10_000
 LEVEL_NAMES = {PRIMARY: "primary", SECONDARY: "secondary", TERTIARY: "tertiary"}
@@ -32,7 +34,7 @@ class Institution:
     name: str
     region: str
     level: int
-    kinds: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     desks: int
 
     @property
@@ -79,7 +81,8 @@ def with_places_for(institutions: list[Institution], needs: Iterable[tuple[str, 
     for kind, region in needs:
         if any(place.region == region and kind in place.kinds for place in found):
             continue
-        letter, level, kinds = ("P", PRIMARY, ("pharmacy",)) if kind == "pharmacy" else ("H", TERTIARY, HOSPITAL_KINDS)
+        letter, level = ("P", PRIMARY) if kind == "pharmacy" else ("H", TERTIARY)
+        kinds = PHARMACY_KINDS if kind == "pharmacy" else HOSPITAL_KINDS
         number = 1 + sum(place.region == region and place.code[0] == letter for place in found)
         found.append(_institution(letter, region, number, level, kinds, desks))
     return found
@@ -127,7 +130,7 @@ def _levels(count: int) -> list[int]:
     return [TERTIARY] * tertiary + [SECONDARY] * secondary + [PRIMARY] * (count - tertiary - secondary)
 
 
-def _institution(letter: str, region: str, number: int, level: int, kinds: tuple[str, ...], desks: int) -> Institution:
+def _institution(letter: str, region: str, number: int, level: int, kinds: tuple[Kind, ...], desks: int) -> Institution:
     what = "pharmacy" if letter == "P" else f"{LEVEL_NAMES[level]} hospital"
     code = f"{letter}{region}{level * _LEVEL_SERIALS + number:05d}"
     return Institution(code, f"{region[:4]} {what} {number}", region, level, kinds, desks)

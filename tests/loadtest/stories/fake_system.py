@@ -25,10 +25,11 @@ from reference_impl.hospital.history import History
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.messages import Answered, Hop, Outcome, Request
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.staging.build import node_config, stamps_of
+from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.opening import opening_changes
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
+from scenarios.patients.places import Places
 from scenarios.patients.visits import VisitPlan
 from scenarios.reading.loader import restore_scenario
 from scenarios.record.recorder import Recorder
@@ -61,9 +62,10 @@ class FakeSystem:
         self._scenario = scenario
         self._spoil = spoil
         self._tasks = GeventTasks()
+        institutions = institutions_of(Places(scenario).hospitals)
         for node in self.books:
             ports = NodePorts(clock, _Peers(self.nodes), self.books[node], self._tasks)
-            self.nodes[node] = assemble(node_config(scenario, node), ports)
+            self.nodes[node] = assemble(node_config(scenario, node, institutions), ports)
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
 
     def admit_open_stays(self, plan: VisitPlan) -> None:

@@ -33,7 +33,7 @@ def key(number, sender="hub"):
 
 def request(number, total_fen=1000):
     body = SellDrugs(person=PERSON, insurance="310", total_fen=total_fen, visit=f"S{number}")
-    return Request("2102", msgid(number), "hub", "P33040000001", "330400", "340000", body)
+    return Request("2102", msgid(number), "hub", "H33040000001", "330400", "340000", body)
 
 
 def reply(number, total_fen=1000):
@@ -56,7 +56,7 @@ def tombstone(number, reversed_by="R1"):
 
 def reversal(number, of):
     body = Reverse(person=PERSON, original=msgid(of), original_code="2102")
-    asked = Request("2601", msgid(number), "hub", "P33040000001", "330400", "340000", body)
+    asked = Request("2601", msgid(number), "hub", "H33040000001", "330400", "340000", body)
     return MessageRecord(key(number), "2601", 5, asked, Reply("x", Done()))
 
 
@@ -66,13 +66,35 @@ def person(version, balance_fen=0, name=PERSON):
 
 def visit(version, number=1, state=VisitState.OPEN):
     fees = FeeTotals(10 * version, 1, 2, 3, 4, (5, version, *(0,) * 12))
-    return VisitRecord(f"S{number}", version, PERSON, state, msgid(number), fees, f"A{version}", msgid(number))
+    return VisitRecord(
+        f"S{number}",
+        version,
+        "H33040000001",
+        "340000",
+        PERSON,
+        state,
+        msgid(number),
+        fees,
+        f"A{version}",
+        msgid(number),
+    )
 
 
 def settlement(number, visit_number=1, sign=1, reverses=""):
     amounts = Settlement(total_fen=sign * 1000, in_scope_fen=sign * 1000, pool_fen=sign * 600, cash_fen=sign * 400)
     return SettlementRecord(
-        f"A{number}", f"S{visit_number}", PERSON, "330400", "340000", "2102", msgid(number), 7, sign, amounts, reverses
+        f"A{number}",
+        f"S{visit_number}",
+        PERSON,
+        "H33040000001",
+        "330400",
+        "340000",
+        "2102",
+        msgid(number),
+        7,
+        sign,
+        amounts,
+        reverses,
     )
 
 

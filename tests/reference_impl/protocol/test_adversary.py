@@ -311,7 +311,6 @@ def test_a_second_reversal_of_an_old_settlement_does_not_free_a_visit_that_a_new
         ("2101", {"code": "2102"}, "code"),
         ("2102", {"code": "2101"}, "code"),
         ("2102", {"insured_region": "330100"}, "insured_region"),
-        ("2102", {"care_region": "330100"}, "care_region"),
         ("2102", {"body": sale(person=LOCAL_PERSON).body}, "person"),
     ],
 )

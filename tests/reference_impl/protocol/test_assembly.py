@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 import pytest
-from support.chain import BALANCE_FEN, CATALOGUE, NODES, WAIT_US, Chain
+from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, Chain
 from support.messages import done, find_person, refusal, sale
 
 from reference_impl.domain.errors import Refusal
@@ -22,6 +22,7 @@ AT_23_O_CLOCK = datetime(2024, 12, 31, 23)
 S = 1_000_000
 PROVINCE = ProvinceConfig(
     catalogue=tuple(CATALOGUE.values()),
+    institutions=tuple(INSTITUTIONS.values()),
     policy=PolicyTable.of(DEFAULT_POLICY),
     persons=PersonRegister(
         insurance={"active": "310", "retired": "311", "resident": "390"},

@@ -17,7 +17,7 @@ from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.schema import Scenario
 
-PHARMACY = NodeId("P33040000001")
+PHARMACY = NodeId("P33040010001")
 PERSON = "34010000000000000007"
 LINES = tuple(FeeLine(f"X{number}", 10_000, 50_000_000, 5000) for number in range(2))
 TIMEOUT_US = 20_000_000

@@ -1,0 +1,87 @@
+"""What a message may refer to: its own institution's business, as it was opened, and nothing else.
+
+A visit keeps institution, insured region and person from the message that opened it, a settlement also its care
+region; whatever names others is refused, at both ends of the chain. Pure: each function returns why not, or None.
+A stranger learns no more than that there is no such visit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.institution import Institution
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.regions import province_of
+from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS
+from reference_impl.protocol.messages import Request, Reverse
+from reference_impl.protocol.records import MessageRecord, SettlementRecord, VisitRecord
+
+__all__ = ["original_refusal", "province_refusal", "sender_refusal", "settlement_refusal", "visit_refusal"]
+
+
+def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution]) -> Refusal | None:
+    """Return why a message of a hospital or pharmacy is not heard in its care province.
+
+    The message id, and one that a 2601 names, begins with the code of the institution: so no other can take it first.
+    """
+    place = institutions.get(request.institution)
+    transaction = TRANSACTIONS.get(request.code)
+    if transaction is None:
+        return Refusal.NO_SUCH_TRANSACTION
+    if request.sender != request.institution or place is None:
+        return Refusal.NOT_NETWORKED
+    if request.care_region != place.region:
+        return Refusal.OTHER_CARE_REGION
+    if transaction.kind is not None and transaction.kind not in place.kinds:
+        return Refusal.NOT_NETWORKED
+    return _message_id_refusal(request)
+
+
+def province_refusal(request: Request) -> Refusal | None:
+    """Return why the hub does not hear a message of a care province: it speaks for another's institutions."""
+    if request.code not in TRANSACTIONS:
+        return Refusal.NO_SUCH_TRANSACTION
+    if province_of(request.care_region) != request.sender:
+        return Refusal.OTHER_CARE_REGION
+    return _message_id_refusal(request)
+
+
+def _message_id_refusal(request: Request) -> Refusal | None:
+    body, institution = request.body, request.institution
+    named = (request.msgid, body.original) if isinstance(body, Reverse) else (request.msgid,)
+    return None if all(msgid.startswith(institution) for msgid in named) else Refusal.NOT_YOUR_MESSAGE_ID
+
+
+def visit_refusal(request: Request, visit: VisitRecord | None) -> Refusal | None:
+    """Return why ``request`` may not speak of ``visit``."""
+    if visit is None or visit.institution != request.institution or visit.person != request.body.person:
+        return Refusal.NO_SUCH_VISIT
+    return None if visit.insured_region == request.insured_region else Refusal.OTHER_INSURER
+
+
+def settlement_refusal(request: Request, settled: SettlementRecord) -> Refusal | None:
+    """Return why ``request`` may not speak of the settlement ``settled``, at the insurer."""
+    if settled.institution != request.institution or settled.person != request.body.person:
+        return Refusal.NO_SUCH_VISIT
+    if settled.care_region != request.care_region or settled.insured_region != request.insured_region:
+        return Refusal.NO_SUCH_VISIT
+    return None
+
+
+def original_refusal(request: Request, body: Reverse, original: MessageRecord | None) -> Refusal | None:
+    """Return why a 2601 may not reverse ``original``: what the node holds under the message id it names, if anything.
+
+    Whoever holds nothing yet has nothing to hold against it: the mark it leaves stops the original when it comes (G4).
+    """
+    if body.original_code not in REVERSIBLE:
+        return Refusal.NOT_REVERSIBLE
+    if original is None:
+        return None
+    asked = original.request
+    if asked is not None:
+        if asked.institution != request.institution or asked.body.person != body.person:
+            return Refusal.NO_SUCH_VISIT
+        if asked.insured_region != request.insured_region or asked.care_region != request.care_region:
+            return Refusal.OTHER_INSURER
+    return None if original.code == body.original_code else Refusal.OTHER_TRANSACTION
