@@ -59,7 +59,7 @@ class NodePeers:
         here, timeline = self._node, self._timeline
         context = _context(timeline, here, request)
         target, link = self._routes[node]
-        call = Call(timeline, request, link)
+        call = Call(timeline, request, link, here.host.group)
         work = Work(request, call, context.key)
         work.owner = here.host
         bits = context.bits

@@ -22,6 +22,8 @@ _IDLE_MAX = 512
 """Kept connections to one destination; beyond it an idle one is closed."""
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
 _US_PER_S = 1_000_000
+_LAST_LOOK_S = 0.001
+"""Longer than a turn of an idle loop: between two of its timers it reads what has come."""
 
 
 class HttpAnswer(NamedTuple):
@@ -65,7 +67,7 @@ class _Connection(asyncio.Protocol):
         answer: asyncio.Future[HttpAnswer | Failure] = loop.create_future()
         self._answer = answer
         self._headers, self._content, self._size = {}, [], 0
-        timer = loop.call_later(timeout_us / _US_PER_S, self._fail, Failure.SILENT)
+        timer = loop.call_later(timeout_us / _US_PER_S, self._give_up)
         transport.write(request)
         try:
             heard = await answer
@@ -84,6 +86,20 @@ class _Connection(asyncio.Protocol):
         self.closed = True
         if self.transport is not None:
             self.transport.abort()
+
+    def _give_up(self) -> None:
+        """Give up after one more look at the socket.
+
+        A loop that stood still (a frozen process, a busy core) finds its timers due before it has read what came in
+        time: an answer that lies there is an answer.
+        """
+        answer = self._answer
+
+        def silent() -> None:
+            if self._answer is answer:
+                self._fail(Failure.SILENT)
+
+        asyncio.get_running_loop().call_later(_LAST_LOOK_S, silent)
 
     def _fail(self, why: Failure) -> None:
         if self._answer is not None and not self._answer.done():

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 class TaskGroup:
     """Where tasks live: they stop together (``freeze``), go on together, and die together."""
 
-    __slots__ = ("deferred", "frozen", "tasks")
+    __slots__ = ("deferred", "frozen", "overdue", "tasks")
 
     def __init__(self) -> None:
         """Start running, and empty."""
         self.frozen = False
         self.deferred: list[tuple[Callable[[Any], None], simpy.Event]] = []
+        self.overdue: list[Callable[[], None]] = []
         self.tasks: dict[Task, None] = {}  # in order of start, so that cancelling all is deterministic
 
     def freeze(self) -> None:
@@ -38,17 +39,25 @@ class TaskGroup:
         """Let ``action`` hear of ``event`` at the thaw: it happened while all stood still."""
         self.deferred.append((action, event))
 
+    def put_off(self, give_up: Callable[[], None]) -> None:
+        """Let ``give_up`` come at the thaw, after what came in meanwhile: who stands still lets no timeout run out."""
+        self.overdue.append(give_up)
+
     def thaw(self) -> None:
-        """Go on, with what came in meanwhile, in the order it came."""
+        """Go on, with what came in meanwhile, in the order it came; then give up what has still not come."""
         self.frozen = False
         deferred, self.deferred = self.deferred, []
+        overdue, self.overdue = self.overdue, []
         for action, event in deferred:
             action(event)
+        for give_up in overdue:
+            give_up()
 
     def cancel_all(self) -> int:
         """Cancel every task; return how many there were."""
         self.frozen = False
         self.deferred.clear()
+        self.overdue.clear()
         tasks = list(self.tasks)
         for task in tasks:
             task.cancel()

@@ -9,6 +9,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
+from sim.engine.driver import TaskGroup
 from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.service_times import COMMIT_AT, COMMIT_STRIDE, COMMITS_DRAWN, FLUSH_AT, LINK_BACK_AT, STEP_MASK
 
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
 
 
 class Call(Wakeup):
-    """The caller's side: what its task waits for. Its value is the outcome."""
+    """The caller's side: what its task waits for. Its value is the outcome.
 
-    __slots__ = ("given_up", "link", "request", "sent", "started_us", "timeline")
+    ``caller`` is where the caller's tasks live; None outside the chain, where nothing ever stands still.
+    """
 
-    def __init__(self, timeline: Timeline, request: Request, link: Link) -> None:
+    __slots__ = ("caller", "given_up", "link", "request", "sent", "started_us", "timeline")
+
+    def __init__(self, timeline: Timeline, request: Request, link: Link, caller: TaskGroup | None = None) -> None:
         """Start waiting now."""
         super().__init__()
         self.timeline = timeline
         self.request = request
         self.link = link
+        self.caller = caller
         self.sent: Sent | None = None
         self.started_us = timeline.now_us
         self.given_up = False
@@ -37,9 +42,13 @@ class Call(Wakeup):
     def give_up(self) -> None:
         """Say ``Unknown`` to the caller; the other side is not told and goes on, as a zombie that still costs.
 
-        A reply may be on its way already: whoever waited moves to a signal of its own, and the reply finds nobody.
+        A caller that stands still gives up when it goes on, unless the reply lies there by then. Otherwise a
+        reply may be on its way already: whoever waited moves to a signal of its own, and the reply finds nobody.
         """
         if self.processed or self.given_up:
+            return
+        if self.caller is not None and self.caller.frozen:
+            self.caller.put_off(self.give_up)
             return
         self.given_up = True
         late = Wakeup(Unknown(self.timeline.now_us - self.started_us))

@@ -161,6 +161,18 @@ def test_a_frozen_insurer_answers_after_the_thaw_and_the_zombies_do_no_harm() ->
     assert_nothing_leaked(run)
 
 
+def test_a_reply_that_came_while_the_hub_stood_still_is_heard_though_its_timeout_is_over() -> None:
+    slow = {"kind": "slow", "node": INSURED, "at": "0s", "for": "30s", "add": "1500ms"}
+    freeze = {"kind": "freeze", "node": HUB, "at": "2500ms", "for": "3s"}
+    clients = {"forward_timeout": {"care": "30s", "hub": "1s"}}
+    simulation = prepare(scenario(visit("pharmacy", at="60s"), faults=[slow, freeze], clients=clients))
+
+    outcome, took_us = outcome_of_call(simulation, 2 * S, timeout_us=20 * S)
+
+    assert isinstance(outcome, Answered)
+    assert 3_400_000 < took_us < 3_700_000, "at the thaw"
+
+
 def test_a_killed_hub_is_unreachable_at_once_until_it_restarts() -> None:
     kill = {"kind": "kill", "node": HUB, "at": "5s", "for": "20s"}
     run = live(scenario(visit("pharmacy"), faults=[kill]))

@@ -242,6 +242,21 @@ def test_killed_with_work_inside_and_started_again_every_promise_holds(tmp_path,
     assert [message for node in books.values() for message in node.messages if message.reply is None] == []
 
 
+def test_a_reply_that_came_while_the_caller_stood_still_is_heard_though_its_timeout_is_over(tmp_path, runner):
+    """Its timer is due before its socket is read; the simulated world tells the same (tests/sim)."""
+    told = config(EACH_ALONE, clients={"forward_timeout": {"care": "30s", "hub": "1s"}})
+    with System(told, tmp_path) as system, hospital(system, runner) as send:
+        system.fault(SlowCommand("34", 500_000))
+        with in_flight(send, [sale(1), sale(2)]) as outcomes:
+            seen(lambda: node_stats(system, "34")["in_service"] == 2)
+            system.freeze("hub")
+            seen(lambda: node_stats(system, "34")["in_service"] == 0)
+            time.sleep(1.1)  # the hub's timeout: it must be over at the thaw
+            system.thaw("hub")
+
+    assert [type(outcome) for outcome in outcomes] == [Answered, Answered]
+
+
 def test_open_intents_are_driven_to_their_end_after_a_crash_without_anybody_asking(tmp_path, runner):
     with System(config(CARE_AND_INSURED), tmp_path) as system, hospital(system, runner) as send:
         system.freeze("34")
