@@ -29,7 +29,7 @@ from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
-from reference_impl.server.config import ConfigError, HostConfig, ServiceConfig
+from reference_impl.server.config import ConfigError, Entrance, HostConfig, ServiceConfig
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
@@ -88,7 +88,7 @@ class Host:
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
-        peers = HttpPeers(config.routes.get(name, {}), codec, self.clock)
+        peers = HttpPeers(config.routes.get(name, {}), codec, self.clock, sender=name)
         self.peers.append(peers)
         return ServedNode(
             service,
@@ -118,7 +118,9 @@ def run_host(config: HostConfig) -> int:
         os.sched_setaffinity(0, {config.core})
     _allow_many_connections()
     try:
-        with _listen(config) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with contextlib.ExitStack() as stack:
+            listening = [stack.enter_context(_listen(config, entrance)) for entrance in Entrance]
+            runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             runner.run(_serve(config, listening))
     except (BooksError, ConfigError) as error:
         sys.stderr.write(f"yidi: {error}\n")
@@ -126,22 +128,23 @@ def run_host(config: HostConfig) -> int:
     return 0
 
 
-def _listen(config: HostConfig) -> socket.socket:
-    """Take the port; callers are refused until the books are open and the server listens."""
+def _listen(config: HostConfig, entrance: Entrance) -> socket.socket:
+    """Take the port of an entrance; callers are refused until the books are open and the server listens."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port = config.ports.of(entrance)
     try:
-        listening.bind((config.address, config.port))
+        listening.bind((config.address, port))
     except OSError as error:
         listening.close()
-        place = f"{config.address}:{config.port}"
+        place = f"{config.address}:{port}"
         raise ConfigError(
             f"host {config.host!r} cannot listen on {place}: {os.strerror(error.errno or 0)}; choose other ports"
         ) from None
     return listening
 
 
-async def _serve(config: HostConfig, listening: socket.socket) -> None:
+async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
     host = Host(config)
     try:
         operator = Operator(
@@ -153,13 +156,13 @@ async def _serve(config: HostConfig, listening: socket.socket) -> None:
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,
         )
-        server = _Server(_settings(App(host.nodes, operator, host.meter)))
+        server = _Server(_settings(App(host.nodes, operator, host.meter, ports=config.ports)))
         _stop_when_told(server, with_parent=config.stop_with_parent)
         await host.recover()
         operator.recovered = True
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
-        await server.serve(sockets=[listening])
+        await server.serve(sockets=listening)
     finally:
         await host.close()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reference_impl.domain.nodes import NodeId, role_of
+from reference_impl.domain.nodes import HUB, NodeId, role_of
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
@@ -39,7 +39,7 @@ OVERLOADED_RETRY_US = 1_000_000
 class ServedNode:
     """A node of the running system."""
 
-    __slots__ = ("_clock", "_codec", "_doors_file", "_meter", "_role", "faults", "name", "workers")
+    __slots__ = ("_clock", "_codec", "_doors_file", "_meter", "_role", "faults", "name", "neighbours", "workers")
 
     def __init__(
         self,
@@ -53,6 +53,8 @@ class ServedNode:
         """Build the role on these ports and repeat the door commands that a former process obeyed."""
         clock = ports.clock
         self.name = service.node.node
+        self.neighbours = frozenset(service.node.provinces) if self.name == HUB else frozenset({HUB})
+        """Who may send to it under a name of its own; a province's hospitals are known by their institutions."""
         self.faults = NodeFaults()
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,8 +17,8 @@ import msgspec
 
 from reference_impl.books.sqlite.books import fill_books, read_final
 from reference_impl.books.sqlite.opening import make_ready
-from reference_impl.server.calls import ask_host
-from reference_impl.server.config import HostConfig, SystemConfig, write_config
+from reference_impl.domain.nodes import HUB
+from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
 
 if TYPE_CHECKING:
@@ -67,12 +68,14 @@ class System:
         self._host_of: dict[str, str] = {}
         try:
             for place, (name, nodes) in enumerate(config.hosts.items()):
-                reserved = reserve_port(0 if base_port is None else base_port + place)
+                first = None if base_port is None else base_port + place * len(Entrance)
+                reserved = _reserve(first)
+                hospitals, neighbours, operators = (each.getsockname()[1] for each in reserved)
                 told = HostConfig(
                     host=name,
                     services=tuple(config.services[node] for node in nodes),
                     address=ADDRESS,
-                    port=reserved.getsockname()[1],
+                    ports=Ports(hospitals=hospitals, neighbours=neighbours, operators=operators),
                     epoch_ns=self.epoch_ns,
                     starts_at=config.starts_at,
                     time_scale=config.time_scale,
@@ -163,7 +166,7 @@ class System:
         for process in self._processes.values():
             self._configure(process)
             if process.running:
-                ask_host(process.place, "POST", "epoch", {"epoch_ns": epoch_ns})
+                process.ask("POST", "epoch", {"epoch_ns": epoch_ns})
         self.write_facts()
 
     # --- what befalls single nodes ---
@@ -201,21 +204,22 @@ class System:
 
     def door(self, node: str, command: DoorCommand) -> None:
         """Have the node move a door."""
-        self._ask(node, "POST", "door", {"node": node, "command": command})
+        self._process(node).ask("POST", "door", {"node": node, "command": command})
 
     def fault(self, command: FaultCommand) -> None:
         """Switch a fault of a running node on or off."""
-        self._ask(command.node, "POST", "fault", command)
+        self._process(command.node).ask("POST", "fault", command)
 
     # --- what is known of it ---
 
-    def address(self, node: str) -> str:
-        """Return ``host:port`` of the node's process."""
-        return self._process(node).place
+    def address(self, node: str, entrance: Entrance = Entrance.HOSPITALS) -> str:
+        """Return ``host:port`` of the node's process, as those who come in there reach it."""
+        return self._process(node).place(entrance)
 
     def url(self, node: str) -> str:
-        """Return where the node's messages are posted."""
-        return f"http://{self.address(node)}/{node}"
+        """Return where hospitals post a province's messages; the hub's, which has no hospitals, its neighbours'."""
+        entrance = Entrance.NEIGHBOURS if node == HUB else Entrance.HOSPITALS
+        return f"http://{self.address(node, entrance)}/{node}"
 
     def pid(self, node: str) -> int:
         """Return the process id of the node's process."""
@@ -231,13 +235,13 @@ class System:
         for name, process in self._processes.items():
             if process.running and not process.frozen:
                 with contextlib.suppress(OSError):  # killed or frozen between the question and the answer
-                    found[name] = ask_host(process.place, "GET", "stats")
+                    found[name] = process.ask("GET", "stats")
         return found
 
     def meters(self, *, reset: bool = False) -> dict[str, Any]:
         """Return what every process has metered, by host, or reset the meters."""
         verb = "POST" if reset else "GET"
-        return {name: ask_host(process.place, verb, "meter") for name, process in self._processes.items()}
+        return {name: process.ask(verb, "meter") for name, process in self._processes.items()}
 
     def books_path(self, node: str) -> Path:
         """Return the file of the node's books."""
@@ -253,7 +257,12 @@ class System:
         facts = {
             "epoch_monotonic_ns": self.epoch_ns,
             "nodes": {
-                node: {"url": self.url(node), "pid": self.pid(node), "host": host}
+                node: {
+                    "url": self.url(node),
+                    "operators": self.address(node, Entrance.OPERATORS),
+                    "pid": self.pid(node),
+                    "host": host,
+                }
                 for node, host in self._host_of.items()
             },
             "links": {
@@ -275,9 +284,6 @@ class System:
             raise KeyError(f"no node {node!r} in this system; it has {', '.join(self._host_of)}")
         return self._processes[host]
 
-    def _ask(self, node: str, verb: str, command: str, content: object) -> Any:
-        return ask_host(self.address(node), verb, command, content)
-
     def _spawn(self, process: HostProcess) -> None:
         self._configure(process)
         process.frozen = False
@@ -285,11 +291,23 @@ class System:
 
     def _configure(self, process: HostProcess) -> None:
         """Write the process's configuration: what it is told at its next start."""
-        addresses = {node: self.address(node) for node in self._host_of}
+        addresses = {node: self.address(node, Entrance.NEIGHBOURS) for node in self._host_of}
         routes = {node: addresses | self._routes.get(node, {}) for node in self.config.hosts[process.config.host]}
         process.config = msgspec.structs.replace(process.config, epoch_ns=self.epoch_ns, routes=routes)
         write_config(process.config_path, process.config)
 
     def _release(self) -> None:
         for process in self._processes.values():
-            process.reserved.close()
+            process.release()
+
+
+def _reserve(first: int | None) -> tuple[socket.socket, ...]:
+    """Return a reserved port for each entrance: free ones, or those from ``first`` up."""
+    reserved: list[socket.socket] = []
+    try:
+        reserved.extend(reserve_port(0 if first is None else first + place) for place in range(len(Entrance)))
+    except BaseException:
+        for each in reserved:
+            each.close()
+        raise
+    return tuple(reserved)

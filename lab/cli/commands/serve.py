@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from lab.cli import console
 from reference_impl.books.final import BooksError
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.nodes import HUB
+from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import system_config
 
@@ -60,15 +62,25 @@ def told_to_stop() -> Generator[threading.Event]:
 
 
 def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:
-    nodes = [(node, system.url(node), system.pid(node)) for node in scenario.topology.nodes()]
+    nodes = {node: _addresses(system, node) for node in scenario.topology.nodes()}
     if as_json:
-        found = {node: {"url": url, "pid": pid} for node, url, pid in nodes}
+        found = {node: {"url": system.url(node), "pid": system.pid(node), **ways} for node, ways in nodes.items()}
         console.say_json({"ready": True, "books": str(folder / "books"), "nodes": found})
         console.out.file.flush()
         return
-    console.table(["node", "address", "process"], [[node, url, str(pid)] for node, url, pid in nodes], words=2)
+    rows = [[node, *ways.values(), str(system.pid(node))] for node, ways in nodes.items()]
+    console.table(["node", *(entrance.value for entrance in Entrance), "process"], rows, words=len(Entrance) + 1)
     console.say(f"books in {folder / 'books'}")
     console.say("ready; Ctrl-C stops")
+
+
+def _addresses(system: System, node: str) -> dict[str, str]:
+    """Return where each kind of caller reaches the node; no hospital reaches the hub."""
+    addresses = {entrance.value: f"http://{system.address(node, entrance)}/{node}" for entrance in Entrance}
+    addresses[Entrance.OPERATORS] = f"http://{system.address(node, Entrance.OPERATORS)}"
+    if node == HUB:
+        addresses[Entrance.HOSPITALS] = ""
+    return addresses
 
 
 def _start_again_what_ended(system: System, scenario: Scenario) -> None:

@@ -14,6 +14,7 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
+from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
@@ -217,7 +218,10 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
 # --- the application ---
 
 
-async def over_http(app, method, path, content=b"", headers=()):
+PORTS = Ports(hospitals=1, neighbours=2, operators=3)
+
+
+async def over_http(app, method, path, content=b"", headers=(), port=PORTS.hospitals):
     sent, parts = [], [content[:3], content[3:]]
 
     async def receive():
@@ -226,7 +230,8 @@ async def over_http(app, method, path, content=b"", headers=()):
     async def send(message):
         sent.append(message)
 
-    await app({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "server": ("127.0.0.1", port)}
+    await app(scope, receive, send)
     return sent[0]["status"], sent[1]["body"]
 
 
@@ -235,7 +240,11 @@ ROUTES = """
     POST  /3304   200
     GET   /33     405
     POST  /35     404
+    POST  /3504   404
+    POST  /33x    404
+    POST  /hub    404
     POST  /       404
+    GET   /operator/health  404
 """
 
 
@@ -244,14 +253,67 @@ def test_messages_are_posted_to_a_node_or_to_a_city_of_it(world, line):
     method, path, status = line.split()
     content = world.codec.encode_request(find_person(1), 0)
 
-    assert asyncio.run(over_http(App(world.nodes, None, None), method, path, content))[0] == int(status)
+    assert asyncio.run(over_http(App(world.nodes, None, None, ports=PORTS), method, path, content))[0] == int(status)
+
+
+class Obeying:
+    async def obey(self, method, name, content):
+        return 200, name.encode()
+
+
+ENTRANCES = """
+    hospitals   POST  /33               -             200
+    hospitals   POST  /33               hub           403
+    hospitals   POST  /33               33            403
+    hospitals   POST  /33               P33040000001  403
+    neighbours  POST  /34               hub           200
+    neighbours  POST  /34               -             403
+    neighbours  POST  /34               33            403
+    neighbours  POST  /34               hospital      403
+    neighbours  POST  /34               hub,hub       403
+    neighbours  POST  /hub              33            200
+    neighbours  POST  /hub              hub           403
+    neighbours  POST  /hub              99            403
+    neighbours  POST  /hub              P33040000001  403
+    neighbours  POST  /3404             hub           404
+    neighbours  GET   /operator/health  hub           404
+    operators   GET   /operator/health  -             200
+    operators   POST  /33               -             404
+    operators   POST  /hub              33            404
+"""
+
+
+@pytest.mark.parametrize("line", ENTRANCES.strip().splitlines())
+def test_what_a_caller_may_do_hangs_on_the_socket_it_comes_in_by(world, line):
+    entrance, method, path, sender, status = line.split()
+    headers = [(b"x-yidi-sender", each.encode()) for each in sender.split(",") if each != "-"]
+    app = App(world.nodes, Obeying(), None, ports=PORTS)
+    content = world.codec.encode_request(find_person(1), 0)
+
+    found = asyncio.run(over_http(app, method, path, content, headers, PORTS.of(entrance)))
+
+    assert found[0] == int(status)
+    if found[0] == 403:
+        assert all(books.read_all().messages == () for books in world.books.values())
+
+
+@pytest.mark.parametrize("name", ["hub", "33", "3304", "hospital"])
+def test_a_hospital_cannot_be_a_node_by_saying_so_in_its_message(world, name):
+    """An institution code of ``hub`` gave a hospital the insurer's side of a province."""
+    content = world.codec.encode_request(find_person(1), 0).replace(
+        b'"fixmedins_code":"P33040000001"', b'"fixmedins_code":"%s"' % name.encode()
+    )
+    status, body = asyncio.run(over_http(App(world.nodes, None, None, ports=PORTS), "POST", "/33", content))
+
+    assert (status, b"[D00]" in body, b"fixmedins_code" in body) == (400, True, True)
+    assert all(books.read_all().messages == () for books in world.books.values())
 
 
 def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
     async def broken(content, sender):
         raise AssertionError("planted")
 
-    app = App({"33": type("Node", (), {"respond": staticmethod(broken)})}, None, None)
+    app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(broken)})}, None, None, ports=PORTS)
     status, body = asyncio.run(over_http(app, "POST", "/33", b"{}"))
 
     assert (status, world.codec.decode_answer(status, {}, body, "2102")) == (500, Unknown(0))
@@ -263,7 +325,7 @@ def test_a_message_cut_off_by_a_stop_is_told_as_unknown(world):
         async def endless(content, sender):
             await asyncio.Event().wait()
 
-        app = App({"33": type("Node", (), {"respond": staticmethod(endless)})}, None, None)
+        app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(endless)})}, None, None, ports=PORTS)
         serving = asyncio.ensure_future(over_http(app, "POST", "/33", b"{}"))
         await asyncio.sleep(0)
         serving.cancel()
@@ -280,7 +342,7 @@ def test_a_message_cut_off_by_a_stop_is_told_as_unknown(world):
 def test_the_meter_finds_each_stage_of_each_role(tmp_path):
     meter = Meter()
     world = World(tmp_path, meter=meter)
-    app = App({"33": world.nodes["33"]}, None, meter)
+    app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
 
     for number in range(3):
         content = world.codec.encode_request(sale(number, person=f"3401000000000000010{number}"), 0)
@@ -299,7 +361,7 @@ def test_the_meter_finds_each_stage_of_each_role(tmp_path):
 def test_the_stages_and_http_add_up_to_the_process(tmp_path):
     meter = Meter()
     world = World(tmp_path, meter=meter)
-    app = App({"33": world.nodes["33"]}, None, meter)
+    app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
     asyncio.run(over_http(app, "POST", "/33", world.codec.encode_request(find_person(1), 0)))
 
     reading = meter.read()

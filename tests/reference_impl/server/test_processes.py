@@ -20,6 +20,7 @@ from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
 from reference_impl.server.calls import ask_host
+from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
@@ -62,6 +63,10 @@ def in_flight(send, requests):
 def node_stats(system, node):
     [stats] = [host["nodes"][node] for host in system.stats().values() if node in host["nodes"]]
     return stats
+
+
+def operators(system):
+    return system.address("hub", Entrance.OPERATORS)
 
 
 def on_disk(system, node):
@@ -117,7 +122,7 @@ def test_a_reversed_settlement_is_taken_back(send):
 def test_health_and_figures_tell_the_truth(send, one_process):
     send(find_person(400))
 
-    place = one_process.address("hub")
+    place = operators(one_process)
     assert ask_host(place, "GET", "health") == {"ready": True, "nodes": dict.fromkeys(("hub", "33", "34"), "ready")}
     stats = one_process.stats()["all"]
     assert stats["cpu_us"] > 0
@@ -163,12 +168,12 @@ def test_a_command_that_means_nothing_is_refused(one_process, line):
     verb, command, _ = line.split()
 
     with pytest.raises(CommandError, match=command):
-        ask_host(one_process.address("hub"), verb, command, {"what": "ever"})
+        ask_host(operators(one_process), verb, command, {"what": "ever"})
 
 
 def test_a_command_for_a_node_that_is_elsewhere_is_refused(one_process):
     with pytest.raises(CommandError, match="no node '99' in process 'all'"):
-        ask_host(one_process.address("hub"), "POST", "fault", RefuseCommand("99", on=True))
+        ask_host(operators(one_process), "POST", "fault", RefuseCommand("99", on=True))
 
 
 def test_the_meter_adds_up_to_the_process(send, one_process):
@@ -278,10 +283,8 @@ def test_stops_cleanly_when_told_and_leaves_nothing_running(tmp_path):
     pid = system.pid("hub")
     began_ns = system.epoch_ns
     system.set_epoch(began_ns + 5_000_000_000)
-    assert (
-        ask_host(system.address("hub"), "GET", "stats")["at_us"] < (time.monotonic_ns() - began_ns) // 1000 - 4_000_000
-    )
-    ask_host(system.address("hub"), "POST", "stop")
+    assert ask_host(operators(system), "GET", "stats")["at_us"] < (time.monotonic_ns() - began_ns) // 1000 - 4_000_000
+    ask_host(operators(system), "POST", "stop")
     process = system._processes["all"]
     assert process.reap(END_S)
     system.stop()
@@ -344,8 +347,7 @@ def test_a_host_that_cannot_start_says_why(tmp_path):
 def test_a_host_whose_port_was_taken_meanwhile_says_so(tmp_path):
     """Reserved ports are ours until the child listens; another program may still be quicker."""
     system = System(config(), tmp_path)
-    reserved = system._processes["all"].reserved
-    reserved.listen()
+    system._processes["all"].reserved[0].listen()
 
     with pytest.raises(StartError, match=r"host 'all' cannot listen on .*: Address already in use"):
         system.start()
