@@ -23,6 +23,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, SweepRules
 
 __all__ = ["NodeConfig", "ProvinceConfig", "assemble"]
 
@@ -43,7 +44,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``provinces`` are the insurers that are connected; ``timeout_us`` is how long it waits for the next node.
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
-    ``province`` is None for the hub.
+    ``province`` is None for the hub. ``sweep`` says how it drives what it has left open.
     """
 
     node: NodeId
@@ -52,6 +53,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     starts_at: datetime
     time_scale: float
     province: ProvinceConfig | None = None
+    sweep: SweepRules = DEFAULT_SWEEP
 
 
 def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
@@ -59,7 +61,7 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
     provinces = frozenset(config.provinces)
     reference = _references(config, ports)
     if config.province is None:
-        return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference)
+        return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep)
     node, rules = config.node, config.province
 
     def next_node(insured_region: str) -> NodeId | None:
@@ -75,6 +77,7 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
         InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config)),
         timeout_us=config.timeout_us,
         reference=reference,
+        sweep=config.sweep,
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_impl.protocol.messages import Request
+    from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
     from reference_impl.wire.answers import WireAnswer
@@ -98,6 +99,14 @@ class ServedNode:
         partial = self._doors_file.with_suffix(".partial")
         partial.write_bytes(msgspec.json.encode(self._role.doors.commands()))
         partial.replace(self._doors_file)
+
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the messages that cannot be driven."""
+        return self._role.parked()
+
+    def open_intents(self) -> int:
+        """Return how many intents wait to be driven again."""
+        return self._role.open_intents()
 
     def doors(self) -> tuple[DoorCommand, ...]:
         """Return the door commands in force."""

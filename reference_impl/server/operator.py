@@ -17,6 +17,7 @@ from reference_impl.server.faults import FaultCommand
 
 if TYPE_CHECKING:
     from reference_impl.books.sqlite.books import SqliteBooks
+    from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
     from reference_impl.server.node import ServedNode
     from reference_impl.server.ports import AsyncioTasks, RunClock
@@ -47,7 +48,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One node since the start of its process; sums over time, so that two readings give the mean between them."""
+    """One node since the start of its process; sums over time, so that two readings give the mean between them.
+
+    ``open_intents`` wait to be driven again, ``parked`` messages cannot be driven.
+    """
 
     workers: int
     in_service: int
@@ -57,6 +61,8 @@ class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
     workers_busy_us: int
     workers_waited_us: int
     fault: str
+    open_intents: int
+    parked: int
     writer_backlog: int
     writer_changes: int
     writer_batches: int
@@ -109,6 +115,7 @@ class Operator:
             ("GET", "stats"): self._stats,
             ("GET", "meter"): self._read_meter,
             ("GET", "doors"): self._doors,
+            ("GET", "parked"): self._parked,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
             ("POST", "fault"): self._fault,
@@ -164,6 +171,8 @@ class Operator:
             workers_busy_us=workers.busy_us(),
             workers_waited_us=workers.waited_us(),
             fault=node.faults.state(),
+            open_intents=node.open_intents(),
+            parked=len(node.parked()),
             writer_backlog=books.backlog(),
             writer_changes=writer.changes,
             writer_batches=writer.batches,
@@ -188,6 +197,9 @@ class Operator:
 
     async def _doors(self, _: bytes) -> dict[str, tuple[DoorCommand, ...]]:
         return {name: node.doors() for name, node in self._nodes.items()}
+
+    async def _parked(self, _: bytes) -> dict[str, tuple[Parked, ...]]:
+        return {name: node.parked() for name, node in self._nodes.items()}
 
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
         order = msgspec.json.decode(content, type=DoorOrder)

@@ -6,11 +6,12 @@ import asyncio
 
 import msgspec
 import pytest
-from server_samples import PHARMACY, codec_of, config, find_person, sale
+from server_samples import PHARMACY, codec_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.forwarder import BUSY_RETRY_US
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
@@ -18,6 +19,7 @@ from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
+from reference_impl.server.operator import Operator
 from reference_impl.server.ports import AsyncioTasks, RunClock
 
 
@@ -195,6 +197,35 @@ def test_a_restart_drives_open_intents_to_their_end(world):
     assert all(books.intents() == () for books in world.books.values())
     assert len(world.books["34"].read_all().settlements) == 1
     assert isinstance(asyncio.run(world.ask(sale(1))).reply.body, Settled)
+
+
+def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flow(world, capsys):
+    """A reply that breaks a node of ours must leave neither a 500 nor a node that stands still."""
+
+    async def broken(content, sender):
+        raise LookupError("planted")
+
+    async def story():
+        sound, poisoned = world.nodes["hub"].respond, msgid(1)
+
+        async def respond(content, sender):
+            return await (broken if poisoned.encode() in content else sound)(content, sender)
+
+        world.nodes["hub"] = type("Node", (), {"respond": staticmethod(respond)})
+        return await world.ask(sale(1)), await world.ask(sale(2))
+
+    told, other = asyncio.run(story())
+
+    assert told == Busy(BUSY_RETRY_US, msgid(1))
+    assert isinstance(other.reply.body, Settled)
+    operator = Operator(
+        "all", world.clock, nodes={"33": world.nodes["33"]}, books={}, tasks=None, stop=None, meter=None
+    )
+    status, listed = asyncio.run(operator.obey("GET", "parked", b""))
+    [parked] = msgspec.json.decode(listed)["33"]
+    assert (status, parked["msgid"], parked["code"]) == (200, msgid(1), "2102")
+    assert parked["why"] == "LookupError: planted"
+    assert "planted" in capsys.readouterr().err
 
 
 def closed(scope="33"):
