@@ -20,6 +20,7 @@ __all__ = [
     "ConfigError",
     "Entrance",
     "HostConfig",
+    "HttpBounds",
     "Ports",
     "ServiceConfig",
     "SystemConfig",
@@ -83,6 +84,15 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 assert_never(entrance)
 
 
+class HttpBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one connection may send before it is refused (431), and how long it may take for it (408)."""
+
+    head_bytes: int = 16_384
+    headers: int = 64
+    head_us: int = 10_000_000
+    body_us: int = 30_000_000
+
+
 class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One host process.
 
@@ -101,6 +111,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     routes: dict[str, dict[str, str]]
     core: int | None = None
     meter: bool = False
+    bounds: HttpBounds = HttpBounds()
     stop_with_parent: bool = True
 
 

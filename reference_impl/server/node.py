@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_impl.protocol.messages import Request
+    from reference_impl.protocol.ports import Clock
     from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
     from reference_impl.wire.answers import WireAnswer
     from reference_impl.wire.codec import Codec
 
-__all__ = ["OVERLOADED_RETRY_US", "ServedNode"]
+__all__ = ["OVERLOADED_RETRY_US", "BrokenNode", "ServedNode"]
 
 OVERLOADED_RETRY_US = 1_000_000
 """What a node without room tells a sender to wait."""
@@ -54,8 +55,7 @@ class ServedNode:
         """Build the role on these ports and repeat the door commands that a former process obeyed."""
         clock = ports.clock
         self.name = service.node.node
-        self.neighbours = frozenset(service.node.provinces) if self.name == HUB else frozenset({HUB})
-        """Who may send to it under a name of its own; a province's hospitals are known by their institutions."""
+        self.neighbours = neighbours_of(service)
         self.faults = NodeFaults()
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
@@ -128,6 +128,30 @@ class ServedNode:
         finally:
             current_slot.reset(token)
             slot.give_back()
+
+
+class BrokenNode:
+    """A node that cannot serve: its callers learn that it did nothing, and why, and the others of its host go on."""
+
+    __slots__ = ("_clock", "_codec", "name", "neighbours", "reason")
+
+    def __init__(self, service: ServiceConfig, reason: str, *, codec: Codec, clock: Clock) -> None:
+        """Answer for the node of ``service``, for ``reason``."""
+        self.name = service.node.node
+        self.neighbours = neighbours_of(service)
+        self.reason = reason
+        self._codec = codec
+        self._clock = clock
+
+    async def respond(self, content: bytes, sender: str) -> WireAnswer:
+        """Return that nothing was done."""
+        del content, sender
+        return self._codec.encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
+
+
+def neighbours_of(service: ServiceConfig) -> frozenset[str]:
+    """Return who may send to a node under a name of its own; a hospital is known by its institution."""
+    return frozenset(service.node.provinces) if service.node.node == HUB else frozenset({HUB})
 
 
 def _read_doors(path: Path) -> tuple[DoorCommand, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reference_impl.books.sqlite.books import SqliteBooks
     from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
-    from reference_impl.server.node import ServedNode
+    from reference_impl.server.node import BrokenNode, ServedNode
     from reference_impl.server.ports import AsyncioTasks, RunClock
 
 __all__ = ["DoorOrder", "EpochOrder", "Health", "NodeStats", "Operator", "Stats"]
@@ -45,6 +45,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     ready: bool
     nodes: dict[str, str]
+    broken: tuple[str, ...] = ()
+    """Those that cannot serve until their process starts again; it serves the others."""
 
 
 class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 class Operator:
     """Obeys the commands of one host process."""
 
-    __slots__ = ("_actions", "_books", "_clock", "_host", "_meter", "_nodes", "_stop", "_tasks", "recovered")
+    __slots__ = ("_actions", "_books", "_broken", "_clock", "_host", "_meter", "_nodes", "_stop", "_tasks", "recovered")
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class Operator:
         clock: RunClock,
         *,
         nodes: Mapping[str, ServedNode],
+        broken: Mapping[str, BrokenNode],
         books: Mapping[str, SqliteBooks],
         tasks: AsyncioTasks,
         stop: Callable[[], None],
@@ -105,6 +108,7 @@ class Operator:
         self._host = host
         self._clock = clock
         self._nodes = nodes
+        self._broken = broken
         self._books = books
         self._tasks = tasks
         self._stop = stop
@@ -140,12 +144,14 @@ class Operator:
 
     async def _health(self, _: bytes) -> Health:
         nodes = {name: self._state_of(name) for name in self._nodes}
-        return Health(ready=all(state == "ready" for state in nodes.values()), nodes=nodes)
+        nodes |= {name: node.reason for name, node in self._broken.items()}
+        ready = all(state == "ready" for state in nodes.values())
+        return Health(ready=ready, nodes=nodes, broken=tuple(self._broken))
 
     def _state_of(self, name: str) -> str:
         failure = self._books[name].failure
         if failure is not None:
-            return f"books cannot be written: {failure}"
+            return f"books {self._books[name].path} fail: {failure}"
         return "ready" if self.recovered else "recovering"
 
     async def _stats(self, _: bytes) -> Stats:
@@ -223,6 +229,8 @@ class Operator:
 
     def _node(self, name: str) -> ServedNode:
         node = self._nodes.get(name)
+        if name in self._broken:
+            raise LookupError(f"node {name!r} cannot serve: {self._broken[name].reason}")
         if node is None:
             raise LookupError(f"no node {name!r} in process {self._host!r}; it serves {', '.join(self._nodes)}")
         return node

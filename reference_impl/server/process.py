@@ -105,8 +105,8 @@ class HostProcess:
             lines = []
         return lines[-1] if lines else "it wrote nothing"
 
-    def wait_ready(self, deadline_s: float) -> None:
-        """Return when the process serves.
+    def wait_ready(self, deadline_s: float) -> dict[str, str]:
+        """Return when the process serves, and why some of its nodes cannot, by node.
 
         Raises:
             StartError: when it ends, or is not ready at ``deadline_s`` of the monotonic clock.
@@ -117,8 +117,10 @@ class HostProcess:
             if not self.running:
                 raise StartError(f"host process {name!r} ended while starting: {self.last_words()}")
             try:
-                if self.ask("GET", "health", timeout_s=_ASK_S)["ready"]:
-                    return
+                health = self.ask("GET", "health", timeout_s=_ASK_S)
+                broken = {node: health["nodes"][node] for node in health["broken"]}
+                if all(state == "ready" or node in broken for node, state in health["nodes"].items()):
+                    return broken
             except OSError:
                 pass  # it does not listen yet
             if time.monotonic() > deadline_s:

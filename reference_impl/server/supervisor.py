@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.books import fill_books, read_final
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
+from reference_impl.server.errors import StartError
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
 
 if TYPE_CHECKING:
@@ -51,8 +53,12 @@ class System:
         core: int | None = None,
         base_port: int | None = None,
         meter: bool = False,
+        allow_broken: bool = False,
     ) -> None:
         """Choose the addresses: free ports, or the ones from ``base_port`` up.
+
+        With ``allow_broken`` the system serves with the nodes that can start, as long as one can; ``broken`` says why
+        the others cannot.
 
         Raises:
             StartError: when a port is in use.
@@ -63,6 +69,8 @@ class System:
         self.epoch_ns = time.monotonic_ns()
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
+        self.broken: dict[str, str] = {}
+        self._allow_broken = allow_broken
         self._routes: dict[str, dict[str, str]] = {}
         self._processes: dict[str, HostProcess] = {}
         self._host_of: dict[str, str] = {}
@@ -124,19 +132,22 @@ class System:
         """Start every process and return when all are ready.
 
         Raises:
-            StartError: when one cannot start or is not ready in time; the others are stopped again.
+            StartError: when one cannot start or is not ready in time, or a node of it cannot serve; the others are
+                stopped again. With ``allow_broken`` only when none of the nodes can serve.
 
         """
         hosts = self.folder / "hosts"
         hosts.mkdir(parents=True, exist_ok=True)
         (self.folder / "books").mkdir(exist_ok=True)
         try:
-            make_ready(self.books_path(node) for node in self._host_of)
+            self._make_ready()
             for process in self._processes.values():
                 self._spawn(process)
             deadline_s = time.monotonic() + ready_limit_s
             for process in self._processes.values():
-                process.wait_ready(deadline_s)
+                self._wait_for(process, deadline_s)
+            if len(self.broken) == len(self._host_of):
+                raise StartError(f"no node can serve: {'; '.join(dict.fromkeys(self.broken.values()))}")
         except BaseException:
             self.stop()
             raise
@@ -199,8 +210,10 @@ class System:
         if process.running:
             return
         self._spawn(process)
-        process.wait_ready(time.monotonic() + ready_limit_s)
-        self.write_facts()
+        try:
+            self._wait_for(process, time.monotonic() + ready_limit_s)
+        finally:
+            self.write_facts()
 
     def door(self, node: str, command: DoorCommand) -> None:
         """Have the node move a door."""
@@ -277,6 +290,27 @@ class System:
         partial.replace(self.folder / "system.json")
 
     # --- inside ---
+
+    def _make_ready(self) -> None:
+        """Make new books and migrate old ones here, once, before many processes would; those that fail say so there."""
+        for node in self._host_of:
+            try:
+                make_ready([self.books_path(node)])
+            except BooksError:
+                if not self._allow_broken:
+                    raise
+
+    def _wait_for(self, process: HostProcess, deadline_s: float) -> None:
+        nodes = self.config.hosts[process.config.host]
+        try:
+            broken = process.wait_ready(deadline_s)
+        except StartError as error:
+            if not self._allow_broken:
+                raise
+            broken = dict.fromkeys(nodes, str(error))
+        if broken and not self._allow_broken:
+            raise StartError("; ".join(f"node {node} cannot serve: {why}" for node, why in broken.items()))
+        self.broken = {node: why for node, why in self.broken.items() if node not in nodes} | broken
 
     def _process(self, node: str) -> HostProcess:
         host = self._host_of.get(node)

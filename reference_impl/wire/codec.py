@@ -168,6 +168,10 @@ class Codec:
         data = self._encode(ReplyToWrite(a.INFCODE_REFUSED, "", stamp, stamp, text, _NOTHING))
         return a.WireAnswer(a.STATUS_MALFORMED, {"content-type": _JSON}, data)
 
+    def encode_unavailable(self, reason: str, retry_after_us: int, now_us: int) -> a.WireAnswer:
+        """Return the answer of a node that cannot serve at all: nothing was done, and why."""
+        return self._system_answer(a.Door("overloaded", retry_after_us), a.STATUS_UNAVAILABLE, now_us, reason)
+
     def decode_answer(
         self,
         status: int,
@@ -236,9 +240,9 @@ class Codec:
             _check_identities(code, amounts, found, warnings)
         return side.body(amounts=amounts, **found.body)
 
-    def _system_answer(self, door: a.Door, status: int, now_us: int) -> a.WireAnswer:
+    def _system_answer(self, door: a.Door, status: int, now_us: int, reason: str = "") -> a.WireAnswer:
         stamp = self.clock.stamp_ms(now_us)
-        text = a.sentence_of(door, self.clock)
+        text = a.refusal_text("UNAVAILABLE", reason) if reason else a.sentence_of(door, self.clock)
         data = self._encode(ReplyToWrite(a.INFCODE_SYSTEM, "", stamp, stamp, text, a.DoorOutput(door)))
         return a.WireAnswer(status, {"content-type": _JSON, **a.retry_headers(door)}, data)
 

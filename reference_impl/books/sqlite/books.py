@@ -6,8 +6,9 @@ What ``commit`` has answered is on disk and survives ``kill -9`` and a power cut
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.connection import apply, connect, find_intents, read_whole, see
@@ -16,7 +17,7 @@ from reference_impl.books.sqlite.writer import GroupWriter, Watcher, WriterStats
 from reference_impl.protocol.records import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from reference_impl.books.final import FinalBooks
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteBooks", "fill_books", "read_final"]
 
+_T = TypeVar("_T")
+
 
 class SqliteBooks:
     """One node's books in a file, for one process at a time."""
 
-    __slots__ = ("_lock", "_reader", "_writer", "path")
+    __slots__ = ("_damage", "_lock", "_reader", "_writer", "path")
 
     def __init__(self, path: Path) -> None:
         """Open the books, making the file when there is none.
@@ -38,12 +41,16 @@ class SqliteBooks:
 
         """
         self.path = path
+        self._damage: Exception | None = None
         self._lock = lock(path)
         try:
             make_ready([path])
             self._reader = connect(path)
             self._reader.execute("PRAGMA query_only=1")
             self._writer = GroupWriter(connect(path), path.stem)
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise BooksError(f"books {path} cannot be opened: {error}") from None
         except BaseException:
             os.close(self._lock)
             raise
@@ -51,7 +58,7 @@ class SqliteBooks:
 
     async def look(self, key: Key, *refs: Ref) -> View:
         """Return what is known of the message and of the records named, at one instant."""
-        return see(self._reader, key, refs)
+        return self._read(lambda: see(self._reader, key, refs))
 
     def commit(self, change: Change) -> Awaitable[CommitResult]:
         """Apply the whole change or none of it; the verdict comes when it is on disk."""
@@ -59,7 +66,7 @@ class SqliteBooks:
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
-        return find_intents(self._reader)
+        return self._read(lambda: find_intents(self._reader))
 
     def read_all(self) -> FinalBooks:
         """Return everything written down."""
@@ -72,8 +79,16 @@ class SqliteBooks:
 
     @property
     def failure(self) -> Exception | None:
-        """Why the books cannot be written any more; None while all is well."""
-        return self._writer.failure
+        """Why the books can at this moment not be written, or no longer be read; None while all is well."""
+        return self._damage or self._writer.failure
+
+    def _read(self, look: Callable[[], _T]) -> _T:
+        """Return what a look finds; a file that cannot be read any more is named."""
+        try:
+            return look()
+        except sqlite3.Error as error:
+            self._damage = error
+            raise BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy") from None
 
     def watch(self, watcher: Watcher) -> None:
         """Have ``watcher`` told of each group of commits, in the writer's thread."""

@@ -9,6 +9,7 @@ import pytest
 from server_samples import PHARMACY, codec_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.forwarder import BUSY_RETRY_US
@@ -219,7 +220,7 @@ def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flo
     assert told == Busy(BUSY_RETRY_US, msgid(1))
     assert isinstance(other.reply.body, Settled)
     operator = Operator(
-        "all", world.clock, nodes={"33": world.nodes["33"]}, books={}, tasks=None, stop=None, meter=None
+        "all", world.clock, nodes={"33": world.nodes["33"]}, broken={}, books={}, tasks=None, stop=None, meter=None
     )
     status, listed = asyncio.run(operator.obey("GET", "parked", b""))
     [parked] = msgspec.json.decode(listed)["33"]
@@ -432,3 +433,50 @@ def test_a_meter_reset_begins_anew(world):
     meter.reset()
 
     assert meter.read().received == 0
+
+
+# --- a full disk ---
+
+
+def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_commits_succeed(tmp_path, capsys):
+    world = World(tmp_path)
+    path = tmp_path / "33.sqlite"
+
+    async def story():
+        books = world.books["33"] = SqliteBooks(path)
+        world.nodes["33"] = world.node("33")
+        operator = Operator(
+            "all", world.clock, nodes=world.nodes, broken={}, books={"33": books}, tasks=None, stop=None, meter=None
+        )
+        operator.recovered = True
+        app = App(world.nodes, operator, None, ports=PORTS)
+        disk = books._writer._connection
+
+        async def ask(number):
+            content = world.codec.encode_request(find_person(number), world.clock.now)
+            return await over_http(app, "POST", "/33", content)
+
+        told = []
+        try:
+            (pages,) = disk.execute("PRAGMA page_count").fetchone()
+            disk.execute(f"PRAGMA max_page_count={pages}")
+            for number in range(200):  # until the pages there are hold no more
+                told.append(await ask(number))
+                if told[-1][0] != 200:
+                    break
+            told.append(operator._state_of("33"))
+            disk.execute(f"PRAGMA max_page_count={pages + 1000}")
+            told.append(await ask(number))
+            told.append(operator._state_of("33"))
+        finally:
+            books.close()
+        return told[-4:]
+
+    refused, failing, served, ready = asyncio.run(story())
+
+    assert refused[0] == 500
+    assert b"database or disk is full" in refused[1]
+    assert failing == f"books {path} fail: database or disk is full"
+    assert served[0] == 200
+    assert ready == "ready"
+    assert "Traceback" not in capsys.readouterr().err

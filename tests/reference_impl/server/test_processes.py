@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from server_samples import config, find_person, hospital, msgid, reversal, sale, same_but_hops
@@ -123,7 +124,8 @@ def test_health_and_figures_tell_the_truth(send, one_process):
     send(find_person(400))
 
     place = operators(one_process)
-    assert ask_host(place, "GET", "health") == {"ready": True, "nodes": dict.fromkeys(("hub", "33", "34"), "ready")}
+    ready = dict.fromkeys(("hub", "33", "34"), "ready")
+    assert ask_host(place, "GET", "health") == {"ready": True, "nodes": ready, "broken": []}
     stats = one_process.stats()["all"]
     assert stats["cpu_us"] > 0
     assert stats["nodes"]["33"]["in_service"] == 0
@@ -328,6 +330,60 @@ def test_books_that_are_not_ours_stop_the_start(tmp_path):
     (tmp_path / "books" / "34.sqlite").write_bytes(b"no database at all")
 
     with pytest.raises(Exception, match="cannot be read"), System(config(), tmp_path):
+        pass
+
+
+def damaged(path):
+    """Spoil a book behind its first page: it opens, and cannot be read."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+
+
+DAMAGES = {
+    "no database at all": lambda path: path.write_bytes(b"no database at all"),
+    "damaged behind the first page": damaged,
+    "another program's": lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(84)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_book_names_its_file_and_stops_only_its_own_node(tmp_path, runner, damage):
+    with System(config(), tmp_path):
+        pass
+    damage(tmp_path / "books" / "hub.sqlite")
+
+    with System(config(), tmp_path, allow_broken=True) as system, hospital(system, runner) as send:
+        assert list(system.broken) == ["hub"]
+        assert "hub.sqlite" in system.broken["hub"]
+        health = ask_host(operators(system), "GET", "health")
+        assert (health["ready"], health["broken"]) == (False, ["hub"])
+        assert "hub.sqlite" in health["nodes"]["hub"]
+        assert (health["nodes"]["33"], health["nodes"]["34"]) == ("ready", "ready")
+        local = msgspec.structs.replace(find_person(1, person="33040000000000000007"), insured_region="330400")
+        assert isinstance(send(local), Answered)
+        assert isinstance(send(find_person(2)), Overloaded), "the hub did nothing, and says so"
+        with pytest.raises(CommandError, match=r"hub.sqlite"):
+            system.fault(RefuseCommand("hub", on=True))
+
+
+def test_when_no_node_can_serve_the_start_says_why(tmp_path):
+    (tmp_path / "books").mkdir()
+    for node in ("hub", "33", "34"):
+        (tmp_path / "books" / f"{node}.sqlite").write_bytes(b"no database at all")
+
+    with (
+        pytest.raises(StartError, match=r"no node can serve: .*hub\.sqlite"),
+        System(config(), tmp_path, allow_broken=True),
+    ):
+        pass
+
+
+def test_a_run_does_not_begin_on_a_system_of_which_a_node_cannot_serve(tmp_path):
+    with System(config(), tmp_path):
+        pass
+    damaged(tmp_path / "books" / "34.sqlite")
+
+    with pytest.raises(StartError, match=r"node 34 cannot serve: .*34.sqlite"), System(config(), tmp_path):
         pass
 
 
