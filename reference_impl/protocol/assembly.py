@@ -56,10 +56,13 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sweep: SweepRules = DEFAULT_SWEEP
 
 
-def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
-    """Return the hub or the province that ``config`` describes, on these ports."""
+def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub:
+    """Return the hub or the province that ``config`` describes, on these ports.
+
+    ``starts`` is how often the node has started on its books before, so that no message reference is given twice.
+    """
     provinces = frozenset(config.provinces)
-    reference = _references(config, ports)
+    reference = _references(config, ports, starts)
     if config.province is None:
         return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep)
     node, rules = config.node, config.province
@@ -81,11 +84,16 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
     )
 
 
-def _references(config: NodeConfig, ports: NodePorts) -> Callable[[], str]:
-    """Return a maker of message references: region (6), time (14), serial (10), as inf_refmsgid wants."""
+def _references(config: NodeConfig, ports: NodePorts, starts: int) -> Callable[[], str]:
+    """Return a maker of message references: region (6), time (14), serial (10), as inf_refmsgid wants.
+
+    A serial is the number of the start (4) and one of its own (6): a process that starts again within a second counts
+    anew, and must not repeat what the one before it gave away.
+    """
     region = _HUB_REGION if config.node == HUB else f"{config.node}0000"
     stamps, serials = Stamps(config.starts_at, config.time_scale), count(1)
-    return lambda: f"{region}{stamps.at(ports.clock.now_us())}{next(serials) % 10**10:010d}"
+    start = f"{starts % 10**4:04d}"
+    return lambda: f"{region}{stamps.at(ports.clock.now_us())}{start}{next(serials) % 10**6:06d}"
 
 
 def _benefit_year(config: NodeConfig) -> Callable[[int], int]:

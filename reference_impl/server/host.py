@@ -102,6 +102,7 @@ class Host:
             codec=self._codec,
             doors_file=folder / f"{name}.doors.json",
             meter=self.meter,
+            starts=books.count_start(),
         )
 
     async def recover(self) -> None:

@@ -51,8 +51,12 @@ class ServedNode:
         codec: Codec,
         doors_file: Path,
         meter: Meter | None = None,
+        starts: int = 0,
     ) -> None:
-        """Build the role on these ports and repeat the door commands that a former process obeyed."""
+        """Build the role on these ports and repeat the door commands that a former process obeyed.
+
+        ``starts`` is how often the node has started on its books before.
+        """
         clock = ports.clock
         self.name = service.node.node
         self.neighbours = neighbours_of(service)
@@ -66,7 +70,7 @@ class ServedNode:
             books, peers = MeteredBooks(books), MeteredPeers(peers, meter)
         if not service.hold_while_waiting:
             peers = LettingGo(peers)
-        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks))
+        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks), starts=starts)
         self._doors_file = doors_file
         for command in _read_doors(doors_file):
             self._role.doors.obey(command)

@@ -14,13 +14,14 @@ import msgspec
 
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.faults import FaultCommand
+from reference_impl.server.ports import RunClock
 
 if TYPE_CHECKING:
     from reference_impl.books.sqlite.books import SqliteBooks
     from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
     from reference_impl.server.node import BrokenNode, ServedNode
-    from reference_impl.server.ports import AsyncioTasks, RunClock
+    from reference_impl.server.ports import AsyncioTasks
 
 __all__ = ["DoorOrder", "EpochOrder", "Health", "NodeStats", "Operator", "Stats"]
 
@@ -135,7 +136,7 @@ class Operator:
             return 404, msgspec.json.encode({"error": f"no command {method} {name}; expected one of {known}"})
         try:
             answer = await action(content)
-        except msgspec.DecodeError as error:
+        except ValueError as error:  # msgspec's, or a value that may not be
             return 400, msgspec.json.encode({"error": f"{name}: {error}"})
         except LookupError as error:
             return 404, msgspec.json.encode({"error": str(error.args[0])})
@@ -220,7 +221,16 @@ class Operator:
         return {command.node: node.faults.state()}
 
     async def _epoch(self, content: bytes) -> dict[str, int]:
-        self._clock.epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
+        epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
+        now_us = RunClock(epoch_ns).now_us()
+        for name, books in self._books.items():
+            latest_us = books.latest_us()
+            if latest_us is not None and latest_us > max(0, now_us):
+                raise ValueError(
+                    f"epoch {epoch_ns} takes time back to {now_us} us, and the books of {name} have come to "
+                    f"{latest_us} us; expected an epoch that lets time go on"
+                )
+        self._clock.epoch_ns = epoch_ns
         return {"now_us": self._clock.now_us()}
 
     async def _end(self, _: bytes) -> dict[str, bool]:

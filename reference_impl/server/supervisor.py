@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.sqlite.books import fill_books, read_final
+from reference_impl.books.sqlite.books import fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
@@ -36,6 +36,7 @@ __all__ = ["System"]
 
 READY_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
+_NS_PER_US = 1000
 """Longer than a host process takes for a clean stop."""
 
 
@@ -141,6 +142,7 @@ class System:
         (self.folder / "books").mkdir(exist_ok=True)
         try:
             self._make_ready()
+            self._go_on_in_time()
             for process in self._processes.values():
                 self._spawn(process)
             deadline_s = time.monotonic() + ready_limit_s
@@ -299,6 +301,18 @@ class System:
             except BooksError:
                 if not self._allow_broken:
                     raise
+
+    def _go_on_in_time(self) -> None:
+        """Let time go on where the books have come to (G8): a stop is no time at all, and nothing runs backwards."""
+        latest_us = 0
+        for node in self._host_of:
+            try:
+                latest_us = max(latest_us, read_latest_us(self.books_path(node)) or 0)
+            except BooksError:
+                if not self._allow_broken:
+                    raise
+        if latest_us > 0:  # what books hold before a run is from before its zero
+            self.epoch_ns = min(self.epoch_ns, time.monotonic_ns() - (latest_us + 1) * _NS_PER_US)
 
     def _wait_for(self, process: HostProcess, deadline_s: float) -> None:
         nodes = self.config.hosts[process.config.host]

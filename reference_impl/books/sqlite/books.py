@@ -11,7 +11,15 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.sqlite.connection import apply, connect, find_intents, read_whole, see
+from reference_impl.books.sqlite.connection import (
+    apply,
+    connect,
+    count_start,
+    find_intents,
+    find_latest_us,
+    read_whole,
+    see,
+)
 from reference_impl.books.sqlite.opening import lock, make_ready
 from reference_impl.books.sqlite.writer import GroupWriter, Watcher, WriterStats
 from reference_impl.protocol.records import Committed
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
-__all__ = ["SqliteBooks", "fill_books", "read_final"]
+__all__ = ["SqliteBooks", "fill_books", "read_final", "read_latest_us"]
 
 _T = TypeVar("_T")
 
@@ -59,6 +67,23 @@ class SqliteBooks:
     async def look(self, key: Key, *refs: Ref) -> View:
         """Return what is known of the message and of the records named, at one instant."""
         return self._read(lambda: see(self._reader, key, refs))
+
+    def count_start(self) -> int:
+        """Write down, before anything is served, that the node's process starts; return how often it did before.
+
+        Raises:
+            BooksError: when the books cannot be written.
+
+        """
+        try:
+            with closing(connect(self.path)) as connection:
+                return count_start(connection)
+        except sqlite3.Error as error:
+            raise BooksError(f"books {self.path} cannot be written: {error}") from None
+
+    def latest_us(self) -> int | None:
+        """Return the latest instant that anything in the books was opened or posted at; None in empty books."""
+        return self._read(lambda: find_latest_us(self._reader))
 
     def commit(self, change: Change) -> Awaitable[CommitResult]:
         """Apply the whole change or none of it; the verdict comes when it is on disk."""
@@ -106,6 +131,22 @@ class SqliteBooks:
         self._reader.close()
         os.close(self._lock)
         self._lock = -1
+
+
+def read_latest_us(path: Path) -> int | None:
+    """Return the latest instant in the books of a node that does not run; None when they are empty or not there.
+
+    Raises:
+        BooksError: when the file cannot be read.
+
+    """
+    if not path.exists():
+        return None
+    books = SqliteBooks(path)
+    try:
+        return books.latest_us()
+    finally:
+        books.close()
 
 
 def fill_books(path: Path, changes: Iterable[Change]) -> None:

@@ -16,10 +16,12 @@ import psutil
 import pytest
 from server_samples import config, find_person, hospital, msgid, reversal, sale, same_but_hops
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.connection import connect, read_whole
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
+from reference_impl.protocol.sweeper import SweepRules
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError, StartError
@@ -333,6 +335,69 @@ def test_books_that_are_not_ours_stop_the_start(tmp_path):
         pass
 
 
+GRAY = 300
+
+
+def swept_soon():
+    """The small world with short timeouts, whose nodes drive what they left open as soon as nobody asks any more."""
+    told = config(CARE_AND_INSURED, clients={"forward_timeout": {"care": "1s", "hub": "500ms"}})
+    sweep = SweepRules(interval_us=50_000, age_us=300_000, batch=64)
+    replace = msgspec.structs.replace
+    services = {
+        name: replace(service, node=replace(service.node, sweep=sweep)) for name, service in told.services.items()
+    }
+    return replace(told, services=services)
+
+
+def test_what_a_frozen_province_left_open_is_closed_after_the_thaw_without_a_restart_and_without_anybody_asking(
+    tmp_path, runner
+):
+    requests = [sale(number, person=f"34010000000000001{number:03d}") for number in range(GRAY)]
+    with System(swept_soon(), tmp_path) as system, hospital(system, runner) as send:
+        system.freeze("34")
+        outcomes = send(*requests, timeout_us=200_000)
+        seen(lambda: node_stats(system, "hub")["open_intents"] == GRAY)
+        seen(lambda: node_stats(system, "33")["open_intents"] == GRAY)
+        system.thaw("34")
+        seen(lambda: not node_stats(system, "33")["open_intents"] and not node_stats(system, "hub")["open_intents"])
+        pids = system.pids()
+        books = {node: on_disk(system, node) for node in ("33", "hub", "34")}
+
+    assert {type(outcome) for outcome in outcomes} == {Unknown}
+    assert pids == system.pids()
+    for node in ("33", "hub"):
+        assert all(message.reply is not None for message in books[node].messages), node
+    assert sorted(each.settled_by for each in books["34"].settlements) == sorted(ids(requests))
+
+
+def test_business_time_goes_on_over_a_stop_and_no_reference_is_given_twice(tmp_path, runner):
+    """A system started again on its books began at its first day again, and posted before what was posted."""
+    hour_ns = 3600 * 10**9
+    answers = []
+    for number in (1, 2, 3):
+        with System(config(), tmp_path) as system, hospital(system, runner) as send:
+            if number == 1:
+                system.set_epoch(system.epoch_ns - hour_ns)
+            answers.append(send(sale(number, person="34010000000000000900")))
+
+    posted_us = [each.posted_us for each in system.final_books()["34"].settlements]
+    assert posted_us[0] * 1000 >= hour_ns
+    assert posted_us == sorted(set(posted_us))
+    assert posted_us[-1] * 1000 < 2 * hour_ns, "a stop is no time at all"
+    references = [answer.reply.reference for answer in answers]
+    assert len(set(references)) == 3
+
+
+def test_time_is_never_taken_back_behind_what_the_books_have_come_to(tmp_path, runner):
+    with System(config(), tmp_path) as system, hospital(system, runner) as send:
+        began_ns = system.epoch_ns
+        system.set_epoch(began_ns - 3600 * 10**9)
+        send(sale(1))
+
+        with pytest.raises(CommandError, match="takes time back"):
+            system.set_epoch(began_ns)
+
+
 def damaged(path):
     """Spoil a book behind its first page: it opens, and cannot be read."""
     whole = path.read_bytes()
@@ -383,7 +448,7 @@ def test_a_run_does_not_begin_on_a_system_of_which_a_node_cannot_serve(tmp_path)
         pass
     damaged(tmp_path / "books" / "34.sqlite")
 
-    with pytest.raises(StartError, match=r"node 34 cannot serve: .*34.sqlite"), System(config(), tmp_path):
+    with pytest.raises(BooksError, match=r"34\.sqlite cannot be read"), System(config(), tmp_path):
         pass
 
 
