@@ -111,7 +111,7 @@ def measure_chain(folder: Path, hosts: dict[str, list[str]], core: int) -> Measu
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         codec = Codec(BusinessClock(world.horizon.start, world.scale.time))
-        peers = HttpPeers({"33": system.address("33")}, codec, RunClock(system.epoch_ns))
+        peers = HttpPeers({"33": system.address("33")}, codec, RunClock(system.epoch_ns), sender=None)
         visits = count()
 
         async def call(asked: m.Request) -> m.Outcome:

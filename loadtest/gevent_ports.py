@@ -132,6 +132,10 @@ class GeventTasks:
         self._work[greenlet] = work
         greenlet.rawlink(self._forget)
 
+    def report(self, error: Exception) -> None:
+        """Raise it where it was found: the journeys keep what goes wrong with our code."""
+        raise error
+
     def kill(self) -> None:
         """Stop all work; returns when every piece has unwound."""
         left = list(self._work.values())

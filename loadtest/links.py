@@ -20,6 +20,7 @@ import msgspec
 from loadtest.proxy import ProxiedLink, ProxyConfig
 from reference_impl.domain.failures import FailedRunError
 from reference_impl.domain.nodes import HOSPITAL, HUB
+from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances
 from scenarios.schema import Scenario
@@ -106,7 +107,8 @@ class FaultyLinks:
         return tuple(json.loads(line) for line in said.splitlines())
 
     def _link(self, caller: str, callee: str) -> ProxiedLink:
-        host, _, port = self._system.address(callee).rpartition(":")
+        entrance = Entrance.HOSPITALS if caller == HOSPITAL else Entrance.NEIGHBOURS
+        host, _, port = self._system.address(callee, entrance).rpartition(":")
         return ProxiedLink(caller=caller, callee=callee, port=0, upstream_host=host, upstream_port=int(port))
 
     def _write(self) -> None:

@@ -169,3 +169,7 @@ class SimTasks:
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` to its end without waiting for it; a crash of the node cancels it."""
         Task(self._timeline, work, self._group).start_later()
+
+    def report(self, error: Exception) -> None:
+        """Raise it: a simulation that goes on after an error of ours hides it."""
+        raise error

@@ -78,6 +78,7 @@ class World:
         self.stores: dict[NodeId, MemoryBooks] = {}
         self.nodes: dict[NodeId, SimNode] = {}
         self._lost: dict[NodeId, LostCommits | None] = {}
+        self._starts: dict[NodeId, int] = {}
         self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
         self._make_nodes(ServiceTimeTables(costs))
@@ -147,7 +148,8 @@ class World:
         if lost is not None:
             books = LosingBooks(books, lost, self.clock)
         ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.group))
-        role: Province | Hub = assemble(self._configs[node.name], ports)
+        starts = self._starts[node.name] = self._starts.get(node.name, -1) + 1
+        role: Province | Hub = assemble(self._configs[node.name], ports, starts=starts)
         for command in self.doors.get(node.name, {}).values():
             role.doors.obey(command)
         return role

@@ -53,8 +53,8 @@ def compare_fates(
 
     Answers are the attempts' outcomes by message, in the order they were given. A visit is at an edge when an attempt
     of it, in either record, was under way within ``guard_us`` of one of ``edges_us``, or ended within ``guard_us`` of
-    its message's deadline, or had its verdict within ``guard_us`` of the shortest timeout on its way; so are the other
-    visits of such a person, whose account and deductible it moved. With a guard of 0 nothing is left out.
+    its message's deadline, or had its verdict within ``guard_us`` (at most half) of the shortest timeout on its way; so
+    are the other visits of such a person, whose account and deductible it moved. With a guard of 0 nothing is left out.
     """
     left_out = [_at_an_edge(one.messages, clients, edges_us, guard_us) for one in (record, other)]
     touched = record.visits.join(pl.concat(left_out).select("visit"), on="visit", how="semi")["person"]
@@ -81,6 +81,6 @@ def _at_an_edge(messages: pl.DataFrame, clients: Clients, edges_us: tuple[int, .
     late = (ended - deadline).abs() <= guard_us
     shortest_us = min(clients.timeout, clients.forward_timeout.care, clients.forward_timeout.hub)
     verdict = pl.col("outcome").is_in(["ok", "refused"])
-    slow = verdict & (ended - pl.col("sent_us") >= shortest_us - guard_us)
+    slow = verdict & (ended - pl.col("sent_us") >= max(shortest_us - guard_us, shortest_us // 2))
     under_way = [pl.col("sent_us").le(edge_us + guard_us) & ended.ge(edge_us - guard_us) for edge_us in edges_us]
     return messages.filter(pl.any_horizontal(late, slow, *under_way))

@@ -133,7 +133,7 @@ def serve(
         Path | None, typer.Option("--books", metavar="DIR", help="Folder of the books, kept. Default: runs/NAME-serve.")
     ] = None,
     base_port: Annotated[
-        int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; one a process from there up.")
+        int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; three a process from there up.")
     ] = None,
     *,
     as_json: AsJson = False,
@@ -147,7 +147,9 @@ def serve(
 
 @app.command()
 def operate(
-    address: Annotated[str, typer.Argument(help="A node's address, as 'yidi serve' prints it.")],
+    address: Annotated[
+        str, typer.Argument(help="The operators' address of a node's process, as 'yidi serve' prints it.")
+    ],
     scope: Annotated[str, typer.Argument(help="'hub', a province's two digits or a city's four.")],
     action: Annotated[ActionChoice, typer.Argument(help="The operator's command.")],
     side: Annotated[SideChoice, typer.Option("--side", help="Whose business.")] = SideChoice.BOTH,

@@ -23,6 +23,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, SweepRules
 
 __all__ = ["NodeConfig", "ProvinceConfig", "assemble"]
 
@@ -44,7 +45,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``provinces`` are the insurers that are connected; ``timeout_us`` is how long it waits for the next node.
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
-    ``province`` is None for the hub.
+    ``province`` is None for the hub. ``sweep`` says how it drives what it has left open.
     """
 
     node: NodeId
@@ -53,14 +54,18 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     starts_at: datetime
     time_scale: float
     province: ProvinceConfig | None = None
+    sweep: SweepRules = DEFAULT_SWEEP
 
 
-def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
-    """Return the hub or the province that ``config`` describes, on these ports."""
+def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub:
+    """Return the hub or the province that ``config`` describes, on these ports.
+
+    ``starts`` is how often the node has started on its books before, so that no message reference is given twice.
+    """
     provinces = frozenset(config.provinces)
-    reference = _references(config, ports)
+    reference = _references(config, ports, starts)
     if config.province is None:
-        return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference)
+        return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep)
     node, rules = config.node, config.province
 
     def next_node(insured_region: str) -> NodeId | None:
@@ -76,14 +81,20 @@ def assemble(config: NodeConfig, ports: NodePorts) -> Province | Hub:
         InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config)),
         timeout_us=config.timeout_us,
         reference=reference,
+        sweep=config.sweep,
     )
 
 
-def _references(config: NodeConfig, ports: NodePorts) -> Callable[[], str]:
-    """Return a maker of message references: region (6), time (14), serial (10), as inf_refmsgid wants."""
+def _references(config: NodeConfig, ports: NodePorts, starts: int) -> Callable[[], str]:
+    """Return a maker of message references: region (6), time (14), serial (10), as inf_refmsgid wants.
+
+    A serial is the number of the start (4) and one of its own (6): a process that starts again within a second counts
+    anew, and must not repeat what the one before it gave away.
+    """
     region = _HUB_REGION if config.node == HUB else f"{config.node}0000"
     stamps, serials = Stamps(config.starts_at, config.time_scale), count(1)
-    return lambda: f"{region}{stamps.at(ports.clock.now_us())}{next(serials) % 10**10:010d}"
+    start = f"{starts % 10**4:04d}"
+    return lambda: f"{region}{stamps.at(ports.clock.now_us())}{start}{next(serials) % 10**6:06d}"
 
 
 def _benefit_year(config: NodeConfig) -> Callable[[int], int]:

@@ -6,6 +6,7 @@ theirs to say (``ForwardingPolicy``); when a message is fresh, busy, replayed or
 The intent's fates: an answer closes it with its reply; an unknown leaves it open and is answered *busy*, so that the
 sender asks again with the same key; a node that surely did not act (closed, full, unreachable) withdraws it, for no
 restart may drive what the hospital has meanwhile given up. Once an attempt was unknown it can no longer be withdrawn.
+What stays open is swept (``sweeper``); what raises while it is driven is parked there, and never anybody's verdict.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Protocol, assert_never
 import msgspec
 
 from reference_impl.domain.errors import REASONS, Refusal
+from reference_impl.domain.failures import FailedRunError
 from reference_impl.domain.idempotency import Judgement, differing_field, judge
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
@@ -24,6 +26,7 @@ from reference_impl.protocol.messages import (
     Busy,
     Closed,
     Hop,
+    MessageId,
     Outcome,
     Overloaded,
     Reply,
@@ -41,7 +44,9 @@ from reference_impl.protocol.records import (
     Record,
     Ref,
     View,
+    VisitRecord,
 )
+from reference_impl.protocol.sweeper import Parked, Sweeper, SweepRules
 
 __all__ = [
     "BUSY_RETRY_US",
@@ -49,18 +54,17 @@ __all__ = [
     "Forwarder",
     "ForwardingPolicy",
     "answer_known",
+    "busy_with",
     "is_known",
     "refused",
     "turned_away",
+    "waits_for",
 ]
 
 STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""
 BUSY_RETRY_US = 200_000
 UNREACHABLE_RETRY_US = 1_000_000
-DRIVE_TRIES_MAX = 40
-DRIVE_WAIT_MAX_US = 5_000_000
-"""The longest wait of a restarted node between two tries to end an open intent."""
 
 
 class ForwardingPolicy(Protocol):
@@ -99,6 +103,8 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
 
 
 Send = Callable[[NodeId, Request], Awaitable[Outcome]]
+_Tried = tuple[Answer, bool]
+"""What to answer, and whether the intent is over: closed with a reply, or withdrawn."""
 
 
 def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
@@ -110,6 +116,17 @@ def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
 def turned_away(refusal: Refusal) -> Answered:
     """Return the answer to what the node does not hear: never stored, so in the same words however often it is sent."""
     return Answered(refused(refusal, ""))
+
+
+def busy_with(msgid: MessageId) -> Busy:
+    """Return the answer to whoever has to wait for a message in work."""
+    return Busy(BUSY_RETRY_US, msgid)
+
+
+def waits_for(request: Request, view: View) -> MessageId:
+    """Return the message that holds the visit which ``request`` is about; its own, where nothing does."""
+    visit = view.get(VisitRecord)
+    return (visit.held_by if visit is not None else "") or request.msgid
 
 
 def answer_known(message: MessageRecord | None, request: Request, reference: Callable[[], str]) -> Answer | None:
@@ -127,7 +144,7 @@ def answer_known(message: MessageRecord | None, request: Request, reference: Cal
         case Judgement.FRESH:
             return None
         case Judgement.BUSY:
-            return Busy(BUSY_RETRY_US)
+            return busy_with(request.msgid)
         case Judgement.REVERSED:
             return Answered(refused(Refusal.REVERSED, message.reversed_by or reference()))
         case Judgement.CONFLICT:
@@ -151,56 +168,71 @@ def is_known(message: MessageRecord | None) -> bool:
 class Forwarder:
     """Carries messages from the neighbour upstream to the neighbour downstream."""
 
-    __slots__ = ("_driving", "_policy", "_ports", "_reference", "_send")
+    __slots__ = ("_leases", "_policy", "_ports", "_reference", "_send", "sweeper")
 
-    def __init__(self, ports: NodePorts, policy: ForwardingPolicy, send: Send, reference: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        ports: NodePorts,
+        policy: ForwardingPolicy,
+        send: Send,
+        reference: Callable[[], str],
+        sweep: SweepRules,
+    ) -> None:
         """``send`` reaches the next node with this node's timeout; ``reference`` makes a fresh message reference."""
         self._ports = ports
         self._policy = policy
         self._send = send
         self._reference = reference
-        self._driving: set[Key] = set()
+        self._leases: set[Key] = set()
+        """The messages in work at this moment; a lease ends with its work, and with the process."""
+        self.sweeper = Sweeper(ports, sweep, self._drive)
 
     async def forward(self, request: Request) -> Answer:
         """Take ``request`` to its verdict, or say what the sender may do instead."""
         key = Key(request.sender, request.msgid)
-        if key in self._driving:
-            return Busy(BUSY_RETRY_US)
-        self._driving.add(key)
+        if key in self._leases:
+            return busy_with(request.msgid)
+        self._leases.add(key)
         try:
             return await self._take(key, request)
         finally:
-            self._driving.discard(key)
+            self._leases.discard(key)
 
-    async def drive(self, message: MessageRecord) -> None:
-        """Drive an intent found open after a restart to its end; a resend meanwhile is told busy.
+    async def recover(self) -> None:
+        """Have the intents that a crash left open driven to their end, beside the fresh work."""
+        self.sweeper.recover(await self._ports.books.open_intents())
 
-        Once is not enough: the next node may be driving the same message, or be down itself. What stays open after all
-        tries waits for its sender to ask again.
-        """
-        if message.request is None or message.key in self._driving:
-            return
-        self._driving.add(message.key)
-        wait_us = BUSY_RETRY_US
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the messages that cannot be driven."""
+        return tuple(self.sweeper.parked.values())
+
+    async def _drive(self, message: MessageRecord) -> bool:
+        """Try once to end an open intent; return whether it is over. What another is at this moment at, is not."""
+        key, request = message.key, message.request
+        assert request is not None  # a tombstone is never driven
+        if key in self._leases:
+            return False
+        self._leases.add(key)
         try:
-            for _ in range(DRIVE_TRIES_MAX):
-                if isinstance(await self._go_on(message, message.request), Answered):
-                    break
-                await self._ports.clock.sleep_us(wait_us)
-                wait_us = min(2 * wait_us, DRIVE_WAIT_MAX_US)
+            _, over = await self._attempt(message, self._go_on(message, request))
+        except FailedRunError as error:  # our own books fail, not the message: its turn comes again
+            self._ports.tasks.report(error)
+            return False
+        else:
+            return over
         finally:
-            self._driving.discard(message.key)
+            self._leases.discard(key)
 
     async def _take(self, key: Key, request: Request) -> Answer:
         for _ in range(STALE_LIMIT):
             view, original = await self._look(key, request)
             known = answer_known(view.message, request, self._reference)
             if isinstance(known, Busy) and view.message is not None:
-                return await self._go_on(view.message, request)
+                return await self._for_sender(view.message, self._go_on(view.message, request))
             if known is not None:
                 return known
             if self._policy.held(request, view):
-                return Busy(BUSY_RETRY_US)
+                return busy_with(waits_for(request, view))
             prepared = self._policy.prepare(request, view, original)
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             if isinstance(prepared, Refusal):
@@ -211,46 +243,77 @@ class Forwarder:
                 continue
             change = Change(message=message, insert=True, records=prepared.records, tombstone=prepared.tombstone)
             if isinstance(await self._ports.books.commit(change), Committed):
-                return await self._call(message, prepared, fresh=True)
-        return Busy(BUSY_RETRY_US)
+                return await self._for_sender(message, self._call(message, prepared, fresh=True))
+        return busy_with(request.msgid)
 
-    async def _go_on(self, message: MessageRecord, request: Request) -> Answer:
+    async def _for_sender(self, message: MessageRecord, work: Awaitable[_Tried]) -> Answer:
+        """Work on an intent that its sender asks about; what stays open is swept once nobody asks any more."""
+        try:
+            answer, over = await self._attempt(message, work)
+        except FailedRunError:
+            self.sweeper.touched(message)
+            raise
+        if not over:
+            self.sweeper.touched(message)
+        return answer
+
+    async def _attempt(self, message: MessageRecord, work: Awaitable[_Tried]) -> _Tried:
+        """Work on an open intent; when the work raises, the message is parked, unless our own books are to blame."""
+        try:
+            answer, over = await work
+        except FailedRunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last line: one message never stops the others
+            self._ports.tasks.report(error)
+            self.sweeper.park(message, error)
+            return busy_with(message.key.msgid), False
+        if over:
+            self._over(message)
+        return answer, over
+
+    def _over(self, message: MessageRecord) -> None:
+        """Take what has its outcome out of the line, and with a reversal what it reversed."""
+        self.sweeper.over(message.key)
+        body = None if message.request is None else message.request.body
+        if isinstance(body, Reverse):
+            self.sweeper.over(Key(message.key.sender, body.original))
+
+    async def _go_on(self, message: MessageRecord, request: Request) -> _Tried:
         """Send an intent again whose outcome is not known: the same key downstream, so it is safe."""
         view, original = await self._look(message.key, request)
         known = answer_known(view.message, request, self._reference)
         if isinstance(known, Answered):
-            return known  # answered or reversed since the intent was read
+            return known, True  # answered or reversed since the intent was read
         prepared = self._policy.prepare(request, view, original)
         if isinstance(prepared, Refusal):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())
         return await self._call(message, prepared, fresh=False)
 
-    async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: bool) -> Answer:
+    async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: bool) -> _Tried:
         outcome = await self._send(prepared.next_node, prepared.downstream)
         match outcome:
             case Answered(reply, hops):
-                closed = await self._close(message, reply, hops)
+                return await self._close(message, reply, hops)
             case Unknown() | Busy():
-                return Busy(BUSY_RETRY_US)
+                return busy_with(message.key.msgid), False
             case Closed() | Overloaded():
-                closed = await self._not_served(message, prepared, outcome, fresh=fresh)
+                return await self._not_served(message, prepared, outcome, fresh=fresh)
             case Unreachable():
-                closed = await self._not_served(message, prepared, Overloaded(UNREACHABLE_RETRY_US), fresh=fresh)
+                return await self._not_served(message, prepared, Overloaded(UNREACHABLE_RETRY_US), fresh=fresh)
             case _:
                 assert_never(outcome)
-        return closed
 
     async def _not_served(
         self, message: MessageRecord, prepared: Prepared, refusal: Closed | Overloaded, *, fresh: bool
-    ) -> Answer:
+    ) -> _Tried:
         if prepared.tombstone is not None:
-            return refusal  # the mark of a reversal stands, so its intent must: it is driven until it is through
-        if not fresh:
-            return Busy(BUSY_RETRY_US)
-        return refusal if await self._withdraw(message) else Busy(BUSY_RETRY_US)
+            return refusal, False  # the mark of a reversal stands, so its intent must: it is driven until it is through
+        if fresh and await self._withdraw(message):
+            return refusal, True
+        return busy_with(message.key.msgid), False
 
-    async def _close(self, message: MessageRecord, reply: Reply, hops: tuple[Hop, ...]) -> Answer:
+    async def _close(self, message: MessageRecord, reply: Reply, hops: tuple[Hop, ...]) -> _Tried:
         request = message.request
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
@@ -261,8 +324,8 @@ class Forwarder:
                 given, records = refused(Refusal.REVERSED, view.message.reversed_by), ()
             change = Change(message=msgspec.structs.replace(message, reply=given), insert=False, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
-                return Answered(given, hops)
-        return Busy(BUSY_RETRY_US)
+                return Answered(given, hops), True
+        return busy_with(message.key.msgid), False
 
     async def _withdraw(self, message: MessageRecord) -> bool:
         """Return whether the intent is withdrawn: while it stands a restart drives it, and nobody may be sent away."""

@@ -14,6 +14,7 @@ from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Re
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View
 from reference_impl.protocol.references import original_refusal, province_refusal
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
 
 __all__ = ["Hub"]
 
@@ -85,14 +86,20 @@ class Hub:
     __slots__ = ("_forwarder", "_ports", "_timeout_us", "doors", "node")
 
     def __init__(
-        self, ports: NodePorts, provinces: frozenset[NodeId], *, timeout_us: int, reference: Callable[[], str]
+        self,
+        ports: NodePorts,
+        provinces: frozenset[NodeId],
+        *,
+        timeout_us: int,
+        reference: Callable[[], str],
+        sweep: SweepRules = DEFAULT_SWEEP,
     ) -> None:
         """``timeout_us`` is how long the hub waits for an insured province."""
         self.node = HUB
         self.doors = Doors()
         self._ports = ports
         self._timeout_us = timeout_us
-        self._forwarder = Forwarder(ports, _HubPolicy(provinces), self._send, reference)
+        self._forwarder = Forwarder(ports, _HubPolicy(provinces), self._send, reference, sweep)
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""
@@ -108,8 +115,15 @@ class Hub:
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""
-        for message in await self._ports.books.open_intents():
-            self._ports.tasks.start(self._forwarder.drive(message))
+        await self._forwarder.recover()
+
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the messages that cannot be driven, for an operator to read."""
+        return self._forwarder.parked()
+
+    def open_intents(self) -> int:
+        """Return how many intents stand in line to be driven again."""
+        return self._forwarder.sweeper.open
 
     async def _send(self, node: NodeId, request: Request) -> Outcome:
         return await self._ports.peers.call(node, request, self._timeout_us)

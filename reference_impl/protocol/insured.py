@@ -20,13 +20,12 @@ from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
-from reference_impl.protocol.forwarder import BUSY_RETRY_US, STALE_LIMIT, answer_known, refused
+from reference_impl.protocol.forwarder import STALE_LIMIT, answer_known, busy_with, refused
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
     Admit,
     Answer,
     Answered,
-    Busy,
     Cancelled,
     CancelSettlement,
     Done,
@@ -107,7 +106,7 @@ class InsuredRole:
                 reply = change.message.reply
                 assert reply is not None  # every decision of an insurer is a verdict
                 return Answered(reply)
-        return Busy(BUSY_RETRY_US)
+        return busy_with(request.msgid)
 
     # --- deciding ---
 

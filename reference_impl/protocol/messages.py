@@ -293,9 +293,13 @@ class Answered(msgspec.Struct, frozen=True, gc=False):
 
 
 class Busy(msgspec.Struct, frozen=True, gc=False):
-    """The node holds an intent for this key without an outcome: ask again with the same key. Never stored."""
+    """Something is in work that this message has to wait for: ask again with the same key. Never stored.
+
+    ``msgid`` is the message in work: the same one, or another that decides about the visit's money.
+    """
 
     retry_after_us: int
+    msgid: MessageId = MessageId("")
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):

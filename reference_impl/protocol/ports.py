@@ -78,6 +78,10 @@ class Tasks(Protocol):
         """Run ``work`` to its end without waiting for it; a crash of the node cancels it."""
         ...
 
+    def report(self, error: Exception) -> None:
+        """Tell whoever looks after the node what went wrong with one message, so that the others can go on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NodePorts:

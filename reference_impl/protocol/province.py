@@ -18,19 +18,21 @@ from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.care import CareRole, CareRules
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import (
-    BUSY_RETRY_US,
     STALE_LIMIT,
     Forwarder,
     answer_known,
+    busy_with,
     is_known,
     refused,
     turned_away,
+    waits_for,
 )
 from reference_impl.protocol.insured import InsuredRole, InsuredRules
-from reference_impl.protocol.messages import Answer, Answered, Busy, Closed, Hop, Outcome, Overloaded, Reply, Request
+from reference_impl.protocol.messages import Answer, Answered, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
 from reference_impl.protocol.references import sender_refusal
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
 
 __all__ = ["Province"]
 
@@ -58,6 +60,7 @@ class Province:
         *,
         timeout_us: int,
         reference: Callable[[], str],
+        sweep: SweepRules = DEFAULT_SWEEP,
     ) -> None:
         """``timeout_us`` is how long the province waits for the hub."""
         self.node = care.node
@@ -68,7 +71,7 @@ class Province:
         self._insured = InsuredRole(ports, insured, reference)
         self._timeout_us = timeout_us
         self._reference = reference
-        self._forwarder = Forwarder(ports, self._care, self._send, reference)
+        self._forwarder = Forwarder(ports, self._care, self._send, reference, sweep)
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a hospital or from the hub."""
@@ -91,8 +94,15 @@ class Province:
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""
-        for message in await self._ports.books.open_intents():
-            self._ports.tasks.start(self._forwarder.drive(message))
+        await self._forwarder.recover()
+
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the messages that cannot be driven, for an operator to read."""
+        return self._forwarder.parked()
+
+    def open_intents(self) -> int:
+        """Return how many intents stand in line to be driven again."""
+        return self._forwarder.sweeper.open
 
     async def _serve_insured(self, request: Request) -> Answer:
         if not self.doors.all_open:
@@ -115,7 +125,7 @@ class Province:
             if known is not None:
                 return known
             if self._care.held(request, view):
-                return Busy(BUSY_RETRY_US)
+                return busy_with(waits_for(request, view))
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             acted = self._care.act(request, view)
             if isinstance(acted, Refusal):
@@ -126,7 +136,7 @@ class Province:
             change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(reply)
-        return Busy(BUSY_RETRY_US)
+        return busy_with(request.msgid)
 
     async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
         key = Key(request.sender, request.msgid)

@@ -6,7 +6,9 @@ Plain data that knows no scenario: the supervisor writes a process's file, the p
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import assert_never
 
 import msgspec
 
@@ -14,7 +16,17 @@ from reference_impl.books.losing import CommitLoss
 from reference_impl.domain.failures import InputError
 from reference_impl.protocol.assembly import NodeConfig
 
-__all__ = ["ConfigError", "HostConfig", "ServiceConfig", "SystemConfig", "read_config", "write_config"]
+__all__ = [
+    "ConfigError",
+    "Entrance",
+    "HostConfig",
+    "HttpBounds",
+    "Ports",
+    "ServiceConfig",
+    "SystemConfig",
+    "read_config",
+    "write_config",
+]
 
 
 class ConfigError(InputError):
@@ -44,6 +56,43 @@ class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     time_scale: float
 
 
+class Entrance(StrEnum):
+    """Who comes in at a listening socket; what a caller may do hangs on the socket, never on what the caller says."""
+
+    HOSPITALS = "hospitals"
+    NEIGHBOURS = "neighbours"
+    OPERATORS = "operators"
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ports of a process, one for each entrance."""
+
+    hospitals: int
+    neighbours: int
+    operators: int
+
+    def of(self, entrance: Entrance) -> int:
+        """Return the port of one entrance."""
+        match entrance:
+            case Entrance.HOSPITALS:
+                return self.hospitals
+            case Entrance.NEIGHBOURS:
+                return self.neighbours
+            case Entrance.OPERATORS:
+                return self.operators
+            case _:
+                assert_never(entrance)
+
+
+class HttpBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one connection may send before it is refused (431), and how long it may take for it (408)."""
+
+    head_bytes: int = 16_384
+    headers: int = 64
+    head_us: int = 10_000_000
+    body_us: int = 30_000_000
+
+
 class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One host process.
 
@@ -54,7 +103,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     host: str
     services: tuple[ServiceConfig, ...]
     address: str
-    port: int
+    ports: Ports
     epoch_ns: int
     starts_at: datetime
     time_scale: float
@@ -62,6 +111,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     routes: dict[str, dict[str, str]]
     core: int | None = None
     meter: bool = False
+    bounds: HttpBounds = HttpBounds()
     stop_with_parent: bool = True
 
 

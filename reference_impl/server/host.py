@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
-from reference_impl.server.config import ConfigError, HostConfig, ServiceConfig
+from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
+from reference_impl.server.http import bounded
 from reference_impl.server.meter import Meter
-from reference_impl.server.node import ServedNode
+from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
@@ -66,42 +66,52 @@ class Host:
     """What one process holds open."""
 
     def __init__(self, config: HostConfig) -> None:
-        """Open the books and build the nodes of ``config``.
-
-        Raises:
-            BooksError: when books cannot be opened.
-
-        """
+        """Open the books and build the nodes of ``config``; a node whose books cannot be opened is broken."""
         self.clock = RunClock(config.epoch_ns)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
         self.books: dict[str, SqliteBooks] = {}
         self.peers: list[HttpPeers] = []
         self.nodes: dict[str, ServedNode] = {}
-        codec = Codec(BusinessClock(config.starts_at, config.time_scale))
-        for service in config.services:
-            self.nodes[service.node.node] = self._open(service, config, codec)
+        self.broken: dict[str, BrokenNode] = {}
+        self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
+        self._codec = Codec(BusinessClock(config.starts_at, config.time_scale))
+        for name, service in self._services.items():
+            try:
+                self.nodes[name] = self._open(service, config)
+            except BooksError as error:
+                self._break(name, error)
 
-    def _open(self, service: ServiceConfig, config: HostConfig, codec: Codec) -> ServedNode:
+    def _break(self, name: str, error: BooksError) -> None:
+        """Let a node answer why it cannot serve; the others go on."""
+        sys.stderr.write(f"node {name} cannot serve: {error}\n")
+        self.nodes.pop(name, None)
+        self.broken[name] = BrokenNode(self._services[name], str(error), codec=self._codec, clock=self.clock)
+
+    def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
         name, folder = service.node.node, Path(config.books)
         books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite")
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
-        peers = HttpPeers(config.routes.get(name, {}), codec, self.clock)
+        peers = HttpPeers(config.routes.get(name, {}), self._codec, self.clock, sender=name)
         self.peers.append(peers)
         return ServedNode(
             service,
             NodePorts(self.clock, peers, written, self.tasks),
-            codec=codec,
+            codec=self._codec,
             doors_file=folder / f"{name}.doors.json",
             meter=self.meter,
+            starts=books.count_start(),
         )
 
     async def recover(self) -> None:
         """Start to drive every intent that a crash left open."""
-        for node in self.nodes.values():
-            await node.recover()
+        for name, node in tuple(self.nodes.items()):
+            try:
+                await node.recover()
+            except BooksError as error:
+                self._break(name, error)
 
     async def close(self) -> None:
         """Stop the work beside the messages and close everything; what is queued for the books is written."""
@@ -118,7 +128,9 @@ def run_host(config: HostConfig) -> int:
         os.sched_setaffinity(0, {config.core})
     _allow_many_connections()
     try:
-        with _listen(config) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with contextlib.ExitStack() as stack:
+            listening = [stack.enter_context(_listen(config, entrance)) for entrance in Entrance]
+            runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             runner.run(_serve(config, listening))
     except (BooksError, ConfigError) as error:
         sys.stderr.write(f"yidi: {error}\n")
@@ -126,48 +138,51 @@ def run_host(config: HostConfig) -> int:
     return 0
 
 
-def _listen(config: HostConfig) -> socket.socket:
-    """Take the port; callers are refused until the books are open and the server listens."""
+def _listen(config: HostConfig, entrance: Entrance) -> socket.socket:
+    """Take the port of an entrance; callers are refused until the books are open and the server listens."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port = config.ports.of(entrance)
     try:
-        listening.bind((config.address, config.port))
+        listening.bind((config.address, port))
     except OSError as error:
         listening.close()
-        place = f"{config.address}:{config.port}"
+        place = f"{config.address}:{port}"
         raise ConfigError(
             f"host {config.host!r} cannot listen on {place}: {os.strerror(error.errno or 0)}; choose other ports"
         ) from None
     return listening
 
 
-async def _serve(config: HostConfig, listening: socket.socket) -> None:
+async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
     host = Host(config)
     try:
         operator = Operator(
             config.host,
             host.clock,
             nodes=host.nodes,
+            broken=host.broken,
             books=host.books,
             tasks=host.tasks,
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,
         )
-        server = _Server(_settings(App(host.nodes, operator, host.meter)))
-        _stop_when_told(server, with_parent=config.stop_with_parent)
         await host.recover()
+        app = App({**host.nodes, **host.broken}, operator, host.meter, ports=config.ports)
+        server = _Server(_settings(app, config.bounds))
+        _stop_when_told(server, with_parent=config.stop_with_parent)
         operator.recovered = True
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
-        await server.serve(sockets=[listening])
+        await server.serve(sockets=listening)
     finally:
         await host.close()
 
 
-def _settings(app: App) -> uvicorn.Config:
+def _settings(app: App, bounds: HttpBounds) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=HttpToolsProtocol,
+        http=bounded(bounds),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reference_impl.domain.nodes import NodeId, role_of
+from reference_impl.domain.nodes import HUB, NodeId, role_of
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_impl.protocol.messages import Request
+    from reference_impl.protocol.ports import Clock
+    from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
     from reference_impl.wire.answers import WireAnswer
     from reference_impl.wire.codec import Codec
 
-__all__ = ["OVERLOADED_RETRY_US", "ServedNode"]
+__all__ = ["OVERLOADED_RETRY_US", "BrokenNode", "ServedNode"]
 
 OVERLOADED_RETRY_US = 1_000_000
 """What a node without room tells a sender to wait."""
@@ -39,7 +41,7 @@ OVERLOADED_RETRY_US = 1_000_000
 class ServedNode:
     """A node of the running system."""
 
-    __slots__ = ("_clock", "_codec", "_doors_file", "_meter", "_role", "faults", "name", "workers")
+    __slots__ = ("_clock", "_codec", "_doors_file", "_meter", "_role", "faults", "name", "neighbours", "workers")
 
     def __init__(
         self,
@@ -49,10 +51,15 @@ class ServedNode:
         codec: Codec,
         doors_file: Path,
         meter: Meter | None = None,
+        starts: int = 0,
     ) -> None:
-        """Build the role on these ports and repeat the door commands that a former process obeyed."""
+        """Build the role on these ports and repeat the door commands that a former process obeyed.
+
+        ``starts`` is how often the node has started on its books before.
+        """
         clock = ports.clock
         self.name = service.node.node
+        self.neighbours = neighbours_of(service)
         self.faults = NodeFaults()
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
@@ -63,7 +70,7 @@ class ServedNode:
             books, peers = MeteredBooks(books), MeteredPeers(peers, meter)
         if not service.hold_while_waiting:
             peers = LettingGo(peers)
-        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks))
+        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks), starts=starts)
         self._doors_file = doors_file
         for command in _read_doors(doors_file):
             self._role.doors.obey(command)
@@ -97,6 +104,14 @@ class ServedNode:
         partial.write_bytes(msgspec.json.encode(self._role.doors.commands()))
         partial.replace(self._doors_file)
 
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the messages that cannot be driven."""
+        return self._role.parked()
+
+    def open_intents(self) -> int:
+        """Return how many intents wait to be driven again."""
+        return self._role.open_intents()
+
     def doors(self) -> tuple[DoorCommand, ...]:
         """Return the door commands in force."""
         return self._role.doors.commands()
@@ -117,6 +132,30 @@ class ServedNode:
         finally:
             current_slot.reset(token)
             slot.give_back()
+
+
+class BrokenNode:
+    """A node that cannot serve: its callers learn that it did nothing, and why, and the others of its host go on."""
+
+    __slots__ = ("_clock", "_codec", "name", "neighbours", "reason")
+
+    def __init__(self, service: ServiceConfig, reason: str, *, codec: Codec, clock: Clock) -> None:
+        """Answer for the node of ``service``, for ``reason``."""
+        self.name = service.node.node
+        self.neighbours = neighbours_of(service)
+        self.reason = reason
+        self._codec = codec
+        self._clock = clock
+
+    async def respond(self, content: bytes, sender: str) -> WireAnswer:
+        """Return that nothing was done."""
+        del content, sender
+        return self._codec.encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
+
+
+def neighbours_of(service: ServiceConfig) -> frozenset[str]:
+    """Return who may send to a node under a name of its own; a hospital is known by its institution."""
+    return frozenset(service.node.provinces) if service.node.node == HUB else frozenset({HUB})
 
 
 def _read_doors(path: Path) -> tuple[DoorCommand, ...]:

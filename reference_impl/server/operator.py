@@ -14,12 +14,14 @@ import msgspec
 
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.faults import FaultCommand
+from reference_impl.server.ports import RunClock
 
 if TYPE_CHECKING:
     from reference_impl.books.sqlite.books import SqliteBooks
+    from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
-    from reference_impl.server.node import ServedNode
-    from reference_impl.server.ports import AsyncioTasks, RunClock
+    from reference_impl.server.node import BrokenNode, ServedNode
+    from reference_impl.server.ports import AsyncioTasks
 
 __all__ = ["DoorOrder", "EpochOrder", "Health", "NodeStats", "Operator", "Stats"]
 
@@ -44,10 +46,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     ready: bool
     nodes: dict[str, str]
+    broken: tuple[str, ...] = ()
+    """Those that cannot serve until their process starts again; it serves the others."""
 
 
 class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One node since the start of its process; sums over time, so that two readings give the mean between them."""
+    """One node since the start of its process; sums over time, so that two readings give the mean between them.
+
+    ``open_intents`` wait to be driven again, ``parked`` messages cannot be driven.
+    """
 
     workers: int
     in_service: int
@@ -57,6 +64,8 @@ class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
     workers_busy_us: int
     workers_waited_us: int
     fault: str
+    open_intents: int
+    parked: int
     writer_backlog: int
     writer_changes: int
     writer_batches: int
@@ -82,7 +91,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 class Operator:
     """Obeys the commands of one host process."""
 
-    __slots__ = ("_actions", "_books", "_clock", "_host", "_meter", "_nodes", "_stop", "_tasks", "recovered")
+    __slots__ = ("_actions", "_books", "_broken", "_clock", "_host", "_meter", "_nodes", "_stop", "_tasks", "recovered")
 
     def __init__(
         self,
@@ -90,6 +99,7 @@ class Operator:
         clock: RunClock,
         *,
         nodes: Mapping[str, ServedNode],
+        broken: Mapping[str, BrokenNode],
         books: Mapping[str, SqliteBooks],
         tasks: AsyncioTasks,
         stop: Callable[[], None],
@@ -99,6 +109,7 @@ class Operator:
         self._host = host
         self._clock = clock
         self._nodes = nodes
+        self._broken = broken
         self._books = books
         self._tasks = tasks
         self._stop = stop
@@ -109,6 +120,7 @@ class Operator:
             ("GET", "stats"): self._stats,
             ("GET", "meter"): self._read_meter,
             ("GET", "doors"): self._doors,
+            ("GET", "parked"): self._parked,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
             ("POST", "fault"): self._fault,
@@ -124,7 +136,7 @@ class Operator:
             return 404, msgspec.json.encode({"error": f"no command {method} {name}; expected one of {known}"})
         try:
             answer = await action(content)
-        except msgspec.DecodeError as error:
+        except ValueError as error:  # msgspec's, or a value that may not be
             return 400, msgspec.json.encode({"error": f"{name}: {error}"})
         except LookupError as error:
             return 404, msgspec.json.encode({"error": str(error.args[0])})
@@ -133,12 +145,14 @@ class Operator:
 
     async def _health(self, _: bytes) -> Health:
         nodes = {name: self._state_of(name) for name in self._nodes}
-        return Health(ready=all(state == "ready" for state in nodes.values()), nodes=nodes)
+        nodes |= {name: node.reason for name, node in self._broken.items()}
+        ready = all(state == "ready" for state in nodes.values())
+        return Health(ready=ready, nodes=nodes, broken=tuple(self._broken))
 
     def _state_of(self, name: str) -> str:
         failure = self._books[name].failure
         if failure is not None:
-            return f"books cannot be written: {failure}"
+            return f"books {self._books[name].path} fail: {failure}"
         return "ready" if self.recovered else "recovering"
 
     async def _stats(self, _: bytes) -> Stats:
@@ -164,6 +178,8 @@ class Operator:
             workers_busy_us=workers.busy_us(),
             workers_waited_us=workers.waited_us(),
             fault=node.faults.state(),
+            open_intents=node.open_intents(),
+            parked=len(node.parked()),
             writer_backlog=books.backlog(),
             writer_changes=writer.changes,
             writer_batches=writer.batches,
@@ -189,6 +205,9 @@ class Operator:
     async def _doors(self, _: bytes) -> dict[str, tuple[DoorCommand, ...]]:
         return {name: node.doors() for name, node in self._nodes.items()}
 
+    async def _parked(self, _: bytes) -> dict[str, tuple[Parked, ...]]:
+        return {name: node.parked() for name, node in self._nodes.items()}
+
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
         order = msgspec.json.decode(content, type=DoorOrder)
         node = self._node(order.node)
@@ -202,7 +221,16 @@ class Operator:
         return {command.node: node.faults.state()}
 
     async def _epoch(self, content: bytes) -> dict[str, int]:
-        self._clock.epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
+        epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
+        now_us = RunClock(epoch_ns).now_us()
+        for name, books in self._books.items():
+            latest_us = books.latest_us()
+            if latest_us is not None and latest_us > max(0, now_us):
+                raise ValueError(
+                    f"epoch {epoch_ns} takes time back to {now_us} us, and the books of {name} have come to "
+                    f"{latest_us} us; expected an epoch that lets time go on"
+                )
+        self._clock.epoch_ns = epoch_ns
         return {"now_us": self._clock.now_us()}
 
     async def _end(self, _: bytes) -> dict[str, bool]:
@@ -211,6 +239,8 @@ class Operator:
 
     def _node(self, name: str) -> ServedNode:
         node = self._nodes.get(name)
+        if name in self._broken:
+            raise LookupError(f"node {name!r} cannot serve: {self._broken[name].reason}")
         if node is None:
             raise LookupError(f"no node {name!r} in process {self._host!r}; it serves {', '.join(self._nodes)}")
         return node

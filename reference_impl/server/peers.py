@@ -30,18 +30,19 @@ MSGID_HEADER = "x-yidi-msgid"
 
 
 class HttpPeers:
-    """The neighbours of one node."""
+    """The neighbours of one node, or of a hospital."""
 
     __slots__ = ("_clock", "_codec", "_destinations")
 
-    def __init__(self, routes: Mapping[str, str], codec: Codec, clock: Clock) -> None:
-        """``routes`` gives each neighbour's ``host:port``."""
+    def __init__(self, routes: Mapping[str, str], codec: Codec, clock: Clock, *, sender: str | None) -> None:
+        """``routes`` gives each neighbour's ``host:port``; ``sender`` is the node that calls, None a hospital."""
+        named = "" if sender is None else f"{SENDER_HEADER}: {sender}\r\n"
         self._codec = codec
         self._clock = clock
         self._destinations: dict[str, tuple[Destination, bytes]] = {}
         for node, address in routes.items():
             host, _, port = address.rpartition(":")
-            line = f"POST /{node} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n"
+            line = f"POST /{node} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{named}"
             self._destinations[node] = Destination(host, int(port)), line.encode("ascii")
 
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
@@ -52,7 +53,7 @@ class HttpPeers:
         destination, line = known
         began_us = self._clock.now_us()
         content = self._codec.encode_request(request, began_us)
-        rest = f"{SENDER_HEADER}: {request.sender}\r\n{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
+        rest = f"{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
         message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
         heard = await destination.exchange(message, timeout_us)
         if heard is Failure.NOBODY_LISTENS:

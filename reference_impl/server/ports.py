@@ -55,6 +55,11 @@ class AsyncioTasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
 
+    def report(self, error: Exception) -> None:
+        """Count what went wrong and print it on standard error."""
+        self.failed += 1
+        traceback.print_exception(error, file=sys.stderr)
+
     async def stop(self) -> None:
         """Cancel what runs and wait until it has unwound."""
         running = list(self._running)
@@ -65,6 +70,5 @@ class AsyncioTasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self.failed += 1
-            traceback.print_exception(error, file=sys.stderr)
+        if isinstance(error, Exception):
+            self.report(error)

@@ -1,4 +1,4 @@
-"""One host process as its parent sees it: spawned, signalled, reaped, on a port that stays its own.
+"""One host process as its parent sees it: spawned, signalled, reaped, on ports that stay its own.
 
 This module must never load what only the child needs.
 """
@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reference_impl.server.calls import ask_host
+from reference_impl.server.calls import TIMEOUT_S, ask_host
+from reference_impl.server.config import Entrance
 from reference_impl.server.errors import StartError
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ _ASK_S = 0.5
 
 
 class HostProcess:
-    """One host process, running or not. The reserved port stays its own over a restart."""
+    """One host process, running or not. The reserved ports stay its own over a restart."""
 
-    def __init__(self, config: HostConfig, reserved: socket.socket, folder: Path) -> None:
+    def __init__(self, config: HostConfig, reserved: tuple[socket.socket, ...], folder: Path) -> None:
         self.config = config
         self.reserved = reserved
         self.config_path = folder / f"{config.host}.json"
@@ -39,10 +40,18 @@ class HostProcess:
         self.child: subprocess.Popen[bytes] | None = None
         self.frozen = False
 
-    @property
-    def place(self) -> str:
-        """Where it listens: ``host:port``."""
-        return f"{ADDRESS}:{self.config.port}"
+    def place(self, entrance: Entrance) -> str:
+        """Return where it listens for those who come in there: ``host:port``."""
+        return f"{ADDRESS}:{self.config.ports.of(entrance)}"
+
+    def ask(self, verb: str, command: str, content: object = None, *, timeout_s: float = TIMEOUT_S) -> Any:
+        """Return its answer to an operator's command; raises what ``ask_host`` raises."""
+        return ask_host(self.place(Entrance.OPERATORS), verb, command, content, timeout_s=timeout_s)
+
+    def release(self) -> None:
+        """Let others have its ports."""
+        for reserved in self.reserved:
+            reserved.close()
 
     @property
     def pid(self) -> int:
@@ -96,8 +105,8 @@ class HostProcess:
             lines = []
         return lines[-1] if lines else "it wrote nothing"
 
-    def wait_ready(self, deadline_s: float) -> None:
-        """Return when the process serves.
+    def wait_ready(self, deadline_s: float) -> dict[str, str]:
+        """Return when the process serves, and why some of its nodes cannot, by node.
 
         Raises:
             StartError: when it ends, or is not ready at ``deadline_s`` of the monotonic clock.
@@ -108,12 +117,15 @@ class HostProcess:
             if not self.running:
                 raise StartError(f"host process {name!r} ended while starting: {self.last_words()}")
             try:
-                if ask_host(self.place, "GET", "health", timeout_s=_ASK_S)["ready"]:
-                    return
+                health = self.ask("GET", "health", timeout_s=_ASK_S)
+                broken = {node: health["nodes"][node] for node in health["broken"]}
+                if all(state == "ready" or node in broken for node, state in health["nodes"].items()):
+                    return broken
             except OSError:
                 pass  # it does not listen yet
             if time.monotonic() > deadline_s:
-                raise StartError(f"host process {name!r} at {self.place} is not ready in time; see {self.log_path}")
+                place = self.place(Entrance.OPERATORS)
+                raise StartError(f"host process {name!r} at {place} is not ready in time; see {self.log_path}")
             time.sleep(_POLL_S)
 
 

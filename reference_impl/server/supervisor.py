@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from reference_impl.books.sqlite.books import fill_books, read_final
+from reference_impl.books.final import BooksError
+from reference_impl.books.sqlite.books import fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import make_ready
-from reference_impl.server.calls import ask_host
-from reference_impl.server.config import HostConfig, SystemConfig, write_config
+from reference_impl.domain.nodes import HUB
+from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
+from reference_impl.server.errors import StartError
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ __all__ = ["System"]
 
 READY_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
+_NS_PER_US = 1000
 """Longer than a host process takes for a clean stop."""
 
 
@@ -50,8 +54,12 @@ class System:
         core: int | None = None,
         base_port: int | None = None,
         meter: bool = False,
+        allow_broken: bool = False,
     ) -> None:
         """Choose the addresses: free ports, or the ones from ``base_port`` up.
+
+        With ``allow_broken`` the system serves with the nodes that can start, as long as one can; ``broken`` says why
+        the others cannot.
 
         Raises:
             StartError: when a port is in use.
@@ -62,17 +70,21 @@ class System:
         self.epoch_ns = time.monotonic_ns()
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
+        self.broken: dict[str, str] = {}
+        self._allow_broken = allow_broken
         self._routes: dict[str, dict[str, str]] = {}
         self._processes: dict[str, HostProcess] = {}
         self._host_of: dict[str, str] = {}
         try:
             for place, (name, nodes) in enumerate(config.hosts.items()):
-                reserved = reserve_port(0 if base_port is None else base_port + place)
+                first = None if base_port is None else base_port + place * len(Entrance)
+                reserved = _reserve(first)
+                hospitals, neighbours, operators = (each.getsockname()[1] for each in reserved)
                 told = HostConfig(
                     host=name,
                     services=tuple(config.services[node] for node in nodes),
                     address=ADDRESS,
-                    port=reserved.getsockname()[1],
+                    ports=Ports(hospitals=hospitals, neighbours=neighbours, operators=operators),
                     epoch_ns=self.epoch_ns,
                     starts_at=config.starts_at,
                     time_scale=config.time_scale,
@@ -121,19 +133,23 @@ class System:
         """Start every process and return when all are ready.
 
         Raises:
-            StartError: when one cannot start or is not ready in time; the others are stopped again.
+            StartError: when one cannot start or is not ready in time, or a node of it cannot serve; the others are
+                stopped again. With ``allow_broken`` only when none of the nodes can serve.
 
         """
         hosts = self.folder / "hosts"
         hosts.mkdir(parents=True, exist_ok=True)
         (self.folder / "books").mkdir(exist_ok=True)
         try:
-            make_ready(self.books_path(node) for node in self._host_of)
+            self._make_ready()
+            self._go_on_in_time()
             for process in self._processes.values():
                 self._spawn(process)
             deadline_s = time.monotonic() + ready_limit_s
             for process in self._processes.values():
-                process.wait_ready(deadline_s)
+                self._wait_for(process, deadline_s)
+            if len(self.broken) == len(self._host_of):
+                raise StartError(f"no node can serve: {'; '.join(dict.fromkeys(self.broken.values()))}")
         except BaseException:
             self.stop()
             raise
@@ -163,7 +179,7 @@ class System:
         for process in self._processes.values():
             self._configure(process)
             if process.running:
-                ask_host(process.place, "POST", "epoch", {"epoch_ns": epoch_ns})
+                process.ask("POST", "epoch", {"epoch_ns": epoch_ns})
         self.write_facts()
 
     # --- what befalls single nodes ---
@@ -196,26 +212,29 @@ class System:
         if process.running:
             return
         self._spawn(process)
-        process.wait_ready(time.monotonic() + ready_limit_s)
-        self.write_facts()
+        try:
+            self._wait_for(process, time.monotonic() + ready_limit_s)
+        finally:
+            self.write_facts()
 
     def door(self, node: str, command: DoorCommand) -> None:
         """Have the node move a door."""
-        self._ask(node, "POST", "door", {"node": node, "command": command})
+        self._process(node).ask("POST", "door", {"node": node, "command": command})
 
     def fault(self, command: FaultCommand) -> None:
         """Switch a fault of a running node on or off."""
-        self._ask(command.node, "POST", "fault", command)
+        self._process(command.node).ask("POST", "fault", command)
 
     # --- what is known of it ---
 
-    def address(self, node: str) -> str:
-        """Return ``host:port`` of the node's process."""
-        return self._process(node).place
+    def address(self, node: str, entrance: Entrance = Entrance.HOSPITALS) -> str:
+        """Return ``host:port`` of the node's process, as those who come in there reach it."""
+        return self._process(node).place(entrance)
 
     def url(self, node: str) -> str:
-        """Return where the node's messages are posted."""
-        return f"http://{self.address(node)}/{node}"
+        """Return where hospitals post a province's messages; the hub's, which has no hospitals, its neighbours'."""
+        entrance = Entrance.NEIGHBOURS if node == HUB else Entrance.HOSPITALS
+        return f"http://{self.address(node, entrance)}/{node}"
 
     def pid(self, node: str) -> int:
         """Return the process id of the node's process."""
@@ -231,13 +250,13 @@ class System:
         for name, process in self._processes.items():
             if process.running and not process.frozen:
                 with contextlib.suppress(OSError):  # killed or frozen between the question and the answer
-                    found[name] = ask_host(process.place, "GET", "stats")
+                    found[name] = process.ask("GET", "stats")
         return found
 
     def meters(self, *, reset: bool = False) -> dict[str, Any]:
         """Return what every process has metered, by host, or reset the meters."""
         verb = "POST" if reset else "GET"
-        return {name: ask_host(process.place, verb, "meter") for name, process in self._processes.items()}
+        return {name: process.ask(verb, "meter") for name, process in self._processes.items()}
 
     def books_path(self, node: str) -> Path:
         """Return the file of the node's books."""
@@ -253,7 +272,12 @@ class System:
         facts = {
             "epoch_monotonic_ns": self.epoch_ns,
             "nodes": {
-                node: {"url": self.url(node), "pid": self.pid(node), "host": host}
+                node: {
+                    "url": self.url(node),
+                    "operators": self.address(node, Entrance.OPERATORS),
+                    "pid": self.pid(node),
+                    "host": host,
+                }
                 for node, host in self._host_of.items()
             },
             "links": {
@@ -269,14 +293,44 @@ class System:
 
     # --- inside ---
 
+    def _make_ready(self) -> None:
+        """Make new books and migrate old ones here, once, before many processes would; those that fail say so there."""
+        for node in self._host_of:
+            try:
+                make_ready([self.books_path(node)])
+            except BooksError:
+                if not self._allow_broken:
+                    raise
+
+    def _go_on_in_time(self) -> None:
+        """Let time go on where the books have come to (G8): a stop is no time at all, and nothing runs backwards."""
+        latest_us = 0
+        for node in self._host_of:
+            try:
+                latest_us = max(latest_us, read_latest_us(self.books_path(node)) or 0)
+            except BooksError:
+                if not self._allow_broken:
+                    raise
+        if latest_us > 0:  # what books hold before a run is from before its zero
+            self.epoch_ns = min(self.epoch_ns, time.monotonic_ns() - (latest_us + 1) * _NS_PER_US)
+
+    def _wait_for(self, process: HostProcess, deadline_s: float) -> None:
+        nodes = self.config.hosts[process.config.host]
+        try:
+            broken = process.wait_ready(deadline_s)
+        except StartError as error:
+            if not self._allow_broken:
+                raise
+            broken = dict.fromkeys(nodes, str(error))
+        if broken and not self._allow_broken:
+            raise StartError("; ".join(f"node {node} cannot serve: {why}" for node, why in broken.items()))
+        self.broken = {node: why for node, why in self.broken.items() if node not in nodes} | broken
+
     def _process(self, node: str) -> HostProcess:
         host = self._host_of.get(node)
         if host is None:
             raise KeyError(f"no node {node!r} in this system; it has {', '.join(self._host_of)}")
         return self._processes[host]
-
-    def _ask(self, node: str, verb: str, command: str, content: object) -> Any:
-        return ask_host(self.address(node), verb, command, content)
 
     def _spawn(self, process: HostProcess) -> None:
         self._configure(process)
@@ -285,11 +339,23 @@ class System:
 
     def _configure(self, process: HostProcess) -> None:
         """Write the process's configuration: what it is told at its next start."""
-        addresses = {node: self.address(node) for node in self._host_of}
+        addresses = {node: self.address(node, Entrance.NEIGHBOURS) for node in self._host_of}
         routes = {node: addresses | self._routes.get(node, {}) for node in self.config.hosts[process.config.host]}
         process.config = msgspec.structs.replace(process.config, epoch_ns=self.epoch_ns, routes=routes)
         write_config(process.config_path, process.config)
 
     def _release(self) -> None:
         for process in self._processes.values():
-            process.reserved.close()
+            process.release()
+
+
+def _reserve(first: int | None) -> tuple[socket.socket, ...]:
+    """Return a reserved port for each entrance: free ones, or those from ``first`` up."""
+    reserved: list[socket.socket] = []
+    try:
+        reserved.extend(reserve_port(0 if first is None else first + place) for place in range(len(Entrance)))
+    except BaseException:
+        for each in reserved:
+            each.close()
+        raise
+    return tuple(reserved)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from reference_impl.protocol.messages import Busy, Closed, Overloaded
+from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded
 from reference_impl.wire.envelope import ERROR_CHARACTERS
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Door(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after_us: int
     scope: str = ""
     reopens_us: int = 0
+    msgid: str = ""
 
 
 class DoorOutput(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ def door_of(answer: Busy | Closed | Overloaded) -> Door:
     """Return an answer as what its output says."""
     match answer:
         case Busy():
-            return Door("busy", answer.retry_after_us)
+            return Door("busy", answer.retry_after_us, msgid=answer.msgid)
         case Closed():
             return Door("closed", answer.retry_after_us, answer.scope, answer.reopens_us)
         case _:
@@ -76,7 +77,7 @@ def answer_of(door: Door) -> Busy | Closed | Overloaded:
     """Return the answer that a door's note stands for; a state we do not know counts as overloaded."""
     match door.state:
         case "busy":
-            return Busy(door.retry_after_us)
+            return Busy(door.retry_after_us, MessageId(door.msgid))
         case "closed":
             return Closed(door.scope, door.reopens_us, door.retry_after_us)
         case _:
@@ -87,7 +88,7 @@ def sentence_of(door: Door, clock: BusinessClock) -> str:
     """Return what the clerk reads, with the code in front."""
     match door.state:
         case "busy":
-            return "[BUSY] the same message is being worked on; ask again with the same message id"
+            return f"[BUSY] message {door.msgid} is being worked on; ask again with the same message id"
         case "closed":
             reopens = clock.text(door.reopens_us)
             return f"[CLOSED] {door.scope} is closed for planned work; it reopens at {reopens}"

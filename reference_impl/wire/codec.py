@@ -21,11 +21,12 @@ from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.envelope import (
     INPUT_CHARACTERS,
     MSGID_CHARACTERS,
-    MSGID_DEVIANT_CHARACTERS,
+    Legible,
     ReplyToRead,
     ReplyToWrite,
     RequestToRead,
     RequestToWrite,
+    check_names,
     wire_error,
 )
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
@@ -62,8 +63,13 @@ class Codec:
         side = self._requests.get(code)
         if side is None or type(request.body) is not side.body:
             raise WireError(code, "infno", type(request.body).__name__, _expected(side, self._requests))
-        if len(request.msgid) != MSGID_CHARACTERS:
-            raise WireError(code, "msgid", request.msgid, f"{MSGID_CHARACTERS} characters")
+        check_names(
+            code,
+            msgid=request.msgid,
+            institution=request.institution,
+            care_region=request.care_region,
+            insured_region=request.insured_region,
+        )
         now = self.clock.text(now_us)
         cross = is_cross_province(request.care_region, request.insured_region)
         content = side.write(context_of(request.body, request, now, cross=cross))
@@ -89,6 +95,10 @@ class Codec:
             WireError: when the bytes break the interface; answer ``encode_malformed``.
 
         """
+        with Legible("request", data):
+            return self._request_in(data, sender, warnings)
+
+    def _request_in(self, data: bytes, sender: m.NodeId, warnings: list[WireWarning] | None) -> m.Request:
         try:
             envelope = self._decode_request(data)
         except msgspec.DecodeError as error:
@@ -97,16 +107,22 @@ class Codec:
         side = self._requests.get(code)
         if side is None:
             raise WireError(code, "infno", code, _expected(None, self._requests))
-        _check_msgid(code, envelope.msgid, warnings)
+        msgid, insured_region = envelope.msgid, envelope.insuplc_admdvs or ""
+        institution, care_region = envelope.fixmedins_code, envelope.mdtrtarea_admvs
+        whole = check_names(
+            code, msgid=msgid, institution=institution, care_region=care_region, insured_region=insured_region
+        )
+        if not whole and warnings is not None:
+            warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
         _check_size(code, "input", envelope.input)
         found = read_side(side, code, "input", envelope.input, warnings)
         return m.Request(
             code,
-            m.MessageId(envelope.msgid),
+            m.MessageId(msgid),
             sender,
-            m.NodeId(envelope.fixmedins_code),
-            envelope.mdtrtarea_admvs,
-            envelope.insuplc_admdvs or "",
+            m.NodeId(institution),
+            care_region,
+            insured_region,
             side.body(**found.body),
         )
 
@@ -152,6 +168,10 @@ class Codec:
         data = self._encode(ReplyToWrite(a.INFCODE_REFUSED, "", stamp, stamp, text, _NOTHING))
         return a.WireAnswer(a.STATUS_MALFORMED, {"content-type": _JSON}, data)
 
+    def encode_unavailable(self, reason: str, retry_after_us: int, now_us: int) -> a.WireAnswer:
+        """Return the answer of a node that cannot serve at all: nothing was done, and why."""
+        return self._system_answer(a.Door("overloaded", retry_after_us), a.STATUS_UNAVAILABLE, now_us, reason)
+
     def decode_answer(
         self,
         status: int,
@@ -172,6 +192,12 @@ class Codec:
             return m.Unreachable()
         if status not in (a.STATUS_VERDICT, a.STATUS_MALFORMED, a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
             return m.Unknown(0)
+        with Legible(code, data):
+            return self._answer_in(status, headers, data, code, warnings)
+
+    def _answer_in(
+        self, status: int, headers: Mapping[str, str], data: bytes, code: str, warnings: list[WireWarning] | None
+    ) -> m.Outcome:
         try:
             envelope = self._decode_reply(data)
         except msgspec.DecodeError as error:
@@ -214,24 +240,15 @@ class Codec:
             _check_identities(code, amounts, found, warnings)
         return side.body(amounts=amounts, **found.body)
 
-    def _system_answer(self, door: a.Door, status: int, now_us: int) -> a.WireAnswer:
+    def _system_answer(self, door: a.Door, status: int, now_us: int, reason: str = "") -> a.WireAnswer:
         stamp = self.clock.stamp_ms(now_us)
-        text = a.sentence_of(door, self.clock)
+        text = a.refusal_text("UNAVAILABLE", reason) if reason else a.sentence_of(door, self.clock)
         data = self._encode(ReplyToWrite(a.INFCODE_SYSTEM, "", stamp, stamp, text, a.DoorOutput(door)))
         return a.WireAnswer(status, {"content-type": _JSON, **a.retry_headers(door)}, data)
 
 
 def _expected(side: Side | None, sides: dict[str, Side]) -> str:
     return side.body.__name__ if side else f"one of {', '.join(sorted(sides))}"
-
-
-def _check_msgid(code: str, msgid: str, warnings: list[WireWarning] | None) -> None:
-    if len(msgid) == MSGID_CHARACTERS:
-        return
-    if len(msgid) != MSGID_DEVIANT_CHARACTERS:
-        raise WireError(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters")
-    if warnings is not None:
-        warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
 
 
 def _check_size(code: str, path: str, raw: msgspec.Raw | bytes) -> None:

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 import msgspec
 
+from reference_impl.domain.institution import is_institution
 from reference_impl.wire.errors import WireError
 
 INPUT_CHARACTERS = 40_000
 """Bound of ``input`` and of ``output``."""
 ERROR_CHARACTERS = 200
 MSGID_CHARACTERS = 30
-MSGID_DEVIANT_CHARACTERS = 29
-"""A sample in the specification itself has a sequence of 3 digits, and vendors follow it."""
+"""Institution (12), time (14), sequence (4). A sample in the specification itself has a sequence of 3 digits, and
+vendors follow it: that is tolerated on the whole path. The lengths tell the ids made of them apart."""
 
 _S3 = Annotated[str, msgspec.Meta(min_length=1, max_length=3)]
 _S6 = Annotated[str, msgspec.Meta(min_length=1, max_length=6)]
@@ -85,6 +86,55 @@ class ReplyToWrite(msgspec.Struct, gc=False):
     respond_time: str
     err_msg: str
     output: Any
+
+
+_MSGID_REST = re.compile(r"[0-9]{17,18}")
+_REGION = re.compile(r"[0-9]{6}")
+
+
+def check_names(code: str, *, msgid: str, institution: str, care_region: str, insured_region: str) -> bool:
+    """Check the names that a message is known by, on its way in and out; return whether the msgid is a full one.
+
+    They become keys, ids and parts of HTTP heads, so nothing but ASCII letters and digits of the known shapes may
+    pass: an institution can never bear the name of a node. A blank insured region is a local patient's.
+
+    Raises:
+        WireError: naming the field.
+
+    """
+    if not is_institution(institution):
+        raise WireError(code, "fixmedins_code", institution, "a capital letter and 11 digits")
+    if not msgid.startswith(institution) or not _MSGID_REST.fullmatch(msgid, len(institution)):
+        raise WireError(code, "msgid", msgid, f"{institution}, 14 digits of time and 4 of a sequence")
+    if not _REGION.fullmatch(care_region):
+        raise WireError(code, "mdtrtarea_admvs", care_region, "6 digits")
+    if insured_region and not _REGION.fullmatch(insured_region):
+        raise WireError(code, "insuplc_admdvs", insured_region, "6 digits")
+    return len(msgid) == MSGID_CHARACTERS
+
+
+class Legible:
+    """A block that reads ``data``: what is no UTF-8, or nested deeper than a reader bears, breaks the interface too.
+
+    The parser skips what nobody asks for without a look at its bytes, so they are looked at here, all of them.
+    """
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: str, data: bytes) -> None:
+        self._transaction = transaction
+        try:
+            str(data, "utf-8")
+        except UnicodeDecodeError as error:
+            raise WireError(transaction, "message", data[error.start : error.end], "text in UTF-8") from None
+
+    def __enter__(self) -> None:
+        """Begin to read."""
+
+    def __exit__(self, kind: type[BaseException] | None, _: object, __: object) -> None:
+        """Turn the reader's own limit into an error of the message."""
+        if kind is not None and issubclass(kind, RecursionError):
+            raise WireError(self._transaction, "message", "more", "fewer levels of nesting") from None
 
 
 _MESSAGE = re.compile(r"(?:Expected )?(.*?)(?:, got `[^`]*`)?(?: - at `\$(.*)`)?")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -79,8 +78,8 @@ def seen(state):
 def settlements_asked(system_file):
     """How many messages the hub of the running system has had so far."""
     try:
-        url = json.loads(system_file.read_bytes())["nodes"]["hub"]["url"]
-        return ask_host(urlsplit(url).netloc, "GET", "stats")["nodes"]["hub"]["arrivals"]
+        place = json.loads(system_file.read_bytes())["nodes"]["hub"]["operators"]
+        return ask_host(place, "GET", "stats")["nodes"]["hub"]["arrivals"]
     except OSError:
         return 0  # not written, or not listening yet
 

@@ -18,7 +18,7 @@ class FakeSystem:
         self.generator_pids = (1,)
         self.routes: dict[tuple[str, str], str] = {}
 
-    def address(self, node: str) -> str:
+    def address(self, node: str, entrance: str) -> str:
         return "127.0.0.1:1"
 
     def route(self, caller: str, callee: str, address: str) -> None:

@@ -186,7 +186,8 @@ class Chain:
     faults: list[Callable[[str, str, Request], str | None]] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    started: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+    beside: dict[str, list[Coroutine[Any, Any, None]]] = field(default_factory=dict)
+    """What each node has started beside its messages; it stands at its first await until a test lets it go on."""
     year_of: Callable[[int], int] = lambda _: 2024
 
     def __post_init__(self) -> None:
@@ -196,7 +197,9 @@ class Chain:
 
     def boot(self, node: str) -> None:
         """Start a node on its books, as after a crash: nothing else is left of it."""
-        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], self)
+        for work in self.beside.pop(node, ()):
+            work.close()
+        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
         self.nodes[node] = build(node, ports, self.year_of)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
@@ -217,8 +220,13 @@ class Chain:
         """Start a node again and let it drive what it finds open."""
         self.boot(node)
         run(self.nodes[node].recover())
-        while self.started:
-            self._pump(self.started.pop(0))
+        for work in self.beside.pop(node, ()):
+            self._pump(work)
+
+    @property
+    def started(self) -> list[Coroutine[Any, Any, None]]:
+        """All that was started beside the messages."""
+        return [work for works in self.beside.values() for work in works]
 
     def _pump(self, work: Coroutine[Any, Any, None]) -> None:
         """Let a task run for a while; one that waits for somebody who never answers is left where it stands."""
@@ -231,9 +239,6 @@ class Chain:
 
     def peers_of(self, caller: str) -> FakePeers:
         return FakePeers(self, caller)
-
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        self.started.append(work)
 
     def send(self, request: Request) -> Outcome:
         """Send as the hospital does."""
@@ -264,6 +269,21 @@ def _way(node: str, region: str) -> NodeId | None:
     if insurer not in ("33", "63"):
         return None
     return NodeId(node) if insurer == node else HUB
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Work beside a node's messages; a ``ports.Tasks``."""
+
+    chain: Chain
+    node: str
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        work.send(None)
+        self.chain.beside.setdefault(self.node, []).append(work)
+
+    def report(self, error: Exception) -> None:
+        raise error
 
 
 @dataclass

@@ -155,6 +155,9 @@ class Beside:
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self.swarm.loom.spawn(work, self.node)
 
+    def report(self, error: Exception) -> None:
+        raise error
+
 
 class Swarm:
     """One world. ``seen`` counts the rare states it went through, ``faults`` names what no world may show."""

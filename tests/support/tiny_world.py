@@ -108,7 +108,7 @@ def assert_nothing_leaked(run: SimRun) -> None:
         assert not node.workers.waiting
         assert not node.in_work, f"{node.name} still holds a message"
         role: Any = node.role
-        assert not role._forwarder._driving, f"{node.name} leaks a lock"
+        assert not role._forwarder._leases, f"{node.name} leaks a lock"
     for ports in world._hospitals.values():
         desk: Any = ports.desk
         assert desk.free == desk.desks, "a desk leaked"

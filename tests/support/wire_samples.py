@@ -27,7 +27,7 @@ money = st.integers(-(10**15) + 1, 10**15 - 1)
 persons, visits, settlements = (text30.map(kind) for kind in (m.PersonNo, m.VisitId, m.SettlementId))
 optional_visits = st.one_of(st.just(m.VisitId("")), visits)
 regions = st.sampled_from(["330400", "341500", "110101", "660100"])
-msgids = st.text("H0123456789", min_size=30, max_size=30).map(m.MessageId)
+msgids = st.text("0123456789", min_size=18, max_size=18).map(lambda digits: m.MessageId(HOSPITAL + digits))
 insurances = st.sampled_from(["310", "390"])
 
 

@@ -30,7 +30,7 @@ def operate(
             command = door_command(scope, one, action, now_us, reopens_in_us=reopens_in_us, ramp_us=ramp_us)
             doors = ask_host(place, "POST", "door", {"node": keeper, "command": command})
     except CommandError as error:
-        raise InputError(f"{error}; is {place} the process of node {keeper}?") from error
+        raise InputError(f"{error}; is {place} the operators' address of the process of node {keeper}?") from error
     except OSError as error:
         raise InputError(f"nobody answers at {place}: {error}; 'yidi serve' prints the addresses") from error
     if as_json:

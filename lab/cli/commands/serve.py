@@ -1,12 +1,14 @@
 """``yidi serve``: the reference system in the foreground, until Ctrl-C or SIGTERM.
 
-A process that ends by itself is started again on its books. This module must never leave a process behind.
+A process that ends by itself is started again on its books; a node that cannot serve stops no other. This module must
+never leave a process behind.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING
 from lab.cli import console
 from reference_impl.books.final import BooksError
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.nodes import HUB
+from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import system_config
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 LOOK_EVERY_S = 0.5
+LONGEST_WAIT_S = 60.0
 
 
 def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: bool) -> None:
@@ -31,12 +36,13 @@ def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: b
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
-    system = System(system_config(scenario), folder, base_port=base_port)
+    system = System(system_config(scenario), folder, base_port=base_port, allow_broken=True)
     try:
         with told_to_stop() as over, system:
             _announce(system, scenario, folder, as_json=as_json)
+            again = _StartAgain(system, scenario)
             while not over.wait(LOOK_EVERY_S):
-                _start_again_what_ended(system, scenario)
+                again.look()
     except BooksError as error:
         raise InputError(str(error)) from error
     if not as_json:
@@ -60,20 +66,48 @@ def told_to_stop() -> Generator[threading.Event]:
 
 
 def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:
-    nodes = [(node, system.url(node), system.pid(node)) for node in scenario.topology.nodes()]
+    nodes = {node: _addresses(system, node) for node in scenario.topology.nodes()}
     if as_json:
-        found = {node: {"url": url, "pid": pid} for node, url, pid in nodes}
-        console.say_json({"ready": True, "books": str(folder / "books"), "nodes": found})
+        found = {node: {"url": system.url(node), "pid": system.pid(node), **ways} for node, ways in nodes.items()}
+        console.say_json(
+            {"ready": not system.broken, "broken": system.broken, "books": str(folder / "books"), "nodes": found}
+        )
         console.out.file.flush()
         return
-    console.table(["node", "address", "process"], [[node, url, str(pid)] for node, url, pid in nodes], words=2)
+    rows = [[node, *ways.values(), str(system.pid(node))] for node, ways in nodes.items()]
+    console.table(["node", *(entrance.value for entrance in Entrance), "process"], rows, words=len(Entrance) + 1)
     console.say(f"books in {folder / 'books'}")
+    for node, why in system.broken.items():
+        console.err.print(f"node {node} cannot serve: {why}", markup=False)
     console.say("ready; Ctrl-C stops")
 
 
-def _start_again_what_ended(system: System, scenario: Scenario) -> None:
-    for words in system.ended():
-        host = words.partition(":")[0]
-        node = scenario.topology.hosts()[host].nodes[0]
-        console.err.print(f"process {words}; starting it again on its books", markup=False)
-        system.restart(node)
+def _addresses(system: System, node: str) -> dict[str, str]:
+    """Return where each kind of caller reaches the node; no hospital reaches the hub."""
+    addresses = {entrance.value: f"http://{system.address(node, entrance)}/{node}" for entrance in Entrance}
+    addresses[Entrance.OPERATORS] = f"http://{system.address(node, Entrance.OPERATORS)}"
+    if node == HUB:
+        addresses[Entrance.HOSPITALS] = ""
+    return addresses
+
+
+class _StartAgain:
+    """Starts what ended by itself again on its books; what ends again and again waits longer each time."""
+
+    def __init__(self, system: System, scenario: Scenario) -> None:
+        self._system = system
+        self._hosts = {name: host.nodes for name, host in scenario.topology.hosts().items()}
+        self._waits_s: dict[str, float] = {}
+        self._due_s: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Start each ended process again whose time has come."""
+        now_s = time.monotonic()
+        for words in self._system.ended():
+            host = words.partition(":")[0]
+            if now_s < self._due_s.get(host, 0.0):
+                continue
+            wait_s = self._waits_s[host] = min(2 * self._waits_s.get(host, LOOK_EVERY_S), LONGEST_WAIT_S)
+            self._due_s[host] = now_s + wait_s
+            console.err.print(f"process {words}; starting it again on its books", markup=False)
+            self._system.restart(self._hosts[host][0])

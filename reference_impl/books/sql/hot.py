@@ -19,11 +19,12 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages
+from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, starts
 from reference_impl.protocol.records import KINDS, Kind, Way
 
 __all__ = ["STATEMENTS"]
@@ -139,8 +140,27 @@ def _of_child(table: Table) -> Iterator[tuple[str, ClauseElement]]:
     yield f"all_{table.name}", select(table).order_by(table.c.serial, table.c.place)
 
 
+# --- starts, and the time there was -----------------------------------------------------------------------------------
+
+
+def _latest() -> ClauseElement:
+    """Find the latest instant that anything in the books was opened or posted at."""
+    posted = [table.c.posted_us for table in RECORDS.values() if "posted_us" in table.c]
+    each = [select(func.max(column).label("at_us")) for column in (messages.c.opened_us, *posted)]
+    instants = union_all(*each).subquery()
+    return select(func.max(instants.c.at_us))
+
+
+_STARTS: dict[str, ClauseElement] = {
+    "keep_start": insert(starts).values(serial=None),
+    "count_starts": select(func.count()).select_from(starts),
+    "latest_instant": _latest(),
+}
+
+
 STATEMENTS: dict[str, ClauseElement] = {
     **_MESSAGES,
+    **_STARTS,
     **{name: found for kind, table in RECORDS.items() for name, found in _of_kind(KINDS[kind], table)},
     **{name: found for table in CHILDREN.values() for name, found in _of_child(table)},
 }

@@ -18,6 +18,15 @@ INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_b
 -- all_messages()
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages ORDER BY messages.serial
 
+-- keep_start(serial)
+INSERT INTO starts (serial) VALUES (?)
+
+-- count_starts()
+SELECT count(*) AS count_1 FROM starts
+
+-- latest_instant()
+SELECT max(anon_1.at_us) AS max_1 FROM (SELECT max(messages.opened_us) AS at_us FROM messages UNION ALL SELECT max(settlements.posted_us) AS at_us FROM settlements UNION ALL SELECT max(postings.posted_us) AS at_us FROM postings) AS anon_1
+
 -- find_visits(visit)
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by FROM visits WHERE visits.visit = ?
 

@@ -14,7 +14,7 @@ from reference_impl.books.sql.layout import LAYOUTS, ChildLayout, Layout
 from reference_impl.books.sql.layout import Column as Laid
 from reference_impl.protocol.records import Record, Way
 
-__all__ = ["CHILDREN", "RECORDS", "messages", "metadata"]
+__all__ = ["CHILDREN", "RECORDS", "messages", "metadata", "starts"]
 
 metadata = MetaData()
 
@@ -37,6 +37,9 @@ Index(
     messages.c.opened_us,
     sqlite_where=text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
 )
+
+starts = Table("starts", metadata, Column("serial", Integer, primary_key=True))
+"""One row a start of the node's process: their number is in whatever must not repeat from start to start."""
 
 
 def _column(laid: Laid, *, key: bool = False) -> Column[Any]:

@@ -6,29 +6,40 @@ What ``commit`` has answered is on disk and survives ``kill -9`` and a power cut
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.sqlite.connection import apply, connect, find_intents, read_whole, see
+from reference_impl.books.sqlite.connection import (
+    apply,
+    connect,
+    count_start,
+    find_intents,
+    find_latest_us,
+    read_whole,
+    see,
+)
 from reference_impl.books.sqlite.opening import lock, make_ready
 from reference_impl.books.sqlite.writer import GroupWriter, Watcher, WriterStats
 from reference_impl.protocol.records import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
-__all__ = ["SqliteBooks", "fill_books", "read_final"]
+__all__ = ["SqliteBooks", "fill_books", "read_final", "read_latest_us"]
+
+_T = TypeVar("_T")
 
 
 class SqliteBooks:
     """One node's books in a file, for one process at a time."""
 
-    __slots__ = ("_lock", "_reader", "_writer", "path")
+    __slots__ = ("_damage", "_lock", "_reader", "_writer", "path")
 
     def __init__(self, path: Path) -> None:
         """Open the books, making the file when there is none.
@@ -38,12 +49,16 @@ class SqliteBooks:
 
         """
         self.path = path
+        self._damage: Exception | None = None
         self._lock = lock(path)
         try:
             make_ready([path])
             self._reader = connect(path)
             self._reader.execute("PRAGMA query_only=1")
             self._writer = GroupWriter(connect(path), path.stem)
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise BooksError(f"books {path} cannot be opened: {error}") from None
         except BaseException:
             os.close(self._lock)
             raise
@@ -51,7 +66,24 @@ class SqliteBooks:
 
     async def look(self, key: Key, *refs: Ref) -> View:
         """Return what is known of the message and of the records named, at one instant."""
-        return see(self._reader, key, refs)
+        return self._read(lambda: see(self._reader, key, refs))
+
+    def count_start(self) -> int:
+        """Write down, before anything is served, that the node's process starts; return how often it did before.
+
+        Raises:
+            BooksError: when the books cannot be written.
+
+        """
+        try:
+            with closing(connect(self.path)) as connection:
+                return count_start(connection)
+        except sqlite3.Error as error:
+            raise BooksError(f"books {self.path} cannot be written: {error}") from None
+
+    def latest_us(self) -> int | None:
+        """Return the latest instant that anything in the books was opened or posted at; None in empty books."""
+        return self._read(lambda: find_latest_us(self._reader))
 
     def commit(self, change: Change) -> Awaitable[CommitResult]:
         """Apply the whole change or none of it; the verdict comes when it is on disk."""
@@ -59,7 +91,7 @@ class SqliteBooks:
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
-        return find_intents(self._reader)
+        return self._read(lambda: find_intents(self._reader))
 
     def read_all(self) -> FinalBooks:
         """Return everything written down."""
@@ -72,8 +104,16 @@ class SqliteBooks:
 
     @property
     def failure(self) -> Exception | None:
-        """Why the books cannot be written any more; None while all is well."""
-        return self._writer.failure
+        """Why the books can at this moment not be written, or no longer be read; None while all is well."""
+        return self._damage or self._writer.failure
+
+    def _read(self, look: Callable[[], _T]) -> _T:
+        """Return what a look finds; a file that cannot be read any more is named."""
+        try:
+            return look()
+        except sqlite3.Error as error:
+            self._damage = error
+            raise BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy") from None
 
     def watch(self, watcher: Watcher) -> None:
         """Have ``watcher`` told of each group of commits, in the writer's thread."""
@@ -91,6 +131,22 @@ class SqliteBooks:
         self._reader.close()
         os.close(self._lock)
         self._lock = -1
+
+
+def read_latest_us(path: Path) -> int | None:
+    """Return the latest instant in the books of a node that does not run; None when they are empty or not there.
+
+    Raises:
+        BooksError: when the file cannot be read.
+
+    """
+    if not path.exists():
+        return None
+    books = SqliteBooks(path)
+    try:
+        return books.latest_us()
+    finally:
+        books.close()
 
 
 def fill_books(path: Path, changes: Iterable[Change]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reference_impl.protocol.records import Key, Record, Ref
 
-__all__ = ["apply", "connect", "find_intents", "read_whole", "see"]
+__all__ = ["apply", "connect", "count_start", "find_intents", "find_latest_us", "read_whole", "see"]
 
 _COMMITTED = Committed()
 _STALE = Stale()
@@ -79,6 +79,21 @@ def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
 def find_intents(connection: sqlite3.Connection) -> tuple[MessageRecord, ...]:
     """Return the intents without outcome, oldest first."""
     return tuple(map(message_of, connection.execute(_SQL["find_intents"])))
+
+
+def count_start(connection: sqlite3.Connection) -> int:
+    """Write down one more start of the node's process, and return how many there were before."""
+    connection.execute("BEGIN IMMEDIATE")
+    (before,) = connection.execute(_SQL["count_starts"]).fetchone()
+    connection.execute(_SQL["keep_start"], (None,))
+    connection.execute("COMMIT")
+    return before
+
+
+def find_latest_us(connection: sqlite3.Connection) -> int | None:
+    """Return the latest instant that anything in the books was opened or posted at; None in empty books."""
+    (latest_us,) = connection.execute(_SQL["latest_instant"]).fetchone()
+    return latest_us
 
 
 def read_whole(connection: sqlite3.Connection) -> FinalBooks:

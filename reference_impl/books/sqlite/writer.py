@@ -59,11 +59,23 @@ class WriterStats:
 class GroupWriter:
     """Takes changes from the loop, writes them in groups."""
 
-    __slots__ = ("_busy", "_connection", "_groups", "_loop", "_queued", "_thread", "failure", "stats", "watcher")
+    __slots__ = (
+        "_busy",
+        "_connection",
+        "_groups",
+        "_loop",
+        "_name",
+        "_queued",
+        "_thread",
+        "failure",
+        "stats",
+        "watcher",
+    )
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``, which no other thread may use from now on."""
         self._connection = connection
+        self._name = name
         self._queued: list[_Job] = []
         self._groups: SimpleQueue[list[_Job]] = SimpleQueue()
         self._busy = False
@@ -124,6 +136,8 @@ class GroupWriter:
         stats.sizes.append(len(batch))
         stats.waited_us += sum(began_ns - since_ns for _, _, since_ns in batch) // _NS_PER_US
         stats.busy_us += (time.perf_counter_ns() - began_ns) // _NS_PER_US
+        if any(not isinstance(result, Exception) for _, result in done):
+            self.failure = None  # what could not be written a while ago can be now: the disk has room again
         self._tell(done)
         if self.watcher is not None and stats.commit_us:
             self.watcher([job[0] for job in batch], time.thread_time_ns() - began_cpu_ns, stats.commit_us[-1])
@@ -151,7 +165,7 @@ class GroupWriter:
             self._undo()
             if not isinstance(error, _ILL_FORMED):
                 self.failure = error
-            return future, BooksError(f"books cannot be written: {error}")
+            return future, BooksError(f"books {self._name} cannot be written: {error}")
         except Exception as error:  # noqa: BLE001 - the caller is told; the writer goes on
             self._undo()
             return future, error

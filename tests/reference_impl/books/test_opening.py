@@ -32,7 +32,7 @@ from reference_impl.books.sql import rows, statements
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.schema import metadata
 from reference_impl.books.sqlite import opening
-from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
+from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_ready
 from reference_impl.protocol.records import Committed, View
 
@@ -264,7 +264,25 @@ def test_old_books_that_cannot_be_brought_up_are_told_and_left_as_they_were(tmp_
     path = first_schema_with(tmp_path, settled(1, version=1))
     execute(path, "CREATE TABLE messages (stray TEXT)")
 
-    with pytest.raises(BooksError, match=r"cannot bring books .* from schema 1 to 3: .* nothing was changed"):
+    with pytest.raises(
+        BooksError, match=rf"cannot bring books .* from schema 1 to {SCHEMA_VERSION}: .* nothing was changed"
+    ):
         SqliteBooks(path)
 
     assert execute(path, "PRAGMA user_version", "SELECT COUNT(*) FROM claims") == [[(1,)], [(1,)]]
+
+
+def test_starts_are_counted_and_the_latest_instant_is_found(tmp_path, runner):
+    path = tmp_path / "34.sqlite"
+    books = SqliteBooks(path)
+    try:
+        assert [books.count_start() for _ in range(3)] == [0, 1, 2]
+        assert books.latest_us() is None
+        Shelf(books, runner).commit(insert(intent(1, opened_us=70)))
+        assert books.latest_us() == 70
+        Shelf(books, runner).commit(settled(2, version=1))
+        assert books.latest_us() == max(70, settlement(2).posted_us, posting(2).posted_us)
+    finally:
+        books.close()
+    assert read_latest_us(path) is not None
+    assert read_latest_us(tmp_path / "35.sqlite") is None

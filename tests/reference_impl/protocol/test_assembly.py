@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 import pytest
-from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, Chain
+from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, Beside, Chain
 from support.messages import done, find_person, refusal, sale
 
 from reference_impl.domain.errors import Refusal
@@ -45,7 +45,9 @@ def chain(chain: Chain) -> Chain:
             province=None if node == HUB else PROVINCE,
         )
         again = msgspec.json.decode(msgspec.json.encode(config), type=NodeConfig)
-        chain.nodes[node] = assemble(again, NodePorts(chain.clock, chain.peers_of(node), chain.books[node], chain))
+        chain.nodes[node] = assemble(
+            again, NodePorts(chain.clock, chain.peers_of(node), chain.books[node], Beside(chain, node))
+        )
     return chain
 
 
@@ -102,3 +104,18 @@ def test_a_reference_says_who_answered_when_and_which_answer_it_was(chain: Chain
     with pytest.raises(StopIteration) as ended:
         at_the_hub.send(None)
     assert ended.value.value.reply.reference == "100000" + "20241231230100" + "0000000001"
+
+
+def test_no_reference_is_given_twice_however_often_a_node_starts_within_a_second(chain: Chain) -> None:
+    """Time stands still and each start counts anew, so the number of the start has to tell them apart."""
+    config = NodeConfig(
+        node=HUB, provinces=(NodeId("33"),), timeout_us=WAIT_US, starts_at=AT_23_O_CLOCK, time_scale=1.0
+    )
+    ports = NodePorts(chain.clock, chain.peers_of(HUB), chain.books[HUB], Beside(chain, HUB))
+    given: list[str] = []
+    for starts in range(3):
+        reference = assemble(config, ports, starts=starts)._forwarder._reference
+        given += [reference() for _ in range(100)]
+
+    assert len(set(given)) == len(given)
+    assert {len(each) for each in given} == {30}

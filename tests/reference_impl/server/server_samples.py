@@ -68,7 +68,7 @@ def codec_of(told):
 def hospital(system, runner):
     """Yield a function that sends requests together, each to its care province, and returns their outcomes."""
     clock = RunClock(system.epoch_ns)
-    peers = HttpPeers({"33": system.address("33")}, codec_of(system.config), clock)
+    peers = HttpPeers({"33": system.address("33")}, codec_of(system.config), clock, sender=None)
 
     async def send_all(requests, timeout_us):
         return await asyncio.gather(*(peers.call(NodeId("33"), each, timeout_us) for each in requests))

@@ -6,17 +6,21 @@ import asyncio
 
 import msgspec
 import pytest
-from server_samples import PHARMACY, codec_of, config, find_person, sale
+from server_samples import PHARMACY, codec_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.forwarder import BUSY_RETRY_US
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
+from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
+from reference_impl.server.operator import Operator
 from reference_impl.server.ports import AsyncioTasks, RunClock
 
 
@@ -196,6 +200,35 @@ def test_a_restart_drives_open_intents_to_their_end(world):
     assert isinstance(asyncio.run(world.ask(sale(1))).reply.body, Settled)
 
 
+def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flow(world, capsys):
+    """A reply that breaks a node of ours must leave neither a 500 nor a node that stands still."""
+
+    async def broken(content, sender):
+        raise LookupError("planted")
+
+    async def story():
+        sound, poisoned = world.nodes["hub"].respond, msgid(1)
+
+        async def respond(content, sender):
+            return await (broken if poisoned.encode() in content else sound)(content, sender)
+
+        world.nodes["hub"] = type("Node", (), {"respond": staticmethod(respond)})
+        return await world.ask(sale(1)), await world.ask(sale(2))
+
+    told, other = asyncio.run(story())
+
+    assert told == Busy(BUSY_RETRY_US, msgid(1))
+    assert isinstance(other.reply.body, Settled)
+    operator = Operator(
+        "all", world.clock, nodes={"33": world.nodes["33"]}, broken={}, books={}, tasks=None, stop=None, meter=None
+    )
+    status, listed = asyncio.run(operator.obey("GET", "parked", b""))
+    [parked] = msgspec.json.decode(listed)["33"]
+    assert (status, parked["msgid"], parked["code"]) == (200, msgid(1), "2102")
+    assert parked["why"] == "LookupError: planted"
+    assert "planted" in capsys.readouterr().err
+
+
 def closed(scope="33"):
     return DoorCommand(scope=scope, side=Side.CARE, state=DoorState.CLOSED, reopens_us=9_000_000)
 
@@ -217,7 +250,10 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
 # --- the application ---
 
 
-async def over_http(app, method, path, content=b"", headers=()):
+PORTS = Ports(hospitals=1, neighbours=2, operators=3)
+
+
+async def over_http(app, method, path, content=b"", headers=(), port=PORTS.hospitals):
     sent, parts = [], [content[:3], content[3:]]
 
     async def receive():
@@ -226,7 +262,8 @@ async def over_http(app, method, path, content=b"", headers=()):
     async def send(message):
         sent.append(message)
 
-    await app({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "server": ("127.0.0.1", port)}
+    await app(scope, receive, send)
     return sent[0]["status"], sent[1]["body"]
 
 
@@ -235,7 +272,11 @@ ROUTES = """
     POST  /3304   200
     GET   /33     405
     POST  /35     404
+    POST  /3504   404
+    POST  /33x    404
+    POST  /hub    404
     POST  /       404
+    GET   /operator/health  404
 """
 
 
@@ -244,14 +285,67 @@ def test_messages_are_posted_to_a_node_or_to_a_city_of_it(world, line):
     method, path, status = line.split()
     content = world.codec.encode_request(find_person(1), 0)
 
-    assert asyncio.run(over_http(App(world.nodes, None, None), method, path, content))[0] == int(status)
+    assert asyncio.run(over_http(App(world.nodes, None, None, ports=PORTS), method, path, content))[0] == int(status)
+
+
+class Obeying:
+    async def obey(self, method, name, content):
+        return 200, name.encode()
+
+
+ENTRANCES = """
+    hospitals   POST  /33               -             200
+    hospitals   POST  /33               hub           403
+    hospitals   POST  /33               33            403
+    hospitals   POST  /33               P33040000001  403
+    neighbours  POST  /34               hub           200
+    neighbours  POST  /34               -             403
+    neighbours  POST  /34               33            403
+    neighbours  POST  /34               hospital      403
+    neighbours  POST  /34               hub,hub       403
+    neighbours  POST  /hub              33            200
+    neighbours  POST  /hub              hub           403
+    neighbours  POST  /hub              99            403
+    neighbours  POST  /hub              P33040000001  403
+    neighbours  POST  /3404             hub           404
+    neighbours  GET   /operator/health  hub           404
+    operators   GET   /operator/health  -             200
+    operators   POST  /33               -             404
+    operators   POST  /hub              33            404
+"""
+
+
+@pytest.mark.parametrize("line", ENTRANCES.strip().splitlines())
+def test_what_a_caller_may_do_hangs_on_the_socket_it_comes_in_by(world, line):
+    entrance, method, path, sender, status = line.split()
+    headers = [(b"x-yidi-sender", each.encode()) for each in sender.split(",") if each != "-"]
+    app = App(world.nodes, Obeying(), None, ports=PORTS)
+    content = world.codec.encode_request(find_person(1), 0)
+
+    found = asyncio.run(over_http(app, method, path, content, headers, PORTS.of(entrance)))
+
+    assert found[0] == int(status)
+    if found[0] == 403:
+        assert all(books.read_all().messages == () for books in world.books.values())
+
+
+@pytest.mark.parametrize("name", ["hub", "33", "3304", "hospital"])
+def test_a_hospital_cannot_be_a_node_by_saying_so_in_its_message(world, name):
+    """An institution code of ``hub`` gave a hospital the insurer's side of a province."""
+    content = world.codec.encode_request(find_person(1), 0).replace(
+        b'"fixmedins_code":"%s"' % PHARMACY.encode(), b'"fixmedins_code":"%s"' % name.encode()
+    )
+    status, body = asyncio.run(over_http(App(world.nodes, None, None, ports=PORTS), "POST", "/33", content))
+
+    assert (status, b"[D00]" in body, b"fixmedins_code" in body) == (400, True, True)
+    assert all(books.read_all().messages == () for books in world.books.values())
 
 
 def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
     async def broken(content, sender):
         raise AssertionError("planted")
 
-    app = App({"33": type("Node", (), {"respond": staticmethod(broken)})}, None, None)
+    app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(broken)})}, None, None, ports=PORTS)
     status, body = asyncio.run(over_http(app, "POST", "/33", b"{}"))
 
     assert (status, world.codec.decode_answer(status, {}, body, "2102")) == (500, Unknown(0))
@@ -263,7 +357,7 @@ def test_a_message_cut_off_by_a_stop_is_told_as_unknown(world):
         async def endless(content, sender):
             await asyncio.Event().wait()
 
-        app = App({"33": type("Node", (), {"respond": staticmethod(endless)})}, None, None)
+        app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(endless)})}, None, None, ports=PORTS)
         serving = asyncio.ensure_future(over_http(app, "POST", "/33", b"{}"))
         await asyncio.sleep(0)
         serving.cancel()
@@ -280,7 +374,7 @@ def test_a_message_cut_off_by_a_stop_is_told_as_unknown(world):
 def test_the_meter_finds_each_stage_of_each_role(tmp_path):
     meter = Meter()
     world = World(tmp_path, meter=meter)
-    app = App({"33": world.nodes["33"]}, None, meter)
+    app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
 
     for number in range(3):
         content = world.codec.encode_request(sale(number, person=f"3401000000000000010{number}"), 0)
@@ -299,7 +393,7 @@ def test_the_meter_finds_each_stage_of_each_role(tmp_path):
 def test_the_stages_and_http_add_up_to_the_process(tmp_path):
     meter = Meter()
     world = World(tmp_path, meter=meter)
-    app = App({"33": world.nodes["33"]}, None, meter)
+    app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
     asyncio.run(over_http(app, "POST", "/33", world.codec.encode_request(find_person(1), 0)))
 
     reading = meter.read()
@@ -339,3 +433,50 @@ def test_a_meter_reset_begins_anew(world):
     meter.reset()
 
     assert meter.read().received == 0
+
+
+# --- a full disk ---
+
+
+def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_commits_succeed(tmp_path, capsys):
+    world = World(tmp_path)
+    path = tmp_path / "33.sqlite"
+
+    async def story():
+        books = world.books["33"] = SqliteBooks(path)
+        world.nodes["33"] = world.node("33")
+        operator = Operator(
+            "all", world.clock, nodes=world.nodes, broken={}, books={"33": books}, tasks=None, stop=None, meter=None
+        )
+        operator.recovered = True
+        app = App(world.nodes, operator, None, ports=PORTS)
+        disk = books._writer._connection
+
+        async def ask(number):
+            content = world.codec.encode_request(find_person(number), world.clock.now)
+            return await over_http(app, "POST", "/33", content)
+
+        told = []
+        try:
+            (pages,) = disk.execute("PRAGMA page_count").fetchone()
+            disk.execute(f"PRAGMA max_page_count={pages}")
+            for number in range(200):  # until the pages there are hold no more
+                told.append(await ask(number))
+                if told[-1][0] != 200:
+                    break
+            told.append(operator._state_of("33"))
+            disk.execute(f"PRAGMA max_page_count={pages + 1000}")
+            told.append(await ask(number))
+            told.append(operator._state_of("33"))
+        finally:
+            books.close()
+        return told[-4:]
+
+    refused, failing, served, ready = asyncio.run(story())
+
+    assert refused[0] == 500
+    assert b"database or disk is full" in refused[1]
+    assert failing == f"books {path} fail: database or disk is full"
+    assert served[0] == 200
+    assert ready == "ready"
+    assert "Traceback" not in capsys.readouterr().err

@@ -9,17 +9,22 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from server_samples import config, find_person, hospital, msgid, reversal, sale, same_but_hops
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.connection import connect, read_whole
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, Settled, Unknown, Unreachable
+from reference_impl.protocol.sweeper import SweepRules
 from reference_impl.server.calls import ask_host
+from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
@@ -62,6 +67,10 @@ def in_flight(send, requests):
 def node_stats(system, node):
     [stats] = [host["nodes"][node] for host in system.stats().values() if node in host["nodes"]]
     return stats
+
+
+def operators(system):
+    return system.address("hub", Entrance.OPERATORS)
 
 
 def on_disk(system, node):
@@ -117,8 +126,9 @@ def test_a_reversed_settlement_is_taken_back(send):
 def test_health_and_figures_tell_the_truth(send, one_process):
     send(find_person(400))
 
-    place = one_process.address("hub")
-    assert ask_host(place, "GET", "health") == {"ready": True, "nodes": dict.fromkeys(("hub", "33", "34"), "ready")}
+    place = operators(one_process)
+    ready = dict.fromkeys(("hub", "33", "34"), "ready")
+    assert ask_host(place, "GET", "health") == {"ready": True, "nodes": ready, "broken": []}
     stats = one_process.stats()["all"]
     assert stats["cpu_us"] > 0
     assert stats["nodes"]["33"]["in_service"] == 0
@@ -163,12 +173,64 @@ def test_a_command_that_means_nothing_is_refused(one_process, line):
     verb, command, _ = line.split()
 
     with pytest.raises(CommandError, match=command):
-        ask_host(one_process.address("hub"), verb, command, {"what": "ever"})
+        ask_host(operators(one_process), verb, command, {"what": "ever"})
 
 
 def test_a_command_for_a_node_that_is_elsewhere_is_refused(one_process):
     with pytest.raises(CommandError, match="no node '99' in process 'all'"):
-        ask_host(one_process.address("hub"), "POST", "fault", RefuseCommand("99", on=True))
+        ask_host(operators(one_process), "POST", "fault", RefuseCommand("99", on=True))
+
+
+def status_of(place, verb, path, content=b"", **headers):
+    host, port = place.split(":")
+    with closing(HTTPConnection(host, int(port), timeout=READY_S)) as connection:
+        connection.request(verb, path, content, {name.replace("_", "-"): value for name, value in headers.items()})
+        return connection.getresponse().status
+
+
+DOORS = """
+    hospitals   POST  /33               -    400
+    hospitals   POST  /33               hub  403
+    hospitals   POST  /hub              -    404
+    hospitals   GET   /operator/health  -    404
+    hospitals   POST  /operator/stop    -    404
+    neighbours  POST  /34               hub  400
+    neighbours  POST  /34               -    403
+    neighbours  POST  /34               33   403
+    neighbours  POST  /hub              99   403
+    neighbours  POST  /operator/stop    hub  404
+    operators   GET   /operator/health  -    200
+    operators   POST  /33               -    404
+    operators   POST  /hub              33   404
+"""
+"""400: let in, and what came is no message."""
+
+
+@pytest.mark.parametrize("line", DOORS.strip().splitlines())
+def test_each_address_of_a_process_is_for_those_it_is_for(one_process, line):
+    entrance, verb, path, sender, status = line.split()
+    headers = {} if sender == "-" else {"x_yidi_sender": sender}
+
+    found = status_of(one_process.address("hub", Entrance(entrance)), verb, path, b"{}", **headers)
+
+    assert found == int(status)
+
+
+BYTES = {
+    "nested too deep": (b"[" * 100_000, 400),
+    "no UTF-8": (b'{"infno": "\xff"}', 400),
+    "more than 4 MiB": (b" " * (4 * 1024 * 1024 + 1), 413),
+}
+
+
+@pytest.mark.parametrize(("content", "status"), BYTES.values(), ids=BYTES)
+def test_bytes_that_are_no_message_are_refused_by_a_running_process(one_process, send, content, status):
+    assert status_of(one_process.address("33"), "POST", "/33", content) == status
+    assert isinstance(send(find_person(950)), Answered)
+
+
+def test_a_head_that_is_too_long_is_refused_by_a_running_process(one_process):
+    assert status_of(one_process.address("33"), "POST", "/33", b"{}", x_long="y" * 20_000) == 431
 
 
 def test_the_meter_adds_up_to_the_process(send, one_process):
@@ -293,10 +355,8 @@ def test_stops_cleanly_when_told_and_leaves_nothing_running(tmp_path):
     pid = system.pid("hub")
     began_ns = system.epoch_ns
     system.set_epoch(began_ns + 5_000_000_000)
-    assert (
-        ask_host(system.address("hub"), "GET", "stats")["at_us"] < (time.monotonic_ns() - began_ns) // 1000 - 4_000_000
-    )
-    ask_host(system.address("hub"), "POST", "stop")
+    assert ask_host(operators(system), "GET", "stats")["at_us"] < (time.monotonic_ns() - began_ns) // 1000 - 4_000_000
+    ask_host(operators(system), "POST", "stop")
     process = system._processes["all"]
     assert process.reap(END_S)
     system.stop()
@@ -343,6 +403,122 @@ def test_books_that_are_not_ours_stop_the_start(tmp_path):
         pass
 
 
+GRAY = 100
+
+
+def swept_soon():
+    """The small world with short timeouts, whose nodes drive what they left open as soon as nobody asks any more."""
+    told = config(CARE_AND_INSURED, clients={"forward_timeout": {"care": "1s", "hub": "500ms"}})
+    sweep = SweepRules(interval_us=50_000, age_us=300_000, batch=64)
+    replace = msgspec.structs.replace
+    services = {
+        name: replace(service, node=replace(service.node, sweep=sweep)) for name, service in told.services.items()
+    }
+    return replace(told, services=services)
+
+
+def test_what_a_frozen_province_left_open_is_closed_after_the_thaw_without_a_restart_and_without_anybody_asking(
+    tmp_path, runner
+):
+    requests = [sale(number, person=f"34010000000000001{number:03d}") for number in range(GRAY)]
+    with System(swept_soon(), tmp_path) as system, hospital(system, runner) as send:
+        system.freeze("34")
+        outcomes = send(*requests)
+        pids = system.pids()
+        assert node_stats(system, "33")["open_intents"] == GRAY
+        system.thaw("34")
+        seen(lambda: not node_stats(system, "33")["open_intents"] and not node_stats(system, "hub")["open_intents"])
+        assert system.pids() == pids
+        books = {node: on_disk(system, node) for node in ("33", "hub", "34")}
+
+    assert [outcome.msgid for outcome in outcomes] == [request.msgid for request in requests], "busy, each with itself"
+    for node in ("33", "hub"):
+        assert all(message.reply is not None for message in books[node].messages), node
+    assert sorted(each.settled_by for each in books["34"].settlements) == sorted(ids(requests))
+
+
+def test_business_time_goes_on_over_a_stop_and_no_reference_is_given_twice(tmp_path, runner):
+    """A system started again on its books began at its first day again, and posted before what was posted."""
+    hour_ns = 3600 * 10**9
+    answers = []
+    for number in (1, 2, 3):
+        with System(config(), tmp_path) as system, hospital(system, runner) as send:
+            if number == 1:
+                system.set_epoch(system.epoch_ns - hour_ns)
+            answers.append(send(sale(number, person="34010000000000000900")))
+
+    posted_us = [each.posted_us for each in system.final_books()["34"].settlements]
+    assert posted_us[0] * 1000 >= hour_ns
+    assert posted_us == sorted(set(posted_us))
+    assert posted_us[-1] * 1000 < 2 * hour_ns, "a stop is no time at all"
+    references = [answer.reply.reference for answer in answers]
+    assert len(set(references)) == 3
+
+
+def test_time_is_never_taken_back_behind_what_the_books_have_come_to(tmp_path, runner):
+    with System(config(), tmp_path) as system, hospital(system, runner) as send:
+        began_ns = system.epoch_ns
+        system.set_epoch(began_ns - 3600 * 10**9)
+        send(sale(1))
+
+        with pytest.raises(CommandError, match="takes time back"):
+            system.set_epoch(began_ns)
+
+
+def damaged(path):
+    """Spoil a book behind its first page: it opens, and cannot be read."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+
+
+DAMAGES = {
+    "no database at all": lambda path: path.write_bytes(b"no database at all"),
+    "damaged behind the first page": damaged,
+    "another program's": lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(84)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_book_names_its_file_and_stops_only_its_own_node(tmp_path, runner, damage):
+    with System(config(), tmp_path):
+        pass
+    damage(tmp_path / "books" / "hub.sqlite")
+
+    with System(config(), tmp_path, allow_broken=True) as system, hospital(system, runner) as send:
+        assert list(system.broken) == ["hub"]
+        assert "hub.sqlite" in system.broken["hub"]
+        health = ask_host(operators(system), "GET", "health")
+        assert (health["ready"], health["broken"]) == (False, ["hub"])
+        assert "hub.sqlite" in health["nodes"]["hub"]
+        assert (health["nodes"]["33"], health["nodes"]["34"]) == ("ready", "ready")
+        local = msgspec.structs.replace(find_person(1, person="33040000000000000007"), insured_region="330400")
+        assert isinstance(send(local), Answered)
+        assert isinstance(send(find_person(2)), Overloaded), "the hub did nothing, and says so"
+        with pytest.raises(CommandError, match=r"hub.sqlite"):
+            system.fault(RefuseCommand("hub", on=True))
+
+
+def test_when_no_node_can_serve_the_start_says_why(tmp_path):
+    (tmp_path / "books").mkdir()
+    for node in ("hub", "33", "34"):
+        (tmp_path / "books" / f"{node}.sqlite").write_bytes(b"no database at all")
+
+    with (
+        pytest.raises(StartError, match=r"no node can serve: .*hub\.sqlite"),
+        System(config(), tmp_path, allow_broken=True),
+    ):
+        pass
+
+
+def test_a_run_does_not_begin_on_a_system_of_which_a_node_cannot_serve(tmp_path):
+    with System(config(), tmp_path):
+        pass
+    damaged(tmp_path / "books" / "34.sqlite")
+
+    with pytest.raises(BooksError, match=r"34\.sqlite cannot be read"), System(config(), tmp_path):
+        pass
+
+
 def test_a_host_that_cannot_start_says_why(tmp_path):
     config = tmp_path / "host.json"
     config.write_text('{"host": "all"}')
@@ -359,8 +535,7 @@ def test_a_host_that_cannot_start_says_why(tmp_path):
 def test_a_host_whose_port_was_taken_meanwhile_says_so(tmp_path):
     """Reserved ports are ours until the child listens; another program may still be quicker."""
     system = System(config(), tmp_path)
-    reserved = system._processes["all"].reserved
-    reserved.listen()
+    system._processes["all"].reserved[0].listen()
 
     with pytest.raises(StartError, match=r"host 'all' cannot listen on .*: Address already in use"):
         system.start()

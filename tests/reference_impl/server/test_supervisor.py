@@ -14,7 +14,7 @@ from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import HOSPITAL
 from reference_impl.protocol.messages import Admit, Reply, VisitOpened
 from reference_impl.protocol.records import Change, Key, MessageRecord, VisitRecord
-from reference_impl.server.config import ConfigError, HostConfig, read_config, write_config
+from reference_impl.server.config import ConfigError, Entrance, HostConfig, Ports, read_config, write_config
 from reference_impl.server.supervisor import System
 
 
@@ -35,6 +35,8 @@ def admission(number=1):
 def test_hosts_have_addresses_of_their_own_and_nodes_share_their_hosts(system):
     assert system.address("hub") == system.address("33") != system.address("34")
     assert system.url("34") == f"http://{system.address('34')}/34"
+    assert system.url("hub") == f"http://{system.address('hub', Entrance.NEIGHBOURS)}/hub"
+    assert len({system.address("33", entrance) for entrance in Entrance}) == 3
 
 
 def test_a_node_that_is_not_there_is_named(system):
@@ -50,7 +52,12 @@ def test_the_generator_is_told_where_everything_is_and_where_a_proxy_stands(syst
 
     facts = json.loads((tmp_path / "system.json").read_text())
     assert facts["epoch_monotonic_ns"] == system.epoch_ns
-    assert facts["nodes"]["33"] == {"url": system.url("33"), "pid": 0, "host": "east"}
+    assert facts["nodes"]["33"] == {
+        "url": system.url("33"),
+        "operators": system.address("33", Entrance.OPERATORS),
+        "pid": 0,
+        "host": "east",
+    }
     assert facts["links"][HOSPITAL] == {"33": "http://127.0.0.1:4711/33"}
     assert (facts["generator_core"], facts["generator_pids"]) == (1, [7])
 
@@ -63,7 +70,7 @@ def test_a_proxy_on_a_link_is_known_to_its_caller_alone(system, tmp_path):
     config = read_config(tmp_path / "hosts" / "east.json")
     assert config.epoch_ns == 5
     assert config.routes["hub"]["34"] == "127.0.0.1:4712"
-    assert config.routes["33"]["34"] == system.address("34")
+    assert config.routes["33"]["34"] == system.address("34", Entrance.NEIGHBOURS)
 
 
 def test_stays_already_open_are_in_the_books_before_the_run(system):
@@ -90,7 +97,7 @@ CONFIG = HostConfig(
     host="a",
     services=tuple(config().services.values()),
     address="127.0.0.1",
-    port=1,
+    ports=Ports(hospitals=1, neighbours=2, operators=3),
     epoch_ns=0,
     starts_at=config().starts_at,
     time_scale=1.0,
@@ -108,8 +115,8 @@ def test_a_configuration_is_read_back_as_written(tmp_path):
 BAD = [
     (b"\x00\x01", "JSON is malformed"),
     (b"{}", "missing required field"),
-    (msgspec.json.encode(CONFIG).replace(b'"port":1', b'"port":"one"'), "Expected `int`, got `str`"),
-    (msgspec.json.encode(CONFIG).replace(b'"port":1', b'"prot":1'), "unknown field `prot`"),
+    (msgspec.json.encode(CONFIG).replace(b'"hospitals":1', b'"hospitals":"one"'), "Expected `int`, got `str`"),
+    (msgspec.json.encode(CONFIG).replace(b'"ports":', b'"prots":'), "unknown field `prots`"),
 ]
 
 

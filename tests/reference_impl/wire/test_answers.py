@@ -112,7 +112,7 @@ def test_a_person_without_insurance_rows_breaks_the_interface(codec):
 
 
 SYSTEM = [
-    (m.Busy(1_500_000), 409, "2", "[BUSY]"),
+    (m.Busy(1_500_000, w.MSGID), 409, "2", f"[BUSY] message {w.MSGID}"),
     (
         m.Closed("3415", 3_600_000_000, 60_000_000),
         503,

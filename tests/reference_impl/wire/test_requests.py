@@ -125,7 +125,14 @@ def test_message_id_of_29_characters_is_tolerated_with_a_warning(codec):
 
 IN_DATA = ("input", "data")
 BROKEN = [
-    (("msgid",), "H" * 28, "2207", "msgid", "30 characters"),
+    (("msgid",), w.MSGID[:28], "2207", "msgid", "14 digits of time"),
+    (("fixmedins_code",), "hub", "2207", "fixmedins_code", "a capital letter and 11 digits"),
+    (("fixmedins_code",), "33", "2207", "fixmedins_code", "a capital letter and 11 digits"),
+    (("fixmedins_code",), "hospital", "2207", "fixmedins_code", "a capital letter and 11 digits"),
+    (("fixmedins_code",), "H33040000OO1", "2207", "fixmedins_code", "a capital letter and 11 digits"),
+    (("mdtrtarea_admvs",), "33040", "2207", "mdtrtarea_admvs", "6 digits"),
+    (("mdtrtarea_admvs",), "浙江嘉兴市城", "2207", "mdtrtarea_admvs", "6 digits"),
+    (("insuplc_admdvs",), "3415\t0", "2207", "insuplc_admdvs", "6 digits"),
     (("infno",), "9999", "9999", "infno", "one of 1101, 2101"),
     (("mdtrtarea_admvs",), "3304001", "request", "mdtrtarea_admvs", "`str` of length <= 6"),
     (("fixmedins_code",), ..., "request", "fixmedins_code", "a mandatory field"),
@@ -202,7 +209,7 @@ def test_a_request_cut_off_on_the_way_is_one_typed_error(codec):
 @pytest.mark.parametrize(
     ("request_", "path"),
     [
-        (msgspec.structs.replace(w.SETTLE, msgid=w.MSGID[:-1]), "msgid"),
+        (msgspec.structs.replace(w.SETTLE, msgid=w.MSGID[:-2]), "msgid"),
         (msgspec.structs.replace(w.SETTLE, code="9001"), "infno"),
         (msgspec.structs.replace(w.SETTLE, code="2204"), "infno"),
         (
@@ -242,3 +249,60 @@ def test_the_bound_counts_characters_and_not_bytes(codec):
     data = json.dumps(message, ensure_ascii=False).encode()
 
     assert codec.decode_request(data, w.HOSPITAL) == w.SETTLE
+
+
+MSGIDS = {
+    "one character short of what is tolerated": w.MSGID[:-2],
+    "another institution's": "P" + w.MSGID[1:],
+    "a line feed": w.MSGID[:-1] + "\n",
+    "a NUL": w.MSGID[:-1] + "\0",
+    "a header of its own": f"{w.HOSPITAL}\r\nx-yidi-sender: hub",
+    "a digit of another script": w.MSGID[:-1] + "\N{ARABIC-INDIC DIGIT ONE}",
+    "letters": w.MSGID[:-4] + "abcd",
+}
+
+
+@pytest.mark.parametrize("msgid", MSGIDS.values(), ids=MSGIDS)
+def test_a_message_id_of_another_shape_is_neither_read_nor_sent_on(codec, msgid):
+    """It becomes a key, an id and a line of the next node's HTTP head."""
+    with pytest.raises(WireError, match="msgid"):
+        codec.decode_request(changed(codec, w.SETTLE, "msgid", to=msgid), w.HOSPITAL)
+    with pytest.raises(WireError, match="msgid"):
+        codec.encode_request(msgspec.structs.replace(w.SETTLE, msgid=msgid), 0)
+
+
+def test_a_message_id_of_29_characters_is_sent_on_as_it_came(codec):
+    """A care province that could read it and not send it left an intent that nobody could ever close."""
+    short = msgspec.structs.replace(w.SETTLE, msgid=w.MSGID[:-1])
+
+    assert codec.decode_request(codec.encode_request(short, 0), w.HOSPITAL) == short
+
+
+def deep(codec, *path):
+    return changed(codec, w.SETTLE, *path, to="DEEP").replace(b'"DEEP"', b"[" * 100_000 + b"]" * 100_000)
+
+
+UNREADABLE = {
+    "nested too deep": lambda codec: b"[" * 100_000,
+    "a field nested too deep": lambda codec: deep(codec, "opter"),
+    "an unknown field nested too deep": lambda codec: deep(codec, "unheard_of"),
+    "input nested too deep": lambda codec: deep(codec, "input", "data"),
+    "an unknown field of input nested too deep": lambda codec: deep(codec, "input", "unheard_of"),
+    "bad UTF-8": lambda codec: codec.encode_request(w.SETTLE, 0).replace(b"sim", b"\xff\xfe\xfd"),
+    "bad UTF-8 in input": lambda codec: codec.encode_request(w.SETTLE, 0).replace(b"SIM", b"\xff\xfe\xfd"),
+    "half a surrogate pair": lambda codec: codec.encode_request(w.SETTLE, 0).replace(b"SIM", b"\\ud800"),
+    "bad UTF-8 where nobody reads": lambda codec: codec.encode_request(w.SETTLE, 0)[:-1] + b',"dev_no":"\xff"}',
+    "far too long an input of bad UTF-8": lambda codec: codec.encode_request(w.SETTLE, 0).replace(
+        b"SIM", b"\xff" * 50_000
+    ),
+    "an endless number": lambda codec: changed(codec, w.SETTLE, "input", "data", to=1).replace(
+        b'"data": 1', b'"data": ' + b"9" * 100_000
+    ),
+    "nothing": lambda codec: b"",
+}
+
+
+@pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)
+def test_bytes_that_no_reader_bears_are_refused_in_words(codec, make):
+    with pytest.raises(WireError):
+        codec.decode_request(make(codec), w.HOSPITAL)
