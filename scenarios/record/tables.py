@@ -200,7 +200,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("kind", _STR, "", "outpatient, pharmacy or inpatient"),
         Column("care_region", _STR, "", "six-digit region of the place of care"),
         Column("insured_region", _STR, "", "six-digit region of the insurer"),
-        Column("advance_fen", _I64, "fen", "paid in advance so far"),
+        Column(
+            "advance_fen", _I64, "fen", "the bill run up so far: what the patient has to lay out unless it is settled"
+        ),
         Column("fate", _STR, "", "how the visit ended"),
     ),
     "generator": (
