@@ -6,7 +6,6 @@ This module must never judge a run: it returns the record and the books, and ``l
 from __future__ import annotations
 
 import gc
-import hashlib
 import signal
 import threading
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.journey import live_visit, refund_and_paper
 from reference_impl.staging.timetable import perform, timetable
-from scenarios.record.recorder import EventRow, Recorder
+from scenarios.record.recorder import EventRow, Recorder, digest_of
 from sim.actions import SimActions
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND, SAMPLE, WORK, Wakeup
@@ -65,12 +64,8 @@ class SimRun:
         return {node: store.read_all() for node, store in self.simulation.world.stores.items()}
 
     def digest(self) -> str:
-        """Return a fingerprint of everything the run wrote down: equal for equal seeds, on any machine (G22)."""
-        state = hashlib.sha256()
-        for name, frame in sorted(self.recorder.frames().items()):
-            state.update(name.encode())
-            state.update(frame.write_csv().encode())
-        return state.hexdigest()
+        """Return the run's digest: equal for equal seeds, on any machine (G22)."""
+        return digest_of(self.recorder.frames())
 
     def follow_up(self, breaks: Iterable[tuple[int, VisitId, SettlementId]], limit_us: int) -> None:
         """Let hospitals work off one-sided breaks: settlements that they hold and no insurer knows.
