@@ -21,7 +21,6 @@ from lab.analysis.statistics import Interval, t_interval
 from reference_impl.domain.keyed import replication_seed
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.scale import resolve
-from scenarios.record.recorder import Record
 from scenarios.schema import Scenario
 from sim.model.costs import load_costs
 from sim.run import simulate
@@ -87,7 +86,7 @@ def drained(cell: Cell, backlog: float, seed: int) -> dict[str, float]:
     """Simulate a cell once and return its measures."""
     scenario = cell.scenario(backlog, seed)
     ended = simulate(scenario, plan_visits(scenario), load_costs(None))
-    return measure(Record(**ended.recorder.frames()), scenario).scalars
+    return measure(ended.record(), scenario).scalars
 
 
 def drain_hours(cell: Cell, backlog: float, seeds: Sequence[int]) -> list[float]:

@@ -16,7 +16,6 @@ from lab.checker import Findings, check
 from lab.runs.file import GateResult, Replication, Validity
 from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from scenarios.record.recorder import Record, digest_of, write_frames
-from scenarios.record.tables import TABLES
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Answer:
     @property
     def digest(self) -> str:
         """The hash of what happened."""
-        return digest_of({table: getattr(self.record, table) for table in TABLES})
+        return digest_of(self.record.frames())
 
     @property
     def gates(self) -> tuple[GateResult, ...]:
@@ -76,7 +75,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
     found = answer(outcome)
     write_breaks(folder, worked_off(found.findings))
-    write_frames({table: getattr(found.record, table) for table in TABLES}, folder)
+    write_frames(found.record.frames(), folder)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,

@@ -50,6 +50,8 @@ _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
 SAMPLED = ("stations", "generator")
 """Tables of samples: they describe how a run was made, and are left out of its digest."""
+_ADDED = {"events": ("hits",)}
+"""Columns that were added since: in an older record they are null."""
 CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
@@ -127,6 +129,10 @@ class Record:
     inflight: pl.DataFrame
     generator: pl.DataFrame
 
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Return the tables by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
 
 def frame_of(name: str, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
     """Return rows of one table as columns."""
@@ -177,6 +183,8 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
     frame = _stored(folder, name)
     frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
+    absent = [column for column in _ADDED.get(name, ()) if column not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent)
     if dict(frame.schema) != expected:
         differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]
         raise RecordError(f"{path}: columns differ from this version's: {', '.join(differing)}")

@@ -95,6 +95,7 @@ class EventRow(NamedTuple):
     kind: str
     target: str
     note: str = ""
+    hits: int | None = None
 
 
 class InflightRow(NamedTuple):
@@ -191,6 +192,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("kind", _STR, "", "a fault's kind, stop_accept, close, reopen, full or restart"),
         Column("target", _STR, "", "node, link or scope"),
         Column("note", _STR, "", "what a reader should know"),
+        Column("hits", _I64, "", "messages that a fault lost, delayed, or met at its node; null for what is no fault"),
     ),
     "inflight": (
         Column("snapshot", _STR, "", "stop_accept or close"),
