@@ -94,7 +94,7 @@ class Injector:
 
     @property
     def done(self) -> tuple[tuple[int, EventRow], ...]:
-        """What was done so far, in the order of the timetable, each with the chain of the timetable that it belongs to."""
+        """What was done so far, in the order of the timetable, each with the chain that it belongs to."""
         with self._lock:
             return tuple(sorted(self._events, key=lambda entry: (entry[1].at_us, entry[0])))
 

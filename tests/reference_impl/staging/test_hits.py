@@ -121,3 +121,17 @@ def test_the_record_of_a_run_with_a_kill_counts_the_tries_that_found_nobody():
     assert record.events.filter(kind="kill")["hits"].to_list() == [tries.height]
     assert tries.height > 2
     assert record.events.filter(kind="restart")["hits"].to_list() == [None]
+
+
+def test_that_nobody_listens_is_no_reply_that_a_link_could_lose_or_delay():
+    """The proxy says it itself; the simulated link drew a loss for it and counted a crossing that never was."""
+    faults = [
+        {"kind": "kill", "node": CARE, "at": "10s", "for": "5s"},
+        {"kind": "lose", "link": ["hospital", CARE], "direction": "reply", "for": "15s"},
+        {"kind": "delay", "link": ["hospital", CARE], "add": "5ms", "for": "15s"},
+    ]
+    record = live(scenario(visit("pharmacy"), faults=faults)).record()
+    unreachable = record.messages.filter(outcome="unreachable").height
+    assert unreachable > 2
+    assert record.events.filter(kind="lose")["hits"].to_list() == [0]
+    assert record.events.filter(kind="delay")["hits"].to_list() == [unreachable]
