@@ -79,7 +79,7 @@ class Injector:
         self._now_us = now_us
         self._over = threading.Event()
         self._lock = threading.Lock()
-        self._events: list[EventRow] = []
+        self._events: list[tuple[int, EventRow]] = []
         self._failures: list[str] = []
         by_chain = sorted(timetable(scenario), key=attrgetter("chain"))
         self._threads = [
@@ -90,8 +90,13 @@ class Injector:
     @property
     def events(self) -> tuple[EventRow, ...]:
         """What was done so far, in order."""
+        return tuple(row for _, row in self.done)
+
+    @property
+    def done(self) -> tuple[tuple[int, EventRow], ...]:
+        """What was done so far, in the order of the timetable, each with the chain that it belongs to."""
         with self._lock:
-            return tuple(sorted(self._events, key=attrgetter("at_us")))
+            return tuple(sorted(self._events, key=lambda entry: (entry[1].at_us, entry[0])))
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -126,9 +131,9 @@ class Injector:
             if undo is not None:
                 self._undo_in_time(step, undo)
             elif isinstance(step.act, OnlyWritten):
-                self._write(step.row)
+                self._write(step)
             else:
-                self._write(step.row, at_us=self._now_us())
+                self._write(step, at_us=self._now_us())
 
     def _undo_in_time(self, step: Step, undo: Step) -> None:
         """Undo what was just done when its time comes, or when the injector stops, and write both down."""
@@ -136,14 +141,14 @@ class Injector:
         self._wait_until(undo.at_us)
         self._insist(undo.act, until_us=None)
         ended_us = self._now_us()
-        self._write(step.row, at_us=began_us, until_us=ended_us)
-        self._write(undo.row, at_us=ended_us)
+        self._write(step, at_us=began_us, until_us=ended_us)
+        self._write(undo, at_us=ended_us)
 
-    def _write(self, row: EventRow | None, **times_us: int) -> None:
+    def _write(self, step: Step, **times_us: int) -> None:
         """Write down a step that has a row, at the times it was really done."""
-        if row is not None:
+        if step.row is not None:
             with self._lock:
-                self._events.append(row._replace(**times_us))
+                self._events.append((step.chain, step.row._replace(**times_us)))
 
     # --- inside ---
 

@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,8 @@ class FaultyLinks:
         self._faults = disturbances(scenario)
         self._path = folder / CONFIG_FILE
         self._process: subprocess.Popen[str] | None = None
+        self.hits: Counter[int] = Counter()
+        """How many crossings each fault lost or delayed, by its number; known once the proxy has stopped."""
         links = tuple(self._link(caller, callee) for caller, callee in faulty_links(scenario, self._faults))
         self._config = ProxyConfig(
             epoch_monotonic_ns=system.epoch_ns,
@@ -104,7 +107,10 @@ class FaultyLinks:
         except subprocess.TimeoutExpired:
             process.kill()
             said, _ = process.communicate()
-        return tuple(json.loads(line) for line in said.splitlines())
+        counted: tuple[dict[str, Any], ...] = tuple(json.loads(line) for line in said.splitlines())
+        for link in counted:
+            self.hits.update({int(number): int(count) for number, count in link["hits"]})
+        return counted
 
     def _link(self, caller: str, callee: str) -> ProxiedLink:
         entrance = Entrance.HOSPITALS if caller == HOSPITAL else Entrance.NEIGHBOURS

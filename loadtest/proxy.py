@@ -122,6 +122,11 @@ class LinkProxy:
         self._faulty = faulty
         self._served: set[asyncio.Task[None]] = set()
 
+    @property
+    def hits(self) -> Counter[int]:
+        """How many crossings each fault lost or delayed, by its number."""
+        return self._faulty.hits
+
     async def listen(self) -> asyncio.Server:
         """Open the address that callers use."""
         return await asyncio.start_server(self._accept, self.link.host, self.link.port, backlog=_BACKLOG)
@@ -198,7 +203,8 @@ async def serve(config: ProxyConfig, path: Path) -> None:
     for server in servers:
         server.close()
     for proxy in proxies:
-        _say(event="link", caller=proxy.link.caller, callee=proxy.link.callee, **proxy.counts)
+        link = proxy.link
+        _say(event="link", caller=link.caller, callee=link.callee, hits=list(proxy.hits.items()), **proxy.counts)
 
 
 def _follow_epoch(proxies: list[LinkProxy], path: Path) -> None:

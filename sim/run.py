@@ -6,17 +6,18 @@ This module must never judge a run: it returns the record and the books, and ``l
 from __future__ import annotations
 
 import gc
-import hashlib
 import signal
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.journey import live_visit, refund_and_paper
-from reference_impl.staging.timetable import perform, timetable
-from scenarios.record.recorder import EventRow, Recorder
+from reference_impl.staging.hits import with_hits
+from reference_impl.staging.timetable import link_hits_in, perform, timetable
+from scenarios.record.recorder import EventRow, Record, Recorder, digest_of
 from sim.actions import SimActions
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND, SAMPLE, WORK, Wakeup
@@ -65,12 +66,12 @@ class SimRun:
         return {node: store.read_all() for node, store in self.simulation.world.stores.items()}
 
     def digest(self) -> str:
-        """Return a fingerprint of everything the run wrote down: equal for equal seeds, on any machine (G22)."""
-        state = hashlib.sha256()
-        for name, frame in sorted(self.recorder.frames().items()):
-            state.update(name.encode())
-            state.update(frame.write_csv().encode())
-        return state.hexdigest()
+        """Return the run's digest: equal for equal seeds, on any machine (G22)."""
+        return digest_of(self.record().frames())
+
+    def record(self) -> Record:
+        """Return the tables, with what each fault hit."""
+        return with_hits(Record(**self.recorder.frames()), self.simulation.world.scenario, lambda: self.books)
 
     def follow_up(self, breaks: Iterable[tuple[int, VisitId, SettlementId]], limit_us: int) -> None:
         """Let hospitals work off one-sided breaks: settlements that they hold and no insurer knows.
@@ -113,13 +114,14 @@ class Simulation:
         self.recorder = Recorder()
         self.world = World(scenario, plan, costs, self.recorder)
         self._progress = progress
-        self._events: list[EventRow] = []
+        self._events: list[tuple[int, EventRow]] = []
         self._pending_steps = 0
         self._sampler = Sampler(self.world, self.recorder)
         _Feeder(self.world).start()
         actions = SimActions(self.world)
         for step in timetable(scenario):
-            self._schedule(step.at_us, partial(perform, step.act, actions), step.row)
+            event = None if step.row is None else (step.chain, step.row)
+            self._schedule(step.at_us, partial(perform, step.act, actions), event)
 
     def run(self, until_us: int | None = None) -> SimRun:
         """Let time pass to the end of the run."""
@@ -132,9 +134,10 @@ class Simulation:
         settled = self._nothing_left()
         world.outside.cancel_all()
         world.history.close()
-        for row in self._events:
+        events = link_hits_in(self._events, sum((link.hits for link in world.faulty_links), Counter[int]()))
+        for row in events:
             recorder.event(row)
-        return SimRun(recorder, self._events, world.timeline.now_us, settled, interrupt.seen, self)
+        return SimRun(recorder, events, world.timeline.now_us, settled, interrupt.seen, self)
 
     def follow_up(self, limit_us: int) -> None:
         """Let time pass for work that was added after the end, for at most ``limit_us``."""
@@ -171,11 +174,13 @@ class Simulation:
             return False
         return not any(host.group.tasks for host in world.hosts.values())
 
-    def _schedule(self, at_us: int, act: Callable[[], None], row: EventRow | None) -> None:
+    def _schedule(self, at_us: int, act: Callable[[], None], event: tuple[int, EventRow] | None) -> None:
+        """Do something at a moment, and write down an event of a chain of the timetable."""
+
         def do() -> None:
             self._pending_steps -= 1
-            if row is not None:
-                self._events.append(row)
+            if event is not None:
+                self._events.append(event)
             act()
 
         self._pending_steps += 1

@@ -82,6 +82,8 @@ class World:
         self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
         self._make_nodes(ServiceTimeTables(costs))
+        self.faulty_links: list[FaultyLink] = []
+        """The links on which a fault lies; each counts what its faults hit."""
         self._make_links()
         for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
             self.stores[node].apply(change)
@@ -173,4 +175,7 @@ class World:
 
     def _link(self, caller: str, callee: str, spec: LinkSpec) -> Link:
         faulty = FaultyLink(self.scenario.seed, caller, callee, disturbances(self.scenario))
-        return Link(spec.latency, spec.jitter, None if faulty.sound else faulty)
+        if faulty.sound:
+            return Link(spec.latency, spec.jitter, None)
+        self.faulty_links.append(faulty)
+        return Link(spec.latency, spec.jitter, faulty)

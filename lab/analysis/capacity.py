@@ -22,6 +22,7 @@ from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import HOUR_US, Profile, Stretch
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
+from scenarios.patients.streams import profile_of
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow
 from sim.model.costs import Costs, Stage
@@ -88,7 +89,7 @@ class _Stream:
 def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     """Return the load that a resolved scenario implies."""
     visits, time_scale = scenario.visits, scenario.scale.time
-    profile = Profile(scenario.horizon.start, visits.hourly, visits.weekday)
+    profile = profile_of(scenario)
     per_day = visits.per_day * scenario.scale.volume
     length_us = round(scenario.horizon.length * time_scale)
     peak_begin_us, peak_per_hour = _peak_hour(profile, length_us) if per_day else (0, 0.0)

@@ -7,7 +7,7 @@ after the fault whose p95 is back under twice that. Times after a fault are the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -27,13 +27,17 @@ _P95 = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """One fault; a time or latency is None when too few settlements were sent to tell, or it never came."""
+    """One fault; a time or latency is None when too few settlements were sent to tell, or it never came.
+
+    ``hits`` are the messages it hit; None in a record from before they were counted.
+    """
 
     kind: str
     target: str
     before_us: float | None
     during_us: float | None
     recovered_us: float | None
+    hits: int | None
 
 
 def recoveries(scope: Scope, events: pl.DataFrame) -> list[Recovery]:
@@ -41,13 +45,13 @@ def recoveries(scope: Scope, events: pl.DataFrame) -> list[Recovery]:
     timed = scope.visits.select("settle_sent_us", "latency_us").drop_nulls().sort("settle_sent_us")
     sent_us, latency_us = (timed[name].to_numpy().astype(np.float64) for name in timed.columns)
     faults = events.filter(pl.col("kind").is_in(FAULTS)).drop_nulls("until_us")
-    return [_recovery(row["kind"], row["target"], _Around(sent_us, latency_us, row)) for row in faults.rows(named=True)]
+    return [_recovery(row, _Around(sent_us, latency_us, row)) for row in faults.rows(named=True)]
 
 
 class _Around:
     """The settlements before, during and after one fault."""
 
-    def __init__(self, sent_us: Floats, latency_us: Floats, fault: dict[str, int]) -> None:
+    def __init__(self, sent_us: Floats, latency_us: Floats, fault: dict[str, Any]) -> None:
         at_us, self.until_us = fault["at_us"], fault["until_us"]
         span_us = max(1, self.until_us - at_us)
         self.before = latency_us[_between(sent_us, at_us - span_us, at_us)]
@@ -60,9 +64,16 @@ def _between(sent_us: Floats, low_us: float, high_us: float) -> NDArray[np.bool_
     return (sent_us >= low_us) & (sent_us < high_us)
 
 
-def _recovery(kind: str, target: str, around: _Around) -> Recovery:
+def _recovery(fault: dict[str, Any], around: _Around) -> Recovery:
     before_us = _p95(around.before)
-    return Recovery(kind, target, before_us, _p95(around.during), _recovered_us(around, before_us))
+    return Recovery(
+        kind=fault["kind"],
+        target=fault["target"],
+        before_us=before_us,
+        during_us=_p95(around.during),
+        recovered_us=_recovered_us(around, before_us),
+        hits=fault["hits"],
+    )
 
 
 def _p95(sample: Floats) -> float | None:

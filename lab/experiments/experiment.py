@@ -22,7 +22,9 @@ from lab.runs import file as runs
 from lab.runs.file import Replication, RunFile, World
 from lab.worlds.conclude import Interrupted
 from lab.worlds.sim import SimTask, simulate_all, simulate_task
+from reference_impl.domain.keyed import replication_seed
 from scenarios.reading.loader import digest, dump_scenario
+from scenarios.reading.scale import slices_of_cores
 from scenarios.schema.gates import parse_gates
 from sim.model.costs import DEFAULT_COSTS, load_costs
 
@@ -94,7 +96,9 @@ def _simulated(question: Question, partial: Path, watcher: Watcher) -> Iterable[
     scenario, count = question.scenario, question.replications
     dumped, costs = dump_scenario(scenario), str(question.costs) if question.costs else None
     tasks = [
-        SimTask(scenario=dumped, seed=scenario.seed + number, costs=costs, root=str(partial), folder=name)
+        SimTask(
+            scenario=dumped, seed=replication_seed(scenario.seed, number), costs=costs, root=str(partial), folder=name
+        )
         for number, name in enumerate(_names(count))
     ]
     if count == 1:
@@ -108,7 +112,7 @@ def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[R
     from lab.worlds.load import replay  # noqa: PLC0415 - the supervisor and its parts are loaded only where they run
 
     for number, name in enumerate(_names(question.replications)):
-        scenario = question.scenario.model_copy(update={"seed": question.scenario.seed + number})
+        scenario = question.scenario.model_copy(update={"seed": replication_seed(question.scenario.seed, number)})
         watcher.begin(f"load on the reference system, replication {number + 1} of {question.replications}", 1)
         yield replay(scenario, partial / name, name, watcher)
 
@@ -123,9 +127,14 @@ def _names(count: int) -> list[str]:
     return ["."] if count == 1 else [f"rep-{number + 1:02}" for number in range(count)]
 
 
+def _in_order(done: Sequence[Replication]) -> list[Replication]:
+    """Return replications as they were asked for, whichever was done first."""
+    return sorted(done, key=lambda one: (len(one.folder), one.folder))
+
+
 def write_whole(question: Question, world: World, partial: Path, folder: Path, done: Sequence[Replication]) -> RunFile:
     """Judge a finished run, write its run file and give the folder its name."""
-    run = conclude_run(question, world, partial, sorted(done, key=lambda r: r.seed))
+    run = conclude_run(question, world, partial, _in_order(done))
     runs.write_run_file(partial, run)
     runs.finish(partial, folder)
     return run
@@ -133,7 +142,7 @@ def write_whole(question: Question, world: World, partial: Path, folder: Path, d
 
 def write_partial(question: Question, world: World, partial: Path, done: Sequence[Replication]) -> None:
     """Leave what is finished in the partial folder, saying that it is not whole."""
-    run = conclude_run(question, world, partial, sorted(done, key=lambda r: r.seed), complete=False)
+    run = conclude_run(question, world, partial, _in_order(done), complete=False)
     runs.write_run_file(partial, run)
 
 
@@ -169,7 +178,17 @@ def conclude_run(
         measures=_means(done),
         gates=gates,
         verdict=overall(gates, valid=valid) if complete else "none",
+        notes=_notes(scenario),
     )
+
+
+def _notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return what a reader of the figures has to know of how they were made."""
+    slices = slices_of_cores(scenario)
+    if not slices:
+        return ()
+    pool, cores = min(slices.items(), key=lambda item: item[1])
+    return (f"Latencies depend on scale.volume: scale.capacity left {pool} {cores:.3g} of a core.",)
 
 
 def _lookup(replication: Replication) -> Lookup:

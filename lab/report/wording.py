@@ -208,14 +208,17 @@ def _stage_row(stage: str, fates: list[str], cells: dict[tuple[str, str], int]) 
 def recovery_table(found: tuple[Recovery, ...]) -> Table:
     """Return what each fault did to latency, and when that was over."""
     rows = [
-        [r.kind, r.target, *(show(value, "duration") for value in (r.before_us, r.during_us, r.recovered_us))]
+        [
+            r.kind, r.target, MISSING if r.hits is None else digits(r.hits),
+            *(show(value, "duration") for value in (r.before_us, r.during_us, r.recovered_us)),
+        ]
         for r in found
-    ]
+    ]  # fmt: skip
     note = (
         "p95 of settlement latency, by the moment of the first send. Back to normal: from the end of the fault to the "
         "first twenty settlements with a p95 under twice that before, on the run's clock."
     )
-    return Table(["fault", "at", "p95 before", "p95 during", "back to normal after"], rows, 2, note)
+    return Table(["fault", "at", "messages hit", "p95 before", "p95 during", "back to normal after"], rows, 2, note)
 
 
 def laws(found: Checked) -> Table:

@@ -6,27 +6,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from pydantic import ValidationError
 
 from lab.runs.file import RUN_FILE, Replication, RunFile
-from reference_impl.domain.failures import InputError
+from reference_impl.domain.failures import InputError, InvalidRunError
 from scenarios.reading.loader import restore_scenario
-from scenarios.record.recorder import read_record
+from scenarios.record.recorder import read_record, stored_digest
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
+ALTERED = (
+    f"the tables no longer match the digest in {RUN_FILE}: they were changed after the run, and its measures and gates "
+    "are not of them; run it again"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run folder with its first replication read: what figures and tables are drawn from."""
+    """A run folder with its first replication read: what figures and tables are drawn from.
+
+    ``altered`` says that the tables are not those the run wrote: its measures and verdicts are of other tables.
+    """
 
     folder: Path
     run: RunFile
     scenario: Scenario
     record: Record
     replication: Replication
+    altered: bool = False
 
 
 def open_run(folder: Path, run: RunFile) -> Opened:
@@ -42,7 +52,23 @@ def open_run(folder: Path, run: RunFile) -> Opened:
             f"{folder} holds no finished replication; expected a run that was not interrupted; run it again"
         )
     first = run.replications[0]
-    return Opened(folder, run, _scenario(folder, run), read_record(folder / first.folder), first)
+    scenario, record = _scenario(folder, run), read_record(folder / first.folder)
+    altered = stored_digest(folder / first.folder) != first.digest
+    if altered:
+        run = msgspec.structs.replace(run, notes=(*run.notes, ALTERED))
+    return Opened(folder, run, scenario, record, first, altered)
+
+
+def refuse_altered(*opened: Opened) -> None:
+    """Raise when the tables of a run are not those that it wrote.
+
+    Raises:
+        InvalidRunError: naming the folders.
+
+    """
+    folders = [str(one.folder) for one in opened if one.altered]
+    if folders:
+        raise InvalidRunError(f"{', '.join(folders)}: {ALTERED}")
 
 
 def _scenario(folder: Path, run: RunFile) -> Scenario:

@@ -5,7 +5,6 @@ The same steps for both worlds. This module must never ask which world it was, b
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +15,12 @@ from lab.analysis.measures import Measures, measure
 from lab.checker import Findings, check
 from lab.runs.file import GateResult, Replication, Validity
 from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
-from scenarios.record.recorder import Record, write_frames
-from scenarios.record.tables import TABLES
+from scenarios.record.recorder import Record, digest_of, write_frames
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from scenarios.schema import Scenario
-
-WORLD_ONLY = ("stations", "generator")
-"""Tables of samples: they describe how the run was made, and are left out of the digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class Answer:
     @property
     def digest(self) -> str:
         """The hash of what happened."""
-        return digest(self.record)
+        return digest_of(self.record.frames())
 
     @property
     def gates(self) -> tuple[GateResult, ...]:
@@ -80,7 +75,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
     found = answer(outcome)
     write_breaks(folder, worked_off(found.findings))
-    write_frames({table: getattr(found.record, table) for table in TABLES}, folder)
+    write_frames(found.record.frames(), folder)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,
@@ -97,12 +92,3 @@ def _work_off(outcome: Outcome, findings: Findings) -> Record:
     if not held or outcome.follow_up is None:
         return outcome.record
     return followed_up(outcome.record, outcome.follow_up(held), [one.visit for one in held])
-
-
-def digest(record: Record) -> str:
-    """Return the hash of what happened: equal for equal runs, on any machine and with any version of the libraries."""
-    hashed = hashlib.sha256()
-    for table in TABLES:
-        if table not in WORLD_ONLY:
-            hashed.update(getattr(record, table).write_csv().encode())
-    return hashed.hexdigest()

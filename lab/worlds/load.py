@@ -32,10 +32,12 @@ from loadtest.validity import judge
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
+from reference_impl.staging.hits import with_hits
 from reference_impl.staging.opening import opening_changes
+from reference_impl.staging.timetable import link_hits_in
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
-from scenarios.record.recorder import GeneratorRow, Record, Recorder, frame_of, read_record
+from scenarios.record.recorder import EventRow, GeneratorRow, Record, Recorder, frame_of, read_record
 
 if TYPE_CHECKING:
     from scenarios.patients.visits import VisitPlan
@@ -119,6 +121,7 @@ class Replay:
         self._late_us = 0
         self._failures: tuple[str, ...] = ()
         self._rows: dict[str, list[Any]] = {}
+        self._done: tuple[tuple[int, EventRow], ...] = ()
         (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)), encoding="utf-8")
 
     def go(self) -> int:
@@ -136,7 +139,9 @@ class Replay:
             self._epoch_ns = time.monotonic_ns() + round(lead_s * 1e9)
             system.set_epoch(self._epoch_ns)
             links.follow_epoch()
-            return self._disturbed_run(system, len(plan))
+            code = self._disturbed_run(system, len(plan))
+        self._rows["events"] = link_hits_in(self._done, links.hits)  # the proxy has counted to its end
+        return code
 
     def _disturbed_run(self, system: System, visits: int) -> int:
         injector = Injector(self._scenario, system, self._now_us)
@@ -155,6 +160,7 @@ class Replay:
             if self._meter:
                 self.meters = system.meters()
             self._failures = injector.failures
+            self._done = injector.done
             self._rows = {"events": list(injector.events), "stations": stations.rows}
 
     def _generate(self, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
@@ -197,9 +203,12 @@ class Replay:
 
     def record(self) -> Record:
         """Return the generator's tables with the events and stations that were seen from here."""
-        record = read_record(self._folder)
+        return self._completed(read_record(self._folder))
+
+    def _completed(self, record: Record) -> Record:
+        """Return the generator's tables with those that were made here, and with what each fault hit."""
         made = {name: frame_of(name, rows) for name, rows in self._rows.items()}
-        return replace(record, **made)
+        return with_hits(replace(record, **made), self._scenario, self.books)
 
     def books(self) -> dict[str, Any]:
         """Return the final books of every node; the system is stopped."""
@@ -233,9 +242,7 @@ class Replay:
             system.generator_core = self.cores.generator
             system.set_epoch(self._epoch_ns)
             self._generate(lambda _: None, "--follow-up", str(listed))
-        after = read_record(self._folder)
-        made = {name: frame_of(name, rows) for name, rows in self._rows.items()}
-        return replace(after, inflight=record.inflight, **made)
+        return self._completed(replace(read_record(self._folder), inflight=record.inflight))
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._epoch_ns) // 1000

@@ -21,10 +21,10 @@ from lab.worlds.followup import HeldByHospital
 from reference_impl.protocol.messages import SettlementId, VisitId
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import restore_scenario
-from scenarios.record.recorder import Record
 from sim.model.costs import load_costs
 
 if TYPE_CHECKING:
+    from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
     from sim.run import Progress as SimProgress
     from sim.run import SimRun
@@ -53,7 +53,7 @@ def simulate_here(
     ended = simulate(scenario, plan_visits(scenario), load_costs(costs), progress=_telling(progress))
     outcome = Outcome(
         scenario,
-        Record(**ended.recorder.frames()),
+        ended.record(),
         {str(node): books for node, books in ended.books.items()},
         took_s=time.perf_counter() - begun,
         follow_up=lambda held: _follow_up(ended, held, scenario.horizon.drain_limit),
@@ -85,7 +85,7 @@ def _telling(progress: Progress | None) -> SimProgress | None:
 
 def _follow_up(ended: SimRun, held: Sequence[HeldByHospital], limit_us: int) -> Record:
     ended.follow_up([(one.visit, VisitId(one.visit_id), SettlementId(one.settlement)) for one in held], limit_us)
-    return Record(**ended.recorder.frames())
+    return ended.record()
 
 
 def simulate_all(tasks: Sequence[SimTask], *, processes: int) -> Iterator[Replication]:

@@ -14,13 +14,27 @@ from enum import IntEnum
 from hashlib import blake2b
 from itertools import pairwise
 
-__all__ = ["GOLDEN", "MIX_1", "MIX_2", "TO_UNIT", "WORD", "Purpose", "Quantiles", "key_hash", "mix64", "uniform"]
+__all__ = [
+    "GOLDEN",
+    "MIX_1",
+    "MIX_2",
+    "TO_UNIT",
+    "WORD",
+    "Purpose",
+    "Quantiles",
+    "key_hash",
+    "mix64",
+    "replication_seed",
+    "uniform",
+]
 
 WORD = 0xFFFF_FFFF_FFFF_FFFF
 GOLDEN = 0x9E37_79B9_7F4A_7C15
 MIX_1 = 0xBF58_476D_1CE4_E5B9
 MIX_2 = 0x94D0_49BB_1331_11EB
 TO_UNIT = 2.0**-53
+_SEED_SHIFT = 11
+"""A derived seed has 53 bits, so that every reader of JSON keeps all of them."""
 
 
 class Purpose(IntEnum):
@@ -67,6 +81,17 @@ def key_hash(text: str) -> int:
     12831755683591717274
     """
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def replication_seed(seed: int, number: int) -> int:
+    """Return the seed of a replication, counted from 0: the first has the scenario's own, the others a hash of it.
+
+    So neither the replications of the next seed, nor anything else that counts up from a seed, are these over again.
+
+    >>> replication_seed(1, 0), replication_seed(1, 1), replication_seed(2, 0)
+    (1, 341700630187249, 2)
+    """
+    return seed if number == 0 else key_hash(f"replication {number} of {seed}") >> _SEED_SHIFT
 
 
 def uniform(seed: int, visit: int, step: int, attempt: int, purpose: int) -> float:

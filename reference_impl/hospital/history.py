@@ -119,7 +119,14 @@ class History:
                 continue
             stages[stage.value] += 1
             row = InflightRow(
-                name, now_us, visit.visit, stage.value, visit.kind, visit.care_region, visit.insured_region
+                name,
+                now_us,
+                visit.visit,
+                stage.value,
+                visit.kind,
+                visit.care_region,
+                visit.insured_region,
+                journey.advance_fen,
             )
             self._recorder.inflight(row)
         return tuple(sorted(stages.items()))

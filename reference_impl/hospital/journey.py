@@ -101,6 +101,8 @@ class Journey:
     started_us: int = -1
     ended_us: int = -1
     desk_wait_us: int = 0
+    charged: int = 0
+    """Batches of charges that a stay has run up, whether they could be uploaded or not."""
     uploaded: int = 0
     parked_us: int = 0
     parked: bool = False
@@ -115,6 +117,17 @@ class Journey:
     def __post_init__(self) -> None:
         node = care_node(self.visit.care_region)
         self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
+
+    @property
+    def advance_fen(self) -> int:
+        """What the patient has to lay out should this never be settled: the bill as it stands, all of it but a stay's.
+
+        A yes that came before (a settlement now being taken back) makes no difference: what the fund paid goes back.
+        """
+        visit, batches = self.visit, self.site.uploads_per_stay
+        if visit.kind != "inpatient" or self.charged == batches:
+            return visit.total_fen
+        return sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
 
     # --- the way ---
 
@@ -178,8 +191,10 @@ class Journey:
         clock, desk = self.ports.clock, self.ports.desk
         self.asker.stage = Stage.DESK_QUEUE
         came_us = clock.now_us()
-        served = await desk.seize(self.site.clients.desk_patience)
-        self.desk_wait_us += clock.now_us() - came_us
+        try:
+            served = await desk.seize(self.site.clients.desk_patience)
+        finally:  # who still waits when the run ends has waited so long
+            self.desk_wait_us += clock.now_us() - came_us
         if not served:
             raise _Paper(Fate.ABANDONED)
         try:
@@ -199,6 +214,7 @@ class Journey:
         for batch in range(uploads):
             self.asker.stage = Stage.OPEN_STAY
             await self.ports.clock.sleep_us(self.visit.stay_us // uploads)
+            self.charged = batch + 1
             if tx.ADMIT in self.done:
                 # No patient waits for it: the machine sends it until it is taken.
                 await self._upload(batch, for_good=True)
@@ -225,8 +241,10 @@ class Journey:
         began_us = clock.now_us()
         self.asker.stage, self.parked = Stage.PARKED, True
         self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
-        await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
-        self.parked_us += clock.now_us() - began_us
+        try:
+            await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
+        finally:  # who is still parked when the run ends was parked so long
+            self.parked_us += clock.now_us() - began_us
 
     # --- the transactions ---
 

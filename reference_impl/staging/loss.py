@@ -7,6 +7,7 @@ the link of its request. This module must never send, wait or know which world i
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -136,9 +137,12 @@ def _disturbance(
 
 
 class FaultyLink:
-    """One directed link and the faults that lie on it; remembers how often each message crossed while losses last."""
+    """One directed link and the faults that lie on it; counts what they hit.
 
-    __slots__ = ("_crossings", "_delays", "_losses", "_seed", "callee", "caller")
+    It remembers how often each message crossed while losses last.
+    """
+
+    __slots__ = ("_crossings", "_delays", "_losses", "_seed", "callee", "caller", "hits")
 
     def __init__(self, seed: int, caller: str, callee: str, faults: Iterable[Disturbance]) -> None:
         """Keep the faults of this link; ``caller`` and ``callee`` are ends (see ``link_end``)."""
@@ -152,6 +156,8 @@ class FaultyLink:
         )
         self._delays = tuple(fault for fault in here if fault.kind == "delay")
         self._crossings: dict[str, int] = {}
+        self.hits: Counter[int] = Counter()
+        """How many crossings each fault lost or delayed, by its number among the scenario's."""
 
     @property
     def sound(self) -> bool:
@@ -167,16 +173,19 @@ class FaultyLink:
         return self._decide("reply", msgid, code, attempt=sent.attempt, now_us=now_us)
 
     def _decide(self, direction: Direction, msgid: str, code: str, *, attempt: int, now_us: int) -> Sent:
-        lost = any(
-            fault.direction == direction
-            and fault.active(now_us)
-            and fault.covers(code)
-            and fault.reaches(attempt)
-            and uniform(self._seed, key_hash(msgid) ^ key, 0, attempt, Purpose.LOSS) < fault.share
-            for fault, key in self._losses
-        )
-        delay_us = sum(fault.add_us for fault in self._delays if fault.active(now_us) and fault.covers(code))
-        return Sent(attempt, lost, delay_us)
+        for fault, key in self._losses:
+            if (
+                fault.direction == direction
+                and fault.active(now_us)
+                and fault.covers(code)
+                and fault.reaches(attempt)
+                and uniform(self._seed, key_hash(msgid) ^ key, 0, attempt, Purpose.LOSS) < fault.share
+            ):
+                self.hits[fault.number] += 1
+                return Sent(attempt, lost=True, delay_us=0)
+        late = [fault for fault in self._delays if fault.active(now_us) and fault.covers(code)]
+        self.hits.update(fault.number for fault in late)
+        return Sent(attempt, lost=False, delay_us=sum(fault.add_us for fault in late))
 
     def _count(self, msgid: str, now_us: int) -> int:
         """Return which crossing this is, counted only while a loss is at work."""

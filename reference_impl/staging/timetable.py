@@ -7,7 +7,7 @@ late on a link, the link decides by itself, and a lost commit the books; such a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -34,6 +34,7 @@ __all__ = [
     "SlowDown",
     "Step",
     "ThawNode",
+    "link_hits_in",
     "perform",
     "timetable",
 ]
@@ -237,6 +238,12 @@ def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[St
     yield Step(fault.until, chain, undo, restarted, undoes=True)
 
 
+def link_hits_in(events: Iterable[tuple[int, EventRow]], hits: Mapping[int, int]) -> list[EventRow]:
+    """Return the rows written down, each given with its chain, with what the faults of links hit, by their number."""
+    return [row._replace(hits=hits.get(chain, 0)) if row.kind in _OF_LINKS else row for chain, row in events]
+
+
+_OF_LINKS = ("lose", "delay")
 _PLURAL = {"request": "requests", "reply": "replies"}
 _DOORS = {
     Phase.STOP_ACCEPT: DoorState.DRAINING,

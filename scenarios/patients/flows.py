@@ -76,6 +76,19 @@ def restrict(matrix: FlowMatrix, regions: Sequence[str]) -> FlowMatrix:
     return FlowMatrix(tuple(regions), part / total)
 
 
+def busiest(matrix: FlowMatrix, count: int) -> tuple[str, ...]:
+    """Return so many of the provinces, those that send and take the most, in the order of the matrix."""
+    sent, taken = matrix.outflow(), matrix.inflow()
+    ranked = sorted(matrix.regions, key=lambda region: (-(sent[region] + taken[region]), region))[:count]
+    return tuple(region for region in matrix.regions if region in ranked)
+
+
+def share_among(matrix: FlowMatrix, regions: Sequence[str]) -> float:
+    """Return the share of all visits that stays among ``regions``."""
+    rows = [matrix.regions.index(region) for region in regions]
+    return math.fsum(matrix.shares[np.ix_(rows, rows)].ravel())
+
+
 def distance_km(a: Province, b: Province) -> int:
     """Return the great circle between two seats in whole kilometres, so that last-bit differences cannot matter."""
     lat_a, lat_b = math.radians(a.latitude), math.radians(b.latitude)

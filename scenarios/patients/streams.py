@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CROSS, LOCAL, CROSS_BEFORE, LOCAL_BEFORE, EXPLICIT = range(5)
 """The streams, by number; ``*_BEFORE`` are stays admitted before the horizon begins."""
+MEAN_WEEK = (1.0,) * 7
+"""The weekdays of a scenario whose every day is an average one."""
 _STREAM_BITS = 40
 """A stream holds fewer than 2**40 visits; its number stands above them in a key."""
 
@@ -93,8 +95,10 @@ def cross_per_day(scenario: Scenario) -> float:
 
 
 def profile_of(scenario: Scenario) -> Profile:
-    """Return the rhythm of the scenario's week."""
-    return Profile(scenario.horizon.start, scenario.visits.hourly, scenario.visits.weekday)
+    """Return the rhythm of the scenario's days."""
+    visits = scenario.visits
+    weekday = MEAN_WEEK if visits.day == "average" else visits.weekday
+    return Profile(scenario.horizon.start, visits.hourly, weekday)
 
 
 def _arriving(scenario: Scenario, stream: int, per_day: float) -> Traffic:

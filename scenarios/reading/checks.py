@@ -12,7 +12,7 @@ from reference_impl.domain.nodes import HOSPITAL, HUB
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
-from scenarios.reading.scale import shrink_us
+from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
 from scenarios.schema.faults import ANY, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
@@ -33,8 +33,12 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     """Yield everything wrong with a scenario as stated, durations not yet scaled."""
     yield from _topology(scenario.topology)
     yield from _calendar(scenario)
+    unmet = [*_flows(scenario), *_provinces(scenario)]
+    yield from unmet
+    if not unmet:  # from here on, of the provinces that are kept
+        scenario = with_provinces(scenario)
     yield from _visits(scenario)
-    yield from _flows(scenario)
+    yield from _slices(scenario)
     for number, fault in enumerate(scenario.faults):
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
@@ -84,6 +88,9 @@ def _visits(scenario: Scenario) -> Iterator[Problem]:
         yield from _region_named(topology, visit.insured, (*path, "insured"))
         if visit.at >= scenario.horizon.length:
             yield Problem((*path, "at"), "after the horizon", format_duration(visit.at), _before_end(scenario))
+    if visits.day == "average" and "weekday" in visits.model_fields_set:
+        expected = "no visits.weekday, or visits.day: calendar"
+        yield Problem(("visits", "weekday"), "an average day is no weekday", "visits.day: average", expected)
     days = scenario.horizon.length / US_PER_DAY
     expected = visits.per_day * scenario.scale.volume * days * (1 + visits.local_per_cross)
     if expected > VISITS_MAX:
@@ -97,6 +104,30 @@ def _visits(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(("horizon", "warm_up"), "nothing is left to measure", got, _before_end(scenario))
     if visits.per_day and len(topology.regions) == 1:
         yield Problem(("topology", "regions"), "one province has no cross-province visits", "", "two provinces or more")
+
+
+def _provinces(scenario: Scenario) -> Iterator[Problem]:
+    count, regions = scenario.scale.provinces, scenario.topology.regions
+    if count is not None and count > len(regions):
+        expected = f"at most {len(regions)}, the provinces of topology.regions"
+        yield Problem(("scale", "provinces"), "more provinces than there are", str(count), expected)
+
+
+def _slices(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse a gate on latency where capacity is scaled to slices of a core: its figure would be the sample's."""
+    slices = slices_of_cores(with_capacity(scenario))
+    if not slices:
+        return
+    pool, cores = min(slices.items(), key=lambda item: item[1])
+    for name in scenario.gates:
+        if "latency" in name.split("."):
+            yield Problem(
+                ("gates", name),
+                f"latency depends on the sample: scale.capacity leaves {pool!r} {cores:.3g} of a core",
+                f"scale.volume {scenario.scale.volume:g}",
+                "a core or more for every host",
+                "raise scale.volume and keep fewer provinces (scale.provinces), or leave this gate out",
+            )
 
 
 def _flows(scenario: Scenario) -> Iterator[Problem]:

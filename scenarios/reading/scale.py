@@ -1,6 +1,7 @@
-"""From the scenario as stated to the scenario as run: people time shrunk, capacity scaled.
+"""From the scenario as stated to the scenario as run: people time shrunk, provinces left out, capacity scaled.
 
-The result's durations are microseconds of the run's clock. Must never touch machine time.
+The result's durations are microseconds of the run's clock, and its provinces those that are kept. Must never touch
+machine time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, cast, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from scenarios.patients.flows import busiest, national_flows, restrict, share_among
 from scenarios.schema.base import Model, PeopleClock
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.topology import HostSpec, Institutions, NodeChanges, NodeSpec, Topology
@@ -21,12 +23,60 @@ NodeT = TypeVar("NodeT", NodeSpec, NodeChanges)
 
 def resolve(scenario: Scenario) -> Scenario:
     """Return ``scenario`` on the run's clock, with its capacity scaled and every derived default filled in."""
+    scenario = with_capacity(with_provinces(scenario))
     changes: dict[str, Any] = {"variants": {}}
-    if scenario.scale.capacity:
-        changes["topology"] = _scaled_topology(scenario.topology, scenario.scale.volume)
     if scenario.cutover is not None and scenario.cutover.park_share is None:
         changes["cutover"] = scenario.cutover.model_copy(update={"park_share": scenario.clients.park.share})
     return _shrunk(scenario.model_copy(update=changes), scenario.scale.time)
+
+
+def with_provinces(scenario: Scenario) -> Scenario:
+    """Return ``scenario`` with the provinces that ``scale.provinces`` keeps, and the visits among them.
+
+    Raises:
+        ValueError: when its flows cannot be met.
+
+    """
+    count, topology, visits = scenario.scale.provinces, scenario.topology, scenario.visits
+    if count is None or count >= len(topology.regions):
+        return scenario
+    flows = visits.flows
+    matrix = restrict(national_flows(flows.decay, flows.care_weights, flows.insured_weights), topology.regions)
+    regions = busiest(matrix, count)
+    share = share_among(matrix, regions)
+    shares = {
+        name: {city: part for city, part in getattr(flows, name).items() if city[:2] in regions}
+        for name in ("care_city_shares", "insured_city_shares")
+    }
+    kept: dict[str, Any] = {
+        "regions": regions,
+        "cities": tuple(city for city in topology.cities if city[:2] in regions),
+        "provinces": {code: node for code, node in topology.provinces.items() if code in regions},
+    }
+    if scenario.scale.capacity:
+        kept["hub"] = _scaled_node(topology.hub, share)
+    fewer = {"per_day": visits.per_day * share, "flows": flows.model_copy(update=shares)}
+    return scenario.model_copy(
+        update={"topology": topology.model_copy(update=kept), "visits": visits.model_copy(update=fewer)}
+    )
+
+
+def with_capacity(scenario: Scenario) -> Scenario:
+    """Return ``scenario`` with its stations scaled with its visits, when ``scale.capacity`` says so."""
+    if not scenario.scale.capacity:
+        return scenario
+    return scenario.model_copy(update={"topology": _scaled_topology(scenario.topology, scenario.scale.volume)})
+
+
+def slices_of_cores(scenario: Scenario) -> dict[str, float]:
+    """Return the pools that scaling has left less than a core: a message takes longer there, the smaller the sample.
+
+    A core that works at a tenth of its pace serves a tenth of the messages with the right use, and each in ten times
+    the time. ``scenario`` has its capacity scaled.
+    """
+    if not scenario.scale.capacity:
+        return {}
+    return {pool: cores for pool, cores in scenario.topology.cpus().items() if cores < 1.0}
 
 
 def shrink_us(duration_us: int, time_scale: float) -> int:

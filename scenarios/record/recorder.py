@@ -5,6 +5,7 @@ Must never compute a measure: ``lab`` does.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,19 @@ __all__ = [
     "Recorder",
     "StationRow",
     "VisitRow",
+    "digest_of",
     "frame_of",
     "read_record",
+    "stored_digest",
     "write_frames",
 ]
 
 _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
+SAMPLED = ("stations", "generator")
+"""Tables of samples: they describe how a run was made, and are left out of its digest."""
+_ADDED = {"events": ("hits",)}
+"""Columns that were added since: in an older record they are null."""
 CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
@@ -122,6 +129,10 @@ class Record:
     inflight: pl.DataFrame
     generator: pl.DataFrame
 
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Return the tables by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
 
 def frame_of(name: str, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
     """Return rows of one table as columns."""
@@ -140,19 +151,40 @@ def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
         partial.replace(folder / f"{name}.parquet")
 
 
+def digest_of(frames: Mapping[str, pl.DataFrame]) -> str:
+    """Return the hash of what happened: equal for equal runs, on any machine and with any version of the libraries."""
+    hashed = hashlib.sha256()
+    for name in TABLES:
+        if name not in SAMPLED:
+            hashed.update(frames[name].write_csv().encode())
+    return hashed.hexdigest()
+
+
+def stored_digest(folder: Path) -> str:
+    """Return the digest of the tables as they lie in a run folder, with the columns of whichever version wrote them."""
+    return digest_of({name: _stored(folder, name) for name in TABLES if name not in SAMPLED})
+
+
 def read_record(folder: Path) -> Record:
     """Return the tables of a run folder; raise :class:`RecordError` when one is missing or has other columns."""
     return Record(**{name: _read_table(folder, name) for name in TABLES})
 
 
-def _read_table(folder: Path, name: str) -> pl.DataFrame:
+def _stored(folder: Path, name: str) -> pl.DataFrame:
     path = folder / f"{name}.parquet"
     try:
-        frame = pl.read_parquet(path)
+        return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder") from error
+
+
+def _read_table(folder: Path, name: str) -> pl.DataFrame:
+    path = folder / f"{name}.parquet"
+    frame = _stored(folder, name)
     frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
+    absent = [column for column in _ADDED.get(name, ()) if column not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent)
     if dict(frame.schema) != expected:
         differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]
         raise RecordError(f"{path}: columns differ from this version's: {', '.join(differing)}")

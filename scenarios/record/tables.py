@@ -95,6 +95,7 @@ class EventRow(NamedTuple):
     kind: str
     target: str
     note: str = ""
+    hits: int | None = None
 
 
 class InflightRow(NamedTuple):
@@ -191,6 +192,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("kind", _STR, "", "a fault's kind, stop_accept, close, reopen, full or restart"),
         Column("target", _STR, "", "node, link or scope"),
         Column("note", _STR, "", "what a reader should know"),
+        Column("hits", _I64, "", "messages that a fault lost, delayed, or met at its node; null for what is no fault"),
     ),
     "inflight": (
         Column("snapshot", _STR, "", "stop_accept or close"),
@@ -200,7 +202,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("kind", _STR, "", "outpatient, pharmacy or inpatient"),
         Column("care_region", _STR, "", "six-digit region of the place of care"),
         Column("insured_region", _STR, "", "six-digit region of the insurer"),
-        Column("advance_fen", _I64, "fen", "paid in advance so far"),
+        Column(
+            "advance_fen", _I64, "fen", "the bill run up so far: what the patient has to lay out unless it is settled"
+        ),
         Column("fate", _STR, "", "how the visit ended"),
     ),
     "generator": (

@@ -112,13 +112,24 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
 
 
+_BACKLOG = "the visits ever parked and those that queued at a desk behind them"
+_AT_STAKE = "bills of the business in flight, which patients have to lay out unless it is settled,"
+
+
 def _cutover() -> Iterator[Measure]:
     yield Measure("cutover.inflight", Unit.COUNT, "pieces of business in flight when accepting stopped")
+    yield Measure("cutover.inflight_advance", Unit.NUMBER, f"{_AT_STAKE} when accepting stopped, in yuan")
     yield Measure("cutover.leftover", Unit.COUNT, "pieces of business in flight when the door closed")
+    yield Measure("cutover.leftover_advance", Unit.NUMBER, f"{_AT_STAKE} when the door closed, in yuan")
     yield Measure("cutover.lost", Unit.COUNT, "pieces of business in flight at the cutover that were lost")
     yield Measure("cutover.doubled", Unit.COUNT, "pieces of business in flight at the cutover that were doubled")
-    yield Measure("cutover.backlog", Unit.COUNT, "visits parked or waiting when the door reopened")
-    yield Measure("cutover.drain", Unit.DURATION, "from reopening until the backlog is gone; people time")
+    yield Measure("cutover.backlog", Unit.COUNT, f"largest number at one moment of {_BACKLOG}")
+    yield Measure("cutover.backlog_reopening", Unit.COUNT, "how many of the backlog waited when the door reopened")
+    yield Measure("cutover.backlog_peak", Unit.DURATION, "from stop-accept until the backlog was largest; people time")
+    yield Measure("cutover.backlog_oldest", Unit.DURATION, "longest time that one of the backlog waited; people time")
+    yield Measure("cutover.drain", Unit.DURATION, f"from reopening until the last had left of {_BACKLOG}; people time")
+    yield Measure("cutover.drain_t50", Unit.DURATION, "from reopening until half of the backlog had left; people time")
+    yield Measure("cutover.drain_t95", Unit.DURATION, "from reopening until 95 % of the backlog had left; people time")
     yield Measure("cutover.trips", Unit.COUNT, "extra trips of patients to a desk")
     yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
 

@@ -34,7 +34,13 @@ class Scale(Model):
         default=1.0, description="people time is divided by this; machine time is not. Default: real time."
     )
     volume: Annotated[float, Field(gt=0)] = Field(default=1.0, description="visits are multiplied by this. Default 1.")
+    provinces: Annotated[int, Field(ge=2)] | None = Field(
+        default=None,
+        description="keep so many provinces of the topology, those that send and take the most visits, and the visits "
+        "among them; what the others send and take is left out. Default: all.",
+    )
     capacity: bool = Field(
         default=False,
-        description="scale workers, queues, cores and the number of hospitals with volume as well. Default: no.",
+        description="scale workers, queues, cores and the number of hospitals with volume, and the hub with the visits "
+        "that scale.provinces keeps. No gate on latency may stand where that leaves less than a core. Default: no.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -114,6 +114,11 @@ class Visits(Model):
     )
     weekday: Weights = Field(
         default=_WEEKDAY, min_length=7, max_length=7, description="weight of each day, Monday first. ASSUMED."
+    )
+    day: Literal["calendar", "average"] = Field(
+        default="calendar",
+        description="'calendar': the days from horizon.start on, each with its weight of weekday, so that a Monday has "
+        "more than per_day visits; 'average': every day is a mean one, with per_day visits.",
     )
     flows: Flows = Flows()
     temporary_share: Share = Field(

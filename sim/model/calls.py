@@ -65,10 +65,10 @@ class Call(Wakeup):
             return
         link = self.link
         heard_us = left_us + link.transit_us(bits >> LINK_BACK_AT)
-        if self.sent is not None:
+        if self.sent is not None and not isinstance(outcome, Unreachable):  # that nobody listens is no message
             back = link.send_back(self.request, left_us, self.sent)
             if back is not None:
-                if back.lost and not isinstance(outcome, Unreachable):
+                if back.lost:
                     return
                 heard_us += back.delay_us
         self.value = outcome

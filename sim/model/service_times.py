@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from reference_impl.domain.keyed import Purpose, key_hash, mix64
+from reference_impl.domain.keyed import GOLDEN, Purpose, key_hash, mix64
 from reference_impl.domain.nodes import Role
 from sim.model.costs import STAGES, Costs, sample_us
 
@@ -75,7 +75,8 @@ class ServiceTimeTables:
 
 def message_key(seed: int, msgid: str, attempt: int) -> int:
     """Return the key from which everything random about an attempt of a message comes."""
-    return mix64(key_hash(msgid) + seed + (attempt << 8) + Purpose.SERVICE)
+    # Mixed twice, so that neither another seed nor another message can stand where the next attempt of this one does.
+    return mix64(mix64(key_hash(msgid) + seed * GOLDEN) ^ attempt << 8 ^ Purpose.SERVICE)
 
 
 def bits_at(key: int, place: int) -> int:

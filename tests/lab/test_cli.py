@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
@@ -258,3 +259,17 @@ def test_ctrl_c_on_replications_stops_every_process_and_keeps_what_is_finished(t
     kept = json.loads((tmp_path / "run.partial" / "run.json").read_text())
     assert not kept["complete"]
     assert 1 <= len(kept["replications"]) < 40
+
+
+def test_a_report_over_tables_that_are_no_longer_the_runs_is_written_and_says_so(here, capsys):
+    run_command(["run", "lost-reply", "--variant", "quick", "--out", "run1"])
+    visits = here / "run1" / "visits.parquet"
+    pl.read_parquet(visits).with_columns(fund_fen=0).cast({"fund_fen": pl.Int64}).write_parquet(visits)
+    capsys.readouterr()
+
+    assert run_command(["report", "run1"]) == 3
+
+    assert "run1: the tables no longer match the digest in run.json" in capsys.readouterr().err
+    assert "the tables no longer match the digest" in (here / "run1" / "report.html").read_text()
+    assert run_command(["compare", "run1", "run1", "--out", "pair.html"]) == 3
+    assert "no longer match" in (here / "pair.html").read_text()

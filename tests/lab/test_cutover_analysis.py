@@ -17,10 +17,16 @@ REOPEN = STOP.reopen_at
 
 def parked(make, visit, *, left_h, ended_h):
     """A patient sent away at ``left_h`` who came back and settled at ``ended_h``."""
-    ended = None if ended_h is None else ended_h * HOUR
-    away = ((ended_h or 20) - left_h) * HOUR
+    ended = None if ended_h is None else int(ended_h * HOUR)
+    away = int(((ended_h or 20) - left_h) * HOUR)
     fate = "open_at_end" if ended is None else "parked_then_direct"
-    return make.visit_row(visit, arrival_us=left_h * HOUR, parked_us=away, ended_us=ended, fate=fate)
+    return make.visit_row(visit, arrival_us=int(left_h * HOUR), parked_us=away, ended_us=ended, fate=fate)
+
+
+def queued(make, visit, *, came_h, waits_h, **more):
+    """A patient who came to the desk at ``came_h``, waited there, and had left six minutes after the wait."""
+    came, waited = int(came_h * HOUR), int(waits_h * HOUR)
+    return make.visit_row(visit, arrival_us=came, desk_wait_us=waited, ended_us=came + waited + HOUR // 10, **more)
 
 
 def measured(world, time_scale=1.0, lost=frozenset(), doubled=frozenset()):
@@ -38,6 +44,71 @@ def test_backlog_is_who_waits_at_the_reopening_and_drains_with_the_last_of_them(
 
     assert found["cutover.backlog"] == 2
     assert found["cutover.drain"] == 3 * HOUR
+
+
+def test_who_queues_behind_the_parked_belongs_to_the_backlog_and_drains_with_it(world, make):
+    """A fresh patient who waits behind a parked one waits because of the stop; so does who waits behind the fresh one."""
+    world.visits = [
+        parked(make, 0, left_h=11, ended_h=16),
+        queued(make, 1, came_h=15.5, waits_h=1.5),  # behind the parked
+        queued(make, 2, came_h=16.5, waits_h=2.5),  # behind the one behind
+        queued(make, 3, came_h=20, waits_h=1),  # the queue had been empty in between
+        make.visit_row(4, arrival_us=int(15.6 * HOUR), ended_us=16 * HOUR),  # found a free desk
+        queued(make, 5, came_h=15.5, waits_h=9, hospital="H33040000002"),  # where nobody had been parked
+        queued(make, 6, came_h=9, waits_h=1),  # and had been served before the door closed
+    ]
+
+    found = measured(world)
+
+    assert found["cutover.drain"] == pytest.approx(4.1 * HOUR)
+    assert found["cutover.drain_t50"] == pytest.approx(2.1 * HOUR)
+    assert found["cutover.backlog"] == 2
+
+
+def test_who_was_parked_late_belongs_to_the_backlog(world, make):
+    """Turned away in the ramp, parked by the clock after the reopening: still of the backlog, still to be drained."""
+    world.visits = [parked(make, 0, left_h=11, ended_h=16), parked(make, 1, left_h=15.2, ended_h=19)]
+
+    found = measured(world)
+
+    assert found["cutover.backlog"] == 2
+    assert found["cutover.backlog_reopening"] == 1
+    assert found["cutover.drain"] == 4 * HOUR
+
+
+def test_the_backlog_is_counted_when_it_was_largest(world, make):
+    """Three wait at once before the reopening, when one of them gives up; at the reopening there are two."""
+    world.visits = [
+        parked(make, 0, left_h=10, ended_h=16),
+        parked(make, 1, left_h=11, ended_h=14.5),
+        parked(make, 2, left_h=13, ended_h=17),
+    ]
+
+    found = measured(world)
+
+    assert (found["cutover.backlog"], found["cutover.backlog_reopening"]) == (3, 2)
+    assert found["cutover.backlog_peak"] == (13 - 9) * HOUR
+    assert found["cutover.backlog_oldest"] == 6 * HOUR
+
+
+def test_patients_within_the_province_lengthen_the_queue_and_are_not_counted(world, make):
+    world.visits = [
+        parked(make, 0, left_h=11, ended_h=16),
+        queued(make, 1, came_h=15.5, waits_h=2.5)._replace(local=True),
+        queued(make, 2, came_h=17, waits_h=2),
+    ]
+
+    found = measured(world)
+
+    assert found["cutover.drain"] == pytest.approx(4.1 * HOUR)
+    assert found["cutover.backlog"] == 1
+
+
+def test_who_still_waits_in_the_queue_when_the_run_ends_has_not_drained(world, make):
+    waiting = make.visit_row(1, arrival_us=int(15.5 * HOUR), ended_us=None, desk_wait_us=HOUR, fate="open_at_end")
+    world.visits = [parked(make, 0, left_h=11, ended_h=16), waiting]
+
+    assert measured(world)["cutover.drain"] == math.inf
 
 
 def test_drain_is_told_in_people_time(world, make):
@@ -75,6 +146,7 @@ def test_in_flight_is_counted_by_snapshot_and_lost_by_visit(world, make):
     found = measured(world, lost=frozenset({0, 7}), doubled=frozenset({"V1"}))
 
     assert (found["cutover.inflight"], found["cutover.leftover"]) == (2, 1)
+    assert (found["cutover.inflight_advance"], found["cutover.leftover_advance"]) == (10, 5)
     assert (found["cutover.lost"], found["cutover.doubled"]) == (1, 1)
 
 

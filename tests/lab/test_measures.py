@@ -31,6 +31,8 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     """A name that may stand in a gate and that no run can ever fill would make that gate inconclusive for ever."""
     stop = load_scenario("cutover-luan-2021")
     world.visits = [make.visit_row(n, kind=kind) for n, kind in enumerate(("outpatient", "pharmacy", "inpatient"))]
+    begin_us, end_us = stop.cutover.stop_at, stop.cutover.full_at
+    world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]

@@ -13,6 +13,7 @@ import pytest
 from lab.runs.file import FORMAT, RUN_FILE, read_run_file
 from lab.runs.opened import open_run
 from reference_impl.domain.failures import InputError
+from scenarios.record.recorder import digest_of
 from sim.model.costs import DEFAULT_COSTS, CostError, load_costs
 from yidi import run
 
@@ -98,3 +99,18 @@ def test_a_cost_file_of_another_version_is_refused(tmp_path):
 
     with pytest.raises(CostError, match="cost file of version 9; expected 1"):
         load_costs(path)
+
+
+def test_a_run_from_before_hits_were_counted_is_read_without_them_and_its_tables_still_match(folder):
+    now = open_run(folder, read_run_file(folder))
+    events = folder / "events.parquet"
+    pl.read_parquet(events).drop("hits").write_parquet(events)
+    record = now.record.frames() | {"events": pl.read_parquet(events)}
+    said = json.loads((folder / RUN_FILE).read_bytes())
+    rewritten(folder, replications=[said["replications"][0] | {"digest": digest_of(record)}])
+
+    then = open_run(folder, read_run_file(folder))
+
+    assert now.record.events["hits"].to_list() == [3]
+    assert then.record.events["hits"].to_list() == [None]
+    assert not then.altered

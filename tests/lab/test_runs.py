@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
+import polars as pl
 import pytest
 
 from lab.experiments import experiment
-from lab.experiments.experiment import Question, Silent, run_world
+from lab.experiments.experiment import Question, Silent, run_world, write_whole
 from lab.runs import file as runs
 from lab.runs.file import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
-from reference_impl.domain.failures import InputError
+from lab.runs.opened import open_run, refuse_altered
+from reference_impl.domain.failures import InputError, InvalidRunError
+from reference_impl.domain.keyed import replication_seed
+from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import load_scenario
-from scenarios.record.recorder import read_record
+from scenarios.record.recorder import read_record, stored_digest
+from sim.model.costs import load_costs
+from sim.run import simulate
 
 RUN = {
     "complete": True, "name": "n", "title": "", "question": "", "world": "sim", "engine": "e", "source": "n.yaml",
@@ -129,7 +136,42 @@ def test_replications_run_in_processes_and_gates_get_intervals(question, tmp_pat
 
     made = run_world(several, "sim", tmp_path / "run", Silent())
 
-    assert [r.seed for r in made.replications] == [1, 2, 3]
+    assert [r.seed for r in made.replications] == [replication_seed(1, number) for number in range(3)]
     assert len({r.digest for r in made.replications}) == 3
     assert all((tmp_path / "run" / r.folder / "visits.parquet").exists() for r in made.replications)
     assert all(gate.low is not None for gate in made.gates)
+
+
+def test_the_digest_of_a_run_is_that_of_its_tables_wherever_it_is_taken(question, tmp_path):
+    """In memory, at the end of the run, and from the files."""
+    made = run_world(question, "sim", tmp_path / "run", Silent())
+    simulated = simulate(question.scenario, plan_visits(question.scenario), load_costs(None))
+
+    assert made.digest == stored_digest(tmp_path / "run") == simulated.digest()
+
+
+@pytest.mark.parametrize("table", ["visits", "messages", "events"])
+def test_tables_that_were_changed_after_the_run_are_found_by_their_digest(question, tmp_path, table):
+    folder = tmp_path / "run"
+    run_world(question, "sim", folder, Silent())
+    assert not open_run(folder, read_run_file(folder)).altered
+    rows = pl.read_parquet(folder / f"{table}.parquet")
+    texts = [name for name, kind in rows.schema.items() if kind == pl.String]
+    rows.with_columns(pl.lit("x").alias(texts[-1])).write_parquet(folder / f"{table}.parquet")
+
+    opened = open_run(folder, read_run_file(folder))
+
+    assert opened.altered
+    assert "no longer match the digest" in opened.run.notes[-1]
+    with pytest.raises(InvalidRunError, match="no longer match"):
+        refuse_altered(opened)
+
+
+def test_replications_keep_their_order_whichever_is_done_first_and_whatever_their_seeds(question, tmp_path):
+    first = run_world(question, "sim", tmp_path / "one", Silent()).replications[0]
+    done = [msgspec.structs.replace(first, folder=f"rep-{n:02}", seed=seed) for n, seed in ((2, 5), (101, 3), (1, 9))]
+    (tmp_path / "many.partial").mkdir()
+
+    run = write_whole(question, "sim", tmp_path / "many.partial", tmp_path / "many", done)
+
+    assert [one.folder for one in run.replications] == ["rep-01", "rep-02", "rep-101"]

@@ -146,3 +146,13 @@ def test_disturbances_are_the_link_faults_of_the_scenario_in_its_order():
 )
 def test_ends_of_links(node, end):
     assert link_end(node) == end
+
+
+def test_a_link_counts_what_each_of_its_faults_hit():
+    late = Disturbance(number=2, kind="delay", caller="*", callee="*", at_us=0, until_us=2 * S, add_us=5)
+    faulty = link(losing(number=1), late)
+
+    gone = lost(faulty, MSGIDS)
+    lost(faulty, MSGIDS, now_us=200 * S)
+
+    assert faulty.hits == {1: len(gone), 2: len(MSGIDS) - len(gone)}

@@ -239,7 +239,7 @@ def test_process_says_when_it_is_ready_and_what_it_lost(tmp_path):
 
     assert ready == {"event": "ready", "ports": [ready["ports"][0]]}
     assert ready["ports"][0] > 0
-    assert said == [{"event": "link", "caller": "33", "callee": "hub"}]
+    assert said == [{"event": "link", "caller": "33", "callee": "hub", "hits": []}]
     assert process.returncode == 0
 
 

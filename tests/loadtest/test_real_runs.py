@@ -51,6 +51,10 @@ def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_th
 
     assert (ended.code, ended.failures) == (0, ()), ended.errors
     assert [row.kind for row in ended.events] == ["freeze", "kill", "restart"]
+    frozen, killed, restarted = ended.record.events["hits"]
+    assert frozen > 0
+    assert killed > 0
+    assert restarted is None
     visits = ended.record.visits
     assert visits.height == len(plan_visits(asked))
     posted = settlements(ended.books)
@@ -75,10 +79,12 @@ def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
         ],
     )
 
-    simulated = simulate(asked, plan_visits(asked), load_costs(None)).recorder.frames()
+    simulated = simulate(asked, plan_visits(asked), load_costs(None)).record().frames()
     ended = run_for_real(asked, tmp_path)
 
     assert ended.code == 0, ended.errors
+    assert ended.record.events.rows() == simulated["events"].rows()
+    assert all(hits > 5 for hits in ended.record.events["hits"])
     lost = {(link["caller"], link["callee"]): link for link in ended.links}
     assert lost["hospital", "33"]["lost_requests"] > 5
     assert lost["hospital", "63"]["lost_replies"] > 5

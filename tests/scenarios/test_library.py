@@ -68,3 +68,19 @@ def test_luan_closes_for_254_hours_at_the_hours_of_the_notice():
     assert cutover.scope == "3415"
     assert cutover.close_at == (3 * 24 + 18) * hour_us
     assert cutover.reopen_at - cutover.close_at == 254 * hour_us
+
+
+@pytest.mark.parametrize(
+    ("start", "visits"), [("2024-03-11", 652_000), ("2024-03-13", 652_000), ("2024-03-16", 652_000)]
+)
+def test_an_average_day_of_the_nation_has_652_000_visits_whatever_date_it_is_given(start, visits):
+    scenario = load_scenario("national-day", sets=[f"horizon.start={start}T00:00:00"])
+
+    assert implied_load(scenario, load_costs()).cross_visits == pytest.approx(visits)
+
+
+def test_the_morning_is_shrunk_by_provinces_and_leaves_every_host_a_core():
+    morning = load_scenario("national-day", variant="morning")
+
+    assert len(morning.topology.regions) == morning.scale.provinces == 8
+    assert min(morning.topology.cpus().values()) >= 1

@@ -413,3 +413,13 @@ def test_damaged_file_never_ends_in_anything_but_a_scenario_or_an_error(tmp_path
         return
 
     assert re.match(rf"{re.escape(str(path))}(:\d+:\d+)?: ", sentence)
+
+
+def test_weights_of_weekdays_for_an_average_day_are_refused(write):
+    source = write(SMALL)
+
+    with pytest.raises(ScenarioError, match="an average day is no weekday") as caught:
+        load_scenario(source, sets=["visits.day=average", "visits.weekday=[1, 1, 1, 1, 1, 1, 1]"])
+
+    assert caught.value.key == "visits.weekday"
+    assert load_scenario(source, sets=["visits.day=average"]).visits.day == "average"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from scenarios.patients.flows import FlowMatrix, busiest, national_flows, restrict, share_among
 from scenarios.reading.errors import ScenarioError
 from scenarios.reading.loader import load_scenario, load_stated
-from scenarios.reading.scale import resolve
+from scenarios.reading.scale import resolve, slices_of_cores
 from scenarios.schema import Scenario
 from scenarios.schema.base import Model, PeopleClock
 
@@ -186,3 +188,115 @@ def test_loss_without_an_end_has_no_window_to_break(tmp_path):
 def test_stated_scenario_keeps_its_people_time():
     assert load_stated("national-day", variant="quick").horizon.length == 2 * HOUR_US
     assert load_scenario("national-day", variant="quick").horizon.length == 2 * HOUR_US // 200
+
+
+# --- fewer provinces --------------------------------------------------------------------------------------------------
+
+SHARES = FlowMatrix(("11", "31", "33", "63"), np.array([
+    [0.00, 0.20, 0.05, 0.01],
+    [0.30, 0.00, 0.10, 0.01],
+    [0.10, 0.15, 0.00, 0.02],
+    [0.03, 0.02, 0.01, 0.00],
+]))  # fmt: skip
+
+
+def test_the_busiest_provinces_are_those_that_send_and_take_the_most():
+    assert busiest(SHARES, 2) == ("11", "31")
+    assert busiest(SHARES, 3) == ("11", "31", "33")
+    assert share_among(SHARES, ("11", "31")) == pytest.approx(0.5)
+
+
+def small_nation(**keys):
+    return Scenario.model_validate({
+        "name": "nation", "scale": {"provinces": 4}, "visits": {"per_day": 100_000},
+        "topology": {"hub": {"workers": 1000, "cores": 16}, "province": {"cores": 8}}, **keys,
+    })  # fmt: skip
+
+
+def test_provinces_that_are_left_out_take_their_visits_with_them_and_the_others_keep_theirs():
+    whole = national_flows(1.5, {}, {})
+
+    kept = resolve(small_nation())
+
+    regions = kept.topology.regions
+    flows = restrict(national_flows(1.5, {}, {}), regions)
+    assert regions == busiest(whole, 4)
+    assert kept.visits.per_day == pytest.approx(100_000 * share_among(whole, regions))
+    for i, insured in enumerate(regions):
+        for j, care in enumerate(regions):
+            was = 100_000 * whole.shares[whole.regions.index(insured), whole.regions.index(care)]
+            assert kept.visits.per_day * flows.shares[i, j] == pytest.approx(was)
+
+
+def test_stations_stay_whole_when_provinces_are_left_out_and_the_hub_follows_its_visits_with_capacity():
+    share = share_among(national_flows(1.5, {}, {}), busiest(national_flows(1.5, {}, {}), 4))
+
+    plain = resolve(small_nation()).topology
+    scaled = resolve(small_nation(scale={"provinces": 4, "volume": 0.5, "capacity": True})).topology
+
+    assert (plain.hub.cores, plain.spec("11").cores) == (16, 8)
+    assert scaled.hub.cores == pytest.approx(16 * share * 0.5)
+    assert scaled.spec("11").cores == 4
+
+
+def test_keys_of_provinces_that_are_left_out_leave_with_them():
+    kept = resolve(small_nation(
+        topology={"cities": ["1101", "6301"], "provinces": {"63": {"workers": 1}, "11": {"workers": 2}}},
+        visits={"per_day": 10, "flows": {"care_city_shares": {"6301": 0.5, "1101": 0.7}}},
+    ))  # fmt: skip
+
+    assert kept.topology.cities == ("1101",)
+    assert set(kept.topology.provinces) == {"11"}
+    assert kept.visits.flows.care_city_shares == {"1101": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("faults=[{kind: freeze, node: 63, at: 1h, for: 1h}]", "unknown node (got '63'); expected one of hub, 11, 31"),
+        ("cutover={scope: 63, at: 5h, window: 1h}", "unknown scope (got '63')"),
+        (
+            "visits.explicit=[{kind: pharmacy, care: 630100, insured: 110100, at: 1h}]",
+            "province is not in the scenario",
+        ),
+        ("scale.provinces=99", "more provinces than there are (got 99); expected at most 32"),
+        ("scale.provinces=1", "expected a value greater than or equal to 2"),
+    ],
+)
+def test_what_names_a_province_that_is_left_out_is_refused(setting, sentence):
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario("national-day", sets=["scale.provinces=3", setting])
+
+    assert sentence in str(caught.value)
+
+
+# --- slices of a core -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", ["settlement.latency", "settlement.latency.pharmacy", "message.latency.2102"])
+def test_a_gate_on_latency_is_refused_where_capacity_leaves_less_than_a_core(gate):
+    """A core at a hundredth of its pace takes a hundred times as long for a message: the figure is the sample's."""
+    sets = ["gates={visits.lost: [== 0]}", f"gates.{gate}=p95 < 3s", "scale.volume=0.01", "scale.capacity=true"]
+
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario("national-day", sets=sets)
+
+    assert caught.value.key == f"gates.{gate}"
+    assert caught.value.exit_code == 2
+    assert "scale.capacity leaves '11' 0.08 of a core (got scale.volume 0.01)" in str(caught.value)
+
+
+def test_other_gates_and_whole_cores_pass(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("name: s\ngates: {direct_rate: '> 99%'}\ntopology: {province: {cores: 8}, hub: {cores: 8}}\n")
+    slices, whole = (["scale.capacity=true", f"scale.volume={volume}"] for volume in (0.01, 0.125))
+
+    assert slices_of_cores(load_scenario(path, sets=slices))["hub"] == 0.08
+    assert slices_of_cores(load_scenario(path, sets=[*whole, "gates.settlement.latency=p95 < 3s"])) == {}
+
+
+def test_half_a_core_that_a_scenario_states_is_a_machine_and_no_sample(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("name: s\ngates: {settlement.latency: 'p95 < 3s'}\ntopology: {province: {cores: 0.5}}\n")
+
+    assert slices_of_cores(load_scenario(path)) == {}

@@ -324,3 +324,27 @@ def test_a_scenario_without_anybody_is_an_empty_plan():
 def test_flows_that_cannot_be_met_are_refused(keys, message):
     with pytest.raises(ValueError, match=message):
         plan_of(**keys)
+
+
+# --- which day it is --------------------------------------------------------------------------------------------------
+
+MONDAY, WEDNESDAY, SUNDAY = "2024-03-11T00:00:00", "2024-03-13T00:00:00", "2024-03-17T00:00:00"
+
+
+@pytest.mark.parametrize(("start", "weight"), [(MONDAY, 1.15), (WEDNESDAY, 1.05), (SUNDAY, 0.80)])
+def test_an_average_day_is_an_average_day_whatever_its_date_and_a_monday_is_a_monday(start, weight):
+    def arrivals(day):
+        plan = plan_of(horizon={"start": start}, visits={"per_day": 20_000, "day": day, "local_per_cross": 0})
+        return int((~plan.columns.open_at_start).sum())
+
+    assert arrivals("average") == pytest.approx(20_000, rel=0.02)
+    assert arrivals("calendar") == pytest.approx(20_000 * weight, rel=0.02)
+
+
+def test_average_days_hold_as_many_in_every_night_and_stay_as_many_before_the_start():
+    plan = plan_of(
+        horizon={"start": MONDAY, "length": "7d"}, visits={"per_day": 20_000, "day": "average", "local_per_cross": 0}
+    )
+    came = plan.columns.arrival_us[~plan.columns.open_at_start]
+
+    assert np.bincount(came // DAY_US).tolist() == pytest.approx([20_000] * 7, rel=0.03)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reference_impl.domain.nodes import ROLES
 from sim.model.costs import DEFAULT_COSTS, STAGES, CostError, load_costs, mean_us, sample_us, write_costs
+from sim.model.service_times import message_key
 
 
 def test_packaged_costs_are_marked_and_cover_every_role_and_stage():
@@ -83,3 +84,11 @@ def test_cost_file_that_cannot_be_used_is_refused(tmp_path, name):
 def test_missing_cost_file_is_refused(tmp_path):
     with pytest.raises(CostError, match="cannot read: No such file"):
         load_costs(tmp_path / "none.json")
+
+
+def test_no_attempt_of_one_seed_draws_what_an_attempt_of_another_does():
+    """Seed and attempt were added up: 256 more of the one were one more of the other."""
+    seeds = (*range(0, 2048, 256), 2**62)
+    keys = {message_key(seed, "H33010000001202403130900000000", attempt) for seed in seeds for attempt in range(50)}
+
+    assert len(keys) == len(seeds) * 50

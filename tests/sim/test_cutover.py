@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.tiny_world import CARE, HUB, INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
+from support.tiny_world import (
+    CARE,
+    HUB,
+    INSURED,
+    S,
+    assert_lawful,
+    assert_nothing_leaked,
+    fates,
+    live,
+    prepare,
+    scenario,
+    visit,
+)
 
 from reference_impl.domain.nodes import NodeId
 
@@ -90,3 +102,32 @@ def test_a_stop_without_a_ramp_opens_wide_at_once() -> None:
     run = live(stopped(visit("pharmacy", at="50s"), ramp="0s"))
     assert [row.kind for row in run.events] == ["stop_accept", "close", "full"]
     assert fates(run) == ["parked_then_direct"]
+
+
+def test_what_is_in_flight_says_what_the_patient_has_to_lay_out_unless_it_is_settled() -> None:
+    """A stay the charges run up by then, in two batches of which one is due at stop-accept; everybody else the bill."""
+    stay = visit("inpatient", at="10s", total_fen=900_000) | {"stay": "50s"}
+    run = live(stopped(stay, visit("outpatient", at="39s", total_fen=31_400)))
+    listed = run.recorder.frames()["inflight"].filter(snapshot="stop_accept")
+    advance_fen = dict(zip(listed["kind"], listed["advance_fen"], strict=True))
+    first_batch = run.simulation.world.plan.visit(0).lines(0, 2)
+    assert advance_fen == {"inpatient": sum(line.total_fen for line in first_batch), "outpatient": 31_400}
+    assert 0 < advance_fen["inpatient"] < 900_000
+
+
+def test_who_is_parked_when_the_run_ends_was_parked_until_then() -> None:
+    """Without it a discharge still parked looked like a stay still going on, and was missing from the backlog."""
+    run = prepare(stopped(visit("pharmacy", at="50s"), announced=True)).run(until_us=100 * S)
+    (row,) = run.recorder.frames()["visits"].iter_rows(named=True)
+    assert row["fate"] == "open_at_end"
+    assert row["parked_us"] == 100 * S - 50 * S
+
+
+def test_who_waits_at_a_desk_when_the_run_ends_has_waited_until_then() -> None:
+    first, second = (visit("pharmacy", at="10s") for _ in range(2))
+    asked = scenario(first, second, clients={"timeout": "60s"}, faults=[
+        {"kind": "freeze", "node": CARE, "at": "9s", "for": "100s"},
+    ])  # fmt: skip
+    run = prepare(asked).run(until_us=30 * S)
+    waits_us = run.recorder.frames()["visits"]["desk_wait_us"].to_list()
+    assert sorted(waits_us) == [0, 20 * S]

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtest.actions import Injector
@@ -17,10 +17,12 @@ from loadtest.links import FaultyLinks
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
+from reference_impl.staging.hits import with_hits
 from reference_impl.staging.opening import opening_changes
+from reference_impl.staging.timetable import link_hits_in
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
-from scenarios.record.recorder import Record, Recorder, read_record
+from scenarios.record.recorder import Record, Recorder, frame_of, read_record
 from scenarios.schema import Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,7 @@ class Ended:
     events: tuple
     failures: tuple
     links: tuple
+    """What the proxy counted on each faulty link; the rows of ``record.events`` hold what each fault hit."""
 
 
 @contextmanager
@@ -74,9 +77,15 @@ def run_for_real(scenario: Scenario, folder: Path) -> Ended:
     return Ended(
         generator.returncode,
         generator.stderr,
-        read_record(folder),
+        completed(scenario, folder, system, link_hits_in(injector.done, links.hits)),
         system.final_books(),
         injector.events,
         injector.failures,
         counted,
     )
+
+
+def completed(scenario: Scenario, folder: Path, system: System, events: list) -> Record:
+    """Return the generator's tables with the events, and what each fault hit."""
+    record = replace(read_record(folder), events=frame_of("events", events))
+    return with_hits(record, scenario, system.final_books)

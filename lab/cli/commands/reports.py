@@ -15,14 +15,19 @@ from lab.report.page import data_path, write_report
 from lab.report.pages import write_comparison
 from lab.report.wording_pair import difference_table, labels
 from lab.runs.file import REPORT_FILE, partial_of, read_run_file, refuse_unnameable, worlds_in
-from lab.runs.opened import Opened, open_run
+from lab.runs.opened import Opened, open_run, refuse_altered
 from reference_impl.domain.failures import InputError
 
 PAIR = 2
 
 
 def report(folder: Path, *, as_json: bool) -> None:
-    """Write the page of a run folder again; a folder of both worlds gets its three pages."""
+    """Write the page of a run folder again; a folder of both worlds gets its three pages.
+
+    Raises:
+        InvalidRunError: the pages are written, and say that the tables are no longer those of the run.
+
+    """
     refuse_unnameable(folder)
     is_curve = (folder / CURVE_FILE).is_file()
     pages = [write_curve_page(read_curve(folder), folder)] if is_curve else _write_pages(folder)
@@ -30,6 +35,13 @@ def report(folder: Path, *, as_json: bool) -> None:
         console.say_json({"pages": [str(page) for page in pages]})
     else:
         console.say("\n".join(str(page) for page in pages))
+    if not is_curve:
+        refuse_altered(*_opened(folder))
+
+
+def _opened(folder: Path) -> list[Opened]:
+    runs = {inner: read_run_file(inner) for inner in worlds_in(folder).values()}
+    return [open_run(inner, run) for inner, run in runs.items() if run.replications]
 
 
 def _write_pages(folder: Path) -> list[Path]:
@@ -49,10 +61,11 @@ def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> No
     summary = write_comparison(a, b, page)
     if as_json:
         console.say_json({"page": str(page), "measures": msgspec.to_builtins(summary.differences)})
-        return
-    table = difference_table(summary.differences, labels(summary))
-    console.table(table.head, table.rows)
-    console.say(f"page: {page}")
+    else:
+        table = difference_table(summary.differences, labels(summary))
+        console.table(table.head, table.rows)
+        console.say(f"page: {page}")
+    refuse_altered(a, b)
 
 
 def _refuse_taken(page: Path) -> None:

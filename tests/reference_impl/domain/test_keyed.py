@@ -6,7 +6,7 @@ import math
 import pytest
 
 from reference_impl.domain import keyed
-from reference_impl.domain.keyed import GOLDEN, Quantiles, mix64, uniform
+from reference_impl.domain.keyed import GOLDEN, Quantiles, mix64, replication_seed, uniform
 
 TABLE = Quantiles((0.0, 0.5, 1.0), (10.0, 20.0, 60.0))
 
@@ -53,3 +53,11 @@ def test_a_table_knows_its_mean_its_maximum_and_its_own_pairs():
 def test_a_table_that_is_no_distribution_is_refused(probabilities, values, complaint):
     with pytest.raises(ValueError, match=complaint):
         Quantiles(probabilities, values)
+
+
+def test_the_replications_of_one_seed_are_not_those_of_the_next():
+    """Counted up from the seed, the second replication of seed 1 was the first of seed 2, visit for visit."""
+    several = [{replication_seed(seed, number) for number in range(300)} for seed in (0, 1, 2, 256, 2**63 - 1)]
+
+    assert len(set.union(*several)) == 5 * 300
+    assert all(0 <= seed < 2**63 for seeds in several for seed in seeds)
