@@ -102,6 +102,25 @@ def test_a_settlement_that_stays_unknown_is_reversed_and_paid_by_paper(kind: str
     assert_nothing_leaked(run)
 
 
+SILENCES = {
+    "the insurer frozen": {"kind": "freeze", "node": INSURED, "at": "5s", "for": "40s"},
+    "the hub frozen": {"kind": "freeze", "node": HUB, "at": "5s", "for": "40s"},
+    "the last link dead": {"kind": "lose", "link": [HUB, INSURED], "direction": "request", "at": "5s", "for": "40s"},
+}
+
+
+@pytest.mark.parametrize("fault", SILENCES.values(), ids=SILENCES)
+def test_what_a_silence_left_open_is_closed_although_nobody_asks_any_more_and_nothing_restarts(fault: Any) -> None:
+    """1101 has no reversal: its hospital gives up at the deadline, and two nodes hold an intent each (G13)."""
+    run = live(scenario(visit("pharmacy"), faults=[fault], clients={"clerk": {"retries": 0, "wait": "10s"}}))
+
+    assert ("2102", "ok") not in codes(run)
+    assert [message.code for message in run.books[NodeId(CARE)].messages] == ["1101"]
+    assert all(message.reply for books in run.books.values() for message in books.messages)
+    assert run.settled
+    assert_nothing_leaked(run)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("add_s", [1, 3, 9, 18, 25])
 def test_a_reply_after_timeout_that_crosses_the_reversal_leaves_nothing_or_all(kind: str, add_s: int) -> None:
