@@ -80,7 +80,7 @@ class _Lane:
 class Sweeper:
     """Keeps the line of a node's open intents, and drives it."""
 
-    __slots__ = ("_drive", "_lanes", "_ports", "_rules", "parked")
+    __slots__ = ("_drive", "_lane_of", "_lanes", "_ports", "_rules", "parked")
 
     def __init__(self, ports: NodePorts, rules: SweepRules, drive: Callable[[MessageRecord], Awaitable[bool]]) -> None:
         """``drive`` tries once to end an intent and returns whether it is over; it never raises for one message."""
@@ -88,12 +88,13 @@ class Sweeper:
         self._rules = rules
         self._drive = drive
         self._lanes: dict[str, _Lane] = {}
+        self._lane_of: dict[Key, _Lane] = {}
         self.parked: dict[Key, Parked] = {}
 
     @property
     def open(self) -> int:
         """How many intents stand in line."""
-        return sum(len(lane.line) for lane in self._lanes.values())
+        return len(self._lane_of)
 
     def recover(self, messages: Iterable[MessageRecord]) -> None:
         """Put intents that a former process left open in line; nobody else is at them, so their turn is now."""
@@ -109,8 +110,9 @@ class Sweeper:
     def over(self, key: Key) -> None:
         """Take an intent that has its outcome out of the line."""
         self.parked.pop(key, None)
-        for lane in self._lanes.values():
-            lane.line.pop(key, None)
+        lane = self._lane_of.pop(key, None)
+        if lane is not None:
+            del lane.line[key]
 
     def park(self, message: MessageRecord, error: Exception) -> None:
         """Take a message that cannot be driven out of the line, and list it."""
@@ -124,7 +126,8 @@ class Sweeper:
         assert request is not None  # a tombstone is never driven
         province = province_of(request.insured_region)
         lane = self._lanes.setdefault(province, _Lane())
-        lane.line.pop(message.key, None)
+        self.over(message.key)
+        self._lane_of[message.key] = lane
         lane.line[message.key] = _Open(message, due_us, self._rules.interval_us)
         if not lane.swept:
             lane.swept = True

@@ -11,6 +11,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -23,8 +24,8 @@ GRACE_US = 1_000_000
 _US_PER_S = 1_000_000
 
 
-class _TooMuchError(Exception):
-    """The head is too long; raised through the parser, which gives up."""
+_TOO_MUCH = "more of a head than may be"
+"""Raised through the parser, which gives up; ``send_400_response`` then says what it was."""
 
 
 class _Bounded(HttpToolsProtocol):
@@ -76,13 +77,13 @@ class _Bounded(HttpToolsProtocol):
         """Take a header, if there is room for one more."""
         super().on_header(name, value)
         if len(self.headers) > self.bounds.headers:
-            raise _TooMuchError
+            raise httptools.HttpParserError(_TOO_MUCH)
 
     def on_headers_complete(self) -> None:
         """Begin the body, if the head was no longer than it may be."""
         written = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if written > self.bounds.head_bytes:
-            raise _TooMuchError
+            raise httptools.HttpParserError(_TOO_MUCH)
         self._in_head = False
         self._head_bytes = 0
         self._wait(self.bounds.body_us)

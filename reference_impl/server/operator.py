@@ -136,7 +136,7 @@ class Operator:
             return 404, msgspec.json.encode({"error": f"no command {method} {name}; expected one of {known}"})
         try:
             answer = await action(content)
-        except ValueError as error:  # msgspec's, or a value that may not be
+        except (ValueError, RecursionError) as error:  # no JSON, nested too deep, or a value that may not be
             return 400, msgspec.json.encode({"error": f"{name}: {error}"})
         except LookupError as error:
             return 404, msgspec.json.encode({"error": str(error.args[0])})

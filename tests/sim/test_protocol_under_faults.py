@@ -289,6 +289,25 @@ def outcome_of_call(simulation: Simulation, at_us: int, timeout_us: int = 2 * S)
     return heard[0]
 
 
+SILENCES = {
+    "the insurer frozen": {"kind": "freeze", "node": INSURED, "at": "5s", "for": "40s"},
+    "the hub frozen": {"kind": "freeze", "node": HUB, "at": "5s", "for": "40s"},
+    "the last link dead": {"kind": "lose", "link": [HUB, INSURED], "direction": "request", "at": "5s", "for": "40s"},
+}
+
+
+@pytest.mark.parametrize("fault", SILENCES.values(), ids=SILENCES)
+def test_what_a_silence_left_open_is_closed_although_nobody_asks_any_more_and_nothing_restarts(fault: Any) -> None:
+    """A clerk asks once, in the silence, and never again; the patient comes when all is well (G13)."""
+    simulation = prepare(scenario(visit("pharmacy", at="60s"), faults=[fault]))
+
+    outcome, _ = outcome_of_call(simulation, 10 * S, timeout_us=2 * S)
+
+    books = simulation.world.stores.values()
+    assert isinstance(outcome, Busy)
+    assert all(message.reply for each in books for message in each.read_all().messages)
+
+
 @pytest.mark.parametrize(
     ("fault", "expected", "within_us"),
     [

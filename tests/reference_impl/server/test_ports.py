@@ -132,6 +132,8 @@ ENDS = [
     (Failure.BROKEN, Unknown),
     (HttpAnswer(500, {}, b"{}"), Unknown),
     (HttpAnswer(200, {}, b"no json"), Unknown),
+    (HttpAnswer(200, {}, b"[" * 100_000), Unknown),
+    (HttpAnswer(200, {}, b'{"infcode": 0, "output": {}, "err_msg": "\xff"}'), Unknown),
     (HttpAnswer(200, {}, b'{"infcode": 0, "output": {}}'), Unknown),
 ]
 

@@ -229,6 +229,10 @@ def test_bytes_that_are_no_message_are_refused_by_a_running_process(one_process,
     assert isinstance(send(find_person(950)), Answered)
 
 
+def test_a_command_nested_too_deep_is_refused(one_process):
+    assert status_of(operators(one_process), "POST", "/operator/door", b"[" * 100_000) == 400
+
+
 def test_a_head_that_is_too_long_is_refused_by_a_running_process(one_process):
     assert status_of(one_process.address("33"), "POST", "/33", b"{}", x_long="y" * 20_000) == 431
 
