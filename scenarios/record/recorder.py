@@ -17,6 +17,7 @@ from scenarios.record.tables import (
     ROW_TYPES,
     TABLES,
     Column,
+    ContactRow,
     EventRow,
     GeneratorRow,
     InflightRow,
@@ -29,6 +30,7 @@ __all__ = [
     "ROW_TYPES",
     "TABLES",
     "Column",
+    "ContactRow",
     "EventRow",
     "GeneratorRow",
     "InflightRow",
@@ -45,6 +47,8 @@ __all__ = [
 
 _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
+_ADDED = ("contacts",)
+"""Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
@@ -67,6 +71,10 @@ class Recorder:
     def attempt(self, row: MessageRow) -> None:
         """Take one attempt of a message."""
         self._take("messages", row)
+
+    def contact(self, row: ContactRow) -> None:
+        """Take one attendance at a desk."""
+        self._take("contacts", row)
 
     def station(self, row: StationRow) -> None:
         """Take one sample of a station."""
@@ -91,6 +99,7 @@ class Recorder:
         frames = {name: _stacked(name, chunks) for name, chunks in self._chunks.items()}
         frames["visits"] = frames["visits"].sort("visit")
         frames["messages"] = frames["messages"].sort("visit", "step", "attempt", "sent_us", maintain_order=True)
+        frames["contacts"] = frames["contacts"].sort("visit", "contact")
         frames["events"] = frames["events"].sort("at_us", maintain_order=True)
         frames["inflight"] = _with_fates(frames["inflight"], frames["visits"])
         return frames
@@ -117,6 +126,7 @@ class Record:
 
     visits: pl.DataFrame
     messages: pl.DataFrame
+    contacts: pl.DataFrame
     stations: pl.DataFrame
     events: pl.DataFrame
     inflight: pl.DataFrame
@@ -147,6 +157,8 @@ def read_record(folder: Path) -> Record:
 
 def _read_table(folder: Path, name: str) -> pl.DataFrame:
     path = folder / f"{name}.parquet"
+    if name in _ADDED and folder.is_dir() and not path.exists():
+        return frame_of(name, [])
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
