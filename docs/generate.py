@@ -8,7 +8,7 @@ from pathlib import Path
 from scenarios.reading.json_schema import json_schema_text
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.tables import TABLES
-from scenarios.schema.gates import MEASURES, STATISTICS
+from scenarios.schema.gates import BY_PROVINCE, MEASURES, STATISTICS
 
 HERE = Path(__file__).parent
 
@@ -34,15 +34,18 @@ def measures_page() -> str:
     lines = [
         "# Measures and gates",
         "",
-        "A gate is a sentence about a measure, in the scenario file: `settlement.latency: [p95 < 3s]`.",
+        "A gate is a sentence about a measure, in the scenario file: `contact.latency: [p95 < 3s]`.",
         "It is judged after the warm-up. With `--reps N` it carries a t-interval and may be *inconclusive*.",
         f"A distribution needs a statistic: {', '.join(f'`{name}`' for name in STATISTICS)}.",
+        "Of one province, or of all but it, ask `contact.latency[insured=41]`, `[insured!=41]`, `[care=33]`,",
+        "where the table says *by province*.",
         "",
         "| measure | unit | kind | meaning |",
         "|---|---|---|---|",
     ]
     for measure in MEASURES.values():
         kind = "distribution" if measure.distribution else "number"
+        kind += ", by province" if measure.name in BY_PROVINCE else ""
         lines.append(f"| `{measure.name}` | {measure.unit} | {kind} | {measure.doc} |")
     return "\n".join(lines) + "\n"
 

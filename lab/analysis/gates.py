@@ -13,7 +13,7 @@ from typing import Literal
 
 from lab.analysis.statistics import Interval, t_interval
 from lab.runs.file import GateResult
-from scenarios.schema.gates import MEASURES, Gate, Unit
+from scenarios.schema.gates import Gate, measure_named
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Overall = Literal["pass", "fail", "inconclusive", "invalid", "none"]
@@ -72,7 +72,7 @@ def _verdict(gate: Gate, values: Sequence[float], interval: Interval) -> Verdict
 
 
 def _result(gate: Gate, verdict: Verdict, interval: Interval | None, *, note: str = "") -> GateResult:
-    unit = MEASURES[gate.measure].unit if gate.measure in MEASURES else Unit.NUMBER
+    unit = measure_named(gate.measure).unit
     value = interval.value if interval is not None and math.isfinite(interval.value) else None
     if interval is not None and value is None:
         note = "never, within the run"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from lab.analysis import cutover as cutovers
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
-from scenarios.schema.gates import STATISTICS
+from scenarios.schema.gates import STATISTICS, Part, parted
 
 if TYPE_CHECKING:
     from lab.checker import Findings
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+SERVED = ("done", "refused", "reversed", "unknown")
+"""Contacts with an end that somebody waited for: a verdict, or that there will be none."""
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
@@ -42,6 +44,7 @@ class Scope:
 
     visits: pl.DataFrame
     messages: pl.DataFrame
+    contacts: pl.DataFrame
     everyone: pl.DataFrame
     traffic: pl.DataFrame
     stations: pl.DataFrame
@@ -108,6 +111,7 @@ def scope_of(record: Record, scenario: Scenario) -> Scope:
     return Scope(
         visits=visits,
         messages=record.messages.join(visits.select("visit"), on="visit", how="semi"),
+        contacts=record.contacts.join(visits.select("visit", "kind"), on="visit", maintain_order="left"),
         everyone=everyone,
         traffic=record.messages.join(everyone.select("visit"), on="visit", how="semi"),
         stations=record.stations.filter(pl.col("at_us") >= warm_up_us),
@@ -128,7 +132,35 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
-    return Measures(scalars, {name: sample for name, sample in _samples(scope) if sample.size})
+    samples = {name: sample for name, sample in _samples(scope) if sample.size}
+    for name in scenario.gates:
+        of_part, sampled = _asked_of_a_part(scope, name)
+        scalars |= of_part
+        samples |= sampled
+    return Measures(scalars, samples)
+
+
+def narrowed(scope: Scope, part: Part) -> Scope:
+    """Return the scope of the visits of one province, or of everybody but those."""
+    here = pl.col(f"{part.side}_region").str.starts_with(part.province)
+    visits = scope.visits.filter(~here if part.but else here)
+    kept = visits.select("visit")
+    return replace(
+        scope,
+        visits=visits,
+        messages=scope.messages.join(kept, on="visit", how="semi"),
+        contacts=scope.contacts.join(kept, on="visit", how="semi"),
+    )
+
+
+def _asked_of_a_part(scope: Scope, name: str) -> tuple[dict[str, float], dict[str, Floats]]:
+    """Return what a gate asks of some of the visits only, under the gate's own name; nothing for any other gate."""
+    whole, part = parted(name)
+    if part is None:
+        return {}, {}
+    some = narrowed(scope, part)
+    value, sample = dict(_fates(some)).get(whole), dict(_visit_samples(some)).get(whole)
+    return {} if value is None else {name: value}, {name: sample} if sample is not None and sample.size else {}
 
 
 def _found(findings: Findings) -> dict[str, float]:
@@ -140,15 +172,43 @@ def _found(findings: Findings) -> dict[str, float]:
 
 
 def _samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
+    yield from _visit_samples(scope)
     visits, attempts = scope.visits, answered(scope.messages)
-    yield "settlement.latency", _array(visits["latency_us"])
-    for kind in KINDS:
-        yield f"settlement.latency.{kind}", _array(visits.filter(pl.col("kind") == kind)["latency_us"])
     yield "message.latency", _array(attempts["latency_us"])
     for (code,), group in sorted(attempts.group_by("code")):
         yield f"message.latency.{code}", _array(group["latency_us"])
     came = visits.filter(pl.col("started_us").is_not_null() | (pl.col("desk_wait_us") > 0))
     yield "desk.wait", _array(came["desk_wait_us"]) * scope.time_scale
+
+
+def _visit_samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
+    contacts, visits = served(scope.contacts), scope.visits
+    yield "contact.latency", _array(contacts["latency_us"])
+    yield "settlement.latency", _array(visits["latency_us"])
+    for kind in KINDS:
+        yield f"contact.latency.{kind}", _array(contacts.filter(pl.col("kind") == kind)["latency_us"])
+        yield f"settlement.latency.{kind}", _array(visits.filter(pl.col("kind") == kind)["latency_us"])
+    yield "visit.time", _array(_visit_times_us(scope))
+
+
+def served(contacts: pl.DataFrame) -> pl.DataFrame:
+    """Return the contacts that ended in an answer, with their ``latency_us``.
+
+    A closed door and a refusal to serve are quick, and no answer: they would flatter. ``direct_first_try`` and
+    ``visit.time`` show what they cost.
+    """
+    ended = contacts.filter(pl.col("outcome").is_in(SERVED))
+    return ended.with_columns(latency_us=pl.col("done_us") - pl.col("intended_us"))
+
+
+def _visit_times_us(scope: Scope) -> pl.Series:
+    """Return the whole time of each visit that ended: people time stretched back, machine time as it is."""
+    machine = scope.contacts.group_by("visit").agg(machine_us=(pl.col("done_us") - pl.col("intended_us")).sum())
+    ended = scope.visits.filter(pl.col("ended_us").is_not_null() & (pl.col("kind") != "inpatient"))
+    timed = ended.join(machine, on="visit", how="left", maintain_order="left")
+    machine_us = pl.col("machine_us").fill_null(0)
+    whole_us = (pl.col("ended_us") - pl.col("arrival_us") - machine_us) * scope.time_scale + machine_us
+    return timed.select(whole_us.alias("whole_us"))["whole_us"]
 
 
 def answered(messages: pl.DataFrame) -> pl.DataFrame:
@@ -187,6 +247,7 @@ def _fates(scope: Scope) -> Iterator[tuple[str, float]]:
     not_refused = total - counts[Fate.REFUSED] - open_stays(scope).height
     if not_refused:
         yield "direct_rate", sum(counts[f] for f in DIRECT_FATES) / not_refused
+        yield "direct_first_try", counts[Fate.DIRECT] / not_refused
         yield "paper_rate", sum(counts[f] for f in PAPER_FATES) / not_refused
 
 

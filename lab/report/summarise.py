@@ -41,7 +41,7 @@ from lab.runs.file import Replication, RunFile
 from lab.runs.opened import Opened
 from lab.worlds.followup import read_breaks
 from scenarios.schema.cutover import LISTED, Phase
-from scenarios.schema.gates import MEASURES
+from scenarios.schema.gates import MEASURES, parted
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
@@ -101,8 +101,8 @@ def repeat_command(run: RunFile) -> tuple[str, ...]:
 def unit_of(measure: str) -> str:
     """Return the unit of a measure, or of one statistic of it."""
     for name in (measure, measure.rpartition(".")[0], measure.removesuffix(".p99.9")):
-        if name in MEASURES:
-            return MEASURES[name].unit.value
+        if parted(name)[0] in MEASURES:
+            return MEASURES[parted(name)[0]].unit.value
     return "rate" if measure.endswith(".rate") else "number"
 
 

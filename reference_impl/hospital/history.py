@@ -29,7 +29,7 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from scenarios.record.fates import PAPER_FATES, Fate, Stage
-from scenarios.record.recorder import InflightRow, MessageRow, Recorder, VisitRow
+from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, Recorder, VisitRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +92,12 @@ class History:
         row = MessageRow(visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
         self._recorder.attempt(row)
 
+    def contact(self, journey: Journey, outcome: str) -> None:
+        """Note one attendance at a desk and how it ended; an open one has no end."""
+        done_us = None if outcome == "open" else journey.ports.clock.now_us()
+        row = ContactRow(journey.visit.visit, journey.contacts, journey.contact_intended_us, done_us, outcome)
+        self._recorder.contact(row)
+
     def ended(self) -> None:
         """Count a visit that has its fate; what it opened may still be being undone."""
         self.ended_count += 1
@@ -99,6 +105,7 @@ class History:
     def left(self, journey: Journey) -> None:
         """Write a visit down: nothing of it is under way any more."""
         self._live.pop(journey.visit.visit, None)
+        journey.leave_desk("open")
         self._write(journey)
 
     # --- what the run asks ---

@@ -48,6 +48,9 @@ __all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
 _FOLLOW_UP_STEP = 1000
 """Following up counts its steps from here: its message ids must never be those of the visit before it."""
 
+_DESK_FREE_US = 1_000
+"""A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
+
 
 @dataclass(frozen=True, slots=True)
 class HospitalSite:
@@ -107,6 +110,9 @@ class Journey:
     parked_us: int = 0
     parked: bool = False
     clerk_tries: int = 0
+    contacts: int = 0
+    contact_intended_us: int = -1
+    contact_open: bool = False
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False
@@ -199,14 +205,50 @@ class Journey:
             raise _Paper(Fate.ABANDONED)
         try:
             self.asker.stage = Stage.AT_DESK
-            if self.started_us < 0:
-                self.started_us = clock.now_us()
+            self._reach_desk(came_us)
             await clock.sleep_us(self.visit.handling_us)
+            await self._served(codes)
+        finally:
+            desk.release()
+
+    def _reach_desk(self, came_us: int) -> None:
+        """Begin a contact. What must not slip with a stall of the system or the generator is when it was meant to be.
+
+        Whoever had to wait for a desk is due when it is theirs; whoever walked up to a free one on arrival is due as
+        planned, however late the generator lets them in.
+        """
+        now_us = self.ports.clock.now_us()
+        as_planned = self.contacts == 0 and self.parked_us == 0 and not self.visit.open_at_start
+        free = now_us - came_us < _DESK_FREE_US
+        due_us = self.visit.arrival_us if free and as_planned else now_us
+        if self.started_us < 0:
+            self.started_us = now_us
+        self.contacts += 1
+        self.contact_intended_us = due_us + self.visit.handling_us
+        self.contact_open = True
+
+    async def _served(self, codes: tuple[str, ...]) -> None:
+        """Do what is to be done at the desk. A contact whose outcome is unknown stays open until it is resolved."""
+        try:
             for code in codes:
                 if code not in self.done:
                     await self._perform(code)
-        finally:
-            desk.release()
+        except RefusedByRule:
+            self.leave_desk("refused")
+            raise
+        except ShutOut:
+            self.leave_desk("closed")
+            raise
+        except NotServed:
+            self.leave_desk("not_served")
+            raise
+        self.leave_desk("done")
+
+    def leave_desk(self, outcome: str) -> None:
+        """End the contact that is under way, if one is."""
+        if self.contact_open:
+            self.history.contact(self, outcome)
+            self.contact_open = False
 
     async def _stay(self) -> None:
         """Lie in hospital, the charges going up batch by batch without a patient waiting."""
@@ -297,8 +339,10 @@ class Journey:
             self.asker.stage = Stage.REVERSAL_PENDING
             await self._reverse_message(unknown.code, unknown.msgid)
             self._answered_settlement()
+            self.leave_desk("reversed")
             self._pay(Fate.REVERSED_THEN_PAPER)
         else:
+            self.leave_desk("unknown")
             self._pay(Fate.PAPER_BY_CHOICE)
             with suppress(RefusedByRule):  # what it opened can only be undone once it is known
                 answered = await self.asker.learn(unknown)

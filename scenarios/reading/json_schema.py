@@ -7,10 +7,11 @@ kept current by a test. Must never be edited by hand.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from scenarios.schema import Scenario
-from scenarios.schema.gates import MEASURES, Measure
+from scenarios.schema.gates import BY_PROVINCE, MEASURES, PART_PATTERN, Measure
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CLOCKS = {
@@ -49,9 +50,16 @@ def json_schema_text() -> str:
 def _gates() -> Json:
     sentence = {"type": "string", "pattern": _GATE_PATTERN}
     measures = {name: {"$ref": "#/$defs/Gate", "description": _described(m)} for name, m in MEASURES.items()}
+    gate = {"$ref": "#/$defs/Gate", "description": "a measure of the visits of one province, or of all but those"}
+    names = "|".join(re.escape(name) for name in sorted(BY_PROVINCE))
     return {
         "Gate": {"anyOf": [sentence, {"type": "array", "items": sentence}]},
-        "Gates": {"type": "object", "properties": measures, "additionalProperties": False},
+        "Gates": {
+            "type": "object",
+            "properties": measures,
+            "patternProperties": {f"^(?:{names}){PART_PATTERN}$": gate},
+            "additionalProperties": False,
+        },
     }
 
 

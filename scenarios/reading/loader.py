@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 LIBRARY = Path(__file__).parent.parent / "library"
-_SETTING = re.compile(r"(?P<path>[^=\s]+)=(?P<value>.*)", re.DOTALL)
+_SETTING = re.compile(r"(?P<path>[^=\[\s]+(?:\[[^\]\s]*\])?)=(?P<value>.*)", re.DOTALL)
 _OTHERS_MAX = 9
 """A wrong file shows its first errors; more would hide them."""
 _MISSING = "missing key"

@@ -18,6 +18,7 @@ from scenarios.record.tables import (
     ROW_TYPES,
     TABLES,
     Column,
+    ContactRow,
     EventRow,
     GeneratorRow,
     InflightRow,
@@ -30,6 +31,7 @@ __all__ = [
     "ROW_TYPES",
     "TABLES",
     "Column",
+    "ContactRow",
     "EventRow",
     "GeneratorRow",
     "InflightRow",
@@ -50,8 +52,10 @@ _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
 SAMPLED = ("stations", "generator")
 """Tables of samples: they describe how a run was made, and are left out of its digest."""
-_ADDED = {"events": ("hits",)}
+_ADDED_COLUMNS = {"events": ("hits",)}
 """Columns that were added since: in an older record they are null."""
+_ADDED_TABLES = ("contacts",)
+"""Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
@@ -74,6 +78,10 @@ class Recorder:
     def attempt(self, row: MessageRow) -> None:
         """Take one attempt of a message."""
         self._take("messages", row)
+
+    def contact(self, row: ContactRow) -> None:
+        """Take one attendance at a desk."""
+        self._take("contacts", row)
 
     def station(self, row: StationRow) -> None:
         """Take one sample of a station."""
@@ -98,6 +106,7 @@ class Recorder:
         frames = {name: _stacked(name, chunks) for name, chunks in self._chunks.items()}
         frames["visits"] = frames["visits"].sort("visit")
         frames["messages"] = frames["messages"].sort("visit", "step", "attempt", "sent_us", maintain_order=True)
+        frames["contacts"] = frames["contacts"].sort("visit", "contact")
         frames["events"] = frames["events"].sort("at_us", maintain_order=True)
         frames["inflight"] = _with_fates(frames["inflight"], frames["visits"])
         return frames
@@ -124,6 +133,7 @@ class Record:
 
     visits: pl.DataFrame
     messages: pl.DataFrame
+    contacts: pl.DataFrame
     stations: pl.DataFrame
     events: pl.DataFrame
     inflight: pl.DataFrame
@@ -172,6 +182,8 @@ def read_record(folder: Path) -> Record:
 
 def _stored(folder: Path, name: str) -> pl.DataFrame:
     path = folder / f"{name}.parquet"
+    if name in _ADDED_TABLES and folder.is_dir() and not path.exists():
+        return frame_of(name, [])
     try:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -183,7 +195,7 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
     frame = _stored(folder, name)
     frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
-    absent = [column for column in _ADDED.get(name, ()) if column not in frame.columns]
+    absent = [column for column in _ADDED_COLUMNS.get(name, ()) if column not in frame.columns]
     frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent)
     if dict(frame.schema) != expected:
         differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]

@@ -75,6 +75,16 @@ class MessageRow(NamedTuple):
     insured_out_us: int | None = None
 
 
+class ContactRow(NamedTuple):
+    """One attendance of a patient at a desk: the messages sent while somebody waits for them."""
+
+    visit: int
+    contact: int
+    intended_us: int
+    done_us: int | None
+    outcome: str
+
+
 class StationRow(NamedTuple):
     """One station since its last sample."""
 
@@ -177,6 +187,13 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             for way, verb in (("in", "taken in"), ("out", "let out"))
         ),
     ),
+    "contacts": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("contact", _I32, "", "1 for the visit's first attendance at a desk; uploads in between are none"),
+        Column("intended_us", _I64, "us", "its first message was due: as planned, unless a desk had to be waited for"),
+        Column("done_us", _I64, "us", "final answer to its last message; null when none came"),
+        Column("outcome", _STR, "", "done, refused, reversed, closed, not_served, unknown or open"),
+    ),
     "stations": (
         Column("at_us", _I64, "us", "end of the sample"),
         Column("node", _STR, "", "hub, province, pool of cores or hospital"),
@@ -219,6 +236,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "visits": VisitRow,
     "messages": MessageRow,
+    "contacts": ContactRow,
     "stations": StationRow,
     "events": EventRow,
     "inflight": InflightRow,

@@ -9,7 +9,7 @@ import difflib
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reference_impl.domain.failures import InputError
@@ -78,6 +78,13 @@ def _distributions() -> Iterator[Measure]:
     def of(name: str, doc: str) -> Measure:
         return Measure(name, Unit.DURATION, doc, distribution=True)
 
+    contact = "from the moment a contact at a desk was due to the final answer of its last message"
+    yield of("contact.latency", f"{contact}, unknowns until resolved; who met a closed door is left out; machine time")
+    for kind in _KINDS:
+        yield of(f"contact.latency.{kind}", f"{contact}; {kind} only")
+    yield of(
+        "visit.time", "from arrival to end of an outpatient or pharmacy visit, waits and parking in it; people time"
+    )
     latency = "from the desk's first send of 2102, 2207 or 2304 to its final answer, unknowns until resolved"
     yield of("settlement.latency", f"{latency}; machine time")
     for kind in _KINDS:
@@ -96,6 +103,9 @@ def _scalars() -> Iterator[Measure]:
         yield Measure(f"visits.{fate}", Unit.COUNT, f"visits whose fate is {fate}")
     yield Measure(
         "direct_rate", Unit.SHARE, "direct fates over all visits that no rule refused, stays still open left out"
+    )
+    yield Measure(
+        "direct_first_try", Unit.SHARE, "visits whose fate is direct, nothing sent twice, over all of the direct rate"
     )
     yield Measure(
         "paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused, stays still open left out"
@@ -137,10 +147,51 @@ def _cutover() -> Iterator[Measure]:
 MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover())}
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the visits: those of one province, by the side that counts, or everybody but those."""
+
+    side: str
+    province: str
+    but: bool
+
+    @property
+    def name(self) -> str:
+        """The part as it stands behind a measure's name."""
+        return f"{self.side}{'!=' if self.but else '='}{self.province}"
+
+
+_VISIT_MEASURES = ("contact.latency", "settlement.latency")
+BY_PROVINCE = frozenset(
+    {"visit.time", "direct_rate", "direct_first_try", "paper_rate"}
+    | {name for name in MEASURES if name.startswith(_VISIT_MEASURES)}
+)
+"""Measures of visits: they may be asked of a part of them."""
+PART_PATTERN = r"\[(?:care|insured)!?=\d{2}\]"
+_PARTED = re.compile(r"(?P<measure>[^\[]+)\[(?P<side>care|insured)(?P<but>!?)=(?P<province>\d{2})\]")
+
+
+def parted(name: str) -> tuple[str, Part | None]:
+    """Return the measure's own name, and the part of the visits that is asked about; None for all of them.
+
+    >>> parted("contact.latency[insured!=41]")
+    ('contact.latency', Part(side='insured', province='41', but=True))
+    """
+    found = _PARTED.fullmatch(name)
+    if found is None:
+        return name, None
+    return found["measure"], Part(found["side"], found["province"], but=bool(found["but"]))
+
+
 def measure_named(name: str) -> Measure:
     """Return the measure; raise :class:`GateError` with the nearest name when there is none."""
     if name in MEASURES:
         return MEASURES[name]
+    whole, part = parted(name)
+    if part is not None and whole in BY_PROVINCE:
+        return replace(MEASURES[whole], name=name, doc=f"{MEASURES[whole].doc}; only where {part.name}")
+    if part is not None and whole in MEASURES:
+        raise GateError("unknown measure", name, "no province: it is not of single visits", f"write {whole!r}")
     near = difflib.get_close_matches(name, MEASURES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else ""
     raise GateError("unknown measure", name, "one of " + ", ".join(_families()), hint)

@@ -46,7 +46,7 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = ()
     cutover: Cutover | None = None
     gates: dict[str, GateTexts] = Field(
-        default_factory=dict, description="measure: sentences, such as 'settlement.latency: [p95 < 3s]'"
+        default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
     )
     variants: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="named overlays: the same keys again, merged deeply over this file"

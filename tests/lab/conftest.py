@@ -20,7 +20,17 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     VisitRecord,
 )
-from scenarios.record.recorder import TABLES, EventRow, InflightRow, MessageRow, Record, StationRow, VisitRow, frame_of
+from scenarios.record.recorder import (
+    TABLES,
+    ContactRow,
+    EventRow,
+    InflightRow,
+    MessageRow,
+    Record,
+    StationRow,
+    VisitRow,
+    frame_of,
+)
 
 HOSPITAL = "H33040000001"
 PERSON = "631100100000000000000001"
@@ -50,6 +60,13 @@ def message_row(visit: int, **changes: object) -> MessageRow:
         visit=visit, step=3, code="2102", msgid=message_id(visit), attempt=1, sent_us=at + 200_000,
         done_us=at + 300_000, outcome="ok", refusal="", reply_crc=100 + visit,
     )  # fmt: skip
+    return row._replace(**changes)
+
+
+def contact_row(visit: int, **changes: object) -> ContactRow:
+    """The one contact of a visit, from the start of its desk work to its settlement."""
+    at = 1_000_000 * (visit + 1)
+    row = ContactRow(visit=visit, contact=1, intended_us=at, done_us=at + 300_000, outcome="done")
     return row._replace(**changes)
 
 
@@ -85,6 +102,7 @@ class World:
 
     visits: list[VisitRow] = field(default_factory=lambda: [visit_row(0)])
     messages: list[MessageRow] = field(default_factory=lambda: [message_row(0)])
+    contacts: list[ContactRow] = field(default_factory=lambda: [contact_row(0)])
     settlements: list[SettlementRecord] = field(default_factory=lambda: [settlement(0)])
     postings: list[Posting] = field(default_factory=lambda: [posting("S0")])
     stored: list[MessageRecord] = field(default_factory=list)
@@ -109,5 +127,5 @@ def world() -> World:
 @pytest.fixture
 def make() -> SimpleNamespace:
     """The makers of single rows and messages; under importlib test files cannot import one another."""
-    makers = (World, settlement, message_id, message_row, posting, reversal_entry, tombstone, visit_row)
+    makers = (World, contact_row, settlement, message_id, message_row, posting, reversal_entry, tombstone, visit_row)
     return SimpleNamespace(**{maker.__name__: maker for maker in makers})

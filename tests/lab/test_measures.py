@@ -35,6 +35,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
+    world.contacts = [make.contact_row(number) for number in range(3)]
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
     world.inflight = [InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
@@ -53,6 +54,39 @@ def test_in_province_visits_and_the_warm_up_are_left_out(world, make, scenario):
 
     assert measured(world, scenario).value("visits.total") == 3
     assert measured(world, warm).value("visits.total") == 2
+
+
+def test_a_gate_asks_one_province_or_everybody_but_it(world, make, scenario):
+    world.visits = [make.visit_row(0), make.visit_row(1, insured_region="410100", fate="paper_by_choice")]
+    world.contacts = [make.contact_row(0), make.contact_row(1, done_us=9 * SECOND)]
+    asked = {
+        "contact.latency[insured=41]": ("p95 < 1s",),
+        "contact.latency[insured!=41]": ("p95 < 1s",),
+        "direct_rate[insured!=41]": ("== 1",),
+        "direct_rate[care=33]": ("== 1",),
+    }
+
+    found = measured(world, scenario.model_copy(update={"gates": asked}))
+
+    assert found.value("contact.latency[insured=41]", "max") == 7 * SECOND
+    assert found.value("contact.latency[insured!=41]", "max") == 300_000
+    assert found.value("direct_rate[insured!=41]") == 1
+    assert found.value("direct_rate[care=33]") == 0.5
+
+
+def test_a_closed_door_is_no_quick_answer(world, make, scenario):
+    world.visits = [make.visit_row(0), make.visit_row(1)]
+    quick = make.contact_row(1, done_us=2 * SECOND + 1, outcome="closed")
+    world.contacts = [make.contact_row(0), quick, quick._replace(contact=2, outcome="not_served")]
+
+    assert measured(world, scenario).value("contact.latency", "min") == 300_000
+
+
+def test_the_whole_time_of_a_visit_stretches_what_people_wait_and_not_what_machines_take(world, make, scenario):
+    world.visits = [make.visit_row(0, ended_us=5 * SECOND)]  # came at 1 s; 0.3 s of the four are the machines'
+    shrunk = scenario.model_copy(update={"scale": scenario.scale.model_copy(update={"time": 10.0})})
+
+    assert measured(world, shrunk).value("visit.time", "max") == 37_300_000
 
 
 FATES = """

@@ -8,6 +8,8 @@ from scenarios.schema.gates import MEASURES, GateError, parse_gate, parse_gates
 UNDERSTOOD = [
     ("settlement.latency", "p95 < 3s", "p95", "<", 3_000_000.0),
     ("settlement.latency.inpatient", "p99.9<=800ms", "p99.9", "<=", 800_000.0),
+    ("contact.latency[insured!=41]", "p95 < 1s", "p95", "<", 1_000_000.0),
+    ("direct_rate[care=33]", "> 99%", "", ">", 0.99),
     ("message.latency.2304", "mean < 1.5s", "mean", "<", 1_500_000.0),
     ("desk.wait", "max < 2h", "max", "<", 7_200_000_000.0),
     ("visits.lost", "== 0", "", "==", 0.0),
@@ -20,6 +22,8 @@ UNDERSTOOD = [
 ]
 REFUSED = [
     ("settlement.latncy", "p95 < 3s", "unknown measure", "did you mean 'settlement.latency'"),
+    ("contact.latency[insured>41]", "p95 < 1s", "unknown measure", "contact.latency"),
+    ("visits.lost[insured=41]", "== 0", "not of single visits", "write 'visits.lost'"),
     ("visits.losst", "== 0", "unknown measure", "did you mean 'visits.lost'"),
     ("settlement.latency", "< 3s", "needs a statistic", "p95 < 3s"),
     ("settlement.latency", "p42 < 3s", "needs a statistic", "p50"),

@@ -16,7 +16,7 @@ SCHEMA = json_schema()
 
 KNOWN = {
     "$ref", "$schema", "$defs", "title", "description", "default", "format", "discriminator",
-    "type", "anyOf", "oneOf", "const", "enum", "pattern", "properties", "required", "additionalProperties",
+    "patternProperties", "type", "anyOf", "oneOf", "const", "enum", "pattern", "properties", "required", "additionalProperties",
     "items", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "propertyNames",
 }  # fmt: skip
 TYPES = {
@@ -69,11 +69,14 @@ def list_refusals(value, schema, path):
 
 
 def object_refusals(value, schema, path):
+    by_pattern = schema.get("patternProperties", {})
     properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     yield from (f"{path}.{key}: missing" for key in schema.get("required", ()) if key not in value)
     for key, inner in value.items():
         if key in properties:
             yield from refusals(inner, properties[key], f"{path}.{key}")
+        elif patterns := [kept for pattern, kept in by_pattern.items() if re.search(pattern, key)]:
+            yield from refusals(inner, patterns[0], f"{path}.{key}")
         elif others is False:
             yield f"{path}.{key}: unknown"
         elif isinstance(others, dict):
