@@ -45,6 +45,8 @@ __all__ = [
 
 _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
+_ADDED = {"visits": ("account_fen", "hospital_part_fen", "settled_us")}
+"""Columns that records of the first release do not have: nobody knows their values, so they are read as null."""
 CHUNK_ROWS = 20_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
 
@@ -153,6 +155,11 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
         raise RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder") from error
     frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
+    added = [column for column in _ADDED.get(name, ()) if column not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in added).select(
+        *(column for column in expected if column in frame.columns or column in added),
+        *(column for column in frame.columns if column not in expected),
+    )
     if dict(frame.schema) != expected:
         differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]
         raise RecordError(f"{path}: columns differ from this version's: {', '.join(differing)}")

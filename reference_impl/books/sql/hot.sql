@@ -3,6 +3,9 @@
 -- find_message(msgid, sender)
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE messages.msgid = ? AND messages.sender = ?
 
+-- mark_of_message(msgid, sender)
+SELECT messages.reversed_by FROM messages WHERE messages.msgid = ? AND messages.sender = ?
+
 -- find_intents()
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE messages.reply IS NULL AND messages.request IS NOT NULL AND messages.reversed_by IS NULL AND messages.withdrawn = 0 ORDER BY messages.opened_us, messages.serial
 
@@ -56,6 +59,15 @@ INSERT INTO postings (posting, settlement, posted_us) VALUES (?, ?, ?)
 
 -- all_postings()
 SELECT postings.serial, postings.posting, postings.settlement, postings.posted_us FROM postings ORDER BY postings.serial
+
+-- find_settlement_copies(visit)
+SELECT settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies WHERE settlement_copies.visit = ? AND settlement_copies.sign = 1 AND NOT (EXISTS (SELECT * FROM settlement_copies AS back WHERE back.visit = settlement_copies.visit AND back.sign = -1 AND back.reverses = settlement_copies.settlement AND back.serial > settlement_copies.serial)) ORDER BY settlement_copies.serial DESC
+
+-- keep_settlement_copies(settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses)
+INSERT INTO settlement_copies (settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- all_settlement_copies()
+SELECT settlement_copies.serial, settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies ORDER BY settlement_copies.serial
 
 -- keep_postings_legs(serial, place, account, amount_fen)
 INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)

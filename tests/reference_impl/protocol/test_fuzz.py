@@ -46,7 +46,7 @@ def outcome(seed: int) -> tuple[list[str], Counter[str]]:
         swarm.run()
     except NeverRests as restless:
         return [str(restless)], swarm.seen
-    wrong = [*swarm.faults, *ends(swarm), *money(swarm), *accounts(swarm), *care(swarm)]
+    wrong = [*swarm.faults, *ends(swarm), *money(swarm), *accounts(swarm), *copies(swarm), *care(swarm)]
     wrong = wrong or [*still(swarm)]
     for patient in swarm.patients:
         swarm.seen[patient.journey.fate.value] += 1
@@ -114,6 +114,15 @@ def accounts(swarm: Swarm) -> Iterable[str]:
                 yield f"pool {a.pool_paid_fen} fen is not that of {len(mine)} standing settlements"
             if a.balance_fen != BALANCE_FEN - sum(s.account_fen for s in mine):
                 yield f"balance {a.balance_fen} fen is not that after {len(mine)} standing settlements"
+
+
+def copies(swarm: Swarm) -> Iterable[str]:
+    """Care province and hub hold the insurer's money to the fen, and none that it has taken back."""
+    insured = {one.settlement: one.amounts for one in standing_of(claims_of(swarm))}
+    for node in ("33", "hub"):
+        held = {one.settlement: one.amounts for one in standing_of(swarm.books[node].read_all().copies)}
+        if held != insured:
+            yield f"{node} holds {held}, the insurer {insured}"
 
 
 def care(swarm: Swarm) -> Iterable[str]:
