@@ -34,16 +34,16 @@ INSERT INTO visits (visit, version, person, state, opened_by, total_fen, own_pay
 SELECT visits.visit, visits.version, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by FROM visits
 
 -- find_persons(person)
-SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen FROM persons WHERE persons.person = ?
+SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen FROM persons WHERE persons.person = ?
 
 -- version_of_persons(person)
 SELECT persons.version FROM persons WHERE persons.person = ?
 
--- keep_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen)
-INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen
+-- keep_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen)
+INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen, stay_deductible_paid_fen = excluded.stay_deductible_paid_fen
 
 -- all_persons()
-SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen FROM persons
+SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen FROM persons
 
 -- find_settlements(visit)
 SELECT settlements.settlement, settlements.visit, settlements.person, settlements.care_region, settlements.insured_region, settlements.code, settlements.settled_by, settlements.posted_us, settlements.sign, settlements.total_fen, settlements.own_pay_fen, settlements.over_limit_fen, settlements.pre_self_pay_fen, settlements.in_scope_fen, settlements.deductible_fen, settlements.first_self_pay_fen, settlements.pool_fen, settlements.large_sum_fen, settlements.serious_illness_fen, settlements.civil_servant_fen, settlements.aid_fen, settlements.other_fund_fen, settlements.hospital_part_fen, settlements.account_fen, settlements.cash_fen, settlements.reverses FROM settlements WHERE settlements.visit = ? AND settlements.sign = 1 AND NOT (EXISTS (SELECT * FROM settlements AS back WHERE back.visit = settlements.visit AND back.sign = -1 AND back.reverses = settlements.settlement AND back.serial > settlements.serial)) ORDER BY settlements.serial DESC

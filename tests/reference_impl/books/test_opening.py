@@ -238,7 +238,7 @@ FIRST_TABLES = {
     "postings": "postings",
     "posting_legs": "postings_legs",
 }
-"""Tables of the first schema, and what they are called today; their columns stand in the same order."""
+"""Tables of the first schema, and what they are called today; their columns stand in the same order, what came later behind them."""
 
 
 def first_schema_with(folder, change):
@@ -246,9 +246,17 @@ def first_schema_with(folder, change):
     old, new = folder / "34.sqlite", folder / "new.sqlite"
     opening._migrate(old, revision="0001", version=1)
     fill_books(new, [change])
-    copied = [f"INSERT INTO {then} SELECT * FROM new.{now}" for then, now in FIRST_TABLES.items()]  # noqa: S608 - names
+    copied = [
+        f"INSERT INTO {then} SELECT {', '.join(columns_of(new, now)[: len(columns_of(old, then))])} FROM new.{now}"  # noqa: S608 - names
+        for then, now in FIRST_TABLES.items()
+    ]
     execute(old, f"ATTACH '{new}' AS new", *copied)
     return old
+
+
+def columns_of(path, table):
+    [columns] = execute(path, f"PRAGMA table_info({table})")
+    return [column[1] for column in columns]
 
 
 def test_old_books_that_cannot_be_brought_up_are_told_and_left_as_they_were(tmp_path):

@@ -1,4 +1,4 @@
-"""Copies of the settlements that pass a care province or the hub."""
+"""Copies of the settlements that pass a care province or the hub; the yearly deductible of stays, as far as paid."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def upgrade() -> None:
         *_texts("reverses"),
     )
     op.create_index("settlement_copies_by_visit", "settlement_copies", ["visit"])
+    op.add_column("persons", sa.Column("stay_deductible_paid_fen", sa.Integer, nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
