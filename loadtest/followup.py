@@ -32,7 +32,7 @@ from reference_impl.wire.codec import Codec
 from scenarios.patients.visits import plan_visits
 from scenarios.record.recorder import Record, Recorder, read_record, write_frames
 
-_ENDS = ("fate", "refusal", "fund_fen", "cash_fen", "paper_fen", "ended_us")
+_ENDS = ("fate", "refusal", "fund_fen", "cash_fen", "account_fen", "hospital_part_fen", "paper_fen", "ended_us")
 _US_PER_S = 1_000_000
 
 

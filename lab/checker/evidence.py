@@ -1,4 +1,4 @@
-"""The two witnesses as tables: settlements, postings and messages from the books; attempts and visits from the record.
+"""The two witnesses as tables: settlements, copies, postings, messages of the books; attempts and visits of the record.
 
 This module only lays facts out. It must never judge them, and never repair a row that looks wrong.
 """
@@ -8,26 +8,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
+import msgspec
 import polars as pl
 
+from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
-    from reference_impl.protocol.records import MessageRecord, Posting, SettlementRecord
+    from reference_impl.domain.benefit import Settlement
+    from reference_impl.protocol.records import MessageRecord, Posting, SettlementCopy, SettlementRecord
     from scenarios.record.recorder import Record
 
+_encode = msgspec.msgpack.Encoder().encode
 UNDO_CODES = frozenset({*CANCELS, REVERSE})
 """The transactions that take a settlement back."""
 
+MONEY = ("total_fen", "fund_fen", "account_fen", "cash_fen", "hospital_part_fen")
+"""What every side states of a settlement."""
+_AMOUNTS: dict[str, Any] = {**dict.fromkeys(MONEY, pl.Int64), "scope_parts_fen": pl.Int64, "split": pl.Int64}
+"""Beside them: own, over limit, prior and in scope added up; and a checksum of the whole split."""
 SETTLEMENT_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "person": pl.String, "code": pl.String,
-    "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String, "total_fen": pl.Int64,
-    "fund_fen": pl.Int64, "care_region": pl.String, "insured_region": pl.String,
+    "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
+    "care_region": pl.String, "insured_region": pl.String, "legs": pl.Int64, **_AMOUNTS,
+}  # fmt: skip
+COPY_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
+    "sign": pl.Int8, "reverses": pl.String, **_AMOUNTS,
 }  # fmt: skip
 POSTING_COLUMNS: dict[str, Any] = {
-    "node": pl.String, "posting": pl.String, "settlement": pl.String, "sum_fen": pl.Int64,
+    "node": pl.String, "posting": pl.String, "settlement": pl.String, "posted_us": pl.Int64, "sum_fen": pl.Int64,
+    "legs": pl.Int64,
 }  # fmt: skip
 MESSAGE_COLUMNS: dict[str, Any] = {
     "node": pl.String, "sender": pl.String, "msgid": pl.String, "code": pl.String, "tombstone": pl.Boolean,
@@ -41,6 +56,7 @@ class Evidence:
     """What the laws may look at."""
 
     settlements: pl.DataFrame
+    copies: pl.DataFrame
     postings: pl.DataFrame
     messages: pl.DataFrame
     visits: pl.DataFrame
@@ -48,8 +64,11 @@ class Evidence:
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
-        taken_back = self.settlements.filter(pl.col("sign") == -1).select("node", settlement="reverses")
-        return self.settlements.filter(pl.col("sign") == 1).join(taken_back, on=["node", "settlement"], how="anti")
+        return _standing(self.settlements)
+
+    def standing_copies(self) -> pl.DataFrame:
+        """Return the copies of settlements that their node has not seen taken back."""
+        return _standing(self.copies)
 
 
 def gather(books: Mapping[str, FinalBooks], record: Record) -> Evidence:
@@ -58,11 +77,17 @@ def gather(books: Mapping[str, FinalBooks], record: Record) -> Evidence:
         settlements=_frame(
             (_settlement(node, c) for node, b in books.items() for c in b.settlements), SETTLEMENT_COLUMNS
         ),
+        copies=_frame((_copy(node, c) for node, b in books.items() for c in b.copies), COPY_COLUMNS),
         postings=_frame((_posting(node, p) for node, b in books.items() for p in b.postings), POSTING_COLUMNS),
         messages=_frame((_message(node, m) for node, b in books.items() for m in b.messages), MESSAGE_COLUMNS),
         visits=record.visits,
         attempts=record.messages.select("visit", "code", "msgid", "sent_us", "done_us", "outcome", "reply_crc"),
     )
+
+
+def _standing(settlements: pl.DataFrame) -> pl.DataFrame:
+    taken_back = settlements.filter(pl.col("sign") == -1).select("node", settlement="reverses")
+    return settlements.filter(pl.col("sign") == 1).join(taken_back, on=["node", "settlement"], how="anti")
 
 
 def _frame(rows: Iterable[tuple[Any, ...]], columns: dict[str, Any]) -> pl.DataFrame:
@@ -72,12 +97,36 @@ def _frame(rows: Iterable[tuple[Any, ...]], columns: dict[str, Any]) -> pl.DataF
 def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
     return (
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
-        made.reverses, made.amounts.total_fen, made.amounts.fund_fen, made.care_region, made.insured_region,
+        made.reverses, made.care_region, made.insured_region, _checksum(_legs_of(made)), *_amounts(made.amounts),
+    )  # fmt: skip
+
+
+def _copy(node: str, copy: SettlementCopy) -> tuple[Any, ...]:
+    return (
+        node, copy.settlement, copy.visit, copy.settled_by, copy.settled_us, copy.sign, copy.reverses,
+        *_amounts(copy.amounts),
     )  # fmt: skip
 
 
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:
-    return node, posting.posting, posting.settlement, sum(leg.amount_fen for leg in posting.legs)
+    sum_fen = sum(leg.amount_fen for leg in posting.legs)
+    return node, posting.posting, posting.settlement, posting.posted_us, sum_fen, _checksum(tuple(posting.legs))
+
+
+def _amounts(amounts: Settlement) -> tuple[int, ...]:
+    a = amounts
+    scope_parts_fen = a.own_pay_fen + a.over_limit_fen + a.pre_self_pay_fen + a.in_scope_fen
+    stated = (a.total_fen, a.fund_fen, a.account_fen, a.cash_fen, a.hospital_part_fen)
+    return (*stated, scope_parts_fen, _checksum(a))
+
+
+def _legs_of(made: SettlementRecord) -> tuple[tuple[str, int], ...]:
+    """Return the legs that a settlement asks for: each fund's share, and to whom it is owed."""
+    return legs_for(made.amounts, province_of(made.insured_region), province_of(made.care_region))
+
+
+def _checksum(content: object) -> int:
+    return crc32(_encode(content))
 
 
 def _message(node: str, message: MessageRecord) -> tuple[Any, ...]:

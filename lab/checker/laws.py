@@ -11,12 +11,15 @@ from typing import Any
 
 import polars as pl
 
-from lab.checker.evidence import UNDO_CODES, Evidence
+from lab.checker.evidence import MONEY, UNDO_CODES, Evidence
+from reference_impl.domain.nodes import HUB
 from reference_impl.domain.transactions import REVERSE, SETTLEMENTS
 
 MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
 OPEN_FATE = "open_at_end"
+_HELD = ("node", "settlement", "visit_id", "msgid", *MONEY)
+_OF_INSURER = "_of_insurer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,69 @@ def every_posting_has_a_witness(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("8 insured only", row["visit_id"], detail, row["msgid"])
 
 
+def postings_say_what_was_settled(evidence: Evidence) -> Iterator[Violation]:
+    """Law 2: a posting's legs and time are its settlement's: each fund its share, owed to the province of care."""
+    joined = evidence.settlements.join(evidence.postings, on=["node", "settlement"], suffix="_of_posting")
+    differs = (pl.col("legs") != pl.col("legs_of_posting")) | (pl.col("posted_us") != pl.col("posted_us_of_posting"))
+    for row in joined.filter(differs).sort("settlement").iter_rows(named=True):
+        detail = f"posting {row['posting']} at {row['node']} has other legs, or another time, than its settlement says"
+        yield Violation("2 posting differs", row["visit_id"], detail, row["msgid"])
+
+
+def amounts_add_up(evidence: Evidence) -> Iterator[Violation]:
+    """Law 13, first part: on every side total = funds + account + cash + hospital's part = the parts of the bill."""
+    held = [
+        evidence.settlements.select(*_HELD, "scope_parts_fen"),
+        evidence.copies.select(*_HELD, "scope_parts_fen"),
+        _held_by_hospitals(evidence).select(*_HELD, scope_parts_fen="total_fen"),
+    ]
+    paid_fen = pl.sum_horizontal(*(name for name in MONEY if name != "total_fen"))
+    off = (pl.col("total_fen") != paid_fen) | (pl.col("total_fen") != pl.col("scope_parts_fen"))
+    for row in pl.concat(held).filter(off).sort("settlement", "node").iter_rows(named=True):
+        detail = f"settlement {row['settlement']} at {row['node']}: the parts do not add up to {row['total_fen']} fen"
+        yield Violation("13 sums", row["visit_id"], detail, row["msgid"])
+
+
+def all_sides_hold_the_same_money(evidence: Evidence) -> Iterator[Violation]:
+    """Law 13, second part: hospital, care province, hub and insurer hold a settlement equal to the fen and the day."""
+    insured = evidence.settlements.rename({"posted_us": "settled_us"}).unique(["settlement", "sign"], keep="first")
+    copies = evidence.copies.join(insured, on=["settlement", "sign"], suffix=_OF_INSURER)
+    positive = insured.filter(pl.col("sign") == 1)
+    seen = _held_by_hospitals(evidence).join(positive, on="msgid", suffix=_OF_INSURER)
+    pairs = ((copies, (*MONEY, "split")), (seen, MONEY))
+    for joined, names in pairs:
+        # A reversal's reply states no time: that of its copy is the time of what it takes back.
+        timely = (pl.col("settled_us") == pl.col(f"settled_us{_OF_INSURER}")).fill_null(value=False)
+        if "sign" in joined.columns:
+            timely |= pl.col("sign") == -1
+        off = pl.any_horizontal(*(pl.col(name) != pl.col(f"{name}{_OF_INSURER}") for name in names), ~timely)
+        for row in joined.filter(off).sort("settlement", "node").iter_rows(named=True):
+            named = [name for name in (*names, "settled_us") if row[name] != row[f"{name}{_OF_INSURER}"]]
+            shown = ", ".join(f"{name} {row[name]} for {row[f'{name}{_OF_INSURER}']}" for name in named)
+            detail = f"settlement {row['settlement']}: {row['node']} holds {shown} of the insurer"
+            yield Violation("13 same money", row["visit_id"], detail, row["msgid"])
+
+
+def every_side_keeps_what_passed(evidence: Evidence) -> Iterator[Violation]:
+    """Law 13, third part: care province and hub hold each settlement a hospital holds, and no other one."""
+    kept = _held_by_hospitals(evidence)
+    care = kept.with_columns(keeper=pl.col("care_region").str.head(2))
+    hub = kept.filter(~pl.col("local")).with_columns(keeper=pl.lit(HUB))
+    standing = evidence.standing_copies()
+    wanted = pl.concat([care, hub]).select("visit_id", "msgid", "settlement", "keeper")
+    without = wanted.join(standing, left_on=["msgid", "keeper"], right_on=["msgid", "node"], how="anti")
+    for row in without.sort("settlement", "keeper").iter_rows(named=True):
+        detail = f"settlement {row['settlement']}: the hospital holds it, {row['keeper']} keeps no copy that stands"
+        yield Violation("13 no copy", row["visit_id"], detail, row["msgid"])
+    known = pl.concat([kept.select("msgid"), evidence.standing().select("msgid"), _of_open_visits(evidence)]).unique()
+    for row in standing.join(known, on="msgid", how="anti").sort("settlement", "node").iter_rows(named=True):
+        detail = f"settlement {row['settlement']} stands at {row['node']}, and neither at the insurer nor the hospital"
+        yield Violation("13 copy alone", row["visit_id"], detail, row["msgid"])
+
+
 LAWS: tuple[Law, ...] = (
     money_is_conserved,
+    postings_say_what_was_settled,
     one_posting_a_key,
     one_standing_settlement_a_visit,
     one_reversal_a_settlement,
@@ -124,6 +188,9 @@ LAWS: tuple[Law, ...] = (
     replies_never_change,
     every_yes_has_a_posting,
     every_posting_has_a_witness,
+    amounts_add_up,
+    all_sides_hold_the_same_money,
+    every_side_keeps_what_passed,
 )
 
 
@@ -134,6 +201,19 @@ def accepted_settlements(evidence: Evidence) -> pl.DataFrame:
     undo = yes.filter(pl.col("code").is_in(UNDO_CODES)).group_by("visit").agg(pl.col("done_us").max().alias("undo_us"))
     undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False)
     return settled.join(undo, on="visit", how="left").select("visit", "msgid", undone=undone)
+
+
+def _held_by_hospitals(evidence: Evidence) -> pl.DataFrame:
+    """Return the settlements that hospitals saw accepted and did not take back, with the money they hold for each."""
+    kept = accepted_settlements(evidence).filter(~pl.col("undone"))
+    visits = evidence.visits.rename({"settlement_id": "settlement"}).with_columns(node=pl.lit("the hospital"))
+    return kept.join(visits, on="visit")
+
+
+def _of_open_visits(evidence: Evidence) -> pl.DataFrame:
+    """Return the message ids of visits that were still open at the end: what became of them is still on its way."""
+    open_visits = evidence.visits.filter(pl.col("fate") == OPEN_FATE)
+    return evidence.attempts.join(open_visits, on="visit", how="semi").select("msgid")
 
 
 def _listed_open(evidence: Evidence) -> pl.DataFrame:

@@ -31,7 +31,7 @@ ENDINGS = {
     "hospital only": ("hospital", "take back at the care province; refund; cash; paper claim"),
     "insured only": ("insured province", "take back on the hospital's word"),
 }
-_CHANGED = ("fate", "refusal", "fund_fen", "cash_fen", "paper_fen", "ended_us")
+_CHANGED = ("fate", "refusal", "fund_fen", "cash_fen", "account_fen", "hospital_part_fen", "paper_fen", "ended_us")
 
 
 class HeldByHospital(NamedTuple):

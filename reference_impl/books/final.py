@@ -14,6 +14,7 @@ from reference_impl.protocol.records import (
     Posting,
     Record,
     RecordT,
+    SettlementCopy,
     SettlementRecord,
     VisitRecord,
 )
@@ -53,6 +54,11 @@ class FinalBooks:
     def settlements(self) -> Sequence[SettlementRecord]:
         """The settlements, and the negative ones that take some back."""
         return self.of(SettlementRecord)
+
+    @property
+    def copies(self) -> Sequence[SettlementCopy]:
+        """The settlements that passed on their way to the hospital, and the negative ones."""
+        return self.of(SettlementCopy)
 
     @property
     def postings(self) -> Sequence[Posting]:

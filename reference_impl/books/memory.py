@@ -157,6 +157,8 @@ class MemoryBooks:
             if not keepers[type(record)].fits(record):
                 return _STALE
         if stored is not None and stored.reversed_by is not None:
+            if change.records and not change.insert and message.reversed_by is None:
+                return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
         self._messages[message.key] = message
         if change.tombstone is not None:

@@ -79,7 +79,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
 class Accumulators(msgspec.Struct, frozen=True, gc=False):
     """What a policy remembers of a person within a year; ``balance_fen``, the personal account, outlives the year.
 
-    ``deductible_paid_fen`` counts towards the yearly deductible, ``stays`` stands for that of each stay.
+    ``deductible_paid_fen`` counts towards the yearly deductible of visits and sales, ``stay_deductible_paid_fen``
+    towards that of stays, where the policy has one a year; ``stays`` stands for that of each stay.
     ``scope_self_paid_fen`` is in-scope cost the person bore, which serious-illness insurance counts.
     """
 
@@ -90,6 +91,7 @@ class Accumulators(msgspec.Struct, frozen=True, gc=False):
     stays: int = 0
     balance_fen: int = 0
     scope_self_paid_fen: int = 0
+    stay_deductible_paid_fen: int = 0
 
 
 def identity_breaches(
@@ -136,7 +138,7 @@ def settle(
     terms = policy.terms_of(case)
     first_fen = share_fen(scope_fen, policy.first_self_pay_e4) if case.temporary else 0
     cost_fen = scope_fen - first_fen
-    due_fen = _deductible_due_fen(terms, now)
+    due_fen = _deductible_due_fen(terms, now, case.kind)
     deductible_fen = min(due_fen, cost_fen)
     pool_fen, uncovered_fen = _pool(terms, deductible_fen, cost_fen, now.pool_paid_fen)
     large_fen = _large_sum(policy, terms, uncovered_fen, now.supplementary_paid_fen) if uncovered_fen else 0
@@ -209,12 +211,14 @@ def _moved(a: Accumulators, s: Settlement, kind: Kind, sign: int) -> Accumulator
         a.stays + (sign if stay else 0),
         a.balance_fen - sign * s.account_fen,
         a.scope_self_paid_fen + sign * borne_fen,
+        a.stay_deductible_paid_fen + (sign * s.deductible_fen if stay else 0),
     )
 
 
-def _deductible_due_fen(terms: Terms, now: Accumulators) -> int:
+def _deductible_due_fen(terms: Terms, now: Accumulators, kind: Kind) -> int:
     if terms.deductible_yearly:
-        return max(terms.deductible_fen - now.deductible_paid_fen, 0)
+        paid_fen = now.stay_deductible_paid_fen if kind == "inpatient" else now.deductible_paid_fen
+        return max(terms.deductible_fen - paid_fen, 0)
     return terms.repeat_deductible_fen if now.stays > 0 else terms.deductible_fen
 
 

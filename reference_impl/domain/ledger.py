@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reference_impl.domain.benefit import Settlement
 
-_FUNDS = (
+FUNDS = (
     ("pool", "pool_fen"),
     ("large_sum", "large_sum_fen"),
     ("serious_illness", "serious_illness_fen"),
@@ -20,6 +20,7 @@ _FUNDS = (
     ("other", "other_fund_fen"),
     ("account", "account_fen"),
 )
+"""The name of each fund's account, and the amount of a settlement that it pays."""
 
 
 def legs_for(settlement: Settlement, insured_province: str, care_province: str) -> tuple[tuple[str, int], ...]:
@@ -33,7 +34,7 @@ def legs_for(settlement: Settlement, insured_province: str, care_province: str) 
     """
     legs = [
         (f"{insured_province}:fund:{name}", amount_fen)
-        for name, field in _FUNDS
+        for name, field in FUNDS
         if (amount_fen := getattr(settlement, field))
     ]
     owed_fen = sum(amount_fen for _, amount_fen in legs)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.benefit import Settlement
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.scopes import on_the_way
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
 
+NOTHING_SETTLED = Settlement()
 _FOLLOW_UP_STEP = 1000
 """Following up counts its steps from here: its message ids must never be those of the visit before it."""
 
@@ -116,8 +118,8 @@ class Journey:
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False
-    fund_fen: int = 0
-    cash_fen: int = 0
+    amounts: Settlement = NOTHING_SETTLED
+    settled_us: int = -1
     paper_fen: int = 0
 
     def __post_init__(self) -> None:
@@ -308,8 +310,7 @@ class Journey:
                 self.visit_id = visit
             case Settled() if code in SETTLEMENTS:
                 self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
-                self.fund_fen = body.amounts.fund_fen
-                self.cash_fen = body.amounts.cash_fen
+                self.amounts, self.settled_us = body.amounts, body.settled_us
                 self._answered_settlement()
             case _:
                 pass
@@ -376,7 +377,7 @@ class Journey:
             await self.asker.ask(CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
         except RefusedByRule as refusal:
             self.refusal = refusal.code
-        self.fund_fen, self.cash_fen = 0, 0
+        self.amounts = NOTHING_SETTLED
         self._pay(Fate.REVERSED_THEN_PAPER)
 
     def _end(self, fate: Fate) -> None:

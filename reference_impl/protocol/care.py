@@ -17,6 +17,7 @@ from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
@@ -97,7 +98,7 @@ class CareRole:
     def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
         """Return the visit the message is about; one that opens a visit is about the visit it opens."""
         visit = self._visit_of(request, original)
-        return () if visit is None else (Ref(VisitRecord, visit),)
+        return () if visit is None else (Ref(VisitRecord, visit), *copy_refs(request, visit))
 
     def _visit_of(self, request: Request, original: MessageRecord | None) -> VisitId | None:
         body = request.body
@@ -214,15 +215,15 @@ class CareRole:
     ) -> tuple[Reply, tuple[Record, ...]]:
         """Return the reply for the hospital and the visit after the insurer's verdict."""
         del original  # the visit already names the message that settled it
-        visit = view.get(VisitRecord)
+        visit, copies = view.get(VisitRecord), copies_after(request, reply, view)
         if reply.refusal:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:
-                return reply, _kept(self._taken_back(visit))
+                return reply, (*_kept(self._taken_back(visit)), *copies)
             return reply, self.released(request, view)
         if visit is None and isinstance(request.body, Register | Admit):
             opened = _opened(request, request.msgid, VisitState.OPEN)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
-        return reply, _kept(self._visit_after(request, reply, visit))
+        return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
 
     def _visit_after(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
         """Return the visit after the yes to ``request``; None where it stays as it is."""

@@ -8,6 +8,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.scopes import Side
+from reference_impl.protocol.copies import copies_after, copy_refs, settled_visit_of
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known, turned_away
 from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse
@@ -28,8 +29,7 @@ class _HubPolicy:
         self._provinces = provinces
 
     def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
-        del request, original  # the hub keeps messages alone
-        return ()
+        return copy_refs(request, settled_visit_of(request, original))
 
     def held(self, request: Request, view: View) -> bool:
         del request, view
@@ -62,8 +62,8 @@ class _HubPolicy:
     def finish(
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
-        del request, view, original
-        return reply, ()
+        del original
+        return reply, copies_after(request, reply, view)
 
 
 def _tombstone(request: Request, original: MessageRecord | None) -> MessageRecord | None:

@@ -98,6 +98,23 @@ class SettlementRecord(Record, frozen=True, gc=False):
     reverses: SettlementId = SettlementId("")
 
 
+class SettlementCopy(Record, frozen=True, gc=False):
+    """A settlement as its insurer's reply stated it, kept by each node that the reply passed: care province and hub.
+
+    Written with the outcome, so that the money on the way can be held against the insurer's books, to the fen and the
+    day. ``settled_us`` is the insurer's time; ``sign`` is -1 for one that takes ``reverses`` back.
+    """
+
+    settlement: SettlementId
+    visit: VisitId
+    settled_by: MessageId
+    code: str
+    settled_us: int
+    sign: Literal[1, -1]
+    amounts: Settlement
+    reverses: SettlementId = SettlementId("")
+
+
 class Leg(NamedTuple):
     """One line of a posting: debits positive, credits negative."""
 
@@ -138,6 +155,7 @@ KINDS: dict[type[Record], Kind] = {
     PersonRecord: Kind("persons", "person", Way.VERSIONED),
     SettlementRecord: Kind("settlements", "visit", Way.STANDING),
     Posting: Kind("postings", "posting", Way.APPENDED),
+    SettlementCopy: Kind("settlement_copies", "visit", Way.STANDING),
 }
 
 
@@ -157,7 +175,8 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``tombstone`` marks the message of that key as reversed, or inserts a tombstone when there is none.
     ``records`` are kept each in the way of its kind. A versioned one is written when the stored version is the new
     version minus one (none stored counts as version 0); any other makes the whole change ``Stale``. Of two
-    records of one key the last stands.
+    records of one key the last stands. An outcome (``insert`` false) with records whose message was reversed meanwhile
+    is ``Stale`` too: what it did must be decided again.
     """
 
     message: MessageRecord

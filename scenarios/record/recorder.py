@@ -52,7 +52,10 @@ _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
 SAMPLED = ("stations", "generator")
 """Tables of samples: they describe how a run was made, and are left out of its digest."""
-_ADDED_COLUMNS = {"events": ("hits",)}
+_ADDED_COLUMNS = {
+    "events": ("hits",),
+    "visits": ("account_fen", "hospital_part_fen", "settled_us"),
+}
 """Columns that were added since: in an older record they are null."""
 _ADDED_TABLES = ("contacts",)
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
@@ -196,7 +199,10 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
     frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
     absent = [column for column in _ADDED_COLUMNS.get(name, ()) if column not in frame.columns]
-    frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent)
+    frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent).select(
+        *(column for column in expected if column in frame.columns or column in absent),
+        *(column for column in frame.columns if column not in expected),
+    )
     if dict(frame.schema) != expected:
         differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]
         raise RecordError(f"{path}: columns differ from this version's: {', '.join(differing)}")

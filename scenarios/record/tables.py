@@ -43,6 +43,9 @@ class VisitRow(NamedTuple):
     total_fen: int
     fund_fen: int
     cash_fen: int
+    account_fen: int
+    hospital_part_fen: int
+    settled_us: int | None
     acked: bool
     attempts: int
     paper_fen: int
@@ -162,6 +165,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("total_fen", _I64, "fen", "the whole bill"),
         Column("fund_fen", _I64, "fen", "paid by funds"),
         Column("cash_fen", _I64, "fen", "paid in cash at direct settlement"),
+        Column("account_fen", _I64, "fen", "paid by the personal account at direct settlement"),
+        Column("hospital_part_fen", _I64, "fen", "borne by the hospital"),
+        Column("settled_us", _I64, "us", "when the insurer settled, as its reply says; null when no yes came"),
         Column("acked", _BOOL, "", "the hospital saw a yes to its settlement"),
         Column("attempts", _I32, "", "messages sent, resends counted"),
         Column("paper_fen", _I64, "fen", "paid in advance in cash, to be claimed by paper"),

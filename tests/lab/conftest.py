@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from reference_impl.books.final import FinalBooks
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.benefit import Settlement, take_back
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
 from reference_impl.protocol.records import (
     Key,
     Leg,
     MessageRecord,
-    PersonRecord,
     Posting,
+    SettlementCopy,
     SettlementRecord,
-    VisitRecord,
 )
 from scenarios.record.recorder import (
     TABLES,
@@ -47,7 +47,8 @@ def visit_row(visit: int, **changes: object) -> VisitRow:
         visit=visit, kind="pharmacy", hospital=HOSPITAL, care_region="330400", insured_region="631100", person=PERSON,
         arrival_us=at, started_us=at, desk_wait_us=0, settle_sent_us=at + 200_000, settle_done_us=at + 300_000,
         latency_us=100_000, fate="direct", refusal="", settlement_id=f"S{visit}", visit_id=f"V{visit}",
-        total_fen=10_000, fund_fen=7_000, cash_fen=3_000, acked=True, attempts=3, paper_fen=0, parked_us=0,
+        total_fen=10_000, fund_fen=7_000, cash_fen=3_000, account_fen=0, hospital_part_fen=0,
+        settled_us=1, acked=True, attempts=3, paper_fen=0, parked_us=0,
         ended_us=at + 300_000, local=False, open_at_start=False,
     )  # fmt: skip
     return row._replace(**changes)
@@ -76,12 +77,25 @@ def settlement(visit: int, **changes: object) -> SettlementRecord:
         "insured_region": "631100", "code": "2102", "settled_by": message_id(visit), "posted_us": 1, "sign": 1,
         "amounts": Settlement(total_fen=10_000, in_scope_fen=10_000, pool_fen=7_000, cash_fen=3_000),
     }  # fmt: skip
-    return SettlementRecord(**(made | changes))
+    made |= changes
+    if made["sign"] < 0:
+        made["amounts"] = take_back(made["amounts"])
+    return SettlementRecord(**made)
 
 
-def posting(settlement: str, amount_fen: int = 7_000, *, credit_fen: int | None = None, name: str = "") -> Posting:
+def copy_of(s: SettlementRecord, **changes: object) -> SettlementCopy:
+    """A settlement as care province and hub keep it."""
+    kept = SettlementCopy(
+        s.settlement, s.visit, s.settled_by, s.code, s.posted_us, s.sign, s.amounts, reverses=s.reverses
+    )
+    return msgspec.structs.replace(kept, **changes)
+
+
+def posting(
+    settlement: str, amount_fen: int = 7_000, *, credit_fen: int | None = None, name: str = "", to: str = "33"
+) -> Posting:
     credit_fen = -amount_fen if credit_fen is None else credit_fen
-    legs = (Leg("63:fund:pool", amount_fen), Leg("63:owed:33", credit_fen))
+    legs = (Leg("63:fund:pool", amount_fen), Leg(f"63:owed:{to}", credit_fen))
     return Posting(posting=name or f"P{settlement}", settlement=settlement, posted_us=1, legs=legs)
 
 
@@ -105,14 +119,26 @@ class World:
     contacts: list[ContactRow] = field(default_factory=lambda: [contact_row(0)])
     settlements: list[SettlementRecord] = field(default_factory=lambda: [settlement(0)])
     postings: list[Posting] = field(default_factory=lambda: [posting("S0")])
+    at_care: list[SettlementCopy] = field(default_factory=lambda: [copy_of(settlement(0))])
+    at_hub: list[SettlementCopy] = field(default_factory=lambda: [copy_of(settlement(0))])
+    care_node: str = "33"
     stored: list[MessageRecord] = field(default_factory=list)
     stations: list[StationRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     inflight: list[InflightRow] = field(default_factory=list)
 
+    def passed(self, settled: SettlementRecord) -> None:
+        """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""
+        self.settlements.append(settled)
+        self.at_care.append(copy_of(settled))
+        self.at_hub.append(copy_of(settled))
+
     def books(self) -> dict[str, FinalBooks]:
-        kept = {VisitRecord: (), PersonRecord: (), SettlementRecord: self.settlements, Posting: self.postings}
-        return {"hub": MemoryBooks().read_all(), "63": FinalBooks(self.stored, kept)}
+        nothing = MemoryBooks().read_all().records
+        insured = {**nothing, SettlementRecord: self.settlements, Posting: self.postings}
+        books = {"33": nothing, "hub": {**nothing, SettlementCopy: self.at_hub}, "63": insured}
+        books[self.care_node] = {**books[self.care_node], SettlementCopy: self.at_care}
+        return {node: FinalBooks(self.stored if node == "63" else (), kept) for node, kept in books.items()}
 
     def record(self) -> Record:
         made = {name: getattr(self, name, []) for name in TABLES}
@@ -127,5 +153,16 @@ def world() -> World:
 @pytest.fixture
 def make() -> SimpleNamespace:
     """The makers of single rows and messages; under importlib test files cannot import one another."""
-    makers = (World, contact_row, settlement, message_id, message_row, posting, reversal_entry, tombstone, visit_row)
+    makers = (
+        World,
+        contact_row,
+        copy_of,
+        settlement,
+        message_id,
+        message_row,
+        posting,
+        reversal_entry,
+        tombstone,
+        visit_row,
+    )
     return SimpleNamespace(**{maker.__name__: maker for maker in makers})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from lab.checker import check
 from lab.checker.laws import LAWS
+from reference_impl.protocol.records import Leg
 
 PLANTED = {}
 
@@ -22,7 +24,7 @@ def plant(*broken):
     return register
 
 
-@plant("money_is_conserved")
+@plant("money_is_conserved", "postings_say_what_was_settled")
 def one_leg_of_a_posting_is_a_fen_short(world, make):
     world.postings = [make.posting("S0", 7_000, credit_fen=-6_999)]
 
@@ -40,7 +42,7 @@ def settlement_is_posted_twice(world, make):
 
 @plant("one_standing_settlement_a_visit")
 def visit_is_settled_again_under_a_new_key(world, make):
-    world.settlements.append(make.settlement(0, settlement="S7", settled_by=make.message_id(7)))
+    world.passed(make.settlement(0, settlement="S7", settled_by=make.message_id(7)))
     world.postings.append(make.posting("S7"))
     world.messages.append(make.message_row(0, step=4, msgid=make.message_id(7)))
 
@@ -93,6 +95,112 @@ def hospital_took_it_back_and_the_insured_side_did_not(world, make):
     world.messages.append(make.message_row(0, step=4, code="2103", msgid=make.message_id(9), done_us=9_000_000))
 
 
+def split(settled, **changes):
+    """The settlement with other amounts in its split."""
+    amounts = msgspec.structs.replace(settled.amounts, **changes)
+    return msgspec.structs.replace(settled, amounts=amounts)
+
+
+@plant("postings_say_what_was_settled")
+def insurer_posts_one_split_and_settles_another(world, make):
+    world.postings = [make.posting("S0", 7_000 + 12_345)]
+
+
+@plant("postings_say_what_was_settled")
+def debt_is_posted_to_the_wrong_province(world, make):
+    [right] = world.postings
+    legs = (right.legs[0], right.legs[1]._replace(account="63:owed:44"))
+    world.postings = [msgspec.structs.replace(right, legs=legs)]
+
+
+@plant("postings_say_what_was_settled")
+def settlement_is_posted_on_another_day(world, make):
+    world.postings = [msgspec.structs.replace(world.postings[0], posted_us=86_400_000_001)]
+
+
+@plant("all_sides_hold_the_same_money")
+def insurer_tells_one_split_and_books_another(world, make):
+    world.settlements = [split(world.settlements[0], pool_fen=7_000 + 12_345, cash_fen=3_000 - 12_345)]
+    world.postings = [make.posting("S0", 7_000 + 12_345)]
+
+
+@plant("all_sides_hold_the_same_money", "amounts_add_up")
+def insurer_books_more_than_the_bill(world, make):
+    world.settlements = [split(world.settlements[0], pool_fen=7_000 + 12_345)]
+    world.postings = [make.posting("S0", 7_000 + 12_345)]
+
+
+@plant("all_sides_hold_the_same_money")
+def hub_holds_another_fund_for_the_same_sum(world, make):
+    world.at_hub = [split(world.at_hub[0], pool_fen=6_000, large_sum_fen=1_000)]
+
+
+@plant("all_sides_hold_the_same_money")
+def care_province_holds_a_hundred_yuan_less_from_the_fund(world, make):
+    world.at_care = [split(world.at_care[0], pool_fen=7_000 - 10_000, cash_fen=3_000 + 10_000)]
+
+
+@plant("all_sides_hold_the_same_money", "amounts_add_up")
+def hub_holds_a_bill_of_a_hundred_yuan_more(world, make):
+    world.at_hub = [split(world.at_hub[0], total_fen=20_000)]
+
+
+@plant("all_sides_hold_the_same_money")
+def hospital_took_cash_where_the_account_paid(world, make):
+    world.settlements = [split(world.settlements[0], account_fen=100, cash_fen=2_900)]
+    world.at_care = world.at_hub = [make.copy_of(world.settlements[0])]
+    legs = (("63:fund:pool", 7_000), ("63:fund:account", 100), ("63:owed:33", -7_100))
+    world.postings = [msgspec.structs.replace(world.postings[0], legs=tuple(Leg(*leg) for leg in legs))]
+
+
+@plant("all_sides_hold_the_same_money", "amounts_add_up")
+def hospital_holds_a_hundred_yuan_more(world, make):
+    world.visits = [make.visit_row(0, total_fen=20_000)]
+
+
+@plant("all_sides_hold_the_same_money")
+def hospital_heard_of_another_day(world, make):
+    world.visits = [make.visit_row(0, settled_us=86_400_000_001)]
+
+
+@plant("all_sides_hold_the_same_money")
+def hub_heard_of_another_day(world, make):
+    world.at_hub = [make.copy_of(world.settlements[0], settled_us=86_400_000_001)]
+
+
+@plant("all_sides_hold_the_same_money")
+def hub_takes_back_less_than_the_insurer(world, make):
+    taken_back(world, make)
+    world.at_hub[1] = split(world.at_hub[1], pool_fen=-6_000, cash_fen=-4_000)
+
+
+@plant("amounts_add_up")
+def bill_is_not_the_sum_of_its_parts(world, make):
+    world.settlements = [split(world.settlements[0], own_pay_fen=1)]
+    world.at_care = world.at_hub = [make.copy_of(world.settlements[0])]
+
+
+@plant("every_side_keeps_what_passed")
+def hub_keeps_no_copy(world, make):
+    world.at_hub = []
+
+
+@plant("every_side_keeps_what_passed")
+def care_province_keeps_no_copy(world, make):
+    world.at_care = []
+
+
+@plant("every_side_keeps_what_passed")
+def copy_still_stands_after_the_cancel(world, make):
+    taken_back(world, make)
+    world.at_hub.pop()
+
+
+@plant("every_side_keeps_what_passed")
+def hub_keeps_what_nobody_settled(world, make):
+    world.at_hub.append(make.copy_of(make.settlement(7)))
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
@@ -117,9 +225,32 @@ def nothing_special(world, make):
 
 def taken_back(world, make):
     """Cancelled by the hospital, and cancelled in the books."""
-    world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
+    world.passed(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
     world.postings.append(make.posting("N0", -7_000))
     world.messages.append(make.message_row(0, step=4, code="2103", msgid=make.message_id(9), done_us=9_000_000))
+
+
+def in_province(world, make):
+    """No hub, and one node for care and insurer."""
+    world.settlements = [msgspec.structs.replace(world.settlements[0], care_region="630100")]
+    world.postings = [make.posting("S0", to="63")]
+    world.at_hub = []
+    world.care_node = "63"
+    world.visits = [make.visit_row(0, care_region="630100", local=True)]
+
+
+def reversed_without_amounts_or_time_in_the_reply(world, make):
+    taken_back(world, make)
+    world.settlements[1] = msgspec.structs.replace(world.settlements[1], posted_us=9)
+    world.postings[1] = msgspec.structs.replace(world.postings[1], posted_us=9)
+
+
+def reversal_is_on_its_way_when_the_run_ends(world, make):
+    """The insurer took it back; the yes to it has not come back to anybody."""
+    world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
+    world.postings.append(make.posting("N0", -7_000))
+    world.messages = [make.message_row(0, outcome="unknown", reply_crc=None)]
+    world.visits = [make.visit_row(0, fate="open_at_end", acked=False, latency_us=None, ended_us=None)]
 
 
 def reply_lost_then_replayed(world, make):
@@ -148,6 +279,9 @@ def hospital_crashed_over_the_message(world, make):
     [
         nothing_special,
         taken_back,
+        in_province,
+        reversed_without_amounts_or_time_in_the_reply,
+        reversal_is_on_its_way_when_the_run_ends,
         reply_lost_then_replayed,
         reversal_came_before_its_original,
         outcome_still_unknown_when_the_run_ended,

@@ -40,6 +40,9 @@ def visit(number: int, fate: str = "direct") -> VisitRow:
         total_fen=100,
         fund_fen=60,
         cash_fen=40,
+        account_fen=0,
+        hospital_part_fen=0,
+        settled_us=None,
         acked=True,
         attempts=3,
         paper_fen=0,
@@ -119,6 +122,18 @@ def test_long_run_is_packed_on_the_way(monkeypatch):
     assert len(recorder._rows["messages"]) == 1
     assert recorder.frames()["messages"]["visit"].to_list() == list(range(10))
     assert recorder.frames()["messages"].height == 10
+
+
+def test_a_record_of_the_first_release_is_read_with_what_nobody_knows_as_null(recorder, tmp_path):
+    recorder.write(tmp_path)
+    path = tmp_path / "visits.parquet"
+    later = ["account_fen", "hospital_part_fen", "settled_us"]
+    pl.read_parquet(path).drop(later).write_parquet(path)
+
+    visits = read_record(tmp_path).visits
+
+    assert visits.select(later).row(0) == (None, None, None)
+    assert visits["cash_fen"].to_list() == [40, 40]
 
 
 def test_missing_table_is_an_error_that_names_it(recorder, tmp_path):

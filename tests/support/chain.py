@@ -168,6 +168,9 @@ def at_rest(chain: Chain) -> None:
     assert chain.open_intents() == []
     assert [visit.held_by for visit in chain.visits() if visit.held_by] == []
     assert chain.sum_of_accounts() == 0
+    settled = chain.money_settled("33") | chain.money_settled("63")
+    assert chain.money_held("33") == chain.money_held("hub") | chain.money_settled("33")
+    assert chain.money_held("33").items() <= settled.items()
 
 
 def standing_of(settlements: Any) -> list[Any]:
@@ -247,6 +250,15 @@ class Chain:
     def standing(self, node: str = "63") -> list[Any]:
         """The settlements at the insurer that nothing takes back."""
         return standing_of(self.books[node].read_all().settlements)
+
+    def money_settled(self, node: str) -> dict[str, Any]:
+        """Time and amounts of what stands at an insurer."""
+        return {one.settlement: (one.posted_us, one.amounts) for one in self.standing(node)}
+
+    def money_held(self, node: str) -> dict[str, Any]:
+        """Time and amounts of what a node on the way keeps, and has not seen taken back."""
+        copies = standing_of(self.books[node].read_all().copies)
+        return {one.settlement: (one.settled_us, one.amounts) for one in copies}
 
     def visits(self) -> list[Any]:
         """The visits as the care province knows them."""

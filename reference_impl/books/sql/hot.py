@@ -79,6 +79,7 @@ def _mark_message() -> ClauseElement:
 
 _MESSAGES: dict[str, ClauseElement] = {
     "find_message": select(*_without_serial(messages)).where(_this_message),
+    "mark_of_message": select(messages.c.reversed_by).where(_this_message),
     "find_intents": select(*_without_serial(messages))
     .where(
         messages.c.reply.is_(None),

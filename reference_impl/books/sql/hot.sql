@@ -3,6 +3,9 @@
 -- find_message(msgid, sender)
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE messages.msgid = ? AND messages.sender = ?
 
+-- mark_of_message(msgid, sender)
+SELECT messages.reversed_by FROM messages WHERE messages.msgid = ? AND messages.sender = ?
+
 -- find_intents()
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE messages.reply IS NULL AND messages.request IS NOT NULL AND messages.reversed_by IS NULL AND messages.withdrawn = 0 ORDER BY messages.opened_us, messages.serial
 
@@ -40,16 +43,16 @@ INSERT INTO visits (visit, version, institution, insured_region, person, state, 
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by FROM visits
 
 -- find_persons(person)
-SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen FROM persons WHERE persons.person = ?
+SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen FROM persons WHERE persons.person = ?
 
 -- version_of_persons(person)
 SELECT persons.version FROM persons WHERE persons.person = ?
 
--- keep_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen)
-INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen
+-- keep_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen)
+INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen, stay_deductible_paid_fen = excluded.stay_deductible_paid_fen
 
 -- all_persons()
-SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen FROM persons
+SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen FROM persons
 
 -- find_settlements(visit)
 SELECT settlements.settlement, settlements.visit, settlements.person, settlements.institution, settlements.care_region, settlements.insured_region, settlements.code, settlements.settled_by, settlements.posted_us, settlements.sign, settlements.total_fen, settlements.own_pay_fen, settlements.over_limit_fen, settlements.pre_self_pay_fen, settlements.in_scope_fen, settlements.deductible_fen, settlements.first_self_pay_fen, settlements.pool_fen, settlements.large_sum_fen, settlements.serious_illness_fen, settlements.civil_servant_fen, settlements.aid_fen, settlements.other_fund_fen, settlements.hospital_part_fen, settlements.account_fen, settlements.cash_fen, settlements.reverses FROM settlements WHERE settlements.visit = ? AND settlements.sign = 1 AND NOT (EXISTS (SELECT * FROM settlements AS back WHERE back.visit = settlements.visit AND back.sign = -1 AND back.reverses = settlements.settlement AND back.serial > settlements.serial)) ORDER BY settlements.serial DESC
@@ -65,6 +68,15 @@ INSERT INTO postings (posting, settlement, posted_us) VALUES (?, ?, ?)
 
 -- all_postings()
 SELECT postings.serial, postings.posting, postings.settlement, postings.posted_us FROM postings ORDER BY postings.serial
+
+-- find_settlement_copies(visit)
+SELECT settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies WHERE settlement_copies.visit = ? AND settlement_copies.sign = 1 AND NOT (EXISTS (SELECT * FROM settlement_copies AS back WHERE back.visit = settlement_copies.visit AND back.sign = -1 AND back.reverses = settlement_copies.settlement AND back.serial > settlement_copies.serial)) ORDER BY settlement_copies.serial DESC
+
+-- keep_settlement_copies(settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses)
+INSERT INTO settlement_copies (settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- all_settlement_copies()
+SELECT settlement_copies.serial, settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies ORDER BY settlement_copies.serial
 
 -- keep_postings_legs(serial, place, account, amount_fen)
 INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)

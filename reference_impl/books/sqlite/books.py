@@ -58,7 +58,7 @@ class SqliteBooks:
             self._writer = GroupWriter(connect(path), path.stem)
         except sqlite3.Error as error:
             os.close(self._lock)
-            raise BooksError(f"books {path} cannot be opened: {error}") from None
+            raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
         except BaseException:
             os.close(self._lock)
             raise

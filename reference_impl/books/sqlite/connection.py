@@ -26,8 +26,8 @@ __all__ = ["apply", "connect", "count_start", "find_intents", "find_latest_us", 
 _COMMITTED = Committed()
 _STALE = Stale()
 _SQL = read_statements()
-_FIND_MESSAGE, _INSERT_MESSAGE, _REPLACE_MESSAGE, _MARK_MESSAGE = (
-    _SQL[name] for name in ("find_message", "insert_message", "replace_message", "mark_message")
+_FIND_MESSAGE, _MARK_OF_MESSAGE, _INSERT_MESSAGE, _REPLACE_MESSAGE, _MARK_MESSAGE = (
+    _SQL[name] for name in ("find_message", "mark_of_message", "insert_message", "replace_message", "mark_message")
 )
 _FIND = {kind: _SQL.get(f"find_{layout.kind.name}") for kind, layout in LAYOUTS.items()}
 _VERSION = {kind: _SQL[f"version_of_{layout.kind.name}"] for kind, layout in LAYOUTS.items() if layout.versioned}
@@ -64,6 +64,8 @@ def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
         if type(record) in _VERSION and _is_stale(connection, record):
             return _stale_unless_known(connection, change)
     row = message_row(change.message)
+    if _reversed_meanwhile(connection, change):
+        return _STALE
     if change.insert:
         if not connection.execute(_INSERT_MESSAGE, row).rowcount:
             return AlreadyThere(_must_find(connection, change.message.key))
@@ -150,6 +152,15 @@ def _all(connection: sqlite3.Connection, layout: Layout) -> tuple[Record, ...]:
 def _find_message(connection: sqlite3.Connection, key: Key) -> MessageRecord | None:
     row = connection.execute(_FIND_MESSAGE, (key.msgid, key.sender)).fetchone()
     return None if row is None else message_of(row)
+
+
+def _reversed_meanwhile(connection: sqlite3.Connection, change: Change) -> bool:
+    """Return whether an outcome that writes records does not know of a reversal that came before it."""
+    message = change.message
+    if change.insert or not change.records or message.reversed_by is not None:
+        return False
+    row = connection.execute(_MARK_OF_MESSAGE, (message.key.msgid, message.key.sender)).fetchone()
+    return row is not None and row[0] is not None
 
 
 def _stale_unless_known(connection: sqlite3.Connection, change: Change) -> CommitResult:

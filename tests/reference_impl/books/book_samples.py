@@ -16,6 +16,7 @@ from reference_impl.protocol.records import (
     PersonRecord,
     Posting,
     Ref,
+    SettlementCopy,
     SettlementRecord,
     VisitRecord,
 )
@@ -96,6 +97,12 @@ def settlement(number, visit_number=1, sign=1, reverses=""):
         amounts,
         reverses,
     )
+
+
+def copy(number, sign=1, reverses=""):
+    """A settlement as it is kept on its way to the hospital."""
+    s = settlement(number, sign=sign, reverses=reverses)
+    return SettlementCopy(s.settlement, s.visit, s.settled_by, s.code, s.posted_us, sign, s.amounts, reverses)
 
 
 def posting(number, amount_fen=600):

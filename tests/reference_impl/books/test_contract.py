@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from book_samples import (
     PERSON_REF,
+    copy,
     done,
     insert,
     intent,
@@ -24,7 +25,17 @@ from book_samples import (
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.records import AlreadyThere, Committed, Record, SettlementRecord, Stale, View, VisitRecord
+from reference_impl.protocol.records import (
+    AlreadyThere,
+    Committed,
+    Record,
+    Ref,
+    SettlementCopy,
+    SettlementRecord,
+    Stale,
+    View,
+    VisitRecord,
+)
 
 
 def test_empty_books_know_nothing(shelf):
@@ -149,6 +160,33 @@ def test_an_outcome_that_crosses_a_reversal_does_not_clear_its_mark(shelf):
     shelf.commit(replace(done(1)))
 
     assert shelf.look(key(1)).message == done(1, reversed_by=msgid(2))
+
+
+def test_an_outcome_with_records_that_crosses_a_reversal_is_decided_again(shelf):
+    shelf.commit(insert(intent(1)))
+    shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
+
+    assert shelf.commit(replace(done(1), copy(1))) == Stale()
+    assert shelf.look(key(1)).message == intent(1, reversed_by=msgid(2))
+    assert shelf.read_all().copies == ()
+
+
+def test_an_outcome_that_knows_of_the_reversal_may_write_records(shelf):
+    shelf.commit(insert(intent(1)))
+    shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
+
+    assert shelf.commit(replace(done(1, reversed_by=msgid(2)), copy(1))) == Committed()
+    assert shelf.read_all().copies == (copy(1),)
+
+
+def test_a_copy_stands_until_it_is_taken_back(shelf):
+    shelf.commit(insert(done(1), copy(1)))
+    before = shelf.look(key(9), Ref(SettlementCopy, "S1")).get(SettlementCopy)
+    shelf.commit(insert(done(2), copy(2, sign=-1, reverses="A1")))
+
+    assert before == copy(1)
+    assert shelf.look(key(9), Ref(SettlementCopy, "S1")).get(SettlementCopy) is None
+    assert shelf.read_all().copies == (copy(1), copy(2, sign=-1, reverses="A1"))
 
 
 def test_a_claim_taken_back_no_longer_stands(shelf):

@@ -97,6 +97,18 @@ def test_yearly_deductible_is_paid_once_over_visits_and_not_by_stays():
     assert (second.deductible_fen, second.pool_fen) == (yuan(50), yuan(50))
 
 
+def test_a_yearly_deductible_of_stays_is_paid_once_over_the_years_stays():
+    policy = policy_from({**PLAIN, "terms": [{**TERMS, "deductible": 1500, "deductible_per": "year"}, VISITS]})
+    small, after_small = settle(policy, STAY, scope(400), NOBODY_YET, YEAR)
+    second, after_second = settle(policy, STAY, scope(5000), after_small, YEAR)
+    third, after_third = settle(policy, STAY, scope(5000), after_second, YEAR)
+
+    assert [one.deductible_fen for one in (small, second, third)] == [yuan(400), yuan(1100), 0]
+    assert paid(policy, OUTPATIENT, scope(150), after_third).deductible_fen == yuan(150)
+    assert undo(after_second, second, "inpatient", YEAR) == after_small
+    assert settle(policy, STAY, scope(5000), after_third, YEAR + 1)[0].deductible_fen == yuan(1500)
+
+
 def test_visitor_first_pays_a_share_of_the_scope_before_the_deductible():
     policy = policy_from({**PLAIN, "first_self_pay_e4": 1000})
     got, home = paid(policy, VISITOR, scope(5000)), paid(policy, STAY, scope(5000))

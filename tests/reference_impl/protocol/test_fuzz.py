@@ -16,6 +16,7 @@ from support.swarm import Swarm
 
 from reference_impl.books.memory import MemoryBooks, Standing
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.regions import province_of
 from reference_impl.protocol.care import CareRole
 from reference_impl.protocol.messages import Answered
 from reference_impl.protocol.records import SettlementRecord
@@ -44,7 +45,7 @@ def outcome(seed: int) -> tuple[list[str], Counter[str]]:
         swarm.run()
     except NeverRests as restless:
         return [str(restless)], swarm.seen
-    wrong = [*swarm.faults, *ends(swarm), *money(swarm), *accounts(swarm), *care(swarm)]
+    wrong = [*swarm.faults, *ends(swarm), *money(swarm), *accounts(swarm), *copies(swarm), *care(swarm)]
     wrong = wrong or [*still(swarm)]
     for patient in swarm.patients:
         swarm.seen[patient.journey.fate.value] += 1
@@ -111,6 +112,18 @@ def accounts(swarm: Swarm) -> Iterable[str]:
                 yield f"pool {a.pool_paid_fen} fen is not that of {len(mine)} standing settlements"
             if a.balance_fen != BALANCE_FEN - sum(s.account_fen for s in mine):
                 yield f"balance {a.balance_fen} fen is not that after {len(mine)} standing settlements"
+
+
+def copies(swarm: Swarm) -> Iterable[str]:
+    """Care province and hub hold the insurer's money to the fen, and none that it has taken back."""
+    standing = standing_of(claims_of(swarm))
+    for node in ("33", "hub"):
+        # Business within the province of care never meets the hub.
+        passed = [one for one in standing if node == "33" or province_of(one.insured_region) != "33"]
+        insured = {one.settlement: one.amounts for one in passed}
+        held = {one.settlement: one.amounts for one in standing_of(swarm.books[node].read_all().copies)}
+        if held != insured:
+            yield f"{node} holds {held}, the insurer {insured}"
 
 
 def care(swarm: Swarm) -> Iterable[str]:

@@ -31,7 +31,7 @@ def test_a_healthy_visit_settles_at_the_desk(chain: Chain, kind: str) -> None:
     assert patient.journey.fate is Fate.DIRECT
     assert patient.codes == WAYS[kind]
     assert [one.visit for one in chain.standing()] == [patient.journey.visit_id]
-    assert patient.journey.fund_fen + patient.journey.cash_fen > 0
+    assert patient.journey.amounts.fund_fen + patient.journey.amounts.cash_fen > 0
     assert patient.journey.acked
     assert patient.desk.held == 0
 
