@@ -14,7 +14,8 @@ from reference_impl.wire.tables import Direction, Node, Table, TableError
 EXP = "exp."
 FUNDS = "funds"
 _FILE = "bindings.txt"
-_MARKS = "~=+^&%@:"
+_MARKS = "~=+^&%@:!"
+_CONSTANT = (":", "!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _binding(words: list[str], line: int) -> Binding:
         raise TableError(_FILE, line, " ".join(words), "a field and its source")
     field, source = words
     mark = source[0] if source[0] in _MARKS else ""
-    path, _, coding = source[len(mark) :].partition("/") if mark != ":" else (source[1:], "", "")
+    path, _, coding = source[len(mark) :].partition("/") if mark not in _CONSTANT else (source[1:], "", "")
     return Binding(field, mark, path, coding)
 
 

@@ -49,11 +49,15 @@ def node_reader(binding: NodeBinding, rows_of: type[Any] | None, tools: Tools) -
     if rows_of is not None:
         return _rows_reader(binding, rows_of, tools)
     read = _fields_reader(binding, tools)
-    if read is None or not binding.node.many:
+    if not binding.node.many:
         return read
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
 
     def read_first(rows: Sequence[Any], found: Found) -> None:
+        if binding.direction == "in" and len(rows) > 1:
+            raise WireError(*where, f"{len(rows)} rows", "one row: no more are kept")
+        if read is None:
+            return
         if not rows:
             raise WireError(*where, rows, "at least one row")
         read(rows[0], found)
@@ -102,10 +106,13 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
     fallback = _taken(binding, late, tools)
     exp = _exp_reader(binding, frozenset(b.path for b in late))
+    only = _only_reader(binding)
     if not (both or exp or late):
         return None
 
     def read(node: Any, found: Found) -> None:
+        if only:
+            only(node)
         found.body.update(zip(body.targets, body.values(node), strict=True))
         if amounts.targets:
             found.amounts.update(zip(amounts.targets, amounts.values(node), strict=True))
@@ -118,6 +125,25 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
             found.body.update(zip(fallback.targets, fallback.values(node), strict=True))
 
     return read
+
+
+def _only_reader(binding: NodeBinding) -> Callable[[Any], None] | None:
+    """Return what refuses a field whose value asks for something we do not do; a field left out asks for nothing."""
+    only = [b for b in binding.bindings if b.mark == "!"]
+    if not only:
+        return None
+    get = tuple_getter([b.field for b in only])
+    taken = [frozenset((*b.constants, None)) for b in only]
+
+    def check(node: Any) -> None:
+        for source, values, value in zip(only, taken, get(node), strict=True):
+            if value not in values:
+                path = f"{binding.direction}.{binding.node.name}.{source.field}"
+                raise WireError(
+                    binding.code, path, value, f"{' or '.join(sorted({*source.constants}))}: no other is served"
+                )
+
+    return check
 
 
 def _exp_reader(binding: NodeBinding, late: frozenset[str] = frozenset()) -> Callable[[str | None, Found], None] | None:
@@ -166,6 +192,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
         raise ValueError(f"{binding.code} {binding.node.name}: rows must fill the first fields of {rows_of.__name__}")
     shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
     exp = _exp_reader(binding)
+    only = _only_reader(binding)
     rows_name = binding.rows
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
 
@@ -174,6 +201,9 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
             if not rows:
                 raise WireError(*where, rows, "at least one row")
             found.body.update(zip(shared.targets, shared.values(rows[0]), strict=True))
+        if only:
+            for each in rows:
+                only(each)
         if exp is None:
             found.body[rows_name] = tuple([rows_of(*row.values(each)) for each in rows])
         else:

@@ -148,7 +148,7 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
 
 
 def _valued(binding: NodeBinding) -> list[Binding]:
-    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "+")]
+    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "!", "+")]
 
 
 def _filler(binding: NodeBinding, sources: Sequence[Binding], tools: Tools) -> Callable[[Any], list[Any]]:
@@ -174,7 +174,7 @@ def _fixed(
     for source in binding.bindings:
         if source.mark == "+":
             steady[source.field] = _writer(binding, source, tools)(0)
-        elif source.mark == ":" and not source.in_exp:
+        elif source.mark in (":", "!") and not source.in_exp:
             where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{source.field}")
             field = binding.node.fields[source.field]
             local, cross = (constant_of(field, text, where, as_numbers=tools.as_numbers) for text in source.constants)

@@ -306,3 +306,61 @@ UNREADABLE = {
 def test_bytes_that_no_reader_bears_are_refused_in_words(codec, make):
     with pytest.raises(WireError):
         codec.decode_request(make(codec), w.HOSPITAL)
+
+
+STAY_LINES = w.request("2301", m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="7", lines=w.LINES))
+SALE = w.request("2102", m.SellDrugs(person=w.PERSON, insurance="310", total_fen=100, lines=w.LINES))
+ADMIT = w.request("2401", m.Admit(person=w.PERSON, insurance="310", began_us=0, diagnosis="R69"))
+DIAGNOSE = w.request("2203", m.Diagnose(person=w.PERSON, visit=w.VISIT, diagnosis="R69", began_us=0))
+CANCEL_2205 = w.request("2205", m.CancelLines(person=w.PERSON, visit=w.VISIT))
+CANCEL_2302 = w.request("2302", m.CancelLines(person=w.PERSON, visit=w.VISIT))
+NOT_SERVED = [
+    (SETTLE_2304, "data", "mid_setl_flag", "1"),
+    (SETTLE_2304, "data", "acct_used_flag", "0"),
+    (w.SETTLE, "data", "acct_used_flag", "0"),
+    (w.SETTLE, "data", "med_type", "13"),
+    (w.SETTLE, "data", "med_type", "14"),
+    (w.SETTLE, "data", "med_type", "51"),
+    (w.SETTLE, "data", "chrg_bchno", "3"),
+    (SALE, "druginfo", "acct_used_flag", "0"),
+    (ADMIT, "mdtrtinfo", "med_type", "52"),
+    (DIAGNOSE, "mdtrtinfo", "med_type", "13"),
+    (CANCEL_2205, "data", "chrg_bchno", "3"),
+    (CANCEL_2302, "data", "feedetl_sn", "17"),
+]
+
+
+@pytest.mark.parametrize(("request_", "node", "field", "value"), NOT_SERVED)
+def test_a_field_that_asks_for_what_is_not_served_is_refused_by_name_and_never_swallowed(
+    codec, request_, node, field, value
+):
+    data = changed(codec, request_, "input", node, field, to=value)
+
+    with pytest.raises(WireError, match=field) as refused:
+        codec.decode_request(data, w.HOSPITAL)
+
+    assert "no other is served" in str(refused.value)
+
+
+def test_one_row_that_asks_for_another_kind_of_visit_refuses_the_batch(codec):
+    data = changed(codec, STAY_LINES, "input", "feedetail", 1, "med_type", to="52")
+
+    with pytest.raises(WireError, match="med_type"):
+        codec.decode_request(data, w.HOSPITAL)
+
+
+def test_a_field_left_out_asks_for_nothing(codec):
+    trial = w.request("2303", SETTLE_2304.body)
+
+    read = codec.decode_request(changed(codec, trial, "input", "data", "acct_used_flag", to=...), w.HOSPITAL)
+
+    assert read.body == trial.body
+
+
+@pytest.mark.parametrize("request_", [DIAGNOSE, ADMIT])
+def test_a_second_diagnosis_is_refused_and_not_dropped(codec, request_):
+    message = sent(codec, request_)
+    message["input"]["diseinfo"] *= 2
+
+    with pytest.raises(WireError, match="diseinfo"):
+        codec.decode_request(json.dumps(message).encode(), w.HOSPITAL)
