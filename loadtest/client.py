@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from loadtest.connections import Connections, NoAnswerError, NobodyListensError
+from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
 from reference_impl.domain.nodes import NodeId
@@ -47,6 +47,8 @@ class GeventPeers:
         self._codec = codec
         self._clock = clock
         self._events = events
+        self.own_failures = 0
+        """Calls that never left this process, for want of a descriptor or a port: they say nothing of the system."""
         self._destinations: dict[NodeId, _Destination] = {}
         self._lanes: dict[tuple[str, int], Connections] = {}
 
@@ -83,6 +85,9 @@ class GeventPeers:
         try:
             answer = destination.connections.exchange(destination.head + key + body, deadline_s=timeout_us / _US_PER_S)
             outcome = self._codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
+        except NothingLeftError:
+            self.own_failures += 1
+            return Unreachable(), 0  # surely without effect; the run is invalid
         except NobodyListensError:
             return Unreachable(), 0
         except (NoAnswerError, WireError):

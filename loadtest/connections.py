@@ -7,6 +7,7 @@ It must never send a request twice: what a broken connection means is the protoc
 
 from __future__ import annotations
 
+import errno
 import socket as plain
 from collections import deque
 from typing import NamedTuple
@@ -24,6 +25,14 @@ class NobodyListensError(ConnectionError):
 
 class NoAnswerError(ConnectionError):
     """The request may have been sent, and no whole answer came back."""
+
+
+class NothingLeftError(ConnectionError):
+    """This machine had no descriptor, port or memory for a connection: the request never left the generator."""
+
+
+_OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""Errors that are the generator's own: the other side has not heard of the call."""
 
 
 class HttpAnswer(NamedTuple):
@@ -69,7 +78,7 @@ class Connections:
             if rang is not timeout:
                 raise
             raise NoAnswerError(f"no answer from {self._address} within {deadline_s} s") from None
-        except NobodyListensError:
+        except (NobodyListensError, NothingLeftError):
             raise
         except (OSError, HTTPParseError) as error:
             raise NoAnswerError(f"the connection to {self._address} broke: {error}") from error
@@ -98,7 +107,10 @@ class Connections:
         return self._connect()
 
     def _connect(self) -> socket.socket:
-        fresh = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            fresh = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as error:
+            raise _own(error) from None
         self._open += 1
         try:
             fresh.setsockopt(plain.IPPROTO_TCP, plain.TCP_NODELAY, 1)
@@ -106,6 +118,9 @@ class Connections:
         except ConnectionRefusedError as error:
             self._close(fresh)
             raise NobodyListensError(f"nobody listens at {self._address}") from error
+        except OSError as error:
+            self._close(fresh)
+            raise _own(error) from None
         except BaseException:
             self._close(fresh)
             raise
@@ -114,6 +129,11 @@ class Connections:
     def _close(self, connection: socket.socket) -> None:
         connection.close()
         self._open -= 1
+
+
+def _own(error: OSError) -> OSError:
+    """Return the error as the generator's own when it is one, else as it is."""
+    return NothingLeftError(f"no connection could be opened: {error}") if error.errno in _OWN else error
 
 
 def _still_open(kept: socket.socket) -> bool:

@@ -191,7 +191,8 @@ class LoadRun:
             dropped=self._tally.dropped_total,
             failed=self._journeys.failed + missed,
             interrupted=self._interrupted,
-            valid=verdict.valid,
+            own_failures=self._peers.own_failures,
+            valid=verdict.valid and not self._peers.own_failures,
             verdict=str(verdict),
         )
         if self._journeys.failed or missed:

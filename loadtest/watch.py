@@ -16,10 +16,9 @@ import psutil
 
 from loadtest.gevent_ports import GeventClock
 from loadtest.schedule import Tally
+from loadtest.validity import PERIOD_US
 from scenarios.patients.visits import VisitPlan
 from scenarios.record.recorder import Recorder
-
-PERIOD_US = 1_000_000
 
 
 class CpuMeter:

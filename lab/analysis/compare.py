@@ -1,7 +1,8 @@
 """Two runs side by side: the same measures, their difference and the interval it lies in.
 
 With replications on both sides the interval is Student's: paired when the seeds are the same, Welch's otherwise. With
-one run a side, latencies and shares are bootstrapped from the visits themselves. Nothing is said to be better or worse.
+one run a side, latencies and shares are bootstrapped from the visits themselves; one against several has no interval.
+Difference and ratio are of the two figures that stand beside them. Nothing is said to be better or worse.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from lab.analysis.measures import KINDS, answered, scope_of
+from lab.analysis.measures import KINDS, answered, open_stays, scope_of, served
 from lab.analysis.statistics import (
     Figure,
     Floats,
@@ -57,16 +58,17 @@ def compare(first: Opened, second: Opened) -> list[Compared]:
         a, b = first.run.measures.get(key), second.run.measures.get(key)
         if a is None and b is None:
             continue
-        rows.append(Compared(key, a, b, _difference(first.run, second.run, key, _pair(samples, name, figure))))
+        between = _difference(first.run, second.run, key, _pair(samples, name, figure))
+        rows.append(Compared(key, a, b, between if a is not None and b is not None else None))
     return rows
 
 
 def _wanted(sampled: set[str]) -> Iterator[tuple[str, str, Figure | None]]:
-    latencies = ["settlement.latency", *(f"settlement.latency.{kind}" for kind in KINDS)]
+    latencies = ["contact.latency", "settlement.latency", *(f"settlement.latency.{kind}" for kind in KINDS)]
     codes = sorted(name for name in sampled if name.startswith("message.latency."))
     for name in (*latencies, *codes, "desk.wait"):
         for statistic, percent in PERCENTS.items():
-            if name in ("settlement.latency", "desk.wait") or statistic in ("p50", "p95"):
+            if name in ("contact.latency", "settlement.latency", "desk.wait") or statistic in ("p50", "p95"):
                 yield name, statistic, _percentile(percent)
     for name in ("direct_rate", "paper_rate"):
         yield name, "", np.mean
@@ -91,7 +93,7 @@ def _difference(first: RunFile, second: RunFile, key: str, bootstrap: Callable[[
     values_a, values_b = [v for v in a if v is not None], [v for v in b if v is not None]
     if not values_a or not values_b:
         return None
-    if len(values_a) > 1 and len(values_b) > 1:
+    if max(len(a), len(b)) > 1:
         same_seeds = [r.seed for r in first.replications] == [r.seed for r in second.replications]
         paired = same_seeds and len(values_a) == len(values_b) == len(a)
         return paired_difference(values_a, values_b) if paired else unpaired_difference(values_a, values_b)
@@ -114,8 +116,10 @@ def _samples(opened: Opened) -> dict[str, Floats]:
     """Return what the measures of one run are percentiles and shares of."""
     scope = scope_of(opened.record, opened.scenario)
     visits, scale = scope.visits, opened.scenario.scale.time
-    not_refused = visits.filter(pl.col("fate") != Fate.REFUSED.value)
+    settling = visits.join(open_stays(scope), on="visit", how="anti")  # as the rates themselves
+    not_refused = settling.filter(pl.col("fate") != Fate.REFUSED.value)
     found = {
+        "contact.latency": served(scope.contacts)["latency_us"],
         "settlement.latency": visits["latency_us"],
         "direct_rate": not_refused["fate"].is_in([f.value for f in DIRECT_FATES]),
         "paper_rate": not_refused["fate"].is_in([f.value for f in PAPER_FATES]),

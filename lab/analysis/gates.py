@@ -1,8 +1,8 @@
 """Gates: held against one run, or against replications with a t-interval; pass, fail, inconclusive or invalid.
 
-One run gives one number, and the gate compares it. With replications the whole interval must keep the gate to pass and
-break it to fail; between them the verdict is *inconclusive*. What is counted exactly (lost, doubled, breaches) allows
-no interval: one replication that breaks such a gate fails it.
+One run gives one number, and the gate compares it and says that it has no interval. With replications the whole
+interval must keep the gate to pass and break it to fail; between them the verdict is *inconclusive*. What is counted
+exactly (lost, doubled, breaches) allows no interval: one replication that breaks such a gate fails it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from lab.analysis.statistics import Interval, t_interval
+from lab.analysis.statistics import REPLICATIONS_MIN, Interval, positive_interval, share_interval
 from lab.runs.file import GateResult
-from scenarios.schema.gates import Gate, measure_named
+from scenarios.schema.gates import Gate, Unit, measure_named
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Overall = Literal["pass", "fail", "inconclusive", "invalid", "none"]
@@ -21,6 +21,7 @@ Lookup = Callable[[str, str], float | None]
 """The value of (measure, statistic) in one replication."""
 
 EXACT = ("visits.lost", "visits.doubled", "checker.breaches", "cutover.lost", "cutover.doubled")
+_NO_INTERVAL = "one run has no interval; --reps 5 gives one"
 _NOTHING = "the run has nothing to measure this by"
 
 
@@ -30,9 +31,10 @@ def judge(gate: Gate, replications: Sequence[Lookup], *, valid: bool = True) -> 
     values = [value for value in found if value is not None]
     if not values or len(values) < len(found):
         return _result(gate, "inconclusive", None, note=_NOTHING)
-    interval = _interval(values)
+    interval = _interval(gate, values)
     verdict: Verdict = "invalid" if not valid and gate.measure not in EXACT else _verdict(gate, values, interval)
-    return _result(gate, verdict, interval)
+    alone = len(values) < REPLICATIONS_MIN and gate.measure not in EXACT
+    return _result(gate, verdict, interval, note=_NO_INTERVAL if alone else "")
 
 
 def judge_all(gates: Iterable[Gate], replications: Sequence[Lookup], *, valid: bool = True) -> tuple[GateResult, ...]:
@@ -56,10 +58,10 @@ EXIT_CODES: dict[Overall, int] = {"pass": 0, "none": 0, "inconclusive": 1, "fail
 """Inconclusive counts as not held: a gate that could not be shown to hold must not let a change through."""
 
 
-def _interval(values: Sequence[float]) -> Interval:
+def _interval(gate: Gate, values: Sequence[float]) -> Interval:
     if any(math.isinf(value) for value in values):
         return Interval(math.inf)
-    return t_interval(values)
+    return share_interval(values) if measure_named(gate.measure).unit is Unit.SHARE else positive_interval(values)
 
 
 def _verdict(gate: Gate, values: Sequence[float], interval: Interval) -> Verdict:

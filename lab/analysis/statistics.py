@@ -64,6 +64,36 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
     return Interval(mean, mean - half, mean + half)
 
 
+def positive_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean of replications of what cannot be negative, with an interval of its logarithm: never below zero.
+
+    A figure that is zero in some replication has no logarithm; then the t-interval is cut off at zero.
+
+    >>> interval = positive_interval([1.0, 2.0, 6.0])
+    >>> interval.value, interval.low > 0, interval.high > 6
+    (3.0, True, True)
+    """
+    plain = t_interval(values, confidence)
+    if plain.low is None or plain.high is None or plain.low == plain.high:
+        return plain
+    if min(values) <= 0:
+        return Interval(plain.value, max(0.0, plain.low), plain.high)
+    factor = math.exp((plain.high - plain.value) / plain.value)
+    return Interval(plain.value, plain.value / factor, plain.value * factor)
+
+
+def share_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean of replications of a share with its t-interval, cut off where no share can be.
+
+    >>> share_interval([1.0, 1.0, 0.7]).high
+    1.0
+    """
+    plain = t_interval(values, confidence)
+    if plain.low is None or plain.high is None:
+        return plain
+    return Interval(plain.value, max(0.0, plain.low), min(1.0, plain.high))
+
+
 def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
     """Return ``second - first`` for replications that share their seeds, pair by pair."""
     return t_interval([b - a for a, b in zip(first, second, strict=True)])

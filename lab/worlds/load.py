@@ -119,6 +119,7 @@ class Replay:
         self._watcher = watcher
         self._epoch_ns = 0
         self._late_us = 0
+        self._own_failures = 0
         self._failures: tuple[str, ...] = ()
         self._rows: dict[str, list[Any]] = {}
         self._done: tuple[tuple[int, EventRow], ...] = ()
@@ -196,6 +197,8 @@ class Replay:
             facts = json.loads(line)
             if facts["event"] == "ready":
                 self._late_us = max(0, int(facts["now_us"]))
+            elif facts["event"] == "done":
+                self._own_failures += facts.get("own_failures", 0)
             elif facts["event"] == "progress":
                 progress(facts)
 
@@ -224,6 +227,11 @@ class Replay:
         reasons += [f"a fault could not be done: {failure}" for failure in self._failures]
         if self._late_us:
             reasons.append(f"the generator was ready {self._late_us / 1e6:.1f} s after the run's zero")
+        if self._own_failures:
+            reasons.append(
+                f"{self._own_failures} messages never left the generator: it had no descriptor or port for them; "
+                "allow it more open files (ulimit -n)"
+            )
         windows = verdict.windows
         return Validity(
             valid=not reasons,

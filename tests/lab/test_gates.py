@@ -43,7 +43,28 @@ def test_interval_of_replications_is_shown():
     assert found.value == pytest.approx(0.995)
     assert found.low is not None
     assert found.low < 0.99
-    assert found.high > 1.0
+    assert found.high == 1.0
+
+
+def test_a_latency_has_no_interval_below_zero():
+    """Five replications of which one met a stall: an interval of the plain mean would begin at minus 598 ms."""
+    lookups = [lambda *_, value=value: value for value in (101_000.0, 99_000.0, 100_000.0, 100_000.0, 2_100_000.0)]
+
+    found = judge(parse_gate("settlement.latency", "p95 < 3s"), lookups)
+
+    assert found.low is not None
+    assert 0 < found.low < 500_000 < found.high
+    assert found.verdict == "inconclusive"
+
+
+def test_a_share_has_no_interval_above_one():
+    lookups = [lambda *_, value=value: value for value in (1.0, 1.0, 0.9)]
+
+    assert judge(parse_gate("direct_rate", "<= 1"), lookups).verdict == "pass"
+
+
+def test_one_run_says_that_it_has_no_interval():
+    assert "no interval" in judge(parse_gate("settlement.latency", "p95 < 3s"), [lambda *_: 1.0]).note
 
 
 def test_statistic_is_asked_for_by_name():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -228,6 +229,20 @@ def test_run_compared_with_itself_does_not_differ(runs):
     p95 = next(row for row in rows if row.measure == "settlement.latency.p95")
     assert p95.ratio == 1
     assert p95.difference.low <= 0 <= p95.difference.high
+
+
+def test_one_replication_against_several_has_a_difference_of_the_figures_shown_and_no_interval(runs):
+    one = opened(runs / "stop")
+    name = "settlement.latency.p95"
+    slower = {name: 5.0 * one.run.measures[name]}
+    several = tuple(msgspec.structs.replace(one.run.replications[0], seed=seed, measures=slower) for seed in (1, 2))
+    second = replace(one, run=msgspec.structs.replace(one.run, replications=several, measures=slower))
+
+    row = next(row for row in compare(one, second) if row.measure == name)
+
+    assert row.ratio == 5
+    assert row.difference.value == pytest.approx(row.second - row.first)
+    assert (row.difference.low, row.difference.high) == (None, None)
 
 
 def test_comparison_shows_what_only_one_run_has(runs, tmp_path):

@@ -63,6 +63,27 @@ def test_one_late_second_is_no_starvation():
     assert judge(rows(lag={7: 250_000, 9: 250_000}), warm_up_us=0).valid
 
 
+def test_a_generator_that_was_stopped_for_two_seconds_is_not_believed():
+    """The seconds it stood still write nothing; the next sample covers them."""
+    stopped = [row for row in rows(lag={9: 1_900_000}) if row.at_us not in (7 * S, 8 * S)]
+
+    [window] = judge(stopped, warm_up_us=0).invalid
+    assert "stood still for 2.0 s" in window.reason
+
+
+def test_a_last_sample_of_milliseconds_is_no_second():
+    last = GeneratorRow(16 * S, 0.3, 200, 100, 100, 0), GeneratorRow(16 * S + 4_000, 1.0, 900_000, 1, 1, 0)
+
+    assert judge([*rows()[:15], *last], warm_up_us=0).valid
+
+
+def test_after_the_last_arrival_nothing_is_judged():
+    after = [GeneratorRow(second * S, 1.0, 0, 0, 0, 0) for second in range(21, 31)]
+
+    assert len(judge([*rows(), *after], warm_up_us=0).windows) == 4
+    assert judge([*rows(), *after], warm_up_us=0).valid
+
+
 def test_lag_of_a_window_is_its_worst_second():
     assert judge(rows(lag={3: 9_000}), warm_up_us=0).windows[0].lag_p99_us == 9_000
 

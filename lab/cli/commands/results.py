@@ -40,7 +40,7 @@ def print_run(run: RunFile, folder: Path) -> None:
             for g in run.gates
         ]
         console.table(["gate", "", "figure", "interval", "verdict"], rows, words=2)
-    for note in (*run.notes, *_reasons(run)):
+    for note in (*dict.fromkeys(gate.note for gate in run.gates if gate.note), *run.notes, *_reasons(run)):
         console.say(note)
     console.say(f"verdict: {'no gates' if run.verdict == 'none' else run.verdict}; {folder}")
 

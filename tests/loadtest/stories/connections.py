@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from typing import Self
 
@@ -10,7 +11,7 @@ from gevent import socket
 from gevent.server import StreamServer
 from telling import tell
 
-from loadtest.connections import Connections, NoAnswerError, NobodyListensError
+from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError
 
 REQUEST = b"POST /33 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 GOOD = b"HTTP/1.1 200 OK\r\nX-Yidi-Hops: a\r\nContent-Length: 5\r\n\r\nhello"
@@ -84,6 +85,18 @@ def story_nobody_listening_is_told_apart_from_silence():
     lane = Connections("127.0.0.1", taken.getsockname()[1])
     _raises(NobodyListensError, lambda: lane.exchange(REQUEST, deadline_s=1))
     assert lane.in_use == 0
+
+
+def story_a_generator_without_descriptors_is_told_apart_from_the_systems_silence():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Server(_says(GOOD)) as server:
+        lane = Connections("127.0.0.1", server.port)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))  # all that are allowed are open
+        try:
+            _raises(NothingLeftError, lambda: lane.exchange(REQUEST, deadline_s=1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert (lane.in_use, server.requests) == (0, 0)
 
 
 def story_silence_ends_at_the_deadline_and_its_connection_is_not_kept():
