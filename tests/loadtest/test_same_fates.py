@@ -32,7 +32,7 @@ DAY = {
         "timeout": "370ms",
         "deadline": "2500ms",
         "reversal_timeout": "370ms",
-        "forward_timeout": {"care": "350ms", "hub": "330ms"},
+        "forward_timeout": {"care": "270ms", "hub": "170ms"},
     },
 }
 GUARD_US = 400_000
