@@ -20,7 +20,7 @@ import numpy as np
 
 from lab.calibration.machine import describe_machine, versions
 from lab.experiments.experiment import Watcher
-from lab.worlds.load import Replay, choose_cores, on_core
+from lab.worlds.load import INTERRUPTED, Replay, choose_cores, on_core
 from reference_impl.domain.failures import InvalidRunError
 from reference_impl.domain.nodes import ROLES
 from scenarios.reading.loader import load_scenario
@@ -112,7 +112,8 @@ def _measure(folder: Path, watcher: Watcher, sets: Sequence[str]) -> tuple[Pass,
     cores, scenario = choose_cores(), load_scenario(SCENARIO, sets=sets)
     replay = Replay(scenario, folder, watcher, cores, meter=True)
     with on_core(cores.generator):
-        replay.go()
+        if replay.go() == INTERRUPTED:
+            raise KeyboardInterrupt  # what is half measured is not kept
     validity = replay.validity()
     if not validity.valid:
         raise InvalidRunError(

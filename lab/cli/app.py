@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.interrupts import sigterm_as_ctrl_c
 from reference_impl.domain.failures import InputError, YidiError
 
 if TYPE_CHECKING:
@@ -235,7 +236,8 @@ def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit code; say in one line what went wrong."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(args=arguments, prog_name="yidi", standalone_mode=False)
+        with sigterm_as_ctrl_c():
+            code = command.main(args=arguments, prog_name="yidi", standalone_mode=False)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:

@@ -249,7 +249,8 @@ class Replay:
         with System(system_config(self._scenario), self._folder, core=self.cores.system) as system:
             system.generator_core = self.cores.generator
             system.set_epoch(self._epoch_ns)
-            self._generate(lambda _: None, "--follow-up", str(listed))
+            if self._generate(lambda _: None, "--follow-up", str(listed)) == INTERRUPTED:
+                raise KeyboardInterrupt
         return self._completed(replace(read_record(self._folder), inflight=record.inflight))
 
     def _now_us(self) -> int:

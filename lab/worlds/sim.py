@@ -7,7 +7,9 @@ caller's.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -96,4 +98,13 @@ def simulate_all(tasks: Sequence[SimTask], *, processes: int) -> Iterator[Replic
 
 
 def _leave_interrupts_to_the_parent() -> None:
+    """Hear of an interrupt from the parent alone, and never outlive it, however it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, name="end with the parent", daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a pool's worker has one
+    parent.join()
+    os._exit(1)

@@ -21,6 +21,7 @@ from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.errors import StartError
+from reference_impl.server.guardian import Guardian
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class System:
         self.generator_pids: tuple[int, ...] = ()
         self.broken: dict[str, str] = {}
         self._allow_broken = allow_broken
+        self._guardian: Guardian | None = None
         self._routes: dict[str, dict[str, str]] = {}
         self._processes: dict[str, HostProcess] = {}
         self._host_of: dict[str, str] = {}
@@ -165,6 +167,9 @@ class System:
             if not process.reap(max(0.1, deadline_s - time.monotonic())):
                 process.signal(signal.SIGKILL)
                 process.reap(STOP_LIMIT_S)
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
         self._release()
 
     def ended(self) -> tuple[str, ...]:
@@ -335,7 +340,10 @@ class System:
     def _spawn(self, process: HostProcess) -> None:
         self._configure(process)
         process.frozen = False
+        if self._guardian is None:
+            self._guardian = Guardian()
         process.spawn()
+        self._guardian.watch(process.pid)
 
     def _configure(self, process: HostProcess) -> None:
         """Write the process's configuration: what it is told at its next start."""

@@ -1,0 +1,127 @@
+"""A command that is ended keeps what is finished and leaves nothing running, whatever ended it, and whatever stood still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.calibration import calibrate as calibration
+from lab.calibration.calibrate import calibrate
+from lab.cli.app import INTERRUPTED
+from lab.experiments.experiment import Silent
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 60
+POLL_S = 0.05
+
+FROZEN = """
+name: frozen
+question: What becomes of a process that stands still when the command is ended?
+horizon: {start: 2024-03-13 07:30:00, length: 2h, drain_limit: 15min}
+scale: {time: 120}
+visits: {per_day: 400}
+topology: {regions: [33, 34], hospitals_per_province: {hospital: 2, pharmacy: 2}}
+clients: {timeout: 300ms, forward_timeout: {care: 250ms, hub: 200ms}, reversal_timeout: 300ms}
+faults:
+  - {kind: freeze, node: hub, at: 1min, for: 110min}
+"""
+
+
+class Command:
+    """``yidi`` as a process, and every process that it started."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lab.cli", *arguments],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.started: dict[int, psutil.Process] = {}
+
+    def wait_for(self, state) -> None:
+        """Wait until one of its children is as ``state`` says."""
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            with suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(self.process.pid).children(recursive=True):
+                    self.started.setdefault(child.pid, child)
+                    if state(child):
+                        return
+            assert self.process.poll() is None, self.process.stdout.read()
+            assert time.monotonic() < deadline, "the state was never seen"
+            time.sleep(POLL_S)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode
+
+    def assert_nothing_is_left(self) -> None:
+        _, left = psutil.wait_procs(list(self.started.values()), timeout=LIMIT_S)
+        try:
+            assert [(one.pid, one.cmdline()) for one in left] == []
+        finally:
+            for one in left:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+
+
+def stands_still(child: psutil.Process) -> bool:
+    return child.status() == psutil.STATUS_STOPPED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_process_stands_still_for_ever_after_the_end_of_the_command(tmp_path, number):
+    (tmp_path / "frozen.yaml").write_text(FROZEN)
+    command = Command(tmp_path, "run", "frozen.yaml", "--world", "load", "--out", "run")
+    command.wait_for(stands_still)
+
+    code = command.end(number)
+
+    assert code == (-signal.SIGKILL if number is signal.SIGKILL else INTERRUPTED)
+    command.assert_nothing_is_left()
+    if number is not signal.SIGKILL:
+        assert list(tmp_path.glob("run.partial/**/visits.parquet")), "what was finished is kept"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_run_of_replications(tmp_path, number):
+    scenario = FROZEN.replace("per_day: 400", "per_day: 40000").replace("scale: {time: 120}", "")
+    (tmp_path / "long.yaml").write_text(scenario)
+    command = Command(tmp_path, "run", "long.yaml", "--reps", "4", "--out", "run")
+    command.wait_for(lambda child: child.cpu_times().user > 1)
+
+    command.end(number)
+
+    command.assert_nothing_is_left()
+
+
+def test_an_interrupted_calibration_is_an_interrupted_command_and_keeps_nothing(tmp_path, monkeypatch):
+    """It went on, and a third of the samples were taken for the costs of this machine for ever."""
+
+    class Interrupted:
+        def __init__(self, *_, **__):
+            pass
+
+        def go(self):
+            return INTERRUPTED
+
+    monkeypatch.setattr(calibration, "Replay", Interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(tmp_path / "costs.json", Silent())
+
+    assert not list(tmp_path.iterdir())
