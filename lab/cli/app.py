@@ -7,6 +7,7 @@ This module must never do work: it parses, hands over, and turns exceptions into
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from enum import StrEnum
@@ -229,6 +230,8 @@ def curve(  # noqa: PLR0913 - the options of the command
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese letters is no reason to fail
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -234,6 +234,23 @@ def test_help_names_every_command(capsys):
         assert f"  {command} " in shown
 
 
+def test_a_terminal_without_chinese_letters_is_no_reason_to_fail(tmp_path):
+    scenario = {"name": "plain", "title": "异地就医", "question": "什么?", "topology": {"regions": [33, 34]}}
+    (tmp_path / "plain.yaml").write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
+
+    said = subprocess.run(
+        [sys.executable, "-m", "lab.cli", "check", str(tmp_path / "plain.yaml")],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (said.returncode, said.stderr) == (0, b"")
+    assert said.stdout.decode("ascii").startswith("plain: ")
+
+
 def test_exit_codes_cover_every_verdict():
     assert set(EXIT_CODES) == {"pass", "fail", "inconclusive", "invalid", "none"}
     assert InputError.exit_code == 2
