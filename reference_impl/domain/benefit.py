@@ -120,11 +120,11 @@ def identity_breaches(
 
 
 def settle(
-    policy: Policy, case: Case, fees: FeeTotals, accumulators: Accumulators, year: int
+    policy: Policy, case: Case, fees: FeeTotals, accumulators: Accumulators, year: int, *, use_account: bool = True
 ) -> tuple[Settlement, Accumulators]:
     """Return who pays what of ``fees``, and what the policy remembers of the person afterwards.
 
-    A new benefit year starts from nothing but the account's balance.
+    Without ``use_account`` the personal account pays nothing. A new benefit year starts from nothing but the account's balance.
 
     Raises:
         ValueError: when in-scope cost is negative; refunds go through ``take_back``.
@@ -147,7 +147,7 @@ def settle(
     if terms.serious_illness:
         illness_fen = _serious_illness(terms.serious_illness, now.scope_self_paid_fen, borne_fen)
     person_fen = fees.total_fen - pool_fen - large_fen - illness_fen
-    account_fen = min(person_fen, max(now.balance_fen, 0)) if terms.account_pays else 0
+    account_fen = min(person_fen, max(now.balance_fen, 0)) if terms.account_pays and use_account else 0
     settlement = Settlement(
         fees.total_fen,
         fees.own_pay_fen,

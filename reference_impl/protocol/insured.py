@@ -161,7 +161,12 @@ class InsuredRole:
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
         amounts, after = settle(
-            self._rules.policy, case, body.fees, self._accumulators(view, facts), self._rules.year_of(now_us)
+            self._rules.policy,
+            case,
+            body.fees,
+            self._accumulators(view, facts),
+            self._rules.year_of(now_us),
+            use_account=body.use_account,
         )
         if request.code in TRIALS:
             reply = _settled(self._reference(), body.visit, SettlementId(""), now_us, amounts, request.msgid)

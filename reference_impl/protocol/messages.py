@@ -113,13 +113,14 @@ class Settle(Body, frozen=True, tag="settle"):
     """2206 and 2303 on trial; 2207 and 2304 for good.
 
     The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category, and
-    ``hospital_level``, before the message leaves the province.
+    ``hospital_level``, before the message leaves the province. ``use_account``: the personal account may pay.
     """
 
     person: PersonNo
     insurance: str
     visit: VisitId
     total_fen: int
+    use_account: bool = True
     hospital_level: int = 0
     fees: FeeTotals | None = None
 
@@ -130,6 +131,7 @@ class SellDrugs(Body, frozen=True, tag="sell_drugs"):
     person: PersonNo
     insurance: str
     total_fen: int
+    use_account: bool = True
     lines: tuple[FeeLine, ...] = ()
     visit: VisitId = VisitId("")
     hospital_level: int = 0

@@ -56,6 +56,14 @@ class BusinessClock:
             self._stamp_second = second
         return f"{self._stamp}{ms:03d}"
 
+    def holds(self, at_us: int) -> bool:
+        """Return whether the moment has a date."""
+        try:
+            self._start + timedelta(seconds=int(at_us * self.time_scale) // _US_PER_S)
+        except OverflowError:
+            return False
+        return True
+
     def us_of(self, text: str) -> int:
         """Return the run's microseconds of a business time; as exact as whole seconds of it allow.
 

@@ -154,7 +154,10 @@ def wire_error(transaction: str, prefix: str, data: bytes | memoryview, error: m
 
 def _found_at(data: bytes | memoryview, path: str) -> Any:
     """Return the value at a path of msgspec's, like ``.feedetail[1].cnt``."""
-    found: Any = msgspec.json.decode(data)
+    try:
+        found: Any = msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError):  # such as a number of more digits than Python reads
+        return "what nobody can read"
     for name in re.findall(r"\w+", path):
         found = found[int(name) if isinstance(found, list) else name]
     return found

@@ -27,6 +27,8 @@ from reference_impl.wire.values import (
 )
 
 _AMOUNTS = "amounts."
+_MOMENT = "_us"
+"""How the names of moments end."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     added = _taken(binding, [b for b in plain if b.mark == "+"], tools)
     stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
     fallback = _taken(binding, late, tools)
-    exp = _exp_reader(binding, frozenset(b.path for b in late))
+    exp = _exp_reader(binding, tools, frozenset(b.path for b in late))
     only = _only_reader(binding)
     if not (both or exp or late):
         return None
@@ -146,7 +148,9 @@ def _only_reader(binding: NodeBinding) -> Callable[[Any], None] | None:
     return check
 
 
-def _exp_reader(binding: NodeBinding, late: frozenset[str] = frozenset()) -> Callable[[str | None, Found], None] | None:
+def _exp_reader(
+    binding: NodeBinding, tools: Tools, late: frozenset[str] = frozenset()
+) -> Callable[[str | None, Found], None] | None:
     """Return the reader of our keys in exp_content; text that is not JSON is somebody else's and is left alone.
 
     An attribute whose key is missing gets its empty value, unless ``late`` says that another field gives it.
@@ -158,6 +162,7 @@ def _exp_reader(binding: NodeBinding, late: frozenset[str] = frozenset()) -> Cal
     get = tuple_getter([b.key for b in kept])
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{EXP_CONTENT}")
     targets = [(b.path.removeprefix(_AMOUNTS), b.path.startswith(_AMOUNTS), b.coding == FEES) for b in kept]
+    moments = [i for i, b in enumerate(kept) if b.path.endswith(_MOMENT)]
     empty = {b.path: unset_value(b) for b in kept if b.path not in late}
     empty_body = {path: value for path, value in empty.items() if not path.startswith(_AMOUNTS)}
     empty_amounts = {p.removeprefix(_AMOUNTS): value for p, value in empty.items() if p.startswith(_AMOUNTS)}
@@ -175,6 +180,9 @@ def _exp_reader(binding: NodeBinding, late: frozenset[str] = frozenset()) -> Cal
             if found.warnings is not None:
                 found.warnings.append(WireWarning(*where, text, "a JSON object"))
             return
+        for i in moments:
+            if values[i] is not msgspec.UNSET and not tools.clock.holds(values[i]):
+                raise WireError(*where, text, f"{kept[i].key} a moment that has a date")
         for (target, in_amounts, is_fees), value in zip(targets, values, strict=True):
             if value is not msgspec.UNSET:
                 into = found.amounts if in_amounts else found.body
@@ -191,7 +199,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
     if [order[target] for target in row.targets] != list(range(len(own))):
         raise ValueError(f"{binding.code} {binding.node.name}: rows must fill the first fields of {rows_of.__name__}")
     shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
-    exp = _exp_reader(binding)
+    exp = _exp_reader(binding, tools)
     only = _only_reader(binding)
     rows_name = binding.rows
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}")

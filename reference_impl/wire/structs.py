@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 EXP_CONTENT = "exp_content"
 
-_FEES_LIST: Any = Annotated[list[int], msgspec.Meta(min_length=FEES_LENGTH, max_length=FEES_LENGTH)]
-_EXP_TYPES: dict[str, Any] = {INTEGER: int, FEES: _FEES_LIST}
+_WHOLE: Any = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_FEES_LIST: Any = Annotated[list[_WHOLE], msgspec.Meta(min_length=FEES_LENGTH, max_length=FEES_LENGTH)]
+_EXP_TYPES: dict[str, Any] = {INTEGER: _WHOLE, FEES: _FEES_LIST}
 
 
 def row_to_read(node: Node) -> type[msgspec.Struct]:

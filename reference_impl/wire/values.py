@@ -28,6 +28,7 @@ AMOUNT_FIELDS = 5
 FEES_LENGTH = AMOUNT_FIELDS + 14
 INTEGER = "int"
 FEES = "fees"
+FLAG = "flag"
 
 
 class Where(NamedTuple):
@@ -52,6 +53,8 @@ def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
         return _writes_decimal(field, where, as_number=tools.as_numbers)
     if field.kind in ("d", "dt"):
         return tools.clock.text
+    if coding == FLAG:
+        return _writes_flag
     if coding.isdigit() or field.kind == "int":
         width = int(coding or 1)
         return lambda value: f"{value:0{width}d}"
@@ -67,6 +70,8 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
         return reads_decimal(field, where)
     if field.kind in ("d", "dt"):
         return _reads_moment(tools.clock, where)
+    if coding == FLAG:
+        return _reads_flag(where)
     if coding.isdigit() or field.kind == "int":
         return _reads_whole(where)
     if coding:
@@ -162,6 +167,23 @@ def _reads_whole(where: Where) -> Convert:
         if not (text.isascii() and text.isdigit()):
             raise WireError(*where, value, "digits only")
         return int(text)
+
+    return read
+
+
+def _writes_flag(value: bool) -> str:  # noqa: FBT001 - a converter takes one value
+    return "1" if value else "0"
+
+
+def _reads_flag(where: Where) -> Convert:
+    """Return the reader of a flag; left out it asks for what everybody gets: yes."""
+
+    def read(value: str | None) -> bool:
+        if value in ("1", None):
+            return True
+        if value == "0":
+            return False
+        raise WireError(*where, value, "1 or 0: no other is served")
 
     return read
 

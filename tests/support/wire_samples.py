@@ -65,6 +65,7 @@ settle = st.builds(
     insurance=insurances,
     visit=visits,
     total_fen=money,
+    use_account=st.booleans(),
     hospital_level=st.integers(0, 3),
     fees=fees,
 )
@@ -73,6 +74,7 @@ sell = st.builds(
     person=persons,
     insurance=insurances,
     total_fen=money,
+    use_account=st.booleans(),
     lines=st.lists(lines(["0", "1", "2", ""]), max_size=4).map(tuple),
     visit=optional_visits,
     hospital_level=st.integers(0, 3),

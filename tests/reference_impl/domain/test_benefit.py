@@ -182,6 +182,15 @@ def test_account_pays_the_personal_part_as_far_as_it_reaches():
     assert stay.account_fen == 0
 
 
+def test_account_pays_nothing_where_it_may_not():
+    policy = policy_from({**PLAIN, "account_kinds": ["outpatient"]})
+    before = Accumulators(YEAR, balance_fen=yuan(1000))
+
+    got, after = settle(policy, OUTPATIENT, scope(300), before, YEAR, use_account=False)
+
+    assert (got.account_fen, got.cash_fen, after.balance_fen) == (0, yuan(250), yuan(1000))
+
+
 def test_fund_is_stated_with_or_without_the_account():
     got = Settlement(total_fen=100, in_scope_fen=100, pool_fen=60, account_fen=30, cash_fen=10)
 

@@ -298,6 +298,7 @@ UNREADABLE = {
     "an endless number": lambda codec: changed(codec, w.SETTLE, "input", "data", to=1).replace(
         b'"data": 1', b'"data": ' + b"9" * 100_000
     ),
+    "a number for a message, longer than any number": lambda codec: b"1" * 10_000,
     "nothing": lambda codec: b"",
 }
 
@@ -316,13 +317,13 @@ CANCEL_2205 = w.request("2205", m.CancelLines(person=w.PERSON, visit=w.VISIT))
 CANCEL_2302 = w.request("2302", m.CancelLines(person=w.PERSON, visit=w.VISIT))
 NOT_SERVED = [
     (SETTLE_2304, "data", "mid_setl_flag", "1"),
-    (SETTLE_2304, "data", "acct_used_flag", "0"),
-    (w.SETTLE, "data", "acct_used_flag", "0"),
+    (SETTLE_2304, "data", "acct_used_flag", "2"),
+    (w.SETTLE, "data", "acct_used_flag", "2"),
     (w.SETTLE, "data", "med_type", "13"),
     (w.SETTLE, "data", "med_type", "14"),
     (w.SETTLE, "data", "med_type", "51"),
     (w.SETTLE, "data", "chrg_bchno", "3"),
-    (SALE, "druginfo", "acct_used_flag", "0"),
+    (SALE, "druginfo", "acct_used_flag", "7"),
     (ADMIT, "mdtrtinfo", "med_type", "52"),
     (DIAGNOSE, "mdtrtinfo", "med_type", "13"),
     (CANCEL_2205, "data", "chrg_bchno", "3"),
@@ -346,6 +347,24 @@ def test_one_row_that_asks_for_another_kind_of_visit_refuses_the_batch(codec):
     data = changed(codec, STAY_LINES, "input", "feedetail", 1, "med_type", to="52")
 
     with pytest.raises(WireError, match="med_type"):
+        codec.decode_request(data, w.HOSPITAL)
+
+
+@pytest.mark.parametrize(("request_", "node"), [(SETTLE_2304, "data"), (w.SETTLE, "data"), (SALE, "druginfo")])
+def test_an_account_that_may_not_pay_is_said_to_the_insurer(codec, request_, node):
+    said = codec.decode_request(changed(codec, request_, "input", node, "acct_used_flag", to="0"), w.HOSPITAL)
+
+    assert request_.body.use_account
+    assert not said.body.use_account
+    assert codec.decode_request(codec.encode_request(said, 0), w.HOSPITAL) == said
+
+
+@pytest.mark.parametrize("us", [10**26, -(2**63), 2**63 - 1, -(10**18)])
+def test_an_exact_moment_that_no_calendar_has_is_refused_at_the_door(codec, us):
+    """It was written down as an intent, and could then not be sent on."""
+    data = changed(codec, ADMIT, "input", "mdtrtinfo", "exp_content", to=f'{{"BEGNTIME_US":{us}}}')
+
+    with pytest.raises(WireError, match="exp_content"):
         codec.decode_request(data, w.HOSPITAL)
 
 
