@@ -7,7 +7,6 @@ This module must never do work: it parses, hands over, and turns exceptions into
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from enum import StrEnum
@@ -230,8 +229,9 @@ def curve(  # noqa: PLR0913 - the options of the command
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese letters is no reason to fail
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # a terminal without Chinese letters is no reason to fail
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -50,6 +50,7 @@ class Refusal(StrEnum):
     OTHER_CARE_REGION = "D09"
     NEGATIVE_TOTAL = "D10"
     TOTAL_TOO_LARGE = "D11"
+    OTHER_KIND = "D14"
     NO_TERMS = "C01"
     ONE_SIDED = "O01"
 
@@ -77,6 +78,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.OTHER_CARE_REGION: "the institution stands in another region; check mdtrtarea_admvs",
     Refusal.NEGATIVE_TOTAL: "the refund is larger than the charges it takes from; check the lines",
     Refusal.TOTAL_TOO_LARGE: "the charges exceed what an amount can hold; check the lines",
+    Refusal.OTHER_KIND: "the visit is of another kind than this transaction; check infno",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }

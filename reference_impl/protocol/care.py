@@ -221,7 +221,7 @@ class CareRole:
                 return reply, (*_kept(self._taken_back(visit)), *copies)
             return reply, self.released(request, view)
         if visit is None and isinstance(request.body, Register | Admit):
-            opened = _opened(request, request.msgid, VisitState.OPEN)
+            opened = _opened(request, request.msgid, request.code, VisitState.OPEN)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
 
@@ -238,7 +238,7 @@ class CareRole:
             case Settle():
                 return self._settled(request, reply, visit)
             case Reverse():
-                return self._reversed(body, visit)
+                return self._reversed(request, body, visit)
             case CancelSettlement():
                 return self._taken_back(visit)
             case _:
@@ -248,7 +248,7 @@ class CareRole:
         if request.code not in SETTLEMENTS or visit is not None or not isinstance(reply.body, Settled):
             return None
         return msgspec.structs.replace(
-            _opened(request, request.msgid, VisitState.SETTLED),
+            _opened(request, request.msgid, request.code, VisitState.SETTLED),
             fees=FeeTotals(total_fen=sale.total_fen),
             settlement=reply.body.settlement,
             settled_by=request.msgid,
@@ -262,13 +262,13 @@ class CareRole:
             return None
         return _after(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
 
-    def _reversed(self, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
+    def _reversed(self, request: Request, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
         if visit.settled_by == body.original:
             return self._taken_back(visit)
         if visit.opened_by == body.original:
             return _after(visit, VisitState.CANCELLED)
         # The original may have taken the visit after this reversal last looked for it.
-        return _after(visit, visit.state) if visit.held_by == body.original else None
+        return _after(visit, visit.state) if visit.held_by in (body.original, request.msgid) else None
 
     def _taken_back(self, visit: VisitRecord) -> VisitRecord | None:
         sold = visit.opened_by == visit.settled_by
@@ -297,18 +297,17 @@ def _held(request: Request, visit: VisitRecord | None) -> tuple[Record, ...]:
 def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple[Record, ...]:
     """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
 
-    One whose opening is reversed is held: nobody may settle what is about to be cancelled. Where the original would
-    open the visit, a cancelled one takes its place, so that there is a version to move.
+    It is held until the reversal is through: nobody may settle, anywhere on the way, what is about to be taken back.
+    Where the original would open the visit, a cancelled one takes its place, so that there is a version to move.
     """
     if visit is not None:
-        held_by = request.msgid if visit.opened_by == body.original else MessageId("")
-        return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by),)
+        return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
     if not TRANSACTIONS[body.original_code].opens:
         return ()
-    return (_opened(request, body.original, VisitState.CANCELLED),)
+    return (_opened(request, body.original, body.original_code, VisitState.CANCELLED),)
 
 
-def _opened(request: Request, opened_by: MessageId, state: VisitState) -> VisitRecord:
+def _opened(request: Request, opened_by: MessageId, opened_as: str, state: VisitState) -> VisitRecord:
     """Return the first version of the visit that ``opened_by`` opens, as ``request`` has it."""
     return VisitRecord(
         visit_id(opened_by),
@@ -318,6 +317,7 @@ def _opened(request: Request, opened_by: MessageId, state: VisitState) -> VisitR
         request.body.person,
         state,
         opened_by,
+        opened_as,
         ZERO_FEES,
     )
 
@@ -339,6 +339,7 @@ def _after(
         visit.person,
         state,
         visit.opened_by,
+        visit.opened_as,
         visit.fees if fees is None else fees,
         visit.settlement if settlement is None else settlement,
         visit.settled_by if settled_by is None else settled_by,

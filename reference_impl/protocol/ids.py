@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 
 from reference_impl.protocol.messages import MessageId, SettlementId, VisitId
 
-__all__ = ["Stamps", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
+__all__ = ["CENTURY", "Stamps", "is_visit_of", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
+CENTURY = "20"
+"""What every time begins with; ids derived from a message id leave it out, so no other may pass."""
 
 
 class Stamps:
@@ -52,6 +54,11 @@ def message_id(institution: str, stamp: str, sequence: int) -> MessageId:
 def visit_id(opened_by: MessageId) -> VisitId:
     """Return the id of the visit that this message opens: 29 characters, ``S`` first as in the clearing rows."""
     return VisitId(_derived("S", opened_by))
+
+
+def is_visit_of(visit: VisitId, institution: str) -> bool:
+    """Return whether a visit's id is of a visit that this institution opened."""
+    return visit[1 : 1 + _INSTITUTION_CHARS] == institution
 
 
 def settlement_id(settled_by: MessageId) -> SettlementId:

@@ -58,7 +58,7 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     View,
 )
-from reference_impl.protocol.references import original_refusal, settlement_refusal
+from reference_impl.protocol.references import opening_refusal, original_refusal, settlement_refusal
 
 __all__ = ["InsuredRole", "InsuredRules"]
 
@@ -155,7 +155,7 @@ class InsuredRole:
             person_type=facts.person_type,
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
         )
-        wrong = amounts_refusal(body.fees)
+        wrong = opening_refusal(request, body.visit) or amounts_refusal(body.fees)
         if wrong is None and not self._rules.policy.covers(case):
             wrong = Refusal.NO_TERMS
         if wrong is not None:

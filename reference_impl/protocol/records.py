@@ -54,7 +54,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 class VisitRecord(Record, frozen=True, gc=False):
     """A visit as its care province knows it. The insured province knows persons and settlements, not visits.
 
-    Institution, insured region and person are those of the message that opened it: no later message may name others.
+    Institution, insured region and person are those of the message that opened it, and its kind that of its transaction
+    ``opened_as``: no later message may name others.
 
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
     else may move the visit, so that the message means the same however often it is sent.
@@ -67,6 +68,7 @@ class VisitRecord(Record, frozen=True, gc=False):
     person: PersonNo
     state: VisitState
     opened_by: MessageId
+    opened_as: str
     fees: FeeTotals
     settlement: SettlementId = SettlementId("")
     settled_by: MessageId = MessageId("")

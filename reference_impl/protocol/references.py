@@ -14,16 +14,25 @@ from reference_impl.domain.institution import Institution
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS
-from reference_impl.protocol.messages import Request, Reverse
+from reference_impl.protocol.ids import CENTURY, is_visit_of
+from reference_impl.protocol.messages import Request, Reverse, VisitId
 from reference_impl.protocol.records import MessageRecord, SettlementRecord, VisitRecord
 
-__all__ = ["original_refusal", "province_refusal", "sender_refusal", "settlement_refusal", "visit_refusal"]
+__all__ = [
+    "opening_refusal",
+    "original_refusal",
+    "province_refusal",
+    "sender_refusal",
+    "settlement_refusal",
+    "visit_refusal",
+]
 
 
 def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution]) -> Refusal | None:
     """Return why a message of a hospital or pharmacy is not heard in its care province.
 
     The message id, and one that a 2601 names, begins with the code of the institution: so no other can take it first.
+    Its time is of this century, which the ids derived from it leave out.
     """
     place = institutions.get(request.institution)
     transaction = TRANSACTIONS.get(request.code)
@@ -42,7 +51,7 @@ def province_refusal(request: Request) -> Refusal | None:
     """Return why the hub does not hear a message of a care province: it speaks for another's institutions."""
     if request.code not in TRANSACTIONS:
         return Refusal.NO_SUCH_TRANSACTION
-    if province_of(request.care_region) != request.sender:
+    if province_of(request.care_region) != request.sender or province_of(request.institution[1:]) != request.sender:
         return Refusal.OTHER_CARE_REGION
     return _message_id_refusal(request)
 
@@ -50,14 +59,22 @@ def province_refusal(request: Request) -> Refusal | None:
 def _message_id_refusal(request: Request) -> Refusal | None:
     body, institution = request.body, request.institution
     named = (request.msgid, body.original) if isinstance(body, Reverse) else (request.msgid,)
-    return None if all(msgid.startswith(institution) for msgid in named) else Refusal.NOT_YOUR_MESSAGE_ID
+    return None if all(msgid.startswith(f"{institution}{CENTURY}") for msgid in named) else Refusal.NOT_YOUR_MESSAGE_ID
 
 
 def visit_refusal(request: Request, visit: VisitRecord | None) -> Refusal | None:
     """Return why ``request`` may not speak of ``visit``."""
     if visit is None or visit.institution != request.institution or visit.person != request.body.person:
         return Refusal.NO_SUCH_VISIT
-    return None if visit.insured_region == request.insured_region else Refusal.OTHER_INSURER
+    if visit.insured_region != request.insured_region:
+        return Refusal.OTHER_INSURER
+    kind = TRANSACTIONS[request.code].kind
+    return Refusal.OTHER_KIND if kind not in (None, TRANSACTIONS[visit.opened_as].kind) else None
+
+
+def opening_refusal(request: Request, visit: VisitId) -> Refusal | None:
+    """Return why ``request`` may not settle ``visit`` at the insurer: a visit's id names the institution it is of."""
+    return None if is_visit_of(visit, request.institution) else Refusal.NO_SUCH_VISIT
 
 
 def settlement_refusal(request: Request, settled: SettlementRecord) -> Refusal | None:

@@ -38,6 +38,8 @@ def opening_changes(open_stays: Iterable[PlannedVisit], history: History) -> Ite
         )
         request = Request(tx.ADMIT, msgid, institution, institution, visit.care_region, visit.insured_region, body)
         reply = Reply("", VisitOpened(visit=stay))
-        record = VisitRecord(stay, 1, institution, visit.insured_region, body.person, VisitState.OPEN, msgid, ZERO_FEES)
+        record = VisitRecord(
+            stay, 1, institution, visit.insured_region, body.person, VisitState.OPEN, msgid, tx.ADMIT, ZERO_FEES
+        )
         message = MessageRecord(Key(institution, msgid), tx.ADMIT, visit.arrival_us, request, reply)
         yield care_node(visit.care_region), Change(message=message, insert=True, records=(record,))

@@ -126,7 +126,7 @@ def reversal(n: int = 9, of: int = 1, code: str = "2102", *, person: str = PERSO
 # --- as the hub sends it ---
 
 
-def sale_as_the_hub_sends_it(n: int = 1, visit: str = "S1") -> Request:
+def sale_as_the_hub_sends_it(n: int = 1, visit: str = f"S{HOSPITAL}1") -> Request:
     body = SellDrugs(
         person=PersonNo(PERSON),
         insurance="310",

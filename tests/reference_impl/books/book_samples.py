@@ -75,6 +75,7 @@ def visit(version, number=1, state=VisitState.OPEN):
         PERSON,
         state,
         msgid(number),
+        "2102",
         fees,
         f"A{version}",
         msgid(number),

@@ -214,6 +214,53 @@ def test_an_insurer_holds_a_cancel_against_the_settlement_it_names(chain: Chain,
     assert everything(chain) == before
 
 
+def test_a_province_reverses_no_message_of_another_provinces_hospital(chain: Chain) -> None:
+    asked = changed(reversal(9), sender=NodeId("63"), care_region="630100")
+
+    assert refusal(run(chain.nodes[HUB].handle(asked))) == Refusal.OTHER_CARE_REGION
+    assert isinstance(done(chain.send(sale())), Settled), "the true sale is not stopped"
+
+
+def test_a_province_settles_no_visit_of_another_provinces_hospital(chain: Chain) -> None:
+    visit = registered(chain)
+    theirs = changed(sale_as_the_hub_sends_it(7, visit), sender=NodeId("63"), care_region="630100")
+    asked = changed(theirs, institution=FAR_HOSPITAL, msgid=MessageId(FAR_HOSPITAL + theirs.msgid[12:]))
+
+    assert refusal(run(chain.nodes[HUB].handle(asked))) == Refusal.NO_SUCH_VISIT
+    assert isinstance(done(chain.send(settlement(3, visit))), Settled)
+    at_rest(chain)
+
+
+def test_message_ids_of_another_century_would_make_the_same_visit_twice(chain: Chain) -> None:
+    sold = done(chain.send(sale()))
+    for century in ("19", "21"):
+        twin = changed(sale(), msgid=MessageId(msgid(1)[:12] + century + msgid(1)[14:]))
+        assert refusal(chain.send(twin)) == Refusal.NOT_YOUR_MESSAGE_ID
+    assert [one.settlement for one in chain.standing()] == [sold.settlement]
+
+
+@pytest.mark.parametrize("code", ["2301", "2302", "2402", "2303", "2304", "2404", "2405"])
+def test_an_outpatient_visit_is_no_stay(chain: Chain, code: str) -> None:
+    visit = registered(chain)
+    before = everything(chain)
+
+    assert refusal(chain.send(STAY[code](3, visit))) == Refusal.OTHER_KIND
+    assert everything(chain) == before
+    settled = done(chain.send(settlement(4, visit)))
+    assert refusal(chain.send(cancel(5, settled, code="2103"))) == Refusal.OTHER_KIND
+    assert done(chain.send(cancel(6, settled, code="2208"))).visit == visit
+    at_rest(chain)
+
+
+def test_a_pharmacy_sale_is_no_stay_and_is_cancelled_as_a_sale(chain: Chain) -> None:
+    sold = done(chain.send(sale()))
+
+    assert refusal(chain.send(discharge(2, sold.visit))) == Refusal.OTHER_KIND
+    assert refusal(chain.send(cancel(3, sold, code="2305"))) == Refusal.OTHER_KIND
+    assert done(chain.send(cancel(4, sold))).visit == sold.visit
+    at_rest(chain)
+
+
 # --- what a reversal names ---
 
 

@@ -28,7 +28,7 @@ def system(tmp_path):
 def admission(number=1):
     asked = request("2401", number, Admit(person=PERSON, insurance="310", began_us=0, diagnosis=""))
     message = MessageRecord(Key(asked.sender, asked.msgid), "2401", 0, asked, Reply("", VisitOpened(visit="S1")))
-    stay = VisitRecord("S1", 1, "P33040000001", "340000", PERSON, VisitState.OPEN, msgid(number), ZERO_FEES)
+    stay = VisitRecord("S1", 1, "P33040000001", "340000", PERSON, VisitState.OPEN, msgid(number), "2401", ZERO_FEES)
     return Change(message=message, insert=True, records=(stay,))
 
 

@@ -1,4 +1,4 @@
-"""Visits and settlements keep whose they are: the institution, and for a visit its insured region."""
+"""Visits and settlements keep whose they are: the institution, and for a visit its insured region and kind."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE visits ADD COLUMN institution {_TEXT}")
     op.execute(f"ALTER TABLE visits ADD COLUMN insured_region {_TEXT}")
     op.execute("UPDATE visits SET institution = substr(opened_by, 1, 12), insured_region = substr(person, 1, 6)")
+    op.execute(f"ALTER TABLE visits ADD COLUMN opened_as {_TEXT}")
+    op.execute(
+        "UPDATE visits SET opened_as = coalesce("
+        "(SELECT code FROM messages WHERE msgid = opened_by ORDER BY serial LIMIT 1), '2201')"
+    )
     op.execute(f"ALTER TABLE settlements ADD COLUMN institution {_TEXT}")
     op.execute("UPDATE settlements SET institution = substr(settled_by, 1, 12)")
 
