@@ -124,7 +124,8 @@ def settle(
 ) -> tuple[Settlement, Accumulators]:
     """Return who pays what of ``fees``, and what the policy remembers of the person afterwards.
 
-    Without ``use_account`` the personal account pays nothing. A new benefit year starts from nothing but the account's balance.
+    Without ``use_account`` the personal account pays nothing. A new benefit year starts from nothing but the account's
+    balance.
 
     Raises:
         ValueError: when in-scope cost is negative; refunds go through ``take_back``.

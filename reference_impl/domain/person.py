@@ -15,7 +15,7 @@ from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import WORD, Purpose, Quantiles, uniform
 from reference_impl.domain.policies import PersonType
 
-__all__ = ["PERSON_TYPES", "PersonFacts", "PersonRegister", "UnknownPersonError", "person_no"]
+__all__ = ["PERSON_TYPES", "PersonFacts", "PersonRegister", "UnknownPersonError", "person_no", "type_of"]
 
 PERSON_TYPES: tuple[PersonType, ...] = ("active", "retired", "resident")
 """A type's place here is its digit in a person's number."""
@@ -97,6 +97,15 @@ class PersonReader:
             return self.facts(number)
         except UnknownPersonError:
             return None
+
+
+def type_of(number: str) -> PersonType:
+    """Return the type that a person's number says; a number that is nobody's says resident, and nobody is served by it.
+
+    >>> type_of("33040010000000000017")
+    'retired'
+    """
+    return PERSON_TYPES[int(number[6])] if number[6:7] in ("0", "1") else "resident"
 
 
 def person_no(insured_region: int, person_type: int, temporary: int, serial: int) -> str:

@@ -59,7 +59,7 @@ class BusinessClock:
     def holds(self, at_us: int) -> bool:
         """Return whether the moment has a date."""
         try:
-            self._start + timedelta(seconds=int(at_us * self.time_scale) // _US_PER_S)
+            _ = self._start + timedelta(seconds=int(at_us * self.time_scale) // _US_PER_S)
         except OverflowError:
             return False
         return True

@@ -8,7 +8,7 @@ a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -116,7 +116,7 @@ class Codec:
             warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
         _check_size(code, "input", envelope.input)
         found = read_side(side, code, "input", envelope.input, warnings)
-        return m.Request(
+        request = m.Request(
             code,
             m.MessageId(msgid),
             sender,
@@ -125,9 +125,18 @@ class Codec:
             insured_region,
             side.body(**found.body),
         )
+        if found.statements:
+            context = context_of(request.body, request, "", cross=is_cross_province(care_region, insured_region))
+            for stated, node in found.statements:
+                stated.hold(node, context)
+        return request
 
-    def encode_answer(self, request: m.Request, answer: m.Answer, now_us: int) -> a.WireAnswer:
+    def encode_answer(
+        self, request: m.Request, answer: m.Answer, now_us: int, warnings: Sequence[WireWarning] = ()
+    ) -> a.WireAnswer:
         """Return the answer to ``request``, given at ``now_us``, as HTTP carries it.
+
+        A verdict tells its caller the ``warnings`` of reading the request: what was not taken as it was said.
 
         Raises:
             WireError: when a value does not fit its field, or a reply says neither yes nor no.
@@ -155,6 +164,8 @@ class Codec:
             envelope.err_msg = a.refusal_text(reply.refusal, reply.reason)
         else:
             envelope.output = self._output(request, reply.body, now_us)
+        if warnings:
+            envelope.warn_msg = a.warning_text(warnings)
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
             _check_size(request.code, "output", self._encode(envelope.output))
