@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from reference_impl.domain.benefit import Settlement, identity_breaches
+from reference_impl.domain.fees import Split, split_of
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.protocol import messages as m
 from reference_impl.wire import answers as a
@@ -36,6 +37,7 @@ from reference_impl.wire.sides import Side, read_side, sides_of
 from reference_impl.wire.writing import context_of
 
 _SETTLED = (m.Settled, m.Cancelled)
+_FEES = "fees."
 _NOTHING: dict[str, Any] = {}
 _JSON = "application/json"
 
@@ -116,6 +118,8 @@ class Codec:
             warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
         _check_size(code, "input", envelope.input)
         found = read_side(side, code, "input", envelope.input, warnings)
+        if side.body is m.Settle:
+            found.body["stated"] = _stated_split(found)
         request = m.Request(
             code,
             m.MessageId(msgid),
@@ -256,6 +260,13 @@ class Codec:
         text = a.refusal_text("UNAVAILABLE", reason) if reason else a.sentence_of(door, self.clock)
         data = self._encode(ReplyToWrite(a.INFCODE_SYSTEM, "", stamp, stamp, text, a.DoorOutput(door)))
         return a.WireAnswer(status, {"content-type": _JSON, **a.retry_headers(door)}, data)
+
+
+def _stated_split(found: Found) -> Split | None:
+    """Return how a hospital splits its total; None when it says nothing, or what the sums beside it say already."""
+    split = Split(**{path.removeprefix(_FEES): fen for path, fen in found.stated.items()})
+    fees = found.body["fees"]
+    return None if split in (Split(), split_of(fees) if fees else None) else split
 
 
 def _expected(side: Side | None, sides: dict[str, Side]) -> str:

@@ -143,6 +143,7 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
             found.amounts.update(zip(amounts.targets, amounts.values(node), strict=True))
             for target, value in zip(added.targets, added.values(node), strict=True):
                 found.amounts[target] += value
+        if stated.targets:
             found.stated.update(zip(stated.targets, stated.values(node), strict=True))
         if exp:
             exp(node.exp_content, found)

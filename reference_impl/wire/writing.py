@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
-from reference_impl.domain.fees import ZERO_FEES, FeeLine, FeeTotals
+from reference_impl.domain.fees import ZERO_FEES, FeeLine, FeeTotals, Split
 from reference_impl.domain.person import type_of
 from reference_impl.wire.bindings import FUNDS, Binding, FundType, NodeBinding
 from reference_impl.wire.errors import WireError
@@ -51,7 +51,7 @@ class Context(NamedTuple):
     body: Any
     request: Request
     now: str
-    fees: FeeTotals
+    fees: FeeTotals | Split
     insured_region: str
     cross: bool
 
@@ -74,7 +74,8 @@ def context_of(body: Any, request: Request, now: str, *, cross: bool) -> Context
     """Return the context of one message."""
     # A blank insured region means a local patient; the nodes that must name it name the region of care then.
     insured_region = request.insured_region or request.care_region
-    return Context(body, request, now, getattr(body, "fees", None) or ZERO_FEES, insured_region, cross)
+    fees = getattr(body, "fees", None) or getattr(body, "stated", None) or ZERO_FEES
+    return Context(body, request, now, fees, insured_region, cross)
 
 
 def message_writer(

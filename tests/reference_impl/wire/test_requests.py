@@ -358,6 +358,30 @@ def test_a_field_that_asks_for_what_is_not_served_is_refused_by_name_and_never_s
     assert "no other is served" in str(refused.value)
 
 
+STATED = [{"fulamt_ownpay_amt": "40.00", "inscp_scp_amt": "60.00"}, {"overlmt_selfpay": "0.01"}, {"inscp_scp_amt": "1"}]
+
+
+@pytest.mark.parametrize("stated", STATED, ids="+".join)
+@pytest.mark.parametrize("code", ["2207", "2304"])
+def test_a_hospitals_own_split_reaches_the_care_province_as_it_was_stated(codec, code, stated):
+    message = sent(codec, w.request(code, w.SETTLE.body))
+    message["input"]["data"] |= stated
+
+    read = codec.decode_request(json.dumps(message).encode(), w.HOSPITAL)
+
+    said = read.body.stated
+    fields = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
+    assert msgspec.structs.astuple(said) == tuple(round(float(stated.get(name, 0)) * 100) for name in fields)
+    assert codec.decode_request(codec.encode_request(read, 0), w.HOSPITAL) == read
+
+
+def test_a_split_that_differs_from_the_sums_sent_beside_it_is_not_lost(codec):
+    read = codec.decode_request(changed(codec, SETTLE_2304, "input", "data", "inscp_scp_amt", to="1"), w.HOSPITAL)
+
+    assert read.body.stated.in_scope_fen == 100
+    assert codec.decode_request(codec.encode_request(SETTLE_2304, 0), w.HOSPITAL).body.stated is None
+
+
 SAID_TWICE = [
     (SALE, ("druginfo", "mdtrt_cert_no"), "34150010000000000002"),
     (SALE, ("druginfo", "psn_type"), "15"),
