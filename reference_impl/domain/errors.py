@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     NOT_INSURED = "E01"
     NO_SUCH_INSURER = "E02"
     NOT_NETWORKED = "E03"
+    OTHER_INSURANCE = "E04"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -51,6 +52,7 @@ class Refusal(StrEnum):
     NEGATIVE_TOTAL = "D10"
     TOTAL_TOO_LARGE = "D11"
     OTHER_KIND = "D14"
+    SPLIT_DIFFERS = "D15"
     NO_TERMS = "C01"
     ONE_SIDED = "O01"
 
@@ -59,6 +61,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NOT_INSURED: "no insured person of this number here; check the certificate and the insured region",
     Refusal.NO_SUCH_INSURER: "no province answers for this insured region; check insuplc_admdvs",
     Refusal.NOT_NETWORKED: "no institution of this code is networked for such a visit here; check fixmedins_code",
+    Refusal.OTHER_INSURANCE: "the person has another insurance; check insutype",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
@@ -79,6 +82,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.NEGATIVE_TOTAL: "the refund is larger than the charges it takes from; check the lines",
     Refusal.TOTAL_TOO_LARGE: "the charges exceed what an amount can hold; check the lines",
     Refusal.OTHER_KIND: "the visit is of another kind than this transaction; check infno",
+    Refusal.SPLIT_DIFFERS: (
+        "the priced lines are split otherwise; check fulamt_ownpay_amt, overlmt_selfpay, preselfpay_amt, inscp_scp_amt"
+    ),
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }

@@ -71,6 +71,20 @@ class FeeTotals(msgspec.Struct, frozen=True, gc=False):
     by_category_fen: tuple[int, ...] = _NO_CATEGORIES
 
 
+class Split(msgspec.Struct, frozen=True, gc=False):
+    """A total by who may be asked for it, before any benefit."""
+
+    own_pay_fen: int = 0
+    over_limit_fen: int = 0
+    pre_self_pay_fen: int = 0
+    in_scope_fen: int = 0
+
+
+def split_of(fees: FeeTotals) -> Split:
+    """Return the split of summed lines."""
+    return Split(fees.own_pay_fen, fees.over_limit_fen, fees.pre_self_pay_fen, fees.in_scope_fen)
+
+
 class CatalogueItem(msgspec.Struct, frozen=True, gc=False):
     """What a place's catalogue says of an item. ``cap_price_e6`` 0 means no cap on the unit price."""
 

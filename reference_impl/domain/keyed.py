@@ -56,6 +56,7 @@ class Purpose(IntEnum):
     HANDLING = 14
     BALANCE = 15
     SAME_CITY = 16
+    AGE = 17
     LINK = 100
     LOSS = 101
     BACKOFF = 102

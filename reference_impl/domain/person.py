@@ -15,11 +15,13 @@ from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import WORD, Purpose, Quantiles, uniform
 from reference_impl.domain.policies import PersonType
 
-__all__ = ["PERSON_TYPES", "PersonFacts", "PersonRegister", "UnknownPersonError", "person_no"]
+__all__ = ["PERSON_TYPES", "PersonFacts", "PersonRegister", "UnknownPersonError", "person_no", "type_of"]
 
 PERSON_TYPES: tuple[PersonType, ...] = ("active", "retired", "resident")
 """A type's place here is its digit in a person's number."""
 
+_AGES: dict[PersonType, tuple[int, int]] = {"active": (18, 59), "retired": (55, 94), "resident": (0, 94)}
+"""ASSUMED: the youngest and the oldest of each type."""
 _DIGITS = 20
 
 
@@ -36,13 +38,17 @@ class UnknownPersonError(InputError, ValueError):
 
 
 class PersonFacts(NamedTuple):
-    """What the insured province knows of a person. ``balance_fen`` is the personal account's before the run."""
+    """What the insured province knows of a person.
+
+    ``balance_fen`` is the personal account's before the run; ``age_e1`` is in tenths of years, as the interface has it.
+    """
 
     person_type: PersonType
     insurance: str
     insured_region: str
     temporary: bool
     balance_fen: int
+    age_e1: int
 
 
 class PersonRegister(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +92,11 @@ class PersonReader:
         ):
             raise UnknownPersonError(number)
         person_type = PERSON_TYPES[int(number[6])]
-        balance_fen = 0
+        key, balance_fen = int(number) & WORD, 0
         if person_type != "resident":
-            balance_fen = int(self._balances.at(uniform(0, int(number) & WORD, 0, 0, Purpose.BALANCE)))
-        return PersonFacts(person_type, self._insurance[person_type], number[:6], number[7] == "1", balance_fen)
+            balance_fen = int(self._balances.at(uniform(0, key, 0, 0, Purpose.BALANCE)))
+        insurance = self._insurance[person_type]
+        return PersonFacts(person_type, insurance, number[:6], number[7] == "1", balance_fen, _age_e1(person_type, key))
 
     def find(self, number: str) -> PersonFacts | None:
         """Return what is known of a person, or None when nobody is insured under this number."""
@@ -97,6 +104,20 @@ class PersonReader:
             return self.facts(number)
         except UnknownPersonError:
             return None
+
+
+def _age_e1(person_type: PersonType, key: int) -> int:
+    youngest, oldest = _AGES[person_type]
+    return 10 * (youngest + int(uniform(0, key, 0, 0, Purpose.AGE) * (oldest + 1 - youngest)))
+
+
+def type_of(number: str) -> PersonType:
+    """Return the type that a person's number says; a number that is nobody's says resident, and nobody is served by it.
+
+    >>> type_of("33040010000000000017")
+    'retired'
+    """
+    return PERSON_TYPES[int(number[6])] if number[6:7] in ("0", "1") else "resident"
 
 
 def person_no(insured_region: int, person_type: int, temporary: int, serial: int) -> str:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 import msgspec
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.fees import ZERO_FEES, Catalogue, FeeTotals, add_fees, amounts_refusal, price_lines, total_of
+from reference_impl.domain.fees import (
+    ZERO_FEES,
+    Catalogue,
+    FeeTotals,
+    add_fees,
+    amounts_refusal,
+    price_lines,
+    split_of,
+    total_of,
+)
 from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
@@ -135,7 +144,9 @@ class CareRole:
                 if refusal is not None:
                     return refusal
                 if isinstance(body, Settle) and visit is not None:
-                    body = msgspec.structs.replace(body, fees=visit.fees, hospital_level=self._level_of(request))
+                    body = msgspec.structs.replace(
+                        body, fees=visit.fees, hospital_level=self._level_of(request), stated=None
+                    )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=_held(request, visit))
 
     def held(self, request: Request, view: View) -> bool:
@@ -161,8 +172,8 @@ class CareRole:
         state = move(visit.state, event) if event else visit.state
         if isinstance(state, Refusal):
             return state
-        if isinstance(body, Settle) and body.total_fen != visit.fees.total_fen:
-            return Refusal.TOTALS_DIFFER
+        if isinstance(body, Settle):
+            return _total_refusal(body, visit.fees)
         if event is VisitEvent.CANCEL_VISIT and visit.fees.total_fen:
             return Refusal.CHARGES_REMAIN
         return None
@@ -281,6 +292,13 @@ class CareRole:
         event = TRANSACTIONS[request.code].event
         state = move(visit.state, event) if event else None
         return _after(visit, state) if isinstance(state, VisitState) else None
+
+
+def _total_refusal(body: Settle, fees: FeeTotals) -> Refusal | None:
+    """Return why the priced lines of a visit are not what its hospital says they come to."""
+    if body.total_fen != fees.total_fen:
+        return Refusal.TOTALS_DIFFER
+    return Refusal.SPLIT_DIFFERS if body.stated not in (None, split_of(fees)) else None
 
 
 def _kept(visit: VisitRecord | None) -> tuple[Record, ...]:

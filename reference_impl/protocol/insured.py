@@ -115,6 +115,8 @@ class InsuredRole:
         if facts is None:
             return self._verdict(request, refused(Refusal.NOT_INSURED, self._reference()))
         body = request.body
+        if isinstance(body, Register | Admit | Settle | SellDrugs) and body.insurance != facts.insurance:
+            return self._verdict(request, refused(Refusal.OTHER_INSURANCE, self._reference()))
         match body:
             case Settle() | SellDrugs():
                 return self._settle(request, body, view, facts)
@@ -129,6 +131,7 @@ class InsuredRole:
                     person_type=facts.person_type,
                     insured_region=facts.insured_region,
                     balance_fen=self._accumulators(view, facts).balance_fen,
+                    age_e1=facts.age_e1,
                 )
                 return self._verdict(request, Reply(self._reference(), found))
             case Register() | Admit():
@@ -169,8 +172,8 @@ class InsuredRole:
             use_account=body.use_account,
         )
         if request.code in TRIALS:
-            reply = _settled(self._reference(), body.visit, SettlementId(""), now_us, amounts, request.msgid)
-            return self._verdict(request, reply)
+            said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
+            return self._verdict(request, Reply(self._reference(), said))
         made = settlement_id(request.msgid)
         settled = SettlementRecord(
             settlement=made,
@@ -185,8 +188,8 @@ class InsuredRole:
             sign=1,
             amounts=amounts,
         )
-        reply = _settled(self._reference(), body.visit, made, now_us, amounts, request.msgid)
-        return self._posted(request, reply, settled, _next(view, body.person, after))
+        said = _settled(request, body.visit, made, now_us, amounts, facts, after)
+        return self._posted(request, Reply(self._reference(), said), settled, _next(view, body.person, after))
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
         settled = view.get(SettlementRecord)
@@ -198,7 +201,11 @@ class InsuredRole:
             return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
         negative, person = self._taken_back(request.msgid, settled, view, facts)
         cancelled = Cancelled(
-            visit=settled.visit, settlement=negative.settlement, settled_us=negative.posted_us, amounts=negative.amounts
+            visit=settled.visit,
+            settlement=negative.settlement,
+            settled_us=negative.posted_us,
+            amounts=negative.amounts,
+            balance_fen=person.accumulators.balance_fen,
         )
         return self._posted(request, Reply(self._reference(), cancelled), negative, person)
 
@@ -303,18 +310,21 @@ def _visit_settled_by(original: MessageRecord | None) -> VisitId | None:
 
 
 def _settled(
-    reference: str,
+    request: Request,
     visit: VisitId,
     settlement: SettlementId,
     settled_us: int,
     amounts: Settlement,
-    sender_msgid: MessageId,
-) -> Reply:
-    body = Settled(
+    facts: PersonFacts,
+    after: Accumulators,
+) -> Settled:
+    return Settled(
         visit=visit,
         settlement=settlement,
         settled_us=settled_us,
         amounts=amounts,
-        hospital_settlement=sender_msgid,
+        hospital_settlement=request.msgid,
+        person_type=facts.person_type,
+        age_e1=facts.age_e1,
+        balance_fen=after.balance_fen,
     )
-    return Reply(reference, body)

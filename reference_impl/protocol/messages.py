@@ -13,7 +13,7 @@ import msgspec
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
-from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
+from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.domain.nodes import NodeId
 
 MessageId = NewType("MessageId", str)
@@ -114,6 +114,7 @@ class Settle(Body, frozen=True, tag="settle"):
 
     The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category, and
     ``hospital_level``, before the message leaves the province. ``use_account``: the personal account may pay.
+    ``stated`` is the hospital's own split of the total, where it states one: the care province holds it against its.
     """
 
     person: PersonNo
@@ -121,6 +122,7 @@ class Settle(Body, frozen=True, tag="settle"):
     visit: VisitId
     total_fen: int
     use_account: bool = True
+    stated: Split | None = None
     hospital_level: int = 0
     fees: FeeTotals | None = None
 
@@ -165,6 +167,7 @@ class PersonFound(Body, frozen=True, tag="person_found"):
     person_type: str
     insured_region: str
     balance_fen: int
+    age_e1: int
 
 
 class VisitOpened(Body, frozen=True, tag="visit_opened"):
@@ -180,22 +183,30 @@ class LinesPriced(Body, frozen=True, tag="lines_priced"):
 
 
 class Settled(Body, frozen=True, tag="settled"):
-    """2206, 2207, 2303, 2304, 2101, 2102: who pays what. ``settlement`` is empty on trial."""
+    """2206, 2207, 2303, 2304, 2101, 2102: who pays what. ``settlement`` is empty on trial.
+
+    ``balance_fen`` is what is left on the personal account. The defaults are what every reply once said of a person:
+    books kept from then hold such replies.
+    """
 
     visit: VisitId
     settlement: SettlementId
     settled_us: int
     amounts: Settlement
     hospital_settlement: MessageId = MessageId("")
+    person_type: str = "active"
+    age_e1: int = 0
+    balance_fen: int = 0
 
 
 class Cancelled(Body, frozen=True, tag="cancelled"):
-    """2208, 2305 and 2103: the negative settlement."""
+    """2208, 2305 and 2103: the negative settlement, and what is then on the personal account."""
 
     visit: VisitId
     settlement: SettlementId
     settled_us: int
     amounts: Settlement
+    balance_fen: int = 0
 
 
 class Done(Body, frozen=True, tag="done"):

@@ -19,7 +19,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
-from reference_impl.wire.errors import WireError
+from reference_impl.wire.errors import WireError, WireWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,8 +83,9 @@ class ServedNode:
         """Return the answer to the request in ``content``; without a sender's name it is a hospital's."""
         codec, clock = self._codec, self._clock
         came_us = clock.now_us()
+        warnings: list[WireWarning] = []
         try:
-            request = codec.decode_request(content, NodeId(sender))
+            request = codec.decode_request(content, NodeId(sender), warnings)
         except WireError as error:
             return codec.encode_malformed(error, came_us)
         if not sender:
@@ -95,7 +96,7 @@ class ServedNode:
         now_us = clock.now_us()
         if isinstance(answer, Answered):
             answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
-        return codec.encode_answer(request, answer, now_us)
+        return codec.encode_answer(request, answer, now_us, warnings)
 
     def obey_door(self, command: DoorCommand) -> None:
         """Move a door, so that a restart finds it as it was left."""

@@ -7,7 +7,7 @@ in ``output.door``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ from reference_impl.wire.envelope import ERROR_CHARACTERS
 
 if TYPE_CHECKING:
     from reference_impl.wire.clock import BusinessClock
+    from reference_impl.wire.errors import WireWarning
 
 STATUS_VERDICT = 200
 STATUS_MALFORMED = 400
@@ -110,6 +111,13 @@ def retry_after_us(headers: Mapping[str, str]) -> int:
 def refusal_text(code: str, reason: str) -> str:
     """Return a refusal as err_msg, cut to its length: a verdict must get through."""
     return f"[{code}] {reason}"[:ERROR_CHARACTERS]
+
+
+def warning_text(warnings: Sequence[WireWarning]) -> str:
+    """Return warnings as warn_msg: the fields first, since the text is cut to its length."""
+    fields = ", ".join(warning.path for warning in warnings)
+    told = "; ".join(f"{warning.path}: got {warning.got!r}, expected {warning.expected}" for warning in warnings)
+    return f"{fields}: {told}"[:ERROR_CHARACTERS] if len(warnings) > 1 else told[:ERROR_CHARACTERS]
 
 
 def refusal_of(text: str) -> tuple[str, str]:

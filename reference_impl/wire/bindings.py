@@ -14,8 +14,8 @@ from reference_impl.wire.tables import Direction, Node, Table, TableError
 EXP = "exp."
 FUNDS = "funds"
 _FILE = "bindings.txt"
-_MARKS = "~=+^&%@:!"
-_CONSTANT = (":", "!")
+_MARKS = "~=+^&%@:!?*"
+_CONSTANT = (":", "!", "*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from reference_impl.domain.benefit import Settlement, identity_breaches
+from reference_impl.domain.fees import Split, split_of
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.protocol import messages as m
 from reference_impl.wire import answers as a
@@ -36,6 +37,7 @@ from reference_impl.wire.sides import Side, read_side, sides_of
 from reference_impl.wire.writing import context_of
 
 _SETTLED = (m.Settled, m.Cancelled)
+_FEES = "fees."
 _NOTHING: dict[str, Any] = {}
 _JSON = "application/json"
 
@@ -116,7 +118,9 @@ class Codec:
             warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
         _check_size(code, "input", envelope.input)
         found = read_side(side, code, "input", envelope.input, warnings)
-        return m.Request(
+        if side.body is m.Settle:
+            found.body["stated"] = _stated_split(found)
+        request = m.Request(
             code,
             m.MessageId(msgid),
             sender,
@@ -125,9 +129,18 @@ class Codec:
             insured_region,
             side.body(**found.body),
         )
+        if found.statements:
+            context = context_of(request.body, request, "", cross=is_cross_province(care_region, insured_region))
+            for stated, node in found.statements:
+                stated.hold(node, context)
+        return request
 
-    def encode_answer(self, request: m.Request, answer: m.Answer, now_us: int) -> a.WireAnswer:
+    def encode_answer(
+        self, request: m.Request, answer: m.Answer, now_us: int, warnings: Sequence[WireWarning] = ()
+    ) -> a.WireAnswer:
         """Return the answer to ``request``, given at ``now_us``, as HTTP carries it.
+
+        A verdict tells its caller the ``warnings`` of reading the request: what was not taken as it was said.
 
         Raises:
             WireError: when a value does not fit its field, or a reply says neither yes nor no.
@@ -155,6 +168,8 @@ class Codec:
             envelope.err_msg = a.refusal_text(reply.refusal, reply.reason)
         else:
             envelope.output = self._output(request, reply.body, now_us)
+        if warnings:
+            envelope.warn_msg = a.warning_text(warnings)
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
             _check_size(request.code, "output", self._encode(envelope.output))
@@ -245,6 +260,13 @@ class Codec:
         text = a.refusal_text("UNAVAILABLE", reason) if reason else a.sentence_of(door, self.clock)
         data = self._encode(ReplyToWrite(a.INFCODE_SYSTEM, "", stamp, stamp, text, a.DoorOutput(door)))
         return a.WireAnswer(status, {"content-type": _JSON, **a.retry_headers(door)}, data)
+
+
+def _stated_split(found: Found) -> Split | None:
+    """Return how a hospital splits its total; None when it says nothing, or what the sums beside it say already."""
+    split = Split(**{path.removeprefix(_FEES): fen for path, fen in found.stated.items()})
+    fees = found.body["fees"]
+    return None if split in (Split(), split_of(fees) if fees else None) else split
 
 
 def _expected(side: Side | None, sides: dict[str, Side]) -> str:

@@ -86,6 +86,8 @@ class ReplyToWrite(msgspec.Struct, gc=False):
     respond_time: str
     err_msg: str
     output: Any
+    warn_msg: str | msgspec.UnsetType = msgspec.UNSET
+    """Of later editions of the interface; left out where there is nothing to warn of."""
 
 
 _MSGID_REST = re.compile(r"[0-9]{17,18}")

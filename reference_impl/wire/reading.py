@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -25,10 +25,30 @@ from reference_impl.wire.values import (
     tuple_getter,
     unset_value,
 )
+from reference_impl.wire.writing import filler
+
+if TYPE_CHECKING:
+    from reference_impl.wire.writing import Context
 
 _AMOUNTS = "amounts."
 _MOMENT = "_us"
 """How the names of moments end."""
+
+
+class Stated(NamedTuple):
+    """Fields of a node that repeat what stands elsewhere in the message, and what would be written into them."""
+
+    code: str
+    node: str
+    fields: tuple[str, ...]
+    get: Callable[[Any], tuple[Any, ...]]
+    fill: Callable[[Any], list[Any]]
+
+    def hold(self, node: Any, context: Context) -> None:
+        """Refuse a node that says something else; a field left out says nothing."""
+        for name, said, due in zip(self.fields, self.get(node), self.fill(context), strict=True):
+            if said != due and said is not None:
+                raise WireError(self.code, f"in.{self.node}.{name}", said, f"{due!r}, as the message itself says")
 
 
 @dataclass(slots=True)
@@ -39,6 +59,7 @@ class Found:
     amounts: dict[str, Any] = field(default_factory=dict[str, Any])
     stated: dict[str, int] = field(default_factory=dict[str, int])
     warnings: list[WireWarning] | None = None
+    statements: list[tuple[Stated, Any]] = field(default_factory=list[tuple[Stated, Any]])
 
 
 NodeReader = Callable[[Any, Found], None]
@@ -108,18 +129,21 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
     fallback = _taken(binding, late, tools)
     exp = _exp_reader(binding, tools, frozenset(b.path for b in late))
-    only = _only_reader(binding)
-    if not (both or exp or late):
+    only, stated_again = _only_reader(binding), _stated(binding, tools)
+    if not (both or exp or late or only or stated_again):
         return None
 
     def read(node: Any, found: Found) -> None:
         if only:
-            only(node)
+            only(node, found)
+        if stated_again:
+            found.statements.append((stated_again, node))
         found.body.update(zip(body.targets, body.values(node), strict=True))
         if amounts.targets:
             found.amounts.update(zip(amounts.targets, amounts.values(node), strict=True))
             for target, value in zip(added.targets, added.values(node), strict=True):
                 found.amounts[target] += value
+        if stated.targets:
             found.stated.update(zip(stated.targets, stated.values(node), strict=True))
         if exp:
             exp(node.exp_content, found)
@@ -129,23 +153,39 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     return read
 
 
-def _only_reader(binding: NodeBinding) -> Callable[[Any], None] | None:
-    """Return what refuses a field whose value asks for something we do not do; a field left out asks for nothing."""
-    only = [b for b in binding.bindings if b.mark == "!"]
-    if not only:
+def _stated(binding: NodeBinding, tools: Tools) -> Stated | None:
+    """Return the fields of a request that repeat what stands elsewhere in it."""
+    sources = [b for b in binding.bindings if b.mark == "?"]
+    if not sources or binding.direction == "out":
+        return None
+    fields = tuple(b.field for b in sources)
+    return Stated(binding.code, binding.node.name, fields, tuple_getter(fields), filler(binding, sources, tools))
+
+
+def _only_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | None:
+    """Return what refuses, or warns of, a value that asks for something we do not do; none asks for nothing."""
+    only = [b for b in binding.bindings if b.mark in ("!", "*") and not b.in_exp]
+    if not only or binding.direction == "out":
         return None
     get = tuple_getter([b.field for b in only])
-    taken = [frozenset((*b.constants, None)) for b in only]
+    taken = [frozenset((*b.constants, None, "")) for b in only]
+    prefix = f"{binding.direction}.{binding.node.name}."
 
-    def check(node: Any) -> None:
+    def check(node: Any, found: Found) -> None:
         for source, values, value in zip(only, taken, get(node), strict=True):
-            if value not in values:
-                path = f"{binding.direction}.{binding.node.name}.{source.field}"
-                raise WireError(
-                    binding.code, path, value, f"{' or '.join(sorted({*source.constants}))}: no other is served"
-                )
+            if value in values:
+                continue
+            if source.mark == "!":
+                raise WireError(binding.code, prefix + source.field, value, f"{_served(source)}: no other is served")
+            if found.warnings is not None:
+                expected = f"{_served(source)}: it is taken as that"
+                found.warnings.append(WireWarning(binding.code, prefix + source.field, str(value), expected))
 
     return check
+
+
+def _served(source: Binding) -> str:
+    return " or ".join(sorted({*source.constants})) or "nothing"
 
 
 def _exp_reader(
@@ -156,13 +196,14 @@ def _exp_reader(
     An attribute whose key is missing gets its empty value, unless ``late`` says that another field gives it.
     """
     kept = [b for b in binding.bindings if b.in_exp and b.mark == ""]
-    if not kept:
+    only = [b for b in binding.bindings if b.in_exp and b.mark == "!" and binding.direction == "in"]
+    if not kept and not only:
         return None
-    decode = msgspec.json.Decoder(exp_to_read([(b.key, b.coding) for b in kept])).decode
-    get = tuple_getter([b.key for b in kept])
+    decode = msgspec.json.Decoder(exp_to_read([(b.key, b.coding) for b in (*kept, *only)])).decode
+    get, get_only = tuple_getter([b.key for b in kept]), tuple_getter([b.key for b in only])
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{EXP_CONTENT}")
+    check = _exp_check(kept, only, where, tools)
     targets = [(b.path.removeprefix(_AMOUNTS), b.path.startswith(_AMOUNTS), b.coding == FEES) for b in kept]
-    moments = [i for i, b in enumerate(kept) if b.path.endswith(_MOMENT)]
     empty = {b.path: unset_value(b) for b in kept if b.path not in late}
     empty_body = {path: value for path, value in empty.items() if not path.startswith(_AMOUNTS)}
     empty_amounts = {p.removeprefix(_AMOUNTS): value for p, value in empty.items() if p.startswith(_AMOUNTS)}
@@ -173,22 +214,39 @@ def _exp_reader(
         if not text:
             return
         try:
-            values = get(decode(text))
+            said = decode(text)
         except msgspec.ValidationError as error:
             raise WireError(*where, text, str(error)) from None
         except msgspec.DecodeError:
             if found.warnings is not None:
                 found.warnings.append(WireWarning(*where, text, "a JSON object"))
             return
-        for i in moments:
-            if values[i] is not msgspec.UNSET and not tools.clock.holds(values[i]):
-                raise WireError(*where, text, f"{kept[i].key} a moment that has a date")
+        values = get(said)
+        check(text, values, get_only(said))
         for (target, in_amounts, is_fees), value in zip(targets, values, strict=True):
             if value is not msgspec.UNSET:
                 into = found.amounts if in_amounts else found.body
                 into[target] = fees_from_list(value) if is_fees else value
 
     return read
+
+
+def _exp_check(
+    kept: Sequence[Binding], only: Sequence[Binding], where: Where, tools: Tools
+) -> Callable[[str, tuple[Any, ...], tuple[Any, ...]], None]:
+    """Return what refuses a moment that has no date, and a key that asks for something we do not do."""
+    moments = [(i, b.key) for i, b in enumerate(kept) if b.path.endswith(_MOMENT)]
+    taken = [(b, frozenset((*b.constants, "", msgspec.UNSET))) for b in only]
+
+    def check(text: str, values: tuple[Any, ...], said: tuple[Any, ...]) -> None:
+        for i, key in moments:
+            if values[i] is not msgspec.UNSET and not tools.clock.holds(values[i]):
+                raise WireError(*where, text, f"{key} a moment that has a date")
+        for (source, served), value in zip(taken, said, strict=True):
+            if value not in served:
+                raise WireError(*where, text, f"{source.key} {_served(source)}: no other is served")
+
+    return check
 
 
 def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> NodeReader:
@@ -211,7 +269,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
             found.body.update(zip(shared.targets, shared.values(rows[0]), strict=True))
         if only:
             for each in rows:
-                only(each)
+                only(each, found)
         if exp is None:
             found.body[rows_name] = tuple([rows_of(*row.values(each)) for each in rows])
         else:

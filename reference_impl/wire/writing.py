@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
-from reference_impl.domain.fees import ZERO_FEES, FeeLine, FeeTotals
+from reference_impl.domain.fees import ZERO_FEES, FeeLine, FeeTotals, Split
+from reference_impl.domain.person import type_of
 from reference_impl.wire.bindings import FUNDS, Binding, FundType, NodeBinding
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.structs import EXP_CONTENT, to_write
@@ -39,6 +40,7 @@ _ENVELOPE = {
     "insured_region": "insured_region",
     "person": "request.body.person",
     "insurance": "request.body.insurance",
+    "person_type": "person_type",
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -49,9 +51,14 @@ class Context(NamedTuple):
     body: Any
     request: Request
     now: str
-    fees: FeeTotals
+    fees: FeeTotals | Split
     insured_region: str
     cross: bool
+
+    @property
+    def person_type(self) -> str:
+        """The type that stands in the person's number."""
+        return type_of(self.request.body.person)
 
 
 class _RowContext(NamedTuple):
@@ -67,7 +74,8 @@ def context_of(body: Any, request: Request, now: str, *, cross: bool) -> Context
     """Return the context of one message."""
     # A blank insured region means a local patient; the nodes that must name it name the region of care then.
     insured_region = request.insured_region or request.care_region
-    return Context(body, request, now, getattr(body, "fees", None) or ZERO_FEES, insured_region, cross)
+    fees = getattr(body, "fees", None) or getattr(body, "stated", None) or ZERO_FEES
+    return Context(body, request, now, fees, insured_region, cross)
 
 
 def message_writer(
@@ -96,7 +104,7 @@ def node_writer(binding: NodeBinding, funds: tuple[FundType, ...], tools: Tools)
 def _fields_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
     """Return the function that fills one struct: values, exp_content, and constants that depend on the patient."""
     sources = _valued(binding)
-    fill = _filler(binding, sources, tools)
+    fill = filler(binding, sources, tools)
     steady, varying, by_patient = _fixed(binding, tools)
     exp = _exp_writer(binding)
     given = [b.field for b in sources] + ([EXP_CONTENT] if exp else []) + varying
@@ -116,7 +124,7 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
     sources = _valued(binding)
     shared = [b for b in sources if b.mark in ("^", "@")]
     own = [b for b in sources if b not in shared]
-    fill_shared, fill_own = _filler(binding, shared, tools), _filler(binding, own, tools)
+    fill_shared, fill_own = filler(binding, shared, tools), filler(binding, own, tools)
     steady, varying, by_patient = _fixed(binding, tools)
     exp = _exp_writer(binding)
     given = [b.field for b in shared] + varying + [b.field for b in own] + ([EXP_CONTENT] if exp else [])
@@ -148,10 +156,10 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
 
 
 def _valued(binding: NodeBinding) -> list[Binding]:
-    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "!", "+")]
+    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "!", "*", "+")]
 
 
-def _filler(binding: NodeBinding, sources: Sequence[Binding], tools: Tools) -> Callable[[Any], list[Any]]:
+def filler(binding: NodeBinding, sources: Sequence[Binding], tools: Tools) -> Callable[[Any], list[Any]]:
     """Return the function from a context to the sources' values as they stand in the JSON."""
     get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in sources])
     converts = [(i, _writer(binding, b, tools)) for i, b in enumerate(sources) if b.path != "now"]
@@ -174,7 +182,7 @@ def _fixed(
     for source in binding.bindings:
         if source.mark == "+":
             steady[source.field] = _writer(binding, source, tools)(0)
-        elif source.mark in (":", "!") and not source.in_exp:
+        elif source.mark in (":", "!", "*") and not source.in_exp and source.path:
             where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{source.field}")
             field = binding.node.fields[source.field]
             local, cross = (constant_of(field, text, where, as_numbers=tools.as_numbers) for text in source.constants)
@@ -196,6 +204,8 @@ def _path(source: Binding, *, rows: bool) -> str:
     match source.mark:
         case "@":
             return _ENVELOPE[source.path]
+        case "?" if source.path.startswith("@"):
+            return _ENVELOPE[source.path[1:]]
         case "^":
             return f"body.{source.path}"
         case "%":
@@ -211,7 +221,7 @@ def _path(source: Binding, *, rows: bool) -> str:
 def _exp_writer(binding: NodeBinding) -> Callable[[Any, bool], Any] | None:
     """Return the writer of exp_content: keys whose value is not the attribute's default, as JSON text."""
     kept = [b for b in binding.bindings if b.in_exp and b.mark == ""]
-    fixed = [b for b in binding.bindings if b.in_exp and b.mark == ":"]
+    fixed = [b for b in binding.bindings if b.in_exp and b.mark in (":", "!")]
     if not kept and not fixed:
         return None
     get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in kept])

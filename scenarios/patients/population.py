@@ -47,8 +47,9 @@ def _reader() -> PersonReader:
 def person_facts(number: str) -> PersonFacts:
     """Return what the insured province knows of the person, from the number alone.
 
-    >>> person_facts("33040020000000000017")
-    PersonFacts(person_type='resident', insurance='390', insured_region='330400', temporary=False, balance_fen=0)
+    >>> person_facts("33040020000000000017")._asdict()  # doctest: +NORMALIZE_WHITESPACE
+    {'person_type': 'resident', 'insurance': '390', 'insured_region': '330400', 'temporary': False,
+     'balance_fen': 0, 'age_e1': 90}
 
     Raises:
         UnknownPersonError: when the number is not a generated person's.

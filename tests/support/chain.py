@@ -153,7 +153,7 @@ def build(node: str, ports: NodePorts, year_of: Callable[[int], int] = lambda _:
     reference = lambda: f"{node}{next(serial)}"  # noqa: E731
     if node == HUB:
         return Hub(ports, frozenset({NodeId("33"), NodeId("63")}), timeout_us=WAIT_US, reference=reference)
-    facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN) if p[0] in "36" else None  # noqa: E731
+    facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
         CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from reference_impl.domain.benefit import Settlement
-from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
+from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.protocol import messages as m
 
 MSGID = m.MessageId("H33040000001202406030800000001")
@@ -112,6 +112,10 @@ REQUESTS = {
     ),
 }
 
+splits = st.lists(money, min_size=4, max_size=4).map(lambda amounts: Split(*amounts)).filter(lambda s: s != Split())
+person_types = st.sampled_from(["active", "retired", "resident"])
+ages = st.integers(0, 1200)
+
 trial = st.builds(
     m.Settled,
     visit=visits,
@@ -119,6 +123,9 @@ trial = st.builds(
     settled_us=moments,
     amounts=amounts,
     hospital_settlement=msgids,
+    person_type=person_types,
+    age_e1=ages,
+    balance_fen=money,
 )
 settled = st.builds(
     m.Settled,
@@ -127,8 +134,13 @@ settled = st.builds(
     settled_us=moments,
     amounts=amounts,
     hospital_settlement=msgids,
+    person_type=person_types,
+    age_e1=ages,
+    balance_fen=money,
 )
-cancelled = st.builds(m.Cancelled, visit=visits, settlement=settlements, settled_us=moments, amounts=amounts)
+cancelled = st.builds(
+    m.Cancelled, visit=visits, settlement=settlements, settled_us=moments, amounts=amounts, balance_fen=money
+)
 opened = st.builds(m.VisitOpened, visit=visits)
 done = st.just(m.Done())
 
@@ -155,9 +167,10 @@ found = st.builds(
     m.PersonFound,
     person=persons,
     insurance=insurances,
-    person_type=st.sampled_from(["active", "retired", "resident"]),
+    person_type=person_types,
     insured_region=regions,
     balance_fen=money,
+    age_e1=ages,
 )
 
 REPLIES = {

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from reference_impl.domain import person
-from reference_impl.domain.person import PersonFacts, PersonRegister, UnknownPersonError, person_no
+from reference_impl.domain.person import PersonRegister, UnknownPersonError, person_no, type_of
 
 READER = PersonRegister(
     insurance={"active": "310", "retired": "311", "resident": "390"},
@@ -39,7 +39,23 @@ def test_an_employees_account_is_filled_by_his_number_alone_and_a_resident_has_n
     assert READER.facts(person_no(330400, 0, 0, 1)) == READER.facts(person_no(330400, 0, 0, 1))
     assert len(balances) > 10
     assert all(100 <= balance_fen <= 200 for balance_fen in balances)
-    assert READER.facts(person_no(330400, 2, 0, 1)) == PersonFacts("resident", "390", "330400", False, 0)
+    assert READER.facts(person_no(330400, 2, 0, 1))[:5] == ("resident", "390", "330400", False, 0)
+
+
+@pytest.mark.parametrize(("kind", "youngest", "oldest"), [(0, 18, 59), (1, 55, 94), (2, 0, 94)])
+def test_everybody_has_an_age_by_number_that_fits_the_type(kind, youngest, oldest):
+    ages = {READER.facts(person_no(330400, kind, 0, serial)).age_e1 for serial in range(500)}
+
+    assert all(10 * youngest <= age_e1 <= 10 * oldest and age_e1 % 10 == 0 for age_e1 in ages)
+    assert len(ages) > 30
+    assert READER.facts(person_no(330400, kind, 0, 1)) == READER.facts(person_no(330400, kind, 0, 1))
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_the_type_in_a_number_is_the_registers(kind):
+    number = person_no(330400, kind, 0, 1)
+
+    assert type_of(number) == READER.facts(number).person_type
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 import pytest
 from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, Beside, Chain
-from support.messages import done, find_person, refusal, sale
+from support.messages import TOTAL_FEN, done, find_person, refusal, sale
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId
@@ -56,6 +56,11 @@ def of(person: str, region: str, message: Request) -> Request:
     return msgspec.structs.replace(message, insured_region=region, body=body)
 
 
+def sale_to_a_retired_person(n: int = 1, total_fen: int = TOTAL_FEN) -> Request:
+    asked = sale(n, total_fen)
+    return msgspec.structs.replace(asked, body=msgspec.structs.replace(asked.body, insurance="311"))
+
+
 def test_a_person_of_another_province_is_found_by_way_of_the_hub(chain: Chain) -> None:
     found = done(chain.send(find_person()))
 
@@ -65,7 +70,7 @@ def test_a_person_of_another_province_is_found_by_way_of_the_hub(chain: Chain) -
 
 
 def test_a_person_insured_where_he_is_treated_settles_without_leaving_the_province(chain: Chain) -> None:
-    assert isinstance(done(chain.send(of(LOCAL, "330100", sale()))), Settled)
+    assert isinstance(done(chain.send(of(LOCAL, "330100", sale_to_a_retired_person()))), Settled)
     assert [where for where, _ in chain.calls] == ["H33040030001->33"]
     assert len(chain.standing("33")) == 1
 
@@ -82,10 +87,10 @@ def test_a_number_that_is_no_persons_is_not_insured(chain: Chain) -> None:
 def test_accumulators_start_anew_at_midnight_of_business_time_on_the_first_of_january(chain: Chain) -> None:
     """An hour of business is half an hour of the run."""
     chain.clock.us = 1_800 * S - 1
-    old = done(chain.send(sale(1, 200_000)))
+    old = done(chain.send(sale_to_a_retired_person(1, 200_000)))
     assert chain.accumulators().year == 2024
     chain.clock.us = 1_800 * S
-    new = done(chain.send(sale(2, 200_000)))
+    new = done(chain.send(sale_to_a_retired_person(2, 200_000)))
 
     assert chain.accumulators().year == 2025
     assert new.amounts.deductible_fen == old.amounts.deductible_fen > 0

@@ -91,7 +91,9 @@ def test_work_beside_holds_no_worker_of_whoever_started_it():
 
 
 def found():
-    facts = PersonFound(person=PERSON, insurance="310", person_type="active", insured_region="340100", balance_fen=0)
+    facts = PersonFound(
+        person=PERSON, insurance="310", person_type="active", insured_region="340100", balance_fen=0, age_e1=470
+    )
     answer = Answered(Reply("34" + "0" * 28, facts), (Hop(NodeId("33"), 1, 2),))
     status, headers, body = CODEC.encode_answer(find_person(1), answer, 0)
     return answer, HttpAnswer(status, headers, body)

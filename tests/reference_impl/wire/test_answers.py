@@ -52,6 +52,13 @@ def test_settlement_is_told_in_yuan_numbers_with_a_row_for_each_fund(codec):
     ]
 
 
+def test_a_settlement_says_type_age_and_balance_of_the_person(codec):
+    settled = msgspec.structs.replace(w.SETTLED, person_type="retired", age_e1=685, balance_fen=12_345)
+    info = said(codec, w.answered(settled))[2]["output"]["setlinfo"]
+
+    assert (info["psn_type"], info["age"], info["balc"]) == ("12", 68.5, 123.45)
+
+
 def test_a_residents_pool_has_its_own_type(codec):
     body = m.Settle(person=w.PERSON, insurance="390", visit=w.VISIT, total_fen=579_253)
     output = said(codec, w.answered(w.SETTLED), w.request("2207", body))[2]["output"]
@@ -88,7 +95,7 @@ def test_more_priced_lines_than_were_asked_about_are_never_written(codec):
 def test_person_type_is_coded_by_the_dictionary_and_an_unknown_code_passes(codec):
     request = w.request("1101", m.FindPerson(person=w.PERSON))
     found = m.PersonFound(
-        person=w.PERSON, insurance="310", person_type="retired", insured_region="341500", balance_fen=5
+        person=w.PERSON, insurance="310", person_type="retired", insured_region="341500", balance_fen=5, age_e1=680
     )
     status, headers, data = codec.encode_answer(request, w.answered(found), 0)
     reply = json.loads(data)
@@ -102,7 +109,7 @@ def test_person_type_is_coded_by_the_dictionary_and_an_unknown_code_passes(codec
 def test_a_person_without_insurance_rows_breaks_the_interface(codec):
     request = w.request("1101", m.FindPerson(person=w.PERSON))
     found = m.PersonFound(
-        person=w.PERSON, insurance="310", person_type="retired", insured_region="341500", balance_fen=5
+        person=w.PERSON, insurance="310", person_type="retired", insured_region="341500", balance_fen=5, age_e1=680
     )
     status, headers, data = codec.encode_answer(request, w.answered(found), 0)
     reply = json.loads(data)

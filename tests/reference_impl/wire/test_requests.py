@@ -315,6 +315,9 @@ ADMIT = w.request("2401", m.Admit(person=w.PERSON, insurance="310", began_us=0, 
 DIAGNOSE = w.request("2203", m.Diagnose(person=w.PERSON, visit=w.VISIT, diagnosis="R69", began_us=0))
 CANCEL_2205 = w.request("2205", m.CancelLines(person=w.PERSON, visit=w.VISIT))
 CANCEL_2302 = w.request("2302", m.CancelLines(person=w.PERSON, visit=w.VISIT))
+FIND = w.request("1101", m.FindPerson(person=w.PERSON))
+TRIAL_2206 = w.request("2206", w.SETTLE.body)
+DISCHARGE = w.request("2402", m.Discharge(person=w.PERSON, visit=w.VISIT, ended_us=0))
 NOT_SERVED = [
     (SETTLE_2304, "data", "mid_setl_flag", "1"),
     (SETTLE_2304, "data", "acct_used_flag", "2"),
@@ -328,6 +331,18 @@ NOT_SERVED = [
     (DIAGNOSE, "mdtrtinfo", "med_type", "13"),
     (CANCEL_2205, "data", "chrg_bchno", "3"),
     (CANCEL_2302, "data", "feedetl_sn", "17"),
+    (FIND, "data", "psn_name", "SOMEBODY ELSE"),
+    (FIND, "data", "certno", "99"),
+    (FIND, "data", "psn_cert_type", "99"),
+    (FIND, "data", "mdtrt_cert_type", "03"),
+    (FIND, "data", "card_sn", "NOT THEIRS"),
+    (SALE, "druginfo", "psn_name", "SOMEBODY ELSE"),
+    (w.SETTLE, "data", "certno", "99"),
+    (w.SETTLE, "data", "psn_setlway", "02"),
+    (ADMIT, "mdtrtinfo", "cert_type", "02"),
+    (ADMIT, "mdtrtinfo", "exp_content", '{"TRUM_FLAG":"1"}'),
+    (ADMIT, "mdtrtinfo", "exp_content", '{"IPT_TYPE":"2"}'),
+    (TRIAL_2206, "data", "exp_content", '{"TRUM_FLAG":"1"}'),
 ]
 
 
@@ -341,6 +356,99 @@ def test_a_field_that_asks_for_what_is_not_served_is_refused_by_name_and_never_s
         codec.decode_request(data, w.HOSPITAL)
 
     assert "no other is served" in str(refused.value)
+
+
+STATED = [{"fulamt_ownpay_amt": "40.00", "inscp_scp_amt": "60.00"}, {"overlmt_selfpay": "0.01"}, {"inscp_scp_amt": "1"}]
+
+
+@pytest.mark.parametrize("stated", STATED, ids="+".join)
+@pytest.mark.parametrize("code", ["2207", "2304"])
+def test_a_hospitals_own_split_reaches_the_care_province_as_it_was_stated(codec, code, stated):
+    message = sent(codec, w.request(code, w.SETTLE.body))
+    message["input"]["data"] |= stated
+
+    read = codec.decode_request(json.dumps(message).encode(), w.HOSPITAL)
+
+    said = read.body.stated
+    fields = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
+    assert msgspec.structs.astuple(said) == tuple(round(float(stated.get(name, 0)) * 100) for name in fields)
+    assert codec.decode_request(codec.encode_request(read, 0), w.HOSPITAL) == read
+
+
+def test_a_split_that_differs_from_the_sums_sent_beside_it_is_not_lost(codec):
+    read = codec.decode_request(changed(codec, SETTLE_2304, "input", "data", "inscp_scp_amt", to="1"), w.HOSPITAL)
+
+    assert read.body.stated.in_scope_fen == 100
+    assert codec.decode_request(codec.encode_request(SETTLE_2304, 0), w.HOSPITAL).body.stated is None
+
+
+SAID_TWICE = [
+    (SALE, ("druginfo", "mdtrt_cert_no"), "34150010000000000002"),
+    (SALE, ("druginfo", "psn_type"), "15"),
+    (w.SETTLE, ("data", "mdtrt_cert_no"), "34150010000000000002"),
+    (SETTLE_2304, ("data", "insuplc_admdvs"), "340100"),
+    (SETTLE_2304, ("data", "mdtrtarea_admvs"), "330100"),
+    (ADMIT, ("mdtrtinfo", "insuplc_admdvs"), "340100"),
+    (ADMIT, ("diseinfo", 0, "psn_no"), "34150010000000000002"),
+    (ADMIT, ("diseinfo", 0, "diag_code"), "J18.900"),
+    (DIAGNOSE, ("diseinfo", 0, "diag_code"), "J18.900"),
+    (DISCHARGE, ("diseinfo", 0, "mdtrt_id"), "S33040000001202406030800000002"),
+]
+
+
+@pytest.mark.parametrize(("request_", "path", "value"), SAID_TWICE)
+def test_a_field_that_contradicts_the_rest_of_its_message_is_refused_by_name(codec, request_, path, value):
+    data = changed(codec, request_, "input", *path, to=value)
+
+    with pytest.raises(WireError, match=path[-1]) as refused:
+        codec.decode_request(data, w.HOSPITAL)
+
+    assert "as the message itself says" in str(refused.value)
+
+
+@pytest.mark.parametrize("request_", [ADMIT, TRIAL_2206], ids=["2401", "2206"])
+def test_a_patient_at_home_may_say_that_there_was_no_accident(codec, request_):
+    home = msgspec.structs.replace(request_, insured_region="330400")
+    node = "mdtrtinfo" if request_ is ADMIT else "data"
+
+    read = codec.decode_request(changed(codec, home, "input", node, "exp_content", to='{"TRUM_FLAG":"0"}'), w.HOSPITAL)
+
+    assert read == home
+
+
+WARNED_OF = [("dscginfo", "dscg_way", "5"), ("diseinfo", "diag_type", "2"), ("diseinfo", "diag_code", "J18.900")]
+
+
+@pytest.mark.parametrize(("node", "field", "value"), WARNED_OF)
+def test_what_is_said_and_not_acted_on_is_named_in_the_reply(codec, node, field, value):
+    path = (node, 0, field) if node == "diseinfo" else (node, field)
+    warnings = []
+
+    read = codec.decode_request(changed(codec, DISCHARGE, "input", *path, to=value), w.HOSPITAL, warnings)
+    answer = json.loads(codec.encode_answer(read, w.answered(m.Done()), 0, warnings).body)
+
+    assert read == DISCHARGE
+    assert answer["infcode"] == 0
+    assert f"in.{node}.{field}: got '{value}'" in answer["warn_msg"]
+
+
+def test_every_field_warned_of_is_named_however_long_the_values_are(codec):
+    message = sent(codec, DISCHARGE)
+    message["input"]["diseinfo"][0] |= {"diag_type": "2", "diag_code": "X" * 20}
+    message["input"]["dscginfo"]["dscg_way"] = "999"
+    warnings = []
+    read = codec.decode_request(json.dumps(message).encode(), w.HOSPITAL, warnings)
+
+    told = json.loads(codec.encode_answer(read, w.answered(m.Done()), 0, warnings).body)["warn_msg"]
+
+    assert len(told) <= 200
+    assert all(field in told for field in ("dscg_way", "diag_type", "diag_code"))
+
+
+def test_a_reply_without_a_warning_has_no_field_for_one(codec):
+    answer = json.loads(codec.encode_answer(DISCHARGE, w.answered(m.Done()), 0).body)
+
+    assert "warn_msg" not in answer
 
 
 def test_one_row_that_asks_for_another_kind_of_visit_refuses_the_batch(codec):

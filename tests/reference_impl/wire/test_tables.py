@@ -109,3 +109,15 @@ def test_a_rows_constant_may_depend_on_the_patient(codec, cross, constant):
 
     rows = write(context_of(body, w.request("2204", body), "", cross=cross))
     assert [(row.a, row.b) for row in rows] == [(constant, "24.69"), (constant, "-1.00")]
+
+
+def test_no_field_of_a_request_is_a_constant_that_nobody_reads_but_free_text_about_staff_and_wards():
+    unread = {
+        (source.field, source.path)
+        for (_, direction), nodes in load_bindings(TABLES).nodes.items()
+        for node in nodes
+        for source in node.bindings
+        if direction == "in" and source.mark == ":"
+    }
+
+    assert {value for field, value in unread if field != "diag_srt_no"} == {"SIM"}
