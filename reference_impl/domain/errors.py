@@ -50,6 +50,9 @@ class Refusal(StrEnum):
     OTHER_CARE_REGION = "D09"
     NEGATIVE_TOTAL = "D10"
     TOTAL_TOO_LARGE = "D11"
+    LINE_REPEATED = "D12"
+    NO_SUCH_LINE = "D13"
+    LINE_AMOUNT = "D14"
     NO_TERMS = "C01"
     ONE_SIDED = "O01"
 
@@ -77,6 +80,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.OTHER_CARE_REGION: "the institution stands in another region; check mdtrtarea_admvs",
     Refusal.NEGATIVE_TOTAL: "the refund is larger than the charges it takes from; check the lines",
     Refusal.TOTAL_TOO_LARGE: "the charges exceed what an amount can hold; check the lines",
+    Refusal.LINE_REPEATED: "a line of this number is on the visit already; give each charge a number of its own",
+    Refusal.NO_SUCH_LINE: "no charge of this line or batch is on the visit; check feedetl_sn or chrg_bchno",
+    Refusal.LINE_AMOUNT: "the amount of a line is not its count times its price, to the fen; check the lines",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }
