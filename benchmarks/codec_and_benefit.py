@@ -26,8 +26,8 @@ from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 
 CALLS, ROUNDS = 2_000, 7
-LINES = tuple(FeeLine(f"item{n}", 20_000, 12_345_678, 2469) for n in range(10))
-PRICED = m.LinesPriced(lines=tuple(PricedLine(n, 2469, 100, 0, 237, 2132, "02", 9) for n in range(1, 11)))
+LINES = tuple(FeeLine(f"{n}", f"item{n}", 20_000, 12_345_678, 2469) for n in range(10))
+PRICED = m.LinesPriced(lines=tuple(PricedLine(f"{n}", 2469, 100, 0, 237, 2132, "02", 9) for n in range(1, 11)))
 SETTLE = w.request(
     "2207", m.Settle(person=w.PERSON, insurance="310", visit=w.VISIT, total_fen=579_253, hospital_level=3, fees=w.FEES)
 )

@@ -5,7 +5,8 @@ This module only lays facts out. It must never judge them, and never repair a ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -51,12 +52,19 @@ MESSAGE_COLUMNS: dict[str, Any] = {
 }  # fmt: skip
 
 
+CHARGE_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "visit_id": pl.String, "settlement": pl.String, "fees_fen": pl.Int64, "lines_fen": pl.Int64,
+    "repeated": pl.String,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the laws may look at."""
 
     settlements: pl.DataFrame
     copies: pl.DataFrame
+    charges: pl.DataFrame
     postings: pl.DataFrame
     messages: pl.DataFrame
     visits: pl.DataFrame
@@ -78,6 +86,7 @@ def gather(books: Mapping[str, FinalBooks], record: Record) -> Evidence:
             (_settlement(node, c) for node, b in books.items() for c in b.settlements), SETTLEMENT_COLUMNS
         ),
         copies=_frame((_copy(node, c) for node, b in books.items() for c in b.copies), COPY_COLUMNS),
+        charges=_frame((row for node, b in books.items() for row in _charges(node, b)), CHARGE_COLUMNS),
         postings=_frame((_posting(node, p) for node, b in books.items() for p in b.postings), POSTING_COLUMNS),
         messages=_frame((_message(node, m) for node, b in books.items() for m in b.messages), MESSAGE_COLUMNS),
         visits=record.visits,
@@ -106,6 +115,19 @@ def _copy(node: str, copy: SettlementCopy) -> tuple[Any, ...]:
         node, copy.settlement, copy.visit, copy.settled_by, copy.settled_us, copy.sign, copy.reverses,
         *_amounts(copy.amounts),
     )  # fmt: skip
+
+
+def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    """Yield the charges of each visit that was not a sale: as it sums them, and as its lines do."""
+    kept = {charges.visit: tuple(charges.lines()) for charges in books.charges}
+    for visit in books.visits:
+        if visit.opened_by == visit.settled_by:
+            continue  # a sale is settled with the message that holds its lines
+        lines = kept.get(visit.visit, ())
+        serials = Counter(line.serial for line in lines)
+        repeated = ", ".join(serial for serial, times in serials.items() if times > 1)
+        lines_fen = sum(line.total_fen for line in lines)
+        yield node, visit.visit, visit.settlement, visit.fees.total_fen, lines_fen, repeated
 
 
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:

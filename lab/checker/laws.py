@@ -178,6 +178,20 @@ def every_side_keeps_what_passed(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("13 copy alone", row["visit_id"], detail, row["msgid"])
 
 
+def lines_add_up_to_what_is_settled(evidence: Evidence) -> Iterator[Violation]:
+    """Law 14: a visit's charges are the sum of its accepted lines, no line twice, and so much was settled."""
+    charges = evidence.charges
+    off = (pl.col("lines_fen") != pl.col("fees_fen")) | (pl.col("repeated") != "")
+    for row in charges.filter(off).sort("visit_id").iter_rows(named=True):
+        twice = f", line {row['repeated']} more than once" if row["repeated"] else ""
+        detail = f"{row['node']} charges {row['fees_fen']} fen, its lines say {row['lines_fen']}{twice}"
+        yield Violation("14 lines", row["visit_id"], detail)
+    settled = charges.filter(pl.col("settlement") != "").join(evidence.standing_copies(), on=["node", "settlement"])
+    for row in settled.filter(pl.col("lines_fen") != pl.col("total_fen")).sort("visit_id").iter_rows(named=True):
+        detail = f"settlement {row['settlement']} is of {row['total_fen']} fen, the lines of {row['lines_fen']}"
+        yield Violation("14 settled lines", row["visit_id"], detail, row["msgid"])
+
+
 LAWS: tuple[Law, ...] = (
     money_is_conserved,
     postings_say_what_was_settled,
@@ -191,6 +205,7 @@ LAWS: tuple[Law, ...] = (
     amounts_add_up,
     all_sides_hold_the_same_money,
     every_side_keeps_what_passed,
+    lines_add_up_to_what_is_settled,
 )
 
 

@@ -9,6 +9,7 @@ from typing import cast
 from reference_impl.domain.failures import FailedRunError
 from reference_impl.protocol.records import (
     KINDS,
+    ChargesRecord,
     MessageRecord,
     PersonRecord,
     Posting,
@@ -44,6 +45,11 @@ class FinalBooks:
     def visits(self) -> Sequence[VisitRecord]:
         """The visits, as they stand."""
         return self.of(VisitRecord)
+
+    @property
+    def charges(self) -> Sequence[ChargesRecord]:
+        """The charges on the visits, line by line, as they stand."""
+        return self.of(ChargesRecord)
 
     @property
     def persons(self) -> Sequence[PersonRecord]:

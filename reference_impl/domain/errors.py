@@ -51,8 +51,11 @@ class Refusal(StrEnum):
     OTHER_CARE_REGION = "D09"
     NEGATIVE_TOTAL = "D10"
     TOTAL_TOO_LARGE = "D11"
-    OTHER_KIND = "D14"
+    OTHER_KIND = "D16"
     SPLIT_DIFFERS = "D15"
+    LINE_REPEATED = "D12"
+    NO_SUCH_LINE = "D13"
+    LINE_AMOUNT = "D14"
     NO_TERMS = "C01"
     ONE_SIDED = "O01"
 
@@ -85,6 +88,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.SPLIT_DIFFERS: (
         "the priced lines are split otherwise; check fulamt_ownpay_amt, overlmt_selfpay, preselfpay_amt, inscp_scp_amt"
     ),
+    Refusal.LINE_REPEATED: "a line of this number is on the visit already; give each charge a number of its own",
+    Refusal.NO_SUCH_LINE: "no charge of this line or batch is on the visit; check feedetl_sn or chrg_bchno",
+    Refusal.LINE_AMOUNT: "the amount of a line is not its count times its price, to the fen; check the lines",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }

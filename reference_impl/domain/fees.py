@@ -37,19 +37,24 @@ _NO_CATEGORIES = (0,) * CATEGORIES
 
 
 class FeeLine(msgspec.Struct, frozen=True, gc=False):
-    """One charge as the hospital states it. ``approved`` is hosp_appr_flag; a refund has a negative count and total."""
+    """One charge as the hospital states it: ``serial`` is its own number for it, unique in the visit.
 
-    item: str
-    count_e4: int
-    price_e6: int
-    total_fen: int
+    ``approved`` is hosp_appr_flag; a refund has a negative count and total.
+    Books from before lines had numbers hold some without.
+    """
+
+    serial: str = ""
+    item: str = ""
+    count_e4: int = 0
+    price_e6: int = 0
+    total_fen: int = 0
     approved: str = "0"
 
 
 class PricedLine(msgspec.Struct, frozen=True, gc=False):
-    """One charge as the place of care splits it. ``line`` counts from 1; ``reason`` says why it is not payable."""
+    """One charge as the place of care splits it. ``reason`` says why it is not payable."""
 
-    line: int
+    serial: str = ""
     total_fen: int = 0
     over_limit_fen: int = 0
     own_pay_fen: int = 0
@@ -109,17 +114,17 @@ def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Roundi
     """
     priced: list[PricedLine] = []
     find = catalogue.get
-    for number, line in enumerate(lines, 1):
-        total_fen = line.total_fen
+    for line in lines:
+        serial, total_fen = line.serial, line.total_fen
         item = find(line.item)
         if item is None:
-            priced.append(PricedLine(number, total_fen, 0, total_fen, 0, 0, GRADE_NONE, CATEGORY_OTHER, REASON_UNKNOWN))
+            priced.append(PricedLine(serial, total_fen, 0, total_fen, 0, 0, GRADE_NONE, CATEGORY_OTHER, REASON_UNKNOWN))
             continue
         grade = item.grade
         approved = line.approved
         if grade == GRADE_NONE or approved == "2" or (item.restricted and approved != "1"):
             reason = _why_own_pay(item, approved)
-            priced.append(PricedLine(number, total_fen, 0, total_fen, 0, 0, grade, item.category, reason))
+            priced.append(PricedLine(serial, total_fen, 0, total_fen, 0, 0, grade, item.category, reason))
             continue
         rest_fen = total_fen
         over_fen = 0
@@ -129,7 +134,7 @@ def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Roundi
             rest_fen -= over_fen
         pre_fen = rounding(rest_fen * item.self_pay_e4, E4) if grade == GRADE_PART else 0
         priced.append(
-            PricedLine(number, total_fen, over_fen, 0, pre_fen, rest_fen - pre_fen, grade, item.category),
+            PricedLine(serial, total_fen, over_fen, 0, pre_fen, rest_fen - pre_fen, grade, item.category),
         )
     return tuple(priced)
 
@@ -161,6 +166,23 @@ def add_fees(a: FeeTotals, b: FeeTotals) -> FeeTotals:
         a.in_scope_fen + b.in_scope_fen,
         tuple(x + y for x, y in zip(a.by_category_fen, b.by_category_fen, strict=True)),
     )
+
+
+def take_fees(a: FeeTotals, b: FeeTotals) -> FeeTotals:
+    """Return the charges ``a`` without ``b``, which are among them."""
+    return FeeTotals(
+        a.total_fen - b.total_fen,
+        a.own_pay_fen - b.own_pay_fen,
+        a.over_limit_fen - b.over_limit_fen,
+        a.pre_self_pay_fen - b.pre_self_pay_fen,
+        a.in_scope_fen - b.in_scope_fen,
+        tuple(x - y for x, y in zip(a.by_category_fen, b.by_category_fen, strict=True)),
+    )
+
+
+def line_amount_wrong(line: FeeLine) -> bool:
+    """Return whether the amount of a line is more than one fen off its count times its price."""
+    return abs(line.total_fen * _FEN_E10 - line.count_e4 * line.price_e6) > _FEN_E10
 
 
 def amounts_refusal(fees: FeeTotals) -> Refusal | None:

@@ -6,7 +6,7 @@ the catalogue is the care place's, the policy the insured place's (domain facts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -15,21 +15,26 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import (
     ZERO_FEES,
     Catalogue,
+    FeeLine,
     FeeTotals,
+    PricedLine,
     add_fees,
     amounts_refusal,
+    line_amount_wrong,
     price_lines,
     split_of,
+    take_fees,
     total_of,
 )
 from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.transactions import CANCEL_OUTPATIENT_LINES, SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.copies import copies_after, copy_refs
-from reference_impl.protocol.forwarder import Prepared
+from reference_impl.protocol.forwarder import Prepared, Refused
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
+    ALL_LINES,
     Admit,
     CancelLines,
     CancelSettlement,
@@ -51,10 +56,19 @@ from reference_impl.protocol.messages import (
     VisitId,
     VisitOpened,
 )
-from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View, VisitRecord
+from reference_impl.protocol.records import (
+    ChargedBatch,
+    ChargesRecord,
+    Key,
+    MessageRecord,
+    Record,
+    Ref,
+    View,
+    VisitRecord,
+)
 from reference_impl.protocol.references import original_refusal, visit_refusal
 
-__all__ = ["CareRole", "CareRules"]
+__all__ = ["CareRole", "CareRules", "lines_refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +95,8 @@ class CareRole:
 
     # --- acting alone ---
 
-    def act(self, request: Request, view: View) -> tuple[ReplyBody, VisitRecord] | Refusal:
-        """Return the reply and the visit after a transaction that stays in the province, or why not."""
+    def act(self, request: Request, view: View) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
+        """Return the reply and the records after a transaction that stays in the province, or why not."""
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         refusal = visit_refusal(request, visit)
@@ -92,22 +106,34 @@ class CareRole:
         if isinstance(state, Refusal):
             return state
         match request.body:
-            case UploadLines(lines=lines):
-                priced = price_lines(self._rules.catalogue, lines)
-                fees = add_fees(visit.fees, total_of(priced))
-                wrong = amounts_refusal(fees)
-                return wrong or (LinesPriced(lines=priced), _after(visit, state, fees=fees))
-            case CancelLines():
-                return Done(), _after(visit, state, fees=ZERO_FEES)
+            case UploadLines() as upload:
+                return self._charged(upload, visit, state, _charges_of(visit, view))
+            case CancelLines() as cancel:
+                return _uncharged(request.code, cancel, _after(visit, state), _charges_of(visit, view))
             case _:
-                return Done(), _after(visit, state)
+                return Done(), (_after(visit, state),)
+
+    def _charged(
+        self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord
+    ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
+        refusal = lines_refusal(upload.lines, charges.lines())
+        if refusal is not None:
+            return refusal
+        priced = price_lines(self._rules.catalogue, upload.lines)
+        fees = add_fees(visit.fees, total_of(priced))
+        wrong = amounts_refusal(fees)
+        batches = (*charges.batches, ChargedBatch(upload.batch, priced))
+        return wrong or (LinesPriced(lines=priced), (_after(visit, state, fees=fees), _recharged(charges, batches)))
 
     # --- sending on ---
 
     def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
         """Return the visit the message is about; one that opens a visit is about the visit it opens."""
         visit = self._visit_of(request, original)
-        return () if visit is None else (Ref(VisitRecord, visit), *copy_refs(request, visit))
+        if visit is None:
+            return ()
+        charges = (Ref(ChargesRecord, visit),) if isinstance(request.body, UploadLines | CancelLines) else ()
+        return (Ref(VisitRecord, visit), *charges, *copy_refs(request, visit))
 
     def _visit_of(self, request: Request, original: MessageRecord | None) -> VisitId | None:
         body = request.body
@@ -121,7 +147,7 @@ class CareRole:
             return visit_id(request.msgid)
         return body.visit
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
+    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
         """Return the message as the insurer is to see it, or why it goes no further."""
         next_node = self._rules.next_node(request.insured_region)
         if next_node is None:
@@ -132,7 +158,7 @@ class CareRole:
                 body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
             case SellDrugs():
                 sale = self._priced_sale(request, body)
-                if isinstance(sale, Refusal):
+                if isinstance(sale, Refusal | Refused):
                     return sale
                 body = sale
             case Reverse():
@@ -178,7 +204,10 @@ class CareRole:
             return Refusal.CHARGES_REMAIN
         return None
 
-    def _priced_sale(self, request: Request, sale: SellDrugs) -> SellDrugs | Refusal:
+    def _priced_sale(self, request: Request, sale: SellDrugs) -> SellDrugs | Refusal | Refused:
+        refusal = lines_refusal(sale.lines, ())
+        if refusal is not None:
+            return refusal
         fees = total_of(price_lines(self._rules.catalogue, sale.lines))
         if fees.total_fen != sale.total_fen:
             return Refusal.TOTALS_DIFFER
@@ -299,6 +328,59 @@ def _total_refusal(body: Settle, fees: FeeTotals) -> Refusal | None:
     if body.total_fen != fees.total_fen:
         return Refusal.TOTALS_DIFFER
     return Refusal.SPLIT_DIFFERS if body.stated not in (None, split_of(fees)) else None
+
+
+def lines_refusal(lines: tuple[FeeLine, ...], charged: Iterable[PricedLine]) -> Refused | None:
+    """Return why these lines cannot be charged beside those that are, and which line it is."""
+    serials = {line.serial for line in charged}
+    for line in lines:
+        if line.serial in serials:
+            return Refused(Refusal.LINE_REPEATED, f"feedetl_sn {line.serial}")
+        if line_amount_wrong(line):
+            return Refused(Refusal.LINE_AMOUNT, f"det_item_fee_sumamt of feedetl_sn {line.serial}")
+        serials.add(line.serial)
+    return None
+
+
+def _charges_of(visit: VisitRecord, view: View) -> ChargesRecord:
+    return view.get(ChargesRecord) or ChargesRecord(visit.visit, 0, ())
+
+
+def _recharged(charges: ChargesRecord, batches: tuple[ChargedBatch, ...]) -> ChargesRecord:
+    return ChargesRecord(charges.visit, charges.version + 1, batches)
+
+
+def _uncharged(
+    code: str, cancel: CancelLines, visit: VisitRecord, charges: ChargesRecord
+) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
+    """Return the visit without what is taken back: all, one batch (2205) or one line (2302)."""
+    named = cancel.named
+    if named == ALL_LINES:
+        left, fees = (), ZERO_FEES
+    else:
+        by_batch = code == CANCEL_OUTPATIENT_LINES
+        left, taken = _parted(charges, lambda batch, line: named == (batch if by_batch else line.serial))
+        if not taken:
+            return Refused(Refusal.NO_SUCH_LINE, f"{'chrg_bchno' if by_batch else 'feedetl_sn'} {named}")
+        fees = take_fees(visit.fees, total_of(taken))
+        wrong = amounts_refusal(fees)  # a refund that stays may be larger than the charges that do
+        if wrong is not None:
+            return wrong
+    return Done(), (msgspec.structs.replace(visit, fees=fees), _recharged(charges, left))
+
+
+def _parted(
+    charges: ChargesRecord, takes: Callable[[str, PricedLine], bool]
+) -> tuple[tuple[ChargedBatch, ...], list[PricedLine]]:
+    """Return the charges without the lines that ``takes`` chooses, and those lines."""
+    left: list[ChargedBatch] = []
+    taken: list[PricedLine] = []
+    for batch in charges.batches:
+        stays = tuple([line for line in batch.lines if not takes(batch.batch, line)])
+        taken += [line for line in batch.lines if takes(batch.batch, line)]
+        if stays:
+            left.append(ChargedBatch(batch.batch, stays))
+    return tuple(left), taken
 
 
 def _kept(visit: VisitRecord | None) -> tuple[Record, ...]:

@@ -12,7 +12,7 @@ What stays open is swept (``sweeper``); what raises while it is driven is parked
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 
 import msgspec
 
@@ -53,6 +53,7 @@ __all__ = [
     "STALE_LIMIT",
     "Forwarder",
     "ForwardingPolicy",
+    "Refused",
     "answer_known",
     "busy_with",
     "is_known",
@@ -65,6 +66,13 @@ STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""
 BUSY_RETRY_US = 200_000
 UNREACHABLE_RETRY_US = 1_000_000
+
+
+class Refused(NamedTuple):
+    """A refusal that names what it is about."""
+
+    refusal: Refusal
+    detail: str
 
 
 class ForwardingPolicy(Protocol):
@@ -82,7 +90,7 @@ class ForwardingPolicy(Protocol):
         """Return what the message held, let go, when it turns out not to have been served."""
         ...
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
+    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
         """Return what to write with the intent and what to send on, or why not."""
         ...
 
@@ -107,8 +115,10 @@ _Tried = tuple[Answer, bool]
 """What to answer, and whether the intent is over: closed with a reply, or withdrawn."""
 
 
-def refused(refusal: Refusal, reference: str, detail: str = "") -> Reply:
+def refused(refusal: Refusal | Refused, reference: str, detail: str = "") -> Reply:
     """Return the verdict no, in words a clerk can act on."""
+    if isinstance(refusal, Refused):
+        refusal, detail = refusal
     reason = REASONS[refusal]
     return Reply(reference, refusal=refusal.value, reason=f"{reason} ({detail})" if detail else reason)
 
@@ -235,7 +245,7 @@ class Forwarder:
                 return busy_with(waits_for(request, view))
             prepared = self._policy.prepare(request, view, original)
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
-            if isinstance(prepared, Refusal):
+            if isinstance(prepared, Refusal | Refused):
                 reply = refused(prepared, self._reference())
                 change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True)
                 if isinstance(await self._ports.books.commit(change), Committed):
@@ -285,7 +295,7 @@ class Forwarder:
         if isinstance(known, Answered):
             return known, True  # answered or reversed since the intent was read
         prepared = self._policy.prepare(request, view, original)
-        if isinstance(prepared, Refusal):
+        if isinstance(prepared, Refusal | Refused):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())
         return await self._call(message, prepared, fresh=False)

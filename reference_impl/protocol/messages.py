@@ -61,6 +61,10 @@ class Diagnose(Body, frozen=True, tag="diagnose"):
     began_us: int
 
 
+ALL_LINES = "0000"
+"""What 2205 and 2302 name to take back every charge."""
+
+
 class UploadLines(Body, frozen=True, tag="upload_lines"):
     """2204 and 2301: one whole batch of charges."""
 
@@ -71,10 +75,14 @@ class UploadLines(Body, frozen=True, tag="upload_lines"):
 
 
 class CancelLines(Body, frozen=True, tag="cancel_lines"):
-    """2205 and 2302: take back all charges of the visit not yet settled."""
+    """2205 and 2302: take back charges of the visit not yet settled.
+
+    ``named`` is a batch (2205) or a line (2302), or ``ALL_LINES``.
+    """
 
     person: PersonNo
     visit: VisitId
+    named: str = ALL_LINES
 
 
 class Admit(Body, frozen=True, tag="admit"):

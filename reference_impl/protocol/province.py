@@ -20,6 +20,7 @@ from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import (
     STALE_LIMIT,
     Forwarder,
+    Refused,
     answer_known,
     busy_with,
     is_known,
@@ -128,11 +129,11 @@ class Province:
                 return busy_with(waits_for(request, view))
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             acted = self._care.act(request, view)
-            if isinstance(acted, Refusal):
+            if isinstance(acted, Refusal | Refused):
                 reply, records = refused(acted, self._reference()), ()
             else:
-                body, visit = acted
-                reply, records = Reply(self._reference(), body), (visit,)
+                body, records = acted
+                reply = Reply(self._reference(), body)
             change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(reply)

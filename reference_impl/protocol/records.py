@@ -5,13 +5,14 @@ Plain data. ``reference_impl.books`` stores it, the workflows decide it. A ``Cha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from reference_impl.domain.benefit import Accumulators, Settlement
-from reference_impl.domain.fees import FeeTotals
+from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
@@ -44,7 +45,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """Something that books keep beside the messages.
 
     A new kind is a struct here, a line in ``KINDS`` and a migration. Its fields are text, whole numbers, a ``StrEnum``,
-    a struct of such fields (laid flat), a tuple of whole numbers, or a tuple of ``NamedTuple`` rows.
+    a struct of such fields (laid flat), a tuple of whole numbers or of structs, or a tuple of ``NamedTuple`` rows.
     """
 
 
@@ -73,6 +74,26 @@ class VisitRecord(Record, frozen=True, gc=False):
     settlement: SettlementId = SettlementId("")
     settled_by: MessageId = MessageId("")
     held_by: MessageId = MessageId("")
+
+
+class ChargedBatch(msgspec.Struct, frozen=True, gc=False):
+    """The charges of one accepted message, as they were priced, under the batch it named."""
+
+    batch: str
+    lines: tuple[PricedLine, ...]
+
+
+class ChargesRecord(Record, frozen=True, gc=False):
+    """The charges on a visit, line by line; beside the visit, because only what moves charges reads them."""
+
+    visit: VisitId
+    version: int
+    batches: tuple[ChargedBatch, ...]
+
+    def lines(self) -> Iterator[PricedLine]:
+        """Yield every line on the visit, in the order they came."""
+        for batch in self.batches:
+            yield from batch.lines
 
 
 class PersonRecord(Record, frozen=True, gc=False):
@@ -154,6 +175,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[type[Record], Kind] = {
     VisitRecord: Kind("visits", "visit", Way.VERSIONED),
+    ChargesRecord: Kind("charges", "visit", Way.VERSIONED),
     PersonRecord: Kind("persons", "person", Way.VERSIONED),
     SettlementRecord: Kind("settlements", "visit", Way.STANDING),
     Posting: Kind("postings", "posting", Way.APPENDED),

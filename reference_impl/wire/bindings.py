@@ -14,7 +14,7 @@ from reference_impl.wire.tables import Direction, Node, Table, TableError
 EXP = "exp."
 FUNDS = "funds"
 _FILE = "bindings.txt"
-_MARKS = "~=+^&%@:!?*"
+_MARKS = "~=+^&@:!?*"
 _CONSTANT = (":", "!", "*")
 
 

@@ -257,6 +257,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
     if [order[target] for target in row.targets] != list(range(len(own))):
         raise ValueError(f"{binding.code} {binding.node.name}: rows must fill the first fields of {rows_of.__name__}")
     shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
+    same = _same_reader(binding, shared)
     exp = _exp_reader(binding, tools)
     only = _only_reader(binding)
     rows_name = binding.rows
@@ -267,6 +268,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
             if not rows:
                 raise WireError(*where, rows, "at least one row")
             found.body.update(zip(shared.targets, shared.values(rows[0]), strict=True))
+            same(rows)
         if only:
             for each in rows:
                 only(each, found)
@@ -284,3 +286,19 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
         return rows_of(*values)
 
     return read
+
+
+def _same_reader(binding: NodeBinding, shared: _Taken) -> Callable[[Sequence[Any]], None]:
+    """Return what refuses a row that names another visit, person or batch than the first: a message is about one."""
+    fields = [b.field for b in binding.bindings if b.mark == "^"]
+
+    def check(rows: Sequence[Any]) -> None:
+        first = shared.get(rows[0])
+        for row in rows[1:]:
+            if shared.get(row) == first:
+                continue
+            name, value, expected = next(p for p in zip(fields, shared.get(row), first, strict=True) if p[1] != p[2])
+            path = f"{binding.direction}.{binding.node.name}.{name}"
+            raise WireError(binding.code, path, value, f"{expected}, as in the first row")
+
+    return check

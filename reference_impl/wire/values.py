@@ -29,6 +29,7 @@ FEES_LENGTH = AMOUNT_FIELDS + 14
 INTEGER = "int"
 FEES = "fees"
 FLAG = "flag"
+DIGITS = "digits"
 
 
 class Where(NamedTuple):
@@ -55,6 +56,8 @@ def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
         return tools.clock.text
     if coding == FLAG:
         return _writes_flag
+    if coding == DIGITS:
+        return _writes_text(field, where)
     if coding.isdigit() or field.kind == "int":
         width = int(coding or 1)
         return lambda value: f"{value:0{width}d}"
@@ -72,6 +75,8 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
         return _reads_moment(tools.clock, where)
     if coding == FLAG:
         return _reads_flag(where)
+    if coding == DIGITS:
+        return _reads_digits(where)
     if coding.isdigit() or field.kind == "int":
         return _reads_whole(where)
     if coding:
@@ -162,11 +167,18 @@ def _reads_moment(clock: BusinessClock, where: Where) -> Convert:
 
 
 def _reads_whole(where: Where) -> Convert:
-    def read(value: str | int | None) -> int:
+    read_digits = _reads_digits(where)
+    return lambda value: int(read_digits(value))
+
+
+def _reads_digits(where: Where) -> Callable[[str | int | None], str]:
+    """Return the reader of a number that is a name: too long for a whole number, and kept as it was written."""
+
+    def read(value: str | int | None) -> str:
         text = str(value)
         if not (text.isascii() and text.isdigit()):
             raise WireError(*where, value, "digits only")
-        return int(text)
+        return text
 
     return read
 
@@ -208,7 +220,7 @@ def unset_value(source: Binding) -> Any:
         return 0
     if source.coding == FEES:
         return None
-    return FeeLine("", 0, 0, 0).approved if source.path == "approved" else ""
+    return FeeLine().approved if source.path == "approved" else ""
 
 
 def fees_to_list(fees: FeeTotals | None) -> list[int] | None:

@@ -64,7 +64,6 @@ class Context(NamedTuple):
 class _RowContext(NamedTuple):
     row: Any
     asked: FeeLine | None
-    number: int
 
 
 NodeWriter = Callable[[Context], Any]
@@ -144,8 +143,8 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
             raise WireError(*where, f"{len(elements)} rows", f"{len(asked)} rows, as many as were asked about")
         head = (*fill_shared(context), *by_patient[context.cross])
         written: list[Any] = []
-        for number, (row, line) in enumerate(zip(elements, asked, strict=True), 1):
-            row_context = _RowContext(row, line, number)
+        for row, line in zip(elements, asked, strict=True):
+            row_context = _RowContext(row, line)
             values = fill_own(row_context)
             if exp:
                 values.append(exp(row_context, context.cross))
@@ -208,8 +207,6 @@ def _path(source: Binding, *, rows: bool) -> str:
             return _ENVELOPE[source.path[1:]]
         case "^":
             return f"body.{source.path}"
-        case "%":
-            return "number"
         case "&":
             return f"asked.{source.path}"
         case _ if source.path.startswith("fees."):

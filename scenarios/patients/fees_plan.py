@@ -102,10 +102,15 @@ def fee_lines(
         if count:
             line_fen = count * price_fen
             left_fen -= line_fen
-            found.append(FeeLine(item, count * _ONE_E4, price_e6, line_fen, approved))
+            found.append(FeeLine(_serial(batch, len(found)), item, count * _ONE_E4, price_e6, line_fen, approved))
     if left_fen:
-        found.append(FeeLine(rest, _ONE_E4, left_fen * _FEN_E6, left_fen))
+        found.append(FeeLine(_serial(batch, len(found)), rest, _ONE_E4, left_fen * _FEN_E6, left_fen))
     return tuple(found)
+
+
+def _serial(batch: int, row: int) -> str:
+    """Return the hospital's own number of a line (feedetl_sn: digits), unique in the visit."""
+    return f"{batch + 1}{row + 1:04d}"
 
 
 @lru_cache(maxsize=4096)

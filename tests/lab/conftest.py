@@ -11,14 +11,19 @@ import pytest
 from reference_impl.books.final import FinalBooks
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.benefit import Settlement, take_back
+from reference_impl.domain.fees import FeeTotals, PricedLine
+from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
 from reference_impl.protocol.records import (
+    ChargedBatch,
+    ChargesRecord,
     Key,
     Leg,
     MessageRecord,
     Posting,
     SettlementCopy,
     SettlementRecord,
+    VisitRecord,
 )
 from scenarios.record.recorder import (
     TABLES,
@@ -91,6 +96,25 @@ def copy_of(s: SettlementRecord, **changes: object) -> SettlementCopy:
     return msgspec.structs.replace(kept, **changes)
 
 
+def visit_with_lines(*lines: PricedLine) -> tuple[VisitRecord, ChargesRecord]:
+    """The visit of settlement S0 as the care province keeps it, and its charges: two lines, unless others are given."""
+    lines = lines or (PricedLine("1", 6_000, in_scope_fen=6_000), PricedLine("2", 4_000, in_scope_fen=4_000))
+    visit = VisitRecord(
+        "V0",
+        3,
+        HOSPITAL,
+        "631100",
+        PERSON,
+        VisitState.SETTLED,
+        message_id(90),
+        "2201",
+        FeeTotals(10_000),
+        "S0",
+        message_id(0),
+    )
+    return visit, ChargesRecord("V0", 1, (ChargedBatch("B1", lines),))
+
+
 def posting(
     settlement: str, amount_fen: int = 7_000, *, credit_fen: int | None = None, name: str = "", to: str = "33"
 ) -> Posting:
@@ -120,6 +144,8 @@ class World:
     settlements: list[SettlementRecord] = field(default_factory=lambda: [settlement(0)])
     postings: list[Posting] = field(default_factory=lambda: [posting("S0")])
     at_care: list[SettlementCopy] = field(default_factory=lambda: [copy_of(settlement(0))])
+    charged: list[VisitRecord] = field(default_factory=lambda: [visit_with_lines()[0]])
+    lines: list[ChargesRecord] = field(default_factory=lambda: [visit_with_lines()[1]])
     at_hub: list[SettlementCopy] = field(default_factory=lambda: [copy_of(settlement(0))])
     care_node: str = "33"
     stored: list[MessageRecord] = field(default_factory=list)
@@ -137,7 +163,12 @@ class World:
         nothing = MemoryBooks().read_all().records
         insured = {**nothing, SettlementRecord: self.settlements, Posting: self.postings}
         books = {"33": nothing, "hub": {**nothing, SettlementCopy: self.at_hub}, "63": insured}
-        books[self.care_node] = {**books[self.care_node], SettlementCopy: self.at_care}
+        books[self.care_node] = {
+            **books[self.care_node],
+            SettlementCopy: self.at_care,
+            VisitRecord: self.charged,
+            ChargesRecord: self.lines,
+        }
         return {node: FinalBooks(self.stored if node == "63" else (), kept) for node, kept in books.items()}
 
     def record(self) -> Record:
@@ -164,5 +195,8 @@ def make() -> SimpleNamespace:
         reversal_entry,
         tombstone,
         visit_row,
+        visit_with_lines,
+        FeeTotals,
+        PricedLine,
     )
     return SimpleNamespace(**{maker.__name__: maker for maker in makers})

@@ -201,6 +201,39 @@ def hub_keeps_what_nobody_settled(world, make):
     world.at_hub.append(make.copy_of(make.settlement(7)))
 
 
+LINES = "lines_add_up_to_what_is_settled"
+
+
+def charge(world, make, *lines):
+    world.lines = [make.visit_with_lines(*(make.PricedLine(serial, fen) for serial, fen in lines))[1]]
+
+
+@plant(LINES)
+def line_is_charged_twice_and_settled_once(world, make):
+    charge(world, make, ("1", 6_000), ("2", 4_000), ("2", 4_000))
+
+
+@plant(LINES)
+def line_of_nothing_has_the_number_of_another(world, make):
+    charge(world, make, ("1", 10_000), ("1", 0))
+
+
+@plant(LINES)
+def line_was_cancelled_and_its_money_settled(world, make):
+    charge(world, make, ("1", 6_000))
+
+
+@plant(LINES)
+def sum_of_the_visit_moved_without_its_lines(world, make):
+    world.charged = [msgspec.structs.replace(world.charged[0], fees=make.FeeTotals(10_001))]
+
+
+@plant(LINES)
+def less_was_settled_than_charged(world, make):
+    charge(world, make, ("1", 6_000), ("2", 4_001))
+    world.charged = [msgspec.structs.replace(world.charged[0], fees=make.FeeTotals(10_001))]
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]

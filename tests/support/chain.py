@@ -41,7 +41,7 @@ INSTITUTIONS = register_of(
     for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
 )
 """One register for every node."""
-LINE = FeeLine(item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
+LINE = FeeLine(serial="1", item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
 NODES = (NodeId("33"), HUB, NodeId("63"))
 WAIT_US = 1_000_000
 PATIENCE_STEPS = 50

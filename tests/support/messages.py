@@ -9,6 +9,7 @@ from support.chain import HOSPITAL, LINE, PERSON, Chain
 from reference_impl.domain.fees import FeeLine, FeeTotals
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
+    ALL_LINES,
     Admit,
     Answered,
     CancelAdmission,
@@ -44,8 +45,8 @@ def request(code: str, n: int, body: RequestBody, sender: str = HOSPITAL) -> Req
     return Request(code, msgid(n), NodeId(sender), HOSPITAL, "330400", "630100", body)
 
 
-def line(total_fen: int = TOTAL_FEN, item: str = LINE.item) -> FeeLine:
-    return FeeLine(item=item, count_e4=10_000, price_e6=total_fen * 10_000, total_fen=total_fen)
+def line(total_fen: int = TOTAL_FEN, item: str = LINE.item, serial: str = "1") -> FeeLine:
+    return FeeLine(serial=serial, item=item, count_e4=10_000, price_e6=total_fen * 10_000, total_fen=total_fen)
 
 
 # --- what was answered ---
@@ -85,11 +86,12 @@ def admit(n: int = 1) -> Request:
 
 
 def upload(n: int, visit: VisitId, *, code: str = "2204", item: str = LINE.item) -> Request:
-    return request(code, n, UploadLines(person=PersonNo(PERSON), visit=visit, batch=f"{n}", lines=(line(item=item),)))
+    lines = (line(item=item, serial=f"{n}"),)
+    return request(code, n, UploadLines(person=PersonNo(PERSON), visit=visit, batch=f"{n}", lines=lines))
 
 
-def cancel_lines(n: int, visit: VisitId, *, code: str = "2205") -> Request:
-    return request(code, n, CancelLines(person=PersonNo(PERSON), visit=visit))
+def cancel_lines(n: int, visit: VisitId, *, code: str = "2205", named: str = ALL_LINES) -> Request:
+    return request(code, n, CancelLines(person=PersonNo(PERSON), visit=visit, named=named))
 
 
 def cancel_registration(n: int, visit: VisitId) -> Request:

@@ -42,11 +42,11 @@ class FakeVisit:
     open_at_start: bool = False
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
-        return (replace_line(self.total_fen // batches),)
+        return (replace_line(self.total_fen // batches, f"{batch + 1}"),)
 
 
-def replace_line(total_fen: int) -> FeeLine:
-    return FeeLine(item=LINE.item, count_e4=10_000, price_e6=total_fen * 10_000, total_fen=total_fen)
+def replace_line(total_fen: int, serial: str) -> FeeLine:
+    return FeeLine(serial=serial, item=LINE.item, count_e4=10_000, price_e6=total_fen * 10_000, total_fen=total_fen)
 
 
 class FakeDesk:

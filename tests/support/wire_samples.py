@@ -14,8 +14,8 @@ PERSON = m.PersonNo("34150010000000000001")
 VISIT = m.VisitId("S33040000001202406030800000001")
 SETTLEMENT = m.SettlementId("A33040000001202406030800000001")
 LINES = (
-    FeeLine("XJ01CAA040", 20_000, 12_345_678, 2469),
-    FeeLine("ZA06BAX0064", -10_000, 1_000_000, -100, "1"),
+    FeeLine("1", "XJ01CAA040", 20_000, 12_345_678, 2469),
+    FeeLine("2", "ZA06BAX0064", -10_000, 1_000_000, -100, "1"),
 )
 FEES = FeeTotals(579_253, 29_620, 0, 52_261, 497_372, (579_253, *(0,) * 13))
 AMOUNTS = Settlement(579_253, 29_620, 0, 52_261, 497_372, 80_000, 1_000, 310_654, cash_fen=268_599)
@@ -34,6 +34,7 @@ insurances = st.sampled_from(["310", "390"])
 def lines(approvals):
     return st.builds(
         FeeLine,
+        serial=st.text("0123456789", min_size=1, max_size=30),
         item=st.text(st.characters(codec="utf-8"), min_size=1, max_size=50),
         count_e4=money,
         price_e6=st.integers(0, 10**15),
@@ -81,7 +82,7 @@ sell = st.builds(
     fees=fees,
 )
 cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
-cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits)
+cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
 
 REQUESTS = {
     "1101": st.builds(m.FindPerson, person=persons),
@@ -150,7 +151,7 @@ def priced_like(request):
     count = len(request.lines)
     priced = st.builds(
         PricedLine,
-        line=st.integers(1, 999),
+        serial=text30,
         total_fen=money,
         over_limit_fen=money,
         own_pay_fen=money,

@@ -42,6 +42,18 @@ INSERT INTO visits (visit, version, institution, insured_region, person, state, 
 -- all_visits()
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by FROM visits
 
+-- find_charges(visit)
+SELECT charges.visit, charges.version, charges.batches FROM charges WHERE charges.visit = ?
+
+-- version_of_charges(visit)
+SELECT charges.version FROM charges WHERE charges.visit = ?
+
+-- keep_charges(visit, version, batches)
+INSERT INTO charges (visit, version, batches) VALUES (?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, batches = excluded.batches
+
+-- all_charges()
+SELECT charges.visit, charges.version, charges.batches FROM charges
+
 -- find_persons(person)
 SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen FROM persons WHERE persons.person = ?
 

@@ -1,7 +1,8 @@
 """Records laid out as rows, and rows read back, whatever kind they are: derived once from the struct's own fields.
 
-Text and whole numbers are a column each, a ``StrEnum`` its text, a struct lies flat, a tuple of whole numbers is a JSON
-list (nobody asks for one of them alone), a tuple of named rows is a table of its own. Nothing here loads SQLAlchemy.
+Text and whole numbers are a column each, a ``StrEnum`` its text, a struct lies flat, a tuple of whole numbers or of
+structs is a JSON list (nobody asks for one of them alone), a tuple of named rows is a table of its own. Nothing here
+loads SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -123,6 +124,9 @@ def _part(name: str, hint: Any) -> tuple[list[Column], _Part]:
         return [Column(name, "integer")], _PLAIN
     if get_args(base) == (int, Ellipsis):
         return [Column(name, "text")], _LIST
+    if get_origin(base) is tuple and issubclass(get_args(base)[0], msgspec.Struct):
+        decode = msgspec.json.Decoder(base).decode
+        return [Column(name, "text")], _Part(1, _LIST.write, lambda row: decode(row[0]))
     if isinstance(base, type):
         return _of_class(name, cast("type[Any]", base))
     raise TypeError(f"field {name!r} of type {hint!r} has no place in a row; {_EXPECTED}")

@@ -24,9 +24,12 @@ from book_samples import (
 )
 
 from reference_impl.books.final import BooksError
+from reference_impl.domain.fees import PricedLine
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import (
     AlreadyThere,
+    ChargedBatch,
+    ChargesRecord,
     Committed,
     Record,
     Ref,
@@ -130,6 +133,23 @@ def test_a_visit_moves_through_its_states(shelf):
     found = shelf.look(key(9), *visit_refs()).get(VisitRecord)
     assert found == visit(2, state=VisitState.SETTLED)
     assert isinstance(found.state, VisitState)
+
+
+def test_charges_are_read_back_line_by_line_and_replaced_by_the_next_version(shelf):
+    refund = PricedLine(
+        "0" * 29 + "2", -100, own_pay_fen=-100, grade="03", category=10, reason="item is outside insurance"
+    )
+    first = ChargesRecord("S1", 1, (ChargedBatch("B1", (PricedLine("4711", 250, pre_self_pay_fen=250), refund)),))
+    second = ChargesRecord("S1", 2, (*first.batches, ChargedBatch('"B,2"', (PricedLine("0815", 3, in_scope_fen=3),))))
+    ref = Ref(ChargesRecord, "S1")
+
+    shelf.commit(insert(done(1), first))
+    assert shelf.look(key(1), ref).get(ChargesRecord) == first
+    shelf.commit(insert(done(2), second))
+    assert shelf.commit(insert(done(3), second)) == Stale()
+
+    assert shelf.look(key(2), ref).get(ChargesRecord) == second
+    assert list(shelf.read_all().charges) == [second]
 
 
 def test_reversal_before_the_original_leaves_a_tombstone_that_refuses_it(shelf):

@@ -14,7 +14,9 @@ from reference_impl.domain.fees import (
     CatalogueItem,
     FeeLine,
     add_fees,
+    line_amount_wrong,
     price_lines,
+    take_fees,
     total_of,
 )
 from reference_impl.domain.money import cut
@@ -56,7 +58,7 @@ def fen(yuan):
 @pytest.mark.parametrize("line", STORY.strip().splitlines(), ids=str.strip)
 def test_a_charge_is_split_by_the_catalogue(line):
     item, flag, count, price, total, over, own, prior, scope = line.split()
-    [priced] = price_lines(CATALOGUE, [FeeLine(item, int(count) * 10_000, fen(price) * 10_000, fen(total), flag)])
+    [priced] = price_lines(CATALOGUE, [FeeLine("1", item, int(count) * 10_000, fen(price) * 10_000, fen(total), flag)])
 
     got = (priced.over_limit_fen, priced.own_pay_fen, priced.pre_self_pay_fen, priced.in_scope_fen)
     assert got == (fen(over), fen(own), fen(prior), fen(scope))
@@ -75,23 +77,23 @@ def test_a_charge_is_split_by_the_catalogue(line):
     ],
 )
 def test_a_charge_that_is_not_payable_says_why(item, flag, reason):
-    [priced] = price_lines(CATALOGUE, [FeeLine(item, 10_000, 10_000, 1, flag)])
+    [priced] = price_lines(CATALOGUE, [FeeLine("1", item, 10_000, 10_000, 1, flag)])
     assert priced.reason == reason
 
 
 @pytest.mark.parametrize("flag", ["", "0", "3"])
 def test_a_restricted_item_is_payable_only_when_the_hospital_says_so(flag):
-    [priced] = price_lines(CATALOGUE, [FeeLine("restricted", 10_000, 10_000, 1, flag)])
+    [priced] = price_lines(CATALOGUE, [FeeLine("1", "restricted", 10_000, 10_000, 1, flag)])
     assert (priced.own_pay_fen, priced.in_scope_fen) == (1, 0)
 
 
 def test_a_millionth_of_a_yuan_above_the_cap_counts_over_ten_thousand_pieces():
-    [priced] = price_lines(CATALOGUE, [FeeLine("capped", 10_000 * 10_000, 1_000_000_001, 1_000_000_001)])
+    [priced] = price_lines(CATALOGUE, [FeeLine("1", "capped", 10_000 * 10_000, 1_000_000_001, 1_000_000_001)])
     assert priced.over_limit_fen == 1
 
 
 def test_rounding_at_the_line_is_a_parameter():
-    line = [FeeLine("part", 10_000, 999_900, 95)]
+    line = [FeeLine("1", "part", 10_000, 999_900, 95)]
     assert price_lines(CATALOGUE, line)[0].pre_self_pay_fen == 10
     assert price_lines(CATALOGUE, line, rounding=cut)[0].pre_self_pay_fen == 9
 
@@ -119,7 +121,7 @@ def test_the_parts_of_every_charge_add_up_to_it_and_stay_within_it(lines):
 
 @given(LINES)
 def test_a_refund_of_every_charge_sums_to_nothing(lines):
-    back = [FeeLine(x.item, -x.count_e4, x.price_e6, -x.total_fen, x.approved) for x in lines]
+    back = [FeeLine("1", x.item, -x.count_e4, x.price_e6, -x.total_fen, x.approved) for x in lines]
     paid, refunded = total_of(price_lines(CATALOGUE, lines)), total_of(price_lines(CATALOGUE, back))
     assert add_fees(paid, refunded) == ZERO_FEES
 
@@ -133,11 +135,25 @@ def test_batches_sum_like_one(first, second):
     assert len(whole.by_category_fen) == CATEGORIES
 
 
-def test_lines_are_numbered_from_1_in_order():
-    lines = [FeeLine("full", 10_000, 10_000, 1)] * 3
-    assert [priced.line for priced in price_lines(CATALOGUE, lines)] == [1, 2, 3]
+def test_lines_keep_the_hospitals_own_numbers():
+    lines = [FeeLine(serial, "full", 10_000, 10_000, 1) for serial in ("4711", "815", "0815")]
+    assert [priced.serial for priced in price_lines(CATALOGUE, lines)] == ["4711", "815", "0815"]
+
+
+def test_charges_without_some_of_them_are_the_others():
+    one, other = (
+        total_of(price_lines(CATALOGUE, [FeeLine("1", item, 10_000, 10**8, 10_000)])) for item in ("full", "part")
+    )
+    assert take_fees(add_fees(one, other), one) == other
+
+
+@pytest.mark.parametrize(
+    ("total_fen", "wrong"), [(2469, False), (2468, False), (2470, False), (2471, True), (2467, True)]
+)
+def test_an_amount_may_be_one_fen_off_its_count_times_its_price(total_fen, wrong):
+    assert line_amount_wrong(FeeLine("1", "full", 20_000, 12_345_000, total_fen)) is wrong
 
 
 def test_nothing_plus_charges_is_the_charges():
-    fees = total_of(price_lines(CATALOGUE, [FeeLine("full", 10_000, 10_000, 1)]))
+    fees = total_of(price_lines(CATALOGUE, [FeeLine("1", "full", 10_000, 10_000, 1)]))
     assert add_fees(ZERO_FEES, fees) is fees

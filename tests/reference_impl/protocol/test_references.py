@@ -347,7 +347,7 @@ def test_a_refund_larger_than_the_charges_is_refused_and_the_visit_settles(chain
 
 
 def test_a_sale_that_refunds_one_grade_from_another_is_refused(chain: Chain) -> None:
-    lines = (line(30_000, item="X2"), line(-20_000))
+    lines = (line(30_000, item="X2"), line(-20_000, serial="2"))
     asked = sale()
 
     answer = chain.send(changed(asked, body=changed(asked.body, lines=lines)))

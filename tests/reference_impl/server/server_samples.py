@@ -19,7 +19,7 @@ from scenarios.schema import Scenario
 
 PHARMACY = NodeId("P33040010001")
 PERSON = "34010000000000000007"
-LINES = tuple(FeeLine(f"X{number}", 10_000, 50_000_000, 5000) for number in range(2))
+LINES = tuple(FeeLine(f"{number}", f"X{number}", 10_000, 50_000_000, 5000) for number in range(2))
 TIMEOUT_US = 20_000_000
 
 

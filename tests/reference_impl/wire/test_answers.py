@@ -12,7 +12,10 @@ from reference_impl.wire.errors import WireError
 
 UPLOAD = w.request("2301", m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="7", lines=w.LINES))
 PRICED = m.LinesPriced(
-    lines=(PricedLine(1, 2469, 100, 0, 237, 2132, "02", 9), PricedLine(2, -100, 0, -100, 0, 0, "03", 10, "declined"))
+    lines=(
+        PricedLine("1", 2469, 100, 0, 237, 2132, "02", 9),
+        PricedLine("2", -100, 0, -100, 0, 0, "03", 10, "declined"),
+    )
 )
 
 
@@ -220,7 +223,7 @@ def test_a_reference_too_long_for_its_field_is_never_written(codec):
 
 
 def test_an_output_above_its_bound_is_never_written(codec):
-    rows = tuple(PricedLine(n, 1, in_scope_fen=1, reason="x" * 500) for n in range(1, 81))
+    rows = tuple(PricedLine(f"{n}", 1, in_scope_fen=1, reason="x" * 500) for n in range(1, 81))
     upload = m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="7", lines=w.LINES * 40)
     with pytest.raises(WireError, match="2301 output"):
         codec.encode_answer(w.request("2301", upload), w.answered(m.LinesPriced(lines=rows)), 0)

@@ -233,7 +233,7 @@ def test_a_message_that_would_break_the_interface_is_never_written(codec, reques
 
 
 def test_a_batch_above_the_inputs_bound_is_refused_both_ways(codec):
-    line = FeeLine("XJ01CAA040", 10_000, 1_000_000, 100)
+    line = FeeLine("1", "XJ01CAA040", 10_000, 1_000_000, 100)
     body = m.UploadLines(person=w.PERSON, visit=w.VISIT, batch="1", lines=(line,) * 120)
     with pytest.raises(WireError, match=r"2204 input: got '\d+ characters', expected at most 40000 characters; split"):
         codec.encode_request(w.request("2204", body), 0)
@@ -313,8 +313,6 @@ STAY_LINES = w.request("2301", m.UploadLines(person=w.PERSON, visit=w.VISIT, bat
 SALE = w.request("2102", m.SellDrugs(person=w.PERSON, insurance="310", total_fen=100, lines=w.LINES))
 ADMIT = w.request("2401", m.Admit(person=w.PERSON, insurance="310", began_us=0, diagnosis="R69"))
 DIAGNOSE = w.request("2203", m.Diagnose(person=w.PERSON, visit=w.VISIT, diagnosis="R69", began_us=0))
-CANCEL_2205 = w.request("2205", m.CancelLines(person=w.PERSON, visit=w.VISIT))
-CANCEL_2302 = w.request("2302", m.CancelLines(person=w.PERSON, visit=w.VISIT))
 FIND = w.request("1101", m.FindPerson(person=w.PERSON))
 TRIAL_2206 = w.request("2206", w.SETTLE.body)
 DISCHARGE = w.request("2402", m.Discharge(person=w.PERSON, visit=w.VISIT, ended_us=0))
@@ -329,8 +327,6 @@ NOT_SERVED = [
     (SALE, "druginfo", "acct_used_flag", "7"),
     (ADMIT, "mdtrtinfo", "med_type", "52"),
     (DIAGNOSE, "mdtrtinfo", "med_type", "13"),
-    (CANCEL_2205, "data", "chrg_bchno", "3"),
-    (CANCEL_2302, "data", "feedetl_sn", "17"),
     (FIND, "data", "psn_name", "SOMEBODY ELSE"),
     (FIND, "data", "certno", "99"),
     (FIND, "data", "psn_cert_type", "99"),
@@ -449,6 +445,31 @@ def test_a_reply_without_a_warning_has_no_field_for_one(codec):
     answer = json.loads(codec.encode_answer(DISCHARGE, w.answered(m.Done()), 0).body)
 
     assert "warn_msg" not in answer
+
+
+@pytest.mark.parametrize(("code", "field"), [("2205", "chrg_bchno"), ("2302", "feedetl_sn")])
+def test_a_cancel_names_a_batch_or_a_line_or_all(codec, code, field):
+    every = w.request(code, m.CancelLines(person=w.PERSON, visit=w.VISIT))
+
+    assert sent(codec, every)["input"]["data"][field] == "0000"
+    read = codec.decode_request(changed(codec, every, "input", "data", field, to="17"), w.HOSPITAL)
+    assert read.body == m.CancelLines(person=w.PERSON, visit=w.VISIT, named="17")
+
+
+@pytest.mark.parametrize("serial", ["4711", "0815", "9" * 30])
+def test_a_line_has_the_number_that_the_hospital_gave_it(codec, serial):
+    data = changed(codec, UPLOAD, "input", "feedetail", 1, "feedetl_sn", to=serial)
+
+    assert codec.decode_request(data, w.HOSPITAL).body.lines[1].serial == serial
+
+
+@pytest.mark.parametrize("request_", [UPLOAD, STAY_LINES])
+@pytest.mark.parametrize("field", ["mdtrt_id", "psn_no"])
+def test_a_row_of_another_visit_or_person_refuses_the_batch_by_name(codec, request_, field):
+    data = changed(codec, request_, "input", "feedetail", 1, field, to="another")
+
+    with pytest.raises(WireError, match=rf"in\.feedetail\.{field}: .*another.*as in the first row"):
+        codec.decode_request(data, w.HOSPITAL)
 
 
 def test_one_row_that_asks_for_another_kind_of_visit_refuses_the_batch(codec):
