@@ -39,6 +39,7 @@ class Refusal(StrEnum):
     NOT_DISCHARGED = "S06"
     CHARGES_REMAIN = "S07"
     REVERSED = "S08"
+    LATER_STANDS = "S09"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -66,6 +67,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NOT_DISCHARGED: "the stay is not discharged; there is nothing to cancel",
     Refusal.CHARGES_REMAIN: "charges remain on the visit; cancel them first",
     Refusal.REVERSED: "the message was reversed before it came; nothing was done",
+    Refusal.LATER_STANDS: "a later settlement of the person stands; cancel the later one first",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",

@@ -214,14 +214,15 @@ class CareRole:
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
         """Return the reply for the hospital and the visit after the insurer's verdict."""
-        del original  # the visit already names the message that settled it
         visit, copies = view.get(VisitRecord), copies_after(request, reply, view)
         if reply.refusal:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:
                 return reply, (*_kept(self._taken_back(visit)), *copies)
+            if isinstance(request.body, Reverse):
+                return reply, _kept(_let_go(request, visit, original))
             return reply, self.released(request, view)
-        if visit is None and isinstance(request.body, Register | Admit):
-            opened = _opened(request, request.msgid, VisitState.OPEN)
+        if _unopened(request, visit) and isinstance(request.body, Register | Admit):
+            opened = _opened(request, request.msgid, VisitState.OPEN, visit)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
 
@@ -238,17 +239,17 @@ class CareRole:
             case Settle():
                 return self._settled(request, reply, visit)
             case Reverse():
-                return self._reversed(body, visit)
+                return self._reversed(request, body, visit)
             case CancelSettlement():
                 return self._taken_back(visit)
             case _:
                 return self._moved(request, visit)
 
     def _sold(self, request: Request, reply: Reply, sale: SellDrugs, visit: VisitRecord | None) -> VisitRecord | None:
-        if request.code not in SETTLEMENTS or visit is not None or not isinstance(reply.body, Settled):
+        if request.code not in SETTLEMENTS or not _unopened(request, visit) or not isinstance(reply.body, Settled):
             return None
         return msgspec.structs.replace(
-            _opened(request, request.msgid, VisitState.SETTLED),
+            _opened(request, request.msgid, VisitState.SETTLED, visit),
             fees=FeeTotals(total_fen=sale.total_fen),
             settlement=reply.body.settlement,
             settled_by=request.msgid,
@@ -262,13 +263,13 @@ class CareRole:
             return None
         return _after(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
 
-    def _reversed(self, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
+    def _reversed(self, request: Request, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
         if visit.settled_by == body.original:
             return self._taken_back(visit)
         if visit.opened_by == body.original:
             return _after(visit, VisitState.CANCELLED)
         # The original may have taken the visit after this reversal last looked for it.
-        return _after(visit, visit.state) if visit.held_by == body.original else None
+        return _after(visit, visit.state) if visit.held_by in (body.original, request.msgid) else None
 
     def _taken_back(self, visit: VisitRecord) -> VisitRecord | None:
         sold = visit.opened_by == visit.settled_by
@@ -297,22 +298,39 @@ def _held(request: Request, visit: VisitRecord | None) -> tuple[Record, ...]:
 def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple[Record, ...]:
     """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
 
-    One whose opening is reversed is held: nobody may settle what is about to be cancelled. Where the original would
-    open the visit, a cancelled one takes its place, so that there is a version to move.
+    It is held until the verdict is known: nobody may settle what is about to be cancelled, nor move what turns out to
+    be settled. Where the original would open the visit, a cancelled one takes its place, so that there is a version to
+    move.
     """
-    if visit is not None:
-        held_by = request.msgid if visit.opened_by == body.original else MessageId("")
-        return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by),)
-    if not TRANSACTIONS[body.original_code].opens:
+    if visit is None and not TRANSACTIONS[body.original_code].opens:
         return ()
-    return (_opened(request, body.original, VisitState.CANCELLED),)
+    if visit is None:
+        first = _opened(request, body.original, VisitState.CANCELLED)
+        return (msgspec.structs.replace(first, held_by=request.msgid),)
+    return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
 
 
-def _opened(request: Request, opened_by: MessageId, state: VisitState) -> VisitRecord:
-    """Return the first version of the visit that ``opened_by`` opens, as ``request`` has it."""
+def _let_go(request: Request, visit: VisitRecord | None, original: MessageRecord | None) -> VisitRecord | None:
+    """Return the visit once its reversal was refused: held again by the original, where that has no verdict yet."""
+    if visit is None or visit.held_by != request.msgid:
+        return None
+    in_work = original is not None and original.request is not None and original.reply is None
+    held_by = original.key.msgid if original is not None and in_work and not original.withdrawn else MessageId("")
+    return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
+
+
+def _unopened(request: Request, visit: VisitRecord | None) -> bool:
+    """Return whether the visit that ``request`` opens is yet to be; a refused reversal leaves but a cancelled one."""
+    return visit is None or (visit.state is VisitState.CANCELLED and visit.opened_by == request.msgid)
+
+
+def _opened(
+    request: Request, opened_by: MessageId, state: VisitState, before: VisitRecord | None = None
+) -> VisitRecord:
+    """Return the visit that ``opened_by`` opens, as ``request`` has it, in the place of ``before``."""
     return VisitRecord(
         visit_id(opened_by),
-        1,
+        1 if before is None else before.version + 1,
         request.institution,
         request.insured_region,
         request.body.person,

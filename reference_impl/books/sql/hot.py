@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     exists,
     func,
     literal_column,
@@ -77,6 +78,14 @@ def _mark_message() -> ClauseElement:
     )
 
 
+def _lift_mark() -> ClauseElement:
+    return (
+        update(messages)
+        .where(_this_message, messages.c.reversed_by == bindparam("by"))
+        .values(reversed_by=None, withdrawn=case((messages.c.request.is_(None), _ONE), else_=messages.c.withdrawn))
+    )
+
+
 _MESSAGES: dict[str, ClauseElement] = {
     "find_message": select(*_without_serial(messages)).where(_this_message),
     "mark_of_message": select(messages.c.reversed_by).where(_this_message),
@@ -91,6 +100,7 @@ _MESSAGES: dict[str, ClauseElement] = {
     "insert_message": _insert_message(),
     "replace_message": _replace_message(),
     "mark_message": _mark_message(),
+    "lift_mark": _lift_mark(),
     "all_messages": select(*_without_serial(messages)).order_by(messages.c.serial),
 }
 

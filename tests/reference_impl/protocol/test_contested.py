@@ -183,15 +183,15 @@ def test_the_yes_to_an_admission_that_its_reversal_overtook_opens_no_stay(chain:
     at_rest(chain)
 
 
-def test_a_cancel_that_a_reversal_overtakes_finds_nothing_left_and_takes_nothing_back_twice(chain: Chain) -> None:
+def test_a_cancel_waits_for_a_reversal_of_its_settlement_and_then_finds_nothing_left(chain: Chain) -> None:
     visit = registered(chain)
     settled = done(chain.send(settlement(3, visit)))
     chain.faults.append(once("33->hub", "2601", "lose request"))
     assert chain.send(reversal(9, 3, "2207")) == busy_with(msgid(9))
-    again = lambda: done(chain.send(reversal(9, 3, "2207")))  # noqa: E731
-    chain.crossings.append(Crossing("33->hub", "2208", "before", again))
 
-    assert refusal(chain.send(cancel(4, settled, code="2208"))) == Refusal.ONE_SIDED
+    assert chain.send(cancel(4, settled, code="2208")) == busy_with(msgid(9))
+    done(chain.send(reversal(9, 3, "2207")))
+    assert refusal(chain.send(cancel(4, settled, code="2208"))) == Refusal.NOT_SETTLED
     assert [one.sign for one in chain.books["63"].read_all().settlements] == [1, -1]
     assert [(one.state, one.settlement) for one in chain.visits()] == [(VisitState.OPEN, "")]
     assert chain.accumulators().balance_fen == 5_000
