@@ -52,6 +52,7 @@ class Refusal(StrEnum):
     NEGATIVE_TOTAL = "D10"
     TOTAL_TOO_LARGE = "D11"
     NO_TERMS = "C01"
+    YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
 
 
@@ -80,6 +81,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NEGATIVE_TOTAL: "the refund is larger than the charges it takes from; check the lines",
     Refusal.TOTAL_TOO_LARGE: "the charges exceed what an amount can hold; check the lines",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
+    Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }
 """What the clerk reads: what is wrong, and what to do. A test holds it complete."""

@@ -22,8 +22,10 @@ from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Admit,
+    CancelDischarge,
     CancelLines,
     CancelSettlement,
+    Discharge,
     Done,
     FindPerson,
     LinesPriced,
@@ -90,6 +92,10 @@ class CareRole:
                 return wrong or (LinesPriced(lines=priced), _after(visit, state, fees=fees))
             case CancelLines():
                 return Done(), _after(visit, state, fees=ZERO_FEES)
+            case Discharge(ended_us=ended_us):
+                return Done(), _after(visit, state, ended_us=ended_us)
+            case CancelDischarge():
+                return Done(), _after(visit, state, ended_us=0)
             case _:
                 return Done(), _after(visit, state)
 
@@ -135,7 +141,8 @@ class CareRole:
                 if refusal is not None:
                     return refusal
                 if isinstance(body, Settle) and visit is not None:
-                    body = msgspec.structs.replace(body, fees=visit.fees, hospital_level=self._level_of(request))
+                    level = self._level_of(request)
+                    body = msgspec.structs.replace(body, fees=visit.fees, hospital_level=level, ended_us=visit.ended_us)
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=_held(request, visit))
 
     def held(self, request: Request, view: View) -> bool:
@@ -347,6 +354,7 @@ def _after(
     fees: FeeTotals | None = None,
     settlement: SettlementId | None = None,
     settled_by: MessageId | None = None,
+    ended_us: int | None = None,
 ) -> VisitRecord:
     """Return the next version of ``visit``; what is not given stays."""
     return VisitRecord(
@@ -360,6 +368,7 @@ def _after(
         visit.fees if fees is None else fees,
         visit.settlement if settlement is None else settlement,
         visit.settled_by if settled_by is None else settled_by,
+        ended_us=visit.ended_us if ended_us is None else ended_us,
     )
 
 

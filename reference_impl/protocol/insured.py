@@ -170,7 +170,9 @@ class InsuredRole:
             wrong = Refusal.NO_TERMS
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
-        person, year = self._person(view, body.person, facts), self._rules.year_of(now_us)
+        person, year = self._person(view, body.person, facts), self._year_of(body, now_us)
+        if not 0 <= self._rules.year_of(now_us) - year <= 1:
+            return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
         before = in_year(person.accumulators, person.earlier, year)
         amounts, after = settle(self._rules.policy, case, body.fees, before, year)
         if request.code in TRIALS:
@@ -194,6 +196,12 @@ class InsuredRole:
         )
         reply = _settled(self._reference(), body.visit, made, now_us, amounts, request.msgid)
         return self._posted(request, reply, settled, _next(person, after, made))
+
+    def _year_of(self, body: Settle | SellDrugs, now_us: int) -> int:
+        """Return the benefit year that a settlement made now counts in."""
+        ended_us = body.ended_us if isinstance(body, Settle) else 0
+        by_discharge = ended_us and self._rules.policy.counts_in == "discharge"
+        return self._rules.year_of(ended_us if by_discharge else now_us)
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
         settled = view.get(SettlementRecord)

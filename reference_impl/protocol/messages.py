@@ -112,8 +112,9 @@ class CancelDischarge(Body, frozen=True, tag="cancel_discharge"):
 class Settle(Body, frozen=True, tag="settle"):
     """2206 and 2303 on trial; 2207 and 2304 for good.
 
-    The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category, and
-    ``hospital_level``, before the message leaves the province.
+    The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category,
+    ``hospital_level`` and ``ended_us``, when a discharged stay ended (0 where none did), before the message leaves the
+    province.
     """
 
     person: PersonNo
@@ -122,6 +123,7 @@ class Settle(Body, frozen=True, tag="settle"):
     total_fen: int
     hospital_level: int = 0
     fees: FeeTotals | None = None
+    ended_us: int = 0
 
 
 class SellDrugs(Body, frozen=True, tag="sell_drugs"):

@@ -57,7 +57,8 @@ class VisitRecord(Record, frozen=True, gc=False):
     Institution, insured region and person are those of the message that opened it: no later message may name others.
 
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
-    else may move the visit, so that the message means the same however often it is sent.
+    else may move the visit, so that the message means the same however often it is sent. ``ended_us`` is when a
+    discharged stay ended.
     """
 
     visit: VisitId
@@ -71,6 +72,7 @@ class VisitRecord(Record, frozen=True, gc=False):
     settlement: SettlementId = SettlementId("")
     settled_by: MessageId = MessageId("")
     held_by: MessageId = MessageId("")
+    ended_us: int = 0
 
 
 class PersonRecord(Record, frozen=True, gc=False):

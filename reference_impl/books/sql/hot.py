@@ -19,6 +19,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    null,
     select,
     union_all,
     update,
@@ -82,7 +83,7 @@ def _lift_mark() -> ClauseElement:
     return (
         update(messages)
         .where(_this_message, messages.c.reversed_by == bindparam("by"))
-        .values(reversed_by=None, withdrawn=case((messages.c.request.is_(None), _ONE), else_=messages.c.withdrawn))
+        .values(reversed_by=null(), withdrawn=case((messages.c.request.is_(None), _ONE), else_=messages.c.withdrawn))
     )
 
 

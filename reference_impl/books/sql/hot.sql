@@ -18,8 +18,8 @@ UPDATE messages SET code=?, opened_us=?, request=?, reply=?, reversed_by=coalesc
 -- mark_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
 INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET reversed_by = excluded.reversed_by WHERE messages.reversed_by IS NULL
 
--- lift_mark(reversed_by, msgid, sender, by)
-UPDATE messages SET reversed_by=?, withdrawn=CASE WHEN (messages.request IS NULL) THEN 1 ELSE messages.withdrawn END WHERE messages.msgid = ? AND messages.sender = ? AND messages.reversed_by = ?
+-- lift_mark(msgid, sender, by)
+UPDATE messages SET reversed_by=NULL, withdrawn=CASE WHEN (messages.request IS NULL) THEN 1 ELSE messages.withdrawn END WHERE messages.msgid = ? AND messages.sender = ? AND messages.reversed_by = ?
 
 -- all_messages()
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages ORDER BY messages.serial
@@ -34,16 +34,16 @@ SELECT count(*) AS count_1 FROM starts
 SELECT max(anon_1.at_us) AS max_1 FROM (SELECT max(messages.opened_us) AS at_us FROM messages UNION ALL SELECT max(settlements.posted_us) AS at_us FROM settlements UNION ALL SELECT max(postings.posted_us) AS at_us FROM postings) AS anon_1
 
 -- find_visits(visit)
-SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by FROM visits WHERE visits.visit = ?
+SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us FROM visits WHERE visits.visit = ?
 
 -- version_of_visits(visit)
 SELECT visits.version FROM visits WHERE visits.visit = ?
 
--- keep_visits(visit, version, institution, insured_region, person, state, opened_by, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by)
-INSERT INTO visits (visit, version, institution, insured_region, person, state, opened_by, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, institution = excluded.institution, insured_region = excluded.insured_region, person = excluded.person, state = excluded.state, opened_by = excluded.opened_by, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, by_category_fen = excluded.by_category_fen, settlement = excluded.settlement, settled_by = excluded.settled_by, held_by = excluded.held_by
+-- keep_visits(visit, version, institution, insured_region, person, state, opened_by, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us)
+INSERT INTO visits (visit, version, institution, insured_region, person, state, opened_by, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, institution = excluded.institution, insured_region = excluded.insured_region, person = excluded.person, state = excluded.state, opened_by = excluded.opened_by, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, by_category_fen = excluded.by_category_fen, settlement = excluded.settlement, settled_by = excluded.settled_by, held_by = excluded.held_by, ended_us = excluded.ended_us
 
 -- all_visits()
-SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by FROM visits
+SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us FROM visits
 
 -- find_persons(person)
 SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen, persons.earlier_year, persons.earlier_deductible_paid_fen, persons.earlier_pool_paid_fen, persons.earlier_supplementary_paid_fen, persons.earlier_stays, persons.earlier_scope_self_paid_fen, persons.earlier_stay_deductible_paid_fen, persons.latest FROM persons WHERE persons.person = ?

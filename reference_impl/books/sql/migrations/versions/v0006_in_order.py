@@ -1,4 +1,4 @@
-"""A person's settlements in their order, the benefit year each counts in, and what an earlier year left of a person."""
+"""A person's settlements in order, the benefit year each counts in, what an earlier year left, when a stay ended."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def upgrade() -> None:
     """Read the order from the serial numbers; year 0 stands for that of the posting."""
     for name in _EARLIER:
         op.execute(f"ALTER TABLE persons ADD COLUMN {name} {_INTEGER}")
+    op.execute(f"ALTER TABLE visits ADD COLUMN ended_us {_INTEGER}")
     op.execute(f"ALTER TABLE persons ADD COLUMN latest {_TEXT}")
     op.execute(f"ALTER TABLE settlements ADD COLUMN year {_INTEGER}")
     op.execute(f'ALTER TABLE settlements ADD COLUMN "before" {_TEXT}')
