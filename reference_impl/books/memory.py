@@ -24,6 +24,7 @@ from reference_impl.protocol.records import (
 )
 
 if TYPE_CHECKING:
+    from reference_impl.protocol.messages import MessageId
     from reference_impl.protocol.records import Key, Record, Ref
 
 __all__ = ["MemoryBooks"]
@@ -161,8 +162,8 @@ class MemoryBooks:
                 return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
         self._messages[message.key] = message
-        if change.tombstone is not None:
-            self._mark(change.tombstone)
+        self._mark(change.tombstone)
+        self._lift(change.lifted, message.key.msgid)
         for record in change.records:
             keepers[type(record)].keep(record)
         return _COMMITTED
@@ -190,12 +191,20 @@ class MemoryBooks:
             tuple(self._messages.values()), {kind: keeper.all() for kind, keeper in self._keepers.items()}
         )
 
-    def _mark(self, tombstone: MessageRecord) -> None:
+    def _mark(self, tombstone: MessageRecord | None) -> None:
+        if tombstone is None:
+            return
         stored = self._messages.get(tombstone.key)
         if stored is None:
             self._messages[tombstone.key] = tombstone
         elif stored.reversed_by is None:
             self._messages[tombstone.key] = msgspec.structs.replace(stored, reversed_by=tombstone.reversed_by)
+
+    def _lift(self, key: Key | None, by: MessageId) -> None:
+        stored = None if key is None else self._messages.get(key)
+        if key is not None and stored is not None and stored.reversed_by == by:
+            withdrawn = stored.withdrawn or stored.request is None
+            self._messages[key] = msgspec.structs.replace(stored, reversed_by=None, withdrawn=withdrawn)
 
 
 def _is_open(message: MessageRecord) -> bool:

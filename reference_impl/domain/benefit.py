@@ -22,11 +22,14 @@ __all__ = [
     "DEFAULT_POLICY",
     "Accumulators",
     "Case",
+    "EarlierYear",
     "Kind",
     "PersonType",
     "Policy",
     "Settlement",
     "identity_breaches",
+    "in_year",
+    "kept",
     "settle",
     "take_back",
     "undo",
@@ -92,6 +95,57 @@ class Accumulators(msgspec.Struct, frozen=True, gc=False):
     balance_fen: int = 0
     scope_self_paid_fen: int = 0
     stay_deductible_paid_fen: int = 0
+
+
+class EarlierYear(msgspec.Struct, frozen=True, gc=False):
+    """What the policy remembers of the year before that of the accumulators; the account's balance knows no year."""
+
+    earlier_year: int = 0
+    earlier_deductible_paid_fen: int = 0
+    earlier_pool_paid_fen: int = 0
+    earlier_supplementary_paid_fen: int = 0
+    earlier_stays: int = 0
+    earlier_scope_self_paid_fen: int = 0
+    earlier_stay_deductible_paid_fen: int = 0
+
+
+def in_year(now: Accumulators, earlier: EarlierYear, year: int) -> Accumulators:
+    """Return what the policy remembers of ``year``, with the account as it is now; a year without business is empty."""
+    if year == now.year:
+        return now
+    if year != earlier.earlier_year:
+        return Accumulators(year, balance_fen=now.balance_fen)
+    return Accumulators(
+        year,
+        earlier.earlier_deductible_paid_fen,
+        earlier.earlier_pool_paid_fen,
+        earlier.earlier_supplementary_paid_fen,
+        earlier.earlier_stays,
+        now.balance_fen,
+        earlier.earlier_scope_self_paid_fen,
+        earlier.earlier_stay_deductible_paid_fen,
+    )
+
+
+def kept(now: Accumulators, earlier: EarlierYear, moved: Accumulators) -> tuple[Accumulators, EarlierYear]:
+    """Return the two latest years once ``moved``, the accumulators of one of them, has taken its place."""
+    if moved.year == now.year:
+        return moved, earlier
+    if moved.year > now.year:
+        return moved, _earlier(now)
+    return msgspec.structs.replace(now, balance_fen=moved.balance_fen), _earlier(moved)
+
+
+def _earlier(a: Accumulators) -> EarlierYear:
+    return EarlierYear(
+        a.year,
+        a.deductible_paid_fen,
+        a.pool_paid_fen,
+        a.supplementary_paid_fen,
+        a.stays,
+        a.scope_self_paid_fen,
+        a.stay_deductible_paid_fen,
+    )
 
 
 def identity_breaches(

@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     NOT_DISCHARGED = "S06"
     CHARGES_REMAIN = "S07"
     REVERSED = "S08"
+    LATER_STANDS = "S09"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -57,6 +58,7 @@ class Refusal(StrEnum):
     NO_SUCH_LINE = "D13"
     LINE_AMOUNT = "D14"
     NO_TERMS = "C01"
+    YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
 
 
@@ -73,6 +75,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NOT_DISCHARGED: "the stay is not discharged; there is nothing to cancel",
     Refusal.CHARGES_REMAIN: "charges remain on the visit; cancel them first",
     Refusal.REVERSED: "the message was reversed before it came; nothing was done",
+    Refusal.LATER_STANDS: "a later settlement of the person stands; cancel the later one first",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
@@ -92,6 +95,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_LINE: "no charge of this line or batch is on the visit; check feedetl_sn or chrg_bchno",
     Refusal.LINE_AMOUNT: "the amount of a line is not its count times its price, to the fen; check the lines",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
+    Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
 }
 """What the clerk reads: what is wrong, and what to do. A test holds it complete."""

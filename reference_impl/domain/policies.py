@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["outpatient", "inpatient", "pharmacy"]
 PersonType = Literal["active", "retired", "resident"]
+CountsIn = Literal["discharge", "settlement"]
 
 _NO_END_FEN = 10**15  # above any bill: n16,2 holds amounts below 10**16 fen
 _FEN_A_YUAN = 100
@@ -57,10 +58,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     ``large_sum_*`` is the supplement above the pool's yearly cap; ``Terms.serious_illness`` lists bounds with the ratio
     gained at each, so that a sum over the bounds passed is the payment.
+    ``counts_in`` says in which year a stay counts that ends in one and is settled in the next.
     """
 
     name: str
     terms: dict[tuple[Kind, int, PersonType], Terms]
+    counts_in: CountsIn = "discharge"
     first_self_pay_e4: int = 0
     large_sum_e4: int = 0
     large_sum_cap_fen: int = 0
@@ -87,6 +90,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     name: str
     rows: tuple[tuple[Kind, int, PersonType, Terms], ...]
+    counts_in: CountsIn = "discharge"
     first_self_pay_e4: int = 0
     large_sum_e4: int = 0
     large_sum_cap_fen: int = 0
@@ -97,6 +101,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return cls(
             name=policy.name,
             rows=tuple((*case, terms) for case, terms in policy.terms.items()),
+            counts_in=policy.counts_in,
             first_self_pay_e4=policy.first_self_pay_e4,
             large_sum_e4=policy.large_sum_e4,
             large_sum_cap_fen=policy.large_sum_cap_fen,
@@ -107,6 +112,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return Policy(
             name=self.name,
             terms={(kind, level, person_type): terms for kind, level, person_type, terms in self.rows},
+            counts_in=self.counts_in,
             first_self_pay_e4=self.first_self_pay_e4,
             large_sum_e4=self.large_sum_e4,
             large_sum_cap_fen=self.large_sum_cap_fen,
@@ -136,6 +142,7 @@ class _PolicyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     terms: tuple[_TermsRow, ...]
     cap: dict[PersonType, _Yuan]
+    counts_in: CountsIn
     first_self_pay_e4: _Ratio = 0
     account_kinds: tuple[Kind, ...] = ()
     large_sum: _LargeSumRow = _LargeSumRow()
@@ -160,6 +167,7 @@ def policy_from(table: Mapping[str, Any]) -> Policy:
     return Policy(
         name=rows.name,
         terms=terms,
+        counts_in=rows.counts_in,
         first_self_pay_e4=rows.first_self_pay_e4,
         large_sum_e4=rows.large_sum.ratio_e4,
         large_sum_cap_fen=rows.large_sum.cap * _FEN_A_YUAN,

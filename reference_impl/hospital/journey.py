@@ -27,7 +27,6 @@ from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Body,
     CancelSettlement,
-    MessageId,
     PersonNo,
     Reverse,
     Settled,
@@ -153,7 +152,8 @@ class Journey:
             self._pay(paper.fate)
         except Unresolved as unknown:
             await self._reverse(unknown)
-        await self._undo()
+        if not self.acked:
+            await self._undo()
 
     async def _walk(self) -> None:
         visit = self.visit
@@ -338,10 +338,12 @@ class Journey:
     async def _reverse(self, unknown: Unresolved) -> None:
         if unknown.code in REVERSIBLE:
             self.asker.stage = Stage.REVERSAL_PENDING
-            await self._reverse_message(unknown.code, unknown.msgid)
-            self._answered_settlement()
-            self.leave_desk("reversed")
-            self._pay(Fate.REVERSED_THEN_PAPER)
+            if await self._is_reversed(unknown):
+                self._answered_settlement()
+                self.leave_desk("reversed")
+                self._pay(Fate.REVERSED_THEN_PAPER)
+            else:
+                await self._go_by_verdict(unknown)
         else:
             self.leave_desk("unknown")
             self._pay(Fate.PAPER_BY_CHOICE)
@@ -350,12 +352,32 @@ class Journey:
                 self._learn(unknown.code, answered.reply.body)
                 self.done.add(unknown.code)
 
-    async def _reverse_message(self, code: str, msgid: MessageId) -> None:
-        body = Reverse(person=self._person, original=msgid, original_code=code)
+    async def _is_reversed(self, unknown: Unresolved) -> bool:
+        """Reverse a message, and return whether it has no effect now; a refused 2601 has undone nothing."""
+        body = Reverse(person=self._person, original=unknown.msgid, original_code=unknown.code)
         try:
             await self.asker.ask(tx.REVERSE, body, for_good=True)
+        except RefusedByRule:
+            return False
+        return True
+
+    async def _go_by_verdict(self, unknown: Unresolved) -> None:
+        """Ask again for the verdict that came to nobody: what may not be reversed stands."""
+        try:
+            answered = await self.asker.learn(unknown)
         except RefusedByRule as refusal:
             self.refusal = refusal.code
+            self._answered_settlement()
+            self.leave_desk("refused")
+            self._end(Fate.REFUSED)
+            return
+        self._learn(unknown.code, answered.reply.body)
+        self.done.add(unknown.code)
+        self.leave_desk("done")
+        if self.settlement:
+            self._end(self._direct_fate())
+        else:
+            self._pay(Fate.PAPER_BY_CHOICE)
 
     async def _undo(self) -> None:
         """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""

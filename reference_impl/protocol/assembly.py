@@ -97,14 +97,21 @@ def _references(config: NodeConfig, ports: NodePorts, starts: int) -> Callable[[
     return lambda: f"{region}{stamps.at(ports.clock.now_us())}{start}{next(serials) % 10**6:06d}"
 
 
+_CENTURY_US = 100 * 366 * 86_400 * 1_000_000
+"""No benefit year is further away than this, whatever instant a message names."""
+
+
 def _benefit_year(config: NodeConfig) -> Callable[[int], int]:
     """Return the calendar year of an instant: accumulators start anew on 1 January."""
     start, time_scale = config.starts_at, config.time_scale
-    turns_us = int((start.replace(year=start.year + 1, month=1, day=1, hour=0) - start) / timedelta(microseconds=1))
+    began_us, turns_us = (
+        int((start.replace(year=year, month=1, day=1, hour=0) - start) / timedelta(microseconds=1))
+        for year in (start.year, start.year + 1)
+    )
 
     def year_of(now_us: int) -> int:
-        business_us = int(now_us * time_scale)
-        if business_us < turns_us:
+        business_us = min(max(int(now_us * time_scale), -_CENTURY_US), _CENTURY_US)
+        if began_us <= business_us < turns_us:
             return start.year
         return (start + timedelta(microseconds=business_us)).year
 

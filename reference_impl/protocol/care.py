@@ -36,8 +36,10 @@ from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     ALL_LINES,
     Admit,
+    CancelDischarge,
     CancelLines,
     CancelSettlement,
+    Discharge,
     Done,
     FindPerson,
     LinesPriced,
@@ -110,6 +112,10 @@ class CareRole:
                 return self._charged(upload, visit, state, _charges_of(visit, view))
             case CancelLines() as cancel:
                 return _uncharged(request.code, cancel, _after(visit, state), _charges_of(visit, view))
+            case Discharge(ended_us=ended_us):
+                return Done(), (_after(visit, state, ended_us=ended_us),)
+            case CancelDischarge():
+                return Done(), (_after(visit, state, ended_us=0),)
             case _:
                 return Done(), (_after(visit, state),)
 
@@ -171,7 +177,11 @@ class CareRole:
                     return refusal
                 if isinstance(body, Settle) and visit is not None:
                     body = msgspec.structs.replace(
-                        body, fees=visit.fees, hospital_level=self._level_of(request), stated=None
+                        body,
+                        fees=visit.fees,
+                        hospital_level=self._level_of(request),
+                        stated=None,
+                        ended_us=visit.ended_us,
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=_held(request, visit))
 
@@ -254,14 +264,15 @@ class CareRole:
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
         """Return the reply for the hospital and the visit after the insurer's verdict."""
-        del original  # the visit already names the message that settled it
         visit, copies = view.get(VisitRecord), copies_after(request, reply, view)
         if reply.refusal:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:
                 return reply, (*_kept(self._taken_back(visit)), *copies)
+            if isinstance(request.body, Reverse):
+                return reply, _kept(_let_go(request, visit, original))
             return reply, self.released(request, view)
-        if visit is None and isinstance(request.body, Register | Admit):
-            opened = _opened(request, request.msgid, request.code, VisitState.OPEN)
+        if _unopened(request, visit) and isinstance(request.body, Register | Admit):
+            opened = _opened(request, request.msgid, request.code, VisitState.OPEN, visit)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
 
@@ -285,10 +296,10 @@ class CareRole:
                 return self._moved(request, visit)
 
     def _sold(self, request: Request, reply: Reply, sale: SellDrugs, visit: VisitRecord | None) -> VisitRecord | None:
-        if request.code not in SETTLEMENTS or visit is not None or not isinstance(reply.body, Settled):
+        if request.code not in SETTLEMENTS or not _unopened(request, visit) or not isinstance(reply.body, Settled):
             return None
         return msgspec.structs.replace(
-            _opened(request, request.msgid, request.code, VisitState.SETTLED),
+            _opened(request, request.msgid, request.code, VisitState.SETTLED, visit),
             fees=FeeTotals(total_fen=sale.total_fen),
             settlement=reply.body.settlement,
             settled_by=request.msgid,
@@ -397,21 +408,39 @@ def _held(request: Request, visit: VisitRecord | None) -> tuple[Record, ...]:
 def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple[Record, ...]:
     """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
 
-    It is held until the reversal is through: nobody may settle, anywhere on the way, what is about to be taken back.
-    Where the original would open the visit, a cancelled one takes its place, so that there is a version to move.
+    It is held until the verdict is known: nobody may settle what is about to be cancelled, nor move what turns out to
+    be settled. Where the original would open the visit, a cancelled one takes its place, so that there is a version to
+    move.
     """
-    if visit is not None:
-        return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
-    if not TRANSACTIONS[body.original_code].opens:
+    if visit is None and not TRANSACTIONS[body.original_code].opens:
         return ()
-    return (_opened(request, body.original, body.original_code, VisitState.CANCELLED),)
+    if visit is None:
+        first = _opened(request, body.original, body.original_code, VisitState.CANCELLED)
+        return (msgspec.structs.replace(first, held_by=request.msgid),)
+    return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
 
 
-def _opened(request: Request, opened_by: MessageId, opened_as: str, state: VisitState) -> VisitRecord:
-    """Return the first version of the visit that ``opened_by`` opens, as ``request`` has it."""
+def _let_go(request: Request, visit: VisitRecord | None, original: MessageRecord | None) -> VisitRecord | None:
+    """Return the visit once its reversal was refused: held again by the original, where that has no verdict yet."""
+    if visit is None or visit.held_by != request.msgid:
+        return None
+    in_work = original is not None and original.request is not None and original.reply is None
+    held_by = original.key.msgid if original is not None and in_work and not original.withdrawn else MessageId("")
+    return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
+
+
+def _unopened(request: Request, visit: VisitRecord | None) -> bool:
+    """Return whether the visit that ``request`` opens is yet to be; a refused reversal leaves but a cancelled one."""
+    return visit is None or (visit.state is VisitState.CANCELLED and visit.opened_by == request.msgid)
+
+
+def _opened(
+    request: Request, opened_by: MessageId, opened_as: str, state: VisitState, before: VisitRecord | None = None
+) -> VisitRecord:
+    """Return the visit that ``opened_by`` opens, as ``request`` has it, in the place of ``before``."""
     return VisitRecord(
         visit_id(opened_by),
-        1,
+        1 if before is None else before.version + 1,
         request.institution,
         request.insured_region,
         request.body.person,
@@ -429,6 +458,7 @@ def _after(
     fees: FeeTotals | None = None,
     settlement: SettlementId | None = None,
     settled_by: MessageId | None = None,
+    ended_us: int | None = None,
 ) -> VisitRecord:
     """Return the next version of ``visit``; what is not given stays."""
     return VisitRecord(
@@ -443,6 +473,7 @@ def _after(
         visit.fees if fees is None else fees,
         visit.settlement if settlement is None else settlement,
         visit.settled_by if settled_by is None else settled_by,
+        ended_us=visit.ended_us if ended_us is None else ended_us,
     )
 
 

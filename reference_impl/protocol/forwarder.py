@@ -6,6 +6,8 @@ theirs to say (``ForwardingPolicy``); when a message is fresh, busy, replayed or
 The intent's fates: an answer closes it with its reply; an unknown leaves it open and is answered *busy*, so that the
 sender asks again with the same key; a node that surely did not act (closed, full, unreachable) withdraws it, for no
 restart may drive what the hospital has meanwhile given up. Once an attempt was unknown it can no longer be withdrawn.
+A 2601 marks its original with its intent, and lifts the mark with its outcome when it is refused; until then the
+original is busy.
 What stays open is swept (``sweeper``); what raises while it is driven is parked there, and never anybody's verdict.
 """
 
@@ -240,7 +242,7 @@ class Forwarder:
             if isinstance(known, Busy) and view.message is not None:
                 return await self._for_sender(view.message, self._go_on(view.message, request))
             if known is not None:
-                return known
+                return await self._unless_undecided(view.message, known)
             if self._policy.held(request, view):
                 return busy_with(waits_for(request, view))
             prepared = self._policy.prepare(request, view, original)
@@ -330,10 +332,19 @@ class Forwarder:
             view, original = await self._look(message.key, request)
             given, records = self._policy.finish(request, reply, view, original)
             if view.message is not None and view.message.reversed_by is not None:
+                reversal = await self._verdict_on(view.message)
+                if reversal is None:
+                    return busy_with(view.message.reversed_by), True  # whether it counts is being asked
+                if reversal.refusal:
+                    continue  # the mark is lifted by now
                 # A late yes: the reversal has already said what becomes of the visit, and what the answer is (G4).
                 given, records = refused(Refusal.REVERSED, view.message.reversed_by), ()
-            change = Change(message=msgspec.structs.replace(message, reply=given), insert=False, records=records)
+            lifted = _lifted(request, reply)
+            closed = msgspec.structs.replace(message, reply=given)
+            change = Change(message=closed, insert=False, lifted=lifted, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
+                if lifted is not None:
+                    self._reopened(original, request.msgid)
                 return Answered(given, hops), True
         return busy_with(message.key.msgid), False
 
@@ -349,8 +360,34 @@ class Forwarder:
                 return True
         return False
 
+    async def _verdict_on(self, marked: MessageRecord) -> Reply | None:
+        """Return what became of the reversal that marked a message, or None while nobody knows."""
+        assert marked.reversed_by is not None
+        reversal = (await self._ports.books.look(Key(marked.key.sender, marked.reversed_by))).message
+        return None if reversal is None else reversal.reply
+
+    async def _unless_undecided(self, message: MessageRecord | None, known: Answer) -> Answer:
+        """Return ``known``, unless it rests on a mark that may yet be lifted."""
+        rests_on_mark = message is not None and message.reply is None and message.reversed_by is not None
+        if message is not None and rests_on_mark and await self._verdict_on(message) is None:
+            return busy_with(message.reversed_by or message.key.msgid)
+        return known
+
+    def _reopened(self, original: MessageRecord | None, by: MessageId) -> None:
+        """Have a message driven on whose reversal was refused, should nobody ask about it."""
+        if original is None or original.request is None or original.reply is not None or original.withdrawn:
+            return
+        if original.reversed_by == by:
+            self.sweeper.touched(msgspec.structs.replace(original, reversed_by=None))
+
     async def _look(self, key: Key, request: Request) -> tuple[View, MessageRecord | None]:
         books, body, original = self._ports.books, request.body, None
         if isinstance(body, Reverse):
             original = (await books.look(Key(request.sender, body.original))).message
         return await books.look(key, *self._policy.wants(request, original)), original
+
+
+def _lifted(request: Request, reply: Reply) -> Key | None:
+    """Return the original that a refused 2601 marked: nothing was undone, so the mark goes with the refusal."""
+    body = request.body
+    return Key(request.sender, body.original) if reply.refusal and isinstance(body, Reverse) else None

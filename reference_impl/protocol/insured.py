@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 import msgspec
 
-from reference_impl.domain.benefit import Accumulators, Case, Policy, Settlement, settle, take_back, undo
+from reference_impl.domain.benefit import (
+    Accumulators,
+    Case,
+    Policy,
+    Settlement,
+    in_year,
+    kept,
+    settle,
+    take_back,
+    undo,
+)
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
 from reference_impl.domain.ledger import legs_for
@@ -130,7 +140,7 @@ class InsuredRole:
                     insurance=facts.insurance,
                     person_type=facts.person_type,
                     insured_region=facts.insured_region,
-                    balance_fen=self._accumulators(view, facts).balance_fen,
+                    balance_fen=self._person(view, body.person, facts).accumulators.balance_fen,
                     age_e1=facts.age_e1,
                 )
                 return self._verdict(request, Reply(self._reference(), found))
@@ -163,14 +173,11 @@ class InsuredRole:
             wrong = Refusal.NO_TERMS
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
-        amounts, after = settle(
-            self._rules.policy,
-            case,
-            body.fees,
-            self._accumulators(view, facts),
-            self._rules.year_of(now_us),
-            use_account=body.use_account,
-        )
+        person, year = self._person(view, body.person, facts), self._year_of(body, now_us)
+        if not 0 <= self._rules.year_of(now_us) - year <= 1:
+            return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
+        before = in_year(person.accumulators, person.earlier, year)
+        amounts, after = settle(self._rules.policy, case, body.fees, before, year, use_account=body.use_account)
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
             return self._verdict(request, Reply(self._reference(), said))
@@ -187,9 +194,17 @@ class InsuredRole:
             posted_us=now_us,
             sign=1,
             amounts=amounts,
+            year=year,
+            before=person.latest,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
-        return self._posted(request, Reply(self._reference(), said), settled, _next(view, body.person, after))
+        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made))
+
+    def _year_of(self, body: Settle | SellDrugs, now_us: int) -> int:
+        """Return the benefit year that a settlement made now counts in."""
+        ended_us = body.ended_us if isinstance(body, Settle) else 0
+        by_discharge = ended_us and self._rules.policy.counts_in == "discharge"
+        return self._rules.year_of(ended_us if by_discharge else now_us)
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
         settled = view.get(SettlementRecord)
@@ -199,7 +214,10 @@ class InsuredRole:
         if settled is None or settled.settlement != body.settlement:
             # The care side says settled, the books here do not know it: name the difference, let them void theirs.
             return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
-        negative, person = self._taken_back(request.msgid, settled, view, facts)
+        person = self._person(view, settled.person, facts)
+        if settled.settlement != person.latest:
+            return self._verdict(request, self._later_stands(person))
+        negative, person = self._taken_back(request.msgid, settled, person)
         cancelled = Cancelled(
             visit=settled.visit,
             settlement=negative.settlement,
@@ -219,7 +237,7 @@ class InsuredRole:
             refusal = settlement_refusal(request, settled)
         if refusal is not None:
             return self._verdict(request, refused(refusal, self._reference()))
-        done = Reply(self._reference(), Done())
+        done, person = Reply(self._reference(), Done()), self._person(view, body.person, facts)
         tombstone = MessageRecord(
             Key(request.sender, body.original),
             body.original_code,
@@ -229,15 +247,17 @@ class InsuredRole:
         )
         if original is None or settled is None or settled.settled_by != body.original:
             # The person's version moves all the same: an original being decided at this moment must look again.
-            person = _next(view, body.person, self._accumulators(view, facts))
-            return self._verdict(request, done, tombstone=tombstone, records=(person,))
-        negative, person = self._taken_back(request.msgid, settled, view, facts)
+            moved = _next(person, person.accumulators, person.latest)
+            return self._verdict(request, done, tombstone=tombstone, records=(moved,))
+        if settled.settlement != person.latest:
+            return self._verdict(request, self._later_stands(person))
+        negative, person = self._taken_back(request.msgid, settled, person)
         return msgspec.structs.replace(self._posted(request, done, negative, person), tombstone=tombstone)
 
     # --- writing ---
 
     def _taken_back(
-        self, by: MessageId, settled: SettlementRecord, view: View, facts: PersonFacts
+        self, by: MessageId, settled: SettlementRecord, person: PersonRecord
     ) -> tuple[SettlementRecord, PersonRecord]:
         negative = msgspec.structs.replace(
             settled,
@@ -248,9 +268,15 @@ class InsuredRole:
             amounts=take_back(settled.amounts),
             reverses=settled.settlement,
         )
-        year = self._rules.year_of(settled.posted_us)
-        after = undo(self._accumulators(view, facts), settled.amounts, _kind_of(settled.code), year)
-        return negative, _next(view, settled.person, after)
+        year = settled.year or self._rules.year_of(settled.posted_us)
+        known = year if year == person.earlier.earlier_year else person.accumulators.year
+        before = in_year(person.accumulators, person.earlier, known)
+        after = undo(before, settled.amounts, _kind_of(settled.code), year)
+        return negative, _next(person, after, settled.before)
+
+    def _later_stands(self, person: PersonRecord) -> Reply:
+        """Return the no to taking back what a later settlement was worked out upon."""
+        return refused(Refusal.LATER_STANDS, self._reference(), person.latest)
 
     def _posted(self, request: Request, reply: Reply, settled: SettlementRecord, person: PersonRecord) -> Change:
         legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
@@ -276,12 +302,13 @@ class InsuredRole:
         key = Key(request.sender, request.msgid)
         return MessageRecord(key, request.code, self._ports.clock.now_us(), request, reply)
 
-    def _accumulators(self, view: View, facts: PersonFacts) -> Accumulators:
-        person = view.get(PersonRecord)
-        if person is not None:
-            return person.accumulators
+    def _person(self, view: View, person: PersonNo, facts: PersonFacts) -> PersonRecord:
+        """Return what is remembered of a person; of one who never came, version 0."""
+        known = view.get(PersonRecord)
+        if known is not None:
+            return known
         year = self._rules.year_of(self._ports.clock.now_us())
-        return Accumulators(year=year, balance_fen=facts.balance_fen)
+        return PersonRecord(person, 0, Accumulators(year=year, balance_fen=facts.balance_fen))
 
 
 def _kind_of(code: str) -> Kind:
@@ -290,9 +317,9 @@ def _kind_of(code: str) -> Kind:
     return kind
 
 
-def _next(view: View, person: PersonNo, accumulators: Accumulators) -> PersonRecord:
-    before = view.get(PersonRecord)
-    return PersonRecord(person, 1 if before is None else before.version + 1, accumulators)
+def _next(person: PersonRecord, moved: Accumulators, latest: SettlementId) -> PersonRecord:
+    now, earlier = kept(person.accumulators, person.earlier, moved)
+    return PersonRecord(person.person, person.version + 1, now, earlier, latest)
 
 
 def _standing(visit: VisitId | None) -> tuple[Ref, ...]:

@@ -120,9 +120,10 @@ class CancelDischarge(Body, frozen=True, tag="cancel_discharge"):
 class Settle(Body, frozen=True, tag="settle"):
     """2206 and 2303 on trial; 2207 and 2304 for good.
 
-    The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category, and
-    ``hospital_level``, before the message leaves the province. ``use_account``: the personal account may pay.
-    ``stated`` is the hospital's own split of the total, where it states one: the care province holds it against its.
+    The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category,
+    ``hospital_level`` and ``ended_us``, when a discharged stay ended (0 where none did), before the message leaves the
+    province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
+    it states one: the care province holds it against its own.
     """
 
     person: PersonNo
@@ -133,6 +134,7 @@ class Settle(Body, frozen=True, tag="settle"):
     stated: Split | None = None
     hospital_level: int = 0
     fees: FeeTotals | None = None
+    ended_us: int = 0
 
 
 class SellDrugs(Body, frozen=True, tag="sell_drugs"):

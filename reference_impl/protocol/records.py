@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from reference_impl.domain.benefit import Accumulators, Settlement
+from reference_impl.domain.benefit import Accumulators, EarlierYear, Settlement
 from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId
@@ -59,7 +59,8 @@ class VisitRecord(Record, frozen=True, gc=False):
     ``opened_as``: no later message may name others.
 
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
-    else may move the visit, so that the message means the same however often it is sent.
+    else may move the visit, so that the message means the same however often it is sent. ``ended_us`` is when a
+    discharged stay ended.
     """
 
     visit: VisitId
@@ -74,6 +75,7 @@ class VisitRecord(Record, frozen=True, gc=False):
     settlement: SettlementId = SettlementId("")
     settled_by: MessageId = MessageId("")
     held_by: MessageId = MessageId("")
+    ended_us: int = 0
 
 
 class ChargedBatch(msgspec.Struct, frozen=True, gc=False):
@@ -97,15 +99,25 @@ class ChargesRecord(Record, frozen=True, gc=False):
 
 
 class PersonRecord(Record, frozen=True, gc=False):
-    """An insured person: what the policy needs to remember. ``version`` moves with every change."""
+    """An insured person: what the policy needs to remember. ``version`` moves with every change.
+
+    ``latest`` is the settlement that stands and was made last: the one that may be taken back. ``earlier`` is what
+    counts in the year before that of the accumulators, for stays that ended in it and are settled later.
+    """
 
     person: PersonNo
     version: int
     accumulators: Accumulators
+    earlier: EarlierYear = EarlierYear()
+    latest: SettlementId = SettlementId("")
 
 
 class SettlementRecord(Record, frozen=True, gc=False):
-    """A settlement in the insured province's books. ``sign`` is -1 for one that takes ``reverses`` back."""
+    """A settlement in the insured province's books. ``sign`` is -1 for one that takes ``reverses`` back.
+
+    ``year`` is the benefit year it counts in, 0 where that is the year it was posted in. ``before`` is the settlement
+    of the person that stood last when this one was made: the latest again once this one is taken back.
+    """
 
     settlement: SettlementId
     visit: VisitId
@@ -119,6 +131,8 @@ class SettlementRecord(Record, frozen=True, gc=False):
     sign: Literal[1, -1]
     amounts: Settlement
     reverses: SettlementId = SettlementId("")
+    year: int = 0
+    before: SettlementId = SettlementId("")
 
 
 class SettlementCopy(Record, frozen=True, gc=False):
@@ -195,8 +209,10 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ``message`` is inserted when ``insert`` is true (one of the same key that is not ``withdrawn`` makes the whole
     change ``AlreadyThere``); otherwise it replaces the message of the same key. Neither ever clears a stored
-    ``reversed_by``: a reversal that came in between stands.
+    ``reversed_by``: a reversal that came in between stands until it is lifted.
     ``tombstone`` marks the message of that key as reversed, or inserts a tombstone when there is none.
+    ``lifted`` names the original of a 2601 that was refused: the mark that ``message`` set there goes, and what had no
+    content of its own counts as withdrawn. A mark of another message stays.
     ``records`` are kept each in the way of its kind. A versioned one is written when the stored version is the new
     version minus one (none stored counts as version 0); any other makes the whole change ``Stale``. Of two
     records of one key the last stands. An outcome (``insert`` false) with records whose message was reversed meanwhile
@@ -206,6 +222,7 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     message: MessageRecord
     insert: bool
     tombstone: MessageRecord | None = None
+    lifted: Key | None = None
     records: tuple[Record, ...] = ()
 
     def get(self, kind: type[RecordT]) -> RecordT | None:

@@ -60,16 +60,17 @@ def upload(approvals):
     )
 
 
-settle = st.builds(
-    m.Settle,
-    person=persons,
-    insurance=insurances,
-    visit=visits,
-    total_fen=money,
-    use_account=st.booleans(),
-    hospital_level=st.integers(0, 3),
-    fees=fees,
-)
+_settle = {
+    "person": persons,
+    "insurance": insurances,
+    "visit": visits,
+    "total_fen": money,
+    "use_account": st.booleans(),
+    "hospital_level": st.integers(0, 3),
+    "fees": fees,
+}
+settle = st.builds(m.Settle, **_settle)
+settle_stay = st.builds(m.Settle, **_settle, ended_us=st.integers(0, 10**15))
 sell = st.builds(
     m.SellDrugs,
     person=persons,
@@ -99,8 +100,8 @@ REQUESTS = {
     "2208": cancel,
     "2301": upload(["0", "1", "2", ""]),
     "2302": cancel_lines,
-    "2303": settle,
-    "2304": settle,
+    "2303": settle_stay,
+    "2304": settle_stay,
     "2305": cancel,
     "2401": st.builds(
         m.Admit, person=persons, insurance=insurances, began_us=moments, diagnosis=text20, visit=optional_visits

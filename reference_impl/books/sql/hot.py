@@ -15,9 +15,11 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     exists,
     func,
     literal_column,
+    null,
     select,
     union_all,
     update,
@@ -77,6 +79,14 @@ def _mark_message() -> ClauseElement:
     )
 
 
+def _lift_mark() -> ClauseElement:
+    return (
+        update(messages)
+        .where(_this_message, messages.c.reversed_by == bindparam("by"))
+        .values(reversed_by=null(), withdrawn=case((messages.c.request.is_(None), _ONE), else_=messages.c.withdrawn))
+    )
+
+
 _MESSAGES: dict[str, ClauseElement] = {
     "find_message": select(*_without_serial(messages)).where(_this_message),
     "mark_of_message": select(messages.c.reversed_by).where(_this_message),
@@ -91,6 +101,7 @@ _MESSAGES: dict[str, ClauseElement] = {
     "insert_message": _insert_message(),
     "replace_message": _replace_message(),
     "mark_message": _mark_message(),
+    "lift_mark": _lift_mark(),
     "all_messages": select(*_without_serial(messages)).order_by(messages.c.serial),
 }
 

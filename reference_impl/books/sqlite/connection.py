@@ -73,6 +73,8 @@ def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
         raise _nothing_to_replace(change.message.key)
     if change.tombstone is not None:
         connection.execute(_MARK_MESSAGE, message_row(change.tombstone))
+    if change.lifted is not None:
+        connection.execute(_SQL["lift_mark"], (change.lifted.msgid, change.lifted.sender, change.message.key.msgid))
     for record in change.records:
         _keep(connection, record)
     return _COMMITTED

@@ -28,6 +28,7 @@ from reference_impl.domain.fees import PricedLine
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import (
     AlreadyThere,
+    Change,
     ChargedBatch,
     ChargesRecord,
     Committed,
@@ -161,6 +162,31 @@ def test_reversal_before_the_original_leaves_a_tombstone_that_refuses_it(shelf):
 def test_reversal_marks_the_original_and_keeps_its_reply(shelf):
     shelf.commit(insert(done(1)))
     shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
+
+    assert shelf.look(key(1)).message == done(1, reversed_by=msgid(2))
+
+
+@pytest.mark.parametrize("original", [intent(1), done(1), intent(1, withdrawn=True)])
+def test_a_refused_reversal_lifts_its_mark_and_leaves_the_original_as_it_was(shelf, original):
+    shelf.commit(insert(original))
+    shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
+    shelf.commit(Change(message=reversal(2, of=1), insert=False, lifted=key(1)))
+
+    assert shelf.look(key(1)).message == original
+
+
+def test_a_tombstone_that_is_lifted_stops_its_original_no_more(shelf):
+    shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
+    shelf.commit(Change(message=reversal(2, of=1), insert=False, lifted=key(1)))
+
+    assert shelf.commit(insert(done(1))) == Committed()
+    assert shelf.look(key(1)).message == done(1)
+
+
+def test_a_reversal_lifts_no_mark_but_its_own(shelf):
+    shelf.commit(insert(done(1)))
+    shelf.commit(insert(reversal(2, of=1), tombstone=tombstone(1, reversed_by=msgid(2))))
+    shelf.commit(Change(message=reversal(3, of=1), insert=True, lifted=key(1)))
 
     assert shelf.look(key(1)).message == done(1, reversed_by=msgid(2))
 

@@ -38,7 +38,12 @@ VISITS = {
     "deductible_per": "year",
     "segments": [[0, 5000]],
 }
-PLAIN = {"name": "plain", "terms": [TERMS, VISITS], "cap": {"active": 10_000, "resident": 10_000}}
+PLAIN = {
+    "counts_in": "discharge",
+    "name": "plain",
+    "terms": [TERMS, VISITS],
+    "cap": {"active": 10_000, "resident": 10_000},
+}
 
 
 def yuan(amount):

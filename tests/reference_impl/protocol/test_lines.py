@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.chain import PERSON, Chain, at_rest
-from support.messages import TOTAL_FEN, cancel_lines, done, line, refusal, register, request, settlement, upload
+from support.messages import TOTAL_FEN, admit, cancel_lines, done, line, refusal, register, request, settlement, upload
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
@@ -13,6 +13,11 @@ from reference_impl.protocol.messages import Answered, PersonNo, Request, SellDr
 
 def opened(chain: Chain) -> VisitId:
     return done(chain.send(register(1))).visit
+
+
+def opened_for(chain: Chain, code: str) -> tuple[VisitId, str]:
+    """A visit whose lines this code takes back, and the code that charges them: a stay's by line, others' by batch."""
+    return (done(chain.send(admit(1))).visit, "2301") if code == "2302" else (opened(chain), "2204")
 
 
 def charges(n: int, visit: VisitId, *serials: str, batch: str = "B1", code: str = "2204") -> Request:
@@ -81,9 +86,9 @@ def test_a_sale_with_one_number_twice_is_refused(chain: Chain) -> None:
 def test_a_cancel_takes_back_what_it_names_and_no_more(
     chain: Chain, code: str, named: str, left: list[tuple[str, str]]
 ) -> None:
-    visit = opened(chain)
-    done(chain.send(charges(3, visit, "1", "2")))
-    done(chain.send(charges(4, visit, "3", batch="B2")))
+    visit, upload_code = opened_for(chain, code)
+    done(chain.send(charges(3, visit, "1", "2", code=upload_code)))
+    done(chain.send(charges(4, visit, "3", batch="B2", code=upload_code)))
 
     done(chain.send(cancel_lines(5, visit, code=code, named=named)))
 
@@ -93,8 +98,8 @@ def test_a_cancel_takes_back_what_it_names_and_no_more(
 
 @pytest.mark.parametrize(("code", "named"), [("2205", "B9"), ("2302", "9"), ("2302", "B1"), ("2205", "1")])
 def test_a_cancel_of_what_was_never_charged_is_refused_by_name(chain: Chain, code: str, named: str) -> None:
-    visit = opened(chain)
-    done(chain.send(charges(3, visit, "1")))
+    visit, upload_code = opened_for(chain, code)
+    done(chain.send(charges(3, visit, "1", code=upload_code)))
 
     answer = chain.send(cancel_lines(4, visit, code=code, named=named))
 
@@ -104,20 +109,20 @@ def test_a_cancel_of_what_was_never_charged_is_refused_by_name(chain: Chain, cod
 
 
 def test_a_line_that_was_taken_back_may_be_charged_again_and_settled(chain: Chain) -> None:
-    visit = opened(chain)
-    done(chain.send(charges(3, visit, "1", "2")))
+    visit, code = opened_for(chain, "2302")
+    done(chain.send(charges(3, visit, "1", "2", code=code)))
     done(chain.send(cancel_lines(4, visit, code="2302", named="2")))
-    done(chain.send(charges(5, visit, "2", batch="B2")))
-    done(chain.send(cancel_lines(6, visit, named="B1")))
+    done(chain.send(charges(5, visit, "2", batch="B2", code=code)))
+    done(chain.send(cancel_lines(6, visit, code="2302", named="1")))
 
-    assert done(chain.send(settlement(7, visit))).amounts.total_fen == TOTAL_FEN
+    assert done(chain.send(settlement(7, visit, code="2304"))).amounts.total_fen == TOTAL_FEN
     assert charged(chain, visit) == (TOTAL_FEN, [("B2", "2")])
 
 
 def test_a_line_whose_refund_stays_is_not_taken_back(chain: Chain) -> None:
-    visit = opened(chain)
+    visit, code = opened_for(chain, "2302")
     lines = (line(serial="1"), line(-4_000, serial="2"))
-    done(chain.send(request("2204", 3, UploadLines(person=PersonNo(PERSON), visit=visit, batch="B", lines=lines))))
+    done(chain.send(request(code, 3, UploadLines(person=PersonNo(PERSON), visit=visit, batch="B", lines=lines))))
 
     assert refusal(chain.send(cancel_lines(4, visit, code="2302", named="1"))) == Refusal.NEGATIVE_TOTAL
     assert charged(chain, visit)[0] == TOTAL_FEN - 4_000

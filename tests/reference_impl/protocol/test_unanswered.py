@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.chain import HOSPITAL, LOCAL_PERSON, Chain, Crossing, at_rest, once, run
-from support.messages import done
+from support.messages import done, sale_as_the_hub_sends_it
 from support.patients import FakeVisit, Patient
 
 from reference_impl.books.memory import MemoryBooks
@@ -89,6 +89,25 @@ def test_what_is_unanswered_past_the_deadline_is_reversed_where_it_can_be(
     assert not patient.journey.acked
     assert all(visit.state is VisitState.CANCELLED for visit in chain.visits())
     assert chain.standing() == []
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("link", [DESK, "33->hub", "hub->63"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_settlement_that_may_not_be_reversed_for_a_later_one_stands_and_the_patient_is_settled_directly(
+    chain: Chain, kind: str, link: str
+) -> None:
+    silent(chain, link, SETTLES[kind], "lose reply")
+    later = lambda: done(run(chain.nodes["63"].handle(sale_as_the_hub_sends_it(77))))  # noqa: E731
+    chain.crossings.append(Crossing(DESK, "2601", "before", later))
+    patient = lived(chain, kind)
+
+    assert patient.journey.fate is Fate.DIRECT_AFTER_RETRY
+    assert (patient.journey.acked, patient.journey.paper_fen, patient.journey.refusal) == (True, 0, "")
+    assert patient.codes[-1] == SETTLES[kind]
+    assert [contact["outcome"] for contact in patient.recorder.frames()["contacts"].to_dicts()][-1] == "done"
+    assert patient.journey.settlement in {one.settlement for one in chain.standing()}
+    assert len(chain.standing()) == 2
     at_rest(chain)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from reference_impl.domain.transactions import REGISTER
+
 revision = "0003"
 down_revision = "0002"
 
@@ -18,7 +20,7 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE visits ADD COLUMN opened_as {_TEXT}")
     op.execute(
         "UPDATE visits SET opened_as = coalesce("
-        "(SELECT code FROM messages WHERE msgid = opened_by ORDER BY serial LIMIT 1), '2201')"
+        f"(SELECT code FROM messages WHERE msgid = opened_by ORDER BY serial LIMIT 1), '{REGISTER}')"  # noqa: S608 - a constant of ours
     )
     op.execute(f"ALTER TABLE settlements ADD COLUMN institution {_TEXT}")
     op.execute("UPDATE settlements SET institution = substr(settled_by, 1, 12)")
