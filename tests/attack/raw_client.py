@@ -83,7 +83,13 @@ def heard_of(status: int, headers: Mapping[str, str], content: bytes, msgid: str
 
 
 def post(
-    place: str, path: str, content: bytes, headers: Mapping[str, str] | None = None, *, msgid: str = "", verb: str = "POST"
+    place: str,
+    path: str,
+    content: bytes,
+    headers: Mapping[str, str] | None = None,
+    *,
+    msgid: str = "",
+    verb: str = "POST",
 ) -> Heard:
     """Send one request on a connection of its own and return its answer."""
     connection = http.client.HTTPConnection(place, timeout=TIMEOUT_S)
@@ -190,7 +196,7 @@ def certificate(person: str, **other: Any) -> dict[str, Any]:
         "certno": CERTIFICATE,
         "psn_type": {"0": "11", "1": "12"}.get(person[6:7], "15"),
         "psn_name": NAME,
-        "insutype": "310",
+        "insutype": "390" if person[6:7] == "2" else "310",
         **other,
     }
 
@@ -256,7 +262,9 @@ def diagnose(
     return {"mdtrtinfo": about | {"dise_codg": main, "dise_name": main}, "diseinfo": found or [diagnosis(main)]}
 
 
-def charge(person: str, visit: str, number: int, yuan: str = "100.00", *, batch: str = "B1", **other: Any) -> dict[str, Any]:
+def charge(
+    person: str, visit: str, number: int, yuan: str = "100.00", *, batch: str = "B1", **other: Any
+) -> dict[str, Any]:
     """One charge line of a visit or a stay; 2204 and 2301 share what they must have."""
     doctor = {"bilg_dept_codg": "D", "bilg_dept_name": "D", "bilg_dr_codg": "D", "bilg_dr_name": "D"}
     where = {"mdtrt_id": visit, "psn_no": person, "chrg_bchno": batch, "drord_no": batch}

@@ -23,7 +23,7 @@ from scenarios.schema import Scenario
 
 NODES = ("hub", "33", "34", "63")
 ANHUI, QINGHAI = "340100", "630100"
-SETTLING_S = 15
+SETTLING_S = 5
 """Bound of a wait for open business to end, far above what it takes; none is asserted to be quick."""
 POLL_S = 0.05
 
@@ -31,7 +31,10 @@ POLL_S = 0.05
 @contextmanager
 def started(folder: Path) -> Iterator[System]:
     """Start two provinces of care and one of insurance, the hub beside the first."""
-    topology = {"regions": ["33", "34", "63"], "hosts": {"near": {"nodes": ["hub", "33"]}, "far": {"nodes": ["34", "63"]}}}
+    topology = {
+        "regions": ["33", "34", "63"],
+        "hosts": {"near": {"nodes": ["hub", "33"]}, "far": {"nodes": ["34", "63"]}},
+    }
     told = {"name": "attacked", "topology": topology, "visits": {"per_day": 0}}
     with System(system_config(Scenario.model_validate(told)), folder) as system:
         yield system
@@ -44,6 +47,7 @@ class Target:
         """Know the institutions of the synthetic nation by their codes."""
         self.system = system
         self._serials = itertools.count(1)
+        self._told: set[str] = set()
         self.home = self.hospital("H33040030001", "330400")
         self.neighbour = self.hospital("H33040020001", "330400")
         self.far = self.hospital("H63010030001", "630100")
@@ -157,12 +161,23 @@ class Target:
         )
         return [f"{node} {row['msgid']!r}" for node in NODES for row in self.rows(node, sql)]
 
-    def still_open(self) -> list[str]:
-        """Return what is open after all that is under way had time to end."""
+    def newly_open(self) -> list[str]:
+        """Return what is open after all that is under way had time to end, each stuck message once.
+
+        So that one poisoned message is told by the case that sent it, and not by every case after it.
+        """
         deadline = time.monotonic() + SETTLING_S
-        while (found := self.open_intents()) and time.monotonic() < deadline:
+        while (found := self._unforgiven()) and time.monotonic() < deadline:
             time.sleep(POLL_S)
+        self._told.update(found)
         return found
+
+    def forgive(self) -> None:
+        """Count what is open now as told."""
+        self._told.update(self.open_intents())
+
+    def _unforgiven(self) -> list[str]:
+        return [each for each in self.open_intents() if each not in self._told]
 
     def readiness(self) -> list[Any]:
         """Return what ``GET /operator/health`` of each process says."""
@@ -175,4 +190,4 @@ class Target:
         visit, _, _ = self.settled(person)
         assert self.signs(visit) == [1]
         assert set(self.readiness()) == {True}
-        assert self.still_open() == []
+        assert self.newly_open() == []

@@ -76,7 +76,10 @@ OTHER_CONTENT = {
     "another total": lambda person, other: ("2102", raw.drugs(person, "200.00")),
     "another patient": lambda person, other: ("2102", raw.drugs(other)),
     "another transaction": lambda person, other: ("2101", raw.drugs(person)),
-    "another line": lambda person, other: ("2102", raw.drugs(person, lines=[raw.drug_line(7, "100.00", pric="50", cnt="2")])),
+    "another line": lambda person, other: (
+        "2102",
+        raw.drugs(person, lines=[raw.drug_line(7, "100.00", pric="50", cnt="2")]),
+    ),
 }
 
 
@@ -86,7 +89,9 @@ def test_the_same_message_id_with_other_content_is_refused(target, what):
     visit, _, msgid = target.sold(person)
     before = target.money()
 
-    heard = target.pharmacy.ask(OTHER_CONTENT[what](person, other)[0], ANHUI, OTHER_CONTENT[what](person, other)[1], msgid)
+    heard = target.pharmacy.ask(
+        OTHER_CONTENT[what](person, other)[0], ANHUI, OTHER_CONTENT[what](person, other)[1], msgid
+    )
 
     assert heard.refused, heard
     assert target.signs(visit) == [1]

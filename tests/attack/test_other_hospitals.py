@@ -86,7 +86,7 @@ def test_another_hospital_does_not_cancel_a_settlement(target, who):
 def test_another_hospital_does_not_reverse_a_settlement(target, code, who):
     """The insured province sees the hub as the sender of everything: it, too, must know whose the message was."""
     person = target.person()
-    visit, _, msgid = target.settled(person)
+    _visit, _, msgid = target.settled(person)
     before, money = target.visits(), target.money()
 
     heard = getattr(target, who).ask("2601", ANHUI, raw.reverse(person, msgid, code))

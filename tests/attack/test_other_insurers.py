@@ -8,7 +8,12 @@ from attack.target import ANHUI, QINGHAI
 
 pytestmark = pytest.mark.slow
 
-ELSEWHERE = {"another province": QINGHAI, "the province of care": "330400", "another city": "340200", "nobody's": "990000"}
+ELSEWHERE = {
+    "another province": QINGHAI,
+    "the province of care": "330400",
+    "another city": "340200",
+    "nobody's": "990000",
+}
 elsewhere = pytest.mark.parametrize("region", ELSEWHERE.values(), ids=ELSEWHERE)
 
 
