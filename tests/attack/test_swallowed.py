@@ -203,18 +203,6 @@ def test_the_account_does_not_pay_when_it_may_not(target, sale):
     assert heard.refused or heard.warns_of("acct_used_flag") or [row["account_fen"] for row in posted] == [0], heard
 
 
-def test_a_stays_account_does_not_pay_when_it_may_not(target):
-    person, home = target.person_with_account(), target.home
-    stay = target.admitted(person)
-    home.ask("2402", ANHUI, raw.discharge(person, stay))
-
-    body = raw.settle_stay(person, stay, ANHUI, home.region, "200.00", acct_used_flag="0")
-    heard = home.ask("2304", ANHUI, body)
-
-    posted = target.settlements(stay)
-    assert heard.refused or heard.warns_of("acct_used_flag") or [row["account_fen"] for row in posted] == [0], heard
-
-
 @pytest.mark.parametrize("value", ["2", "7"], ids=["family", "nonsense"])
 def test_an_account_of_somebody_else_is_not_ones_own(target, value):
     heard, _ = settled_with(target, target.person_with_account(), acct_used_flag=value)
