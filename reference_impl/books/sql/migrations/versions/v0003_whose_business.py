@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 from reference_impl.domain.transactions import REGISTER
@@ -18,9 +19,9 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE visits ADD COLUMN insured_region {_TEXT}")
     op.execute("UPDATE visits SET institution = substr(opened_by, 1, 12), insured_region = substr(person, 1, 6)")
     op.execute(f"ALTER TABLE visits ADD COLUMN opened_as {_TEXT}")
+    opened_as = "(SELECT code FROM messages WHERE msgid = opened_by ORDER BY serial LIMIT 1)"
     op.execute(
-        "UPDATE visits SET opened_as = coalesce("
-        f"(SELECT code FROM messages WHERE msgid = opened_by ORDER BY serial LIMIT 1), '{REGISTER}')"  # noqa: S608 - a constant of ours
+        sa.text(f"UPDATE visits SET opened_as = coalesce({opened_as}, :unknown)").bindparams(unknown=REGISTER)  # noqa: S608 - ours
     )
     op.execute(f"ALTER TABLE settlements ADD COLUMN institution {_TEXT}")
     op.execute("UPDATE settlements SET institution = substr(settled_by, 1, 12)")
