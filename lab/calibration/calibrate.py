@@ -24,7 +24,7 @@ from lab.worlds.load import INTERRUPTED, Replay, choose_cores, on_core
 from reference_impl.domain.failures import InvalidRunError
 from reference_impl.domain.nodes import ROLES
 from scenarios.reading.loader import load_scenario
-from sim.model.costs import ANY_CODE, STAGES, CostFile, CostRow, write_costs
+from sim.model.costs import ANY_CODE, STAGES, CostError, CostFile, CostRow, load_costs, write_costs
 
 SCENARIO = Path(__file__).with_name("calibration.yaml")
 PARTS = 41
@@ -44,12 +44,24 @@ Samples = dict[tuple[str, str, str], list[float]]
 
 
 def costs_of_this_machine(watcher: Watcher) -> Path:
-    """Return the cost file of this machine and these versions, measuring it first when there is none."""
+    """Return the cost file of this machine and these versions, measuring it first when there is none that is whole."""
     path = cache_path()
-    if not path.exists():
-        watcher.note("no costs are known of this machine: calibrating first (about a minute)")
+    why = _unusable(path)
+    if why:
+        watcher.note(f"{why}: calibrating first (about a minute)")
         calibrate(path, watcher)
     return path
+
+
+def _unusable(path: Path) -> str:
+    """Return why the cache cannot be used; empty when it can."""
+    if not path.exists():
+        return "no costs are known of this machine"
+    try:
+        load_costs(path)
+    except CostError as error:
+        return f"the costs kept of this machine cannot be used ({error})"
+    return ""
 
 
 def cache_path() -> Path:

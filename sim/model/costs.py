@@ -6,6 +6,7 @@ A cost is a quantile table of whole microseconds, sampled with plain arithmetic.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from itertools import pairwise
@@ -59,6 +60,9 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: tuple[CostRow, ...]
     busy_share: float = 1.0
     version: int = COSTS_VERSION
+    digest: str = ""
+    """Of everything else; ``write_costs`` puts it in. What was measured is read only as it was written, whole; what was
+    assumed may be written by hand, without."""
 
 
 class Costs:
@@ -130,11 +134,17 @@ def mean_us(table: Table) -> float:
     return (sum(table) - (table[0] + table[-1]) / 2) / (len(table) - 1)
 
 
+def digest_of(file: CostFile) -> str:
+    """Return the hash of everything in the file but itself."""
+    content = msgspec.json.encode(msgspec.structs.replace(file, digest=""), order="deterministic")
+    return hashlib.sha256(content).hexdigest()
+
+
 def load_costs(path: Path | str | None = None) -> Costs:
     """Return the costs at ``path``; without it the packaged default, which is ASSUMED."""
     place = DEFAULT_COSTS if path is None else Path(path)
     try:
-        return Costs(msgspec.json.decode(place.read_bytes(), type=CostFile))
+        return Costs(_whole(msgspec.json.decode(place.read_bytes(), type=CostFile)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CostError(f"{place}: not a cost file: {error}; expected {_EXPECTED}") from error
     except CostError as error:
@@ -148,8 +158,9 @@ def load_costs(path: Path | str | None = None) -> Costs:
 
 
 def write_costs(file: CostFile, path: Path) -> None:
-    """Write a cost file; it appears whole or not at all."""
+    """Write a cost file with its digest; it appears whole or not at all."""
     Costs(file)
+    file = msgspec.structs.replace(file, digest=digest_of(file))
     rows: list[Mapping[str, object]] = msgspec.to_builtins(file.rows)
     head = {key: value for key, value in msgspec.to_builtins(file).items() if key != "rows"}
     lines = ",\n".join("    " + json.dumps(row) for row in rows)
@@ -158,6 +169,17 @@ def write_costs(file: CostFile, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def _whole(file: CostFile) -> CostFile:
+    """Return the file; raise when it is not what was once measured."""
+    if file.digest != digest_of(file) and (file.digest or file.mark == "MEASURED"):
+        got = "another digest than its content has" if file.digest else "no digest"
+        raise CostError(
+            f"{len(file.rows)} rows marked {file.mark} with {got}; expected what was measured, whole and unchanged: "
+            "measure anew with 'yidi calibrate'"
+        )
+    return file
 
 
 def _check_table(table: Table, name: str) -> None:

@@ -47,8 +47,29 @@ def test_costs_written_are_read_back(tmp_path):
 
     write_costs(file, tmp_path / "new" / "costs.json")
 
-    assert load_costs(tmp_path / "new" / "costs.json").file == file
+    read = load_costs(tmp_path / "new" / "costs.json").file
+    assert msgspec.structs.replace(read, digest="") == file
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["costs.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            {"rows": [row for row in json.loads(DEFAULT_COSTS.read_text())["rows"] if row["code"] == "*"]},
+            "another digest",
+        ),
+        ({"commit_latency_us": [1]}, "another digest"),
+        ({"digest": ""}, "no digest"),
+    ],
+)
+def test_costs_that_are_not_what_was_measured_are_refused(tmp_path, change, complaint):
+    path = tmp_path / "costs.json"
+    write_costs(msgspec.structs.replace(load_costs().file, mark="MEASURED"), path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+    with pytest.raises(CostError, match=f"marked MEASURED with {complaint}.*measure anew with 'yidi calibrate'"):
+        load_costs(path)
 
 
 def changed(change):
