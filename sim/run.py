@@ -227,6 +227,9 @@ def _rare_collections() -> Generator[None]:
         gc.set_threshold(*before)
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
 @dataclass(slots=True)
 class _Interrupt:
     seen: bool = False
@@ -234,7 +237,10 @@ class _Interrupt:
 
 @contextmanager
 def _interruptible(world: World) -> Generator[_Interrupt]:
-    """Turn Ctrl-C into an orderly stop: an exception in the middle of a commit would leave half of it in the books."""
+    """Turn Ctrl-C into an orderly stop: an exception in the middle of a commit would leave half of it in the books.
+
+    And SIGTERM, where the process hears it: a background job of a shell hears no Ctrl-C.
+    """
     interrupt = _Interrupt()
 
     def stop(_signum: int, _frame: Any) -> None:
@@ -242,11 +248,11 @@ def _interruptible(world: World) -> Generator[_Interrupt]:
         world.timeline.stop()
 
     in_charge = threading.current_thread() is threading.main_thread()
-    if not in_charge or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        yield interrupt  # a worker process leaves interrupts to its parent
-        return
-    before = signal.signal(signal.SIGINT, stop)
+    # A worker process hears neither: it leaves interrupts to its parent, and is itself ended by SIGTERM.
+    heard = [number for number in _STOPS if in_charge and callable(signal.getsignal(number))]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

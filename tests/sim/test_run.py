@@ -115,6 +115,27 @@ def hears_ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def in_the_middle(_number: int, _frame: object) -> None:
+    raise AssertionError("ended in the middle of an event")
+
+
+def test_sigterm_ends_a_background_run_between_two_events_where_ctrl_c_is_not_heard() -> None:
+    """It ended the run in the middle of an event, and what was finished was lost."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, in_the_middle)
+    simulation = prepare(busy_quarter())
+    simulation.world.timeline.call_at(300 * S, WORK, lambda: signal.raise_signal(signal.SIGTERM))
+    try:
+        run = simulation.run()
+        assert signal.getsignal(signal.SIGTERM) is in_the_middle
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert run.interrupted
+    assert Counter(fates(run))["direct"] > 0
+
+
 @pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_ends_a_run_between_two_events_and_keeps_what_is_finished() -> None:
     simulation = prepare(busy_quarter())
