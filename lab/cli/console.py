@@ -30,7 +30,19 @@ def say(text: str) -> None:
 
 def say_json(data: Any) -> None:
     """Write a result that a program reads."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n")
+    text = json.dumps(data, ensure_ascii=False, indent=1, default=str)
+    if not bears(text):
+        text = json.dumps(data, indent=1, default=str)
+    sys.stdout.write(text + "\n")
+
+
+def bears(text: str) -> bool:
+    """Return whether standard output has a sign for every character; else a format uses its own escapes."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def complain(text: str) -> None:

@@ -175,5 +175,5 @@ def read_curve(folder: Path) -> Curve:
     path = folder / CURVE_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Curve)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"cannot read {path}: {error}; expected the {CURVE_FILE} of 'yidi curve'") from error

@@ -189,7 +189,7 @@ def read_run_file(folder: Path) -> RunFile:
         raise InputError(
             f"{folder} is not a run folder: it holds no {RUN_FILE}; expected a folder that 'yidi run' made"
         ) from None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"cannot read {path}: {error}; expected the {RUN_FILE} of a yidi run") from error
     if not FIRST <= run.format <= FORMAT:
         raise InputError(

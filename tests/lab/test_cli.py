@@ -251,6 +251,53 @@ def test_a_terminal_without_chinese_letters_is_no_reason_to_fail(tmp_path):
     assert said.stdout.decode("ascii").startswith("plain: ")
 
 
+def run_in_ascii(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "lab.cli", *map(os.fsencode, arguments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"} | environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("option", "read"), [("--json", json.loads), ("--resolved", yaml.safe_load)])
+def test_what_a_program_reads_says_the_same_in_a_terminal_without_the_letters(tmp_path, option, read):
+    title = "异地 µ· 😀"
+    scenario = {"name": "plain", "title": title, "topology": {"regions": [33, 34]}}
+    (tmp_path / "plain.yaml").write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
+
+    said = run_in_ascii("check", str(tmp_path / "plain.yaml"), option)
+
+    found = read(said.stdout.decode("ascii"))
+    assert found.get("scenario", found)["title"] == title
+
+
+def test_a_scenario_whose_name_is_no_text_here_is_run_and_named_as_it_is(here):
+    shutil.copy(ROOT / "scenarios" / "library" / "lost-reply.yaml", here / "医院.yaml")
+    words = ("run", "医院.yaml", "--variant", "quick", "--out", "run1")
+
+    said = run_in_ascii(*words, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+
+    assert said.returncode == 0, said.stderr
+    assert json.loads((here / "run1" / "run.json").read_bytes())["source"] == "医院.yaml"
+
+
+@pytest.mark.parametrize("key", ["scenario", "machine", "checker"])
+def test_a_run_file_nested_without_end_is_wrong_input(here, capsys, key):
+    run_command(["run", "lost-reply", "--variant", "quick", "--out", "run1"])
+    path = here / "run1" / "run.json"
+    told = json.loads(path.read_bytes())
+    part = told["replications"][0] if key == "checker" else told
+    part[key] = {"deep": "@"}
+    path.write_text(json.dumps(told).replace('"@"', "[" * 10_000 + "]" * 10_000))
+    capsys.readouterr()
+
+    assert run_command(["report", "run1"]) == InputError.exit_code
+
+    assert "cannot read run1/run.json" in capsys.readouterr().err
+
+
 def test_exit_codes_cover_every_verdict():
     assert set(EXIT_CODES) == {"pass", "fail", "inconclusive", "invalid", "none"}
     assert InputError.exit_code == 2

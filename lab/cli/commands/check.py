@@ -31,7 +31,10 @@ def check(scenario: Scenario, *, costs: Path | None, resolved: bool, as_json: bo
         console.say_json({"scenario": dump_scenario(scenario), "load": _finite(asdict(load))})
         return
     if resolved:
-        console.out.print(resolved_text(scenario), markup=False, end="")
+        text = resolved_text(scenario)
+        console.out.print(
+            text if console.bears(text) else resolved_text(scenario, ascii_only=True), markup=False, end=""
+        )
         return
     _print_load(scenario, load)
 
@@ -41,11 +44,11 @@ def print_schema() -> None:
     console.out.file.write(json_schema_text())
 
 
-def resolved_text(scenario: Scenario) -> str:
+def resolved_text(scenario: Scenario, *, ascii_only: bool = False) -> str:
     """Return the resolved scenario as YAML that could be read again, but for its clock: durations are the run's."""
     data = {name: part for name, part in dump_scenario(scenario).items() if name != "variants"}
     note = "# Resolved: variant, settings and scale are applied; durations are on the run's clock.\n"
-    return note + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    return note + yaml.safe_dump(data, sort_keys=False, allow_unicode=not ascii_only, width=110)
 
 
 def _print_load(scenario: Scenario, load: ImpliedLoad) -> None:

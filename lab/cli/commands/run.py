@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,9 @@ class Request:
     as_json: bool = False
 
     def question(self) -> Question:
-        """Return it as the laboratory is asked."""
-        return Question(self.scenario, self.source, self.variant, self.sets, self.costs, self.reps)
+        """Return it as the laboratory is asked; a source that is no text here is written down as the text it is."""
+        source = os.fsencode(self.source).decode("utf-8", "backslashreplace")
+        return Question(self.scenario, source, self.variant, self.sets, self.costs, self.reps)
 
 
 def run(asked: Request, world: str) -> int:
