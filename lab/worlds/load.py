@@ -152,7 +152,7 @@ class Replay:
             stations.start()
         before_s = _cpu_s(system)
         try:
-            code = self._generate(lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+            code = self._generate(system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
             self.system_cpu_s = _cpu_s(system) - before_s
             return code
         finally:
@@ -164,7 +164,7 @@ class Replay:
             self._done = injector.done
             self._rows = {"events": list(injector.events), "stations": stations.rows}
 
-    def _generate(self, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
+    def _generate(self, system: System, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
         """Run the generator to its end; Ctrl-C stops it and lets it write what is finished."""
         log = self._folder / "generator.log"
         command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
@@ -180,9 +180,11 @@ class Replay:
             ) as child,
         ):
             try:
+                system.guardian.watch(child.pid)
                 self._listen(child.stdout, progress)
                 child.wait(STOP_LIMIT_S)
             except KeyboardInterrupt:
+                child.send_signal(signal.SIGCONT)  # whoever stands still hears nothing
                 child.send_signal(signal.SIGINT)
                 child.wait(STOP_LIMIT_S)
                 return INTERRUPTED
@@ -249,7 +251,7 @@ class Replay:
         with System(system_config(self._scenario), self._folder, core=self.cores.system) as system:
             system.generator_core = self.cores.generator
             system.set_epoch(self._epoch_ns)
-            if self._generate(lambda _: None, "--follow-up", str(listed)) == INTERRUPTED:
+            if self._generate(system, lambda _: None, "--follow-up", str(listed)) == INTERRUPTED:
                 raise KeyboardInterrupt
         return self._completed(replace(read_record(self._folder), inflight=record.inflight))
 

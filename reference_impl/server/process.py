@@ -92,10 +92,9 @@ class HostProcess:
         return True
 
     def thaw(self) -> None:
-        """Let it go on if it is frozen."""
-        if self.frozen:
-            self.signal(signal.SIGCONT)
-            self.frozen = False
+        """Let it go on, whoever stopped it."""
+        self.signal(signal.SIGCONT)
+        self.frozen = False
 
     def last_words(self) -> str:
         """Return the last line it wrote."""

@@ -73,7 +73,8 @@ class System:
         self.generator_pids: tuple[int, ...] = ()
         self.broken: dict[str, str] = {}
         self._allow_broken = allow_broken
-        self._guardian: Guardian | None = None
+        self.guardian = Guardian()
+        """Ends what it watches and still lives, when the system stops or this process ends without a word."""
         self._routes: dict[str, dict[str, str]] = {}
         self._processes: dict[str, HostProcess] = {}
         self._host_of: dict[str, str] = {}
@@ -167,9 +168,7 @@ class System:
             if not process.reap(max(0.1, deadline_s - time.monotonic())):
                 process.signal(signal.SIGKILL)
                 process.reap(STOP_LIMIT_S)
-        if self._guardian is not None:
-            self._guardian.dismiss()
-            self._guardian = None
+        self.guardian.dismiss()
         self._release()
 
     def ended(self) -> tuple[str, ...]:
@@ -340,10 +339,8 @@ class System:
     def _spawn(self, process: HostProcess) -> None:
         self._configure(process)
         process.frozen = False
-        if self._guardian is None:
-            self._guardian = Guardian()
         process.spawn()
-        self._guardian.watch(process.pid)
+        self.guardian.watch(process.pid)
 
     def _configure(self, process: HostProcess) -> None:
         """Write the process's configuration: what it is told at its next start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +11,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from lab.calibration import calibrate as calibration
-from lab.calibration.calibrate import calibrate
+from lab.calibration.calibrate import cache_path, calibrate, costs_of_this_machine
 from lab.cli.app import INTERRUPTED
 from lab.experiments.experiment import Silent
+from sim.model.costs import ANY_CODE, load_costs, write_costs
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60
@@ -98,6 +101,34 @@ def test_no_process_stands_still_for_ever_after_the_end_of_the_command(tmp_path,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_generator_that_stands_still_is_ended_with_the_command(tmp_path, number):
+    (tmp_path / "frozen.yaml").write_text(FROZEN.partition("faults:")[0])
+    command = Command(tmp_path, "run", "frozen.yaml", "--world", "load", "--out", "run")
+    command.wait_for(lambda child: "loadtest" in child.cmdline() and child.cpu_times().user > 1)
+    [generator] = [child for child in command.started.values() if "loadtest" in child.cmdline()]
+    generator.suspend()
+    command.wait_for(stands_still)
+
+    code = command.end(number)
+
+    assert code == (-signal.SIGKILL if number is signal.SIGKILL else INTERRUPTED)
+    command.assert_nothing_is_left()
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_calibration_ends_the_command_and_caches_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    command = Command(tmp_path, "calibrate")
+    command.wait_for(lambda child: "loadtest" in child.cmdline())
+
+    assert command.end(signal.SIGINT) == INTERRUPTED
+
+    command.assert_nothing_is_left()
+    assert list((tmp_path / "cache" / "yidi").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_outlives_a_run_of_replications(tmp_path, number):
     scenario = FROZEN.replace("per_day: 400", "per_day: 40000").replace("scale: {time: 120}", "")
     (tmp_path / "long.yaml").write_text(scenario)
@@ -125,3 +156,24 @@ def test_an_interrupted_calibration_is_an_interrupted_command_and_keeps_nothing(
         calibrate(tmp_path / "costs.json", Silent())
 
     assert not list(tmp_path.iterdir())
+
+
+def test_costs_kept_that_are_not_whole_are_measured_anew(tmp_path, monkeypatch):
+    """They were used for ever: 29 rows of 127, and twice as dear as the messages are."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    whole = msgspec.structs.replace(load_costs().file, mark="MEASURED")
+    write_costs(whole, cache_path())
+    data = json.loads(cache_path().read_bytes())
+    general = [row for row in data["rows"] if row["code"] == ANY_CODE]
+    cache_path().write_text(json.dumps(data | {"rows": general}))
+    measured = []
+
+    def measure(path, _watcher):
+        measured.append(path)
+        write_costs(whole, path)
+
+    monkeypatch.setattr(calibration, "calibrate", measure)
+
+    assert costs_of_this_machine(Silent()) == cache_path()
+    assert costs_of_this_machine(Silent()) == cache_path()
+    assert measured == [cache_path()]
