@@ -12,7 +12,8 @@ from locust.stats import RequestStats
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import HospitalSite, Journey, live_visit
+from reference_impl.hospital.journey import Journey, live_visit
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts, Peers
 from scenarios.patients.draws import KeyedDraws

@@ -32,7 +32,7 @@ from loadtest.schedule import JOURNEYS_MAX, Schedule, Tally
 from loadtest.summary import write_locust_statistics
 from loadtest.validity import judge
 from loadtest.watch import CpuMeter, Watch, say
-from reference_impl.hospital.journey import concerns
+from reference_impl.hospital.site import concerns
 from reference_impl.staging.build import stamps_of
 from reference_impl.staging.timetable import ListInflight, timetable
 from reference_impl.wire.clock import BusinessClock

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.hospital.journey import concerns
+from reference_impl.hospital.site import concerns
 
 if TYPE_CHECKING:
     from reference_impl.domain.nodes import NodeId

@@ -13,7 +13,7 @@ from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.nodes import HOSPITAL, HUB, NodeId
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import HospitalSite
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.assembly import NodeConfig, assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts

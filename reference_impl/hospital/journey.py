@@ -18,10 +18,10 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
-from reference_impl.domain.scopes import on_the_way
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, OUTPATIENT, PHARMACY, UNDO
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
@@ -41,9 +41,8 @@ from scenarios.record.fates import Fate, Stage
 if TYPE_CHECKING:
     from reference_impl.hospital.history import History
     from scenarios.patients.visits import PlannedVisit
-    from scenarios.schema import Clients, Cutover
 
-__all__ = ["HospitalSite", "Journey", "live_visit", "refund_and_paper"]
+__all__ = ["Journey", "live_visit", "refund_and_paper"]
 
 NOTHING_SETTLED = Settlement()
 _FOLLOW_UP_STEP = 1000
@@ -51,33 +50,6 @@ _FOLLOW_UP_STEP = 1000
 
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
-
-
-@dataclass(frozen=True, slots=True)
-class HospitalSite:
-    """What every visit of a scenario shares: the clients' timeouts and the cutover that was announced."""
-
-    clients: Clients
-    uploads_per_stay: int
-    cutover: Cutover | None = None
-
-    def known_reopening_us(self, visit: PlannedVisit, now_us: int) -> int | None:
-        """Return when the visit's chain reopens, if its desk was told of a cutover that is on now."""
-        cutover = self.cutover
-        if cutover is None or not cutover.announced or not cutover.stop_at <= now_us < cutover.reopen_at:
-            return None
-        return cutover.reopen_at if concerns(cutover, visit) else None
-
-    @property
-    def park_share(self) -> float:
-        """Share of turned-away patients who settle later instead of paying in full."""
-        cutover = self.cutover
-        return self.clients.park.share if cutover is None or cutover.park_share is None else cutover.park_share
-
-
-def concerns(cutover: Cutover, visit: PlannedVisit) -> bool:
-    """Return whether the cutover is on the visit's way."""
-    return on_the_way(cutover.scope, cutover.side, care_region=visit.care_region, insured_region=visit.insured_region)
 
 
 class _Paper(Exception):

@@ -6,35 +6,30 @@ the catalogue is the care place's, the policy the insured place's (domain facts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import (
-    ZERO_FEES,
     Catalogue,
-    FeeLine,
     FeeTotals,
-    PricedLine,
     add_fees,
     amounts_refusal,
-    line_amount_wrong,
     price_lines,
     split_of,
-    take_fees,
     total_of,
 )
 from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.transactions import CANCEL_OUTPATIENT_LINES, SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.protocol.charges import charges_of, lines_refusal, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared, Refused
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
-    ALL_LINES,
     Admit,
     CancelDischarge,
     CancelLines,
@@ -69,8 +64,9 @@ from reference_impl.protocol.records import (
     VisitRecord,
 )
 from reference_impl.protocol.references import original_refusal, visit_refusal
+from reference_impl.protocol.visits import held_for, let_go, next_version, opened_visit, touched, unopened
 
-__all__ = ["CareRole", "CareRules", "lines_refusal"]
+__all__ = ["CareRole", "CareRules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +105,15 @@ class CareRole:
             return state
         match request.body:
             case UploadLines() as upload:
-                return self._charged(upload, visit, state, _charges_of(visit, view))
+                return self._charged(upload, visit, state, charges_of(visit, view))
             case CancelLines() as cancel:
-                return _uncharged(request.code, cancel, _after(visit, state), _charges_of(visit, view))
+                return uncharged(request.code, cancel, next_version(visit, state), charges_of(visit, view))
             case Discharge(ended_us=ended_us):
-                return Done(), (_after(visit, state, ended_us=ended_us),)
+                return Done(), (next_version(visit, state, ended_us=ended_us),)
             case CancelDischarge():
-                return Done(), (_after(visit, state, ended_us=0),)
+                return Done(), (next_version(visit, state, ended_us=0),)
             case _:
-                return Done(), (_after(visit, state),)
+                return Done(), (next_version(visit, state),)
 
     def _charged(
         self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord
@@ -129,7 +125,10 @@ class CareRole:
         fees = add_fees(visit.fees, total_of(priced))
         wrong = amounts_refusal(fees)
         batches = (*charges.batches, ChargedBatch(upload.batch, priced))
-        return wrong or (LinesPriced(lines=priced), (_after(visit, state, fees=fees), _recharged(charges, batches)))
+        return wrong or (
+            LinesPriced(lines=priced),
+            (next_version(visit, state, fees=fees), recharged(charges, batches)),
+        )
 
     # --- sending on ---
 
@@ -183,7 +182,7 @@ class CareRole:
                         stated=None,
                         ended_us=visit.ended_us,
                     )
-        return Prepared(_from_here(request, self._rules.node, body), next_node, records=_held(request, visit))
+        return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
 
     def held(self, request: Request, view: View) -> bool:
         """Return whether another message is deciding about the visit's money; a reversal does not wait for its own."""
@@ -194,7 +193,7 @@ class CareRole:
     def released(self, request: Request, view: View) -> tuple[Record, ...]:
         """Return the visit when the message that held it was not served, or was refused."""
         visit = view.get(VisitRecord)
-        return (_after(visit, visit.state),) if visit is not None and visit.held_by == request.msgid else ()
+        return (next_version(visit, visit.state),) if visit is not None and visit.held_by == request.msgid else ()
 
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
@@ -258,7 +257,7 @@ class CareRole:
             reversed_by=request.msgid,
         )
         downstream = _from_here(request, self._rules.node, body)
-        return Prepared(downstream, next_node, records=_touched(request, body, visit), tombstone=tombstone)
+        return Prepared(downstream, next_node, records=touched(request, body, visit), tombstone=tombstone)
 
     def finish(
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
@@ -269,10 +268,10 @@ class CareRole:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:
                 return reply, (*_kept(self._taken_back(visit)), *copies)
             if isinstance(request.body, Reverse):
-                return reply, _kept(_let_go(request, visit, original))
+                return reply, _kept(let_go(request, visit, original))
             return reply, self.released(request, view)
-        if _unopened(request, visit) and isinstance(request.body, Register | Admit):
-            opened = _opened(request, request.msgid, request.code, VisitState.OPEN, visit)
+        if unopened(request, visit) and isinstance(request.body, Register | Admit):
+            opened = opened_visit(request, request.msgid, request.code, VisitState.OPEN, visit)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
 
@@ -296,10 +295,10 @@ class CareRole:
                 return self._moved(request, visit)
 
     def _sold(self, request: Request, reply: Reply, sale: SellDrugs, visit: VisitRecord | None) -> VisitRecord | None:
-        if request.code not in SETTLEMENTS or not _unopened(request, visit) or not isinstance(reply.body, Settled):
+        if request.code not in SETTLEMENTS or not unopened(request, visit) or not isinstance(reply.body, Settled):
             return None
         return msgspec.structs.replace(
-            _opened(request, request.msgid, request.code, VisitState.SETTLED, visit),
+            opened_visit(request, request.msgid, request.code, VisitState.SETTLED, visit),
             fees=FeeTotals(total_fen=sale.total_fen),
             settlement=reply.body.settlement,
             settled_by=request.msgid,
@@ -311,27 +310,27 @@ class CareRole:
         state = move(visit.state, VisitEvent.SETTLE)
         if isinstance(state, Refusal):
             return None
-        return _after(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
+        return next_version(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
 
     def _reversed(self, request: Request, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
         if visit.settled_by == body.original:
             return self._taken_back(visit)
         if visit.opened_by == body.original:
-            return _after(visit, VisitState.CANCELLED)
+            return next_version(visit, VisitState.CANCELLED)
         # The original may have taken the visit after this reversal last looked for it.
-        return _after(visit, visit.state) if visit.held_by in (body.original, request.msgid) else None
+        return next_version(visit, visit.state) if visit.held_by in (body.original, request.msgid) else None
 
     def _taken_back(self, visit: VisitRecord) -> VisitRecord | None:
         sold = visit.opened_by == visit.settled_by
         state = VisitState.CANCELLED if sold else move(visit.state, VisitEvent.TAKE_BACK)
         if isinstance(state, Refusal):
             return None
-        return _after(visit, state, settlement=SettlementId(""), settled_by=MessageId(""))
+        return next_version(visit, state, settlement=SettlementId(""), settled_by=MessageId(""))
 
     def _moved(self, request: Request, visit: VisitRecord) -> VisitRecord | None:
         event = TRANSACTIONS[request.code].event
         state = move(visit.state, event) if event else None
-        return _after(visit, state) if isinstance(state, VisitState) else None
+        return next_version(visit, state) if isinstance(state, VisitState) else None
 
 
 def _total_refusal(body: Settle, fees: FeeTotals) -> Refusal | None:
@@ -341,140 +340,8 @@ def _total_refusal(body: Settle, fees: FeeTotals) -> Refusal | None:
     return Refusal.SPLIT_DIFFERS if body.stated not in (None, split_of(fees)) else None
 
 
-def lines_refusal(lines: tuple[FeeLine, ...], charged: Iterable[PricedLine]) -> Refused | None:
-    """Return why these lines cannot be charged beside those that are, and which line it is."""
-    serials = {line.serial for line in charged}
-    for line in lines:
-        if line.serial in serials:
-            return Refused(Refusal.LINE_REPEATED, f"feedetl_sn {line.serial}")
-        if line_amount_wrong(line):
-            return Refused(Refusal.LINE_AMOUNT, f"det_item_fee_sumamt of feedetl_sn {line.serial}")
-        serials.add(line.serial)
-    return None
-
-
-def _charges_of(visit: VisitRecord, view: View) -> ChargesRecord:
-    return view.get(ChargesRecord) or ChargesRecord(visit.visit, 0, ())
-
-
-def _recharged(charges: ChargesRecord, batches: tuple[ChargedBatch, ...]) -> ChargesRecord:
-    return ChargesRecord(charges.visit, charges.version + 1, batches)
-
-
-def _uncharged(
-    code: str, cancel: CancelLines, visit: VisitRecord, charges: ChargesRecord
-) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
-    """Return the visit without what is taken back: all, one batch (2205) or one line (2302)."""
-    named = cancel.named
-    if named == ALL_LINES:
-        left, fees = (), ZERO_FEES
-    else:
-        by_batch = code == CANCEL_OUTPATIENT_LINES
-        left, taken = _parted(charges, lambda batch, line: named == (batch if by_batch else line.serial))
-        if not taken:
-            return Refused(Refusal.NO_SUCH_LINE, f"{'chrg_bchno' if by_batch else 'feedetl_sn'} {named}")
-        fees = take_fees(visit.fees, total_of(taken))
-        wrong = amounts_refusal(fees)  # a refund that stays may be larger than the charges that do
-        if wrong is not None:
-            return wrong
-    return Done(), (msgspec.structs.replace(visit, fees=fees), _recharged(charges, left))
-
-
-def _parted(
-    charges: ChargesRecord, takes: Callable[[str, PricedLine], bool]
-) -> tuple[tuple[ChargedBatch, ...], list[PricedLine]]:
-    """Return the charges without the lines that ``takes`` chooses, and those lines."""
-    left: list[ChargedBatch] = []
-    taken: list[PricedLine] = []
-    for batch in charges.batches:
-        stays = tuple([line for line in batch.lines if not takes(batch.batch, line)])
-        taken += [line for line in batch.lines if takes(batch.batch, line)]
-        if stays:
-            left.append(ChargedBatch(batch.batch, stays))
-    return tuple(left), taken
-
-
 def _kept(visit: VisitRecord | None) -> tuple[Record, ...]:
     return () if visit is None else (visit,)
-
-
-def _held(request: Request, visit: VisitRecord | None) -> tuple[Record, ...]:
-    """Return the visit held by a message that decides about its money, so that nothing else moves it meanwhile."""
-    if visit is None or not TRANSACTIONS[request.code].holds:
-        return ()
-    return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
-
-
-def _touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple[Record, ...]:
-    """Return the visit with a new version: whoever decides about it at this moment must look again and see the mark.
-
-    It is held until the verdict is known: nobody may settle what is about to be cancelled, nor move what turns out to
-    be settled. Where the original would open the visit, a cancelled one takes its place, so that there is a version to
-    move.
-    """
-    if visit is None and not TRANSACTIONS[body.original_code].opens:
-        return ()
-    if visit is None:
-        first = _opened(request, body.original, body.original_code, VisitState.CANCELLED)
-        return (msgspec.structs.replace(first, held_by=request.msgid),)
-    return (msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid),)
-
-
-def _let_go(request: Request, visit: VisitRecord | None, original: MessageRecord | None) -> VisitRecord | None:
-    """Return the visit once its reversal was refused: held again by the original, where that has no verdict yet."""
-    if visit is None or visit.held_by != request.msgid:
-        return None
-    in_work = original is not None and original.request is not None and original.reply is None
-    held_by = original.key.msgid if original is not None and in_work and not original.withdrawn else MessageId("")
-    return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
-
-
-def _unopened(request: Request, visit: VisitRecord | None) -> bool:
-    """Return whether the visit that ``request`` opens is yet to be; a refused reversal leaves but a cancelled one."""
-    return visit is None or (visit.state is VisitState.CANCELLED and visit.opened_by == request.msgid)
-
-
-def _opened(
-    request: Request, opened_by: MessageId, opened_as: str, state: VisitState, before: VisitRecord | None = None
-) -> VisitRecord:
-    """Return the visit that ``opened_by`` opens, as ``request`` has it, in the place of ``before``."""
-    return VisitRecord(
-        visit_id(opened_by),
-        1 if before is None else before.version + 1,
-        request.institution,
-        request.insured_region,
-        request.body.person,
-        state,
-        opened_by,
-        opened_as,
-        ZERO_FEES,
-    )
-
-
-def _after(
-    visit: VisitRecord,
-    state: VisitState,
-    *,
-    fees: FeeTotals | None = None,
-    settlement: SettlementId | None = None,
-    settled_by: MessageId | None = None,
-    ended_us: int | None = None,
-) -> VisitRecord:
-    """Return the next version of ``visit``; what is not given stays."""
-    return VisitRecord(
-        visit.visit,
-        visit.version + 1,
-        visit.institution,
-        visit.insured_region,
-        visit.person,
-        state,
-        visit.opened_by,
-        visit.opened_as,
-        visit.fees if fees is None else fees,
-        visit.settlement if settlement is None else settlement,
-        visit.settled_by if settled_by is None else settled_by,
-        ended_us=visit.ended_us if ended_us is None else ended_us,
-    )
 
 
 def _from_here(request: Request, node: NodeId, body: RequestBody) -> Request:

@@ -10,7 +10,8 @@ from support.chain import HOSPITAL, LINE, PERSON, Chain, Suspend
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.keyed import uniform
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import HospitalSite, Journey
+from reference_impl.hospital.journey import Journey
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts
 from scenarios.record.recorder import Recorder

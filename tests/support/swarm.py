@@ -21,7 +21,7 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side
 from reference_impl.domain.transactions import SETTLEMENTS
-from reference_impl.hospital.journey import HospitalSite
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import (
     Answer,

@@ -18,7 +18,8 @@ from loadtest.hospitals import rosters_of, user_classes
 from loadtest.journeys import LoadHistory
 from loadtest.schedule import Schedule, Tally
 from loadtest.watch import CpuMeter, Watch
-from reference_impl.hospital.journey import HospitalSite, Journey
+from reference_impl.hospital.journey import Journey
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.ports import HospitalPorts
 from reference_impl.staging.build import stamps_of
 from scenarios.patients.visits import plan_visits

@@ -23,6 +23,7 @@ from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorState
 from reference_impl.protocol.forwarder import STALE_LIMIT, busy_with
+from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Closed, LinesPriced, Settled
 from reference_impl.protocol.records import Change
 
@@ -196,6 +197,19 @@ def test_nobody_moves_a_visit_whose_reversal_is_not_through(chain: Chain) -> Non
 
     settled = done(chain.send(settlement(4, visit)))
     assert [one.settlement for one in chain.standing()] == [settled.settlement]
+    at_rest(chain)
+
+
+def test_a_visit_that_was_reversed_before_it_was_opened_waits_for_the_verdict_too(chain: Chain) -> None:
+    """Told that it is cancelled, which is final, it would be wrong should the reversal be refused."""
+    chain.faults.append(once("33->hub", "2601", "lose request"))
+    assert chain.send(reversal(9, 1, "2401")) == busy_with(msgid(9))
+
+    stay = visit_id(msgid(1))
+    assert chain.send(settlement(4, stay, code="2304")) == busy_with(msgid(9))
+    done(chain.send(reversal(9, 1, "2401")))
+
+    assert refusal(chain.send(settlement(4, stay, code="2304"))) == Refusal.VISIT_CANCELLED
     at_rest(chain)
 
 

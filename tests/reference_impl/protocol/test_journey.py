@@ -8,7 +8,7 @@ from support.patients import FakeDesk, FakeVisit, Patient
 
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.scopes import Side
-from reference_impl.hospital.journey import HospitalSite
+from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Request
 from scenarios.record.fates import Fate, Stage

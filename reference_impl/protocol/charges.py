@@ -1,0 +1,82 @@
+"""The charges on a visit, line by line: each is charged once, and taken back by its own number or its batch.
+
+Pure decisions of the care province about the lines alone; what they come to is the visit's ``fees``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import (
+    ZERO_FEES,
+    FeeLine,
+    PricedLine,
+    amounts_refusal,
+    line_amount_wrong,
+    take_fees,
+    total_of,
+)
+from reference_impl.domain.transactions import CANCEL_OUTPATIENT_LINES
+from reference_impl.protocol.forwarder import Refused
+from reference_impl.protocol.messages import ALL_LINES, CancelLines, Done, ReplyBody
+from reference_impl.protocol.records import ChargedBatch, ChargesRecord, Record, View, VisitRecord
+
+__all__ = ["charges_of", "lines_refusal", "recharged", "uncharged"]
+
+
+def lines_refusal(lines: tuple[FeeLine, ...], charged: Iterable[PricedLine]) -> Refused | None:
+    """Return why these lines cannot be charged beside those that are, and which line it is."""
+    serials = {line.serial for line in charged}
+    for line in lines:
+        if line.serial in serials:
+            return Refused(Refusal.LINE_REPEATED, f"feedetl_sn {line.serial}")
+        if line_amount_wrong(line):
+            return Refused(Refusal.LINE_AMOUNT, f"det_item_fee_sumamt of feedetl_sn {line.serial}")
+        serials.add(line.serial)
+    return None
+
+
+def charges_of(visit: VisitRecord, view: View) -> ChargesRecord:
+    """Return the charges on ``visit``; none, at version 0, before the first."""
+    return view.get(ChargesRecord) or ChargesRecord(visit.visit, 0, ())
+
+
+def recharged(charges: ChargesRecord, batches: tuple[ChargedBatch, ...]) -> ChargesRecord:
+    """Return the next version of ``charges``, with these batches."""
+    return ChargesRecord(charges.visit, charges.version + 1, batches)
+
+
+def uncharged(
+    code: str, cancel: CancelLines, visit: VisitRecord, charges: ChargesRecord
+) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
+    """Return the visit without what is taken back: all, one batch (2205) or one line (2302)."""
+    named = cancel.named
+    if named == ALL_LINES:
+        left, fees = (), ZERO_FEES
+    else:
+        by_batch = code == CANCEL_OUTPATIENT_LINES
+        left, taken = _parted(charges, lambda batch, line: named == (batch if by_batch else line.serial))
+        if not taken:
+            return Refused(Refusal.NO_SUCH_LINE, f"{'chrg_bchno' if by_batch else 'feedetl_sn'} {named}")
+        fees = take_fees(visit.fees, total_of(taken))
+        wrong = amounts_refusal(fees)  # a refund that stays may be larger than the charges that do
+        if wrong is not None:
+            return wrong
+    return Done(), (msgspec.structs.replace(visit, fees=fees), recharged(charges, left))
+
+
+def _parted(
+    charges: ChargesRecord, takes: Callable[[str, PricedLine], bool]
+) -> tuple[tuple[ChargedBatch, ...], list[PricedLine]]:
+    """Return the charges without the lines that ``takes`` chooses, and those lines."""
+    left: list[ChargedBatch] = []
+    taken: list[PricedLine] = []
+    for batch in charges.batches:
+        stays = tuple([line for line in batch.lines if not takes(batch.batch, line)])
+        taken += [line for line in batch.lines if takes(batch.batch, line)]
+        if stays:
+            left.append(ChargedBatch(batch.batch, stays))
+    return tuple(left), taken
