@@ -10,12 +10,10 @@ from datetime import datetime, timedelta
 
 from reference_impl.protocol.messages import MessageId, SettlementId, VisitId
 
-__all__ = ["CENTURY", "Stamps", "is_visit_of", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
+__all__ = ["Stamps", "is_visit_of", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
-CENTURY = "20"
-"""What every time begins with; ids derived from a message id leave it out, so no other may pass."""
 
 
 class Stamps:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reference_impl.domain.century import CENTURY
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import Institution
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS
-from reference_impl.protocol.ids import CENTURY, is_visit_of
+from reference_impl.protocol.ids import is_visit_of
 from reference_impl.protocol.messages import Request, Reverse, VisitId
 from reference_impl.protocol.records import MessageRecord, SettlementRecord, VisitRecord
 

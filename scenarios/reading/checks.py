@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from re import findall, fullmatch
 
+from reference_impl.domain.century import FIRST_YEAR, LAST_YEAR
 from reference_impl.domain.nodes import HOSPITAL, HUB
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
@@ -25,6 +27,8 @@ TIMEOUT_SHARE = 20
 
 VISITS_MAX = 100_000_000
 """Visits of one run; the nation makes 20 million cross-province settlements a month."""
+
+HOST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 Path = tuple[str | int, ...]
 
@@ -64,6 +68,12 @@ def _topology(topology: Topology) -> Iterator[Problem]:
 def _hosts(topology: Topology) -> Iterator[Problem]:
     served: dict[str, str] = {}
     for name, host in topology.named_hosts.items():
+        if not fullmatch(HOST_NAME, name):
+            expected = "small letters, digits and hyphens: it names files"
+            yield Problem(("topology", "hosts", name), "no name for a process", repr(name), expected)
+        elif name in topology.nodes() and name not in host.nodes:
+            expected = f"another name, or {name} among its nodes"
+            yield Problem(("topology", "hosts", name), "called after a node it does not serve", repr(name), expected)
         for number, node in enumerate(host.nodes):
             path: Path = ("topology", "hosts", name, "nodes", number)
             yield from _node_named(topology, node, path)
@@ -75,8 +85,14 @@ def _hosts(topology: Topology) -> Iterator[Problem]:
 def _calendar(scenario: Scenario) -> Iterator[Problem]:
     horizon = scenario.horizon
     lasts_us = horizon.length + horizon.drain_limit
-    if lasts_us // US_PER_DAY >= (date.max - horizon.start.date()).days:
-        got, expected = format_duration(lasts_us), f"an end before the year 9999 is over (start: {horizon.start})"
+    if not FIRST_YEAR <= horizon.start.year <= LAST_YEAR:
+        expected = f"a year from {FIRST_YEAR} to {LAST_YEAR}: message ids are told apart by their time in this century"
+        yield Problem(("horizon", "start"), "outside the calendar", str(horizon.start), expected)
+    elif lasts_us // US_PER_DAY >= (date(LAST_YEAR, 12, 31) - horizon.start.date()).days:
+        got, expected = (
+            format_duration(lasts_us),
+            f"an end before the year {LAST_YEAR} is over (start: {horizon.start})",
+        )
         yield Problem(("horizon", "length"), "passes the end of the calendar, with drain_limit", got, expected)
 
 
@@ -221,6 +237,10 @@ def _cutover(scenario: Scenario) -> Iterator[Problem]:
 
 def _gates(scenario: Scenario) -> Iterator[Problem]:
     for name, texts in scenario.gates.items():
+        if not texts:
+            yield Problem(("gates", name), "a gate without a bound", "[]", "one bound or more, or no such gate")
+        for region in findall(r"=(\d+)\]", name):
+            yield from _region_named(scenario.topology, region, ("gates", name))
         for number, text in enumerate(texts):
             try:
                 gate = parse_gate(name, text)

@@ -148,7 +148,9 @@ TABLE = [
     ("{length: 2h}", "3", "2:10", "horizon", "(got 3)", "a mapping"),
     ("{length: 2h}", "{length: " + "9" * 400 + "h}", "2:19", "horizon.length", "(got '999", "a duration such as"),
     ("{length: 2h}", "{length: " + "9" * 90 + "h}", "2:19", "horizon.length", "(got '999", "at most 106751991d"),
-    ("{length: 2h}", "{start: 9999-12-31 23:59:00, length: 2h}", "2:47", "horizon.length", "calendar", "year 9999"),
+    ("{length: 2h}", "{start: 2099-12-31 23:59:00, length: 2h}", "2:47", "horizon.length", "calendar", "year 2099"),
+    ("{length: 2h}", "{start: 1999-03-01 08:00:00, length: 2h}", "2:18", "horizon.start", "calendar", "2000 to 2099"),
+    ("{length: 2h}", "{start: 2101-03-01 08:00:00, length: 2h}", "2:18", "horizon.start", "calendar", "2000 to 2099"),
     ("per_day: 100", "per_day: " + "9" * 5000, "4:12", "", "number too long", "at most 300 digits"),
     ("per_day: 100", "per_day: " + "9" * 5000 + "/s", "4:12", "visits.per_day", "(got '999", "a rate such as"),
     ("33, 34, 63", "33, 99, 63", "6:17", "topology.regions.1", "unknown province '99'", "31, 32, 33"),
@@ -272,6 +274,39 @@ def test_cutover_that_cannot_happen_is_refused(write, cutover, key, words):
 
     assert error.key == key
     assert words in error.sentence
+
+
+HOSTS = {
+    "../../evil": ("[hub]", "names files"),
+    "a b/c": ("[hub]", "names files"),
+    "33": ("[34]", "33 among its nodes"),
+}
+
+
+@pytest.mark.parametrize(("name", "told"), HOSTS.items(), ids=HOSTS)
+def test_host_whose_name_is_no_name_for_a_process_is_refused(write, name, told):
+    """A process's configuration and log are called after it; one called after a node took that node's place."""
+    nodes, words = told
+    text = SMALL.replace("topology:\n", f"topology:\n  hosts: {{'{name}': {{nodes: {nodes}}}}}\n", 1)
+    assert text != SMALL
+
+    error = refusal(write(text))
+
+    assert error.key == f"topology.hosts.{name}"
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    "name", ["contact.latency[insured=99]", "contact.latency[insured!=41]", "direct_rate[care=11]"]
+)
+def test_gate_of_a_province_that_is_not_there_is_refused(write, name):
+    error = refusal(write(SMALL), sets=[f"gates={{{name!r}: [p95 < 1s]}}"])
+
+    assert "province is not in the scenario" in str(error)
+
+
+def test_gate_without_a_bound_is_refused(write):
+    assert "a gate without a bound" in str(refusal(write(SMALL), sets=["gates={visits.total: []}"]))
 
 
 def test_gate_of_a_cutover_without_one_is_refused(write):
