@@ -280,14 +280,15 @@ class Forwarder:
             self.sweeper.park(message, error)
             return busy_with(message.key.msgid), False
         if over:
-            self._over(message)
+            self._over(message, answer)
         return answer, over
 
-    def _over(self, message: MessageRecord) -> None:
-        """Take what has its outcome out of the line, and with a reversal what it reversed."""
+    def _over(self, message: MessageRecord, answer: Answer) -> None:
+        """Take what has its outcome out of the line, and with a reversal what it reversed; a refused one did not."""
         self.sweeper.over(message.key)
         body = None if message.request is None else message.request.body
-        if isinstance(body, Reverse):
+        undone = not (isinstance(answer, Answered) and answer.reply.refusal)
+        if isinstance(body, Reverse) and undone:
             self.sweeper.over(Key(message.key.sender, body.original))
 
     async def _go_on(self, message: MessageRecord, request: Request) -> _Tried:
@@ -295,7 +296,7 @@ class Forwarder:
         view, original = await self._look(message.key, request)
         known = answer_known(view.message, request, self._reference)
         if isinstance(known, Answered):
-            return known, True  # answered or reversed since the intent was read
+            return await self._unless_undecided(view.message, known), True  # answered or reversed since it was read
         prepared = self._policy.prepare(request, view, original)
         if isinstance(prepared, Refusal | Refused):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.

@@ -182,6 +182,18 @@ def test_the_seed_of_the_environment_comes_to_rest_with_each_fen_where_it_belong
     fuzz([int(os.environ.get("FUZZ_SEED", "0"))])
 
 
+ONCE_WRONG = {
+    "a refused reversal dropped what it had marked from the line": 2529,
+    "a resend that met an undecided mark was told for good that it is reversed": 9821,
+    "both, and another clerk": 8850,
+}
+
+
+@pytest.mark.parametrize("seed", ONCE_WRONG.values(), ids=ONCE_WRONG)
+def test_a_world_that_was_once_wrong_comes_to_rest(seed: int) -> None:
+    fuzz([seed])
+
+
 PLANTED = {
     "the hold of a refused settlement is never released": (CareRole, "released", lambda *_: ()),
     "nothing holds a visit": (CareRole, "held", lambda *_: False),
