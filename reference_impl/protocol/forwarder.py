@@ -296,7 +296,8 @@ class Forwarder:
         view, original = await self._look(message.key, request)
         known = answer_known(view.message, request, self._reference)
         if isinstance(known, Answered):
-            return await self._unless_undecided(view.message, known), True  # answered or reversed since it was read
+            answer = await self._unless_undecided(view.message, known)
+            return answer, isinstance(answer, Answered)  # answered or reversed since the intent was read
         prepared = self._policy.prepare(request, view, original)
         if isinstance(prepared, Refusal | Refused):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
@@ -335,7 +336,7 @@ class Forwarder:
             if view.message is not None and view.message.reversed_by is not None:
                 reversal = await self._verdict_on(view.message)
                 if reversal is None:
-                    return busy_with(view.message.reversed_by), True  # whether it counts is being asked
+                    return busy_with(view.message.reversed_by), False  # whether it counts is being asked
                 if reversal.refusal:
                     continue  # the mark is lifted by now
                 # A late yes: the reversal has already said what becomes of the visit, and what the answer is (G4).
@@ -368,11 +369,12 @@ class Forwarder:
         return None if reversal is None else reversal.reply
 
     async def _unless_undecided(self, message: MessageRecord | None, known: Answer) -> Answer:
-        """Return ``known``, unless it rests on a mark that may yet be lifted."""
-        rests_on_mark = message is not None and message.reply is None and message.reversed_by is not None
-        if message is not None and rests_on_mark and await self._verdict_on(message) is None:
-            return busy_with(message.reversed_by or message.key.msgid)
-        return known
+        """Return ``known``, unless it rests on a mark that may yet be lifted, or has been since it was seen."""
+        if message is None or message.reply is not None or message.reversed_by is None:
+            return known
+        reversal = await self._verdict_on(message)
+        stands = reversal is not None and not reversal.refusal
+        return known if stands else busy_with(message.reversed_by)
 
     def _reopened(self, original: MessageRecord | None, by: MessageId) -> None:
         """Have a message driven on whose reversal was refused, should nobody ask about it."""

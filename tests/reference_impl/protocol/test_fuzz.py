@@ -186,6 +186,8 @@ ONCE_WRONG = {
     "a refused reversal dropped what it had marked from the line": 2529,
     "a resend that met an undecided mark was told for good that it is reversed": 9821,
     "both, and another clerk": 8850,
+    "a mark was lifted between the look that saw it and the look for its verdict": 22816,
+    "a message whose mark was being decided left the line just as it was put back": 25858,
 }
 
 
