@@ -18,7 +18,7 @@ import sys
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 import uvloop
@@ -29,7 +29,7 @@ from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
-from reference_impl.server.http import bounded
+from reference_impl.server.http import serving
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
@@ -181,8 +181,9 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
 
 def _settings(app: App, bounds: HttpBounds) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
-        http=bounded(bounds),
+        cast("Any", app),
+        interface="asgi3",  # uvicorn never calls it: the protocol class does
+        http=cast("Any", serving(app, bounds)),
         ws="none",
         lifespan="off",
         log_config=None,

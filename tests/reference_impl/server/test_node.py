@@ -18,6 +18,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
+from reference_impl.server.http import HttpRequest
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
@@ -254,17 +255,8 @@ PORTS = Ports(hospitals=1, neighbours=2, operators=3)
 
 
 async def over_http(app, method, path, content=b"", headers=(), port=PORTS.hospitals):
-    sent, parts = [], [content[:3], content[3:]]
-
-    async def receive():
-        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "server": ("127.0.0.1", port)}
-    await app(scope, receive, send)
-    return sent[0]["status"], sent[1]["body"]
+    reply = await app(HttpRequest(port, method, path, list(headers), content))
+    return reply.status, reply.body
 
 
 ROUTES = """
