@@ -26,6 +26,7 @@ import uvloop
 from reference_impl.books.final import BooksError
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.disk import Disk
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
@@ -75,6 +76,7 @@ class Host:
         self.nodes: dict[str, ServedNode] = {}
         self.broken: dict[str, BrokenNode] = {}
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
+        self._disk = Disk.under(Path(config.books), nodes=len(config.services), asked=config.committing)
         self._codec = Codec(BusinessClock(config.starts_at, config.time_scale))
         for name, service in self._services.items():
             try:
@@ -90,7 +92,7 @@ class Host:
 
     def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
         name, folder = service.node.node, Path(config.books)
-        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite")
+        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite", self._disk)
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books

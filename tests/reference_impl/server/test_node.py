@@ -221,7 +221,14 @@ def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flo
     assert told == Busy(BUSY_RETRY_US, msgid(1))
     assert isinstance(other.reply.body, Settled)
     operator = Operator(
-        "all", world.clock, nodes={"33": world.nodes["33"]}, broken={}, books={}, tasks=None, stop=None, meter=None
+        "all",
+        world.clock,
+        nodes={"33": world.nodes["33"]},
+        broken={},
+        books={},
+        tasks=None,
+        stop=None,
+        meter=None,
     )
     status, listed = asyncio.run(operator.obey("GET", "parked", b""))
     [parked] = msgspec.json.decode(listed)["33"]
@@ -438,11 +445,18 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
         books = world.books["33"] = SqliteBooks(path)
         world.nodes["33"] = world.node("33")
         operator = Operator(
-            "all", world.clock, nodes=world.nodes, broken={}, books={"33": books}, tasks=None, stop=None, meter=None
+            "all",
+            world.clock,
+            nodes=world.nodes,
+            broken={},
+            books={"33": books},
+            tasks=None,
+            stop=None,
+            meter=None,
         )
         operator.recovered = True
         app = App(world.nodes, operator, None, ports=PORTS)
-        disk = books._writer._connection
+        disk = books._writer.group._connection
 
         async def ask(number):
             content = world.codec.encode_request(find_person(number), world.clock.now)
