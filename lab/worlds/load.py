@@ -246,6 +246,7 @@ class Replay:
             reasons=tuple(reasons),
             generator_cpu_max=max((w.cpu_share for w in windows), default=None),
             lag_p99_us_max=max((w.lag_p99_us for w in windows), default=None),
+            lag_limit_us=limit.us,
             dropped=sum(row.dropped for row in rows),
         )
 
