@@ -31,11 +31,12 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
 from reference_impl.server.http import serving
+from reference_impl.server.kept import KeptClock
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
-from reference_impl.server.ports import AsyncioTasks, RunClock
+from reference_impl.server.ports import AsyncioTasks
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 
@@ -68,7 +69,7 @@ class Host:
 
     def __init__(self, config: HostConfig) -> None:
         """Open the books and build the nodes of ``config``; a node whose books cannot be opened is broken."""
-        self.clock = RunClock(config.epoch_ns)
+        self.clock = KeptClock(config.epoch_ns, Path(config.books), config.host)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
         self.books: dict[str, SqliteBooks] = {}
@@ -122,6 +123,7 @@ class Host:
             peers.close()
         for books in self.books.values():
             books.close()
+        self.clock.give_back()
 
 
 def run_host(config: HostConfig) -> int:
