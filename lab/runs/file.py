@@ -32,7 +32,10 @@ World = Literal["sim", "load"]
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate and what became of it."""
+    """One gate and what became of it.
+
+    Without ``low`` and ``high`` there is no interval; with one of them it is open to the other side.
+    """
 
     measure: str
     expression: str
@@ -56,7 +59,10 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replication(msgspec.Struct, frozen=True, kw_only=True):
-    """One replication: where its tables are and what came of it."""
+    """One replication: where its tables are and what came of it.
+
+    ``counts`` says of how many values each distribution among the measures is; runs of before have none.
+    """
 
     folder: str
     seed: int
@@ -65,6 +71,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     measures: dict[str, float | None]
     checker: dict[str, Any]
     validity: Validity = Validity()
+    counts: dict[str, int] = {}
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
 import polars as pl
 import pytest
@@ -170,7 +172,8 @@ def test_tables_that_were_changed_after_the_run_are_found_by_their_digest(questi
 def test_replications_keep_their_order_whichever_is_done_first_and_whatever_their_seeds(question, tmp_path):
     first = run_world(question, "sim", tmp_path / "one", Silent()).replications[0]
     done = [msgspec.structs.replace(first, folder=f"rep-{n:02}", seed=seed) for n, seed in ((2, 5), (101, 3), (1, 9))]
-    (tmp_path / "many.partial").mkdir()
+    for one in done:
+        shutil.copytree(tmp_path / "one", tmp_path / "many.partial" / one.folder)
 
     run = write_whole(question, "sim", tmp_path / "many.partial", tmp_path / "many", done)
 
