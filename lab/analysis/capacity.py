@@ -19,7 +19,7 @@ from reference_impl.domain.nodes import HUB, Role
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.hospital.ways import SENT_ONCE
-from scenarios.patients.arrivals import HOUR_US, Profile, Stretch
+from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import profile_of
@@ -29,6 +29,7 @@ from sim.model.costs import Costs, Stage
 
 _CONTACTS = {"outpatient": 1, "pharmacy": 1, "inpatient": 2}
 _ALL_STAGES: tuple[Stage, ...] = ("receive", "forward", "reply")
+_WEEK_US = 7 * DAY_US
 _END_STAGES: tuple[Stage, ...] = ("receive", "reply")
 
 
@@ -113,9 +114,13 @@ def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
 
 
 def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
-    """Return when the busiest hour of the clock begins inside the horizon, and its arrivals an hour at one a day."""
+    """Return when the busiest hour of the clock begins inside the horizon, and its arrivals an hour at one a day.
+
+    Hours repeat after a week, and of equal ones the first counts: a longer horizon has no busier one.
+    """
     first_us = -profile.since_midnight_us % HOUR_US
-    edges = [0, *range(first_us or HOUR_US, length_us, HOUR_US), length_us]
+    until_us = min(length_us, first_us + _WEEK_US)
+    edges = [0, *range(first_us or HOUR_US, until_us, HOUR_US), until_us]
 
     def per_hour(hour: tuple[int, int]) -> float:
         begin_us, end_us = hour

@@ -66,7 +66,8 @@ def _settle(visit: PlannedVisit, visit_id: VisitId) -> Settle:
 
 
 def _discharge(visit: PlannedVisit, visit_id: VisitId) -> Discharge:
-    return Discharge(person=PersonNo(visit.person), visit=visit_id, ended_us=visit.arrival_us + visit.stay_us)
+    ended_us = visit.arrival_us + visit.stay_us
+    return Discharge(person=PersonNo(visit.person), visit=visit_id, ended_us=ended_us, insurance=visit.insurance)
 
 
 def _cancel_lines(visit: PlannedVisit, visit_id: VisitId) -> CancelLines:

@@ -17,7 +17,7 @@ from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
-from reference_impl.protocol.care import CareRules
+from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
@@ -77,7 +77,13 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
     catalogue = {item.item: item for item in rules.catalogue}
     return Province(
         ports,
-        CareRules(node, catalogue, register_of(rules.institutions), next_node),
+        CareRules(
+            node,
+            catalogue,
+            register_of(rules.institutions),
+            next_node,
+            ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
+        ),
         InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config)),
         timeout_us=config.timeout_us,
         reference=reference,

@@ -66,7 +66,10 @@ from reference_impl.protocol.records import (
 from reference_impl.protocol.references import original_refusal, visit_refusal
 from reference_impl.protocol.visits import held_for, let_go, next_version, opened_visit, touched, unopened
 
-__all__ = ["CareRole", "CareRules"]
+__all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
+
+DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
+"""How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,14 @@ class CareRules:
     """What a care province goes by: its catalogue, the register of its institutions, the way to an insurer.
 
     ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
+    ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged.
     """
 
     node: NodeId
     catalogue: Catalogue
     institutions: Mapping[NodeId, Institution]
     next_node: Callable[[str], NodeId | None]
+    ahead_us: int = DISCHARGED_AHEAD_US
 
 
 class CareRole:
@@ -93,7 +98,9 @@ class CareRole:
 
     # --- acting alone ---
 
-    def act(self, request: Request, view: View) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
+    def act(
+        self, request: Request, view: View, now_us: int
+    ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         """Return the reply and the records after a transaction that stays in the province, or why not."""
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
@@ -108,8 +115,9 @@ class CareRole:
                 return self._charged(upload, visit, state, charges_of(visit, view))
             case CancelLines() as cancel:
                 return uncharged(request.code, cancel, next_version(visit, state), charges_of(visit, view))
-            case Discharge(ended_us=ended_us):
-                return Done(), (next_version(visit, state, ended_us=ended_us),)
+            case Discharge() as leaving:
+                refusal = _leaving_refusal(leaving, visit, now_us + self._rules.ahead_us)
+                return refusal or (Done(), (next_version(visit, state, ended_us=leaving.ended_us),))
             case CancelDischarge():
                 return Done(), (next_version(visit, state, ended_us=0),)
             case _:
@@ -331,6 +339,13 @@ class CareRole:
         event = TRANSACTIONS[request.code].event
         state = move(visit.state, event) if event else None
         return next_version(visit, state) if isinstance(state, VisitState) else None
+
+
+def _leaving_refusal(body: Discharge, visit: VisitRecord, latest_us: int) -> Refusal | None:
+    """Return why a stay does not end as its hospital says: what its admission said holds, and time has a direction."""
+    if body.insurance and visit.insurance and body.insurance != visit.insurance:
+        return Refusal.OTHER_INSURANCE
+    return None if visit.began_us <= body.ended_us <= latest_us else Refusal.NO_SUCH_END
 
 
 def _total_refusal(body: Settle, fees: FeeTotals) -> Refusal | None:

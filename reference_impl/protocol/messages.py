@@ -96,11 +96,12 @@ class Admit(Body, frozen=True, tag="admit"):
 
 
 class Discharge(Body, frozen=True, tag="discharge"):
-    """2402: end the stay medically."""
+    """2402: end the stay medically. Without an ``insurance`` it is that of the admission: books of old have none."""
 
     person: PersonNo
     visit: VisitId
     ended_us: int
+    insurance: str = ""
 
 
 class CancelAdmission(Body, frozen=True, tag="cancel_admission"):

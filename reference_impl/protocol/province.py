@@ -128,7 +128,7 @@ class Province:
             if self._care.held(request, view):
                 return busy_with(waits_for(request, view))
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
-            acted = self._care.act(request, view)
+            acted = self._care.act(request, view, message.opened_us)
             if isinstance(acted, Refusal | Refused):
                 reply, records = refused(acted, self._reference()), ()
             else:

@@ -60,7 +60,8 @@ class VisitRecord(Record, frozen=True, gc=False):
 
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
     else may move the visit, so that the message means the same however often it is sent. ``ended_us`` is when a
-    discharged stay ended.
+    discharged stay ended. ``insurance`` and ``began_us`` are what the opening message said; a visit from before books
+    kept them has none.
     """
 
     visit: VisitId
@@ -76,6 +77,8 @@ class VisitRecord(Record, frozen=True, gc=False):
     settled_by: MessageId = MessageId("")
     held_by: MessageId = MessageId("")
     ended_us: int = 0
+    insurance: str = ""
+    began_us: int = 0
 
 
 class ChargedBatch(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from reference_impl.domain.fees import ZERO_FEES, FeeTotals
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.ids import visit_id
-from reference_impl.protocol.messages import MessageId, Request, Reverse, SettlementId
+from reference_impl.protocol.messages import Admit, MessageId, Register, Request, Reverse, SellDrugs, SettlementId
 from reference_impl.protocol.records import MessageRecord, Record, VisitRecord
 
 __all__ = ["held_for", "let_go", "next_version", "opened_visit", "touched", "unopened"]
@@ -57,16 +57,19 @@ def opened_visit(
     request: Request, opened_by: MessageId, opened_as: str, state: VisitState, before: VisitRecord | None = None
 ) -> VisitRecord:
     """Return the visit that ``opened_by`` opens, as ``request`` has it, in the place of ``before``."""
+    body = request.body
     return VisitRecord(
         visit_id(opened_by),
         1 if before is None else before.version + 1,
         request.institution,
         request.insured_region,
-        request.body.person,
+        body.person,
         state,
         opened_by,
         opened_as,
         ZERO_FEES,
+        insurance=body.insurance if isinstance(body, Register | Admit | SellDrugs) else "",
+        began_us=body.began_us if isinstance(body, Register | Admit) else 0,
     )
 
 
@@ -93,4 +96,6 @@ def next_version(
         visit.settlement if settlement is None else settlement,
         visit.settled_by if settled_by is None else settled_by,
         ended_us=visit.ended_us if ended_us is None else ended_us,
+        insurance=visit.insurance,
+        began_us=visit.began_us,
     )

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 import uvloop
@@ -26,15 +26,17 @@ import uvloop
 from reference_impl.books.final import BooksError
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.disk import Disk
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
-from reference_impl.server.http import bounded
+from reference_impl.server.http import serving
+from reference_impl.server.kept import KeptClock
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
-from reference_impl.server.ports import AsyncioTasks, RunClock
+from reference_impl.server.ports import AsyncioTasks
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 
@@ -67,7 +69,7 @@ class Host:
 
     def __init__(self, config: HostConfig) -> None:
         """Open the books and build the nodes of ``config``; a node whose books cannot be opened is broken."""
-        self.clock = RunClock(config.epoch_ns)
+        self.clock = KeptClock(config.epoch_ns, Path(config.books), config.host)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
         self.books: dict[str, SqliteBooks] = {}
@@ -75,6 +77,7 @@ class Host:
         self.nodes: dict[str, ServedNode] = {}
         self.broken: dict[str, BrokenNode] = {}
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
+        self._disk = Disk.under(Path(config.books), nodes=len(config.services), asked=config.committing)
         self._codec = Codec(BusinessClock(config.starts_at, config.time_scale))
         for name, service in self._services.items():
             try:
@@ -90,7 +93,7 @@ class Host:
 
     def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
         name, folder = service.node.node, Path(config.books)
-        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite")
+        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite", self._disk)
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
@@ -120,6 +123,7 @@ class Host:
             peers.close()
         for books in self.books.values():
             books.close()
+        self.clock.give_back()
 
 
 def run_host(config: HostConfig) -> int:
@@ -181,8 +185,9 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
 
 def _settings(app: App, bounds: HttpBounds) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
-        http=bounded(bounds),
+        cast("Any", app),
+        interface="asgi3",  # uvicorn never calls it: the protocol class does
+        http=cast("Any", serving(app, bounds)),
         ws="none",
         lifespan="off",
         log_config=None,

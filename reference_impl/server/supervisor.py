@@ -22,6 +22,7 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.errors import StartError
 from reference_impl.server.guardian import Guardian
+from reference_impl.server.kept import hold_clock, kept_us
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class System:
                     routes={},
                     core=core,
                     meter=meter,
+                    committing=config.committing,
                 )
                 self._processes[name] = HostProcess(told, reserved, folder / "hosts")
                 self._host_of.update(dict.fromkeys(nodes, name))
@@ -136,14 +138,16 @@ class System:
         """Start every process and return when all are ready.
 
         Raises:
-            StartError: when one cannot start or is not ready in time, or a node of it cannot serve; the others are
-                stopped again. With ``allow_broken`` only when none of the nodes can serve.
+            StartError: when one cannot start or is not ready in time, or a node of it cannot serve (the others are
+                stopped again), or the books were made under another clock. With ``allow_broken`` only when none of the
+                nodes can serve.
 
         """
         hosts = self.folder / "hosts"
         hosts.mkdir(parents=True, exist_ok=True)
         (self.folder / "books").mkdir(exist_ok=True)
         try:
+            hold_clock(self.folder / "books", self.config.starts_at, self.config.time_scale)
             self._make_ready()
             self._go_on_in_time()
             for process in self._processes.values():
@@ -307,8 +311,11 @@ class System:
                     raise
 
     def _go_on_in_time(self) -> None:
-        """Let time go on where the books have come to (G8): a stop is no time at all, and nothing runs backwards."""
-        latest_us = 0
+        """Let time go on where it had come to (G8): a stop is no time at all, and nothing runs backwards.
+
+        Books from before time was kept say by their latest moment where that was.
+        """
+        latest_us = kept_us(self.folder / "books")
         for node in self._host_of:
             try:
                 latest_us = max(latest_us, read_latest_us(self.books_path(node)) or 0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.domain import transactions as tx
-from reference_impl.domain.fees import ZERO_FEES
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId, care_node
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Admit, PersonNo, Reply, Request, VisitOpened
-from reference_impl.protocol.records import Change, Key, MessageRecord, VisitRecord
+from reference_impl.protocol.records import Change, Key, MessageRecord
+from reference_impl.protocol.visits import opened_visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,8 +38,6 @@ def opening_changes(open_stays: Iterable[PlannedVisit], history: History) -> Ite
         )
         request = Request(tx.ADMIT, msgid, institution, institution, visit.care_region, visit.insured_region, body)
         reply = Reply("", VisitOpened(visit=stay))
-        record = VisitRecord(
-            stay, 1, institution, visit.insured_region, body.person, VisitState.OPEN, msgid, tx.ADMIT, ZERO_FEES
-        )
+        record = opened_visit(request, msgid, tx.ADMIT, VisitState.OPEN)
         message = MessageRecord(Key(institution, msgid), tx.ADMIT, visit.arrival_us, request, reply)
         yield care_node(visit.care_region), Change(message=message, insert=True, records=(record,))

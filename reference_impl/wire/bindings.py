@@ -12,10 +12,13 @@ from importlib import resources
 from reference_impl.wire.tables import Direction, Node, Table, TableError
 
 EXP = "exp."
+EXP_CONTENT = "exp_content"
 FUNDS = "funds"
 _FILE = "bindings.txt"
 _MARKS = "~=+^&@:!?*"
 _CONSTANT = (":", "!", "*")
+UNSERVED = "-"
+"""The mark of a field of a request that no line binds: what it asks for is not done, and the reply says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ def read_bindings(text: str, tables: dict[str, Table]) -> Bindings:
 
     """
     groups: dict[str, list[Binding]] = {}
+    silent: set[str] = {EXP_CONTENT}
     dictionaries: dict[str, dict[str, str]] = {}
     funds: list[FundType] = []
     nodes: dict[tuple[str, Direction], tuple[NodeBinding, ...]] = {}
@@ -96,13 +100,15 @@ def read_bindings(text: str, tables: dict[str, Table]) -> Bindings:
         match section.words:
             case ["dictionary", name]:
                 dictionaries[name] = {words[0]: words[1] for _, words in section.body}
+            case ["silent"]:
+                silent.update(name for _, words in section.body for name in words)
             case ["funds"]:
                 funds = [FundType(*words) for _, words in section.body]
             case ["group", name]:
                 groups[name] = [_binding(words, number) for number, words in section.body]
             case [*codes, ("in" | "out") as direction, node, struct]:
                 for code in codes:
-                    made = _node_binding(section, (code, direction, node, struct), tables, groups)
+                    made = _node_binding(section, (code, direction, node, struct), tables, groups, silent)
                     nodes[code, direction] = (*nodes.get((code, direction), ()), made)
             case words:
                 raise TableError(_FILE, section.line, " ".join(words), "a section: dictionary, group, funds or node")
@@ -138,6 +144,7 @@ def _node_binding(
     head: tuple[str, Direction, str, str],
     tables: dict[str, Table],
     groups: dict[str, list[Binding]],
+    silent: set[str],
 ) -> NodeBinding:
     code, direction, name, target = head
     node = tables[code].nodes(direction).get(name) if code in tables else None
@@ -155,6 +162,9 @@ def _node_binding(
     missing = [field.name for field in node.fields.values() if field.mandatory and field.name not in chosen]
     if missing and target != FUNDS:
         raise TableError(_FILE, section.line, f"no source for {missing}", f"all of {code} {direction} {name}")
+    if direction == "in":
+        unbound = [name for name in node.fields if name not in chosen and name not in silent]
+        chosen.update({name: Binding(name, UNSERVED, "0" if name.endswith("_flag") else "") for name in unbound})
     struct, _, rows = target.partition(".")
     return NodeBinding(code, direction, node, struct, rows, tuple(chosen.values()))
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from reference_impl.wire.bindings import FUNDS, Binding, NodeBinding
+from reference_impl.wire.bindings import EXP_CONTENT, FUNDS, UNSERVED, Binding, NodeBinding
 from reference_impl.wire.errors import WireError, WireWarning
-from reference_impl.wire.structs import EXP_CONTENT, exp_to_read
+from reference_impl.wire.structs import exp_to_read
 from reference_impl.wire.values import (
     FEES,
     Convert,
@@ -129,7 +129,7 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
     fallback = _taken(binding, late, tools)
     exp = _exp_reader(binding, tools, frozenset(b.path for b in late))
-    only, stated_again = _only_reader(binding), _stated(binding, tools)
+    only, stated_again = _not_done_reader(binding), _stated(binding, tools)
     if not (both or exp or late or only or stated_again):
         return None
 
@@ -162,6 +162,19 @@ def _stated(binding: NodeBinding, tools: Tools) -> Stated | None:
     return Stated(binding.code, binding.node.name, fields, tuple_getter(fields), filler(binding, sources, tools))
 
 
+def _not_done_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | None:
+    """Return what refuses, or warns of, whatever a node says that nothing would act on."""
+    only, unserved = _only_reader(binding), _unserved_reader(binding)
+    if only is None or unserved is None:
+        return only or unserved
+
+    def check(node: Any, found: Found) -> None:
+        only(node, found)
+        unserved(node, found)
+
+    return check
+
+
 def _only_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | None:
     """Return what refuses, or warns of, a value that asks for something we do not do; none asks for nothing."""
     only = [b for b in binding.bindings if b.mark in ("!", "*") and not b.in_exp]
@@ -180,6 +193,30 @@ def _only_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | None:
             if found.warnings is not None:
                 expected = f"{_served(source)}: it is taken as that"
                 found.warnings.append(WireWarning(binding.code, prefix + source.field, str(value), expected))
+
+    return check
+
+
+def _unserved_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | None:
+    """Return what warns of fields that ask for what we do not do; most messages leave them all out."""
+    sources = [b for b in binding.bindings if b.mark == UNSERVED]
+    if not sources:
+        return None
+    get = tuple_getter([b.field for b in sources])
+    left_out = (None,) * len(sources)
+    prefix = f"{binding.direction}.{binding.node.name}."
+
+    def check(node: Any, found: Found) -> None:
+        values = get(node)
+        if values == left_out or found.warnings is None:
+            return
+        told = {warning.path for warning in found.warnings}
+        for source, value in zip(sources, values, strict=True):
+            path = prefix + source.field
+            if not value or value == source.path or path in told:
+                continue
+            expected = "nothing: it is not acted on"
+            found.warnings.append(WireWarning(binding.code, path, str(value), expected))
 
     return check
 
@@ -259,7 +296,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
     shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
     same = _same_reader(binding, shared)
     exp = _exp_reader(binding, tools)
-    only = _only_reader(binding)
+    only = _not_done_reader(binding)
     rows_name = binding.rows
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
 

@@ -17,8 +17,6 @@ from reference_impl.wire.values import FEES, FEES_LENGTH, INTEGER
 if TYPE_CHECKING:
     from reference_impl.wire.tables import Field, Node
 
-EXP_CONTENT = "exp_content"
-
 _WHOLE: Any = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _FEES_LIST: Any = Annotated[list[_WHOLE], msgspec.Meta(min_length=FEES_LENGTH, max_length=FEES_LENGTH)]
 _EXP_TYPES: dict[str, Any] = {INTEGER: _WHOLE, FEES: _FEES_LIST}

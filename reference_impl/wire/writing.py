@@ -13,9 +13,9 @@ import msgspec
 
 from reference_impl.domain.fees import ZERO_FEES, FeeLine, FeeTotals, Split
 from reference_impl.domain.person import type_of
-from reference_impl.wire.bindings import FUNDS, Binding, FundType, NodeBinding
+from reference_impl.wire.bindings import EXP_CONTENT, FUNDS, UNSERVED, Binding, FundType, NodeBinding
 from reference_impl.wire.errors import WireError
-from reference_impl.wire.structs import EXP_CONTENT, to_write
+from reference_impl.wire.structs import to_write
 from reference_impl.wire.values import (
     FEES,
     Convert,
@@ -155,7 +155,7 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
 
 
 def _valued(binding: NodeBinding) -> list[Binding]:
-    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "!", "*", "+")]
+    return [b for b in binding.bindings if not b.in_exp and b.mark not in (":", "!", "*", "+", UNSERVED)]
 
 
 def filler(binding: NodeBinding, sources: Sequence[Binding], tools: Tools) -> Callable[[Any], list[Any]]:

@@ -11,6 +11,7 @@ from re import findall, fullmatch
 
 from reference_impl.domain.century import FIRST_YEAR, LAST_YEAR
 from reference_impl.domain.nodes import HOSPITAL, HUB
+from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
@@ -59,6 +60,8 @@ def _topology(topology: Topology) -> Iterator[Problem]:
             yield Problem(("topology", "regions", number), "province named twice", repr(region), "each province once")
         seen[region] = number
     for number, city in enumerate(topology.cities):
+        if city in topology.cities[:number]:
+            yield Problem(("topology", "cities", number), "city named twice", repr(city), "each city once")
         yield from _city_named(topology, city, ("topology", "cities", number))
     for code in topology.provinces:
         yield from _region_named(topology, code, ("topology", "provinces", code))
@@ -174,8 +177,9 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
     topology = scenario.topology
     if isinstance(fault, Lose | Delay):
         yield from _link(topology, fault.link, (*path, "link"))
+        yield from _codes_on_link(fault, path)
     elif isinstance(fault, LostCommit):
-        yield from _region_named(topology, fault.node, (*path, "node"))
+        yield from _lost_commit(topology, fault, path)
     else:
         yield from _node_named(topology, fault.node, (*path, "node"))
     if isinstance(fault, Kill) and fault.node in topology.nodes():
@@ -201,6 +205,29 @@ def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Probl
         yield Problem(path, "no such link", f"{caller} -> {callee}", expected)
     elif caller not in (HOSPITAL, HUB, ANY) and callee not in (HUB, ANY):
         yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
+
+
+def _codes_on_link(fault: Lose | Delay, path: Path) -> Iterator[Problem]:
+    """Refuse transactions that never take the link: what a care province does alone it sends nobody."""
+    caller, callee = fault.link
+    if isinstance(fault, Delay) or (caller in (HOSPITAL, ANY) and callee != HUB):
+        return
+    for number, code in enumerate(fault.codes):
+        if not TRANSACTIONS[code].forwarded:
+            what = f"{code} never crosses the link {caller} -> {callee}: the care province acts alone"
+            expected = "a transaction that is sent on, or a link from 'hospital'"
+            yield Problem((*path, "codes", number), what, repr(code), expected)
+
+
+def _lost_commit(topology: Topology, fault: LostCommit, path: Path) -> Iterator[Problem]:
+    if fault.node not in topology.regions:
+        expected = f"one of topology.regions: {', '.join(topology.regions)}"
+        hint = nearest(fault.node, topology.regions)
+        yield Problem((*path, "node"), "province is not in the scenario", repr(fault.node), expected, hint)
+    for number, code in enumerate(fault.codes):
+        if code not in SETTLEMENTS:
+            expected = f"one of {', '.join(sorted(SETTLEMENTS))}"
+            yield Problem((*path, "codes", number), "no settlement, whose commit could be lost", repr(code), expected)
 
 
 def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:

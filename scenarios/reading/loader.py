@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from scenarios.reading.errors import Problem, ScenarioError
 from scenarios.reading.scale import resolve
 from scenarios.reading.shape import keys_at, nearest
 from scenarios.reading.tree import MAX_DEPTH, MAX_DIGITS, Branch, Place, overlay, parse_value, read_tree
+from scenarios.reading.unheard import unheard
 from scenarios.reading.versions import converted, converted_data, new_spelling
 from scenarios.schema import Scenario
 from scenarios.units import UnitError
@@ -62,9 +63,9 @@ def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterabl
     if resolved is not None:
         expected = "a scenario as written, not as resolved by a run"
         raise _error_at(resolved, "variant", "key of a resolved scenario", expected=expected, at_key=True)
-    tree = _merged(tree, variant, [*sets])
-    stated = _validated(tree)
-    _refuse(problems(stated), tree)
+    layers = [tree, *_layers(tree, variant, [*sets])]
+    stated = _validated(layers[-1])
+    _refuse([*problems(stated), *_swallowed(stated, layers)], layers[-1])
     return stated
 
 
@@ -117,12 +118,34 @@ def digest(scenario: Scenario) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _merged(tree: Branch, variant: str | None, settings: Sequence[str]) -> Branch:
+def _layers(tree: Branch, variant: str | None, settings: Sequence[str]) -> Iterator[Branch]:
+    """Yield the tree with each layer over it in turn: the variant, then the settings together."""
     if variant:
         tree = _with_variant(tree, variant)
+        yield tree
     for setting in settings:
         tree = _with_setting(tree, setting)
-    return tree
+    yield tree
+
+
+def _swallowed(stated: Scenario, layers: Sequence[Branch]) -> Iterator[Problem]:
+    """Yield the keys without effect; a layer may take the place of what one below it says."""
+    for problem, by in unheard(stated):
+        if _laid_by(by, layers) <= _laid_by(problem.path, layers):
+            yield problem
+
+
+def _laid_by(path: Sequence[str | int], layers: Sequence[Branch]) -> int:
+    """Return the first layer that says what the last one says at ``path``."""
+    said = [_at(layer, path) for layer in layers]
+    return next(number for number, branch in enumerate(said) if branch == said[-1])
+
+
+def _at(tree: Branch, path: Sequence[str | int]) -> Branch | None:
+    branch: Branch | None = tree
+    for step in path:
+        branch = branch.child(step) if branch is not None else None
+    return branch
 
 
 def _with_variant(tree: Branch, variant: str) -> Branch:
@@ -288,9 +311,7 @@ def _error_at(branch: Branch, key: str, what: str, *, expected: str = "", at_key
 
 
 def _shown(tree: Branch, path: Sequence[str | int]) -> str:
-    branch: Branch | None = tree
-    for step in path:
-        branch = branch.child(step) if branch is not None else None
+    branch = _at(tree, path)
     if branch is None:
         return ""
     if isinstance(branch.value, dict | list):

@@ -6,12 +6,14 @@ machine time.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from reference_impl.domain.nodes import HUB
 from scenarios.patients.flows import busiest, national_flows, restrict, share_among
 from scenarios.schema.base import Model, PeopleClock
 from scenarios.schema.scenario import Scenario
@@ -52,6 +54,7 @@ def with_provinces(scenario: Scenario) -> Scenario:
         "regions": regions,
         "cities": tuple(city for city in topology.cities if city[:2] in regions),
         "provinces": {code: node for code, node in topology.provinces.items() if code in regions},
+        "named_hosts": {name: host for name, host in _hosts_of(topology, regions) if host.nodes},
     }
     if scenario.scale.capacity:
         kept["hub"] = _scaled_node(topology.hub, share)
@@ -59,6 +62,13 @@ def with_provinces(scenario: Scenario) -> Scenario:
     return scenario.model_copy(
         update={"topology": topology.model_copy(update=kept), "visits": visits.model_copy(update=fewer)}
     )
+
+
+def _hosts_of(topology: Topology, regions: Collection[str]) -> Iterator[tuple[str, HostSpec]]:
+    """Yield the named hosts with the nodes that are kept."""
+    for name, host in topology.named_hosts.items():
+        nodes = tuple(node for node in host.nodes if node == HUB or node in regions)
+        yield name, host.model_copy(update={"nodes": nodes})
 
 
 def with_capacity(scenario: Scenario) -> Scenario:

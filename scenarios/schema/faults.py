@@ -53,7 +53,9 @@ class Slow(_NodeFault):
 
 class _KeyedFault(Model):
     at: PeopleTime = Field(default=span("0s"), description="from the start of the horizon. Default: from the start.")
-    lasts: PeopleTime | None = Field(default=None, alias="for", description="how long. Default: to the end of the run.")
+    lasts: Annotated[PeopleTime, Field(gt=0)] | None = Field(
+        default=None, alias="for", description="how long. Default: to the end of the run."
+    )
 
     @property
     def until(self) -> int | None:

@@ -25,6 +25,8 @@ _HOURLY = (
 )
 _WEEKDAY = (1.15, 1.10, 1.05, 1.05, 1.00, 0.85, 0.80)
 _SUM_TOLERANCE = 1e-6
+TOTAL_FEN_MAX = 999_999_999_999
+"""Of a bill, which may be one charge line: the interface writes its price as n16,6, ten digits of yuan."""
 
 
 def _not_all_zero(weights: tuple[float, ...]) -> tuple[float, ...]:
@@ -83,7 +85,7 @@ class ExplicitVisit(Model):
     insured: RegionCode = Field(description="six-digit region of the insurer")
     at: PeopleTime = Field(description="arrival, from the start of the horizon")
     stay: PeopleTime = Field(default=span("0s"), description="from admission to discharge; inpatients only")
-    total_fen: Annotated[int, Field(gt=0)] | None = Field(
+    total_fen: Annotated[int, Field(gt=0, le=TOTAL_FEN_MAX)] | None = Field(
         default=None, description="the whole bill in fen. Default: drawn for the kind."
     )
 

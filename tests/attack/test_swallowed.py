@@ -419,5 +419,51 @@ def test_nobody_is_said_to_be_of_no_age(target):
     assert ages != {0}
 
 
+def test_a_discharge_under_another_insurance_is_refused(target):
+    person = target.person(kind="0")
+    stay = target.admitted(person)
+    body = raw.discharge(person, stay)
+    body["dscginfo"]["insutype"] = "390"
+
+    assert target.home.ask("2402", ANHUI, body).refused
+    assert target.home.ask("2402", ANHUI, raw.discharge(person, stay)).done
+
+
+@pytest.mark.parametrize("when", ["2024-03-01 09:00:00", "2025-03-13 09:00:00", "2099-03-13 09:00:00"])
+@pytest.mark.parametrize("exact", [False, True], ids=["endtime", "ENDTIME_US"])
+def test_a_stay_does_not_end_before_it_began_or_far_ahead(target, when, exact):
+    person = target.person()
+    stay = target.admitted(person)
+    body = raw.discharge(person, stay)
+    if exact:
+        far_us = 10**15 if when > "2024-03-13" else -(10**15)
+        body["dscginfo"]["exp_content"] = json.dumps({"ENDTIME_US": far_us})
+    else:
+        body["dscginfo"]["endtime"] = when
+
+    assert target.home.ask("2402", ANHUI, body).refused
+    assert [row["ended_us"] for row in target.rows("33", "SELECT * FROM visits WHERE visit = ?", stay)] == [0]
+
+
+@pytest.mark.parametrize("field", ["etip_flag", "matn_fee_flag"])
+@pytest.mark.parametrize("code", ["2204", "2301"])
+def test_what_a_line_asks_for_and_nobody_does_is_named(target, code, field):
+    person = target.person()
+    visit = target.admitted(person) if code == "2301" else target.charged(person)
+
+    heard = target.home.ask(code, ANHUI, raw.charges(raw.charge(person, visit, 7, **{field: "1"})))
+
+    assert heard.refused or heard.warns_of(field), heard
+
+
+def test_a_refund_of_a_named_line_says_that_the_name_is_not_looked_at(target):
+    person = target.person()
+    stay = target.admitted(person)
+
+    heard = target.home.ask("2301", ANHUI, raw.charges(raw.charge(person, stay, 7, "-40.00", init_feedetl_sn="1")))
+
+    assert heard.refused or heard.warns_of("init_feedetl_sn"), heard
+
+
 def test_nothing_stays_open(target):
     target.assert_sound()

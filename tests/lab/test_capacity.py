@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
+from lab.analysis import capacity
 from lab.analysis.capacity import implied_load
 from lab.analysis.queueing import erlang_c, grouping_use, mean_wait_us
+from scenarios.patients.arrivals import HOUR_US, Stretch
+from scenarios.patients.streams import profile_of
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 from sim.model.costs import load_costs
@@ -56,6 +60,42 @@ def test_nations_day_implies_the_rates_of_the_domain_notes():
     assert load.cross_visits == pytest.approx(652_000)
     assert load.settlements_per_s == pytest.approx(652_000 * 0.15 / 3600)
     assert load.peak_at == datetime(2024, 3, 13, 8)
+
+
+@pytest.mark.parametrize("length", ["50min", "20h", "3d", "7d", "8d", "30d"])
+@pytest.mark.parametrize("start", ["2024-03-15 00:00:00", "2024-03-16 08:30:00", "2024-03-17 23:59:59"])
+def test_the_peak_of_a_horizon_is_the_busiest_of_all_its_hours(start, length):
+    """Of equal hours the first; the rest of one, at either end, counts at its own rate."""
+    found = resolve(Scenario.model_validate({"name": "s", "horizon": {"start": start, "length": length}}))
+    profile, length_us = profile_of(found), found.horizon.length
+    first_us = -profile.since_midnight_us % HOUR_US
+    edges = [0, *range(first_us or HOUR_US, length_us, HOUR_US), length_us] if first_us < length_us else [0, length_us]
+    rates = [Stretch(profile, begin_us=a, end_us=b).expected * HOUR_US / (b - a) for a, b in pairwise(edges)]
+
+    peak_at = implied_load(found, load_costs()).peak_at
+
+    assert peak_at == found.horizon.start + timedelta(microseconds=edges[rates.index(max(rates))])
+
+
+def test_a_horizon_of_a_lifetime_is_looked_through_as_fast_as_one_of_a_month(monkeypatch):
+    """Every hour of seventy years was worked out one by one, and ``yidi check`` took three quarters of a minute."""
+    looked = []
+
+    class Counted(Stretch):
+        __slots__ = ()
+
+        def __init__(self, profile, *, begin_us, end_us):
+            looked.append((begin_us, end_us))
+            super().__init__(profile, begin_us=begin_us, end_us=end_us)
+
+    monkeypatch.setattr(capacity, "Stretch", Counted)
+    counts = []
+    for length in ("30d", "25000d"):
+        load_of(horizon={"length": length}, visits={"per_day": 100})
+        counts.append(len(looked))
+        looked.clear()
+
+    assert counts[0] == counts[1] <= 7 * 24 + 5
 
 
 def test_peak_is_the_busiest_hour_of_the_clock_inside_the_horizon():

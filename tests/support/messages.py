@@ -103,7 +103,7 @@ def cancel_admission(n: int, visit: VisitId) -> Request:
 
 
 def discharge(n: int, visit: VisitId) -> Request:
-    return request("2402", n, Discharge(person=PersonNo(PERSON), visit=visit, ended_us=1))
+    return request("2402", n, Discharge(person=PersonNo(PERSON), visit=visit, ended_us=1, insurance="310"))
 
 
 def cancel_discharge(n: int, visit: VisitId) -> Request:

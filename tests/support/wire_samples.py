@@ -106,7 +106,7 @@ REQUESTS = {
     "2401": st.builds(
         m.Admit, person=persons, insurance=insurances, began_us=moments, diagnosis=text20, visit=optional_visits
     ),
-    "2402": st.builds(m.Discharge, person=persons, visit=visits, ended_us=moments),
+    "2402": st.builds(m.Discharge, person=persons, visit=visits, ended_us=moments, insurance=insurances),
     "2404": st.builds(m.CancelAdmission, person=persons, visit=visits),
     "2405": st.builds(m.CancelDischarge, person=persons, visit=visits),
     "2601": st.builds(

@@ -459,6 +459,54 @@ def test_business_time_goes_on_over_a_stop_and_no_reference_is_given_twice(tmp_p
     assert len(set(references)) == 3
 
 
+def at_us(system):
+    """Return how far business time has come, as an operator reads it; asking leaves no trace in the books."""
+    return ask_host(operators(system), "GET", "stats")["at_us"]
+
+
+def test_time_that_left_no_trace_in_the_books_is_not_taken_back_by_a_stop(tmp_path, runner):
+    """Idle hours, and replies told again from the books: a start began where the last commit had been."""
+    came = []
+    for number in (1, 2, 3):
+        with System(config(), tmp_path) as system, hospital(system, runner) as send:
+            came.append(at_us(system))
+            send(sale(1))
+            if number == 1:
+                system.set_epoch(system.epoch_ns - 3600 * 10**9)
+            send(sale(1))  # from the books alone
+            came.append(at_us(system))
+
+    assert came == sorted(came)
+    assert came[1] >= 3600 * 10**6
+    assert came[-1] < 2 * 3600 * 10**6, "a stop is no time at all"
+
+
+def test_time_that_left_no_trace_in_the_books_is_not_taken_back_by_a_kill(tmp_path):
+    """Killed with all its nodes at once: what a reply was stamped with was reserved before, and little is skipped."""
+    with System(config(), tmp_path) as system:
+        system.set_epoch(system.epoch_ns - 3600 * 10**9)
+        seen_us = at_us(system)
+        system.kill("hub")
+    with System(config(), tmp_path) as system:
+        assert seen_us < at_us(system) < seen_us + 1800 * 10**6
+
+
+@pytest.mark.parametrize("other", [{"scale": {"time": 60}}, {"horizon": {"start": "2030-01-01 00:00:00"}}])
+def test_books_are_not_served_under_another_clock(tmp_path, other):
+    """Every moment in them would have become another date, without a word."""
+    with System(config(), tmp_path) as system:
+        made = system.config
+    asked = config(**other)
+
+    with pytest.raises(StartError) as refused, System(asked, tmp_path):
+        pass
+
+    for told in (made, asked):
+        assert f"{told.starts_at} at scale {told.time_scale:g}" in str(refused.value)
+    with System(config(), tmp_path) as system:
+        assert at_us(system) > 0
+
+
 def test_time_is_never_taken_back_behind_what_the_books_have_come_to(tmp_path, runner):
     with System(config(), tmp_path) as system, hospital(system, runner) as send:
         began_ns = system.epoch_ns

@@ -315,7 +315,7 @@ ADMIT = w.request("2401", m.Admit(person=w.PERSON, insurance="310", began_us=0, 
 DIAGNOSE = w.request("2203", m.Diagnose(person=w.PERSON, visit=w.VISIT, diagnosis="R69", began_us=0))
 FIND = w.request("1101", m.FindPerson(person=w.PERSON))
 TRIAL_2206 = w.request("2206", w.SETTLE.body)
-DISCHARGE = w.request("2402", m.Discharge(person=w.PERSON, visit=w.VISIT, ended_us=0))
+DISCHARGE = w.request("2402", m.Discharge(person=w.PERSON, visit=w.VISIT, ended_us=0, insurance="310"))
 NOT_SERVED = [
     (SETTLE_2304, "data", "mid_setl_flag", "1"),
     (SETTLE_2304, "data", "acct_used_flag", "2"),

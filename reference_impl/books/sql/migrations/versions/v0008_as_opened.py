@@ -1,0 +1,19 @@
+"""What the message that opened a visit said of it: the insurance, and when the visit began."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Add the columns; of visits that are there already nobody can say it, and nothing is held against them."""
+    op.execute("ALTER TABLE visits ADD COLUMN insurance TEXT NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE visits ADD COLUMN began_us INTEGER NOT NULL DEFAULT 0")
+
+
+def downgrade() -> None:
+    """Refuse: books go forward only."""
+    raise NotImplementedError("revision 0008 is not taken back: open the file with a yidi of its own version")

@@ -1,0 +1,90 @@
+"""What a scenario says and nothing would act on: a key beside another that takes its place.
+
+What is said is acted on or refused. A later layer may take the place of an earlier one (a variant that puts all hosts
+on one machine overrules the cores of the file below it), so each finding names the key that overrules, and the loader
+looks where both stand. Must never change a scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reference_impl.domain.nodes import HUB
+from scenarios.reading.errors import Problem
+from scenarios.schema import HostSpec, NodeChanges, NodeSpec, Scenario, Topology
+
+__all__ = ["Unheard", "unheard"]
+
+_OF_DRAWN_VISITS = ("mix", "hourly", "weekday", "day", "flows", "stay_mean")
+
+Path = tuple[str | int, ...]
+
+
+class Unheard(NamedTuple):
+    """A key that nothing acts on, and the key that takes its place."""
+
+    problem: Problem
+    by: Path
+
+
+def unheard(scenario: Scenario) -> Iterator[Unheard]:
+    """Yield every stated key that another one of the scenario leaves without effect."""
+    yield from _cores(scenario.topology)
+    yield from _hub_side(scenario)
+    if not scenario.visits.per_day:
+        yield from _nobody_comes(scenario)
+
+
+def _cores(topology: Topology) -> Iterator[Unheard]:
+    """Yield the cores of machines that are not there: all hosts on one machine, or no node on a host of its own."""
+    for path, cores, nodes in _stated_cores(topology):
+        if topology.machine_cores is not None:
+            what, by = f"all hosts share one machine of {topology.machine_cores:g} cores", "machine_cores"
+            yield _without_effect(path, what, f"{cores:g}", "no such key, or no topology.machine_cores", by)
+        elif not any(topology.host_of(node) == node for node in nodes):
+            what = (
+                "no node has these cores: each runs on a host of topology.hosts, or has its own in topology.provinces"
+            )
+            yield _without_effect(path, what, f"{cores:g}", "no such key, or the cores of the host itself", "hosts")
+
+
+def _stated_cores(topology: Topology) -> Iterator[tuple[Path, float, tuple[str, ...]]]:
+    """Yield every stated number of cores with its path and the nodes that could run on them."""
+    changes, named = topology.provinces, topology.named_hosts
+    like_all = tuple(code for code in topology.regions if code not in changes or changes[code].cores is None)
+    places: list[tuple[Path, NodeSpec | NodeChanges | HostSpec, tuple[str, ...]]] = [
+        (("hub",), topology.hub, (HUB,)),
+        (("province",), topology.province, like_all),
+        *((("provinces", code), changed, (code,)) for code, changed in changes.items()),
+    ]
+    if topology.machine_cores is not None:
+        places.extend((("hosts", name), host, host.nodes) for name, host in named.items())
+    for place, stated, nodes in places:
+        if "cores" in stated.model_fields_set and stated.cores is not None:
+            yield ("topology", *place, "cores"), stated.cores, nodes
+
+
+def _hub_side(scenario: Scenario) -> Iterator[Unheard]:
+    cutover = scenario.cutover
+    if cutover is not None and cutover.scope == HUB and cutover.side != "both":
+        what = "the hub has one door, which closes for both sides"
+        expected = "'both', or a province or city as cutover.scope"
+        yield Unheard(Problem(("cutover", "side"), what, repr(cutover.side), expected), ("cutover", "scope"))
+
+
+def _nobody_comes(scenario: Scenario) -> Iterator[Unheard]:
+    """Yield what shapes visits drawn at a rate where the rate is 0; visits written out have all of it themselves."""
+    visits, scale = scenario.visits, scenario.scale
+    stated = [("visits", name) for name in _OF_DRAWN_VISITS if name in visits.model_fields_set]
+    if visits.local_per_cross and "local_per_cross" in visits.model_fields_set:
+        stated.append(("visits", "local_per_cross"))
+    if scale.volume != 1 and not scale.capacity:
+        stated.append(("scale", "volume"))
+    for path in stated:
+        what, expected = "shapes visits drawn at a rate, and none are drawn", "visits.per_day above 0, or no such key"
+        yield Unheard(Problem(path, what, "visits.per_day: 0", expected), ("visits", "per_day"))
+
+
+def _without_effect(path: Path, what: str, got: str, expected: str, by: str) -> Unheard:
+    return Unheard(Problem(path, what, got, expected), ("topology", by))
