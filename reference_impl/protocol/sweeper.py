@@ -11,8 +11,8 @@ of its call bounds, and it ends with the process. So two sweeps at once, or a sw
 A message that cannot be driven, because driving it raises, is *parked*: listed with its reason and swept no more, while
 the others flow. The list is the process's own: one that starts again finds the message open, drives it in its first
 rounds, and lists it anew. Its visit is freed by rule: by the outcome, when its sender asks again or the node starts
-again and it succeeds; else by its reversal (2601), which its hospital sends at its deadline and which never waits for what it
-reverses.
+again and it succeeds; else by its reversal (2601), which its hospital sends at its deadline and which never waits for
+what it reverses.
 
 This module must never decide what an answer means: it asks the forwarder to try once, and hears whether it is over.
 """
