@@ -7,7 +7,7 @@ Four measurements in one run, the generator always on another core than what is 
 1. the whole chain: pharmacy visits (1101, 2101, 2102) through care province, hub and insured province, each a process
    of its own on one core, HTTP between them, every commit flushed before its reply;
 2. the same three nodes in one process;
-3. the same HTTP stack (uvicorn, httptools, raw ASGI) answering a constant of a settlement's size;
+3. the same HTTP stack (uvicorn's sockets, our protocol on httptools) answering a constant of a settlement's size;
 4. the same rows committed to the same three SQLite files without HTTP or protocol.
 
 Prints settlements a second, CPU time a settlement, their ratios to the whole chain, CPU a hop, and the time of a flush.
@@ -41,6 +41,8 @@ from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, CommitResult
 from reference_impl.server.client import Destination, HttpAnswer
+from reference_impl.server.config import HttpBounds
+from reference_impl.server.http import HttpReply, serving
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.supervisor import System
@@ -55,7 +57,7 @@ WARM_UP_S, MEASURE_S = 1.5, 7.0
 RECORDED = 1500
 TIMEOUT_US = 30_000_000
 NODES = ("33", "hub", "34")
-PHARMACY = m.NodeId("P33040000001")
+PHARMACY = m.NodeId("P33040010001")
 LINES = tuple(FeeLine(f"{number}", f"X{number}", 10_000, 50_000_000, 5_000) for number in range(3))
 TOTAL_FEN = 15_000
 CODES = ("1101", "2101", "2102")
@@ -162,17 +164,14 @@ def serve_constant(descriptor: int, core: int) -> None:
 
     os.sched_setaffinity(0, {core})
     body = b'{"infcode":0,"output":"' + b"x" * 900 + b'"}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    reply = HttpReply(200, {"content-type": "application/json"}, body)
 
-    async def app(_: object, receive: Callable[[], Awaitable[dict]], send: Callable[[dict], Awaitable[None]]) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def constant(_: object) -> HttpReply:
+        return reply
 
     config = Config(
-        app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
-        date_header=False, proxy_headers=False, ws="none",
+        constant, interface="asgi3", http=serving(constant, HttpBounds()), lifespan="off", log_config=None,
+        access_log=False, server_header=False, date_header=False, ws="none",
     )  # fmt: skip
     listening = socket.socket(fileno=descriptor)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -20,31 +20,40 @@ import argparse  # isort: skip
 import sys
 from pathlib import Path
 
+from loadtest.descriptors import journeys_max, raise_limit
+from loadtest.exits import FAILED, MEANINGS
 from loadtest.followup import follow_up
 from loadtest.inputs import read_inputs
 from loadtest.run import LoadRun, Options
 from loadtest.schedule import JOURNEYS_MAX
-from reference_impl.domain.failures import YidiError
+from reference_impl.domain.failures import InputError, YidiError
+
+WHAT = "Replay a scenario's visits against the running system and write the record into the run folder."
+JOURNEYS = (
+    f"visits under way at once; an arrival beyond is dropped and makes the run invalid. Default: {JOURNEYS_MAX}, or as "
+    "many as may have a connection within the limit of open files (ulimit -Hn); more than that is refused"
+)
 
 
 def main() -> int:
-    """Return the exit code: 0 finished, 2 wrong input, 3 our own failure, 130 interrupted with the record written."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
+    """Return the exit code (``loadtest.exits``)."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest", description=WHAT, epilog=MEANINGS)
     parser.add_argument("folder", type=Path, help="run folder with scenario.json and system.json")
-    parser.add_argument("--journeys-max", type=int, default=JOURNEYS_MAX, help="visits under way at once")
+    parser.add_argument("--journeys-max", type=int, metavar="N", help=JOURNEYS)
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     parser.add_argument("--follow-up", type=Path, metavar="DIFFERENCES", help="work off one-sided settlements instead")
     arguments = parser.parse_args()
     try:
+        room = journeys_max(arguments.journeys_max, raise_limit())
+        options = Options(room, stop_with_parent=arguments.stop_with_parent)
         inputs = read_inputs(arguments.folder)
         if arguments.follow_up is not None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             return follow_up(inputs, arguments.follow_up)
-        options = Options(arguments.journeys_max, stop_with_parent=arguments.stop_with_parent)
         return LoadRun(inputs, options).go()
     except YidiError as error:
         sys.stderr.write(f"{error}\n")
-        return error.exit_code
+        return error.exit_code if isinstance(error, InputError) else FAILED
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError
+from loadtest.connections import Connections, HttpAnswer, NoAnswerError, NobodyListensError, NothingLeftError
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
 from reference_impl.domain.nodes import NodeId
@@ -83,7 +83,7 @@ class GeventPeers:
         body = self._codec.encode_request(request, entered_us)
         key = f"X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
         try:
-            answer = destination.connections.exchange(destination.head + key + body, deadline_s=timeout_us / _US_PER_S)
+            answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
             outcome = self._codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
         except NothingLeftError:
             self.own_failures += 1
@@ -96,6 +96,15 @@ class GeventPeers:
         if isinstance(outcome, Unknown):  # a status that the interface does not know tells nothing
             return Unknown(self._clock.now_us() - entered_us), len(answer.content)
         return outcome, len(answer.content)
+
+    def _carry(self, lane: Connections, request: bytes, deadline_s: float) -> HttpAnswer:
+        """Send one request; if it cannot leave for want of a descriptor, take that of an idle connection elsewhere."""
+        try:
+            return lane.exchange(request, deadline_s=deadline_s)
+        except NothingLeftError:
+            if not any(other.close_one() for other in self._lanes.values()):
+                raise
+            return lane.exchange(request, deadline_s=deadline_s)
 
     def _destination(self, node: NodeId) -> _Destination:
         known = self._destinations.get(node)

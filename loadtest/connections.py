@@ -94,8 +94,15 @@ class Connections:
 
     def close(self) -> None:
         """Close what is kept."""
-        while self._idle:
-            self._close(self._idle.pop())
+        while self.close_one():
+            pass
+
+    def close_one(self) -> bool:
+        """Close the connection that has been kept longest; return whether there was one."""
+        if not self._idle:
+            return False
+        self._close(self._idle.popleft())
+        return True
 
     def _take(self) -> socket.socket:
         """Return a kept connection that the other side has not closed, or a new one. The last used comes first."""

@@ -18,10 +18,11 @@ import polars as pl
 from locust.env import Environment
 
 from loadtest.client import GeventPeers
+from loadtest.exits import FAILED, FINISHED
 from loadtest.gevent_ports import GeventClock, run_to_end
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, site_of
-from loadtest.run import FAILED, FINISHED, business_clock, settle_on_core
+from loadtest.run import business_clock, settle_on_core
 from loadtest.watch import say
 from reference_impl.domain.failures import InputError
 from reference_impl.hospital.history import History

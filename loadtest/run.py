@@ -9,28 +9,30 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import resource
 import signal
 import stat
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import gevent
+import polars as pl
 from gevent.event import Event
 from locust.env import Environment
 from locust.runners import LocalRunner
 
 from loadtest.client import GeventPeers
+from loadtest.exits import FAILED, FINISHED, INTERRUPTED, INVALID
 from loadtest.gevent_ports import GeventClock
 from loadtest.hospitals import rosters_of, user_classes
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
-from loadtest.schedule import JOURNEYS_MAX, Schedule, Tally
+from loadtest.lags import lag_limit
+from loadtest.schedule import Schedule, Tally
 from loadtest.summary import write_locust_statistics
-from loadtest.validity import judge
+from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
 from reference_impl.hospital.site import concerns
 from reference_impl.staging.build import stamps_of
@@ -41,8 +43,6 @@ from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.record.recorder import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
 
-FINISHED, FAILED, INTERRUPTED = 0, 3, 130
-_DESCRIPTORS = 65_536
 _READABLE = 1
 _US_PER_S = 1_000_000
 
@@ -51,7 +51,7 @@ _US_PER_S = 1_000_000
 class Options:
     """What may be chosen beside the scenario."""
 
-    journeys_max: int = JOURNEYS_MAX
+    journeys_max: int
     stop_with_parent: bool = False
 
 
@@ -77,6 +77,7 @@ class LoadRun:
         self._options = options
         self._over = Event()
         self._interrupted = False
+        self._late_us = 0
 
     def go(self) -> int:
         """Replay the plan and return the exit code."""
@@ -105,7 +106,8 @@ class LoadRun:
         self._environment.user_classes = user_classes(rosters, self._schedule)
         runner = self._environment.create_local_runner()
         users = len(rosters)
-        say("ready", now_us=self._clock.now_us(), visits=len(self._plan), hospitals=users, ends_us=self._limit_us())
+        self._late_us = self._clock.now_us()
+        say("ready", now_us=self._late_us, visits=len(self._plan), hospitals=users, ends_us=self._limit_us())
         if users:
             # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
             logging.getLogger("locust.runners").setLevel(logging.ERROR)
@@ -179,25 +181,39 @@ class LoadRun:
         write_locust_statistics(runner, folder)
         for error in self._journeys.errors:
             sys.stderr.write(error)
-        rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())
-        verdict = judge(rows, warm_up_us=self._inputs.scenario.horizon.warm_up)
         missed = 0 if self._interrupted else len(self._plan) - self._tally.started_total - self._tally.dropped_total
         if missed:
             sys.stderr.write(f"{missed} visits were never started; a hospital's user ended early, see above\n")
+        verdict, doubted = self._judged(frames)
+        failed = self._journeys.failed + missed
         say(
             "done",
             visits=frames["visits"].height,
             messages=frames["messages"].height,
             dropped=self._tally.dropped_total,
-            failed=self._journeys.failed + missed,
+            failed=failed,
             interrupted=self._interrupted,
             own_failures=self._peers.own_failures,
-            valid=verdict.valid and not self._peers.own_failures,
-            verdict=str(verdict),
+            valid=not doubted,
+            verdict="; ".join(doubted) or str(verdict),
         )
-        if self._journeys.failed or missed:
-            return FAILED
-        return INTERRUPTED if self._interrupted else FINISHED
+        return exit_code(failed=failed > 0, interrupted=self._interrupted, valid=not doubted)
+
+    def _judged(self, frames: Mapping[str, pl.DataFrame]) -> tuple[Verdict, tuple[str, ...]]:
+        warm_up_us = self._inputs.scenario.horizon.warm_up
+        limit = lag_limit(frames["visits"], frames["contacts"], warm_up_us=warm_up_us)
+        rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())
+        verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
+        return verdict, doubts(verdict, late_us=self._late_us, own_failures=self._peers.own_failures)
+
+
+def exit_code(*, failed: bool, interrupted: bool, valid: bool) -> int:
+    """Return what a run that has written its record ends with: the worst that is to be said of it."""
+    if failed:
+        return FAILED
+    if interrupted:
+        return INTERRUPTED
+    return FINISHED if valid else INVALID
 
 
 def business_clock(scenario: Scenario) -> BusinessClock:
@@ -206,9 +222,6 @@ def business_clock(scenario: Scenario) -> BusinessClock:
 
 
 def settle_on_core(core: int | None) -> None:
-    """Pin this process to its core, if it was given one, and allow it as many connections as it may have."""
+    """Pin this process to its core, if it was given one."""
     if core is not None:
         os.sched_setaffinity(0, {core})
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -14,27 +14,33 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from loadtest.gevent_ports import GeventClock, note_lateness
-from loadtest.validity import p99
+from loadtest.lags import binned, p99
 from scenarios.record.recorder import GeneratorRow
 
 JOURNEYS_MAX = 50_000
 """Journeys under way at once, open stays and parked visits among them: about 20 KiB of stack and frames each."""
 
+OPEN_AT_START_US = 0
+"""When stays that were open before the run are due: all at once, with nobody at a desk who waits for them."""
+
 
 class Tally:
     """What the schedule has done since it was last asked."""
 
-    __slots__ = ("_dropped", "_lags_us", "dropped_total", "started_total")
+    __slots__ = ("_dropped", "_lags_us", "_started", "dropped_total", "started_total")
 
     def __init__(self) -> None:
         self._lags_us: list[int] = []
+        self._started = 0
         self._dropped = 0
         self.started_total = 0
         self.dropped_total = 0
 
-    def started(self, lag_us: int) -> None:
-        """Count a patient who arrived, this late."""
-        self._lags_us.append(lag_us)
+    def started(self, lag_us: int | None) -> None:
+        """Count a patient who arrived, this late; None for one who was there before the run, and waits for nobody."""
+        if lag_us is not None:
+            self._lags_us.append(lag_us)
+        self._started += 1
         self.started_total += 1
 
     def dropped(self) -> None:
@@ -46,13 +52,15 @@ class Tally:
         """Return what happened since the last call, and begin anew."""
         lags_us, self._lags_us = self._lags_us, []
         dropped, self._dropped = self._dropped, 0
+        started, self._started = self._started, 0
         return GeneratorRow(
             at_us=at_us,
             cpu_share=cpu_share,
             lag_p99_us=p99(lags_us),
             due=due,
-            started=len(lags_us),
+            started=started,
             dropped=dropped,
+            lag_counts=binned(lags_us),
         )
 
 
@@ -107,6 +115,6 @@ class Schedule:
 
     def _arrive(self, visit: int, arrival_us: int) -> None:
         lag_us = max(0, self._clock.now_us() - arrival_us)
-        self._tally.started(lag_us)
+        self._tally.started(lag_us if arrival_us != OPEN_AT_START_US else None)
         note_lateness(lag_us)
         self._journey(visit)

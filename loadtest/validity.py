@@ -1,9 +1,9 @@
 """Whether the generator can be believed: what it used of its core, how late it started patients, what it dropped.
 
 A saturated generator reports its own queue as the system's latency, so a window in which it used more than 75 % of
-its core, left arrivals out, or was itself kept waiting by others on its core is invalid: a verdict beside pass, fail
-and inconclusive. Pure arithmetic on the ``generator`` table; it must never import gevent, so that the laboratory can
-judge a finished run.
+its core, left arrivals out, or started patients late beside the latency they met is invalid: a verdict beside pass,
+fail and inconclusive. Pure arithmetic on the ``generator`` table; it must never import gevent, so that the laboratory
+can judge a finished run.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from loadtest.lags import LagLimit, binned, binned_p99_us, pooled
 from scenarios.record.recorder import GeneratorRow
 
 CPU_SHARE_MAX = 0.75
 """Above this share of its core a generator's percentiles begin to be its own queue."""
-LAG_P99_MAX_US = 100_000
-"""A generator that starts patients later than this in most seconds of a window is starved: its core is not its own."""
 WINDOW_US = 5_000_000
 """A verdict needs some samples: one second's CPU share jumps with one collection of garbage."""
 PERIOD_US = 1_000_000
 """How often the generator looks at itself."""
 STILL_MAX_US = 1_000_000
 """A look that comes later than this after it was due shows a generator that stood still, and patients with it."""
-_P99 = 0.99
+_US_PER_S = 1_000_000
+_US_PER_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,31 @@ class Verdict:
         return f"invalid: {len(self.invalid)} of {len(self.windows)} windows; first: {self.invalid[0].reason}"
 
 
-def judge(rows: Iterable[GeneratorRow], *, warm_up_us: int, window_us: int = WINDOW_US) -> Verdict:
+def judge(rows: Iterable[GeneratorRow], *, warm_up_us: int, lag_limit: LagLimit, window_us: int = WINDOW_US) -> Verdict:
     """Return the verdict on the windows after the warm-up, while visits arrive: after the last nobody can be late."""
     groups: dict[int, list[_Sample]] = {}
     for sample in _arriving(_samples(rows)):
-        if sample.row.at_us > warm_up_us:
-            groups.setdefault((sample.row.at_us - 1 - warm_up_us) // window_us, []).append(sample)
+        if sample.middle_us >= warm_up_us:
+            groups.setdefault((sample.middle_us - warm_up_us) // window_us, []).append(sample)
     return Verdict(
-        tuple(_window(group, warm_up_us + number * window_us, window_us) for number, group in sorted(groups.items()))
+        tuple(
+            _window(group, warm_up_us + number * window_us, window_us, lag_limit)
+            for number, group in sorted(groups.items())
+        )
     )
+
+
+def doubts(verdict: Verdict, *, late_us: int, own_failures: int) -> tuple[str, ...]:
+    """Return why the generator cannot be believed: its windows, a late start, messages that never left it."""
+    found = [] if verdict.valid else [str(verdict)]
+    if late_us > 0:
+        found.append(f"the generator was ready {late_us / _US_PER_S:.1f} s after the run's zero")
+    if own_failures:
+        found.append(
+            f"{own_failures} messages never left the generator: it had no descriptor or port for them; "
+            "allow it more open files (ulimit -n)"
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,11 @@ class _Sample:
 
     row: GeneratorRow
     length_us: int
+
+    @property
+    def middle_us(self) -> int:
+        """Where it belongs: a look that comes a moment late is still of the second before."""
+        return self.row.at_us - self.length_us // 2
 
 
 def _samples(rows: Iterable[GeneratorRow]) -> list[_Sample]:
@@ -99,49 +120,33 @@ def _arriving(samples: list[_Sample]) -> list[_Sample]:
     return samples[: busy[-1] + 1] if busy else []
 
 
-def p99(values: list[int]) -> int:
-    """Return the 99th percentile by the nearest rank; 0 of nothing."""
-    if not values:
-        return 0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(_P99 * len(ordered)))]
-
-
-def _window(group: list[_Sample], from_us: int, window_us: int) -> Window:
-    rows = [sample.row for sample in group]
+def _window(group: list[_Sample], from_us: int, window_us: int, lag_limit: LagLimit) -> Window:
     length_us = sum(sample.length_us for sample in group)
     cpu_share = sum(sample.row.cpu_share * sample.length_us for sample in group) / max(1, length_us)
-    usual_lag_us = _weighted_median([(one.row.lag_p99_us, one.length_us) for one in group if one.row.started])
-    dropped = sum(row.dropped for row in rows)
+    lag_p99_us = binned_p99_us(pooled(_lag_counts(sample.row) for sample in group))
+    dropped = sum(sample.row.dropped for sample in group)
     still_us = max(sample.length_us for sample in group) - PERIOD_US
-    return Window(
-        from_us=from_us,
-        until_us=from_us + window_us,
-        cpu_share=cpu_share,
-        lag_p99_us=max(row.lag_p99_us for row in rows),
-        dropped=dropped,
-        reason=_reason(cpu_share, usual_lag_us, dropped, still_us, from_us),
-    )
+    where = f"in the window from {from_us / _US_PER_S:.0f} s"
+    reason = _standstill(dropped, still_us, where) or _own_queue(cpu_share, lag_p99_us, lag_limit, where)
+    return Window(from_us, from_us + window_us, cpu_share, lag_p99_us, dropped, reason)
 
 
-def _weighted_median(values: list[tuple[int, int]]) -> int:
-    """Return the value that half of the time lies at or below; 0 of nothing."""
-    ordered, half, below = sorted(values), sum(weight for _, weight in values) / 2, 0
-    for value, weight in ordered:
-        below += weight
-        if below >= half:
-            return value
-    return 0
+def _lag_counts(row: GeneratorRow) -> list[int]:
+    """Return the row's lags; of a record that does not have them, the worst that its percentile allows."""
+    return binned([row.lag_p99_us] * row.started) if row.lag_counts is None else row.lag_counts
 
 
-def _reason(cpu_share: float, usual_lag_us: float, dropped: int, still_us: int, from_us: int) -> str:
-    where = f"in the window from {from_us / 1_000_000:.0f} s"
+def _standstill(dropped: int, still_us: int, where: str) -> str:
     if dropped:
         return f"{dropped} arrivals were dropped at the cap {where}"
     if still_us > STILL_MAX_US:
-        return f"the generator stood still for {still_us / 1_000_000:.1f} s {where}; patients waited for it"
+        return f"the generator stood still for {still_us / _US_PER_S:.1f} s {where}; patients waited for it"
+    return ""
+
+
+def _own_queue(cpu_share: float, lag_p99_us: int, limit: LagLimit, where: str) -> str:
     if cpu_share > CPU_SHARE_MAX:
         return f"the generator used {cpu_share:.0%} of its core {where}; above {CPU_SHARE_MAX:.0%} it measures itself"
-    if usual_lag_us > LAG_P99_MAX_US:
-        return f"patients started {usual_lag_us / 1000:.0f} ms late (p99) {where}; something else uses its core"
+    if lag_p99_us > limit.us:
+        return f"patients started {lag_p99_us / _US_PER_MS:.1f} ms late (p99) {where}; the limit is {limit}"
     return ""

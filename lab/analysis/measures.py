@@ -18,7 +18,7 @@ import polars as pl
 from lab.analysis import cutover as cutovers
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
-from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
+from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
 from scenarios.schema.gates import STATISTICS, Part, parted
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-SERVED = ("done", "refused", "reversed", "unknown")
-"""Contacts with an end that somebody waited for: a verdict, or that there will be none."""
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from lab.calibration.machine import describe_machine, versions
 from lab.experiments.experiment import Watcher
-from lab.worlds.load import INTERRUPTED, Replay, choose_cores, on_core
+from lab.worlds.load import Replay, choose_cores, on_core
+from loadtest.exits import INTERRUPTED
 from reference_impl.domain.failures import InvalidRunError
 from reference_impl.domain.nodes import ROLES
 from scenarios.reading.loader import load_scenario

@@ -47,7 +47,14 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
-HEADLINES = ("direct_rate", "settlement.latency.p95", "settlements.rate", "visits.lost", "visits.doubled")
+HEADLINES = (
+    "contact.latency.p95",
+    "direct_rate",
+    "settlement.latency.p95",
+    "settlements.rate",
+    "visits.lost",
+    "visits.doubled",
+)
 OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")
 DIFFERENCES_LISTED = 30
 

@@ -36,6 +36,7 @@ from scenarios.schema.gates import MEASURES
 Rows = list[list[str]]
 MOMENTS = {Phase.STOP_ACCEPT: "At stop-accept", Phase.CLOSE: "At closing"}
 HEADLINE_NAMES = {
+    "contact.latency.p95": "contact p95",
     "settlement.latency.p95": "settlement p95",
     "settlements.rate": "settlements",
     "direct_rate": "direct rate",
@@ -251,6 +252,7 @@ def validity(found: Validity) -> dict[str, Any]:
         "verdict": "pass" if found.valid else "invalid",
         "cpu": show(found.generator_cpu_max, "share"),
         "lag": show(found.lag_p99_us_max, "duration"),
+        "lag_limit": show(found.lag_limit_us, "duration"),
         "dropped": str(found.dropped),
         "reasons": found.reasons,
     }

@@ -53,6 +53,7 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     generator_cpu_max: float | None = None
     lag_p99_us_max: int | None = None
+    lag_limit_us: int | None = None
     dropped: int = 0
 
 

@@ -27,8 +27,10 @@ from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.stationwatch import StationWatch
 from loadtest.actions import Injector
+from loadtest.exits import FINISHED, INTERRUPTED, INVALID
+from loadtest.lags import lag_limit
 from loadtest.links import FaultyLinks
-from loadtest.validity import judge
+from loadtest.validity import doubts, judge
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
@@ -48,7 +50,6 @@ LEAD_S = 6.0
 LEAD_PLANS = 3.0
 """... and so many times as long as planning took here."""
 STOP_LIMIT_S = 20.0
-INTERRUPTED = 130
 _CORES_NEEDED = 2
 _WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
@@ -120,6 +121,7 @@ class Replay:
         self._epoch_ns = 0
         self._late_us = 0
         self._own_failures = 0
+        self._unbelieved = False
         self._failures: tuple[str, ...] = ()
         self._rows: dict[str, list[Any]] = {}
         self._done: tuple[tuple[int, EventRow], ...] = ()
@@ -165,7 +167,14 @@ class Replay:
             self._rows = {"events": list(injector.events), "stations": stations.rows}
 
     def _generate(self, system: System, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
-        """Run the generator to its end; Ctrl-C stops it and lets it write what is finished."""
+        """Run the generator to its end and return its exit code; Ctrl-C lets it write what is finished.
+
+        A code for *invalid* counts as an end only when the generator has said so itself.
+
+        Raises:
+            LabError: when it ended in any other way.
+
+        """
         log = self._folder / "generator.log"
         command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
         with (
@@ -190,17 +199,20 @@ class Replay:
                 return INTERRUPTED
             finally:
                 _end(child)
-        if child.returncode not in (0, INTERRUPTED):
+        finished_invalid = child.returncode == INVALID and self._unbelieved
+        if child.returncode not in (FINISHED, INTERRUPTED) and not finished_invalid:
             raise LabError(f"the load generator ended with code {child.returncode}: {_last_line(log)}; see {log}")
         return child.returncode
 
     def _listen(self, lines: IO[str] | None, progress: Callable[[dict[str, Any]], None]) -> None:
+        self._unbelieved = False
         for line in lines or ():
             facts = json.loads(line)
             if facts["event"] == "ready":
                 self._late_us = max(0, int(facts["now_us"]))
             elif facts["event"] == "done":
                 self._own_failures += facts.get("own_failures", 0)
+                self._unbelieved = not facts.get("valid", True)
             elif facts["event"] == "progress":
                 progress(facts)
 
@@ -221,25 +233,20 @@ class Replay:
 
     def validity(self) -> Validity:
         """Say whether the figures may be used, and why not."""
-        generator = read_record(self._folder).generator
-        rows = [GeneratorRow(*row) for row in generator.iter_rows()]
+        record = read_record(self._folder)
+        rows = [GeneratorRow(*row) for row in record.generator.iter_rows()]
         warm_up_us = self._scenario.horizon.warm_up
-        verdict = judge(rows, warm_up_us=warm_up_us)
-        reasons = [] if verdict.valid else [str(verdict)]
+        limit = lag_limit(record.visits, record.contacts, warm_up_us=warm_up_us)
+        verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
+        reasons = [*doubts(verdict, late_us=self._late_us, own_failures=self._own_failures)]
         reasons += [f"a fault could not be done: {failure}" for failure in self._failures]
-        if self._late_us:
-            reasons.append(f"the generator was ready {self._late_us / 1e6:.1f} s after the run's zero")
-        if self._own_failures:
-            reasons.append(
-                f"{self._own_failures} messages never left the generator: it had no descriptor or port for them; "
-                "allow it more open files (ulimit -n)"
-            )
         windows = verdict.windows
         return Validity(
             valid=not reasons,
             reasons=tuple(reasons),
             generator_cpu_max=max((w.cpu_share for w in windows), default=None),
             lag_p99_us_max=max((w.lag_p99_us for w in windows), default=None),
+            lag_limit_us=limit.us,
             dropped=sum(row.dropped for row in rows),
         )
 

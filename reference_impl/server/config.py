@@ -13,6 +13,7 @@ from typing import assert_never
 import msgspec
 
 from reference_impl.books.losing import CommitLoss
+from reference_impl.books.sqlite.disk import Committing
 from reference_impl.domain.failures import InputError
 from reference_impl.protocol.assembly import NodeConfig
 
@@ -48,12 +49,16 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of a system: which process serves which nodes, every node, and business time as it runs it."""
+    """All of a system: which process serves which nodes, every node, and business time as it runs it.
+
+    ``committing`` says where every process makes its commits; None lets each choose.
+    """
 
     hosts: dict[str, tuple[str, ...]]
     services: dict[str, ServiceConfig]
     starts_at: datetime
     time_scale: float
+    committing: Committing | None = None
 
 
 class Entrance(StrEnum):
@@ -97,7 +102,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """One host process.
 
     ``routes`` says for each node served here where its neighbours are: an address may be that of a fault proxy.
-    ``epoch_ns`` is the run's zero on the machine's monotonic clock.
+    ``epoch_ns`` is the run's zero on the machine's monotonic clock. ``committing`` says where commits are made; None
+    lets the process choose by how long its disk takes to flush.
     """
 
     host: str
@@ -113,6 +119,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     meter: bool = False
     bounds: HttpBounds = HttpBounds()
     stop_with_parent: bool = True
+    committing: Committing | None = None
 
 
 def read_config(path: Path) -> HostConfig:

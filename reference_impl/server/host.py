@@ -18,7 +18,7 @@ import sys
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 import uvloop
@@ -26,10 +26,11 @@ import uvloop
 from reference_impl.books.final import BooksError
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.disk import Disk
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
-from reference_impl.server.http import bounded
+from reference_impl.server.http import serving
 from reference_impl.server.kept import KeptClock
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import BrokenNode, ServedNode
@@ -76,6 +77,7 @@ class Host:
         self.nodes: dict[str, ServedNode] = {}
         self.broken: dict[str, BrokenNode] = {}
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
+        self._disk = Disk.under(Path(config.books), nodes=len(config.services), asked=config.committing)
         self._codec = Codec(BusinessClock(config.starts_at, config.time_scale))
         for name, service in self._services.items():
             try:
@@ -91,7 +93,7 @@ class Host:
 
     def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
         name, folder = service.node.node, Path(config.books)
-        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite")
+        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite", self._disk)
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
@@ -183,8 +185,9 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
 
 def _settings(app: App, bounds: HttpBounds) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
-        http=bounded(bounds),
+        cast("Any", app),
+        interface="asgi3",  # uvicorn never calls it: the protocol class does
+        http=cast("Any", serving(app, bounds)),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,138 +1,363 @@
-"""Bounds on what a connection may send and on how long it may take, before a request is one.
+"""HTTP/1.1 for the listening side of a host process, straight on httptools: one connection, one request after another.
 
-Uvicorn bounds neither: a head without end fills the memory, and a half-sent request keeps its connection for ever. A
-kept connection that is idle between two requests is another matter: neighbours keep theirs for long. This module must
-never look into a body, and never close a connection whose request was whole.
+Uvicorn keeps the sockets, the signals and the life cycle; this is its protocol class. Against its own it costs a fifth
+of the time a request, and it bounds what a caller may send and how long they may take for it: a head without end would
+fill the memory, a half-sent request keep its connection for ever. A kept connection that is idle between two requests
+is another matter: neighbours keep theirs for long. This module must never look into a body, never answer out of order,
+and never close a connection whose request was whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import unquote
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from reference_impl.server.config import HttpBounds
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
 
-__all__ = ["bounded"]
+    from reference_impl.server.config import HttpBounds
+
+__all__ = ["HttpReply", "HttpRequest", "refusal", "serving"]
 
 GRACE_US = 1_000_000
 """One more look after the time is up: what came while this process stood still waits in the socket, unread."""
+LINGER_US = 2_000_000
+"""How long a caller who was refused may still send what they had begun."""
+BODY_BYTES_MAX = 4 * 1024 * 1024
 _US_PER_S = 1_000_000
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_JSON = {"content-type": "application/json"}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PLAIN_PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.")
 
 
-_TOO_MUCH = "more of a head than may be"
-"""Raised through the parser, which gives up; ``send_400_response`` then says what it was."""
+class HttpRequest(NamedTuple):
+    """A whole request: header names are in lower case, ``port`` is the one it came in by."""
+
+    port: int
+    method: str
+    path: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
-class _Bounded(HttpToolsProtocol):
-    """One connection, whose bounds are those of its class."""
+class HttpReply(NamedTuple):
+    """A whole reply; ``close`` ends the connection after it."""
 
-    bounds: HttpBounds
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    close: bool = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+
+Application = Callable[[HttpRequest], Awaitable[HttpReply]]
+"""What answers requests. It raises nothing; cancelled, it still returns what can be said."""
+_Waiting = tuple[HttpRequest, bool] | HttpReply
+"""A request and whether its connection is kept after it, or what ends the connection."""
+
+
+def refusal(status: HTTPStatus, why: str = "", *, close: bool = False) -> HttpReply:
+    """Return a reply that says in JSON what is wrong."""
+    return HttpReply(status, _JSON, msgspec.json.encode({"error": why or status.phrase}), close)
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection. Requests that come while one is in work wait for it, and are answered in their order."""
+
+    __slots__ = (
+        "_application",
+        "_body",
+        "_body_bytes",
+        "_bounds",
+        "_due_s",
+        "_ended",
+        "_full",
+        "_graced",
+        "_head_bytes",
+        "_headers",
+        "_in_head",
+        "_last",
+        "_loop",
+        "_parser",
+        "_port",
+        "_refused",
+        "_state",
+        "_task",
+        "_timer",
+        "_url",
+        "_waiting",
+        "transport",
+    )
+
+    def __init__(
+        self, application: Application, bounds: HttpBounds, state: ServerState, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.transport: asyncio.Transport
+        self._application = application
+        self._bounds = bounds
+        self._state = state
+        self._loop = loop
+        self._parser = httptools.HttpRequestParser(self)
+        self._port = 0
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._body_bytes = 0
         self._in_head = True
         self._head_bytes = 0
+        self._refused: HttpReply | None = None
+        """What the parser was stopped for by us."""
+        self._task: asyncio.Task[None] | None = None
+        """The request in work."""
+        self._waiting: deque[_Waiting] = deque()
+        self._last = False
+        """Whether the connection ends with what is in work."""
+        self._ended = False
+        """Whether nothing more is read: the last that waits ends the connection."""
+        self._full = False
+        """Whether the caller does not read what they are told."""
         self._due_s: float | None = None
         """When the head or the body has to be whole; None between requests."""
         self._graced = False
         self._timer: asyncio.TimerHandle | None = None
         """Looks at ``_due_s`` now and then: setting one for each request would cost more than the request's parsing."""
 
+    def shutdown(self) -> None:
+        """Close once what was begun is answered; told by uvicorn when it stops."""
+        self._last = True
+        if self._task is None:
+            self._next()
+
     # --- told by asyncio ---
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self._wait(self.bounds.head_us)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
+        self._port = transport.get_extra_info("sockname")[1]
+        self._state.connections.add(cast("Any", self))
+        self._wait(self._bounds.head_us)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Forget what waits; what is in work is finished, and nobody hears of it."""
+        del exc
+        self._state.connections.discard(cast("Any", self))
+        self._waiting.clear()
+        self._last = True
+        self._due_s = None
         if self._timer is not None:
             self._timer.cancel()
-        self._due_s = None
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse; a head that goes on and on is refused, also in the middle of a line."""
+        if self._last or self._ended:
+            return
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > self.bounds.head_bytes and not self.transport.is_closing():
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._last = True  # we speak nothing else: the request is served, and what follows it is not HTTP
+        except httptools.HttpParserError:
+            self._end_with(self._refused or self._too_much_of_a_head() or refusal(HTTPStatus.BAD_REQUEST, close=True))
+        else:
+            if self._in_head and self._head_bytes > self._bounds.head_bytes:
+                self._end_with(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
+
+    def pause_writing(self) -> None:
+        """Take nothing more from a caller who does not read what they are told."""
+        self._full = True
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on, when nothing is in work."""
+        self._full = False
+        if self._task is None:
+            self._next()
 
     # --- told by the parser ---
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        super().on_message_begin()
+        self._url, self._headers, self._body, self._body_bytes = b"", [], [], 0
         self._in_head = True
-        self._wait(self.bounds.head_us)
+        self._wait(self._bounds.head_us)
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, if there is room for one more."""
-        super().on_header(name, value)
-        if len(self.headers) > self.bounds.headers:
-            raise httptools.HttpParserError(_TOO_MUCH)
+        self._headers.append((name.lower(), value))
+        if len(self._headers) > self._bounds.headers:
+            self._stop_parsing(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
 
     def on_headers_complete(self) -> None:
         """Begin the body, if the head was no longer than it may be."""
-        written = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if written > self.bounds.head_bytes:
-            raise httptools.HttpParserError(_TOO_MUCH)
+        if self._head_bytes > self._bounds.head_bytes:  # it may be the body that is long
+            written = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+            if written > self._bounds.head_bytes:
+                self._stop_parsing(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
         self._in_head = False
         self._head_bytes = 0
-        self._wait(self.bounds.body_us)
-        super().on_headers_complete()
+        self._wait(self._bounds.body_us)
+        if (b"expect", b"100-continue") in self._headers and self._task is None:
+            self.transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, if there is room for it."""
+        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > BODY_BYTES_MAX:
+            self._stop_parsing(refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "more than 4 MiB", close=True))
 
     def on_message_complete(self) -> None:
-        """Wait no more: the request is whole."""
+        """Serve the request, or let it wait for the one before."""
         self._due_s = None
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser could not read, or what we stopped it reading."""
-        too_much = self._in_head and (
-            len(self.headers or ()) > self.bounds.headers or self._head_bytes > self.bounds.head_bytes
-        )
-        if too_much:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._in_head = True
+        path = _path_of(self._url)
+        if path is None:
+            self._stop_parsing(refusal(HTTPStatus.BAD_REQUEST, "the path cannot be read", close=True))
+            return
+        parser = self._parser
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        request = HttpRequest(self._port, parser.get_method().decode("ascii"), path, self._headers, body)
+        kept = parser.should_keep_alive()
+        if self._task is None and not self._waiting and not self._full:
+            self._serve(request, kept=kept)
         else:
-            super().send_400_response(msg)
+            self._waiting.append((request, kept))
+            self.transport.pause_reading()
 
-    # --- inside ---
+    # --- one after another ---
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        body = msgspec.json.encode({"error": status.phrase})
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"
-        self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode("ascii") + body)
-        self.transport.close()
+    def _serve(self, request: HttpRequest, *, kept: bool) -> None:
+        self._task = task = self._loop.create_task(self._answer(request, kept=kept))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    async def _answer(self, request: HttpRequest, *, kept: bool) -> None:
+        try:
+            reply = await self._application(request)
+            self._state.total_requests += 1
+            self._last = self._last or reply.close or not kept
+            if not self.transport.is_closing():
+                self.transport.write(_written(reply, last=self._last, bodiless=request.method == "HEAD"))
+        finally:
+            self._task = None
+            self._next()
+
+    def _next(self) -> None:
+        """Go on with what waits; with nothing, read again or close."""
+        if self._last:
+            self._waiting.clear()
+            self.transport.close()
+        elif self._full or self.transport.is_closing():
+            return
+        elif not self._waiting:
+            self.transport.resume_reading()
+        elif isinstance(waiting := self._waiting.popleft(), HttpReply):
+            self.transport.write(_written(waiting, last=True))
+            self._linger()
+        else:
+            self._serve(waiting[0], kept=waiting[1])
+
+    def _end_with(self, reply: HttpReply) -> None:
+        """Say ``reply`` after whatever is in work, and close."""
+        self._ended = True
+        self._waiting.append(reply)
+        self.transport.pause_reading()
+        if self._task is None:
+            self._next()
+
+    def _linger(self) -> None:
+        """Say that no more will be said, and read on for a while without taking anything.
+
+        Closed with bytes unread, the connection is reset, and the caller may lose what was said to them.
+        """
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_US / _US_PER_S, self.transport.abort)
+
+    # --- bounds ---
+
+    def _stop_parsing(self, reply: HttpReply) -> None:
+        """Make the parser give up."""
+        self._refused = reply
+        raise httptools.HttpParserError(reply.status)
+
+    def _too_much_of_a_head(self) -> HttpReply | None:
+        """Return what to say when it is the parser that had enough of a head."""
+        if self._in_head and self._head_bytes > self._bounds.head_bytes:
+            return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True)
+        return None
 
     def _wait(self, limit_us: int) -> None:
         self._graced = False
-        self._due_s = self.loop.time() + limit_us / _US_PER_S
+        self._due_s = self._loop.time() + limit_us / _US_PER_S
         if self._timer is None:
-            self._timer = self.loop.call_at(self._due_s, self._look)
+            self._timer = self._loop.call_at(self._due_s, self._look)
 
     def _look(self) -> None:
         """See whether the time is up; what waits behind another request of the same connection is not late."""
         self._timer = None
-        now_s, due_s = self.loop.time(), self._due_s
+        now_s, due_s = self._loop.time(), self._due_s
         if due_s is None or self.transport.is_closing():
             return
-        if now_s >= due_s and (self._graced and not self.pipeline):
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        if now_s >= due_s and self._graced and self._task is None:
+            self._end_with(refusal(HTTPStatus.REQUEST_TIMEOUT, close=True))
             return
         if now_s >= due_s:
             self._graced = True
             self._due_s = due_s = now_s + GRACE_US / _US_PER_S
-        self._timer = self.loop.call_at(due_s, self._look)
+        self._timer = self._loop.call_at(due_s, self._look)
 
 
-def bounded(bounds: HttpBounds) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol within ``bounds``."""
-    return type("BoundedProtocol", (_Bounded,), {"bounds": bounds})
+def serving(application: Application, bounds: HttpBounds) -> Callable[..., HttpConnection]:
+    """Return what makes a connection for uvicorn (its ``http=``): ``application`` answers, within ``bounds``."""
+
+    def connection(
+        config: object,
+        server_state: ServerState,
+        app_state: object,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> HttpConnection:
+        del config, app_state
+        return HttpConnection(application, bounds, server_state, _loop or asyncio.get_running_loop())
+
+    return connection
+
+
+def _path_of(url: bytes) -> str | None:
+    r"""Return the path of a request's target, its escapes resolved; None when it is none.
+
+    >>> _path_of(b"/33"), _path_of(b"/%33%33?x=1"), _path_of(b"http://a/33"), _path_of(b"/\\xe4")
+    ('/33', '/33', '/33', None)
+    """
+    if _PLAIN_PATH.issuperset(url):
+        return url.decode("ascii")
+    try:
+        return unquote(httptools.parse_url(url).path.decode("ascii"))
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError):
+        return None
+
+
+def _written(reply: HttpReply, *, last: bool, bodiless: bool = False) -> bytes:
+    """Return a reply as it goes over the wire."""
+    head = _STATUS_LINES[reply.status]
+    for name, value in reply.headers.items():
+        head += f"{name}: {value}\r\n"
+    if last:
+        head += "connection: close\r\n"
+    head += f"content-length: {len(reply.body)}\r\n\r\n"
+    written = head.encode("latin-1")
+    return written if bodiless else written + reply.body

@@ -73,6 +73,10 @@ class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
     writer_waited_us: int
     batch_size_p50: int
     batch_size_max: int
+    committing: str
+    """Where its commits are made: in the loop's ``turn`` or ``beside`` it."""
+    flush_us: int | None
+    """How long the disk took to flush a page when the process started."""
     commit_us_p50: int
     commit_us_p95: int
 
@@ -91,7 +95,19 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 class Operator:
     """Obeys the commands of one host process."""
 
-    __slots__ = ("_actions", "_books", "_broken", "_clock", "_host", "_meter", "_nodes", "_stop", "_tasks", "recovered")
+    __slots__ = (
+        "_actions",
+        "_books",
+        "_broken",
+        "_clock",
+        "_disk",
+        "_host",
+        "_meter",
+        "_nodes",
+        "_stop",
+        "_tasks",
+        "recovered",
+    )
 
     def __init__(
         self,
@@ -187,6 +203,8 @@ class Operator:
             writer_waited_us=writer.waited_us,
             batch_size_p50=_at(sizes, 0.5),
             batch_size_max=_at(sizes, 1.0),
+            committing=books.disk.committing.value,
+            flush_us=books.disk.flush_us,
             commit_us_p50=_at(commits_us, 0.5),
             commit_us_p95=_at(commits_us, 0.95),
         )

@@ -96,6 +96,7 @@ class System:
                     routes={},
                     core=core,
                     meter=meter,
+                    committing=config.committing,
                 )
                 self._processes[name] = HostProcess(told, reserved, folder / "hosts")
                 self._host_of.update(dict.fromkeys(nodes, name))

@@ -37,6 +37,9 @@ DIRECT_FATES = (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, Fate.PARKED_THEN_DIRECT)
 PAPER_FATES = (Fate.REVERSED_THEN_PAPER, Fate.PAPER_BY_CLOSURE, Fate.PAPER_BY_CHOICE)
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
 
+SERVED = ("done", "refused", "reversed", "unknown")
+"""Outcomes of a contact with an end that somebody waited for: a verdict, or that there will be none."""
+
 
 class Stage(StrEnum):
     """Where a piece of business stands at an instant."""

@@ -55,6 +55,7 @@ SAMPLED = ("stations", "generator")
 _ADDED_COLUMNS = {
     "events": ("hits",),
     "visits": ("account_fen", "hospital_part_fen", "settled_us"),
+    "generator": ("lag_counts",),
 }
 """Columns that were added since: in an older record they are null."""
 _ADDED_TABLES = ("contacts",)

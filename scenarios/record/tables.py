@@ -134,9 +134,15 @@ class GeneratorRow(NamedTuple):
     due: int
     started: int
     dropped: int
+    lag_counts: list[int] | None = None
 
 
 _I64, _I32, _F64, _STR, _BOOL = pl.Int64(), pl.Int32(), pl.Float64(), pl.String(), pl.Boolean()
+_COUNTS = pl.List(pl.Int64())
+LAG_BIN_FIRST_US = 100
+LAG_BINS_PER_OCTAVE = 8
+"""Bins of start lags: each ends 9 % above the one before, fine enough for a limit of a few milliseconds."""
+_LAG_BINS = f"the first bin is up to {LAG_BIN_FIRST_US} us, bin n + 1 up to {LAG_BIN_FIRST_US} us times 2^(n/8)"
 _HOPS = (
     ("city", "the city's relay"),
     ("care", "the care province"),
@@ -237,6 +243,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("due", _I64, "", "visits due since the last sample"),
         Column("started", _I64, "", "visits started since the last sample"),
         Column("dropped", _I64, "", "visits dropped at the cap since the last sample"),
+        Column("lag_counts", _COUNTS, "", f"starts since the last sample by their lag: {_LAG_BINS}; ends at the last"),
     ),
 }
 ROW_TYPES: Mapping[str, type[NamedTuple]] = {

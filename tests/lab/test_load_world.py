@@ -119,6 +119,26 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
     assert left_running(folder) == []
 
 
+def test_a_run_whose_generator_stood_still_is_concluded_and_invalid(folder):
+    """Its record is whole, its books are checked, and its figures are not to be used: that is no failed run."""
+    child = command(folder, "run", "small.yaml", "--world", "load", "--out", "run", "--set", "horizon.length=30min")
+    seen(lambda: settlements_asked(folder / "run.partial" / "system.json") >= 5)
+    [generator] = [one for one in psutil.Process(child.pid).children() if "loadtest" in one.cmdline()]
+
+    generator.suspend()
+    time.sleep(3)
+    generator.resume()
+    said, complaints = child.communicate(timeout=110)
+
+    assert child.returncode == 3, complaints
+    assert "the generator stood still for" in said
+    kept = read_run_file(folder / "run")
+    assert (kept.complete, kept.verdict) == (True, "invalid")
+    assert not kept.replications[0].validity.valid
+    assert {gate.measure: gate.verdict for gate in kept.gates}["visits.lost"] == "pass"
+    assert left_running(folder) == []
+
+
 def test_ctrl_c_stops_everything_and_keeps_what_is_finished(folder):
     child = command(folder, "run", "small.yaml", "--world", "load", "--out", "run", "--set", "horizon.length=60min")
     seen(lambda: settlements_asked(folder / "run.partial" / "system.json") >= 20)

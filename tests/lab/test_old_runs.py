@@ -13,7 +13,7 @@ import pytest
 from lab.runs.file import FORMAT, RUN_FILE, read_run_file
 from lab.runs.opened import open_run
 from reference_impl.domain.failures import InputError
-from scenarios.record.recorder import digest_of
+from scenarios.record.recorder import GeneratorRow, digest_of, frame_of
 from sim.model.costs import DEFAULT_COSTS, CostError, load_costs
 from yidi import run
 
@@ -113,4 +113,17 @@ def test_a_run_from_before_hits_were_counted_is_read_without_them_and_its_tables
 
     assert now.record.events["hits"].to_list() == [3]
     assert then.record.events["hits"].to_list() == [None]
+    assert not then.altered
+
+
+def test_a_run_from_before_lags_were_binned_is_read_without_them(folder):
+    now = open_run(folder, read_run_file(folder))
+    generator = folder / "generator.parquet"
+    rows = frame_of("generator", [GeneratorRow(1_000_000, 0.3, 900, 5, 5, 0, [0, 5])])
+    rows.drop("lag_counts").write_parquet(generator)
+
+    then = open_run(folder, read_run_file(folder))
+
+    assert then.record.generator.rows() == [(1_000_000, 0.3, 900, 5, 5, 0, None)]
+    assert then.record.generator.schema == now.record.generator.schema
     assert not then.altered

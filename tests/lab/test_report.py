@@ -130,9 +130,24 @@ def test_in_flight_table_adds_up(world):
 def test_headline_figures_have_units(runs):
     shown = dict(headline_words(headlines(opened(runs / "lost").run)))
 
+    assert next(iter(shown)) == "contact p95"
+    assert shown["contact p95"].endswith("ms")
     assert shown["direct rate"] == "80 %"
     assert shown["settlement p95"].endswith("ms")
     assert shown["lost"] == "1"
+
+
+def test_a_run_without_gates_says_so_and_shows_what_patients_waited_first(tmp_path):
+    asked = load_scenario("lost-reply").model_copy(update={"gates": {}})
+    run_world(Question(asked, "lost-reply"), "sim", tmp_path / "run", Silent())
+
+    page = write_report(tmp_path / "run").read_text(encoding="utf-8")
+
+    assert "The scenario declares no gates" in page
+    first = re.search(r'class="headlines"><div><b>([^<]+)</b><span>([^<]+)</span>', page)
+    assert first is not None
+    assert first[2] == "contact p95"
+    assert first[1].endswith("s")
 
 
 # --- looks -----------------------------------------------------------------------------------------------------------

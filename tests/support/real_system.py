@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtest.actions import Injector
+from loadtest.exits import FINISHED, INVALID
 from loadtest.links import FaultyLinks
 from reference_impl.hospital.history import History
 from reference_impl.server.supervisor import System
@@ -42,6 +43,11 @@ class Ended:
     failures: tuple
     links: tuple
     """What the proxy counted on each faulty link; the rows of ``record.events`` hold what each fault hit."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the record is whole; a busy machine may still have made the run invalid."""
+        return self.code in (FINISHED, INVALID)
 
 
 @contextmanager

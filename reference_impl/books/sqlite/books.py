@@ -1,6 +1,8 @@
-"""Books in one SQLite file: WAL, synchronous FULL, one writer that commits in groups, reads beside it.
+"""Books in one SQLite file: WAL, synchronous FULL, one writer that commits in groups.
 
-What ``commit`` has answered is on disk and survives ``kill -9`` and a power cut. A look never waits for the writer.
+What ``commit`` has answered is on disk and survives ``kill -9`` and a power cut. Where a thread writes beside the loop,
+a look has a connection of its own and never waits for it; where the loop commits in its own turn, it looks through the
+connection that writes, which nothing changes between two turns.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from reference_impl.books.sqlite.connection import (
     find_latest_us,
     read_whole,
     see,
+    see_at_one_instant,
 )
+from reference_impl.books.sqlite.disk import Committing, Disk
+from reference_impl.books.sqlite.group import GroupCommit, Watcher, WriterStats
 from reference_impl.books.sqlite.opening import lock, make_ready
-from reference_impl.books.sqlite.writer import GroupWriter, Watcher, WriterStats
+from reference_impl.books.sqlite.writer import BesideWriter, TurnWriter, Writer
 from reference_impl.protocol.records import Committed
 
 if TYPE_CHECKING:
@@ -33,40 +38,44 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteBooks", "fill_books", "read_final", "read_latest_us"]
 
+UNKNOWN_DISK = Disk(None, Committing.BESIDE)
+"""A disk that nobody has measured."""
 _T = TypeVar("_T")
 
 
 class SqliteBooks:
     """One node's books in a file, for one process at a time."""
 
-    __slots__ = ("_damage", "_lock", "_reader", "_writer", "path")
+    __slots__ = ("_damage", "_lock", "_reader", "_see", "_writer", "disk", "path")
 
-    def __init__(self, path: Path) -> None:
-        """Open the books, making the file when there is none.
+    def __init__(self, path: Path, disk: Disk = UNKNOWN_DISK) -> None:
+        """Open the books, making the file when there is none; ``disk`` says where commits are made.
 
         Raises:
             BooksError: when the file is not ours, newer than this program, or open in another process.
 
         """
         self.path = path
+        self.disk = disk
         self._damage: Exception | None = None
         self._lock = lock(path)
         try:
             make_ready([path])
-            self._reader = connect(path)
-            self._reader.execute("PRAGMA query_only=1")
-            self._writer = GroupWriter(connect(path), path.stem)
+            self._reader, self._writer = _connected(path, disk.committing)
         except sqlite3.Error as error:
             os.close(self._lock)
             raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
         except BaseException:
             os.close(self._lock)
             raise
-        self._writer.start()
+        self._see = see if disk.committing is Committing.TURN else see_at_one_instant
 
     async def look(self, key: Key, *refs: Ref) -> View:
         """Return what is known of the message and of the records named, at one instant."""
-        return self._read(lambda: see(self._reader, key, refs))
+        try:
+            return self._see(self._reader, key, refs)
+        except sqlite3.Error as error:
+            raise self._damaged(error) from None
 
     def count_start(self) -> int:
         """Write down, before anything is served, that the node's process starts; return how often it did before.
@@ -100,24 +109,27 @@ class SqliteBooks:
     @property
     def stats(self) -> WriterStats:
         """What the writer did so far."""
-        return self._writer.stats
+        return self._writer.group.stats
 
     @property
     def failure(self) -> Exception | None:
         """Why the books can at this moment not be written, or no longer be read; None while all is well."""
-        return self._damage or self._writer.failure
+        return self._damage or self._writer.group.failure
 
     def _read(self, look: Callable[[], _T]) -> _T:
         """Return what a look finds; a file that cannot be read any more is named."""
         try:
             return look()
         except sqlite3.Error as error:
-            self._damage = error
-            raise BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy") from None
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: sqlite3.Error) -> BooksError:
+        self._damage = error
+        return BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy")
 
     def watch(self, watcher: Watcher) -> None:
-        """Have ``watcher`` told of each group of commits, in the writer's thread."""
-        self._writer.watcher = watcher
+        """Have ``watcher`` told of each group of commits, in the thread that writes it."""
+        self._writer.group.watcher = watcher
 
     def backlog(self) -> int:
         """Return how many changes wait for the writer."""
@@ -128,9 +140,21 @@ class SqliteBooks:
         if self._lock < 0:
             return
         self._writer.close()
-        self._reader.close()
+        self._writer.group.close()
+        self._reader.close()  # in the turn it is the same connection; closing it again is no harm
         os.close(self._lock)
         self._lock = -1
+
+
+def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, Writer]:
+    """Return what looks and what writes."""
+    connection = connect(path)
+    group = GroupCommit(connection, path.stem)
+    if committing is Committing.TURN:
+        return connection, TurnWriter(group)
+    reader = connect(path)
+    reader.execute("PRAGMA query_only=1")
+    return reader, BesideWriter(group, path.stem)
 
 
 def read_latest_us(path: Path) -> int | None:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from reference_impl.protocol.records import Key, Record, Ref
 
-__all__ = ["apply", "connect", "count_start", "find_intents", "find_latest_us", "read_whole", "see"]
+__all__ = [
+    "apply",
+    "connect",
+    "count_start",
+    "find_intents",
+    "find_latest_us",
+    "read_whole",
+    "see",
+    "see_at_one_instant",
+]
 
 _COMMITTED = Committed()
 _STALE = Stale()
@@ -45,16 +54,23 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def see(connection: sqlite3.Connection, key: Key, refs: tuple[Ref, ...] = ()) -> View:
-    """Return what is known of the message and of the records named, at one instant."""
+    """Return what is known of the message and of the records named; nothing is written meanwhile."""
+    message = _find_message(connection, key)
     if not refs:
-        return View(_find_message(connection, key))
+        return View(message)
+    found = [_find(connection, ref) for ref in refs]
+    return View(message, tuple([record for record in found if record is not None]))
+
+
+def see_at_one_instant(connection: sqlite3.Connection, key: Key, refs: tuple[Ref, ...] = ()) -> View:
+    """Return what is known of the message and of the records named, at one instant, whatever others write."""
+    if not refs:
+        return see(connection, key)
     connection.execute("BEGIN")
     try:
-        message = _find_message(connection, key)
-        found = [_find(connection, ref) for ref in refs]
+        return see(connection, key, refs)
     finally:
         connection.execute("COMMIT")
-    return View(message, tuple(record for record in found if record is not None))
 
 
 def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
@@ -61,16 +65,29 @@ class Hospital:
         facts = SystemFile(0, nodes, links={"hospital": urls or {}})
         self.peers = GeventPeers(facts, system.codec, system.clock, self.events)
 
-    def ask(self, timeout_us: int = 2_000_000) -> object:
+    def ask(self, timeout_us: int = 2_000_000, *, node: NodeId = CARE) -> object:
         msgid = MessageId(f"{VISIT.hospital.code}202403130800000001")
         institution = NodeId(VISIT.hospital.code)
         regions = (VISIT.care_region, VISIT.insured_region)
         request = Request("1101", msgid, institution, institution, *regions, FindPerson(person=PERSON))
-        return run_to_end(self.peers.call(CARE, request, timeout_us))
+        return run_to_end(self.peers.call(node, request, timeout_us))
 
 
 def _clock() -> GeventClock:
     return GeventClock(time.monotonic_ns())
+
+
+@contextmanager
+def _no_descriptor_left() -> Iterator[None]:
+    """All that this process may open is open; what is closed may be opened again."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def _always(status: int, output: object, *, infcode: int = 999, headers: str = ""):
@@ -144,6 +161,24 @@ def story_nobody_listening_is_unreachable():
         hospital = Hospital(system, {"33": f"http://127.0.0.1:{taken.getsockname()[1]}/33"})
         assert hospital.ask() == Unreachable()
         assert str(hospital.events.fired[0]["exception"]) == "unreachable"
+
+
+def story_connection_that_idles_at_one_node_makes_room_for_a_call_to_another():
+    busy = {"door": {"state": "busy", "retry_after_us": 5_000}}
+    with FakeSystem(SCENARIO, _clock()) as system, FakeSystem(SCENARIO, _clock(), spoil=_always(409, busy)) as other:
+        hospital = Hospital(system, urls={"63": other.urls["63"]["url"]})
+        assert isinstance(hospital.ask(), Answered)
+        with _no_descriptor_left():
+            assert hospital.ask(node=NodeId("63")) == Busy(5_000)
+        assert (hospital.peers.own_failures, hospital.peers.in_use) == (0, 0)
+
+
+def story_call_for_which_no_room_can_be_made_is_the_generators_own_failure():
+    with FakeSystem(SCENARIO, _clock()) as system:
+        hospital = Hospital(system)
+        with _no_descriptor_left():
+            assert hospital.ask() == Unreachable()
+        assert hospital.peers.own_failures == 1
 
 
 def story_address_of_a_proxy_takes_the_place_of_the_nodes():

@@ -16,6 +16,7 @@ from telling import tell
 from loadtest.gevent_ports import GeventClock
 from loadtest.hospitals import rosters_of, user_classes
 from loadtest.journeys import LoadHistory
+from loadtest.run import exit_code
 from loadtest.schedule import Schedule, Tally
 from loadtest.watch import CpuMeter, Watch
 from reference_impl.hospital.journey import Journey
@@ -115,6 +116,19 @@ def story_watch_counts_what_was_due_started_and_dropped():
     rows = recorder.frames()["generator"].rows(named=True)
     assert [(row["due"], row["started"], row["dropped"]) for row in rows] == [(len(PLAN), 1, 1), (0, 0, 0)]
     assert rows[0]["lag_p99_us"] == 700
+
+
+def story_the_exit_code_tells_a_failure_of_the_generator_from_a_run_that_cannot_be_believed():
+    told = {
+        (failed, interrupted, valid): exit_code(failed=failed, interrupted=interrupted, valid=valid)
+        for failed in (False, True)
+        for interrupted in (False, True)
+        for valid in (False, True)
+    }
+    assert told[False, False, True] == 0
+    assert told[False, False, False] == 3
+    assert told[False, True, True] == told[False, True, False] == 130
+    assert {code for (failed, *_), code in told.items() if failed} == {1}
 
 
 def story_watch_samples_once_a_second_of_the_runs_clock():

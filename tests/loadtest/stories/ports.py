@@ -8,6 +8,7 @@ import gevent
 from telling import tell
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, note_lateness, run_to_end, take_lateness
+from loadtest.lags import binned
 from loadtest.schedule import Schedule, Tally
 
 MS = 1_000
@@ -182,7 +183,17 @@ def story_late_start_is_measured_from_the_plan():
     row = tally.take(at_us=0, cpu_share=0.0, due=1)
     assert row.lag_p99_us >= 40 * MS
     assert (row.due, row.started, row.dropped) == (1, 1, 0)
+    assert row.lag_counts == binned([row.lag_p99_us])
     assert tally.take(at_us=0, cpu_share=0.0, due=0).started == 0
+
+
+def story_stays_open_before_the_run_start_together_and_nobody_was_late_for_them():
+    tally = Tally()
+    schedule = Schedule(GeventClock(time.monotonic_ns() - 10**9), tally, lambda _: None)
+    schedule.replay([(visit, 0) for visit in range(50)])
+    schedule.join(1.0)
+    row = tally.take(at_us=0, cpu_share=0.0, due=50)
+    assert (row.started, row.lag_p99_us, row.lag_counts) == (50, 0, [])
 
 
 def story_arrivals_above_the_cap_are_dropped_and_counted():

@@ -8,6 +8,7 @@ import pytest
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.disk import Committing, Disk
 from reference_impl.books.sqlite.opening import make_ready
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,11 +30,24 @@ def runner():
         yield runner
 
 
+@pytest.fixture(params=Committing)
+def sqlite_books(request, tmp_path, blank_books):
+    yield from opened(tmp_path / "34.sqlite", blank_books, request.param)
+
+
 @pytest.fixture
-def sqlite_books(tmp_path, blank_books):
-    path = tmp_path / "34.sqlite"
+def turn_books(tmp_path, blank_books):
+    yield from opened(tmp_path / "34.sqlite", blank_books, Committing.TURN)
+
+
+@pytest.fixture
+def beside_books(tmp_path, blank_books):
+    yield from opened(tmp_path / "34.sqlite", blank_books, Committing.BESIDE)
+
+
+def opened(path, blank_books, committing):
     path.write_bytes(blank_books.read_bytes())
-    books = SqliteBooks(path)
+    books = SqliteBooks(path, Disk(None, committing))
     yield books
     books.close()
 
@@ -44,10 +58,20 @@ def sqlite_shelf(sqlite_books, runner):
 
 
 @pytest.fixture
+def turn_shelf(turn_books, runner):
+    return Shelf(turn_books, runner)
+
+
+@pytest.fixture
+def beside_shelf(beside_books, runner):
+    return Shelf(beside_books, runner)
+
+
+@pytest.fixture
 def memory_shelf(runner):
     return Shelf(MemoryBooks(), runner)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "turn", "beside"])
 def shelf(request):
     return request.getfixturevalue(f"{request.param}_shelf")

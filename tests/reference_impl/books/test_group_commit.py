@@ -66,7 +66,7 @@ def test_a_value_that_sqlite_cannot_hold_fails_alone_and_whole(sqlite_shelf):
 def test_books_that_cannot_be_written_say_so(sqlite_shelf):
     blocker = sqlite3.connect(sqlite_shelf.books.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    sqlite_shelf.books._writer._connection.execute("PRAGMA busy_timeout=0")
+    sqlite_shelf.books._writer.group._connection.execute("PRAGMA busy_timeout=0")
     try:
         with pytest.raises(BooksError, match="cannot be written"):
             sqlite_shelf.commit(insert(done(1)))
@@ -95,3 +95,30 @@ def test_an_ill_formed_change_is_told_to_its_caller_and_the_books_stay_well(sqli
 
     assert isinstance(ill, BooksError)
     assert sqlite_shelf.books.failure is None
+
+
+def test_what_is_decided_while_a_turn_commits_is_in_the_next_turn(turn_shelf, runner):
+    books = turn_shelf.books
+
+    async def story():
+        first = books.commit(insert(done(1)))
+        second = books.commit(insert(done(2)))
+        assert not first.done()  # nothing is said before it is on disk
+        await first
+        third = books.commit(insert(done(3)))
+        return [await second, await third]
+
+    assert runner.run(story()) == [Committed(), Committed()]
+    assert list(books.stats.sizes) == [2, 1]
+
+
+def test_in_the_turn_a_look_sees_what_was_committed_a_moment_ago(turn_shelf, runner):
+    books = turn_shelf.books
+
+    async def story():
+        waiting = books.commit(insert(done(1)))
+        before = await books.look(key(1))
+        await waiting
+        return before.message, (await books.look(key(1))).message
+
+    assert runner.run(story()) == (None, done(1))

@@ -136,7 +136,7 @@ def test_books_are_filled_before_the_run_all_or_none(tmp_path, blank_books):
 def test_every_commit_is_flushed(sqlite_books):
     """FULL and WAL: what is acknowledged survives a power cut."""
     assert execute(sqlite_books.path, "PRAGMA journal_mode") == [[("wal",)]]
-    assert sqlite_books._writer._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert sqlite_books._writer.group._connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_a_current_file_opens_without_loading_sqlalchemy(tmp_path, blank_books):

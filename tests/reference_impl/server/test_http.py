@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from reference_impl.server import http
 from reference_impl.server.config import HttpBounds
-from reference_impl.server.http import bounded
+from reference_impl.server.http import HttpReply, serving
 
 BOUNDS = HttpBounds(head_bytes=2_000, headers=8, head_us=50_000, body_us=50_000)
 PATIENT = HttpBounds(head_bytes=2_000, headers=8)
 WHOLE = b"POST /33 HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}"
 
 
-async def echo(scope, receive, send):
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body += message["body"]
-        more = message["more_body"]
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
-    await send({"type": "http.response.body", "body": body})
+async def echo(request):
+    return HttpReply(200, {}, request.body)
 
 
 @asynccontextmanager
-async def connected(bounds):
-    settings = uvicorn.Config(echo, http=bounded(bounds), ws="none", lifespan="off", log_config=None, access_log=False)
-    settings.load()
+async def connected(bounds, application=echo):
     state = ServerState()
+    make = serving(application, bounds)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: settings.http_protocol_class(settings, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: make(None, state, {}), "127.0.0.1", 0)
     try:
         yield await asyncio.open_connection(*server.sockets[0].getsockname())
     finally:
@@ -133,3 +126,174 @@ def test_many_small_requests_on_one_connection_are_not_taken_for_one_long_head()
             writer.transport.abort()
 
     asyncio.run(story())
+
+
+# --- one after another ---
+
+
+def story_of(*parts, application=echo, bounds=PATIENT):
+    async def story():
+        async with connected(bounds, application) as (reader, writer):
+            for part in parts:
+                writer.write(part)
+            writer.write(b"POST /last HTTP/1.1\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlast")
+            said = await reader.read()
+            writer.transport.abort()
+            return said
+
+    return asyncio.run(story())
+
+
+async def slow_first(request):
+    await asyncio.sleep(0.05 if request.body == b"0" else 0)
+    return HttpReply(200, {}, b"<%s>" % request.body)
+
+
+def numbered(number):
+    return b"POST /33 HTTP/1.1\r\ncontent-length: 1\r\n\r\n%d" % number
+
+
+def test_requests_sent_at_once_are_answered_in_their_order():
+    said = story_of(*map(numbered, range(8)), application=slow_first)
+
+    assert re.findall(rb"<(.+?)>", said) == [b"%d" % number for number in range(8)] + [b"last"]
+
+
+def test_what_is_no_http_behind_a_request_in_work_does_not_take_its_answer():
+    said = story_of(numbered(0), b"\x16\x03\x01\r\n\r\n", application=slow_first)
+
+    assert said.index(b"<0>") < said.index(b"HTTP/1.1 400 ")
+
+
+def test_one_request_of_a_connection_is_in_work_at_a_time():
+    most = now = 0
+
+    async def counting(request):
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.005)
+        now -= 1
+        return HttpReply(200, {}, request.body)
+
+    story_of(*map(numbered, range(5)), application=counting)
+
+    assert (most, now) == (1, 0)
+
+
+@given(sizes=st.lists(st.integers(1, 40), max_size=30))
+@settings(max_examples=25, deadline=None)
+def test_a_request_is_the_same_however_its_bytes_arrive(sizes):
+    async def telling(request):
+        return HttpReply(200, {"x-saw": f"{request.method} {request.path}"}, request.body)
+
+    whole = (
+        WHOLE + b"PUT http://a/%33%34?x=1 HTTP/1.1\r\nX-A: 1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    )
+    parts, rest = [], whole
+    for size in sizes:
+        parts.append(rest[:size])
+        rest = rest[size:]
+
+    assert story_of(*parts, rest, application=telling) == story_of(whole, application=telling)
+    assert b"x-saw: PUT /34\r\n" in story_of(whole, application=telling)
+
+
+def test_a_caller_who_does_not_read_is_not_read_either():
+    served = 0
+
+    async def big(request):
+        nonlocal served
+        served += 1
+        return HttpReply(200, {}, b"x" * 1_000_000)
+
+    async def story():
+        async with connected(PATIENT, big) as (_reader, writer):
+            for number in range(200):
+                writer.write(numbered(number % 10))
+            await asyncio.sleep(0.2)
+            before = served
+            writer.transport.abort()
+            return before
+
+    assert asyncio.run(story()) < 50
+
+
+def test_a_caller_who_left_does_not_stop_their_request():
+    ended = []
+
+    async def slow(request):
+        await asyncio.sleep(0.02)
+        ended.append(request.body)
+        return HttpReply(200, {}, b"")
+
+    async def story():
+        async with connected(PATIENT, slow) as (_, writer):
+            writer.write(numbered(7))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.transport.abort()
+            await asyncio.sleep(0.05)
+
+    asyncio.run(story())
+
+    assert ended == [b"7"]
+
+
+def test_a_caller_who_waits_for_leave_to_send_the_body_gets_it():
+    async def story():
+        async with connected(PATIENT) as (reader, writer):
+            writer.write(WHOLE.replace(b"host: a", b"expect: 100-continue")[:-2])
+            leave = await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"{}")
+            said = await reader.readuntil(b"{}")
+            writer.transport.abort()
+            return leave, said
+
+    leave, said = asyncio.run(story())
+    assert (leave[:12], said[:12]) == (b"HTTP/1.1 100", b"HTTP/1.1 200")
+
+
+ENDS = {
+    "a path that is none": (b"POST /\xe4 HTTP/1.1\r\nhost: a\r\n\r\n", b" 400 "),
+    "two lengths": (b"POST /33 HTTP/1.1\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}", b" 400 "),
+    "a length and chunks": (
+        b"POST /33 HTTP/1.1\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b" 400 ",
+    ),
+    "an upgrade": (b"POST /33 HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 0\r\n\r\n", b" 200 "),
+    "an old client": (b"POST /33 HTTP/1.0\r\ncontent-length: 2\r\n\r\n{}", b" 200 "),
+    "only the head asked for": (b"HEAD /33 HTTP/1.1\r\nconnection: close\r\n\r\n", b" 200 "),
+    "too much of a body": (b"POST /33 HTTP/1.1\r\ncontent-length: 5000000\r\n\r\n" + b"x" * 5_000_000, b" 413 "),
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), ENDS.values(), ids=ENDS)
+def test_what_ends_a_connection_is_answered_once(sent, status):
+    said = said_to(sent)
+
+    assert (said[8:13], said.count(b"HTTP/1.1 ")) == (status, 1)
+    assert b"connection: close" in said
+
+
+def test_a_server_that_stops_answers_what_is_in_work_and_closes():
+    async def story():
+        state = ServerState()
+        make = serving(slow_first, PATIENT)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: make(None, state, {}), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(numbered(0))
+        await asyncio.sleep(0.02)
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        said = await reader.read()
+        server.close()
+        writer.transport.abort()
+        return said, state.tasks
+
+    said, tasks = asyncio.run(story())
+
+    assert b"connection: close" in said
+    assert said.endswith(b"<0>")
+    assert tasks == set()

@@ -18,6 +18,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
+from reference_impl.server.http import HttpRequest
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
@@ -220,7 +221,14 @@ def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flo
     assert told == Busy(BUSY_RETRY_US, msgid(1))
     assert isinstance(other.reply.body, Settled)
     operator = Operator(
-        "all", world.clock, nodes={"33": world.nodes["33"]}, broken={}, books={}, tasks=None, stop=None, meter=None
+        "all",
+        world.clock,
+        nodes={"33": world.nodes["33"]},
+        broken={},
+        books={},
+        tasks=None,
+        stop=None,
+        meter=None,
     )
     status, listed = asyncio.run(operator.obey("GET", "parked", b""))
     [parked] = msgspec.json.decode(listed)["33"]
@@ -254,17 +262,8 @@ PORTS = Ports(hospitals=1, neighbours=2, operators=3)
 
 
 async def over_http(app, method, path, content=b"", headers=(), port=PORTS.hospitals):
-    sent, parts = [], [content[:3], content[3:]]
-
-    async def receive():
-        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "server": ("127.0.0.1", port)}
-    await app(scope, receive, send)
-    return sent[0]["status"], sent[1]["body"]
+    reply = await app(HttpRequest(port, method, path, list(headers), content))
+    return reply.status, reply.body
 
 
 ROUTES = """
@@ -446,11 +445,18 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
         books = world.books["33"] = SqliteBooks(path)
         world.nodes["33"] = world.node("33")
         operator = Operator(
-            "all", world.clock, nodes=world.nodes, broken={}, books={"33": books}, tasks=None, stop=None, meter=None
+            "all",
+            world.clock,
+            nodes=world.nodes,
+            broken={},
+            books={"33": books},
+            tasks=None,
+            stop=None,
+            meter=None,
         )
         operator.recovered = True
         app = App(world.nodes, operator, None, ports=PORTS)
-        disk = books._writer._connection
+        disk = books._writer.group._connection
 
         async def ask(number):
             content = world.codec.encode_request(find_person(number), world.clock.now)

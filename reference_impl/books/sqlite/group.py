@@ -1,0 +1,138 @@
+"""A group of changes in one transaction and one flush, and what became of each.
+
+A change that cannot be written fails alone and never takes its neighbours with it. Who collects the group, and whether
+the loop waits for the disk, is the writers' matter: this module must never know a thread or a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reference_impl.books.final import BooksError
+from reference_impl.books.sqlite.connection import apply
+
+if TYPE_CHECKING:
+    from reference_impl.protocol.records import Change, CommitResult
+
+__all__ = ["GROUP_MAX", "Done", "GroupCommit", "Job", "Watcher", "WriterStats", "resolve"]
+
+GROUP_MAX = 256
+"""Changes in one transaction: bounds how long the first of them waits."""
+_SAMPLES_MAX = 4096
+_NS_PER_US = 1000
+_ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""What is wrong with one change and not with the file: its caller is told, and the books go on."""
+
+Job = tuple["Change", "asyncio.Future[CommitResult]", int]
+"""A change, who waits for it, and since when (ns)."""
+Done = tuple["asyncio.Future[CommitResult]", "CommitResult | Exception"]
+Watcher = Callable[[list["Change"], int, int], None]
+"""Told of each group, in the thread that wrote it: its changes, its CPU time (ns), the time of its flush (us)."""
+
+
+class WriterStats:
+    """What the writer did: counts since the start and the latest samples."""
+
+    __slots__ = ("batches", "busy_us", "changes", "commit_us", "sizes", "waited_us")
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.batches = 0
+        self.changes = 0
+        self.busy_us = 0
+        self.waited_us = 0
+        """Time changes waited for their group to begin, summed over them."""
+        self.sizes: deque[int] = deque(maxlen=_SAMPLES_MAX)
+        self.commit_us: deque[int] = deque(maxlen=_SAMPLES_MAX)
+        """Wall time of the COMMIT alone, flush to disk included."""
+
+
+class GroupCommit:
+    """Writes groups through one connection."""
+
+    __slots__ = ("_connection", "_name", "failure", "stats", "watcher")
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        """Write through ``connection``; ``name`` is the node's, for errors."""
+        self._connection = connection
+        self._name = name
+        self.failure: Exception | None = None
+        """Why nothing can be written at this moment."""
+        self.watcher: Watcher | None = None
+        self.stats = WriterStats()
+
+    def write(self, group: list[Job]) -> list[Done]:
+        """Write the group and return what each caller is to be told; it is on disk by then."""
+        began_ns, began_cpu_ns = time.perf_counter_ns(), time.thread_time_ns()
+        done = self._try_together(group)
+        if done is None:
+            done = [self._try_alone(job) for job in group]
+        stats = self.stats  # counted before anybody is told, so that whoever has an answer finds it counted
+        stats.batches += 1
+        stats.changes += len(group)
+        stats.sizes.append(len(group))
+        stats.waited_us += sum([began_ns - since_ns for _, _, since_ns in group]) // _NS_PER_US
+        stats.busy_us += (time.perf_counter_ns() - began_ns) // _NS_PER_US
+        if self.failure is not None and any(not isinstance(result, Exception) for _, result in done):
+            self.failure = None  # what could not be written a while ago can be now: the disk has room again
+        if self.watcher is not None and stats.commit_us:
+            self.watcher([job[0] for job in group], time.thread_time_ns() - began_cpu_ns, stats.commit_us[-1])
+        return done
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _try_together(self, group: list[Job]) -> list[Done] | None:
+        """Write the group in one transaction; None, and nothing written, when one of them cannot be."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            done: list[Done] = [(future, apply(connection, change)) for change, future, _ in group]
+            self._flush()
+        except Exception:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
+            self._undo()
+            return None
+        return done
+
+    def _try_alone(self, job: Job) -> Done:
+        change, future, _ = job
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = apply(connection, change)
+            self._flush()
+        except sqlite3.Error as error:
+            self._undo()
+            if not isinstance(error, _ILL_FORMED):
+                self.failure = error
+            return future, BooksError(f"books {self._name} cannot be written: {error}")
+        except Exception as error:  # noqa: BLE001 - the caller is told; the writer goes on
+            self._undo()
+            return future, error
+        return future, result
+
+    def _flush(self) -> None:
+        started_ns = time.perf_counter_ns()
+        self._connection.execute("COMMIT")
+        self.stats.commit_us.append((time.perf_counter_ns() - started_ns) // _NS_PER_US)
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def resolve(done: list[Done]) -> None:
+    """Tell every caller what became of their change; on the loop."""
+    for future, result in done:
+        if future.done():  # its caller was cancelled: the change stands all the same
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
