@@ -6,6 +6,7 @@ false`` and lists what was finished. A run must never write into a folder that e
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from reference_impl.domain.failures import InputError
+from scenarios.reading.loader import data_digest
 from scenarios.reading.versions import converted_data, new_spelling
 
 RUN_FILE = "run.json"
@@ -62,6 +64,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     """One replication: where its tables are and what came of it.
 
     ``counts`` says of how many values each distribution among the measures is; runs of before have none.
+    ``digest`` is of what happened, and equal on any machine; ``checksums`` are of the files beside it that are not.
     """
 
     folder: str
@@ -72,6 +75,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     checker: dict[str, Any]
     validity: Validity = Validity()
     counts: dict[str, int] = {}
+    checksums: dict[str, str] = {}
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +110,21 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """The digest of the first replication: equal digests mean equal records."""
         return self.replications[0].digest if self.replications else ""
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file as it lies there; empty when there is none.
+
+    Raises:
+        InputError: when it cannot be read.
+
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; expected a file of a finished run") from error
 
 
 def default_folder(name: str, world: str, root: Path = Path("runs")) -> Path:
@@ -207,7 +226,12 @@ def read_run_file(folder: Path) -> RunFile:
 
 
 def _converted(run: RunFile) -> RunFile:
-    """Return a run file of format 1 with the names of today; its tables are converted where they are read."""
+    """Return a run file of format 1 with the names of today; its tables are converted where they are read.
+
+    Its hash becomes that of the scenario in today's spelling, if it was that of the old one.
+    """
+    scenario = converted_data(run.scenario)
+    unchanged = data_digest(run.scenario) == run.scenario_hash
     replications = tuple(msgspec.structs.replace(one, measures=_respelled(one.measures)) for one in run.replications)
     gates = tuple(
         msgspec.structs.replace(gate, measure=_RESPELLED.get(gate.measure, gate.measure)) for gate in run.gates
@@ -218,7 +242,8 @@ def _converted(run: RunFile) -> RunFile:
         measures=_respelled(run.measures),
         replications=replications,
         gates=gates,
-        scenario=converted_data(run.scenario),
+        scenario=scenario,
+        scenario_hash=data_digest(scenario) if unchanged else run.scenario_hash,
         sets=tuple(_respelled_setting(setting) for setting in run.sets),
     )
 

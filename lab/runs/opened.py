@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from pydantic import ValidationError
 
-from lab.runs.file import RUN_FILE, Replication, RunFile
+from lab.runs.file import RUN_FILE, Replication, RunFile, checksum
 from reference_impl.domain.failures import InputError, InvalidRunError
-from scenarios.reading.loader import restore_scenario
+from scenarios.reading.loader import data_digest, restore_scenario
 from scenarios.record.recorder import read_record, stored_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
@@ -22,13 +24,18 @@ ALTERED = (
     f"the tables no longer match the digest in {RUN_FILE}: they were changed after the run, and its measures and gates "
     "are not of them; run it again"
 )
+ALTERED_SCENARIO = (
+    f"the scenario in {RUN_FILE} no longer matches its hash: it was changed after the run, and is not what ran; "
+    "run it again"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A run folder with its first replication read: what figures and tables are drawn from.
 
-    ``altered`` says that the tables are not those the run wrote: its measures and verdicts are of other tables.
+    ``alterations`` say what is not as the run wrote it: its measures and verdicts are of other tables, or of another
+    scenario.
     """
 
     folder: Path
@@ -36,7 +43,12 @@ class Opened:
     scenario: Scenario
     record: Record
     replication: Replication
-    altered: bool = False
+    alterations: tuple[str, ...] = ()
+
+    @property
+    def altered(self) -> bool:
+        """Whether anything of it was changed after the run."""
+        return bool(self.alterations)
 
 
 def open_run(folder: Path, run: RunFile) -> Opened:
@@ -53,22 +65,36 @@ def open_run(folder: Path, run: RunFile) -> Opened:
         )
     first = run.replications[0]
     scenario, record = _scenario(folder, run), read_record(folder / first.folder)
-    altered = stored_digest(folder / first.folder) != first.digest
-    if altered:
-        run = msgspec.structs.replace(run, notes=(*run.notes, ALTERED))
-    return Opened(folder, run, scenario, record, first, altered)
+    alterations = tuple(_alterations(folder / first.folder, run, first))
+    if alterations:
+        run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))
+    return Opened(folder, run, scenario, record, first, alterations)
+
+
+def _alterations(folder: Path, run: RunFile, replication: Replication) -> Iterator[str]:
+    """Yield what is no longer as the run wrote it; runs of old have no checksums of what their digest leaves out."""
+    if stored_digest(folder) != replication.digest:
+        yield ALTERED
+    changed = [name for name, said in replication.checksums.items() if checksum(folder / name) != said]
+    if changed:
+        yield (
+            f"{', '.join(changed)}: no longer as {RUN_FILE} says by checksum: changed after the run, and the figures "
+            "drawn from there are not of it; run it again"
+        )
+    if data_digest(run.scenario) != run.scenario_hash:
+        yield ALTERED_SCENARIO
 
 
 def refuse_altered(*opened: Opened) -> None:
-    """Raise when the tables of a run are not those that it wrote.
+    """Raise when the tables or the scenario of a run are not those that it wrote.
 
     Raises:
         InvalidRunError: naming the folders.
 
     """
-    folders = [str(one.folder) for one in opened if one.altered]
-    if folders:
-        raise InvalidRunError(f"{', '.join(folders)}: {ALTERED}")
+    found = [f"{one.folder}: {alteration}" for one in opened for alteration in one.alterations]
+    if found:
+        raise InvalidRunError("\n".join(found))
 
 
 def _scenario(folder: Path, run: RunFile) -> Scenario:

@@ -14,14 +14,18 @@ from lab.analysis.gates import Length, judge_all
 from lab.analysis.measures import Measures, measure
 from lab.analysis.replicated import Replicated
 from lab.checker import Findings, check
-from lab.runs.file import GateResult, Replication, Validity
-from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
-from scenarios.record.recorder import Record, digest_of, write_frames
+from lab.runs.file import GateResult, Replication, Validity, checksum
+from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
+from scenarios.record.recorder import SAMPLED, Record, digest_of, write_frames
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from scenarios.schema import Scenario
+
+
+_BESIDE = (BREAKS_FILE, *(f"{name}.parquet" for name in SAMPLED))
+"""What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         checker=found.findings.as_json(),
         validity=outcome.validity,
         counts=found.measures.counts(),
+        checksums={name: checksum(folder / name) for name in _BESIDE},
     )
 
 

@@ -207,8 +207,7 @@ def _unserved_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | Non
     prefix = f"{binding.direction}.{binding.node.name}."
 
     def check(node: Any, found: Found) -> None:
-        values = get(node)
-        if values == left_out or found.warnings is None:
+        if found.warnings is None or (values := get(node)) == left_out:
             return
         told = {warning.path for warning in found.warnings}
         for source, value in zip(sources, values, strict=True):

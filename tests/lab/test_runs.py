@@ -169,6 +169,46 @@ def test_tables_that_were_changed_after_the_run_are_found_by_their_digest(questi
         refuse_altered(opened)
 
 
+@pytest.mark.parametrize("table", ["stations", "generator", "breaks"])
+def test_what_the_digest_leaves_out_is_held_by_a_checksum(question, tmp_path, table):
+    """Samples differ between machines and are no part of the digest; the page is drawn from them all the same."""
+    folder = tmp_path / "run"
+    made = run_world(question, "sim", folder, Silent())
+    rows = pl.read_parquet(folder / f"{table}.parquet")
+    pl.concat([rows, pl.DataFrame({name: [None] for name in rows.columns}, rows.schema)]).write_parquet(
+        folder / f"{table}.parquet"
+    )
+
+    opened = open_run(folder, read_run_file(folder))
+
+    assert stored_digest(folder) == made.digest, "what happened is what happened"
+    assert f"{table}.parquet: no longer as run.json says" in opened.run.notes[-1]
+    with pytest.raises(InvalidRunError, match=rf"{table}\.parquet"):
+        refuse_altered(opened)
+
+
+def test_a_scenario_that_was_changed_after_the_run_is_found_by_its_hash(question, tmp_path):
+    folder = tmp_path / "run"
+    made = run_world(question, "sim", folder, Silent())
+    other = made.scenario | {"topology": made.scenario["topology"] | {"desks_per_hospital": 99}}
+    write_run_file(folder, msgspec.structs.replace(made, scenario=other))
+
+    opened = open_run(folder, read_run_file(folder))
+
+    assert "no longer matches its hash" in opened.run.notes[-1]
+    with pytest.raises(InvalidRunError, match="is not what ran"):
+        refuse_altered(opened)
+
+
+def test_a_run_from_before_there_were_checksums_is_held_by_its_digest_alone(question, tmp_path):
+    folder = tmp_path / "run"
+    made = run_world(question, "sim", folder, Silent())
+    old = msgspec.structs.replace(made.replications[0], checksums={})
+    write_run_file(folder, msgspec.structs.replace(made, replications=(old,)))
+
+    assert not open_run(folder, read_run_file(folder)).altered
+
+
 def test_replications_keep_their_order_whichever_is_done_first_and_whatever_their_seeds(question, tmp_path):
     first = run_world(question, "sim", tmp_path / "one", Silent()).replications[0]
     done = [msgspec.structs.replace(first, folder=f"rep-{n:02}", seed=seed) for n, seed in ((2, 5), (101, 3), (1, 9))]
