@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lab.analysis.percentiles import BEYOND_MIN, PERCENTILES, Percentile, values_needed
+from lab.analysis.percentiles import BEYOND_MIN, PERCENTILES, values_needed
 from lab.analysis.replicated import Replicated
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, finite, positive_interval, share_interval
 from lab.runs.file import GateResult
@@ -31,20 +31,26 @@ _NO_INTERVAL = "one run has no interval; --reps 5 gives one"
 _NOTHING = "the run has nothing to measure this by"
 _OPEN = "no value is high enough to bound this from above; more replications would (--reps)"
 _MINUTE_US = 60_000_000
+_SPARE = 3.0
+"""How many standard deviations of a count of arrivals are asked for above what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long a run was asked to be, in microseconds of people time, as a scenario file says it."""
+    """How long a run was asked to be, in microseconds of people time, as a scenario file says it.
+
+    ``drawn`` says whether visits are drawn at a rate: a longer run has no more of those that are listed one by one.
+    """
 
     horizon_us: float
     warm_up_us: float
+    drawn: bool = True
 
     @classmethod
     def of(cls, scenario: Scenario) -> Length:
         """Return the length of a scenario."""
-        scale = scenario.scale.time
-        return cls(scenario.horizon.length * scale, scenario.horizon.warm_up * scale)
+        scale, horizon = scenario.scale.time, scenario.horizon
+        return cls(horizon.length * scale, horizon.warm_up * scale, drawn=scenario.visits.per_day > 0)
 
     def times(self, factor: float) -> int:
         """Return the horizon whose part after the warm-up is ``factor`` as long, in whole minutes above."""
@@ -71,20 +77,20 @@ def _judge_percentile(gate: Gate, run: Replicated, length: Length, *, valid: boo
         return _result(gate, "inconclusive", None, note=_NOTHING)
     replications, interval = len(run.figures), found.interval
     if found.count < values_needed(gate.statistic):
-        note = _too_few(gate.statistic, found, replications, length)
+        note = _too_few(gate, found.count, replications, length)
         return _result(gate, "inconclusive" if valid else "invalid", interval, note=note)
     note = _NO_INTERVAL if replications < REPLICATIONS_MIN else _OPEN if interval.high == math.inf else ""
     return _result(gate, _verdict(gate, [interval.value], interval) if valid else "invalid", interval, note=note)
 
 
-def _too_few(statistic: str, found: Percentile, replications: int, length: Length) -> str:
+def _too_few(gate: Gate, count: int, replications: int, length: Length) -> str:
     """Return the note of a percentile of too few values: how many it takes, and what would give them."""
-    needed = values_needed(statistic)
-    factor = needed / found.count
-    longer = format_duration(length.times(factor))
+    needed = values_needed(gate.statistic)
+    factor = (needed + _SPARE * math.sqrt(needed)) / count
+    longer = f" or --set horizon.length={format_duration(length.times(factor))}" if length.drawn else ""
     return (
-        f"{statistic} of {found.count:,} values: it takes {needed:,}, {BEYOND_MIN} of them beyond it; about "
-        f"--reps {math.ceil(replications * factor)} or --set horizon.length={longer} would do"
+        f"{gate.measure}, {gate.statistic} of {count:,} values: it takes {needed:,}, {BEYOND_MIN} of them beyond it; "
+        f"about --reps {math.ceil(replications * factor)}{longer} would do"
     )
 
 
