@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--load", type=float, default=0.8)
     asked = parser.parse_args()
-    print("| values | replications | customers | percentile | pooled | of those open above | mean of percentiles |")
+    print("| values | replications | customers | percentile | pooled | open above | mean of percentiles |")
     print("|---|---|---|---|---|---|---|")
     for name, draw in (("independent", independent), (f"queue at {asked.load:.0%}", queued(asked.load))):
         for replications, count in ROWS:

@@ -66,10 +66,18 @@ def test_the_interval_of_ten_replications_of_300_customers_holds_the_truth(draw,
     assert covered(draw, statistic, replications=10, count=300, times=300) >= COVERED_MIN
 
 
+def test_three_thousand_independent_values_bound_their_p99_on_both_sides():
+    """An interval that is open, or as wide as the sample, would hold the truth and say nothing."""
+    rng = np.random.default_rng(13)
+    found = [pooled_percentile(pool(independent, rng, 10, 300), "p99").interval for _ in range(50)]
+
+    assert all(0.6 * truth_of("p99") < interval.low < interval.high < 2.0 * truth_of("p99") for interval in found)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("statistic", ["p50", "p95", "p99"])
 @pytest.mark.parametrize("count", [300, 1000])
-@pytest.mark.parametrize("replications", [2, 3, 5, 10, 30])
+@pytest.mark.parametrize("replications", [2, 5, 30])
 @pytest.mark.parametrize("draw", [independent, queued])
 def test_the_interval_holds_the_truth_whatever_the_replications(draw, replications, count, statistic):
     if replications * count < values_needed(statistic):
