@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
+from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
-PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
@@ -75,6 +75,10 @@ class Measures:
         for name, sample in self.samples.items():
             table |= {f"{name}.{s}": statistic_of(sample, s) for s in STATISTICS}
         return {name: value if math.isfinite(value) else None for name, value in sorted(table.items())}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many values each sample has: what its percentiles can be asked of."""
+        return {name: sample.size for name, sample in sorted(self.samples.items())}
 
 
 def looked_up(flat: Mapping[str, float | None], name: str, statistic: str = "") -> float | None:
@@ -130,12 +134,17 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
+    for name in scenario.gates:
+        scalars |= _share_of_a_part(scope, name)
+    return Measures(scalars, samples_of(scope, scenario))
+
+
+def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
+    """Return the values that each distribution has, by the measure's name; a distribution without values is absent."""
     samples = {name: sample for name, sample in _samples(scope) if sample.size}
     for name in scenario.gates:
-        of_part, sampled = _asked_of_a_part(scope, name)
-        scalars |= of_part
-        samples |= sampled
-    return Measures(scalars, samples)
+        samples |= _sample_of_a_part(scope, name)
+    return samples
 
 
 def narrowed(scope: Scope, part: Part) -> Scope:
@@ -151,14 +160,18 @@ def narrowed(scope: Scope, part: Part) -> Scope:
     )
 
 
-def _asked_of_a_part(scope: Scope, name: str) -> tuple[dict[str, float], dict[str, Floats]]:
-    """Return what a gate asks of some of the visits only, under the gate's own name; nothing for any other gate."""
+def _share_of_a_part(scope: Scope, name: str) -> dict[str, float]:
+    """Return the share that a gate asks of some of the visits only, under the gate's own name; else nothing."""
     whole, part = parted(name)
-    if part is None:
-        return {}, {}
-    some = narrowed(scope, part)
-    value, sample = dict(_fates(some)).get(whole), dict(_visit_samples(some)).get(whole)
-    return {} if value is None else {name: value}, {name: sample} if sample is not None and sample.size else {}
+    value = None if part is None else dict(_fates(narrowed(scope, part))).get(whole)
+    return {} if value is None else {name: value}
+
+
+def _sample_of_a_part(scope: Scope, name: str) -> dict[str, Floats]:
+    """Return the sample that a gate asks of some of the visits only, under the gate's own name; else nothing."""
+    whole, part = parted(name)
+    sample = None if part is None else dict(_visit_samples(narrowed(scope, part))).get(whole)
+    return {name: sample} if sample is not None and sample.size else {}
 
 
 def _found(findings: Findings) -> dict[str, float]:

@@ -36,11 +36,28 @@ class Figure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with the range it may truly lie in; ``low`` and ``high`` are None when one value is all there is."""
+    """A figure with the range it may truly lie in; ``low`` and ``high`` are None when one value is all there is.
+
+    A side that nothing bounds is infinite.
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
+
+
+def finite(bound: float | None) -> float | None:
+    """Return a bound as it is stored and shown: None for a side that nothing bounds.
+
+    >>> finite(2.5), finite(math.inf), finite(None)
+    (2.5, None, None)
+    """
+    return bound if bound is not None and math.isfinite(bound) else None
+
+
+def same_figure(one: float, other: float, *, scale: float) -> bool:
+    """Return whether two figures differ by rounding alone, for figures as large as ``scale``."""
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9 * scale)
 
 
 def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:

@@ -10,13 +10,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from lab.analysis.gates import Lookup, judge_all, overall
-from lab.analysis.measures import looked_up
-from lab.analysis.statistics import t_interval
+from lab.analysis.gates import Length, judge_all, overall
+from lab.analysis.replicated import replicated
 from lab.calibration.machine import describe_machine, versions
 from lab.runs import file as runs
 from lab.runs.file import Replication, RunFile, World
@@ -149,11 +147,11 @@ def write_partial(question: Question, world: World, partial: Path, done: Sequenc
 def conclude_run(
     question: Question, world: World, folder: Path, done: Sequence[Replication], *, complete: bool = True
 ) -> RunFile:
-    """Return the run file: what was asked, on what, the measures' means, the gates and their verdicts."""
+    """Return the run file: what was asked, on what, the measures, the gates and their verdicts."""
     scenario = question.scenario
     valid = all(replication.validity.valid for replication in done)
-    lookups = [_lookup(replication) for replication in done]
-    gates = judge_all(parse_gates(scenario.gates), lookups, valid=valid) if done else ()
+    together = replicated(folder, done, scenario)
+    gates = judge_all(parse_gates(scenario.gates), together, length=Length.of(scenario), valid=valid) if done else ()
     costs = load_costs(question.costs)
     return RunFile(
         complete=complete,
@@ -175,7 +173,7 @@ def conclude_run(
         machine=describe_machine(folder),
         versions=versions(),
         replications=tuple(done),
-        measures=_means(done),
+        measures=together.together(),
         gates=gates,
         verdict=overall(gates, valid=valid) if complete else "none",
         notes=_notes(scenario),
@@ -189,20 +187,3 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
         return ()
     pool, cores = min(slices.items(), key=lambda item: item[1])
     return (f"Latencies depend on scale.volume: scale.capacity left {pool} {cores:.3g} of a core.",)
-
-
-def _lookup(replication: Replication) -> Lookup:
-    return partial(looked_up, replication.measures)
-
-
-def _means(done: Sequence[Replication]) -> dict[str, float | None]:
-    """Return the mean of every figure that all replications have; None when one of them never ended."""
-    if not done:
-        return {}
-    shared = set(done[0].measures).intersection(*(replication.measures for replication in done[1:]))
-    means: dict[str, float | None] = {}
-    for name in sorted(shared):
-        values = [replication.measures[name] for replication in done]
-        finite = [value for value in values if value is not None]
-        means[name] = t_interval(finite).value if len(finite) == len(values) else None
-    return means

@@ -14,7 +14,7 @@ from typing import Any
 from lab.analysis.recoveries import Recovery
 from lab.checker.laws import LAWS
 from lab.report.figures import STATIONS_SHOWN
-from lab.report.format import MISSING, digits, show, show_duration
+from lab.report.format import MISSING, digits, show, show_duration, show_interval
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
 from lab.report.summary import (
     Asked,
@@ -131,8 +131,7 @@ def gate_rows(gates: tuple[GateResult, ...]) -> list[dict[str, str]]:
     """Return one row a gate: sentence, figure, interval and verdict."""
     rows: list[dict[str, str]] = []
     for gate in gates:
-        exact = gate.low is None or gate.high is None or gate.low == gate.high
-        interval = "" if exact else f"{show(gate.low, gate.unit)} … {show(gate.high, gate.unit)}"
+        interval = "" if gate.low == gate.high else show_interval(gate.low, gate.high, gate.unit)
         rows.append({
             "measure": gate.measure, "expression": gate.expression, "value": show(gate.value, gate.unit),
             "interval": interval, "verdict": gate.verdict, "note": gate.note,

@@ -34,7 +34,10 @@ World = Literal["sim", "load"]
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate and what became of it."""
+    """One gate and what became of it.
+
+    Without ``low`` and ``high`` there is no interval; with one of them it is open to the other side.
+    """
 
     measure: str
     expression: str
@@ -61,6 +64,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     """One replication: where its tables are and what came of it.
 
     ``digest`` is of what happened, and equal on any machine; ``checksums`` are of the files beside it that are not.
+    ``counts`` says of how many values each distribution among the measures is; runs of before have none.
     """
 
     folder: str
@@ -71,6 +75,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     checker: dict[str, Any]
     validity: Validity = Validity()
     checksums: dict[str, str] = {}
+    counts: dict[str, int] = {}
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.analysis.gates import judge_all
+from lab.analysis.gates import Length, judge_all
 from lab.analysis.measures import Measures, measure
+from lab.analysis.replicated import Replicated
 from lab.checker import Findings, check
 from lab.runs.file import GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
@@ -65,7 +66,8 @@ class Answer:
     @property
     def gates(self) -> tuple[GateResult, ...]:
         """The verdict on every gate of the scenario."""
-        return judge_all(parse_gates(self.scenario.gates), [self.measures.value])
+        alone = Replicated((self.measures.flat(),), (self.measures.counts(),))
+        return judge_all(parse_gates(self.scenario.gates), alone, length=Length.of(self.scenario))
 
 
 def answer(outcome: Outcome) -> Answer:
@@ -89,6 +91,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         checker=found.findings.as_json(),
         validity=outcome.validity,
         checksums={name: checksum(folder / name) for name in _BESIDE},
+        counts=found.measures.counts(),
     )
 
 

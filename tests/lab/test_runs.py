@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
 import polars as pl
 import pytest
@@ -210,7 +212,8 @@ def test_a_run_from_before_there_were_checksums_is_held_by_its_digest_alone(ques
 def test_replications_keep_their_order_whichever_is_done_first_and_whatever_their_seeds(question, tmp_path):
     first = run_world(question, "sim", tmp_path / "one", Silent()).replications[0]
     done = [msgspec.structs.replace(first, folder=f"rep-{n:02}", seed=seed) for n, seed in ((2, 5), (101, 3), (1, 9))]
-    (tmp_path / "many.partial").mkdir()
+    for one in done:
+        shutil.copytree(tmp_path / "one", tmp_path / "many.partial" / one.folder)
 
     run = write_whole(question, "sim", tmp_path / "many.partial", tmp_path / "many", done)
 
