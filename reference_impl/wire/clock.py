@@ -13,6 +13,8 @@ _US_PER_MS = 1_000
 _MS_PER_S = 1_000
 _DIGITS_ONLY = {ord(sign): None for sign in "-T:"}
 _ONE_US = timedelta(microseconds=1)
+# A day from the ends of the calendar: more than a float loses of a moment.
+_FIRST, _LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
 
 
 class BusinessClock:
@@ -63,6 +65,11 @@ class BusinessClock:
         except OverflowError:
             return False
         return True
+
+    def span_us(self) -> tuple[int, int]:
+        """Return the first and the last moment that surely have a date."""
+        first, last = _FIRST - self._start, _LAST - self._start
+        return int(first / _ONE_US / self.time_scale), int(last / _ONE_US / self.time_scale)
 
     def us_of(self, text: str) -> int:
         """Return the run's microseconds of a business time; as exact as whole seconds of it allow.
