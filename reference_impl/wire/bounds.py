@@ -77,8 +77,7 @@ def bounded(kind: type[msgspec.Struct], bounds: Bounds, clock: BusinessClock) ->
 
     What no field bounds is text of at most ``ERROR_CHARACTERS``, a 64-bit number, or a moment that has a date.
     """
-    first_us, last_us = clock.span_us()
-    return _Maker(bounds, Bound(max(first_us, _WHOLE.least), min(last_us, _WHOLE.most))).struct(kind)
+    return _Maker(bounds, Bound(*clock.span_us)).struct(kind)
 
 
 def hold(message: msgspec.Struct, shape: Any, transaction: str) -> None:

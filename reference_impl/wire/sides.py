@@ -92,7 +92,7 @@ def read_side(side: Side, code: str, prefix: str, raw: msgspec.Raw, warnings: li
         nodes = side.decode(raw)
     except msgspec.DecodeError as error:
         raise wire_error(code, prefix, memoryview(raw), error) from None
-    found = Found(warnings=warnings)
+    found = Found(warnings)
     for node_of, read in side.readers:
         read(node_of(nodes), found)
     return found

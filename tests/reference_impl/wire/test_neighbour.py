@@ -16,6 +16,7 @@ from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol import messages as m
 from reference_impl.wire import neighbour as neighbour_module
 from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.codecs import Codecs
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.neighbour import NeighbourCodec
 
@@ -365,7 +366,22 @@ VALUES = st.one_of(
 
 LIKE = {
     int: st.sampled_from([10**16, -(10**16), 2**62, -(2**62), 2**63, 10**30]),
-    str: st.sampled_from(["", "x" * 31, "x" * 51, "x" * 300, "\u0661", "]", "hub", "\x00"]),
+    float: st.sampled_from([1e16, -1e16, 1e300]),
+    str: st.sampled_from(
+        [
+            "",
+            "x" * 31,
+            "x" * 51,
+            "x" * 300,
+            "9" * 14,
+            "9999-12-31 23:59:59",
+            "0001-01-01 00:00:00",
+            "\u0661",
+            "]",
+            "hub",
+            "\x00",
+        ]
+    ),
     list: st.just([]),
 }
 """A value of the same kind, at or beyond what any field holds."""
@@ -398,6 +414,44 @@ def mangled(draw, content):
         start, length = draw(st.integers(0, len(changed))), draw(st.integers(0, 20))
         changed[start : start + length] = draw(st.binary(max_size=20)) if draw(st.booleans()) else changed[:start][-20:]
     return bytes(changed)
+
+
+@settings(many, max_examples=400)
+@given(data=st.data(), code=st.sampled_from(sorted(TRANSACTIONS)))
+def test_whatever_a_hospitals_door_lets_in_can_be_sent_on(codec, neighbour, data, code):
+    """A care province has written its intent by then: a message that it cannot send on would stay open for ever."""
+    content = data.draw(mangled(codec.encode_request(data.draw(w.requests(code)), 0)))
+    try:
+        request = codec.decode_request(content, w.HOSPITAL)
+    except WireError:
+        return
+
+    assert neighbour.decode_request(neighbour.encode_request(request, 0), HUB) == from_hub(request)
+
+
+@pytest.mark.parametrize("code", ["2102", "2204"])
+def test_a_line_of_an_endless_number_is_refused_at_the_hospitals_door(codec, code):
+    """Its reply could not be written, nor could it be sent on."""
+    content = codec.encode_request(SALE if code == "2102" else PRICED, 0)
+
+    with pytest.raises(WireError, match="feedetl_sn"):
+        codec.decode_request(content.replace(b'"feedetl_sn":"1"', b'"feedetl_sn":' + b"1" * 31), w.HOSPITAL)
+
+
+@pytest.mark.parametrize("scale", [1.0, 7.0, 60.0, 1e-3])
+@pytest.mark.parametrize("when", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+def test_a_moment_at_the_ends_of_the_calendar_is_refused_at_the_door_or_sent_on(when, scale):
+    codecs = Codecs.at(BusinessClock(datetime(2024, 6, 3, 11, 17, 31), scale))
+    opened = w.request("2201", m.Register(person=w.PERSON, insurance="310", began_us=0))
+    said = json.loads(codecs.hospitals.encode_request(opened, 0))
+    said["input"]["data"] |= {"begntime": when, "exp_content": ""}
+    try:
+        read = codecs.hospitals.decode_request(json.dumps(said).encode(), w.HOSPITAL)
+    except WireError:
+        return
+
+    assert codecs.neighbours.decode_request(codecs.neighbours.encode_request(read, 0), HUB) == from_hub(read)
+    codecs.hospitals.encode_request(read, 0)
 
 
 @many
