@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded
+from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded, Unknown, Unreachable
 from reference_impl.wire.envelope import ERROR_CHARACTERS
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ STATUS_MALFORMED = 400
 STATUS_BUSY = 409
 STATUS_NOBODY_LISTENS = 502
 STATUS_UNAVAILABLE = 503
+
+_TO_READ = frozenset((STATUS_VERDICT, STATUS_MALFORMED, STATUS_BUSY, STATUS_UNAVAILABLE))
 
 NOBODY_LISTENS_HEADER = "x-yidi-nobody-listens"
 """Sent by our own proxy alone: the request was never handed on. A 502 without it may come after the effect."""
@@ -61,6 +63,16 @@ class DoorOutput(msgspec.Struct, frozen=True):
     """The output of a system answer."""
 
     door: Door
+
+
+def learned_from(status: int, headers: Mapping[str, str]) -> Unreachable | Unknown | None:
+    """Return what the status alone tells; None when the answer itself has to be read.
+
+    A status that the interface does not know tells nothing: ``Unknown``.
+    """
+    if status == STATUS_NOBODY_LISTENS and NOBODY_LISTENS_HEADER in headers:
+        return Unreachable()
+    return None if status in _TO_READ else Unknown(0)
 
 
 def door_of(answer: Busy | Closed | Overloaded) -> Door:

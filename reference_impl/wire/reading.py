@@ -7,7 +7,7 @@ attributes of our messages, exactly. It must never guess: a value that cannot be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -51,15 +51,17 @@ class Stated(NamedTuple):
                 raise WireError(self.code, f"in.{self.node}.{name}", said, f"{due!r}, as the message itself says")
 
 
-@dataclass(slots=True)
 class Found:
     """What has been read so far: attributes of the message and of its settlement, and sums the other side stated."""
 
-    body: dict[str, Any] = field(default_factory=dict[str, Any])
-    amounts: dict[str, Any] = field(default_factory=dict[str, Any])
-    stated: dict[str, int] = field(default_factory=dict[str, int])
-    warnings: list[WireWarning] | None = None
-    statements: list[tuple[Stated, Any]] = field(default_factory=list[tuple[Stated, Any]])
+    __slots__ = ("amounts", "body", "stated", "statements", "warnings")
+
+    def __init__(self, warnings: list[WireWarning] | None) -> None:
+        self.body: dict[str, Any] = {}
+        self.amounts: dict[str, Any] = {}
+        self.stated: dict[str, int] = {}
+        self.statements: list[tuple[Stated, Any]] = []
+        self.warnings = warnings
 
 
 NodeReader = Callable[[Any, Found], None]
@@ -316,7 +318,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
     def element(each: Any, found: Found) -> Any:
         values = row.values(each)
         if exp and each.exp_content:
-            extra = Found(warnings=found.warnings)
+            extra = Found(found.warnings)
             exp(each.exp_content, extra)
             return rows_of(*values, **extra.body)
         return rows_of(*values)

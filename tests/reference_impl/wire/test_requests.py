@@ -298,6 +298,12 @@ UNREADABLE = {
     "an endless number": lambda codec: changed(codec, w.SETTLE, "input", "data", to=1).replace(
         b'"data": 1', b'"data": ' + b"9" * 100_000
     ),
+    "a field said twice, first wrongly": lambda codec: (
+        codec.encode_request(w.SETTLE, 0)
+        .replace(b'"data":', b'"data":{"psn_no":{}},"data":1,"data":')[:-1]
+        .replace(b'"input":', b'"input":{"data":{"mdtrt_id":1},"data":2},"unread":')
+        + b"}"
+    ),
     "a number for a message, longer than any number": lambda codec: b"1" * 10_000,
     "nothing": lambda codec: b"",
 }
