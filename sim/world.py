@@ -32,6 +32,7 @@ from sim.model.node import SimNode
 from sim.model.service_times import ServiceTimeTables
 from sim.model.stations import Cpu, Sums
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
+from sim.stays import Journeys
 
 if TYPE_CHECKING:
     from reference_impl.protocol.hub import Hub
@@ -67,6 +68,7 @@ class World:
         self.clock = SimClock(self.timeline)
         self.started = 0
         """How many of the planned visits have begun."""
+        self.journeys = Journeys(self)
         self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
         self.cpus = {
