@@ -151,7 +151,10 @@ class History:
             self.left(self._journey(live))
 
     def _journey(self, live: Journey | Rest) -> Journey:
-        return live if self._woken is None or not isinstance(live, Rest) else self._woken(live)
+        if not isinstance(live, Rest):
+            return live
+        assert self._woken is not None  # whoever rests has said who wakes it
+        return self._woken(live)
 
     def _write(self, journey: Journey) -> None:
         visit, asker = journey.visit, journey.asker
