@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reference_impl.hospital.journey import live_visit, refund_and_paper
+from reference_impl.hospital.journey import refund_and_paper
 from reference_impl.staging.hits import with_hits
 from reference_impl.staging.timetable import link_hits_in, perform, timetable
 from scenarios.record.recorder import EventRow, Record, Recorder, digest_of
@@ -132,8 +132,7 @@ class Simulation:
             self._let_pass(end_us, max(SAMPLE_MIN_US, horizon.length // SAMPLES))
         self._sampler.sample()
         settled = self._nothing_left()
-        world.outside.cancel_all()
-        world.history.close()
+        self._close()
         events = link_hits_in(self._events, sum((link.hits for link in world.faulty_links), Counter[int]()))
         for row in events:
             recorder.event(row)
@@ -143,7 +142,13 @@ class Simulation:
         """Let time pass for work that was added after the end, for at most ``limit_us``."""
         world = self.world
         self._let_pass(world.timeline.now_us + limit_us, SAMPLE_MIN_US)
+        self._close()
+
+    def _close(self) -> None:
+        """Cancel what is under way, and write it down as it stands."""
+        world = self.world
         world.outside.cancel_all()
+        world.journeys.send_home()
         world.history.close()
 
     def _end_us(self) -> int:
@@ -170,7 +175,7 @@ class Simulation:
     def _nothing_left(self) -> bool:
         """Whether nobody is to come and nobody is under way: no patient, no message, nothing that goes on beside."""
         world = self.world
-        if self._pending_steps or world.started < len(world.plan) or world.outside.tasks:
+        if self._pending_steps or world.started < len(world.plan) or world.outside.tasks or world.journeys.resting:
             return False
         return not any(host.group.tasks for host in world.hosts.values())
 
@@ -208,10 +213,9 @@ class _Feeder:
         world, arrivals = self._world, self._arrivals
         now_us = world.timeline.now_us
         while world.started < len(arrivals) and arrivals[world.started] <= now_us:
-            visit = world.plan.visit(world.started)
+            number = world.started
             world.started += 1
-            journey = live_visit(world.hospital(visit.hospital), world.site, visit, world.history)
-            Task(world.timeline, journey, world.outside).start()
+            world.journeys.begin(number)
         if world.started < len(arrivals):
             self._arm()
 

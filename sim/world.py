@@ -30,8 +30,10 @@ from sim.model.hosts import Host
 from sim.model.links import Link
 from sim.model.node import SimNode
 from sim.model.service_times import ServiceTimeTables
+from sim.model.spool import Seen, Spool
 from sim.model.stations import Cpu, Sums
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
+from sim.stays import Journeys
 
 if TYPE_CHECKING:
     from reference_impl.protocol.hub import Hub
@@ -67,6 +69,7 @@ class World:
         self.clock = SimClock(self.timeline)
         self.started = 0
         """How many of the planned visits have begun."""
+        self.journeys = Journeys(self)
         self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
         self.cpus = {
@@ -81,6 +84,8 @@ class World:
         self._starts: dict[NodeId, int] = {}
         self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
+        self._spool = Spool()
+        self._seen = Seen(len(plan))
         self._make_nodes(ServiceTimeTables(costs))
         self.faulty_links: list[FaultyLink] = []
         """The links on which a fault lies; each counts what its faults hit."""
@@ -140,7 +145,7 @@ class World:
 
     def _books(self) -> MemoryBooks:
         keep_us = retention_us(self.scenario)
-        return MemoryBooks() if keep_us is None else ArchivingBooks(self.timeline, keep_us)
+        return MemoryBooks() if keep_us is None else ArchivingBooks(self.timeline, keep_us, self._spool, self._seen)
 
     def _role(self, node: SimNode) -> Role:
         """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""

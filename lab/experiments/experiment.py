@@ -103,7 +103,7 @@ def _simulated(question: Question, partial: Path, watcher: Watcher) -> Iterable[
         watcher.begin("simulating", 1)
         return (simulate_task(task, watcher.advance) for task in tasks)
     watcher.begin(f"simulating {count} replications", count)
-    return simulate_all(tasks, processes=os.cpu_count() or 1)
+    return simulate_all(tasks, processes=len(os.sched_getaffinity(0)))
 
 
 def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:

@@ -14,6 +14,7 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import is_cross_province
+from reference_impl.hospital.rest import Rest
 from reference_impl.protocol.ids import Stamps, message_id
 from reference_impl.protocol.messages import (
     Answered,
@@ -61,7 +62,8 @@ class History:
         """Write rows to ``recorder``; ``stamps`` tells business time for the message ids."""
         self._recorder = recorder
         self._stamps = stamps
-        self._live: dict[int, Journey] = {}
+        self._live: dict[int, Journey | Rest] = {}
+        self._woken: Callable[[Rest], Journey] | None = None
         self.ended_count = 0
 
     # --- what the journeys tell ---
@@ -78,6 +80,11 @@ class History:
         self._live[journey.visit.visit] = journey
 
     reopened = began
+
+    def rests(self, rest: Rest, woken: Callable[[Rest], Journey]) -> None:
+        """Note that a visit only lies; ``woken`` gives its journey back, the same for every visit."""
+        self._live[rest.visit] = rest
+        self._woken = woken
 
     def attempt(
         self, visit: int, step: int, attempt: int, request: Request, sent_us: int, outcome: Outcome, *, now_us: int
@@ -120,7 +127,7 @@ class History:
     ) -> tuple[tuple[str, int], ...]:
         """List every piece of business under way on the stop's path, and return how many stand at each stage."""
         stages: Counter[str] = Counter()
-        for journey in self._live.values():
+        for journey in map(self._journey, self._live.values()):
             visit, stage = journey.visit, journey.asker.stage
             if stage is Stage.ENDED or not on_its_way(visit):
                 continue
@@ -140,8 +147,14 @@ class History:
 
     def close(self) -> None:
         """Write down what is still under way when the run ends: a fate already known stands, the rest is open."""
-        for journey in list(self._live.values()):
-            self.left(journey)
+        for live in list(self._live.values()):
+            self.left(self._journey(live))
+
+    def _journey(self, live: Journey | Rest) -> Journey:
+        if not isinstance(live, Rest):
+            return live
+        assert self._woken is not None  # whoever rests has said who wakes it
+        return self._woken(live)
 
     def _write(self, journey: Journey) -> None:
         visit, asker = journey.visit, journey.asker

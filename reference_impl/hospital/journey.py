@@ -80,6 +80,8 @@ class Journey:
     charged: int = 0
     """Batches of charges that a stay has run up, whether they could be uploaded or not."""
     uploaded: int = 0
+    lying: bool = False
+    """Whether the stay has begun, by its papers or on account."""
     parked_us: int = 0
     parked: bool = False
     clerk_tries: int = 0
@@ -112,10 +114,20 @@ class Journey:
 
     async def live(self) -> None:
         """Live the visit to its fate, then clean up after it."""
+        while (rest_us := await self.go_on()) is not None:
+            await self.ports.clock.sleep_us(rest_us)
+
+    async def go_on(self) -> int | None:
+        """Live on to the end of the visit, or to where a stay only lies: return for how long, or None at the end.
+
+        Nothing but what the fields say is remembered over such a rest, so whoever has hundreds of thousands of stays
+        may put them away meanwhile (``rest``).
+        """
         try:
-            await self._walk()
-            self._end(self._direct_fate())
-            return
+            rest_us = await self._walk()
+            if rest_us is None:
+                self._end(self._direct_fate())
+            return rest_us
         except RefusedByRule as refusal:
             self.refusal = refusal.code
             self._answered_settlement()
@@ -126,17 +138,25 @@ class Journey:
             await self._reverse(unknown)
         if not self.acked:
             await self._undo()
+        return None
 
-    async def _walk(self) -> None:
+    async def _walk(self) -> int | None:
         visit = self.visit
         if visit.kind == "pharmacy":
             await self._contact(PHARMACY)
         elif visit.kind == "outpatient":
             await self._contact(OUTPATIENT)
         else:
-            await self._be_admitted()
-            await self._stay()
+            if self.lying:
+                await self._run_up()
+            else:
+                await self._be_admitted()
+                self.lying = True
+            self.asker.stage = Stage.OPEN_STAY
+            if self.charged < self.site.uploads_per_stay:
+                return visit.stay_us // self.site.uploads_per_stay
             await self._contact(DISCHARGE)
+        return None
 
     async def _be_admitted(self) -> None:
         """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
@@ -224,17 +244,13 @@ class Journey:
             self.history.contact(self, outcome)
             self.contact_open = False
 
-    async def _stay(self) -> None:
-        """Lie in hospital, the charges going up batch by batch without a patient waiting."""
-        uploads = self.site.uploads_per_stay
-        for batch in range(uploads):
-            self.asker.stage = Stage.OPEN_STAY
-            await self.ports.clock.sleep_us(self.visit.stay_us // uploads)
-            self.charged = batch + 1
-            if tx.ADMIT in self.done:
-                # No patient waits for it: the machine sends it until it is taken.
-                await self._upload(batch, for_good=True)
-        self.asker.stage = Stage.OPEN_STAY
+    async def _run_up(self) -> None:
+        """Have one more batch of charges go up, without a patient waiting."""
+        batch = self.charged
+        self.charged = batch + 1
+        if tx.ADMIT in self.done:
+            # No patient waits for it: the machine sends it until it is taken.
+            await self._upload(batch, for_good=True)
 
     async def _upload(self, batch: int, *, for_good: bool) -> None:
         lines = self.visit.lines(batch, self.site.uploads_per_stay)

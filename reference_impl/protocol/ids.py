@@ -14,6 +14,9 @@ __all__ = ["Stamps", "is_visit_of", "message_id", "negative_settlement_id", "set
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
+_MINUTE_S = 60
+_SECONDS = tuple(f"{second:02d}" for second in range(_MINUTE_S))
+_NEVER = -(10**12)
 
 
 class Stamps:
@@ -23,25 +26,32 @@ class Stamps:
     '20240603000101'
     """
 
-    __slots__ = ("_cached", "_second", "_start", "_us_per_business_s")
+    __slots__ = ("_minute", "_minute_at", "_start", "_us_per_business_s")
 
     def __init__(self, start: datetime, time_scale: float) -> None:
         """Take the business time of the run's zero, and how many business seconds pass in one of the run's."""
         self._start = start
         self._us_per_business_s = _US_PER_S / time_scale
-        self._second = -1
-        self._cached = ""
+        self._minute_at = _NEVER
+        """The business second with which the minute begins that was written last."""
+        self._minute = ""
 
     def at(self, now_us: int) -> str:
-        """Return yyyyMMddHHmmss. Formatting is the cost here, and a busy second is asked for again and again."""
+        """Return yyyyMMddHHmmss."""
         return self.second(int(now_us / self._us_per_business_s))
 
     def second(self, second: int) -> str:
-        """Return yyyyMMddHHmmss of a business second since the run's zero."""
-        if second != self._second:
-            self._second = second
-            self._cached = (self._start + timedelta(seconds=second)).strftime("%Y%m%d%H%M%S")
-        return self._cached
+        """Return yyyyMMddHHmmss of a business second since the run's zero.
+
+        Formatting a date costs as much as all the rest of an id, and messages come by the hundred in a minute.
+        """
+        past = second - self._minute_at
+        if not 0 <= past < _MINUTE_S:
+            moment = self._start + timedelta(seconds=second)
+            past = moment.second
+            self._minute_at = second - past
+            self._minute = moment.strftime("%Y%m%d%H%M")
+        return self._minute + _SECONDS[past]
 
 
 def message_id(institution: str, stamp: str, sequence: int) -> MessageId:

@@ -1,36 +1,57 @@
-"""Books for long runs: records that nobody looks up, and messages done long ago, are kept packed.
+"""Books for long runs: what nobody asks for any more leaves memory, and comes back when somebody does ask.
 
-A day of the nation writes ten million messages. Nobody asks for one long after its verdict (a sender asks until its
-deadline), but the checker reads all of them in the end. So what is finished and older than the retention is packed in
-blocks (measured: 90 bytes a message instead of 550) and unpacked only when it is read again. With a fault or a cutover
-that may hold a resend back for longer, the retention is longer; with one that never ends, nothing is packed.
-This module must never pack what a resend, a reversal or a restart may still ask for.
+A day of the nation writes ten million messages and five million records. Nobody asks for a message long after its
+verdict (a sender asks until its deadline), nor, but for a rare cancel, for a visit that is settled; the checker reads
+all of them in the end. So what is finished and older than the retention is packed in blocks on disk (``spool``). With
+a fault or a cutover that may hold a resend back for longer, the retention is longer; with one that never ends, nothing
+is put away. This module must never put away a message that a resend, a reversal or a restart may still ask for; a
+record it may, for it finds it again.
 """
 
 from __future__ import annotations
 
-import zlib
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
 
 from reference_impl.books.final import FinalBooks
-from reference_impl.books.memory import Appended, MemoryBooks
-from reference_impl.protocol.records import Change, CommitResult, Committed, Key, MessageRecord, Record
+from reference_impl.books.memory import Appended, MemoryBooks, Standing, Versioned
+from reference_impl.domain.lifecycle import VisitState
+from reference_impl.protocol.records import (
+    KINDS,
+    Change,
+    ChargesRecord,
+    CommitResult,
+    Committed,
+    Key,
+    MessageRecord,
+    Record,
+    VisitRecord,
+    Way,
+)
+from sim.model.spool import Packed, Place, Seen, Spool
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
     from sim.engine.timeline import Timeline
 
-BLOCK: Final = 512
 DEADLINES_KEPT: Final = 2
 """A sender asks until its deadline, and its last copy may wait in queues for as long again."""
+_VISITS: Final = 1000
+"""Visits expected by books of their own."""
+SLICES: Final = 32
+"""What is put away together was finished within this part of the retention."""
+_OVER: Final = (VisitState.SETTLED, VisitState.CANCELLED)
+
+_LOOKED_UP: Final = {kind: row.key for kind, row in KINDS.items() if row.way is not Way.APPENDED}
+"""The kinds that are asked for, and by which field."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _messages_of = msgspec.msgpack.Decoder(list[MessageRecord]).decode
-_T = TypeVar("_T")
 
 
 def retention_us(scenario: Scenario) -> int | None:
@@ -47,98 +68,316 @@ def retention_us(scenario: Scenario) -> int | None:
     return DEADLINES_KEPT * clients.deadline + clients.timeout + clients.retries.cap + sum(lengths_us)
 
 
+class Shelf:
+    """Records of one kind on disk, in the order they were put there, and found again by their key."""
+
+    __slots__ = ("_gone", "_hashes", "_key", "_name", "_open", "_places", "_seen", "_spool", "_unpack")
+
+    def __init__(self, kind: type[Record], spool: Spool, seen: Seen) -> None:
+        """Start empty."""
+        self._name, self._key, _ = KINDS[kind]
+        self._spool = spool
+        self._seen = seen
+        self._unpack: Callable[[bytes], list[Any]] = msgspec.msgpack.Decoder(list[kind]).decode
+        self._places: list[Place] = []
+        self._open: list[Record] = []
+        """The block that is not full yet."""
+        self._hashes = array("q")
+        """Of the key of every record put here."""
+        self._gone: set[int] = set()
+        """The numbers of records taken out again."""
+
+    def put(self, record: Record) -> None:
+        """Put a record away."""
+        number = self._hash(getattr(record, self._key))
+        self._hashes.append(number)
+        self._seen.add(number)
+        self._open.append(record)
+        if len(self._open) == self._spool.block:
+            self._places.append(self._spool.put(self._open))
+            self._open = []
+
+    def take(self, key: str) -> list[Any]:
+        """Take out the records of a key, in their order; none, quickly, where nothing of it was put away."""
+        number = self._hash(key)
+        if not self._seen.may_hold(number):
+            return []
+        taken: list[Any] = []
+        for at in np.flatnonzero(np.frombuffer(self._hashes, np.int64) == number).tolist():
+            record = None if at in self._gone else self._at(at)
+            if record is not None and getattr(record, self._key) == key:
+                self._gone.add(at)
+                taken.append(record)
+        return taken
+
+    def with_rest(self, rest: tuple[Record, ...]) -> Packed[Any]:
+        """Return all that is here and then ``rest``."""
+        first = len(self._places) * self._spool.block
+        here = tuple(record for at, record in enumerate(self._open, first) if at not in self._gone)
+        gone = frozenset(at for at in self._gone if at < first)
+        return Packed(self._spool, tuple(self._places), self._unpack, here + rest, gone)
+
+    def __len__(self) -> int:
+        return len(self._hashes) - len(self._gone)
+
+    def _at(self, number: int) -> Record:
+        block, at = divmod(number, self._spool.block)
+        if block == len(self._places):
+            return self._open[at]
+        return self._unpack(self._spool.get(self._places[block]))[at]
+
+    def _hash(self, key: str) -> int:
+        return hash((self._name, key))
+
+
+class ShelvedVersioned(Versioned):
+    """One record a key, of which those put away are found again."""
+
+    __slots__ = ("shelf",)
+
+    def __init__(self, key: str, shelf: Shelf) -> None:
+        """``shelf`` is where records are put away."""
+        super().__init__(key)
+        self.shelf = shelf
+
+    def find(self, key: str) -> Record | None:
+        """Return the record of this key."""
+        record = self._stored.get(key)
+        if record is None:
+            taken = self.shelf.take(key)
+            if taken:
+                record = self._stored[key] = taken[-1]
+        return record
+
+    def fits(self, record: Any) -> bool:
+        """Return whether ``record`` is the next version of what is stored."""
+        stored: Any = self.find(getattr(record, self._key))
+        return bool(record.version == (1 if stored is None else stored.version + 1))
+
+    def put_away(self, key: str) -> None:
+        """Put the record of this key away, if it is at hand."""
+        record = self._stored.pop(key, None)
+        if record is not None:
+            self.shelf.put(record)
+
+
+class ShelvedStanding(Standing):
+    """Records one after the other, kept together by their key; those of a key are put away together."""
+
+    __slots__ = ("_rows_of", "shelf")
+
+    def __init__(self, key: str, shelf: Shelf) -> None:
+        """``shelf`` is where records are put away."""
+        super().__init__(key)
+        self.shelf = shelf
+        self._rows_of: dict[str, list[Record]] = {}
+
+    def find(self, key: str) -> Record | None:
+        """Return the one that stands."""
+        self._fetch(key)
+        return super().find(key)
+
+    def keep(self, record: Any) -> None:
+        """Append ``record``; a negative one lets what it reverses stand no more."""
+        key = getattr(record, self._key)
+        self._fetch(key)
+        super().keep(record)
+        self._rows_of.setdefault(key, []).append(self.rows.pop())
+
+    def all(self) -> tuple[Record, ...]:
+        """Return all at hand, by key."""
+        return tuple(record for rows in self._rows_of.values() for record in rows)
+
+    def put_away(self, key: str) -> None:
+        """Put the records of this key away."""
+        self._standing.pop(key, None)
+        for record in self._rows_of.pop(key, ()):
+            self.shelf.put(record)
+
+    def _fetch(self, key: str) -> None:
+        if key not in self._rows_of:
+            for record in self.shelf.take(key):
+                super().keep(record)
+                self._rows_of.setdefault(key, []).append(self.rows.pop())
+
+
+class PackedCharges(ShelvedVersioned):
+    """The charges on visits: those of a stay nobody has charged for a while are packed where they are."""
+
+    __slots__ = ()
+
+    def find(self, key: str) -> Record | None:
+        """Return the charges of this visit."""
+        stored: Any = self._stored.get(key)
+        return _charges_of(stored) if type(stored) is bytes else super().find(key)
+
+    def all(self) -> tuple[Record, ...]:
+        """Return every record as it stands."""
+        return tuple(_charges_of(one) if type(one) is bytes else one for one in self._stored.values())
+
+    def put_away(self, key: str) -> None:
+        """Put the charges of a visit that is over away."""
+        stored: Any = self._stored.pop(key, None)
+        if stored is not None:
+            self.shelf.put(_charges_of(stored) if type(stored) is bytes else stored)
+
+    def pack(self, key: str) -> None:
+        """Pack the charges of a visit that goes on."""
+        stored: Any = self._stored.get(key)
+        if stored is not None and type(stored) is not bytes:
+            self._stored[key] = _pack(stored)
+
+
+_charges_of = msgspec.msgpack.Decoder(ChargesRecord).decode
+
+
+class _Slice:
+    """What was finished within a part of the retention."""
+
+    __slots__ = ("keys", "messages", "until_us")
+
+    def __init__(self, until_us: int) -> None:
+        self.until_us = until_us
+        """When the slice takes no more."""
+        self.messages: list[Key] = []
+        self.keys: dict[type[Record], list[str]] = {kind: [] for kind in KINDS}
+
+
 class ArchivingBooks(MemoryBooks):
-    """Memory books that pack their finished messages after ``keep_us``."""
+    """Memory books that put away what is finished after ``keep_us``."""
 
-    __slots__ = ("_block", "_due", "_keep_us", "_message_blocks", "_record_blocks", "_timeline", "_unread")
+    __slots__ = (
+        "_appended",
+        "_block",
+        "_keep_us",
+        "_message_places",
+        "_record_places",
+        "_slices",
+        "_spool",
+        "_timeline",
+    )
 
-    def __init__(self, timeline: Timeline, keep_us: int) -> None:
-        """Open empty books."""
+    def __init__(self, timeline: Timeline, keep_us: int, spool: Spool | None = None, seen: Seen | None = None) -> None:
+        """Open empty books; ``spool`` and ``seen`` may be shared by all books of a run."""
         super().__init__()
         self._timeline = timeline
         self._keep_us = keep_us
-        self._due: deque[tuple[int, Key]] = deque()
+        self._spool = Spool() if spool is None else spool
+        seen = Seen(_VISITS) if seen is None else seen
+        self._slices: deque[_Slice] = deque([_Slice(0)])
         self._block: list[MessageRecord] = []
-        self._message_blocks: list[bytes] = []
-        self._unread = [(kind, keeper) for kind, keeper in self._keepers.items() if type(keeper) is Appended]
+        self._message_places: list[Place] = []
+        self._keepers |= {
+            kind: _shelved(kind, self._spool, seen) for kind in KINDS if KINDS[kind].way is not Way.APPENDED
+        }
+        self._appended: list[tuple[type[Record], Appended]] = [
+            (kind, keeper) for kind, keeper in self._keepers.items() if type(keeper) is Appended
+        ]
         """Kinds that nobody looks up: only the checker reads them, in the end."""
-        self._record_blocks: dict[type[Record], list[bytes]] = {kind: [] for kind, _ in self._unread}
+        self._record_places: dict[type[Record], list[Place]] = {kind: [] for kind, _ in self._appended}
 
     def apply(self, change: Change) -> CommitResult:
-        """Apply the whole change or none of it; then pack what has come of age."""
+        """Apply the whole change or none of it; then put away what has come of age."""
         result = super().apply(change)
         if type(result) is Committed:
-            now_us, due = self._timeline.now_us, self._due
-            due.append((now_us + self._keep_us, change.message.key))
+            now_us = self._timeline.now_us
+            current = self._slices[-1]
+            if now_us >= current.until_us:
+                current = self._next_slice(now_us)
+            message = change.message
+            if message.reply is not None or message.withdrawn:
+                current.messages.append(message.key)
             if change.tombstone is not None:
-                due.append((now_us + self._keep_us, change.tombstone.key))
-            while due[0][0] <= now_us:
-                self._retire(due.popleft()[1], now_us)
-            for kind, keeper in self._unread:
-                if len(keeper.rows) >= BLOCK:
-                    self._record_blocks[kind].append(_packed(keeper.rows))
-                    keeper.rows.clear()
+                current.messages.append(change.tombstone.key)
+            for record in change.records:
+                self._note(current, record)
         return result
 
     def read_all(self) -> FinalBooks:
-        """Return everything written down; what is packed is unpacked as it is read."""
+        """Return everything written down; what is put away is read as it is asked for."""
         live = super().read_all()
-        messages = Packed(tuple(self._message_blocks), _messages_of, (*self._block, *live.messages))
-        packed = {
-            kind: Packed(tuple(blocks), _unpacker(kind), tuple(live.records[kind]))
-            for kind, blocks in self._record_blocks.items()
-        }
-        return FinalBooks(messages, {**live.records, **packed})
+        messages = Packed(self._spool, tuple(self._message_places), _messages_of, (*self._block, *live.messages))
+        records: dict[type[Record], Any] = {}
+        for kind, keeper in self._keepers.items():
+            if isinstance(keeper, ShelvedVersioned | ShelvedStanding):
+                records[kind] = keeper.shelf.with_rest(keeper.all())
+            else:
+                unpack = msgspec.msgpack.Decoder(list[kind]).decode
+                records[kind] = Packed(self._spool, tuple(self._record_places[kind]), unpack, tuple(live.records[kind]))
+        return FinalBooks(messages, records)
 
     @property
     def packed(self) -> int:
-        """How many messages are packed."""
-        return len(self._message_blocks) * BLOCK
+        """How many messages are put away."""
+        return len(self._message_places) * self._spool.block
 
-    def _retire(self, key: Key, now_us: int) -> None:
+    def _note(self, current: _Slice, record: Record) -> None:
+        """Note a record that may be put away once the retention is over."""
+        field = _LOOKED_UP.get(type(record))
+        if field is not None and not (isinstance(record, VisitRecord) and record.state not in _OVER):
+            current.keys[type(record)].append(getattr(record, field))
+
+    def _next_slice(self, now_us: int) -> _Slice:
+        """Begin a slice, and put away those whose retention is over."""
+        slices, block = self._slices, self._spool.block
+        while slices and slices[0].until_us + self._keep_us <= now_us:
+            self._put_away(slices.popleft())
+        for kind, keeper in self._appended:
+            full = len(keeper.rows) // block * block
+            self._record_places[kind] += [self._spool.put(keeper.rows[at : at + block]) for at in range(0, full, block)]
+            del keeper.rows[:full]
+        slices.append(_Slice(now_us + self._keep_us // SLICES))
+        return slices[-1]
+
+    def _put_away(self, old: _Slice) -> None:
+        for key in old.messages:
+            self._retire(key)
+        keepers: dict[type[Record], Any] = self._keepers
+        for kind, keys in old.keys.items():
+            if kind is VisitRecord:
+                self._put_away_visits(keys)
+            elif kind is ChargesRecord:
+                for key in keys:
+                    keepers[kind].pack(key)
+            else:
+                for key in keys:
+                    keepers[kind].put_away(key)
+
+    def _put_away_visits(self, keys: list[str]) -> None:
+        visits: Any = self._keepers[VisitRecord]
+        charges: Any = self._keepers[ChargesRecord]
+        for key in keys:
+            if visits.is_over(key):
+                visits.put_away(key)
+                charges.put_away(key)
+
+    def _retire(self, key: Key) -> None:
         message = self._messages.get(key)
         if message is None:
-            return  # it was written twice, as intent and as outcome, and retired the first time
+            return  # it was written twice, and retired the first time
         if message.reply is None and message.request is not None and not message.withdrawn:
-            self._due.append((now_us + self._keep_us, key))  # a restart may still drive it
-            return
+            return  # a restart may still drive it; its outcome is noted when it comes
         del self._messages[key]
         self._block.append(message)
-        if len(self._block) == BLOCK:
-            self._message_blocks.append(_packed(self._block))
-            self._block.clear()
+        if len(self._block) == self._spool.block:
+            self._message_places.append(self._spool.put(self._block))
+            self._block = []
 
 
-def _unpacker(kind: type[Record]) -> Callable[[bytes], list[Any]]:
-    return msgspec.msgpack.Decoder(list[kind]).decode
+class ShelvedVisits(ShelvedVersioned):
+    """The visits, as a care province knows them."""
+
+    __slots__ = ()
+
+    def is_over(self, key: str) -> bool:
+        """Return whether a visit is at hand, and over."""
+        visit = self._stored.get(key)
+        return visit is not None and visit.state in _OVER
 
 
-def _packed(items: list[Any]) -> bytes:
-    return zlib.compress(_pack(items), 1)
-
-
-class Packed(Sequence[_T], Generic[_T]):
-    """Items in the order they were put away: packed blocks first, then what is at hand."""
-
-    __slots__ = ("_blocks", "_rest", "_unpack")
-
-    def __init__(self, blocks: tuple[bytes, ...], unpack: Callable[[bytes], list[_T]], rest: tuple[_T, ...]) -> None:
-        """Keep the blocks packed."""
-        self._blocks = blocks
-        self._unpack = unpack
-        self._rest = rest
-
-    def __len__(self) -> int:
-        return len(self._blocks) * BLOCK + len(self._rest)
-
-    def __iter__(self) -> Iterator[_T]:
-        for block in self._blocks:
-            yield from self._unpack(zlib.decompress(block))
-        yield from self._rest
-
-    @overload
-    def __getitem__(self, place: int) -> _T: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[_T, ...]: ...
-    def __getitem__(self, place: int | slice) -> _T | tuple[_T, ...]:
-        return tuple(self)[place]
+def _shelved(kind: type[Record], spool: Spool, seen: Seen) -> ShelvedVersioned | ShelvedStanding:
+    key, way, shelf = KINDS[kind].key, KINDS[kind].way, Shelf(kind, spool, seen)
+    if way is Way.STANDING:
+        return ShelvedStanding(key, shelf)
+    kept = ShelvedVisits if kind is VisitRecord else PackedCharges if kind is ChargesRecord else ShelvedVersioned
+    return kept(key, shelf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import msgspec
 import polars as pl
@@ -130,6 +131,31 @@ def test_interrupt_keeps_what_is_finished_and_says_that_it_is_not_whole(question
     assert not kept.complete
     assert kept.verdict == "none"
     assert kept.replications == (whole,)
+
+
+@pytest.mark.parametrize("allowed", [{0}, {1, 3, 5}])
+def test_replications_take_the_cores_that_they_may_use_and_no_other(question, tmp_path, monkeypatch, allowed):
+    """A container or ``taskset`` allows fewer cores than the machine has."""
+    asked = []
+    monkeypatch.setattr(experiment.os, "sched_getaffinity", lambda _: allowed)
+    monkeypatch.setattr(experiment.os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(experiment, "simulate_all", lambda _, processes: asked.append(processes) or iter(()))
+
+    run_world(replace(question, replications=3), "sim", tmp_path / "run", Silent())
+
+    assert asked == [len(allowed)]
+
+
+@pytest.mark.slow
+def test_results_are_equal_whatever_the_number_of_processes(question, tmp_path, monkeypatch):
+    several = replace(question, replications=2)
+    made = []
+    for cores in ({0}, {0, 1}):
+        monkeypatch.setattr(experiment.os, "sched_getaffinity", lambda _, cores=cores: cores)
+        made.append(run_world(several, "sim", tmp_path / f"on-{len(cores)}", Silent()))
+
+    assert [r.digest for r in made[0].replications] == [r.digest for r in made[1].replications]
+    assert made[0].measures == made[1].measures
 
 
 @pytest.mark.slow

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.tiny_world import CARE, S, costs, prepare, scenario, visit
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.benefit import Accumulators, Settlement
+from reference_impl.domain.fees import FeeTotals, PricedLine
+from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId
-from reference_impl.protocol.messages import Done, FindPerson, MessageId, PersonNo, Reply, Request
-from reference_impl.protocol.records import Change, Key, MessageRecord
+from reference_impl.protocol.messages import (
+    Done,
+    FindPerson,
+    MessageId,
+    PersonNo,
+    Reply,
+    Request,
+    SettlementId,
+    VisitId,
+)
+from reference_impl.protocol.records import (
+    KINDS,
+    Change,
+    ChargedBatch,
+    ChargesRecord,
+    Committed,
+    Key,
+    MessageRecord,
+    PersonRecord,
+    Record,
+    Ref,
+    SettlementCopy,
+    Stale,
+    VisitRecord,
+)
 from scenarios.patients.visits import plan_visits
 from sim.engine.timeline import WORK, Timeline
-from sim.model import archive
+from sim.model import archive, spool
 from sim.model.archive import ArchivingBooks, retention_us
 from sim.run import simulate
 
@@ -38,12 +66,12 @@ def write(timeline: Timeline, books: MemoryBooks, at_us: int, message: MessageRe
 
 def test_packed_entries_read_back_as_they_were_in_their_order(timeline: Timeline) -> None:
     books, plain = ArchivingBooks(timeline, KEEP_US), MemoryBooks()
-    many = 3 * archive.BLOCK
+    many = 3 * spool.BLOCK
     for number in range(many):
         for one in (books, plain):
             write(timeline, one, number * S, message_of(number))
     timeline.run_until(many * S)
-    assert books.packed >= 2 * archive.BLOCK
+    assert books.packed >= 2 * spool.BLOCK
     read = books.read_all().messages
     assert list(read) == list(plain.read_all().messages)
     assert len(read) == many
@@ -52,7 +80,7 @@ def test_packed_entries_read_back_as_they_were_in_their_order(timeline: Timeline
 
 
 def test_an_open_intent_stays_at_hand_however_old(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "BLOCK", 2)
+    monkeypatch.setattr(spool, "BLOCK", 2)
     books = ArchivingBooks(timeline, KEEP_US)
     write(timeline, books, 0, message_of(0, finished=False))
     for number in range(1, 9):
@@ -89,11 +117,113 @@ def test_a_run_with_packed_books_writes_the_same_record_and_the_same_books(monke
     )
     plain = prepare(asked).run()
     monkeypatch.setattr(archive, "DEADLINES_KEPT", 0)
-    monkeypatch.setattr(archive, "BLOCK", 2)
+    monkeypatch.setattr(spool, "BLOCK", 2)
     packed = simulate(asked, plan_visits(asked), costs())
     assert packed.digest() == plain.digest()
     for node, books in packed.books.items():
         assert sorted(e.key for e in books.messages) == sorted(e.key for e in plain.books[node].messages)
-        assert books.settlements == plain.books[node].settlements
+        for kind in KINDS:
+            assert sorted(map(repr, books.records[kind])) == sorted(map(repr, plain.books[node].records[kind]))
         assert list(books.postings) == list(plain.books[node].postings)
     assert sum(store.packed for store in packed.simulation.world.stores.values()) > 8  # type: ignore[attr-defined]
+
+
+PERSON = PersonNo("p1")
+
+
+def person(version: int, name: str = PERSON) -> PersonRecord:
+    return PersonRecord(PersonNo(name), version, Accumulators(year=2024, balance_fen=version))
+
+
+def settled(number: int, *, sign: int = 1, reverses: str = "") -> SettlementCopy:
+    name, stay = SettlementId(f"{'A' if sign > 0 else 'R'}{number}"), VisitId(f"S{number}")
+    return SettlementCopy(
+        name, stay, MessageId("m"), "2207", number, sign=sign, amounts=Settlement(), reverses=SettlementId(reverses)
+    )  # type: ignore[arg-type]
+
+
+class Story:
+    """The same changes in books that put away at once and in books that never do."""
+
+    def __init__(self, timeline: Timeline, block: int) -> None:
+        self.timeline, self.number = timeline, 0
+        shelved = spool.Spool()
+        shelved.block = block
+        self.books = {"archived": ArchivingBooks(timeline, KEEP_US, shelved), "plain": MemoryBooks()}
+
+    def write(self, *records: Record) -> list[type]:
+        """Write records in a message of their own, long after what was written before."""
+        self.number += 1
+        self.timeline.run_until(self.timeline.now_us + 3 * KEEP_US)
+        change = Change(message=message_of(self.number), insert=True, records=records)
+        return [type(one.apply(change)) for one in self.books.values()]
+
+    def find(self, ref: Ref) -> list[Record | None]:
+        return [one.see(message_of(0).key, (ref,)).get(ref.kind) for one in self.books.values()]
+
+    def all(self, kind: type[Record]) -> list[list[str]]:
+        return [sorted(map(repr, one.read_all().records[kind])) for one in self.books.values()]
+
+
+@pytest.mark.parametrize("block", [1, 2, 512])
+def test_a_record_put_away_is_found_again_and_moves_on_from_its_version(timeline: Timeline, block: int) -> None:
+    story = Story(timeline, block)
+    for number in range(5):
+        story.write(person(1, f"p{number}"))
+    assert story.find(Ref(PersonRecord, "p1")) == [person(1), person(1)]
+    assert story.find(Ref(PersonRecord, "nobody")) == [None, None]
+    assert story.write(person(3)) == [Stale, Stale]
+    assert story.write(person(2)) == [Committed, Committed]
+    assert story.write(person(2)) == [Stale, Stale]
+    story.write(person(1, "p9"))
+    assert story.find(Ref(PersonRecord, "p1")) == [person(2), person(2)]
+    archived, plain = story.all(PersonRecord)
+    assert archived == plain
+    assert len(story.books["archived"].read_all().persons) == len(plain)
+
+
+@pytest.mark.parametrize("block", [1, 2, 512])
+def test_a_settlement_put_away_stands_until_it_is_taken_back(timeline: Timeline, block: int) -> None:
+    story = Story(timeline, block)
+    for number in range(5):
+        story.write(settled(number))
+    assert story.find(Ref(SettlementCopy, "S1")) == [settled(1), settled(1)]
+    story.write(settled(1, sign=-1, reverses="A1"))
+    story.write(settled(7))
+    story.write(settled(8))
+    assert story.find(Ref(SettlementCopy, "S1")) == [None, None]
+    assert story.find(Ref(SettlementCopy, "S2")) == [settled(2), settled(2)]
+    archived, plain = story.all(SettlementCopy)
+    assert archived == plain
+
+
+def test_what_nobody_asks_for_any_more_leaves_memory_and_an_open_stay_keeps_its_packed_charges(
+    timeline: Timeline,
+) -> None:
+    story = Story(timeline, 2)
+    lines = tuple(PricedLine(f"{n}", 100, 0, 0, 0, 100) for n in range(3))
+    charges = {name: ChargesRecord(VisitId(name), 1, (ChargedBatch("1", lines),)) for name in ("open", "over")}
+    for name, state in (("open", VisitState.OPEN), ("over", VisitState.CANCELLED)):
+        record = VisitRecord(
+            VisitId(name), 1, NodeId("H"), "630100", PERSON, state, MessageId("m"), "2401", FeeTotals(total_fen=300)
+        )
+        story.write(record, charges[name])
+    for number in range(4):
+        story.write(person(1, f"p{number}"))
+    hot: Any = story.books["archived"]._keepers
+    assert list(hot[VisitRecord]._stored) == ["open"]
+    assert [type(one) for one in hot[ChargesRecord]._stored.values()] == [bytes]
+    assert len(hot[PersonRecord]._stored) <= 1
+    for name in ("open", "over"):
+        assert story.find(Ref(ChargesRecord, name)) == [charges[name]] * 2
+    for kind in KINDS:
+        archived, plain = story.all(kind)
+        assert archived == plain
+
+
+def test_a_filter_never_denies_what_was_put_away_and_seldom_holds_what_was_not() -> None:
+    seen = spool.Seen(1000)
+    for number in range(5000):
+        seen.add(hash(("kind", number)))
+    assert all(seen.may_hold(hash(("kind", number))) for number in range(5000))
+    assert sum(seen.may_hold(hash(("other", number))) for number in range(5000)) < 500

@@ -16,7 +16,7 @@ from support.tiny_world import CARE, HUB, INSURED, KINDS, S, costs, fates, live,
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import load_scenario
 from scenarios.schema import Scenario
-from sim.engine.timeline import WORK
+from sim.engine.timeline import SAMPLE, WORK
 from sim.run import SAMPLE_MIN_US, simulate
 
 
@@ -196,3 +196,32 @@ def test_on_whole_cores_the_latency_of_the_nation_is_not_that_of_the_sample() ->
         asked = load_scenario("national-day", variant="morning", sets=[*short, f"scale.volume={volume}"])
         p50_us.append(live(asked).recorder.frames()["visits"]["latency_us"].median())
     assert p50_us[0] == pytest.approx(p50_us[1], rel=0.02)
+
+
+def test_a_stay_that_lies_holds_no_task_and_no_live_journey() -> None:
+    """Half a million stays are open in a national day: what each costs is what its next event costs."""
+    simulation = prepare(scenario(*(visit("inpatient", at=f"{10 + 7 * number}s") for number in range(4))))
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        world = simulation.world
+        seen.append((world.journeys.resting, len(world.outside.tasks)))
+
+    simulation.world.timeline.call_at(39 * S, SAMPLE, look)
+    run = simulation.run()
+
+    assert seen == [(4, 0)]
+    assert fates(run) == ["direct"] * 4
+    assert run.simulation.world.journeys.resting == 0
+
+
+def test_a_run_cut_short_writes_its_resting_stays_as_open_and_wakes_none_of_them_afterwards() -> None:
+    simulation = prepare(scenario(visit("inpatient"), visit("inpatient", at="20s")))
+    run = simulation.run(until_us=39 * S)
+    sent = len(run.recorder.frames()["messages"])
+
+    assert not run.settled
+    assert fates(run) == ["open_at_end"] * 2
+    run.follow_up([], 600 * S)
+    assert len(run.recorder.frames()["messages"]) == sent
+    assert fates(run) == ["open_at_end"] * 2

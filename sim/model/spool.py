@@ -1,0 +1,141 @@
+"""What is put away on disk while a run goes on: blocks of records, read back when somebody asks for one again.
+
+The file has no name: it is gone with the process, however that ends. This module must never know what a block holds.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, Generic, NamedTuple, TypeVar, overload
+
+import msgspec
+
+__all__ = ["BLOCK", "Packed", "Place", "Seen", "Spool"]
+
+BLOCK: Final = 512
+"""Records that are packed together."""
+_BITS_A_VISIT: Final = 64
+_T = TypeVar("_T")
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Place(NamedTuple):
+    """Where a block lies in the spool's file, in bytes."""
+
+    offset: int
+    length: int
+
+
+class Spool:
+    """Packed blocks in one file."""
+
+    __slots__ = ("__weakref__", "_descriptor", "_end", "_folder", "block")
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Open nothing yet; the file will lie in ``folder``, or where temporary files do."""
+        self.block = BLOCK
+        """How many items whoever puts something away packs together."""
+        self._folder = folder
+        self._descriptor = -1
+        self._end = 0
+
+    def put(self, items: Sequence[object]) -> Place:
+        """Put a block away."""
+        if self._descriptor < 0:
+            self._open()
+        block = zlib.compress(_pack(items), 1)
+        place = Place(self._end, len(block))
+        self._end += os.pwrite(self._descriptor, block, place.offset)
+        if self._end != place.offset + place.length:
+            raise OSError(f"the disk took {self._end - place.offset} of {place.length} bytes that were put away")
+        return place
+
+    def get(self, place: Place) -> bytes:
+        """Return the content of a block, to be decoded as a list."""
+        return zlib.decompress(os.pread(self._descriptor, place.length, place.offset))
+
+    def _open(self) -> None:
+        self._descriptor, path = tempfile.mkstemp(prefix="yidi-", dir=self._folder)
+        Path(path).unlink()
+        # Whoever holds books that were read still reads from it: it is closed with the last of them.
+        weakref.finalize(self, os.close, self._descriptor)
+
+
+class Seen:
+    """Which keys may have been put away: often right, and never wrong when it says no (a Bloom filter)."""
+
+    __slots__ = ("_bits", "_mask")
+
+    def __init__(self, visits: int) -> None:
+        """Expect a few keys of each of ``visits``."""
+        bits = 1 << max(10, (_BITS_A_VISIT * visits).bit_length())
+        self._bits = bytearray(bits >> 3)
+        self._mask = bits - 1
+
+    def add(self, number: int) -> None:
+        """Remember a key by its hash."""
+        bits, mask = self._bits, self._mask
+        for probe in (number & mask, (number >> 16) & mask, (number >> 32) & mask):
+            bits[probe >> 3] |= 1 << (probe & 7)
+
+    def may_hold(self, number: int) -> bool:
+        """Return whether a key of this hash may be among them."""
+        bits, mask = self._bits, self._mask
+        probe = number & mask
+        if not bits[probe >> 3] >> (probe & 7) & 1:
+            return False
+        probe = (number >> 16) & mask
+        if not bits[probe >> 3] >> (probe & 7) & 1:
+            return False
+        probe = (number >> 32) & mask
+        return bool(bits[probe >> 3] >> (probe & 7) & 1)
+
+
+class Packed(Sequence[_T], Generic[_T]):
+    """Items in the order they were put away: packed blocks first, then what is at hand.
+
+    ``gone`` are the numbers of packed items that were taken out again.
+    """
+
+    __slots__ = ("_gone", "_places", "_rest", "_spool", "_unpack")
+
+    def __init__(
+        self,
+        spool: Spool,
+        places: tuple[Place, ...],
+        unpack: Callable[[bytes], list[_T]],
+        rest: tuple[_T, ...],
+        gone: frozenset[int] = frozenset(),
+    ) -> None:
+        """Keep the blocks packed."""
+        self._spool = spool
+        self._places = places
+        self._unpack = unpack
+        self._rest = rest
+        self._gone = gone
+
+    def __len__(self) -> int:
+        return len(self._places) * self._spool.block - len(self._gone) + len(self._rest)
+
+    def __iter__(self) -> Iterator[_T]:
+        gone = self._gone
+        for number, place in enumerate(self._places):
+            block = self._unpack(self._spool.get(place))
+            if gone:
+                first = number * self._spool.block
+                yield from (item for at, item in enumerate(block, first) if at not in gone)
+            else:
+                yield from block
+        yield from self._rest
+
+    @overload
+    def __getitem__(self, place: int) -> _T: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[_T, ...]: ...
+    def __getitem__(self, place: int | slice) -> _T | tuple[_T, ...]:
+        return tuple(self)[place]
