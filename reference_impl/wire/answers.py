@@ -50,13 +50,14 @@ class WireAnswer(NamedTuple):
 
 
 class Door(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a door that did not act tells its caller."""
+    """What a door that did not act tells its caller; ``reason`` is for people who read what passed."""
 
     state: str
     retry_after_us: int
     scope: str = ""
     reopens_us: int = 0
     msgid: str = ""
+    reason: str = ""
 
 
 class DoorOutput(msgspec.Struct, frozen=True):

@@ -161,9 +161,10 @@ class NeighbourCodec:
         return a.WireAnswer(a.STATUS_MALFORMED, _HEADERS, self._encode(told))
 
     def encode_unavailable(self, reason: str, retry_after_us: int, now_us: int) -> a.WireAnswer:
-        """Return the answer of a node that cannot serve at all: nothing was done; why is in its own log."""
-        del reason, now_us
-        return self._system_answer(a.Door("overloaded", retry_after_us), a.STATUS_UNAVAILABLE)
+        """Return the answer of a node that cannot serve at all: nothing was done, and why."""
+        del now_us
+        door = a.Door("overloaded", retry_after_us, reason=reason[:ERROR_CHARACTERS])
+        return self._system_answer(door, a.STATUS_UNAVAILABLE)
 
     def decode_answer(
         self,

@@ -131,10 +131,11 @@ def test_a_long_reason_is_cut_so_that_the_verdict_gets_through(neighbour):
     assert (heard.reply.refusal, heard.reply.reason) == ("E01", "no" * 100)
 
 
-def test_a_node_that_cannot_serve_did_nothing(neighbour):
-    answer = neighbour.encode_unavailable("books of another version", 7, 0)
+def test_a_node_that_cannot_serve_did_nothing_and_says_why(neighbour):
+    answer = neighbour.encode_unavailable("books of another version" * 20, 7, 0)
 
     assert answer.status == 503
+    assert b"books of another version" in answer.body
     assert neighbour.decode_answer(*answer, "2102") == m.Overloaded(7)
 
 
