@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from reference_impl.hospital.journey import refund_and_paper
 from reference_impl.staging.hits import with_hits
 from reference_impl.staging.timetable import link_hits_in, perform, timetable
-from scenarios.record.recorder import EventRow, Record, Recorder, digest_of
+from scenarios.record.recorder import EventRow, Record, Recorder, RunTables, record_of
 from sim.actions import SimActions
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND, SAMPLE, WORK, Wakeup
@@ -26,6 +26,7 @@ from sim.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from pathlib import Path
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.nodes import NodeId
@@ -67,11 +68,15 @@ class SimRun:
 
     def digest(self) -> str:
         """Return the run's digest: equal for equal seeds, on any machine (G22)."""
-        return digest_of(self.record().frames())
+        return self.tables().digest()
 
     def record(self) -> Record:
-        """Return the tables, with what each fault hit."""
-        return with_hits(Record(**self.recorder.frames()), self.simulation.world.scenario, lambda: self.books)
+        """Return the tables in memory, with what each fault hit."""
+        return record_of(self.tables())
+
+    def tables(self) -> RunTables:
+        """Return the tables, with what each fault hit; what has gone to disk stays there."""
+        return with_hits(self.recorder.tables(), self.simulation.world.scenario, lambda: self.books)
 
     def follow_up(self, breaks: Iterable[tuple[int, VisitId, SettlementId]], limit_us: int) -> None:
         """Let hospitals work off one-sided breaks: settlements that they hold and no insurer knows.
@@ -97,22 +102,33 @@ def simulate(
     *,
     progress: Progress | None = None,
     until_us: int | None = None,
+    folder: Path | None = None,
 ) -> SimRun:
     """Run ``plan`` through the world of ``scenario``.
+
+    What does not stay in memory lies in ``folder`` meanwhile; without one, where temporary files do.
 
     Ends when all is settled, or ``drain_limit`` after the last arrival, or at ``until_us``; an interrupt from the
     keyboard ends it between two events and keeps what is finished.
     """
-    return Simulation(scenario, plan, costs, progress=progress).run(until_us)
+    return Simulation(scenario, plan, costs, progress=progress, folder=folder).run(until_us)
 
 
 class Simulation:
     """A world with its arrivals, faults and cutover lined up, ready to run."""
 
-    def __init__(self, scenario: Scenario, plan: VisitPlan, costs: Costs, *, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        plan: VisitPlan,
+        costs: Costs,
+        *,
+        progress: Progress | None = None,
+        folder: Path | None = None,
+    ) -> None:
         """Build the world and put everything that is planned on its timeline."""
-        self.recorder = Recorder()
-        self.world = World(scenario, plan, costs, self.recorder)
+        self.recorder = Recorder(folder)
+        self.world = World(scenario, plan, costs, self.recorder, folder)
         self._progress = progress
         self._events: list[tuple[int, EventRow]] = []
         self._pending_steps = 0

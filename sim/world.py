@@ -36,6 +36,8 @@ from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
 from sim.stays import Journeys
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reference_impl.protocol.hub import Hub
     from reference_impl.protocol.ports import Books
     from reference_impl.protocol.province import Province
@@ -59,8 +61,13 @@ class DeskPool:
 class World:
     """Everything that exists in a run, at rest."""
 
-    def __init__(self, scenario: Scenario, plan: VisitPlan, costs: Costs, recorder: Recorder) -> None:
-        """Build the world of ``scenario``, with the stays of ``plan`` that are open at the start in its books."""
+    def __init__(
+        self, scenario: Scenario, plan: VisitPlan, costs: Costs, recorder: Recorder, folder: Path | None = None
+    ) -> None:
+        """Build the world of ``scenario``, with the stays of ``plan`` that are open at the start in its books.
+
+        What leaves memory goes to ``folder``, or where temporary files do.
+        """
         self.scenario = scenario
         self.plan = plan
         self.timeline = Timeline()
@@ -84,7 +91,7 @@ class World:
         self._starts: dict[NodeId, int] = {}
         self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
-        self._spool = Spool()
+        self._spool = Spool(folder)
         self._seen = Seen(len(plan))
         self._make_nodes(ServiceTimeTables(costs))
         self.faulty_links: list[FaultyLink] = []

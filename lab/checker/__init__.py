@@ -5,6 +5,6 @@ It must never repair what it finds: findings are listed, and ``lab.worlds.follow
 """
 
 from lab.checker.evidence import Evidence, gather
-from lab.checker.findings import Findings, ReconciliationBreak, Violation, check
+from lab.checker.findings import Findings, ReconciliationBreak, Violation, check, check_tables
 
-__all__ = ["Evidence", "Findings", "ReconciliationBreak", "Violation", "check", "gather"]
+__all__ = ["Evidence", "Findings", "ReconciliationBreak", "Violation", "check", "check_tables", "gather"]

@@ -6,9 +6,10 @@ This module only lays facts out. It must never judge them, and never repair a ro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -17,12 +18,15 @@ import polars as pl
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE
+from scenarios.record.written import Scratch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.benefit import Settlement
     from reference_impl.protocol.records import MessageRecord, Posting, SettlementCopy, SettlementRecord
-    from scenarios.record.recorder import Record
+    from scenarios.record.written import RunTables
 
 _encode = msgspec.msgpack.Encoder().encode
 UNDO_CODES = frozenset({*CANCELS, REVERSE})
@@ -79,19 +83,59 @@ class Evidence:
         return _standing(self.copies)
 
 
-def gather(books: Mapping[str, FinalBooks], record: Record) -> Evidence:
+class _Laid(NamedTuple):
+    """How one table of the evidence is laid out from the books.
+
+    ``place`` is where in the column ``by`` the province of care stands: every id names the institution it is of.
+    """
+
+    rows: Callable[[str, FinalBooks], Iterator[tuple[Any, ...]]]
+    columns: dict[str, Any]
+    by: str
+    place: int
+
+
+_OF_INSTITUTION, _OF_ID = 1, 2
+"""An institution's code is a letter and its region; an id made from a message's has a letter of its own before it."""
+_PROVINCE_DIGITS = 2
+CHUNK_ROWS = 50_000
+"""Rows held as tuples before they are packed into columns."""
+
+
+def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
+    laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
-        settlements=_frame(
-            (_settlement(node, c) for node, b in books.items() for c in b.settlements), SETTLEMENT_COLUMNS
-        ),
-        copies=_frame((_copy(node, c) for node, b in books.items() for c in b.copies), COPY_COLUMNS),
-        charges=_frame((row for node, b in books.items() for row in _charges(node, b)), CHARGE_COLUMNS),
-        postings=_frame((_posting(node, p) for node, b in books.items() for p in b.postings), POSTING_COLUMNS),
-        messages=_frame((_message(node, m) for node, b in books.items() for m in b.messages), MESSAGE_COLUMNS),
-        visits=record.visits,
-        attempts=record.messages.select("visit", "code", "msgid", "sent_us", "done_us", "outcome", "reply_crc"),
+        **laid, visits=tables.frame("visits"), attempts=tables.scan("messages").select(_ATTEMPTED).collect()
     )
+
+
+def portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evidence]:
+    """Lay out the same evidence by province of care, one after the other: what is not looked at lies on disk."""
+    scratch = Scratch()
+    laid = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
+    sources = {name: (pl.scan_parquet(laid[name]), one.by, one.place) for name, one in _LAID.items()}
+    sources["visits"] = (tables.scan("visits"), "hospital", _OF_INSTITUTION)
+    sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
+    provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}
+    every = pl.concat([source.select(province=provinces[name]).unique() for name, (source, _, _) in sources.items()])
+    for province in every.unique().collect()["province"].sort():  # of every table: nothing may be left unchecked
+        yield Evidence(
+            **{name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()}
+        )
+
+
+def _chunks(books: Mapping[str, FinalBooks], laid: _Laid) -> Iterator[pl.DataFrame]:
+    """Yield a table of the evidence in pieces; one at least."""
+    rows = (row for node, kept in books.items() for row in laid.rows(node, kept))
+    yield _frame(islice(rows, CHUNK_ROWS), laid.columns)
+    while some := list(islice(rows, CHUNK_ROWS)):
+        yield _frame(some, laid.columns)
+
+
+def _stored(chunk: pl.DataFrame, path: Path) -> Path:
+    chunk.write_parquet(path, compression="lz4")
+    return path
 
 
 def _standing(settlements: pl.DataFrame) -> pl.DataFrame:
@@ -101,6 +145,18 @@ def _standing(settlements: pl.DataFrame) -> pl.DataFrame:
 
 def _frame(rows: Iterable[tuple[Any, ...]], columns: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=columns, orient="row")
+
+
+def _settlements(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    return (_settlement(node, made) for made in books.settlements)
+
+
+def _copies(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    return (_copy(node, copy) for copy in books.copies)
+
+
+def _postings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    return (_posting(node, posting) for posting in books.postings)
 
 
 def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
@@ -151,6 +207,13 @@ def _checksum(content: object) -> int:
     return crc32(_encode(content))
 
 
+def _messages(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    """Yield the messages that a law asks about: those taken back, those that take back, those without an answer."""
+    for message in books.messages:
+        if message.reply is None or message.reversed_by is not None or message.code == REVERSE:
+            yield _message(node, message)
+
+
 def _message(node: str, message: MessageRecord) -> tuple[Any, ...]:
     answered = message.reply is not None
     done = message.reply is not None and not message.reply.refusal
@@ -169,3 +232,13 @@ def _message(node: str, message: MessageRecord) -> tuple[Any, ...]:
         original,
         reversed_by,
     )
+
+
+_ATTEMPTED = ("visit", "code", "msgid", "sent_us", "done_us", "outcome", "reply_crc")
+_LAID = {
+    "settlements": _Laid(_settlements, SETTLEMENT_COLUMNS, "visit_id", _OF_ID),
+    "copies": _Laid(_copies, COPY_COLUMNS, "visit_id", _OF_ID),
+    "charges": _Laid(_charges, CHARGE_COLUMNS, "visit_id", _OF_ID),
+    "postings": _Laid(_postings, POSTING_COLUMNS, "settlement", _OF_ID),
+    "messages": _Laid(_messages, MESSAGE_COLUMNS, "msgid", _OF_INSTITUTION),
+}

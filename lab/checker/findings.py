@@ -6,18 +6,19 @@ break. Doubled: two effects for one key, or two settlements for one visit (gloss
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lab.checker.evidence import Evidence, gather
+from lab.checker.evidence import Evidence, gather, portions
 from lab.checker.laws import LAWS, Violation
+from scenarios.record.recorder import tables_of
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
-    from scenarios.record.recorder import Record
+    from scenarios.record.recorder import Record, RunTables
 
 LISTED_MAX = 200
 """So many violations are written out; the counts are always whole."""
@@ -58,6 +59,12 @@ class Findings:
         """The visits of the one-sided list, by their number in the record."""
         return frozenset(d.visit for d in self.one_sided if d.visit is not None)
 
+    def violations_of(self, law: str) -> tuple[Violation, ...]:
+        """Return the violations of one law: they stand in the order of the laws."""
+        names = [one.__name__ for one in LAWS]
+        first = sum(self.laws[name] for name in names[: names.index(law)])
+        return self.violations[first : first + self.laws[law]]
+
     @property
     def clean(self) -> bool:
         """True when no law is broken."""
@@ -76,11 +83,40 @@ class Findings:
         }
 
 
+HOSPITAL_ONLY, INSURED_ONLY = "hospital only", "insured only"
+PORTIONED_ROWS = 500_000
+"""Attempts from which a run is checked in portions: there no visit of one has to do with another's."""
+
+
 def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
     """Run every law over the final books of all nodes and the record of the run."""
-    evidence = gather(books, record)
+    return _judged(gather(books, tables_of(record)))
+
+
+def check_tables(books: Mapping[str, FinalBooks], tables: RunTables) -> Findings:
+    """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time."""
+    if tables.rows("messages") < PORTIONED_ROWS:
+        return _judged(gather(books, tables))
+    return together([_judged(portion) for portion in portions(books, tables)])
+
+
+def together(found: Sequence[Findings]) -> Findings:
+    """Return the findings of several portions of one run as one."""
+    by_law = [violation for law in LAWS for one in found for violation in one.violations_of(law.__name__)]
+    breaks = [d for side in (HOSPITAL_ONLY, INSURED_ONLY) for one in found for d in one.one_sided if d.side == side]
+    return Findings(
+        laws={law.__name__: sum(one.laws[law.__name__] for one in found) for law in LAWS},
+        violations=tuple(by_law),
+        lost=sum(one.lost for one in found),
+        doubled_visits=frozenset[str]().union(*(one.doubled_visits for one in found)),
+        one_sided=tuple(breaks),
+        open_intents=sum(one.open_intents for one in found),
+    )
+
+
+def _judged(evidence: Evidence) -> Findings:
     broken = {law.__name__: tuple(law(evidence)) for law in LAWS}
-    sides = {"hospital only": broken["every_yes_has_a_posting"], "insured only": broken["every_posting_has_a_witness"]}
+    sides = {HOSPITAL_ONLY: broken["every_yes_has_a_posting"], INSURED_ONLY: broken["every_posting_has_a_witness"]}
     breaks = tuple(d for side, found in sides.items() for d in _breaks(evidence, side, found))
     doubled = broken["one_posting_a_key"] + broken["one_standing_settlement_a_visit"]
     return Findings(

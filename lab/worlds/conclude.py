@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.measures import Measures, measure
 from lab.analysis.replicated import Replicated
-from lab.checker import Findings, check
+from lab.checker import Findings, check_tables
+from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
-from scenarios.record.recorder import SAMPLED, Record, digest_of, write_frames
+from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, tables_of
+from scenarios.record.tables import TABLES
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ class Outcome:
     """What a world hands over when a replication is done."""
 
     scenario: Scenario
-    record: Record
+    tables: RunTables
     books: Mapping[str, FinalBooks]
     took_s: float
     validity: Validity = field(default_factory=Validity)
@@ -54,14 +58,19 @@ class Answer:
     """A replication, checked and measured."""
 
     scenario: Scenario
-    record: Record
+    tables: RunTables
     findings: Findings
     measures: Measures
 
     @property
+    def record(self) -> Record:
+        """All tables, in memory."""
+        return record_of(self.tables)
+
+    @property
     def digest(self) -> str:
         """The hash of what happened."""
-        return digest_of(self.record.frames())
+        return self.tables.digest()
 
     @property
     def gates(self) -> tuple[GateResult, ...]:
@@ -72,16 +81,17 @@ class Answer:
 
 def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
-    findings = check(outcome.books, outcome.record)
-    record = _work_off(outcome, findings)
-    return Answer(outcome.scenario, record, findings, measure(record, outcome.scenario, findings))
+    findings = check_tables(outcome.books, outcome.tables)
+    tables = _work_off(outcome, findings)
+    looked_at = _looked_at(tables, outcome.scenario)
+    return Answer(outcome.scenario, tables, findings, measure(looked_at, outcome.scenario, findings))
 
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
     found = answer(outcome)
     write_breaks(folder, worked_off(found.findings))
-    write_frames(found.record.frames(), folder)
+    found.tables.write(folder)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,
@@ -95,8 +105,26 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     )
 
 
-def _work_off(outcome: Outcome, findings: Findings) -> Record:
-    held = held_by_hospitals(outcome.record, findings)
-    if not held or outcome.follow_up is None:
-        return outcome.record
-    return followed_up(outcome.record, outcome.follow_up(held), [one.visit for one in held])
+def _work_off(outcome: Outcome, findings: Findings) -> RunTables:
+    if outcome.follow_up is None or not any(found.side == HOSPITAL_ONLY for found in findings.one_sided):
+        return outcome.tables
+    record = record_of(outcome.tables)
+    held = held_by_hospitals(record, findings)
+    if not held:
+        return outcome.tables
+    return tables_of(followed_up(record, outcome.follow_up(held), [one.visit for one in held]))
+
+
+def _looked_at(tables: RunTables, scenario: Scenario) -> Record:
+    """Return what measures look at, small: of a message no hop, of a visit without a cutover no name and no money."""
+    words = [pl.col(name).cast(pl.Categorical) for name in ("code", "outcome")]
+    messages = tables.scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
+    visits = tables.scan("visits").drop(_NOT_MEASURED if scenario.cutover is None else ())
+    small = {name: tables.frame(name) for name in TABLES if name not in ("visits", "messages")}
+    return Record(visits=visits.collect(), messages=messages.collect(), **small)
+
+
+_NOT_MEASURED = (
+    "hospital", "person", "refusal", "settlement_id", "visit_id", "total_fen", "fund_fen", "cash_fen", "account_fen",
+    "hospital_part_fen", "settled_us",
+)  # fmt: skip

@@ -39,7 +39,16 @@ from reference_impl.staging.opening import opening_changes
 from reference_impl.staging.timetable import link_hits_in
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
-from scenarios.record.recorder import EventRow, GeneratorRow, Record, Recorder, frame_of, read_record
+from scenarios.record.recorder import (
+    EventRow,
+    GeneratorRow,
+    Record,
+    Recorder,
+    frame_of,
+    read_record,
+    record_of,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from scenarios.patients.visits import VisitPlan
@@ -89,7 +98,7 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Re
         code = run.go()
         outcome = Outcome(
             scenario,
-            run.record(),
+            tables_of(run.record()),
             run.books(),
             took_s=time.perf_counter() - begun,
             validity=run.validity(),
@@ -225,7 +234,7 @@ class Replay:
     def _completed(self, record: Record) -> Record:
         """Return the generator's tables with those that were made here, and with what each fault hit."""
         made = {name: frame_of(name, rows) for name, rows in self._rows.items()}
-        return with_hits(replace(record, **made), self._scenario, self.books)
+        return record_of(with_hits(tables_of(replace(record, **made)), self._scenario, self.books))
 
     def books(self) -> dict[str, Any]:
         """Return the final books of every node; the system is stopped."""

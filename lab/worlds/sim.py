@@ -46,16 +46,23 @@ class SimTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def simulate_here(
-    scenario: Scenario, costs: Path | str | None, progress: Progress | None = None
+    scenario: Scenario,
+    costs: Path | str | None,
+    progress: Progress | None = None,
+    *,
+    folder: Path | None = None,
 ) -> tuple[Outcome, bool]:
-    """Simulate one replication in this process; return its outcome and whether Ctrl-C ended it early."""
+    """Simulate one replication in this process; return its outcome and whether Ctrl-C ended it early.
+
+    What does not stay in memory lies in ``folder`` meanwhile; without one, where temporary files do.
+    """
     from sim.run import simulate  # noqa: PLC0415 - SimPy is loaded only where it is run
 
     begun = time.perf_counter()
-    ended = simulate(scenario, plan_visits(scenario), load_costs(costs), progress=_telling(progress))
+    ended = simulate(scenario, plan_visits(scenario), load_costs(costs), progress=_telling(progress), folder=folder)
     outcome = Outcome(
         scenario,
-        ended.record(),
+        ended.tables(),
         {str(node): books for node, books in ended.books.items()},
         took_s=time.perf_counter() - begun,
         follow_up=lambda held: _follow_up(ended, held, scenario.horizon.drain_limit),
@@ -66,9 +73,9 @@ def simulate_here(
 def simulate_task(task: SimTask, progress: Progress | None = None) -> Replication:
     """Simulate one replication, check it and write its tables."""
     scenario = restore_scenario(task.scenario).model_copy(update={"seed": task.seed})
-    outcome, interrupted = simulate_here(scenario, task.costs, progress)
     folder = Path(task.root) / task.folder
     folder.mkdir(exist_ok=True)
+    outcome, interrupted = simulate_here(scenario, task.costs, progress, folder=folder)
     replication = conclude(outcome, folder, task.folder)
     if interrupted:
         raise Interrupted(replication)

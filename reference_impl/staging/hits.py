@@ -9,7 +9,6 @@ at who counted what in one world alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -20,7 +19,7 @@ from scenarios.schema.faults import LostCommit
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
-    from scenarios.record.recorder import Record
+    from scenarios.record.written import RunTables
     from scenarios.schema import Scenario
     from scenarios.schema.topology import Topology
 
@@ -34,23 +33,30 @@ _LOST_COMMIT = "lost_commit"
 _PROVINCE_DIGITS = 2
 _FORWARDED = [code for code, row in TRANSACTIONS.items() if row.forwarded]
 _FOREVER_US = 1 << 62
+_SEEN = (
+    "visit", "code", "msgid", "sent_us", "done_us", "outcome", "care_in_us", "care_out_us", "hub_in_us", "hub_out_us",
+    "insured_in_us", "insured_out_us",
+)  # fmt: skip
 
 
-def with_hits(record: Record, scenario: Scenario, books: Callable[[], Mapping[Any, FinalBooks]]) -> Record:
-    """Return ``record`` with the hits of the faults of its nodes and of its books filled in.
+def with_hits(tables: RunTables, scenario: Scenario, books: Callable[[], Mapping[Any, FinalBooks]]) -> RunTables:
+    """Return ``tables`` with the hits of the faults of its nodes and of its books filled in.
 
     ``books`` reads the final books; they are read only when a fault says that they lose commits.
     """
-    attempts = _on_their_way(record)
+    events = tables.frame("events")
+    if not events["kind"].is_in([*_HOLDING, *_MEETING, _LOST_COMMIT]).any():
+        return tables
+    attempts = _on_their_way(tables)
     hits: list[int | None] = []
-    for event in record.events.iter_rows(named=True):
+    for event in events.iter_rows(named=True):
         if event["kind"] in (*_HOLDING, *_MEETING):
             hits.append(attempts.filter(_met(event, _nodes_hit(scenario.topology, event))).height)
         elif event["kind"] == _LOST_COMMIT:
             hits.append(_lost_commits(attempts, _commit_fault(scenario, event), books()))
         else:
             hits.append(event["hits"])
-    return replace(record, events=record.events.with_columns(hits=pl.Series(hits, dtype=pl.Int64)))
+    return tables.with_table("events", events.with_columns(hits=pl.Series(hits, dtype=pl.Int64)))
 
 
 def _commit_fault(scenario: Scenario, event: dict[str, Any]) -> LostCommit:
@@ -70,15 +76,16 @@ def _nodes_hit(topology: Topology, event: dict[str, Any]) -> tuple[str, ...]:
     return topology.hosts()[topology.host_of(node)].nodes if event["kind"] in _HOLDING else (node,)
 
 
-def _on_their_way(record: Record) -> pl.DataFrame:
+def _on_their_way(tables: RunTables) -> pl.DataFrame:
     """Return the attempts with the provinces on their way."""
-    ends = record.visits.select(
+    ends = tables.scan("visits").select(
         "visit",
         care=pl.col("care_region").str.head(_PROVINCE_DIGITS),
         insured=pl.col("insured_region").str.head(_PROVINCE_DIGITS),
     )
     across = pl.col("code").is_in(_FORWARDED) & (pl.col("care") != pl.col("insured"))
-    return record.messages.join(ends, on="visit", how="left").with_columns(across=across)
+    attempts = tables.scan("messages").select(_SEEN).join(ends, on="visit", how="left")
+    return attempts.with_columns(across=across).collect()
 
 
 def _met(event: dict[str, Any], nodes: Iterable[str]) -> pl.Expr:

@@ -6,7 +6,7 @@ Must never compute a measure: ``lab`` does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from scenarios.record.tables import (
     StationRow,
     VisitRow,
 )
+from scenarios.record.written import SAMPLED, Part, RunTables, Scratch, hash_frame, slices_of
 
 __all__ = [
     "ROW_TYPES",
@@ -39,19 +40,20 @@ __all__ = [
     "Record",
     "RecordError",
     "Recorder",
+    "RunTables",
     "StationRow",
     "VisitRow",
     "digest_of",
     "frame_of",
     "read_record",
+    "record_of",
     "stored_digest",
+    "tables_of",
     "write_frames",
 ]
 
 _RESPELLED = {"stations": {"busy": "utilisation"}}
 """Columns of the first format of a record, by table, and their names today: an old record is read as a new one."""
-SAMPLED = ("stations", "generator")
-"""Tables of samples: they describe how a run was made, and are left out of its digest."""
 _ADDED_COLUMNS = {
     "events": ("hits",),
     "visits": ("account_fen", "hospital_part_fen", "settled_us"),
@@ -60,8 +62,18 @@ _ADDED_COLUMNS = {
 """Columns that were added since: in an older record they are null."""
 _ADDED_TABLES = ("contacts",)
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
-CHUNK_ROWS = 20_000
+CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
+SPILL_ROWS = 200_000
+"""Rows of a table held as columns before they go to disk."""
+PART_VISITS = 50_000
+"""Visits whose rows are put in order together, where a table is too large to be sorted as one."""
+_ORDER = {
+    "visits": ("visit",),
+    "messages": ("visit", "step", "attempt", "sent_us"),
+    "contacts": ("visit", "contact"),
+    "events": ("at_us",),
+}
 
 
 class RecordError(InputError):
@@ -69,11 +81,14 @@ class RecordError(InputError):
 
 
 class Recorder:
-    """Takes rows while a run goes on, and packs them into columns as it goes."""
+    """Takes rows while a run goes on, packs them into columns, and puts those on disk as they become many."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """``folder`` is where what goes to disk lies meanwhile; without one, where temporary files do."""
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
         self._chunks: dict[str, list[pl.DataFrame]] = {name: [] for name in TABLES}
+        self._spilled: dict[str, list[Path]] = {name: [] for name in TABLES}
+        self._scratch = Scratch(folder)
 
     def visit(self, row: VisitRow) -> None:
         """Take the one row of a visit."""
@@ -105,19 +120,21 @@ class Recorder:
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return all tables, sorted by their keys, with the fates of the business in flight joined."""
+        tables = self.tables()
+        return {name: tables.frame(name) for name in TABLES}
+
+    def tables(self) -> RunTables:
+        """Return all tables as :meth:`frames` does; those that have gone to disk stay there."""
         for name in TABLES:
             self._pack(name)
-        frames = {name: _stacked(name, chunks) for name, chunks in self._chunks.items()}
-        frames["visits"] = frames["visits"].sort("visit")
-        frames["messages"] = frames["messages"].sort("visit", "step", "attempt", "sent_us", maintain_order=True)
-        frames["contacts"] = frames["contacts"].sort("visit", "contact")
-        frames["events"] = frames["events"].sort("at_us", maintain_order=True)
-        frames["inflight"] = _with_fates(frames["inflight"], frames["visits"])
-        return frames
+        parts = {name: self._in_order(name) for name in TABLES}
+        fates = pl.concat([_of(part).select("visit", "fate") for part in parts["visits"]])
+        parts["inflight"] = [_with_fates(_whole(parts["inflight"]), fates.collect())]
+        return RunTables(parts, self._scratch)
 
     def write(self, folder: Path) -> None:
         """Write every table to ``folder``; a file under its final name is complete."""
-        write_frames(self.frames(), folder)
+        self.tables().write(folder)
 
     def _take(self, name: str, row: tuple[Any, ...]) -> None:
         rows = self._rows[name]
@@ -127,8 +144,30 @@ class Recorder:
 
     def _pack(self, name: str) -> None:
         if self._rows[name]:
-            self._chunks[name].append(frame_of(name, self._rows[name]))
+            chunks = self._chunks[name]
+            chunks.append(frame_of(name, self._rows[name]))
             self._rows[name] = []
+            if sum(chunk.height for chunk in chunks) >= SPILL_ROWS:
+                self._spilled[name].append(self._put_away(name, pl.concat(chunks)))
+                chunks.clear()
+
+    def _put_away(self, name: str, frame: pl.DataFrame) -> Path:
+        path = self._scratch.path(name)
+        frame.write_parquet(path, compression="lz4")
+        return path
+
+    def _in_order(self, name: str) -> list[Part]:
+        """Return a table in its order: as one in memory, or in parts on disk once some of it has gone there."""
+        order, spilled, chunks = _ORDER.get(name, ()), self._spilled[name], self._chunks[name]
+        if not spilled or "visit" not in order:
+            return [_sorted(_stacked(name, [*map(pl.read_parquet, spilled), *chunks]), order)]
+        every = pl.concat([_of(part) for part in (*spilled, *chunks)])
+        parts: list[Part] = []
+        for first in range(0, every.select(pl.col("visit").max()).collect().item() + 1, PART_VISITS):
+            some = every.filter(pl.col("visit").is_between(first, first + PART_VISITS, closed="left")).collect()
+            if some.height:
+                parts.append(self._put_away(name, _sorted(some, order)))
+        return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +185,16 @@ class Record:
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return the tables by name."""
         return {name: getattr(self, name) for name in TABLES}
+
+
+def tables_of(record: Record) -> RunTables:
+    """Return the tables of a record."""
+    return RunTables({name: [frame] for name, frame in record.frames().items()})
+
+
+def record_of(tables: RunTables) -> Record:
+    """Return all tables in memory."""
+    return Record(**{name: tables.frame(name) for name in TABLES})
 
 
 def frame_of(name: str, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
@@ -167,16 +216,16 @@ def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
 
 def digest_of(frames: Mapping[str, pl.DataFrame]) -> str:
     """Return the hash of what happened: equal for equal runs, on any machine and with any version of the libraries."""
-    hashed = hashlib.sha256()
-    for name in TABLES:
-        if name not in SAMPLED:
-            hashed.update(frames[name].write_csv().encode())
-    return hashed.hexdigest()
+    return RunTables({name: [frame] for name, frame in frames.items()}).digest()
 
 
 def stored_digest(folder: Path) -> str:
     """Return the digest of the tables as they lie in a run folder, with the columns of whichever version wrote them."""
-    return digest_of({name: _stored(folder, name) for name in TABLES if name not in SAMPLED})
+    hashed = hashlib.sha256()
+    for name in TABLES:
+        if name not in SAMPLED:
+            hash_frame(hashed, _stored_slices(folder, name))
+    return hashed.hexdigest()
 
 
 def read_record(folder: Path) -> Record:
@@ -191,7 +240,22 @@ def _stored(folder: Path, name: str) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder") from error
+        raise _unread(path, name) from error
+
+
+def _stored_slices(folder: Path, name: str) -> Iterator[pl.DataFrame]:
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        yield _stored(folder, name)
+        return
+    try:
+        yield from slices_of(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unread(path, name) from error
+
+
+def _unread(path: Path, name: str) -> RecordError:
+    return RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder")
 
 
 def _read_table(folder: Path, name: str) -> pl.DataFrame:
@@ -212,6 +276,18 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
 
 def _stacked(name: str, chunks: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(chunks, rechunk=True) if chunks else frame_of(name, [])
+
+
+def _sorted(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    return frame.sort(*order, maintain_order=True) if order else frame
+
+
+def _of(part: Part) -> pl.LazyFrame:
+    return part.lazy() if isinstance(part, pl.DataFrame) else pl.scan_parquet(part)
+
+
+def _whole(parts: Sequence[Part]) -> pl.DataFrame:
+    return pl.concat([_of(part) for part in parts]).collect()
 
 
 def _with_fates(inflight: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:

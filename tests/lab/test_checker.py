@@ -7,9 +7,12 @@ import dataclasses
 import msgspec
 import pytest
 
-from lab.checker import check
+from lab.checker import check, check_tables, evidence
+from lab.checker import findings as found
 from lab.checker.laws import LAWS
-from reference_impl.protocol.records import Leg
+from lab.worlds.sim import simulate_here
+from reference_impl.protocol.records import Leg, Posting, SettlementRecord
+from scenarios.reading.loader import load_scenario
 
 PLANTED = {}
 
@@ -243,6 +246,42 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
+
+
+def forget_nothing(books):
+    pass
+
+
+def forget_postings(books):
+    return dataclasses.replace(books, records={**books.records, Posting: books.postings[1::2]})
+
+
+def settle_twice(books):
+    return dataclasses.replace(books, records={**books.records, SettlementRecord: list(books.settlements) * 2})
+
+
+@pytest.mark.parametrize("wrong", [forget_nothing, forget_postings, settle_twice])
+@pytest.mark.parametrize("name", ["jiaxing-qinghai", "kill-every-role"])
+def test_a_nation_checked_place_by_place_has_the_findings_of_the_whole(name, wrong, monkeypatch):
+    outcome, _ = simulate_here(load_scenario(name, variant="quick"), None)
+    books = {node: wrong(kept) or kept for node, kept in outcome.books.items()}
+    outcome = dataclasses.replace(outcome, books=books)
+    whole = check_tables(outcome.books, outcome.tables)
+    assert whole.clean == (wrong is forget_nothing and name == "kill-every-role")
+    monkeypatch.setattr(found, "PORTIONED_ROWS", 0)
+    monkeypatch.setattr(evidence, "CHUNK_ROWS", 7)
+
+    portioned = check_tables(outcome.books, outcome.tables)
+
+    assert len(list(evidence.portions(outcome.books, outcome.tables))) > 1
+    assert as_compared(portioned) == as_compared(whole)
+
+
+def as_compared(findings):
+    """Return everything found; only the order of what one law found may differ."""
+    of_law = {law.__name__: sorted(map(repr, findings.violations_of(law.__name__))) for law in LAWS}
+    sides = sorted(map(repr, findings.one_sided))
+    return findings.laws, of_law, findings.lost, findings.doubled_visits, sides, findings.open_intents
 
 
 def test_every_law_has_a_planted_bug():

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import gc
+import hashlib
+
 import polars as pl
 import pytest
 
 from scenarios.record import recorder as module
+from scenarios.record import written
 from scenarios.record.recorder import (
     ROW_TYPES,
     TABLES,
+    ContactRow,
     EventRow,
     GeneratorRow,
     InflightRow,
@@ -15,8 +20,11 @@ from scenarios.record.recorder import (
     RecordError,
     StationRow,
     VisitRow,
+    digest_of,
     read_record,
+    stored_digest,
 )
+from scenarios.record.written import SAMPLED
 
 
 def visit(number: int, fate: str = "direct") -> VisitRow:
@@ -122,6 +130,52 @@ def test_long_run_is_packed_on_the_way(monkeypatch):
     assert len(recorder._rows["messages"]) == 1
     assert recorder.frames()["messages"]["visit"].to_list() == list(range(10))
     assert recorder.frames()["messages"].height == 10
+
+
+@pytest.mark.parametrize(("spill", "part"), [(4, 2), (6, 3), (3, 100)])
+def test_a_long_run_goes_to_disk_and_is_the_same_run(monkeypatch, tmp_path, spill, part):
+    def told(recorder):
+        for number in (3, 9, 1, 7, 5, 0, 8, 2, 6, 4):
+            recorder.visit(visit(number, "direct" if number % 2 else "abandoned"))
+            recorder.attempt(message(number, 2))
+            recorder.attempt(message(number, 1, 2, care_in_us=6))
+            recorder.attempt(message(number, 1, 1))
+            recorder.contact(ContactRow(number, 1, 5, 9, "done"))
+            recorder.station(StationRow(number, "hub", "cpu", 0.5, 0.25, 7, 0))
+            recorder.inflight(InflightRow("close", 50, number, "unknown", "pharmacy", "330400", "630100"))
+            recorder.event(EventRow(100 - number, None, "close", "3415"))
+        return recorder
+
+    held = told(Recorder())
+    assert held.tables().in_memory
+    monkeypatch.setattr(module, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(module, "SPILL_ROWS", spill)
+    monkeypatch.setattr(module, "PART_VISITS", part)
+    (tmp_path / "work").mkdir()
+    spilled = told(Recorder(tmp_path / "work"))
+
+    assert not spilled.tables().in_memory
+    assert len(list((tmp_path / "work").rglob("messages-*.parquet"))) > 2
+    for name, frame in held.frames().items():
+        assert spilled.frames()[name].equals(frame), name
+    assert spilled.tables().digest() == held.tables().digest() == digest_of(held.frames())
+    held.write(tmp_path / "held")
+    spilled.write(tmp_path / "spilled")
+    assert stored_digest(tmp_path / "spilled") == stored_digest(tmp_path / "held") == held.tables().digest()
+    del spilled
+    gc.collect()
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_digest_is_of_the_text_of_the_whole_tables_however_they_are_cut(monkeypatch, recorder):
+    frames = recorder.frames()
+    whole = hashlib.sha256()
+    for name in TABLES:
+        if name not in SAMPLED:
+            whole.update(frames[name].write_csv().encode())
+    monkeypatch.setattr(written, "SLICE_ROWS", 1)
+
+    assert recorder.tables().digest() == whole.hexdigest()
 
 
 def test_a_record_of_the_first_release_is_read_with_what_nobody_knows_as_null(recorder, tmp_path):

@@ -23,7 +23,7 @@ from reference_impl.staging.opening import opening_changes
 from reference_impl.staging.timetable import link_hits_in
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
-from scenarios.record.recorder import Record, Recorder, frame_of, read_record
+from scenarios.record.recorder import Record, Recorder, frame_of, read_record, record_of, tables_of
 from scenarios.schema import Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -94,4 +94,4 @@ def run_for_real(scenario: Scenario, folder: Path) -> Ended:
 def completed(scenario: Scenario, folder: Path, system: System, events: list) -> Record:
     """Return the generator's tables with the events, and what each fault hit."""
     record = replace(read_record(folder), events=frame_of("events", events))
-    return with_hits(record, scenario, system.final_books)
+    return record_of(with_hits(tables_of(record), scenario, system.final_books))

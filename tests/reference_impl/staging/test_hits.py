@@ -9,7 +9,7 @@ import pytest
 from support.tiny_world import CARE, HUB, INSURED, S, live, scenario, visit
 
 from reference_impl.staging.hits import with_hits
-from scenarios.record.recorder import TABLES, EventRow, MessageRow, Record, VisitRow, frame_of
+from scenarios.record.recorder import TABLES, EventRow, MessageRow, Record, VisitRow, frame_of, tables_of
 from scenarios.schema import Scenario
 
 HOPS = dict.fromkeys(
@@ -34,7 +34,7 @@ def hits(event: EventRow, *attempts: MessageRow, visits: tuple[VisitRow, ...] = 
     rows = {"visits": visits, "messages": attempts, "events": [event]}
     record = Record(**{name: frame_of(name, rows.get(name, ())) for name in TABLES})
     asked = Scenario.model_validate({"name": "s", "topology": {"regions": ["33", "63", "11"], **topology}})
-    return with_hits(record, asked, dict).events["hits"][0]
+    return with_hits(tables_of(record), asked, dict).frame("events")["hits"][0]
 
 
 @pytest.mark.parametrize(
