@@ -161,6 +161,10 @@ class MemoryBooks:
             if change.records and not change.insert and message.reversed_by is None:
                 return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
+        if stored is not None and not change.insert and stored.request is not message.request:
+            message = msgspec.structs.replace(
+                message, code=stored.code, opened_us=stored.opened_us, request=stored.request
+            )
         self._messages[message.key] = message
         self._mark(change.tombstone)
         self._lift(change.lifted, message.key.msgid)
