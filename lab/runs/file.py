@@ -117,11 +117,20 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...] = ()
     verdict: Literal["pass", "fail", "inconclusive", "invalid", "none"] = "none"
     notes: tuple[str, ...] = ()
+    checksum: str = ""
+    """Of everything else here; runs of before have none."""
 
     @property
     def digest(self) -> str:
         """The digest of the first replication: equal digests mean equal records."""
         return self.replications[0].digest if self.replications else ""
+
+
+def sealed(run: RunFile) -> RunFile:
+    """Return a run file with the checksum of all that it says."""
+    written = msgspec.json.encode(msgspec.structs.replace(run, checksum=""))
+    said = msgspec.json.encode(msgspec.json.decode(written, type=RunFile))  # as it is read
+    return msgspec.structs.replace(run, checksum=hashlib.sha256(said).hexdigest())
 
 
 def checksum(path: Path) -> str:
