@@ -54,7 +54,7 @@ class Wakeup(simpy.Event):
     ``Timeline.withdraw_events``.
     """
 
-    __slots__ = ("leaves_us", "owner", "value")
+    __slots__ = ("callbacks", "leaves_us", "owner", "value")
 
     _ok = True
 
