@@ -9,7 +9,7 @@ from collections import deque
 from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.engine.timeline import WORK, Timeline, Wakeup
+from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ GROUP_MAX: Final = 256
 """How many commits one flush may put on disk: what the reference system's writer takes at once."""
 
 
-class Group(Wakeup):
+class Group(Owned):
     """What one flush of a writer puts on disk together; it happens when it is there."""
 
     __slots__ = ("cost_us", "flush_us", "items", "verdicts")
