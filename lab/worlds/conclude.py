@@ -5,6 +5,7 @@ The same steps for both worlds. This module must never ask which world it was, b
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What a world hands over when a replication is done."""
 
@@ -35,6 +36,11 @@ class Outcome:
     validity: Validity = field(default_factory=Validity)
     follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
+
+    def let_go(self) -> None:
+        """Forget the world that this is the outcome of: it is checked, and its memory is wanted for the measures."""
+        self.books, self.follow_up = {}, None
+        gc.collect()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -74,6 +80,8 @@ def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
     findings = check_tables(outcome.books, outcome.tables)
     tables = _work_off(outcome, findings)
+    if not tables.in_memory:
+        outcome.let_go()
     looked_at = small_record(tables.scan, names=outcome.scenario.cutover is not None)
     return Answer(outcome.scenario, tables, findings, measure(looked_at, outcome.scenario, findings))
 

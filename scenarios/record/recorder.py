@@ -66,7 +66,7 @@ _ADDED_TABLES = ("contacts",)
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
-SPILL_ROWS = 200_000
+SPILL_ROWS = 60_000
 """Rows of a table held as columns before they go to disk."""
 PART_VISITS = 50_000
 """Visits whose rows are put in order together, where a table is too large to be sorted as one."""
