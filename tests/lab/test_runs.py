@@ -137,9 +137,9 @@ def test_interrupt_keeps_what_is_finished_and_says_that_it_is_not_whole(question
 
 def test_a_run_too_long_for_memory_has_the_results_of_one_that_is_not(question, monkeypatch):
     held = answer(simulate_here(question.scenario, None)[0])
-    monkeypatch.setattr(recorder, "CHUNK_ROWS", 40)
-    monkeypatch.setattr(recorder, "SPILL_ROWS", 80)
-    monkeypatch.setattr(recorder, "PART_VISITS", 30)
+    monkeypatch.setattr(recorder, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(recorder, "SPILL_ROWS", 6)
+    monkeypatch.setattr(recorder, "PART_VISITS", 2)
     outcome, _ = simulate_here(question.scenario, None)
     assert not outcome.tables.in_memory
 
