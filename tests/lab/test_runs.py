@@ -146,7 +146,7 @@ def test_a_run_too_long_for_memory_has_the_results_of_one_that_is_not(question, 
     spilled = answer(outcome)
 
     assert spilled.digest == held.digest
-    assert spilled.measures.flat() == held.measures.flat()
+    assert spilled.measures.flat() == pytest.approx(held.measures.flat(), rel=1e-12)  # sums are made in another order
     assert spilled.findings.as_json() == held.findings.as_json()
     assert spilled.record.messages.equals(held.record.messages)
     assert not outcome.books, "the world is held on to while its record is measured"
