@@ -89,7 +89,7 @@ class Shelf:
 
     def put(self, record: Record) -> None:
         """Put a record away."""
-        number = self._hash(getattr(record, self._key))
+        number = hash((self._name, getattr(record, self._key)))
         self._hashes.append(number)
         self._seen.add(number)
         self._open.append(record)
@@ -99,7 +99,7 @@ class Shelf:
 
     def take(self, key: str) -> list[Any]:
         """Take out the records of a key, in their order; none, quickly, where nothing of it was put away."""
-        number = self._hash(key)
+        number = hash((self._name, key))
         if not self._seen.may_hold(number):
             return []
         taken: list[Any] = []
@@ -125,9 +125,6 @@ class Shelf:
         if block == len(self._places):
             return self._open[at]
         return self._unpack(self._spool.get(self._places[block]))[at]
-
-    def _hash(self, key: str) -> int:
-        return hash((self._name, key))
 
 
 class ShelvedVersioned(Versioned):
@@ -277,8 +274,12 @@ class ArchivingBooks(MemoryBooks):
                 current.messages.append(message.key)
             if change.tombstone is not None:
                 current.messages.append(change.tombstone.key)
+            keys = current.keys
             for record in change.records:
-                self._note(current, record)
+                kind = type(record)
+                field = _LOOKED_UP.get(kind)
+                if field is not None:
+                    keys[kind].append(getattr(record, field))
         return result
 
     def read_all(self) -> FinalBooks:
@@ -298,12 +299,6 @@ class ArchivingBooks(MemoryBooks):
     def packed(self) -> int:
         """How many messages are put away."""
         return len(self._message_places) * self._spool.block
-
-    def _note(self, current: _Slice, record: Record) -> None:
-        """Note a record that may be put away once the retention is over."""
-        field = _LOOKED_UP.get(type(record))
-        if field is not None:
-            current.keys[type(record)].append(getattr(record, field))
 
     def _next_slice(self, now_us: int) -> _Slice:
         """Begin a slice, and put away those whose retention is over."""
