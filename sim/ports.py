@@ -148,7 +148,7 @@ class SimBooks:
         assert request is not None  # a message that is committed is a message's own; tombstones ride along
         cost_us, flush_us = _context(self._timeline, node, request).next_commit(node.flush_table())
         group, place = node.writer.join(change, cost_us, flush_us)
-        yield group.flushed
+        yield group
         return group.verdicts[place]
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:

@@ -6,9 +6,10 @@ What arrives while a flush is under way joins the next group. This module must n
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.engine.timeline import WORK, Timeline, Wakeup
+from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ GROUP_MAX: Final = 256
 """How many commits one flush may put on disk: what the reference system's writer takes at once."""
 
 
-class Group:
-    """What one flush of a writer puts on disk together."""
+class Group(Owned):
+    """What one flush of a writer puts on disk together; it happens when it is there."""
 
-    __slots__ = ("cost_us", "flush_us", "flushed", "items", "verdicts")
+    __slots__ = ("cost_us", "flush_us", "items", "verdicts")
 
-    def __init__(self) -> None:
+    def __init__(self, flush_us: int) -> None:
         """Start empty."""
+        super().__init__()
         self.items: list[Any] = []
         self.cost_us = 0
-        self.flush_us = 0
-        self.flushed = Wakeup()
+        self.flush_us = flush_us
         self.verdicts: Sequence[Any] = ()
 
 
@@ -57,14 +58,13 @@ class Writer:
     def join(self, item: object, cost_us: int, flush_us: int) -> tuple[Group, int]:
         """Put ``item`` into the next group and return the group and the item's place in it.
 
-        Once ``group.flushed`` has happened the item's verdict is ``group.verdicts[place]``. Whoever goes away
+        Once the group has happened the item's verdict is ``group.verdicts[place]``. Whoever goes away
         meanwhile leaves the item behind: it is written all the same.
         """
         self.arrivals += 1
         waiting = self._next
         if self._flushing is None or not waiting or len(waiting[-1].items) >= GROUP_MAX:
-            group = Group()
-            group.flush_us = flush_us
+            group = Group(flush_us)
         else:
             group = waiting[-1]
         place = len(group.items)
@@ -82,12 +82,12 @@ class Writer:
         now_us = self._timeline.now_us
         self._busy_sum -= now_us
         self._flushing = group
-        flushed = group.flushed
-        flushed.callbacks.insert(0, self._flushed)
+        group.callbacks.insert(0, self._flushed)
         end_us = self._cpu.book(group.cost_us) + group.flush_us
-        flushed.owner = self._owner
-        flushed.leaves_us = end_us
-        self._timeline.at(end_us, WORK, flushed)
+        group.owner = self._owner
+        group.leaves_us = end_us
+        timeline = self._timeline
+        heappush(timeline.heap, (end_us, WORK, timeline.next_id(), group))
 
     def _flushed(self, _: Wakeup) -> None:
         group = self._flushing

@@ -10,7 +10,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, FindPerson, MessageId, PersonNo, Reply, Request, Unknown
 from scenarios.schema import NodeSpec
 from sim.engine.driver import SimClock, Task, TaskGroup, wait
-from sim.engine.timeline import COMMAND, WORK, Timeline, Wakeup
+from sim.engine.timeline import COMMAND, WORK, Owned, Timeline
 from sim.model.calls import Call, Work
 from sim.model.costs import load_costs
 from sim.model.hosts import Host
@@ -153,7 +153,7 @@ def test_a_paused_cpu_counts_no_work_while_it_is_paused() -> None:
     done: list[int] = []
 
     async def work() -> None:
-        signal = Wakeup()
+        signal = Owned()
         signal.owner, signal.leaves_us = host, cpu.book(100)
         timeline.at(signal.leaves_us, WORK, signal)
         await wait(signal)

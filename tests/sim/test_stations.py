@@ -154,7 +154,7 @@ def writer_of(timeline: Timeline, written: list[list[Any]]) -> Writer:
 
 async def commit(writer: Writer, item: Any, cost_us: int, flush_us: int) -> Any:
     group, place = writer.join(item, cost_us, flush_us)
-    await wait(group.flushed)
+    await wait(group)
     return group.verdicts[place]
 
 
