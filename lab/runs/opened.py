@@ -60,8 +60,8 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    names = scenario.cutover is not None
-    record = small_record(partial(scan_table, tables), names=names) if small else read_record(tables)
+    cutover = scenario.cutover is not None
+    record = small_record(partial(scan_table, tables), cutover=cutover) if small else read_record(tables)
     altered = stored_digest(folder / first.folder) != first.digest
     if altered:
         run = msgspec.structs.replace(run, notes=(*run.notes, ALTERED))

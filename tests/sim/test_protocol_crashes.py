@@ -129,6 +129,10 @@ def cancel_after(simulation: Simulation, awaits: int) -> bool:
         while journey._waits_for is waited and not journey.ended:
             timeline.run_until(max(timeline.now_us, timeline.heap[0][0]))
         if journey.ended:
-            return False
+            if not world.journeys.resting:
+                return False
+            while world.journeys.resting:  # a stay that lies goes on as another task
+                timeline.run_until(max(timeline.now_us, timeline.heap[0][0]))
+            journey = next(reversed(world.outside.tasks))
     journey.cancel()
     return True
