@@ -1,35 +1,69 @@
-"""Gates: held against one run, or against replications with a t-interval; pass, fail, inconclusive or invalid.
+"""Gates: held against one run, or against replications with an interval; pass, fail, inconclusive or invalid.
 
 One run gives one number, and the gate compares it and says that it has no interval. With replications the whole
-interval must keep the gate to pass and break it to fail; between them the verdict is *inconclusive*. What is counted
-exactly (lost, doubled, breaches) allows no interval: one replication that breaks such a gate fails it.
+interval must keep the gate to pass and break it to fail; between them the verdict is *inconclusive*. So it is for a
+percentile of too few values, and the note says how many it takes. What is counted exactly (lost, doubled, breaches)
+allows no interval: one replication that breaks such a gate fails it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from lab.analysis.statistics import REPLICATIONS_MIN, Interval, positive_interval, share_interval
+from lab.analysis.percentiles import BEYOND_MIN, PERCENTILES, values_needed
+from lab.analysis.replicated import Replicated
+from lab.analysis.statistics import REPLICATIONS_MIN, Interval, finite, positive_interval, share_interval
 from lab.runs.file import GateResult
 from scenarios.schema.gates import Gate, Unit, measure_named
+from scenarios.units import format_duration
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Overall = Literal["pass", "fail", "inconclusive", "invalid", "none"]
-Lookup = Callable[[str, str], float | None]
-"""The value of (measure, statistic) in one replication."""
 
 EXACT = ("visits.lost", "visits.doubled", "checker.breaches", "cutover.lost", "cutover.doubled")
 _NO_INTERVAL = "one run has no interval; --reps 5 gives one"
 _NOTHING = "the run has nothing to measure this by"
+_OPEN = "no value is high enough to bound this from above; more replications would (--reps)"
+_MINUTE_US = 60_000_000
+_SPARE = 3.0
+"""How many standard deviations of a count of arrivals are asked for above what it takes."""
 
 
-def judge(gate: Gate, replications: Sequence[Lookup], *, valid: bool = True) -> GateResult:
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a run was asked to be, in microseconds of people time, as a scenario file says it.
+
+    ``drawn`` says whether visits are drawn at a rate: a longer run has no more of those that are listed one by one.
+    """
+
+    horizon_us: float
+    warm_up_us: float
+    drawn: bool = True
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Length:
+        """Return the length of a scenario."""
+        scale, horizon = scenario.scale.time, scenario.horizon
+        return cls(horizon.length * scale, horizon.warm_up * scale, drawn=scenario.visits.per_day > 0)
+
+    def times(self, factor: float) -> int:
+        """Return the horizon whose part after the warm-up is ``factor`` as long, in whole minutes above."""
+        longer = self.warm_up_us + (self.horizon_us - self.warm_up_us) * factor
+        return math.ceil(longer / _MINUTE_US) * _MINUTE_US
+
+
+def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True) -> GateResult:
     """Return the verdict on one gate over one run or several replications."""
-    found = [lookup(gate.measure, gate.statistic) for lookup in replications]
-    values = [value for value in found if value is not None]
-    if not values or len(values) < len(found):
+    if gate.statistic in PERCENTILES:
+        return _judge_percentile(gate, run, length, valid=valid)
+    values = run.values(gate.measure, gate.statistic)
+    if not values:
         return _result(gate, "inconclusive", None, note=_NOTHING)
     interval = _interval(gate, values)
     verdict: Verdict = "invalid" if not valid and gate.measure not in EXACT else _verdict(gate, values, interval)
@@ -37,9 +71,32 @@ def judge(gate: Gate, replications: Sequence[Lookup], *, valid: bool = True) -> 
     return _result(gate, verdict, interval, note=_NO_INTERVAL if alone else "")
 
 
-def judge_all(gates: Iterable[Gate], replications: Sequence[Lookup], *, valid: bool = True) -> tuple[GateResult, ...]:
+def _judge_percentile(gate: Gate, run: Replicated, length: Length, *, valid: bool) -> GateResult:
+    found = run.percentile(gate.measure, gate.statistic)
+    if found is None:
+        return _result(gate, "inconclusive", None, note=_NOTHING)
+    replications, interval = len(run.figures), found.interval
+    if found.count < values_needed(gate.statistic):
+        note = _too_few(gate, found.count, replications, length)
+        return _result(gate, "inconclusive" if valid else "invalid", interval, note=note)
+    note = _NO_INTERVAL if replications < REPLICATIONS_MIN else _OPEN if interval.high == math.inf else ""
+    return _result(gate, _verdict(gate, [interval.value], interval) if valid else "invalid", interval, note=note)
+
+
+def _too_few(gate: Gate, count: int, replications: int, length: Length) -> str:
+    """Return the note of a percentile of too few values: how many it takes, and what would give them."""
+    needed = values_needed(gate.statistic)
+    factor = (needed + _SPARE * math.sqrt(needed)) / count
+    longer = f" or --set horizon.length={format_duration(length.times(factor))}" if length.drawn else ""
+    return (
+        f"{gate.measure}, {gate.statistic} of {count:,} values: it takes {needed:,}, {BEYOND_MIN} of them beyond it; "
+        f"about --reps {math.ceil(replications * factor)}{longer} would do"
+    )
+
+
+def judge_all(gates: Iterable[Gate], run: Replicated, *, length: Length, valid: bool = True) -> tuple[GateResult, ...]:
     """Return the verdict on every gate, in the order of the scenario."""
-    return tuple(judge(gate, replications, valid=valid) for gate in gates)
+    return tuple(judge(gate, run, length=length, valid=valid) for gate in gates)
 
 
 def overall(results: Iterable[GateResult], *, valid: bool = True) -> Overall:
@@ -75,7 +132,7 @@ def _verdict(gate: Gate, values: Sequence[float], interval: Interval) -> Verdict
 
 def _result(gate: Gate, verdict: Verdict, interval: Interval | None, *, note: str = "") -> GateResult:
     unit = measure_named(gate.measure).unit
-    value = interval.value if interval is not None and math.isfinite(interval.value) else None
+    value = None if interval is None else finite(interval.value)
     if interval is not None and value is None:
         note = "never, within the run"
     return GateResult(
@@ -83,8 +140,8 @@ def _result(gate: Gate, verdict: Verdict, interval: Interval | None, *, note: st
         expression=gate.text,
         verdict=verdict,
         value=value,
-        low=interval.low if interval is not None else None,
-        high=interval.high if interval is not None else None,
+        low=None if interval is None else finite(interval.low),
+        high=None if interval is None else finite(interval.high),
         unit=unit.value,
         note=note,
     )

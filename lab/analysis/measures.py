@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
+from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
-PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+NEVER = math.inf
+"""The latency of whoever still waited when the run ended."""
+OPEN_CONTACT = "open"
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
@@ -75,6 +78,10 @@ class Measures:
         for name, sample in self.samples.items():
             table |= {f"{name}.{s}": statistic_of(sample, s) for s in STATISTICS}
         return {name: value if math.isfinite(value) else None for name, value in sorted(table.items())}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many values each sample has: what its percentiles can be asked of."""
+        return {name: sample.size for name, sample in sorted(self.samples.items())}
 
 
 def looked_up(flat: Mapping[str, float | None], name: str, statistic: str = "") -> float | None:
@@ -130,12 +137,17 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
+    for name in scenario.gates:
+        scalars |= _share_of_a_part(scope, name)
+    return Measures(scalars, samples_of(scope, scenario))
+
+
+def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
+    """Return the values that each distribution has, by the measure's name; a distribution without values is absent."""
     samples = {name: sample for name, sample in _samples(scope) if sample.size}
     for name in scenario.gates:
-        of_part, sampled = _asked_of_a_part(scope, name)
-        scalars |= of_part
-        samples |= sampled
-    return Measures(scalars, samples)
+        samples |= _sample_of_a_part(scope, name)
+    return samples
 
 
 def narrowed(scope: Scope, part: Part) -> Scope:
@@ -151,14 +163,18 @@ def narrowed(scope: Scope, part: Part) -> Scope:
     )
 
 
-def _asked_of_a_part(scope: Scope, name: str) -> tuple[dict[str, float], dict[str, Floats]]:
-    """Return what a gate asks of some of the visits only, under the gate's own name; nothing for any other gate."""
+def _share_of_a_part(scope: Scope, name: str) -> dict[str, float]:
+    """Return the share that a gate asks of some of the visits only, under the gate's own name; else nothing."""
     whole, part = parted(name)
-    if part is None:
-        return {}, {}
-    some = narrowed(scope, part)
-    value, sample = dict(_fates(some)).get(whole), dict(_visit_samples(some)).get(whole)
-    return {} if value is None else {name: value}, {name: sample} if sample is not None and sample.size else {}
+    value = None if part is None else dict(_fates(narrowed(scope, part))).get(whole)
+    return {} if value is None else {name: value}
+
+
+def _sample_of_a_part(scope: Scope, name: str) -> dict[str, Floats]:
+    """Return the sample that a gate asks of some of the visits only, under the gate's own name; else nothing."""
+    whole, part = parted(name)
+    sample = None if part is None else dict(_visit_samples(narrowed(scope, part))).get(whole)
+    return {name: sample} if sample is not None and sample.size else {}
 
 
 def _found(findings: Findings) -> dict[str, float]:
@@ -180,33 +196,48 @@ def _samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
 
 
 def _visit_samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
-    contacts, visits = served(scope.contacts), scope.visits
+    contacts, settling = served(scope.contacts), settled(scope.visits)
     yield "contact.latency", _array(contacts["latency_us"])
-    yield "settlement.latency", _array(visits["latency_us"])
+    yield "settlement.latency", _array(settling["latency_us"])
     for kind in KINDS:
         yield f"contact.latency.{kind}", _array(contacts.filter(pl.col("kind") == kind)["latency_us"])
-        yield f"settlement.latency.{kind}", _array(visits.filter(pl.col("kind") == kind)["latency_us"])
+        yield f"settlement.latency.{kind}", _array(settling.filter(pl.col("kind") == kind)["latency_us"])
     yield "visit.time", _array(_visit_times_us(scope))
 
 
 def served(contacts: pl.DataFrame) -> pl.DataFrame:
-    """Return the contacts that ended in an answer, with their ``latency_us``.
+    """Return the contacts that ended in an answer, with their ``latency_us``; infinite where the run ended first.
 
     A closed door and a refusal to serve are quick, and no answer: they would flatter. ``direct_first_try`` and
-    ``visit.time`` show what they cost.
+    ``visit.time`` show what they cost. Whoever still waited at the end of the run would flatter too if left out.
     """
-    ended = contacts.filter(pl.col("outcome").is_in(SERVED))
-    return ended.with_columns(latency_us=pl.col("done_us") - pl.col("intended_us"))
+    asked = contacts.filter(pl.col("outcome").is_in((*SERVED, OPEN_CONTACT)))
+    latency_us = (pl.col("done_us") - pl.col("intended_us")).cast(pl.Float64)
+    return asked.with_columns(latency_us=pl.when(pl.col("outcome") == OPEN_CONTACT).then(NEVER).otherwise(latency_us))
+
+
+def settled(visits: pl.DataFrame) -> pl.DataFrame:
+    """Return visits with their ``latency_us``, infinite where the run ended before their answer."""
+    waiting = (
+        (pl.col("fate") == Fate.OPEN_AT_END.value)
+        & pl.col("settle_sent_us").is_not_null()
+        & pl.col("settle_done_us").is_null()
+    )
+    return visits.with_columns(latency_us=pl.when(waiting).then(NEVER).otherwise(pl.col("latency_us").cast(pl.Float64)))
 
 
 def _visit_times_us(scope: Scope) -> pl.Series:
-    """Return the whole time of each visit that ended: people time stretched back, machine time as it is."""
+    """Return the whole time of each visit: people time stretched back, machine time as it is.
+
+    Infinite for a visit that the end of the run cut off; a stay has none, for its days are its own.
+    """
     machine = scope.contacts.group_by("visit").agg(machine_us=(pl.col("done_us") - pl.col("intended_us")).sum())
-    ended = scope.visits.filter(pl.col("ended_us").is_not_null() & (pl.col("kind") != "inpatient"))
-    timed = ended.join(machine, on="visit", how="left", maintain_order="left")
+    came = scope.visits.filter(pl.col("kind") != "inpatient")
+    timed = came.join(machine, on="visit", how="left", maintain_order="left")
     machine_us = pl.col("machine_us").fill_null(0)
     whole_us = (pl.col("ended_us") - pl.col("arrival_us") - machine_us) * scope.time_scale + machine_us
-    return timed.select(whole_us.alias("whole_us"))["whole_us"]
+    cut_off = pl.col("fate") == Fate.OPEN_AT_END.value
+    return timed.select(whole_us=pl.when(cut_off).then(NEVER).otherwise(whole_us.cast(pl.Float64)))["whole_us"]
 
 
 def answered(messages: pl.DataFrame) -> pl.DataFrame:

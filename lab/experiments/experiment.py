@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from lab.analysis.gates import Lookup, judge_all, overall
-from lab.analysis.measures import looked_up
-from lab.analysis.statistics import t_interval
+from lab.analysis.gates import Length, judge_all, overall
+from lab.analysis.replicated import replicated
 from lab.calibration.machine import describe_machine, versions
 from lab.runs import file as runs
 from lab.runs.file import Replication, RunFile, World
@@ -87,6 +86,7 @@ def run_world(question: Question, world: World, folder: Path, watcher: Watcher) 
     except BaseException as stop:
         if isinstance(stop, Interrupted):
             done.append(stop.replication)
+        _drop_unfinished(partial, done)
         write_partial(question, world, partial, done)
         raise
     return write_whole(question, world, partial, folder, done)
@@ -132,6 +132,14 @@ def _in_order(done: Sequence[Replication]) -> list[Replication]:
     return sorted(done, key=lambda one: (len(one.folder), one.folder))
 
 
+def _drop_unfinished(partial: Path, done: Sequence[Replication]) -> None:
+    """Leave no folder of a replication that the run file will not list: it may be half written."""
+    listed = {replication.folder for replication in done}
+    for folder in partial.glob("rep-*"):
+        if folder.name not in listed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_whole(question: Question, world: World, partial: Path, folder: Path, done: Sequence[Replication]) -> RunFile:
     """Judge a finished run, write its run file and give the folder its name."""
     run = conclude_run(question, world, partial, _in_order(done))
@@ -149,13 +157,13 @@ def write_partial(question: Question, world: World, partial: Path, done: Sequenc
 def conclude_run(
     question: Question, world: World, folder: Path, done: Sequence[Replication], *, complete: bool = True
 ) -> RunFile:
-    """Return the run file: what was asked, on what, the measures' means, the gates and their verdicts."""
+    """Return the run file: what was asked, on what, the measures, the gates and their verdicts."""
     scenario = question.scenario
     valid = all(replication.validity.valid for replication in done)
-    lookups = [_lookup(replication) for replication in done]
-    gates = judge_all(parse_gates(scenario.gates), lookups, valid=valid) if done else ()
+    together = replicated(folder, done, scenario)
+    gates = judge_all(parse_gates(scenario.gates), together, length=Length.of(scenario), valid=valid) if done else ()
     costs = load_costs(question.costs)
-    return RunFile(
+    run = RunFile(
         complete=complete,
         name=scenario.name,
         title=scenario.title,
@@ -175,11 +183,12 @@ def conclude_run(
         machine=describe_machine(folder),
         versions=versions(),
         replications=tuple(done),
-        measures=_means(done),
+        measures=together.together(),
         gates=gates,
         verdict=overall(gates, valid=valid) if complete else "none",
         notes=_notes(scenario),
     )
+    return runs.sealed(run)
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:
@@ -189,20 +198,3 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
         return ()
     pool, cores = min(slices.items(), key=lambda item: item[1])
     return (f"Latencies depend on scale.volume: scale.capacity left {pool} {cores:.3g} of a core.",)
-
-
-def _lookup(replication: Replication) -> Lookup:
-    return partial(looked_up, replication.measures)
-
-
-def _means(done: Sequence[Replication]) -> dict[str, float | None]:
-    """Return the mean of every figure that all replications have; None when one of them never ended."""
-    if not done:
-        return {}
-    shared = set(done[0].measures).intersection(*(replication.measures for replication in done[1:]))
-    means: dict[str, float | None] = {}
-    for name in sorted(shared):
-        values = [replication.measures[name] for replication in done]
-        finite = [value for value in values if value is not None]
-        means[name] = t_interval(finite).value if len(finite) == len(values) else None
-    return means

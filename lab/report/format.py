@@ -32,12 +32,27 @@ def show(value: float | None, unit: str) -> str:
             return digits(value)
 
 
+def show_interval(low: float | None, high: float | None, unit: str) -> str:
+    """Return a range in the unit of its measure; nothing when there is none, and one bound when a side is open.
+
+    >>> show_interval(1_000, 2_000, "duration"), show_interval(1_000, None, "duration"), show_interval(None, None, "")
+    ('1 ms … 2 ms', 'from 1 ms on', '')
+    """
+    if low is None:
+        return "" if high is None else f"up to {show(high, unit)}"
+    return f"from {show(low, unit)} on" if high is None else f"{show(low, unit)} … {show(high, unit)}"
+
+
 def show_duration(duration_us: float) -> str:
     """Return a duration with the unit that suits it.
 
     >>> show_duration(950), show_duration(90_000_000), show_duration(-3.6e9 * 5), show_duration(0)
     ('950 µs', '90 s', '-5 h', '0 s')
+    >>> show_duration(math.inf)
+    'never'
     """
+    if math.isinf(duration_us):
+        return "never"
     size = abs(duration_us)
     if size == 0:
         return "0 s"

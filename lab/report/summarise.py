@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from lab.analysis import cutover as cutovers
-from lab.analysis.compare import Compared, compare
+from lab.analysis.compare import Compared, compare, intervals_of
 from lab.analysis.measures import Scope, fate_counts, open_stays, scope_of, station_use
 from lab.analysis.recoveries import recoveries
 from lab.checker.laws import LAWS, Violation
@@ -144,6 +144,7 @@ def asked(run: RunFile, scenario: Scenario) -> Asked:
         costs=run.costs,
         costs_hash=run.costs_hash,
         machine=machine(run.machine),
+        commits=run.replications[0].commits if run.replications else {},
         versions=run.versions,
         scenario_hash=run.scenario_hash,
         digest=run.digest,
@@ -218,11 +219,10 @@ def _one_sided(opened: Opened) -> OneSidedList:
 
 def summarise_pair(first: Opened, second: Opened) -> ComparisonSummary:
     """Return the content of the page of two runs side by side."""
-    several = min(len(first.run.replications), len(second.run.replications)) > 1
     return ComparisonSummary(
         sides=(_side(first), _side(second)),
         differences=tuple(_difference(row) for row in compare(first, second)),
-        intervals="replications" if several else "visits",
+        intervals=intervals_of(first, second),
     )
 
 
@@ -251,4 +251,5 @@ def _difference(row: Compared) -> Difference:
         second=row.second,
         difference=row.difference,
         ratio=row.ratio,
+        note=row.note,
     )

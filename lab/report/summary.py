@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from lab.analysis.compare import Intervals
 from lab.analysis.recoveries import Recovery
 from lab.analysis.statistics import Interval
 from lab.checker.laws import Violation
-from lab.runs.file import GateResult, Validity, World
+from lab.runs.file import Commits, GateResult, Validity, World
 from scenarios.schema.cutover import Phase
 
 FORMAT = 1
@@ -67,6 +68,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     costs: str
     costs_hash: str
     machine: Machine
+    commits: dict[str, Commits]
     versions: dict[str, str]
     scenario_hash: str
     digest: str
@@ -162,7 +164,8 @@ class OneSidedList(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a run.
 
-    ``headlines``, ``gates`` and the cutover's measures are means over the replications; the rest is the first one's.
+    ``headlines``, ``gates`` and the cutover's measures are of all replications: percentiles of their values together,
+    means of every other figure. The rest is the first one's.
     """
 
     asked: Asked
@@ -214,7 +217,10 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure of two runs: ``difference`` is second minus first, ``ratio`` second over first."""
+    """One measure of two runs: ``difference`` is second minus first, ``ratio`` second over first.
+
+    ``note`` says why there is no interval, or why it is open to a side.
+    """
 
     measure: str
     unit: str
@@ -222,15 +228,16 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     second: float | None
     difference: Interval | None
     ratio: float | None
+    note: str = ""
 
 
 class ComparisonSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", tag="comparison"):
-    """The page of two runs side by side. ``intervals`` says whether replications or visits were resampled."""
+    """The page of two runs side by side. ``intervals`` says what they are made from."""
 
     format: int = FORMAT
     sides: tuple[Side, Side]
     differences: tuple[Difference, ...]
-    intervals: Literal["replications", "visits"]
+    intervals: Intervals
 
 
 class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):

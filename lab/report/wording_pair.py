@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.report.format import MISSING, digits, show
+from lab.report.format import MISSING, digits, show, show_interval
 from lab.report.style import WORLD_NAMES
-from lab.report.summary import ComparisonSummary, Difference, Side
+from lab.report.summary import ComparisonSummary, Side
 from lab.report.wording import Table, asked, gate_rows, headlines
 
 HOW = {
-    "replications": "Intervals: Student's t over replications, paired where the seeds are the same.",
+    "replications": (
+        "Intervals at 95 %: ranks of all replications' values for percentiles, Student's t over replications for the "
+        "rest; narrower where the seeds are the same."
+    ),
     "visits": (
         "Intervals: percentile bootstrap over the visits of one run a side. Visits of one run hang together in time, "
         "so the true doubt is larger; replications (--reps) give intervals that know it."
     ),
+    "none": "No intervals: one side is a single run. Replications on both sides (--reps 5) give them.",
 }
+INTERVAL_NAMES = {"replications": "95 % interval", "visits": "of resampled visits", "none": "interval"}
+"""Only what covers the true difference 95 times in 100 is called a 95 % interval."""
 
 
 def pair_words(summary: ComparisonSummary) -> dict[str, Any]:
@@ -28,7 +34,7 @@ def pair_words(summary: ComparisonSummary) -> dict[str, Any]:
         "headlines": [headlines(side.headlines) for side in summary.sides],
         "gates": [gate_rows(side.gates) for side in summary.sides],
         "asked": [(name, a, b) for (name, a), (_, b) in zip(asked(first.asked), asked(second.asked), strict=True)],
-        "table": difference_table(summary.differences, names),
+        "table": difference_table(summary, names),
         "how": HOW[summary.intervals],
     }
 
@@ -49,17 +55,17 @@ def labels(summary: ComparisonSummary) -> tuple[str, str]:
     return f"A ({WORLD_NAMES[first.world]})", f"B ({WORLD_NAMES[second.world]})"
 
 
-def difference_table(rows: tuple[Difference, ...], names: tuple[str, str]) -> Table:
+def difference_table(summary: ComparisonSummary, names: tuple[str, str]) -> Table:
     """Return the differences as they are shown."""
+    rows, interval = summary.differences, INTERVAL_NAMES[summary.intervals]
     cells: list[list[str]] = []
     for row in rows:
         difference = row.difference
-        interval = ""
-        if difference is not None and difference.low is not None and difference.high is not None:
-            interval = f"{show(difference.low, row.unit)} … {show(difference.high, row.unit)}"
         cells.append([
             row.measure, show(row.first, row.unit), show(row.second, row.unit),
-            show(difference.value, row.unit) if difference is not None else MISSING, interval,
+            show(difference.value, row.unit) if difference is not None else MISSING,
+            show_interval(difference.low, difference.high, row.unit) if difference is not None else "",
             digits(row.ratio) if row.ratio is not None else "",
         ])  # fmt: skip
-    return Table(["measure", *names, "difference", "95 % interval", "ratio"], cells)
+    notes = list(dict.fromkeys(row.note for row in rows if row.note))
+    return Table(["measure", *names, "difference", interval, "ratio"], cells, note="; ".join(notes))

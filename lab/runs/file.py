@@ -6,6 +6,7 @@ false`` and lists what was finished. A run must never write into a folder that e
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from reference_impl.domain.failures import InputError
+from scenarios.reading.loader import data_digest
 from scenarios.reading.versions import converted_data, new_spelling
 
 RUN_FILE = "run.json"
@@ -32,7 +34,10 @@ World = Literal["sim", "load"]
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate and what became of it."""
+    """One gate and what became of it.
+
+    Without ``low`` and ``high`` there is no interval; with one of them it is open to the other side.
+    """
 
     measure: str
     expression: str
@@ -55,8 +60,23 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
 
 
+class Commits(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a node of the real system made its commits: in its loop's ``turn`` or ``beside`` it, and why.
+
+    ``flush_us`` is how long its disk took to flush a page when the process started; None when it could not be measured.
+    """
+
+    where: str
+    flush_us: int | None
+
+
 class Replication(msgspec.Struct, frozen=True, kw_only=True):
-    """One replication: where its tables are and what came of it."""
+    """One replication: where its tables are and what came of it.
+
+    ``counts`` says of how many values each distribution among the measures is; runs of before have none.
+    ``digest`` is of what happened, and equal on any machine; ``checksums`` are of the files beside it that are not.
+    ``commits`` are the real system's, by node.
+    """
 
     folder: str
     seed: int
@@ -65,6 +85,9 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     measures: dict[str, float | None]
     checker: dict[str, Any]
     validity: Validity = Validity()
+    counts: dict[str, int] = {}
+    checksums: dict[str, str] = {}
+    commits: dict[str, Commits] = {}
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,11 +117,35 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...] = ()
     verdict: Literal["pass", "fail", "inconclusive", "invalid", "none"] = "none"
     notes: tuple[str, ...] = ()
+    checksum: str = ""
+    """Of everything else here; runs of before have none."""
 
     @property
     def digest(self) -> str:
         """The digest of the first replication: equal digests mean equal records."""
         return self.replications[0].digest if self.replications else ""
+
+
+def sealed(run: RunFile) -> RunFile:
+    """Return a run file with the checksum of all that it says."""
+    written = msgspec.json.encode(msgspec.structs.replace(run, checksum=""))
+    said = msgspec.json.encode(msgspec.json.decode(written, type=RunFile))  # as it is read
+    return msgspec.structs.replace(run, checksum=hashlib.sha256(said).hexdigest())
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file as it lies there; empty when there is none.
+
+    Raises:
+        InputError: when it cannot be read.
+
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; expected a file of a finished run") from error
 
 
 def default_folder(name: str, world: str, root: Path = Path("runs")) -> Path:
@@ -200,7 +247,12 @@ def read_run_file(folder: Path) -> RunFile:
 
 
 def _converted(run: RunFile) -> RunFile:
-    """Return a run file of format 1 with the names of today; its tables are converted where they are read."""
+    """Return a run file of format 1 with the names of today; its tables are converted where they are read.
+
+    Its hash becomes that of the scenario in today's spelling, if it was that of the old one.
+    """
+    scenario = converted_data(run.scenario)
+    unchanged = data_digest(run.scenario) == run.scenario_hash
     replications = tuple(msgspec.structs.replace(one, measures=_respelled(one.measures)) for one in run.replications)
     gates = tuple(
         msgspec.structs.replace(gate, measure=_RESPELLED.get(gate.measure, gate.measure)) for gate in run.gates
@@ -211,7 +263,8 @@ def _converted(run: RunFile) -> RunFile:
         measures=_respelled(run.measures),
         replications=replications,
         gates=gates,
-        scenario=converted_data(run.scenario),
+        scenario=scenario,
+        scenario_hash=data_digest(scenario) if unchanged else run.scenario_hash,
         sets=tuple(_respelled_setting(setting) for setting in run.sets),
     )
 

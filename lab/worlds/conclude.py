@@ -11,18 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.analysis.gates import judge_all
+from lab.analysis.gates import Length, judge_all
 from lab.analysis.measures import Measures, measure
+from lab.analysis.replicated import Replicated
 from lab.checker import Findings, check_tables
 from lab.checker.findings import HOSPITAL_ONLY
-from lab.runs.file import GateResult, Replication, Validity
-from lab.worlds.followup import HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
-from scenarios.record.recorder import Record, RunTables, record_of, small_record, tables_of
+from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
+from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
+from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from scenarios.schema import Scenario
+
+
+_BESIDE = (BREAKS_FILE, *(f"{name}.parquet" for name in SAMPLED))
+"""What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Outcome:
     books: Mapping[str, FinalBooks]
     took_s: float
     validity: Validity = field(default_factory=Validity)
+    commits: Mapping[str, Commits] = field(default_factory=dict[str, Commits])
     follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
 
@@ -73,7 +79,8 @@ class Answer:
     @property
     def gates(self) -> tuple[GateResult, ...]:
         """The verdict on every gate of the scenario."""
-        return judge_all(parse_gates(self.scenario.gates), [self.measures.value])
+        alone = Replicated((self.measures.flat(),), (self.measures.counts(),))
+        return judge_all(parse_gates(self.scenario.gates), alone, length=Length.of(self.scenario))
 
 
 def answer(outcome: Outcome) -> Answer:
@@ -99,6 +106,9 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         measures=found.measures.flat(),
         checker=found.findings.as_json(),
         validity=outcome.validity,
+        counts=found.measures.counts(),
+        commits=dict(outcome.commits),
+        checksums={name: checksum(folder / name) for name in _BESIDE},
     )
 
 

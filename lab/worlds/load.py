@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import psutil
 
 from lab.errors import LabError
-from lab.runs.file import Replication, Validity
+from lab.runs.file import Commits, Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.stationwatch import StationWatch
@@ -102,6 +102,7 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Re
             run.books(),
             took_s=time.perf_counter() - begun,
             validity=run.validity(),
+            commits=run.commits,
             follow_up=run.follow_up,
         )
         replication = conclude(outcome, folder, name)
@@ -123,6 +124,8 @@ class Replay:
         self.meters: dict[str, Any] = {}
         self.system_cpu_s = 0.0
         """What the system's processes computed while the generator ran."""
+        self.commits: dict[str, Commits] = {}
+        """Where each node made its commits."""
         self._meter = meter
         self._scenario = scenario
         self._folder = folder
@@ -158,6 +161,7 @@ class Replay:
     def _disturbed_run(self, system: System, visits: int) -> int:
         injector = Injector(self._scenario, system, self._now_us)
         stations = StationWatch(self._scenario, system, self._now_us)
+        self.commits = _commits(system.stats())
         injector.start()
         if not self._meter:  # looking costs the processes time, which would be taken for the messages'
             stations.start()
@@ -273,6 +277,12 @@ class Replay:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._epoch_ns) // 1000
+
+
+def _commits(stats: dict[str, Any]) -> dict[str, Commits]:
+    """Return where each node makes its commits, from what its process says of itself."""
+    nodes = {name: facts for host in stats.values() for name, facts in host["nodes"].items()}
+    return {n: Commits(where=facts["committing"], flush_us=facts["flush_us"]) for n, facts in sorted(nodes.items())}
 
 
 def _cpu_s(system: System) -> float:

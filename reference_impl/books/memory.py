@@ -166,9 +166,12 @@ class MemoryBooks:
             if change.records and not change.insert and message.reversed_by is None:
                 return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
+        if stored is not None and not change.insert and stored.request is not message.request:
+            message = msgspec.structs.replace(
+                message, code=stored.code, opened_us=stored.opened_us, request=stored.request
+            )
         self._messages[message.key] = message
-        if change.tombstone is not None or change.lifted is not None:
-            self._reverse(change)
+        self._reverse(change)
         for record in records:
             keepers[type(record)].keep(record)
         return _COMMITTED

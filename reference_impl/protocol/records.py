@@ -211,7 +211,8 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One atomic commit.
 
     ``message`` is inserted when ``insert`` is true (one of the same key that is not ``withdrawn`` makes the whole
-    change ``AlreadyThere``); otherwise it replaces the message of the same key. Neither ever clears a stored
+    change ``AlreadyThere``); otherwise it gives the message of the same key its outcome: the reply, or that it is
+    withdrawn, while what it asked stands as it was inserted. Neither ever clears a stored
     ``reversed_by``: a reversal that came in between stands until it is lifted.
     ``tombstone`` marks the message of that key as reversed, or inserts a tombstone when there is none.
     ``lifted`` names the original of a 2601 that was refused: the mark that ``message`` set there goes, and what had no

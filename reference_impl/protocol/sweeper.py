@@ -9,9 +9,10 @@ A drive is made under a lease that the forwarder keeps in memory: it lasts as lo
 of its call bounds, and it ends with the process. So two sweeps at once, or a sweep beside a resend, are as good as one.
 
 A message that cannot be driven, because driving it raises, is *parked*: listed with its reason and swept no more, while
-the others flow. Its visit is freed by rule: by the outcome, when its sender asks again or the node starts again and it
-succeeds; else by its reversal (2601), which its hospital sends at its deadline and which never waits for what it
-reverses.
+the others flow. The list is the process's own: one that starts again finds the message open, drives it in its first
+rounds, and lists it anew. Its visit is freed by rule: by the outcome, when its sender asks again or the node starts
+again and it succeeds; else by its reversal (2601), which its hospital sends at its deadline and which never waits for
+what it reverses.
 
 This module must never decide what an answer means: it asks the forwarder to try once, and hears whether it is over.
 """
@@ -157,6 +158,8 @@ class Sweeper:
             if await self._drive(each.message):
                 self.over(key)
                 continue
+            if key in self.parked:
+                continue  # its own fault, which says nothing of the province
             if lane.line.get(key) is each:
                 del lane.line[key]
                 each.due_us, each.wait_us = clock.now_us() + each.wait_us, min(2 * each.wait_us, rules.age_us)

@@ -38,7 +38,7 @@ from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks
 from reference_impl.wire.clock import BusinessClock
-from reference_impl.wire.codec import Codec
+from reference_impl.wire.codecs import Codecs
 
 if TYPE_CHECKING:
     from reference_impl.protocol.ports import Books
@@ -50,6 +50,8 @@ STOPPING_S = 5
 KEEP_ALIVE_S = 3600
 """Idle connections are kept longer than any neighbour keeps them: a closing that crosses a request is an unknown."""
 BACKLOG = 2048
+GC_THRESHOLDS = (20_000, 20, 20)
+"""Messages make next to no cycles: looking for them at every 700th object costs some per cent of the processor."""
 
 
 class _Server(uvicorn.Server):
@@ -78,7 +80,7 @@ class Host:
         self.broken: dict[str, BrokenNode] = {}
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
         self._disk = Disk.under(Path(config.books), nodes=len(config.services), asked=config.committing)
-        self._codec = Codec(BusinessClock(config.starts_at, config.time_scale))
+        self._codecs = Codecs.at(BusinessClock(config.starts_at, config.time_scale))
         for name, service in self._services.items():
             try:
                 self.nodes[name] = self._open(service, config)
@@ -89,7 +91,7 @@ class Host:
         """Let a node answer why it cannot serve; the others go on."""
         sys.stderr.write(f"node {name} cannot serve: {error}\n")
         self.nodes.pop(name, None)
-        self.broken[name] = BrokenNode(self._services[name], str(error), codec=self._codec, clock=self.clock)
+        self.broken[name] = BrokenNode(self._services[name], str(error), codecs=self._codecs, clock=self.clock)
 
     def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
         name, folder = service.node.node, Path(config.books)
@@ -97,12 +99,12 @@ class Host:
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
-        peers = HttpPeers(config.routes.get(name, {}), self._codec, self.clock, sender=name)
+        peers = HttpPeers(config.routes.get(name, {}), self._codecs.neighbours, self.clock, sender=name)
         self.peers.append(peers)
         return ServedNode(
             service,
             NodePorts(self.clock, peers, written, self.tasks),
-            codec=self._codec,
+            codecs=self._codecs,
             doors_file=folder / f"{name}.doors.json",
             meter=self.meter,
             starts=books.count_start(),
@@ -178,6 +180,7 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
         operator.recovered = True
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
+        gc.set_threshold(*GC_THRESHOLDS)
         await server.serve(sockets=listening)
     finally:
         await host.close()

@@ -31,9 +31,14 @@ GRACE_US = 1_000_000
 LINGER_US = 2_000_000
 """How long a caller who was refused may still send what they had begun."""
 BODY_BYTES_MAX = 4 * 1024 * 1024
+FRAMING_BYTES_MAX = 1024 * 1024
+"""What may come round a body: sizes and extensions of its chunks, and trailers, which the parser keeps to their end."""
+UNFINISHED_BYTES_MAX = 64 * 1024 * 1024
+"""What all bodies of a process that are not whole yet may hold together."""
 _US_PER_S = 1_000_000
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _JSON = {"content-type": "application/json"}
+_CONNECT = b"CONNECT"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PLAIN_PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.")
 
@@ -68,6 +73,16 @@ def refusal(status: HTTPStatus, why: str = "", *, close: bool = False) -> HttpRe
     return HttpReply(status, _JSON, msgspec.json.encode({"error": why or status.phrase}), close)
 
 
+class Unfinished:
+    """The bytes of all bodies of a process that are not whole yet: many slow callers may not fill the memory."""
+
+    __slots__ = ("held_bytes",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.held_bytes = 0
+
+
 class HttpConnection(asyncio.Protocol):
     """One connection. Requests that come while one is in work wait for it, and are answered in their order."""
 
@@ -78,6 +93,7 @@ class HttpConnection(asyncio.Protocol):
         "_bounds",
         "_due_s",
         "_ended",
+        "_eof",
         "_full",
         "_graced",
         "_head_bytes",
@@ -87,29 +103,34 @@ class HttpConnection(asyncio.Protocol):
         "_loop",
         "_parser",
         "_port",
+        "_read_bytes",
         "_refused",
         "_state",
         "_task",
         "_timer",
+        "_unfinished",
         "_url",
         "_waiting",
         "transport",
     )
 
     def __init__(
-        self, application: Application, bounds: HttpBounds, state: ServerState, loop: asyncio.AbstractEventLoop
+        self, application: Application, bounds: HttpBounds, state: ServerState, unfinished: Unfinished
     ) -> None:
         self.transport: asyncio.Transport
         self._application = application
         self._bounds = bounds
+        self._unfinished = unfinished
         self._state = state
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._port = 0
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._read_bytes = 0
+        """What came since the head was whole, the body's own bytes included."""
         self._in_head = True
         self._head_bytes = 0
         self._refused: HttpReply | None = None
@@ -121,6 +142,8 @@ class HttpConnection(asyncio.Protocol):
         """Whether the connection ends with what is in work."""
         self._ended = False
         """Whether nothing more is read: the last that waits ends the connection."""
+        self._eof = False
+        """Whether the caller has said that they send no more; they may still listen."""
         self._full = False
         """Whether the caller does not read what they are told."""
         self._due_s: float | None = None
@@ -148,6 +171,7 @@ class HttpConnection(asyncio.Protocol):
         """Forget what waits; what is in work is finished, and nobody hears of it."""
         del exc
         self._state.connections.discard(cast("Any", self))
+        self._drop_body()
         self._waiting.clear()
         self._last = True
         self._due_s = None
@@ -160,15 +184,24 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+        else:
+            self._read_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._last = True  # we speak nothing else: the request is served, and what follows it is not HTTP
+            self._parse(data)
         except httptools.HttpParserError:
             self._end_with(self._refused or self._too_much_of_a_head() or refusal(HTTPStatus.BAD_REQUEST, close=True))
         else:
             if self._in_head and self._head_bytes > self._bounds.head_bytes:
                 self._end_with(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
+            elif not self._in_head and self._read_bytes - self._body_bytes > FRAMING_BYTES_MAX:
+                self._end_with(
+                    refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "more round the body than in it", close=True)
+                )
+
+    def eof_received(self) -> bool:
+        """Answer what was whole, and close then; return whether there is anything to answer."""
+        self._eof = True
+        return self._task is not None or bool(self._waiting)
 
     def pause_writing(self) -> None:
         """Take nothing more from a caller who does not read what they are told."""
@@ -185,7 +218,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        self._url, self._headers, self._body, self._body_bytes = b"", [], [], 0
+        self._url, self._headers = b"", []
         self._in_head = True
         self._wait(self._bounds.head_us)
 
@@ -206,20 +239,28 @@ class HttpConnection(asyncio.Protocol):
             if written > self._bounds.head_bytes:
                 self._stop_parsing(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
         self._in_head = False
-        self._head_bytes = 0
+        self._head_bytes = self._read_bytes = 0
         self._wait(self._bounds.body_us)
-        if (b"expect", b"100-continue") in self._headers and self._task is None:
+        if self._task is None and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self._headers
+        ):
             self.transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, if there is room for it."""
         self._body.append(body)
         self._body_bytes += len(body)
+        self._unfinished.held_bytes += len(body)
         if self._body_bytes > BODY_BYTES_MAX:
             self._stop_parsing(refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "more than 4 MiB", close=True))
+        if self._unfinished.held_bytes > UNFINISHED_BYTES_MAX:
+            why = "too many requests are under way and not whole; nothing was done"
+            self._stop_parsing(refusal(HTTPStatus.SERVICE_UNAVAILABLE, why, close=True))
 
     def on_message_complete(self) -> None:
         """Serve the request, or let it wait for the one before."""
+        if self._parser.should_upgrade() and self._parser.get_method() != _CONNECT:
+            return  # it is not complete: the parser takes its body for another protocol
         self._due_s = None
         self._in_head = True
         path = _path_of(self._url)
@@ -228,6 +269,7 @@ class HttpConnection(asyncio.Protocol):
             return
         parser = self._parser
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._drop_body()
         request = HttpRequest(self._port, parser.get_method().decode("ascii"), path, self._headers, body)
         kept = parser.should_keep_alive()
         if self._task is None and not self._waiting and not self._full:
@@ -235,6 +277,27 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._waiting.append((request, kept))
             self.transport.pause_reading()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser; who offers another protocol is heard in this one, and the connection ends after it."""
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offered:
+                if self._parser.get_method() == _CONNECT:
+                    self._last = True  # it is served, and what follows it is not HTTP
+                    return
+                data = self._head_without_offer() + data[offered.args[0] :]
+                self._parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def _head_without_offer(self) -> bytes:
+        """Return the head that was just read, without its upgrade header and as the last of its connection."""
+        parser = self._parser
+        head = b"%b %b HTTP/%b\r\n" % (parser.get_method(), self._url, parser.get_http_version().encode("ascii"))
+        kept = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
+        return b"".join((head, *kept, b"connection: close\r\n\r\n"))
 
     # --- one after another ---
 
@@ -261,6 +324,8 @@ class HttpConnection(asyncio.Protocol):
             self.transport.close()
         elif self._full or self.transport.is_closing():
             return
+        elif not self._waiting and self._eof:
+            self.transport.close()
         elif not self._waiting:
             self.transport.resume_reading()
         elif isinstance(waiting := self._waiting.popleft(), HttpReply):
@@ -269,9 +334,15 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._serve(waiting[0], kept=waiting[1])
 
+    def _drop_body(self) -> None:
+        """Hold no more of the body that comes in: it is whole, or will not be."""
+        self._unfinished.held_bytes -= self._body_bytes
+        self._body, self._body_bytes = [], 0
+
     def _end_with(self, reply: HttpReply) -> None:
         """Say ``reply`` after whatever is in work, and close."""
         self._ended = True
+        self._drop_body()
         self._waiting.append(reply)
         self.transport.pause_reading()
         if self._task is None:
@@ -324,6 +395,7 @@ class HttpConnection(asyncio.Protocol):
 
 def serving(application: Application, bounds: HttpBounds) -> Callable[..., HttpConnection]:
     """Return what makes a connection for uvicorn (its ``http=``): ``application`` answers, within ``bounds``."""
+    unfinished = Unfinished()
 
     def connection(
         config: object,
@@ -331,8 +403,8 @@ def serving(application: Application, bounds: HttpBounds) -> Callable[..., HttpC
         app_state: object,
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> HttpConnection:
-        del config, app_state
-        return HttpConnection(application, bounds, server_state, _loop or asyncio.get_running_loop())
+        del config, app_state, _loop
+        return HttpConnection(application, bounds, server_state, unfinished)
 
     return connection
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ __all__ = ["AHEAD_US", "KeptClock", "hold_clock", "kept_us"]
 AHEAD_US = 10_000_000
 """How much time is reserved at once: one small write in ten seconds, and as much skipped after a kill."""
 
+_NS_PER_US = 1000
 _SUFFIX = ".time"
 _WIDTH = 20
 """Digits of a moment, always as many: the file is written over in place, and needs no room on a full disk."""
@@ -48,7 +50,7 @@ class KeptClock(RunClock):
 
     def now_us(self) -> int:
         """Return microseconds since the epoch; negative before it."""
-        now_us = super().now_us()
+        now_us = (time.monotonic_ns() - self.epoch_ns) // _NS_PER_US  # in full: it is asked for ten times a message
         return now_us if now_us < self._until_us else self._beyond(now_us)
 
     def give_back(self) -> None:

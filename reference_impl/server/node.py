@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
     from reference_impl.wire.answers import WireAnswer
-    from reference_impl.wire.codec import Codec
+    from reference_impl.wire.codecs import Codecs
 
 __all__ = ["OVERLOADED_RETRY_US", "BrokenNode", "ServedNode"]
 
@@ -41,14 +41,14 @@ OVERLOADED_RETRY_US = 1_000_000
 class ServedNode:
     """A node of the running system."""
 
-    __slots__ = ("_clock", "_codec", "_doors_file", "_meter", "_role", "faults", "name", "neighbours", "workers")
+    __slots__ = ("_clock", "_codecs", "_doors_file", "_meter", "_role", "faults", "name", "neighbours", "workers")
 
     def __init__(
         self,
         service: ServiceConfig,
         ports: NodePorts,
         *,
-        codec: Codec,
+        codecs: Codecs,
         doors_file: Path,
         meter: Meter | None = None,
         starts: int = 0,
@@ -63,7 +63,7 @@ class ServedNode:
         self.faults = NodeFaults()
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
-        self._codec = codec
+        self._codecs = codecs
         self._meter = meter
         books, peers = ports.books, ports.peers
         if meter is not None:
@@ -81,7 +81,7 @@ class ServedNode:
 
     async def respond(self, content: bytes, sender: str) -> WireAnswer:
         """Return the answer to the request in ``content``; without a sender's name it is a hospital's."""
-        codec, clock = self._codec, self._clock
+        codec, clock = self._codecs.of(sender), self._clock
         came_us = clock.now_us()
         warnings: list[WireWarning] = []
         try:
@@ -138,20 +138,20 @@ class ServedNode:
 class BrokenNode:
     """A node that cannot serve: its callers learn that it did nothing, and why, and the others of its host go on."""
 
-    __slots__ = ("_clock", "_codec", "name", "neighbours", "reason")
+    __slots__ = ("_clock", "_codecs", "name", "neighbours", "reason")
 
-    def __init__(self, service: ServiceConfig, reason: str, *, codec: Codec, clock: Clock) -> None:
+    def __init__(self, service: ServiceConfig, reason: str, *, codecs: Codecs, clock: Clock) -> None:
         """Answer for the node of ``service``, for ``reason``."""
         self.name = service.node.node
         self.neighbours = neighbours_of(service)
         self.reason = reason
-        self._codec = codec
+        self._codecs = codecs
         self._clock = clock
 
     async def respond(self, content: bytes, sender: str) -> WireAnswer:
         """Return that nothing was done."""
-        del content, sender
-        return self._codec.encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
+        del content
+        return self._codecs.of(sender).encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
 
 
 def neighbours_of(service: ServiceConfig) -> frozenset[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
-    from reference_impl.wire.codec import Codec
+    from reference_impl.wire.codecs import AnyCodec
 
 __all__ = ["MSGID_HEADER", "SENDER_HEADER", "HttpPeers"]
 
@@ -34,8 +34,11 @@ class HttpPeers:
 
     __slots__ = ("_clock", "_codec", "_destinations")
 
-    def __init__(self, routes: Mapping[str, str], codec: Codec, clock: Clock, *, sender: str | None) -> None:
-        """``routes`` gives each neighbour's ``host:port``; ``sender`` is the node that calls, None a hospital."""
+    def __init__(self, routes: Mapping[str, str], codec: AnyCodec, clock: Clock, *, sender: str | None) -> None:
+        """``routes`` gives each neighbour's ``host:port``; ``sender`` is the node that calls, None a hospital.
+
+        ``codec`` is that of the sender: a node's neighbours, or hospitals'.
+        """
         named = "" if sender is None else f"{SENDER_HEADER}: {sender}\r\n"
         self._codec = codec
         self._clock = clock

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded
+from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded, Unknown, Unreachable
 from reference_impl.wire.envelope import ERROR_CHARACTERS
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ STATUS_MALFORMED = 400
 STATUS_BUSY = 409
 STATUS_NOBODY_LISTENS = 502
 STATUS_UNAVAILABLE = 503
+
+_TO_READ = frozenset((STATUS_VERDICT, STATUS_MALFORMED, STATUS_BUSY, STATUS_UNAVAILABLE))
 
 NOBODY_LISTENS_HEADER = "x-yidi-nobody-listens"
 """Sent by our own proxy alone: the request was never handed on. A 502 without it may come after the effect."""
@@ -48,19 +50,30 @@ class WireAnswer(NamedTuple):
 
 
 class Door(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a door that did not act tells its caller."""
+    """What a door that did not act tells its caller; ``reason`` is for people who read what passed."""
 
     state: str
     retry_after_us: int
     scope: str = ""
     reopens_us: int = 0
     msgid: str = ""
+    reason: str = ""
 
 
 class DoorOutput(msgspec.Struct, frozen=True):
     """The output of a system answer."""
 
     door: Door
+
+
+def learned_from(status: int, headers: Mapping[str, str]) -> Unreachable | Unknown | None:
+    """Return what the status alone tells; None when the answer itself has to be read.
+
+    A status that the interface does not know tells nothing: ``Unknown``.
+    """
+    if status == STATUS_NOBODY_LISTENS and NOBODY_LISTENS_HEADER in headers:
+        return Unreachable()
+    return None if status in _TO_READ else Unknown(0)
 
 
 def door_of(answer: Busy | Closed | Overloaded) -> Door:

@@ -28,6 +28,7 @@ from reference_impl.wire.envelope import (
     RequestToRead,
     RequestToWrite,
     check_names,
+    check_size,
     wire_error,
 )
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
@@ -87,7 +88,7 @@ class Codec:
         )
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
-            _check_size(code, "input", self._encode(content))
+            check_size(code, "input", self._encode(content))
         return data
 
     def decode_request(self, data: bytes, sender: m.NodeId, warnings: list[WireWarning] | None = None) -> m.Request:
@@ -116,7 +117,7 @@ class Codec:
         )
         if not whole and warnings is not None:
             warnings.append(WireWarning(code, "msgid", msgid, f"{MSGID_CHARACTERS} characters"))
-        _check_size(code, "input", envelope.input)
+        check_size(code, "input", envelope.input)
         found = read_side(side, code, "input", envelope.input, warnings)
         if side.body is m.Settle:
             found.body["stated"] = _stated_split(found)
@@ -172,7 +173,7 @@ class Codec:
             envelope.warn_msg = a.warning_text(warnings)
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
-            _check_size(request.code, "output", self._encode(envelope.output))
+            check_size(request.code, "output", self._encode(envelope.output))
         headers = {"content-type": _JSON, HOPS_HEADER: hops_to_text(answer.hops)}
         return a.WireAnswer(a.STATUS_VERDICT, headers, data)
 
@@ -203,10 +204,9 @@ class Codec:
             WireError: when a reply breaks the interface; its sender may have acted, so treat it as unknown.
 
         """
-        if status == a.STATUS_NOBODY_LISTENS and a.NOBODY_LISTENS_HEADER in headers:
-            return m.Unreachable()
-        if status not in (a.STATUS_VERDICT, a.STATUS_MALFORMED, a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
-            return m.Unknown(0)
+        heard = a.learned_from(status, headers)
+        if heard is not None:
+            return heard
         with Legible(code, data):
             return self._answer_in(status, headers, data, code, warnings)
 
@@ -246,7 +246,7 @@ class Codec:
             if code not in self._requests:
                 raise WireError(code, "infno", code, _expected(None, self._requests))
             return m.Done()
-        _check_size(code, "output", output)
+        check_size(code, "output", output)
         found = read_side(side, code, "output", output, warnings)
         if side.body not in _SETTLED:
             return side.body(**found.body)
@@ -271,14 +271,6 @@ def _stated_split(found: Found) -> Split | None:
 
 def _expected(side: Side | None, sides: dict[str, Side]) -> str:
     return side.body.__name__ if side else f"one of {', '.join(sorted(sides))}"
-
-
-def _check_size(code: str, path: str, raw: msgspec.Raw | bytes) -> None:
-    """Check the bound in characters; bytes are never fewer."""
-    view = memoryview(raw)
-    if len(view) > INPUT_CHARACTERS and len(str(view, "utf-8")) > INPUT_CHARACTERS:
-        got = f"{len(str(view, 'utf-8'))} characters"
-        raise WireError(code, path, got, f"at most {INPUT_CHARACTERS} characters; split the batch")
 
 
 def _check_identities(code: str, amounts: Settlement, found: Found, warnings: list[WireWarning]) -> None:

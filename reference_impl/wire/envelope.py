@@ -115,6 +115,19 @@ def check_names(code: str, *, msgid: str, institution: str, care_region: str, in
     return len(msgid) == MSGID_CHARACTERS
 
 
+def check_size(code: str, path: str, raw: msgspec.Raw | bytes) -> None:
+    """Check the bound in characters; bytes are never fewer.
+
+    Raises:
+        WireError: with the size found.
+
+    """
+    view = memoryview(raw)
+    if len(view) > INPUT_CHARACTERS and len(str(view, "utf-8")) > INPUT_CHARACTERS:
+        got = f"{len(str(view, 'utf-8'))} characters"
+        raise WireError(code, path, got, f"at most {INPUT_CHARACTERS} characters; split the batch")
+
+
 class Legible:
     """A block that reads ``data``: what is no UTF-8, or nested deeper than a reader bears, breaks the interface too.
 
@@ -154,12 +167,25 @@ def wire_error(transaction: str, prefix: str, data: bytes | memoryview, error: m
     return WireError(transaction, (prefix + path).lstrip(".") or "message", _found_at(data, path), expected)
 
 
+def error_in(transaction: str, message: msgspec.Struct, error: msgspec.ValidationError) -> WireError:
+    """Return the typed error of a message that goes beyond its bounds: the attribute's path, and what it holds."""
+    match = _MESSAGE.fullmatch(str(error))
+    expected, path = (match[1], match[2] or "") if match else (str(error), "")
+    return WireError(transaction, path.lstrip(".") or "message", _walk(message, path), expected)
+
+
 def _found_at(data: bytes | memoryview, path: str) -> Any:
     """Return the value at a path of msgspec's, like ``.feedetail[1].cnt``."""
     try:
-        found: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, ValueError):  # such as a number of more digits than Python reads
+        return _walk(msgspec.json.decode(data), path)
+    except (msgspec.DecodeError, ValueError, LookupError, TypeError):  # a number too long, a key said twice
         return "what nobody can read"
+
+
+def _walk(found: Any, path: str) -> Any:
     for name in re.findall(r"\w+", path):
-        found = found[int(name) if isinstance(found, list) else name]
+        if isinstance(found, msgspec.Struct):
+            found = getattr(found, name)
+        else:
+            found = found[int(name) if isinstance(found, list | tuple) else name]
     return found

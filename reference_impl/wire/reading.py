@@ -7,7 +7,7 @@ attributes of our messages, exactly. It must never guess: a value that cannot be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -51,15 +51,17 @@ class Stated(NamedTuple):
                 raise WireError(self.code, f"in.{self.node}.{name}", said, f"{due!r}, as the message itself says")
 
 
-@dataclass(slots=True)
 class Found:
     """What has been read so far: attributes of the message and of its settlement, and sums the other side stated."""
 
-    body: dict[str, Any] = field(default_factory=dict[str, Any])
-    amounts: dict[str, Any] = field(default_factory=dict[str, Any])
-    stated: dict[str, int] = field(default_factory=dict[str, int])
-    warnings: list[WireWarning] | None = None
-    statements: list[tuple[Stated, Any]] = field(default_factory=list[tuple[Stated, Any]])
+    __slots__ = ("amounts", "body", "stated", "statements", "warnings")
+
+    def __init__(self, warnings: list[WireWarning] | None) -> None:
+        self.body: dict[str, Any] = {}
+        self.amounts: dict[str, Any] = {}
+        self.stated: dict[str, int] = {}
+        self.statements: list[tuple[Stated, Any]] = []
+        self.warnings = warnings
 
 
 NodeReader = Callable[[Any, Found], None]
@@ -127,8 +129,8 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     amounts = _taken(binding, [b for b in both if b.path.startswith(_AMOUNTS)], tools)
     added = _taken(binding, [b for b in plain if b.mark == "+"], tools)
     stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
-    fallback = _taken(binding, late, tools)
     exp = _exp_reader(binding, tools, frozenset(b.path for b in late))
+    written = _written_reader(binding, late, tools)
     only, stated_again = _not_done_reader(binding), _stated(binding, tools)
     if not (both or exp or late or only or stated_again):
         return None
@@ -147,8 +149,28 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
             found.stated.update(zip(stated.targets, stated.values(node), strict=True))
         if exp:
             exp(node.exp_content, found)
-        if late and late[0].path not in found.body:
-            found.body.update(zip(fallback.targets, fallback.values(node), strict=True))
+        if late:
+            written(node, found)
+
+    return read
+
+
+def _written_reader(binding: NodeBinding, late: Sequence[Binding], tools: Tools) -> NodeReader:
+    """Return what reads moments from their text where exp_content does not say them exactly.
+
+    Where it does, a request that says another second in its text is refused: the exact one would swallow it.
+    """
+    taken, get = _taken(binding, late, tools), tuple_getter([b.field for b in late])
+    holds, prefix = binding.direction == "in", f"{binding.direction}.{binding.node.name}."
+
+    def read(node: Any, found: Found) -> None:
+        if late[0].path not in found.body:
+            found.body.update(zip(taken.targets, taken.values(node), strict=True))
+        elif holds:
+            for source, text in zip(late, get(node), strict=True):
+                exact = tools.clock.text(found.body[source.path])
+                if text != exact:
+                    raise WireError(binding.code, prefix + source.field, text, f"{exact}, as {EXP_CONTENT} says")
 
     return read
 
@@ -207,8 +229,7 @@ def _unserved_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | Non
     prefix = f"{binding.direction}.{binding.node.name}."
 
     def check(node: Any, found: Found) -> None:
-        values = get(node)
-        if values == left_out or found.warnings is None:
+        if found.warnings is None or (values := get(node)) == left_out:
             return
         told = {warning.path for warning in found.warnings}
         for source, value in zip(sources, values, strict=True):
@@ -317,7 +338,7 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
     def element(each: Any, found: Found) -> Any:
         values = row.values(each)
         if exp and each.exp_content:
-            extra = Found(warnings=found.warnings)
+            extra = Found(found.warnings)
             exp(each.exp_content, extra)
             return rows_of(*values, **extra.body)
         return rows_of(*values)

@@ -35,7 +35,8 @@ _ROW_TYPES: dict[tuple[str, str], type[Any]] = {
 
 
 @cache
-def _data() -> tuple[dict[str, Table], Bindings]:
+def packaged() -> tuple[dict[str, Table], Bindings]:
+    """Return the packaged tables and bindings."""
     tables = load_tables()
     return tables, load_bindings(tables)
 
@@ -55,7 +56,7 @@ def sides_of(direction: Direction, clock: BusinessClock) -> dict[str, Side]:
 
     2402's reply, for one, has none: it says no more than done.
     """
-    tables, bindings = _data()
+    tables, bindings = packaged()
     tools = Tools(clock, bindings.dictionaries, as_numbers=direction == "out")
     sides: dict[str, Side] = {}
     for (code, way), bound in bindings.nodes.items():
@@ -91,7 +92,7 @@ def read_side(side: Side, code: str, prefix: str, raw: msgspec.Raw, warnings: li
         nodes = side.decode(raw)
     except msgspec.DecodeError as error:
         raise wire_error(code, prefix, memoryview(raw), error) from None
-    found = Found(warnings=warnings)
+    found = Found(warnings)
     for node_of, read in side.readers:
         read(node_of(nodes), found)
     return found

@@ -76,9 +76,9 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
     if coding == FLAG:
         return _reads_flag(where)
     if coding == DIGITS:
-        return _reads_digits(where)
+        return _reads_digits(field, where)
     if coding.isdigit() or field.kind == "int":
-        return _reads_whole(where)
+        return _reads_whole(field, where)
     if coding:
         meanings = {code: meaning for meaning, code in tools.dictionaries[coding].items()}
         return lambda value: meanings.get(value, value)
@@ -116,10 +116,10 @@ def _writes_decimal(field: Field, where: Where, *, as_number: bool) -> Convert:
     zero: Any = raw(token % (0, 0)) if as_number else pattern % (0, 0)
 
     def write_number(value: int) -> Any:
-        if 0 < value < limit:
-            return raw(token % divmod(value, unit))
         if not value:
             return zero  # most amounts of a settlement are nothing
+        if 0 < value < limit:
+            return raw(token % divmod(value, unit))
         return raw(signed(value).encode())
 
     def write_text(value: int) -> str:
@@ -166,18 +166,20 @@ def _reads_moment(clock: BusinessClock, where: Where) -> Convert:
     return read
 
 
-def _reads_whole(where: Where) -> Convert:
-    read_digits = _reads_digits(where)
+def _reads_whole(field: Field, where: Where) -> Convert:
+    read_digits = _reads_digits(field, where)
     return lambda value: int(read_digits(value))
 
 
-def _reads_digits(where: Where) -> Callable[[str | int | None], str]:
+def _reads_digits(field: Field, where: Where) -> Callable[[str | int | None], str]:
     """Return the reader of a number that is a name: too long for a whole number, and kept as it was written."""
 
     def read(value: str | int | None) -> str:
         text = str(value)
         if not (text.isascii() and text.isdigit()):
             raise WireError(*where, value, "digits only")
+        if len(text) > field.length:  # of text the parser saw to that; a number has no length in JSON
+            raise WireError(*where, value, f"at most {field.length} digits")
         return text
 
     return read

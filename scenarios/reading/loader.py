@@ -28,6 +28,7 @@ from scenarios.units import UnitError
 __all__ = [
     "LIBRARY",
     "ScenarioError",
+    "data_digest",
     "digest",
     "dump_scenario",
     "find_scenario",
@@ -114,7 +115,12 @@ def restore_scenario(data: dict[str, Any]) -> Scenario:
 
 def digest(scenario: Scenario) -> str:
     """Return the hash that names this exact scenario."""
-    text = json.dumps(dump_scenario(scenario), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return data_digest(dump_scenario(scenario))
+
+
+def data_digest(data: dict[str, Any]) -> str:
+    """Return what :func:`digest` says of the scenario that :func:`dump_scenario` made ``data`` of, in any version."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ Parses and holds; ``lab`` measures and judges.
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,15 +79,19 @@ def _distributions() -> Iterator[Measure]:
     def of(name: str, doc: str) -> Measure:
         return Measure(name, Unit.DURATION, doc, distribution=True)
 
+    cut = "never for whom the end of the run cut off"
     contact = "from the moment a contact at a desk was due to the final answer of its last message"
-    yield of("contact.latency", f"{contact}, unknowns until resolved; who met a closed door is left out; machine time")
+    yield of(
+        "contact.latency", f"{contact}, unknowns until resolved; {cut}; who met a closed door is left out; machine time"
+    )
     for kind in _KINDS:
         yield of(f"contact.latency.{kind}", f"{contact}; {kind} only")
     yield of(
-        "visit.time", "from arrival to end of an outpatient or pharmacy visit, waits and parking in it; people time"
+        "visit.time",
+        f"from arrival to end of an outpatient or pharmacy visit, waits and parking in it; {cut}; people time",
     )
     latency = "from the desk's first send of 2102, 2207 or 2304 to its final answer, unknowns until resolved"
-    yield of("settlement.latency", f"{latency}; machine time")
+    yield of("settlement.latency", f"{latency}; {cut}; machine time")
     for kind in _KINDS:
         yield of(f"settlement.latency.{kind}", f"{latency}; {kind} only")
     yield of("message.latency", "one attempt of a hospital, from send to verdict; machine time")
@@ -237,14 +242,23 @@ def _bound(measure: Measure, bound: str, text: str) -> float:
             case Unit.SHARE:
                 return parse_share(bound if bound.endswith("%") else float(bound))
             case Unit.COUNT:
-                return float(int(bound))
+                return _finite(int(bound))
             case Unit.NUMBER:
-                return float(bound)
+                return _finite(float(bound))
     except UnitError as error:
         raise GateError(f"bound of {measure.name}", text, error.expected) from error
-    except ValueError as error:
-        expected = f"{'a share' if measure.unit is Unit.SHARE else 'a plain number'}, as in {_example(measure)!r}"
+    except (ValueError, OverflowError) as error:
+        expected = (
+            f"{'a share' if measure.unit is Unit.SHARE else 'a plain number, 0 or more'}, as in {_example(measure)!r}"
+        )
         raise GateError(f"bound of {measure.name}", text, expected) from error
+
+
+def _finite(bound: float) -> float:
+    """Return a bound that some figures keep and others break: none is negative, and any is below infinity."""
+    if not 0 <= (number := float(bound)) < math.inf:
+        raise ValueError(bound)
+    return number
 
 
 def _example(measure: Measure) -> str:

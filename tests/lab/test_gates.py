@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from lab.analysis.gates import EXIT_CODES, judge, overall
+from lab.analysis.gates import EXIT_CODES, Length, judge, overall
+from lab.analysis.percentiles import sample_of
+from lab.analysis.replicated import Replicated
 from lab.runs.file import GateResult
 from scenarios.schema.gates import parse_gate
+
+HOUR_US = 3600 * 1_000_000
+P95, P99 = (parse_gate("settlement.latency", f"{name} < 3s") for name in ("p95", "p99"))
+LENGTH = Length(horizon_us=2 * HOUR_US, warm_up_us=HOUR_US)
+ENOUGH = 200
+"""Values for a p95."""
+
+
+def told(name, *values, count=ENOUGH):
+    """Replications of which each has one figure; None for what never ended."""
+    figures = tuple({name: None if math.isinf(value) else value} for value in values)
+    measure = name.partition(".p")[0]
+    return Replicated(figures, tuple({measure: count} for _ in values))
+
+
+def seen(*samples, measure="settlement.latency"):
+    """Replications with all their values."""
+    return Replicated(tuple({} for _ in samples), (), {measure: tuple(sample_of(values) for values in samples)})
+
 
 STORY = """
     gate                                values          verdict
@@ -30,15 +52,14 @@ STORY = """
 def test_gate_story(line):
     measure, comparison, bound, *values, verdict = line.split()
     gate = parse_gate(measure, f"{comparison} {bound}")
-    lookups = [lambda _name, _statistic, value=float(v): value for v in values]
 
-    assert judge(gate, lookups).verdict == verdict
+    assert judge(gate, told(measure, *map(float, values)), length=LENGTH).verdict == verdict
 
 
 def test_interval_of_replications_is_shown():
     gate = parse_gate("direct_rate", "> 99%")
 
-    found = judge(gate, [lambda *_: 0.99, lambda *_: 1.0])
+    found = judge(gate, told("direct_rate", 0.99, 1.0), length=LENGTH)
 
     assert found.value == pytest.approx(0.995)
     assert found.low is not None
@@ -48,9 +69,9 @@ def test_interval_of_replications_is_shown():
 
 def test_a_latency_has_no_interval_below_zero():
     """Five replications of which one met a stall: an interval of the plain mean would begin at minus 598 ms."""
-    lookups = [lambda *_, value=value: value for value in (101_000.0, 99_000.0, 100_000.0, 100_000.0, 2_100_000.0)]
+    run = told("settlement.latency.mean", 101_000.0, 99_000.0, 100_000.0, 100_000.0, 2_100_000.0)
 
-    found = judge(parse_gate("settlement.latency", "p95 < 3s"), lookups)
+    found = judge(parse_gate("settlement.latency", "mean < 3s"), run, length=LENGTH)
 
     assert found.low is not None
     assert 0 < found.low < 500_000 < found.high
@@ -58,42 +79,108 @@ def test_a_latency_has_no_interval_below_zero():
 
 
 def test_a_share_has_no_interval_above_one():
-    lookups = [lambda *_, value=value: value for value in (1.0, 1.0, 0.9)]
+    run = told("direct_rate", 1.0, 1.0, 0.9)
 
-    assert judge(parse_gate("direct_rate", "<= 1"), lookups).verdict == "pass"
+    assert judge(parse_gate("direct_rate", "<= 1"), run, length=LENGTH).verdict == "pass"
 
 
 def test_one_run_says_that_it_has_no_interval():
-    assert "no interval" in judge(parse_gate("settlement.latency", "p95 < 3s"), [lambda *_: 1.0]).note
+    found = judge(P95, told("settlement.latency.p95", 1.0), length=LENGTH)
+
+    assert "no interval" in found.note
 
 
 def test_statistic_is_asked_for_by_name():
-    asked = []
+    figures = {"settlement.latency.p95": 7.0, "settlement.latency.p99": 8.0, "contact.latency.p95": 9.0}
 
-    judge(parse_gate("settlement.latency", "p95 < 3s"), [lambda *names: asked.append(names)])
+    found = judge(P95, Replicated((figures,), ({"settlement.latency": ENOUGH},)), length=LENGTH)
 
-    assert asked == [("settlement.latency", "p95")]
+    assert found.value == 7.0
 
 
 def test_nothing_to_measure_by_is_inconclusive():
-    found = judge(parse_gate("settlement.latency", "p95 < 3s"), [lambda *_: None])
+    for run in (Replicated(({},), ({},)), Replicated(({}, {}), ({}, {}))):
+        found = judge(P95, run, length=LENGTH)
 
-    assert (found.verdict, found.value) == ("inconclusive", None)
-    assert found.note
+        assert (found.verdict, found.value) == ("inconclusive", None)
+        assert "nothing to measure" in found.note
 
 
 def test_invalid_run_spoils_figures_and_not_the_checkers_counts():
-    lookups = [lambda *_: 0.0]
+    latency, lost = told("settlement.latency.p95", 0.0), told("visits.lost", 0.0)
 
-    assert judge(parse_gate("settlement.latency", "p95 < 3s"), lookups, valid=False).verdict == "invalid"
-    assert judge(parse_gate("visits.lost", "== 0"), lookups, valid=False).verdict == "pass"
-    assert judge(parse_gate("visits.lost", "== 1"), lookups, valid=False).verdict == "fail"
+    assert judge(P95, latency, length=LENGTH, valid=False).verdict == "invalid"
+    assert judge(parse_gate("visits.lost", "== 0"), lost, length=LENGTH, valid=False).verdict == "pass"
+    assert judge(parse_gate("visits.lost", "== 1"), lost, length=LENGTH, valid=False).verdict == "fail"
 
 
 def test_what_never_ends_has_no_figure():
-    found = judge(parse_gate("cutover.drain", "< 3h"), [lambda *_: math.inf])
+    found = judge(parse_gate("cutover.drain", "< 3h"), told("cutover.drain", math.inf), length=LENGTH)
 
     assert (found.value, found.note) == (None, "never, within the run")
+
+
+def test_a_percentile_of_too_few_values_is_inconclusive_and_says_what_would_do():
+    """46 values were taken for a p99, and passed."""
+    found = judge(P99, told("settlement.latency.p99", 1.0, count=46), length=LENGTH)
+
+    assert (found.verdict, found.value) == ("inconclusive", 1.0)
+    assert "46 values" in found.note
+    assert "1,000" in found.note
+    assert "--reps 24 " in found.note
+    assert "horizon.length=1d49min" in found.note  # an hour of warm-up, and 23.8 times the hour that was judged
+
+
+def test_visits_listed_one_by_one_are_no_more_in_a_longer_run():
+    listed = Length(horizon_us=2 * HOUR_US, warm_up_us=0, drawn=False)
+
+    found = judge(P99, told("settlement.latency.p99", 1.0, count=46), length=listed)
+
+    assert "--reps" in found.note
+    assert "horizon" not in found.note
+
+
+@pytest.mark.parametrize(
+    ("text", "enough"), [("p50", 20), ("p90", 100), ("p95", 200), ("p99", 1000), ("p99.9", 10_000)]
+)
+def test_a_percentile_takes_ten_values_beyond_it(text, enough):
+    gate = parse_gate("settlement.latency", f"{text} < 3s")
+    name = f"settlement.latency.{text}"
+
+    verdicts = [judge(gate, told(name, 1.0, count=count), length=LENGTH).verdict for count in (enough - 1, enough)]
+
+    assert verdicts == ["inconclusive", "pass"]
+
+
+def test_replications_have_enough_values_for_a_percentile_together():
+    values = np.linspace(1_000, 2_000, 150)
+
+    alone, two = judge(P95, seen(values, values[:49]), length=LENGTH), judge(P95, seen(values, values), length=LENGTH)
+
+    assert alone.verdict == "inconclusive"
+    assert "p95 of 199 values" in alone.note
+    assert two.verdict == "pass"
+
+
+def test_a_percentile_is_that_of_all_values_and_not_the_mean_of_percentiles():
+    """Ten in a hundred of a busy day's visits are slow; the days without any must not hide them."""
+    quiet, busy = np.full(100, 1_000.0), np.concatenate([np.full(900, 1_000.0), np.full(100, 9e6)])
+
+    found = judge(P95, seen(quiet, busy, busy), length=LENGTH)
+
+    assert found.value == 9e6
+    assert found.verdict != "pass"
+
+
+def test_a_gate_is_not_held_where_no_value_bounds_the_percentile_from_above():
+    """All that is slow happened in one replication of three: the share of it is anybody's guess."""
+    calm, stalled = np.linspace(1_000, 2_000, 400), np.concatenate([np.linspace(1_000, 2_000, 340), np.full(60, 2.9e6)])
+
+    found = judge(P95, seen(calm, calm, stalled), length=LENGTH)
+
+    assert (found.verdict, found.high) == ("inconclusive", None)
+    assert 0 < found.low < 2.9e6
+    assert "--reps" in found.note
 
 
 VERDICTS = """

@@ -105,9 +105,15 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
     )
     said, complaints = child.communicate(timeout=110)
 
-    assert child.returncode == 0, complaints
     found = json.loads(said)
-    assert found["sim"]["verdict"] == found["load"]["verdict"] == "pass"
+    assert found["sim"]["verdict"] == "pass"
+    assert [gate["verdict"] for gate in found["load"]["gates"]] == ["pass"] * 3
+    [validity] = found["load"][
+        "validity"
+    ]  # a busy machine may make a run invalid, and its exact gates hold all the same
+    assert (found["load"]["verdict"], child.returncode) == (("pass", 0) if validity["valid"] else ("invalid", 3)), (
+        complaints
+    )
     for world in ("sim", "load"):
         assert {path.stem for path in (folder / "run" / world).glob("*.parquet")} == {*TABLES, "breaks"}
     sim, load = (open_run(folder / "run" / w, read_run_file(folder / "run" / w)) for w in ("sim", "load"))

@@ -14,13 +14,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from loadtest.proxy import NOBODY_LISTENS, LinkProxy, ProxiedLink, ProxyConfig, main, read_reply, read_request
-from reference_impl.protocol.messages import Unknown, Unreachable
+from loadtest.proxy import NOBODY_LISTENS, LinkProxy, Message, ProxiedLink, ProxyConfig, main, read_reply, read_request
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import FindPerson, MessageId, PersonNo, Request, Unknown, Unreachable
 from reference_impl.staging.loss import Disturbance, FaultyLink
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
+from reference_impl.wire.codecs import Codecs
 
 ROOT = Path(__file__).parents[2]
+MSGID = MessageId("P33040000001202403130900000001")
 FOREVER_US = 1 << 60
 
 
@@ -152,6 +155,19 @@ def test_only_the_named_transactions_are_lost():
             caller.leave()
 
     run(story())
+
+
+@pytest.mark.parametrize("caller", ["P33040000001", "33", "hub"])
+def test_the_transaction_is_found_in_what_hospitals_send_and_in_what_nodes_send(caller):
+    """A person's number that looks like a transaction is text, and decides nothing."""
+    named = caller if caller != "P33040000001" else ""
+    codec = Codecs.at(BusinessClock(datetime(2024, 3, 13), 1.0)).of(named)
+    person = PersonNo('"infno":"2102"')
+    sent = Request("1101", MSGID, NodeId(caller), NodeId(MSGID[:12]), "330400", "340100", FindPerson(person=person))
+    message = Message()
+    message.content += codec.encode_request(sent, 0)
+
+    assert message.code == "1101"
 
 
 def test_delay_is_added_each_way():

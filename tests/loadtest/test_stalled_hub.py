@@ -9,6 +9,7 @@ import pytest
 from support.real_system import run_for_real
 
 from lab.analysis.measures import measure
+from loadtest.exits import INVALID
 from scenarios.reading.scale import resolve
 from scenarios.record.recorder import Record
 from scenarios.schema import Scenario
@@ -88,6 +89,8 @@ def test_the_p99_of_contacts_is_that_of_open_arrivals_and_settlements_alone_miss
     assert ended.finished, ended.errors
     assert ended.failures == ()
     assert ended.record.events.height == len(FROZEN_FROM_MS)
+    if ended.code == INVALID:
+        pytest.skip("the machine is too busy: the run itself says that its figures may not be used")
     found = measure(ended.record, asked)
     contact_us, settlement_us = (found.value(name, "p99") for name in ("contact.latency", "settlement.latency"))
     assert contact_us == pytest.approx(open_arrivals_p99_us(ended.record), rel=0.05)

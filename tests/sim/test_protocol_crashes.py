@@ -131,7 +131,7 @@ def cancel_after(simulation: Simulation, awaits: int) -> bool:
         if journey.ended:
             if not world.journeys.resting:
                 return False
-            while world.journeys.resting:  # a stay that lies goes on as another task
+            while world.journeys.resting:  # a stay lies without a task of its own, and goes on in another
                 timeline.run_until(max(timeline.now_us, timeline.heap[0][0]))
             journey = next(reversed(world.outside.tasks))
     journey.cancel()

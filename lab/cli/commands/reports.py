@@ -13,7 +13,7 @@ from lab.experiments.pair import write_pair_page
 from lab.report.curves import write_curve_page
 from lab.report.page import data_path, write_report
 from lab.report.pages import write_comparison
-from lab.report.wording_pair import difference_table, labels
+from lab.report.wording_pair import HOW, difference_table, labels
 from lab.runs.file import REPORT_FILE, partial_of, read_run_file, refuse_unnameable, worlds_in
 from lab.runs.opened import Opened, open_run, refuse_altered
 from reference_impl.domain.failures import InputError
@@ -62,9 +62,10 @@ def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> No
     if as_json:
         console.say_json({"page": str(page), "measures": msgspec.to_builtins(summary.differences)})
     else:
-        table = difference_table(summary.differences, labels(summary))
+        table = difference_table(summary, labels(summary))
         console.table(table.head, table.rows)
-        console.say(f"page: {page}")
+        for line in (HOW[summary.intervals], table.note, f"page: {page}"):
+            console.say(line)
     refuse_altered(a, b)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from lab.cli import console
-from lab.report.format import show
+from lab.report.format import show, show_interval
 from lab.report.style import WORLD_NAMES
 from lab.report.summarise import headlines
 from lab.report.wording import headlines as worded
@@ -50,4 +50,4 @@ def _reasons(run: RunFile) -> list[str]:
 
 
 def _interval(low: float | None, high: float | None, unit: str) -> str:
-    return "" if low is None or high is None or low == high else f"{show(low, unit)} … {show(high, unit)}"
+    return "" if low == high else show_interval(low, high, unit)

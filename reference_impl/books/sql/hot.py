@@ -64,8 +64,9 @@ def _insert_message() -> ClauseElement:
     )
 
 
-def _replace_message() -> ClauseElement:
-    changed: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in _CONTENT}
+def _close_message() -> ClauseElement:
+    """Give a message its outcome; what it asked stands as it was written."""
+    changed: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in ("reply", "withdrawn")}
     mark = func.coalesce(messages.c.reversed_by, bindparam("new_reversed_by"))
     return update(messages).where(_this_message).values({**changed, "reversed_by": mark})
 
@@ -99,7 +100,7 @@ _MESSAGES: dict[str, ClauseElement] = {
     )
     .order_by(messages.c.opened_us, messages.c.serial),
     "insert_message": _insert_message(),
-    "replace_message": _replace_message(),
+    "close_message": _close_message(),
     "mark_message": _mark_message(),
     "lift_mark": _lift_mark(),
     "all_messages": select(*_without_serial(messages)).order_by(messages.c.serial),

@@ -12,8 +12,8 @@ SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messa
 -- insert_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
 INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET code = excluded.code, opened_us = excluded.opened_us, request = excluded.request, reply = excluded.reply, reversed_by = coalesce(messages.reversed_by, excluded.reversed_by), withdrawn = excluded.withdrawn WHERE messages.withdrawn = 1
 
--- replace_message(new_code, new_opened_us, new_request, new_reply, new_reversed_by, new_withdrawn, msgid, sender)
-UPDATE messages SET code=?, opened_us=?, request=?, reply=?, reversed_by=coalesce(messages.reversed_by, ?), withdrawn=? WHERE messages.msgid = ? AND messages.sender = ?
+-- close_message(new_reply, new_reversed_by, new_withdrawn, msgid, sender)
+UPDATE messages SET reply=?, reversed_by=coalesce(messages.reversed_by, ?), withdrawn=? WHERE messages.msgid = ? AND messages.sender = ?
 
 -- mark_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
 INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET reversed_by = excluded.reversed_by WHERE messages.reversed_by IS NULL

@@ -12,7 +12,7 @@ from reference_impl.books.sql.layout import Row
 from reference_impl.protocol.messages import Reply, Request
 from reference_impl.protocol.records import Key, MessageRecord
 
-__all__ = ["message_of", "message_row"]
+__all__ = ["message_of", "message_row", "outcome_row"]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_request = msgspec.msgpack.Decoder(Request).decode
@@ -32,6 +32,12 @@ def message_row(message: MessageRecord) -> Row:
         message.reversed_by,
         1 if message.withdrawn else 0,
     )
+
+
+def outcome_row(message: MessageRecord) -> Row:
+    """Return what is new of a message that is given its outcome, and its key."""
+    reply = None if message.reply is None else _encode(message.reply)
+    return reply, message.reversed_by, 1 if message.withdrawn else 0, message.key.msgid, message.key.sender
 
 
 def message_of(row: Row) -> MessageRecord:

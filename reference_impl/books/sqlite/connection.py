@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.final import BooksError, FinalBooks, refuse_unknown
 from reference_impl.books.sql.layout import LAYOUTS, Layout, Row
-from reference_impl.books.sql.rows import message_of, message_row
+from reference_impl.books.sql.rows import message_of, message_row, outcome_row
 from reference_impl.books.sql.statements import read_statements
 from reference_impl.protocol.records import AlreadyThere, Change, CommitResult, Committed, MessageRecord, Stale, View
 
@@ -35,8 +35,8 @@ __all__ = [
 _COMMITTED = Committed()
 _STALE = Stale()
 _SQL = read_statements()
-_FIND_MESSAGE, _MARK_OF_MESSAGE, _INSERT_MESSAGE, _REPLACE_MESSAGE, _MARK_MESSAGE = (
-    _SQL[name] for name in ("find_message", "mark_of_message", "insert_message", "replace_message", "mark_message")
+_FIND_MESSAGE, _MARK_OF_MESSAGE, _INSERT_MESSAGE, _CLOSE_MESSAGE, _MARK_MESSAGE = (
+    _SQL[name] for name in ("find_message", "mark_of_message", "insert_message", "close_message", "mark_message")
 )
 _FIND = {kind: _SQL.get(f"find_{layout.kind.name}") for kind, layout in LAYOUTS.items()}
 _VERSION = {kind: _SQL[f"version_of_{layout.kind.name}"] for kind, layout in LAYOUTS.items() if layout.versioned}
@@ -79,13 +79,12 @@ def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
     for record in change.records:
         if type(record) in _VERSION and _is_stale(connection, record):
             return _stale_unless_known(connection, change)
-    row = message_row(change.message)
     if _reversed_meanwhile(connection, change):
         return _STALE
     if change.insert:
-        if not connection.execute(_INSERT_MESSAGE, row).rowcount:
+        if not connection.execute(_INSERT_MESSAGE, message_row(change.message)).rowcount:
             return AlreadyThere(_must_find(connection, change.message.key))
-    elif not connection.execute(_REPLACE_MESSAGE, (*row[2:6], row[6], row[7], row[1], row[0])).rowcount:
+    elif not connection.execute(_CLOSE_MESSAGE, outcome_row(change.message)).rowcount:
         raise _nothing_to_replace(change.message.key)
     if change.tombstone is not None:
         connection.execute(_MARK_MESSAGE, message_row(change.tombstone))

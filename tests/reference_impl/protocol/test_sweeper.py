@@ -171,6 +171,28 @@ def test_a_message_that_cannot_be_driven_is_parked_with_its_reason_and_the_other
     assert crowd.sweeper.parked == {}
 
 
+def test_a_restart_lists_all_that_was_parked_again_at_once_and_holds_up_nobody(crowd: Crowd) -> None:
+    """The list is of one process: the next one finds the intents open, and drives each before it waits for anything.
+
+    What cannot be driven says nothing of the province, so it does not end the round as silence does.
+    """
+    poisoned = range(100, 100 + RULES.batch - 1)
+    crowd.poison = set(poisoned)
+    messages = [*(crowd.leave(number) for number in poisoned), crowd.leave(1)]
+    crowd.rest()
+    listed = crowd.sweeper.parked.keys()
+    assert len(listed) == len(poisoned)
+
+    again = Crowd()
+    again.poison = crowd.poison
+    again.sweeper.recover(messages)
+    again.rest()
+
+    assert again.sweeper.parked.keys() == listed
+    assert [each for _, each in again.driven].count(msgid(1)) == 1
+    assert max(at_us for at_us, _ in again.driven) < RULES.interval_us
+
+
 # --- on a chain of real nodes ---
 
 
@@ -287,6 +309,30 @@ def test_a_parked_message_is_over_when_its_sender_asks_again_and_it_can_be_drive
     assert isinstance(done(chain.send(sale(POISON))), Settled)
 
     node: Any = chain.nodes["33"]
+    assert node.parked() == ()
+    at_rest(chain)
+
+
+def test_a_parked_message_is_listed_again_when_its_node_has_started_again() -> None:
+    """The books keep it as an intent without an outcome; an operator who asks after the restart reads it as before."""
+    chain, poison = Chain(), {"2102"}
+    with_poison(chain, poison)
+    chain.send(sale(POISON))
+    before: Any = chain.nodes["33"]
+
+    reports = with_poison(chain, poison)  # another process on the same books
+    node: Any = chain.nodes["33"]
+    assert node is not before
+    assert node.parked() == ()
+    run(node.recover())
+    for work in reports.works:
+        pump(work, 200)
+
+    [listed] = node.parked()
+    assert (listed.msgid, listed.why) == (msgid(POISON), "ValueError: planted")
+    assert chain.open_intents() == ["2102"]
+    poison.clear()
+    assert isinstance(done(chain.send(sale(POISON))), Settled)
     assert node.parked() == ()
     at_rest(chain)
 

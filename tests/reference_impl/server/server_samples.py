@@ -14,7 +14,7 @@ from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import RunClock
 from reference_impl.staging.build import system_config
 from reference_impl.wire.clock import BusinessClock
-from reference_impl.wire.codec import Codec
+from reference_impl.wire.codecs import Codecs
 from scenarios.schema import Scenario
 
 PHARMACY = NodeId("P33040010001")
@@ -60,8 +60,13 @@ def reversal(number, of, person=PERSON):
     return request("2601", number, Reverse(person=person, original=msgid(of), original_code="2102"))
 
 
+def codecs_of(told):
+    return Codecs.at(BusinessClock(told.starts_at, told.time_scale))
+
+
 def codec_of(told):
-    return Codec(BusinessClock(told.starts_at, told.time_scale))
+    """The hospitals' codec."""
+    return codecs_of(told).hospitals
 
 
 @contextmanager

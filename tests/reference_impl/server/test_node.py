@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import msgspec
 import pytest
-from server_samples import PHARMACY, codec_of, config, find_person, msgid, sale
+from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
@@ -53,7 +54,8 @@ class World:
 
     def __init__(self, folder, meter=None, **more):
         self.config = config(**more)
-        self.codec = codec_of(self.config)
+        self.codecs = codecs_of(self.config)
+        self.codec = self.codecs.hospitals
         self.clock = Clock()
         self.books = {name: WaitingBooks() for name in ("hub", "33", "34")}
         self.folder = folder
@@ -65,7 +67,7 @@ class World:
         return ServedNode(
             self.config.services[name],
             NodePorts(self.clock, self, self.books[name], AsyncioTasks()),
-            codec=self.codec,
+            codecs=self.codecs,
             doors_file=self.folder / f"{name}.doors.json",
             meter=self.meter if name == "33" else None,  # a process each, as far as the meter can see
         )
@@ -77,9 +79,10 @@ class World:
         return await self.ask(request, node=node, sender=request.sender)
 
     async def ask(self, request, node="33", sender=""):
-        content = self.codec.encode_request(request, self.clock.now)
+        codec = self.codecs.of(sender)
+        content = codec.encode_request(request, self.clock.now)
         status, headers, body = await self.nodes[node].respond(content, sender)
-        return self.codec.decode_answer(status, headers, body, request.code)
+        return codec.decode_answer(status, headers, body, request.code)
 
 
 @pytest.fixture
@@ -319,13 +322,39 @@ def test_what_a_caller_may_do_hangs_on_the_socket_it_comes_in_by(world, line):
     entrance, method, path, sender, status = line.split()
     headers = [(b"x-yidi-sender", each.encode()) for each in sender.split(",") if each != "-"]
     app = App(world.nodes, Obeying(), None, ports=PORTS)
-    content = world.codec.encode_request(find_person(1), 0)
+    content = world.codecs.of(sender if entrance == "neighbours" else "").encode_request(find_person(1), 0)
 
     found = asyncio.run(over_http(app, method, path, content, headers, PORTS.of(entrance)))
 
     assert found[0] == int(status)
     if found[0] == 403:
         assert all(books.read_all().messages == () for books in world.books.values())
+
+
+CROSSED = {
+    "the interface's JSON between neighbours": ("neighbours", "/34", [(b"x-yidi-sender", b"hub")], ""),
+    "a neighbour's JSON from a hospital": ("hospitals", "/33", [], "hub"),
+}
+
+
+@pytest.mark.parametrize(("entrance", "path", "headers", "speaker"), CROSSED.values(), ids=CROSSED)
+def test_each_entrance_understands_its_own_callers_alone(world, entrance, path, headers, speaker):
+    content = world.codecs.of(speaker).encode_request(sale(1), 0)
+    app = App(world.nodes, None, None, ports=PORTS)
+
+    status, _ = asyncio.run(over_http(app, "POST", path, content, headers, PORTS.of(entrance)))
+
+    assert status == 400
+    assert all(books.read_all().messages == () for books in world.books.values())
+
+
+def test_what_a_hospital_said_and_nobody_acted_on_is_named_to_it_across_three_nodes(world):
+    content = world.codec.encode_request(sale(1), 0).replace(b'"rx_circ_flag":"0"', b'"rx_circ_flag":"1"')
+
+    status, _, body = asyncio.run(world.nodes["33"].respond(content, ""))
+
+    assert (status, json.loads(body)["infcode"]) == (200, 0)
+    assert "rx_circ_flag" in json.loads(body)["warn_msg"]
 
 
 @pytest.mark.parametrize("name", ["hub", "33", "3304", "hospital"])

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from server_samples import PERSON, codec_of, config, find_person
+from server_samples import PERSON, codecs_of, config, find_person
 
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Hop, Overloaded, PersonFound, Reply, Unknown, Unreachable
@@ -16,7 +16,7 @@ from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.workers import Slot, current_slot
 
 WORLD = config()
-CODEC = codec_of(WORLD)
+CODEC = codecs_of(WORLD).neighbours
 
 
 def test_the_clock_counts_from_the_epoch_all_processes_share():
@@ -135,8 +135,10 @@ ENDS = [
     (HttpAnswer(500, {}, b"{}"), Unknown),
     (HttpAnswer(200, {}, b"no json"), Unknown),
     (HttpAnswer(200, {}, b"[" * 100_000), Unknown),
-    (HttpAnswer(200, {}, b'{"infcode": 0, "output": {}, "err_msg": "\xff"}'), Unknown),
-    (HttpAnswer(200, {}, b'{"infcode": 0, "output": {}}'), Unknown),
+    (HttpAnswer(200, {}, b'{"reference": "", "refusal": "E01", "more": "\xff"}'), Unknown),
+    (HttpAnswer(200, {}, b'{"reference": ""}'), Unknown),
+    (HttpAnswer(400, {}, b'{"error": "a head of no HTTP"}'), Unknown),
+    (HttpAnswer(503, {}, b'{"error": "too many connections"}'), Unknown),
 ]
 
 

@@ -34,6 +34,21 @@ def test_business_time_runs_scale_times_as_fast(at_us, scale, text):
     assert BusinessClock(START, scale).text(at_us) == text
 
 
+@pytest.mark.parametrize("scale", [1.0, 7.0, 60.0, 1e-3])
+def test_a_moment_has_a_date_from_the_first_to_the_last_of_the_calendar(scale):
+    clock = BusinessClock(START, scale)
+    first_us, last_us = clock.span_us
+
+    for at_us in (first_us, last_us):
+        assert clock.holds(at_us)
+        assert clock.text(at_us)
+    for beyond_us in (first_us - 1, last_us + 1):
+        assert not clock.holds(beyond_us)
+        if scale > 1e-3:  # a clock as slow as that comes to the end of 64 bits first
+            with pytest.raises(OverflowError):
+                clock.text(beyond_us)
+
+
 def test_a_kept_second_is_not_taken_for_another():
     clock = BusinessClock(START, 1.0)
     texts = [clock.text(at_us) for at_us in (0, 500_000, 1_000_000, 0)]
