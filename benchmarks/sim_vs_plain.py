@@ -479,7 +479,7 @@ def hold_a_day(visits: int) -> None:
     plan = plan_visits(scenario)
     run = simulate(scenario, plan, load_costs())
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(len(plan), peak_mib, len(run.recorder.frames()["messages"]))
+    print(len(plan), peak_mib, run.tables().rows("messages"))
 
 
 def measure_memory(visits: int) -> None:

@@ -76,8 +76,8 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    names = scenario.cutover is not None
-    record = small_record(partial(scan_table, tables), names=names) if small else read_record(tables)
+    cutover = scenario.cutover is not None
+    record = small_record(partial(scan_table, tables), cutover=cutover) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

@@ -167,8 +167,7 @@ class MemoryBooks:
                 return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
         self._messages[message.key] = message
-        if change.tombstone is not None or change.lifted is not None:
-            self._reverse(change)
+        self._reverse(change)
         for record in records:
             keepers[type(record)].keep(record)
         return _COMMITTED

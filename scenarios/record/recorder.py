@@ -235,17 +235,23 @@ def read_record(folder: Path) -> Record:
     return Record(**{name: scan_table(folder, name).collect() for name in TABLES})
 
 
-def small_record(scan: Callable[[str], pl.LazyFrame], *, names: bool) -> Record:
+def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool) -> Record:
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
-    Of a message no hop and no id, only a number that tells ids apart; of a visit no money of a settlement and, without
-    ``names``, nobody's name. Words that repeat are categories, which compare, group and sort as the text they are.
+    Of a message no hop and no id, only a number that tells ids apart. Without a cutover, whose queues everybody stands
+    in, no visit within a province, and of a visit no money of a settlement and nobody's name. Words that repeat are
+    categories, which compare, group and sort as the text they are.
     """
+    visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(_NAMES)).collect()
+    kept = visits.lazy().select("visit")
     words = [pl.col(name).cast(pl.Categorical) for name in ("code", "outcome")]
     messages = scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
-    visits = scan("visits") if names else scan("visits").drop(_NAMES)
-    rest = {name: scan(name).collect() for name in TABLES if name not in ("visits", "messages")}
-    return Record(visits=visits.collect(), messages=messages.collect(), **rest)
+    some = {
+        name: table.join(kept, on="visit", how="semi", maintain_order="left").collect()
+        for name, table in (("messages", messages), ("contacts", scan("contacts")))
+    }
+    rest = {name: scan(name).collect() for name in TABLES if name not in ("visits", *some)}
+    return Record(visits=visits, **some, **rest)
 
 
 _NAMES = (

@@ -236,7 +236,13 @@ def test_a_page_made_in_little_memory_says_what_one_of_the_whole_tables_says(run
     small, whole = open_run(runs / name, run, small=True), open_run(runs / name, run)
 
     assert "care_in_us" not in small.record.messages.columns
-    assert encoded(summarise_run(run, small)) == encoded(summarise_run(run, whole))
+    said = [json.loads(encoded(summarise_run(run, one)), parse_float=nine_digits) for one in (small, whole)]
+    assert said[0] == said[1]
+
+
+def nine_digits(number):
+    """Return a figure as text; in which order a mean is summed up is not the same twice."""
+    return f"{float(number):.9g}"
 
 
 # --- two runs, and a curve ---------------------------------------------------------------------------------------------
