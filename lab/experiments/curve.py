@@ -32,6 +32,8 @@ LOWEST, HIGHEST = 0.1, 1.25
 The last is above 1: the real system must be full too, and a busy one still commits and reads in larger groups.
 """
 DESKS = 1000
+_FAR_TOO_MANY_PER_S = 1e6
+"""Visits a second that no system bears: what their work alone comes to is in proportion to them."""
 _EVEN_DAY, _EVEN_WEEK = (1.0,) * 24, (1.0,) * 7
 
 
@@ -118,14 +120,12 @@ def refuse_unloaded(scenario: Scenario) -> None:
 
 
 def capacity_per_s(scenario: Scenario, costs: Costs) -> float:
-    """Return the cross-province visits a second at which the busiest core is always busy.
+    """Return the cross-province visits a second at which the busiest cores are always busy.
 
-    Then every message finds it busy and costs ``busy_share``: use does not grow in proportion to load.
+    Then turns have many pieces and groups many changes: what each costs whatever is in it is shared by all of them.
     """
-    load, share = implied_load(scenario, costs), costs.file.busy_share
-    use = max(station.utilisation for station in load.stations if station.station == "cpu")
-    at_idle_cost = use / (1.0 - use * (1.0 - share))
-    return load.settlements_per_s / (at_idle_cost * share)
+    load = implied_load(at_rate(scenario, _FAR_TOO_MANY_PER_S), costs)
+    return load.settlements_per_s / max(station.utilisation for station in load.stations if station.station == "cpu")
 
 
 def at_rate(scenario: Scenario, per_s: float) -> Scenario:

@@ -16,6 +16,7 @@ from lab.report.pages import write_comparison
 from lab.runs import file as runs
 from lab.runs.file import RunFile, World, read_run_file
 from lab.runs.opened import open_run
+from scenarios.schema import Link, Links
 from sim.model.costs import load_costs
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 WORLDS: tuple[World, World] = ("sim", "load")
 REAL_CORES = 1.0
 """The supervisor pins every process of the system to one core."""
+LOOPBACK = Links(hospital_province=Link(latency=0, jitter=0), province_hub=Link(latency=0, jitter=0))
 
 
 def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, RunFile]:
@@ -41,11 +43,14 @@ def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, 
 
 
 def as_measured(scenario: Scenario) -> Scenario:
-    """Return the scenario on the machine that the real world has: one core for all processes of the system."""
-    if scenario.topology.machine_cores is not None:
-        return scenario
-    topology = scenario.topology.model_copy(update={"machine_cores": REAL_CORES})
-    return scenario.model_copy(update={"topology": topology})
+    """Return the scenario on what the real world has: one core for all processes of the system, loopback for links.
+
+    What loopback costs is CPU of the processes, and counted there; beside it there is no delay worth a number.
+    """
+    changes: dict[str, object] = {"links": LOOPBACK}
+    if scenario.topology.machine_cores is None:
+        changes["machine_cores"] = REAL_CORES
+    return scenario.model_copy(update={"topology": scenario.topology.model_copy(update=changes)})
 
 
 def write_pair_page(folder: Path) -> None:
