@@ -12,11 +12,9 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from lab.calibration.fit import cost_rows, estimate, load_fits, quantile_table, spread_of, windows_of
+from lab.calibration.costfile import Metered, measured_costs
 from lab.calibration.machine import describe_machine, versions
 from lab.experiments.experiment import Watcher
 from lab.worlds.load import INTERRUPTED, Replay, choose_cores, on_core
@@ -66,14 +64,6 @@ def cache_path() -> Path:
     return root / f"costs-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"
 
 
-class Metered(NamedTuple):
-    """One load of metered processes: their readings, the machine's speed meanwhile, what others used of the core."""
-
-    readings: Sequence[Any]
-    speed_us: float
-    foreign_share: float
-
-
 def calibrate(path: Path, watcher: Watcher) -> CostFile:
     """Measure and write the cost file.
 
@@ -103,36 +93,6 @@ def calibrate(path: Path, watcher: Watcher) -> CostFile:
     return file
 
 
-def measured_costs(loads: Sequence[Metered], source: str, machine: dict[str, str | int | float]) -> CostFile:
-    """Return what metered processes cost.
-
-    Raises:
-        InvalidRunError: when next to nothing was metered.
-
-    """
-    readings = [reading for load in loads for reading in load.readings]
-    windows = windows_of([load.readings for load in loads])
-    found = estimate(windows)
-    return CostFile(
-        mark="MEASURED",
-        source=source,
-        machine=f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
-        f"durable write {machine['fsync_us']} us; python {versions()['python']}",
-        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        turn_us=found.fitted("turn_us"),
-        group_us=found.fitted("group_us"),
-        cold=found.fitted("cold"),
-        cooling_us=found.fitted("cooling_us"),
-        spread=spread_of(windows, found.numbers, readings),
-        # At the lightest load: where the core is busy, the end of a wait for the disk is a wait for the core.
-        flush_us=quantile_table([float(us) for reading in loads[0].readings for us in reading["disk_us"]]),
-        rows=tuple(cost_rows(windows, found)),
-        speed_us=round(sum(load.speed_us for load in loads) / len(loads), 1),
-        foreign_share=round(max(load.foreign_share for load in loads), 4),
-        fit=load_fits(windows, found.numbers),
-    )
-
-
 def _measure_all(folder: Path, watcher: Watcher) -> list[Metered]:
     """Measure at a light load, then at what that tells to be heavier ones."""
     watcher.begin("calibrating: the reference system on one core, metered, mostly idle", 1)
@@ -160,5 +120,4 @@ def _measure(folder: Path, watcher: Watcher, sets: Sequence[str]) -> tuple[Meter
             f"the system was metered; expected at most {FOREIGN_MAX:.0%}: leave the machine alone and try again"
         )
     use = min(1.0, replay.system_cpu_s * 1e6 / scenario.horizon.length)
-    made = Metered(list(replay.meters.values()), replay.speed_us, replay.foreign_share)
-    return made, use, scenario.visits.per_day
+    return replay.metered(), use, scenario.visits.per_day

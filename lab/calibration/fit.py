@@ -224,13 +224,14 @@ class Estimate(NamedTuple):
 
 def estimate(windows: Windows, *, resamples: int = RESAMPLES, seed: int = 1) -> Estimate:
     """Return the numbers with what they would be, had other windows of the same loads been seen."""
+    found = fit(windows)
     random = np.random.default_rng(seed)
     own = [np.flatnonzero(windows.loads == load) for load in np.unique(windows.loads)]
     again: list[Numbers] = []
     for _ in range(resamples):
         rows = np.concatenate([random.choice(rows, rows.size) for rows in own])
         again.append(fit(windows.taken(rows)))
-    return Estimate(fit(windows), tuple(again))
+    return Estimate(found, tuple(again))
 
 
 def _between(value: float, others: Sequence[float]) -> Fitted:

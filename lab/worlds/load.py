@@ -19,8 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import psutil
 
+from lab.calibration.costfile import Metered
 from lab.calibration.speed import SpeedWatch
 from lab.errors import LabError
 from lab.runs.file import Replication, Validity
@@ -61,6 +63,8 @@ LEAD_S = 6.0
 LEAD_PLANS = 3.0
 """... and so many times as long as planning took here."""
 STOP_LIMIT_S = 20.0
+METERED_FILE = "metered.json"
+"""What the processes of a replication metered, until a cost file is made of it."""
 _CORES_NEEDED = 2
 _WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
@@ -91,10 +95,10 @@ def choose_cores() -> Cores:
     return Cores(free[0], free[1]) if len(free) >= _CORES_NEEDED else Cores(None, None)
 
 
-def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Replication:
-    """Replay one replication against real processes, check it and write its tables."""
+def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching, *, meter: bool = False) -> Replication:
+    """Replay one replication against real processes, check it and write its tables; with ``meter`` also its costs."""
     folder.mkdir(exist_ok=True)
-    run = Replay(scenario, folder, watcher, choose_cores())
+    run = Replay(scenario, folder, watcher, choose_cores(), meter=meter)
     begun = time.perf_counter()
     with on_core(run.cores.generator):
         code = run.go()
@@ -109,6 +113,8 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Re
         replication = conclude(outcome, folder, name)
     if code == INTERRUPTED:
         raise Interrupted(replication)
+    if meter:
+        (folder / METERED_FILE).write_bytes(msgspec.json.encode(run.metered()))
     for leftover in _WORK_FILES:
         _remove(folder / leftover)
     return replication
@@ -250,6 +256,10 @@ class Replay:
                 progress(facts)
 
     # --- afterwards ---
+
+    def metered(self) -> Metered:
+        """Return what the processes metered, and what the machine was like meanwhile."""
+        return Metered(tuple(self.meters.values()), self.speed_us, round(self.foreign_share, 4))
 
     def record(self) -> Record:
         """Return the generator's tables with the events and stations that were seen from here."""
