@@ -1,4 +1,4 @@
-"""Predicted and measured, by scenario and load: the table of docs/curve.md, with the model's error and the machine's drift.
+"""Predicted and measured, by scenario and load: the table of docs/curve.md, with model error and machine drift.
 
 Calibrates once, then runs each load in both worlds: predicted with the costs of that very run (error of the model) and
 with those of the calibration (drift of the machine). Loads are shares of what the arithmetic takes for full. Leave the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ class Metered(msgspec.Struct, frozen=True):
     foreign_share: float
 
 
-def measured_costs(loads: Sequence[Metered], source: str, machine: dict[str, str | int | float]) -> CostFile:
+def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, str | int | float]) -> CostFile:
     """Return what metered processes cost; the lightest load comes first.
 
     Raises:
@@ -34,8 +34,7 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: dict[str, str
     return CostFile(
         mark="MEASURED",
         source=source,
-        machine=f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
-        f"durable write {machine['fsync_us']} us; python {versions()['python']}",
+        machine=f"{kind_of(machine)}, durable write {machine['fsync_us']} us; python {versions()['python']}",
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         turn_us=found.fitted("turn_us"),
         group_us=found.fitted("group_us"),
@@ -48,4 +47,19 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: dict[str, str
         speed_us=round(sum(load.speed_us for load in loads) / len(loads), 1),
         foreign_share=round(max(load.foreign_share for load in loads), 4),
         fit=load_fits(windows, found.numbers),
+    )
+
+
+def kind_of(machine: Mapping[str, str | int | float]) -> str:
+    """Return what costs hang on of a machine, as a cost file says it."""
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"
+
+
+def other_machine(file: CostFile, machine: Mapping[str, str | int | float]) -> str:
+    """Return what is to be said of costs that were measured on another machine; empty when they were measured here."""
+    here = kind_of(machine)
+    if file.mark != "MEASURED" or file.machine.startswith(f"{here}, "):
+        return ""
+    return (
+        f"the costs were measured on another machine ({file.machine}); this one is {here}: 'yidi calibrate' measures it"
     )

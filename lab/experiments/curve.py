@@ -65,6 +65,8 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[str, ...]
     seed: int
     capacity: float
+    capacity_interval: tuple[float, float] | None = None
+    """What the doubt about the costs leaves of it; None in curves of before."""
     costs: str
     machine: dict[str, str | int | float]
     points: tuple[Point, ...]
@@ -155,6 +157,8 @@ def _curve(
     question: Question, capacity: float, machine: dict[str, str | int | float], points: list[Point], *, complete: bool
 ) -> Curve:
     costs = load_costs(question.costs).file
+    base = loaded(question.scenario)
+    low, high = (capacity_per_s(base, load_costs(question.costs).at_bound(bound)) for bound in ("high", "low"))
     return Curve(
         complete=complete,
         name=question.scenario.name,
@@ -164,6 +168,7 @@ def _curve(
         sets=question.sets,
         seed=question.scenario.seed,
         capacity=capacity,
+        capacity_interval=(low, high),
         costs=f"{costs.mark}: {costs.source}; {costs.machine}",
         machine=machine,
         points=tuple(points),

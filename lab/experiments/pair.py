@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab.analysis.prediction import PredictionErrors, prediction_errors
-from lab.calibration.costfile import Metered, measured_costs
+from lab.calibration.costfile import Metered, measured_costs, other_machine
 from lab.calibration.machine import describe_machine
 from lab.experiments.experiment import Question, Watcher, run_world
 from lab.report.page import write_report
@@ -44,8 +44,11 @@ OWN_COSTS, EARLIER_COSTS = "costs.json", "costs-earlier.json"
 
 def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, RunFile]:
     """Answer a question in both worlds, into ``folder``'s ``sim``, ``load`` and ``sim-own``."""
-    load_costs(question.costs)  # a wrong file is told before a folder is made
+    costs = load_costs(question.costs)  # a wrong file is told before a folder is made
     partial = runs.begin(folder)
+    elsewhere = other_machine(costs.file, describe_machine(partial))
+    if elsewhere:
+        watcher.note(elsewhere)
     predicted = replace(question, scenario=as_measured(question.scenario))
     made: dict[World, RunFile] = {}
     for world in WORLDS:

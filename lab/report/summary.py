@@ -296,6 +296,7 @@ class CurveSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", 
     complete: bool
     command: tuple[str, ...]
     capacity_per_s: float
+    capacity_interval: tuple[float, float] | None
     costs: str
     machine: Machine
     points: tuple[CurvePoint, ...]

@@ -133,6 +133,18 @@ class Costs:
                 if (role, ANY_CODE, stage) not in self._rows:
                     raise CostError(f"no row for {role} {ANY_CODE} {stage}; expected one for every role and stage")
 
+    def at_bound(self, bound: Literal["low", "high"]) -> Costs:
+        """Return the costs with every number at the same end of its interval: the most that their doubt can do."""
+
+        def moved(fitted: Fitted) -> Fitted:
+            value: float = getattr(fitted, bound)
+            return Fitted(value, value, value)
+
+        file = self.file
+        rows = tuple(msgspec.structs.replace(row, cpu_us=moved(row.cpu_us)) for row in file.rows)
+        turn_us, group_us, cold = moved(file.turn_us), moved(file.group_us), moved(file.cold)
+        return Costs(msgspec.structs.replace(file, rows=rows, turn_us=turn_us, group_us=group_us, cold=cold))
+
     def mean_us(self, role: Role, code: str, stage: Stage) -> float:
         """Return the mean CPU time of one stage, falling back to that of any transaction."""
         found = self._rows.get((role, code, stage))
