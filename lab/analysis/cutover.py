@@ -144,8 +144,8 @@ def drained_share(held: pl.DataFrame, reopened_us: int, share: float) -> float:
 def _advance_yuan_days(turned_away: pl.DataFrame, parked: pl.DataFrame, time_scale: float) -> float:
     """Whoever pays in full waits for the paper claim; whoever is parked leaves the bill unpaid at the hospital."""
     paper = float(turned_away["paper_fen"].sum()) / FEN_PER_YUAN * PAPER_CLAIM_DAYS
-    held = (parked["total_fen"] * parked["parked_us"]).sum() if parked.height else 0
-    return paper + float(held) / FEN_PER_YUAN * time_scale / US_PER_DAY
+    days = parked["parked_us"].cast(pl.Float64) * time_scale / US_PER_DAY  # fen times microseconds outgrow 64 bits
+    return paper + float((parked["total_fen"] * days).sum()) / FEN_PER_YUAN
 
 
 def inflight_table(inflight: pl.DataFrame) -> pl.DataFrame:

@@ -155,7 +155,7 @@ def conclude_run(
     together = replicated(folder, done, scenario)
     gates = judge_all(parse_gates(scenario.gates), together, length=Length.of(scenario), valid=valid) if done else ()
     costs = load_costs(question.costs)
-    return RunFile(
+    run = RunFile(
         complete=complete,
         name=scenario.name,
         title=scenario.title,
@@ -180,6 +180,7 @@ def conclude_run(
         verdict=overall(gates, valid=valid) if complete else "none",
         notes=_notes(scenario),
     )
+    return runs.sealed(run)
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:

@@ -146,6 +146,7 @@ def asked(run: RunFile, scenario: Scenario) -> Asked:
         costs=run.costs,
         costs_hash=run.costs_hash,
         machine=machine(run.machine),
+        commits=run.replications[0].commits if run.replications else {},
         versions=run.versions,
         scenario_hash=run.scenario_hash,
         digest=run.digest,

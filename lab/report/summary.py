@@ -16,7 +16,7 @@ from lab.analysis.compare import Intervals
 from lab.analysis.recoveries import Recovery
 from lab.analysis.statistics import Interval
 from lab.checker.laws import Violation
-from lab.runs.file import GateResult, Validity, World
+from lab.runs.file import Commits, GateResult, Validity, World
 from scenarios.schema.cutover import Phase
 
 FORMAT = 1
@@ -68,6 +68,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     costs: str
     costs_hash: str
     machine: Machine
+    commits: dict[str, Commits]
     versions: dict[str, str]
     scenario_hash: str
     digest: str

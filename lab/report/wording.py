@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ from lab.report.summary import (
     Station,
     Transaction,
 )
-from lab.runs.file import GateResult, Validity
+from lab.runs.file import Commits, GateResult, Validity
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.cutover import Phase
 from scenarios.schema.gates import MEASURES
@@ -114,6 +115,7 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
         ("Cutover", f"scope {cutover.scope}, side {cutover.side}" if cutover else "none"),
         ("Costs", f"{facts.costs} · {facts.costs_hash[:12]}"),
         ("Machine", machine(facts.machine)),
+        *([("Commits", commits(facts.commits))] if facts.commits else []),
         ("Versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
         ("Scenario hash", facts.scenario_hash[:16]),
         ("Digest", facts.digest[:16] or MISSING),
@@ -125,6 +127,22 @@ def machine(facts: Machine) -> str:
     cores = "" if facts.cores is None else facts.cores
     fsync_us = MISSING if facts.fsync_us is None else facts.fsync_us
     return f"{facts.processor or ''} · {cores} cores · durable write {fsync_us} µs"
+
+
+def commits(by_node: Mapping[str, Commits]) -> str:
+    """Return the line that says where the real system made its commits.
+
+    >>> commits({"33": Commits(where="turn", flush_us=180), "hub": Commits(where="turn", flush_us=220)})
+    "33, hub in their loop's turn; a page is flushed in 180 to 220 µs"
+    """
+    told = [
+        f"{', '.join(name for name, one in by_node.items() if one.where == where)} {words}"
+        for where, words in (("turn", "in their loop's turn"), ("beside", "by a thread beside their loop"))
+        if any(one.where == where for one in by_node.values())
+    ]
+    flushes_us = [one.flush_us for one in by_node.values() if one.flush_us is not None]
+    flush = f"; a page is flushed in {min(flushes_us)} to {max(flushes_us)} µs" if flushes_us else ""
+    return "; ".join(told) + flush
 
 
 def gate_rows(gates: tuple[GateResult, ...]) -> list[dict[str, str]]:

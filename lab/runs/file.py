@@ -60,11 +60,22 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
 
 
+class Commits(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a node of the real system made its commits: in its loop's ``turn`` or ``beside`` it, and why.
+
+    ``flush_us`` is how long its disk took to flush a page when the process started; None when it could not be measured.
+    """
+
+    where: str
+    flush_us: int | None
+
+
 class Replication(msgspec.Struct, frozen=True, kw_only=True):
     """One replication: where its tables are and what came of it.
 
     ``counts`` says of how many values each distribution among the measures is; runs of before have none.
     ``digest`` is of what happened, and equal on any machine; ``checksums`` are of the files beside it that are not.
+    ``commits`` are the real system's, by node.
     """
 
     folder: str
@@ -76,6 +87,7 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     validity: Validity = Validity()
     counts: dict[str, int] = {}
     checksums: dict[str, str] = {}
+    commits: dict[str, Commits] = {}
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,11 +117,20 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...] = ()
     verdict: Literal["pass", "fail", "inconclusive", "invalid", "none"] = "none"
     notes: tuple[str, ...] = ()
+    checksum: str = ""
+    """Of everything else here; runs of before have none."""
 
     @property
     def digest(self) -> str:
         """The digest of the first replication: equal digests mean equal records."""
         return self.replications[0].digest if self.replications else ""
+
+
+def sealed(run: RunFile) -> RunFile:
+    """Return a run file with the checksum of all that it says."""
+    written = msgspec.json.encode(msgspec.structs.replace(run, checksum=""))
+    said = msgspec.json.encode(msgspec.json.decode(written, type=RunFile))  # as it is read
+    return msgspec.structs.replace(run, checksum=hashlib.sha256(said).hexdigest())
 
 
 def checksum(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from pydantic import ValidationError
 
-from lab.runs.file import RUN_FILE, Replication, RunFile, checksum
+from lab.runs.file import RUN_FILE, Replication, RunFile, checksum, sealed
 from reference_impl.domain.failures import InputError, InvalidRunError
 from scenarios.reading.loader import data_digest, restore_scenario
 from scenarios.record.recorder import read_record, stored_digest
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 ALTERED = (
     f"the tables no longer match the digest in {RUN_FILE}: they were changed after the run, and its measures and gates "
     "are not of them; run it again"
+)
+ALTERED_FIGURES = (
+    f"{RUN_FILE} no longer matches its own checksum: what it says was changed after the run, and its measures and "
+    "gates may not be those of the run; run it again"
 )
 ALTERED_SCENARIO = (
     f"the scenario in {RUN_FILE} no longer matches its hash: it was changed after the run, and is not what ran; "
@@ -56,7 +60,7 @@ def open_run(folder: Path, run: RunFile) -> Opened:
 
     Raises:
         InputError: when no replication was finished, or another version wrote the scenario.
-        RecordError: when a table is missing or has other columns.
+        RecordError: when a table of any replication is missing, or one of the first has other columns.
 
     """
     if not run.replications:
@@ -65,24 +69,32 @@ def open_run(folder: Path, run: RunFile) -> Opened:
         )
     first = run.replications[0]
     scenario, record = _scenario(folder, run), read_record(folder / first.folder)
-    alterations = tuple(_alterations(folder / first.folder, run, first))
+    alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))
     return Opened(folder, run, scenario, record, first, alterations)
 
 
-def _alterations(folder: Path, run: RunFile, replication: Replication) -> Iterator[str]:
+def _alterations(folder: Path, run: RunFile) -> Iterator[str]:
     """Yield what is no longer as the run wrote it; runs of old have no checksums of what their digest leaves out."""
+    if run.checksum and sealed(run).checksum != run.checksum:
+        yield ALTERED_FIGURES
+    for replication in run.replications:
+        yield from _altered_tables(folder / replication.folder, replication)
+    if data_digest(run.scenario) != run.scenario_hash:
+        yield ALTERED_SCENARIO
+
+
+def _altered_tables(folder: Path, replication: Replication) -> Iterator[str]:
+    where = "" if replication.folder == "." else f"{replication.folder}: "
     if stored_digest(folder) != replication.digest:
-        yield ALTERED
+        yield f"{where}{ALTERED}"
     changed = [name for name, said in replication.checksums.items() if checksum(folder / name) != said]
     if changed:
         yield (
-            f"{', '.join(changed)}: no longer as {RUN_FILE} says by checksum: changed after the run, and the figures "
-            "drawn from there are not of it; run it again"
+            f"{where}{', '.join(changed)}: no longer as {RUN_FILE} says by checksum: changed after the run, and the "
+            "figures drawn from there are not of it; run it again"
         )
-    if data_digest(run.scenario) != run.scenario_hash:
-        yield ALTERED_SCENARIO
 
 
 def refuse_altered(*opened: Opened) -> None:

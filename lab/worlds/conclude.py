@@ -17,7 +17,7 @@ from lab.analysis.measures import Measures, measure
 from lab.analysis.replicated import Replicated
 from lab.checker import Findings, check_tables
 from lab.checker.findings import HOSPITAL_ONLY
-from lab.runs.file import GateResult, Replication, Validity, checksum
+from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, tables_of
 from scenarios.record.tables import TABLES
@@ -41,6 +41,7 @@ class Outcome:
     books: Mapping[str, FinalBooks]
     took_s: float
     validity: Validity = field(default_factory=Validity)
+    commits: Mapping[str, Commits] = field(default_factory=dict[str, Commits])
     follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
 
@@ -101,6 +102,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         checker=found.findings.as_json(),
         validity=outcome.validity,
         counts=found.measures.counts(),
+        commits=dict(outcome.commits),
         checksums={name: checksum(folder / name) for name in _BESIDE},
     )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from lab.checker.findings import Findings, ReconciliationBreak
+from scenarios.record.recorder import RecordError
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
@@ -90,8 +91,15 @@ def read_breaks(folder: Path) -> pl.DataFrame:
     """Read the list of a finished run."""
     for path in (folder / BREAKS_FILE, folder / _FIRST_FILE):
         if path.exists():
-            return pl.read_parquet(path)
+            return _read(path)
     return pl.DataFrame(schema=COLUMNS)
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise RecordError(f"{path}: cannot read the list of breaks; expected a finished run folder") from error
 
 
 def _facts(d: ReconciliationBreak) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ import psutil
 from lab.calibration.costfile import Metered
 from lab.calibration.speed import SpeedWatch
 from lab.errors import LabError
-from lab.runs.file import Replication, Validity
+from lab.runs.file import Commits, Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.stationwatch import StationWatch
@@ -108,6 +108,7 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching, *, me
             run.books(),
             took_s=time.perf_counter() - begun,
             validity=run.validity(),
+            commits=run.commits,
             follow_up=run.follow_up,
         )
         replication = conclude(outcome, folder, name)
@@ -145,6 +146,8 @@ class Replay:
         """What others used of the system's core meanwhile."""
         self.speed_us = 0.0
         """The reference of the machine's speed, taken meanwhile (``lab.calibration.speed``)."""
+        self.commits: dict[str, Commits] = {}
+        """Where each node made its commits."""
         self._meter = meter
         self._bare = bare
         self._scenario = scenario
@@ -181,6 +184,7 @@ class Replay:
     def _disturbed_run(self, system: System, visits: int) -> int:
         injector = Injector(self._scenario, system, self._now_us)
         stations = StationWatch(self._scenario, system, self._now_us)
+        self.commits = _commits(system.stats())
         injector.start()
         if not self._bare:
             stations.start()
@@ -307,6 +311,12 @@ class Replay:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._epoch_ns) // 1000
+
+
+def _commits(stats: dict[str, Any]) -> dict[str, Commits]:
+    """Return where each node makes its commits, from what its process says of itself."""
+    nodes = {name: facts for host in stats.values() for name, facts in host["nodes"].items()}
+    return {n: Commits(where=facts["committing"], flush_us=facts["flush_us"]) for n, facts in sorted(nodes.items())}
 
 
 def _cpu_s(system: System) -> float:

@@ -90,10 +90,13 @@ def settlement_refusal(request: Request, settled: SettlementRecord) -> Refusal |
 def original_refusal(request: Request, body: Reverse, original: MessageRecord | None) -> Refusal | None:
     """Return why a 2601 may not reverse ``original``: what the node holds under the message id it names, if anything.
 
+    One that names itself would wait for its own end.
     Whoever holds nothing yet has nothing to hold against it: the mark it leaves stops the original when it comes (G4).
     """
     if body.original_code not in REVERSIBLE:
         return Refusal.NOT_REVERSIBLE
+    if body.original == request.msgid:
+        return Refusal.OTHER_TRANSACTION
     if original is None:
         return None
     asked = original.request

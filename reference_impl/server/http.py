@@ -31,9 +31,12 @@ GRACE_US = 1_000_000
 LINGER_US = 2_000_000
 """How long a caller who was refused may still send what they had begun."""
 BODY_BYTES_MAX = 4 * 1024 * 1024
+FRAMING_BYTES_MAX = 1024 * 1024
+"""What may come round a body: sizes and extensions of its chunks, and trailers, which the parser keeps to their end."""
 _US_PER_S = 1_000_000
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _JSON = {"content-type": "application/json"}
+_CONNECT = b"CONNECT"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PLAIN_PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.")
 
@@ -78,6 +81,7 @@ class HttpConnection(asyncio.Protocol):
         "_bounds",
         "_due_s",
         "_ended",
+        "_eof",
         "_full",
         "_graced",
         "_head_bytes",
@@ -87,6 +91,7 @@ class HttpConnection(asyncio.Protocol):
         "_loop",
         "_parser",
         "_port",
+        "_read_bytes",
         "_refused",
         "_state",
         "_task",
@@ -110,6 +115,8 @@ class HttpConnection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._read_bytes = 0
+        """What came since the head was whole, the body's own bytes included."""
         self._in_head = True
         self._head_bytes = 0
         self._refused: HttpReply | None = None
@@ -121,6 +128,8 @@ class HttpConnection(asyncio.Protocol):
         """Whether the connection ends with what is in work."""
         self._ended = False
         """Whether nothing more is read: the last that waits ends the connection."""
+        self._eof = False
+        """Whether the caller has said that they send no more; they may still listen."""
         self._full = False
         """Whether the caller does not read what they are told."""
         self._due_s: float | None = None
@@ -160,15 +169,24 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+        else:
+            self._read_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._last = True  # we speak nothing else: the request is served, and what follows it is not HTTP
+            self._parse(data)
         except httptools.HttpParserError:
             self._end_with(self._refused or self._too_much_of_a_head() or refusal(HTTPStatus.BAD_REQUEST, close=True))
         else:
             if self._in_head and self._head_bytes > self._bounds.head_bytes:
                 self._end_with(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
+            elif not self._in_head and self._read_bytes - self._body_bytes > FRAMING_BYTES_MAX:
+                self._end_with(
+                    refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "more round the body than in it", close=True)
+                )
+
+    def eof_received(self) -> bool:
+        """Answer what was whole, and close then; return whether there is anything to answer."""
+        self._eof = True
+        return self._task is not None or bool(self._waiting)
 
     def pause_writing(self) -> None:
         """Take nothing more from a caller who does not read what they are told."""
@@ -206,9 +224,11 @@ class HttpConnection(asyncio.Protocol):
             if written > self._bounds.head_bytes:
                 self._stop_parsing(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
         self._in_head = False
-        self._head_bytes = 0
+        self._head_bytes = self._read_bytes = 0
         self._wait(self._bounds.body_us)
-        if (b"expect", b"100-continue") in self._headers and self._task is None:
+        if self._task is None and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self._headers
+        ):
             self.transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -220,6 +240,8 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Serve the request, or let it wait for the one before."""
+        if self._parser.should_upgrade() and self._parser.get_method() != _CONNECT:
+            return  # it is not complete: the parser takes its body for another protocol
         self._due_s = None
         self._in_head = True
         path = _path_of(self._url)
@@ -235,6 +257,27 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._waiting.append((request, kept))
             self.transport.pause_reading()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser; who offers another protocol is heard in this one, and the connection ends after it."""
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offered:
+                if self._parser.get_method() == _CONNECT:
+                    self._last = True  # it is served, and what follows it is not HTTP
+                    return
+                data = self._head_without_offer() + data[offered.args[0] :]
+                self._parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def _head_without_offer(self) -> bytes:
+        """Return the head that was just read, without its upgrade header and as the last of its connection."""
+        parser = self._parser
+        head = b"%b %b HTTP/%b\r\n" % (parser.get_method(), self._url, parser.get_http_version().encode("ascii"))
+        kept = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
+        return b"".join((head, *kept, b"connection: close\r\n\r\n"))
 
     # --- one after another ---
 
@@ -261,6 +304,8 @@ class HttpConnection(asyncio.Protocol):
             self.transport.close()
         elif self._full or self.transport.is_closing():
             return
+        elif not self._waiting and self._eof:
+            self.transport.close()
         elif not self._waiting:
             self.transport.resume_reading()
         elif isinstance(waiting := self._waiting.popleft(), HttpReply):

@@ -129,8 +129,8 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
     amounts = _taken(binding, [b for b in both if b.path.startswith(_AMOUNTS)], tools)
     added = _taken(binding, [b for b in plain if b.mark == "+"], tools)
     stated = _taken(binding, [b for b in plain if b.mark == "="], tools)
-    fallback = _taken(binding, late, tools)
     exp = _exp_reader(binding, tools, frozenset(b.path for b in late))
+    written = _written_reader(binding, late, tools)
     only, stated_again = _not_done_reader(binding), _stated(binding, tools)
     if not (both or exp or late or only or stated_again):
         return None
@@ -149,8 +149,28 @@ def _fields_reader(binding: NodeBinding, tools: Tools) -> NodeReader | None:
             found.stated.update(zip(stated.targets, stated.values(node), strict=True))
         if exp:
             exp(node.exp_content, found)
-        if late and late[0].path not in found.body:
-            found.body.update(zip(fallback.targets, fallback.values(node), strict=True))
+        if late:
+            written(node, found)
+
+    return read
+
+
+def _written_reader(binding: NodeBinding, late: Sequence[Binding], tools: Tools) -> NodeReader:
+    """Return what reads moments from their text where exp_content does not say them exactly.
+
+    Where it does, a request that says another second in its text is refused: the exact one would swallow it.
+    """
+    taken, get = _taken(binding, late, tools), tuple_getter([b.field for b in late])
+    holds, prefix = binding.direction == "in", f"{binding.direction}.{binding.node.name}."
+
+    def read(node: Any, found: Found) -> None:
+        if late[0].path not in found.body:
+            found.body.update(zip(taken.targets, taken.values(node), strict=True))
+        elif holds:
+            for source, text in zip(late, get(node), strict=True):
+                exact = tools.clock.text(found.body[source.path])
+                if text != exact:
+                    raise WireError(binding.code, prefix + source.field, text, f"{exact}, as {EXP_CONTENT} says")
 
     return read
 

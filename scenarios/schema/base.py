@@ -39,6 +39,18 @@ class Model(BaseModel):
     )
 
 
+def _writable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("holds half a character (a lone surrogate), which no file can hold") from error
+    return text
+
+
+Text = Annotated[str, AfterValidator(_writable)]
+"""What a reader is told: it is written down as it is."""
+
+
 class PeopleClock:
     """Marks a duration that ``scale.time`` shrinks."""
 

@@ -6,6 +6,7 @@ Parses and holds; ``lab`` measures and judges.
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -237,14 +238,23 @@ def _bound(measure: Measure, bound: str, text: str) -> float:
             case Unit.SHARE:
                 return parse_share(bound if bound.endswith("%") else float(bound))
             case Unit.COUNT:
-                return float(int(bound))
+                return _finite(int(bound))
             case Unit.NUMBER:
-                return float(bound)
+                return _finite(float(bound))
     except UnitError as error:
         raise GateError(f"bound of {measure.name}", text, error.expected) from error
-    except ValueError as error:
-        expected = f"{'a share' if measure.unit is Unit.SHARE else 'a plain number'}, as in {_example(measure)!r}"
+    except (ValueError, OverflowError) as error:
+        expected = (
+            f"{'a share' if measure.unit is Unit.SHARE else 'a plain number, 0 or more'}, as in {_example(measure)!r}"
+        )
         raise GateError(f"bound of {measure.name}", text, expected) from error
+
+
+def _finite(bound: float) -> float:
+    """Return a bound that some figures keep and others break: none is negative, and any is below infinity."""
+    if not 0 <= (number := float(bound)) < math.inf:
+        raise ValueError(bound)
+    return number
 
 
 def _example(measure: Measure) -> str:

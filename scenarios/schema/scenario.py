@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from scenarios.schema.base import Model
+from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
 from scenarios.schema.cutover import Cutover
 from scenarios.schema.faults import Fault
@@ -35,8 +35,8 @@ class Scenario(Model):
 
     version: Literal[2] = Field(default=VERSION, description="of the file's spelling; older files are converted")
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="short, in lower case and hyphens")
-    title: str = Field(default="", description="one line")
-    question: str = Field(default="", description="what the run is to answer, in a sentence or two")
+    title: Text = Field(default="", description="one line")
+    question: Text = Field(default="", description="what the run is to answer, in a sentence or two")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(default=1, description="same seed, same visits and draws")
     horizon: Horizon = Horizon()
     scale: Scale = Scale()

@@ -138,6 +138,14 @@ def test_paper_and_parking_cost_trips_and_yuan_days(world, make):
     assert found["cutover.advance_days"] == pytest.approx(100 * 14 + 500 * 1)
 
 
+def test_yuan_days_of_a_long_stop_add_up_beyond_what_whole_numbers_hold(world, make):
+    """Forty bills of 30,000 yuan parked for four days: 10^19 fen times microseconds, more than 64 bits."""
+    four_days = {"parked_us": 96 * HOUR, "total_fen": 3_000_000, "ended_us": 120 * HOUR}
+    world.visits = [make.visit_row(visit, fate="parked_then_direct", **four_days) for visit in range(40)]
+
+    assert measured(world)["cutover.advance_days"] == pytest.approx(40 * 30_000 * 4)
+
+
 def test_in_flight_is_counted_by_snapshot_and_lost_by_visit(world, make):
     world.visits = [make.visit_row(0), make.visit_row(1)]
     row = InflightRow("stop_accept", 9 * HOUR, 0, "open_stay", "inpatient", "330400", "631100", 500, "direct")

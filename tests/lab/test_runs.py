@@ -14,11 +14,12 @@ from lab.experiments.experiment import Question, Silent, run_world, write_whole
 from lab.runs import file as runs
 from lab.runs.file import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
 from lab.runs.opened import open_run, refuse_altered
+from lab.worlds.followup import read_breaks
 from reference_impl.domain.failures import InputError, InvalidRunError
 from reference_impl.domain.keyed import replication_seed
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import load_scenario
-from scenarios.record.recorder import read_record, stored_digest
+from scenarios.record.recorder import RecordError, read_record, stored_digest
 from sim.model.costs import load_costs
 from sim.run import simulate
 
@@ -32,6 +33,13 @@ RUN = {
 @pytest.fixture(scope="module")
 def question():
     return Question(load_scenario("lost-reply", variant="quick"), "lost-reply", variant="quick")
+
+
+@pytest.fixture(scope="module")
+def replicated_run(question, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("replicated") / "run"
+    run_world(replace(question, replications=3), "sim", folder, Silent())
+    return folder
 
 
 def test_folder_that_exists_is_refused_and_left_alone(tmp_path):
@@ -230,9 +238,52 @@ def test_a_run_from_before_there_were_checksums_is_held_by_its_digest_alone(ques
     folder = tmp_path / "run"
     made = run_world(question, "sim", folder, Silent())
     old = msgspec.structs.replace(made.replications[0], checksums={})
-    write_run_file(folder, msgspec.structs.replace(made, replications=(old,)))
+    write_run_file(folder, msgspec.structs.replace(made, replications=(old,), checksum=""))
 
     assert not open_run(folder, read_run_file(folder)).altered
+
+
+@pytest.mark.parametrize("replication", ["rep-01", "rep-02", "rep-03"])
+@pytest.mark.parametrize("table", ["visits", "stations"])
+def test_a_table_changed_in_any_replication_is_found(replicated_run, tmp_path, table, replication):
+    """Percentiles are of the values of all replications together: the last counts as much as the first."""
+    folder = shutil.copytree(replicated_run, tmp_path / "run")
+    path = folder / replication / f"{table}.parquet"
+    pl.read_parquet(path).head(-1).write_parquet(path)
+
+    with pytest.raises(InvalidRunError, match=f"{replication}: .*no longer"):
+        refuse_altered(open_run(folder, read_run_file(folder)))
+
+
+def test_folders_of_replications_that_were_swapped_are_found(replicated_run, tmp_path):
+    folder = shutil.copytree(replicated_run, tmp_path / "run")
+    (folder / "rep-02").rename(folder / "aside")
+    (folder / "rep-03").rename(folder / "rep-02")
+    (folder / "aside").rename(folder / "rep-03")
+
+    told = "\n".join(open_run(folder, read_run_file(folder)).alterations)
+
+    assert "rep-02: the tables" in told
+    assert "rep-03: the tables" in told
+
+
+@pytest.mark.parametrize("changed", [{"measures": {"direct_rate": 0.5}}, {"verdict": "fail"}, {"time_scale": 7.0}])
+def test_what_was_changed_in_the_run_file_is_found(replicated_run, tmp_path, changed):
+    """Its measures and verdicts are what page and comparison show."""
+    folder = shutil.copytree(replicated_run, tmp_path / "run")
+    made = read_run_file(folder)
+    assert not open_run(folder, made).altered
+    write_run_file(folder, msgspec.structs.replace(made, **changed))
+
+    with pytest.raises(InvalidRunError, match="its own checksum"):
+        refuse_altered(open_run(folder, read_run_file(folder)))
+
+
+def test_a_list_of_breaks_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "breaks.parquet").write_bytes(b"PAR1")
+
+    with pytest.raises(RecordError, match=r"breaks\.parquet: cannot read"):
+        read_breaks(tmp_path)
 
 
 def test_replications_keep_their_order_whichever_is_done_first_and_whatever_their_seeds(question, tmp_path):

@@ -37,6 +37,11 @@ REFUSED = [
     ("direct_rate", "> high", "bound of direct_rate", "a share"),
     ("offered.rate", "> 5", "bound of offered.rate", "a rate"),
     ("visits.lost", "", "not understood", "== 0"),
+    ("retry.amplification", "< nan", "bound of retry.amplification", "a plain number"),  # would hold for no figure
+    ("retry.amplification", "< inf", "bound of retry.amplification", "a plain number"),  # and this for every one
+    ("paper.advance", "> -1", "bound of paper.advance", "a plain number"),
+    ("visits.lost", "== -1", "bound of visits.lost", "a plain number"),
+    ("visits.total", "< 1" + "0" * 400, "bound of visits.total", "a plain number"),
 ]
 
 

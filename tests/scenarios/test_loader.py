@@ -458,3 +458,10 @@ def test_weights_of_weekdays_for_an_average_day_are_refused(write):
 
     assert caught.value.key == "visits.weekday"
     assert load_scenario(source, sets=["visits.day=average"]).visits.day == "average"
+
+
+@pytest.mark.parametrize("key", ["title", "question"])
+def test_half_a_character_is_refused_before_anything_is_run_for_it(write, key):
+    """No file can hold it: the run would end when its run.json is written."""
+    with pytest.raises(ScenarioError, match=f"key '{key}'.*half a character"):
+        load_scenario(write(f'{key}: "\\ud800"\n' + SMALL))

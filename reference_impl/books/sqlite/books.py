@@ -12,6 +12,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.connection import (
     apply,
@@ -40,6 +42,8 @@ __all__ = ["SqliteBooks", "fill_books", "read_final", "read_latest_us"]
 
 UNKNOWN_DISK = Disk(None, Committing.BESIDE)
 """A disk that nobody has measured."""
+_UNREADABLE = (sqlite3.Error, msgspec.MsgspecError, ValueError)
+"""What reading a damaged file raises: SQLite looks after its pages, and not into what our rows say."""
 _T = TypeVar("_T")
 
 
@@ -74,7 +78,7 @@ class SqliteBooks:
         """Return what is known of the message and of the records named, at one instant."""
         try:
             return self._see(self._reader, key, refs)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._damaged(error) from None
 
     def count_start(self) -> int:
@@ -120,10 +124,10 @@ class SqliteBooks:
         """Return what a look finds; a file that cannot be read any more is named."""
         try:
             return look()
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._damaged(error) from None
 
-    def _damaged(self, error: sqlite3.Error) -> BooksError:
+    def _damaged(self, error: Exception) -> BooksError:
         self._damage = error
         return BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy")
 

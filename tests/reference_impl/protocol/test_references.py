@@ -201,6 +201,25 @@ def test_hub_and_insurer_hold_a_reversal_against_the_message_it_names(chain: Cha
     assert everything(chain) == before
 
 
+@pytest.mark.parametrize("code", ["2102", "2207", "2401"])
+def test_a_reversal_that_names_itself_is_refused_and_nothing_waits_for_it(chain: Chain, code: str) -> None:
+    asked = changed(reversal(3, of=3), body=changed(reversal(3, of=3).body, original_code=code))
+
+    assert refusal(chain.send(asked)) == Refusal.OTHER_TRANSACTION
+    assert refusal(chain.send(asked)) == Refusal.OTHER_TRANSACTION
+    assert everything(chain) == everything(Chain())
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("node", [HUB, NodeId("63")])
+def test_hub_and_insurer_refuse_a_reversal_that_names_itself(chain: Chain, node: NodeId) -> None:
+    sent = reversal_as_the_hub_sends_it()
+    asked = changed(sent, msgid=sent.body.original, sender=NodeId("33") if node == HUB else HUB)
+
+    assert refusal(run(chain.nodes[node].handle(asked))) == Refusal.OTHER_TRANSACTION
+    assert everything(chain) == everything(Chain())
+
+
 @pytest.mark.parametrize(
     "change", [{"institution": NEIGHBOUR}, {"care_region": "330100"}, {"insured_region": "630200"}]
 )

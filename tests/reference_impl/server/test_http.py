@@ -297,3 +297,66 @@ def test_a_server_that_stops_answers_what_is_in_work_and_closes():
     assert b"connection: close" in said
     assert said.endswith(b"<0>")
     assert tasks == set()
+
+
+ENDLESS = {
+    "a trailer without an end": (b"0\r\nx: ", b"y" * 65_536),
+    "a chunk's extension without an end": (b"5;", b"y" * 65_536),
+    "chunks that are more size than body": (b"", b"1;" + b"y" * 65_534 + b"\r\n \r\n"),
+}
+
+
+@pytest.mark.parametrize(("first", "more"), ENDLESS.values(), ids=ENDLESS)
+def test_what_comes_round_a_body_is_bounded_as_the_body_is(first, more):
+    head = b"POST /33 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    async def story():
+        async with connected(PATIENT) as (reader, writer):
+            writer.write(head + first)
+            for _ in range(2 * http.FRAMING_BYTES_MAX // len(more)):
+                if reader.at_eof():
+                    break
+                writer.write(more)
+                await writer.drain()
+            said = await asyncio.wait_for(reader.read(), 5)
+            writer.transport.abort()
+            return said
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_a_caller_who_says_at_once_that_they_send_no_more_is_answered(requests):
+    async def slow(request):
+        await asyncio.sleep(0.02)
+        return await echo(request)
+
+    async def story():
+        async with connected(PATIENT, slow) as (reader, writer):
+            writer.write(WHOLE * requests)
+            writer.write_eof()
+            said = await asyncio.wait_for(reader.read(), 5)
+            writer.transport.abort()
+            return said
+
+    assert asyncio.run(story()).count(b"HTTP/1.1 200 ") == requests
+
+
+@pytest.mark.parametrize("size", [1, 1_000])
+def test_a_request_that_offers_another_protocol_is_served_whole_in_this_one(size):
+    offer = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+    sent = WHOLE.replace(b"host: a\r\n", b"host: a\r\n" + offer)
+    said = said_to(*[sent[start : start + size] for start in range(0, len(sent), size)])
+
+    assert re.findall(rb"HTTP/1\.1 (\d+)|({})", said) == [(b"200", b""), (b"", b"{}")]
+
+
+def test_leave_to_send_the_body_is_asked_for_in_any_case_of_letters():
+    async def story():
+        async with connected(PATIENT) as (reader, writer):
+            writer.write(b"POST /33 HTTP/1.1\r\nhost: a\r\nExpect: 100-Continue\r\ncontent-length: 2\r\n\r\n")
+            said = await asyncio.wait_for(reader.readline(), 5)
+            writer.transport.abort()
+            return said
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 100 ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -522,7 +523,17 @@ def damaged(path):
     path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
 
 
+def rotten(path):
+    """Spoil what one row says, which SQLite does not look into: an intent that a start finds open."""
+    with closing(sqlite3.connect(path)) as books, books:
+        books.execute(
+            "INSERT INTO messages (sender, msgid, code, opened_us, request, withdrawn) VALUES ('33', 'M', '2102', 1, ?, 0)",
+            (b"\x87\xa4cod\xff",),
+        )
+
+
 DAMAGES = {
+    "a row that cannot be read": rotten,
     "no database at all": lambda path: path.write_bytes(b"no database at all"),
     "damaged behind the first page": damaged,
     "another program's": lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(84)),

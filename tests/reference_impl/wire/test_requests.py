@@ -503,6 +503,27 @@ def test_an_exact_moment_that_no_calendar_has_is_refused_at_the_door(codec, us):
         codec.decode_request(data, w.HOSPITAL)
 
 
+EXACT = 61_500_123
+EXACTLY = {
+    "2201": ("data", "begntime", m.Register(person=w.PERSON, insurance="310", began_us=EXACT)),
+    "2401": ("mdtrtinfo", "begntime", msgspec.structs.replace(ADMIT.body, began_us=EXACT)),
+    "2402": ("dscginfo", "endtime", msgspec.structs.replace(DISCHARGE.body, ended_us=EXACT)),
+}
+
+
+@pytest.mark.parametrize("code", EXACTLY)
+@pytest.mark.parametrize("said", ["2023-01-01 00:00:00", "rubbish"])
+def test_an_exact_moment_does_not_swallow_the_one_that_the_interface_knows(codec, code, said):
+    """A stay could end before it began, in the published field, when the exact one said otherwise."""
+    node, field, body = EXACTLY[code]
+    message = sent(codec, w.request(code, body))
+    assert str(EXACT) in message["input"][node]["exp_content"]
+    message["input"][node][field] = said
+
+    with pytest.raises(WireError, match=rf"in\.{node}\.{field}: got '{said}'"):
+        codec.decode_request(json.dumps(message).encode(), w.HOSPITAL)
+
+
 def test_a_field_left_out_asks_for_nothing(codec):
     trial = w.request("2303", SETTLE_2304.body)
 
