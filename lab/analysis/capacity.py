@@ -216,7 +216,7 @@ class _Loads:
         written_us = sum(s.rate_per_s * s.commits * self._costs.mean_us(s.role, s.code, "change") for s in mine)
         own = self._topology.machine_cores is None
         loops = math.ceil(host.cores) if own else 1
-        chosen = choose_committing(self._costs.median_flush_us(), len(host.nodes))
+        chosen = choose_committing(self._costs.choosing_flush_us(), len(host.nodes))
         in_turn = loops == 1 and chosen is Committing.TURN
         return Process(
             pieces,

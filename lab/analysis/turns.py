@@ -89,7 +89,7 @@ def _next(process: Process, load: TurnLoad, costs: CostFile, *, speed: float, ot
     expected = rate_per_us * turn_us
     pieces = expected + math.exp(-expected)
     gap_us = max(0.0, pieces / rate_per_us - turn_us)
-    cold = 1.0 + costs.cold.value * (1.0 - math.exp(-gap_us / costs.cooling_us.value))
-    use = rate_per_us / load.pieces * cpu_us * process.loops * speed
+    cold = 1.0 + costs.cold.value * gap_us / (gap_us + costs.cooling_us.value)  # the mean over gaps without memory
+    use = min(1.0, rate_per_us / load.pieces * cpu_us) * process.loops * speed
     busy = min(1.0, rate_per_us / load.pieces * turn_us)
     return TurnLoad(pieces, cold, use, busy * turn_us / 2)

@@ -83,7 +83,7 @@ def calibrate(path: Path, watcher: Watcher) -> CostFile:
         machine = describe_machine(folder)
     source = "yidi calibrate: the reference system at three loads, all processes on one core"
     file = measured_costs(passes, source, machine)
-    flush_us = Costs(file).median_flush_us()
+    flush_us = Costs(file).choosing_flush_us()
     if choose_committing(flush_us, 1) is Committing.BESIDE:
         watcher.note(
             f"a flush takes {flush_us / 1000:.1f} ms on this disk: commits are made beside the loops, "

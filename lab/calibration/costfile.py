@@ -14,11 +14,15 @@ from sim.model.costs import CostFile
 
 
 class Metered(msgspec.Struct, frozen=True):
-    """One load of metered processes: their readings, the machine's speed meanwhile, what others used of the core."""
+    """One load of metered processes: their readings, the machine's speed meanwhile, what others used of the core.
+
+    ``page_flush_us`` is what they found a flush to take when they started, 0 when nothing could be written.
+    """
 
     readings: tuple[dict[str, Any], ...]
     speed_us: float
     foreign_share: float
+    page_flush_us: int = 0
 
 
 def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, str | int | float]) -> CostFile:
@@ -44,6 +48,7 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         # At the lightest load: where the core is busy, the end of a wait for the disk is a wait for the core.
         flush_us=quantile_table([float(us) for reading in loads[0].readings for us in reading["disk_us"]]),
         rows=tuple(cost_rows(windows, found)),
+        page_flush_us=loads[0].page_flush_us,
         speed_us=round(sum(load.speed_us for load in loads) / len(loads), 1),
         foreign_share=round(max(load.foreign_share for load in loads), 4),
         fit=load_fits(windows, found.numbers),

@@ -263,7 +263,9 @@ class Replay:
 
     def metered(self) -> Metered:
         """Return what the processes metered, and what the machine was like meanwhile."""
-        return Metered(tuple(self.meters.values()), self.speed_us, round(self.foreign_share, 4))
+        flushes_us = sorted(made.flush_us for made in self.commits.values() if made.flush_us is not None)
+        page_flush_us = flushes_us[len(flushes_us) // 2] if flushes_us else 0
+        return Metered(tuple(self.meters.values()), self.speed_us, round(self.foreign_share, 4), page_flush_us)
 
     def record(self) -> Record:
         """Return the generator's tables with the events and stations that were seen from here."""

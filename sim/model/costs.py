@@ -81,9 +81,10 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``turn_us`` and ``group_us`` are CPU microseconds whatever the number of pieces or changes; ``cold`` and
     ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``spread`` are
     evenly spaced quantiles of a stage in thousandths of its mean, ``flush_us`` those of a group's time on the disk: its
-    wall time less its CPU. ``speed_us`` is how long the reference of the machine's speed took beside it, and
-    ``foreign_share`` what others took of the core meanwhile; both 0 where nothing was measured. ``fit`` tells of each
-    load that was measured, the lightest first.
+    wall time less its CPU. Where nothing was measured these are 0: ``page_flush_us``, what the processes found a flush
+    of a page to take when they started, by which they choose where to commit; ``speed_us``, how long the reference of
+    the machine's speed took meanwhile; ``foreign_share``, what others took of the core. ``fit`` tells of each load that
+    was measured, the lightest first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
@@ -97,6 +98,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spread: Table
     flush_us: Table
     rows: tuple[CostRow, ...]
+    page_flush_us: int = 0
     speed_us: float = 0.0
     foreign_share: float = 0.0
     fit: tuple[LoadFit, ...] = ()
@@ -154,9 +156,9 @@ class Costs:
         """Return the mean time of a group on the disk."""
         return mean_us(self.file.flush_us)
 
-    def median_flush_us(self) -> int:
-        """Return the median time of a group on the disk."""
-        return sample_us(self.file.flush_us, 0.5)
+    def choosing_flush_us(self) -> int:
+        """Return the flush by which a process chooses where to commit: what was found, else the median group's."""
+        return self.file.page_flush_us or sample_us(self.file.flush_us, 0.5)
 
 
 def sample_us(table: Table, draw: float) -> int:

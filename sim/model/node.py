@@ -119,7 +119,7 @@ class SimNode:
     def _commits_beside(self) -> bool:
         """Return what the reference system chooses; several loops on one file have one writer beside them."""
         host = self.host
-        chosen = choose_committing(self._service_times.median_flush_us, host.nodes)
+        chosen = choose_committing(self._service_times.choosing_flush_us, host.nodes)
         return host.loop.loops > 1 or chosen is Committing.BESIDE
 
     # --- messages -----------------------------------------------------------------------------------------------------

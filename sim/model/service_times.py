@@ -48,14 +48,14 @@ class ServiceTimes(NamedTuple):
 class ServiceTimeTables:
     """The service times of a run, by role and transaction."""
 
-    __slots__ = ("_by_code", "_costs", "flush", "median_flush_us", "rhythm")
+    __slots__ = ("_by_code", "_costs", "choosing_flush_us", "flush", "rhythm")
 
     def __init__(self, costs: Costs) -> None:
         """Take the costs of a cost file."""
         self._costs = costs
         self._by_code: dict[tuple[Role, str], ServiceTimes] = {}
         self.flush: Table = _spread(costs.file.flush_us)
-        self.median_flush_us = costs.median_flush_us()
+        self.choosing_flush_us = costs.choosing_flush_us()
         self.rhythm = Rhythm.of(costs)
 
     def of(self, role: Role, code: str) -> ServiceTimes:

@@ -12,6 +12,7 @@ from sim.model.costs import (
     SERVING_ROLES,
     STAGES,
     CostError,
+    Costs,
     load_costs,
     mean_us,
     sample_us,
@@ -151,3 +152,11 @@ def test_a_process_that_has_slept_costs_more_up_to_a_bound_and_never_less():
     assert coldness == sorted(coldness)
     assert (coldness[0], coldness[-1]) == (1024, 1624)
     assert coldness[4] == pytest.approx(1024 + 600 * (1 - 2.718281828**-1), abs=8)
+
+
+@pytest.mark.parametrize(("page_flush_us", "chosen_by"), [(0, 650), (3_000, 3_000)])
+def test_where_to_commit_is_chosen_by_the_flush_that_processes_found_else_by_that_of_a_group(page_flush_us, chosen_by):
+    """A process measures its disk when it starts; what is predicted of it must not choose by another figure."""
+    costs = Costs(msgspec.structs.replace(load_costs().file, page_flush_us=page_flush_us))
+
+    assert costs.choosing_flush_us() == chosen_by

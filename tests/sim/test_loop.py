@@ -5,16 +5,22 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from support.tiny_world import CARE, HUB, scenario
 
+from reference_impl.domain.nodes import NodeId
+from scenarios.patients.visits import plan_visits
 from sim.engine.driver import Task, TaskGroup, wait
 from sim.engine.timeline import COMMAND, WORK, Timeline
+from sim.model.costs import Costs, load_costs
 from sim.model.hosts import Host
 from sim.model.loop import Loop, LoopClock
 from sim.model.service_times import Rhythm
 from sim.model.stations import Cpu, Tally
 from sim.model.writer import GROUP_MAX, Writer
+from sim.run import Simulation
 
 TURN_US, PIECE_US, GROUP_US, CHANGE_US, DISK_US = 100, 10, 50, 5, 300
 
@@ -294,3 +300,24 @@ def test_gated_turns_that_commit_share_group_and_disk_too() -> None:
     cycle_us = (TURN_US + GROUP_US + DISK_US) / (1 - (PIECE_US + CHANGE_US) / gap_us)
     assert arrivals[-1] / rig.loop.turns == pytest.approx(cycle_us, rel=0.02)
     rig.run(arrivals[-1] + 100_000)
+
+
+# --- where commits are made ---
+
+
+@pytest.mark.parametrize(
+    ("topology", "flush_us", "beside"),
+    [
+        ({}, 300, False),
+        ({}, 20_000, True),
+        ({"hosts": {"one": {"nodes": [CARE, HUB]}}}, 300, True),
+        ({"province": {"cores": 2}}, 300, True),
+        ({"province": {"cores": 2}, "machine_cores": 1}, 300, False),
+    ],
+)
+def test_a_node_commits_where_the_reference_system_would(topology: Any, flush_us: int, *, beside: bool) -> None:
+    """In the turn, where a process of one loop serves one node on a quick disk."""
+    asked = scenario(topology=topology)
+    given = Costs(msgspec.structs.replace(load_costs().file, page_flush_us=flush_us))
+    world = Simulation(asked, plan_visits(asked), given).world
+    assert world.nodes[NodeId(CARE)].writer.beside is beside
