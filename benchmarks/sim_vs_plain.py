@@ -35,7 +35,7 @@ from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.schema import Scenario
 from sim.engine.driver import SimClock, Task, TaskGroup, wait
 from sim.engine.timeline import Timeline
-from sim.model.costs import Costs, load_costs, sample_us
+from sim.model.costs import AS_THE_MEAN, Costs, load_costs, sample_us
 from sim.run import simulate
 
 if TYPE_CHECKING:
@@ -96,12 +96,14 @@ class Node:
         """Use a core for one stage."""
         with self.cpu.request() as core:
             yield core
-            yield self.env.timeout(sample_us(self.costs.table(role, code, stage), random.random()))
+            spread = sample_us(self.costs.file.spread, random.random()) / AS_THE_MEAN
+            yield self.env.timeout(self.costs.mean_us(role, code, stage) * spread)
 
     def commit(self, role: Any, code: str) -> Steps:
         """Wait until the writer has flushed."""
         done = self.env.event()
-        self.queue.append((sample_us(self.costs.table(role, code, "commit"), random.random()), done))
+        spread = sample_us(self.costs.file.spread, random.random()) / AS_THE_MEAN
+        self.queue.append((self.costs.mean_us(role, code, "change") * spread, done))
         if not self.wake.triggered:
             self.wake.succeed()
         yield done
@@ -115,8 +117,8 @@ class Node:
                 group, self.queue = self.queue, []
                 with self.cpu.request() as core:
                     yield core
-                    yield self.env.timeout(sum(cost for cost, _ in group))
-                yield self.env.timeout(self.costs.commit_us(random.random()))
+                    yield self.env.timeout(self.costs.file.group_us.value + sum(cost for cost, _ in group))
+                yield self.env.timeout(sample_us(self.costs.file.flush_us, random.random()))
                 for _, done in group:
                     done.succeed()
 
@@ -179,9 +181,6 @@ class WithResource:
         yield env.timeout(link.latency + int(link.jitter * random.random()))
         with node.workers.request() as worker:
             yield worker
-            if role == "care":
-                yield from node.compute("city", code, "receive")
-                yield from node.compute("city", code, "forward")
             yield from node.compute(role, code, "receive")
             yield from node.commit(role, code)
         if role != "insured" and code not in ACTED_ALONE:
@@ -192,10 +191,9 @@ class WithResource:
                 yield from node.commit(role, code)  # the insured side of the same province
             with node.workers.request() as worker:
                 yield worker
+                yield from node.compute(role, code, "answer")
                 yield from node.commit(role, code)
         yield from node.compute(role, code, "reply")
-        if role == "care":
-            yield from node.compute("city", code, "reply")
         yield env.timeout(link.latency + int(link.jitter * random.random()))
 
 

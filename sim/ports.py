@@ -10,10 +10,11 @@ import types
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
+from reference_impl.protocol.messages import Unknown, Unreachable
 from sim.engine.driver import Task, TaskGroup
 from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.calls import Call, Work
-from sim.model.service_times import FORWARD_AT, LINK_AT, STEP_MASK, message_key
+from sim.model.service_times import ANSWER_AT, FORWARD_AT, LINK_AT, STEP_MASK, message_key
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Mapping
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
     from sim.engine.timers import Timeouts
     from sim.model.links import Link
+    from sim.model.loop import Loop
     from sim.model.node import SimNode
 
     Routes = Mapping[NodeId, tuple[SimNode, Link]]
+
+_SILENT = (Unknown, Unreachable)
+"""Outcomes that are no message: nothing is read."""
 
 
 def _dispatch(call: Call, target: SimNode, work: Work, bits: int) -> None:
@@ -55,23 +60,27 @@ class NodePeers:
         self._timeouts = timeouts
 
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
-        """Send ``request``: CPU to forward it, the link, and then the wait, with the worker or without."""
+        """Send ``request``, wait for the answer with the worker or without, and read it."""
         here, timeline = self._node, self._timeline
         context = _context(timeline, here, request)
         target, link = self._routes[node]
         call = Call(timeline, request, link, here.host.group)
         work = Work(request, call, context.key)
         work.owner = here.host
-        bits = context.bits
-        work.leaves_us = here.host.cpu.book(context.service_times.forward[bits >> FORWARD_AT & STEP_MASK])
+        bits, loop = context.bits, here.host.loop
+        work.leaves_us = loop.spend(context.service_times.forward[bits >> FORWARD_AT & STEP_MASK])
         _dispatch(call, target, work, bits >> LINK_AT)
-        if here.holds or not context.holds_worker:
-            return await _answer(call, self._timeouts, timeout_us)
-        context.holds_worker = False
-        here.workers.release()
+        let_go = context.holds_worker and not here.holds
+        if let_go:
+            context.holds_worker = False
+            here.workers.release()
         outcome = await _answer(call, self._timeouts, timeout_us)
-        await here.workers.seize()
-        context.holds_worker = True
+        if not isinstance(outcome, _SILENT):
+            context.decided = True
+            loop.spend(context.service_times.answer[bits >> ANSWER_AT & STEP_MASK])
+        if let_go:
+            await here.workers.seize()
+            context.holds_worker = True
         return outcome
 
 
@@ -146,9 +155,14 @@ class SimBooks:
         node = self._node
         request = change.message.request
         assert request is not None  # a message that is committed is a message's own; tombstones ride along
-        cost_us, flush_us = _context(self._timeline, node, request).next_commit(node.flush_table())
-        group, place = node.writer.join(change, cost_us, flush_us)
-        yield group
+        context, key = _context(self._timeline, node, request), change.message.key
+        if context.decided:
+            context.decided = False
+        else:  # business within the province: one commit after another
+            node.host.loop.spend(context.service_times.decide[context.bits >> FORWARD_AT & STEP_MASK])
+        cost_ns, flush_us = context.next_commit(*node.commit_times(key.sender, change.message.code))
+        group, place = node.writer.join(change, cost_ns, flush_us)
+        yield group.flushed
         return group.verdicts[place]
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:
@@ -159,16 +173,17 @@ class SimBooks:
 class SimTasks:
     """Starts work beside this one."""
 
-    __slots__ = ("_group", "_timeline")
+    __slots__ = ("_group", "_loop", "_timeline")
 
-    def __init__(self, timeline: Timeline, group: TaskGroup) -> None:
-        """Start tasks at ``group``, where they die together."""
+    def __init__(self, timeline: Timeline, group: TaskGroup, loop: Loop | None = None) -> None:
+        """Start tasks at ``group``, where they die together; those of a process take their turns in its ``loop``."""
         self._timeline = timeline
         self._group = group
+        self._loop = loop
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` to its end without waiting for it; a crash of the node cancels it."""
-        Task(self._timeline, work, self._group).start_later()
+        Task(self._timeline, work, self._group, loop=self._loop).start_later()
 
     def report(self, error: Exception) -> None:
         """Raise it: a simulation that goes on after an error of ours hides it."""

@@ -28,6 +28,7 @@ from sim.model.archive import ArchivingBooks, retention_us
 from sim.model.desks import SimDesk
 from sim.model.hosts import Host
 from sim.model.links import Link
+from sim.model.loop import LoopClock
 from sim.model.node import SimNode
 from sim.model.service_times import ServiceTimeTables
 from sim.model.spool import Seen, Spool
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
     from sim.model.costs import Costs
     from sim.model.node import Role
+    from sim.model.service_times import Rhythm
 
 
 @dataclass(slots=True)
@@ -79,11 +81,9 @@ class World:
         self.journeys = Journeys(self)
         self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
-        self.cpus = {
-            name: Cpu(self.timeline, cores, busy_share=costs.file.busy_share)
-            for name, cores in scenario.topology.cpus().items()
-        }
-        self.hosts = self._hosts()
+        self.cpus = {name: Cpu(self.timeline, cores) for name, cores in scenario.topology.cpus().items()}
+        service_times = ServiceTimeTables(costs)
+        self.hosts = self._hosts(service_times.rhythm)
         self.doors: dict[NodeId, dict[tuple[str, str], DoorCommand]] = {}
         self.stores: dict[NodeId, MemoryBooks] = {}
         self.nodes: dict[NodeId, SimNode] = {}
@@ -93,7 +93,7 @@ class World:
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
         self._spool = Spool(folder)
         self._seen = Seen(len(plan))
-        self._make_nodes(ServiceTimeTables(costs))
+        self._make_nodes(service_times)
         self.faulty_links: list[FaultyLink] = []
         """The links on which a fault lies; each counts what its faults hit."""
         self._make_links()
@@ -126,12 +126,14 @@ class World:
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 
-    def _hosts(self) -> dict[str, Host]:
+    def _hosts(self, rhythm: Rhythm) -> dict[str, Host]:
         topology = self.scenario.topology
         hosts: dict[str, Host] = {}
         for name, spec in topology.hosts().items():
             pool = topology.cpu_of(spec.nodes[0])
-            hosts[name] = Host(self.timeline, name, self.cpus[pool], own_cpu=pool == name)
+            hosts[name] = Host(
+                self.timeline, name, self.cpus[pool], rhythm, own_cpu=pool == name, nodes=len(spec.nodes)
+            )
         return hosts
 
     def _make_nodes(self, service_times: ServiceTimeTables) -> None:
@@ -158,10 +160,11 @@ class World:
         """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""
         peers = NodePeers(self.timeline, node, self._routes[node.name], self.timeouts)
         books: Books = SimBooks(self.timeline, node, self.stores[node.name])
+        clock = LoopClock(self.timeline, node.host.loop)
         lost = self._lost[node.name]
         if lost is not None:
-            books = LosingBooks(books, lost, self.clock)
-        ports = NodePorts(self.clock, peers, books, SimTasks(self.timeline, node.host.group))
+            books = LosingBooks(books, lost, clock)
+        ports = NodePorts(clock, peers, books, SimTasks(self.timeline, node.host.group, node.host.loop))
         starts = self._starts[node.name] = self._starts.get(node.name, -1) + 1
         role: Province | Hub = assemble(self._configs[node.name], ports, starts=starts)
         for command in self.doors.get(node.name, {}).values():

@@ -1,7 +1,8 @@
 """The load a scenario implies, before it runs: visits, messages at the peak hour, use and wait of every station.
 
-Plain queueing arithmetic on means, so that a unstable scenario is seen at once. Faults are left out, but for slow
-nodes, whose stations are shown a second time as they are while slow. Must never be mistaken for an answer.
+Plain queueing arithmetic on means, with loops that serve in turns (``lab.analysis.turns``), so that an unstable
+scenario is seen at once. Faults are left out, but for slow nodes, whose stations are shown a second time as they are
+while slow. Must never be mistaken for an answer.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from itertools import pairwise
 
-from lab.analysis.queueing import busy_core_service_us, grouping_use, mean_wait_us
+from lab.analysis.queueing import grouping_use, mean_wait_us
+from lab.analysis.turns import Process, TurnLoad, turn_loads
+from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import HUB, Role
 from reference_impl.domain.regions import is_cross_province
@@ -28,9 +30,11 @@ from scenarios.schema.faults import Slow
 from sim.model.costs import Costs, Stage
 
 _CONTACTS = {"outpatient": 1, "pharmacy": 1, "inpatient": 2}
-_ALL_STAGES: tuple[Stage, ...] = ("receive", "forward", "reply")
 _WEEK_US = 7 * DAY_US
-_END_STAGES: tuple[Stage, ...] = ("receive", "reply")
+
+_FORWARDED: tuple[Stage, ...] = ("receive", "forward", "answer", "reply")
+_LOCAL: tuple[Stage, ...] = ("receive", "decide", "decide", "reply")
+_ENDED: tuple[Stage, ...] = ("receive", "reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,18 @@ class _Stream:
     rate_per_s: float
     forwarded: bool
     local: bool
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What is done here with a message: each is a piece of a turn."""
+        if not self.forwarded:
+            return _ENDED
+        return _LOCAL if self.local else _FORWARDED
+
+    @property
+    def commits(self) -> int:
+        """Commits of one message: an intent and an outcome at a forwarder; within a province the insurer's too."""
+        return len(self.stages) - 1 if self.local and self.forwarded else len(self.stages) // 2
 
 
 def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
@@ -147,7 +163,7 @@ def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iter
             yield _Stream(node, "care", code, cross * care[node], forwarded=forwarded, local=False)
             yield _Stream(node, "care", code, here, forwarded=forwarded, local=True)
             if forwarded:
-                yield _Stream(node, "insured", code, cross * insured[node] + here, forwarded=False, local=False)
+                yield _Stream(node, "insured", code, cross * insured[node], forwarded=False, local=False)
 
 
 def flow_shares(scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]:
@@ -175,39 +191,59 @@ class _Loads:
     ) -> None:
         self._scenario, self._topology, self._costs = scenario, scenario.topology, costs
         self._streams, self._slow = streams, slow
-        self._cpu_wait_us = {cpu.node: cpu.wait_us for cpu in self._cpus}
+        self._turns = self._turn_loads()
 
     def stations(self) -> tuple[StationLoad, ...]:
         """Return every station, the busiest first."""
-        found = [*self._cpus, *self._writers(), *self._workers(), *self._desks()]
+        found = [*self._cpus(), *self._writers(), *self._workers(), *self._desks()]
         return tuple(sorted(found, key=lambda station: (-station.utilisation, station.name)))
 
-    @cached_property
-    def _cpus(self) -> list[StationLoad]:
-        rates, work_us = dict.fromkeys(self._topology.cpus(), 0.0), dict.fromkeys(self._topology.cpus(), 0.0)
-        for stream in self._streams:
-            pool = self._topology.cpu_of(stream.node)
-            rates[pool] += stream.rate_per_s
-            work_us[pool] += stream.rate_per_s * self._cpu_us(stream)
-        return [self._cpu(pool, cores, rates[pool], work_us[pool]) for pool, cores in self._topology.cpus().items()]
+    def _turn_loads(self) -> dict[str, TurnLoad]:
+        """Return the turns of every process, by host."""
+        hosts, found = self._topology.hosts(), dict[str, TurnLoad]()
+        for pool, cores in self._topology.cpus().items():
+            on_it = [name for name, host in hosts.items() if self._topology.cpu_of(host.nodes[0]) == pool]
+            loads = turn_loads([self._process(name) for name in on_it], cores, self._costs.file)
+            found |= dict(zip(on_it, loads, strict=True))
+        return found
 
-    def _cpu(self, pool: str, cores: float, rate_per_s: float, work_us: float) -> StationLoad:
-        """Treat a part of a core as a whole, slower one."""
-        servers = math.ceil(cores)
-        own_us = busy_core_service_us(
-            rate_per_s=rate_per_s,
-            service_us=work_us / rate_per_s if rate_per_s else 0.0,
-            cores=cores,
-            busy_share=self._costs.file.busy_share,
+    def _process(self, name: str) -> Process:
+        host = self._topology.hosts()[name]
+        mine = [stream for stream in self._streams if stream.node in host.nodes]
+        pieces = sum(s.rate_per_s * len(s.stages) for s in mine)
+        changes = sum(s.rate_per_s * s.commits for s in mine)
+        work_us = sum(s.rate_per_s * self._pieces_us(s) for s in mine)
+        written_us = sum(s.rate_per_s * s.commits * self._costs.mean_us(s.role, s.code, "change") for s in mine)
+        own = self._topology.machine_cores is None
+        loops = math.ceil(host.cores) if own else 1
+        chosen = choose_committing(self._costs.choosing_flush_us(), len(host.nodes))
+        in_turn = loops == 1 and chosen is Committing.TURN
+        return Process(
+            pieces,
+            work_us / pieces if pieces else 0.0,
+            changes,
+            written_us / changes if changes else 0.0,
+            loops=loops,
+            disk_us=self._costs.mean_flush_us() if in_turn else 0.0,
         )
-        service_us = own_us * servers / cores
-        wait_us = mean_wait_us(rate_per_s=rate_per_s, service_us=service_us, servers=servers)
-        return StationLoad(pool, "cpu", rate_per_s, service_us, cores, rate_per_s * own_us / 1e6 / cores, wait_us)
+
+    def _cpus(self) -> Iterator[StationLoad]:
+        for pool, cores in self._topology.cpus().items():
+            hosts = [h for h, spec in self._topology.hosts().items() if self._topology.cpu_of(spec.nodes[0]) == pool]
+            turns = [self._turns[host] for host in hosts]
+            rates = [self._process(host).pieces_per_s for host in hosts]
+            rate, use = sum(rates), sum(turn.use for turn in turns)
+            waits = [r * turn.wait_us for r, turn in zip(rates, turns, strict=True) if r]
+            wait_us = sum(waits) / rate if rate else 0.0
+            yield StationLoad(pool, "cpu", rate, use * 1e6 / rate if rate else 0.0, cores, use / cores, wait_us)
 
     def _writers(self) -> Iterator[StationLoad]:
-        commit_us = self._costs.mean_commit_us()
+        file = self._costs.file
         for node in self._topology.nodes():
-            rate = sum(s.rate_per_s * _commits(s) for s in self._streams if s.node == node)
+            mine = [stream for stream in self._streams if stream.node == node]
+            rate = sum(s.rate_per_s * s.commits for s in mine)
+            changes_us = sum(s.rate_per_s * s.commits * self._costs.mean_us(s.role, s.code, "change") for s in mine)
+            commit_us = file.group_us.value + (changes_us / rate if rate else 0.0) + self._costs.mean_flush_us()
             use = grouping_use(rate_per_s=rate, service_us=commit_us)
             yield StationLoad(node, "writer", rate, commit_us, 1, use, use * commit_us / 2)
 
@@ -247,17 +283,17 @@ class _Loads:
         inside = sum(s.rate_per_s * (self._own_us(s) + self._downstream_us(s)) for s in mine) / rate if rate else 0.0
         return inside + 2 * self._link_us("hospital_province")
 
-    def _cpu_us(self, stream: _Stream) -> float:
-        stages = _ALL_STAGES if stream.forwarded else _END_STAGES
-        reading = sum(self._costs.mean_cpu_us(stream.role, stream.code, stage) for stage in stages)
-        return reading + _commits(stream) * self._costs.mean_cpu_us(stream.role, stream.code, "commit")
+    def _pieces_us(self, stream: _Stream) -> float:
+        return sum(self._costs.mean_us(stream.role, stream.code, stage) for stage in stream.stages)
 
     def _own_us(self, stream: _Stream) -> float:
-        """Return how long a node itself is at a message: computing, waiting for its core, committing, being slow."""
-        wait_us = self._cpu_wait_us[self._topology.cpu_of(stream.node)]
-        commits_us = _commits(stream) * self._costs.mean_commit_us()
-        own_us = self._cpu_us(stream) + (0.0 if math.isinf(wait_us) else wait_us) + commits_us
-        return own_us + self._slow.get(stream.node, 0.0)
+        """Return how long a node itself is at a message: pieces, each in a turn after a wait; commits; being slow."""
+        file, turn = self._costs.file, self._turns[self._topology.host_of(stream.node)]
+        wait_us = 0.0 if math.isinf(turn.wait_us) else turn.wait_us
+        turns_us = len(stream.stages) * (wait_us + turn.cold * file.turn_us.value) + turn.cold * self._pieces_us(stream)
+        change_us = file.group_us.value + self._costs.mean_us(stream.role, stream.code, "change")
+        commits_us = stream.commits * (turn.cold * change_us + self._costs.mean_flush_us())
+        return turns_us + commits_us + self._slow.get(stream.node, 0.0)
 
     def _held_us(self, stream: _Stream) -> float:
         holds = self._topology.spec(stream.node).hold_while_waiting
@@ -266,28 +302,21 @@ class _Loads:
     def _downstream_us(self, stream: _Stream) -> float:
         """Return how long a forwarder waits for the next node: its patience at most."""
         patience = self._scenario.clients.forward_timeout
-        if not stream.forwarded:
+        if not stream.forwarded or stream.local:
             return 0.0
-        if stream.local:
-            return min(self._insured_us(stream.code, stream.node), float(patience.care))
         link_us = 2 * self._link_us("province_hub")
-        hub_us = min(link_us + self._insured_us(stream.code, ""), float(patience.hub))
+        hub_us = min(link_us + self._insured_us(stream.code), float(patience.hub))
         if stream.role == "hub":
             return hub_us
         hub = _Stream(HUB, "hub", stream.code, 0.0, forwarded=True, local=False)
         return min(link_us + self._own_us(hub) + hub_us, float(patience.care))
 
-    def _insured_us(self, code: str, node: str) -> float:
-        """Return the mean time at the insurer ``node``, or at all of them by their share."""
-        there = [s for s in self._streams if s.role == "insured" and s.code == code and node in ("", s.node)]
+    def _insured_us(self, code: str) -> float:
+        """Return the mean time at the insurers, by their share."""
+        there = [s for s in self._streams if s.role == "insured" and s.code == code]
         rate = sum(s.rate_per_s for s in there)
         return sum(s.rate_per_s * self._own_us(s) for s in there) / rate if rate else 0.0
 
     def _link_us(self, kind: str) -> float:
         link = getattr(self._topology.links, kind)
         return link.latency + link.jitter / 2
-
-
-def _commits(stream: _Stream) -> int:
-    """Return the commits of one message: an intent and an outcome at a forwarder, else one."""
-    return 2 if stream.forwarded else 1

@@ -34,20 +34,6 @@ def mean_wait_us(*, rate_per_s: float, service_us: float, servers: int) -> float
     return erlang_c(load, servers) * service_us / (servers - load)
 
 
-def busy_core_service_us(*, rate_per_s: float, service_us: float, cores: float, busy_share: float) -> float:
-    """Return the mean service where work that finds its core busy costs ``busy_share`` of ``service_us``.
-
-    With use ``u`` the mean is ``service * (1 - u * (1 - busy_share))``, and ``u`` is the load that this makes.
-
-    >>> busy_core_service_us(rate_per_s=50, service_us=10_000, cores=1, busy_share=0.5)
-    8000.0
-    """
-    load = rate_per_s * service_us / 1e6 / cores
-    saved = 1.0 - busy_share
-    use = min(1.0, load / (1.0 + load * saved))
-    return service_us * (1.0 - use * saved)
-
-
 def grouping_use(*, rate_per_s: float, service_us: float) -> float:
     """Return the busy share of a writer that takes everything that waits at once, however much.
 

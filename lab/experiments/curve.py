@@ -32,6 +32,8 @@ LOWEST, HIGHEST = 0.1, 1.25
 The last is above 1: the real system must be full too, and a busy one still commits and reads in larger groups.
 """
 DESKS = 1000
+_FAR_TOO_MANY_PER_S = 1e6
+"""Visits a second that no system bears: what their work alone comes to is in proportion to them."""
 _EVEN_DAY, _EVEN_WEEK = (1.0,) * 24, (1.0,) * 7
 
 
@@ -63,6 +65,8 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[str, ...]
     seed: int
     capacity: float
+    capacity_interval: tuple[float, float] | None = None
+    """What the doubt about the costs leaves of it; None in curves of before."""
     costs: str
     machine: dict[str, str | int | float]
     points: tuple[Point, ...]
@@ -118,14 +122,12 @@ def refuse_unloaded(scenario: Scenario) -> None:
 
 
 def capacity_per_s(scenario: Scenario, costs: Costs) -> float:
-    """Return the cross-province visits a second at which the busiest core is always busy.
+    """Return the cross-province visits a second at which the busiest cores are always busy.
 
-    Then every message finds it busy and costs ``busy_share``: use does not grow in proportion to load.
+    Then turns have many pieces and groups many changes: what each costs whatever is in it is shared by all of them.
     """
-    load, share = implied_load(scenario, costs), costs.file.busy_share
-    use = max(station.utilisation for station in load.stations if station.station == "cpu")
-    at_idle_cost = use / (1.0 - use * (1.0 - share))
-    return load.settlements_per_s / (at_idle_cost * share)
+    load = implied_load(at_rate(scenario, _FAR_TOO_MANY_PER_S), costs)
+    return load.settlements_per_s / max(station.utilisation for station in load.stations if station.station == "cpu")
 
 
 def at_rate(scenario: Scenario, per_s: float) -> Scenario:
@@ -155,6 +157,8 @@ def _curve(
     question: Question, capacity: float, machine: dict[str, str | int | float], points: list[Point], *, complete: bool
 ) -> Curve:
     costs = load_costs(question.costs).file
+    base = loaded(question.scenario)
+    low, high = (capacity_per_s(base, load_costs(question.costs).at_bound(bound)) for bound in ("high", "low"))
     return Curve(
         complete=complete,
         name=question.scenario.name,
@@ -164,6 +168,7 @@ def _curve(
         sets=question.sets,
         seed=question.scenario.seed,
         capacity=capacity,
+        capacity_interval=(low, high),
         costs=f"{costs.mark}: {costs.source}; {costs.machine}",
         machine=machine,
         points=tuple(points),

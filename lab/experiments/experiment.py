@@ -43,6 +43,8 @@ class Question:
     sets: tuple[str, ...] = ()
     costs: Path | None = None
     replications: int = 1
+    metered: bool = False
+    """Whether the real world's processes measure their costs."""
 
 
 class Watcher(Protocol):
@@ -114,7 +116,7 @@ def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[R
     for number, name in enumerate(_names(question.replications)):
         scenario = question.scenario.model_copy(update={"seed": replication_seed(question.scenario.seed, number)})
         watcher.begin(f"load on the reference system, replication {number + 1} of {question.replications}", 1)
-        yield replay(scenario, partial / name, name, watcher)
+        yield replay(scenario, partial / name, name, watcher, meter=question.metered)
 
 
 _REPLICATIONS: dict[World, Callable[[Question, Path, Watcher], Iterable[Replication]]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.analysis.measures import scope_of
+from lab.analysis.prediction import PredictionErrors
 from lab.report import series
 from lab.report.figures import WIDTH_IN, Picture
 from lab.report.format import digits
@@ -23,9 +24,11 @@ MANY = 30
 """Visits in a group below which its percentiles are not shown."""
 
 
-def write_comparison(first: Opened, second: Opened, path: Path) -> ComparisonSummary:
+def write_comparison(
+    first: Opened, second: Opened, path: Path, errors: PredictionErrors | None = None
+) -> ComparisonSummary:
     """Write the page of two runs side by side, its JSON beside it, and return what they say."""
-    summary = summarise_pair(first, second)
+    summary = summarise_pair(first, second, errors)
     figures = figures_folder(path.parent)
     names = labels(summary)
     drawn = {

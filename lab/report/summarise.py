@@ -29,6 +29,7 @@ from lab.report.summary import (
     Measured,
     OneSided,
     OneSidedList,
+    PredictedMeasure,
     Result,
     RunSummary,
     Side,
@@ -36,6 +37,7 @@ from lab.report.summary import (
     Station,
     StoppedScope,
     Transaction,
+    TwoErrors,
 )
 from lab.runs.file import Replication, RunFile
 from lab.runs.opened import Opened
@@ -45,6 +47,7 @@ from scenarios.schema.cutover import LISTED, Phase
 from scenarios.schema.gates import MEASURES, parted
 
 if TYPE_CHECKING:
+    from lab.analysis.prediction import PredictionErrors
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
@@ -217,12 +220,34 @@ def _one_sided(opened: Opened) -> OneSidedList:
     return OneSidedList(total=listed.height, first=tuple(OneSided(**row) for row in shown.iter_rows(named=True)))
 
 
-def summarise_pair(first: Opened, second: Opened) -> ComparisonSummary:
-    """Return the content of the page of two runs side by side."""
+def summarise_pair(first: Opened, second: Opened, errors: PredictionErrors | None = None) -> ComparisonSummary:
+    """Return the content of the page of two runs side by side; ``errors`` when one predicts the other twice."""
     return ComparisonSummary(
         sides=(_side(first), _side(second)),
         differences=tuple(_difference(row) for row in compare(first, second)),
         intervals=intervals_of(first, second),
+        errors=None if errors is None else two_errors(errors),
+    )
+
+
+def two_errors(errors: PredictionErrors) -> TwoErrors:
+    """Return both errors of a prediction as a page tells them."""
+    return TwoErrors(
+        rows=tuple(
+            PredictedMeasure(
+                measure=row.measure,
+                unit=unit_of(row.measure),
+                measured=row.measured,
+                own=row.own,
+                earlier=row.earlier,
+                model_error=row.model_error,
+                drift=row.drift,
+            )
+            for row in errors.rows
+        ),
+        speed_us=errors.speed_us,
+        earlier_speed_us=errors.earlier_speed_us,
+        foreign_share=errors.foreign_share,
     )
 
 

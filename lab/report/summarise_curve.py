@@ -17,6 +17,7 @@ def summarise_curve(curve: Curve) -> CurveSummary:
         complete=curve.complete,
         command=repeat_command(curve),
         capacity_per_s=curve.capacity,
+        capacity_interval=curve.capacity_interval,
         costs=curve.costs,
         machine=machine(curve.machine),
         points=tuple(_point(point) for point in curve.points),

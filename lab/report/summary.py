@@ -231,6 +231,30 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class PredictedMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure of a run that was predicted twice: with its own costs, and with those of an earlier calibration.
+
+    ``model_error`` is a share of what was measured, ``drift`` a share of the prediction with the run's own costs.
+    """
+
+    measure: str
+    unit: str
+    measured: float | None
+    own: float | None
+    earlier: float | None
+    model_error: float | None
+    drift: float | None
+
+
+class TwoErrors(msgspec.Struct, frozen=True, kw_only=True):
+    """Both errors of every measure; the reference of the machine's speed (us) in the run and in the calibration."""
+
+    rows: tuple[PredictedMeasure, ...]
+    speed_us: float
+    earlier_speed_us: float
+    foreign_share: float
+
+
 class ComparisonSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", tag="comparison"):
     """The page of two runs side by side. ``intervals`` says what they are made from."""
 
@@ -238,6 +262,7 @@ class ComparisonSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="pa
     sides: tuple[Side, Side]
     differences: tuple[Difference, ...]
     intervals: Intervals
+    errors: TwoErrors | None = None
 
 
 class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +297,7 @@ class CurveSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", 
     complete: bool
     command: tuple[str, ...]
     capacity_per_s: float
+    capacity_interval: tuple[float, float] | None
     costs: str
     machine: Machine
     points: tuple[CurvePoint, ...]

@@ -20,9 +20,17 @@ def curve_words(summary: CurveSummary) -> dict[str, Any]:
         "points": point_table(summary),
         "distances": distance_table(summary),
         "command": shlex.join(summary.command),
-        "capacity": digits(summary.capacity_per_s),
+        "capacity": capacity(summary),
         "machine": machine(summary.machine),
     }
+
+
+def capacity(summary: CurveSummary) -> str:
+    """Return the capacity with what the doubt about the costs leaves of it."""
+    if summary.capacity_interval is None:
+        return digits(summary.capacity_per_s)
+    low, high = summary.capacity_interval
+    return f"{digits(summary.capacity_per_s)} ({digits(low)} to {digits(high)}, as sure as the costs are)"
 
 
 def point_table(summary: CurveSummary) -> Table:

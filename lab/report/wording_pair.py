@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.report.format import MISSING, digits, show, show_interval
 from lab.report.style import WORLD_NAMES
-from lab.report.summary import ComparisonSummary, Side
+from lab.report.summary import ComparisonSummary, Side, TwoErrors
 from lab.report.wording import Table, asked, gate_rows, headlines
 
 HOW = {
@@ -36,6 +36,7 @@ def pair_words(summary: ComparisonSummary) -> dict[str, Any]:
         "asked": asked_rows(first, second),
         "table": difference_table(summary, names),
         "how": HOW[summary.intervals],
+        "errors": None if summary.errors is None else errors_table(summary.errors),
     }
 
 
@@ -59,6 +60,33 @@ def labels(summary: ComparisonSummary) -> tuple[str, str]:
     if first.folder != second.folder:
         return first.folder, second.folder
     return f"A ({WORLD_NAMES[first.world]})", f"B ({WORLD_NAMES[second.world]})"
+
+
+def errors_table(errors: TwoErrors) -> Table:
+    """Return both errors of every measure as they are shown."""
+    rows = [
+        [
+            row.measure, show(row.measured, row.unit), show(row.own, row.unit), _share(row.model_error),
+            show(row.earlier, row.unit), _share(row.drift),
+        ]
+        for row in errors.rows
+    ]  # fmt: skip
+    head = ["measure", "measured", "predicted, own costs", "model error", "predicted, earlier costs", "drift"]
+    speed = f"The reference of the machine's speed took {errors.speed_us:.0f} µs in the run"
+    if errors.earlier_speed_us:
+        speed += (
+            f" and {errors.earlier_speed_us:.0f} µs ({_share(errors.speed_us / errors.earlier_speed_us - 1)}) before"
+        )
+    note = (
+        "Own costs are those that the processes metered in this very run: what is left is the error of the model. "
+        f"Earlier costs are those of a calibration: the rest is the drift of the machine. {speed}; others used "
+        f"{errors.foreign_share:.1%} of the system's core."
+    )
+    return Table(head, rows, note=note)
+
+
+def _share(value: float | None) -> str:
+    return MISSING if value is None else f"{value:+.1%}"
 
 
 def difference_table(summary: ComparisonSummary, names: tuple[str, str]) -> Table:

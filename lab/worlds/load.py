@@ -19,8 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import psutil
 
+from lab.calibration.costfile import Metered
+from lab.calibration.speed import SpeedWatch
 from lab.errors import LabError
 from lab.runs.file import Commits, Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
@@ -32,6 +35,7 @@ from loadtest.lags import lag_limit
 from loadtest.links import FaultyLinks
 from loadtest.validity import doubts, judge
 from reference_impl.hospital.history import History
+from reference_impl.server.errors import CommandError
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.hits import with_hits
@@ -59,6 +63,8 @@ LEAD_S = 6.0
 LEAD_PLANS = 3.0
 """... and so many times as long as planning took here."""
 STOP_LIMIT_S = 20.0
+METERED_FILE = "metered.json"
+"""What the processes of a replication metered, until a cost file is made of it."""
 _CORES_NEEDED = 2
 _WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
@@ -89,10 +95,10 @@ def choose_cores() -> Cores:
     return Cores(free[0], free[1]) if len(free) >= _CORES_NEEDED else Cores(None, None)
 
 
-def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Replication:
-    """Replay one replication against real processes, check it and write its tables."""
+def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching, *, meter: bool = False) -> Replication:
+    """Replay one replication against real processes, check it and write its tables; with ``meter`` also its costs."""
     folder.mkdir(exist_ok=True)
-    run = Replay(scenario, folder, watcher, choose_cores())
+    run = Replay(scenario, folder, watcher, choose_cores(), meter=meter)
     begun = time.perf_counter()
     with on_core(run.cores.generator):
         code = run.go()
@@ -108,6 +114,8 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching) -> Re
         replication = conclude(outcome, folder, name)
     if code == INTERRUPTED:
         raise Interrupted(replication)
+    if meter:
+        (folder / METERED_FILE).write_bytes(msgspec.json.encode(run.metered()))
     for leftover in _WORK_FILES:
         _remove(folder / leftover)
     return replication
@@ -117,16 +125,31 @@ class Replay:
     """The processes of one replication and what they leave behind."""
 
     def __init__(
-        self, scenario: Scenario, folder: Path, watcher: Watching, cores: Cores, *, meter: bool = False
+        self,
+        scenario: Scenario,
+        folder: Path,
+        watcher: Watching,
+        cores: Cores,
+        *,
+        meter: bool = False,
+        bare: bool = False,
     ) -> None:
-        """With ``meter`` the processes measure their costs; ``meters`` holds them after the run, by host."""
+        """With ``meter`` the processes measure their costs; ``meters`` holds them after the run, by host.
+
+        With ``bare`` nobody looks at the stations, which costs the processes time that is taken for the messages'.
+        """
         self.cores = cores
         self.meters: dict[str, Any] = {}
         self.system_cpu_s = 0.0
         """What the system's processes computed while the generator ran."""
+        self.foreign_share = 0.0
+        """What others used of the system's core meanwhile."""
+        self.speed_us = 0.0
+        """The reference of the machine's speed, taken meanwhile (``lab.calibration.speed``)."""
         self.commits: dict[str, Commits] = {}
         """Where each node made its commits."""
         self._meter = meter
+        self._bare = bare
         self._scenario = scenario
         self._folder = folder
         self._watcher = watcher
@@ -163,18 +186,25 @@ class Replay:
         stations = StationWatch(self._scenario, system, self._now_us)
         self.commits = _commits(system.stats())
         injector.start()
-        if not self._meter:  # looking costs the processes time, which would be taken for the messages'
+        if not self._bare:
             stations.start()
-        before_s = _cpu_s(system)
+        if self._meter:
+            system.meters(reset=True)
+        before_s, busy_s, began_s = _cpu_s(system), _busy_s(self.cores.system), time.monotonic()
         try:
-            code = self._generate(system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+            with SpeedWatch() as speed:
+                code = self._generate(system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+            self.speed_us = speed.speed_us
             self.system_cpu_s = _cpu_s(system) - before_s
+            others_s = _busy_s(self.cores.system) - busy_s - self.system_cpu_s
+            self.foreign_share = max(0.0, others_s) / (time.monotonic() - began_s)
             return code
         finally:
             injector.stop()
             stations.stop()
             if self._meter:
-                self.meters = system.meters()
+                with suppress(OSError, CommandError):  # a process that a fault has killed tells nothing
+                    self.meters = system.meters()
             self._failures = injector.failures
             self._done = injector.done
             self._rows = {"events": list(injector.events), "stations": stations.rows}
@@ -230,6 +260,12 @@ class Replay:
                 progress(facts)
 
     # --- afterwards ---
+
+    def metered(self) -> Metered:
+        """Return what the processes metered, and what the machine was like meanwhile."""
+        flushes_us = sorted(made.flush_us for made in self.commits.values() if made.flush_us is not None)
+        page_flush_us = flushes_us[len(flushes_us) // 2] if flushes_us else 0
+        return Metered(tuple(self.meters.values()), self.speed_us, round(self.foreign_share, 4), page_flush_us)
 
     def record(self) -> Record:
         """Return the generator's tables with the events and stations that were seen from here."""
@@ -293,6 +329,14 @@ def _cpu_s(system: System) -> float:
             times = psutil.Process(pid).cpu_times()
             spent_s += times.user + times.system
     return spent_s
+
+
+def _busy_s(core: int | None) -> float:
+    """Return for how many seconds a core has been busy since the machine started, whoever used it."""
+    if core is None:
+        return 0.0
+    times = psutil.cpu_times(percpu=True)[core]
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
 def _open_stays(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:

@@ -1,14 +1,18 @@
-"""What a message's stages cost in CPU time, measured where they run, for ``yidi calibrate``.
+"""What serving costs in CPU time, measured where it happens, for ``yidi calibrate``: turns, pieces, groups.
 
-A message's coroutine is driven step by step, and the thread's CPU clock is read around each step. A step that ends in a
-call to the next node is *forward*; before the first commit or call it is *receive*; after that, *reply*. The writer's
-thread reports each group's CPU time, shared evenly, as *commit*. What the process spent beside all of these (HTTP,
-the loop) is given evenly to the requests received and the calls made, so the stages add up to the process's CPU time.
-It must never run unless asked for: reading the clock costs as much as a small step.
+A message's coroutine is driven step by step, and the thread's CPU clock is read around each step. What a message does
+between two waits is a *piece*: it is read and decided (*receive*), sent on (*forward*), the next node's answer is read
+and decided (*answer*), it is decided once more after a commit (*decide*), its answer is written (*reply*). Pieces that
+the loop takes one after another without looking for more are a *turn*. The writer reports each group's CPU apart from
+its time on the disk. What the process spent beside all of these (HTTP, the loop) is in its whole CPU time, which is
+kept window by window, so that a fit can tell what a turn costs from what a piece costs. Everything is kept by how long
+the process had slept before, because a cold one costs more. It must never run unless asked for: reading the clock costs
+as much as a small step.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Coroutine, Generator, Sequence
 from contextvars import ContextVar
@@ -26,86 +30,91 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import Books, Peers
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
-__all__ = ["Meter", "MeterReading", "MeteredBooks", "MeteredPeers", "StageReading"]
+__all__ = ["Meter", "MeterReading", "MeteredBooks", "MeteredPeers", "Window"]
 
-_SAMPLES_MAX = 20_000
+WINDOW_NS = 1_000_000_000
+_SAMPLES_MAX = 200
 """Samples kept of one stage of one transaction."""
+_DISK_SAMPLES_MAX = 20_000
+_BUCKETS = 27
+"""Gaps are kept by octave of microseconds, up to a minute."""
 _NS_PER_US = 1000
 
 Result = TypeVar("Result")
+Tally = dict[int, list[int]]
+"""By octave of the gap before: sums."""
 
 
-class StageReading(msgspec.Struct, frozen=True, kw_only=True):
-    """The CPU time of one stage of one transaction: the samples, HTTP's share not yet in them."""
+class Window(msgspec.Struct, kw_only=True):
+    """What one process did in about a second.
 
-    role: str
-    code: str
-    stage: str
-    messages: int
-    cpu_us: float
-    samples_us: tuple[float, ...]
+    ``turns`` are, by gap, [turns, sum of gaps in us]; ``groups`` [groups, changes, CPU in ns]; ``pieces`` by
+    ``role code stage`` and gap [pieces, CPU in ns], where *change* stands for the groups of one change, and *mixed* for
+    pieces that did more than one thing.
+    """
+
+    length_us: int = 0
+    cpu_us: int = 0
+    turns: Tally = {}
+    groups: Tally = {}
+    pieces: dict[str, Tally] = {}
 
 
 class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything measured since the start or the last reset.
+    """Everything measured since the start: windows; single pieces as (gap's octave, ns); times on the disk (us)."""
 
-    ``process_cpu_us`` is what the operating system says the process used; ``stages_cpu_us`` the sum of the stages;
-    ``http_us`` is to be added to every *receive* and every *forward*, so that
-    ``stages_cpu_us + http_us * (received + forwarded) == process_cpu_us``.
-    """
-
-    process_cpu_us: float
-    stages_cpu_us: float
-    http_us: float
-    received: int
-    forwarded: int
-    commits: int
-    commit_latency_us: tuple[int, ...]
-    stages: tuple[StageReading, ...]
+    windows: tuple[Window, ...]
+    samples: dict[str, tuple[tuple[int, int], ...]]
+    disk_us: tuple[int, ...]
 
 
 class _Course:
     """One message on its way through a node; its role and code are known once it is read."""
 
-    __slots__ = ("began", "calling", "code", "costs_ns", "role")
+    __slots__ = ("began", "code", "ends", "role", "spent_ns")
 
     def __init__(self) -> None:
         self.role = ""
         self.code = ""
-        self.began = False
-        self.calling = False
-        self.costs_ns = {"receive": 0, "forward": 0, "reply": 0}
-
-    def stage(self) -> str:
-        if self.calling:
-            self.calling = False
-            return "forward"
-        return "reply" if self.began else "receive"
+        self.began = "request"
+        self.ends = ""
+        """What the piece under way ends with: a commit, a call; nothing while it only waits for a worker."""
+        self.spent_ns = 0
 
 
+_STAGES = {
+    ("request", "commit"): "receive",
+    ("commit", "call"): "forward",
+    ("call", "commit"): "answer",
+    ("commit", "commit"): "decide",
+    ("commit", "end"): "reply",
+}
+"""What a piece is that begins after the one and ends with the other."""
 _course: ContextVar[_Course | None] = ContextVar("metered_course", default=None)
 
 
 class _Stepped:
     """Awaits a coroutine, reading the CPU clock around each of its steps."""
 
-    __slots__ = ("_course", "_work")
+    __slots__ = ("_course", "_meter", "_work")
 
-    def __init__(self, work: Coroutine[Any, Any, Any], course: _Course) -> None:
+    def __init__(self, work: Coroutine[Any, Any, Any], course: _Course, meter: Meter) -> None:
         self._work = work
         self._course = course
+        self._meter = meter
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        course, work = self._course, self._work
+        course, work, meter = self._course, self._work, self._meter
         error: BaseException | None = None
         while True:
+            meter.begin_piece()
             started_ns = time.thread_time_ns()
             try:
                 waits_for = work.send(None) if error is None else work.throw(error)
             except StopIteration as finished:
-                course.costs_ns[course.stage()] += time.thread_time_ns() - started_ns
+                meter.end_piece(course, time.thread_time_ns() - started_ns, "end")
                 return finished.value
-            course.costs_ns[course.stage()] += time.thread_time_ns() - started_ns
+            meter.end_piece(course, time.thread_time_ns() - started_ns, course.ends)
             error = None
             try:
                 yield waits_for
@@ -113,27 +122,20 @@ class _Stepped:
                 error = thrown
 
 
-class _Cost:
-    """The CPU time of one stage of one transaction. Samples are bounded, the sum is whole."""
-
-    __slots__ = ("messages", "samples_us", "total_us")
-
-    def __init__(self) -> None:
-        self.messages = 0
-        self.total_us = 0.0
-        self.samples_us: list[float] = []
-
-    def add(self, cost_us: float) -> None:
-        self.messages += 1
-        self.total_us += cost_us
-        if len(self.samples_us) < _SAMPLES_MAX:
-            self.samples_us.append(cost_us)
-
-
 class Meter:
     """The measurements of one host process."""
 
-    __slots__ = ("_began_cpu_ns", "_commit_latency_us", "_commits", "_costs", "_forwarded", "_received")
+    __slots__ = (
+        "_began_cpu_ns",
+        "_began_ns",
+        "_disk_us",
+        "_octave",
+        "_ran_ns",
+        "_samples",
+        "_turning",
+        "_window",
+        "_windows",
+    )
 
     def __init__(self) -> None:
         """Start measuring now."""
@@ -141,26 +143,23 @@ class Meter:
 
     def reset(self) -> None:
         """Forget everything measured."""
+        self._began_ns = self._ran_ns = time.perf_counter_ns()
         self._began_cpu_ns = time.process_time_ns()
-        self._costs: dict[tuple[str, str, str], _Cost] = {}
-        self._commit_latency_us: list[int] = []
-        self._received = 0
-        self._forwarded = 0
-        self._commits = 0
+        self._turning = False
+        self._octave = 0
+        self._window = Window()
+        self._windows: list[Window] = []
+        self._samples: dict[str, list[tuple[int, int]]] = {}
+        self._disk_us: list[int] = []
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run one message's work to its end and keep what its stages cost, if it said what it is (``name``)."""
+        """Run one message's work to its end and keep what its pieces cost, if it said what it is (``name``)."""
         course = _Course()
         token = _course.set(course)
         try:
-            return await _Stepped(work, course)
+            return await _Stepped(work, course, self)
         finally:
             _course.reset(token)
-            self._received += 1
-            if course.code:
-                for stage, cost_ns in course.costs_ns.items():
-                    if cost_ns:
-                        self._keep(course.role, course.code, stage, cost_ns / _NS_PER_US)
 
     def name(self, role: str, code: str) -> None:
         """Say what the message now at work is."""
@@ -168,76 +167,96 @@ class Meter:
         if course is not None:
             course.role, course.code = role, code
 
-    def called(self) -> None:
-        """Count a call to another node."""
-        self._forwarded += 1
-        course = _course.get()
-        if course is not None:
-            course.began = course.calling = True
+    def begin_piece(self) -> None:
+        """Count a turn, when it is the first piece since the loop last looked for more."""
+        if self._turning:
+            return
+        self._turning = True
+        asyncio.get_running_loop().call_soon(self._end_turn)
+        now_ns = time.perf_counter_ns()
+        if now_ns - self._began_ns >= WINDOW_NS:
+            self._close_window(now_ns)
+        gap_us = (now_ns - self._ran_ns) // _NS_PER_US
+        self._octave = min(gap_us.bit_length(), _BUCKETS)
+        turns = self._window.turns.setdefault(self._octave, [0, 0])
+        turns[0] += 1
+        turns[1] += gap_us
+
+    def end_piece(self, course: _Course, spent_ns: int, ends: str) -> None:
+        """Keep what a piece cost, when it has come to an end."""
+        self._ran_ns = time.perf_counter_ns()
+        course.spent_ns += spent_ns
+        if not ends:
+            return
+        if course.code:
+            stage = _STAGES.get((course.began, ends), "mixed")
+            self._keep(f"{course.role} {course.code} {stage}", course.spent_ns)
+        course.began, course.ends, course.spent_ns = ends, "", 0
 
     def watch(self, node: str) -> Watcher:
         """Return what the writer of ``node``'s books tells its groups to."""
         return partial(self._committed, node)
 
-    def _committed(self, node: str, changes: Sequence[Change], cpu_ns: int, latency_us: int) -> None:
-        """Keep what a group of commits cost."""
-        each_us = cpu_ns / len(changes) / _NS_PER_US
-        self._commits += len(changes)
-        if len(self._commit_latency_us) < _SAMPLES_MAX:
-            self._commit_latency_us.append(latency_us)
-        for change in changes:
-            message = change.message
-            self._keep(role_of(node, message.key.sender), message.code, "commit", each_us)
-
     def read(self) -> MeterReading:
-        """Return everything measured."""
-        process_us = (time.process_time_ns() - self._began_cpu_ns) / _NS_PER_US
-        stages = tuple(
-            StageReading(
-                role=role,
-                code=code,
-                stage=stage,
-                messages=cost.messages,
-                cpu_us=cost.total_us,
-                samples_us=tuple(cost.samples_us),
-            )
-            for (role, code, stage), cost in sorted(self._costs.items())
-        )
-        stages_us = sum(stage.cpu_us for stage in stages)
-        passages = self._received + self._forwarded
+        """Return everything measured, the window under way included."""
+        self._close_window(time.perf_counter_ns())
         return MeterReading(
-            process_cpu_us=process_us,
-            stages_cpu_us=stages_us,
-            http_us=max(0.0, process_us - stages_us) / passages if passages else 0.0,
-            received=self._received,
-            forwarded=self._forwarded,
-            commits=self._commits,
-            commit_latency_us=tuple(self._commit_latency_us),
-            stages=stages,
+            windows=tuple(self._windows),
+            samples={name: tuple(samples) for name, samples in sorted(self._samples.items())},
+            disk_us=tuple(self._disk_us),
         )
 
-    def _keep(self, role: str, code: str, stage: str, cost_us: float) -> None:
-        self._costs.setdefault((role, code, stage), _Cost()).add(cost_us)
+    def _end_turn(self) -> None:
+        self._turning = False
+
+    def _close_window(self, now_ns: int) -> None:
+        cpu_ns, window = time.process_time_ns(), self._window
+        window.length_us = (now_ns - self._began_ns) // _NS_PER_US
+        window.cpu_us = (cpu_ns - self._began_cpu_ns) // _NS_PER_US
+        self._windows.append(window)
+        self._window = Window()
+        self._began_ns, self._began_cpu_ns = now_ns, cpu_ns
+
+    def _committed(self, node: str, changes: Sequence[Change], cpu_ns: int, disk_us: int) -> None:
+        """Keep what a group of commits cost."""
+        groups = self._window.groups.setdefault(self._octave, [0, 0, 0])
+        groups[0] += 1
+        groups[1] += len(changes)
+        groups[2] += cpu_ns
+        if len(self._disk_us) < _DISK_SAMPLES_MAX:
+            self._disk_us.append(disk_us)
+        if len(changes) == 1:
+            message = changes[0].message
+            self._keep(f"{role_of(node, message.key.sender)} {message.code} change", cpu_ns)
+        self._ran_ns = time.perf_counter_ns()
+
+    def _keep(self, name: str, cpu_ns: int) -> None:
+        octave = self._octave
+        piece = self._window.pieces.setdefault(name, {}).setdefault(octave, [0, 0])
+        piece[0] += 1
+        piece[1] += cpu_ns
+        samples = self._samples.setdefault(name, [])
+        if len(samples) < _SAMPLES_MAX:
+            samples.append((octave, cpu_ns))
 
 
 class MeteredPeers:
     """Peers that tell the meter when a message goes on."""
 
-    __slots__ = ("_meter", "_peers")
+    __slots__ = ("_peers",)
 
-    def __init__(self, peers: Peers, meter: Meter) -> None:
+    def __init__(self, peers: Peers) -> None:
         """Call through ``peers``."""
         self._peers = peers
-        self._meter = meter
 
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node``."""
-        self._meter.called()
+        _ends_with("call")
         return await self._peers.call(node, request, timeout_us)
 
 
 class MeteredBooks:
-    """Books that tell the meter where a message's first commit is."""
+    """Books that tell the meter where a message is committed."""
 
     __slots__ = ("_books",)
 
@@ -251,12 +270,15 @@ class MeteredBooks:
 
     async def commit(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it."""
-        verdict = await self._books.commit(change)
-        course = _course.get()
-        if course is not None:
-            course.began = True
-        return verdict
+        _ends_with("commit")
+        return await self._books.commit(change)
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome."""
         return await self._books.open_intents()
+
+
+def _ends_with(what: str) -> None:
+    course = _course.get()
+    if course is not None:
+        course.ends = what

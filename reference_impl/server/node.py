@@ -67,7 +67,7 @@ class ServedNode:
         self._meter = meter
         books, peers = ports.books, ports.peers
         if meter is not None:
-            books, peers = MeteredBooks(books), MeteredPeers(peers, meter)
+            books, peers = MeteredBooks(books), MeteredPeers(peers)
         if not service.hold_while_waiting:
             peers = LettingGo(peers)
         self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks), starts=starts)

@@ -16,8 +16,16 @@ from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
+    from typing import Protocol
 
     import simpy
+
+    class Loop(Protocol):
+        """Where a task of a process takes its turns."""
+
+        def post(self, action: Callable[[Any], None], event: Any) -> None:
+            """Call ``action`` with ``event`` in the next turn."""
+            ...
 
 
 class TaskGroup:
@@ -66,18 +74,27 @@ class TaskGroup:
 
 
 class Task:
-    """A coroutine under way. ``context`` is its own: ports read it from ``timeline.current``."""
+    """A coroutine under way. ``context`` is its own: ports read it from ``timeline.current``.
 
-    __slots__ = ("_coroutine", "_group", "_send", "_step", "_timeline", "_waits_for", "context")
+    With a ``loop`` it goes on in that loop's turns, else at the very moment of what it waited for.
+    """
+
+    __slots__ = ("_coroutine", "_group", "_loop", "_send", "_step", "_timeline", "_waits_for", "context")
 
     def __init__(
-        self, timeline: Timeline, work: Coroutine[Any, Any, None], group: TaskGroup, context: Any = None
+        self,
+        timeline: Timeline,
+        work: Coroutine[Any, Any, None],
+        group: TaskGroup,
+        context: Any = None,
+        loop: Loop | None = None,
     ) -> None:
         """Enter ``work`` at ``group``; nothing runs until ``start`` or ``start_later``."""
         self._timeline = timeline
         self._coroutine: Coroutine[Any, Any, None] | None = work
         self._send = work.send
-        self._step = self.resume
+        self._step = self.resume if loop is None else self._post
+        self._loop = loop
         self._group = group
         self._waits_for: simpy.Event | None = None
         self.context = context
@@ -125,6 +142,14 @@ class Task:
     def ended(self) -> bool:
         """Whether the coroutine has run to its end or was cancelled."""
         return self._coroutine is None
+
+    def _post(self, event: simpy.Event) -> None:
+        group, loop = self._group, self._loop
+        assert loop is not None  # only then is this the step
+        if group.frozen:
+            group.defer(self._post, event)
+        else:
+            loop.post(self.resume, event)
 
     def _resume_late(self, event: simpy.Event) -> None:
         if self._coroutine is not None:  # what went on before it at the thaw may have cancelled it

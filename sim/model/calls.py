@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.messages import Request
     from reference_impl.staging.loss import Sent
     from sim.model.links import Link
-    from sim.model.service_times import ServiceTimes
+    from sim.model.service_times import ServiceTimes, Table
 
 
 class Call(Owned):
@@ -93,7 +93,18 @@ class Work(Owned):
     no call asked for (a restart driving its open intents) has no ``call``.
     """
 
-    __slots__ = ("_commits", "bits", "call", "came_us", "holds_worker", "key", "request", "service_times")
+    __slots__ = (
+        "_commits",
+        "bits",
+        "call",
+        "came_us",
+        "decided",
+        "holds_worker",
+        "key",
+        "received",
+        "request",
+        "service_times",
+    )
 
     def __init__(self, request: Request, call: Call | None, key: int) -> None:
         """Make the work of ``request``; the node it comes to adds the rest."""
@@ -104,7 +115,11 @@ class Work(Owned):
         self.bits = 0
         self.came_us = 0
         self.service_times: ServiceTimes = NO_PRICES
+        self.received = False
+        """Whether the node has read it."""
         self.holds_worker = False
+        self.decided = True
+        """Whether what is committed next was paid for with what came in: a request, or the next node's answer."""
         self._commits = 0
 
     def timed(self, service_times: ServiceTimes, bits: int) -> None:
@@ -112,14 +127,12 @@ class Work(Owned):
         self.service_times = service_times
         self.bits = bits
 
-    def next_commit(self, flush: tuple[int, ...]) -> tuple[int, int]:
-        """Return the CPU time and the sync time of the next commit of this message here."""
+    def next_commit(self, change: Table, flush: Table) -> tuple[int, int]:
+        """Return the CPU time (ns) and the sync time (us) of the next commit of this message here."""
         shift = COMMIT_STRIDE * min(self._commits, COMMITS_DRAWN - 1)
         self._commits += 1
         bits = self.bits
-        return self.service_times.commit[bits >> COMMIT_AT + shift & STEP_MASK], flush[
-            bits >> FLUSH_AT + shift & STEP_MASK
-        ]
+        return change[bits >> COMMIT_AT + shift & STEP_MASK], flush[bits >> FLUSH_AT + shift & STEP_MASK]
 
 
-NO_PRICES: ServiceTimes = ((0,) * 1024,) * 4  # pyright: ignore[reportAssignmentType] - held until ``timed``, never read
+NO_PRICES: ServiceTimes = ((0,) * 1024,) * 6  # pyright: ignore[reportAssignmentType] - held until ``timed``, never read

@@ -1,7 +1,9 @@
-"""What the work of a message costs: CPU time by role, transaction and stage, and the time of a commit.
+"""What serving costs: turns of an event loop and the pieces in them, groups of a writer and the changes in them.
 
-Written by ``yidi calibrate`` from measurements, read by the simulated world and by the arithmetic of ``yidi check``.
-A cost is a quantile table of whole microseconds, sampled with plain arithmetic. Must never measure anything itself.
+A turn of n pieces costs ``cold * (turn + sum of pieces)`` of CPU, a group of m changes ``cold * (group + sum of
+changes)`` and then the disk; ``cold`` is 1 for a process that has just run, and up to ``1 + cold`` for one that has
+slept for long against ``cooling``. Written by ``yidi calibrate`` from measurements of CPU alone, read by the simulated
+world and by the arithmetic of ``yidi check``. Must never measure anything itself.
 """
 
 from __future__ import annotations
@@ -16,17 +18,23 @@ from typing import Literal
 import msgspec
 
 from reference_impl.domain.failures import InputError
-from reference_impl.domain.nodes import ROLES, Role
+from reference_impl.domain.nodes import Role
 
-Stage = Literal["receive", "forward", "reply", "commit"]
+Stage = Literal["receive", "forward", "answer", "decide", "reply", "change"]
 Table = tuple[int, ...]
 
-STAGES: tuple[Stage, ...] = ("receive", "forward", "reply", "commit")
+STAGES: tuple[Stage, ...] = ("receive", "forward", "answer", "decide", "reply", "change")
+"""What a message has done at a node: it is read and decided; sent on; the next node's answer is read and decided; it is
+decided once more after a commit (business within a province); its answer is written. And a change in the books."""
+SERVING_ROLES: tuple[Role, ...] = ("care", "hub", "insured")
+"""The roles that cost something: a city is a door of its province's process."""
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""
-COSTS_VERSION = 1
-"""The newest version of the cost file; one that says none is of the first."""
+COSTS_VERSION = 2
+"""The version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
+AS_THE_MEAN = 1000
+"""``spread`` is in thousandths of a mean."""
 
 
 class CostError(InputError):
@@ -36,29 +44,64 @@ class CostError(InputError):
 _EXPECTED = "one written by 'yidi calibrate'"
 
 
+class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number that was fitted, and its 95 % interval; of what was assumed, a guess of it."""
+
+    value: float
+    low: float
+    high: float
+
+
 class CostRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """CPU time of one stage: evenly spaced quantiles from minimum to maximum."""
+    """The mean CPU microseconds of one stage of one transaction, on a process that has just run."""
 
     role: Role
     code: str
     stage: Stage
-    quantiles_us: Table
+    cpu_us: Fitted
+
+
+class LoadFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How well the fit tells the CPU of one load: of all its windows together, and of a window and process.
+
+    ``use`` is the share of the core that the system used, ``error`` what the fit tells over what was measured, less
+    one, and ``residual`` the root of the mean square of the same, window by window.
+    """
+
+    use: float
+    pieces_per_turn: float
+    changes_per_group: float
+    error: float
+    residual: float
 
 
 class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file: where the numbers are from, and the numbers. ``mark`` is MEASURED or ASSUMED.
 
-    The rows hold what a message costs a core that was idle. One that finds its core busy costs ``busy_share`` of that:
-    an event loop that runs anyway need not be woken, and takes what has arrived meanwhile in one go.
+    ``turn_us`` and ``group_us`` are CPU microseconds whatever the number of pieces or changes; ``cold`` and
+    ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``spread`` are
+    evenly spaced quantiles of a stage in thousandths of its mean, ``flush_us`` those of a group's time on the disk: its
+    wall time less its CPU. Where nothing was measured these are 0: ``page_flush_us``, what the processes found a flush
+    of a page to take when they started, by which they choose where to commit; ``speed_us``, how long the reference of
+    the machine's speed took meanwhile; ``foreign_share``, what others took of the core. ``fit`` tells of each load that
+    was measured, the lightest first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
     source: str
     machine: str
     measured_at: str
-    commit_latency_us: Table
+    turn_us: Fitted
+    group_us: Fitted
+    cold: Fitted
+    cooling_us: Fitted
+    spread: Table
+    flush_us: Table
     rows: tuple[CostRow, ...]
-    busy_share: float = 1.0
+    page_flush_us: int = 0
+    speed_us: float = 0.0
+    foreign_share: float = 0.0
+    fit: tuple[LoadFit, ...] = ()
     version: int = COSTS_VERSION
     digest: str = ""
     """Of everything else; ``write_costs`` puts it in. What was measured is read only as it was written, whole; what was
@@ -68,47 +111,54 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Costs:
     """Costs, ready to be looked up."""
 
-    __slots__ = ("_tables", "file")
+    __slots__ = ("_rows", "file")
 
     def __init__(self, file: CostFile) -> None:
-        """Check that every table is sorted and that every role and stage has a row for any transaction."""
-        if file.version != COSTS_VERSION:
-            raise CostError(
-                f"cost file of version {file.version}; expected {COSTS_VERSION}: measure anew with 'yidi calibrate'"
-            )
-        if not 0.0 < file.busy_share <= 1.0:
-            raise CostError(f"busy_share is {file.busy_share}; expected a share above 0 and at most 1")
+        """Check that the numbers are numbers of their kind and that every role and stage has a row for any transaction.
+
+        Raises:
+            CostError: when they are not.
+
+        """
         self.file = file
-        self._tables: dict[tuple[str, str, str], Table] = {}
+        self._rows: dict[tuple[str, str, str], CostRow] = {}
+        for name, fitted in (("turn_us", file.turn_us), ("group_us", file.group_us), ("cold", file.cold)):
+            _check_fitted(fitted, name)
+        _check_fitted(file.cooling_us, "cooling_us", least=1.0)
         for row in file.rows:
-            _check_table(row.quantiles_us, f"{row.role} {row.code} {row.stage}")
-            self._tables[row.role, row.code, row.stage] = row.quantiles_us
-        _check_table(file.commit_latency_us, "commit_latency_us")
-        for role in ROLES:
+            _check_fitted(row.cpu_us, f"{row.role} {row.code} {row.stage}")
+            self._rows[row.role, row.code, row.stage] = row
+        _check_table(file.flush_us, "flush_us")
+        _check_table(file.spread, "spread")
+        for role in SERVING_ROLES:
             for stage in STAGES:
-                if (role, ANY_CODE, stage) not in self._tables:
+                if (role, ANY_CODE, stage) not in self._rows:
                     raise CostError(f"no row for {role} {ANY_CODE} {stage}; expected one for every role and stage")
 
-    def table(self, role: Role, code: str, stage: Stage) -> Table:
-        """Return the quantiles of one stage, falling back to those of any transaction."""
-        found = self._tables.get((role, code, stage))
-        return self._tables[role, ANY_CODE, stage] if found is None else found
+    def at_bound(self, bound: Literal["low", "high"]) -> Costs:
+        """Return the costs with every number at the same end of its interval: the most that their doubt can do."""
 
-    def cpu_us(self, role: Role, code: str, stage: Stage, draw: float) -> int:
-        """Return the CPU time at ``draw`` in [0, 1)."""
-        return sample_us(self.table(role, code, stage), draw)
+        def moved(fitted: Fitted) -> Fitted:
+            value: float = getattr(fitted, bound)
+            return Fitted(value, value, value)
 
-    def mean_cpu_us(self, role: Role, code: str, stage: Stage) -> float:
-        """Return the mean CPU time of one stage."""
-        return mean_us(self.table(role, code, stage))
+        file = self.file
+        rows = tuple(msgspec.structs.replace(row, cpu_us=moved(row.cpu_us)) for row in file.rows)
+        turn_us, group_us, cold = moved(file.turn_us), moved(file.group_us), moved(file.cold)
+        return Costs(msgspec.structs.replace(file, rows=rows, turn_us=turn_us, group_us=group_us, cold=cold))
 
-    def commit_us(self, draw: float) -> int:
-        """Return the time of a durable commit at ``draw`` in [0, 1)."""
-        return sample_us(self.file.commit_latency_us, draw)
+    def mean_us(self, role: Role, code: str, stage: Stage) -> float:
+        """Return the mean CPU time of one stage, falling back to that of any transaction."""
+        found = self._rows.get((role, code, stage))
+        return (found or self._rows[role, ANY_CODE, stage]).cpu_us.value
 
-    def mean_commit_us(self) -> float:
-        """Return the mean time of a durable commit."""
-        return mean_us(self.file.commit_latency_us)
+    def mean_flush_us(self) -> float:
+        """Return the mean time of a group on the disk."""
+        return mean_us(self.file.flush_us)
+
+    def choosing_flush_us(self) -> int:
+        """Return the flush by which a process chooses where to commit: what was found, else the median group's."""
+        return self.file.page_flush_us or sample_us(self.file.flush_us, 0.5)
 
 
 def sample_us(table: Table, draw: float) -> int:
@@ -141,10 +191,17 @@ def digest_of(file: CostFile) -> str:
 
 
 def load_costs(path: Path | str | None = None) -> Costs:
-    """Return the costs at ``path``; without it the packaged default, which is ASSUMED."""
+    """Return the costs at ``path``; without it the packaged default, which is ASSUMED.
+
+    Raises:
+        CostError: when there is no such file, or it is of another version, or not what was once measured.
+
+    """
     place = DEFAULT_COSTS if path is None else Path(path)
     try:
-        return Costs(_whole(msgspec.json.decode(place.read_bytes(), type=CostFile)))
+        content = place.read_bytes()
+        _check_version(content)
+        return Costs(_whole(msgspec.json.decode(content, type=CostFile)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CostError(f"{place}: not a cost file: {error}; expected {_EXPECTED}") from error
     except CostError as error:
@@ -164,11 +221,27 @@ def write_costs(file: CostFile, path: Path) -> None:
     rows: list[Mapping[str, object]] = msgspec.to_builtins(file.rows)
     head = {key: value for key, value in msgspec.to_builtins(file).items() if key != "rows"}
     lines = ",\n".join("    " + json.dumps(row) for row in rows)
-    text = json.dumps(head, indent=2)[:-2] + ',\n  "rows": [\n' + lines + "\n  ]\n}\n"
+    members = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items())
+    text = "{\n" + members + ',\n  "rows": [\n' + lines + "\n  ]\n}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+class _Head(msgspec.Struct):
+    mark: str
+    version: int = 1
+
+
+def _check_version(content: bytes) -> None:
+    version = msgspec.json.decode(content, type=_Head).version
+    if version != COSTS_VERSION:
+        older = "older" if version < COSTS_VERSION else "newer"
+        raise CostError(
+            f"cost file of version {version}, {older} than this yidi; expected {COSTS_VERSION}: "
+            "measure anew with 'yidi calibrate'"
+        )
 
 
 def _whole(file: CostFile) -> CostFile:
@@ -182,6 +255,14 @@ def _whole(file: CostFile) -> CostFile:
     return file
 
 
+def _check_fitted(fitted: Fitted, name: str, *, least: float = 0.0) -> None:
+    if not least <= fitted.value < float("inf") or not fitted.low <= fitted.value <= fitted.high:
+        raise CostError(
+            f"{name} is {fitted.value} in [{fitted.low}, {fitted.high}]; "
+            f"expected a number of at least {least:g} within its interval"
+        )
+
+
 def _check_table(table: Table, name: str) -> None:
     if not table or table[0] < 0 or any(low > high for low, high in pairwise(table)):
-        raise CostError(f"quantiles of {name} are {list(table)}; expected whole microseconds, >= 0, rising")
+        raise CostError(f"quantiles of {name} are {list(table)}; expected whole numbers, >= 0, rising")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import Owned, Timeline
 from sim.model.calls import Call, Work
+from sim.model.loop import Loop
 
 if TYPE_CHECKING:
+    from sim.model.service_times import Rhythm
     from sim.model.stations import Cpu
 
 
@@ -32,18 +34,43 @@ class Tenant(Protocol):
         """Start again on the books."""
         ...
 
+    def stand_still(self) -> None:
+        """Let others have the core that was asked for."""
+        ...
+
+    def go_on(self) -> None:
+        """Ask for it again."""
+        ...
+
 
 class Host:
-    """One process. ``cpu`` is its own pool of cores, or one it shares with every process of its machine."""
+    """One process, or as many as it has cores. ``cpu`` is its own, or shared with every process of its machine."""
 
-    __slots__ = ("_frozen_us", "_held", "_own_cpu", "_tenants", "_timeline", "alive", "cpu", "group", "name")
+    __slots__ = (
+        "_frozen_us",
+        "_held",
+        "_own_cpu",
+        "_tenants",
+        "_timeline",
+        "alive",
+        "cpu",
+        "group",
+        "loop",
+        "name",
+        "nodes",
+    )
 
-    def __init__(self, timeline: Timeline, name: str, cpu: Cpu, *, own_cpu: bool) -> None:
-        """Start running; ``own_cpu`` says that nobody else books on ``cpu``."""
+    def __init__(
+        self, timeline: Timeline, name: str, cpu: Cpu, rhythm: Rhythm, *, own_cpu: bool, nodes: int = 1
+    ) -> None:
+        """Start running; ``own_cpu`` says that nobody else runs on ``cpu``, ``nodes`` how many it will serve."""
         self._timeline = timeline
         self.name = name
         self.cpu = cpu
         self._own_cpu = own_cpu
+        self.nodes = nodes
+        self.loop = Loop(timeline, cpu, rhythm, self, loops=cpu.cores if own_cpu else 1)
+        """Where everything that the process does takes its turn."""
         self.group = TaskGroup()
         self.alive = True
         self._tenants: list[Tenant] = []
@@ -67,6 +94,9 @@ class Host:
         self._held = self._timeline.withdraw_events(self, self._frozen_us)
         if self._own_cpu:
             self.cpu.pause()
+        self.loop.stand_still()
+        for tenant in self._tenants:
+            tenant.stand_still()
         self.group.freeze()
 
     def thaw(self) -> None:
@@ -80,6 +110,9 @@ class Host:
         for due_us, kind, _, signal in held:
             signal.leaves_us += shift_us
             self._timeline.at(due_us + shift_us, kind, signal)
+        self.loop.go_on(self._frozen_us, shift_us)
+        for tenant in self._tenants:
+            tenant.go_on()
         self.group.thaw()
 
     def kill(self) -> None:
@@ -89,7 +122,7 @@ class Host:
         self.alive = False
         unsent = self._held + self._timeline.withdraw_events(self, self._timeline.now_us)
         self._held = []
-        waiting = [event for _, event in self.group.deferred]
+        waiting = [event for _, event in (*self.group.deferred, *self.loop.forget())]
         for tenant in self._tenants:
             tenant.shut()
         self.group.cancel_all()
@@ -100,8 +133,8 @@ class Host:
         for signal in (*(item[3] for item in unsent), *waiting):
             if isinstance(signal, Call) and signal.owner is self:
                 signal.cut()  # a reply computed, and not yet sent
-            elif isinstance(signal, Work) and signal.call is not None and signal.owner is not self:
-                signal.call.cut()  # a request that waited before the frozen door
+            elif isinstance(signal, Work) and signal.call is not None and not signal.received:
+                signal.call.cut()  # a request that nobody had read yet
 
     def restart(self) -> None:
         """Start the process again on its books."""

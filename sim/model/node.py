@@ -1,21 +1,23 @@
 """A serving node in the simulated world: door, bounded queue, workers, CPU, writer; and the protocol's role inside.
 
-The order for a message: a worker or a place in the queue, CPU to receive it, a slow fault's delay, the role's own
-steps, CPU to reply. While the role waits for the next node the message holds its worker or not, as the scenario says.
+The order for a message: a turn of the process's loop in which it is read, a worker or a place in the queue, a slow
+fault's delay, the role's own steps, the reply. Each step is a piece of a turn. While the role waits for the next node
+the message holds its worker or not, as the scenario says.
 This module must never decide what is answered, except that nobody is there, or that there is no room.
 """
 
 from __future__ import annotations
 
-from heapq import heappush
 from typing import TYPE_CHECKING, Final
 
+from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain.keyed import key_hash
 from reference_impl.domain.nodes import NodeId, role_of
 from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unreachable
-from sim.engine.driver import SimClock, Task
-from sim.engine.timeline import WORK, Timeline
-from sim.model.calls import Call, Work
+from sim.engine.driver import Task
+from sim.engine.timeline import Timeline
+from sim.model.calls import Work
+from sim.model.loop import LoopClock
 from sim.model.service_times import RECEIVE_AT, REPLY_AT, STEP_MASK, bits_at, message_key
 from sim.model.stations import Servers
 from sim.model.writer import Writer
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.records import Change, CommitResult
     from scenarios.schema import NodeSpec
     from sim.model.hosts import Host
-    from sim.model.service_times import ServiceTimeTables
+    from sim.model.service_times import ServiceTimeTables, Table
 
     class Role(Protocol):
         """What the protocol offers of a node."""
@@ -91,7 +93,7 @@ class SimNode:
         self.host = host
         self.seed = seed
         self.place = key_hash(name)
-        self._clock = SimClock(timeline)
+        self._clock = LoopClock(timeline, host.loop)
         self.workers = Servers(timeline, spec.workers)
         self.holds = spec.hold_while_waiting
         self.refusing = False
@@ -107,9 +109,18 @@ class SimNode:
         def write(changes: list[Any]) -> Sequence[Any]:
             return [store.apply(change) for change in changes]
 
+        host, times = self.host, self._service_times
         self._build = build
-        self.writer = Writer(self._timeline, self.host.cpu, write, self.host)
+        self.writer = Writer(
+            self._timeline, host.loop, host.cpu, times.rhythm, write, owner=host, beside=self._commits_beside()
+        )
         self.role: Role = build(self)
+
+    def _commits_beside(self) -> bool:
+        """Return what the reference system chooses; several loops on one file have one writer beside them."""
+        host = self.host
+        chosen = choose_committing(self._service_times.choosing_flush_us, host.nodes)
+        return host.loop.loops > 1 or chosen is Committing.BESIDE
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -118,54 +129,59 @@ class SimNode:
         host = self.host
         if host.group.frozen:
             host.group.defer(self.arrive, work)
-            return
-        call = work.call
-        assert call is not None  # only calls arrive
-        if not host.alive:
+        elif host.alive:
+            host.loop.post(self._read, work)
+        else:
+            call = work.call
+            assert call is not None  # only calls arrive
             call.answer(Unreachable(), self._timeline.now_us, 0)
-            return
-        work.came_us = self._timeline.now_us
+
+    def _read(self, work: Work) -> None:
+        """Read a message in its turn, and serve it if there is a worker for it or a place in the queue."""
+        loop = self.host.loop
+        work.received = True
+        work.came_us = loop.spend(0)
         work.timed(
             self._service_times.of(role_of(self.name, work.request.sender), work.request.code),
             bits_at(work.key, self.place),
         )
+        loop.spend(work.service_times.receive[work.bits >> RECEIVE_AT & STEP_MASK])
         workers = self.workers
         workers.sums.arrivals += 1
         if self.refusing:
-            self._turn_away(work, call)
+            self._turn_away(work)
         elif workers.take():
             self._taken[work] = None
-            self._receive(work)
+            self._begin(work)
         elif len(workers.waiting) < self._queue_max:
             self._taken[work] = None
-            work.callbacks = [self._receive_in_turn]
+            work.callbacks = [self._won_a_worker]
             workers.enqueue(work)
         else:
-            self._turn_away(work, call)
+            self._turn_away(work)
 
-    def _turn_away(self, work: Work, call: Call) -> None:
+    def _turn_away(self, work: Work) -> None:
         """Answer at the door, for the price of writing an answer."""
         self.workers.sums.refused += 1
-        left_us = self.host.cpu.book(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
+        call = work.call
+        assert call is not None  # only calls arrive
+        left_us = self.host.loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
         call.answer(Overloaded(OVERLOADED_RETRY_US), left_us, work.bits, self.host)
 
-    def _receive(self, work: Work) -> None:
-        """Spend the CPU of receiving; the worker is held from here on."""
-        host = self.host
-        work.holds_worker = True
-        work.callbacks = [self._begin]
-        end_us = host.cpu.book(work.service_times.receive[work.bits >> RECEIVE_AT & STEP_MASK])
-        work.owner = host
-        work.leaves_us = end_us
-        timeline = self._timeline
-        heappush(timeline.heap, (end_us, WORK, timeline.next_id(), work))
-
-    def _receive_in_turn(self, work: Work) -> None:
-        if work in self._taken:  # else the process died at the very instant of its turn
-            self._receive(work)
+    def _won_a_worker(self, work: Work) -> None:
+        group = self.host.group
+        if work not in self._taken:
+            return  # the process died at this very instant
+        if group.frozen:
+            group.defer(self._won_a_worker, work)
+        else:
+            self.host.loop.post(self._begin, work)
 
     def _begin(self, work: Work) -> None:
-        Task(self._timeline, self._serve(work), self.host.group, work).start()
+        """Serve a message; its worker is held from here on."""
+        work.holds_worker = True
+        work.owner = self.host
+        Task(self._timeline, self._serve(work), self.host.group, work, self.host.loop).start()
 
     async def _serve(self, work: Work) -> None:
         try:
@@ -179,7 +195,7 @@ class SimNode:
         call = work.call
         assert call is not None  # only calls are served
         bits, host = work.bits, self.host
-        left_us = host.cpu.book(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
+        left_us = host.loop.spend(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
         if type(answer) is Answered:
             answer = Answered(answer.reply, (Hop(self.name, work.came_us, left_us), *answer.hops))
         call.answer(answer, left_us, bits, host)
@@ -199,9 +215,10 @@ class SimNode:
         )
         return work
 
-    def flush_table(self) -> tuple[int, ...]:
-        """Return the times of a sync of this node's disk."""
-        return self._service_times.flush
+    def commit_times(self, sender: str, code: str) -> tuple[Table, Table]:
+        """Return what a change of a message costs (ns), and the times of a sync of this node's disk (us)."""
+        times = self._service_times
+        return times.of(role_of(self.name, sender), code).change, times.flush
 
     # --- what can befall a process ------------------------------------------------------------------------------------
 
@@ -221,5 +238,13 @@ class SimNode:
     def revive(self) -> None:
         """Start again on the books and drive what was left open."""
         self.role = self._build(self)
-        recovery = Task(self._timeline, self.role.recover(), self.host.group)
+        recovery = Task(self._timeline, self.role.recover(), self.host.group, loop=self.host.loop)
         recovery.start_later()
+
+    def stand_still(self) -> None:
+        """Let others have the core that the writer asked for."""
+        self.writer.stand_still()
+
+    def go_on(self) -> None:
+        """Ask for it again."""
+        self.writer.go_on()

@@ -2,7 +2,7 @@
 
 All that is random about one message at one node comes from one word of bits, made from the message's key and the
 node's: each stage reads its own ten bits of it, so neither the order of events nor the other stages can change what
-it draws.
+it draws. CPU time is in nanoseconds: a piece of it may be a few microseconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from reference_impl.domain.keyed import GOLDEN, Purpose, key_hash, mix64
 from reference_impl.domain.nodes import Role
-from sim.model.costs import STAGES, Costs, sample_us
+from sim.model.costs import AS_THE_MEAN, STAGES, Costs, sample_us
 
 STEPS: Final = 1024
 STEP_BITS: Final = 10
@@ -28,49 +28,96 @@ FLUSH_AT: Final = 60
 COMMIT_STRIDE: Final = 20
 COMMITS_DRAWN: Final = 3
 """A message commits twice at most when nobody disturbs it; later commits draw the same again."""
+ANSWER_AT: Final = 110
+_NS_PER_US: Final = 1000
 
 Table = tuple[int, ...]
 
 
 class ServiceTimes(NamedTuple):
-    """CPU microseconds of each stage at each of 1,024 quantiles."""
+    """CPU nanoseconds of each stage at each of 1,024 quantiles."""
 
     receive: Table
     forward: Table
+    answer: Table
+    decide: Table
     reply: Table
-    commit: Table
+    change: Table
 
 
 class ServiceTimeTables:
     """The service times of a run, by role and transaction."""
 
-    __slots__ = ("_by_code", "_costs", "flush")
+    __slots__ = ("_by_code", "_costs", "choosing_flush_us", "flush", "rhythm")
 
     def __init__(self, costs: Costs) -> None:
         """Take the costs of a cost file."""
         self._costs = costs
         self._by_code: dict[tuple[Role, str], ServiceTimes] = {}
-        self.flush: Table = _spread(costs.file.commit_latency_us)
+        self.flush: Table = _spread(costs.file.flush_us)
+        self.choosing_flush_us = costs.choosing_flush_us()
+        self.rhythm = Rhythm.of(costs)
 
     def of(self, role: Role, code: str) -> ServiceTimes:
-        """Return the service times of a transaction at a role.
-
-        A message from a hospital passes its city's relay on the way in and out, on the same host: the care
-        province's price includes it.
-        """
+        """Return the service times of a transaction at a role."""
         known = self._by_code.get((role, code))
         if known is None:
-            known = self._by_code[role, code] = self._make(role, code)
+            means_us = [self._costs.mean_us(role, code, stage) for stage in STAGES]
+            spread = self._costs.file.spread
+            known = self._by_code[role, code] = ServiceTimes(*(_around(mean_us, spread) for mean_us in means_us))
         return known
 
-    def _make(self, role: Role, code: str) -> ServiceTimes:
-        tables = {stage: _spread(self._costs.table(role, code, stage)) for stage in STAGES}
-        if role == "care":
-            relay = {stage: self._costs.table("city", code, stage) for stage in STAGES}
-            through = _sum(_spread(relay["receive"]), _spread(relay["forward"]))
-            tables["receive"] = _sum(tables["receive"], through)
-            tables["reply"] = _sum(tables["reply"], _spread(relay["reply"]))
-        return ServiceTimes(tables["receive"], tables["forward"], tables["reply"], tables["commit"])
+
+class Rhythm(NamedTuple):
+    """What a turn and a group cost whatever is in them (ns), and how a process cools that does not run."""
+
+    turn_ns: int
+    group_ns: int
+    cold_1024ths: int
+    cooling_us: int
+
+    @classmethod
+    def of(cls, costs: Costs) -> Rhythm:
+        """Return the rhythm of a cost file."""
+        file = costs.file
+        return cls(
+            round(file.turn_us.value * _NS_PER_US),
+            round(file.group_us.value * _NS_PER_US),
+            round(file.cold.value * WARM),
+            max(1, round(file.cooling_us.value)),
+        )
+
+    def coldness(self, gap_us: int) -> int:
+        """Return what a process costs that last ran ``gap_us`` ago, in 1,024ths of what it costs just after it ran.
+
+        >>> cooling = Rhythm(0, 0, 512, 30_000)
+        >>> [cooling.coldness(gap_us) for gap_us in (0, 30_000, 10**9)]  # 1, 1 + 0.5 * (1 - 1/e), 1.5
+        [1024, 1347, 1536]
+        """
+        if gap_us <= 0:  # another loop of the process runs at this moment
+            return WARM
+        step = gap_us * _COOLING_STEPS // self.cooling_us
+        cooled = _COOLED[step] if step < len(_COOLED) else WARM
+        return WARM + (self.cold_1024ths * cooled >> 10)
+
+
+WARM: Final = 1024
+_COOLING_STEPS: Final = 64
+"""Steps of the table of a cooling's e-fold."""
+_LEFT_EACH_STEP: Final = 1_057_095_000
+"""``exp(-1/64)`` in units of 2**-30: the table is multiplied out in whole numbers, the same on any machine."""
+
+
+def _cooled_table() -> tuple[int, ...]:
+    """Return ``1 - exp(-x)`` in 1,024ths at every 64th of x, up to where it is 1 but for rounding."""
+    left, table = 1 << 30, [0]
+    while table[-1] < WARM:
+        left = left * _LEFT_EACH_STEP >> 30
+        table.append(WARM - (left + (1 << 19) >> 20))
+    return tuple(table)
+
+
+_COOLED: Final = _cooled_table()
 
 
 def message_key(seed: int, msgid: str, attempt: int) -> int:
@@ -91,5 +138,8 @@ def _spread(quantiles: Table) -> Table:
     return tuple(sample_us(quantiles, (step + 0.5) / STEPS) for step in range(STEPS))
 
 
-def _sum(one: Table, other: Table) -> Table:
-    return tuple(a + b for a, b in zip(one, other, strict=True))
+@cache
+def _around(mean_us: float, spread: Table) -> Table:
+    """Return nanoseconds that spread around a mean as ``spread`` says, in thousandths of it."""
+    mean_ns = round(mean_us * _NS_PER_US)
+    return tuple(mean_ns * share // AS_THE_MEAN for share in _spread(spread))

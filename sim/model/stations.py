@@ -12,7 +12,7 @@ import types
 from collections import deque
 from heapq import heapreplace
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sim.engine.timeline import WORK, Timeline, Wakeup
 
@@ -147,81 +147,64 @@ class Servers:
         sums.waited_sum += self._timeline.now_us * number
 
 
-class Cpu:
-    """The cores of a host: work of known length, first come first served, never interrupted.
+class Runner(Protocol):
+    """Somebody who wants a core: the loop of a process, or the writer beside it."""
 
-    The end of a service is known when it is asked for, so nobody queues: a core is booked from the moment it is free.
-    Work that finds no core free costs ``busy_share`` of what it costs an idle one (``sim.model.costs``).
+    def run(self) -> int:
+        """Begin now, and return for how long the core is taken (us)."""
+        ...
+
+
+class Cpu:
+    """The cores of a host: who asks first runs first, never interrupted; they say what they need when they begin.
+
     A host of ``2.5`` cores is three cores at five sixths of the speed; one of ``0.02`` (a scenario whose capacity is
-    scaled with its volume) is one slow core.
+    scaled with its volume) is one slow core: ``stretch`` is how much longer anything takes on it. What waits for a
+    turn of a loop on these cores is counted in ``sums``, whether the loop or the core is busy.
     """
 
     __slots__ = (
         "_booked_us",
-        "_busy_share",
         "_free_us",
         "_paused_us",
-        "_starts",
-        "_stretch",
+        "_starting",
         "_timeline",
-        "_waited_us",
-        "arrivals",
+        "_waiting",
+        "_wakeup",
         "cores",
+        "stretch",
+        "sums",
     )
 
-    def __init__(self, timeline: Timeline, cores: float, *, busy_share: float = 1.0) -> None:
+    def __init__(self, timeline: Timeline, cores: float) -> None:
         """Start idle."""
         if not cores > 0:
             raise ValueError(f"a host needs some CPU (got {cores!r} cores)")
         self._timeline = timeline
-        self._busy_share = busy_share
         self.cores = ceil(cores)
-        self._stretch = None if self.cores == cores else self.cores / cores
+        self.stretch = self.cores / cores
+        self.sums = Sums()
         self._free_us = [0] * self.cores  # a heap
-        self._starts: deque[int] = deque()  # starts still to come, in order
-        self.arrivals = 0
+        self._waiting: deque[Runner] = deque()
+        self._starting = False
+        self._wakeup: Wakeup | None = None
         self._booked_us = 0
-        self._waited_us = 0
         self._paused_us: int | None = None
 
-    def book(self, cost_us: int) -> int:
-        """Book a core for ``cost_us`` behind all that is booked already; return when that work ends."""
-        if self._stretch is not None:
-            cost_us = round(cost_us * self._stretch)
-        now_us = self._timeline.now_us
-        free_us = self._free_us
-        start_us = free_us[0]
-        self.arrivals += 1
-        if start_us <= now_us:
-            end_us = now_us + cost_us
-        else:
-            cost_us = int(cost_us * self._busy_share)
-            end_us = start_us + cost_us
-            self._waited_us += start_us - now_us
-            starts = self._starts
-            starts.append(start_us)
-            while starts[0] <= now_us:
-                starts.popleft()
-        self._booked_us += cost_us
-        if self.cores == 1:
-            free_us[0] = end_us
-        else:
-            heapreplace(free_us, end_us)
-        return end_us
+    def ask(self, runner: Runner) -> None:
+        """Let ``runner`` run as soon as a core is free for it."""
+        self._waiting.append(runner)
+        if not self._starting:
+            self._serve()
 
-    @types.coroutine
-    def use(self, cost_us: int) -> Generator[Wakeup, Any, None]:
-        """Wait for a core and then for the work to end."""
-        signal = Wakeup()
-        self._timeline.at(self.book(cost_us), WORK, signal)
-        yield signal
+    def leave(self, runner: Runner) -> None:
+        """Let ``runner`` wait no longer."""
+        self._waiting.remove(runner)
 
     def stop(self) -> None:
         """Drop everything booked, as a crash does."""
         now_us = self._clock_us()
-        tally = self.tally()
-        self._booked_us, self._waited_us = tally.busy_us, tally.waited_us
-        self._starts.clear()
+        self._booked_us = self.tally().busy_us
         self._free_us = [min(free_us, now_us) for free_us in self._free_us]
         self._paused_us = None
 
@@ -236,15 +219,35 @@ class Cpu:
             return 0
         shift_us = self._timeline.now_us - since_us
         self._free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self._free_us]
-        self._starts = deque(start_us + shift_us for start_us in self._starts if start_us > since_us)
         return shift_us
 
     def tally(self) -> Tally:
-        """Return what the station has seen up to now; a paused host's time stands still."""
+        """Return what the cores and the loops on them have seen up to now; a paused host's work stands still."""
         now_us = self._clock_us()
         ahead_us = sum(max(0, free_us - now_us) for free_us in self._free_us)
-        to_wait_us = sum(start_us - now_us for start_us in self._starts if start_us > now_us)
-        return Tally(self._waited_us - to_wait_us, self._booked_us - ahead_us, self.arrivals, 0)
+        seen = self.sums.tally(self._timeline.now_us)
+        return seen._replace(busy_us=self._booked_us - ahead_us)
+
+    def _serve(self) -> None:
+        """Let whoever waits run on the cores that are free now, and see to the others when the next one is."""
+        waiting, free_us, now_us = self._waiting, self._free_us, self._timeline.now_us
+        while waiting and free_us[0] <= now_us:
+            self._starting = True
+            cpu_us = waiting.popleft().run()
+            self._starting = False
+            self._booked_us += cpu_us
+            if self.cores == 1:
+                free_us[0] = now_us + cpu_us
+            else:
+                heapreplace(free_us, now_us + cpu_us)
+        if waiting and self._wakeup is None:
+            self._wakeup = wakeup = Wakeup()
+            wakeup.callbacks.append(self._wake)
+            self._timeline.at(free_us[0], WORK, wakeup)
+
+    def _wake(self, _: Wakeup) -> None:
+        self._wakeup = None
+        self._serve()
 
     def _clock_us(self) -> int:
         return self._timeline.now_us if self._paused_us is None else self._paused_us

@@ -1,121 +1,192 @@
 """The one writer of a node's books, committing in groups (G7: on disk before any reply).
 
-What arrives while a flush is under way joins the next group. This module must never look into what it writes.
+What a turn of the loop decided is one group. In the turn, the loop commits it and stands still meanwhile; beside, the
+group waits for the flush under way, and what later turns decide joins it. This module must never look into what it
+writes.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
+from sim.model.loop import NS_PER_1024TH_US
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sim.model.loop import Loop
+    from sim.model.service_times import Rhythm
+
 GROUP_MAX: Final = 256
 """How many commits one flush may put on disk: what the reference system's writer takes at once."""
 
 
-class Group(Owned):
-    """What one flush of a writer puts on disk together; it happens when it is there."""
+class Group:
+    """What one flush of a writer puts on disk together."""
 
-    __slots__ = ("cost_us", "flush_us", "items", "verdicts")
+    __slots__ = ("cost_ns", "flush_us", "flushed", "items", "joined_sum_us", "verdicts")
 
     def __init__(self, flush_us: int) -> None:
-        """Start empty."""
-        super().__init__()
+        """Start empty, with the time of its flush."""
         self.items: list[Any] = []
-        self.cost_us = 0
+        self.cost_ns = 0
         self.flush_us = flush_us
+        self.joined_sum_us = 0
+        self.flushed = Wakeup()
         self.verdicts: Sequence[Any] = ()
 
 
 class Writer:
-    """A flush takes the host's CPU for the sum of its commits' costs and then the disk for one sync.
+    """A flush takes the host's CPU for its group and the changes in it, and then the disk for one sync.
 
-    ``apply`` then writes the group and answers each item in order.
+    ``apply`` then writes the group and answers each item in order. ``beside`` says whether the loop goes on meanwhile.
     """
 
-    __slots__ = ("_apply", "_busy_sum", "_cpu", "_flushing", "_next", "_owner", "_timeline", "_waited_sum", "arrivals")
+    __slots__ = (
+        "_apply",
+        "_asking",
+        "_began_us",
+        "_busy_us",
+        "_cpu",
+        "_due",
+        "_flushing",
+        "_loop",
+        "_next",
+        "_owner",
+        "_rhythm",
+        "_timeline",
+        "_waited_us",
+        "arrivals",
+        "beside",
+    )
 
     def __init__(
-        self, timeline: Timeline, cpu: Cpu, apply: Callable[[list[Any]], Sequence[Any]], owner: object
+        self,
+        timeline: Timeline,
+        loop: Loop,
+        cpu: Cpu,
+        rhythm: Rhythm,
+        apply: Callable[[list[Any]], Sequence[Any]],
+        *,
+        owner: object,
+        beside: bool,
     ) -> None:
         """``owner`` is the host whose stop also stops a flush (``Timeline.withdraw_events``)."""
         self._timeline = timeline
+        self._loop = loop
         self._cpu = cpu
+        self._rhythm = rhythm
         self._apply = apply
         self._owner = owner
-        self._flushing: Group | None = None
+        self.beside = beside
+        self._flushing: list[Group] = []
         self._next: deque[Group] = deque()
+        self._due = False
+        self._asking = False
+        self._began_us = 0
         self.arrivals = 0
-        self._busy_sum = 0
-        self._waited_sum = 0
+        self._busy_us = 0
+        self._waited_us = 0
 
-    def join(self, item: object, cost_us: int, flush_us: int) -> tuple[Group, int]:
+    def join(self, item: object, cost_ns: int, flush_us: int) -> tuple[Group, int]:
         """Put ``item`` into the next group and return the group and the item's place in it.
 
-        Once the group has happened the item's verdict is ``group.verdicts[place]``. Whoever goes away
+        Once ``group.flushed`` has happened the item's verdict is ``group.verdicts[place]``. Whoever goes away
         meanwhile leaves the item behind: it is written all the same.
         """
         self.arrivals += 1
         waiting = self._next
-        if self._flushing is None or not waiting or len(waiting[-1].items) >= GROUP_MAX:
-            group = Group(flush_us)
-        else:
-            group = waiting[-1]
+        if not waiting or len(waiting[-1].items) >= GROUP_MAX:
+            waiting.append(Group(flush_us))
+        group = waiting[-1]
         place = len(group.items)
         group.items.append(item)
-        group.cost_us += cost_us
-        if self._flushing is None:
-            self._flush(group)
-        else:
-            self._waited_sum -= self._timeline.now_us
-            if not place:
-                waiting.append(group)
+        group.cost_ns += cost_ns
+        group.joined_sum_us += self._loop.spend(0)
+        if not self._due:
+            self._due = True
+            self._loop.committers.append(self)
         return group, place
 
-    def _flush(self, group: Group) -> None:
-        now_us = self._timeline.now_us
-        self._busy_sum -= now_us
-        self._flushing = group
-        group.callbacks.insert(0, self._flushed)
-        end_us = self._cpu.book(group.cost_us) + group.flush_us
-        group.owner = self._owner
-        group.leaves_us = end_us
-        timeline = self._timeline
-        heappush(timeline.heap, (end_us, WORK, timeline.next_id(), group))
+    # --- in the turn --------------------------------------------------------------------------------------------------
 
-    def _flushed(self, _: Wakeup) -> None:
-        group = self._flushing
-        assert group is not None  # the event belongs to the flush under way
-        group.verdicts = self._apply(group.items)
+    def take_all(self, now_us: int) -> list[tuple[int, int]]:
+        """Begin to commit what waits; return the CPU (ns) and the disk's time (us) of each group."""
+        self._due = False
+        self._flushing = list(self._next)
+        self._next.clear()
+        self._begin_at(now_us)
+        return [(group.cost_ns, group.flush_us) for group in self._flushing]
+
+    def committed(self) -> None:
+        """Write what was taken, and let whoever waits for it go on."""
+        groups, self._flushing = self._flushing, []
+        self._busy_us += self._timeline.now_us - self._began_us
+        for group in groups:
+            group.verdicts = self._apply(group.items)
+            callbacks, group.flushed.callbacks = group.flushed.callbacks, None  # pyright: ignore[reportAttributeAccessIssue] - as SimPy marks an event that has happened
+            for callback in callbacks:
+                callback(group.flushed)
+
+    # --- beside -------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Commit the first group that waits, unless a flush is under way: then it comes after that."""
+        self._due = False
+        if self._next and not self._flushing and not self._asking:
+            self._asking = True
+            self._cpu.ask(self)
+
+    def run(self) -> int:
+        """Commit a group on the core that was asked for; return the CPU it takes."""
+        self._asking = False
+        group = self._next.popleft()
+        self._flushing = [group]
         now_us = self._timeline.now_us
-        self._busy_sum += now_us
-        self._flushing = None
-        if self._next:
-            following = self._next.popleft()
-            self._waited_sum += now_us * len(following.items)
-            self._flush(following)
+        self._begin_at(now_us)
+        cpu_us = (self._rhythm.group_ns + group.cost_ns) * self._loop.factor // NS_PER_1024TH_US
+        written = Owned()
+        written.callbacks.append(self._written)
+        written.owner = self._owner
+        written.leaves_us = now_us + cpu_us + group.flush_us
+        self._timeline.at(written.leaves_us, WORK, written)
+        return cpu_us
+
+    def _written(self, _: Wakeup) -> None:
+        self.committed()
+        self.begin()
+
+    # --- what can befall it -------------------------------------------------------------------------------------------
+
+    def stand_still(self) -> None:
+        """Let others have the core that was asked for."""
+        if self._asking:
+            self._asking = False
+            self._cpu.leave(self)
+
+    def go_on(self) -> None:
+        """Commit what had waited for a core."""
+        if self.beside and not self._due:
+            self.begin()
 
     def stop(self) -> None:
         """Lose what is not on disk, as a crash does."""
-        now_us = self._timeline.now_us
-        if self._flushing is not None:
-            self._busy_sum += now_us
-        self._waited_sum += now_us * sum(len(group.items) for group in self._next)
-        self._flushing = None
+        self.stand_still()
+        if self._flushing:
+            self._busy_us += max(0, self._timeline.now_us - self._began_us)
+        self._flushing = []
         self._next.clear()
+        self._due = False
 
     def tally(self) -> Tally:
-        """Return what the writer has seen up to now; its queue is of commits that wait for a flush to begin."""
-        now_us = self._timeline.now_us
-        return Tally(
-            self._waited_sum + now_us * sum(len(group.items) for group in self._next),
-            self._busy_sum + (now_us if self._flushing is not None else 0),
-            self.arrivals,
-            0,
-        )
+        """Return what the writer has seen up to now; its queue is of commits that waited for a flush that has begun."""
+        under_way_us = max(0, self._timeline.now_us - self._began_us) if self._flushing else 0
+        return Tally(self._waited_us, self._busy_us + under_way_us, self.arrivals, 0)
+
+    def _begin_at(self, now_us: int) -> None:
+        self._began_us = now_us
+        for group in self._flushing:
+            self._waited_us += now_us * len(group.items) - group.joined_sum_us

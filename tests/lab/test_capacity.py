@@ -134,12 +134,12 @@ def test_hopeless_station_is_flagged_by_name():
     assert load.stations[0].utilisation == max(s.utilisation for s in load.stations)
 
 
-def test_one_machine_adds_up_the_work_of_all_nodes():
+def test_one_machine_adds_up_the_work_of_all_nodes_less_what_longer_turns_share():
     apart = load_of()
     together = load_of(topology={"regions": ["11", "33", "34"], "machine_cores": 1})
 
     work = sum(s.utilisation for s in apart.stations if s.station == "cpu")
-    assert station(together, "machine cpu").utilisation == pytest.approx(work)
+    assert 0.9 * work < station(together, "machine cpu").utilisation < work
 
 
 def test_waiting_workers_are_held_only_when_they_hold():

@@ -11,17 +11,19 @@ import pytest
 from lab.analysis.capacity import implied_load
 from lab.analysis.statistics import bootstrap_difference, paired_difference, t_interval, unpaired_difference
 from lab.calibration import calibrate
+from lab.calibration.speed import SpeedWatch, reference_us
 from lab.cli.commands.operate import door_command, keeper_of, place_of
 from lab.experiments.curve import at_rate, capacity_per_s, loaded, shares
+from lab.experiments.experiment import Silent
 from lab.experiments.pair import as_measured
 from lab.report.format import show
+from lab.worlds.load import Cores
 from lab.worlds.stationwatch import StationWatch, node_rows
-from reference_impl.domain.failures import InputError
-from reference_impl.domain.nodes import ROLES
+from reference_impl.domain.failures import InputError, InvalidRunError
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorState
 from scenarios.reading.loader import load_scenario
-from sim.model.costs import STAGES, CostFile, Costs, load_costs, mean_us
+from sim.model.costs import load_costs
 
 # --- intervals ---------------------------------------------------------------------------------------------------------
 
@@ -83,58 +85,43 @@ def test_figure_is_shown_with_its_unit(line):
 # --- costs -------------------------------------------------------------------------------------------------------------
 
 
-def stage(role, code, name, samples):
-    return {"role": role, "code": code, "stage": name, "samples_us": samples}
+@pytest.mark.parametrize("others", [0.11, 0.9])
+def test_a_calibration_beside_others_is_refused_and_leaves_nothing(tmp_path, monkeypatch, others):
+    """Others' work cools the system's core: a costly machine was taken for costly messages."""
+
+    class Crowded(SimpleNamespace):
+        foreign_share = others
+
+        def __init__(self, *_args, **_more):
+            super().__init__()
+
+        def go(self):
+            return 0
+
+    monkeypatch.setattr(calibrate, "Replay", Crowded)
+    monkeypatch.setattr(calibrate, "choose_cores", lambda: Cores(0, None))
+
+    with pytest.raises(InvalidRunError, match=f"others used {others:.0%} of core 0.* at most 10%.*try again"):
+        calibrate.calibrate(tmp_path / "costs.json", Silent())
+
+    assert list(tmp_path.iterdir()) == []
 
 
-READING = {
-    "http_us": 50.0,
-    "commit_latency_us": [100, 200, 300],
-    "stages": [
-        stage("care", "2207", "receive", [100.0] * 30),
-        stage("care", "2207", "forward", [40.0] * 30),
-        stage("care", "2601", "receive", [400.0] * 3),
-        stage("care", "2207", "commit", [10.0] * 30),
-    ],
-}
+def test_a_machine_of_one_core_is_not_calibrated(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrate, "choose_cores", lambda: Cores(None, None))
+
+    with pytest.raises(InputError, match=r"needs two cores.*this process may use one"):
+        calibrate.calibrate(tmp_path / "costs.json", Silent())
+
+    assert list(tmp_path.iterdir()) == []
 
 
-def rows():
-    return {(r.role, r.code, r.stage): r.quantiles_us for r in calibrate.cost_rows(calibrate.samples_of([READING]))}
+def test_the_speed_of_the_machine_is_taken_while_something_runs():
+    with SpeedWatch() as speed:
+        while not speed.speed_us:
+            reference_us()
 
-
-def test_http_is_part_of_receiving_and_forwarding_alone():
-    found = rows()
-
-    assert mean_us(found["care", "2207", "receive"]) == pytest.approx(150)
-    assert mean_us(found["care", "2207", "forward"]) == pytest.approx(90)
-    assert mean_us(found["care", "2207", "commit"]) == pytest.approx(10)
-
-
-def test_rare_transaction_has_no_row_and_counts_in_that_of_all():
-    found = rows()
-
-    assert ("care", "2601", "receive") not in found
-    assert mean_us(found["care", "*", "receive"]) == pytest.approx((30 * 150 + 3 * 450) / 33, rel=0.01)
-
-
-def test_cost_file_has_every_role_and_stage_and_is_read_back():
-    made = tuple(calibrate.cost_rows(calibrate.samples_of([READING])))
-    file = CostFile(mark="MEASURED", source="s", machine="m", measured_at="", commit_latency_us=(1,), rows=made)
-
-    costs = Costs(file)
-
-    assert all(costs.mean_cpu_us(role, "9999", name) >= 0 for role in ROLES for name in STAGES)
-
-
-def test_table_keeps_mean_and_median_of_a_long_tail():
-    samples = list(np.random.default_rng(5).lognormal(6, 0.8, 4000))
-
-    table = calibrate.quantile_table(samples)
-
-    assert mean_us(table) == pytest.approx(np.mean(samples), rel=0.01)
-    assert table[len(table) // 2] == pytest.approx(np.median(samples), rel=0.03)
-    assert list(table) == sorted(table)
+    assert speed.speed_us > 0
 
 
 def test_calibration_scenario_leaves_the_core_mostly_idle():
@@ -226,13 +213,15 @@ def test_load_one_keeps_the_busiest_processor_just_busy():
     assert base.gates == {}
 
 
-def test_prediction_is_told_that_all_processes_share_one_core():
+def test_prediction_is_told_that_all_processes_share_one_core_and_links_are_loopback():
+    """A link of 100 us was simulated between processes that nothing lies between."""
     scenario = load_scenario("national-day")
 
     assert scenario.topology.machine_cores is None
-    assert as_measured(scenario).topology.machine_cores == 1
-    quick = load_scenario("national-day", variant="quick")
-    assert as_measured(quick) is quick
+    told = as_measured(scenario).topology
+    assert told.machine_cores == 1
+    assert {(link.latency, link.jitter) for link in (told.links.hospital_province, told.links.province_hub)} == {(0, 0)}
+    assert as_measured(as_measured(scenario)) == as_measured(scenario)
 
 
 # --- an operator -------------------------------------------------------------------------------------------------------

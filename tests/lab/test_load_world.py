@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from lab.analysis.compare import compare
+from lab.experiments.pair import write_pair_page
 from lab.runs.file import read_run_file
 from lab.runs.opened import open_run
 from reference_impl.server.calls import ask_host
 from scenarios.record.tables import TABLES
+from sim.model.costs import load_costs
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = """
@@ -122,7 +124,29 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
     assert load.record.stations.height
     assert compare(sim, load)
     assert (folder / "run" / "report.html").exists()
+    assert_predicted_again_with_its_own_costs(folder / "run", found["errors"])
     assert left_running(folder) == []
+
+
+def assert_predicted_again_with_its_own_costs(run, errors):
+    """The run metered itself; nothing of that is left but the cost file, and a page that is written again has it too."""
+    own = load_costs(run / "costs.json").file
+    assert (own.mark, own.speed_us > 0) == ("MEASURED", True)
+    assert load_costs(run / "costs-earlier.json").file == load_costs().file
+    again = open_run(run / "sim-own", read_run_file(run / "sim-own"))
+    assert (
+        again.record.visits["visit"].to_list()
+        == open_run(run / "sim", read_run_file(run / "sim")).record.visits["visit"].to_list()
+    )
+    assert not list(run.rglob("metered.json"))
+    rows = {row["measure"]: row for row in errors["rows"]}
+    p50 = rows["settlement.latency.p50"]
+    assert p50["model_error"] == pytest.approx(p50["own"] / p50["measured"] - 1)
+    assert p50["drift"] == pytest.approx(p50["earlier"] / p50["own"] - 1)
+    assert errors["speed_us"] == own.speed_us
+    write_pair_page(run)
+    assert json.loads((run / "report.json").read_text())["errors"] == errors
+    assert "Two errors" in (run / "report.html").read_text()
 
 
 def test_a_run_whose_generator_stood_still_is_concluded_and_invalid(folder):

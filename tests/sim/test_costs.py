@@ -7,25 +7,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.domain.nodes import ROLES
-from sim.model.costs import DEFAULT_COSTS, STAGES, CostError, load_costs, mean_us, sample_us, write_costs
-from sim.model.service_times import message_key
+from sim.model.costs import (
+    DEFAULT_COSTS,
+    SERVING_ROLES,
+    STAGES,
+    CostError,
+    Costs,
+    load_costs,
+    mean_us,
+    sample_us,
+    write_costs,
+)  # fmt: skip
+from sim.model.service_times import Rhythm, ServiceTimeTables, message_key
 
 
 def test_packaged_costs_are_marked_and_cover_every_role_and_stage():
     costs = load_costs()
 
     assert costs.file.mark in ("MEASURED", "ASSUMED")
-    for role in ROLES:
+    for role in SERVING_ROLES:
         for stage in STAGES:
-            assert costs.cpu_us(role, "9999", stage, 0.5) >= 0
-    assert costs.mean_commit_us() > 0
+            assert costs.mean_us(role, "9999", stage) >= 0
+    assert costs.mean_flush_us() > 0
 
 
 def test_transaction_with_a_row_of_its_own_does_not_fall_back():
     costs = load_costs()
 
-    assert costs.mean_cpu_us("care", "2204", "receive") > costs.mean_cpu_us("care", "2203", "receive")
+    assert costs.mean_us("care", "2204", "receive") > costs.mean_us("care", "2203", "receive")
 
 
 def test_draw_runs_through_the_quantiles():
@@ -59,7 +68,7 @@ def test_costs_written_are_read_back(tmp_path):
             {"rows": [row for row in json.loads(DEFAULT_COSTS.read_text())["rows"] if row["code"] == "*"]},
             "another digest",
         ),
-        ({"commit_latency_us": [1]}, "another digest"),
+        ({"flush_us": [1]}, "another digest"),
         ({"digest": ""}, "no digest"),
     ],
 )
@@ -82,10 +91,19 @@ BAD = {
     "not JSON": (b"{", "not a cost file"),
     "binary": (b"\xff\xfe", "not a cost file"),
     "unknown mark": (changed(lambda d: d.update(mark="GUESSED")), "not a cost file"),
-    "no rows": (changed(lambda d: d.update(rows=[])), "no row for city"),
-    "falling quantiles": (changed(lambda d: d["rows"][0].update(quantiles_us=[3, 2])), "rising"),
-    "negative quantile": (changed(lambda d: d["rows"][0].update(quantiles_us=[-1])), "rising"),
-    "empty commit": (changed(lambda d: d.update(commit_latency_us=[])), "commit_latency_us"),
+    "no rows": (changed(lambda d: d.update(rows=[])), "no row for care"),
+    "falling quantiles": (changed(lambda d: d.update(spread=[3, 2])), "spread are .* rising"),
+    "negative quantile": (changed(lambda d: d.update(flush_us=[-1])), "flush_us are .* rising"),
+    "empty flush": (changed(lambda d: d.update(flush_us=[])), "flush_us"),
+    "negative turn": (changed(lambda d: d["turn_us"].update(value=-1.0)), "turn_us is -1.0 .* at least 0"),
+    "no cooling": (changed(lambda d: d["cooling_us"].update(value=0.0, low=0.0)), "cooling_us is 0.0 .* at least 1"),
+    "value outside": (
+        changed(lambda d: d["rows"][0]["cpu_us"].update(low=1e6)),
+        "care . receive .* within its interval",
+    ),
+    "no value": (changed(lambda d: d.pop("group_us")), "not a cost file"),
+    "of the first version": (b'{"mark": "MEASURED", "busy_share": 0.5}', "of version 1, older than .* measure anew"),
+    "of a version to come": (changed(lambda d: d.update(version=3)), "of version 3, newer than .* expected 2"),
     "unknown role": (changed(lambda d: d["rows"][0].update(role="bank")), "not a cost file"),
 }
 
@@ -113,3 +131,32 @@ def test_no_attempt_of_one_seed_draws_what_an_attempt_of_another_does():
     keys = {message_key(seed, "H33010000001202403130900000000", attempt) for seed in seeds for attempt in range(50)}
 
     assert len(keys) == len(seeds) * 50
+
+
+# --- drawn ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_drawn_of_a_stage_has_the_mean_that_was_measured():
+    costs = load_costs()
+    tables = ServiceTimeTables(costs)
+    for role in SERVING_ROLES:
+        drawn = tables.of(role, "2102")
+        for stage, table in zip(STAGES, drawn, strict=True):
+            assert sum(table) / len(table) / 1000 == pytest.approx(costs.mean_us(role, "2102", stage), rel=0.005)
+
+
+def test_a_process_that_has_slept_costs_more_up_to_a_bound_and_never_less():
+    rhythm = Rhythm(turn_ns=0, group_ns=0, cold_1024ths=600, cooling_us=30_000)
+    gaps = [0, 1, 100, 10_000, 30_000, 100_000, 10**6, 10**12]
+    coldness = [rhythm.coldness(gap_us) for gap_us in gaps]
+    assert coldness == sorted(coldness)
+    assert (coldness[0], coldness[-1]) == (1024, 1624)
+    assert coldness[4] == pytest.approx(1024 + 600 * (1 - 2.718281828**-1), abs=8)
+
+
+@pytest.mark.parametrize(("page_flush_us", "chosen_by"), [(0, 650), (3_000, 3_000)])
+def test_where_to_commit_is_chosen_by_the_flush_that_processes_found_else_by_that_of_a_group(page_flush_us, chosen_by):
+    """A process measures its disk when it starts; what is predicted of it must not choose by another figure."""
+    costs = Costs(msgspec.structs.replace(load_costs().file, page_flush_us=page_flush_us))
+
+    assert costs.choosing_flush_us() == chosen_by

@@ -9,14 +9,15 @@ import pytest
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, FindPerson, MessageId, PersonNo, Reply, Request, Unknown
 from scenarios.schema import NodeSpec
-from sim.engine.driver import SimClock, Task, TaskGroup, wait
-from sim.engine.timeline import COMMAND, WORK, Owned, Timeline
+from sim.engine.driver import Task, TaskGroup, wait
+from sim.engine.timeline import COMMAND, WORK, Timeline
 from sim.model.calls import Call, Work
 from sim.model.costs import load_costs
 from sim.model.hosts import Host
 from sim.model.links import Link
+from sim.model.loop import LoopClock
 from sim.model.node import SimNode
-from sim.model.service_times import ServiceTimeTables
+from sim.model.service_times import Rhythm, ServiceTimeTables
 from sim.model.stations import Cpu
 
 LATENCY_US = 1000
@@ -28,8 +29,8 @@ REQUEST = Request(
 class Sleeper:
     """A role that takes a second of no CPU."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self.clock = SimClock(timeline)
+    def __init__(self, clock: LoopClock) -> None:
+        self.clock = clock
         self.recovered = 0
 
     async def handle(self, request: Request) -> Answered:
@@ -45,12 +46,11 @@ class Rig:
 
     def __init__(self, workers: int = 1) -> None:
         self.timeline = Timeline()
-        self.host = Host(self.timeline, "33", Cpu(self.timeline, 1), own_cpu=True)
+        times = ServiceTimeTables(load_costs())
+        self.host = Host(self.timeline, "33", Cpu(self.timeline, 1), times.rhythm, own_cpu=True)
         spec = NodeSpec(workers=workers, queue=2)
-        self.node = SimNode(
-            self.timeline, NodeId("33"), self.host, spec, service_times=ServiceTimeTables(load_costs()), seed=1
-        )
-        self.node.open(store=None, build=lambda _: Sleeper(self.timeline))  # type: ignore[arg-type]
+        self.node = SimNode(self.timeline, NodeId("33"), self.host, spec, service_times=times, seed=1)
+        self.node.open(store=None, build=lambda node: Sleeper(LoopClock(self.timeline, node.host.loop)))  # type: ignore[arg-type]
         self.heard: list[tuple[str, int]] = []
 
     def call(self, at_us: int) -> None:
@@ -146,20 +146,18 @@ def test_killing_the_dead_and_thawing_the_running_change_nothing(undisturbed_us:
     assert heard == [("Answered", 2_000_000 + undisturbed_us)]
 
 
+def turn_of(cost_us: int) -> Rhythm:
+    return Rhythm(turn_ns=cost_us * 1000, group_ns=0, cold_1024ths=0, cooling_us=1)
+
+
 def test_a_paused_cpu_counts_no_work_while_it_is_paused() -> None:
+    """And the turn that was under way ends as much later, and with it the next one begins."""
     timeline = Timeline()
     cpu = Cpu(timeline, 1)
-    host = Host(timeline, "33", cpu, own_cpu=True)
-    done: list[int] = []
-
-    async def work() -> None:
-        signal = Owned()
-        signal.owner, signal.leaves_us = host, cpu.book(100)
-        timeline.at(signal.leaves_us, WORK, signal)
-        await wait(signal)
-        done.append(timeline.now_us)
-
-    Task(timeline, work(), TaskGroup()).start()
+    host = Host(timeline, "33", cpu, turn_of(100), own_cpu=True)
+    begun: list[int] = []
+    for at_us in (0, 10):
+        timeline.call_at(at_us, WORK, lambda: host.loop.post(lambda _: begun.append(timeline.now_us), None))
     timeline.call_at(30, COMMAND, host.freeze)
     timeline.run_until(500)
     assert cpu.tally().busy_us == 30
@@ -167,7 +165,24 @@ def test_a_paused_cpu_counts_no_work_while_it_is_paused() -> None:
     timeline.run_until(1060)
     assert cpu.tally().busy_us == 60
     timeline.run_until(2000)
-    assert (cpu.tally().busy_us, done) == (100, [1100])
+    assert (cpu.tally().busy_us, begun) == (200, [0, 1100])
+
+
+@pytest.mark.parametrize(("befalls", "begun"), [("freeze", [300]), ("kill", [])])
+def test_a_process_that_stands_still_or_dies_leaves_the_core_it_had_asked_for_to_the_others(
+    befalls: str, begun: list[int]
+) -> None:
+    timeline = Timeline()
+    cpu = Cpu(timeline, 1)
+    first, second, third = (Host(timeline, name, cpu, turn_of(100), own_cpu=False) for name in "abc")
+    told: dict[str, list[int]] = {"b": [], "c": []}
+    first.loop.post(lambda _: None, None)
+    for host in (second, third):
+        host.loop.post(lambda _, name=host.name: told[name].append(timeline.now_us), None)
+    timeline.call_at(50, COMMAND, getattr(second, befalls))
+    timeline.call_at(300, COMMAND, second.thaw)
+    timeline.run_until(1000)
+    assert told == {"b": begun, "c": [100]}
 
 
 def test_a_caller_that_gave_up_does_not_hear_the_late_answer() -> None:

@@ -204,6 +204,7 @@ def test_a_refusing_node_says_so_and_does_nothing(node: str) -> None:
 
 
 def test_a_slow_node_takes_longer_for_every_message() -> None:
+    """And one turn more: the loop wakes again for each, and everybody else has cooled meanwhile."""
     quick = live(scenario(visit("pharmacy")))
     slow = live(
         scenario(visit("pharmacy"), faults=[{"kind": "slow", "node": HUB, "at": "5s", "for": "60s", "add": "300ms"}])
@@ -213,7 +214,7 @@ def test_a_slow_node_takes_longer_for_every_message() -> None:
         *(run.recorder.frames()["messages"].iter_rows(named=True) for run in (quick, slow)), strict=True
     ):
         took = [row["done_us"] - row["sent_us"] for row in (before, after)]
-        assert took[1] - took[0] == 300_000
+        assert 300_000 < took[1] - took[0] < 301_000
 
 
 def test_a_slow_insurer_holds_the_workers_of_a_hub_that_waits_with_them_and_not_of_one_that_does_not() -> None:

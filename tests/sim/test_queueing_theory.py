@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sim.engine.driver import SimClock, Task, TaskGroup
-from sim.engine.timeline import WORK, Timeline
+from sim.engine.driver import SimClock, Task, TaskGroup, wait
+from sim.engine.timeline import WORK, Timeline, Wakeup
 from sim.model.stations import Cpu, Servers
 
 if TYPE_CHECKING:
@@ -40,11 +40,24 @@ def through_cpu(timeline: Timeline, servers: int) -> Callable[[int], Any]:
     cpu = Cpu(timeline, servers)
 
     async def visit(service_us: int) -> int:
-        came_us = timeline.now_us
-        await cpu.use(service_us)
+        job, came_us = Job(timeline, service_us), timeline.now_us
+        cpu.ask(job)
+        await wait(job.ended)
         return timeline.now_us - came_us - service_us
 
     return visit
+
+
+class Job:
+    """Work of known length that wants a core."""
+
+    def __init__(self, timeline: Timeline, cost_us: int) -> None:
+        self.timeline, self.cost_us = timeline, cost_us
+        self.ended = Wakeup()
+
+    def run(self) -> int:
+        self.timeline.at(self.timeline.now_us + self.cost_us, WORK, self.ended)
+        return self.cost_us
 
 
 def through_servers(timeline: Timeline, servers: int) -> Callable[[int], Any]:
@@ -111,8 +124,8 @@ def test_waits_of_md1_are_half_of_mm1(station: Any, rho: float) -> None:
 
 
 @pytest.mark.parametrize("servers", [1, 3])
-def test_a_booked_core_and_a_seized_server_give_every_customer_the_same_wait(servers: int) -> None:
-    """A CPU whose ends are known ahead is the same queue as one that is seized and released."""
+def test_a_core_and_a_seized_server_give_every_customer_the_same_wait(servers: int) -> None:
+    """A CPU that says at the start of a service when it ends is the same queue as one that is seized and released."""
     booked = waits_us(through_cpu, servers, 0.9, seed=7, many=9_000)
     seized = waits_us(through_servers, servers, 0.9, seed=7, many=9_000)
     assert booked == seized

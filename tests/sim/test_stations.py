@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from sim.engine.driver import SimClock, Task, TaskGroup, wait
+from sim.engine.driver import SimClock, Task, TaskGroup
 from sim.engine.timeline import COMMAND, WORK, Timeline
 from sim.engine.timers import TimeoutQueue, Timeouts
 from sim.model.desks import SimDesk
+from sim.model.loop import Loop
+from sim.model.service_times import Rhythm
 from sim.model.stations import Cpu, Servers, Tally
-from sim.model.writer import GROUP_MAX, Writer
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_releasing_what_was_never_seized_is_our_own_mistake(timeline: Timeline) 
 
 
 def test_tallies_are_exact_integrals(timeline: Timeline) -> None:
-    """One server, three customers of 10 us at once: waits 0, 10, 20; busy 30."""
+    """One server, three customers of 10 us at once: waits 0, 10, 20; busy 30. One core, three loops: the same."""
     servers, cpu, clock = Servers(timeline, 1), Cpu(timeline, 1), SimClock(timeline)
 
     async def work() -> None:
@@ -94,12 +95,9 @@ def test_tallies_are_exact_integrals(timeline: Timeline) -> None:
         await clock.sleep_us(10)
         servers.release()
 
-    async def compute() -> None:
-        await cpu.use(10)
-
     for _ in range(3):
         start(timeline, work())
-        start(timeline, compute())
+        Loop(timeline, cpu, Rhythm(10_000, 0, 0, 1), None).post(lambda _: None, None)
     timeline.run_until(15)
     assert servers.tally()[:2] == cpu.tally()[:2] == (10 + 15, 15)
     timeline.run_until(100)
@@ -120,14 +118,23 @@ def test_tallies_are_exact_integrals(timeline: Timeline) -> None:
     ],
 )
 def test_cores_are_shared_first_come_first_served(timeline: Timeline, cores: float, costs: Any, ends: Any) -> None:
-    cpu = Cpu(timeline, cores)
-    assert [cpu.book(cost) for cost in costs] == ends
+    cpu, began = Cpu(timeline, cores), []
+    for cost in costs:
+        cpu.ask(Job(timeline, int(cost * cpu.stretch), began))
+    timeline.run_until(1000)
+    assert sorted(began) == sorted(ends)
+    assert cpu.tally().busy_us == sum(int(cost * cpu.stretch) for cost in costs)
 
 
-def test_work_that_finds_its_core_busy_costs_its_share_of_what_it_costs_an_idle_one(timeline: Timeline) -> None:
-    cpu = Cpu(timeline, 1, busy_share=0.25)
+class Job:
+    """Work of known length."""
 
-    assert [cpu.book(100), cpu.book(100), cpu.book(100)] == [100, 125, 150]
+    def __init__(self, timeline: Timeline, cost_us: int, ends: list[int]) -> None:
+        self.timeline, self.cost_us, self.ends = timeline, cost_us, ends
+
+    def run(self) -> int:
+        self.ends.append(self.timeline.now_us + self.cost_us)
+        return self.cost_us
 
 
 @pytest.mark.parametrize("cores", [0, -1.0])
@@ -139,94 +146,6 @@ def test_a_host_without_cpu_is_refused(timeline: Timeline, cores: float) -> None
 def test_a_station_without_servers_is_refused(timeline: Timeline) -> None:
     with pytest.raises(ValueError, match=r"at least one server \(got 0\)"):
         Servers(timeline, 0)
-
-
-# --- writer ---
-
-
-def writer_of(timeline: Timeline, written: list[list[Any]]) -> Writer:
-    def apply(items: list[Any]) -> list[str]:
-        written.append(items)
-        return [f"done {item}" for item in items]
-
-    return Writer(timeline, Cpu(timeline, 1), apply, owner=None)
-
-
-async def commit(writer: Writer, item: Any, cost_us: int, flush_us: int) -> Any:
-    group, place = writer.join(item, cost_us, flush_us)
-    await wait(group)
-    return group.verdicts[place]
-
-
-def test_commits_during_a_flush_join_the_next_group(timeline: Timeline) -> None:
-    written: list[list[Any]] = []
-    told: list[tuple[int, str]] = []
-    writer, clock = writer_of(timeline, written), SimClock(timeline)
-
-    async def work(name: str, at_us: int) -> None:
-        await clock.sleep_us(at_us)
-        verdict = await commit(writer, name, 5, 100)
-        told.append((timeline.now_us, verdict))
-
-    for name, at_us in (("a", 0), ("b", 10), ("c", 104), ("d", 106)):
-        start(timeline, work(name, at_us))
-    timeline.run_until(1000)
-    # a: CPU 5 and disk 100; b and c share a group from 105: CPU 10 and disk 100; d waits for the third.
-    assert written == [["a"], ["b", "c"], ["d"]]
-    assert told == [(105, "done a"), (215, "done b"), (215, "done c"), (320, "done d")]
-    assert writer.tally() == Tally((105 - 10) + (105 - 104) + (215 - 106), 105 + 110 + 105, 4, 0)
-
-
-def test_a_group_has_a_limit(timeline: Timeline) -> None:
-    written: list[list[Any]] = []
-    writer = writer_of(timeline, written)
-
-    async def work(name: int) -> None:
-        await commit(writer, name, 0, 10)
-
-    for name in range(1 + GROUP_MAX + 5):
-        start(timeline, work(name))
-    timeline.run_until(1000)
-    assert [len(group) for group in written] == [1, GROUP_MAX, 5]
-
-
-def test_a_cancelled_commit_is_written_all_the_same_and_disturbs_nobody(timeline: Timeline) -> None:
-    written: list[list[Any]] = []
-    told: list[str] = []
-    writer = writer_of(timeline, written)
-
-    async def work(name: str) -> None:
-        told.append(await commit(writer, name, 5, 100))
-
-    tasks = [start(timeline, work(name)) for name in "abc"]
-    timeline.run_until(50)
-    tasks[0].cancel()
-    tasks[1].cancel()
-    timeline.run_until(1000)
-    assert written == [["a"], ["b", "c"]]
-    assert told == ["done c"]
-
-
-def test_a_crash_loses_what_is_not_on_disk(timeline: Timeline) -> None:
-    written: list[list[Any]] = []
-    group, owner = TaskGroup(), object()
-    writer = Writer(timeline, Cpu(timeline, 1), lambda items: (written.append(items), items)[1], owner)
-
-    async def work(name: str) -> None:
-        await commit(writer, name, 5, 100)
-
-    def crash() -> None:
-        timeline.withdraw_events(owner, timeline.now_us)
-        group.cancel_all()
-        writer.stop()
-
-    for name in "ab":
-        start(timeline, work(name), group)
-    timeline.call_at(105, COMMAND, crash)
-    timeline.run_until(150)
-    start(timeline, work("c"), group)
-    timeline.run_until(1000)
-    assert written == [["c"]]
 
 
 # --- patience and desks ---

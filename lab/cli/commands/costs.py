@@ -18,8 +18,7 @@ from lab.report.summarise_curve import summarise_curve
 from lab.report.wording_curve import distance_table, point_table
 from lab.runs import file as runs
 from reference_impl.domain.failures import InputError
-from reference_impl.domain.nodes import ROLES
-from sim.model.costs import ANY_CODE, STAGES, Costs
+from sim.model.costs import ANY_CODE, SERVING_ROLES, STAGES, Costs, Fitted
 
 if TYPE_CHECKING:
     from lab.cli.commands.run import Request
@@ -36,14 +35,52 @@ def calibrate(out: Path | None, *, as_json: bool) -> None:
     path = out or cache_path()
     with console.Bar(quiet=as_json) as bar:
         file = measure(path, bar)
-    costs = Costs(file)
     if as_json:
-        console.say_json({"file": str(path), "machine": file.machine, "rows": len(file.rows)})
+        console.say_json({"file": str(path), **msgspec.to_builtins(file)})
         return
-    rows = [[role, *(f"{costs.mean_cpu_us(role, ANY_CODE, stage):.0f} µs" for stage in STAGES)] for role in ROLES]
-    console.table(["role", *STAGES], rows)
-    console.say(f"durable commit: {costs.mean_commit_us():.0f} µs on average; {file.machine}")
+    _print_costs(Costs(file))
     console.say(str(path))
+
+
+def _print_costs(costs: Costs) -> None:
+    """Print what serving costs, how sure that is, and how well it tells what was measured."""
+    file = costs.file
+    console.table(
+        ["CPU", "fitted", "95 % interval"],
+        [
+            ["a turn", f"{file.turn_us.value:.0f} µs", _interval(file.turn_us, " µs")],
+            ["a group", f"{file.group_us.value:.0f} µs", _interval(file.group_us, " µs")],
+            ["a cold process, more", f"{file.cold.value:.0%}", _interval(_percent(file.cold), " %")],
+            ["cooling", f"{file.cooling_us.value / 1000:.1f} ms", _interval(_milli(file.cooling_us), " ms")],
+        ],
+        words=1,
+    )
+    rows = [[role, *(f"{costs.mean_us(role, ANY_CODE, stage):.0f} µs" for stage in STAGES)] for role in SERVING_ROLES]
+    console.table(["a piece", *STAGES], rows)
+    fits = [
+        [
+            f"{one.use:.0%}", f"{one.pieces_per_turn:.2f}", f"{one.changes_per_group:.2f}",
+            f"{one.error:+.1%}", f"{one.residual:.1%}",
+        ]
+        for one in file.fit
+    ]  # fmt: skip
+    console.table(["core used", "pieces a turn", "changes a group", "fit against CPU", "a window's residual"], fits)
+    console.say(
+        f"disk: {costs.mean_flush_us():.0f} µs a group on average; speed reference {file.speed_us:.0f} µs; "
+        f"others used {file.foreign_share:.1%} of the core; {file.machine}"
+    )
+
+
+def _interval(fitted: Fitted, unit: str) -> str:
+    return f"{fitted.low:.0f} to {fitted.high:.0f}{unit}"
+
+
+def _percent(fitted: Fitted) -> Fitted:
+    return Fitted(fitted.value * 100, fitted.low * 100, fitted.high * 100)
+
+
+def _milli(fitted: Fitted) -> Fitted:
+    return Fitted(fitted.value / 1000, fitted.low / 1000, fitted.high / 1000)
 
 
 def curve(asked: Request, world: str, loads: int) -> int:

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from lab.analysis.gates import EXIT_CODES
 from lab.calibration.calibrate import costs_of_this_machine
 from lab.cli import console
 from lab.cli.commands.results import as_data, print_run
 from lab.experiments.experiment import Question, run_world
 from lab.report.page import write_report
+from lab.report.summarise import two_errors
+from lab.report.wording_pair import errors_table
 from lab.runs import file as runs
 from lab.runs.file import RunFile, World
 
@@ -56,17 +60,24 @@ def run(asked: Request, world: str) -> int:
 
 
 def _both(asked: Request, folder: Path) -> int:
-    from lab.experiments.pair import run_pair  # noqa: PLC0415 - only when both are asked for
+    from lab.experiments.pair import pair_errors, run_pair  # noqa: PLC0415 - only when both are asked for
 
     with console.Bar(quiet=asked.as_json) as bar:
         costs = asked.costs or costs_of_this_machine(bar)
         made = run_pair(replace(asked, costs=costs).question(), folder, bar)
     if asked.as_json:
         data: dict[str, Any] = {world: as_data(one, folder / world) for world, one in made.items()}
-        console.say_json({"folder": str(folder), **data})
+        errors = pair_errors(folder)
+        told = None if errors is None else msgspec.to_builtins(two_errors(errors))
+        console.say_json({"folder": str(folder), "errors": told, **data})
     else:
         for world, one in made.items():
             print_run(one, folder / world / runs.REPORT_FILE)
+        errors = pair_errors(folder)
+        if errors is not None:
+            table = errors_table(two_errors(errors))
+            console.table(table.head, table.rows, words=table.words)
+            console.say(table.note)
         console.say(f"side by side: {folder / runs.REPORT_FILE}")
     return worst_code(made)
 

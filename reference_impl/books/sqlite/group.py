@@ -32,7 +32,8 @@ Job = tuple["Change", "asyncio.Future[CommitResult]", int]
 """A change, who waits for it, and since when (ns)."""
 Done = tuple["asyncio.Future[CommitResult]", "CommitResult | Exception"]
 Watcher = Callable[[list["Change"], int, int], None]
-"""Told of each group, in the thread that wrote it: its changes, its CPU time (ns), the time of its flush (us)."""
+"""Told of each group, in the thread that wrote it: its changes, its CPU (ns), its time on the disk (us): the wall time
+of the COMMIT less its CPU."""
 
 
 class WriterStats:
@@ -55,12 +56,13 @@ class WriterStats:
 class GroupCommit:
     """Writes groups through one connection."""
 
-    __slots__ = ("_connection", "_name", "failure", "stats", "watcher")
+    __slots__ = ("_connection", "_disk_us", "_name", "failure", "stats", "watcher")
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``; ``name`` is the node's, for errors."""
         self._connection = connection
         self._name = name
+        self._disk_us = 0
         self.failure: Exception | None = None
         """Why nothing can be written at this moment."""
         self.watcher: Watcher | None = None
@@ -81,7 +83,7 @@ class GroupCommit:
         if self.failure is not None and any(not isinstance(result, Exception) for _, result in done):
             self.failure = None  # what could not be written a while ago can be now: the disk has room again
         if self.watcher is not None and stats.commit_us:
-            self.watcher([job[0] for job in group], time.thread_time_ns() - began_cpu_ns, stats.commit_us[-1])
+            self.watcher([job[0] for job in group], time.thread_time_ns() - began_cpu_ns, self._disk_us)
         return done
 
     def close(self) -> None:
@@ -118,9 +120,11 @@ class GroupCommit:
         return future, result
 
     def _flush(self) -> None:
-        started_ns = time.perf_counter_ns()
+        started_ns, started_cpu_ns = time.perf_counter_ns(), time.thread_time_ns()
         self._connection.execute("COMMIT")
-        self.stats.commit_us.append((time.perf_counter_ns() - started_ns) // _NS_PER_US)
+        wall_ns = time.perf_counter_ns() - started_ns
+        self.stats.commit_us.append(wall_ns // _NS_PER_US)
+        self._disk_us = max(0, wall_ns - time.thread_time_ns() + started_cpu_ns) // _NS_PER_US
 
     def _undo(self) -> None:
         if self._connection.in_transaction:

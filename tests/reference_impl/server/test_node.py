@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 
 import msgspec
 import pytest
@@ -11,11 +12,13 @@ from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.forwarder import BUSY_RETRY_US
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.records import Change, Key, MessageRecord
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
@@ -408,26 +411,67 @@ def test_the_meter_finds_each_stage_of_each_role(tmp_path):
         content = world.codec.encode_request(sale(number, person=f"3401000000000000010{number}"), 0)
         asyncio.run(over_http(app, "POST", "/33", content))
 
-    reading = meter.read()
-    assert {(stage.role, stage.code, stage.stage) for stage in reading.stages} >= {
-        ("care", "2102", "receive"),
-        ("care", "2102", "forward"),
-        ("care", "2102", "reply"),
+    found = pieces_in(meter)
+    assert found == {
+        "care 2102 receive": 3,
+        "care 2102 forward": 3,
+        "care 2102 answer": 3,
+        "care 2102 reply": 3,
     }
-    assert (reading.received, reading.forwarded) == (3, 3)
-    assert {stage.messages for stage in reading.stages} == {3}
 
 
-def test_the_stages_and_http_add_up_to_the_process(tmp_path):
+def pieces_in(meter):
+    """Return how many pieces of each kind were metered."""
+    found = Counter()
+    for window in meter.read().windows:
+        for name, by_gap in window.pieces.items():
+            found[name] += sum(pieces for pieces, _ in by_gap.values())
+    return found
+
+
+def test_the_meter_tells_turns_from_pieces(tmp_path):
+    """Six messages come at once: the loop reads them in one turn."""
+    meter = Meter()
+    world = World(tmp_path, meter=meter)
+    app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
+
+    async def at_once():
+        contents = [world.codec.encode_request(find_person(n, person=f"3401000000000000010{n}"), 0) for n in range(6)]
+        await asyncio.gather(*(over_http(app, "POST", "/33", content) for content in contents))
+
+    asyncio.run(at_once())
+
+    turns = sum(turns for window in meter.read().windows for turns, _ in window.turns.values())
+    assert sum(pieces_in(meter).values()) == 6 * 4
+    assert turns < 6 * 4
+
+
+def test_the_meter_keeps_what_a_group_costs_and_what_a_group_of_one_change():
+    meter = Meter()
+    changes = [
+        Change(message=MessageRecord(Key(NodeId("H33010000001"), msgid(n)), "2102", 0, sale(n)), insert=True)
+        for n in (1, 2)
+    ]
+
+    meter.watch("33")(changes[:1], 150_000, 400)
+    meter.watch("33")(changes, 200_000, 500)
+
+    (window,) = meter.read().windows
+    assert list(window.groups.values()) == [[2, 3, 350_000]]
+    assert {name: list(tally.values()) for name, tally in window.pieces.items()} == {"care 2102 change": [[1, 150_000]]}
+    assert meter.read().disk_us == (400, 500)
+
+
+def test_what_is_metered_is_within_what_the_process_used(tmp_path):
     meter = Meter()
     world = World(tmp_path, meter=meter)
     app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
     asyncio.run(over_http(app, "POST", "/33", world.codec.encode_request(find_person(1), 0)))
 
-    reading = meter.read()
+    windows = meter.read().windows
 
-    whole_us = reading.stages_cpu_us + reading.http_us * (reading.received + reading.forwarded)
-    assert whole_us == pytest.approx(reading.process_cpu_us)
+    pieces_ns = sum(ns for w in windows for tally in w.pieces.values() for _, ns in tally.values())
+    assert 0 < pieces_ns < 1000 * sum(window.cpu_us for window in windows)
     assert PersonFound in [type(message.reply.body) for message in world.books["34"].read_all().messages]
 
 
@@ -451,7 +495,8 @@ def test_the_meter_hands_failures_and_cancelling_through(world):
         asyncio.run(meter.run(failing()))
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
-    assert meter.read().received == 2
+    turns = [turns for window in meter.read().windows for turns, _ in window.turns.values()]
+    assert sum(turns) == 4, "each began in one turn and ended in another"
 
 
 def test_a_meter_reset_begins_anew(world):
@@ -460,7 +505,7 @@ def test_a_meter_reset_begins_anew(world):
 
     meter.reset()
 
-    assert meter.read().received == 0
+    assert [window.turns for window in meter.read().windows] == [{}]
 
 
 # --- a full disk ---

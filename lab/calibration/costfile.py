@@ -1,0 +1,70 @@
+"""From what metered processes tell to a cost file, whoever metered them: a calibration, or a run of the real world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from lab.calibration.fit import cost_rows, estimate, load_fits, quantile_table, spread_of, windows_of
+from lab.calibration.machine import versions
+from sim.model.costs import CostFile
+
+
+class Metered(msgspec.Struct, frozen=True):
+    """One load of metered processes: their readings, the machine's speed meanwhile, what others used of the core.
+
+    ``page_flush_us`` is what they found a flush to take when they started, 0 when nothing could be written.
+    """
+
+    readings: tuple[dict[str, Any], ...]
+    speed_us: float
+    foreign_share: float
+    page_flush_us: int = 0
+
+
+def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, str | int | float]) -> CostFile:
+    """Return what metered processes cost; the lightest load comes first.
+
+    Raises:
+        InvalidRunError: when next to nothing was metered.
+
+    """
+    readings = [reading for load in loads for reading in load.readings]
+    windows = windows_of([load.readings for load in loads])
+    found = estimate(windows)
+    return CostFile(
+        mark="MEASURED",
+        source=source,
+        machine=f"{kind_of(machine)}, durable write {machine['fsync_us']} us; python {versions()['python']}",
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        turn_us=found.fitted("turn_us"),
+        group_us=found.fitted("group_us"),
+        cold=found.fitted("cold"),
+        cooling_us=found.fitted("cooling_us"),
+        spread=spread_of(windows, found.numbers, readings),
+        # At the lightest load: where the core is busy, the end of a wait for the disk is a wait for the core.
+        flush_us=quantile_table([float(us) for reading in loads[0].readings for us in reading["disk_us"]]),
+        rows=tuple(cost_rows(windows, found)),
+        page_flush_us=loads[0].page_flush_us,
+        speed_us=round(sum(load.speed_us for load in loads) / len(loads), 1),
+        foreign_share=round(max(load.foreign_share for load in loads), 4),
+        fit=load_fits(windows, found.numbers),
+    )
+
+
+def kind_of(machine: Mapping[str, str | int | float]) -> str:
+    """Return what costs hang on of a machine, as a cost file says it."""
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"
+
+
+def other_machine(file: CostFile, machine: Mapping[str, str | int | float]) -> str:
+    """Return what is to be said of costs that were measured on another machine; empty when they were measured here."""
+    here = kind_of(machine)
+    if file.mark != "MEASURED" or file.machine.startswith(f"{here}, "):
+        return ""
+    return (
+        f"the costs were measured on another machine ({file.machine}); this one is {here}: 'yidi calibrate' measures it"
+    )

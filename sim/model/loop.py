@@ -1,0 +1,262 @@
+"""A process's event loop, which serves in turns: whoever wakes takes all that is ready, decides it, commits once.
+
+What arrives meanwhile waits for the next turn (gated batch service), so work gets cheaper with load by itself. A turn
+holds a core for its own cost and that of its pieces; what a piece sends leaves at the piece's place in the turn. What
+was decided to be committed is one group: in the turn the loop then stands still until it is on disk, beside it a
+writer commits while the loop goes on. This module must never look into what its pieces do.
+"""
+
+from __future__ import annotations
+
+import types
+from heapq import heappush
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sim.engine.driver import SimClock
+from sim.engine.timeline import TIMER, WORK, Owned, Timeline, Wakeup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sim.model.service_times import Rhythm
+    from sim.model.stations import Cpu
+
+    Piece = tuple[Callable[[Any], None], Any]
+
+NS_PER_1024TH_US: Final = 1024 * 1000
+COLD_SINCE_US: Final = -(1 << 60)
+
+
+class Committer(Protocol):
+    """The writer of a node's books, when a turn of its loop ends."""
+
+    beside: bool
+    """Whether it commits while the loop goes on."""
+
+    def begin(self) -> None:
+        """Commit what waits, beside the loop."""
+        ...
+
+    def take_all(self, now_us: int) -> list[tuple[int, int]]:
+        """Begin to commit what waits, in the turn; return the CPU (ns) and the disk's time (us) of each group."""
+        ...
+
+    def committed(self) -> None:
+        """Hear that all that was taken is on disk."""
+        ...
+
+
+class Loop:
+    """The loop of a process of one core, or as many loops as it has cores, which share what comes in evenly.
+
+    ``owner`` is the host that can be stopped while a turn is under way (``Timeline.withdraw_events``).
+    """
+
+    __slots__ = (
+        "_asking",
+        "_cpu",
+        "_free_us",
+        "_held",
+        "_ran_us",
+        "_rhythm",
+        "_sums",
+        "_timeline",
+        "began_us",
+        "committers",
+        "factor",
+        "inbox",
+        "loops",
+        "owner",
+        "spent_ns",
+        "turning",
+        "turns",
+    )
+
+    def __init__(self, timeline: Timeline, cpu: Cpu, rhythm: Rhythm, owner: object, *, loops: int = 1) -> None:
+        """Start with nothing to do, and cold."""
+        self._timeline = timeline
+        self._cpu = cpu
+        self._sums = cpu.sums
+        self._rhythm = rhythm
+        self.owner = owner
+        self.loops = loops
+        """How many loops of one core each take their turns here."""
+        self._free_us = [0] * loops
+        self._ran_us = COLD_SINCE_US
+        self.began_us = 0
+        self.factor = 0
+        """What CPU costs in the turn under way, or the last one, on these cores: 1,024ths."""
+        self.spent_ns = 0
+        self.turning = False
+        self._asking = False
+        self._held = False
+        """Whether what comes in now is looked at later: a turn is under way, or its end or a core is waited for."""
+        self.inbox: list[Piece] = []
+        self.committers: list[Committer] = []
+        """Who has something to commit when the turn under way ends."""
+        self.turns = 0
+
+    # --- pieces -------------------------------------------------------------------------------------------------------
+
+    def post(self, action: Callable[[Any], None], event: Any) -> None:
+        """Call ``action`` with ``event`` in the next turn."""
+        self.inbox.append((action, event))
+        sums = self._sums
+        sums.waiting += 1
+        sums.waited_sum -= self._timeline.now_us
+        if not self._held:
+            self._seek()
+
+    def spend(self, cost_ns: int) -> int:
+        """Spend CPU in the turn under way; return when it is spent (us), which is when what it was for leaves."""
+        self.spent_ns += cost_ns
+        return self.began_us + self.spent_ns * self.factor // NS_PER_1024TH_US
+
+    def _seek(self) -> None:
+        """See to it that what waits has a turn: now, when a loop is free, or when the core is."""
+        self._held = True
+        free_us = self._free_us[0] if self.loops == 1 else min(self._free_us)
+        if free_us <= self._timeline.now_us:
+            self._asking = True
+            self._cpu.ask(self)
+        else:
+            self._at(free_us, self._freed)
+
+    def _freed(self, _: Wakeup) -> None:
+        self._held = False
+        if self.inbox:
+            self._seek()
+
+    # --- turns --------------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Take a turn on the core that was asked for; return the CPU it takes."""
+        self._asking = False
+        pieces = self.inbox
+        if self.loops == 1:
+            self.inbox = []
+        else:  # they share what is ready evenly
+            share = -(-len(pieces) // self.loops)
+            pieces, self.inbox = pieces[:share], pieces[share:]
+        now_us = self.began_us = self._timeline.now_us
+        sums, count = self._sums, len(pieces)
+        sums.waiting -= count
+        sums.waited_sum += now_us * count
+        sums.arrivals += count
+        factor, stretch = self._rhythm.coldness(now_us - self._ran_us), self._cpu.stretch
+        self.factor = factor if stretch == 1 else round(factor * stretch)
+        self.spent_ns = self._rhythm.turn_ns
+        self.turns += 1
+        self.turning = True
+        for action, event in pieces:
+            action(event)
+        ended_us = self.began_us + self.spent_ns * self.factor // NS_PER_1024TH_US
+        if self.committers:
+            ended_us = self._commit(ended_us)
+        else:
+            self._ends(ended_us)
+        self.turning = False
+        self._ran_us = ended_us
+        return ended_us - now_us
+
+    def _ends(self, free_us: int) -> None:
+        """Let the loop be free again at ``free_us``; nothing need happen then, unless something waits for it."""
+        if self.loops == 1:
+            self._free_us[0] = free_us
+        else:
+            self._free_us[self._free_us.index(min(self._free_us))] = free_us
+        self._held = False
+        if self.inbox:
+            self._seek()
+
+    def _commit(self, ended_us: int) -> int:
+        """Commit what the turn decided; return when its CPU ends."""
+        committers, self.committers = self.committers, []
+        if not committers[0].beside:
+            return self._commit_in_turn(committers[0])
+
+        def begin(_: Wakeup) -> None:
+            for committer in committers:
+                committer.begin()
+
+        self._at(ended_us, begin)
+        self._ends(ended_us)
+        return ended_us
+
+    def _commit_in_turn(self, committer: Committer) -> int:
+        disk_us = 0
+        for cost_ns, flush_us in committer.take_all(self.spend(0)):
+            self.spent_ns += self._rhythm.group_ns + cost_ns
+            disk_us += flush_us
+        ended_us = self.spend(0)
+
+        def on_disk(written: Wakeup) -> None:
+            arrived, self.inbox = self.inbox, []
+            committer.committed()
+            self.inbox += arrived  # what was committed goes on first
+            self._freed(written)
+
+        self._free_us[0] = ended_us + disk_us
+        self._at(ended_us + disk_us, on_disk)  # held until then
+        return ended_us
+
+    def _at(self, at_us: int, action: Callable[[Wakeup], None]) -> None:
+        timeline, wakeup = self._timeline, Owned()
+        wakeup.callbacks.append(action)
+        wakeup.owner = self.owner
+        wakeup.leaves_us = at_us
+        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), wakeup))
+
+    # --- what can befall a process ------------------------------------------------------------------------------------
+
+    def stand_still(self) -> None:
+        """Let others have the core that was asked for."""
+        if self._asking:
+            self._asking = self._held = False
+            self._cpu.leave(self)
+
+    def go_on(self, since_us: int, shift_us: int) -> None:
+        """Go on after standing still from ``since_us`` for ``shift_us``."""
+        self._free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self._free_us]
+        if self.inbox and not self._held:
+            self._seek()
+
+    def forget(self) -> list[Piece]:
+        """Lose all that is ready and all that is under way, as a crash does; return what was ready."""
+        self.stand_still()
+        lost, self.inbox = self.inbox, []
+        now_us, sums = self._timeline.now_us, self._sums
+        sums.waiting -= len(lost)
+        sums.waited_sum += now_us * len(lost)
+        self._held = False  # the process is the owner of what would have ended it, and it is withdrawn
+        self._free_us = [min(free_us, now_us) for free_us in self._free_us]
+        self._ran_us = COLD_SINCE_US
+        return lost
+
+
+class LoopClock(SimClock):
+    """The protocol's ``Clock`` in a process: pieces of one turn come one after another."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, timeline: Timeline, loop: Loop) -> None:
+        """Read the time as the pieces of ``loop`` do."""
+        super().__init__(timeline)
+        self._loop = loop
+
+    def now_us(self) -> int:
+        """Return microseconds since the start of the run."""
+        loop = self._loop
+        if loop.turning:
+            return loop.began_us + loop.spent_ns * loop.factor // NS_PER_1024TH_US
+        return self._timeline.now_us
+
+    @types.coroutine
+    def sleep_us(self, duration_us: int) -> Generator[Wakeup, None, None]:
+        """Wait for ``duration_us`` from the piece's place in its turn; zero or less returns at once."""
+        if duration_us > 0:
+            timeline, signal = self._timeline, Owned()
+            signal.owner = self._loop.owner
+            signal.leaves_us = now_us = self.now_us()
+            timeline.at(now_us + duration_us, TIMER, signal)
+            yield signal
