@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 US_PER_S = 1_000_000
 FEN_PER_YUAN = 100
+NEVER = math.inf
+"""The latency of whoever still waited when the run ended."""
+OPEN_CONTACT = "open"
 KINDS = ("outpatient", "pharmacy", "inpatient")
 
 
@@ -193,33 +196,48 @@ def _samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
 
 
 def _visit_samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
-    contacts, visits = served(scope.contacts), scope.visits
+    contacts, settling = served(scope.contacts), settled(scope.visits)
     yield "contact.latency", _array(contacts["latency_us"])
-    yield "settlement.latency", _array(visits["latency_us"])
+    yield "settlement.latency", _array(settling["latency_us"])
     for kind in KINDS:
         yield f"contact.latency.{kind}", _array(contacts.filter(pl.col("kind") == kind)["latency_us"])
-        yield f"settlement.latency.{kind}", _array(visits.filter(pl.col("kind") == kind)["latency_us"])
+        yield f"settlement.latency.{kind}", _array(settling.filter(pl.col("kind") == kind)["latency_us"])
     yield "visit.time", _array(_visit_times_us(scope))
 
 
 def served(contacts: pl.DataFrame) -> pl.DataFrame:
-    """Return the contacts that ended in an answer, with their ``latency_us``.
+    """Return the contacts that ended in an answer, with their ``latency_us``; infinite where the run ended first.
 
     A closed door and a refusal to serve are quick, and no answer: they would flatter. ``direct_first_try`` and
-    ``visit.time`` show what they cost.
+    ``visit.time`` show what they cost. Whoever still waited at the end of the run would flatter too if left out.
     """
-    ended = contacts.filter(pl.col("outcome").is_in(SERVED))
-    return ended.with_columns(latency_us=pl.col("done_us") - pl.col("intended_us"))
+    asked = contacts.filter(pl.col("outcome").is_in((*SERVED, OPEN_CONTACT)))
+    latency_us = (pl.col("done_us") - pl.col("intended_us")).cast(pl.Float64)
+    return asked.with_columns(latency_us=pl.when(pl.col("outcome") == OPEN_CONTACT).then(NEVER).otherwise(latency_us))
+
+
+def settled(visits: pl.DataFrame) -> pl.DataFrame:
+    """Return visits with their ``latency_us``, infinite where the run ended before their answer."""
+    waiting = (
+        (pl.col("fate") == Fate.OPEN_AT_END.value)
+        & pl.col("settle_sent_us").is_not_null()
+        & pl.col("settle_done_us").is_null()
+    )
+    return visits.with_columns(latency_us=pl.when(waiting).then(NEVER).otherwise(pl.col("latency_us").cast(pl.Float64)))
 
 
 def _visit_times_us(scope: Scope) -> pl.Series:
-    """Return the whole time of each visit that ended: people time stretched back, machine time as it is."""
+    """Return the whole time of each visit: people time stretched back, machine time as it is.
+
+    Infinite for a visit that the end of the run cut off; a stay has none, for its days are its own.
+    """
     machine = scope.contacts.group_by("visit").agg(machine_us=(pl.col("done_us") - pl.col("intended_us")).sum())
-    ended = scope.visits.filter(pl.col("ended_us").is_not_null() & (pl.col("kind") != "inpatient"))
-    timed = ended.join(machine, on="visit", how="left", maintain_order="left")
+    came = scope.visits.filter(pl.col("kind") != "inpatient")
+    timed = came.join(machine, on="visit", how="left", maintain_order="left")
     machine_us = pl.col("machine_us").fill_null(0)
     whole_us = (pl.col("ended_us") - pl.col("arrival_us") - machine_us) * scope.time_scale + machine_us
-    return timed.select(whole_us.alias("whole_us"))["whole_us"]
+    cut_off = pl.col("fate") == Fate.OPEN_AT_END.value
+    return timed.select(whole_us=pl.when(cut_off).then(NEVER).otherwise(whole_us.cast(pl.Float64)))["whole_us"]
 
 
 def answered(messages: pl.DataFrame) -> pl.DataFrame:

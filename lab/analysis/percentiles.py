@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.analysis.statistics import CONFIDENCE, REPLICATIONS_MIN, Floats, Interval, stats
+from lab.analysis.statistics import CONFIDENCE, REPLICATIONS_MIN, Floats, Interval, or_never, stats, with_never
 
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 BEYOND_MIN = 10
@@ -187,7 +187,7 @@ class _Pool:
         return cls(values[order], ranks, sum(sample.count for sample in samples))
 
     def at_rank(self, rank: float) -> float:
-        return float(np.interp(rank, self.ranks, self.values))
+        return or_never(np.interp(rank, self.ranks, with_never(self.values)))
 
     def below(self, share: float) -> float:
         """Return the largest value with at most that share of all below it; 0 when there is none."""

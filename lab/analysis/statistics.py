@@ -22,6 +22,9 @@ SAMPLE_MAX = 20_000
 """Above this a bootstrap works on a fixed random part of the sample: its interval is then wider, never narrower."""
 RESAMPLES = 400
 REPLICATIONS_MIN = 2
+_BEYOND_ANY = 1e300
+_PART_MIN = 1e-30
+"""Less than any part that one value can have in an interpolation."""
 
 Floats = NDArray[np.float64]
 
@@ -128,8 +131,25 @@ def unpaired_difference(first: Sequence[float], second: Sequence[float]) -> Inte
 
 
 def percentile(sample: Floats, share: float) -> float:
-    """Return the ``share`` quantile (0..1) of a sample, interpolated linearly; NaN for an empty one."""
-    return float(np.quantile(sample, share)) if sample.size else math.nan
+    """Return the ``share`` quantile (0..1) of a sample, interpolated linearly; NaN for an empty one.
+
+    A value that never came (infinite) is larger than any, and so is whatever lies between it and its neighbour.
+
+    >>> never = np.array([1.0, 2.0, math.inf, math.inf])
+    >>> percentile(never, 1 / 3), percentile(never, 0.5), percentile(never, 1.0)
+    (2.0, inf, inf)
+    """
+    return or_never(np.quantile(with_never(sample), share)) if sample.size else math.nan
+
+
+def with_never(values: Floats) -> Floats:
+    """Return values that can be interpolated: infinite ones as a number beyond any measure."""
+    return np.minimum(values, _BEYOND_ANY)
+
+
+def or_never(value: Any) -> float:
+    """Return what was interpolated from :func:`with_never`; infinite where what never came has a part in it."""
+    return math.inf if value > _BEYOND_ANY * _PART_MIN else float(value)
 
 
 def bootstrap_difference(first: Floats, second: Floats, figure: Figure, *, seed: int = 0) -> Interval:

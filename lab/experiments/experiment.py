@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,7 @@ def run_world(question: Question, world: World, folder: Path, watcher: Watcher) 
     except BaseException as stop:
         if isinstance(stop, Interrupted):
             done.append(stop.replication)
+        _drop_unfinished(partial, done)
         write_partial(question, world, partial, done)
         raise
     return write_whole(question, world, partial, folder, done)
@@ -130,6 +132,14 @@ def _names(count: int) -> list[str]:
 def _in_order(done: Sequence[Replication]) -> list[Replication]:
     """Return replications as they were asked for, whichever was done first."""
     return sorted(done, key=lambda one: (len(one.folder), one.folder))
+
+
+def _drop_unfinished(partial: Path, done: Sequence[Replication]) -> None:
+    """Leave no folder of a replication that the run file will not list: it may be half written."""
+    listed = {replication.folder for replication in done}
+    for folder in partial.glob("rep-*"):
+        if folder.name not in listed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_whole(question: Question, world: World, partial: Path, folder: Path, done: Sequence[Replication]) -> RunFile:

@@ -48,7 +48,11 @@ def show_duration(duration_us: float) -> str:
 
     >>> show_duration(950), show_duration(90_000_000), show_duration(-3.6e9 * 5), show_duration(0)
     ('950 µs', '90 s', '-5 h', '0 s')
+    >>> show_duration(math.inf)
+    'never'
     """
+    if math.isinf(duration_us):
+        return "never"
     size = abs(duration_us)
     if size == 0:
         return "0 s"

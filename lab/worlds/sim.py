@@ -12,11 +12,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lab.errors import LabError
 from lab.runs.file import Replication
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
@@ -98,10 +101,29 @@ def _follow_up(ended: SimRun, held: Sequence[HeldByHospital], limit_us: int) -> 
 
 
 def simulate_all(tasks: Sequence[SimTask], *, processes: int) -> Iterator[Replication]:
-    """Simulate many replications in spawned processes and yield each as it is done; leaving early stops the rest."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(tasks)), initializer=_leave_interrupts_to_the_parent) as pool:
-        yield from pool.imap_unordered(simulate_task, tasks)
+    """Simulate many replications in spawned processes and yield each as it is done; leaving early ends the rest.
+
+    Raises:
+        LabError: when a process ended before its replication did.
+
+    """
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(
+        min(processes, len(tasks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_leave_interrupts_to_the_parent,
+    )
+    try:
+        yield from (done.result() for done in as_completed([executor.submit(simulate_task, task) for task in tasks]))
+    except BrokenProcessPool:
+        raise LabError(
+            "a process that simulated a replication ended before it was done, most likely for want of memory; "
+            "ask for fewer at once (taskset -c 0 yidi run ...), or for fewer visits (scale.volume)"
+        ) from None
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
 
 
 def _leave_interrupts_to_the_parent() -> None:

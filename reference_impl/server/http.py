@@ -33,6 +33,8 @@ LINGER_US = 2_000_000
 BODY_BYTES_MAX = 4 * 1024 * 1024
 FRAMING_BYTES_MAX = 1024 * 1024
 """What may come round a body: sizes and extensions of its chunks, and trailers, which the parser keeps to their end."""
+UNFINISHED_BYTES_MAX = 64 * 1024 * 1024
+"""What all bodies of a process that are not whole yet may hold together."""
 _US_PER_S = 1_000_000
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _JSON = {"content-type": "application/json"}
@@ -71,6 +73,16 @@ def refusal(status: HTTPStatus, why: str = "", *, close: bool = False) -> HttpRe
     return HttpReply(status, _JSON, msgspec.json.encode({"error": why or status.phrase}), close)
 
 
+class Unfinished:
+    """The bytes of all bodies of a process that are not whole yet: many slow callers may not fill the memory."""
+
+    __slots__ = ("held_bytes",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.held_bytes = 0
+
+
 class HttpConnection(asyncio.Protocol):
     """One connection. Requests that come while one is in work wait for it, and are answered in their order."""
 
@@ -96,19 +108,21 @@ class HttpConnection(asyncio.Protocol):
         "_state",
         "_task",
         "_timer",
+        "_unfinished",
         "_url",
         "_waiting",
         "transport",
     )
 
     def __init__(
-        self, application: Application, bounds: HttpBounds, state: ServerState, loop: asyncio.AbstractEventLoop
+        self, application: Application, bounds: HttpBounds, state: ServerState, unfinished: Unfinished
     ) -> None:
         self.transport: asyncio.Transport
         self._application = application
         self._bounds = bounds
+        self._unfinished = unfinished
         self._state = state
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._port = 0
         self._url = b""
@@ -157,6 +171,7 @@ class HttpConnection(asyncio.Protocol):
         """Forget what waits; what is in work is finished, and nobody hears of it."""
         del exc
         self._state.connections.discard(cast("Any", self))
+        self._drop_body()
         self._waiting.clear()
         self._last = True
         self._due_s = None
@@ -203,7 +218,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        self._url, self._headers, self._body, self._body_bytes = b"", [], [], 0
+        self._url, self._headers = b"", []
         self._in_head = True
         self._wait(self._bounds.head_us)
 
@@ -235,8 +250,12 @@ class HttpConnection(asyncio.Protocol):
         """Take a part of the body, if there is room for it."""
         self._body.append(body)
         self._body_bytes += len(body)
+        self._unfinished.held_bytes += len(body)
         if self._body_bytes > BODY_BYTES_MAX:
             self._stop_parsing(refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "more than 4 MiB", close=True))
+        if self._unfinished.held_bytes > UNFINISHED_BYTES_MAX:
+            why = "too many requests are under way and not whole; nothing was done"
+            self._stop_parsing(refusal(HTTPStatus.SERVICE_UNAVAILABLE, why, close=True))
 
     def on_message_complete(self) -> None:
         """Serve the request, or let it wait for the one before."""
@@ -250,6 +269,7 @@ class HttpConnection(asyncio.Protocol):
             return
         parser = self._parser
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._drop_body()
         request = HttpRequest(self._port, parser.get_method().decode("ascii"), path, self._headers, body)
         kept = parser.should_keep_alive()
         if self._task is None and not self._waiting and not self._full:
@@ -314,9 +334,15 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._serve(waiting[0], kept=waiting[1])
 
+    def _drop_body(self) -> None:
+        """Hold no more of the body that comes in: it is whole, or will not be."""
+        self._unfinished.held_bytes -= self._body_bytes
+        self._body, self._body_bytes = [], 0
+
     def _end_with(self, reply: HttpReply) -> None:
         """Say ``reply`` after whatever is in work, and close."""
         self._ended = True
+        self._drop_body()
         self._waiting.append(reply)
         self.transport.pause_reading()
         if self._task is None:
@@ -369,6 +395,7 @@ class HttpConnection(asyncio.Protocol):
 
 def serving(application: Application, bounds: HttpBounds) -> Callable[..., HttpConnection]:
     """Return what makes a connection for uvicorn (its ``http=``): ``application`` answers, within ``bounds``."""
+    unfinished = Unfinished()
 
     def connection(
         config: object,
@@ -376,8 +403,8 @@ def serving(application: Application, bounds: HttpBounds) -> Callable[..., HttpC
         app_state: object,
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> HttpConnection:
-        del config, app_state
-        return HttpConnection(application, bounds, server_state, _loop or asyncio.get_running_loop())
+        del config, app_state, _loop
+        return HttpConnection(application, bounds, server_state, unfinished)
 
     return connection
 

@@ -79,15 +79,19 @@ def _distributions() -> Iterator[Measure]:
     def of(name: str, doc: str) -> Measure:
         return Measure(name, Unit.DURATION, doc, distribution=True)
 
+    cut = "never for whom the end of the run cut off"
     contact = "from the moment a contact at a desk was due to the final answer of its last message"
-    yield of("contact.latency", f"{contact}, unknowns until resolved; who met a closed door is left out; machine time")
+    yield of(
+        "contact.latency", f"{contact}, unknowns until resolved; {cut}; who met a closed door is left out; machine time"
+    )
     for kind in _KINDS:
         yield of(f"contact.latency.{kind}", f"{contact}; {kind} only")
     yield of(
-        "visit.time", "from arrival to end of an outpatient or pharmacy visit, waits and parking in it; people time"
+        "visit.time",
+        f"from arrival to end of an outpatient or pharmacy visit, waits and parking in it; {cut}; people time",
     )
     latency = "from the desk's first send of 2102, 2207 or 2304 to its final answer, unknowns until resolved"
-    yield of("settlement.latency", f"{latency}; machine time")
+    yield of("settlement.latency", f"{latency}; {cut}; machine time")
     for kind in _KINDS:
         yield of(f"settlement.latency.{kind}", f"{latency}; {kind} only")
     yield of("message.latency", "one attempt of a hospital, from send to verdict; machine time")

@@ -115,6 +115,37 @@ def test_a_generator_that_stands_still_is_ended_with_the_command(tmp_path, numbe
     command.assert_nothing_is_left()
 
 
+def works(child: psutil.Process) -> bool:
+    return "--multiprocessing-fork" in child.cmdline() and child.cpu_times().user > 2
+
+
+@pytest.mark.slow
+def test_replications_that_the_run_file_does_not_list_leave_no_folder(tmp_path):
+    command = Command(ROOT, "run", "national-day", "--variant", "quick", "--reps", "9", "--out", str(tmp_path / "run"))
+    command.wait_for(works)
+
+    code = command.end(signal.SIGINT)
+
+    assert code == INTERRUPTED
+    command.assert_nothing_is_left()
+    listed = json.loads((tmp_path / "run.partial" / "run.json").read_bytes())["replications"]
+    assert {one["folder"] for one in listed} == {each.name for each in tmp_path.glob("run.partial/rep-*")}
+
+
+@pytest.mark.slow
+def test_a_process_that_died_over_its_replication_is_told_and_the_others_end(tmp_path):
+    command = Command(ROOT, "run", "national-day", "--variant", "quick", "--reps", "9", "--out", str(tmp_path / "run"))
+    command.wait_for(works)
+    next(child for child in command.started.values() if works(child)).kill()
+
+    said, _ = command.process.communicate(timeout=LIMIT_S)
+
+    assert command.process.returncode == 3
+    assert b"ended before it was done" in said
+    assert b"Traceback" not in said
+    command.assert_nothing_is_left()
+
+
 @pytest.mark.slow
 def test_ctrl_c_in_a_calibration_ends_the_command_and_caches_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

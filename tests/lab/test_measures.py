@@ -82,6 +82,20 @@ def test_a_closed_door_is_no_quick_answer(world, make, scenario):
     assert measured(world, scenario).value("contact.latency", "min") == 300_000
 
 
+def test_whoever_the_end_of_the_run_cut_off_is_in_no_percentile_that_flatters(world, make, scenario):
+    """A hub that died for good: half of the contacts had no answer, and the p50 of those that had was a good one."""
+    cut_off = {"fate": "open_at_end", "settle_done_us": None, "latency_us": None}
+    world.visits = [make.visit_row(0), *(make.visit_row(n, **cut_off) for n in (1, 2))]
+    world.contacts = [make.contact_row(0), *(make.contact_row(n, done_us=None, outcome="open") for n in (1, 2))]
+
+    found = measured(world, scenario)
+
+    for name in ("contact.latency", "settlement.latency", "visit.time"):
+        assert found.value(name, "p50") == math.inf
+        assert math.isfinite(found.value(name, "min"))
+        assert found.flat()[f"{name}.p95"] is None
+
+
 def test_the_whole_time_of_a_visit_stretches_what_people_wait_and_not_what_machines_take(world, make, scenario):
     world.visits = [make.visit_row(0, ended_us=5 * SECOND)]  # came at 1 s; 0.3 s of the four are the machines'
     shrunk = scenario.model_copy(update={"scale": scenario.scale.model_copy(update={"time": 10.0})})

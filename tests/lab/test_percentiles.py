@@ -172,3 +172,12 @@ def test_what_is_kept_of_a_large_replication_gives_the_same_percentiles():
         assert (a.count, b.count) == (500_000, 500_000)
         assert b.interval.value == pytest.approx(a.interval.value, rel=0.01)
         assert b.interval.low == pytest.approx(a.interval.low, rel=0.02)
+
+
+def test_values_that_never_came_lie_above_all_others():
+    half = sample_of(np.array([1.0] * 60 + [math.inf] * 60))
+
+    found = pooled_percentile((half, half), "p95").interval
+    assert (found.value, found.low, found.high) == (math.inf, math.inf, math.inf)
+    below = pooled_percentile((sample_of(np.array([1.0] * 300 + [math.inf] * 2)),) * 2, "p50").interval
+    assert (below.value, below.low, below.high) == (1.0, 1.0, 1.0)

@@ -360,3 +360,37 @@ def test_leave_to_send_the_body_is_asked_for_in_any_case_of_letters():
             return said
 
     assert asyncio.run(story()).startswith(b"HTTP/1.1 100 ")
+
+
+def test_bodies_that_are_never_whole_hold_only_so_much_together(monkeypatch):
+    """Sixty callers with four mebibytes each, none of them whole, filled a quarter of a gigabyte."""
+    monkeypatch.setattr(http, "UNFINISHED_BYTES_MAX", 300_000)
+    half = b"POST /33 HTTP/1.1\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000
+
+    async def story():
+        state, loop = ServerState(), asyncio.get_running_loop()
+        make = serving(echo, PATIENT)
+        server = await loop.create_server(lambda: make(None, state, {}), "127.0.0.1", 0)
+        callers = [await asyncio.open_connection(*server.sockets[0].getsockname()) for _ in range(6)]
+        for _, writer in callers:
+            writer.write(half)
+            await asyncio.sleep(0.02)
+        told = [await reader.read(12) for reader, _ in callers if reader._buffer]
+        callers[1][1].transport.abort()  # one who gave up lets another finish
+        await asyncio.sleep(0.02)
+        callers[0][1].write(b"x" * 100_000)
+        whole = await callers[0][0].read(12)
+        for _, writer in callers:
+            writer.transport.abort()
+        await asyncio.sleep(0.02)
+        _, writer = after = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(WHOLE)
+        served = await after[0].readuntil(b"{}")
+        writer.transport.abort()
+        server.close()
+        return told, whole, served[:12]
+
+    told, whole, served = asyncio.run(story())
+
+    assert told == [b"HTTP/1.1 503"] * 3
+    assert (whole, served) == (b"HTTP/1.1 200", b"HTTP/1.1 200")
