@@ -33,11 +33,17 @@ def pair_words(summary: ComparisonSummary) -> dict[str, Any]:
         "runs": summary.sides,
         "headlines": [headlines(side.headlines) for side in summary.sides],
         "gates": [gate_rows(side.gates) for side in summary.sides],
-        "asked": [(name, a, b) for (name, a), (_, b) in zip(asked(first.asked), asked(second.asked), strict=True)],
+        "asked": asked_rows(first, second),
         "table": difference_table(summary, names),
         "how": HOW[summary.intervals],
         "errors": None if summary.errors is None else errors_table(summary.errors),
     }
+
+
+def asked_rows(first: Side, second: Side) -> list[tuple[str, str, str]]:
+    """Return what was asked of both; what only one of them was asked or tells is missing of the other."""
+    one, other = dict(asked(first.asked)), dict(asked(second.asked))
+    return [(name, one.get(name, MISSING), other.get(name, MISSING)) for name in {**one, **other}]
 
 
 def title(first: Side, second: Side) -> str:

@@ -8,9 +8,13 @@ import pytest
 from lab.analysis.prediction import prediction_errors
 from lab.calibration.costfile import Metered, other_machine
 from lab.experiments.curve import capacity_per_s, loaded
+from lab.experiments.experiment import Question, Silent, run_world
 from lab.experiments.pair import _write_own_costs, pair_errors
-from lab.report.summarise import two_errors
-from lab.report.wording_pair import errors_table
+from lab.report.format import MISSING
+from lab.report.summarise import summarise_pair, two_errors
+from lab.report.wording_pair import asked_rows, errors_table
+from lab.runs.file import Commits, read_run_file
+from lab.runs.opened import open_run
 from lab.worlds.load import METERED_FILE
 from scenarios.reading.loader import load_scenario
 from sim.model.costs import load_costs
@@ -109,3 +113,17 @@ def test_the_capacity_is_as_sure_as_the_costs():
 
     assert low < best < high
     assert (best / low, high / best) == (pytest.approx(1.5, rel=0.01), pytest.approx(2, rel=0.01))
+
+
+def test_what_only_one_world_tells_of_itself_is_missing_of_the_other(tmp_path):
+    """A real run says where it committed, a simulated one does not: the page of both ended in an error."""
+    question = Question(load_scenario("lost-reply"), "lost-reply")
+    run_world(question, "sim", tmp_path / "run", Silent())
+    opened = open_run(tmp_path / "run", read_run_file(tmp_path / "run"))
+    first, second = summarise_pair(opened, opened).sides
+    commits = {"33": Commits(where="turn", flush_us=300)}
+    real = msgspec.structs.replace(second, asked=msgspec.structs.replace(second.asked, commits=commits))
+
+    rows = asked_rows(first, real)
+
+    assert [(name, one) for name, one, other in rows if one != other] == [("Commits", MISSING)]
