@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = 288
 """Samples of every station over the horizon: one each five minutes of a day."""
 SAMPLE_MIN_US: Final = 1_000_000
-GC_THRESHOLD: Final = 200_000
+GC_THRESHOLD: Final = 500_000
 
 
 class Progress(Protocol):
@@ -240,11 +240,13 @@ class _Feeder:
 def _rare_collections() -> Generator[None]:
     """Let the collector of cycles run seldom: a run makes next to none, and walking millions of objects is costly."""
     before = gc.get_threshold()
-    gc.set_threshold(GC_THRESHOLD, 10, 10)
+    gc.freeze()  # the plan, the code and the world live as long as the run: no collection need walk them
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
     try:
         yield
     finally:
         gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)

@@ -28,7 +28,7 @@ FIGURES = "figures"
 def write_report(folder: Path) -> Path:
     """Write the report page of one run folder into it, its JSON beside it, and return the page's path."""
     run = read_run_file(folder)
-    opened = open_run(folder, run) if run.replications else None
+    opened = open_run(folder, run, small=True) if run.replications else None
     summary = summarise_run(opened.run if opened is not None else run, opened)
     figures = figures_folder(folder)
     drawn = draw_run(opened, summary.result, figures) if opened is not None and summary.result is not None else {}

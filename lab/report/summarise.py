@@ -42,6 +42,7 @@ from lab.report.summary import (
 from lab.runs.file import Replication, RunFile
 from lab.runs.opened import Opened
 from lab.worlds.followup import read_breaks
+from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.schema.cutover import LISTED, Phase
 from scenarios.schema.gates import MEASURES, parted
 
@@ -91,7 +92,7 @@ def _result(opened: Opened) -> Result:
         recoveries=tuple(recoveries(scope, record.events)),
         cutover=_cutover(run, record) if scenario.cutover else None,
         transactions=_transactions(scope),
-        hops=_hops(scope),
+        hops=_hops(opened, scope),
         stations=tuple(Station(**row) for row in station_use(scope.stations).iter_rows(named=True)),
         checker=_checked(opened.replication),
         breaks=_one_sided(opened),
@@ -174,8 +175,10 @@ def _transactions(scope: Scope) -> tuple[Transaction, ...]:
     )
 
 
-def _hops(scope: Scope) -> tuple[Hops, ...]:
-    rows = series.time_by_hop(scope.messages).iter_rows(named=True)
+def _hops(opened: Opened, scope: Scope) -> tuple[Hops, ...]:
+    settled = opened.scan("messages").filter(pl.col("code").is_in(SETTLEMENTS) & (pl.col("outcome") == "ok"))
+    judged = settled.join(scope.visits.lazy().select("visit"), on="visit", how="semi").collect()
+    rows = series.time_by_hop(judged).iter_rows(named=True)
     return tuple(Hops(code=row["code"], **{f"{part}_us": row[part] for part in series.SEGMENTS}) for row in rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ from pydantic import ValidationError
 from lab.runs.file import RUN_FILE, Replication, RunFile, checksum, sealed
 from reference_impl.domain.failures import InputError, InvalidRunError
 from scenarios.reading.loader import data_digest, restore_scenario
-from scenarios.record.recorder import read_record, stored_digest
+from scenarios.record.recorder import read_record, scan_table, small_record, stored_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import polars as pl
 
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
@@ -54,9 +57,13 @@ class Opened:
         """Whether anything of it was changed after the run."""
         return bool(self.alterations)
 
+    def scan(self, table: str) -> pl.LazyFrame:
+        """Return a table of the replication as it is stored, to be read as far as it is needed."""
+        return scan_table(self.folder / self.replication.folder, table)
 
-def open_run(folder: Path, run: RunFile) -> Opened:
-    """Read the tables of the first replication of a run.
+
+def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
+    """Read the tables of the first replication of a run; ``small`` leaves out what a page does not show.
 
     Raises:
         InputError: when no replication was finished, or another version wrote the scenario.
@@ -68,7 +75,9 @@ def open_run(folder: Path, run: RunFile) -> Opened:
             f"{folder} holds no finished replication; expected a run that was not interrupted; run it again"
         )
     first = run.replications[0]
-    scenario, record = _scenario(folder, run), read_record(folder / first.folder)
+    scenario, tables = _scenario(folder, run), folder / first.folder
+    cutover = scenario.cutover is not None
+    record = small_record(partial(scan_table, tables), cutover=cutover) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

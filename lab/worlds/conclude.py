@@ -5,12 +5,11 @@ The same steps for both worlds. This module must never ask which world it was, b
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.measures import Measures, measure
@@ -19,8 +18,7 @@ from lab.checker import Findings, check_tables
 from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
-from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, tables_of
-from scenarios.record.tables import TABLES
+from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ _BESIDE = (BREAKS_FILE, *(f"{name}.parquet" for name in SAMPLED))
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What a world hands over when a replication is done."""
 
@@ -44,6 +42,11 @@ class Outcome:
     commits: Mapping[str, Commits] = field(default_factory=dict[str, Commits])
     follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
+
+    def let_go(self) -> None:
+        """Forget the world that this is the outcome of: it is checked, and its memory is wanted for the measures."""
+        self.books, self.follow_up = {}, None
+        gc.collect()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -84,7 +87,9 @@ def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
     findings = check_tables(outcome.books, outcome.tables)
     tables = _work_off(outcome, findings)
-    looked_at = _looked_at(tables, outcome.scenario)
+    if not tables.in_memory:
+        outcome.let_go()
+    looked_at = small_record(tables.scan, cutover=outcome.scenario.cutover is not None)
     return Answer(outcome.scenario, tables, findings, measure(looked_at, outcome.scenario, findings))
 
 
@@ -115,18 +120,3 @@ def _work_off(outcome: Outcome, findings: Findings) -> RunTables:
     if not held:
         return outcome.tables
     return tables_of(followed_up(record, outcome.follow_up(held), [one.visit for one in held]))
-
-
-def _looked_at(tables: RunTables, scenario: Scenario) -> Record:
-    """Return what measures look at, small: of a message no hop, of a visit without a cutover no name and no money."""
-    words = [pl.col(name).cast(pl.Categorical) for name in ("code", "outcome")]
-    messages = tables.scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
-    visits = tables.scan("visits").drop(_NOT_MEASURED if scenario.cutover is None else ())
-    small = {name: tables.frame(name) for name in TABLES if name not in ("visits", "messages")}
-    return Record(visits=visits.collect(), messages=messages.collect(), **small)
-
-
-_NOT_MEASURED = (
-    "hospital", "person", "refusal", "settlement_id", "visit_id", "total_fen", "fund_fen", "cash_fen", "account_fen",
-    "hospital_part_fen", "settled_us",
-)  # fmt: skip

@@ -140,8 +140,13 @@ class MemoryBooks:
         message = self._messages.get(key)
         if not refs:
             return View(message)
-        found = [self._keepers[kind].find(name) for kind, name in refs]
-        return View(message, tuple([record for record in found if record is not None]))
+        keepers = self._keepers
+        found: list[Record] = []
+        for kind, name in refs:
+            record = keepers[kind].find(name)
+            if record is not None:
+                found.append(record)
+        return View(message, tuple(found))
 
     def apply(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it."""
@@ -150,25 +155,20 @@ class MemoryBooks:
         if change.insert:
             if stored is not None and not stored.withdrawn:
                 return AlreadyThere(stored)
-        elif stored is None:
-            raise BooksError(f"no message of key {message.key} to replace: insert it first")
-        keepers = self._keepers
-        refuse_unknown(change.records)
-        for record in change.records:
+        else:
+            message = _closed(stored, message)
+        keepers, records = self._keepers, change.records
+        refuse_unknown(records)
+        for record in records:
             if not keepers[type(record)].fits(record):
                 return _STALE
         if stored is not None and stored.reversed_by is not None:
             if change.records and not change.insert and message.reversed_by is None:
                 return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
-        if stored is not None and not change.insert and stored.request is not message.request:
-            message = msgspec.structs.replace(
-                message, code=stored.code, opened_us=stored.opened_us, request=stored.request
-            )
         self._messages[message.key] = message
-        self._mark(change.tombstone)
-        self._lift(change.lifted, message.key.msgid)
-        for record in change.records:
+        self._reverse(change)
+        for record in records:
             keepers[type(record)].keep(record)
         return _COMMITTED
 
@@ -195,20 +195,34 @@ class MemoryBooks:
             tuple(self._messages.values()), {kind: keeper.all() for kind, keeper in self._keepers.items()}
         )
 
-    def _mark(self, tombstone: MessageRecord | None) -> None:
-        if tombstone is None:
-            return
+    def _reverse(self, change: Change) -> None:
+        """Set the mark that a reversal leaves, or lift the one it left."""
+        if change.tombstone is not None:
+            self._mark(change.tombstone)
+        if change.lifted is not None:
+            self._lift(change.lifted, change.message.key.msgid)
+
+    def _mark(self, tombstone: MessageRecord) -> None:
         stored = self._messages.get(tombstone.key)
         if stored is None:
             self._messages[tombstone.key] = tombstone
         elif stored.reversed_by is None:
             self._messages[tombstone.key] = msgspec.structs.replace(stored, reversed_by=tombstone.reversed_by)
 
-    def _lift(self, key: Key | None, by: MessageId) -> None:
-        stored = None if key is None else self._messages.get(key)
-        if key is not None and stored is not None and stored.reversed_by == by:
+    def _lift(self, key: Key, by: MessageId) -> None:
+        stored = self._messages.get(key)
+        if stored is not None and stored.reversed_by == by:
             withdrawn = stored.withdrawn or stored.request is None
             self._messages[key] = msgspec.structs.replace(stored, reversed_by=None, withdrawn=withdrawn)
+
+
+def _closed(stored: MessageRecord | None, message: MessageRecord) -> MessageRecord:
+    """Return a stored message with the outcome in ``message``; what it asked stands."""
+    if stored is None:
+        raise BooksError(f"no message of key {message.key} to replace: insert it first")
+    if stored.request is message.request:
+        return message
+    return msgspec.structs.replace(message, code=stored.code, opened_us=stored.opened_us, request=stored.request)
 
 
 def _is_open(message: MessageRecord) -> bool:

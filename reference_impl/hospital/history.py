@@ -96,8 +96,8 @@ class History:
             refusal, crc, hops = reply.refusal, reply_crc(reply), _by_role(request, outcome.hops)
         else:
             said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS
-        row = MessageRow(visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
-        self._recorder.attempt(row)
+        seen = (visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
+        self._recorder.attempt(MessageRow._make(seen))
 
     def contact(self, journey: Journey, outcome: str) -> None:
         """Note one attendance at a desk and how it ended; an open one has no end."""

@@ -16,7 +16,7 @@ _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
 _MINUTE_S = 60
 _SECONDS = tuple(f"{second:02d}" for second in range(_MINUTE_S))
-_NEVER = -(10**12)
+_MINUTES_KEPT = 10_000
 
 
 class Stamps:
@@ -26,15 +26,15 @@ class Stamps:
     '20240603000101'
     """
 
-    __slots__ = ("_minute", "_minute_at", "_start", "_us_per_business_s")
+    __slots__ = ("_minutes", "_offset_s", "_start", "_us_per_business_s")
 
     def __init__(self, start: datetime, time_scale: float) -> None:
         """Take the business time of the run's zero, and how many business seconds pass in one of the run's."""
         self._start = start
         self._us_per_business_s = _US_PER_S / time_scale
-        self._minute_at = _NEVER
-        """The business second with which the minute begins that was written last."""
-        self._minute = ""
+        self._offset_s = start.second
+        self._minutes: dict[int, str] = {}
+        """The minutes that were written, by their number since that of the start."""
 
     def at(self, now_us: int) -> str:
         """Return yyyyMMddHHmmss."""
@@ -45,13 +45,13 @@ class Stamps:
 
         Formatting a date costs as much as all the rest of an id, and messages come by the hundred in a minute.
         """
-        past = second - self._minute_at
-        if not 0 <= past < _MINUTE_S:
-            moment = self._start + timedelta(seconds=second)
-            past = moment.second
-            self._minute_at = second - past
-            self._minute = moment.strftime("%Y%m%d%H%M")
-        return self._minute + _SECONDS[past]
+        minute, past = divmod(second + self._offset_s, _MINUTE_S)
+        text = self._minutes.get(minute)
+        if text is None:
+            if len(self._minutes) >= _MINUTES_KEPT:
+                self._minutes.clear()
+            text = self._minutes[minute] = (self._start + timedelta(seconds=second)).strftime("%Y%m%d%H%M")
+        return text + _SECONDS[past]
 
 
 def message_id(institution: str, stamp: str, sequence: int) -> MessageId:

@@ -58,9 +58,10 @@ def province_refusal(request: Request) -> Refusal | None:
 
 
 def _message_id_refusal(request: Request) -> Refusal | None:
-    body, institution = request.body, request.institution
-    named = (request.msgid, body.original) if isinstance(body, Reverse) else (request.msgid,)
-    return None if all(msgid.startswith(f"{institution}{CENTURY}") for msgid in named) else Refusal.NOT_YOUR_MESSAGE_ID
+    body, own = request.body, f"{request.institution}{CENTURY}"
+    if not request.msgid.startswith(own) or (isinstance(body, Reverse) and not body.original.startswith(own)):
+        return Refusal.NOT_YOUR_MESSAGE_ID
+    return None
 
 
 def visit_refusal(request: Request, visit: VisitRecord | None) -> Refusal | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -126,7 +127,7 @@ class VisitPlan:
             hospital,
             cast("Kind", KINDS[c.kind[number]]),
             hospital.region,
-            f"{region:06d}",
+            _digits(region),
             person_no(region, type_number, temporary, int(c.serial[number])),
             person_type,
             insurance_of(person_type),
@@ -155,6 +156,12 @@ class VisitPlan:
     def bytes(self) -> int:
         """Memory of the columns."""
         return sum(getattr(self.columns, field.name).nbytes for field in fields(self.columns))
+
+
+@cache
+def _digits(region: int) -> str:
+    """Return a region's six digits, one text for all visits."""
+    return f"{region:06d}"
 
 
 def plan_visits(scenario: Scenario) -> VisitPlan:

@@ -6,7 +6,7 @@ Must never compute a measure: ``lab`` does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ __all__ = [
     "frame_of",
     "read_record",
     "record_of",
+    "scan_table",
+    "small_record",
     "stored_digest",
     "tables_of",
     "write_frames",
@@ -64,7 +66,7 @@ _ADDED_TABLES = ("contacts",)
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
-SPILL_ROWS = 200_000
+SPILL_ROWS = 60_000
 """Rows of a table held as columns before they go to disk."""
 PART_VISITS = 50_000
 """Visits whose rows are put in order together, where a table is too large to be sorted as one."""
@@ -230,23 +232,50 @@ def stored_digest(folder: Path) -> str:
 
 def read_record(folder: Path) -> Record:
     """Return the tables of a run folder; raise :class:`RecordError` when one is missing or has other columns."""
-    return Record(**{name: _read_table(folder, name) for name in TABLES})
+    return Record(**{name: scan_table(folder, name).collect() for name in TABLES})
 
 
-def _stored(folder: Path, name: str) -> pl.DataFrame:
+def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool) -> Record:
+    """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
+
+    Of a message no hop and no id, only a number that tells ids apart. Without a cutover, whose queues everybody stands
+    in, no visit within a province, and of a visit no money of a settlement and nobody's name. Words that repeat are
+    categories, which compare, group and sort as the text they are.
+    """
+    visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(_NAMES)).collect()
+    kept = visits.lazy().select("visit")
+    words = [pl.col(name).cast(pl.Categorical) for name in ("code", "outcome")]
+    messages = scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
+    some = {
+        name: table.join(kept, on="visit", how="semi", maintain_order="left").collect()
+        for name, table in (("messages", messages), ("contacts", scan("contacts")))
+    }
+    rest = {name: scan(name).collect() for name in TABLES if name not in ("visits", *some)}
+    return Record(visits=visits, **some, **rest)
+
+
+_NAMES = (
+    "hospital", "person", "refusal", "settlement_id", "visit_id", "total_fen", "fund_fen", "cash_fen", "account_fen",
+    "hospital_part_fen", "settled_us",
+)  # fmt: skip
+
+
+def _stored(folder: Path, name: str) -> pl.LazyFrame:
     path = folder / f"{name}.parquet"
     if name in _ADDED_TABLES and folder.is_dir() and not path.exists():
-        return frame_of(name, [])
+        return frame_of(name, []).lazy()
     try:
-        return pl.read_parquet(path)
+        lazy = pl.scan_parquet(path)
+        lazy.collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _unread(path, name) from error
+    return lazy
 
 
 def _stored_slices(folder: Path, name: str) -> Iterator[pl.DataFrame]:
     path = folder / f"{name}.parquet"
     if not path.is_file():
-        yield _stored(folder, name)
+        yield _stored(folder, name).collect()
         return
     try:
         yield from slices_of(path)
@@ -258,20 +287,27 @@ def _unread(path: Path, name: str) -> RecordError:
     return RecordError(f"{path}: cannot read table {name!r}; expected a finished run folder")
 
 
-def _read_table(folder: Path, name: str) -> pl.DataFrame:
+def scan_table(folder: Path, name: str) -> pl.LazyFrame:
+    """Return a table of a run folder, with this version's columns, to be read as far as it is needed.
+
+    Raises:
+        RecordError: when it is missing or has other columns.
+
+    """
     path = folder / f"{name}.parquet"
-    frame = _stored(folder, name)
-    frame = frame.rename(_RESPELLED.get(name, {}), strict=False)
+    lazy = _stored(folder, name).rename(_RESPELLED.get(name, {}), strict=False)
     expected = {column.name: column.dtype for column in TABLES[name]}
-    absent = [column for column in _ADDED_COLUMNS.get(name, ()) if column not in frame.columns]
-    frame = frame.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent).select(
-        *(column for column in expected if column in frame.columns or column in absent),
-        *(column for column in frame.columns if column not in expected),
+    there = lazy.collect_schema().names()
+    absent = [column for column in _ADDED_COLUMNS.get(name, ()) if column not in there]
+    lazy = lazy.with_columns(pl.lit(None, expected[column]).alias(column) for column in absent).select(
+        *(column for column in expected if column in there or column in absent),
+        *(column for column in there if column not in expected),
     )
-    if dict(frame.schema) != expected:
-        differing = sorted({*frame.schema} ^ {*expected}) or [c for c in expected if frame.schema[c] != expected[c]]
+    schema = lazy.collect_schema()
+    if dict(schema) != expected:
+        differing = sorted({*schema} ^ {*expected}) or [c for c in expected if schema[c] != expected[c]]
         raise RecordError(f"{path}: columns differ from this version's: {', '.join(differing)}")
-    return frame
+    return lazy
 
 
 def _stacked(name: str, chunks: Sequence[pl.DataFrame]) -> pl.DataFrame:

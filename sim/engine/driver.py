@@ -9,6 +9,7 @@ closed there, its ``finally`` blocks run, and nothing is awaited any more, as in
 from __future__ import annotations
 
 import types
+from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
@@ -193,5 +194,5 @@ class SimClock:
         if duration_us > 0:
             timeline = self._timeline
             signal = Wakeup()
-            timeline.at(timeline.now_us + duration_us, TIMER, signal)
+            heappush(timeline.heap, (timeline.now_us + duration_us, TIMER, timeline.next_id(), signal))
             yield signal

@@ -50,11 +50,10 @@ class Wakeup(simpy.Event):
     """A SimPy event that cannot fail, is bound to no environment until scheduled, and carries a plain ``value``.
 
     It leaves out what SimPy's own event does on creation and triggering; a process or a task may yield either.
-    ``owner`` and ``leaves_us`` say which host's CPU makes it happen and until when that host can still stop it: see
-    ``Timeline.withdraw_events``.
+    Nothing can call it off once it is on the timeline: see ``Owned`` for what a host brings about.
     """
 
-    __slots__ = ("leaves_us", "owner", "value")
+    __slots__ = ("callbacks", "value")
 
     _ok = True
 
@@ -62,12 +61,27 @@ class Wakeup(simpy.Event):
         """Make a signal nobody waits for yet."""
         self.callbacks: list[Callable[[Any], None]] = []
         self.value: Any = value
-        self.owner: object = None
-        self.leaves_us: int = 0
 
     @property
     def _value(self) -> Any:  # SimPy's processes read an event's value here
         return self.value
+
+
+class Owned(Wakeup):
+    """A signal that a host's CPU makes happen.
+
+    ``owner`` and ``leaves_us`` say which host, and until when that host can still stop it: see
+    ``Timeline.withdraw_events``.
+    """
+
+    __slots__ = ("leaves_us", "owner")
+
+    def __init__(self, value: object = None) -> None:
+        """Make a signal nobody waits for yet, of no host."""
+        self.callbacks = []
+        self.value = value
+        self.owner: object = None
+        self.leaves_us: int = 0
 
 
 class Timeline(simpy.Environment):
@@ -122,16 +136,16 @@ class Timeline(simpy.Environment):
             end.callbacks = []
             return halted.at_limit
 
-    def withdraw_events(self, owner: object, from_us: int) -> list[tuple[int, int, int, Wakeup]]:
+    def withdraw_events(self, owner: object, from_us: int) -> list[tuple[int, int, int, Owned]]:
         """Remove and return, in order, what ``owner``'s CPU would have brought about from ``from_us`` on.
 
         Rare (a node is frozen or killed), so it may walk the whole list; the common path pays nothing for it.
         """
-        held: list[tuple[int, int, int, Wakeup]] = []
+        held: list[tuple[int, int, int, Owned]] = []
         kept: list[Any] = []
         for item in self.heap:
             event = item[3]
-            stoppable = isinstance(event, Wakeup) and event.owner is owner and event.leaves_us >= from_us
+            stoppable = isinstance(event, Owned) and event.owner is owner and event.leaves_us >= from_us
             (held if stoppable else kept).append(item)
         self.heap[:] = kept
         heapify(self.heap)

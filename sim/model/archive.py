@@ -89,7 +89,7 @@ class Shelf:
 
     def put(self, record: Record) -> None:
         """Put a record away."""
-        number = self._hash(getattr(record, self._key))
+        number = hash((self._name, getattr(record, self._key)))
         self._hashes.append(number)
         self._seen.add(number)
         self._open.append(record)
@@ -99,7 +99,7 @@ class Shelf:
 
     def take(self, key: str) -> list[Any]:
         """Take out the records of a key, in their order; none, quickly, where nothing of it was put away."""
-        number = self._hash(key)
+        number = hash((self._name, key))
         if not self._seen.may_hold(number):
             return []
         taken: list[Any] = []
@@ -126,18 +126,16 @@ class Shelf:
             return self._open[at]
         return self._unpack(self._spool.get(self._places[block]))[at]
 
-    def _hash(self, key: str) -> int:
-        return hash((self._name, key))
-
 
 class ShelvedVersioned(Versioned):
-    """One record a key, of which those put away are found again."""
+    """One record a key; those put away are found again, and those that lie still may be packed where they are."""
 
-    __slots__ = ("shelf",)
+    __slots__ = ("_unpack", "shelf")
 
-    def __init__(self, key: str, shelf: Shelf) -> None:
+    def __init__(self, kind: type[Record], shelf: Shelf) -> None:
         """``shelf`` is where records are put away."""
-        super().__init__(key)
+        super().__init__(KINDS[kind].key)
+        self._unpack: Callable[[bytes], Any] = msgspec.msgpack.Decoder(kind).decode
         self.shelf = shelf
 
     def find(self, key: str) -> Record | None:
@@ -147,6 +145,8 @@ class ShelvedVersioned(Versioned):
             taken = self.shelf.take(key)
             if taken:
                 record = self._stored[key] = taken[-1]
+        elif type(record) is bytes:
+            return self._unpack(record)
         return record
 
     def fits(self, record: Any) -> bool:
@@ -154,11 +154,26 @@ class ShelvedVersioned(Versioned):
         stored: Any = self.find(getattr(record, self._key))
         return bool(record.version == (1 if stored is None else stored.version + 1))
 
+    def all(self) -> tuple[Record, ...]:
+        """Return every record at hand as it stands."""
+        return tuple(self._unpack(one) if type(one) is bytes else one for one in self._stored.values())
+
     def put_away(self, key: str) -> None:
         """Put the record of this key away, if it is at hand."""
         record = self._stored.pop(key, None)
         if record is not None:
-            self.shelf.put(record)
+            self.shelf.put(self._unpack(record) if type(record) is bytes else record)
+
+    def at_hand(self, key: str) -> Any:
+        """Return the record of this key, if it is at hand and not packed."""
+        record = self._stored.get(key)
+        return None if type(record) is bytes else record
+
+    def pack(self, key: str) -> None:
+        """Pack the record of this key where it is."""
+        record = self._stored.get(key)
+        if record is not None and type(record) is not bytes:
+            self._stored[key] = _pack(record)
 
 
 class ShelvedStanding(Standing):
@@ -199,36 +214,6 @@ class ShelvedStanding(Standing):
             for record in self.shelf.take(key):
                 super().keep(record)
                 self._rows_of.setdefault(key, []).append(self.rows.pop())
-
-
-class PackedCharges(ShelvedVersioned):
-    """The charges on visits: those of a stay nobody has charged for a while are packed where they are."""
-
-    __slots__ = ()
-
-    def find(self, key: str) -> Record | None:
-        """Return the charges of this visit."""
-        stored: Any = self._stored.get(key)
-        return _charges_of(stored) if type(stored) is bytes else super().find(key)
-
-    def all(self) -> tuple[Record, ...]:
-        """Return every record as it stands."""
-        return tuple(_charges_of(one) if type(one) is bytes else one for one in self._stored.values())
-
-    def put_away(self, key: str) -> None:
-        """Put the charges of a visit that is over away."""
-        stored: Any = self._stored.pop(key, None)
-        if stored is not None:
-            self.shelf.put(_charges_of(stored) if type(stored) is bytes else stored)
-
-    def pack(self, key: str) -> None:
-        """Pack the charges of a visit that goes on."""
-        stored: Any = self._stored.get(key)
-        if stored is not None and type(stored) is not bytes:
-            self._stored[key] = _pack(stored)
-
-
-_charges_of = msgspec.msgpack.Decoder(ChargesRecord).decode
 
 
 class _Slice:
@@ -289,8 +274,12 @@ class ArchivingBooks(MemoryBooks):
                 current.messages.append(message.key)
             if change.tombstone is not None:
                 current.messages.append(change.tombstone.key)
+            keys = current.keys
             for record in change.records:
-                self._note(current, record)
+                kind = type(record)
+                field = _LOOKED_UP.get(kind)
+                if field is not None:
+                    keys[kind].append(getattr(record, field))
         return result
 
     def read_all(self) -> FinalBooks:
@@ -310,12 +299,6 @@ class ArchivingBooks(MemoryBooks):
     def packed(self) -> int:
         """How many messages are put away."""
         return len(self._message_places) * self._spool.block
-
-    def _note(self, current: _Slice, record: Record) -> None:
-        """Note a record that may be put away once the retention is over."""
-        field = _LOOKED_UP.get(type(record))
-        if field is not None and not (isinstance(record, VisitRecord) and record.state not in _OVER):
-            current.keys[type(record)].append(getattr(record, field))
 
     def _next_slice(self, now_us: int) -> _Slice:
         """Begin a slice, and put away those whose retention is over."""
@@ -347,9 +330,14 @@ class ArchivingBooks(MemoryBooks):
         visits: Any = self._keepers[VisitRecord]
         charges: Any = self._keepers[ChargesRecord]
         for key in keys:
-            if visits.is_over(key):
+            visit = visits.at_hand(key)
+            if visit is None:
+                continue  # it was noted at each of its versions
+            if visit.state in _OVER:
                 visits.put_away(key)
                 charges.put_away(key)
+            else:
+                visits.pack(key)
 
     def _retire(self, key: Key) -> None:
         message = self._messages.get(key)
@@ -364,20 +352,6 @@ class ArchivingBooks(MemoryBooks):
             self._block = []
 
 
-class ShelvedVisits(ShelvedVersioned):
-    """The visits, as a care province knows them."""
-
-    __slots__ = ()
-
-    def is_over(self, key: str) -> bool:
-        """Return whether a visit is at hand, and over."""
-        visit = self._stored.get(key)
-        return visit is not None and visit.state in _OVER
-
-
 def _shelved(kind: type[Record], spool: Spool, seen: Seen) -> ShelvedVersioned | ShelvedStanding:
-    key, way, shelf = KINDS[kind].key, KINDS[kind].way, Shelf(kind, spool, seen)
-    if way is Way.STANDING:
-        return ShelvedStanding(key, shelf)
-    kept = ShelvedVisits if kind is VisitRecord else PackedCharges if kind is ChargesRecord else ShelvedVersioned
-    return kept(key, shelf)
+    shelf = Shelf(kind, spool, seen)
+    return ShelvedStanding(KINDS[kind].key, shelf) if KINDS[kind].way is Way.STANDING else ShelvedVersioned(kind, shelf)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
 from sim.engine.driver import TaskGroup
-from sim.engine.timeline import WORK, Timeline, Wakeup
+from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
 from sim.model.service_times import COMMIT_AT, COMMIT_STRIDE, COMMITS_DRAWN, FLUSH_AT, LINK_BACK_AT, STEP_MASK
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.model.service_times import ServiceTimes, Table
 
 
-class Call(Wakeup):
+class Call(Owned):
     """The caller's side: what its task waits for. Its value is the outcome.
 
     ``caller`` is where the caller's tasks live; None outside the chain, where nothing ever stands still.
@@ -86,7 +86,7 @@ class Call(Wakeup):
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
 
 
-class Work(Wakeup):
+class Work(Owned):
     """The callee's side: a message on its way to a node, then in its hands.
 
     It is also the context of the node's task: the ports read from it what the message's steps cost there. Work that

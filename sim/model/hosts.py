@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from sim.engine.driver import TaskGroup
-from sim.engine.timeline import Timeline, Wakeup
+from sim.engine.timeline import Owned, Timeline
 from sim.model.calls import Call, Work
 from sim.model.loop import Loop
 
@@ -75,7 +75,7 @@ class Host:
         self.alive = True
         self._tenants: list[Tenant] = []
         self._frozen_us = 0
-        self._held: list[tuple[int, int, int, Wakeup]] = []
+        self._held: list[tuple[int, int, int, Owned]] = []
 
     def serve(self, tenant: Tenant) -> None:
         """Take in a node."""

@@ -13,7 +13,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.engine.driver import SimClock
-from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
+from sim.engine.timeline import TIMER, WORK, Owned, Timeline, Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -201,7 +201,7 @@ class Loop:
         return ended_us
 
     def _at(self, at_us: int, action: Callable[[Wakeup], None]) -> None:
-        timeline, wakeup = self._timeline, Wakeup()
+        timeline, wakeup = self._timeline, Owned()
         wakeup.callbacks.append(action)
         wakeup.owner = self.owner
         wakeup.leaves_us = at_us
@@ -255,7 +255,7 @@ class LoopClock(SimClock):
     def sleep_us(self, duration_us: int) -> Generator[Wakeup, None, None]:
         """Wait for ``duration_us`` from the piece's place in its turn; zero or less returns at once."""
         if duration_us > 0:
-            timeline, signal = self._timeline, Wakeup()
+            timeline, signal = self._timeline, Owned()
             signal.owner = self._loop.owner
             signal.leaves_us = now_us = self.now_us()
             timeline.at(now_us + duration_us, TIMER, signal)

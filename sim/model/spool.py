@@ -80,8 +80,12 @@ class Seen:
     def add(self, number: int) -> None:
         """Remember a key by its hash."""
         bits, mask = self._bits, self._mask
-        for probe in (number & mask, (number >> 16) & mask, (number >> 32) & mask):
-            bits[probe >> 3] |= 1 << (probe & 7)
+        probe = number & mask
+        bits[probe >> 3] |= 1 << (probe & 7)
+        probe = (number >> 16) & mask
+        bits[probe >> 3] |= 1 << (probe & 7)
+        probe = (number >> 32) & mask
+        bits[probe >> 3] |= 1 << (probe & 7)
 
     def may_hold(self, number: int) -> bool:
         """Return whether a key of this hash may be among them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.engine.timeline import WORK, Timeline, Wakeup
+from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
 from sim.model.loop import NS_PER_1024TH_US
 from sim.model.stations import Cpu, Tally
 
@@ -148,7 +148,7 @@ class Writer:
         now_us = self._timeline.now_us
         self._begin_at(now_us)
         cpu_us = (self._rhythm.group_ns + group.cost_ns) * self._loop.factor // NS_PER_1024TH_US
-        written = Wakeup()
+        written = Owned()
         written.callbacks.append(self._written)
         written.owner = self._owner
         written.leaves_us = now_us + cpu_us + group.flush_us

@@ -230,6 +230,21 @@ def test_empty_record_is_drawn(world, tmp_path):
     assert (tmp_path / "over-time.png").exists()
 
 
+@pytest.mark.parametrize("name", ["stop", "lost"])
+def test_a_page_made_in_little_memory_says_what_one_of_the_whole_tables_says(runs, name):
+    run = read_run_file(runs / name)
+    small, whole = open_run(runs / name, run, small=True), open_run(runs / name, run)
+
+    assert "care_in_us" not in small.record.messages.columns
+    said = [json.loads(encoded(summarise_run(run, one)), parse_float=nine_digits) for one in (small, whole)]
+    assert said[0] == said[1]
+
+
+def nine_digits(number):
+    """Return a figure as text; in which order a mean is summed up is not the same twice."""
+    return f"{float(number):.9g}"
+
+
 # --- two runs, and a curve ---------------------------------------------------------------------------------------------
 
 

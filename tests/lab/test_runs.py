@@ -14,11 +14,14 @@ from lab.experiments.experiment import Question, Silent, run_world, write_whole
 from lab.runs import file as runs
 from lab.runs.file import RunFile, begin, default_folder, finish, read_run_file, worlds_in, write_run_file
 from lab.runs.opened import open_run, refuse_altered
+from lab.worlds.conclude import answer
 from lab.worlds.followup import read_breaks
+from lab.worlds.sim import simulate_here
 from reference_impl.domain.failures import InputError, InvalidRunError
 from reference_impl.domain.keyed import replication_seed
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import load_scenario
+from scenarios.record import recorder
 from scenarios.record.recorder import RecordError, read_record, stored_digest
 from sim.model.costs import load_costs
 from sim.run import simulate
@@ -139,6 +142,23 @@ def test_interrupt_keeps_what_is_finished_and_says_that_it_is_not_whole(question
     assert not kept.complete
     assert kept.verdict == "none"
     assert kept.replications == (whole,)
+
+
+def test_a_run_too_long_for_memory_has_the_results_of_one_that_is_not(question, monkeypatch):
+    held = answer(simulate_here(question.scenario, None)[0])
+    monkeypatch.setattr(recorder, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(recorder, "SPILL_ROWS", 6)
+    monkeypatch.setattr(recorder, "PART_VISITS", 2)
+    outcome, _ = simulate_here(question.scenario, None)
+    assert not outcome.tables.in_memory
+
+    spilled = answer(outcome)
+
+    assert spilled.digest == held.digest
+    assert spilled.measures.flat() == pytest.approx(held.measures.flat(), rel=1e-12)  # sums are made in another order
+    assert spilled.findings.as_json() == held.findings.as_json()
+    assert spilled.record.messages.equals(held.record.messages)
+    assert not outcome.books, "the world is held on to while its record is measured"
 
 
 @pytest.mark.parametrize("allowed", [{0}, {1, 3, 5}])

@@ -211,8 +211,10 @@ def test_what_nobody_asks_for_any_more_leaves_memory_and_an_open_stay_keeps_its_
     for number in range(4):
         story.write(person(1, f"p{number}"))
     hot: Any = story.books["archived"]._keepers
-    assert list(hot[VisitRecord]._stored) == ["open"]
-    assert [type(one) for one in hot[ChargesRecord]._stored.values()] == [bytes]
+    for kind in (VisitRecord, ChargesRecord):
+        assert list(hot[kind]._stored) == ["open"]
+        assert [type(one) for one in hot[kind]._stored.values()] == [bytes]
+    assert story.find(Ref(VisitRecord, "open")) == story.find(Ref(VisitRecord, "open"))
     assert len(hot[PersonRecord]._stored) <= 1
     for name in ("open", "over"):
         assert story.find(Ref(ChargesRecord, name)) == [charges[name]] * 2
