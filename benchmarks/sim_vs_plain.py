@@ -245,13 +245,18 @@ class LeanNode:
         heapq.heapreplace(self.cores, end_us)
         return end_us - now_us
 
+    def drawn_us(self, role: Any, code: str, stage: Any) -> int:
+        """Return what a stage costs this time."""
+        spread = sample_us(self.costs.file.spread, random.random())
+        return round(self.costs.mean_us(role, code, stage) * spread / AS_THE_MEAN)
+
     def compute(self, role: Any, code: str, stage: Any) -> simpy.Event:
         """Return when a stage has had its core."""
-        return self.env.timeout(self.book(sample_us(self.costs.table(role, code, stage), random.random())))
+        return self.env.timeout(self.book(self.drawn_us(role, code, stage)))
 
     def commit(self, role: Any, code: str) -> simpy.Event:
         """Return when the group is flushed."""
-        cost_us = sample_us(self.costs.table(role, code, "commit"), random.random())
+        cost_us = self.drawn_us(role, code, "change")
         if not self.flushing:
             return self.flush(cost_us)
         if self.next is None:
@@ -263,7 +268,10 @@ class LeanNode:
     def flush(self, cost_us: int) -> simpy.Event:
         """Begin a flush and return when it ends."""
         self.flushing = True
-        flushed = self.env.timeout(self.book(cost_us) + self.costs.commit_us(random.random()))
+        flushed = self.env.timeout(
+            self.book(round(self.costs.file.group_us.value) + cost_us)
+            + sample_us(self.costs.file.flush_us, random.random())
+        )
         flushed.callbacks.append(self.flushed)
         return flushed
 
@@ -326,9 +334,6 @@ class Lean(WithResource):
         yield env.timeout(link.latency + int(link.jitter * random.random()))
         if not node.workers.take():
             yield node.workers.turn()
-        if role == "care":
-            yield node.compute("city", code, "receive")
-            yield node.compute("city", code, "forward")
         yield node.compute(role, code, "receive")
         yield node.commit(role, code)
         if role != "insured" and code not in ACTED_ALONE:
@@ -343,8 +348,6 @@ class Lean(WithResource):
             yield node.commit(role, code)
         node.workers.release()
         yield node.compute(role, code, "reply")
-        if role == "care":
-            yield node.compute("city", code, "reply")
         yield env.timeout(link.latency + int(link.jitter * random.random()))
 
 
