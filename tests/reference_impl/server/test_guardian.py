@@ -17,7 +17,13 @@ from reference_impl.server.guardian import Guardian
 
 ROOT = Path(__file__).parents[3]
 LIMIT_S = 30
-SLEEPER = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(flush=True); signal.pause()"
+SLEEPER = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # one that comes before we wait for it must not be missed
+print(flush=True)
+signal.sigwait({signal.SIGTERM})
+sys.exit(7)
+"""
 PARENT = f"""
 import signal, subprocess, sys
 from reference_impl.server.guardian import Guardian
