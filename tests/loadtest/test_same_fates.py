@@ -50,6 +50,11 @@ MIXES = {
         {"kind": "refuse", "node": "63", "at": "5h", "for": "3h"},
         {"kind": "kill", "node": "hub", "at": "14h", "for": "4h"},
     ],
+    "replies and requests are lost on three links": [
+        {"kind": "lose", "link": ["33", "hub"], "direction": "reply", "share": "40%"},
+        {"kind": "lose", "link": ["hub", "63"], "direction": "reply", "share": "30%"},
+        {"kind": "lose", "link": ["hospital", "33"], "direction": "request", "share": "25%"},
+    ],
     "the hub stands still while messages are lost and late": [
         LOSS,
         LOST_REPLY,
