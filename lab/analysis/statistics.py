@@ -156,10 +156,16 @@ def bootstrap_difference(first: Floats, second: Floats, figure: Figure, *, seed:
     """Return ``figure(second) - figure(first)`` with its percentile bootstrap interval.
 
     Values of one run hang together in time, which a bootstrap does not know: read the interval as a lower bound of the
-    doubt, and use replications for a verdict.
+    doubt, and use replications for a verdict. Samples in which some never came have no interval.
+
+    >>> never = np.array([1.0, 2.0, 3.0, math.inf])
+    >>> bootstrap_difference(never, never + 1.0, np.min), bootstrap_difference(never, never, np.max).low
+    (Interval(value=1.0, low=None, high=None), None)
     """
     if not first.size or not second.size:
         return Interval(math.nan)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return _difference_with_never(first, second, figure)
     value = float(figure(second, axis=-1) - figure(first, axis=-1))
     if min(first.size, second.size) < REPLICATIONS_MIN:
         return Interval(value)
@@ -182,6 +188,12 @@ def bootstrap_difference(first: Floats, second: Floats, figure: Figure, *, seed:
     )
     low, high = result.confidence_interval
     return Interval(value, float(low), float(high))
+
+
+def _difference_with_never(first: Floats, second: Floats, figure: Figure) -> Interval:
+    """Return the difference alone where some values never came; not a number between two that never did."""
+    before, after = (or_never(figure(with_never(sample), axis=-1)) for sample in (first, second))
+    return Interval(math.nan if math.isinf(before) and math.isinf(after) else after - before)
 
 
 def _thinned(sample: Floats, rng: np.random.Generator) -> Floats:
