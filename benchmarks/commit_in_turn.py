@@ -10,16 +10,18 @@ and which of them a process would choose. About 20 seconds.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from benchmarks.settlements_per_second import Joined, keep_busy, scenario, settle
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Committing, Disk, choose_committing, measure_flush
-from reference_impl.books.sqlite.group import GroupCommit
 from reference_impl.protocol import messages as m
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.ports import NodePorts
@@ -56,15 +58,20 @@ class Listening(Joined):
         return found
 
 
-def slow_down(added_s: float) -> None:
-    """Make every flush of this process take so much longer."""
-    plain = GroupCommit._flush  # noqa: SLF001 - the disk is made slow where it is waited for
+def connections_of(added_s: float) -> type[sqlite3.Connection]:
+    """Return connections on a disk whose every flush takes so much longer."""
 
-    def flush(group: GroupCommit) -> None:
-        plain(group)
-        time.sleep(added_s)
+    class OnSlowDisk(sqlite3.Connection):
+        writes = False
 
-    GroupCommit._flush = flush  # noqa: SLF001
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            cursor = super().execute(sql, *parameters)
+            if sql == "COMMIT" and self.writes:  # the end of a look flushes nothing
+                time.sleep(added_s)
+            self.writes = sql == "BEGIN IMMEDIATE" or (self.writes and sql != "COMMIT")
+            return cursor
+
+    return OnSlowDisk
 
 
 def settlements_per_s(path: Path, disk: Disk, asked: list[tuple[m.Request, ...]]) -> float:
@@ -91,15 +98,13 @@ def settlements_per_s(path: Path, disk: Disk, asked: list[tuple[m.Request, ...]]
 
 def main() -> None:
     """Measure and print."""
-    plain = GroupCommit._flush  # noqa: SLF001
+    plain = sqlite3.connect
     asked = asyncio.run(Listening().asked_for(VISITS))
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=Path.cwd()) as name:
         own_us = measure_flush(Path(name))
         print(f"{'flush ms':>9}{'in the turn /s':>16}{'beside /s':>12}{'turn over beside':>18}  chosen")
         for added_ms in ADDED_MS:
-            GroupCommit._flush = plain  # noqa: SLF001
-            if added_ms:
-                slow_down(added_ms / 1000)
+            sqlite3.connect = partial(plain, factory=connections_of(added_ms / 1000)) if added_ms else plain
             flush_us = own_us + round(added_ms * 1000)
             turn, beside = (
                 settlements_per_s(Path(name) / f"{way}-{added_ms}.sqlite", Disk(flush_us, way), asked)

@@ -26,7 +26,7 @@ from loadtest.run import business_clock, settle_on_core
 from loadtest.watch import say
 from reference_impl.domain.failures import InputError
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import refund_and_paper
+from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.protocol.messages import SettlementId, VisitId
 from reference_impl.staging.build import stamps_of
 from reference_impl.wire.codec import Codec

@@ -7,13 +7,15 @@ protocol.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from locust.stats import RequestStats
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import Journey, live_visit
+from reference_impl.hospital.journey import Journey, nobody_counts
 from reference_impl.hospital.site import HospitalSite
+from reference_impl.hospital.visiting import live_visit
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts, Peers
 from scenarios.patients.draws import KeyedDraws
@@ -73,12 +75,12 @@ class Journeys:
         self._draws = KeyedDraws(scenario.seed)
         self._desks: dict[str, GeventDesk] = {}
 
-    def live(self, number: int) -> None:
-        """Live one visit to its end, in this greenlet."""
+    def live(self, number: int, rests: Callable[[int], None] = nobody_counts) -> None:
+        """Live one visit to its end, in this greenlet; ``rests`` hears when its stay begins to lie and goes on."""
         visit = self._plan.visit(number)
         try:
             ports = self.ports(visit.hospital.code, visit.hospital.desks)
-            run_to_end(live_visit(ports, self._site, visit, self._history))
+            run_to_end(live_visit(ports, self._site, visit, self._history, rests))
         except Exception:  # noqa: BLE001 - one broken journey must not end the others, and must be seen
             self.failed += 1
             if len(self.errors) < _ERRORS_KEPT:

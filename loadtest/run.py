@@ -73,7 +73,7 @@ class LoadRun:
         codec, events = Codec(business_clock(scenario)), self._environment.events
         self._peers = GeventPeers(system, codec, self._clock, events.request)
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
-        self._schedule = Schedule(self._clock, self._tally, self._journeys.live, journeys_max=options.journeys_max)
+        self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options
         self._over = Event()
         self._interrupted = False
@@ -100,6 +100,9 @@ class LoadRun:
             return self._finish(runner)
 
     # --- under way ---
+
+    def _live(self, visit: int) -> None:
+        self._journeys.live(visit, self._schedule.rests)
 
     def _start_users(self) -> LocalRunner:
         rosters = rosters_of(self._plan)

@@ -18,7 +18,7 @@ from loadtest.lags import binned, p99
 from scenarios.record.recorder import GeneratorRow
 
 JOURNEYS_MAX = 50_000
-"""Journeys under way at once, open stays and parked visits among them: about 20 KiB of stack and frames each."""
+"""Journeys under way at once, stays that lie and parked visits among them: about 20 KiB of stack and frames each."""
 
 OPEN_AT_START_US = 0
 """When stays that were open before the run are due: all at once, with nobody at a desk who waits for them."""
@@ -68,13 +68,15 @@ class Schedule:
     """Starts journeys when they are due, one greenlet each, and knows which are under way."""
 
     def __init__(
-        self, clock: GeventClock, tally: Tally, journey: Callable[[int], None], *, journeys_max: int = JOURNEYS_MAX
+        self, clock: GeventClock, tally: Tally, journey: Callable[[int], None], *, busy_max: int = JOURNEYS_MAX
     ) -> None:
-        """``journey`` runs the visit of that number to its end."""
+        """``journey`` runs a visit to its end; ``busy_max`` of those that do not lie may be under way."""
         self._clock = clock
         self._tally = tally
         self._journey = journey
-        self._journeys_max = journeys_max
+        self._busy_max = busy_max
+        self._most = max(JOURNEYS_MAX, busy_max)
+        self._resting = 0
         self._journeys = Group()
         self._stopped = Event()
 
@@ -96,10 +98,20 @@ class Schedule:
                     return
             if self.stopped:
                 return
-            if len(self._journeys) >= self._journeys_max:
+            if not self._has_room():
+                gevent.sleep(0)  # of those who came at the same moment some may lie by now
+            if not self._has_room():
                 self._tally.dropped()
             else:
                 self._journeys.spawn(self._arrive, visit, arrival_us)
+
+    def rests(self, change: int) -> None:
+        """Hear that a stay begins to lie (1) or goes on (-1): one that lies makes no call, and holds no connection."""
+        self._resting += change
+
+    def _has_room(self) -> bool:
+        under_way = len(self._journeys)
+        return under_way < self._most and under_way - self._resting < self._busy_max
 
     def stop(self) -> None:
         """Let nobody in any more; journeys under way go on."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reference_impl.hospital.journey import refund_and_paper
+from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.staging.hits import with_hits
 from reference_impl.staging.timetable import link_hits_in, perform, timetable
 from scenarios.record.recorder import EventRow, Record, Recorder, RunTables, record_of

@@ -44,6 +44,19 @@ def costs_of_this_machine(watcher: Watcher) -> Path:
     return path
 
 
+def costs_or_assumed(watcher: Watcher) -> Path | None:
+    """Return the cost file of this machine; None, the packaged assumptions, when others' work spoils its calibration.
+
+    A run of both worlds meters itself and is predicted with that too, so it need not fail for want of earlier costs.
+    """
+    try:
+        return costs_of_this_machine(watcher)
+    except InvalidRunError as error:
+        watcher.note(f"{error}")
+        watcher.note("going on with assumed costs as the earlier ones; the run's own costs are metered all the same")
+        return None
+
+
 def _unusable(path: Path) -> str:
     """Return why the cache cannot be used; empty when it can."""
     if not path.exists():

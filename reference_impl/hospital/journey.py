@@ -39,17 +39,20 @@ from reference_impl.protocol.ports import HospitalPorts
 from scenarios.record.fates import Fate, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference_impl.hospital.history import History
     from scenarios.patients.visits import PlannedVisit
 
-__all__ = ["Journey", "live_visit", "refund_and_paper"]
+__all__ = ["Journey", "nobody_counts"]
 
 NOTHING_SETTLED = Settlement()
-_FOLLOW_UP_STEP = 1000
-"""Following up counts its steps from here: its message ids must never be those of the visit before it."""
-
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
+
+
+def nobody_counts(_resting: int) -> None:
+    """Hear of rests and do nothing."""
 
 
 class _Paper(Exception):
@@ -112,10 +115,17 @@ class Journey:
 
     # --- the way ---
 
-    async def live(self) -> None:
-        """Live the visit to its fate, then clean up after it."""
+    async def live(self, rests: Callable[[int], None] = nobody_counts) -> None:
+        """Live the visit to its fate, then clean up after it.
+
+        ``rests`` hears 1 when a stay begins to lie, with nothing under way, and -1 when it goes on.
+        """
         while (rest_us := await self.go_on()) is not None:
-            await self.ports.clock.sleep_us(rest_us)
+            rests(1)
+            try:
+                await self.ports.clock.sleep_us(rest_us)
+            finally:
+                rests(-1)
 
     async def go_on(self) -> int | None:
         """Live on to the end of the visit, or to where a stay only lies: return for how long, or None at the end.
@@ -395,28 +405,3 @@ class Journey:
         self.ended_us = self.ports.clock.now_us()
         self.asker.stage = Stage.ENDED
         self.history.ended()
-
-
-async def live_visit(ports: HospitalPorts, site: HospitalSite, visit: PlannedVisit, history: History) -> None:
-    """Live one planned visit to its end. Cancelled while open, it stays in the record as open at the end."""
-    journey = Journey(ports, site, visit, history)
-    history.began(journey)
-    await journey.live()
-    history.left(journey)
-
-
-async def refund_and_paper(
-    ports: HospitalPorts,
-    site: HospitalSite,
-    visit: PlannedVisit,
-    history: History,
-    *,
-    settled_as: tuple[VisitId, SettlementId],
-) -> None:
-    """Work off a one-sided break (单边账): a settlement that the insured province does not know."""
-    journey = Journey(ports, site, visit, history)
-    journey.visit_id, journey.settlement = settled_as
-    journey.asker.step = _FOLLOW_UP_STEP
-    history.reopened(journey)
-    await journey.refund()
-    history.left(journey)

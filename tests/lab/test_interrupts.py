@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from lab.calibration import calibrate as calibration
-from lab.calibration.calibrate import cache_path, calibrate, costs_of_this_machine
+from lab.calibration.calibrate import cache_path, calibrate, costs_of_this_machine, costs_or_assumed
 from lab.cli.app import INTERRUPTED
 from lab.experiments.experiment import Silent
+from reference_impl.domain.failures import InvalidRunError
 from sim.model.costs import ANY_CODE, load_costs, write_costs
 
 ROOT = Path(__file__).parents[2]
@@ -208,3 +209,23 @@ def test_costs_kept_that_are_not_whole_are_measured_anew(tmp_path, monkeypatch):
     assert costs_of_this_machine(Silent()) == cache_path()
     assert costs_of_this_machine(Silent()) == cache_path()
     assert measured == [cache_path()]
+
+
+def test_a_calibration_spoilt_by_others_costs_a_run_of_both_worlds_nothing_but_its_earlier_costs(tmp_path, monkeypatch):
+    """A newcomer's first command ended in an error, because a browser was open."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    told = []
+
+    class Noting(Silent):
+        def note(self, text):
+            told.append(text)
+
+    def spoilt(path, watcher):
+        raise InvalidRunError("others used 35% of core 0")
+
+    monkeypatch.setattr(calibration, "calibrate", spoilt)
+
+    assert costs_or_assumed(Noting()) is None
+    assert any("others used 35%" in text for text in told)
+    assert any("assumed" in text for text in told)
+    assert not list(tmp_path.rglob("costs-*"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lab.analysis.gates import EXIT_CODES
-from lab.calibration.calibrate import costs_of_this_machine
+from lab.calibration.calibrate import costs_or_assumed
 from lab.cli import console
 from lab.cli.commands.results import as_data, print_run
 from lab.experiments.experiment import Question, run_world
@@ -63,7 +63,7 @@ def _both(asked: Request, folder: Path) -> int:
     from lab.experiments.pair import pair_errors, run_pair  # noqa: PLC0415 - only when both are asked for
 
     with console.Bar(quiet=asked.as_json) as bar:
-        costs = asked.costs or costs_of_this_machine(bar)
+        costs = asked.costs or costs_or_assumed(bar)
         made = run_pair(replace(asked, costs=costs).question(), folder, bar)
     if asked.as_json:
         data: dict[str, Any] = {world: as_data(one, folder / world) for world, one in made.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from abc import ABC, abstractmethod
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["BesideWriter", "TurnWriter", "Writer"]
 
 
-class TurnWriter:
-    """Commits what the loop decided in a turn at the end of that turn."""
+class Writer(ABC):
+    """Collects what the loop decides in a round and has it written, a group at a time."""
 
     __slots__ = ("_due", "_loop", "_queued", "group")
 
     def __init__(self, group: GroupCommit) -> None:
-        """Write through ``group``, on the loop."""
+        """Write through ``group``, which nobody else may use from now on."""
         self.group = group
         self._queued: list[Job] = []
         self._due = False
+        """Whether a group is under way, or will be at the end of the round."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, change: Change) -> asyncio.Future[CommitResult]:
@@ -43,61 +45,60 @@ class TurnWriter:
         self._queued.append((change, future, time.perf_counter_ns()))
         if not self._due:
             self._due = True
-            loop.call_soon(self._commit)
+            loop.call_soon(self._end_round)
         return future
 
     def backlog(self) -> int:
         """Return how many changes wait for a group."""
         return len(self._queued)
 
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is queued, then stop."""
+
+    @abstractmethod
+    def _end_round(self) -> None:
+        """Have the next group written; on the loop."""
+
+    def _next_group(self) -> list[Job]:
+        group, self._queued = self._queued[:GROUP_MAX], self._queued[GROUP_MAX:]
+        return group
+
+
+class TurnWriter(Writer):
+    """Commits what the loop decided in a turn at the end of that turn."""
+
+    __slots__ = ()
+
     def close(self) -> None:
         """Write what is queued, then stop."""
         while self._queued:
-            self._commit()
+            self._end_round()
 
-    def _commit(self) -> None:
-        group, self._queued = self._queued[:GROUP_MAX], self._queued[GROUP_MAX:]
+    def _end_round(self) -> None:
+        group = self._next_group()
         self._due = bool(self._queued)
         if self._due and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon(self._commit)
+            self._loop.call_soon(self._end_round)
         if group:
             resolve(self.group.write(group))
 
 
-class BesideWriter:
-    """A thread that writes what the loop hands it, a group at a time.
+class BesideWriter(Writer):
+    """A thread that writes what the loop hands it.
 
     The loop hands a group over at the end of a round, not at its first change: a thread woken for each change takes the
     interpreter from the loop at every statement (a third of the throughput on one core, measured).
     """
 
-    __slots__ = ("_busy", "_groups", "_loop", "_queued", "_thread", "group")
+    __slots__ = ("_groups", "_thread")
 
     def __init__(self, group: GroupCommit, name: str) -> None:
         """Write through ``group``, which no other thread may use from now on."""
-        self.group = group
-        self._queued: list[Job] = []
+        super().__init__(group)
         self._groups: SimpleQueue[list[Job]] = SimpleQueue()
-        self._busy = False
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"books-{name}", daemon=True)
         self._thread.start()
-
-    def submit(self, change: Change) -> asyncio.Future[CommitResult]:
-        """Queue a change; the future is resolved when it is on disk, also when nobody waits for it any more."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[CommitResult] = loop.create_future()
-        self._queued.append((change, future, time.perf_counter_ns()))
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._hand_over)
-        return future
-
-    def backlog(self) -> int:
-        """Return how many changes wait for a group."""
-        return len(self._queued)
 
     def close(self) -> None:
         """Write what is queued, then stop."""
@@ -107,10 +108,9 @@ class BesideWriter:
         self._groups.put([])
         self._thread.join()
 
-    def _hand_over(self) -> None:
-        """Give the thread its next group; on the loop, when the thread is free."""
-        group, self._queued = self._queued[:GROUP_MAX], self._queued[GROUP_MAX:]
-        self._busy = bool(group)
+    def _end_round(self) -> None:
+        group = self._next_group()
+        self._due = bool(group)
         if group:
             self._groups.put(group)
 
@@ -123,7 +123,4 @@ class BesideWriter:
 
     def _resolve(self, done: list[Done]) -> None:
         resolve(done)
-        self._hand_over()
-
-
-Writer = TurnWriter | BesideWriter
+        self._end_round()

@@ -16,8 +16,8 @@ from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_e
 from loadtest.inputs import NodeFacts, SystemFile
 from reference_impl.domain.nodes import NodeId
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import live_visit, refund_and_paper
 from reference_impl.hospital.site import HospitalSite
+from reference_impl.hospital.visiting import live_visit, refund_and_paper
 from reference_impl.protocol.messages import Outcome, Request, SettlementId, VisitId
 from reference_impl.protocol.ports import HospitalPorts
 from reference_impl.staging.build import stamps_of

@@ -198,11 +198,27 @@ def story_stays_open_before_the_run_start_together_and_nobody_was_late_for_them(
 
 def story_arrivals_above_the_cap_are_dropped_and_counted():
     tally = Tally()
-    schedule = Schedule(_clock(), tally, lambda _: gevent.sleep(0.05), journeys_max=2)
+    schedule = Schedule(_clock(), tally, lambda _: gevent.sleep(0.05), busy_max=2)
     schedule.replay([(visit, 0) for visit in range(5)])
     assert tally.dropped_total == 3
     schedule.join(1.0)
     assert tally.started_total == 2
+
+
+def story_stays_that_lie_take_no_room_from_those_who_may_call():
+    """Thirty thousand beds were taken for as many connections, and a big rush could not be measured."""
+    tally = Tally()
+
+    def lie(_visit: int) -> None:
+        schedule.rests(1)
+        gevent.sleep(0.05)
+        schedule.rests(-1)
+
+    schedule = Schedule(_clock(), tally, lie, busy_max=2)
+    schedule.replay([(visit, 0) for visit in range(20)])
+    assert tally.dropped_total == 0
+    schedule.join(1.0)
+    assert (tally.started_total, schedule.under_way) == (20, 0)
 
 
 def story_stop_lets_nobody_in_and_kill_unwinds_those_inside():

@@ -11,8 +11,8 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.scopes import Side
-from reference_impl.hospital.journey import refund_and_paper
 from reference_impl.hospital.site import HospitalSite
+from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.protocol.door import DoorState
 from reference_impl.protocol.messages import PersonNo, Request, Reverse
 from scenarios.record.fates import Fate
