@@ -42,7 +42,8 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, CommitResult
 from reference_impl.server.client import Destination, HttpAnswer
 from reference_impl.server.config import HttpBounds
-from reference_impl.server.http import HttpReply, serving
+from reference_impl.server.http import serving
+from reference_impl.server.http_message import HttpReply
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.supervisor import System

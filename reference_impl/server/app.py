@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.server.config import Entrance, Ports
-from reference_impl.server.http import HttpReply, HttpRequest, refusal
+from reference_impl.server.http_message import HttpReply, HttpRequest, refusal
 from reference_impl.server.peers import SENDER_HEADER
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from reference_impl.server import http
+from reference_impl.server import http, http_reader
 from reference_impl.server.config import HttpBounds
-from reference_impl.server.http import HttpReply, serving
+from reference_impl.server.http import serving
+from reference_impl.server.http_message import HttpReply
 
 BOUNDS = HttpBounds(head_bytes=2_000, headers=8, head_us=50_000, body_us=50_000)
 PATIENT = HttpBounds(head_bytes=2_000, headers=8)
@@ -313,7 +314,7 @@ def test_what_comes_round_a_body_is_bounded_as_the_body_is(first, more):
     async def story():
         async with connected(PATIENT) as (reader, writer):
             writer.write(head + first)
-            for _ in range(2 * http.FRAMING_BYTES_MAX // len(more)):
+            for _ in range(2 * http_reader.FRAMING_BYTES_MAX // len(more)):
                 if reader.at_eof():
                     break
                 writer.write(more)
@@ -364,7 +365,7 @@ def test_leave_to_send_the_body_is_asked_for_in_any_case_of_letters():
 
 def test_bodies_that_are_never_whole_hold_only_so_much_together(monkeypatch):
     """Sixty callers with four mebibytes each, none of them whole, filled a quarter of a gigabyte."""
-    monkeypatch.setattr(http, "UNFINISHED_BYTES_MAX", 300_000)
+    monkeypatch.setattr(http_reader, "UNFINISHED_BYTES_MAX", 300_000)
     half = b"POST /33 HTTP/1.1\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000
 
     async def story():

@@ -22,7 +22,7 @@ from reference_impl.protocol.records import Change, Key, MessageRecord
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
-from reference_impl.server.http import HttpRequest
+from reference_impl.server.http_message import HttpRequest
 from reference_impl.server.meter import Meter
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
