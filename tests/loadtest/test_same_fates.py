@@ -50,6 +50,11 @@ MIXES = {
         {"kind": "refuse", "node": "63", "at": "5h", "for": "3h"},
         {"kind": "kill", "node": "hub", "at": "14h", "for": "4h"},
     ],
+    "an insurer is killed while messages are lost and late": [
+        {"kind": "kill", "node": "63", "at": "12h", "for": "4h"},
+        {"kind": "lose", "link": ["33", "hub"], "direction": "request", "share": "25%"},
+        DELAY,
+    ],
     "replies and requests are lost on three links": [
         {"kind": "lose", "link": ["33", "hub"], "direction": "reply", "share": "40%"},
         {"kind": "lose", "link": ["hub", "63"], "direction": "reply", "share": "30%"},
