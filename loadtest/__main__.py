@@ -31,8 +31,8 @@ from reference_impl.domain.failures import InputError, YidiError
 WHAT = "Replay a scenario's visits against the running system and write the record into the run folder."
 JOURNEYS = (
     "visits under way at once, stays that only lie not counted; an arrival beyond is dropped and makes the run "
-    f"invalid. Default: {JOURNEYS_MAX}, or as many as may have a connection within the limit of open files (ulimit -Hn); more "
-    "than that is refused"
+    f"invalid. Default: {JOURNEYS_MAX}, or as many as may have a connection within the limit of open files "
+    "(ulimit -Hn); more than that is refused"
 )
 
 
