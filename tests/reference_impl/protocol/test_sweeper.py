@@ -133,6 +133,20 @@ def test_no_round_drives_more_than_its_batch(crowd: Crowd) -> None:
     assert len(pauses) == 2, "8, 8 and 4"
 
 
+def test_one_that_its_sender_asks_for_during_a_fruitless_drive_keeps_the_turn_that_the_touch_gave_it(
+    crowd: Crowd,
+) -> None:
+    crowd.silent.add("63")
+    message = crowd.leave(1)
+    crowd.after(29 * S, lambda: crowd.sweeper.touched(message))
+    crowd.after(35 * S, crowd.silent.clear)
+
+    crowd.rest()
+
+    assert [at_us for at_us, _ in crowd.driven] == [10 * S, 39 * S], "the first took 20 s to fail"
+    assert crowd.sweeper.open == 0
+
+
 def test_what_is_over_is_driven_no_more_and_a_line_that_is_empty_costs_nothing(crowd: Crowd) -> None:
     message = crowd.leave(1)
     crowd.sweeper.over(message.key)
