@@ -234,7 +234,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class PredictedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """One measure of a run that was predicted twice: with its own costs, and with those of an earlier calibration.
 
-    ``model_error`` is a share of what was measured, ``drift`` a share of the prediction with the run's own costs.
+    ``model_error`` is a share of what was measured, ``drift`` a share of the prediction with the run's own costs;
+    ``low`` and ``high`` are what that prediction is with all costs at the ends of their intervals.
     """
 
     measure: str
@@ -244,6 +245,8 @@ class PredictedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     earlier: float | None
     model_error: float | None
     drift: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 class TwoErrors(msgspec.Struct, frozen=True, kw_only=True):

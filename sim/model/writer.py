@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
-from sim.model.loop import NS_PER_1024TH_US
+from sim.model.loop import NS_PER_US
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
@@ -113,13 +113,13 @@ class Writer:
 
     # --- in the turn --------------------------------------------------------------------------------------------------
 
-    def take_all(self, now_us: int) -> list[tuple[int, int]]:
-        """Begin to commit what waits; return the CPU (ns) and the disk's time (us) of each group."""
+    def take_all(self, now_us: int) -> list[tuple[int, int, int]]:
+        """Begin to commit what waits; return of each group its CPU (ns), its changes and the disk's time (us)."""
         self._due = False
         self._flushing = list(self._next)
         self._next.clear()
         self._begin_at(now_us)
-        return [(group.cost_ns, group.flush_us) for group in self._flushing]
+        return [(group.cost_ns, len(group.items), group.flush_us) for group in self._flushing]
 
     def committed(self) -> None:
         """Write what was taken, and let whoever waits for it go on."""
@@ -147,7 +147,7 @@ class Writer:
         self._flushing = [group]
         now_us = self._timeline.now_us
         self._begin_at(now_us)
-        cpu_us = (self._rhythm.group_ns + group.cost_ns) * self._loop.factor // NS_PER_1024TH_US
+        cpu_us = self._loop.group_ns(group.cost_ns, len(group.items)) // NS_PER_US
         written = Owned()
         written.callbacks.append(self._written)
         written.owner = self._owner
