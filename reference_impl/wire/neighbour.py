@@ -21,9 +21,10 @@ from reference_impl.wire.envelope import (
     ERROR_CHARACTERS,
     INPUT_CHARACTERS,
     MSGID_CHARACTERS,
-    Legible,
     check_names,
     check_size,
+    refuse_illegible,
+    too_deep,
     wire_error,
 )
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
@@ -115,11 +116,13 @@ class NeighbourCodec:
 
         """
         del warnings
-        with Legible("request", data):
-            try:
-                asked = self._decode_request(data)
-            except msgspec.DecodeError as error:
-                raise wire_error("request", "", data, error) from None
+        refuse_illegible("request", data)
+        try:
+            asked = self._decode_request(data)
+        except msgspec.DecodeError as error:
+            raise wire_error("request", "", data, error) from None
+        except RecursionError:
+            raise too_deep("request") from None
         _check_size(asked.infno, data)
         self._hold_request(asked)
         return m.Request(
@@ -184,13 +187,15 @@ class NeighbourCodec:
         heard = a.learned_from(status, headers)
         if heard is not None:
             return heard
-        with Legible(code, data):
-            try:
-                if status in (a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
-                    return self._door_in(data, code)
-                told = self._decode_reply(data)
-            except msgspec.DecodeError as error:
-                raise wire_error(code, "", data, error) from None
+        refuse_illegible(code, data)
+        try:
+            if status in (a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
+                return self._door_in(data, code)
+            told = self._decode_reply(data)
+        except msgspec.DecodeError as error:
+            raise wire_error(code, "", data, error) from None
+        except RecursionError:
+            raise too_deep(code) from None
         _check_size(code, data)
         self._hold_reply(told, code)
         return m.Answered(m.Reply(told.reference, told.body, told.refusal, told.reason), told.hops)
