@@ -8,9 +8,9 @@ sender asks again with the same key; a node that surely did not act (closed, ful
 restart may drive what the hospital has meanwhile given up. Once an attempt was unknown it can no longer be withdrawn.
 A 2601 marks its original with its intent, and lifts the mark with its outcome when it is refused; until then the
 original is busy.
-What a step saw before its intent still holds when the answer comes, unless a 2601 was in work meanwhile: the lease keeps
-the message, the intent its visit, and the versions of the books refuse what moved all the same. So the answer's step
-looks again only where something may have crossed it.
+What a step saw before its intent still holds when the answer comes, unless a 2601 was in work meanwhile: the lease
+keeps the message, the intent its visit, and the versions of the books refuse what moved all the same. So the answer's
+step looks again only where something may have crossed it.
 What stays open is swept (``sweeper``); what raises while it is driven is parked there, and never anybody's verdict.
 """
 
