@@ -4,9 +4,9 @@
 
 The chain of ``settlements_per_second.py`` under load, each process sampled by its own CPU clock (``ITIMER_PROF``): a
 sample is a few milliseconds of its processor time, the kernel's included, and goes to the innermost frame that belongs
-to a room. What is computed in C counts for whoever called it, a socket's write for HTTP, a flush for the
-flush. Sampling itself costs some per cent. Prints microseconds a settlement, and with ``--functions N`` the N functions that take most.
-Nothing to install beyond the pinned requirements.
+to a room. What is computed in C counts for whoever called it: a socket's write for HTTP, a flush for the flush. Prints
+microseconds a settlement, and with ``--functions N`` the N functions that take most. Sampling itself costs some per
+cent. It needs nothing beyond the pinned requirements.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 *In the turn*: everything that is ready is decided, and what came in meanwhile, as long as that brings more to write;
 then one commit, on the loop, and the answers. No hand-over and no second wake-up, but the loop stands still while the
-disk flushes. *Beside*: a thread writes while the loop goes on. Which of the two pays is the disk's matter (``books/sqlite/disk.py``). Either way a change is on disk before its
-caller hears of it.
+disk flushes. *Beside*: a thread writes while the loop goes on. Which of the two pays is the disk's matter
+(``books/sqlite/disk.py``). Either way a change is on disk before its caller hears of it.
 """
 
 from __future__ import annotations
