@@ -5,8 +5,8 @@
 The chain of ``settlements_per_second.py`` under load, each process sampled by its own CPU clock (``ITIMER_PROF``): a
 sample is a few milliseconds of its processor time, the kernel's included, and goes to the innermost frame that belongs
 to a room. What is computed in C counts for whoever called it: a socket's write for HTTP, a flush for the flush. Prints
-microseconds a settlement, and with ``--functions N`` the N functions that take most. Sampling itself costs some per
-cent. It needs nothing beyond the pinned requirements.
+microseconds a settlement, and with ``--functions N`` the N functions that take most. Sampling slows what it samples, so
+the whole is measured without it before, and the samples say its parts. It needs nothing beyond the pinned requirements.
 """
 
 from __future__ import annotations
@@ -74,13 +74,14 @@ if "reference_impl.server" in sys.orig_argv:
 
 def measure(folder: Path, seconds: float, core: int) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]]]:
     """Return microseconds a settlement by process: by room, and by function."""
+    chain.MEASURE_S = seconds
+    plain = chain.measure_chain(folder / "plain", HOSTS, core)
     (folder / "sitecustomize.py").write_text(_SAMPLER.format(folder=str(folder), sample_s=SAMPLE_S))
     os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    chain.MEASURE_S = seconds
-    measured = chain.measure_chain(folder / "chain", HOSTS, core)
+    chain.measure_chain(folder / "sampled", HOSTS, core)
     rooms: dict[str, Counter[str]] = {}
     functions: dict[str, Counter[str]] = {}
-    for host, hop_us in measured.more.items():
+    for host, hop_us in plain.more.items():
         samples = [(names_of(stack), times) for stack, times in json.loads((folder / f"{host}.samples").read_text())]
         serving = [(names, times) for names, times in samples if is_serving(names)]
         each_us = hop_us * len(chain.CODES) / sum(times for _, times in serving)
@@ -127,7 +128,7 @@ def show(told: dict[str, Counter[str]], first: int | None) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to sample")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure, and then to sample")
     parser.add_argument("--functions", type=int, default=0, help="print so many functions, too")
     asked = parser.parse_args()
     system_core, generator_core = sorted(os.sched_getaffinity(0))[:2]

@@ -51,7 +51,7 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         cold=found.fitted("cold"),
         cooling_us=found.fitted("cooling_us"),
         spread=spread_of(windows, found.numbers, readings),
-        # At the lightest load: where the core is busy, the end of a wait for the disk is a wait for the core.
+        # At the lightest load: where the kernel does not count waits for a core, they look like waits for the disk.
         flush_us=quantile_table([float(us) for reading in loads[0].readings for us in reading["disk_us"]]),
         rows=tuple(cost_rows(windows, found)),
         pace=tuple(share for pace in paces for share in pace),

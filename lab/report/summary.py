@@ -18,6 +18,7 @@ from lab.analysis.statistics import Interval
 from lab.checker.laws import Violation
 from lab.runs.file import Commits, GateResult, Validity, World
 from scenarios.schema.cutover import Phase
+from sim.model.costs import CostFile
 
 FORMAT = 1
 """Goes up when a field changes its name or meaning; a new field alone does not change it."""
@@ -307,7 +308,15 @@ class CurveSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", 
     distances: tuple[Distance, ...]
 
 
-Summary = RunSummary | ComparisonSummary | CurveSummary
+class CostsSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", tag="costs"):
+    """The page of a calibration: the cost file as it was written, and what it is called."""
+
+    format: int = FORMAT
+    file: str
+    costs: CostFile
+
+
+Summary = RunSummary | ComparisonSummary | CurveSummary | CostsSummary
 
 
 def encoded(summary: Summary) -> bytes:

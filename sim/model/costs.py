@@ -82,11 +82,11 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``turn_us`` and ``group_us`` are CPU microseconds whatever the number of pieces or changes; ``cold`` and
     ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``spread`` are
     evenly spaced quantiles of a stage in thousandths of its mean, ``flush_us`` those of a group's time on the disk: its
-    wall time less its CPU. ``pace`` is what CPU cost second by second, in thousandths of the mean: a machine that
-    others share is quick and slow by turns; it is empty where it is steady. Where nothing was measured these are 0:
-    ``page_flush_us``, what the processes found a flush of a page to take when they started, by which they choose where
-    to commit; ``speed_us``, how long the reference of the machine's speed took meanwhile; ``foreign_share``, what
-    others took of the core. ``fit`` tells of each load that was measured, the lightest first.
+    wall time less its CPU and its wait for a core. ``pace`` is what CPU cost second by second, in thousandths of the
+    mean: a machine that others share is quick and slow by turns; it is empty where it is steady. Where nothing was
+    measured these are 0: ``page_flush_us``, what the processes found a flush of a page to take when they started, by
+    which they choose where to commit; ``speed_us``, how long the reference of the machine's speed took meanwhile;
+    ``foreign_share``, what others took of the core. ``fit`` tells of each load that was measured, the lightest first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
