@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "NotServed", "RefusedByRule", "ShutOut", "Unresolved"]
 
 NO_DEADLINE = None
+_UNCERTAIN = (Unknown, Busy)
+"""After these a message may have had its effect."""
 
 
 class RefusedByRule(Exception):
@@ -116,7 +118,7 @@ class Asker:
                 if outcome.reply.refusal:
                     raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
                 return outcome
-            uncertain = uncertain or isinstance(outcome, Unknown | Busy)
+            uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
             self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
             if not for_good:
                 self._give_up(outcome, request, attempt, began_us if uncertain else None)

@@ -40,6 +40,10 @@ class MessageRecord(msgspec.Struct, frozen=True, gc=False):
     reversed_by: MessageId | None = None
     withdrawn: bool = False
 
+    def answered(self, reply: Reply) -> MessageRecord:
+        """Return the same message with its verdict."""
+        return MessageRecord(self.key, self.code, self.opened_us, self.request, reply, self.reversed_by, self.withdrawn)
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """Something that books keep beside the messages.
@@ -231,7 +235,10 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def get(self, kind: type[RecordT]) -> RecordT | None:
         """Return the record of this kind, if there is one."""
-        return _of_kind(self.records, kind)
+        for record in self.records:
+            if isinstance(record, kind):
+                return record
+        return None
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
@@ -259,11 +266,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     def get(self, kind: type[RecordT]) -> RecordT | None:
         """Return the record of this kind, if it was asked for and is there."""
-        return _of_kind(self.records, kind)
-
-
-def _of_kind(records: tuple[Record, ...], kind: type[RecordT]) -> RecordT | None:
-    for record in records:
-        if isinstance(record, kind):
-            return record
-    return None
+        for record in self.records:
+            if isinstance(record, kind):
+                return record
+        return None

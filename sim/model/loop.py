@@ -9,7 +9,7 @@ writer commits while the loop goes on. This module must never look into what its
 from __future__ import annotations
 
 import types
-from heapq import heappush
+from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.engine.driver import SimClock
@@ -33,8 +33,8 @@ class Committer(Protocol):
     beside: bool
     """Whether it commits while the loop goes on."""
 
-    def begin(self) -> None:
-        """Commit what waits, beside the loop."""
+    def begin(self, ended: Wakeup, /) -> None:
+        """Commit what waits, beside the loop: the turn has ended."""
         ...
 
     def take_all(self, now_us: int) -> list[tuple[int, int]]:
@@ -81,7 +81,7 @@ class Loop:
         self.owner = owner
         self.loops = loops
         """How many loops of one core each take their turns here."""
-        self._free_us = [0] * loops
+        self._free_us = [0] * loops  # a heap
         self._ran_us = COLD_SINCE_US
         self.began_us = 0
         self.factor = 0
@@ -115,7 +115,7 @@ class Loop:
     def _seek(self) -> None:
         """See to it that what waits has a turn: now, when a loop is free, or when the core is."""
         self._held = True
-        free_us = self._free_us[0] if self.loops == 1 else min(self._free_us)
+        free_us = self._free_us[0]
         if free_us <= self._timeline.now_us:
             self._asking = True
             self._cpu.ask(self)
@@ -161,10 +161,7 @@ class Loop:
 
     def _ends(self, free_us: int) -> None:
         """Let the loop be free again at ``free_us``; nothing need happen then, unless something waits for it."""
-        if self.loops == 1:
-            self._free_us[0] = free_us
-        else:
-            self._free_us[self._free_us.index(min(self._free_us))] = free_us
+        heapreplace(self._free_us, free_us)
         self._held = False
         if self.inbox:
             self._seek()
@@ -175,11 +172,15 @@ class Loop:
         if not committers[0].beside:
             return self._commit_in_turn(committers[0])
 
-        def begin(_: Wakeup) -> None:
-            for committer in committers:
-                committer.begin()
+        if len(committers) == 1:
+            self._at(ended_us, committers[0].begin)
+        else:
 
-        self._at(ended_us, begin)
+            def begin(ended: Wakeup) -> None:
+                for committer in committers:
+                    committer.begin(ended)
+
+            self._at(ended_us, begin)
         self._ends(ended_us)
         return ended_us
 
