@@ -142,8 +142,8 @@ class MemoryBooks:
             return View(message)
         keepers = self._keepers
         found: list[Record] = []
-        for kind, name in refs:
-            record = keepers[kind].find(name)
+        for ref in refs:
+            record = keepers[ref.kind].find(ref.key)
             if record is not None:
                 found.append(record)
         return View(message, tuple(found))

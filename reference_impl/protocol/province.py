@@ -74,7 +74,7 @@ class Province:
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a hospital or from the hub."""
         if request.sender == HUB:
-            return await self._serve_insured(request)
+            return await (self._insured.serve(request) if self.doors.all_open else self._serve_insured(request))
         stranger = sender_refusal(request, self._institutions)
         if stranger is not None:
             return turned_away(stranger)
@@ -111,7 +111,7 @@ class Province:
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         if node == self.node:
-            return self._serve_insured(request)
+            return self._insured.serve(request) if self.doors.all_open else self._serve_insured(request)
         return self._ports.peers.call(node, request, self._timeout_us)
 
     async def _act(self, request: Request) -> Answer:

@@ -18,7 +18,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
 
 
-class Key(NamedTuple):
+class Key(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """One key, one effect (G1)."""
 
     sender: NodeId
@@ -204,7 +204,7 @@ KINDS: dict[type[Record], Kind] = {
 }
 
 
-class Ref(NamedTuple):
+class Ref(msgspec.Struct, frozen=True, gc=False):
     """What a look names: a kind of record, and the key of the one that is wanted."""
 
     kind: type[Record]

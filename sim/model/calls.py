@@ -32,7 +32,7 @@ class Call(Owned):
         """Start waiting now."""
         self.callbacks = []
         self.value: Any = None
-        self.owner = None
+        self.owner: object = None
         self.leaves_us = 0
         self.timeline = timeline
         self.request = request
@@ -84,7 +84,7 @@ class Call(Owned):
             return
         heard_us = self.timeline.now_us + self.link.transit_us(0)
         self.value = Unknown(heard_us - self.started_us)
-        self.owner = None
+        self.owner: object = None
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
 
 
@@ -112,7 +112,7 @@ class Work(Owned):
         """Make the work of ``request``; the node it comes to adds the bits drawn for it there and what it costs."""
         self.callbacks = []
         self.value = None
-        self.owner = None
+        self.owner: object = None
         self.leaves_us = 0
         self.request = request
         self.call = call

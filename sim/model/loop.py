@@ -202,11 +202,8 @@ class Loop:
         return ended_us
 
     def _at(self, at_us: int, action: Callable[[Wakeup], None]) -> None:
-        timeline, wakeup = self._timeline, Owned()
-        wakeup.callbacks.append(action)
-        wakeup.owner = self.owner
-        wakeup.leaves_us = at_us
-        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), wakeup))
+        timeline = self._timeline
+        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), Owned(self.owner, at_us, action)))
 
     # --- what can befall a process ------------------------------------------------------------------------------------
 
@@ -256,8 +253,7 @@ class LoopClock(SimClock):
     def sleep_us(self, duration_us: int) -> Generator[Wakeup, None, None]:
         """Wait for ``duration_us`` from the piece's place in its turn; zero or less returns at once."""
         if duration_us > 0:
-            timeline, signal = self._timeline, Owned()
-            signal.owner = self._loop.owner
-            signal.leaves_us = now_us = self.now_us()
-            timeline.at(now_us + duration_us, TIMER, signal)
+            now_us = self.now_us()
+            signal = Owned(self._loop.owner, now_us)
+            self._timeline.at(now_us + duration_us, TIMER, signal)
             yield signal

@@ -232,10 +232,12 @@ class Cpu:
 
     def tally(self) -> Tally:
         """Return what the cores and the loops on them have seen up to now; a paused host's work stands still."""
-        now_us = self._clock_us()
-        ahead_us = sum(max(0, free_us - now_us) for free_us in self._free_us)
-        seen = self.sums.tally(self._timeline.now_us)
-        return seen._replace(busy_us=self._booked_us - ahead_us)
+        now_us, ahead_us, sums = self._clock_us(), 0, self.sums
+        for free_us in self._free_us:
+            if free_us > now_us:
+                ahead_us += free_us - now_us
+        waited_us = sums.waited_sum + self._timeline.now_us * sums.waiting
+        return Tally(waited_us, self._booked_us - ahead_us, sums.arrivals, sums.refused)
 
     def _start(self, runner: Runner) -> None:
         """Let ``runner`` run on the core that is free first."""

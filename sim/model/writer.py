@@ -155,10 +155,8 @@ class Writer:
         now_us = self._began_us = timeline.now_us
         self._waited_us += now_us * len(group.items) - group.joined_sum_us
         cpu_us = (self._rhythm.group_ns + group.cost_ns) * self._loop.factor // NS_PER_1024TH_US
-        written = Owned()
-        written.callbacks.append(self._written)
-        written.owner = self._owner
-        written.leaves_us = written_us = now_us + cpu_us + group.flush_us
+        written_us = now_us + cpu_us + group.flush_us
+        written = Owned(self._owner, written_us, self._written)
         heappush(timeline.heap, (written_us, WORK, timeline.next_id(), written))
         return cpu_us
 
