@@ -76,7 +76,7 @@ class NodePeers:
         if let_go:
             context.holds_worker = False
             here.workers.release()
-        queue = self._timeouts.queue(timeout_us)
+        queue = self._timeouts[timeout_us]
         queue.add(call)
         try:
             outcome: Outcome = yield call
@@ -121,7 +121,7 @@ class HospitalPeers:
         work = Work(request, call, key)
         work.leaves_us = timeline.now_us
         _dispatch(call, target, work, key)
-        queue = self._timeouts.queue(timeout_us)
+        queue = self._timeouts[timeout_us]
         queue.add(call)
         try:
             return (yield call)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
-from sim.model.service_times import COMMIT_AT, COMMIT_STRIDE, COMMITS_DRAWN, FLUSH_AT, LINK_BACK_AT, STEP_MASK
+from sim.model.service_times import LINK_BACK_AT
 
 if TYPE_CHECKING:
     from reference_impl.protocol.messages import Request
     from reference_impl.staging.loss import Sent
     from sim.model.links import Link
-    from sim.model.service_times import ServiceTimes, Table
+    from sim.model.service_times import ServiceTimes
 
 
 class Call(Owned):
@@ -96,10 +96,10 @@ class Work(Owned):
     """
 
     __slots__ = (
-        "_commits",
         "bits",
         "call",
         "came_us",
+        "commits",
         "decided",
         "holds_worker",
         "key",
@@ -125,14 +125,8 @@ class Work(Owned):
         self.holds_worker = False
         self.decided = True
         """Whether what is committed next was paid for with what came in: a request, or the next node's answer."""
-        self._commits = 0
-
-    def next_commit(self, change: Table, flush: Table) -> tuple[int, int]:
-        """Return the CPU time (ns) and the sync time (us) of the next commit of this message here."""
-        commits = self._commits
-        bits = self.bits >> COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
-        self._commits = commits + 1
-        return change[bits >> COMMIT_AT & STEP_MASK], flush[bits >> FLUSH_AT & STEP_MASK]
+        self.commits = 0
+        """How often it has been committed here; each time draws its own costs."""
 
 
 NO_PRICES: ServiceTimes = ((0,) * 1024,) * 6  # pyright: ignore[reportAssignmentType] - held until the node knows, never read

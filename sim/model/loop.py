@@ -151,38 +151,33 @@ class Loop:
         for action, event in pieces:
             action(event)
         ended_us = self.began_us + self.spent_ns * self.factor // NS_PER_1024TH_US
-        if self.committers:
-            ended_us = self._commit(ended_us)
+        committers = self.committers
+        if committers:
+            self.committers = []
+        if committers and not committers[0].beside:
+            ended_us = self._commit_in_turn(committers[0])
         else:
-            self._ends(ended_us)
+            if committers:
+                self._commit_beside(committers, ended_us)
+            heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
+            self._held = False
+            if self.inbox:
+                self._seek()
         self.turning = False
         self._ran_us = ended_us
         return ended_us - now_us
 
-    def _ends(self, free_us: int) -> None:
-        """Let the loop be free again at ``free_us``; nothing need happen then, unless something waits for it."""
-        heapreplace(self._free_us, free_us)
-        self._held = False
-        if self.inbox:
-            self._seek()
-
-    def _commit(self, ended_us: int) -> int:
-        """Commit what the turn decided; return when its CPU ends."""
-        committers, self.committers = self.committers, []
-        if not committers[0].beside:
-            return self._commit_in_turn(committers[0])
-
+    def _commit_beside(self, committers: list[Committer], ended_us: int) -> None:
+        """Let what the turn decided be committed once it has ended."""
         if len(committers) == 1:
             self._at(ended_us, committers[0].begin)
-        else:
+            return
 
-            def begin(ended: Wakeup) -> None:
-                for committer in committers:
-                    committer.begin(ended)
+        def begin(ended: Wakeup) -> None:
+            for committer in committers:
+                committer.begin(ended)
 
-            self._at(ended_us, begin)
-        self._ends(ended_us)
-        return ended_us
+        self._at(ended_us, begin)
 
     def _commit_in_turn(self, committer: Committer) -> int:
         disk_us = 0

@@ -19,7 +19,17 @@ from sim.engine.driver import Task
 from sim.engine.timeline import Timeline
 from sim.model.calls import Work
 from sim.model.loop import LoopClock
-from sim.model.service_times import RECEIVE_AT, REPLY_AT, STEP_MASK, bits_at, message_key
+from sim.model.service_times import (
+    COMMIT_AT,
+    COMMIT_STRIDE,
+    COMMITS_DRAWN,
+    FLUSH_AT,
+    RECEIVE_AT,
+    REPLY_AT,
+    STEP_MASK,
+    bits_at,
+    message_key,
+)
 from sim.model.stations import Servers
 from sim.model.writer import Writer
 
@@ -220,7 +230,10 @@ class SimNode:
             change = work.service_times.change
         else:  # the insurer's part of business within the province, or one of several that a sweep drives
             change = self._times_of(sender, code).change
-        return work.next_commit(change, self._flush)
+        commits = work.commits
+        work.commits = commits + 1
+        bits = work.bits >> COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
+        return change[bits >> COMMIT_AT & STEP_MASK], self._flush[bits >> FLUSH_AT & STEP_MASK]
 
     def _times_of(self, sender: str, code: str) -> ServiceTimes:
         """Return what the messages of a transaction cost here, which depends on whether the hub sent them."""

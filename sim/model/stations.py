@@ -201,8 +201,12 @@ class Cpu:
         elif self._waiting or self._free_us[0] > self._timeline.now_us:
             self._waiting.append(runner)
             self._serve()
-        else:  # the common case: nobody is before it, and a core is free
-            self._start(runner)
+        else:  # nobody is before it, and a core is free: ``_start`` written out, for this happens at every turn
+            self._starting = True
+            cpu_us = runner.run()
+            self._starting = False
+            self._booked_us += cpu_us
+            heapreplace(self._free_us, self._timeline.now_us + cpu_us)
             if self._waiting:
                 self._serve()
 

@@ -162,7 +162,8 @@ class Writer:
 
     def _written(self, _: Wakeup) -> None:
         self.committed()
-        self.begin()
+        if self._next:
+            self.begin()
 
     # --- what can befall it -------------------------------------------------------------------------------------------
 
