@@ -158,7 +158,7 @@ class Loop:
             ended_us = self._commit_in_turn(committers[0])
         else:
             if committers:
-                self._commit_beside(committers, ended_us)
+                self._at(ended_us, committers[0].begin if len(committers) == 1 else _all(committers))
             heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
             self._held = False
             if self.inbox:
@@ -166,18 +166,6 @@ class Loop:
         self.turning = False
         self._ran_us = ended_us
         return ended_us - now_us
-
-    def _commit_beside(self, committers: list[Committer], ended_us: int) -> None:
-        """Let what the turn decided be committed once it has ended."""
-        if len(committers) == 1:
-            self._at(ended_us, committers[0].begin)
-            return
-
-        def begin(ended: Wakeup) -> None:
-            for committer in committers:
-                committer.begin(ended)
-
-        self._at(ended_us, begin)
 
     def _commit_in_turn(self, committer: Committer) -> int:
         disk_us = 0
@@ -225,6 +213,16 @@ class Loop:
         self._free_us = [min(free_us, now_us) for free_us in self._free_us]
         self._ran_us = COLD_SINCE_US
         return lost
+
+
+def _all(committers: list[Committer]) -> Callable[[Wakeup], None]:
+    """Return what lets each of ``committers`` begin."""
+
+    def begin(ended: Wakeup) -> None:
+        for committer in committers:
+            committer.begin(ended)
+
+    return begin
 
 
 class LoopClock(SimClock):
