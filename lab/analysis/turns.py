@@ -83,8 +83,10 @@ def _next(process: Process, load: TurnLoad, costs: CostFile, *, speed: float, ot
     rate_per_us = process.pieces_per_s / process.loops / 1e6
     commits = min(1.0, process.changes_per_s / process.pieces_per_s)
     committing = 1.0 - (1.0 - commits) ** load.pieces
-    content_us = load.pieces * (process.piece_us + process.changes_per_s / process.pieces_per_s * process.change_us)
-    cpu_us = load.cold * (costs.turn_us.value + committing * costs.group_us.value + content_us) / speed
+    once_us = costs.turn_us.value + process.piece_us + committing * (costs.group_us.value + process.change_us)
+    changes = load.pieces * process.changes_per_s / process.pieces_per_s
+    others_us = (load.pieces - 1.0) * process.piece_us + max(0.0, changes - committing) * process.change_us
+    cpu_us = (load.cold * once_us + others_us) / speed  # those that follow the first find the process warm
     turn_us = cpu_us / (1.0 - others) + committing * process.disk_us
     expected = rate_per_us * turn_us
     pieces = expected + math.exp(-expected)

@@ -8,21 +8,25 @@ from typing import Any
 
 import msgspec
 
-from lab.calibration.fit import cost_rows, estimate, load_fits, quantile_table, spread_of, windows_of
+from lab.calibration.fit import cost_rows, estimate, load_fits, quantile_table, spread_of
 from lab.calibration.machine import versions
+from lab.calibration.pace import at_even_pace, pace_of
+from lab.calibration.windows import windows_of
 from sim.model.costs import CostFile
 
 
 class Metered(msgspec.Struct, frozen=True):
     """One load of metered processes: their readings, the machine's speed meanwhile, what others used of the core.
 
-    ``page_flush_us`` is what they found a flush to take when they started, 0 when nothing could be written.
+    ``page_flush_us`` is what they found a flush to take when they started, 0 when nothing could be written; ``zero_us``
+    is the run's zero on the machine's monotonic clock.
     """
 
     readings: tuple[dict[str, Any], ...]
     speed_us: float
     foreign_share: float
     page_flush_us: int = 0
+    zero_us: int = 0
 
 
 def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, str | int | float]) -> CostFile:
@@ -33,7 +37,9 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
 
     """
     readings = [reading for load in loads for reading in load.readings]
-    windows = windows_of([load.readings for load in loads])
+    seen = windows_of([load.readings for load in loads], [load.zero_us for load in loads])
+    paces = pace_of(seen)
+    windows = at_even_pace(seen, paces)
     found = estimate(windows)
     return CostFile(
         mark="MEASURED",
@@ -45,9 +51,10 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         cold=found.fitted("cold"),
         cooling_us=found.fitted("cooling_us"),
         spread=spread_of(windows, found.numbers, readings),
-        # At the lightest load: where the core is busy, the end of a wait for the disk is a wait for the core.
+        # At the lightest load: where the kernel does not count waits for a core, they look like waits for the disk.
         flush_us=quantile_table([float(us) for reading in loads[0].readings for us in reading["disk_us"]]),
         rows=tuple(cost_rows(windows, found)),
+        pace=tuple(share for pace in paces for share in pace),
         page_flush_us=loads[0].page_flush_us,
         speed_us=round(sum(load.speed_us for load in loads) / len(loads), 1),
         foreign_share=round(max(load.foreign_share for load in loads), 4),

@@ -2,34 +2,34 @@
 
 Fitted to CPU alone, never to a latency, so that what is predicted is not what was fitted. A process's CPU in a window
 is that of its pieces and groups, which were metered one by one, and of the rest (HTTP, the loop), which falls on turns
-and on what is read; all of it costs more the longer the process had slept. Nothing in here measures anything.
+and on what is read; what comes first in a turn costs more the longer the process had slept. Nothing in here measures
+anything.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize as scipy_optimize  # pyright: ignore[reportMissingTypeStubs] - SciPy brings no types
 
+from lab.calibration.windows import Floats, Windows
 from reference_impl.domain.failures import InvalidRunError
 from sim.model.costs import ANY_CODE, AS_THE_MEAN, SERVING_ROLES, STAGES, CostRow, Fitted, LoadFit, Table
 
 optimize: Any = scipy_optimize
 
-Floats = NDArray[np.float64]
-
-OCTAVES = 28
 RESAMPLES = 100
 SAMPLES_MIN = 20
 """A transaction with fewer pieces of a stage is given the costs of all transactions together."""
 PARTS = 41
 _READ = ("receive", "answer", "mixed")
 """Pieces that begin with something read: HTTP is theirs."""
+SERVED = (*(stage for stage in STAGES if stage != "change"), "mixed")
+"""Pieces of a turn; a change is part of a group."""
 _COLD_MAX = 4.0
 _COOLING_US = (1e3, 1e6)
 _NS_PER_US = 1000.0
@@ -52,82 +52,6 @@ class Numbers(NamedTuple):
     pieces_us: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows as arrays, by window, kind of piece and octave of the gap before: what happened, and CPU in us."""
-
-    kinds: tuple[tuple[str, str, str], ...]
-    loads: NDArray[np.int64]
-    processes: NDArray[np.int64]
-    length_us: Floats
-    cpu_us: Floats
-    gaps_us: Floats
-    """The mean gap of each octave."""
-    turns: Floats
-    groups: Floats
-    changes: Floats
-    groups_us: Floats
-    pieces: Floats
-    pieces_us: Floats
-
-    def taken(self, rows: NDArray[np.int64]) -> Windows:
-        """Return these windows, which may be some of them more than once."""
-        own = {name: getattr(self, name)[rows] for name in _BY_WINDOW}
-        return Windows(self.kinds, gaps_us=self.gaps_us, **own)
-
-    def of_stage(self, *stages: str) -> NDArray[np.int64]:
-        """Return which kinds are of these stages."""
-        return np.array([n for n, (_, _, stage) in enumerate(self.kinds) if stage in stages], dtype=np.int64)
-
-
-_BY_WINDOW = (
-    "loads", "processes", "length_us", "cpu_us", "turns", "groups", "changes", "groups_us", "pieces", "pieces_us",
-)  # fmt: skip
-
-
-def windows_of(loads: Sequence[Iterable[Mapping[str, Any]]]) -> Windows:
-    """Return the windows of several loads' readings, each of many processes, as ``server.meter`` gives them."""
-    rows = [
-        (load, process, window)
-        for load, readings in enumerate(loads)
-        for process, reading in enumerate(readings)
-        for window in reading["windows"]
-    ]
-    names = sorted({name for *_, window in rows for name in window["pieces"]})
-    place = {name: number for number, name in enumerate(names)}
-    turns, gaps = np.zeros((len(rows), OCTAVES)), np.zeros(OCTAVES)
-    groups, changes, groups_us = (np.zeros((len(rows), OCTAVES)) for _ in range(3))
-    pieces, pieces_us = (np.zeros((len(rows), len(names), OCTAVES)) for _ in range(2))
-    for number, (_, _, window) in enumerate(rows):
-        for octave, (count, gap_us) in window["turns"].items():
-            turns[number, int(octave)] += count
-            gaps[int(octave)] += gap_us
-        for octave, (count, changed, cpu_ns) in window["groups"].items():
-            groups[number, int(octave)] += count
-            changes[number, int(octave)] += changed
-            groups_us[number, int(octave)] += cpu_ns / _NS_PER_US
-        for name, tally in window["pieces"].items():
-            for octave, (count, cpu_ns) in tally.items():
-                pieces[number, place[name], int(octave)] += count
-                pieces_us[number, place[name], int(octave)] += cpu_ns / _NS_PER_US
-    counted = turns.sum(axis=0)
-    kinds = tuple(cast("tuple[str, str, str]", tuple(name.split())) for name in names)
-    return Windows(
-        kinds,
-        np.array([load for load, _, _ in rows], dtype=np.int64),
-        np.array([process for _, process, _ in rows], dtype=np.int64),
-        np.array([window["length_us"] for *_, window in rows], dtype=np.float64),
-        np.array([window["cpu_us"] for *_, window in rows], dtype=np.float64),
-        np.divide(gaps, counted, out=np.zeros(OCTAVES), where=counted > 0),
-        turns,
-        groups,
-        changes,
-        groups_us,
-        pieces,
-        pieces_us,
-    )
-
-
 def fit(windows: Windows) -> Numbers:
     """Return the numbers that tell the CPU of these windows best.
 
@@ -140,12 +64,12 @@ def fit(windows: Windows) -> Numbers:
             f"nothing to fit costs to: {windows.turns.sum():.0f} turns and {windows.groups.sum():.0f} groups were "
             "metered; expected hundreds of both: the system was not under load"
         )
-    cold, cooling_us = _coldness(windows)
+    cold, cooling_us = coldness_in(windows)
     factor = coldness_of(windows.gaps_us, cold, cooling_us)
-    means_us = _means(windows.pieces.sum(axis=0), windows.pieces_us.sum(axis=0), factor)
+    pieces_us = means_us(windows.pieces.sum(axis=0), windows.pieces_us.sum(axis=0), factor)
     turn_us, read_us, standing_share = _solved(_loop_columns(windows, factor), _loop_us(windows))
     group_us, change_us = _solved(_group_columns(windows, factor), windows.groups_us.sum(axis=1))
-    return Numbers(turn_us, read_us, standing_share, group_us, change_us, cold, cooling_us, means_us)
+    return Numbers(turn_us, read_us, standing_share, group_us, change_us, cold, cooling_us, pieces_us)
 
 
 def coldness_of(gaps_us: Floats, cold: float, cooling_us: float) -> Floats:
@@ -153,7 +77,7 @@ def coldness_of(gaps_us: Floats, cold: float, cooling_us: float) -> Floats:
     return 1.0 + cold * (1.0 - np.exp(-gaps_us / cooling_us))
 
 
-def _coldness(windows: Windows) -> tuple[float, float]:
+def coldness_in(windows: Windows) -> tuple[float, float]:
     """Return how cold a process gets and how fast, from equal pieces after different gaps."""
     counts, cpu_us = windows.pieces.sum(axis=0), windows.pieces_us.sum(axis=0)
     seen = counts > 0
@@ -161,7 +85,7 @@ def _coldness(windows: Windows) -> tuple[float, float]:
 
     def distance(cold: float, cooling_us: float) -> float:
         factor = coldness_of(windows.gaps_us, cold, cooling_us)
-        means = _means(counts, cpu_us, factor)
+        means = means_us(counts, cpu_us, factor)
         apart = np.divide(measured, means[:, None], out=np.ones_like(measured), where=means[:, None] > 0) - factor
         return float((counts * np.where(seen, apart, 0.0) ** 2).sum())
 
@@ -179,14 +103,15 @@ def _least(of: Callable[[float], float], bounds: tuple[float, float], *, close: 
     return float(found.x), float(found.fun)
 
 
-def _means(counts: Floats, cpu_us: Floats, factor: Floats) -> Floats:
+def means_us(counts: Floats, cpu_us: Floats, factor: Floats) -> Floats:
+    """Return the mean of each kind on a process that has just run, from sums by kind and octave."""
     weight = (counts * factor).sum(axis=1)
     return np.divide(cpu_us.sum(axis=1), weight, out=np.zeros(len(weight)), where=weight > 0)
 
 
 def _loop_us(windows: Windows) -> Floats:
     """Return what was spent beside pieces and groups, by window."""
-    served = windows.of_stage(*(stage for stage in (*STAGES, "mixed") if stage != "change"))
+    served = windows.of_stage(*SERVED)
     metered = windows.pieces_us[:, served].sum(axis=(1, 2)) + windows.groups_us.sum(axis=1)
     return np.maximum(0.0, windows.cpu_us - metered)
 
@@ -197,7 +122,8 @@ def _loop_columns(windows: Windows, factor: Floats) -> Floats:
 
 
 def _group_columns(windows: Windows, factor: Floats) -> Floats:
-    return np.stack([windows.groups @ factor, windows.changes @ factor], axis=1)
+    cold = windows.groups @ factor
+    return np.stack([cold, cold + (windows.changes - windows.groups).sum(axis=1)], axis=1)
 
 
 def _solved(columns: Floats, values: Floats) -> tuple[float, ...]:
@@ -274,7 +200,7 @@ def load_fits(windows: Windows, numbers: Numbers) -> tuple[LoadFit, ...]:
         mine = windows.loads == load
         measured_us, whole_us = windows.cpu_us[mine], told_us[mine]
         busy = measured_us > measured_us.max() / 10
-        served = windows.of_stage(*(stage for stage in (*STAGES, "mixed") if stage != "change"))
+        served = windows.of_stage(*SERVED)
         made.append(
             LoadFit(
                 use=round(_use(windows, mine), 4),
@@ -290,7 +216,7 @@ def load_fits(windows: Windows, numbers: Numbers) -> tuple[LoadFit, ...]:
 def told(windows: Windows, numbers: Numbers) -> Floats:
     """Return the CPU of each window as the numbers tell it (us)."""
     factor = coldness_of(windows.gaps_us, numbers.cold, numbers.cooling_us)
-    served = windows.of_stage(*(stage for stage in (*STAGES, "mixed") if stage != "change"))
+    served = windows.of_stage(*SERVED)
     pieces_us = (windows.pieces[:, served] @ factor) @ numbers.pieces_us[served]
     loop_us = _loop_columns(windows, factor) @ np.array([numbers.turn_us, numbers.read_us, numbers.standing_share])
     groups_us = _group_columns(windows, factor) @ np.array([numbers.group_us, numbers.change_us])
@@ -300,7 +226,7 @@ def told(windows: Windows, numbers: Numbers) -> Floats:
 def _use(windows: Windows, mine: NDArray[np.bool_]) -> float:
     """Return the share of the core that all processes used together."""
     side_by_side = len(np.unique(windows.processes[mine]))
-    return float(windows.cpu_us[mine].sum() * side_by_side / max(1.0, windows.length_us[mine].sum()))
+    return float((windows.cpu_us * windows.pace)[mine].sum() * side_by_side / max(1.0, windows.length_us[mine].sum()))
 
 
 def _ratio(one: float, other: float) -> float:
@@ -313,12 +239,12 @@ def _ratio(one: float, other: float) -> float:
 def spread_of(windows: Windows, numbers: Numbers, readings: Iterable[Mapping[str, Any]]) -> Table:
     """Return how single pieces spread around the mean of their kind, coldness apart: in thousandths of it."""
     factor = coldness_of(windows.gaps_us, numbers.cold, numbers.cooling_us)
-    means_us = {" ".join(kind): float(mean) for kind, mean in zip(windows.kinds, numbers.pieces_us, strict=True)}
+    by_name_us = {" ".join(kind): float(mean) for kind, mean in zip(windows.kinds, numbers.pieces_us, strict=True)}
     shares = [
-        cpu_ns / _NS_PER_US / (means_us[name] * factor[octave])
+        cpu_ns / _NS_PER_US / (by_name_us[name] * factor[octave])
         for reading in readings
         for name, samples in reading["samples"].items()
-        if means_us.get(name, 0.0) > 0 and not name.endswith("mixed") and len(samples) >= SAMPLES_MIN
+        if by_name_us.get(name, 0.0) > 0 and not name.endswith("mixed") and len(samples) >= SAMPLES_MIN
         for octave, cpu_ns in samples
     ]
     if not shares:

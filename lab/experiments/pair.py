@@ -8,9 +8,10 @@ the model and by how the machine has changed, the second by the model alone.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -40,6 +41,8 @@ LOOPBACK = Links(hospital_province=Link(latency=0, jitter=0), province_hub=Link(
 OWN = "sim-own"
 """The folder of the prediction with the costs of the very run that it predicts."""
 OWN_COSTS, EARLIER_COSTS = "costs.json", "costs-earlier.json"
+OWN_BOUNDS = "sim-own-bounds.json"
+BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
 
 
 def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, RunFile]:
@@ -59,6 +62,7 @@ def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, 
     if _write_own_costs(partial, watcher):
         run_world(replace(predicted, costs=partial / OWN_COSTS), "sim", partial / OWN, watcher)
         write_report(partial / OWN)
+        _predict_at_bounds(predicted, partial, watcher)
     write_pair_page(partial)
     runs.finish(partial, folder)
     return made
@@ -79,13 +83,28 @@ def _write_own_costs(folder: Path, watcher: Watcher) -> bool:
     return True
 
 
+def _predict_at_bounds(predicted: Question, folder: Path, watcher: Watcher) -> None:
+    """Write what is predicted with all of the run's own costs at the low end of their intervals, and at the high."""
+    costs = load_costs(folder / OWN_COSTS)
+    made: list[dict[str, float | None]] = []
+    with tempfile.TemporaryDirectory(prefix="yidi-bounds-") as name:
+        for bound in BOUNDS:
+            place = Path(name) / f"{bound}.json"
+            write_costs(costs.at_bound(bound).file, place)
+            made.append(run_world(replace(predicted, costs=place), "sim", Path(name) / bound, watcher).measures)
+    (folder / OWN_BOUNDS).write_bytes(msgspec.json.encode(made))
+
+
 def pair_errors(folder: Path) -> PredictionErrors | None:
     """Return by how much both predictions in a folder are off; None when there is but one."""
     if not (folder / OWN / runs.RUN_FILE).is_file():
         return None
     measured, own, earlier = (read_run_file(folder / name).measures for name in ("load", OWN, "sim"))
     costs = load_costs(folder / OWN_COSTS).file, load_costs(folder / EARLIER_COSTS).file
-    return prediction_errors(measured, own, earlier, costs)
+    bounds: list[dict[str, float | None]] = []
+    if (folder / OWN_BOUNDS).is_file():
+        bounds = msgspec.json.decode((folder / OWN_BOUNDS).read_bytes(), type=list[dict[str, float | None]])
+    return prediction_errors(measured, own, earlier, costs, bounds)
 
 
 def as_measured(scenario: Scenario) -> Scenario:

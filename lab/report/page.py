@@ -14,8 +14,9 @@ from lab.calibration.machine import versions
 from lab.report.figures import Picture
 from lab.report.pictures import draw_run
 from lab.report.summarise import summarise_run
-from lab.report.summary import ComparisonSummary, CurveSummary, RunSummary, Summary, encoded
+from lab.report.summary import ComparisonSummary, CostsSummary, CurveSummary, RunSummary, Summary, encoded
 from lab.report.wording import run_words
+from lab.report.wording_costs import costs_words
 from lab.report.wording_curve import curve_words
 from lab.report.wording_pair import pair_words
 from lab.runs.file import PARTIAL, REPORT_FILE, read_run_file
@@ -93,3 +94,5 @@ def _worded(summary: Summary) -> tuple[str, dict[str, Any]]:
             return "compare.html", pair_words(summary)
         case CurveSummary():
             return "curve.html", curve_words(summary)
+        case CostsSummary():
+            return "costs.html", costs_words(summary)

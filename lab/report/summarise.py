@@ -242,6 +242,8 @@ def two_errors(errors: PredictionErrors) -> TwoErrors:
                 earlier=row.earlier,
                 model_error=row.model_error,
                 drift=row.drift,
+                low=row.low,
+                high=row.high,
             )
             for row in errors.rows
         ),

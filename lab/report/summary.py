@@ -18,6 +18,7 @@ from lab.analysis.statistics import Interval
 from lab.checker.laws import Violation
 from lab.runs.file import Commits, GateResult, Validity, World
 from scenarios.schema.cutover import Phase
+from sim.model.costs import CostFile
 
 FORMAT = 1
 """Goes up when a field changes its name or meaning; a new field alone does not change it."""
@@ -234,7 +235,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class PredictedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """One measure of a run that was predicted twice: with its own costs, and with those of an earlier calibration.
 
-    ``model_error`` is a share of what was measured, ``drift`` a share of the prediction with the run's own costs.
+    ``model_error`` is a share of what was measured, ``drift`` a share of the prediction with the run's own costs;
+    ``low`` and ``high`` are what that prediction is with all costs at the ends of their intervals.
     """
 
     measure: str
@@ -244,6 +246,8 @@ class PredictedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     earlier: float | None
     model_error: float | None
     drift: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 class TwoErrors(msgspec.Struct, frozen=True, kw_only=True):
@@ -304,7 +308,15 @@ class CurveSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", 
     distances: tuple[Distance, ...]
 
 
-Summary = RunSummary | ComparisonSummary | CurveSummary
+class CostsSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", tag="costs"):
+    """The page of a calibration: the cost file as it was written, and what it is called."""
+
+    format: int = FORMAT
+    file: str
+    costs: CostFile
+
+
+Summary = RunSummary | ComparisonSummary | CurveSummary | CostsSummary
 
 
 def encoded(summary: Summary) -> bytes:

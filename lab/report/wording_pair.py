@@ -66,12 +66,16 @@ def errors_table(errors: TwoErrors) -> Table:
     """Return both errors of every measure as they are shown."""
     rows = [
         [
-            row.measure, show(row.measured, row.unit), show(row.own, row.unit), _share(row.model_error),
-            show(row.earlier, row.unit), _share(row.drift),
+            row.measure, show(row.measured, row.unit), show(row.own, row.unit),
+            "" if row.low is None or row.high is None else show_interval(row.low, row.high, row.unit),
+            _share(row.model_error), show(row.earlier, row.unit), _share(row.drift),
         ]
         for row in errors.rows
     ]  # fmt: skip
-    head = ["measure", "measured", "predicted, own costs", "model error", "predicted, earlier costs", "drift"]
+    head = [
+        "measure", "measured", "predicted, own costs", "as sure as these", "model error", "predicted, earlier costs",
+        "drift",
+    ]  # fmt: skip
     speed = f"The reference of the machine's speed took {errors.speed_us:.0f} µs in the run"
     if errors.earlier_speed_us:
         speed += (
@@ -79,6 +83,7 @@ def errors_table(errors: TwoErrors) -> Table:
         )
     note = (
         "Own costs are those that the processes metered in this very run: what is left is the error of the model. "
+        "As sure as these: predicted with all of them at the low end of their intervals, and at the high end. "
         f"Earlier costs are those of a calibration: the rest is the drift of the machine. {speed}; others used "
         f"{errors.foreign_share:.1%} of the system's core."
     )

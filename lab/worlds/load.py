@@ -265,7 +265,13 @@ class Replay:
         """Return what the processes metered, and what the machine was like meanwhile."""
         flushes_us = sorted(made.flush_us for made in self.commits.values() if made.flush_us is not None)
         page_flush_us = flushes_us[len(flushes_us) // 2] if flushes_us else 0
-        return Metered(tuple(self.meters.values()), self.speed_us, round(self.foreign_share, 4), page_flush_us)
+        return Metered(
+            tuple(self.meters.values()),
+            self.speed_us,
+            round(self.foreign_share, 4),
+            page_flush_us,
+            self._epoch_ns // 1000,
+        )
 
     def record(self) -> Record:
         """Return the generator's tables with the events and stations that were seen from here."""

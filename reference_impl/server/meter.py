@@ -5,9 +5,9 @@ between two waits is a *piece*: it is read and decided (*receive*), sent on (*fo
 and decided (*answer*), it is decided once more after a commit (*decide*), its answer is written (*reply*). Pieces that
 the loop takes one after another without looking for more are a *turn*. The writer reports each group's CPU apart from
 its time on the disk. What the process spent beside all of these (HTTP, the loop) is in its whole CPU time, which is
-kept window by window, so that a fit can tell what a turn costs from what a piece costs. Everything is kept by how long
-the process had slept before, because a cold one costs more. It must never run unless asked for: reading the clock costs
-as much as a small step.
+kept window by window, so that a fit can tell what a turn costs from what a piece costs, and a quick second from a slow
+one. Everything is kept by how long the process had slept before, because a cold one costs more: the first piece of a
+turn, the others find it warm. It must never run unless asked for: reading the clock costs as much as a small step.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ Tally = dict[int, list[int]]
 
 
 class Window(msgspec.Struct, kw_only=True):
-    """What one process did in about a second.
+    """What one process did in about a second; ``began_us`` is of the machine's monotonic clock.
 
     ``turns`` are, by gap, [turns, sum of gaps in us]; ``groups`` [groups, changes, CPU in ns]; ``pieces`` by
     ``role code stage`` and gap [pieces, CPU in ns], where *change* stands for the groups of one change, and *mixed* for
     pieces that did more than one thing.
     """
 
+    began_us: int = 0
     length_us: int = 0
     cpu_us: int = 0
     turns: Tally = {}
@@ -130,6 +131,7 @@ class Meter:
         "_began_ns",
         "_disk_us",
         "_octave",
+        "_piece_octave",
         "_ran_ns",
         "_samples",
         "_turning",
@@ -147,6 +149,9 @@ class Meter:
         self._began_cpu_ns = time.process_time_ns()
         self._turning = False
         self._octave = 0
+        """Of the gap before the turn under way, or the last one."""
+        self._piece_octave = 0
+        """Of the gap before the next piece: the turn's for its first, none for those that follow it."""
         self._window = Window()
         self._windows: list[Window] = []
         self._samples: dict[str, list[tuple[int, int]]] = {}
@@ -177,7 +182,7 @@ class Meter:
         if now_ns - self._began_ns >= WINDOW_NS:
             self._close_window(now_ns)
         gap_us = (now_ns - self._ran_ns) // _NS_PER_US
-        self._octave = min(gap_us.bit_length(), _BUCKETS)
+        self._octave = self._piece_octave = min(gap_us.bit_length(), _BUCKETS)
         turns = self._window.turns.setdefault(self._octave, [0, 0])
         turns[0] += 1
         turns[1] += gap_us
@@ -190,7 +195,8 @@ class Meter:
             return
         if course.code:
             stage = _STAGES.get((course.began, ends), "mixed")
-            self._keep(f"{course.role} {course.code} {stage}", course.spent_ns)
+            self._keep(f"{course.role} {course.code} {stage}", course.spent_ns, self._piece_octave)
+            self._piece_octave = 0
         course.began, course.ends, course.spent_ns = ends, "", 0
 
     def watch(self, node: str) -> Watcher:
@@ -211,6 +217,7 @@ class Meter:
 
     def _close_window(self, now_ns: int) -> None:
         cpu_ns, window = time.process_time_ns(), self._window
+        window.began_us = self._began_ns // _NS_PER_US
         window.length_us = (now_ns - self._began_ns) // _NS_PER_US
         window.cpu_us = (cpu_ns - self._began_cpu_ns) // _NS_PER_US
         self._windows.append(window)
@@ -227,11 +234,10 @@ class Meter:
             self._disk_us.append(disk_us)
         if len(changes) == 1:
             message = changes[0].message
-            self._keep(f"{role_of(node, message.key.sender)} {message.code} change", cpu_ns)
-        self._ran_ns = time.perf_counter_ns()
+            self._keep(f"{role_of(node, message.key.sender)} {message.code} change", cpu_ns, self._octave)
+        self._ran_ns = time.perf_counter_ns() - disk_us * _NS_PER_US  # it slept while the disk was at work
 
-    def _keep(self, name: str, cpu_ns: int) -> None:
-        octave = self._octave
+    def _keep(self, name: str, cpu_ns: int, octave: int) -> None:
         piece = self._window.pieces.setdefault(name, {}).setdefault(octave, [0, 0])
         piece[0] += 1
         piece[1] += cpu_ns

@@ -1,9 +1,10 @@
 """What serving costs: turns of an event loop and the pieces in them, groups of a writer and the changes in them.
 
-A turn of n pieces costs ``cold * (turn + sum of pieces)`` of CPU, a group of m changes ``cold * (group + sum of
-changes)`` and then the disk; ``cold`` is 1 for a process that has just run, and up to ``1 + cold`` for one that has
-slept for long against ``cooling``. Written by ``yidi calibrate`` from measurements of CPU alone, read by the simulated
-world and by the arithmetic of ``yidi check``. Must never measure anything itself.
+A turn of n pieces costs ``k * (turn + first piece) + other pieces`` of CPU, a group of m changes ``k * (group + one
+change) + other changes`` and then the disk; ``k`` is 1 for a process that has just run, and up to ``1 + cold`` for one
+that has slept for long against ``cooling``. All of it goes at the machine's pace of that second. Written by ``yidi
+calibrate`` from measurements of CPU alone, read by the simulated world and by the arithmetic of ``yidi check``. Must
+never measure anything itself.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SERVING_ROLES: tuple[Role, ...] = ("care", "hub", "insured")
 """The roles that cost something: a city is a door of its province's process."""
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""
-COSTS_VERSION = 2
+COSTS_VERSION = 3
 """The version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 AS_THE_MEAN = 1000
@@ -81,10 +82,11 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``turn_us`` and ``group_us`` are CPU microseconds whatever the number of pieces or changes; ``cold`` and
     ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``spread`` are
     evenly spaced quantiles of a stage in thousandths of its mean, ``flush_us`` those of a group's time on the disk: its
-    wall time less its CPU. Where nothing was measured these are 0: ``page_flush_us``, what the processes found a flush
-    of a page to take when they started, by which they choose where to commit; ``speed_us``, how long the reference of
-    the machine's speed took meanwhile; ``foreign_share``, what others took of the core. ``fit`` tells of each load that
-    was measured, the lightest first.
+    wall time less its CPU and its wait for a core. ``pace`` is what CPU cost second by second, in thousandths of the
+    mean: a machine that others share is quick and slow by turns; it is empty where it is steady. Where nothing was
+    measured these are 0: ``page_flush_us``, what the processes found a flush of a page to take when they started, by
+    which they choose where to commit; ``speed_us``, how long the reference of the machine's speed took meanwhile;
+    ``foreign_share``, what others took of the core. ``fit`` tells of each load that was measured, the lightest first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
@@ -98,6 +100,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spread: Table
     flush_us: Table
     rows: tuple[CostRow, ...]
+    pace: Table = ()
     page_flush_us: int = 0
     speed_us: float = 0.0
     foreign_share: float = 0.0
@@ -130,6 +133,8 @@ class Costs:
             self._rows[row.role, row.code, row.stage] = row
         _check_table(file.flush_us, "flush_us")
         _check_table(file.spread, "spread")
+        if any(share <= 0 for share in file.pace):
+            raise CostError(f"pace is {list(file.pace)}; expected whole numbers above 0, in thousandths of the mean")
         for role in SERVING_ROLES:
             for stage in STAGES:
                 if (role, ANY_CODE, stage) not in self._rows:

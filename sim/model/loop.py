@@ -1,9 +1,10 @@
 """A process's event loop, which serves in turns: whoever wakes takes all that is ready, decides it, commits once.
 
 What arrives meanwhile waits for the next turn (gated batch service), so work gets cheaper with load by itself. A turn
-holds a core for its own cost and that of its pieces; what a piece sends leaves at the piece's place in the turn. What
-was decided to be committed is one group: in the turn the loop then stands still until it is on disk, beside it a
-writer commits while the loop goes on. This module must never look into what its pieces do.
+holds a core for its own cost and that of its pieces; what a piece sends leaves at the piece's place in the turn. A
+process that has slept is cold for the turn and its first piece; those that follow find it warm. What was decided to be
+committed is one group: in the turn the loop then stands still until it is on disk, beside it a writer commits while the
+loop goes on. This module must never look into what its pieces do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.engine.driver import SimClock
 from sim.engine.timeline import TIMER, WORK, Owned, Timeline, Wakeup
+from sim.model.service_times import WARM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
     Piece = tuple[Callable[[Any], None], Any]
 
-NS_PER_1024TH_US: Final = 1024 * 1000
+WARM_BITS: Final = 10
+"""Factors are in 1,024ths."""
+NS_PER_US: Final = 1000
 COLD_SINCE_US: Final = -(1 << 60)
 
 
@@ -37,8 +41,8 @@ class Committer(Protocol):
         """Commit what waits, beside the loop: the turn has ended."""
         ...
 
-    def take_all(self, now_us: int) -> list[tuple[int, int]]:
-        """Begin to commit what waits, in the turn; return the CPU (ns) and the disk's time (us) of each group."""
+    def take_all(self, now_us: int) -> list[tuple[int, int, int]]:
+        """Begin to commit what waits, in the turn; return each group's CPU (ns), changes and disk time (us)."""
         ...
 
     def committed(self) -> None:
@@ -55,15 +59,16 @@ class Loop:
     __slots__ = (
         "_asking",
         "_cpu",
+        "_factors",
         "_free_us",
         "_held",
         "_ran_us",
+        "_rate",
         "_rhythm",
         "_sums",
         "_timeline",
         "began_us",
         "committers",
-        "factor",
         "inbox",
         "loops",
         "owner",
@@ -84,8 +89,10 @@ class Loop:
         self._free_us = [0] * loops  # a heap
         self._ran_us = COLD_SINCE_US
         self.began_us = 0
-        self.factor = 0
-        """What CPU costs in the turn under way, or the last one, on these cores: 1,024ths."""
+        self._factors = WARM, WARM
+        """What CPU costs on these cores in the turn under way, or the last one, cold and warm: 1,024ths."""
+        self._rate = WARM
+        """The one of both that holds for the piece under way."""
         self.spent_ns = 0
         self.turning = False
         self._asking = False
@@ -109,8 +116,14 @@ class Loop:
 
     def spend(self, cost_ns: int) -> int:
         """Spend CPU in the turn under way; return when it is spent (us), which is when what it was for leaves."""
-        self.spent_ns += cost_ns
-        return self.began_us + self.spent_ns * self.factor // NS_PER_1024TH_US
+        self.spent_ns += cost_ns * self._rate >> WARM_BITS
+        return self.began_us + self.spent_ns // NS_PER_US
+
+    def group_ns(self, changes_ns: int, changes: int) -> int:
+        """Return the CPU of a group of so many changes after the turn; what is cold of it is what one change takes."""
+        cold, warm = self._factors
+        first_ns = changes_ns // changes
+        return ((self._rhythm.group_ns + first_ns) * cold + (changes_ns - first_ns) * warm) >> WARM_BITS
 
     def _seek(self) -> None:
         """See to it that what waits has a turn: now, when a loop is free, or when the core is."""
@@ -143,14 +156,21 @@ class Loop:
         sums.waiting -= count
         sums.waited_sum += now_us * count
         sums.arrivals += count
-        factor, stretch = self._rhythm.coldness(now_us - self._ran_us), self._cpu.stretch
-        self.factor = factor if stretch == 1 else round(factor * stretch)
-        self.spent_ns = self._rhythm.turn_ns
+        rhythm, stretch = self._rhythm, self._cpu.stretch
+        cold, warm = rhythm.coldness(now_us - self._ran_us), rhythm.pace_at(now_us)
+        if warm != WARM:
+            cold = cold * warm >> WARM_BITS
+        if stretch != 1:
+            cold, warm = round(cold * stretch), round(warm * stretch)
+        self._factors = cold, warm
+        self._rate = cold
+        self.spent_ns = rhythm.turn_ns * cold >> WARM_BITS
         self.turns += 1
         self.turning = True
         for action, event in pieces:
             action(event)
-        ended_us = self.began_us + self.spent_ns * self.factor // NS_PER_1024TH_US
+            self._rate = warm
+        ended_us = self.began_us + self.spent_ns // NS_PER_US
         committers = self.committers
         if committers:
             self.committers = []
@@ -169,8 +189,8 @@ class Loop:
 
     def _commit_in_turn(self, committer: Committer) -> int:
         disk_us = 0
-        for cost_ns, flush_us in committer.take_all(self.spend(0)):
-            self.spent_ns += self._rhythm.group_ns + cost_ns
+        for cost_ns, changes, flush_us in committer.take_all(self.spend(0)):
+            self.spent_ns += self.group_ns(cost_ns, changes)
             disk_us += flush_us
         ended_us = self.spend(0)
 
@@ -239,7 +259,7 @@ class LoopClock(SimClock):
         """Return microseconds since the start of the run."""
         loop = self._loop
         if loop.turning:
-            return loop.began_us + loop.spent_ns * loop.factor // NS_PER_1024TH_US
+            return loop.began_us + loop.spent_ns // NS_PER_US
         return self._timeline.now_us
 
     @types.coroutine

@@ -69,12 +69,16 @@ class ServiceTimeTables:
 
 
 class Rhythm(NamedTuple):
-    """What a turn and a group cost whatever is in them (ns), and how a process cools that does not run."""
+    """What a turn and a group cost whatever is in them (ns), how a process cools that does not run, and the pace.
+
+    ``pace`` is what CPU costs second by second of the run, in 1,024ths; after its end it begins anew.
+    """
 
     turn_ns: int
     group_ns: int
     cold_1024ths: int
     cooling_us: int
+    pace: Table = ()
 
     @classmethod
     def of(cls, costs: Costs) -> Rhythm:
@@ -85,7 +89,17 @@ class Rhythm(NamedTuple):
             round(file.group_us.value * _NS_PER_US),
             round(file.cold.value * WARM),
             max(1, round(file.cooling_us.value)),
+            tuple(share * WARM // AS_THE_MEAN for share in file.pace),
         )
+
+    def pace_at(self, now_us: int) -> int:
+        """Return what CPU costs at an instant, in 1,024ths.
+
+        >>> [Rhythm(0, 0, 0, 1, pace).pace_at(2_500_000) for pace in ((), (1024, 2048))]
+        [1024, 1024]
+        """
+        pace = self.pace
+        return pace[now_us // _US_PER_S % len(pace)] if pace else WARM
 
     def coldness(self, gap_us: int) -> int:
         """Return what a process costs that last ran ``gap_us`` ago, in 1,024ths of what it costs just after it ran.
@@ -102,6 +116,7 @@ class Rhythm(NamedTuple):
 
 
 WARM: Final = 1024
+_US_PER_S: Final = 1_000_000
 _COOLING_STEPS: Final = 64
 """Steps of the table of a cooling's e-fold."""
 _LEFT_EACH_STEP: Final = 1_057_095_000

@@ -12,7 +12,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
-from sim.model.loop import NS_PER_1024TH_US
+from sim.model.loop import NS_PER_US
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
@@ -117,15 +117,15 @@ class Writer:
 
     # --- in the turn --------------------------------------------------------------------------------------------------
 
-    def take_all(self, now_us: int) -> list[tuple[int, int]]:
-        """Begin to commit what waits; return the CPU (ns) and the disk's time (us) of each group."""
+    def take_all(self, now_us: int) -> list[tuple[int, int, int]]:
+        """Begin to commit what waits; return of each group its CPU (ns), its changes and the disk's time (us)."""
         self._due = False
         self._flushing = list(self._next)
         self._next.clear()
         self._began_us = now_us
         for group in self._flushing:
             self._waited_us += now_us * len(group.items) - group.joined_sum_us
-        return [(group.cost_ns, group.flush_us) for group in self._flushing]
+        return [(group.cost_ns, len(group.items), group.flush_us) for group in self._flushing]
 
     def committed(self) -> None:
         """Write what was taken, and let whoever waits for it go on."""
@@ -154,7 +154,7 @@ class Writer:
         timeline = self._timeline
         now_us = self._began_us = timeline.now_us
         self._waited_us += now_us * len(group.items) - group.joined_sum_us
-        cpu_us = (self._rhythm.group_ns + group.cost_ns) * self._loop.factor // NS_PER_1024TH_US
+        cpu_us = self._loop.group_ns(group.cost_ns, len(group.items)) // NS_PER_US
         written_us = now_us + cpu_us + group.flush_us
         written = Owned(self._owner, written_us, self._written)
         heappush(timeline.heap, (written_us, WORK, timeline.next_id(), written))

@@ -8,15 +8,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from lab.calibration.fit import (
-    cost_rows,
-    estimate,
-    fit,
-    load_fits,
-    quantile_table,
-    spread_of,
-    windows_of,
-)
+from lab.calibration.fit import cost_rows, estimate, fit, load_fits, quantile_table, spread_of
+from lab.calibration.pace import at_even_pace, pace_of
+from lab.calibration.windows import windows_of
 from reference_impl.domain.failures import InvalidRunError
 from sim.model.costs import mean_us
 
@@ -29,7 +23,7 @@ CHANGES_US = {"care 2207": 30.0, "care 1101": 15.0}
 COMMITS = {"care 2207": ("receive", "answer"), "care 1101": ("receive",)}
 
 
-def reading_of(rate_per_s, seconds, random, *, noise=0.0, scale=1.0):
+def reading_of(rate_per_s, seconds, random, *, noise=0.0, scale=lambda second: 1.0):
     """Play a process that serves Poisson pieces in turns at known costs; return what its meter would have read."""
     windows, samples, disk_us = [], defaultdict(list), []
     names = list(PIECES_US)
@@ -39,25 +33,30 @@ def reading_of(rate_per_s, seconds, random, *, noise=0.0, scale=1.0):
         begin_us = max(now_us, due)
         gap_us = int(begin_us - ran_us) if ran_us >= 0 else 10**8
         octave = min(gap_us.bit_length(), 27)
-        factor = scale * (1 + COLD * (1 - math.exp(-gap_us / COOLING_US)))
+        warm = scale(int(begin_us / 1e6))
+        cold = warm * (1 + COLD * (1 - math.exp(-gap_us / COOLING_US)))
         ready = []
         while due <= begin_us:
             ready.append(names[random.integers(len(names))])
             due += random.exponential(1e6 / rate_per_s)
         rough = 1 + noise * random.standard_normal(2 + len(ready))
-        spent_us = TURN_US * factor * rough[0]
+        spent_us = TURN_US * cold * rough[0]
+        factor, piece_octave = cold, octave
         count(window["turns"], octave, 1, gap_us)
         changes = []
         for name, more in zip(ready, rough[2:], strict=True):
             role, code, stage = name.split()
             piece_us = PIECES_US[name] * factor * more
-            count(window["pieces"].setdefault(name, {}), octave, 1, piece_us * 1000)
-            samples[name].append((octave, int(piece_us * 1000)))
+            count(window["pieces"].setdefault(name, {}), piece_octave, 1, piece_us * 1000)
+            samples[name].append((piece_octave, int(piece_us * 1000)))
             spent_us += piece_us + (READ_US * factor if stage in ("receive", "answer") else 0.0)
+            factor, piece_octave = warm, 0  # those that follow the first find the process warm
             if stage in COMMITS[f"{role} {code}"]:
                 changes.append(f"{role} {code}")
         if changes:
-            group_us = (GROUP_US + sum(CHANGES_US[name] for name in changes)) * factor * rough[1]
+            changes_us = sum(CHANGES_US[name] for name in changes)
+            one_us = changes_us / len(changes)
+            group_us = ((GROUP_US + one_us) * cold + (changes_us - one_us) * warm) * rough[1]
             count(window["groups"], octave, 1, len(changes), group_us * 1000)
             if len(changes) == 1:
                 count(window["pieces"].setdefault(f"{changes[0]} change", {}), octave, 1, group_us * 1000)
@@ -66,7 +65,7 @@ def reading_of(rate_per_s, seconds, random, *, noise=0.0, scale=1.0):
         now_us = ran_us = begin_us + spent_us
         window["cpu_us"] += spent_us
         if now_us >= (len(windows) + 1) * 1e6:
-            windows.append(window | {"length_us": 1e6})
+            windows.append(window | {"began_us": len(windows) * 1e6, "length_us": 1e6})
             window = empty()
     return {"windows": windows, "samples": dict(samples), "disk_us": disk_us}
 
@@ -79,9 +78,9 @@ def count(tally, octave, *more):
     tally[octave] = [a + b for a, b in zip(tally.get(octave, [0] * len(more)), more, strict=True)]
 
 
-def loads(*, noise=0.0, seed=5, seconds=12):
+def loads(*, seed=5, seconds=12, **how):
     random = np.random.default_rng(seed)
-    return [[reading_of(rate, seconds, random, noise=noise) for _ in range(2)] for rate in (30, 400, 3_000)]
+    return [[reading_of(rate, seconds, random, **how) for _ in range(2)] for rate in (30, 400, 3_000)]
 
 
 def test_known_numbers_are_found_again():
@@ -154,10 +153,56 @@ def test_the_spread_is_around_the_mean_with_coldness_taken_out():
     assert float(np.std(drawn)) == pytest.approx(200, rel=0.1)
 
 
-@pytest.mark.parametrize("given", [[], [[{"windows": [empty() | {"length_us": 1e6}], "samples": {}, "disk_us": []}]]])
+@pytest.mark.parametrize(
+    "given", [[], [[{"windows": [empty() | {"began_us": 0, "length_us": 1e6}], "samples": {}, "disk_us": []}]]]
+)
 def test_a_system_that_had_nothing_to_do_tells_nothing(given):
     with pytest.raises(InvalidRunError, match="nothing to fit costs to: 0 turns and 0 groups"):
         fit(windows_of(given))
+
+
+def test_a_machine_that_is_slow_every_third_second_is_told_by_its_pace_and_its_numbers_are_the_mean():
+    """Others share the machine: the same work costs half as much again now and then, and three quarters otherwise."""
+    windows = windows_of(loads(scale=lambda second: 1.5 if second % 3 == 0 else 0.75, seconds=24))
+
+    paces = pace_of(windows)
+    found = fit(at_even_pace(windows, paces))
+
+    for pace in np.array([pace[:24] for pace in paces]):
+        slow, quick = pace[::3], np.concatenate([pace[1::3], pace[2::3]])
+        assert slow.mean() / quick.mean() == pytest.approx(2, rel=0.1)
+        assert pace.mean() == pytest.approx(1000, rel=0.1)
+    assert found.turn_us == pytest.approx(TURN_US, rel=0.1), "on the mean of all seconds"
+    assert found.read_us == pytest.approx(READ_US, rel=0.25)
+    assert found.cold == pytest.approx(COLD, rel=0.25)
+    assert fit(windows).turn_us != pytest.approx(TURN_US, rel=0.3), "with the pace in it, nothing is told apart"
+
+
+def test_a_steady_machine_has_an_even_pace_and_seconds_begin_at_the_zero_of_their_run():
+    given = loads(seconds=10)
+    for readings in given:
+        for reading in readings:
+            for window in reading["windows"]:
+                window["began_us"] += 7_000_000
+
+    paces = pace_of(windows_of(given, [7_000_000] * 3))
+
+    assert [len(pace) for pace in paces] == [10, 10, 10]
+    for pace in paces:
+        assert 900 < min(pace) <= max(pace) < 1100
+
+
+def test_what_a_second_with_little_work_cost_is_not_taken_for_a_pace():
+    given = loads(seconds=6)
+    last = given[2][0]["windows"][-1]
+    for reading in given[2]:
+        reading["windows"][-1] = empty() | {"began_us": 5e6, "length_us": 1e6}
+    name, octaves = next(iter(last["pieces"].items()))
+    given[2][0]["windows"][-1]["pieces"] = {name: {0: [1, 40 * 1000 * octaves[0][1] / octaves[0][0] / 1000]}}
+
+    *_, pace = pace_of(windows_of(given))
+
+    assert pace[5:] == (1000,)
 
 
 def test_table_keeps_mean_and_median_of_a_long_tail():

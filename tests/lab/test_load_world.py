@@ -142,6 +142,8 @@ def assert_predicted_again_with_its_own_costs(run, errors):
     rows = {row["measure"]: row for row in errors["rows"]}
     p50 = rows["settlement.latency.p50"]
     assert p50["model_error"] == pytest.approx(p50["own"] / p50["measured"] - 1)
+    assert p50["low"] <= p50["own"] <= p50["high"], "as sure as its costs"
+    assert own.pace, "the machine's pace, second by second"
     assert p50["drift"] == pytest.approx(p50["earlier"] / p50["own"] - 1)
     assert errors["speed_us"] == own.speed_us
     write_pair_page(run)

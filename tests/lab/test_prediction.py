@@ -42,6 +42,19 @@ def test_model_and_drift_multiply_to_the_whole_error():
     assert (errors.speed_us, errors.earlier_speed_us) == (500.0, 400.0)
 
 
+def test_a_prediction_is_as_sure_as_its_costs_at_either_end_of_their_intervals():
+    name, files = "settlement.latency.p50", (costs(), costs())
+    bounds = [{name: 9_000.0}, {name: 12_500.0}]
+
+    errors = prediction_errors({name: 10_000.0}, {name: 11_000.0}, {name: 13_200.0}, files, bounds)
+
+    row = next(row for row in errors.rows if row.measure == name)
+    assert (row.low, row.high) == (9_000.0, 12_500.0)
+    assert next(row for row in errors_table(two_errors(errors)).rows if row[0] == name)[3] == "9 ms … 12.5 ms"
+    without = prediction_errors({name: 10_000.0}, {name: 11_000.0}, {}, files)
+    assert {(row.low, row.high) for row in without.rows} == {(None, None)}
+
+
 def test_what_was_not_measured_has_no_error():
     for row in errors_of(None, None, 5.0).rows:
         assert (row.model_error, row.drift) == (None, None)
@@ -51,7 +64,7 @@ def test_the_table_says_both_errors_and_what_the_machine_was_like():
     table = errors_table(two_errors(errors_of(10_000.0, 11_000.0, 13_200.0)))
 
     row = next(row for row in table.rows if row[0] == "settlement.latency.p50")
-    assert row[1:] == ["10 ms", "11 ms", "+10.0%", "13.2 ms", "+20.0%"]
+    assert row[1:] == ["10 ms", "11 ms", "", "+10.0%", "13.2 ms", "+20.0%"]
     assert "500 µs in the run and 400 µs (+25.0%) before" in table.note
     assert "others used 2.0% of the system's core" in table.note
     packaged = errors_table(two_errors(errors_of(1.0, 1.0, 1.0, speeds=(500.0, 0.0))))

@@ -100,6 +100,42 @@ def test_a_process_that_has_slept_is_cold() -> None:
     assert rig.run(20_000_000) == [("cold", 165), ("warm", 275), ("cold again", 10_000_165)]
 
 
+def after_another(rig: Rig) -> Rig:
+    """Let the core be taken for the first 100 us, so that what comes meanwhile is one turn of a process that slept."""
+    other = Loop(rig.timeline, rig.cpu, Rhythm(TURN_US * 1000, 0, 0, 1), None)
+    other.post(lambda _: None, None)
+    return rig
+
+
+def test_who_follows_the_first_in_a_turn_finds_the_process_warm() -> None:
+    rig = after_another(Rig(cold=0.5))
+    for name in "abc":
+        rig.piece(name, 1)
+    assert rig.run() == [("a", 100 + 165), ("b", 100 + 175), ("c", 100 + 185)]
+
+
+def test_of_a_group_after_sleep_one_change_is_cold_and_the_others_are_not() -> None:
+    rig = after_another(Rig(cold=0.5))
+    rig.commits("x", 1)
+    rig.commits("y", 2)
+    rig.run()
+    # The turn: (100 + 10) * 1.5 + 10; the group: (50 + 5) * 1.5 + 5; both go on in a turn of 100, just after it.
+    assert rig.cpu.tally().busy_us == pytest.approx(100 + 175 + 87.5 + 100, abs=2)
+
+
+def test_a_slow_second_of_the_machine_is_slow_for_whatever_is_done_in_it() -> None:
+    timeline = Timeline()
+    cpu = Cpu(timeline, 1)
+    loop = Loop(timeline, cpu, Rhythm(TURN_US * 1000, 0, 0, 1, pace=(1024, 2048)), None)
+    told: list[int] = []
+    for at_us in (0, 1_000_000, 2_000_000):
+        timeline.call_at(
+            at_us, WORK, lambda: loop.post(lambda _: told.append(loop.spend(PIECE_US * 1000) - loop.began_us), None)
+        )
+    timeline.run_until(3_000_000)
+    assert told == [110, 220, 110]
+
+
 def test_processes_that_share_a_core_take_it_turn_by_turn() -> None:
     timeline = Timeline()
     cpu = Cpu(timeline, 1)

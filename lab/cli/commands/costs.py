@@ -13,15 +13,17 @@ from lab.calibration.calibrate import cache_path, costs_of_this_machine
 from lab.calibration.calibrate import calibrate as measure
 from lab.cli import console
 from lab.experiments.curve import draw_curve, refuse_unloaded
+from lab.report.costs_page import write_costs_page
 from lab.report.curves import write_curve_page
 from lab.report.summarise_curve import summarise_curve
+from lab.report.wording_costs import circumstances, fit_table, number_table, piece_table
 from lab.report.wording_curve import distance_table, point_table
 from lab.runs import file as runs
 from reference_impl.domain.failures import InputError
-from sim.model.costs import ANY_CODE, SERVING_ROLES, STAGES, Costs, Fitted
 
 if TYPE_CHECKING:
     from lab.cli.commands.run import Request
+    from sim.model.costs import CostFile
 
 INVALID = 3
 
@@ -35,52 +37,20 @@ def calibrate(out: Path | None, *, as_json: bool) -> None:
     path = out or cache_path()
     with console.Bar(quiet=as_json) as bar:
         file = measure(path, bar)
+    page = write_costs_page(file, path)
     if as_json:
-        console.say_json({"file": str(path), **msgspec.to_builtins(file)})
+        console.say_json({"file": str(path), "page": str(page), **msgspec.to_builtins(file)})
         return
-    _print_costs(Costs(file))
-    console.say(str(path))
+    _print_costs(file)
+    console.say(f"costs: {path}")
+    console.say(f"page: {page}")
 
 
-def _print_costs(costs: Costs) -> None:
+def _print_costs(file: CostFile) -> None:
     """Print what serving costs, how sure that is, and how well it tells what was measured."""
-    file = costs.file
-    console.table(
-        ["CPU", "fitted", "95 % interval"],
-        [
-            ["a turn", f"{file.turn_us.value:.0f} µs", _interval(file.turn_us, " µs")],
-            ["a group", f"{file.group_us.value:.0f} µs", _interval(file.group_us, " µs")],
-            ["a cold process, more", f"{file.cold.value:.0%}", _interval(_percent(file.cold), " %")],
-            ["cooling", f"{file.cooling_us.value / 1000:.1f} ms", _interval(_milli(file.cooling_us), " ms")],
-        ],
-        words=1,
-    )
-    rows = [[role, *(f"{costs.mean_us(role, ANY_CODE, stage):.0f} µs" for stage in STAGES)] for role in SERVING_ROLES]
-    console.table(["a piece", *STAGES], rows)
-    fits = [
-        [
-            f"{one.use:.0%}", f"{one.pieces_per_turn:.2f}", f"{one.changes_per_group:.2f}",
-            f"{one.error:+.1%}", f"{one.residual:.1%}",
-        ]
-        for one in file.fit
-    ]  # fmt: skip
-    console.table(["core used", "pieces a turn", "changes a group", "fit against CPU", "a window's residual"], fits)
-    console.say(
-        f"disk: {costs.mean_flush_us():.0f} µs a group on average; speed reference {file.speed_us:.0f} µs; "
-        f"others used {file.foreign_share:.1%} of the core; {file.machine}"
-    )
-
-
-def _interval(fitted: Fitted, unit: str) -> str:
-    return f"{fitted.low:.0f} to {fitted.high:.0f}{unit}"
-
-
-def _percent(fitted: Fitted) -> Fitted:
-    return Fitted(fitted.value * 100, fitted.low * 100, fitted.high * 100)
-
-
-def _milli(fitted: Fitted) -> Fitted:
-    return Fitted(fitted.value / 1000, fitted.low / 1000, fitted.high / 1000)
+    for table in (number_table(file), piece_table(file), fit_table(file)):
+        console.table(table.head, table.rows, words=table.words)
+    console.say(circumstances(file))
 
 
 def curve(asked: Request, world: str, loads: int) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 
 import pytest
 from book_samples import done, insert, key, settled, settlement
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.sqlite import group
 from reference_impl.protocol.records import Committed
 
 
@@ -84,6 +86,19 @@ def test_the_watcher_is_told_of_every_group(sqlite_shelf):
     sqlite_shelf.books.close()
 
     assert told == [(2, True, True)]
+
+
+def test_what_a_commit_waited_for_its_core_is_no_time_of_the_disk(sqlite_shelf, monkeypatch):
+    """The kernel is made to say that each commit stood ready for ten seconds: nothing is left for the disk."""
+    told_us, waited_ns = [], itertools.count(0, 10_000_000_000)
+    sqlite_shelf.books.watch(lambda changes, cpu_ns, disk_us: told_us.append(disk_us))
+
+    sqlite_shelf.commit_all([insert(done(1))])
+    monkeypatch.setattr(group, "core_wait_ns", lambda: next(waited_ns))
+    sqlite_shelf.commit_all([insert(done(2))])
+
+    assert told_us[0] > 0
+    assert told_us[1] == 0
 
 
 def test_an_ill_formed_change_is_told_to_its_caller_and_the_books_stay_well(sqlite_shelf):

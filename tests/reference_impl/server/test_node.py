@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 
 import msgspec
@@ -444,6 +445,27 @@ def test_the_meter_tells_turns_from_pieces(tmp_path):
     turns = sum(turns for window in meter.read().windows for turns, _ in window.turns.values())
     assert sum(pieces_in(meter).values()) == 6 * 4
     assert turns < 6 * 4
+
+
+def test_the_meter_takes_the_first_piece_of_a_turn_alone_for_one_that_has_slept(tmp_path):
+    """Those that follow it in the same turn find the process warm; their turn was after a gap all the same."""
+    meter = Meter()
+    world = World(tmp_path, meter=meter)
+    app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
+
+    async def at_once():
+        contents = [world.codec.encode_request(find_person(n, person=f"3401000000000000010{n}"), 0) for n in range(6)]
+        time.sleep(0.02)  # noqa: ASYNC251 - the process sleeps, not the task
+        await asyncio.gather(*(over_http(app, "POST", "/33", content) for content in contents))
+
+    asyncio.run(at_once())
+
+    (window,) = meter.read().windows
+    read = window.pieces["care 1101 receive"]
+    slept = {octave: pieces for octave, (pieces, _) in read.items() if octave >= 14}
+    assert sum(slept.values()) == 1
+    assert read[0][0] == 5
+    assert sum(turns for octave, (turns, _) in window.turns.items() if octave >= 14) == 1
 
 
 def test_the_meter_keeps_what_a_group_costs_and_what_a_group_of_one_change():
