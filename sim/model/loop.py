@@ -157,7 +157,7 @@ class Loop:
         sums.waited_sum += now_us * count
         sums.arrivals += count
         rhythm, stretch = self._rhythm, self._cpu.stretch
-        cold, warm = rhythm.coldness(now_us - self._ran_us), rhythm.pace_at(now_us)
+        cold, warm = rhythm.coldness(now_us - self._ran_us), rhythm.pace_at(now_us) if rhythm.pace else WARM
         if warm != WARM:
             cold = cold * warm >> WARM_BITS
         if stretch != 1:
