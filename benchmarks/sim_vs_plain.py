@@ -7,7 +7,7 @@ a commit that joins the group under way. Both have the same stations and links, 
 over the same hops with the same stages at each; they decide nothing, price nothing, write nothing down. Messages per
 second of CPU time, medians of interleaved runs; then where the simulated world's time goes, by room.
 
-    PYTHONPATH=. python benchmarks/sim_vs_plain.py [--visits N] [--rounds N] [--memory VISITS]
+    PYTHONPATH=. python benchmarks/sim_vs_plain.py [--visits N] [--rounds N] [--memory VISITS] [--grow VISITS]
 
 Visits are outpatients and pharmacy sales, whose messages are known beforehand; nothing goes wrong in this scenario.
 """
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     Steps = Generator[simpy.Event, Any, None]
 
 OURS = "simulated world"
+GROWTH = 8
+"""How many times the volume is the larger of two runs that are compared."""
 ROOT = Path(__file__).resolve().parents[1]
 
 MESSAGES = {
@@ -496,16 +498,36 @@ def measure_memory(visits: int) -> None:
     print(f"  (peak {low_mib:,.0f} MiB with {few:,} visits, {high_mib:,.0f} MiB with {many:,})")
 
 
+def show_growth(visits: int, rounds: int) -> None:
+    """Print what a message costs in the simulated world as the volume of an hour grows eightfold."""
+    costs, sizes = load_costs(), (visits, GROWTH * visits)
+    scenarios = [(scenario, plan_visits(scenario)) for scenario in map(scenario_of, sizes)]
+    spent_us: list[list[float]] = []
+    for _ in range(rounds):
+        runs = [run_sim(scenario, plan, costs) for scenario, plan in scenarios]
+        spent_us.append([spent / messages * 1e6 for messages, _, spent in runs])
+    few_us, many_us = (statistics.median(column) for column in zip(*spent_us, strict=True))
+    ratios = sorted(many / few for few, many in spent_us)
+    print(
+        f"\na message costs {few_us:.0f} us with {len(scenarios[0][1]):,} visits and {many_us:.0f} us with"
+        f" {len(scenarios[1][1]):,}: {statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visits", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", type=int, default=30_000, help="visits of the memory run; 0 leaves it out")
+    parser.add_argument("--grow", type=int, default=0, help="measure growth alone: from so many visits an hour on")
     parser.add_argument("--hold", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.hold:
         hold_a_day(arguments.hold)
+        return
+    if arguments.grow:
+        show_growth(arguments.grow, arguments.rounds)
         return
     scenario, costs = scenario_of(arguments.visits), load_costs()
     plan = plan_visits(scenario)

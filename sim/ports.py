@@ -35,13 +35,14 @@ _SILENT = (Unknown, Unreachable)
 
 def _dispatch(call: Call, target: SimNode, work: Work, bits: int) -> None:
     """Put ``work`` on its way to ``target``; it leaves at ``work.leaves_us``."""
-    left_us = work.leaves_us
-    arrives_us = left_us + call.link.transit_us(bits)
-    sent = call.sent = call.link.send(work.request, left_us)
-    if sent is not None:
-        if sent.lost:
-            return
-        arrives_us += sent.delay_us
+    left_us, link = work.leaves_us, call.link
+    arrives_us = left_us + link.transit_us(bits)
+    if link.faulty is not None:
+        sent = call.sent = link.send(work.request, left_us)
+        if sent is not None:
+            if sent.lost:
+                return
+            arrives_us += sent.delay_us
     work.callbacks.append(target.arrive)
     timeline = call.timeline
     heappush(timeline.heap, (arrives_us, WORK, timeline.next_id(), work))
@@ -59,7 +60,8 @@ class NodePeers:
         self._routes = routes
         self._timeouts = timeouts
 
-    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
+    @types.coroutine
+    def call(self, node: NodeId, request: Request, timeout_us: int) -> Generator[Wakeup, Any, Outcome]:
         """Send ``request``, wait for the answer with the worker or without, and read it."""
         here, timeline = self._node, self._timeline
         context = _context(timeline, here, request)
@@ -74,12 +76,18 @@ class NodePeers:
         if let_go:
             context.holds_worker = False
             here.workers.release()
-        outcome = await _answer(call, self._timeouts, timeout_us)
+        queue = self._timeouts[timeout_us]
+        queue.add(call)
+        try:
+            outcome: Outcome = yield call
+        finally:
+            queue.remove(call)
         if not isinstance(outcome, _SILENT):
             context.decided = True
             loop.spend(context.service_times.answer[bits >> ANSWER_AT & STEP_MASK])
         if let_go:
-            await here.workers.seize()
+            if not here.workers.take():
+                yield from here.workers.line_up()
             context.holds_worker = True
         return outcome
 
@@ -96,7 +104,8 @@ class HospitalPeers:
         self._timeouts = timeouts
         self._seed = seed
 
-    async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
+    @types.coroutine
+    def call(self, node: NodeId, request: Request, timeout_us: int) -> Generator[Wakeup, Any, Outcome]:
         """Send ``request``; a hospital's own computing is not modelled."""
         timeline = self._timeline
         current = timeline.current
@@ -112,17 +121,12 @@ class HospitalPeers:
         work = Work(request, call, key)
         work.leaves_us = timeline.now_us
         _dispatch(call, target, work, key)
-        return await _answer(call, self._timeouts, timeout_us)
-
-
-@types.coroutine
-def _answer(call: Call, timeouts: Timeouts, timeout_us: int) -> Generator[Wakeup, Any, Outcome]:
-    queue = timeouts.queue(timeout_us)
-    queue.add(call)
-    try:
-        return (yield call)
-    finally:
-        queue.remove(call)
+        queue = self._timeouts[timeout_us]
+        queue.add(call)
+        try:
+            return (yield call)
+        finally:
+            queue.remove(call)
 
 
 def _context(timeline: Timeline, node: SimNode, request: Request) -> Work:
@@ -152,18 +156,21 @@ class SimBooks:
     @types.coroutine
     def commit(self, change: Change) -> Generator[Wakeup, Any, CommitResult]:
         """Return the verdict once the group that holds ``change`` is on disk."""
-        node = self._node
-        request = change.message.request
-        assert request is not None  # a message that is committed is a message's own; tombstones ride along
-        context, key = _context(self._timeline, node, request), change.message.key
+        node, message = self._node, change.message
+        current = self._timeline.current
+        assert current is not None  # ports are used from tasks
+        context: Work | None = current.context
+        if context is None:
+            assert message.request is not None  # a message that is committed is its own; tombstones ride along
+            context = _context(self._timeline, node, message.request)
         if context.decided:
             context.decided = False
+            decide_ns = 0
         else:  # business within the province: one commit after another
-            node.host.loop.spend(context.service_times.decide[context.bits >> FORWARD_AT & STEP_MASK])
-        cost_ns, flush_us = context.next_commit(*node.commit_times(key.sender, change.message.code))
-        group, place = node.writer.join(change, cost_ns, flush_us)
-        yield group.flushed
-        return group.verdicts[place]
+            decide_ns = context.service_times.decide[context.bits >> FORWARD_AT & STEP_MASK]
+        times = node.next_commit(context, message.key.sender, message.code)
+        group, place = node.writer.join(change, times, node.host.loop.spend(decide_ns))
+        return (yield group)[place]
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""

@@ -36,16 +36,18 @@ class Sampler:
         if span_us <= 0:
             return
         for node, station, servers, tally in self._stations():
-            last = self._last.get((node, station), _NOTHING_YET)
-            self._last[node, station] = tally
+            place = (node, station)
+            waited_us, busy_us, arrivals, refused = tally
+            waited_before_us, busy_before_us, arrivals_before, refused_before = self._last.get(place, _NOTHING_YET)
+            self._last[place] = tally
             row = StationRow(
                 now_us,
                 node,
                 station,
-                (tally.waited_us - last.waited_us) / span_us,
-                (tally.busy_us - last.busy_us) / (span_us * servers),
-                tally.arrivals - last.arrivals,
-                tally.refused - last.refused,
+                (waited_us - waited_before_us) / span_us,
+                (busy_us - busy_before_us) / (span_us * servers),
+                arrivals - arrivals_before,
+                refused - refused_before,
             )
             self._recorder.station(row)
         self._last_us = now_us

@@ -40,7 +40,8 @@ class Scope:
     """What the measures of one replication look at.
 
     ``visits`` and ``messages`` are those of who arrived after the warm-up: they are judged. ``everyone`` and
-    ``traffic`` hold those before as well: rates count what happens in the window, whoever came when.
+    ``traffic`` hold those before as well: rates count what happens in the window, whoever came when. ``traffic`` is
+    only when each message was sent.
     """
 
     visits: pl.DataFrame
@@ -111,20 +112,31 @@ def statistic_of(sample: Floats, statistic: str) -> float:
 def scope_of(record: Record, scenario: Scenario) -> Scope:
     """Cut a record down to the cross-province visits that arrived after the warm-up, and to their messages."""
     warm_up_us = scenario.horizon.warm_up
-    everyone = record.visits.filter(~pl.col("local"))
-    visits = everyone.filter(pl.col("arrival_us") >= warm_up_us)
+    everyone = _only(record.visits, ~pl.col("local"))
+    visits = _only(everyone, pl.col("arrival_us") >= warm_up_us)
     return Scope(
         visits=visits,
-        messages=record.messages.join(visits.select("visit"), on="visit", how="semi"),
+        messages=_of_visits(record.messages, visits),
         contacts=record.contacts.join(visits.select("visit", "kind"), on="visit", maintain_order="left"),
         everyone=everyone,
-        traffic=record.messages.join(everyone.select("visit"), on="visit", how="semi"),
+        traffic=_of_visits(record.messages.select("visit", "sent_us"), everyone).select("sent_us"),
         stations=record.stations.filter(pl.col("at_us") >= warm_up_us),
         generator=record.generator,
         time_scale=scenario.scale.time,
         window_us=max(1, scenario.horizon.length - warm_up_us),
         warm_up_us=warm_up_us,
     )
+
+
+def _only(frame: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
+    """Return the rows that are ``wanted``; the frame itself, not a copy, where that is all of them."""
+    mask = frame.select(wanted).to_series()
+    return frame if mask.all() else frame.filter(mask)
+
+
+def _of_visits(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these visits; the frame itself, not a copy, where that is all of them."""
+    return _only(rows, pl.col("visit").is_in(visits["visit"].implode()))
 
 
 def measure(record: Record, scenario: Scenario, findings: Findings | None = None) -> Measures:
@@ -189,8 +201,8 @@ def _samples(scope: Scope) -> Iterator[tuple[str, Floats]]:
     yield from _visit_samples(scope)
     visits, attempts = scope.visits, answered(scope.messages)
     yield "message.latency", _array(attempts["latency_us"])
-    for (code,), group in sorted(attempts.group_by("code")):
-        yield f"message.latency.{code}", _array(group["latency_us"])
+    for code in sorted(attempts["code"].unique()):
+        yield f"message.latency.{code}", _array(attempts.filter(pl.col("code") == code)["latency_us"])
     came = visits.filter(pl.col("started_us").is_not_null() | (pl.col("desk_wait_us") > 0))
     yield "desk.wait", _array(came["desk_wait_us"]) * scope.time_scale
 
@@ -241,9 +253,9 @@ def _visit_times_us(scope: Scope) -> pl.Series:
 
 
 def answered(messages: pl.DataFrame) -> pl.DataFrame:
-    """Return the attempts that got a verdict, with their ``latency_us``."""
-    verdicts = messages.filter(pl.col("outcome").is_in(["ok", "refused"]))
-    return verdicts.with_columns(latency_us=pl.col("done_us") - pl.col("sent_us"))
+    """Return ``code`` and ``latency_us`` of the attempts that got a verdict."""
+    verdicts = messages.lazy().filter(pl.col("outcome").is_in(["ok", "refused"]))
+    return verdicts.select("code", latency_us=pl.col("done_us") - pl.col("sent_us")).collect()
 
 
 def fate_counts(visits: pl.DataFrame) -> dict[str, int]:

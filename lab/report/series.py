@@ -115,7 +115,7 @@ SEGMENTS = {
 }
 
 
-def time_by_hop(messages: pl.DataFrame) -> pl.DataFrame:
+def time_by_hop(messages: pl.LazyFrame) -> pl.DataFrame:
     """Return mean microseconds of an accepted settlement message in each part of its way, by transaction."""
     seen = messages.filter((pl.col("outcome") == "ok") & pl.col("code").is_in(SETTLEMENTS)).drop_nulls(
         ["care_in_us", "care_out_us", "hub_in_us", "hub_out_us", "insured_in_us", "insured_out_us"]
@@ -131,6 +131,7 @@ def time_by_hop(messages: pl.DataFrame) -> pl.DataFrame:
             insured=insured.mean(),
         )
         .sort("code")
+        .collect()
     )
 
 

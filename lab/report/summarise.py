@@ -177,7 +177,7 @@ def _transactions(scope: Scope) -> tuple[Transaction, ...]:
 
 def _hops(opened: Opened, scope: Scope) -> tuple[Hops, ...]:
     settled = opened.scan("messages").filter(pl.col("code").is_in(SETTLEMENTS) & (pl.col("outcome") == "ok"))
-    judged = settled.join(scope.visits.lazy().select("visit"), on="visit", how="semi").collect()
+    judged = settled.join(scope.visits.lazy().select("visit"), on="visit", how="semi")
     rows = series.time_by_hop(judged).iter_rows(named=True)
     return tuple(Hops(code=row["code"], **{f"{part}_us": row[part] for part in series.SEGMENTS}) for row in rows)
 

@@ -142,8 +142,8 @@ class MemoryBooks:
             return View(message)
         keepers = self._keepers
         found: list[Record] = []
-        for kind, name in refs:
-            record = keepers[kind].find(name)
+        for ref in refs:
+            record = keepers[ref.kind].find(ref.key)
             if record is not None:
                 found.append(record)
         return View(message, tuple(found))
@@ -158,16 +158,18 @@ class MemoryBooks:
         else:
             message = _closed(stored, message)
         keepers, records = self._keepers, change.records
-        refuse_unknown(records)
-        for record in records:
-            if not keepers[type(record)].fits(record):
-                return _STALE
+        if records:
+            refuse_unknown(records)
+            for record in records:
+                if not keepers[type(record)].fits(record):
+                    return _STALE
         if stored is not None and stored.reversed_by is not None:
-            if change.records and not change.insert and message.reversed_by is None:
+            if records and not change.insert and message.reversed_by is None:
                 return _STALE
             message = msgspec.structs.replace(message, reversed_by=stored.reversed_by)
         self._messages[message.key] = message
-        self._reverse(change)
+        if change.tombstone is not None or change.lifted is not None:
+            self._reverse(change)
         for record in records:
             keepers[type(record)].keep(record)
         return _COMMITTED

@@ -187,8 +187,8 @@ def line_amount_wrong(line: FeeLine) -> bool:
 
 def amounts_refusal(fees: FeeTotals) -> Refusal | None:
     """Return why no visit can have these charges: a part below nothing (a refund too large), or more than a bill."""
-    parts = (fees.own_pay_fen, fees.over_limit_fen, fees.pre_self_pay_fen, fees.in_scope_fen, *fees.by_category_fen)
-    if fees.total_fen < 0 or min(parts) < 0:
+    parts = (fees.total_fen, fees.own_pay_fen, fees.over_limit_fen, fees.pre_self_pay_fen, fees.in_scope_fen)
+    if min(parts) < 0 or min(fees.by_category_fen) < 0:
         return Refusal.NEGATIVE_TOTAL
     return Refusal.TOTAL_TOO_LARGE if fees.total_fen > _TOTAL_FEN_MAX else None
 

@@ -6,6 +6,7 @@ do next: a verdict; a door closed for planned work; not served, and surely witho
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "NotServed", "RefusedByRule", "ShutOut", "Unresolved"]
 
 NO_DEADLINE = None
+_UNCERTAIN = (Unknown, Busy)
+"""After these a message may have had its effect."""
 
 
 class RefusedByRule(Exception):
@@ -89,7 +92,7 @@ class Asker:
         self.step += 1
         return self.history.message_id(self.visit, self.step)
 
-    async def ask(self, code: str, body: RequestBody, *, for_good: bool = False) -> Answered:
+    def ask(self, code: str, body: RequestBody, *, for_good: bool = False) -> Awaitable[Answered]:
         """Send a new message until a verdict, and return it when it is yes.
 
         With ``for_good`` the hospital never gives up (reversals, undoing): a closed door and a refusal to serve are
@@ -97,12 +100,12 @@ class Asker:
 
         Raises RefusedByRule, ShutOut, NotServed or Unresolved.
         """
-        return await self._until_verdict(self._request(code, body, self.next_id()), for_good=for_good)
+        return self._until_verdict(self._request(code, body, self.next_id()), for_good=for_good)
 
-    async def learn(self, unknown: Unresolved) -> Answered:
+    def learn(self, unknown: Unresolved) -> Awaitable[Answered]:
         """Send a message whose outcome is unknown again, for good: what became of it must be known to be undone."""
         request = self._request(unknown.code, unknown.body, unknown.msgid)
-        return await self._until_verdict(request, for_good=True, attempt=unknown.tries)
+        return self._until_verdict(request, for_good=True, attempt=unknown.tries)
 
     async def _until_verdict(self, request: Request, *, for_good: bool, attempt: int = 0) -> Answered:
         clients, clock = self.clients, self.ports.clock
@@ -116,7 +119,7 @@ class Asker:
                 if outcome.reply.refusal:
                     raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
                 return outcome
-            uncertain = uncertain or isinstance(outcome, Unknown | Busy)
+            uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
             self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
             if not for_good:
                 self._give_up(outcome, request, attempt, began_us if uncertain else None)

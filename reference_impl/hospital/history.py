@@ -202,12 +202,13 @@ def _by_role(request: Request, hops: tuple[Hop, ...]) -> tuple[int | None, ...]:
     times: list[int | None] = [None] * 8
     care = care_node(request.care_region)
     for hop in hops:
-        if hop.node == HUB:
+        node = hop.node
+        if node == care:
+            place = 2
+        elif node == HUB:
             place = 4
-        elif is_city(hop.node):
-            place = 0
         else:
-            place = 2 if hop.node == care else 6
+            place = 0 if is_city(node) else 6
         times[place], times[place + 1] = hop.in_us, hop.out_us
     return tuple(times)
 

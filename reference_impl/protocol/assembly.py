@@ -109,16 +109,16 @@ _CENTURY_US = 100 * 366 * 86_400 * 1_000_000
 
 def _benefit_year(config: NodeConfig) -> Callable[[int], int]:
     """Return the calendar year of an instant: accumulators start anew on 1 January."""
-    start, time_scale = config.starts_at, config.time_scale
+    start, time_scale, first_year = config.starts_at, config.time_scale, config.starts_at.year
     began_us, turns_us = (
         int((start.replace(year=year, month=1, day=1, hour=0) - start) / timedelta(microseconds=1))
         for year in (start.year, start.year + 1)
     )
 
     def year_of(now_us: int) -> int:
-        business_us = min(max(int(now_us * time_scale), -_CENTURY_US), _CENTURY_US)
+        business_us = int(now_us * time_scale)
         if began_us <= business_us < turns_us:
-            return start.year
-        return (start + timedelta(microseconds=business_us)).year
+            return first_year
+        return (start + timedelta(microseconds=min(max(business_us, -_CENTURY_US), _CENTURY_US))).year
 
     return year_of

@@ -27,7 +27,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.charges import charges_of, lines_refusal, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
-from reference_impl.protocol.forwarder import Prepared, Refused
+from reference_impl.protocol.forwarder import NO, Prepared, Refused
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Admit,
@@ -64,10 +64,20 @@ from reference_impl.protocol.records import (
     VisitRecord,
 )
 from reference_impl.protocol.references import original_refusal, visit_refusal
-from reference_impl.protocol.visits import held_for, let_go, next_version, opened_visit, touched, unopened
+from reference_impl.protocol.visits import (
+    OPENING,
+    REGISTERING,
+    held_for,
+    let_go,
+    next_version,
+    opened_visit,
+    touched,
+    unopened,
+)
 
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
+_CHARGING = (UploadLines, CancelLines)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -145,8 +155,10 @@ class CareRole:
         visit = self._visit_of(request, original)
         if visit is None:
             return ()
-        charges = (Ref(ChargesRecord, visit),) if isinstance(request.body, UploadLines | CancelLines) else ()
-        return (Ref(VisitRecord, visit), *charges, *copy_refs(request, visit))
+        body = request.body
+        if isinstance(body, _CHARGING):
+            return (Ref(VisitRecord, visit), Ref(ChargesRecord, visit))
+        return (Ref(VisitRecord, visit), *copy_refs(request, visit))
 
     def _visit_of(self, request: Request, original: MessageRecord | None) -> VisitId | None:
         body = request.body
@@ -156,7 +168,7 @@ class CareRole:
             return visit_id(body.original) if TRANSACTIONS[body.original_code].opens else None
         if isinstance(body, FindPerson):
             return None
-        if isinstance(body, Register | Admit | SellDrugs):
+        if isinstance(body, OPENING):
             return visit_id(request.msgid)
         return body.visit
 
@@ -171,7 +183,7 @@ class CareRole:
                 body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
             case SellDrugs():
                 sale = self._priced_sale(request, body)
-                if isinstance(sale, Refusal | Refused):
+                if isinstance(sale, NO):
                     return sale
                 body = sale
             case Reverse():
@@ -278,7 +290,7 @@ class CareRole:
             if isinstance(request.body, Reverse):
                 return reply, _kept(let_go(request, visit, original))
             return reply, self.released(request, view)
-        if unopened(request, visit) and isinstance(request.body, Register | Admit):
+        if unopened(request, visit) and isinstance(request.body, REGISTERING):
             opened = opened_visit(request, request.msgid, request.code, VisitState.OPEN, visit)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)

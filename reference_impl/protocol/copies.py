@@ -26,7 +26,11 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.records import MessageRecord, Ref, SettlementCopy, View
 
-__all__ = ["copies_after", "copy_refs", "settled_visit_of"]
+__all__ = ["MOVING_MONEY", "copies_after", "copy_refs", "settled_visit_of"]
+
+MOVING_MONEY = (Settle, SellDrugs, CancelSettlement)
+"""What moves a settlement between provinces, but for a 2601."""
+_TAKING_BACK = (CancelSettlement, Reverse)
 
 
 def settled_visit_of(request: Request, original: MessageRecord | None) -> VisitId | None:
@@ -34,12 +38,12 @@ def settled_visit_of(request: Request, original: MessageRecord | None) -> VisitI
     body = request.body
     if isinstance(body, Reverse):
         return None if original is None or original.request is None else settled_visit_of(original.request, None)
-    return body.visit if isinstance(body, Settle | SellDrugs | CancelSettlement) else None
+    return body.visit if isinstance(body, MOVING_MONEY) else None
 
 
 def copy_refs(request: Request, visit: VisitId | None) -> tuple[Ref, ...]:
     """Name the copy that a cancel or a reversal may take back."""
-    return (Ref(SettlementCopy, visit),) if visit and isinstance(request.body, CancelSettlement | Reverse) else ()
+    return (Ref(SettlementCopy, visit),) if visit and isinstance(request.body, _TAKING_BACK) else ()
 
 
 def copies_after(request: Request, reply: Reply, view: View) -> tuple[SettlementCopy, ...]:

@@ -87,11 +87,13 @@ class Door:
 class Doors:
     """The doors of one node, by side and scope; a node without commands has none and pays nothing."""
 
-    __slots__ = ("_doors",)
+    __slots__ = ("_doors", "all_open")
 
     def __init__(self) -> None:
         """Start with every door open."""
         self._doors: dict[tuple[Side, str], Door] = {}
+        self.all_open = True
+        """Whether no door has to be asked."""
 
     def obey(self, command: DoorCommand) -> None:
         """Set the door of the command's scope and side."""
@@ -99,11 +101,7 @@ class Doors:
             self._doors.pop((command.side, command.scope), None)
         else:
             self._doors[command.side, command.scope] = Door(command)
-
-    @property
-    def all_open(self) -> bool:
-        """Whether no door has to be asked."""
-        return not self._doors
+        self.all_open = not self._doors
 
     def refusal(self, request: Request, side: Side, now_us: int, *, known: bool) -> Closed | Overloaded | None:
         """Return why ``request`` may not pass on this side, or None."""

@@ -56,6 +56,7 @@ from reference_impl.protocol.sweeper import Parked, Sweeper, SweepRules
 
 __all__ = [
     "BUSY_RETRY_US",
+    "NO",
     "STALE_LIMIT",
     "Forwarder",
     "ForwardingPolicy",
@@ -79,6 +80,10 @@ class Refused(NamedTuple):
 
     refusal: Refusal
     detail: str
+
+
+NO = (Refusal, Refused)
+"""How a decision says no."""
 
 
 class ForwardingPolicy(Protocol):
@@ -262,17 +267,17 @@ class Forwarder:
         for _ in range(STALE_LIMIT):
             view, original = await self._look(key, request)
             known = answer_known(view.message, request, self._reference)
-            if isinstance(known, Busy) and view.message is not None:
-                return await self._for_sender(view.message, self._go_on(view.message, request))
             if known is not None:
+                if isinstance(known, Busy) and view.message is not None:
+                    return await self._for_sender(view.message, self._go_on(view.message, request))
                 return await self._unless_undecided(view.message, known)
             if self._policy.held(request, view):
                 return busy_with(waits_for(request, view))
             prepared = self._policy.prepare(request, view, original)
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
-            if isinstance(prepared, Refusal | Refused):
+            if isinstance(prepared, NO):
                 reply = refused(prepared, self._reference())
-                change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True)
+                change = Change(message=message.answered(reply), insert=True)
                 if isinstance(await self._ports.books.commit(change), Committed):
                     return Answered(reply)
                 continue
@@ -311,8 +316,7 @@ class Forwarder:
         """Take what has its outcome out of the line, and with a reversal what it reversed; a refused one did not."""
         self.sweeper.over(message.key)
         body = None if message.request is None else message.request.body
-        undone = not (isinstance(answer, Answered) and answer.reply.refusal)
-        if isinstance(body, Reverse) and undone:
+        if isinstance(body, Reverse) and not (isinstance(answer, Answered) and answer.reply.refusal):
             self.sweeper.over(Key(message.key.sender, body.original))
 
     async def _go_on(self, message: MessageRecord, request: Request) -> _Tried:
@@ -323,7 +327,7 @@ class Forwarder:
             answer = await self._unless_undecided(view.message, known)
             return answer, isinstance(answer, Answered)  # answered or reversed since the intent was read
         prepared = self._policy.prepare(request, view, original)
-        if isinstance(prepared, Refusal | Refused):
+        if isinstance(prepared, NO):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())
         return await self._call(message, prepared, fresh=None)
@@ -373,8 +377,7 @@ class Forwarder:
                 # A late yes: the reversal has already said what becomes of the visit, and what the answer is (G4).
                 given, records = refused(Refusal.REVERSED, view.message.reversed_by), ()
             lifted = _lifted(request, reply)
-            closed = msgspec.structs.replace(message, reply=given)
-            change = Change(message=closed, insert=False, lifted=lifted, records=records)
+            change = Change(message=message.answered(given), insert=False, lifted=lifted, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 if lifted is not None:
                     self._reopened(original, request.msgid)
@@ -431,4 +434,4 @@ class Forwarder:
 def _lifted(request: Request, reply: Reply) -> Key | None:
     """Return the original that a refused 2601 marked: nothing was undone, so the mark goes with the refusal."""
     body = request.body
-    return Key(request.sender, body.original) if reply.refusal and isinstance(body, Reverse) else None
+    return Key(request.sender, body.original) if isinstance(body, Reverse) and reply.refusal else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId
@@ -125,5 +125,5 @@ class Hub:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
-    async def _send(self, node: NodeId, request: Request) -> Outcome:
-        return await self._ports.peers.call(node, request, self._timeout_us)
+    def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
+        return self._ports.peers.call(node, request, self._timeout_us)

@@ -30,6 +30,7 @@ from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
+from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.forwarder import STALE_LIMIT, answer_known, busy_with, refused
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
@@ -71,6 +72,9 @@ from reference_impl.protocol.records import (
 from reference_impl.protocol.references import opening_refusal, original_refusal, settlement_refusal
 
 __all__ = ["InsuredRole", "InsuredRules"]
+
+_INSURED_FOR = (Register, Admit, Settle, SellDrugs)
+"""What says by which insurance the person comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class InsuredRole:
         if facts is None:
             return self._verdict(request, refused(Refusal.NOT_INSURED, self._reference()))
         body = request.body
-        if isinstance(body, Register | Admit | Settle | SellDrugs) and body.insurance != facts.insurance:
+        if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:
             return self._verdict(request, refused(Refusal.OTHER_INSURANCE, self._reference()))
         match body:
             case Settle() | SellDrugs():
@@ -329,7 +333,7 @@ def _standing(visit: VisitId | None) -> tuple[Ref, ...]:
 
 def _visit_of(request: Request) -> VisitId | None:
     body = request.body
-    return body.visit if isinstance(body, Settle | SellDrugs | CancelSettlement) else None
+    return body.visit if isinstance(body, MOVING_MONEY) else None
 
 
 def _visit_settled_by(original: MessageRecord | None) -> VisitId | None:

@@ -6,11 +6,8 @@ list of hops. Business of one province passes both sides without leaving it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-import msgspec
-
-from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
 from reference_impl.domain.scopes import Side
@@ -18,9 +15,9 @@ from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.care import CareRole, CareRules
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import (
+    NO,
     STALE_LIMIT,
     Forwarder,
-    Refused,
     answer_known,
     busy_with,
     is_known,
@@ -77,7 +74,7 @@ class Province:
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a hospital or from the hub."""
         if request.sender == HUB:
-            return await self._serve_insured(request)
+            return await (self._insured.serve(request) if self.doors.all_open else self._serve_insured(request))
         stranger = sender_refusal(request, self._institutions)
         if stranger is not None:
             return turned_away(stranger)
@@ -112,10 +109,10 @@ class Province:
                 return refusal
         return await self._insured.serve(request)
 
-    async def _send(self, node: NodeId, request: Request) -> Outcome:
+    def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         if node == self.node:
-            return await self._serve_insured(request)
-        return await self._ports.peers.call(node, request, self._timeout_us)
+            return self._insured.serve(request) if self.doors.all_open else self._serve_insured(request)
+        return self._ports.peers.call(node, request, self._timeout_us)
 
     async def _act(self, request: Request) -> Answer:
         """Do what stays in the province: one commit of message, reply and visit."""
@@ -129,12 +126,12 @@ class Province:
                 return busy_with(waits_for(request, view))
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
             acted = self._care.act(request, view, message.opened_us)
-            if isinstance(acted, Refusal | Refused):
+            if isinstance(acted, NO):
                 reply, records = refused(acted, self._reference()), ()
             else:
                 body, records = acted
                 reply = Reply(self._reference(), body)
-            change = Change(message=msgspec.structs.replace(message, reply=reply), insert=True, records=records)
+            change = Change(message=message.answered(reply), insert=True, records=records)
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(reply)
         return busy_with(request.msgid)

@@ -18,7 +18,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
 
 
-class Key(NamedTuple):
+class Key(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """One key, one effect (G1)."""
 
     sender: NodeId
@@ -39,6 +39,10 @@ class MessageRecord(msgspec.Struct, frozen=True, gc=False):
     reply: Reply | None = None
     reversed_by: MessageId | None = None
     withdrawn: bool = False
+
+    def answered(self, reply: Reply) -> MessageRecord:
+        """Return the same message with its verdict."""
+        return MessageRecord(self.key, self.code, self.opened_us, self.request, reply, self.reversed_by, self.withdrawn)
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -200,7 +204,7 @@ KINDS: dict[type[Record], Kind] = {
 }
 
 
-class Ref(NamedTuple):
+class Ref(msgspec.Struct, frozen=True, gc=False):
     """What a look names: a kind of record, and the key of the one that is wanted."""
 
     kind: type[Record]
@@ -231,7 +235,10 @@ class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def get(self, kind: type[RecordT]) -> RecordT | None:
         """Return the record of this kind, if there is one."""
-        return _of_kind(self.records, kind)
+        for record in self.records:
+            if isinstance(record, kind):
+                return record
+        return None
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
@@ -259,11 +266,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     def get(self, kind: type[RecordT]) -> RecordT | None:
         """Return the record of this kind, if it was asked for and is there."""
-        return _of_kind(self.records, kind)
-
-
-def _of_kind(records: tuple[Record, ...], kind: type[RecordT]) -> RecordT | None:
-    for record in records:
-        if isinstance(record, kind):
-            return record
-    return None
+        for record in self.records:
+            if isinstance(record, kind):
+                return record
+        return None

@@ -14,7 +14,11 @@ from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Admit, MessageId, Register, Request, Reverse, SellDrugs, SettlementId
 from reference_impl.protocol.records import MessageRecord, Record, VisitRecord
 
-__all__ = ["held_for", "let_go", "next_version", "opened_visit", "touched", "unopened"]
+__all__ = ["OPENING", "REGISTERING", "held_for", "let_go", "next_version", "opened_visit", "touched", "unopened"]
+
+REGISTERING = (Register, Admit)
+OPENING = (Register, Admit, SellDrugs)
+"""What opens a visit: a sale is a visit of its own."""
 
 
 def held_for(request: Request, visit: VisitRecord | None) -> tuple[Record, ...]:
@@ -68,8 +72,8 @@ def opened_visit(
         opened_by,
         opened_as,
         ZERO_FEES,
-        insurance=body.insurance if isinstance(body, Register | Admit | SellDrugs) else "",
-        began_us=body.began_us if isinstance(body, Register | Admit) else 0,
+        insurance=body.insurance if isinstance(body, OPENING) else "",
+        began_us=body.began_us if isinstance(body, REGISTERING) else 0,
     )
 
 

@@ -76,12 +76,12 @@ class Owned(Wakeup):
 
     __slots__ = ("leaves_us", "owner")
 
-    def __init__(self, value: object = None) -> None:
-        """Make a signal nobody waits for yet, of no host."""
-        self.callbacks = []
-        self.value = value
-        self.owner: object = None
-        self.leaves_us: int = 0
+    def __init__(self, owner: object = None, leaves_us: int = 0, callback: Callable[[Any], None] | None = None) -> None:
+        """Make a signal of ``owner`` that nobody waits for yet, but for ``callback``."""
+        self.callbacks = [] if callback is None else [callback]
+        self.value = None
+        self.owner = owner
+        self.leaves_us = leaves_us
 
 
 class Timeline(simpy.Environment):

@@ -69,19 +69,16 @@ class TimeoutQueue:
             waiting.give_up()
 
 
-class Timeouts:
-    """The timeout queues of a run, made when first asked for; few, as few timeouts are configured."""
+class Timeouts(dict[int, TimeoutQueue]):
+    """The queues of a run by their timeout (us), made when first asked for; few, as few timeouts are configured."""
 
-    __slots__ = ("_queues", "_timeline")
+    __slots__ = ("_timeline",)
 
     def __init__(self, timeline: Timeline) -> None:
         """Start without queues."""
+        super().__init__()
         self._timeline = timeline
-        self._queues: dict[int, TimeoutQueue] = {}
 
-    def queue(self, timeout_us: int) -> TimeoutQueue:
-        """Return the queue of those who wait ``timeout_us``."""
-        queue = self._queues.get(timeout_us)
-        if queue is None:
-            queue = self._queues[timeout_us] = TimeoutQueue(self._timeline, timeout_us)
+    def __missing__(self, timeout_us: int) -> TimeoutQueue:
+        queue = self[timeout_us] = TimeoutQueue(self._timeline, timeout_us)
         return queue

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -50,6 +50,7 @@ _OVER: Final = (VisitState.SETTLED, VisitState.CANCELLED)
 _LOOKED_UP: Final = {kind: row.key for kind, row in KINDS.items() if row.way is not Way.APPENDED}
 """The kinds that are asked for, and by which field."""
 
+_NONE: Final = ()
 _pack = msgspec.msgpack.Encoder().encode
 _messages_of = msgspec.msgpack.Decoder(list[MessageRecord]).decode
 
@@ -97,11 +98,13 @@ class Shelf:
             self._places.append(self._spool.put(self._open))
             self._open = []
 
-    def take(self, key: str) -> list[Any]:
+    def take(self, key: str) -> Sequence[Any]:
         """Take out the records of a key, in their order; none, quickly, where nothing of it was put away."""
+        if not self._hashes:
+            return _NONE
         number = hash((self._name, key))
         if not self._seen.may_hold(number):
-            return []
+            return _NONE
         taken: list[Any] = []
         for at in np.flatnonzero(np.frombuffer(self._hashes, np.int64) == number).tolist():
             record = None if at in self._gone else self._at(at)
@@ -263,7 +266,7 @@ class ArchivingBooks(MemoryBooks):
 
     def apply(self, change: Change) -> CommitResult:
         """Apply the whole change or none of it; then put away what has come of age."""
-        result = super().apply(change)
+        result = MemoryBooks.apply(self, change)  # not super(): this runs several times a message
         if type(result) is Committed:
             now_us = self._timeline.now_us
             current = self._slices[-1]

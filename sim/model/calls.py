@@ -6,18 +6,18 @@ This module must never decide what is said, only when it is heard.
 from __future__ import annotations
 
 from heapq import heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
-from sim.model.service_times import COMMIT_AT, COMMIT_STRIDE, COMMITS_DRAWN, FLUSH_AT, LINK_BACK_AT, STEP_MASK
+from sim.model.service_times import LINK_BACK_AT
 
 if TYPE_CHECKING:
     from reference_impl.protocol.messages import Request
     from reference_impl.staging.loss import Sent
     from sim.model.links import Link
-    from sim.model.service_times import ServiceTimes, Table
+    from sim.model.service_times import ServiceTimes
 
 
 class Call(Owned):
@@ -30,7 +30,10 @@ class Call(Owned):
 
     def __init__(self, timeline: Timeline, request: Request, link: Link, caller: TaskGroup | None = None) -> None:
         """Start waiting now."""
-        super().__init__()
+        self.callbacks = []
+        self.value: Any = None
+        self.owner: object = None
+        self.leaves_us = 0
         self.timeline = timeline
         self.request = request
         self.link = link
@@ -63,10 +66,9 @@ class Call(Owned):
         """
         if self.given_up:
             return
-        link = self.link
-        heard_us = left_us + link.transit_us(bits >> LINK_BACK_AT)
+        heard_us = left_us + self.link.transit_us(bits >> LINK_BACK_AT)
         if self.sent is not None and not isinstance(outcome, Unreachable):  # that nobody listens is no message
-            back = link.send_back(self.request, left_us, self.sent)
+            back = self.link.send_back(self.request, left_us, self.sent)
             if back is not None:
                 if back.lost:
                     return
@@ -82,7 +84,7 @@ class Call(Owned):
             return
         heard_us = self.timeline.now_us + self.link.transit_us(0)
         self.value = Unknown(heard_us - self.started_us)
-        self.owner = None
+        self.owner: object = None
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
 
 
@@ -94,10 +96,10 @@ class Work(Owned):
     """
 
     __slots__ = (
-        "_commits",
         "bits",
         "call",
         "came_us",
+        "commits",
         "decided",
         "holds_worker",
         "key",
@@ -107,8 +109,11 @@ class Work(Owned):
     )
 
     def __init__(self, request: Request, call: Call | None, key: int) -> None:
-        """Make the work of ``request``; the node it comes to adds the rest."""
-        super().__init__()
+        """Make the work of ``request``; the node it comes to adds the bits drawn for it there and what it costs."""
+        self.callbacks = []
+        self.value = None
+        self.owner: object = None
+        self.leaves_us = 0
         self.request = request
         self.call = call
         self.key = key
@@ -120,19 +125,8 @@ class Work(Owned):
         self.holds_worker = False
         self.decided = True
         """Whether what is committed next was paid for with what came in: a request, or the next node's answer."""
-        self._commits = 0
-
-    def timed(self, service_times: ServiceTimes, bits: int) -> None:
-        """Learn what the work costs here."""
-        self.service_times = service_times
-        self.bits = bits
-
-    def next_commit(self, change: Table, flush: Table) -> tuple[int, int]:
-        """Return the CPU time (ns) and the sync time (us) of the next commit of this message here."""
-        shift = COMMIT_STRIDE * min(self._commits, COMMITS_DRAWN - 1)
-        self._commits += 1
-        bits = self.bits
-        return change[bits >> COMMIT_AT + shift & STEP_MASK], flush[bits >> FLUSH_AT + shift & STEP_MASK]
+        self.commits = 0
+        """How often it has been committed here; each time draws its own costs."""
 
 
-NO_PRICES: ServiceTimes = ((0,) * 1024,) * 6  # pyright: ignore[reportAssignmentType] - held until ``timed``, never read
+NO_PRICES: ServiceTimes = ((0,) * 1024,) * 6  # pyright: ignore[reportAssignmentType] - held until the node knows, never read

@@ -55,7 +55,7 @@ class SimDesk:
             return False
         turn = _Turn(self._timeline, servers)
         servers.enqueue(turn)
-        queue = self._timeouts.queue(patience_us)
+        queue = self._timeouts[patience_us]
         queue.add(turn)
         try:
             served: bool = yield turn

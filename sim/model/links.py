@@ -21,13 +21,13 @@ WHOLE: Final = None
 class Link:
     """One directed link, from caller to callee; replies come back on it."""
 
-    __slots__ = ("_faulty", "_jitter_us", "_latency_us")
+    __slots__ = ("_jitter_us", "_latency_us", "faulty")
 
     def __init__(self, latency_us: int, jitter_us: int, faulty: FaultyLink | None) -> None:
-        """``faulty`` is None on a link that no fault of the scenario concerns."""
+        """``faulty`` is None on a sound link, which no fault of the scenario concerns."""
         self._latency_us = latency_us
         self._jitter_us = jitter_us
-        self._faulty = faulty
+        self.faulty = faulty
 
     def transit_us(self, bits: int) -> int:
         """Return how long a message takes, with jitter drawn from the lowest bits."""
@@ -35,12 +35,12 @@ class Link:
 
     def send(self, request: Request, entered_us: int) -> Sent | None:
         """Return what becomes of a request that enters the link; None on a sound link."""
-        faulty = self._faulty
+        faulty = self.faulty
         return None if faulty is None else faulty.request(request.msgid, request.code, entered_us)
 
     def send_back(self, request: Request, entered_us: int, sent: Sent | None) -> Sent | None:
         """Return what becomes of the reply to a request that went as ``sent``."""
-        faulty = self._faulty
+        faulty = self.faulty
         if faulty is None or sent is None:
             return None
         return faulty.reply(request.msgid, request.code, entered_us, sent=sent)

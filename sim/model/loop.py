@@ -10,7 +10,7 @@ loop goes on. This module must never look into what its pieces do.
 from __future__ import annotations
 
 import types
-from heapq import heappush
+from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.engine.driver import SimClock
@@ -37,8 +37,8 @@ class Committer(Protocol):
     beside: bool
     """Whether it commits while the loop goes on."""
 
-    def begin(self) -> None:
-        """Commit what waits, beside the loop."""
+    def begin(self, ended: Wakeup, /) -> None:
+        """Commit what waits, beside the loop: the turn has ended."""
         ...
 
     def take_all(self, now_us: int) -> list[tuple[int, int, int]]:
@@ -86,7 +86,7 @@ class Loop:
         self.owner = owner
         self.loops = loops
         """How many loops of one core each take their turns here."""
-        self._free_us = [0] * loops
+        self._free_us = [0] * loops  # a heap
         self._ran_us = COLD_SINCE_US
         self.began_us = 0
         self._factors = WARM, WARM
@@ -128,7 +128,7 @@ class Loop:
     def _seek(self) -> None:
         """See to it that what waits has a turn: now, when a loop is free, or when the core is."""
         self._held = True
-        free_us = self._free_us[0] if self.loops == 1 else min(self._free_us)
+        free_us = self._free_us[0]
         if free_us <= self._timeline.now_us:
             self._asking = True
             self._cpu.ask(self)
@@ -157,7 +157,7 @@ class Loop:
         sums.waited_sum += now_us * count
         sums.arrivals += count
         rhythm, stretch = self._rhythm, self._cpu.stretch
-        cold, warm = rhythm.coldness(now_us - self._ran_us), rhythm.pace_at(now_us)
+        cold, warm = rhythm.coldness(now_us - self._ran_us), rhythm.pace_at(now_us) if rhythm.pace else WARM
         if warm != WARM:
             cold = cold * warm >> WARM_BITS
         if stretch != 1:
@@ -171,37 +171,21 @@ class Loop:
             action(event)
             self._rate = warm
         ended_us = self.began_us + self.spent_ns // NS_PER_US
-        if self.committers:
-            ended_us = self._commit(ended_us)
+        committers = self.committers
+        if committers:
+            self.committers = []
+        if committers and not committers[0].beside:
+            ended_us = self._commit_in_turn(committers[0])
         else:
-            self._ends(ended_us)
+            if committers:
+                self._at(ended_us, committers[0].begin if len(committers) == 1 else _all(committers))
+            heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
+            self._held = False
+            if self.inbox:
+                self._seek()
         self.turning = False
         self._ran_us = ended_us
         return ended_us - now_us
-
-    def _ends(self, free_us: int) -> None:
-        """Let the loop be free again at ``free_us``; nothing need happen then, unless something waits for it."""
-        if self.loops == 1:
-            self._free_us[0] = free_us
-        else:
-            self._free_us[self._free_us.index(min(self._free_us))] = free_us
-        self._held = False
-        if self.inbox:
-            self._seek()
-
-    def _commit(self, ended_us: int) -> int:
-        """Commit what the turn decided; return when its CPU ends."""
-        committers, self.committers = self.committers, []
-        if not committers[0].beside:
-            return self._commit_in_turn(committers[0])
-
-        def begin(_: Wakeup) -> None:
-            for committer in committers:
-                committer.begin()
-
-        self._at(ended_us, begin)
-        self._ends(ended_us)
-        return ended_us
 
     def _commit_in_turn(self, committer: Committer) -> int:
         disk_us = 0
@@ -221,11 +205,8 @@ class Loop:
         return ended_us
 
     def _at(self, at_us: int, action: Callable[[Wakeup], None]) -> None:
-        timeline, wakeup = self._timeline, Owned()
-        wakeup.callbacks.append(action)
-        wakeup.owner = self.owner
-        wakeup.leaves_us = at_us
-        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), wakeup))
+        timeline = self._timeline
+        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), Owned(self.owner, at_us, action)))
 
     # --- what can befall a process ------------------------------------------------------------------------------------
 
@@ -254,6 +235,16 @@ class Loop:
         return lost
 
 
+def _all(committers: list[Committer]) -> Callable[[Wakeup], None]:
+    """Return what lets each of ``committers`` begin."""
+
+    def begin(ended: Wakeup) -> None:
+        for committer in committers:
+            committer.begin(ended)
+
+    return begin
+
+
 class LoopClock(SimClock):
     """The protocol's ``Clock`` in a process: pieces of one turn come one after another."""
 
@@ -275,8 +266,7 @@ class LoopClock(SimClock):
     def sleep_us(self, duration_us: int) -> Generator[Wakeup, None, None]:
         """Wait for ``duration_us`` from the piece's place in its turn; zero or less returns at once."""
         if duration_us > 0:
-            timeline, signal = self._timeline, Owned()
-            signal.owner = self._loop.owner
-            signal.leaves_us = now_us = self.now_us()
-            timeline.at(now_us + duration_us, TIMER, signal)
+            now_us = self.now_us()
+            signal = Owned(self._loop.owner, now_us)
+            self._timeline.at(now_us + duration_us, TIMER, signal)
             yield signal

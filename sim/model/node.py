@@ -8,29 +8,40 @@ This module must never decide what is answered, except that nobody is there, or 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain.keyed import key_hash
-from reference_impl.domain.nodes import NodeId, role_of
+from reference_impl.domain.nodes import HUB, NodeId, role_of
 from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unreachable
 from sim.engine.driver import Task
 from sim.engine.timeline import Timeline
 from sim.model.calls import Work
 from sim.model.loop import LoopClock
-from sim.model.service_times import RECEIVE_AT, REPLY_AT, STEP_MASK, bits_at, message_key
+from sim.model.service_times import (
+    COMMIT_AT,
+    COMMIT_STRIDE,
+    COMMITS_DRAWN,
+    FLUSH_AT,
+    RECEIVE_AT,
+    REPLY_AT,
+    STEP_MASK,
+    bits_at,
+    message_key,
+)
 from sim.model.stations import Servers
 from sim.model.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Callable
+    from typing import Protocol
 
     from reference_impl.protocol.messages import Answer
     from reference_impl.protocol.records import Change, CommitResult
     from scenarios.schema import NodeSpec
     from sim.model.hosts import Host
-    from sim.model.service_times import ServiceTimeTables, Table
+    from sim.model.service_times import ServiceTimes, ServiceTimeTables
 
     class Role(Protocol):
         """What the protocol offers of a node."""
@@ -61,10 +72,12 @@ class SimNode:
     __slots__ = (
         "_build",
         "_clock",
+        "_flush",
         "_queue_max",
         "_service_times",
         "_taken",
         "_timeline",
+        "_times",
         "holds",
         "host",
         "name",
@@ -100,16 +113,14 @@ class SimNode:
         self.slow_us = 0
         self._queue_max = spec.queue
         self._service_times = service_times
+        self._flush = service_times.flush
+        self._times: tuple[dict[str, ServiceTimes], dict[str, ServiceTimes]] = ({}, {})
         self._taken: dict[Work, None] = {}
         host.serve(self)
 
     def open(self, store: Store, build: Callable[[SimNode], Role]) -> None:
         """Begin to serve; ``build`` makes the role anew after each crash, ``store`` outlives it."""
-
-        def write(changes: list[Any]) -> Sequence[Any]:
-            return [store.apply(change) for change in changes]
-
-        host, times = self.host, self._service_times
+        host, times, write = self.host, self._service_times, partial(map, store.apply)
         self._build = build
         self.writer = Writer(
             self._timeline, host.loop, host.cpu, times.rhythm, write, owner=host, beside=self._commits_beside()
@@ -141,11 +152,10 @@ class SimNode:
         loop = self.host.loop
         work.received = True
         work.came_us = loop.spend(0)
-        work.timed(
-            self._service_times.of(role_of(self.name, work.request.sender), work.request.code),
-            bits_at(work.key, self.place),
-        )
-        loop.spend(work.service_times.receive[work.bits >> RECEIVE_AT & STEP_MASK])
+        request = work.request
+        service_times = work.service_times = self._times_of(request.sender, request.code)
+        bits = work.bits = bits_at(work.key, self.place)
+        loop.spend(service_times.receive[bits >> RECEIVE_AT & STEP_MASK])
         workers = self.workers
         workers.sums.arrivals += 1
         if self.refusing:
@@ -192,9 +202,8 @@ class SimNode:
             del self._taken[work]
             if work.holds_worker:
                 self.workers.release()
-        call = work.call
+        call, bits, host = work.call, work.bits, self.host
         assert call is not None  # only calls are served
-        bits, host = work.bits, self.host
         left_us = host.loop.spend(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
         if type(answer) is Answered:
             answer = Answered(answer.reply, (Hop(self.name, work.came_us, left_us), *answer.hops))
@@ -210,15 +219,28 @@ class SimNode:
     def work_beside(self, request: Request) -> Work:
         """Return the context of work that no call asked for, such as driving an open intent."""
         work = Work(request, None, message_key(self.seed, request.msgid, 0))
-        work.timed(
-            self._service_times.of(role_of(self.name, request.sender), request.code), bits_at(work.key, self.place)
-        )
+        work.service_times = self._times_of(request.sender, request.code)
+        work.bits = bits_at(work.key, self.place)
         return work
 
-    def commit_times(self, sender: str, code: str) -> tuple[Table, Table]:
-        """Return what a change of a message costs (ns), and the times of a sync of this node's disk (us)."""
-        times = self._service_times
-        return times.of(role_of(self.name, sender), code).change, times.flush
+    def next_commit(self, work: Work, sender: str, code: str) -> tuple[int, int]:
+        """Return the CPU time (ns) and the sync time (us) of the next commit of ``work``: a change of a message."""
+        request = work.request
+        if sender == request.sender and code == request.code:
+            change = work.service_times.change
+        else:  # the insurer's part of business within the province, or one of several that a sweep drives
+            change = self._times_of(sender, code).change
+        commits = work.commits
+        work.commits = commits + 1
+        bits = work.bits >> COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
+        return change[bits >> COMMIT_AT & STEP_MASK], self._flush[bits >> FLUSH_AT & STEP_MASK]
+
+    def _times_of(self, sender: str, code: str) -> ServiceTimes:
+        """Return what the messages of a transaction cost here, which depends on whether the hub sent them."""
+        known = self._times[sender == HUB].get(code)
+        if known is None:
+            known = self._times[sender == HUB][code] = self._service_times.of(role_of(self.name, sender), code)
+        return known
 
     # --- what can befall a process ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from reference_impl.domain.keyed import GOLDEN, Purpose, key_hash, mix64
+from reference_impl.domain.keyed import GOLDEN, MIX_1, MIX_2, WORD, Purpose, key_hash, mix64
 from reference_impl.domain.nodes import Role
 from sim.model.costs import AS_THE_MEAN, STAGES, Costs, sample_us
 
@@ -143,8 +143,15 @@ def message_key(seed: int, msgid: str, attempt: int) -> int:
 
 def bits_at(key: int, place: int) -> int:
     """Return 128 random bits of a message at a place (a node's or a link's own number)."""
-    low = mix64(key ^ place)
-    return low | mix64(low + place) << 64
+    # ``mix64(key ^ place)``, and then of the sum: the rounds are written out, as this runs at every hop.
+    low = (key ^ place) & WORD
+    low = ((low ^ (low >> 30)) * MIX_1) & WORD
+    low = ((low ^ (low >> 27)) * MIX_2) & WORD
+    low ^= low >> 31
+    high = (low + place) & WORD
+    high = ((high ^ (high >> 30)) * MIX_1) & WORD
+    high = ((high ^ (high >> 27)) * MIX_2) & WORD
+    return low | (high ^ (high >> 31)) << 64
 
 
 @cache

@@ -90,8 +90,11 @@ class Servers:
     @types.coroutine
     def seize(self) -> Generator[Wakeup, Any, None]:
         """Take a server, waiting for it if need be. Where many find one free, ``take`` first: it suspends nothing."""
-        if self.take():
-            return
+        if not self.take():
+            yield from self.line_up()
+
+    def line_up(self) -> Generator[Wakeup, Any, None]:
+        """Wait for a server and take it."""
         turn = Wakeup()
         self.enqueue(turn)
         try:
@@ -193,9 +196,19 @@ class Cpu:
 
     def ask(self, runner: Runner) -> None:
         """Let ``runner`` run as soon as a core is free for it."""
-        self._waiting.append(runner)
-        if not self._starting:
+        if self._starting:
+            self._waiting.append(runner)
+        elif self._waiting or self._free_us[0] > self._timeline.now_us:
+            self._waiting.append(runner)
             self._serve()
+        else:  # nobody is before it, and a core is free: ``_start`` written out, for this happens at every turn
+            self._starting = True
+            cpu_us = runner.run()
+            self._starting = False
+            self._booked_us += cpu_us
+            heapreplace(self._free_us, self._timeline.now_us + cpu_us)
+            if self._waiting:
+                self._serve()
 
     def leave(self, runner: Runner) -> None:
         """Let ``runner`` wait no longer."""
@@ -223,23 +236,26 @@ class Cpu:
 
     def tally(self) -> Tally:
         """Return what the cores and the loops on them have seen up to now; a paused host's work stands still."""
-        now_us = self._clock_us()
-        ahead_us = sum(max(0, free_us - now_us) for free_us in self._free_us)
-        seen = self.sums.tally(self._timeline.now_us)
-        return seen._replace(busy_us=self._booked_us - ahead_us)
+        now_us, ahead_us, sums = self._clock_us(), 0, self.sums
+        for free_us in self._free_us:
+            if free_us > now_us:
+                ahead_us += free_us - now_us
+        waited_us = sums.waited_sum + self._timeline.now_us * sums.waiting
+        return Tally(waited_us, self._booked_us - ahead_us, sums.arrivals, sums.refused)
+
+    def _start(self, runner: Runner) -> None:
+        """Let ``runner`` run on the core that is free first."""
+        self._starting = True
+        cpu_us = runner.run()
+        self._starting = False
+        self._booked_us += cpu_us
+        heapreplace(self._free_us, self._timeline.now_us + cpu_us)
 
     def _serve(self) -> None:
         """Let whoever waits run on the cores that are free now, and see to the others when the next one is."""
         waiting, free_us, now_us = self._waiting, self._free_us, self._timeline.now_us
         while waiting and free_us[0] <= now_us:
-            self._starting = True
-            cpu_us = waiting.popleft().run()
-            self._starting = False
-            self._booked_us += cpu_us
-            if self.cores == 1:
-                free_us[0] = now_us + cpu_us
-            else:
-                heapreplace(free_us, now_us + cpu_us)
+            self._start(waiting.popleft())
         if waiting and self._wakeup is None:
             self._wakeup = wakeup = Wakeup()
             wakeup.callbacks.append(self._wake)

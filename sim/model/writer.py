@@ -8,6 +8,7 @@ writes.
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
@@ -15,7 +16,7 @@ from sim.model.loop import NS_PER_US
 from sim.model.stations import Cpu, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from sim.model.loop import Loop
     from sim.model.service_times import Rhythm
@@ -24,19 +25,19 @@ GROUP_MAX: Final = 256
 """How many commits one flush may put on disk: what the reference system's writer takes at once."""
 
 
-class Group:
-    """What one flush of a writer puts on disk together."""
+class Group(Wakeup):
+    """What one flush of a writer puts on disk together; it happens when it is there, and its value are the verdicts."""
 
-    __slots__ = ("cost_ns", "flush_us", "flushed", "items", "joined_sum_us", "verdicts")
+    __slots__ = ("cost_ns", "flush_us", "items", "joined_sum_us")
 
     def __init__(self, flush_us: int) -> None:
         """Start empty, with the time of its flush."""
+        self.callbacks = []
+        self.value: list[Any] = []
         self.items: list[Any] = []
         self.cost_ns = 0
         self.flush_us = flush_us
         self.joined_sum_us = 0
-        self.flushed = Wakeup()
-        self.verdicts: Sequence[Any] = ()
 
 
 class Writer:
@@ -69,7 +70,7 @@ class Writer:
         loop: Loop,
         cpu: Cpu,
         rhythm: Rhythm,
-        apply: Callable[[list[Any]], Sequence[Any]],
+        apply: Callable[[list[Any]], Iterable[Any]],
         *,
         owner: object,
         beside: bool,
@@ -91,21 +92,24 @@ class Writer:
         self._busy_us = 0
         self._waited_us = 0
 
-    def join(self, item: object, cost_ns: int, flush_us: int) -> tuple[Group, int]:
+    def join(self, item: object, times: tuple[int, int], at_us: int) -> tuple[Group, int]:
         """Put ``item`` into the next group and return the group and the item's place in it.
 
-        Once ``group.flushed`` has happened the item's verdict is ``group.verdicts[place]``. Whoever goes away
-        meanwhile leaves the item behind: it is written all the same.
+        ``times`` are the CPU (ns) of the item and the disk's time (us) of a group that it is the first of, ``at_us``
+        is when it joins. Once the group has happened, the item's verdict is at its place of the group's value. Whoever
+        goes away meanwhile leaves the item behind: it is written all the same.
         """
         self.arrivals += 1
         waiting = self._next
-        if not waiting or len(waiting[-1].items) >= GROUP_MAX:
-            waiting.append(Group(flush_us))
-        group = waiting[-1]
-        place = len(group.items)
-        group.items.append(item)
-        group.cost_ns += cost_ns
-        group.joined_sum_us += self._loop.spend(0)
+        group = waiting[-1] if waiting else None
+        if group is None or len(group.items) >= GROUP_MAX:
+            group = Group(times[1])
+            waiting.append(group)
+        items = group.items
+        place = len(items)
+        items.append(item)
+        group.cost_ns += times[0]
+        group.joined_sum_us += at_us
         if not self._due:
             self._due = True
             self._loop.committers.append(self)
@@ -118,7 +122,9 @@ class Writer:
         self._due = False
         self._flushing = list(self._next)
         self._next.clear()
-        self._begin_at(now_us)
+        self._began_us = now_us
+        for group in self._flushing:
+            self._waited_us += now_us * len(group.items) - group.joined_sum_us
         return [(group.cost_ns, len(group.items), group.flush_us) for group in self._flushing]
 
     def committed(self) -> None:
@@ -126,14 +132,14 @@ class Writer:
         groups, self._flushing = self._flushing, []
         self._busy_us += self._timeline.now_us - self._began_us
         for group in groups:
-            group.verdicts = self._apply(group.items)
-            callbacks, group.flushed.callbacks = group.flushed.callbacks, None  # pyright: ignore[reportAttributeAccessIssue] - as SimPy marks an event that has happened
+            group.value = list(self._apply(group.items))
+            callbacks, group.callbacks = group.callbacks, None  # pyright: ignore[reportAttributeAccessIssue] - as SimPy marks an event that has happened
             for callback in callbacks:
-                callback(group.flushed)
+                callback(group)
 
     # --- beside -------------------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, _: Wakeup | None = None) -> None:
         """Commit the first group that waits, unless a flush is under way: then it comes after that."""
         self._due = False
         if self._next and not self._flushing and not self._asking:
@@ -145,19 +151,19 @@ class Writer:
         self._asking = False
         group = self._next.popleft()
         self._flushing = [group]
-        now_us = self._timeline.now_us
-        self._begin_at(now_us)
+        timeline = self._timeline
+        now_us = self._began_us = timeline.now_us
+        self._waited_us += now_us * len(group.items) - group.joined_sum_us
         cpu_us = self._loop.group_ns(group.cost_ns, len(group.items)) // NS_PER_US
-        written = Owned()
-        written.callbacks.append(self._written)
-        written.owner = self._owner
-        written.leaves_us = now_us + cpu_us + group.flush_us
-        self._timeline.at(written.leaves_us, WORK, written)
+        written_us = now_us + cpu_us + group.flush_us
+        written = Owned(self._owner, written_us, self._written)
+        heappush(timeline.heap, (written_us, WORK, timeline.next_id(), written))
         return cpu_us
 
     def _written(self, _: Wakeup) -> None:
         self.committed()
-        self.begin()
+        if self._next:
+            self.begin()
 
     # --- what can befall it -------------------------------------------------------------------------------------------
 
@@ -185,8 +191,3 @@ class Writer:
         """Return what the writer has seen up to now; its queue is of commits that waited for a flush that has begun."""
         under_way_us = max(0, self._timeline.now_us - self._began_us) if self._flushing else 0
         return Tally(self._waited_us, self._busy_us + under_way_us, self.arrivals, 0)
-
-    def _begin_at(self, now_us: int) -> None:
-        self._began_us = now_us
-        for group in self._flushing:
-            self._waited_us += now_us * len(group.items) - group.joined_sum_us

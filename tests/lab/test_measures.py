@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.analysis.measures import Measures, looked_up, measure, station_use
+from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
 from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow
@@ -200,3 +200,19 @@ def test_generator_shows_its_worst_window(world, scenario):
 
     shown = SimpleNamespace(**{n: found.value(f"generator.{n}") for n in ("cpu", "lag", "dropped")})
     assert (shown.cpu, shown.lag, shown.dropped) == (0.8, 900, 1)
+
+
+# --- memory ---
+
+
+def test_a_record_that_is_looked_at_whole_is_not_copied(world, make, scenario):
+    """A page over a million visits held its messages three times."""
+    world.visits = [make.visit_row(n, arrival_us=n * SECOND) for n in range(3)]
+    record = world.record()
+    scope = scope_of(record, scenario)
+
+    assert scope.everyone is record.visits
+    assert scope.visits is record.visits
+    assert scope.messages is record.messages
+    assert scope.traffic.columns == ["sent_us"]
+    assert answered(record.messages).columns == ["code", "latency_us"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, FindPerson, MessageId, PersonNo, Reply, Request, Unknown
 from scenarios.schema import NodeSpec
@@ -50,7 +51,7 @@ class Rig:
         self.host = Host(self.timeline, "33", Cpu(self.timeline, 1), times.rhythm, own_cpu=True)
         spec = NodeSpec(workers=workers, queue=2)
         self.node = SimNode(self.timeline, NodeId("33"), self.host, spec, service_times=times, seed=1)
-        self.node.open(store=None, build=lambda node: Sleeper(LoopClock(self.timeline, node.host.loop)))  # type: ignore[arg-type]
+        self.node.open(MemoryBooks(), lambda node: Sleeper(LoopClock(self.timeline, node.host.loop)))
         self.heard: list[tuple[str, int]] = []
 
     def call(self, at_us: int) -> None:

@@ -59,9 +59,9 @@ class Rig:
 
         async def work() -> None:
             self.loop.spend(PIECE_US * 1000)
-            group, place = self.writer.join(name, CHANGE_US * 1000, DISK_US)
-            await wait(group.flushed)
-            self.told.append((group.verdicts[place], self.clock.now_us()))
+            group, place = self.writer.join(name, (CHANGE_US * 1000, DISK_US), self.loop.spend(0))
+            verdicts = await wait(group)
+            self.told.append((verdicts[place], self.clock.now_us()))
 
         task = Task(self.timeline, work(), self.host.group, loop=self.loop)
         self.timeline.call_at(at_us, WORK, task.start_later)
@@ -326,7 +326,7 @@ def test_gated_turns_that_commit_share_group_and_disk_too() -> None:
 
     async def work() -> None:
         rig.loop.spend(PIECE_US * 1000)
-        rig.writer.join("x", CHANGE_US * 1000, DISK_US)
+        rig.writer.join("x", (CHANGE_US * 1000, DISK_US), rig.loop.spend(0))
 
     group = TaskGroup()
     for at_us in arrivals:

@@ -227,5 +227,5 @@ def test_a_cancelled_patient_leaks_no_desk(timeline: Timeline, at_us: int) -> No
     timeline.call_at(at_us, COMMAND, second.cancel)
     timeline.run_until(1000)
     assert desk.free == 1
-    assert not len(patience.queue(100))
+    assert not len(patience[100])
     assert not group.tasks

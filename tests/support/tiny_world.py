@@ -114,4 +114,4 @@ def assert_nothing_leaked(run: SimRun) -> None:
         assert desk.free == desk.desks, "a desk leaked"
     assert not world.outside.tasks
     assert not any(host.group.tasks for host in world.hosts.values())
-    assert not any(len(queue) for queue in world.timeouts._queues.values()), "somebody's patience is still running"
+    assert not any(len(queue) for queue in world.timeouts.values()), "somebody's patience is still running"
