@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from sim.engine.driver import Task
 
 COMMAND: Final = 0
-WORK: Final = 1
-TIMER: Final = 2
-SAMPLE: Final = 3
-LAST: Final = 4
+GOING_ON: Final = 1
+WORK: Final = 2
+TIMER: Final = 3
+SAMPLE: Final = 4
+LAST: Final = 5
 
 PRIVATE_OF_SIMPY: Final = {
     "_queue": "the environment's heap of (time, priority, number, event)",

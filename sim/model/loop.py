@@ -1,10 +1,11 @@
 """A process's event loop, which serves in turns: whoever wakes takes all that is ready, decides it, commits once.
 
-What arrives meanwhile waits for the next turn (gated batch service), so work gets cheaper with load by itself. A turn
-holds a core for its own cost and that of its pieces; what a piece sends leaves at the piece's place in the turn. A
-process that has slept is cold for the turn and its first piece; those that follow find it warm. What was decided to be
-committed is one group: in the turn the loop then stands still until it is on disk, beside it a writer commits while the
-loop goes on. This module must never look into what its pieces do.
+What arrives meanwhile waits for the next turn (gated batch service), so work gets cheaper with load by itself. Before
+it commits in the turn, the loop looks for more, and takes one more turn as long as the last look brought more to
+commit. A turn holds a core for its own cost and that of its pieces; what a piece sends leaves at the piece's place in
+the turn. A process that has slept is cold for the turn and its first piece; those that follow find it warm. What was
+decided to be committed is one group: in the turn the loop then stands still until it is on disk, beside it a writer
+commits while the loop goes on. This module must never look into what its pieces do.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import types
 from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from reference_impl.books.sqlite.writer import GATHERED_MAX
 from sim.engine.driver import SimClock
-from sim.engine.timeline import TIMER, WORK, Owned, Timeline, Wakeup
+from sim.engine.timeline import GOING_ON, TIMER, WORK, Owned, Timeline, Wakeup
 from sim.model.service_times import WARM
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class Committer(Protocol):
 
     beside: bool
     """Whether it commits while the loop goes on."""
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for it."""
+        ...
 
     def begin(self, ended: Wakeup, /) -> None:
         """Commit what waits, beside the loop: the turn has ended."""
@@ -61,6 +68,7 @@ class Loop:
         "_cpu",
         "_factors",
         "_free_us",
+        "_gathered",
         "_held",
         "_ran_us",
         "_rate",
@@ -94,6 +102,8 @@ class Loop:
         self._rate = WARM
         """The one of both that holds for the piece under way."""
         self.spent_ns = 0
+        self._gathered = 0
+        """How many changes waited to be committed in the turn when the loop last went to look for more."""
         self.turning = False
         self._asking = False
         self._held = False
@@ -145,6 +155,8 @@ class Loop:
     def run(self) -> int:
         """Take a turn on the core that was asked for; return the CPU it takes."""
         self._asking = False
+        if self._gathered and not self.inbox:
+            return self._commit_gathered()
         pieces = self.inbox
         if self.loops == 1:
             self.inbox = []
@@ -172,12 +184,14 @@ class Loop:
             self._rate = warm
         ended_us = self.began_us + self.spent_ns // NS_PER_US
         committers = self.committers
-        if committers:
-            self.committers = []
         if committers and not committers[0].beside:
-            ended_us = self._commit_in_turn(committers[0])
+            if self._looks_for_more(committers[0].waiting, ended_us):
+                self._at(ended_us, self._look, GOING_ON)
+            else:
+                ended_us = self._commit_in_turn()
         else:
             if committers:
+                self.committers = []
                 self._at(ended_us, committers[0].begin if len(committers) == 1 else _all(committers))
             heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
             self._held = False
@@ -187,7 +201,30 @@ class Loop:
         self._ran_us = ended_us
         return ended_us - now_us
 
-    def _commit_in_turn(self, committer: Committer) -> int:
+    def _looks_for_more(self, waiting: int, ended_us: int) -> bool:
+        """Return whether the loop looks for more before it commits: the last look brought more, and more may come."""
+        heap = self._timeline.heap
+        comes = self.inbox or (heap and heap[0][0] <= ended_us)
+        if comes and self._gathered < waiting < GATHERED_MAX:
+            self._gathered = waiting
+            return True
+        return False
+
+    def _look(self, _: Wakeup) -> None:
+        """Go on where the turn ended: with what came in meanwhile, or with the commit."""
+        self._asking = True
+        self._cpu.ask_on(self)
+
+    def _commit_gathered(self) -> int:
+        now_us = self.began_us = self._timeline.now_us
+        self.spent_ns = 0
+        self.turning = True
+        self._ran_us = ended_us = self._commit_in_turn()
+        self.turning = False
+        return ended_us - now_us
+
+    def _commit_in_turn(self) -> int:
+        [committer], self.committers, self._gathered = self.committers, [], 0
         disk_us = 0
         for cost_ns, changes, flush_us in committer.take_all(self.spend(0)):
             self.spent_ns += self.group_ns(cost_ns, changes)
@@ -204,9 +241,9 @@ class Loop:
         self._at(ended_us + disk_us, on_disk)  # held until then
         return ended_us
 
-    def _at(self, at_us: int, action: Callable[[Wakeup], None]) -> None:
+    def _at(self, at_us: int, action: Callable[[Wakeup], None], order: int = WORK) -> None:
         timeline = self._timeline
-        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), Owned(self.owner, at_us, action)))
+        heappush(timeline.heap, (at_us, order, timeline.next_id(), Owned(self.owner, at_us, action)))
 
     # --- what can befall a process ------------------------------------------------------------------------------------
 
@@ -219,7 +256,7 @@ class Loop:
     def go_on(self, since_us: int, shift_us: int) -> None:
         """Go on after standing still from ``since_us`` for ``shift_us``."""
         self._free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self._free_us]
-        if self.inbox and not self._held:
+        if (self.inbox or self._gathered) and not self._held:
             self._seek()
 
     def forget(self) -> list[Piece]:
@@ -230,6 +267,7 @@ class Loop:
         sums.waiting -= len(lost)
         sums.waited_sum += now_us * len(lost)
         self._held = False  # the process is the owner of what would have ended it, and it is withdrawn
+        self.committers, self._gathered = [], 0
         self._free_us = [min(free_us, now_us) for free_us in self._free_us]
         self._ran_us = COLD_SINCE_US
         return lost

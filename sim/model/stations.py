@@ -210,6 +210,11 @@ class Cpu:
             if self._waiting:
                 self._serve()
 
+    def ask_on(self, runner: Runner) -> None:
+        """Let ``runner``, whose time on a core ends at this instant, go on before anybody who waits."""
+        self._waiting.appendleft(runner)
+        self._serve()
+
     def leave(self, runner: Runner) -> None:
         """Let ``runner`` wait no longer."""
         self._waiting.remove(runner)

@@ -117,6 +117,11 @@ class Writer:
 
     # --- in the turn --------------------------------------------------------------------------------------------------
 
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for the next commit."""
+        return sum(len(group.items) for group in self._next)
+
     def take_all(self, now_us: int) -> list[tuple[int, int, int]]:
         """Begin to commit what waits; return of each group its CPU (ns), its changes and the disk's time (us)."""
         self._due = False

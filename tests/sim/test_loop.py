@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from support.tiny_world import CARE, HUB, scenario
 
+from reference_impl.books.sqlite.writer import GATHERED_MAX
 from reference_impl.domain.nodes import NodeId
 from scenarios.patients.visits import plan_visits
-from sim.engine.driver import Task, TaskGroup, wait
+from sim.engine.driver import Task, wait
 from sim.engine.timeline import COMMAND, WORK, Timeline
 from sim.model.costs import Costs, load_costs
 from sim.model.hosts import Host
@@ -318,24 +319,82 @@ def test_gated_turns_last_as_long_as_theory_says(rho: float) -> None:
     assert waited_us == pytest.approx((cycle_us**2 + variance) / (2 * cycle_us), rel=0.03)
 
 
-def test_gated_turns_that_commit_share_group_and_disk_too() -> None:
-    """``c = (b + g + disk) / (1 - rate * (a + change))``: what is fixed in a turn, over what is not used up by its pieces."""
+def gathered(arrivals: list[int]) -> tuple[int, int]:
+    """Return turns and commits of the same loop on a few lines, without an engine: what the simulated one must do."""
+    now_us, place, turns, commits = 0, 0, 0, 0
+    while place < len(arrivals):
+        now_us = max(now_us, arrivals[place])
+        waiting = seen = 0
+        while True:
+            ready = sum(at_us < now_us or (at_us == now_us and not seen) for at_us in arrivals[place : place + 500])
+            place += ready
+            turns += 1
+            now_us += TURN_US + ready * PIECE_US
+            waiting += ready
+            more = place < len(arrivals) and arrivals[place] < now_us
+            if not (more and seen < waiting < GATHERED_MAX):
+                break
+            seen = waiting
+        commits += 1
+        now_us += GROUP_US + waiting * CHANGE_US + DISK_US
+    return turns, commits
+
+
+@pytest.mark.parametrize("gap_us", [40, 90, 200, 800, 5_000])
+def test_a_loop_gathers_before_it_commits_as_a_few_lines_of_arithmetic_say(gap_us: int) -> None:
+    """Light or heavy: with much to do, a commit is of many changes, and one of few as soon as there is nothing more."""
     rig = Rig()
-    many, gap_us = 20_000, 40
-    arrivals = poisson_us(gap_us, many, seed=7)
+    arrivals = poisson_us(gap_us, 3_000, seed=7)
+    groups: list[int] = []
+    rig.writer._apply = lambda items: groups.append(len(items)) or [""] * len(items)
 
-    async def work() -> None:
-        rig.loop.spend(PIECE_US * 1000)
-        rig.writer.join("x", (CHANGE_US * 1000, DISK_US), rig.loop.spend(0))
+    def decide(_: object) -> None:
+        rig.writer.join("x", (CHANGE_US * 1000, DISK_US), rig.loop.spend(PIECE_US * 1000))
 
-    group = TaskGroup()
     for at_us in arrivals:
-        task = Task(rig.timeline, work(), group, loop=rig.loop)
-        rig.timeline.call_at(at_us, WORK, task.start_later)
-    rig.run(arrivals[-1])
-    cycle_us = (TURN_US + GROUP_US + DISK_US) / (1 - (PIECE_US + CHANGE_US) / gap_us)
-    assert arrivals[-1] / rig.loop.turns == pytest.approx(cycle_us, rel=0.02)
-    rig.run(arrivals[-1] + 100_000)
+        rig.timeline.call_at(at_us, WORK, lambda: rig.loop.post(decide, None))
+    rig.run(arrivals[-1] + 1_000_000)
+
+    turns, commits = gathered(arrivals)
+    assert sum(groups) == len(arrivals)
+    assert len(groups) == pytest.approx(commits, rel=0.02), "but for what happens at one and the same microsecond"
+    assert rig.loop.turns == pytest.approx(turns, rel=0.02)
+
+
+def test_a_busy_loop_commits_what_came_while_it_decided_with_it_and_keeps_the_core_meanwhile() -> None:
+    rig = Rig()
+    other = Loop(rig.timeline, rig.cpu, Rhythm(TURN_US * 1000, 0, 0, 1), None)
+    told: list[int] = []
+    rig.commits("x", 0)
+    rig.timeline.call_at(10, WORK, lambda: other.post(lambda _: told.append(rig.timeline.now_us), None))
+    rig.commits("y", 50)
+    rig.run()
+    assert rig.written == [["x", "y"]]
+    # Two turns of a piece and a group of two; the other process, which asked before y came, is next.
+    assert told == [2 * (TURN_US + PIECE_US) + GROUP_US + 2 * CHANGE_US]
+
+
+def test_a_turn_that_brings_nothing_to_commit_is_the_last_before_the_commit() -> None:
+    rig = Rig()
+    rig.commits("x", 0)
+    rig.piece("only read", 50)
+    rig.commits("y", 150)
+    rig.run()
+    assert rig.written == [["x"], ["y"]]
+
+
+def test_what_is_gathered_waits_for_a_process_that_stands_still_and_is_lost_with_one_that_is_killed() -> None:
+    for lost in (False, True):
+        rig = Rig()
+        rig.commits("x", 0)
+        rig.piece("later", 80)
+        rig.timeline.call_at(90, COMMAND, rig.host.freeze)
+        if lost:
+            rig.timeline.call_at(95, COMMAND, rig.host.kill)
+        rig.timeline.call_at(5_000, COMMAND, rig.host.thaw)
+        rig.run()
+        assert rig.written == ([] if lost else [["x"]])
+        assert not rig.loop.committers
 
 
 # --- where commits are made ---
