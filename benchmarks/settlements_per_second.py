@@ -2,16 +2,18 @@
 
     PYTHONPATH=. python benchmarks/settlements_per_second.py
 
-Four measurements in one run, the generator always on another core than what is measured:
+Six measurements in one run, the generator always on another core than what is measured:
 
 1. the whole chain: pharmacy visits (1101, 2101, 2102) through care province, hub and insured province, each a process
    of its own on one core, HTTP between them, every commit flushed before its reply;
 2. the same three nodes in one process;
 3. the same HTTP stack (uvicorn's sockets, our protocol on httptools) answering a constant of a settlement's size;
-4. the same rows committed to the same three SQLite files without HTTP or protocol.
+4. the same rows committed to the same three SQLite files without HTTP or protocol;
+5. one node, the insured province, asked as the hub asks it: what it settles durably, over HTTP;
+6. that node's rows committed without HTTP or protocol, in groups of as many.
 
-Prints settlements a second, CPU time a settlement, their ratios to the whole chain, CPU a hop, and the time of a flush.
-Ratios of CPU time hold on a busy machine, those of rates only on a quiet one. About 40 seconds.
+Prints settlements a second, CPU time a settlement, their ratios to the whole chain, CPU a hop, and the time of a flush;
+and how 5 stands to 6. Ratios of CPU time hold on a busy machine, those of rates only on a quiet one. About a minute.
 """
 
 from __future__ import annotations
@@ -35,13 +37,15 @@ import uvloop
 from lab.calibration.machine import describe_machine, versions
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.disk import Disk
 from reference_impl.domain.fees import FeeLine
+from reference_impl.domain.nodes import HUB
 from reference_impl.protocol import messages as m
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, CommitResult
 from reference_impl.server.client import Destination, HttpAnswer
-from reference_impl.server.config import HttpBounds
+from reference_impl.server.config import Entrance, HttpBounds
 from reference_impl.server.http import serving
 from reference_impl.server.http_message import HttpReply
 from reference_impl.server.peers import HttpPeers
@@ -50,6 +54,7 @@ from reference_impl.server.supervisor import System
 from reference_impl.staging.build import institutions_of, node_config, system_config
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
+from reference_impl.wire.neighbour import NeighbourCodec
 from scenarios.patients.places import Places
 from scenarios.schema import Scenario
 
@@ -58,6 +63,7 @@ WARM_UP_S, MEASURE_S = 1.5, 7.0
 RECORDED = 1500
 TIMEOUT_US = 30_000_000
 NODES = ("33", "hub", "34")
+INSURED = m.NodeId("34")
 PHARMACY = m.NodeId("P33040010001")
 LINES = tuple(FeeLine(f"{number}", f"X{number}", 10_000, 50_000_000, 5_000) for number in range(3))
 TOTAL_FEN = 15_000
@@ -244,9 +250,14 @@ class Joined:
             for node, books in self.books.items()
         }
 
+        self.asked: list[m.Request] = []
+        """What the insured province was asked."""
+
     async def call(self, node: m.NodeId, request: m.Request, timeout_us: int) -> m.Outcome:
         """Hand a message on."""
         del timeout_us  # nobody is slow here
+        if node == INSURED:
+            self.asked.append(request)
         return await self.nodes[node].handle(request)
 
     async def changes_of(self, visit: int) -> list[tuple[str, Change]]:
@@ -258,17 +269,25 @@ class Joined:
         return made
 
 
-def measure_books(folder: Path, core: int) -> Measured:
-    """Measure the books alone; ``more`` is what a commit costs and how many share a flush."""
-    joined = Joined()
+Recorded = list[list[tuple[str, Change]]]
+"""What each visit commits, and where."""
 
-    async def record() -> list[list[tuple[str, Change]]]:
+
+def record(joined: Joined) -> Recorded:
+    """Return what visits commit."""
+
+    async def live() -> Recorded:
         return [await joined.changes_of(visit) for visit in range(RECORDED)]
 
-    recorded = asyncio.run(record())
+    return asyncio.run(live())
+
+
+def measure_books(folder: Path, core: int, recorded: Recorded) -> Measured:
+    """Measure the books alone; ``more`` is what a commit costs and how many share a flush."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
-    books = {node: SqliteBooks(folder / f"{node}.sqlite") for node in NODES}
+    disk = Disk.under(folder, nodes=1)  # as each process of the chain chooses
+    books = {node: SqliteBooks(folder / f"{node}.sqlite", disk) for node in {node for node, _ in recorded[0]}}
     try:
         began_s, began_cpu_s = time.perf_counter(), time.process_time()
         asyncio.run(replay(recorded, books))
@@ -295,6 +314,46 @@ async def replay(recorded: list[list[tuple[str, Change]]], books: dict[str, Sqli
     await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
 
 
+# --- one node ---------------------------------------------------------------------------------------------------------
+
+
+def measure_node(folder: Path, core: int, asked: list[m.Request]) -> Measured:
+    """Measure the insured province alone, asked what the hub asked it; a visit at a time in each lane."""
+    world = scenario({"care": ["33"], "hub": ["hub"], "insured": [INSURED]})
+    visits = [asked[first : first + len(CODES)] for first in range(0, len(asked), len(CODES))]
+    with (
+        System(system_config(world), folder, core=core) as system,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        codec = NeighbourCodec(BusinessClock(world.horizon.start, world.scale.time))
+        routes = {INSURED: system.address(INSURED, Entrance.NEIGHBOURS)}
+        peers = HttpPeers(routes, codec, RunClock(system.epoch_ns), sender=HUB)
+
+        async def live(requests: list[m.Request]) -> None:
+            for request in requests:
+                outcome = await peers.call(INSURED, request, TIMEOUT_US)
+                if not isinstance(outcome, m.Answered) or outcome.reply.body is None:
+                    raise SystemExit(f"{request.code} came back as {outcome}; the figures would mean nothing")
+
+        async def live_all(some: list[list[m.Request]]) -> None:
+            waiting = iter(some)
+
+            async def lane() -> None:
+                for requests in waiting:
+                    await live(requests)
+
+            await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
+
+        warm = len(visits) // 5
+        runner.run(live_all(visits[:warm]))
+        pid = system.pids()["insured"]
+        before_s, began_s = cpu_s(pid), time.perf_counter()
+        runner.run(live_all(visits[warm:]))
+        done, took_s, used_s = len(visits) - warm, time.perf_counter() - began_s, cpu_s(pid) - before_s
+        runner.run(close(peers))
+    return Measured(done / took_s, used_s / done * 1e6, {})
+
+
 # --- what is printed --------------------------------------------------------------------------------------------------
 
 
@@ -308,18 +367,27 @@ def main() -> None:
         chain = measure_chain(folder / "chain", {"care": ["33"], "hub": ["hub"], "insured": ["34"]}, system_core)
         single = measure_chain(folder / "single", {"all": list(NODES)}, system_core)
         constant = measure_constant(system_core)
-        books = measure_books(folder / "books", system_core)
-    show(chain, single, constant, books, facts=facts)
+        joined = Joined()
+        recorded = record(joined)
+        (folder / "books").mkdir()
+        (folder / "rows").mkdir()
+        books = measure_books(folder / "books", system_core, recorded)
+        node = measure_node(folder / "node", system_core, joined.asked)
+        own = [[(where, change) for where, change in changes if where == INSURED] for changes in recorded]
+        rows = measure_books(folder / "rows", system_core, own)
+    show(chain, single, constant, books, node, rows, facts=facts)
 
 
 def show(*measured: Measured, facts: dict[str, str | int | float]) -> None:
     """Print the table and what a hop costs."""
-    chain, single, _, books = measured
+    chain, single, _, books, node, rows = measured
     titles = (
         "whole chain, a process a node, one core",
         "whole chain, one process, one core",
         f"HTTP stack alone, a constant, {HOPS} a settlement",
         "books alone, the same rows",
+        "insured province alone, asked over HTTP",
+        "its rows alone",
     )
     python = versions()["python"]
     print(f"{facts['processor']}, Python {python}; flush of 4 KiB {facts['fsync_us']} us; {IN_FLIGHT} visits in flight")
@@ -330,6 +398,10 @@ def show(*measured: Measured, facts: dict[str, str | int | float]) -> None:
     hops = ", ".join(f"{name} {hop_us:.0f} us" for name, hop_us in chain.more.items())
     print(f"CPU a hop: {hops}; in one process {single.more['all']:.0f} us")
     print(f"a commit alone {books.more['commit_us']:.0f} us of CPU, {books.more['group']:.1f} commits a flush")
+    print(
+        f"one node settles durably at {node.rate / rows.rate:.2f} of the rate of its rows committed raw in groups, "
+        f"for {node.cpu_us / rows.cpu_us:.1f} times their CPU"
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ sender asks again with the same key; a node that surely did not act (closed, ful
 restart may drive what the hospital has meanwhile given up. Once an attempt was unknown it can no longer be withdrawn.
 A 2601 marks its original with its intent, and lifts the mark with its outcome when it is refused; until then the
 original is busy.
+What a step saw before its intent still holds when the answer comes, unless a 2601 was in work meanwhile: the lease
+keeps the message, the intent its visit, and the versions of the books refuse what moved all the same. So the answer's
+step looks again only where something may have crossed it.
 What stays open is swept (``sweeper``); what raises while it is driven is parked there, and never anybody's verdict.
 """
 
@@ -26,6 +29,7 @@ from reference_impl.protocol.messages import (
     Answer,
     Answered,
     Busy,
+    CancelSettlement,
     Closed,
     Hop,
     MessageId,
@@ -185,7 +189,7 @@ def is_known(message: MessageRecord | None) -> bool:
 class Forwarder:
     """Carries messages from the neighbour upstream to the neighbour downstream."""
 
-    __slots__ = ("_leases", "_policy", "_ports", "_reference", "_send", "sweeper")
+    __slots__ = ("_crossed", "_leases", "_policy", "_ports", "_reference", "_reversing", "_send", "sweeper")
 
     def __init__(
         self,
@@ -202,6 +206,10 @@ class Forwarder:
         self._reference = reference
         self._leases: set[Key] = set()
         """The messages in work at this moment; a lease ends with its work, and with the process."""
+        self._reversing: set[Key] = set()
+        """Those of them that are reversals."""
+        self._crossed: set[Key] = set()
+        """Those of them beside which a reversal was in work, so that what they saw at first may be so no more."""
         self.sweeper = Sweeper(ports, sweep, self._drive)
 
     async def forward(self, request: Request) -> Answer:
@@ -209,11 +217,11 @@ class Forwarder:
         key = Key(request.sender, request.msgid)
         if key in self._leases:
             return busy_with(request.msgid)
-        self._leases.add(key)
+        self._lease(key, request)
         try:
             return await self._take(key, request)
         finally:
-            self._leases.discard(key)
+            self._give_back(key)
 
     async def recover(self) -> None:
         """Have the intents that a crash left open driven to their end, beside the fresh work."""
@@ -229,7 +237,7 @@ class Forwarder:
         assert request is not None  # a tombstone is never driven
         if key in self._leases:
             return False
-        self._leases.add(key)
+        self._lease(key, request)
         try:
             _, over = await self._attempt(message, self._go_on(message, request))
         except FailedRunError as error:  # our own books fail, not the message: its turn comes again
@@ -238,7 +246,22 @@ class Forwarder:
         else:
             return over
         finally:
-            self._leases.discard(key)
+            self._give_back(key)
+
+    def _lease(self, key: Key, request: Request) -> None:
+        """Take a message into work."""
+        self._leases.add(key)
+        if isinstance(request.body, Reverse):
+            self._reversing.add(key)
+            self._crossed |= self._leases
+        elif self._reversing:
+            self._crossed.add(key)
+
+    def _give_back(self, key: Key) -> None:
+        """Take a message out of work."""
+        self._leases.discard(key)
+        self._reversing.discard(key)
+        self._crossed.discard(key)
 
     async def _take(self, key: Key, request: Request) -> Answer:
         for _ in range(STALE_LIMIT):
@@ -260,7 +283,8 @@ class Forwarder:
                 continue
             change = Change(message=message, insert=True, records=prepared.records, tombstone=prepared.tombstone)
             if isinstance(await self._ports.books.commit(change), Committed):
-                return await self._for_sender(message, self._call(message, prepared, fresh=True))
+                seen = View(message, (*prepared.records, *view.records))  # of two of a kind the first is found
+                return await self._for_sender(message, self._call(message, prepared, fresh=seen))
         return busy_with(request.msgid)
 
     async def _for_sender(self, message: MessageRecord, work: Awaitable[_Tried]) -> Answer:
@@ -306,19 +330,21 @@ class Forwarder:
         if isinstance(prepared, NO):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())
-        return await self._call(message, prepared, fresh=False)
+        return await self._call(message, prepared, fresh=None)
 
-    async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: bool) -> _Tried:
+    async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: View | None) -> _Tried:
+        """Ask the next node; ``fresh`` is what is known with an intent that was written just now."""
         outcome = await self._send(prepared.next_node, prepared.downstream)
         match outcome:
             case Answered(reply, hops):
-                return await self._close(message, reply, hops)
+                return await self._close(message, reply, hops, fresh)
             case Unknown() | Busy():
                 return busy_with(message.key.msgid), False
             case Closed() | Overloaded():
-                return await self._not_served(message, prepared, outcome, fresh=fresh)
+                return await self._not_served(message, prepared, outcome, fresh=fresh is not None)
             case Unreachable():
-                return await self._not_served(message, prepared, Overloaded(UNREACHABLE_RETRY_US), fresh=fresh)
+                away = Overloaded(UNREACHABLE_RETRY_US)
+                return await self._not_served(message, prepared, away, fresh=fresh is not None)
             case _:
                 assert_never(outcome)
 
@@ -331,11 +357,16 @@ class Forwarder:
             return refusal, True
         return busy_with(message.key.msgid), False
 
-    async def _close(self, message: MessageRecord, reply: Reply, hops: tuple[Hop, ...]) -> _Tried:
+    async def _close(
+        self, message: MessageRecord, reply: Reply, hops: tuple[Hop, ...], fresh: View | None = None
+    ) -> _Tried:
         request = message.request
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
-            view, original = await self._look(message.key, request)
+            if fresh is not None and self._still_holds(message.key, request):
+                view, original, fresh = fresh, None, None
+            else:
+                view, original = await self._look(message.key, request)
             given, records = self._policy.finish(request, reply, view, original)
             if view.message is not None and view.message.reversed_by is not None:
                 reversal = await self._verdict_on(view.message)
@@ -352,6 +383,13 @@ class Forwarder:
                     self._reopened(original, request.msgid)
                 return Answered(given, hops), True
         return busy_with(message.key.msgid), False
+
+    def _still_holds(self, key: Key, request: Request) -> bool:
+        """Return whether what was seen with a message's intent is so yet.
+
+        No version tells of the copy that a cancel takes back, so that is looked for again.
+        """
+        return key not in self._crossed and not isinstance(request.body, CancelSettlement | Reverse)
 
     async def _withdraw(self, message: MessageRecord) -> bool:
         """Return whether the intent is withdrawn: while it stands a restart drives it, and nobody may be sent away."""

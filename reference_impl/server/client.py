@@ -45,10 +45,27 @@ class Failure(Enum):
 class _Connection(asyncio.Protocol):
     """One connection. ``answer`` is the future of the request on it, None while it is idle."""
 
-    __slots__ = ("_answer", "_content", "_headers", "_parser", "_size", "closed", "on_closed", "transport")
+    __slots__ = (
+        "_answer",
+        "_content",
+        "_due_s",
+        "_headers",
+        "_loop",
+        "_parser",
+        "_size",
+        "_timer",
+        "closed",
+        "on_closed",
+        "transport",
+    )
 
-    def __init__(self, on_closed: Callable[[_Connection], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_closed: Callable[[_Connection], None]) -> None:
         self.on_closed = on_closed
+        self._loop = loop
+        self._due_s = 0.0
+        """When the answer that is waited for is late."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Looks at that now and then: one for each request would cost as much as its parsing."""
         self.transport: asyncio.Transport | None = None
         self.closed = False
         self._answer: asyncio.Future[HttpAnswer | Failure] | None = None
@@ -61,13 +78,14 @@ class _Connection(asyncio.Protocol):
 
     async def exchange(self, request: bytes, timeout_us: int) -> HttpAnswer | Failure:
         """Send ``request`` and wait for its answer; unless it is whole the connection is gone afterwards."""
-        transport = self.transport
+        transport, loop = self.transport, self._loop
         assert transport is not None
-        loop = asyncio.get_running_loop()
         answer: asyncio.Future[HttpAnswer | Failure] = loop.create_future()
         self._answer = answer
         self._headers, self._content, self._size = {}, [], 0
-        timer = loop.call_later(timeout_us / _US_PER_S, self._give_up)
+        self._due_s = loop.time() + timeout_us / _US_PER_S
+        if self._timer is None or self._timer.when() > self._due_s:
+            self._look_at(self._due_s)
         transport.write(request)
         try:
             heard = await answer
@@ -75,7 +93,6 @@ class _Connection(asyncio.Protocol):
             self.close()
             raise
         finally:
-            timer.cancel()
             self._answer = None
         if isinstance(heard, Failure):
             self.close()
@@ -87,19 +104,32 @@ class _Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    def _give_up(self) -> None:
+    def _look_at(self, at_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at_s, self._look)
+
+    def _look(self) -> None:
+        """See whether an answer is late; when none is waited for, the next request sets a timer of its own."""
+        self._timer = None
+        if self._answer is not None and not self.closed:
+            if self._loop.time() < self._due_s:
+                self._look_at(self._due_s)
+            else:
+                self._give_up(self._answer)
+
+    def _give_up(self, late: asyncio.Future[HttpAnswer | Failure]) -> None:
         """Give up after one more look at the socket.
 
         A loop that stood still (a frozen process, a busy core) finds its timers due before it has read what came in
         time: an answer that lies there is an answer.
         """
-        answer = self._answer
 
         def silent() -> None:
-            if self._answer is answer:
+            if self._answer is late:
                 self._fail(Failure.SILENT)
 
-        asyncio.get_running_loop().call_later(_LAST_LOOK_S, silent)
+        self._loop.call_later(_LAST_LOOK_S, silent)
 
     def _fail(self, why: Failure) -> None:
         if self._answer is not None and not self._answer.done():
@@ -120,6 +150,9 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc  # whatever the reason, nobody knows what became of the request
         self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._fail(Failure.BROKEN)
         self.on_closed(self)
 
@@ -193,7 +226,7 @@ class Destination:
 
     async def _connect(self, timeout_us: int) -> _Connection | Failure:
         loop = asyncio.get_running_loop()
-        connection = _Connection(self._open.discard)
+        connection = _Connection(loop, self._open.discard)
         try:
             async with asyncio.timeout(timeout_us / _US_PER_S):
                 await loop.create_connection(lambda: connection, self._host, self._port)

@@ -160,7 +160,6 @@ class HttpConnection(asyncio.Protocol):
     def _serve(self, request: HttpRequest, *, kept: bool) -> None:
         self._task = task = self._loop.create_task(self._answer(request, kept=kept))
         self._state.tasks.add(task)
-        task.add_done_callback(self._state.tasks.discard)
 
     async def _answer(self, request: HttpRequest, *, kept: bool) -> None:
         try:
@@ -170,6 +169,8 @@ class HttpConnection(asyncio.Protocol):
             if not self.transport.is_closing():
                 self.transport.write(written(reply, last=self._last, bodiless=request.method == "HEAD"))
         finally:
+            if self._task is not None:
+                self._state.tasks.discard(self._task)
             self._task = None
             self._next()
 

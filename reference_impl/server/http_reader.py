@@ -73,6 +73,7 @@ class RequestReader:
     """The requests of one connection. ``take`` is handed each, and whether its connection is kept after it."""
 
     __slots__ = (
+        "_awaited_us",
         "_body",
         "_body_bytes",
         "_bounds",
@@ -124,6 +125,8 @@ class RequestReader:
         """What the parser was stopped for by us."""
         self._over = False
         """Whether what follows is no HTTP any more."""
+        self._awaited_us = 0
+        """How long may take what this read has begun and not seen whole."""
         deadline.begin(bounds.head_us)
 
     def read(self, data: bytes) -> HttpReply | None:
@@ -138,6 +141,9 @@ class RequestReader:
             self._parse(data)
         except httptools.HttpParserError:
             return self._refused or self._too_much() or refusal(HTTPStatus.BAD_REQUEST, close=True)
+        if self._awaited_us:
+            self.deadline.begin(self._awaited_us)
+            self._awaited_us = 0
         return self._too_much()
 
     def drop_body(self) -> None:
@@ -151,7 +157,7 @@ class RequestReader:
         """Begin a head."""
         self._url, self._headers, self._expects = b"", [], False
         self._in_head = True
-        self.deadline.begin(self._bounds.head_us)
+        self._awaited_us = self._bounds.head_us
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -173,7 +179,7 @@ class RequestReader:
                 self._stop_parsing(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True))
         self._in_head = False
         self._head_bytes = self._read_bytes = 0
-        self.deadline.begin(self._bounds.body_us)
+        self._awaited_us = self._bounds.body_us
         if self._expects:
             self._encourage()
 
@@ -194,6 +200,7 @@ class RequestReader:
         if self._parser.should_upgrade() and not self._over:
             return  # it is not complete: the parser takes its body for another protocol
         self.deadline.end()
+        self._awaited_us = 0
         self._in_head = True
         path = _path_of(self._url)
         if path is None:

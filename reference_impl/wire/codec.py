@@ -22,13 +22,14 @@ from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.envelope import (
     INPUT_CHARACTERS,
     MSGID_CHARACTERS,
-    Legible,
     ReplyToRead,
     ReplyToWrite,
     RequestToRead,
     RequestToWrite,
     check_names,
     check_size,
+    refuse_illegible,
+    too_deep,
     wire_error,
 )
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
@@ -98,8 +99,11 @@ class Codec:
             WireError: when the bytes break the interface; answer ``encode_malformed``.
 
         """
-        with Legible("request", data):
+        refuse_illegible("request", data)
+        try:
             return self._request_in(data, sender, warnings)
+        except RecursionError:
+            raise too_deep("request") from None
 
     def _request_in(self, data: bytes, sender: m.NodeId, warnings: list[WireWarning] | None) -> m.Request:
         try:
@@ -207,8 +211,11 @@ class Codec:
         heard = a.learned_from(status, headers)
         if heard is not None:
             return heard
-        with Legible(code, data):
+        refuse_illegible(code, data)
+        try:
             return self._answer_in(status, headers, data, code, warnings)
+        except RecursionError:
+            raise too_deep(code) from None
 
     def _answer_in(
         self, status: int, headers: Mapping[str, str], data: bytes, code: str, warnings: list[WireWarning] | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -104,15 +105,21 @@ def check_names(code: str, *, msgid: str, institution: str, care_region: str, in
         WireError: naming the field.
 
     """
-    if not is_institution(institution):
-        raise WireError(code, "fixmedins_code", institution, "a capital letter and 11 digits")
+    _check_places(code, institution, care_region, insured_region)
     if not msgid.startswith(institution) or not _MSGID_REST.fullmatch(msgid, len(institution)):
         raise WireError(code, "msgid", msgid, f"{institution}, 14 digits of time and 4 of a sequence")
+    return len(msgid) == MSGID_CHARACTERS
+
+
+@lru_cache(maxsize=4096)
+def _check_places(code: str, institution: str, care_region: str, insured_region: str) -> None:
+    """Check names that come again and again. Only right ones are kept in mind: nobody fills the memory with others."""
+    if not is_institution(institution):
+        raise WireError(code, "fixmedins_code", institution, "a capital letter and 11 digits")
     if not _REGION.fullmatch(care_region):
         raise WireError(code, "mdtrtarea_admvs", care_region, "6 digits")
     if insured_region and not _REGION.fullmatch(insured_region):
         raise WireError(code, "insuplc_admdvs", insured_region, "6 digits")
-    return len(msgid) == MSGID_CHARACTERS
 
 
 def check_size(code: str, path: str, raw: msgspec.Raw | bytes) -> None:
@@ -128,28 +135,24 @@ def check_size(code: str, path: str, raw: msgspec.Raw | bytes) -> None:
         raise WireError(code, path, got, f"at most {INPUT_CHARACTERS} characters; split the batch")
 
 
-class Legible:
-    """A block that reads ``data``: what is no UTF-8, or nested deeper than a reader bears, breaks the interface too.
+def refuse_illegible(transaction: str, data: bytes) -> None:
+    """Refuse what is no UTF-8: the parser skips what nobody asks for without a look at its bytes.
 
-    The parser skips what nobody asks for without a look at its bytes, so they are looked at here, all of them.
+    Raises:
+        WireError: with the bytes that are none.
+
     """
+    if data.isascii():
+        return
+    try:
+        str(data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise WireError(transaction, "message", data[error.start : error.end], "text in UTF-8") from None
 
-    __slots__ = ("_transaction",)
 
-    def __init__(self, transaction: str, data: bytes) -> None:
-        self._transaction = transaction
-        try:
-            str(data, "utf-8")
-        except UnicodeDecodeError as error:
-            raise WireError(transaction, "message", data[error.start : error.end], "text in UTF-8") from None
-
-    def __enter__(self) -> None:
-        """Begin to read."""
-
-    def __exit__(self, kind: type[BaseException] | None, _: object, __: object) -> None:
-        """Turn the reader's own limit into an error of the message."""
-        if kind is not None and issubclass(kind, RecursionError):
-            raise WireError(self._transaction, "message", "more", "fewer levels of nesting") from None
+def too_deep(transaction: str) -> WireError:
+    """Return the error of a message that is nested deeper than a reader bears."""
+    return WireError(transaction, "message", "more", "fewer levels of nesting")
 
 
 _MESSAGE = re.compile(r"(?:Expected )?(.*?)(?:, got `[^`]*`)?(?: - at `\$(.*)`)?")

@@ -21,9 +21,10 @@ from reference_impl.wire.envelope import (
     ERROR_CHARACTERS,
     INPUT_CHARACTERS,
     MSGID_CHARACTERS,
-    Legible,
     check_names,
     check_size,
+    refuse_illegible,
+    too_deep,
     wire_error,
 )
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
@@ -115,11 +116,11 @@ class NeighbourCodec:
 
         """
         del warnings
-        with Legible("request", data):
-            try:
-                asked = self._decode_request(data)
-            except msgspec.DecodeError as error:
-                raise wire_error("request", "", data, error) from None
+        refuse_illegible("request", data)
+        try:
+            asked = self._asked_in(data)
+        except RecursionError:
+            raise too_deep("request") from None
         _check_size(asked.infno, data)
         self._hold_request(asked)
         return m.Request(
@@ -184,16 +185,31 @@ class NeighbourCodec:
         heard = a.learned_from(status, headers)
         if heard is not None:
             return heard
-        with Legible(code, data):
-            try:
-                if status in (a.STATUS_BUSY, a.STATUS_UNAVAILABLE):
-                    return self._door_in(data, code)
-                told = self._decode_reply(data)
-            except msgspec.DecodeError as error:
-                raise wire_error(code, "", data, error) from None
+        refuse_illegible(code, data)
+        try:
+            told = self._told_in(status, data, code)
+        except RecursionError:
+            raise too_deep(code) from None
+        if isinstance(told, a.Door):
+            hold(told, self._door, code)
+            return a.answer_of(told)
         _check_size(code, data)
         self._hold_reply(told, code)
         return m.Answered(m.Reply(told.reference, told.body, told.refusal, told.reason), told.hops)
+
+    def _asked_in(self, data: bytes) -> Asked:
+        try:
+            return self._decode_request(data)
+        except msgspec.DecodeError as error:
+            raise wire_error("request", "", data, error) from None
+
+    def _told_in(self, status: int, data: bytes, code: str) -> Told | a.Door:
+        try:
+            return (
+                self._decode_door(data) if status in (a.STATUS_BUSY, a.STATUS_UNAVAILABLE) else self._decode_reply(data)
+            )
+        except msgspec.DecodeError as error:
+            raise wire_error(code, "", data, error) from None
 
     def _hold_request(self, asked: Asked) -> None:
         code = asked.infno
@@ -219,11 +235,6 @@ class NeighbourCodec:
         elif type(told.body) is not shape.body:
             raise WireError(code, "body", type(told.body).__name__, shape.body.__name__)
         hold(told, shape.bounds, code)
-
-    def _door_in(self, data: bytes, code: str) -> m.Outcome:
-        door = self._decode_door(data)
-        hold(door, self._door, code)
-        return a.answer_of(door)
 
     def _system_answer(self, door: a.Door, status: int) -> a.WireAnswer:
         return a.WireAnswer(status, {**_HEADERS, **a.retry_headers(door)}, self._encode(door))

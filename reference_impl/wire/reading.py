@@ -46,7 +46,10 @@ class Stated(NamedTuple):
 
     def hold(self, node: Any, context: Context) -> None:
         """Refuse a node that says something else; a field left out says nothing."""
-        for name, said, due in zip(self.fields, self.get(node), self.fill(context), strict=True):
+        stated, whole = self.get(node), self.fill(context)
+        if stated == tuple(whole):
+            return
+        for name, said, due in zip(self.fields, stated, whole, strict=True):
             if said != due and said is not None:
                 raise WireError(self.code, f"in.{self.node}.{name}", said, f"{due!r}, as the message itself says")
 
@@ -204,10 +207,14 @@ def _only_reader(binding: NodeBinding) -> Callable[[Any, Found], None] | None:
         return None
     get = tuple_getter([b.field for b in only])
     taken = [frozenset((*b.constants, None, "")) for b in only]
+    usual = tuple(tuple(b.constants[cross] or None for b in only) for cross in (0, 1))
     prefix = f"{binding.direction}.{binding.node.name}."
 
     def check(node: Any, found: Found) -> None:
-        for source, values, value in zip(only, taken, get(node), strict=True):
+        said = get(node)
+        if said in usual:
+            return
+        for source, values, value in zip(only, taken, said, strict=True):
             if value in values:
                 continue
             if source.mark == "!":

@@ -7,10 +7,11 @@ loads SQLAlchemy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -23,7 +24,6 @@ Row = tuple[Any, ...]
 
 _encode_list = msgspec.json.Encoder().encode
 _decode_list = msgspec.json.Decoder(tuple[int, ...]).decode
-_astuple = msgspec.structs.astuple
 _EXPECTED = "expected what reference_impl.protocol.records.Record names"
 
 
@@ -46,11 +46,17 @@ class ChildLayout:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One field of a struct: how many columns it takes, and its way there and back."""
+    """One field of a struct: how many columns it takes, and the way back from them."""
 
     width: int
-    write: Callable[[Any], Row]
     read: Callable[[Row], Any]
+
+
+class _Cell(NamedTuple):
+    """Where one column's value is found in a record, and what makes a column of it, if anything has to."""
+
+    path: str
+    write: Callable[[Any], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,10 @@ class Layout:
     child: ChildLayout | None
     struct: Callable[..., Any]
     fields: tuple[tuple[str, _Part], ...]
+    get: Callable[[Any], Row]
+    """All cells of a record at once."""
+    writes: tuple[tuple[int, Callable[[Any], str]], ...]
+    """Which of them are no columns yet."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,10 +85,13 @@ class Layout:
 
     def row_of(self, record: Record) -> Row:
         """Return the columns of a record."""
-        row: list[Any] = []
-        for name, part in self.fields:
-            row.extend(part.write(getattr(record, name)))
-        return tuple(row)
+        row = self.get(record)
+        if not self.writes:
+            return row
+        cells = list(row)
+        for place, write in self.writes:
+            cells[place] = write(cells[place])
+        return tuple(cells)
 
     def record_of(self, row: Sequence[Any], children: Iterable[Row] = ()) -> Any:
         """Return the record of a row, and of the rows of its child table."""
@@ -104,6 +117,7 @@ def layout_of(kind: type[Record]) -> Layout:
     """
     columns: list[Column] = []
     fields: list[tuple[str, _Part]] = []
+    cells: list[_Cell] = []
     child = None
     for name, hint in get_type_hints(kind).items():
         row_type = _row_type(hint)
@@ -113,7 +127,28 @@ def layout_of(kind: type[Record]) -> Layout:
         laid, part = _part(name, hint)
         columns += laid
         fields.append((name, part))
-    return Layout(KINDS[kind], tuple(columns), child, kind, tuple(fields))
+        cells += _cells(name, hint)
+    writes = tuple((place, cell.write) for place, cell in enumerate(cells) if cell.write is not None)
+    get = attrgetter(*(cell.path for cell in cells))  # a record has a key and more, so this gives a tuple
+    return Layout(KINDS[kind], tuple(columns), child, kind, tuple(fields), get, writes)
+
+
+def _cells(path: str, hint: Any) -> Iterator[_Cell]:
+    """Yield where the columns of a field are found, a struct's own fields one by one."""
+    base = _base_of(hint)
+    if get_origin(base) is tuple:
+        yield _Cell(path, _list_text)
+    elif isinstance(base, type) and issubclass(base, StrEnum):
+        yield _Cell(f"{path}.value")
+    elif isinstance(base, type) and issubclass(base, msgspec.Struct):
+        for name, own in get_type_hints(base).items():
+            yield from _cells(f"{path}.{name}", own)
+    else:
+        yield _Cell(path)
+
+
+def _list_text(value: tuple[Any, ...]) -> str:
+    return _encode_list(value).decode()
 
 
 def _part(name: str, hint: Any) -> tuple[list[Column], _Part]:
@@ -126,7 +161,7 @@ def _part(name: str, hint: Any) -> tuple[list[Column], _Part]:
         return [Column(name, "text")], _LIST
     if get_origin(base) is tuple and issubclass(get_args(base)[0], msgspec.Struct):
         decode = msgspec.json.Decoder(base).decode
-        return [Column(name, "text")], _Part(1, _LIST.write, lambda row: decode(row[0]))
+        return [Column(name, "text")], _Part(1, lambda row: decode(row[0]))
     if isinstance(base, type):
         return _of_class(name, cast("type[Any]", base))
     raise TypeError(f"field {name!r} of type {hint!r} has no place in a row; {_EXPECTED}")
@@ -141,7 +176,7 @@ def _base_of(hint: Any) -> Any:
 
 def _of_class(name: str, plain: type[Any]) -> tuple[list[Column], _Part]:
     if issubclass(plain, StrEnum):
-        return [Column(name, "text")], _Part(1, lambda value: (value.value,), lambda row: plain(row[0]))
+        return [Column(name, "text")], _Part(1, lambda row: plain(row[0]))
     if issubclass(plain, msgspec.Struct):
         return _flat(plain)
     raise TypeError(f"field {name!r} of type {plain!r} has no place in a row; {_EXPECTED}")
@@ -156,16 +191,13 @@ def _flat(struct: type[msgspec.Struct]) -> tuple[list[Column], _Part]:
         columns += laid
         parts.append(part)
     if all(part is _PLAIN for part in parts):
-        return columns, _Part(len(columns), _astuple, lambda row: struct(*row))
-
-    def write(value: msgspec.Struct) -> Row:
-        return tuple(cell for part, one in zip(parts, _astuple(value), strict=True) for cell in part.write(one))
+        return columns, _Part(len(columns), lambda row: struct(*row))
 
     def read(row: Row) -> Any:
         cells = iter(row)
         return struct(*(part.read(tuple(next(cells) for _ in range(part.width))) for part in parts))
 
-    return columns, _Part(len(columns), write, read)
+    return columns, _Part(len(columns), read)
 
 
 def _row_type(hint: Any) -> type[Any] | None:
@@ -186,7 +218,7 @@ def _child(table: str, field: str, row_type: type[Any]) -> ChildLayout:
     return ChildLayout(f"{table}_{field}", field, tuple(columns), row_type)
 
 
-_PLAIN = _Part(1, lambda value: (value,), lambda row: row[0])
-_LIST = _Part(1, lambda value: (_encode_list(value).decode(),), lambda row: _decode_list(row[0]))
+_PLAIN = _Part(1, lambda row: row[0])
+_LIST = _Part(1, lambda row: _decode_list(row[0]))
 
 LAYOUTS: dict[type[Record], Layout] = {kind: layout_of(kind) for kind in KINDS}

@@ -11,6 +11,7 @@ from book_samples import done, insert, key, settled, settlement
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite import group
+from reference_impl.books.sqlite.writer import GATHERED_MAX
 from reference_impl.protocol.records import Committed
 
 
@@ -125,6 +126,37 @@ def test_what_is_decided_while_a_turn_commits_is_in_the_next_turn(turn_shelf, ru
 
     assert runner.run(story()) == [Committed(), Committed()]
     assert list(books.stats.sizes) == [2, 1]
+
+
+def test_what_comes_in_while_a_turn_decides_shares_its_flush(turn_shelf, runner):
+    books = turn_shelf.books
+
+    async def story():
+        first = books.commit(insert(done(1)))
+        await asyncio.sleep(0)  # the loop looks for more, and finds it
+        second = books.commit(insert(done(2)))
+        assert not first.done()
+        return [await first, await second]
+
+    assert runner.run(story()) == [Committed(), Committed()]
+    assert list(books.stats.sizes) == [2]
+
+
+def test_a_turn_that_always_finds_more_commits_all_the_same(turn_shelf, runner):
+    books = turn_shelf.books
+
+    async def story():
+        first = books.commit(insert(done(1)))
+        others = []
+        while not first.done():
+            others.append(books.commit(insert(done(len(others) + 2))))
+            await asyncio.sleep(0)
+        for each in others:
+            await each
+
+    runner.run(story())
+
+    assert books.stats.sizes[0] == GATHERED_MAX
 
 
 def test_in_the_turn_a_look_sees_what_was_committed_a_moment_ago(turn_shelf, runner):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 from support.chain import HOSPITAL, Chain, Crossing, once, run
-from support.messages import msgid, reversal, reversal_as_the_hub_sends_it, sale, sale_as_the_hub_sends_it
+from support.messages import (
+    admit,
+    done,
+    find_person,
+    msgid,
+    refusal,
+    reversal,
+    reversal_as_the_hub_sends_it,
+    sale,
+    sale_as_the_hub_sends_it,
+)
 from support.patients import FakeVisit, Patient
 
 from reference_impl.domain.errors import Refusal
@@ -47,6 +57,30 @@ def test_a_late_yes_after_the_reversal_leaves_the_care_side_unsettled(chain: Cha
     assert not patient.journey.acked
     assert visit.state is VisitState.CANCELLED
     assert visit.settlement == ""
+
+
+def test_a_late_yes_to_an_admission_is_written_down_as_reversed_by_the_hub_too(chain: Chain) -> None:
+    """The hub keeps no record of an admission: nothing in its books but the mark itself says that it was reversed."""
+    chain.crossings.append(Crossing("hub->63", "2401", "after", lambda: chain.send(reversal(9, 1, "2401"))))
+
+    assert refusal(chain.send(admit(1))) == Refusal.REVERSED
+
+    [admission] = [message for message in chain.books["hub"].read_all().messages if message.code == "2401"]
+    assert admission.reply is not None
+    assert admission.reply.refusal == Refusal.REVERSED
+    assert admission.reply.reference == msgid(9)
+
+
+@pytest.mark.parametrize("asked", [sale, find_person])
+def test_a_message_that_nothing_crosses_is_looked_up_once_at_each_node(chain: Chain, asked) -> None:
+    looks: list[str] = []
+    for node in chain.nodes:
+        chain.between(node, "look", lambda node=node: looks.append(node))
+        chain.books[node].left = 9
+
+    done(chain.send(asked()))
+
+    assert sorted(looks) == ["33", "63", "hub"]
 
 
 def test_the_insurer_alone_refuses_a_sale_whose_reversal_came_first(chain: Chain) -> None:

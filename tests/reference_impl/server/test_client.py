@@ -108,6 +108,19 @@ async def test_silence_ends_with_patience_and_the_connection_is_given_up():
 
 
 @story
+async def test_every_request_of_a_connection_has_its_own_patience():
+    """The timer is the connection's: neither a longer nor a shorter patience before may be taken for the present one."""
+    late = asyncio.Event()
+    async with Server(GOOD, late, ...) as server:
+        assert await server.ask(SOON_US) == HELLO
+        asyncio.get_running_loop().call_later(3 * SOON_US / 1e6, late.set)
+        assert await server.ask(LONG_US) == HELLO, "the patience of the first was over by then"
+        async with asyncio.timeout(LONG_US / 1e6 / 2):
+            assert await server.ask(SOON_US) is Failure.SILENT, "not the patience of the second"
+        assert server.connections == 1
+
+
+@story
 async def test_a_late_answer_is_never_taken_for_anothers():
     late = asyncio.Event()
     async with Server(late, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother") as server:
