@@ -52,9 +52,8 @@ def guardian():
     watching.dismiss()
 
 
-def helper():
-    [helper] = [one for one in psutil.Process().children() if "reference_impl.server.guardian" in one.cmdline()]
-    return helper
+def helper_of(guardian):
+    return psutil.Process(guardian._helper.pid)
 
 
 def ignores(process, number):
@@ -64,7 +63,7 @@ def ignores(process, number):
     return bool(int(mask, 16) >> (number - 1) & 1)
 
 
-def test_a_process_that_stands_still_when_its_parent_is_killed_is_ended_and_so_is_the_helper():
+def test_a_process_that_stands_still_when_its_parent_is_killed_is_ended_and_so_is_the_helper_of(guardian):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT],
         stdout=subprocess.PIPE,
@@ -103,7 +102,7 @@ def test_what_has_ended_is_forgotten_and_what_was_never_named_is_left_alone(guar
 
 def test_it_hears_no_signal_but_the_end_of_its_parent(guardian, sleeper):
     guardian.watch(sleeper.pid)
-    watching = helper()
+    watching = helper_of(guardian)
     numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
     while not all(ignores(watching, number) for number in numbers):  # it may inherit that of SIGHUP
         assert watching.is_running()
@@ -117,7 +116,7 @@ def test_it_hears_no_signal_but_the_end_of_its_parent(guardian, sleeper):
 
 def test_a_guardian_that_somebody_ended_says_so_to_who_would_rely_on_it(guardian, sleeper):
     guardian.watch(sleeper.pid)
-    watching = helper()
+    watching = helper_of(guardian)
     watching.kill()
     watching.wait()
 
