@@ -63,7 +63,7 @@ def ignores(process, number):
     return bool(int(mask, 16) >> (number - 1) & 1)
 
 
-def test_a_process_that_stands_still_when_its_parent_is_killed_is_ended_and_so_is_the_helper_of(guardian):
+def test_a_process_that_stands_still_when_its_parent_is_killed_is_ended_and_so_is_the_helper():
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT],
         stdout=subprocess.PIPE,
