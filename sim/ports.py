@@ -33,9 +33,9 @@ _SILENT = (Unknown, Unreachable)
 """Outcomes that are no message: nothing is read."""
 
 
-def _dispatch(call: Call, target: SimNode, work: Work, bits: int) -> None:
-    """Put ``work`` on its way to ``target``; it leaves at ``work.leaves_us``."""
-    left_us, link = work.leaves_us, call.link
+def _dispatch(left_us: int, call: Call, target: SimNode, work: Work, bits: int) -> None:
+    """Put ``work`` on its way to ``target``; it leaves at ``left_us``."""
+    work.leaves_us, link = left_us, call.link
     arrives_us = left_us + link.transit_us(bits)
     if link.faulty is not None:
         sent = call.sent = link.send(work.request, left_us)
@@ -70,8 +70,8 @@ class NodePeers:
         work = Work(request, call, context.key)
         work.owner = here.host
         bits, loop = context.bits, here.host.loop
-        work.leaves_us = loop.spend(context.service_times.forward[bits >> FORWARD_AT & STEP_MASK])
-        _dispatch(call, target, work, bits >> LINK_AT)
+        loop.spend(context.service_times.forward[bits >> FORWARD_AT & STEP_MASK])
+        loop.leaving.append((_dispatch, call, target, work, bits >> LINK_AT))
         let_go = context.holds_worker and not here.holds
         if let_go:
             context.holds_worker = False
@@ -119,8 +119,7 @@ class HospitalPeers:
         target, link = self._routes[node]
         call = Call(timeline, request, link)
         work = Work(request, call, key)
-        work.leaves_us = timeline.now_us
-        _dispatch(call, target, work, key)
+        _dispatch(timeline.now_us, call, target, work, key)
         queue = self._timeouts[timeout_us]
         queue.add(call)
         try:

@@ -59,7 +59,7 @@ class Call(Owned):
         for callback in late.callbacks:
             callback(late)
 
-    def answer(self, outcome: Outcome, left_us: int, bits: int, owner: object = None) -> None:
+    def answer(self, left_us: int, outcome: Outcome, bits: int, owner: object = None) -> None:
         """Let ``outcome`` leave the callee at ``left_us`` and be heard when it has crossed the link.
 
         ``owner`` is the host that could still be stopped before then.

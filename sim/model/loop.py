@@ -2,10 +2,10 @@
 
 What arrives meanwhile waits for the next turn (gated batch service), so work gets cheaper with load by itself. Before
 it commits in the turn, the loop looks for more, and takes one more turn as long as the last look brought more to
-commit. A turn holds a core for its own cost and that of its pieces; what a piece sends leaves at the piece's place in
-the turn. A process that has slept is cold for the turn and its first piece; those that follow find it warm. What was
-decided to be committed is one group: in the turn the loop then stands still until it is on disk, beside it a writer
-commits while the loop goes on. This module must never look into what its pieces do.
+commit. A turn holds a core for its own cost and that of its pieces; what they send leaves together when it ends, as
+uvloop writes to its sockets. A process that has slept is cold for the turn and its first piece; those that follow find
+it warm. What was decided to be committed is one group: in the turn the loop then stands still until it is on disk,
+beside it a writer commits while the loop goes on. This module must never look into what its pieces do.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Loop:
         "began_us",
         "committers",
         "inbox",
+        "leaving",
         "loops",
         "owner",
         "spent_ns",
@@ -109,6 +110,8 @@ class Loop:
         self._held = False
         """Whether what comes in now is looked at later: a turn is under way, or its end or a core is waited for."""
         self.inbox: list[Piece] = []
+        self.leaving: list[tuple[Any, ...]] = []
+        """What the pieces of the turn under way send: what to call with when it leaves (us), and with what else."""
         self.committers: list[Committer] = []
         """Who has something to commit when the turn under way ends."""
         self.turns = 0
@@ -125,7 +128,7 @@ class Loop:
             self._seek()
 
     def spend(self, cost_ns: int) -> int:
-        """Spend CPU in the turn under way; return when it is spent (us), which is when what it was for leaves."""
+        """Spend CPU in the turn under way; return when it is spent (us)."""
         self.spent_ns += cost_ns * self._rate >> WARM_BITS
         return self.began_us + self.spent_ns // NS_PER_US
 
@@ -157,10 +160,21 @@ class Loop:
         self._asking = False
         if self._gathered and not self.inbox:
             return self._commit_gathered()
+        pieces = self._taken()
+        self.turning = True
+        for action, event in pieces:
+            action(event)
+            self._rate = self._factors[1]
+        self._ran_us = ended_us = self._ended()
+        self.turning = False
+        return ended_us - self.began_us
+
+    def _taken(self) -> list[Piece]:
+        """Return the pieces of a turn that begins now: all that are ready, or this loop's even share of them."""
         pieces = self.inbox
         if self.loops == 1:
             self.inbox = []
-        else:  # they share what is ready evenly
+        else:
             share = -(-len(pieces) // self.loops)
             pieces, self.inbox = pieces[:share], pieces[share:]
         now_us = self.began_us = self._timeline.now_us
@@ -178,28 +192,29 @@ class Loop:
         self._rate = cold
         self.spent_ns = rhythm.turn_ns * cold >> WARM_BITS
         self.turns += 1
-        self.turning = True
-        for action, event in pieces:
-            action(event)
-            self._rate = warm
+        return pieces
+
+    def _ended(self) -> int:
+        """Let what was sent leave and what was decided be committed; return when the turn's CPU ends."""
         ended_us = self.began_us + self.spent_ns // NS_PER_US
+        if self.leaving:
+            leaving, self.leaving = self.leaving, []
+            for send, *what in leaving:
+                send(ended_us, *what)
         committers = self.committers
         if committers and not committers[0].beside:
-            if self._looks_for_more(committers[0].waiting, ended_us):
-                self._at(ended_us, self._look, GOING_ON)
-            else:
-                ended_us = self._commit_in_turn()
-        else:
-            if committers:
-                self.committers = []
-                self._at(ended_us, committers[0].begin if len(committers) == 1 else _all(committers))
-            heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
-            self._held = False
-            if self.inbox:
-                self._seek()
-        self.turning = False
-        self._ran_us = ended_us
-        return ended_us - now_us
+            if not self._looks_for_more(committers[0].waiting, ended_us):
+                return self._commit_in_turn()
+            self._at(ended_us, self._look, GOING_ON)
+            return ended_us
+        if committers:
+            self.committers = []
+            self._at(ended_us, committers[0].begin if len(committers) == 1 else _all(committers))
+        heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
+        self._held = False
+        if self.inbox:
+            self._seek()
+        return ended_us
 
     def _looks_for_more(self, waiting: int, ended_us: int) -> bool:
         """Return whether the loop looks for more before it commits: the last look brought more, and more may come."""

@@ -145,7 +145,7 @@ class SimNode:
         else:
             call = work.call
             assert call is not None  # only calls arrive
-            call.answer(Unreachable(), self._timeline.now_us, 0)
+            call.answer(self._timeline.now_us, Unreachable(), 0)
 
     def _read(self, work: Work) -> None:
         """Read a message in its turn, and serve it if there is a worker for it or a place in the queue."""
@@ -175,8 +175,9 @@ class SimNode:
         self.workers.sums.refused += 1
         call = work.call
         assert call is not None  # only calls arrive
-        left_us = self.host.loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
-        call.answer(Overloaded(OVERLOADED_RETRY_US), left_us, work.bits, self.host)
+        loop = self.host.loop
+        loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
+        loop.leaving.append((call.answer, Overloaded(OVERLOADED_RETRY_US), work.bits, self.host))
 
     def _won_a_worker(self, work: Work) -> None:
         group = self.host.group
@@ -204,10 +205,10 @@ class SimNode:
                 self.workers.release()
         call, bits, host = work.call, work.bits, self.host
         assert call is not None  # only calls are served
-        left_us = host.loop.spend(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
+        written_us = host.loop.spend(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
         if type(answer) is Answered:
-            answer = Answered(answer.reply, (Hop(self.name, work.came_us, left_us), *answer.hops))
-        call.answer(answer, left_us, bits, host)
+            answer = Answered(answer.reply, (Hop(self.name, work.came_us, written_us), *answer.hops))
+        host.loop.leaving.append((call.answer, answer, bits, host))
 
     # --- work without a message ---------------------------------------------------------------------------------------
 
