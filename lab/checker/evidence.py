@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.benefit import Settlement
-    from reference_impl.protocol.records import MessageRecord, Posting, SettlementCopy, SettlementRecord
+    from reference_impl.protocol.records import ChargesRecord, MessageRecord, Posting, SettlementCopy, SettlementRecord
     from scenarios.record.written import RunTables
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -175,15 +175,22 @@ def _copy(node: str, copy: SettlementCopy) -> tuple[Any, ...]:
 
 def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
     """Yield the charges of each visit that was not a sale: as it sums them, and as its lines do."""
-    kept = {charges.visit: tuple(charges.lines()) for charges in books.charges}
+    summed = {charges.visit: _summed(charges) for charges in books.charges}  # not the lines: a province has millions
     for visit in books.visits:
         if visit.opened_by == visit.settled_by:
             continue  # a sale is settled with the message that holds its lines
-        lines = kept.get(visit.visit, ())
-        serials = Counter(line.serial for line in lines)
-        repeated = ", ".join(serial for serial, times in serials.items() if times > 1)
-        lines_fen = sum(line.total_fen for line in lines)
+        lines_fen, repeated = summed.get(visit.visit, _NOTHING)
         yield node, visit.visit, visit.settlement, visit.fees.total_fen, lines_fen, repeated
+
+
+_NOTHING = (0, "")
+
+
+def _summed(charges: ChargesRecord) -> tuple[int, str]:
+    """Return what a visit's lines add up to, and the serial numbers that more than one of them has."""
+    lines = tuple(charges.lines())
+    serials = Counter(line.serial for line in lines)
+    return sum(line.total_fen for line in lines), ", ".join(s for s, times in serials.items() if times > 1)
 
 
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:
