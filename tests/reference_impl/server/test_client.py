@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import pytest
+import uvloop
 
 from reference_impl.server.client import Destination, Failure, HttpAnswer
 
@@ -203,3 +205,37 @@ async def test_words_nobody_asked_for_end_the_connection():
 
         assert await server.ask() == HELLO
         assert server.connections == 2
+
+
+def test_the_next_request_goes_out_though_the_one_before_was_answered_in_its_last_instant():
+    """A host's loop is uvloop: what it is to do within half a millisecond is a handle that has no ``when``."""
+    timeout_us, callers, requests = 20_000, 20, 50
+
+    async def answer_at_the_last(reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            for number in range(callers * requests):
+                await reader.readexactly(len(ASK))
+                at_s = time.perf_counter() + (timeout_us + (number % 7 - 3) * 500) / 1_000_000
+                await asyncio.sleep((timeout_us - 3_500) / 1_000_000)
+                while time.perf_counter() < at_s:  # noqa: ASYNC110 - a timer is not as fine as this
+                    await asyncio.sleep(0)
+                writer.write(GOOD)
+        writer.close()
+
+    async def ask_on_and_on(destination):
+        return [await destination.exchange(ASK, timeout_us) for _ in range(requests)]
+
+    async def play():
+        server = await asyncio.start_server(answer_at_the_last, "127.0.0.1", 0)
+        destination = Destination("127.0.0.1", server.sockets[0].getsockname()[1])
+        heard = await asyncio.gather(*(ask_on_and_on(destination) for _ in range(callers)), return_exceptions=True)
+        destination.close()
+        server.close()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+        await asyncio.sleep(0)
+        return heard
+
+    heard = uvloop.run(play())
+
+    assert [one for one in heard if isinstance(one, BaseException)] == []
+    assert {type(one) for all_of_one in heard for one in all_of_one} <= {HttpAnswer, Failure}
