@@ -103,11 +103,8 @@ class Province:
         return self._forwarder.sweeper.open
 
     async def _serve_insured(self, request: Request) -> Answer:
-        if not self.doors.all_open:
-            refusal = await self._refusal(request, Side.INSURED)
-            if refusal is not None:
-                return refusal
-        return await self._insured.serve(request)
+        refusal = await self._refusal(request, Side.INSURED)
+        return refusal if refusal is not None else await self._insured.serve(request)
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         if node == self.node:

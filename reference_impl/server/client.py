@@ -8,6 +8,7 @@ connection again whose answer it did not hear: a late reply would be taken for a
 from __future__ import annotations
 
 import asyncio
+import math
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -50,6 +51,7 @@ class _Connection(asyncio.Protocol):
         "_content",
         "_due_s",
         "_headers",
+        "_looks_s",
         "_loop",
         "_parser",
         "_size",
@@ -66,6 +68,8 @@ class _Connection(asyncio.Protocol):
         """When the answer that is waited for is late."""
         self._timer: asyncio.TimerHandle | None = None
         """Looks at that now and then: one for each request would cost as much as its parsing."""
+        self._looks_s = math.inf
+        """When it does: uvloop's handle of a moment that is all but here knows no longer when it was meant for."""
         self.transport: asyncio.Transport | None = None
         self.closed = False
         self._answer: asyncio.Future[HttpAnswer | Failure] | None = None
@@ -84,7 +88,7 @@ class _Connection(asyncio.Protocol):
         self._answer = answer
         self._headers, self._content, self._size = {}, [], 0
         self._due_s = loop.time() + timeout_us / _US_PER_S
-        if self._timer is None or self._timer.when() > self._due_s:
+        if self._looks_s > self._due_s:
             self._look_at(self._due_s)
         transport.write(request)
         try:
@@ -107,11 +111,12 @@ class _Connection(asyncio.Protocol):
     def _look_at(self, at_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._looks_s = at_s
         self._timer = self._loop.call_at(at_s, self._look)
 
     def _look(self) -> None:
         """See whether an answer is late; when none is waited for, the next request sets a timer of its own."""
-        self._timer = None
+        self._timer, self._looks_s = None, math.inf
         if self._answer is not None and not self.closed:
             if self._loop.time() < self._due_s:
                 self._look_at(self._due_s)
@@ -131,6 +136,9 @@ class _Connection(asyncio.Protocol):
 
         self._loop.call_later(_LAST_LOOK_S, silent)
 
+    def _waited_for(self) -> bool:
+        return self._answer is not None and not self._answer.done()
+
     def _fail(self, why: Failure) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(why)
@@ -141,6 +149,9 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
 
     def data_received(self, data: bytes) -> None:
+        if not self._waited_for():
+            self.close()  # said without being asked: whoever asks next would take it for their answer
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -158,6 +169,11 @@ class _Connection(asyncio.Protocol):
 
     # --- told by httptools ---
 
+    def on_message_begin(self) -> None:
+        self._headers, self._content, self._size = {}, [], 0  # those of an answer that was given are not touched
+        if not self._waited_for():
+            self.close()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -170,7 +186,7 @@ class _Connection(asyncio.Protocol):
             self._content.append(body)
 
     def on_message_complete(self) -> None:
-        waited_for = self._answer is not None and not self._answer.done()
+        waited_for = self._waited_for()
         if not waited_for or not self._parser.should_keep_alive():
             self.close()
         if self._answer is not None and waited_for:

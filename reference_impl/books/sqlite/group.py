@@ -26,6 +26,8 @@ GROUP_MAX = 256
 """Changes in one transaction: bounds how long the first of them waits."""
 _SAMPLES_MAX = 4096
 _NS_PER_US = 1000
+_HELD_BY_ANOTHER = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+"""Another process writes into the file: no change of the group fares better alone, and each try waits its time."""
 _ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """What is wrong with one change and not with the file: its caller is told, and the books go on."""
 
@@ -70,7 +72,13 @@ class GroupCommit:
         self.stats = WriterStats()
 
     def write(self, group: list[Job]) -> list[Done]:
-        """Write the group and return what each caller is to be told; it is on disk by then."""
+        """Write the group and return what each caller is to be told; it is on disk by then. Never raises."""
+        try:
+            return self._written(group)
+        except Exception as error:  # noqa: BLE001 - nobody may wait for ever
+            return self._all_failed(group, error)
+
+    def _written(self, group: list[Job]) -> list[Done]:
         began_ns, began_cpu_ns = time.perf_counter_ns(), self._cpu_ns()
         done = self._try_together(group)
         if done is None:
@@ -98,10 +106,16 @@ class GroupCommit:
             connection.execute("BEGIN IMMEDIATE")
             done: list[Done] = [(future, apply(connection, change)) for change, future, _ in group]
             self._flush()
-        except Exception:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
+        except Exception as error:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
             self._undo()
-            return None
+            held = isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _HELD_BY_ANOTHER
+            return self._all_failed(group, error) if held else None
         return done
+
+    def _all_failed(self, group: list[Job], error: Exception) -> list[Done]:
+        """Return the same failure for each: whether anything of the group is on disk, its callers must not assume."""
+        self.failure = error
+        return [(future, BooksError(f"books {self._name} cannot be written: {error}")) for _, future, _ in group]
 
     def _try_alone(self, job: Job) -> Done:
         change, future, _ = job

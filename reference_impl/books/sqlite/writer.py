@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.group import GROUP_MAX, Done, GroupCommit, Job, resolve
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ GATHERED_MAX = 64
 class Writer(ABC):
     """Collects what the loop decides in a round and has it written, a group at a time."""
 
-    __slots__ = ("_due", "_loop", "_queued", "group")
+    __slots__ = ("_closed", "_due", "_loop", "_queued", "group")
 
     def __init__(self, group: GroupCommit) -> None:
         """Write through ``group``, which nobody else may use from now on."""
         self.group = group
+        self._closed = False
         self._queued: list[Job] = []
         self._due = False
         """Whether a group is under way, or will be at the end of the round."""
@@ -45,6 +47,9 @@ class Writer(ABC):
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[CommitResult] = loop.create_future()
+        if self._closed:
+            future.set_exception(BooksError("the books are closed: nothing was written"))
+            return future
         self._queued.append((change, future, time.perf_counter_ns()))
         if not self._due:
             self._due = True
@@ -55,8 +60,13 @@ class Writer(ABC):
         """Return how many changes wait for a group."""
         return len(self._queued)
 
-    @abstractmethod
     def close(self) -> None:
+        """Write what is queued, then stop; what is submitted from now on is told that the books are closed."""
+        self._closed = True
+        self._finish()
+
+    @abstractmethod
+    def _finish(self) -> None:
         """Write what is queued, then stop."""
 
     @abstractmethod
@@ -83,8 +93,7 @@ class TurnWriter(Writer):
         self._seen = 0
         """How many changes waited when the loop last went to look for more."""
 
-    def close(self) -> None:
-        """Write what is queued, then stop."""
+    def _finish(self) -> None:
         while self._queued:
             self._commit()
 
@@ -122,8 +131,7 @@ class BesideWriter(Writer):
         self._thread = threading.Thread(target=self._run, name=f"books-{name}", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Write what is queued, then stop."""
+    def _finish(self) -> None:
         if self._queued:
             self._groups.put(self._queued)
             self._queued = []

@@ -79,6 +79,52 @@ def test_books_that_cannot_be_written_say_so(sqlite_shelf):
     assert sqlite_shelf.books.failure is not None
 
 
+def test_while_another_process_writes_a_group_fails_at_once_and_not_each_change_after_a_wait_of_its_own(
+    sqlite_shelf, monkeypatch
+):
+    """The loop that commits serves nobody meanwhile: a wait a change would be minutes."""
+    tries = []
+    alone = group.GroupCommit._try_alone
+    monkeypatch.setattr(group.GroupCommit, "_try_alone", lambda writer, job: tries.append(job) or alone(writer, job))
+    blocker = sqlite3.connect(sqlite_shelf.books.path, isolation_level=None)
+    sqlite_shelf.books._writer.group._connection.execute("PRAGMA busy_timeout=0")
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        told = sqlite_shelf.commit_all([insert(done(number)) for number in range(5)])
+    finally:
+        blocker.execute("ROLLBACK")
+        blocker.close()
+
+    assert [type(one) for one in told] == [BooksError] * 5
+    assert tries == []
+    assert sqlite_shelf.commit_all([insert(done(9))]) == [Committed()]
+    assert sqlite_shelf.books.failure is None
+    assert [message.key for message in sqlite_shelf.read_all().messages] == [key(9)]
+
+
+def test_whoever_submits_after_closing_is_told_so_and_waits_for_nothing(sqlite_shelf, runner):
+    books = sqlite_shelf.books
+
+    async def late():
+        books._writer.close()
+        return await asyncio.wait_for(books.commit(insert(done(1))), 5)
+
+    with pytest.raises(BooksError, match="the books are closed: nothing was written"):
+        runner.run(late())
+
+
+def test_a_watcher_that_fails_leaves_nobody_waiting(sqlite_shelf):
+    def broken(*_):
+        raise LookupError("planted")
+
+    sqlite_shelf.books.watch(broken)
+
+    [told] = sqlite_shelf.commit_all([insert(done(1))])
+
+    assert isinstance(told, BooksError)
+    assert "planted" in str(told)
+
+
 def test_the_watcher_is_told_of_every_group(sqlite_shelf):
     told = []
     sqlite_shelf.books.watch(lambda changes, cpu_ns, flush_us: told.append((len(changes), cpu_ns > 0, flush_us >= 0)))

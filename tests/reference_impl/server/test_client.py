@@ -239,3 +239,44 @@ def test_the_next_request_goes_out_though_the_one_before_was_answered_in_its_las
 
     assert [one for one in heard if isinstance(one, BaseException)] == []
     assert {type(one) for all_of_one in heard for one in all_of_one} <= {HttpAnswer, Failure}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"HTTP/1.1 200 OK\r\nX-Yidi-Hops: 9,9,9\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"],
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_what_a_server_says_without_being_asked_is_nobodys_answer(more, later):
+    """With the answer or after it: the answer stands as it was given, and the next request goes over a new connection."""
+    wait = asyncio.Event
+
+    async def story():
+        go_on = wait()
+
+        class Talkative(Server):
+            async def _serve(self, reader, writer):
+                self.connections += 1
+                self._writers.append(writer)
+                with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                    await reader.readexactly(len(ASK))
+                    writer.write(GOOD if later else GOOD + more)
+                    if later:
+                        await go_on.wait()
+                        writer.write(more)
+                    await reader.readexactly(len(ASK))
+                    writer.write(GOOD)
+                    await writer.drain()
+
+        async with Talkative() as server:
+            first = await server.destination.exchange(ASK, LONG_US)
+            go_on.set()
+            await asyncio.sleep(0.05)
+            kept = HttpAnswer(first.status, dict(first.headers), first.content)
+            second = await server.destination.exchange(ASK, LONG_US)
+            return kept, first, second, server.connections
+
+    kept, first, second, connections = asyncio.run(story())
+
+    assert kept == first == HELLO
+    assert second == HELLO
+    assert connections == 2
