@@ -77,7 +77,7 @@ def draw_over_time(record: Record, scenario: Scenario, folder: Path) -> Picture:
     scale = scenario.scale.time
     unit = series.time_unit(end_us * scale)
     at = bins["at_us"].to_numpy() * scale / unit.per
-    rows = 3 if scenario.cutover is not None else 2
+    rows = 3 if scenario.cutover else 2
     heights = [1.25, 1, 0.8][:rows]
     with drawing(WIDTH_IN, 2.5 * rows, nrows=rows, sharex=True, height_ratios=heights, squeeze=False) as (figure, grid):
         flow, latency = grid[0, 0], grid[1, 0]

@@ -188,10 +188,36 @@ def parted(name: str) -> tuple[str, Part | None]:
     return found["measure"], Part(found["side"], found["province"], but=bool(found["but"]))
 
 
+PLAN_PATTERN = r"\[plan=[a-z0-9]+(?:-[a-z0-9]+)*\]"
+_OF_PLAN = re.compile(r"(?P<measure>cutover\.\w+)\[plan=(?P<plan>[a-z0-9-]+)\]")
+
+
+def of_plan(name: str, plan: str) -> str:
+    """Return the name of a cutover's measure for one of its plans.
+
+    >>> of_plan("cutover.drain", "luan-cross")
+    'cutover.drain[plan=luan-cross]'
+    """
+    return f"{name}[plan={plan}]"
+
+
+def planned(name: str) -> tuple[str, str]:
+    """Return the measure's own name, and the plan that is asked about; empty for all plans together.
+
+    >>> planned("cutover.drain[plan=luan-cross]"), planned("direct_rate")
+    (('cutover.drain', 'luan-cross'), ('direct_rate', ''))
+    """
+    found = _OF_PLAN.fullmatch(name)
+    return (name, "") if found is None else (found["measure"], found["plan"])
+
+
 def measure_named(name: str) -> Measure:
     """Return the measure; raise :class:`GateError` with the nearest name when there is none."""
     if name in MEASURES:
         return MEASURES[name]
+    of_all, plan = planned(name)
+    if plan and of_all in MEASURES:
+        return replace(MEASURES[of_all], name=name, doc=f"{MEASURES[of_all].doc}; of plan {plan} only")
     whole, part = parted(name)
     if part is not None and whole in BY_PROVINCE:
         return replace(MEASURES[whole], name=name, doc=f"{MEASURES[whole].doc}; only where {part.name}")

@@ -62,12 +62,14 @@ def test_slow_province_fills_the_hubs_workers_while_it_lasts():
 
 
 def test_luan_closes_for_254_hours_at_the_hours_of_the_notice():
-    cutover = load_scenario("cutover-luan-2021").cutover
+    cross, local = load_scenario("cutover-luan-2021").cutover
     hour_us = 3600 * US_PER_S
 
-    assert cutover.scope == "3415"
-    assert cutover.close_at == (3 * 24 + 18) * hour_us
-    assert cutover.reopen_at - cutover.close_at == 254 * hour_us
+    assert (cross.scope, cross.business, local.scope, local.business) == ("3415", "cross", "3415", "local")
+    assert cross.close_at == (3 * 24 + 18) * hour_us
+    assert local.close_at == cross.close_at + 48 * hour_us
+    assert cross.planned_reopen_at - cross.close_at == 254 * hour_us
+    assert local.planned_reopen_at == cross.planned_reopen_at
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_name_alone_is_a_scenario(write):
     assert scenario.visits.per_day == 652_000
     assert len(scenario.topology.regions) == 32
     assert scenario.clients.timeout == 60_000_000
-    assert scenario.cutover is None
+    assert scenario.cutover == ()
 
 
 def test_volume_may_be_a_rate(write):
@@ -74,7 +74,7 @@ def test_codes_may_stand_without_quotes(write):
     scenario = load_scenario(write(SMALL + "cutover: {scope: 34, at: 1h, window: 30min}\n"))
 
     assert scenario.topology.regions == ("33", "34", "63")
-    assert scenario.cutover.scope == "34"
+    assert scenario.cutover[0].scope == "34"
 
 
 def test_plain_words_are_read_as_yaml_1_2_does(write):
@@ -265,7 +265,40 @@ CUTOVERS = [
     ("{scope: 34, at: 1h, window: 2h, stop_before: 0}", "cutover.window", "reopens after the horizon"),
     ("{scope: 34, at: 1h}", "cutover.window", "missing key"),
     ("{scope: 34, at: 1h, window: 1h, side: left}", "cutover.side", "'both', 'care' or 'insured'"),
+    ("{scope: 34, at: 1h, window: 1h, business: most}", "cutover.business", "'all', 'cross' or 'local'"),
+    ("{scope: hub, at: 1h, window: 10min, business: local}", "cutover.business", "never passes the hub"),
+    ("{scope: 34, at: 1h, windw: 10min}", "cutover.windw", "did you mean 'window'?"),
+    ("[{scope: 34, at: 1h, window: 10min, scop: 33}]", "cutover.0.scop", "did you mean 'scope'?"),
+    ("[{scope: 33, at: 1h, window: 10min}, {scope: 3415, at: 1h, window: 9min}]", "cutover.1.scope", "'3415'"),
+    (
+        "[{scope: 33, at: 1h, window: 10min, name: a}, {scope: 34, at: 1h, window: 10min, name: a}]",
+        "cutover.1.name",
+        "called as cutover.0",
+    ),
+    (
+        "[{scope: 34, at: 1h, window: 10min}, {scope: 34, at: 1h5min, window: 9min, business: cross}]",
+        "cutover.1.scope",
+        "stops the same door at the same time as cutover.0 (34)",
+    ),
+    (
+        "[{scope: 34, at: 1h, window: 5min, side: care, ramp: 0}, {scope: 34, at: 1h, window: 9min}]",
+        "cutover.1.scope",
+        "the same door",
+    ),
 ]
+BESIDE = [
+    "{scope: 34, at: 1h, window: 10min, business: cross}, {scope: 34, at: 1h, window: 9min, business: local}",
+    "{scope: 34, at: 1h, window: 10min, side: care}, {scope: 34, at: 1h, window: 9min, side: insured}",
+    "{scope: 34, at: 1h, window: 9min}, {scope: hub, at: 1h, window: 9min}, {scope: 33, at: 1h, window: 9min}",
+    "{scope: 34, at: 9min, stop_before: 0, window: 5min}, {scope: 34, at: 3h, stop_before: 0, window: 9min, name: b}",
+]
+
+
+@pytest.mark.parametrize("plans", BESIDE)
+def test_plans_that_stop_different_doors_or_follow_one_another_stand_side_by_side(write, plans):
+    path = write(f"{SMALL}cutover: [{plans}]\n")
+
+    assert len(load_scenario(path, sets=["horizon.length=1d"]).cutover) == plans.count("scope")
 
 
 @pytest.mark.parametrize(("cutover", "key", "words"), CUTOVERS)

@@ -131,3 +131,45 @@ def test_who_waits_at_a_desk_when_the_run_ends_has_waited_until_then() -> None:
     run = prepare(asked).run(until_us=30 * S)
     waits_us = run.recorder.frames()["visits"]["desk_wait_us"].to_list()
     assert sorted(waits_us) == [0, 20 * S]
+
+
+def two_plans(**local: Any) -> Any:
+    """A city's business between provinces stops as STOP says, that within its province 30 s later."""
+    cross = STOP | {"name": "cross", "scope": "3304", "business": "cross"}
+    return [cross, STOP | {"name": "local", "scope": "3304", "business": "local", "at": "90s", "window": "30s"} | local]
+
+
+def test_a_city_stops_cross_province_business_while_business_within_its_province_goes_on() -> None:
+    abroad, at_home = visit("pharmacy", at="50s"), visit("pharmacy", at="50s", insured=330100)
+    run = live(scenario(abroad, at_home, cutover=two_plans()))
+    assert sorted(fates(run)) == ["direct", "parked_then_direct"]
+    assert_nothing_leaked(run)
+
+
+def test_what_each_plan_lists_and_turns_away_bears_its_name() -> None:
+    """A stay between provinces and one within; each is in flight for its own plan, and each patient meets one door."""
+    stays = [visit("inpatient", at="10s", insured=insured) | {"stay": "300s"} for insured in (630100, 330100)]
+    late = [visit("pharmacy", at="100s", insured=insured) for insured in (630100, 330100)]
+    run = live(scenario(*stays, *late, cutover=two_plans()))
+    frames = run.recorder.frames()
+    within = set(frames["visits"].filter(local=True)["visit"])
+    assert {(row["plan"], row["visit"] in within) for row in frames["inflight"].iter_rows(named=True)} == {
+        ("cross", False), ("local", True),
+    }  # fmt: skip
+    away = {(row["plan"], row["visit"] in within, row["how"]) for row in frames["turned_away"].iter_rows(named=True)}
+    assert away == {("cross", False, "parked"), ("local", True, "parked")}
+    assert [(row.kind, row.note) for row in run.events if row.kind in ("close", "full")] == [
+        ("close", "cross"), ("close", "local"), ("full", "cross"), ("full", "local"),
+    ]  # fmt: skip
+
+
+def test_a_door_that_opens_leaves_the_door_beside_it_as_it_was() -> None:
+    """The local door opens at 100 s, the cross-province one at 120 s: a patient from abroad still waits for that."""
+    plans = two_plans(at="70s", stop_before="10s", window="20s", ramp="0s")
+    run = live(scenario(visit("pharmacy", at="100s"), cutover=plans))
+    assert run.recorder.frames()["visits"]["settle_done_us"][0] > 120 * S
+
+
+def test_who_pays_at_a_closed_door_is_written_down_with_the_plan_that_closed_it() -> None:
+    run = live(stopped(visit("pharmacy", at="50s"), park_share=0, name="night"))
+    assert run.recorder.frames()["turned_away"].select("plan", "until_us", "how").rows() == [("night", None, "paid")]
