@@ -14,8 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import polars as pl
 
+from lab.analysis import stops
+from lab.analysis.statistics import Floats
 from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
 from scenarios.schema.cutover import Phase
@@ -41,6 +44,11 @@ class Held:
     paid: pl.DataFrame
     parked: pl.DataFrame
     backlog: pl.DataFrame
+
+    @property
+    def drained_us(self) -> float:
+        """When the last of the backlog had left; infinite when one never did."""
+        return self.course.reopen_at + drained_share(self.backlog, self.course.reopen_at, 1.0)
 
     @property
     def waiting(self) -> pl.DataFrame:
@@ -79,8 +87,7 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
 
     Business within a province is counted where the plan stops nothing else; otherwise it only lengthens queues.
     """
-    plan = course.plan
-    counted = pl.col("local") if plan.business is Business.LOCAL else ~pl.col("local")
+    plan, counted = course.plan, stops.counted(course.plan)
     visits, inflight = record.visits, record.inflight
     if not alone:
         met = record.turned_away.filter(pl.col("plan") == plan.name)["visit"].unique()
@@ -109,11 +116,48 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield "cutover.lost", counted.filter(pl.col("visit").is_in(list(asked.lost))).height
     yield "cutover.doubled", counted.filter(pl.col("visit_id").is_in(list(asked.doubled))).height
     yield from _backlog(plans, asked.time_scale)
+    yield from stops.times(asked.record, [plan.course for plan in plans], asked.time_scale)
+    yield from _crowd(plans, asked)
     paid, parked = (_once([getattr(plan, name) for plan in plans]) for name in ("paid", "parked"))
     stayed_home = asked.record.turned_away.group_by("visit").agg(pl.col("how").eq("stayed_home").all().alias("home"))
     at_home = stayed_home.filter("home").select("visit")
     yield "cutover.trips", paid.height + parked.join(at_home, on="visit", how="anti").height
     yield "cutover.advance_days", _advance_yuan_days(paid, parked, asked.time_scale)
+    yield "cutover.self_pay", paid["person"].n_unique()
+    yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
+
+
+def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
+    """Yield what the crowd at the doors met: business of several plans counts once, the peak is the highest of any."""
+    record = asked.record
+    moments = [(plan, stops.went(record.events, plan.course)) for plan in plans]
+    offered = _once([stops.offered(record.visits, plan.course, at) for plan, at in moments])
+    yield "cutover.offered", offered.height
+    if offered.height:
+        for name in ("at_once", "refused"):
+            yield f"cutover.{name}", float(cast("int", offered[name].sum())) / offered.height
+    peaks = [stops.arrival_peak(record, plan.course, at, asked.time_scale) for plan, at in moments]
+    if known := [peak for peak in peaks if peak is not None]:
+        yield "cutover.arrival_peak", max(known)
+    sent = pl.concat([stops.attempts(record, plan.course, at.stopped_us, plan.drained_us) for plan, at in moments])
+    if sent.height:
+        yield "cutover.retry_amplification", sent.unique().height / sent["msgid"].n_unique()
+
+
+def samples(record: Record, courses: Sequence[Course], time_scale: float) -> Iterator[tuple[str, Floats]]:
+    """Yield the waits at desks while the backlog drained, together and of each plan when there are several."""
+    waits: list[pl.DataFrame] = []
+    for course in courses:
+        held = held_up(record, course, alone=len(courses) == 1)
+        found = stops.desk_waits_us(record, course, course.reopen_at, held.drained_us)
+        waits.append(found)
+        if len(courses) > 1:
+            yield of_plan("cutover.desk_wait", course.plan.name), _stretched(found, time_scale)
+    yield "cutover.desk_wait", _stretched(_once(waits), time_scale)
+
+
+def _stretched(waits: pl.DataFrame, time_scale: float) -> Floats:
+    return waits["desk_wait_us"].to_numpy().astype(np.float64) * time_scale
 
 
 def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -152,7 +152,11 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
-    return Measures(scalars, samples_of(scope, scenario))
+    samples = samples_of(scope, scenario)
+    if scenario.cutover:
+        waits = cutovers.samples(record, courses_of(scenario), scenario.scale.time)
+        samples |= {name: sample for name, sample in waits if sample.size}
+    return Measures(scalars, samples)
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:

@@ -114,10 +114,10 @@ def repeat_command(run: RunFile) -> tuple[str, ...]:
 
 def unit_of(measure: str) -> str:
     """Return the unit of a measure, or of one statistic of it."""
-    measure = planned(measure)[0]
-    for name in (measure, measure.rpartition(".")[0], measure.removesuffix(".p99.9")):
-        if parted(name)[0] in MEASURES:
-            return MEASURES[parted(name)[0]].unit.value
+    for stated in (measure, measure.rpartition(".")[0], measure.removesuffix(".p99.9")):
+        name = parted(planned(stated)[0])[0]
+        if name in MEASURES:
+            return MEASURES[name].unit.value
     return "rate" if measure.endswith(".rate") else "number"
 
 
@@ -189,7 +189,8 @@ def _hops(opened: Opened, scope: Scope) -> tuple[Hops, ...]:
 
 
 def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
-    names = [name for name in run.measures if name.startswith("cutover.") and name in MEASURES]
+    waits = ("cutover.desk_wait.p50", "cutover.desk_wait.p95")
+    names = [name for name in run.measures if name.startswith("cutover.") and (name in MEASURES or name in waits)]
     plans = [plan.name for plan in scenario.cutover]
     several = plans if len(plans) > 1 else []
     return CutoverResult(
@@ -202,7 +203,8 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
 
 def _of_plan(run: RunFile, names: list[str], plan: str) -> Iterator[Measured]:
     for name in names:
-        if (of_it := of_plan(name, plan)) in run.measures:
+        whole, dot, statistic = name.rpartition(".") if name.count(".") > 1 else (name, "", "")
+        if (of_it := of_plan(whole, plan) + dot + statistic) in run.measures:
             yield Measured(measure=name, value=run.measures[of_it], unit=unit_of(name))
 
 

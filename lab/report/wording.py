@@ -287,7 +287,12 @@ def one_sided(listed: OneSidedList) -> Table:
 
 def measure_rows(figures: tuple[Measured, ...]) -> list[tuple[str, str, str]]:
     """Return name, figure and meaning of measures."""
-    return [(f.measure, show(f.value, f.unit), MEASURES[f.measure].doc) for f in figures]
+    return [(f.measure, show(f.value, f.unit), _meaning(f.measure)) for f in figures]
+
+
+def _meaning(measure: str) -> str:
+    known = MEASURES.get(measure)
+    return known.doc if known is not None else MEASURES[measure.rpartition(".")[0]].doc
 
 
 def validity(found: Validity) -> dict[str, Any]:

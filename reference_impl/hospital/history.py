@@ -108,10 +108,12 @@ class History:
         row = ContactRow(journey.visit.visit, journey.contacts, journey.contact_intended_us, done_us, outcome)
         self._recorder.contact(row)
 
-    def turned_away(self, journey: Journey, stop: Course | None, at_us: int, how: str, *, until_us: int | None) -> None:
-        """Note that a planned stop held a visit up, how, and until when; ``stop`` is None when an operator did."""
-        plan = "" if stop is None else stop.plan.name
-        self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how))
+    def turned_away(
+        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: str, *, until_us: int | None
+    ) -> None:
+        """Note that planned stops held a visit up, how, and until when; there is none where an operator did."""
+        for plan in [stop.plan.name for stop in stops] or [""]:
+            self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how))
 
     def ended(self) -> None:
         """Count a visit that has its fate; what it opened may still be being undone."""

@@ -174,7 +174,7 @@ class Journey:
         if self.visit.open_at_start:
             self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
             self.done.update(ADMISSION)
-        elif self._known_stop() is None:
+        elif not self._known_stops():
             with suppress(ShutOut, NotServed):
                 await self._at_desk(ADMISSION)
 
@@ -183,8 +183,8 @@ class Journey:
         clerk = self.site.clients.clerk
         await self._heed_the_notice()
         while True:
-            while (stop := self._known_stop()) is not None:
-                await self._turned_away(stop, stop.told_reopening_us(self.ports.clock.now_us()))
+            while stops := self._known_stops():
+                await self._turned_away(stops, stops[0].told_reopening_us(self.ports.clock.now_us()))
             try:
                 await self._at_desk(codes)
             except ShutOut as closed:
@@ -272,30 +272,29 @@ class Journey:
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
 
-    def _known_stop(self) -> Course | None:
+    def _known_stops(self) -> tuple[Course, ...]:
         fresh = self.contacts == 0 and not self.lying
-        return self.site.known_stop(self.visit, self.ports.clock.now_us(), fresh=fresh)
+        return self.site.known_stops(self.visit, self.ports.clock.now_us(), fresh=fresh)
 
     async def _heed_the_notice(self) -> None:
         """Stay at home while a stop is on that patients were told of; a stay lies where it is, and some come anyway."""
         if self.visit.kind == "inpatient" or self.contacts:
             return
         now_us = self.ports.clock.now_us()
-        stop = self.site.announced_stop(self.visit, now_us)
-        if stop is None or stop.plan.announce is None:
-            return
-        if self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.NOTICE) >= stop.plan.announce.comes_anyway:
-            await self._wait_for_reopening(stop, stop.told_reopening_us(now_us), "stayed_home")
+        stops = self.site.announced_stops(self.visit, now_us)
+        notice = stops[0].plan.announce if stops else None
+        if notice and self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.NOTICE) >= notice.comes_anyway:
+            await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), "stayed_home")
 
-    async def _turned_away(self, stop: Course | None, reopens_us: int) -> None:
+    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> None:
         """Park the patient until after the reopening, or let them pay in full: the share is the scenario's."""
         visit, clock = self.visit.visit, self.ports.clock
-        if self.ports.draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share(stop):
-            self.history.turned_away(self, stop, clock.now_us(), "paid", until_us=None)
+        if self.ports.draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share(stops):
+            self.history.turned_away(self, stops, clock.now_us(), "paid", until_us=None)
             raise _Paper(Fate.PAPER_BY_CLOSURE)
-        await self._wait_for_reopening(stop, reopens_us, "parked")
+        await self._wait_for_reopening(stops, reopens_us, "parked")
 
-    async def _wait_for_reopening(self, stop: Course | None, reopens_us: int, how: str) -> None:
+    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: str) -> None:
         draws, clock = self.ports.draws, self.ports.clock
         spread = draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK)
         spread_us = int(self.site.clients.park.spread * spread)
@@ -306,7 +305,7 @@ class Journey:
             await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
         finally:  # who is still parked when the run ends was parked so long
             self.parked_us += clock.now_us() - began_us
-            self.history.turned_away(self, stop, began_us, how, until_us=clock.now_us())
+            self.history.turned_away(self, stops, began_us, how, until_us=clock.now_us())
 
     # --- the transactions ---
 

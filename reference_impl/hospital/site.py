@@ -9,6 +9,8 @@ from reference_impl.domain.scopes import concerned, on_the_way
 from scenarios.schema.course import Course, courses_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
 
@@ -23,37 +25,37 @@ class HospitalSite:
     uploads_per_stay: int
     stops: tuple[Course, ...] = ()
 
-    def known_stop(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> Course | None:
-        """Return the stop on the visit's way that its desk was told of and that is on now; the one that lasts longest.
+    def known_stops(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> tuple[Course, ...]:
+        """Return the stops on the visit's way that its desk was told of and that are on now, the longest first.
 
         With ``fresh``, of a visit that has not begun, a stop is on from its early cut-off.
         """
-        found: Course | None = None
-        for stop in self.stops:
-            plan = stop.plan
-            begins_us = plan.early_at if fresh else plan.stop_at
-            if not plan.announced or not begins_us <= now_us < stop.reopen_at or not concerns(plan, visit):
-                continue
-            if found is None or stop.told_reopening_us(now_us) > found.told_reopening_us(now_us):
-                found = stop
-        return found
+        return self._on(visit, now_us, lambda plan: plan.announced, fresh=fresh)
 
-    def announced_stop(self, visit: PlannedVisit, now_us: int) -> Course | None:
-        """Return the stop on the visit's way that patients were told of and that is on now."""
-        for stop in self.stops:
-            plan = stop.plan
-            if plan.announce is not None and plan.early_at <= now_us < stop.reopen_at and concerns(plan, visit):
-                return stop
-        return None
+    def announced_stops(self, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
+        """Return the stops on the visit's way that patients were told of and that are on now, the longest first."""
+        return self._on(visit, now_us, lambda plan: plan.announce is not None, fresh=True)
 
-    def met(self, scope: str, visit: PlannedVisit, now_us: int) -> Course | None:
-        """Return the stop whose closed door of ``scope`` the visit has met; None when an operator closed it."""
+    def _on(
+        self, visit: PlannedVisit, now_us: int, known: Callable[[Cutover], bool], *, fresh: bool
+    ) -> tuple[Course, ...]:
+        found = [
+            stop
+            for stop in self.stops
+            if (stop.plan.early_at if fresh else stop.stop_at) <= now_us < stop.reopen_at
+            and known(stop.plan)
+            and concerns(stop.plan, visit)
+        ]
+        return tuple(sorted(found, key=lambda stop: -stop.told_reopening_us(now_us)))
+
+    def met(self, scope: str, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
+        """Return the stop whose closed door of ``scope`` the visit has met; none when an operator closed it."""
         here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
-        return min(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at), default=None)
+        return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
 
-    def park_share(self, stop: Course | None) -> float:
-        """Return the share of those whom ``stop`` turns away who settle later instead of paying in full."""
-        stated = None if stop is None else stop.plan.park_share
+    def park_share(self, stops: tuple[Course, ...]) -> float:
+        """Return the share of those whom stops turn away who settle later instead of paying in full, by the first."""
+        stated = stops[0].plan.park_share if stops else None
         return self.clients.park.share if stated is None else stated
 
 

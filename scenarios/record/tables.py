@@ -127,7 +127,7 @@ class InflightRow(NamedTuple):
 
 
 class TurnedAwayRow(NamedTuple):
-    """A visit that a planned stop held up, once."""
+    """A visit that a planned stop held up, once; where several were on its way, a row for each."""
 
     visit: int
     plan: str

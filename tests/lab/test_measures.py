@@ -34,10 +34,14 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.visits = [make.visit_row(n, kind=kind) for n, kind in enumerate(("outpatient", "pharmacy", "inpatient"))]
     course = course_of(stop.cutover[0], stop.seed)
     begin_us, end_us = course.stop_at, course.full_at
-    world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us))
+    luan = {"insured_region": "341500"}
+    world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us, **luan))
+    world.visits.append(make.visit_row(4, **luan))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
+    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND))
     world.contacts = [make.contact_row(number) for number in range(3)]
+    world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]

@@ -286,6 +286,87 @@ CUTOVERS = [
         "the same door",
     ),
 ]
+WORKED = "[{{scope: 34, at: 1h, ramp: 0, window: {{planned: 10min, migrate: {migrate}}}{more}}}]"
+CUTOVERS += [
+    (
+        "{scope: 34, at: 1h, window: 10min, stop_before: 50min, early_cutoff: 20min}",
+        "cutover.early_cutoff",
+        "at most 10min",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 10min, announce: {lead: 30min}, stop_before: 31min}",
+        "cutover.announce.lead",
+        "announced before the horizon begins",
+    ),
+    ("{scope: 34, at: 1h, window: 10min, announce: {lead: 0}}", "cutover.announce.lead", "greater than 0"),
+    ("{scope: 34, at: 1h, window: 0}", "cutover.window", "greater than 0"),
+    ("{scope: 34, at: 1h, window: soon}", "cutover.window", "a duration such as"),
+    ("{scope: 34, at: 1h, window: {planed: 1h}}", "cutover.window.planed", "did you mean 'planned'?"),
+    ("{scope: 34, at: 1h, window: {freeze: 1h}}", "cutover.window.planned", "missing key"),
+    (WORKED.format(migrate="2h", more=""), "cutover.0.window", "reopens after the horizon"),
+    (
+        WORKED.format(migrate="{distribution: lognormal, median: 20min, spread: 1}", more=""),
+        "cutover.0.window",
+        "the longest work that can be drawn",
+    ),
+    (WORKED.format(migrate="{distribution: normal}", more=""), "cutover.0.window.migrate.distribution", "'uniform'"),
+    (WORKED.format(migrate="{distribution: uniform, low: 1h}", more=""), "cutover.0.window.migrate", "takes low, high"),
+    (
+        WORKED.format(migrate="{distribution: uniform, low: 1h, high: 1min}", more=""),
+        "cutover.0.window.migrate",
+        "must not fall",
+    ),
+    (WORKED.format(migrate="5min", more=", roll_back: {after: 9min}"), "cutover.0.roll_back.after", "is never decided"),
+    ("{scope: 34, at: 1h, window: 9min, roll_back: {after: 1min}}", "cutover.roll_back", "the window is one duration"),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: {kind: steps, steps: [{share: 120%, hold: 1min}]}}",
+        "cutover.ramp.steps.0.share",
+        "a share such as",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: {kind: steps, steps: [{share: 50%, hold: 1min}, {share: 9%, hold: 1min}]}}",
+        "cutover.ramp",
+        "must not fall",
+    ),
+    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: steps}}", "cutover.ramp", "takes steps (got none)"),
+    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: big_bang, over: 1h}}", "cutover.ramp", "takes no other key"),
+    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: slow}}", "cutover.ramp.kind", "'big_bang', 'linear' or 'steps'"),
+    (
+        "{scope: 34, at: 1h, window: 9min, early_cutoff: 1min, stop_before: 1min, announced: false}",
+        "cutover.early_cutoff",
+        "no desk knows of it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("cutover", "key", "words"), CUTOVERS)
+def test_cutover_that_cannot_happen_is_refused(write, cutover, key, words):
+    error = refusal(write(f"{SMALL}cutover: {cutover}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
+STOPPED = "faults: [{{kind: {kind}, node: {node}, at: {at}, for: 5min}}]"
+
+
+@pytest.mark.parametrize(("kind", "node", "at", "met"), [
+    ("freeze", 34, "58min", True), ("kill", 34, "67min", True), ("freeze", 34, "75min", True),
+    ("freeze", 34, "61min", False), ("slow", 34, "58min", False), ("freeze", 33, "58min", False),
+])  # fmt: skip
+def test_a_door_that_is_to_move_while_a_fault_has_stopped_its_node_is_refused(write, kind, node, at, *, met):
+    """Stops at 50 min, closes at 60 min, reopens at 70 to 72 min as drawn, is wide open five minutes later."""
+    window = "{planned: 10min, migrate: {distribution: uniform, low: 8min, high: 12min}}"
+    fault = STOPPED.format(kind=kind, node=node, at=at).replace("}]", ", add: 1s}]" if kind == "slow" else "}]")
+    path = write(f"{SMALL}cutover: {{scope: 34, at: 1h, stop_before: 10min, window: {window}, ramp: 5min}}\n{fault}\n")
+    if met:
+        error = refusal(path)
+        assert error.key == "cutover.at"
+        assert f"a door of 34 is to move while faults.0 ({kind}) has stopped it" in error.sentence
+    else:
+        assert load_scenario(path).faults[0].kind == kind
+
+
 BESIDE = [
     "{scope: 34, at: 1h, window: 10min, business: cross}, {scope: 34, at: 1h, window: 9min, business: local}",
     "{scope: 34, at: 1h, window: 10min, side: care}, {scope: 34, at: 1h, window: 9min, side: insured}",
@@ -299,14 +380,6 @@ def test_plans_that_stop_different_doors_or_follow_one_another_stand_side_by_sid
     path = write(f"{SMALL}cutover: [{plans}]\n")
 
     assert len(load_scenario(path, sets=["horizon.length=1d"]).cutover) == plans.count("scope")
-
-
-@pytest.mark.parametrize(("cutover", "key", "words"), CUTOVERS)
-def test_cutover_that_cannot_happen_is_refused(write, cutover, key, words):
-    error = refusal(write(f"{SMALL}cutover: {cutover}\n"))
-
-    assert error.key == key
-    assert words in error.sentence
 
 
 HOSTS = {

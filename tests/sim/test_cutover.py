@@ -173,3 +173,96 @@ def test_a_door_that_opens_leaves_the_door_beside_it_as_it_was() -> None:
 def test_who_pays_at_a_closed_door_is_written_down_with_the_plan_that_closed_it() -> None:
     run = live(stopped(visit("pharmacy", at="50s"), park_share=0, name="night"))
     assert run.recorder.frames()["turned_away"].select("plan", "until_us", "how").rows() == [("night", None, "paid")]
+
+
+def worked(planned: str, **more: Any) -> dict[str, Any]:
+    """STOP with 60 s of work behind the closed door: freeze from 60 s, migrate from 80 s, verify from 100 s to 120 s."""
+    return {"window": {"planned": planned, "freeze": "20s", "migrate": "20s", "verify": "20s"}, **more}
+
+
+def phases_of(run: Any) -> list[tuple[str, int]]:
+    return [(row.kind, row.at_us // S) for row in run.events]
+
+
+def test_a_window_that_overruns_sends_away_twice_who_came_back_at_the_hour_that_was_announced() -> None:
+    at_once = {"park": {"share": 1, "spread": "0s"}}
+    run = live(scenario(visit("pharmacy", at="50s"), clients=at_once, cutover=STOP | {"scope": CARE} | worked("20s")))
+    assert phases_of(run) == [
+        ("stop_accept", 40), ("close", 60), ("freeze_data", 60), ("migrate", 80), ("extend", 80), ("verify", 100),
+        ("reopen", 120), ("full", 150),
+    ]  # fmt: skip
+    assert [row.note for row in run.events if row.kind == "close"] == [f"{CARE}, planned until {80 * S} us"]
+    away = run.recorder.frames()["turned_away"]
+    assert [at_us // S for at_us in away["until_us"]] == [80, 120, 150]
+    assert fates(run) == ["parked_then_direct"]
+
+
+def test_work_that_is_done_early_waits_for_the_hour_that_was_announced() -> None:
+    run = live(stopped(visit("pharmacy", at="50s"), **worked("90s")))
+    assert [at for kind, at in phases_of(run) if kind == "reopen"] == [150]
+    assert [row.note for row in run.events if row.kind == "close"] == [CARE]
+
+
+@pytest.mark.parametrize(("takes", "reopens"), [("0s", 105), ("10s", 115)])
+def test_work_not_done_at_the_last_point_of_return_is_given_up_and_the_old_system_opens(
+    takes: str, reopens: int
+) -> None:
+    """Verifying would be over at 120 s; at 105 s the decision is to go back, and nothing of the move goes on."""
+    back = {"after": "45s", "takes": takes}
+    run = live(stopped(visit("pharmacy", at="50s"), **worked("60s", roll_back=back, ramp=0)))
+    assert phases_of(run)[-3:] == [("verify", 100), ("roll_back", 105), ("full", reopens)]
+    assert [row.until_us for row in run.events if row.kind == "verify"] == [105 * S]
+    assert fates(run) == ["parked_then_direct"]
+    assert_lawful(run, settled=1)
+
+
+def test_work_done_in_time_is_not_given_up() -> None:
+    run = live(stopped(visit("pharmacy", at="50s"), **worked("60s", roll_back={"after": "60s"})))
+    assert "roll_back" not in dict(phases_of(run))
+
+
+@pytest.mark.parametrize(("ramp", "opens_s"), [
+    ("30s", 150), ({"kind": "linear", "over": "30s"}, 150), ({"kind": "big_bang"}, 120),
+    ({"kind": "steps", "steps": [{"share": 0, "hold": "40s"}, {"share": 1, "hold": "40s"}]}, 160),
+])  # fmt: skip
+def test_a_ramp_lets_in_as_it_says(ramp: Any, opens_s: int) -> None:
+    """Patients come each second after the reopening; none is let in before the ramp's first share reaches anybody."""
+    coming = [visit("pharmacy", at=f"{at}s") for at in range(110, 170, 3)]
+    asked = stopped(*coming, ramp=ramp)
+    asked = asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})})
+    run = live(asked)
+    let_in = run.recorder.frames()["messages"].filter(outcome="ok")["sent_us"].min()
+    expected = {150: (120, 150), 120: (120, 122), 160: (160, 163)}[opens_s]
+    assert expected[0] * S <= let_in <= expected[1] * S
+    assert set(fates(run)) <= {"direct", "direct_after_retry", "parked_then_direct"}
+
+
+@pytest.mark.parametrize(("announced", "expected"), [(True, "parked_then_direct"), (False, "direct")])
+def test_desks_that_know_of_it_begin_with_nobody_after_the_early_cut_off(expected: str, *, announced: bool) -> None:
+    """The door is open until 40 s; desks that were told stop at 25 s, with whoever has not begun."""
+    run = live(stopped(visit("pharmacy", at="30s"), early_cutoff="15s", announced=announced))
+    assert fates(run) == [expected]
+
+
+def test_who_has_begun_before_the_early_cut_off_is_served_to_the_end() -> None:
+    run = live(stopped(visit("outpatient", at="23s"), early_cutoff="15s", announced=True))
+    assert set(fates(run)) <= {"direct", "direct_after_retry"}
+
+
+@pytest.mark.parametrize(("anyway", "how"), [(0, "stayed_home"), (1, "parked")])
+def test_who_was_told_stays_at_home_and_who_comes_anyway_is_sent_away(anyway: int, how: str) -> None:
+    notice = {"announce": {"lead": "5s", "comes_anyway": anyway}}
+    run = live(stopped(visit("pharmacy", at="50s"), ramp=0, **notice))
+    assert run.recorder.frames()["turned_away"]["how"].to_list() == [how]
+    assert fates(run) == ["parked_then_direct"]
+    assert ("announce", 35) in phases_of(run)
+
+
+def test_who_has_two_stops_on_the_way_waits_for_the_longer_one_and_belongs_to_both() -> None:
+    """The place of care stops until 120 s and the insurer until 180 s; the patient makes one trip and comes back once."""
+    both = [STOP | {"scope": CARE, "announced": True}, STOP | {"scope": INSURED, "announced": True, "window": "120s"}]
+    run = live(scenario(visit("pharmacy", at="50s"), cutover=[one | {"ramp": 0} for one in both]))
+    away = run.recorder.frames()["turned_away"]
+    assert set(away["plan"]) == {CARE, INSURED}
+    assert away["until_us"].n_unique() == 1
+    assert away["until_us"][0] > 180 * S
