@@ -142,7 +142,7 @@ def _waiting(axes: Axes, at: np.ndarray, waiting: np.ndarray) -> None:
 
 
 def _shares(axes: Axes, at: np.ndarray, shares: pl.DataFrame) -> None:
-    axes.set_title("Of those who wanted to settle: settled at once, and turned away by a closed door, %")
+    axes.set_title("Of those who wanted to settle, %")
     for name, label, colour, line in (("at_once", "at once", BLUE, "-"), ("refused", "turned away", ORANGE, "--")):
         values = shares[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() * 100
         axes.step(at, values, where="post", color=colour, linestyle=line, label=label)
