@@ -56,6 +56,8 @@ PHASES = {
     Phase.REOPEN.value: "reopens",
     Phase.FULL.value: "fully open",
 }
+PLANS_NAMED = 2
+"""Of one plan no name is needed at the marks, and those of more than two would be longer than the axis."""
 UNMARKED = ("restart", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value)
 """Events that get no line of their own: what is done behind a closed door lies between two that have one."""
 FAULT = to_rgb(VERMILLION)
@@ -170,7 +172,7 @@ def _mark(axes: Axes, events: pl.DataFrame, scenario: Scenario, unit: series.Tim
         at = row["at_us"] * stretch
         if row["kind"] in PHASES:
             axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (5, 2)))
-            plan = f" ({row['note'].partition(',')[0]})" if len(scenario.cutover) > 1 else ""
+            plan = f" ({row['note'].partition(',')[0]})" if len(scenario.cutover) == PLANS_NAMED else ""
             marks.append(Mark(at, f"{PHASES[row['kind']]}{plan}", INK))
         elif row["kind"] not in UNMARKED:
             until_us = row["until_us"] if row["until_us"] is not None else scenario.horizon.length

@@ -176,13 +176,17 @@ def test_business_in_flight_at_a_stop_is_listed_and_followed_to_its_fate(tmp_pat
 
 @pytest.mark.slow
 def test_two_plans_list_and_turn_away_each_their_own_business(tmp_path):
-    """A province stops business with others by day, and that within it from noon on; patients were told of the first."""
-    base = {"scope": "33", "at": "10h", "stop_before": "2h", "window": "6h", "ramp": "1h"}
-    told = {"announce": {"lead": "4h", "comes_anyway": "50%"}}
+    """A province stops business with others, and an hour later that within it; patients were told of the first.
+
+    Both last nearly the whole day, so that a generator that a busy machine starts late still finds them on.
+    """
+    base = {"scope": "33", "at": "3h", "stop_before": "1h", "window": "19h", "ramp": "1h"}
+    told = {"announce": {"lead": "1h", "comes_anyway": "50%"}}
     plans = [base | told | {"name": "cross", "business": "cross"},
-             base | {"name": "local", "business": "local", "at": "14h", "window": "2h"}]  # fmt: skip
+             base | {"name": "local", "business": "local", "at": "4h", "window": "18h"}]  # fmt: skip
     patience = DAY["clients"] | {"timeout": "30ms", "forward_timeout": {"care": "25ms", "hub": "20ms"}}
-    asked = scenario(cutover=plans, clients=patience, visits={"per_day": 120, "local_per_cross": 0.5})
+    day = {"scale": {"time": 17_280}, "visits": {"per_day": 120, "local_per_cross": 0.5}}
+    asked = scenario(cutover=plans, clients=patience, **day)
     with system(asked, tmp_path):
         run = Generator(tmp_path)
 
