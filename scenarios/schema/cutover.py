@@ -43,7 +43,7 @@ LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE)
 
 
 class Announce(Model):
-    """Patients are told before the stop, and most of them come after it."""
+    """Patients are told before the stop, and most of them come after it; a stay is not put off."""
 
     lead: PeopleTime = Field(gt=0, description="told so long before new business is first turned away")
     comes_anyway: Share = Field(
