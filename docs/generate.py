@@ -46,6 +46,12 @@ def measures_page() -> str:
         "Of one province, or of all but it, ask `contact.latency[insured=41]`, `[insured!=41]`, `[care=33]`,",
         "where the table says *by province*.",
         "",
+        "A cutover may have several plans. A piece of business belongs to each plan whose door it met: one that listed",
+        "it in flight, parked it, or had it pay. `cutover.backlog` and the like are then of all plans together: what",
+        "several held up counts once, and of times it is the longest of any plan, each from its own moments (the peak",
+        "of the backlog from the first stop-accept). Of one plan ask `cutover.drain[plan=NAME]`. Business within a",
+        "province is counted where a plan stops nothing else (`business: local`); otherwise it only lengthens queues.",
+        "",
         "| measure | unit | kind | meaning |",
         "|---|---|---|---|",
     ]

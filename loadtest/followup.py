@@ -21,11 +21,12 @@ from loadtest.client import GeventPeers
 from loadtest.exits import FAILED, FINISHED
 from loadtest.gevent_ports import GeventClock, run_to_end
 from loadtest.inputs import Inputs
-from loadtest.journeys import Journeys, site_of
+from loadtest.journeys import Journeys
 from loadtest.run import business_clock, settle_on_core
 from loadtest.watch import say
 from reference_impl.domain.failures import InputError
 from reference_impl.hospital.history import History
+from reference_impl.hospital.site import site_of
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.protocol.messages import SettlementId, VisitId
 from reference_impl.staging.build import stamps_of

@@ -14,7 +14,7 @@ from locust.stats import RequestStats
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import Journey, nobody_counts
-from reference_impl.hospital.site import HospitalSite
+from reference_impl.hospital.site import site_of
 from reference_impl.hospital.visiting import live_visit
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts, Peers
@@ -28,11 +28,6 @@ SETTLEMENT = "settlement"
 VISIT = "VISIT"
 _ERRORS_KEPT = 5
 _US_PER_MS = 1_000
-
-
-def site_of(scenario: Scenario) -> HospitalSite:
-    """Return what every hospital of a scenario shares."""
-    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, scenario.cutover)
 
 
 class LoadHistory(History):

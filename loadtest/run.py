@@ -34,7 +34,6 @@ from loadtest.schedule import Schedule, Tally
 from loadtest.summary import write_locust_statistics
 from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
-from reference_impl.hospital.site import concerns
 from reference_impl.staging.build import stamps_of
 from reference_impl.staging.timetable import ListInflight, timetable
 from reference_impl.wire.clock import BusinessClock
@@ -136,8 +135,8 @@ class LoadRun:
 
     def _snapshot(self, act: ListInflight) -> None:
         name, now_us = act.phase.value, self._clock.now_us()
-        stages = self._history.snapshot(name, now_us, lambda visit: concerns(act.cutover, visit))
-        say("inflight", snapshot=name, **dict(stages))
+        stages = self._history.snapshot(name, now_us, act.cutover)
+        say("inflight", snapshot=name, plan=act.cutover.name, **dict(stages))
 
     def _limit_us(self) -> int:
         """Return when everything unsettled counts as open."""

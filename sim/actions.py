@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.hospital.site import concerns
-
 if TYPE_CHECKING:
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.door import DoorCommand
@@ -59,7 +57,7 @@ class SimActions:
     def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
         """List the business under way on the cutover's path."""
         world = self._world
-        world.history.snapshot(phase.value, world.timeline.now_us, lambda visit: concerns(cutover, visit))
+        world.history.snapshot(phase.value, world.timeline.now_us, cutover)
 
     def _host(self, node: NodeId) -> Host:
         return self._world.hosts[self._world.scenario.topology.host_of(node)]

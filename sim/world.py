@@ -13,7 +13,7 @@ from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.nodes import HOSPITAL, HUB, NodeId
 from reference_impl.hospital.history import History
-from reference_impl.hospital.site import HospitalSite
+from reference_impl.hospital.site import site_of
 from reference_impl.protocol.assembly import NodeConfig, assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
@@ -84,7 +84,7 @@ class World:
         self.cpus = {name: Cpu(self.timeline, cores) for name, cores in scenario.topology.cpus().items()}
         service_times = ServiceTimeTables(costs)
         self.hosts = self._hosts(service_times.rhythm)
-        self.doors: dict[NodeId, dict[tuple[str, str], DoorCommand]] = {}
+        self.doors: dict[NodeId, dict[tuple[str, str, str], DoorCommand]] = {}
         self.stores: dict[NodeId, MemoryBooks] = {}
         self.nodes: dict[NodeId, SimNode] = {}
         self._lost: dict[NodeId, LostCommits | None] = {}
@@ -99,8 +99,7 @@ class World:
         self._make_links()
         for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
             self.stores[node].apply(change)
-        cutover = scenario.cutover
-        self.site = HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, cutover)
+        self.site = site_of(scenario)
         self._peers = HospitalPeers(self.timeline, self._routes[NodeId(HOSPITAL)], self.timeouts, scenario.seed)
         self._draws = KeyedDraws(scenario.seed)
         self._tasks = SimTasks(self.timeline, self.outside)
@@ -173,7 +172,7 @@ class World:
 
     def command_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door of ``node``; a restart of the node repeats it."""
-        self.doors.setdefault(node, {})[command.side, command.scope] = command
+        self.doors.setdefault(node, {})[command.door] = command
         role: Any = self.nodes[node].role
         role.doors.obey(command)
 

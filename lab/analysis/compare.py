@@ -128,9 +128,10 @@ def _wanted(names: set[str]) -> Iterator[_Wanted]:
             yield _Wanted(name, statistic)
     for name in ("direct_rate", "paper_rate", *SCALARS):
         yield _Wanted(name)
-    for name in MEASURES:
+    for name, measure in MEASURES.items():
         if name.startswith(("visits.", "cutover.")):
-            yield _Wanted(name)
+            for statistic in ("p50", "p95") if measure.distribution else ("",):
+                yield _Wanted(name, statistic)
 
 
 def _compared(sides: tuple[_Side, _Side], wanted: _Wanted, intervals: Intervals) -> Compared:

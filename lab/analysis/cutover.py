@@ -1,25 +1,32 @@
 """What a cutover costs: business in flight, what was left over, backlog, drain time, trips, advance in yuan-days.
 
-A piece of business belongs to the cutover when it was in flight at stop-accept or at closing, or when the closed door
-parked it or sent it to paper. The *backlog* is every visit that was ever parked, and every visit that had to queue at a
-desk behind those: it is gone when the last of them has left, which is when the queue is what it was before. Times here
-are people time: run-clock time stretched back by ``scale.time``.
+A piece of business belongs to a plan when it was in flight at its stop-accept or at its closing, or when its closed
+door parked it or sent it to paper; of several plans it may belong to each, and counts once in the figures of all
+together. The *backlog* is every visit that was ever parked, and every visit that had to queue at a desk behind those:
+it is gone when the last of them has left, which is when the queue is what it was before. Times here are people time:
+run-clock time stretched back by ``scale.time``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import polars as pl
 
+from lab.analysis import stops
+from lab.analysis.statistics import Floats
+from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
 from scenarios.schema.cutover import Phase
+from scenarios.schema.gates import of_plan
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
-    from scenarios.schema import Cutover
+    from scenarios.schema.course import Course
 
 US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
@@ -28,22 +35,133 @@ PAPER_CLAIM_DAYS = 14
 DRAIN_SHARES = {"cutover.drain_t50": 0.5, "cutover.drain_t95": 0.95, "cutover.drain": 1.0}
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one plan held up; ``backlog`` says when each visit joined and left it, with null for who has not left."""
+
+    course: Course
+    inflight: pl.DataFrame
+    paid: pl.DataFrame
+    parked: pl.DataFrame
+    backlog: pl.DataFrame
+
+    @property
+    def drained_us(self) -> float:
+        """When the last of the backlog had left; infinite when one never did."""
+        return self.course.reopen_at + drained_share(self.backlog, self.course.reopen_at, 1.0)
+
+    @property
+    def waiting(self) -> pl.DataFrame:
+        """The visits of the backlog that waited when the door reopened."""
+        reopened_us, left_us = self.course.reopen_at, pl.col("left_us")
+        return self.backlog.filter((pl.col("joined_us") < reopened_us) & (left_us.is_null() | (left_us > reopened_us)))
+
+
 def measure(
-    record: Record, cutover: Cutover, time_scale: float, *, lost: frozenset[int], doubled: frozenset[str]
+    record: Record, courses: Sequence[Course], time_scale: float, *, lost: frozenset[int], doubled: frozenset[str]
 ) -> dict[str, float]:
-    """Return the measures of the cutover; ``lost`` are visits by number, ``doubled`` by their id in the books."""
-    visits = record.visits.filter(~pl.col("local"))
-    inflight = visits.join(record.inflight.select("visit").unique(), on="visit", how="semi")
-    turned_away = visits.filter(pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)
-    parked = visits.filter(pl.col("parked_us") > 0)
-    return {
-        **dict(_in_flight(record.inflight)),
-        "cutover.lost": inflight.filter(pl.col("visit").is_in(list(lost))).height,
-        "cutover.doubled": inflight.filter(pl.col("visit_id").is_in(list(doubled))).height,
-        **dict(_backlog(backlog(record.visits, cutover), cutover, time_scale)),
-        "cutover.trips": turned_away.height + parked.height,
-        "cutover.advance_days": _advance_yuan_days(turned_away, parked, time_scale),
-    }
+    """Return the measures of the planned stops together, and of each plan when there are several.
+
+    ``lost`` are visits by number, ``doubled`` by their id in the books. Together, business counts once, however many
+    plans held it up; of times it is the longest of any plan's own.
+    """
+    plans = [held_up(record, course, alone=len(courses) == 1) for course in courses]
+    asked = _Asked(record, time_scale, lost, doubled)
+    found = dict(_figures(plans, asked))
+    if len(plans) > 1:
+        for plan in plans:
+            found |= {of_plan(name, plan.course.plan.name): value for name, value in _figures([plan], asked)}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    record: Record
+    time_scale: float
+    lost: frozenset[int]
+    doubled: frozenset[str]
+
+
+def held_up(record: Record, course: Course, *, alone: bool) -> Held:
+    """Return what a plan held up; with ``alone`` that is all that was held up, as in records that name no plan.
+
+    Business within a province is counted where the plan stops nothing else; otherwise it only lengthens queues.
+    """
+    plan, counted = course.plan, stops.counted(course.plan)
+    visits, inflight = record.visits, record.inflight
+    if not alone:
+        met = record.turned_away.filter(pl.col("plan") == plan.name)["visit"].unique()
+        visits = visits.with_columns(
+            parked_us=pl.when(pl.col("visit").is_in(met.implode())).then("parked_us").otherwise(0)
+        )
+        inflight = inflight.filter(pl.col("plan") == plan.name)
+        paid = visits.filter(pl.col("visit").is_in(met.implode()))
+    else:
+        paid = visits
+    return Held(
+        course,
+        inflight,
+        paid=paid.filter(counted & (pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)),
+        parked=visits.filter(counted & (pl.col("parked_us") > 0)),
+        backlog=backlog(visits, record.visits, course).filter(counted),
+    )
+
+
+def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
+    inflight = pl.concat([plan.inflight for plan in plans]).unique(["snapshot", "visit"], maintain_order=True)
+    yield from _in_flight(inflight)
+    counted = asked.record.visits.join(inflight.select("visit").unique(), on="visit", how="semi")
+    if all(plan.course.plan.business is not Business.LOCAL for plan in plans):
+        counted = counted.filter(~pl.col("local"))
+    yield "cutover.lost", counted.filter(pl.col("visit").is_in(list(asked.lost))).height
+    yield "cutover.doubled", counted.filter(pl.col("visit_id").is_in(list(asked.doubled))).height
+    yield from _backlog(plans, asked.time_scale)
+    yield from stops.times(asked.record, [plan.course for plan in plans], asked.time_scale)
+    yield from _crowd(plans, asked)
+    paid, parked = (_once([getattr(plan, name) for plan in plans]) for name in ("paid", "parked"))
+    stayed_home = asked.record.turned_away.group_by("visit").agg(pl.col("how").eq("stayed_home").all().alias("home"))
+    at_home = stayed_home.filter("home").select("visit")
+    yield "cutover.trips", paid.height + parked.join(at_home, on="visit", how="anti").height
+    yield "cutover.advance_days", _advance_yuan_days(paid, parked, asked.time_scale)
+    yield "cutover.self_pay", paid["person"].n_unique()
+    yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
+
+
+def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
+    """Yield what the crowd at the doors met: business of several plans counts once, the peak is the highest of any."""
+    record = asked.record
+    moments = [(plan, stops.went(record.events, plan.course)) for plan in plans]
+    offered = _once([stops.offered(record.visits, plan.course, at) for plan, at in moments])
+    yield "cutover.offered", offered.height
+    if offered.height:
+        for name in ("at_once", "refused"):
+            yield f"cutover.{name}", float(cast("int", offered[name].sum())) / offered.height
+    peaks = [stops.arrival_peak(record, plan.course, at, asked.time_scale) for plan, at in moments]
+    if known := [peak for peak in peaks if peak is not None]:
+        yield "cutover.arrival_peak", max(known)
+    sent = pl.concat([stops.attempts(record, plan.course, at.stopped_us, plan.drained_us) for plan, at in moments])
+    if sent.height:
+        yield "cutover.retry_amplification", sent.unique().height / sent["msgid"].n_unique()
+
+
+def samples(record: Record, courses: Sequence[Course], time_scale: float) -> Iterator[tuple[str, Floats]]:
+    """Yield the waits at desks while the backlog drained, together and of each plan when there are several."""
+    waits: list[pl.DataFrame] = []
+    for course in courses:
+        held = held_up(record, course, alone=len(courses) == 1)
+        found = stops.desk_waits_us(record, course, course.reopen_at, held.drained_us)
+        waits.append(found)
+        if len(courses) > 1:
+            yield of_plan("cutover.desk_wait", course.plan.name), _stretched(found, time_scale)
+    yield "cutover.desk_wait", _stretched(_once(waits), time_scale)
+
+
+def _stretched(waits: pl.DataFrame, time_scale: float) -> Floats:
+    return waits["desk_wait_us"].to_numpy().astype(np.float64) * time_scale
+
+
+def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frames).unique("visit", maintain_order=True)
 
 
 def _in_flight(inflight: pl.DataFrame) -> Iterator[tuple[str, float]]:
@@ -53,17 +171,20 @@ def _in_flight(inflight: pl.DataFrame) -> Iterator[tuple[str, float]]:
         yield f"{name}_advance", float(listed["advance_fen"].sum()) / FEN_PER_YUAN
 
 
-def backlog(visits: pl.DataFrame, cutover: Cutover) -> pl.DataFrame:
-    """Return the cross-province visits of the backlog, with when each joined it and left it.
+def backlog(visits: pl.DataFrame, everyone: pl.DataFrame, course: Course) -> pl.DataFrame:
+    """Return the backlog: of ``visits`` the parked, of ``everyone`` who queued behind those; when each came and left.
 
     ``left_us`` is null for who had not left when the run ended.
     """
-    moments = visits.with_columns(joined_us=_joined_us(cutover.stop_at), left_us=pl.col("ended_us"))
-    parked = moments.filter(pl.col("parked_us") > 0)
+    parked = _moments(visits, course).filter(pl.col("parked_us") > 0)
     # Who was parked has not left before the door is open, so nobody leaves the backlog while it is closed.
-    waited = moments.filter((pl.col("parked_us") == 0) & (pl.col("desk_wait_us") > 0))
-    behind = waited.filter(pl.col("visit").is_in(_queued_behind(parked, waited, cutover.reopen_at)))
-    return pl.concat([parked, behind]).filter(~pl.col("local")).sort("joined_us", "visit")
+    waited = _moments(everyone, course).filter((pl.col("parked_us") == 0) & (pl.col("desk_wait_us") > 0))
+    behind = waited.filter(pl.col("visit").is_in(_queued_behind(parked, waited, course.reopen_at)))
+    return pl.concat([parked, behind]).sort("joined_us", "visit")
+
+
+def _moments(visits: pl.DataFrame, course: Course) -> pl.DataFrame:
+    return visits.with_columns(joined_us=_joined_us(course.stop_at), left_us=pl.col("ended_us"))
 
 
 def _joined_us(stop_us: int) -> pl.Expr:
@@ -97,24 +218,32 @@ def _last_us() -> pl.Expr:
     return pl.when(never).then(pl.lit(math.inf)).otherwise(pl.col("left_us").max().cast(pl.Float64))
 
 
-def _backlog(held: pl.DataFrame, cutover: Cutover, time_scale: float) -> Iterator[tuple[str, float]]:
-    reopened_us = cutover.reopen_at
+def _backlog(plans: Sequence[Held], time_scale: float) -> Iterator[tuple[str, float]]:
+    held = _together([plan.backlog for plan in plans])
     peak, peak_us = _peak(held)
     yield "cutover.backlog", peak
-    at_reopening = (pl.col("joined_us") < reopened_us) & (
-        pl.col("left_us").is_null() | (pl.col("left_us") > reopened_us)
-    )
-    yield "cutover.backlog_reopening", held.filter(at_reopening).height
+    yield "cutover.backlog_reopening", _once([plan.waiting for plan in plans]).height
     if peak:
-        yield "cutover.backlog_peak", (peak_us - cutover.stop_at) * time_scale
+        yield "cutover.backlog_peak", (peak_us - min(plan.course.stop_at for plan in plans)) * time_scale
         age_us = (
             pl.when(pl.col("left_us").is_null())
             .then(pl.lit(math.inf))
             .otherwise(pl.col("left_us") - pl.col("joined_us"))
         )
-        yield "cutover.backlog_oldest", float(held.select(age_us.max()).item()) * time_scale
+        oldest_us = pl.concat([plan.backlog.select(age_us=age_us.cast(pl.Float64)) for plan in plans])["age_us"].max()
+        yield "cutover.backlog_oldest", float(cast("float", oldest_us)) * time_scale
     for name, share in DRAIN_SHARES.items():
-        yield name, drained_share(held, reopened_us, share) * time_scale
+        yield name, max(drained_share(plan.backlog, plan.course.reopen_at, share) for plan in plans) * time_scale
+
+
+def _together(backlogs: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return backlogs as one, in which a visit of several waits from the first to the last of its moments."""
+    left_us = pl.when(pl.col("left_us").is_null().any()).then(None).otherwise(pl.col("left_us").max())
+    return (
+        pl.concat(backlogs)
+        .group_by("visit", maintain_order=True)
+        .agg(pl.col("joined_us").min(), left_us.alias("left_us"))
+    )
 
 
 def _peak(held: pl.DataFrame) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
+from scenarios.schema.course import courses_of
 from scenarios.schema.gates import STATISTICS, Part, parted
 
 if TYPE_CHECKING:
@@ -145,13 +146,17 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     scalars = {name: float(value) for part in _PARTS for name, value in part(scope)}
     if findings is not None:
         scalars |= _found(findings)
-    if scenario.cutover is not None:
+    if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
-        scalars |= cutovers.measure(record, scenario.cutover, scenario.scale.time, lost=one_sided, doubled=doubled)
+        scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
-    return Measures(scalars, samples_of(scope, scenario))
+    samples = samples_of(scope, scenario)
+    if scenario.cutover:
+        waits = cutovers.samples(record, courses_of(scenario), scenario.scale.time)
+        samples |= {name: sample for name, sample in waits if sample.size}
+    return Measures(scalars, samples)
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:

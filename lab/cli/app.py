@@ -49,6 +49,14 @@ class SideChoice(StrEnum):
     INSURED = "insured"
 
 
+class BusinessChoice(StrEnum):
+    """Which business a door stops."""
+
+    ALL = "all"
+    CROSS = "cross"
+    LOCAL = "local"
+
+
 class ActionChoice(StrEnum):
     """What an operator commands."""
 
@@ -154,6 +162,9 @@ def operate(
     scope: Annotated[str, typer.Argument(help="'hub', a province's two digits or a city's four.")],
     action: Annotated[ActionChoice, typer.Argument(help="The operator's command.")],
     side: Annotated[SideChoice, typer.Option("--side", help="Whose business.")] = SideChoice.BOTH,
+    business: Annotated[
+        BusinessChoice, typer.Option("--business", help="Of it: all, between provinces, or within a province.")
+    ] = BusinessChoice.ALL,
     reopens_in: Annotated[str, typer.Option(help="When it reopens, said to whom is turned away.")] = "1h",
     ramp: Annotated[str, typer.Option(help="Time over which admissions grow after reopening.")] = "0s",
     *,
@@ -161,10 +172,11 @@ def operate(
 ) -> None:
     """Command a running process: stop accepting, close or reopen a scope."""
     from lab.cli.commands.operate import operate as do
+    from reference_impl.domain.scopes import Business
     from scenarios.units import parse_duration
 
     times = {"reopens_in_us": parse_duration(reopens_in), "ramp_us": parse_duration(ramp)}
-    do(address, scope, action.value, side=side.value, **times, as_json=as_json)
+    do(address, scope, action.value, side=side.value, business=Business(business.value), **times, as_json=as_json)
 
 
 @app.command()

@@ -111,7 +111,7 @@ def loaded(scenario: Scenario) -> Scenario:
     visits = scenario.visits.model_copy(update={"hourly": _EVEN_DAY, "weekday": _EVEN_WEEK, "explicit": ()})
     scenario = as_measured(scenario)
     topology = scenario.topology.model_copy(update={"desks_per_hospital": DESKS})
-    rest: dict[str, object] = {"gates": {}, "faults": (), "cutover": None}
+    rest: dict[str, object] = {"gates": {}, "faults": (), "cutover": ()}
     return scenario.model_copy(update={"visits": visits, "topology": topology, **rest})
 
 

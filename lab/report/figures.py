@@ -47,11 +47,19 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 9.6
 PHASES = {
+    Phase.ANNOUNCE.value: "announced",
+    Phase.EARLY_CUTOFF.value: "desks stop",
     Phase.STOP_ACCEPT.value: "stop accepting",
     Phase.CLOSE.value: "closed",
+    Phase.EXTEND.value: "overruns",
+    Phase.ROLL_BACK.value: "rolled back",
     Phase.REOPEN.value: "reopens",
     Phase.FULL.value: "fully open",
 }
+PLANS_NAMED = 2
+"""Of one plan no name is needed at the marks, and those of more than two would be longer than the axis."""
+UNMARKED = ("restart", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value)
+"""Events that get no line of their own: what is done behind a closed door lies between two that have one."""
 FAULT = to_rgb(VERMILLION)
 STATIONS_SHOWN = 10
 PER_HOUR_BELOW = 0.5
@@ -71,21 +79,23 @@ class Picture:
 
 
 def draw_over_time(record: Record, scenario: Scenario, folder: Path) -> Picture:
-    """Draw demand and settlements, latency, and (with a stop) who waits; faults and phases are marked on all."""
+    """Draw demand and settlements, latency, and with a stop who waits and is turned away; marked: faults and phases."""
     end_us = series.end_of(record, scenario.horizon.length)
     bins, width_us = series.over_time(record, end_us)
     scale = scenario.scale.time
     unit = series.time_unit(end_us * scale)
     at = bins["at_us"].to_numpy() * scale / unit.per
-    rows = 3 if scenario.cutover is not None else 2
-    heights = [1.25, 1, 0.8][:rows]
+    rows = 4 if scenario.cutover else 2
+    heights = [1.25, 1, 0.8, 0.8][:rows]
     with drawing(WIDTH_IN, 2.5 * rows, nrows=rows, sharex=True, height_ratios=heights, squeeze=False) as (figure, grid):
         flow, latency = grid[0, 0], grid[1, 0]
         _flow(flow, at, bins)
         _latency(latency, at, bins)
-        if rows > 2:  # noqa: PLR2004 - the third panel is the stop's
+        if scenario.cutover:
             waiting = series.waiting_over_time(record, end_us)
             _waiting(grid[2, 0], waiting["at_us"].to_numpy() * scale / unit.per, waiting["waiting"].to_numpy())
+            shares = series.shares_over_time(record, end_us)
+            _shares(grid[3, 0], shares["at_us"].to_numpy() * scale / unit.per, shares)
         flow.set_ylim(top=1.22 * max(1e-9, *flow.get_ylim()))
         for place, axes in enumerate(grid[:, 0]):
             _mark(axes, record.events, scenario, unit, named=place == 0)
@@ -133,6 +143,15 @@ def _waiting(axes: Axes, at: np.ndarray, waiting: np.ndarray) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
 
 
+def _shares(axes: Axes, at: np.ndarray, shares: pl.DataFrame) -> None:
+    axes.set_title("Of those who wanted to settle, %")
+    for name, label, colour, line in (("at_once", "at once", BLUE, "-"), ("refused", "turned away", ORANGE, "--")):
+        values = shares[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() * 100
+        axes.step(at, values, where="post", color=colour, linestyle=line, label=label)
+    axes.set_ylim(-4, 104)
+    legend_above(axes)
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A moment with a name, in the unit of the axis."""
@@ -153,8 +172,9 @@ def _mark(axes: Axes, events: pl.DataFrame, scenario: Scenario, unit: series.Tim
         at = row["at_us"] * stretch
         if row["kind"] in PHASES:
             axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (5, 2)))
-            marks.append(Mark(at, PHASES[row["kind"]], INK))
-        elif row["kind"] != "restart":
+            plan = f" ({row['note'].partition(',')[0]})" if len(scenario.cutover) == PLANS_NAMED else ""
+            marks.append(Mark(at, f"{PHASES[row['kind']]}{plan}", INK))
+        elif row["kind"] not in UNMARKED:
             until_us = row["until_us"] if row["until_us"] is not None else scenario.horizon.length
             axes.axvspan(at, until_us * stretch, facecolor=(*FAULT, 0.09), edgecolor=(*FAULT, 0.30), hatch="///", lw=0)
             marks.append(Mark(at, f"{row['kind']} {row['target']}", VERMILLION))

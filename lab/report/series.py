@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lab.analysis import stops
 from lab.analysis.measures import answered, wanting
 from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
@@ -88,6 +89,19 @@ def waiting_over_time(record: Record, end_us: int) -> pl.DataFrame:
     levels = moves.with_columns(waiting=pl.col("step").cum_sum()).filter(pl.col("at_us") <= end_us)
     width_us = bin_width_us(end_us) // 2 + 1
     return levels.group_by(pl.col("at_us") // width_us * width_us).agg(pl.col("waiting").max()).sort("at_us")
+
+
+def shares_over_time(record: Record, end_us: int) -> pl.DataFrame:
+    """Return one row a bin: of the visits that wanted to settle in it, the shares settled at once and turned away.
+
+    A bin in which nobody wanted to has neither.
+    """
+    width_us = bin_width_us(end_us)
+    visits = record.visits.filter(~pl.col("local"))
+    met = visits.select(at=stops.wanted_us(), at_once=stops.at_once(), refused=stops.refused())
+    shares = _binned(met, width_us).group_by("bin").agg(pl.col("at_once", "refused").mean())
+    bins = pl.DataFrame({"bin": range(end_us // width_us + 1)}, schema={"bin": pl.Int64})
+    return bins.join(shares, on="bin", how="left").sort("bin").with_columns(at_us=pl.col("bin") * width_us)
 
 
 def by_transaction(messages: pl.DataFrame) -> pl.DataFrame:

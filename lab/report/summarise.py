@@ -29,6 +29,7 @@ from lab.report.summary import (
     Measured,
     OneSided,
     OneSidedList,
+    PlanResult,
     PredictedMeasure,
     Result,
     RunSummary,
@@ -44,9 +45,11 @@ from lab.runs.opened import Opened
 from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.schema.cutover import LISTED, Phase
-from scenarios.schema.gates import MEASURES, parted
+from scenarios.schema.gates import MEASURES, of_plan, parted, planned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lab.analysis.prediction import PredictionErrors
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
@@ -90,7 +93,7 @@ def _result(opened: Opened) -> Result:
         fates=fate_counts(scope.visits),
         open_stays=open_stays(scope).height,
         recoveries=tuple(recoveries(scope, record.events)),
-        cutover=_cutover(run, record) if scenario.cutover else None,
+        cutover=_cutover(run, record, scenario) if scenario.cutover else None,
         transactions=_transactions(scope),
         hops=_hops(opened, scope),
         stations=tuple(Station(**row) for row in station_use(scope.stations).iter_rows(named=True)),
@@ -111,9 +114,10 @@ def repeat_command(run: RunFile) -> tuple[str, ...]:
 
 def unit_of(measure: str) -> str:
     """Return the unit of a measure, or of one statistic of it."""
-    for name in (measure, measure.rpartition(".")[0], measure.removesuffix(".p99.9")):
-        if parted(name)[0] in MEASURES:
-            return MEASURES[parted(name)[0]].unit.value
+    for stated in (measure, measure.rpartition(".")[0], measure.removesuffix(".p99.9")):
+        name = parted(planned(stated)[0])[0]
+        if name in MEASURES:
+            return MEASURES[name].unit.value
     return "rate" if measure.endswith(".rate") else "number"
 
 
@@ -128,7 +132,6 @@ def _measured(run: RunFile, name: str) -> Measured:
 
 def asked(run: RunFile, scenario: Scenario) -> Asked:
     """Return what was asked and on what it was answered."""
-    cutover = scenario.cutover
     return Asked(
         source=run.source,
         variant=run.variant,
@@ -143,7 +146,10 @@ def asked(run: RunFile, scenario: Scenario) -> Asked:
         volume_scale=scenario.scale.volume,
         provinces=len(scenario.topology.regions),
         faults=tuple(sorted({fault.kind for fault in scenario.faults})),
-        cutover=StoppedScope(scope=cutover.scope, side=cutover.side) if cutover else None,
+        cutover=tuple(
+            StoppedScope(plan=plan.name, scope=plan.scope, side=plan.side, business=plan.business)
+            for plan in scenario.cutover
+        ),
         costs=run.costs,
         costs_hash=run.costs_hash,
         machine=machine(run.machine),
@@ -182,19 +188,31 @@ def _hops(opened: Opened, scope: Scope) -> tuple[Hops, ...]:
     return tuple(Hops(code=row["code"], **{f"{part}_us": row[part] for part in series.SEGMENTS}) for row in rows)
 
 
-def _cutover(run: RunFile, record: Record) -> CutoverResult:
-    names = [name for name in run.measures if name.startswith("cutover.") and name in MEASURES]
+def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
+    waits = ("cutover.desk_wait.p50", "cutover.desk_wait.p95")
+    names = [name for name in run.measures if name.startswith("cutover.") and (name in MEASURES or name in waits)]
+    plans = [plan.name for plan in scenario.cutover]
+    several = plans if len(plans) > 1 else []
     return CutoverResult(
         measures=tuple(_measured(run, name) for name in names),
-        inflight=inflight(record),
+        plans=tuple(PlanResult(plan=plan, measures=tuple(_of_plan(run, names, plan))) for plan in several),
+        inflight=tuple(one for plan in plans for one in inflight(record, plan, alone=not several)),
         paper_claim_days=cutovers.PAPER_CLAIM_DAYS,
     )
 
 
-def inflight(record: Record) -> tuple[Snapshot, ...]:
-    """Return, for each listed phase of a cutover, how much business stood at which stage and how it ended."""
-    counted = cutovers.inflight_table(record.inflight)
-    return tuple(Snapshot(moment=moment, counts=_counts(counted, moment)) for moment in LISTED)
+def _of_plan(run: RunFile, names: list[str], plan: str) -> Iterator[Measured]:
+    for name in names:
+        whole, dot, statistic = name.rpartition(".") if name.count(".") > 1 else (name, "", "")
+        if (of_it := of_plan(whole, plan) + dot + statistic) in run.measures:
+            yield Measured(measure=name, value=run.measures[of_it], unit=unit_of(name))
+
+
+def inflight(record: Record, plan: str, *, alone: bool) -> tuple[Snapshot, ...]:
+    """Return, for each listed phase of a plan, how much business stood at which stage and how it ended."""
+    listed = record.inflight if alone else record.inflight.filter(pl.col("plan") == plan)
+    counted = cutovers.inflight_table(listed)
+    return tuple(Snapshot(plan=plan, moment=moment, counts=_counts(counted, moment)) for moment in LISTED)
 
 
 def _counts(counted: pl.DataFrame, moment: Phase) -> tuple[InflightCount, ...]:

@@ -20,7 +20,7 @@ from lab.runs.file import Commits, GateResult, Validity, World
 from scenarios.schema.cutover import Phase
 from sim.model.costs import CostFile
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when a field changes its name or meaning; a new field alone does not change it."""
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid", "none"]
@@ -43,10 +43,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoppedScope(msgspec.Struct, frozen=True, kw_only=True):
-    """Who stops for a cutover."""
+    """Who stops by a plan of a cutover, and which business of it."""
 
+    plan: str
     scope: str
     side: str
+    business: str
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     volume_scale: float
     provinces: int
     faults: tuple[str, ...]
-    cutover: StoppedScope | None
+    cutover: tuple[StoppedScope, ...]
     costs: str
     costs_hash: str
     machine: Machine
@@ -119,16 +121,25 @@ class InflightCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The business in flight at the beginning of one phase of a cutover; what is not listed did not occur."""
+    """The business in flight at the beginning of one phase of a plan; what is not listed did not occur."""
 
+    plan: str
     moment: Phase
     counts: tuple[InflightCount, ...]
 
 
+class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One plan of a cutover of several: its measures, under the names they have for all plans together."""
+
+    plan: str
+    measures: tuple[Measured, ...]
+
+
 class CutoverResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A cutover: its measures, and every piece of business in flight."""
+    """A cutover: the measures of all its plans together and of each, and every piece of business in flight."""
 
     measures: tuple[Measured, ...]
+    plans: tuple[PlanResult, ...]
     inflight: tuple[Snapshot, ...]
     paper_claim_days: int
 

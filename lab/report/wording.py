@@ -20,6 +20,7 @@ from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
 from lab.report.summary import (
     Asked,
     Checked,
+    CutoverResult,
     Machine,
     Measured,
     OneSidedList,
@@ -27,6 +28,7 @@ from lab.report.summary import (
     RunSummary,
     Snapshot,
     Station,
+    StoppedScope,
     Transaction,
 )
 from lab.runs.file import Commits, GateResult, Validity
@@ -78,6 +80,7 @@ def _result_words(result: Result) -> dict[str, Any]:
         "claim_days": str(cutover.paper_claim_days) if cutover else "",
         "recoveries": recovery_table(result.recoveries),
         "stop": measure_rows(cutover.measures) if cutover else [],
+        "plans": plan_table(cutover) if cutover else None,
         "laws": laws(result.checker),
         "findings": result.checker,
         "breaks": one_sided(result.breaks),
@@ -100,7 +103,6 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
     scale = facts.time_scale
     people = f"; {show_duration(facts.horizon_us * scale)} of people time" if scale > 1 else ""
     volume = f"{digits(facts.visits_per_day)} visits a day, times {digits(facts.volume_scale)}"
-    cutover = facts.cutover
     return [
         ("Scenario", f"{facts.source}" + (f", variant {facts.variant}" if facts.variant else "")),
         ("Settings", ", ".join(facts.sets) or "none"),
@@ -112,7 +114,7 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
         ),
         ("Volume", f"{volume}; {facts.provinces} provinces"),
         ("Faults", ", ".join(facts.faults) or "none"),
-        ("Cutover", f"scope {cutover.scope}, side {cutover.side}" if cutover else "none"),
+        ("Cutover", "; ".join(map(stopped, facts.cutover)) or "none"),
         ("Costs", f"{facts.costs} · {facts.costs_hash[:12]}"),
         ("Machine", machine(facts.machine)),
         *([("Commits", commits(facts.commits))] if facts.commits else []),
@@ -120,6 +122,12 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
         ("Scenario hash", facts.scenario_hash[:16]),
         ("Digest", facts.digest[:16] or MISSING),
     ]
+
+
+def stopped(one: StoppedScope) -> str:
+    """Return who stops by a plan."""
+    business = "" if one.business == "all" else f", {one.business} business"
+    return f"{one.plan}: scope {one.scope}, side {one.side}{business}"
 
 
 def machine(facts: Machine) -> str:
@@ -206,7 +214,26 @@ def inflight(snapshots: tuple[Snapshot, ...]) -> list[tuple[str, Table]]:
     """Return, for each snapshot of a cutover, the table of stages against fates."""
     ended = {count.fate for snapshot in snapshots for count in snapshot.counts}
     fates = [fate for fate in FATE_NAMES if fate in ended]
-    return [(MOMENTS[snapshot.moment], _inflight_table(snapshot, fates)) for snapshot in snapshots]
+    several = len({snapshot.plan for snapshot in snapshots}) > 1
+    return [
+        (
+            f"{snapshot.plan}: {MOMENTS[snapshot.moment]}" if several else MOMENTS[snapshot.moment],
+            _inflight_table(snapshot, fates),
+        )
+        for snapshot in snapshots
+    ]
+
+
+def plan_table(result: CutoverResult) -> Table:
+    """Return the measures of each plan side by side, and of all together; no rows when there is one plan."""
+    figures = [{f.measure: show(f.value, f.unit) for f in plan.measures} for plan in result.plans]
+    together = {f.measure: show(f.value, f.unit) for f in result.measures}
+    rows = [
+        [name, *(plan.get(name, MISSING) for plan in figures), shown]
+        for name, shown in together.items()
+        if any(name in plan for plan in figures)
+    ]
+    return Table(["measure", *(plan.plan for plan in result.plans), "together"], rows)
 
 
 def _inflight_table(snapshot: Snapshot, fates: list[str]) -> Table:
@@ -260,7 +287,12 @@ def one_sided(listed: OneSidedList) -> Table:
 
 def measure_rows(figures: tuple[Measured, ...]) -> list[tuple[str, str, str]]:
     """Return name, figure and meaning of measures."""
-    return [(f.measure, show(f.value, f.unit), MEASURES[f.measure].doc) for f in figures]
+    return [(f.measure, show(f.value, f.unit), _meaning(f.measure)) for f in figures]
+
+
+def _meaning(measure: str) -> str:
+    known = MEASURES.get(measure)
+    return known.doc if known is not None else MEASURES[measure.rpartition(".")[0]].doc
 
 
 def validity(found: Validity) -> dict[str, Any]:

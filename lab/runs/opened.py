@@ -76,7 +76,7 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    cutover = scenario.cutover is not None
+    cutover = bool(scenario.cutover)
     record = small_record(partial(scan_table, tables), cutover=cutover) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:

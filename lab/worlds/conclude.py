@@ -89,7 +89,7 @@ def answer(outcome: Outcome) -> Answer:
     tables = _work_off(outcome, findings)
     if not tables.in_memory:
         outcome.let_go()
-    looked_at = small_record(tables.scan, cutover=outcome.scenario.cutover is not None)
+    looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover))
     return Answer(outcome.scenario, tables, findings, measure(looked_at, outcome.scenario, findings))
 
 

@@ -65,6 +65,8 @@ class Purpose(IntEnum):
     SERVICE = 105
     COMMIT = 106
     UPLOAD = 107
+    CUTOVER = 108
+    NOTICE = 109
 
 
 def mix64(value: int) -> int:

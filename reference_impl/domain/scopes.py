@@ -12,7 +12,7 @@ from typing import Literal
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import is_cross_province, province_of
 
-__all__ = ["Side", "SideChoice", "covers", "doorkeeper", "on_the_way", "sides_of"]
+__all__ = ["Business", "Side", "SideChoice", "concerned", "covers", "doorkeeper", "on_the_way", "sides_of"]
 
 
 class Side(StrEnum):
@@ -20,6 +20,16 @@ class Side(StrEnum):
 
     CARE = "care"
     INSURED = "insured"
+
+
+class Business(StrEnum):
+    """Which business a door stops, by whether it leaves its province."""
+
+    ALL = "all"
+    CROSS = "cross"
+    """Between provinces."""
+    LOCAL = "local"
+    """Within one province."""
 
 
 SideChoice = Literal["both", "care", "insured"]
@@ -47,6 +57,17 @@ def sides_of(scope: str, side: SideChoice) -> tuple[Side, ...]:
 def covers(scope: str, region: str) -> bool:
     """Return whether a door of ``scope`` stands on the way of a region's business."""
     return scope == HUB or region.startswith(scope)
+
+
+def concerned(business: Business, *, care_region: str, insured_region: str) -> bool:
+    """Return whether what passes between two regions is the business that a door stops.
+
+    >>> concerned(Business.LOCAL, care_region="340100", insured_region="341500")
+    True
+    """
+    if business is Business.ALL:
+        return True
+    return is_cross_province(care_region, insured_region) is (business is Business.CROSS)
 
 
 def on_the_way(scope: str, side: SideChoice, *, care_region: str, insured_region: str) -> bool:

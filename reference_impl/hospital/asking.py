@@ -54,6 +54,7 @@ class ShutOut(Exception):
     def __init__(self, closed: Closed) -> None:
         """Carry the parts."""
         super().__init__(f"{closed.scope} is closed until {closed.reopens_us} us")
+        self.scope = closed.scope
         self.reopens_us = closed.reopens_us
 
 

@@ -15,6 +15,7 @@ import msgspec
 from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.hospital.rest import Rest
+from reference_impl.hospital.site import concerns
 from reference_impl.protocol.ids import Stamps, message_id
 from reference_impl.protocol.messages import (
     Answered,
@@ -30,13 +31,15 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from scenarios.record.fates import PAPER_FATES, Fate, Stage
-from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, Recorder, VisitRow
+from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, Recorder, TurnedAwayRow, VisitRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reference_impl.hospital.journey import Journey
     from scenarios.patients.visits import PlannedVisit
+    from scenarios.schema import Cutover
+    from scenarios.schema.course import Course
 
 __all__ = ["History", "reply_crc"]
 
@@ -105,6 +108,13 @@ class History:
         row = ContactRow(journey.visit.visit, journey.contacts, journey.contact_intended_us, done_us, outcome)
         self._recorder.contact(row)
 
+    def turned_away(
+        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: str, *, until_us: int | None
+    ) -> None:
+        """Note that planned stops held a visit up, how, and until when; there is none where an operator did."""
+        for plan in [stop.plan.name for stop in stops] or [""]:
+            self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how))
+
     def ended(self) -> None:
         """Count a visit that has its fate; what it opened may still be being undone."""
         self.ended_count += 1
@@ -122,14 +132,12 @@ class History:
         """How many visits are under way."""
         return len(self._live)
 
-    def snapshot(
-        self, name: str, now_us: int, on_its_way: Callable[[PlannedVisit], bool]
-    ) -> tuple[tuple[str, int], ...]:
+    def snapshot(self, name: str, now_us: int, plan: Cutover) -> tuple[tuple[str, int], ...]:
         """List every piece of business under way on the stop's path, and return how many stand at each stage."""
         stages: Counter[str] = Counter()
         for journey in map(self._journey, self._live.values()):
             visit, stage = journey.visit, journey.asker.stage
-            if stage is Stage.ENDED or not on_its_way(visit):
+            if stage is Stage.ENDED or not concerns(plan, visit):
                 continue
             stages[stage.value] += 1
             row = InflightRow(
@@ -141,6 +149,7 @@ class History:
                 visit.care_region,
                 visit.insured_region,
                 journey.advance_fen,
+                plan=plan.name,
             )
             self._recorder.inflight(row)
         return tuple(sorted(stages.items()))

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from reference_impl.hospital.history import History
     from scenarios.patients.visits import PlannedVisit
+    from scenarios.schema.course import Course
 
 __all__ = ["Journey", "nobody_counts"]
 
@@ -173,21 +174,22 @@ class Journey:
         if self.visit.open_at_start:
             self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
             self.done.update(ADMISSION)
-        elif self._known_reopening_us() is None:
+        elif not self._known_stops():
             with suppress(ShutOut, NotServed):
                 await self._at_desk(ADMISSION)
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
         clerk = self.site.clients.clerk
+        await self._heed_the_notice()
         while True:
-            reopens_us = self._known_reopening_us()
-            if reopens_us is not None:
-                await self._turned_away(reopens_us)
+            while stops := self._known_stops():
+                await self._turned_away(stops, stops[0].told_reopening_us(self.ports.clock.now_us()))
             try:
                 await self._at_desk(codes)
             except ShutOut as closed:
-                await self._turned_away(closed.reopens_us)
+                met = self.site.met(closed.scope, self.visit, self.ports.clock.now_us())
+                await self._turned_away(met, closed.reopens_us)
             except NotServed:
                 if self.clerk_tries >= clerk.retries:
                     raise _Paper(Fate.PAPER_BY_CHOICE) from None
@@ -270,16 +272,32 @@ class Journey:
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
 
-    def _known_reopening_us(self) -> int | None:
-        return self.site.known_reopening_us(self.visit, self.ports.clock.now_us())
+    def _known_stops(self) -> tuple[Course, ...]:
+        fresh = self.contacts == 0 and not self.lying
+        return self.site.known_stops(self.visit, self.ports.clock.now_us(), fresh=fresh)
 
-    async def _turned_away(self, reopens_us: int) -> None:
+    async def _heed_the_notice(self) -> None:
+        """Stay at home while a stop is on that patients were told of; a stay lies where it is, and some come anyway."""
+        if self.visit.kind == "inpatient" or self.contacts:
+            return
+        now_us = self.ports.clock.now_us()
+        stops = self.site.announced_stops(self.visit, now_us)
+        notice = stops[0].plan.announce if stops else None
+        if notice and self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.NOTICE) >= notice.comes_anyway:
+            await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), "stayed_home")
+
+    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> None:
         """Park the patient until after the reopening, or let them pay in full: the share is the scenario's."""
-        visit, clients = self.visit.visit, self.site.clients
-        draws, clock = self.ports.draws, self.ports.clock
-        if draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share:
+        visit, clock = self.visit.visit, self.ports.clock
+        if self.ports.draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share(stops):
+            self.history.turned_away(self, stops, clock.now_us(), "paid", until_us=None)
             raise _Paper(Fate.PAPER_BY_CLOSURE)
-        spread_us = int(clients.park.spread * draws.uniform(visit, self.asker.step, 1, Purpose.PARK))
+        await self._wait_for_reopening(stops, reopens_us, "parked")
+
+    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: str) -> None:
+        draws, clock = self.ports.draws, self.ports.clock
+        spread = draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK)
+        spread_us = int(self.site.clients.park.spread * spread)
         began_us = clock.now_us()
         self.asker.stage, self.parked = Stage.PARKED, True
         self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
@@ -287,6 +305,7 @@ class Journey:
             await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
         finally:  # who is still parked when the run ends was parked so long
             self.parked_us += clock.now_us() - began_us
+            self.history.turned_away(self, stops, began_us, how, until_us=clock.now_us())
 
     # --- the transactions ---
 

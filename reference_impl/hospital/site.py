@@ -1,41 +1,72 @@
-"""What every visit of a scenario shares: the clients' timeouts, and the cutover that its desks were told of."""
+"""What every visit of a scenario shares: the clients' timeouts, and the planned stops that its desks were told of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.domain.scopes import on_the_way
+from reference_impl.domain.scopes import concerned, on_the_way
+from scenarios.schema.course import Course, courses_of
 
 if TYPE_CHECKING:
-    from scenarios.patients.visits import PlannedVisit
-    from scenarios.schema import Clients, Cutover
+    from collections.abc import Callable
 
-__all__ = ["HospitalSite", "concerns"]
+    from scenarios.patients.visits import PlannedVisit
+    from scenarios.schema import Clients, Cutover, Scenario
+
+__all__ = ["HospitalSite", "concerns", "site_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class HospitalSite:
-    """What every visit of a scenario shares: the clients' timeouts and the cutover that was announced."""
+    """What every visit of a scenario shares: the clients' timeouts and the planned stops."""
 
     clients: Clients
     uploads_per_stay: int
-    cutover: Cutover | None = None
+    stops: tuple[Course, ...] = ()
 
-    def known_reopening_us(self, visit: PlannedVisit, now_us: int) -> int | None:
-        """Return when the visit's chain reopens, if its desk was told of a cutover that is on now."""
-        cutover = self.cutover
-        if cutover is None or not cutover.announced or not cutover.stop_at <= now_us < cutover.reopen_at:
-            return None
-        return cutover.reopen_at if concerns(cutover, visit) else None
+    def known_stops(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> tuple[Course, ...]:
+        """Return the stops on the visit's way that its desk was told of and that are on now, the longest first.
 
-    @property
-    def park_share(self) -> float:
-        """Share of turned-away patients who settle later instead of paying in full."""
-        cutover = self.cutover
-        return self.clients.park.share if cutover is None or cutover.park_share is None else cutover.park_share
+        With ``fresh``, of a visit that has not begun, a stop is on from its early cut-off.
+        """
+        return self._on(visit, now_us, lambda plan: plan.announced, fresh=fresh)
+
+    def announced_stops(self, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
+        """Return the stops on the visit's way that patients were told of and that are on now, the longest first."""
+        return self._on(visit, now_us, lambda plan: plan.announce is not None, fresh=True)
+
+    def _on(
+        self, visit: PlannedVisit, now_us: int, known: Callable[[Cutover], bool], *, fresh: bool
+    ) -> tuple[Course, ...]:
+        found = [
+            stop
+            for stop in self.stops
+            if (stop.plan.early_at if fresh else stop.stop_at) <= now_us < stop.reopen_at
+            and known(stop.plan)
+            and concerns(stop.plan, visit)
+        ]
+        return tuple(sorted(found, key=lambda stop: -stop.told_reopening_us(now_us)))
+
+    def met(self, scope: str, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
+        """Return the stop whose closed door of ``scope`` the visit has met; none when an operator closed it."""
+        here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
+        return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
+
+    def park_share(self, stops: tuple[Course, ...]) -> float:
+        """Return the share of those whom stops turn away who settle later instead of paying in full, by the first."""
+        stated = stops[0].plan.park_share if stops else None
+        return self.clients.park.share if stated is None else stated
 
 
-def concerns(cutover: Cutover, visit: PlannedVisit) -> bool:
-    """Return whether the cutover is on the visit's way."""
-    return on_the_way(cutover.scope, cutover.side, care_region=visit.care_region, insured_region=visit.insured_region)
+def site_of(scenario: Scenario) -> HospitalSite:
+    """Return what every hospital of a resolved scenario shares."""
+    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario))
+
+
+def concerns(plan: Cutover, visit: PlannedVisit) -> bool:
+    """Return whether the planned stop is on the visit's way."""
+    care, insured = visit.care_region, visit.insured_region
+    return concerned(plan.business, care_region=care, insured_region=insured) and on_the_way(
+        plan.scope, plan.side, care_region=care, insured_region=insured
+    )

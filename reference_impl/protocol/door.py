@@ -2,7 +2,8 @@
 
 A door belongs to a scope: the hub, a province or a city, on the care side or the insured side. While it drains, what
 is already known still passes (queries, resends, reversals, the further steps of a visit begun before), and no new
-business starts. This module decides; who commands a door, and when, is elsewhere.
+business starts. A scope may have one door for business between provinces and another for that within its own. This
+module decides; who commands a door, and when, is elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from zlib import crc32
 
 import msgspec
 
-from reference_impl.domain.scopes import Side, covers
+from reference_impl.domain.scopes import Business, Side, concerned, covers
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.messages import Closed, Overloaded, Request
 
@@ -43,6 +44,14 @@ class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
     state: DoorState
     reopens_us: int = 0
     full_us: int = 0
+    business: Business = Business.ALL
+    steps: tuple[tuple[int, float], ...] = ()
+    """Of a ramp in steps: when each begins and the share it lets in. Without any the share grows evenly."""
+
+    @property
+    def door(self) -> tuple[Side, str, Business]:
+        """Which door is meant: a command to another one leaves it as it is."""
+        return self.side, self.scope, self.business
 
 
 @dataclass(slots=True)
@@ -79,35 +88,40 @@ class Door:
         opened, full = self.command.reopens_us, self.command.full_us
         if now_us >= full:
             return True
-        if now_us <= opened:
-            return False
-        return crc32(request.body.person.encode()) % _RAMP_STEPS < _RAMP_STEPS * (now_us - opened) // (full - opened)
+        place = crc32(request.body.person.encode()) % _RAMP_STEPS
+        if self.command.steps:
+            return place < _RAMP_STEPS * max(
+                (share for at_us, share in self.command.steps if at_us <= now_us), default=0
+            )
+        return now_us > opened and place < _RAMP_STEPS * (now_us - opened) // (full - opened)
 
 
 class Doors:
-    """The doors of one node, by side and scope; a node without commands has none and pays nothing."""
+    """The doors of one node, by side, scope and business; a node without commands has none and pays nothing."""
 
     __slots__ = ("_doors", "all_open")
 
     def __init__(self) -> None:
         """Start with every door open."""
-        self._doors: dict[tuple[Side, str], Door] = {}
+        self._doors: dict[tuple[Side, str, Business], Door] = {}
         self.all_open = True
         """Whether no door has to be asked."""
 
     def obey(self, command: DoorCommand) -> None:
-        """Set the door of the command's scope and side."""
+        """Set the door that the command means."""
         if command.state is DoorState.OPEN:
-            self._doors.pop((command.side, command.scope), None)
+            self._doors.pop(command.door, None)
         else:
-            self._doors[command.side, command.scope] = Door(command)
+            self._doors[command.door] = Door(command)
         self.all_open = not self._doors
 
     def refusal(self, request: Request, side: Side, now_us: int, *, known: bool) -> Closed | Overloaded | None:
         """Return why ``request`` may not pass on this side, or None."""
-        region = request.care_region if side is Side.CARE else request.insured_region
-        for (door_side, scope), door in self._doors.items():
-            if door_side is side and covers(scope, region):
+        care, insured = request.care_region, request.insured_region
+        region = care if side is Side.CARE else insured
+        for (door_side, scope, business), door in self._doors.items():
+            passes = door_side is side and covers(scope, region)
+            if passes and concerned(business, care_region=care, insured_region=insured):
                 refusal = door.refusal(request, now_us, known=known)
                 if refusal is not None:
                     return refusal

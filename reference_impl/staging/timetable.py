@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.scopes import doorkeeper, sides_of
+from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from scenarios.record.tables import EventRow
+from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import LISTED, Cutover, Phase
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 
@@ -196,8 +197,8 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     The real world does each chain on its own: what two chains do at one instant has no order there.
     """
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
-    if scenario.cutover is not None:
-        steps.extend(_cutover_steps(len(scenario.faults), scenario.cutover))
+    for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
+        steps.extend(_cutover_steps(chain, course))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -245,9 +246,10 @@ def link_hits_in(events: Iterable[tuple[int, EventRow]], hits: Mapping[int, int]
 
 _OF_LINKS = ("lose", "delay")
 _PLURAL = {"request": "requests", "reply": "replies"}
-_DOORS = {
+_DOORS: Mapping[Phase, DoorState] = {
     Phase.STOP_ACCEPT: DoorState.DRAINING,
     Phase.CLOSE: DoorState.CLOSED,
+    Phase.EXTEND: DoorState.CLOSED,
     Phase.REOPEN: DoorState.RAMP,
     Phase.FULL: DoorState.OPEN,
 }
@@ -257,20 +259,37 @@ def _row(fault: Fault, target: str, note: str = "") -> EventRow:
     return EventRow(fault.at, fault.until, fault.kind, target, note)
 
 
-def _cutover_steps(chain: int, cutover: Cutover) -> Iterator[Step]:
-    keeper = doorkeeper(cutover.scope)
-    for phase, at_us, until_us in cutover.phases():
-        if phase in LISTED:
-            yield Step(at_us, chain, ListInflight(phase, cutover))
-        row = EventRow(at_us, until_us, phase.value, cutover.scope)
-        sides = sides_of(cutover.scope, cutover.side)
+def _cutover_steps(chain: int, course: Course) -> Iterator[Step]:
+    plan = course.plan
+    keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
+    for times in course.phases():
+        if times.phase in LISTED:
+            yield Step(times.at_us, chain, ListInflight(times.phase, plan))
+        row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
+        if times.phase not in _DOORS:
+            yield Step(times.at_us, chain, OnlyWritten(), row)
+            continue
         for side in sides:
-            command = DoorCommand(
-                scope=cutover.scope,
-                side=side,
-                state=_DOORS[phase],
-                reopens_us=cutover.reopen_at,
-                full_us=cutover.full_at,
-            )
             # The phase is written down once its last door has moved.
-            yield Step(at_us, chain, MoveDoor(keeper, command), row if side is sides[-1] else None)
+            act = MoveDoor(keeper, _door_command(course, times, side))
+            yield Step(times.at_us, chain, act, row if side is sides[-1] else None)
+
+
+def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
+    """Return what a door is told; until an overrun is known, that it opens as planned."""
+    reopens_us = course.told_reopening_us(times.at_us)
+    return DoorCommand(
+        scope=course.plan.scope,
+        side=side,
+        state=_DOORS[times.phase],
+        reopens_us=reopens_us,
+        full_us=reopens_us + course.plan.ramp_us,
+        business=course.plan.business,
+        steps=course.ramp_steps if times.phase is Phase.REOPEN else (),
+    )
+
+
+def _planned(plan: Cutover, times: PhaseTimes) -> str:
+    """Return what a row says beside the truth: whose phase it is, and when it was to end if that came otherwise."""
+    other = times.planned_us is not None and times.planned_us != times.until_us
+    return f"{plan.name}, planned until {times.planned_us} us" if other else plan.name

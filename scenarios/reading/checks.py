@@ -17,9 +17,10 @@ from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
+from scenarios.reading.stops import stop_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import ANY, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
-from scenarios.schema.gates import GateError, parse_gate
+from scenarios.schema.gates import GateError, parse_gate, planned
 from scenarios.schema.topology import Topology
 from scenarios.units import US_PER_DAY, format_duration
 
@@ -47,7 +48,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     for number, fault in enumerate(scenario.faults):
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
-    yield from _cutover(scenario)
+    yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
     yield from _timeouts(scenario)
@@ -243,25 +244,6 @@ def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
                 yield Problem(("faults", number, "at"), what, format_duration(fault.at), "faults one after the other")
 
 
-def _cutover(scenario: Scenario) -> Iterator[Problem]:
-    cutover = scenario.cutover
-    if cutover is None:
-        return
-    scopes = (HUB, *scenario.topology.regions, *scenario.topology.cities)
-    if cutover.scope not in scopes:
-        expected = "'hub', a province of topology.regions, or a city of topology.cities"
-        yield Problem(
-            ("cutover", "scope"), "unknown scope", repr(cutover.scope), expected, nearest(cutover.scope, scopes)
-        )
-    if cutover.stop_at < 0:
-        got, expected = format_duration(cutover.stop_before), f"at most cutover.at ({format_duration(cutover.at)})"
-        yield Problem(("cutover", "stop_before"), "stops before the horizon begins", got, expected)
-    if cutover.reopen_at > scenario.horizon.length:
-        got = format_duration(cutover.reopen_at)
-        expected = f"cutover.at + cutover.window within horizon.length ({format_duration(scenario.horizon.length)})"
-        yield Problem(("cutover", "window"), "reopens after the horizon", got, expected)
-
-
 def _gates(scenario: Scenario) -> Iterator[Problem]:
     for name, texts in scenario.gates.items():
         if not texts:
@@ -276,8 +258,18 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 path: Path = ("gates", name) if unknown else ("gates", name, number)
                 yield Problem(path, error.what, repr(error.got), error.expected, error.hint, unknown)
                 break
-            if gate.measure.startswith("cutover.") and scenario.cutover is None:
+            if gate.measure.startswith("cutover.") and not scenario.cutover:
                 yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
+                break
+            yield from _plan_of_gate(scenario, name)
+
+
+def _plan_of_gate(scenario: Scenario, name: str) -> Iterator[Problem]:
+    plan, plans = planned(name)[1], [plan.name for plan in scenario.cutover]
+    if plan and plan not in plans:
+        yield Problem(("gates", name), "unknown plan", repr(plan), f"one of {', '.join(plans)}", nearest(plan, plans))
+    elif plan and len(plans) == 1:
+        yield Problem(("gates", name), "there is one plan", repr(plan), f"{planned(name)[0]!r}, which is of it")
 
 
 def _timeouts(scenario: Scenario) -> Iterator[Problem]:
@@ -321,8 +313,9 @@ def _windows(scenario: Scenario) -> Iterator[tuple[str, int]]:
     for number, fault in enumerate(scenario.faults):
         if fault.lasts is not None:
             yield f"faults.{number}.for", fault.lasts
-    if scenario.cutover is not None:
-        yield "cutover.window", scenario.cutover.window
+    for plan in scenario.cutover:
+        name = "cutover" if len(scenario.cutover) == 1 else f"cutover {plan.name}"
+        yield f"{name}.window", plan.planned_reopen_at - plan.close_at
 
 
 def _region_named(topology: Topology, code: str, path: Path) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from scenarios.schema import Scenario
-from scenarios.schema.gates import BY_PROVINCE, MEASURES, PART_PATTERN, Measure
+from scenarios.schema.gates import BY_PROVINCE, MEASURES, PART_PATTERN, PLAN_PATTERN, Measure
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CLOCKS = {
@@ -51,13 +51,17 @@ def _gates() -> Json:
     sentence = {"type": "string", "pattern": _GATE_PATTERN}
     measures = {name: {"$ref": "#/$defs/Gate", "description": _described(m)} for name, m in MEASURES.items()}
     gate = {"$ref": "#/$defs/Gate", "description": "a measure of the visits of one province, or of all but those"}
+    of_plan = {"$ref": "#/$defs/Gate", "description": "a measure of one plan of a cutover of several"}
     names = "|".join(re.escape(name) for name in sorted(BY_PROVINCE))
     return {
         "Gate": {"anyOf": [sentence, {"type": "array", "items": sentence}]},
         "Gates": {
             "type": "object",
             "properties": measures,
-            "patternProperties": {f"^(?:{names}){PART_PATTERN}$": gate},
+            "patternProperties": {
+                f"^(?:{names}){PART_PATTERN}$": gate,
+                f"^cutover\\.[a-z0-9_]+{PLAN_PATTERN}$": of_plan,
+            },
             "additionalProperties": False,
         },
     }
@@ -101,6 +105,7 @@ def _partial(node: Json, definitions: Json) -> Json:
     loose = {key: value for key, value in node.items() if key not in ("required", "default")}
     if "properties" in node:
         loose["properties"] = {key: _partial(value, definitions) for key, value in node["properties"].items()}
-    if "anyOf" in node:
-        loose["anyOf"] = [_partial(part, definitions) for part in node["anyOf"]]
+    for word in ("anyOf", "oneOf"):
+        if word in node:
+            loose[word] = [_partial(part, definitions) for part in node[word]]
     return loose

@@ -44,6 +44,8 @@ _OTHERS_MAX = 9
 """A wrong file shows its first errors; more would hide them."""
 _MISSING = "missing key"
 """Shown after other errors: a key written wrong is missing as well."""
+_NOT_DERIVED = "default_factory_not_called"
+"""Said of a default that is derived from a key that is wrong itself."""
 
 
 def load_scenario(
@@ -149,9 +151,21 @@ def _laid_by(path: Sequence[str | int], layers: Sequence[Branch]) -> int:
 
 def _at(tree: Branch, path: Sequence[str | int]) -> Branch | None:
     branch: Branch | None = tree
-    for step in path:
+    for step in _stated_path(path, tree):
         branch = branch.child(step) if branch is not None else None
     return branch
+
+
+def _stated_path(path: Sequence[str | int], tree: Branch) -> tuple[str | int, ...]:
+    """Return a path as the file has it: where one stands for a list of one (a cutover's plan) there is no number."""
+    found: list[str | int] = []
+    branch: Branch | None = tree
+    for step in path:
+        if isinstance(step, int) and branch is not None and isinstance(branch.value, dict):
+            continue
+        found.append(step)
+        branch = branch.child(step) if branch is not None else None
+    return tuple(found)
 
 
 def _with_variant(tree: Branch, variant: str) -> Branch:
@@ -213,7 +227,8 @@ def _validated(tree: Branch) -> Scenario:
     try:
         return Scenario.model_validate(tree.plain())
     except ValidationError as failure:
-        found = [_problem(error, tree) for error in failure.errors(include_url=False)]
+        errors = failure.errors(include_url=False)
+        found = [_problem(error, tree) for error in errors if error["type"] != _NOT_DERIVED]
     _refuse(found, tree)
     raise AssertionError("a validation error without errors")
 
@@ -271,7 +286,7 @@ def _real_path(steps: Sequence[str | int], tree: Branch) -> tuple[tuple[str | in
         if inner is not None or (last and step != "[key]" and not _is_inner_name(step)):
             real.append(step)
             branch = inner
-    return tuple(real), tuple(step for step in steps if step != "[key]")
+    return tuple(real), tuple(step for step in steps if step != "[key]" and not _is_inner_name(step))
 
 
 def _is_inner_name(step: str | int) -> bool:
@@ -292,19 +307,20 @@ def _refuse(found: Iterable[Problem], tree: Branch) -> None:
 
 def _as_error(problem: Problem, tree: Branch) -> ScenarioError:
     branch, place = tree, tree.place
-    for number, step in enumerate(problem.path):
+    path = _stated_path(problem.path, tree)
+    for number, step in enumerate(path):
         inner = branch.child(step)
         if inner is None:
             break
         branch = inner
-        last = number == len(problem.path) - 1
+        last = number == len(path) - 1
         place = inner.key_place if problem.at_key and last else inner.place
     return ScenarioError(
         problem.what,
         file=place.file,
         line=place.line,
         column=place.column,
-        key=".".join(str(step) for step in problem.path),
+        key=".".join(str(step) for step in path),
         got=problem.got,
         expected=problem.expected,
         hint=problem.hint,

@@ -26,9 +26,12 @@ NodeT = TypeVar("NodeT", NodeSpec, NodeChanges)
 def resolve(scenario: Scenario) -> Scenario:
     """Return ``scenario`` on the run's clock, with its capacity scaled and every derived default filled in."""
     scenario = with_capacity(with_provinces(scenario))
-    changes: dict[str, Any] = {"variants": {}}
-    if scenario.cutover is not None and scenario.cutover.park_share is None:
-        changes["cutover"] = scenario.cutover.model_copy(update={"park_share": scenario.clients.park.share})
+    share = scenario.clients.park.share
+    plans = tuple(
+        plan if plan.park_share is not None else plan.model_copy(update={"park_share": share})
+        for plan in scenario.cutover
+    )
+    changes: dict[str, Any] = {"variants": {}, "cutover": plans}
     return _shrunk(scenario.model_copy(update=changes), scenario.scale.time)
 
 
@@ -99,10 +102,10 @@ def _shrunk(model: ModelT, time_scale: float) -> ModelT:
     people = _people_fields(type(model))
     for name in type(model).model_fields:
         value = getattr(model, name)
-        if value is not None and name in people:
-            changes[name] = shrink_us(value, time_scale)
-        elif isinstance(value, Model):
+        if isinstance(value, Model):
             changes[name] = _shrunk(value, time_scale)
+        elif value is not None and name in people:
+            changes[name] = shrink_us(value, time_scale)
         elif isinstance(value, tuple):
             items = cast("tuple[object, ...]", value)
             changes[name] = tuple(_shrunk(item, time_scale) if isinstance(item, Model) else item for item in items)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from reference_impl.domain.nodes import HUB
 from scenarios.reading.errors import Problem
 from scenarios.schema import HostSpec, NodeChanges, NodeSpec, Scenario, Topology
+from scenarios.units import format_duration
 
 __all__ = ["Unheard", "unheard"]
 
@@ -31,7 +32,7 @@ class Unheard(NamedTuple):
 def unheard(scenario: Scenario) -> Iterator[Unheard]:
     """Yield every stated key that another one of the scenario leaves without effect."""
     yield from _cores(scenario.topology)
-    yield from _hub_side(scenario)
+    yield from _stops(scenario)
     if not scenario.visits.per_day:
         yield from _nobody_comes(scenario)
 
@@ -65,12 +66,17 @@ def _stated_cores(topology: Topology) -> Iterator[tuple[Path, float, tuple[str, 
             yield ("topology", *place, "cores"), stated.cores, nodes
 
 
-def _hub_side(scenario: Scenario) -> Iterator[Unheard]:
-    cutover = scenario.cutover
-    if cutover is not None and cutover.scope == HUB and cutover.side != "both":
-        what = "the hub has one door, which closes for both sides"
-        expected = "'both', or a province or city as cutover.scope"
-        yield Unheard(Problem(("cutover", "side"), what, repr(cutover.side), expected), ("cutover", "scope"))
+def _stops(scenario: Scenario) -> Iterator[Unheard]:
+    for number, plan in enumerate(scenario.cutover):
+        path: Path = ("cutover", number)
+        if plan.scope == HUB and plan.side != "both":
+            what = "the hub has one door, which closes for both sides"
+            expected = "'both', or a province or city as cutover.scope"
+            yield Unheard(Problem((*path, "side"), what, repr(plan.side), expected), (*path, "scope"))
+        if plan.early_cutoff and not plan.announced:
+            what, expected = "no desk knows of it beforehand", "announced: true, or no early cut-off"
+            got = format_duration(plan.early_cutoff)
+            yield Unheard(Problem((*path, "early_cutoff"), what, got, expected), (*path, "announced"))
 
 
 def _nobody_comes(scenario: Scenario) -> Iterator[Unheard]:

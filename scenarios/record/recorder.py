@@ -24,6 +24,7 @@ from scenarios.record.tables import (
     InflightRow,
     MessageRow,
     StationRow,
+    TurnedAwayRow,
     VisitRow,
 )
 from scenarios.record.written import SAMPLED, Part, RunTables, Scratch, hash_frame, slices_of
@@ -42,6 +43,7 @@ __all__ = [
     "Recorder",
     "RunTables",
     "StationRow",
+    "TurnedAwayRow",
     "VisitRow",
     "digest_of",
     "frame_of",
@@ -60,9 +62,10 @@ _ADDED_COLUMNS = {
     "events": ("hits",),
     "visits": ("account_fen", "hospital_part_fen", "settled_us"),
     "generator": ("lag_counts",),
+    "inflight": ("plan",),
 }
 """Columns that were added since: in an older record they are null."""
-_ADDED_TABLES = ("contacts",)
+_ADDED_TABLES = ("contacts", "turned_away")
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
@@ -75,6 +78,7 @@ _ORDER = {
     "messages": ("visit", "step", "attempt", "sent_us"),
     "contacts": ("visit", "contact"),
     "events": ("at_us",),
+    "turned_away": ("visit", "at_us"),
 }
 
 
@@ -115,6 +119,10 @@ class Recorder:
     def inflight(self, row: InflightRow) -> None:
         """Take one piece of business in flight."""
         self._take("inflight", row)
+
+    def turned_away(self, row: TurnedAwayRow) -> None:
+        """Take one time that a planned stop held a visit up."""
+        self._take("turned_away", row)
 
     def generator(self, row: GeneratorRow) -> None:
         """Take one sample of the load generator."""
@@ -182,6 +190,7 @@ class Record:
     stations: pl.DataFrame
     events: pl.DataFrame
     inflight: pl.DataFrame
+    turned_away: pl.DataFrame
     generator: pl.DataFrame
 
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -226,7 +235,7 @@ def stored_digest(folder: Path) -> str:
     hashed = hashlib.sha256()
     for name in TABLES:
         if name not in SAMPLED:
-            hash_frame(hashed, _stored_slices(folder, name))
+            hash_frame(hashed, name, _stored_slices(folder, name))
     return hashed.hexdigest()
 
 

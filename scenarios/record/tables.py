@@ -123,6 +123,17 @@ class InflightRow(NamedTuple):
     insured_region: str
     advance_fen: int = 0
     fate: str = ""
+    plan: str | None = None
+
+
+class TurnedAwayRow(NamedTuple):
+    """A visit that a planned stop held up, once; where several were on its way, a row for each."""
+
+    visit: int
+    plan: str
+    at_us: int
+    until_us: int | None
+    how: str
 
 
 class GeneratorRow(NamedTuple):
@@ -218,7 +229,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "events": (
         Column("at_us", _I64, "us", "begin"),
         Column("until_us", _I64, "us", "end; null for an instant"),
-        Column("kind", _STR, "", "a fault's kind, stop_accept, close, reopen, full or restart"),
+        Column("kind", _STR, "", "a fault's kind, a phase of a cutover (stop_accept, close, reopen, full), or restart"),
         Column("target", _STR, "", "node, link or scope"),
         Column("note", _STR, "", "what a reader should know"),
         Column("hits", _I64, "", "messages that a fault lost, delayed, or met at its node; null for what is no fault"),
@@ -235,6 +246,14 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "advance_fen", _I64, "fen", "the bill run up so far: what the patient has to lay out unless it is settled"
         ),
         Column("fate", _STR, "", "how the visit ended"),
+        Column("plan", _STR, "", "name of the cutover's plan"),
+    ),
+    "turned_away": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("plan", _STR, "", "name of the cutover's plan; empty for a door that an operator closed"),
+        Column("at_us", _I64, "us", "when it was turned away, or was to come"),
+        Column("until_us", _I64, "us", "when it came back; null for who paid"),
+        Column("how", _STR, "", "parked, stayed_home (told of it beforehand, and did not come) or paid"),
     ),
     "generator": (
         Column("at_us", _I64, "us", "end of the sample"),
@@ -253,5 +272,6 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "stations": StationRow,
     "events": EventRow,
     "inflight": InflightRow,
+    "turned_away": TurnedAwayRow,
     "generator": GeneratorRow,
 }

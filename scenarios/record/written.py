@@ -22,6 +22,9 @@ __all__ = ["SAMPLED", "Part", "RunTables", "Scratch", "hash_frame", "slices_of"]
 
 SAMPLED: Final = ("stations", "generator")
 """Tables of samples: they describe how a run was made, and are left out of its digest."""
+LATER_TABLES: Final = ("turned_away",)
+LATER_COLUMNS: Final[Mapping[str, Sequence[str]]] = {"inflight": ("plan",)}
+"""What was added since digests were last compared: left out of the digest where a table has no rows."""
 SLICE_ROWS: Final = 100_000
 """Rows that are turned into text at a time."""
 
@@ -108,7 +111,7 @@ class RunTables:
         hashed = hashlib.sha256()
         for name in TABLES:
             if name not in SAMPLED:
-                hash_frame(hashed, (some for part in self._parts[name] for some in slices_of(part)))
+                hash_frame(hashed, name, (some for part in self._parts[name] for some in slices_of(part)))
         return hashed.hexdigest()
 
 
@@ -120,9 +123,13 @@ def slices_of(part: Part) -> Iterator[pl.DataFrame]:
         yield lazy.slice(first, SLICE_ROWS).collect()
 
 
-def hash_frame(hashed: Hash, slices: Iterator[pl.DataFrame]) -> None:
-    """Add a table's text to a hash."""
+def hash_frame(hashed: Hash, name: str, slices: Iterator[pl.DataFrame]) -> None:
+    """Add a table's text to a hash; what a table gained since changes the digest only of runs that have it."""
     for number, some in enumerate(slices):
+        if number == 0 and not some.height:
+            if name in LATER_TABLES:
+                return
+            some = some.drop(LATER_COLUMNS.get(name, ()), strict=False)  # noqa: PLW2901 - the same rows: none
         hashed.update(some.write_csv(include_header=number == 0).encode())
 
 

@@ -1,23 +1,39 @@
-"""A planned stop: ``cutover``.
+"""Planned stops: ``cutover``, one plan or a list of them.
 
-Stops accepting at T - stop_before, closes at T, reopens after the window, with a ramp.
+A plan stops accepting at T - stop_before, closes at T, reopens after its window, with a ramp. Before that it may be
+announced, and desks may stop early; what is done in the window may be durations that are drawn, and it may turn back.
+What of it comes true under a seed is a ``scenarios.schema.course.Course``.
 """
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic_core import CoreSchema
 
-from reference_impl.domain.scopes import SideChoice
+from reference_impl.domain.scopes import Business, SideChoice
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
+from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+
+_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 class Phase(StrEnum):
     """A phase of a cutover, as the record calls it."""
 
+    ANNOUNCE = "announce"
+    EARLY_CUTOFF = "early_cutoff"
     STOP_ACCEPT = "stop_accept"
     CLOSE = "close"
+    FREEZE = "freeze_data"
+    MIGRATE = "migrate"
+    VERIFY = "verify"
+    EXTEND = "extend"
+    ROLL_BACK = "roll_back"
     REOPEN = "reopen"
     FULL = "full"
 
@@ -26,8 +42,80 @@ LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE)
 """At their beginning all business under way on the cutover's path is listed."""
 
 
+class Announce(Model):
+    """Patients are told before the stop, and most of them come after it; a stay is not put off."""
+
+    lead: PeopleTime = Field(gt=0, description="told so long before new business is first turned away")
+    comes_anyway: Share = Field(
+        default=0.3, description="share of those due in the stop who come to the desk all the same. ASSUMED."
+    )
+
+
+class Window(Model):
+    """What is done behind the closed door, one after the other; it reopens when that is done, never before planned."""
+
+    planned: PeopleTime = Field(gt=0, description="how long everybody is told that it stays closed")
+    freeze: Duration = Field(default=0, description="data is frozen, copied and counted")
+    migrate: Duration = Field(default=0, description="data is moved")
+    verify: Duration = Field(default=0, description="the new books are held against the old ones")
+
+    @property
+    def works(self) -> tuple[tuple[Phase, Duration], ...]:
+        """The work in its order."""
+        return (Phase.FREEZE, self.freeze), (Phase.MIGRATE, self.migrate), (Phase.VERIFY, self.verify)
+
+
+class RollBack(Model):
+    """The last point of return: work that is not done by then is given up, and the old system opens again."""
+
+    after: PeopleTime = Field(gt=0, description="the hour of the decision, from the closing on")
+    takes: PeopleTime = Field(default=0, description="from the decision until the old system can open")
+
+
+class RampStep(Model):
+    """One step of a ramp."""
+
+    share: Share = Field(description="share of the patients who are let in; of a person always the same answer")
+    hold: PeopleTime = Field(gt=0, description="how long it stays at that")
+
+
+class Ramp(Model):
+    """How the door opens again."""
+
+    kind: Literal["big_bang", "linear", "steps"] = Field(
+        description="all at once; a share that grows evenly over a time; or one that grows in steps"
+    )
+    over: PeopleTime | None = Field(default=None, description="of a linear one: from nobody to everybody")
+    steps: tuple[RampStep, ...] = Field(default=(), description="of one in steps: in order; after the last, everybody")
+
+    @model_validator(mode="after")
+    def _has_its_parameters(self) -> Ramp:
+        stated = tuple(name for name in ("over", "steps") if getattr(self, name))
+        wanted = {"big_bang": (), "linear": ("over",), "steps": ("steps",)}[self.kind]
+        if stated != wanted:
+            takes = ", ".join(wanted) or "no other key"
+            raise ValueError(f"a ramp of kind {self.kind} takes {takes} (got {', '.join(stated) or 'none'})")
+        for earlier, later in pairwise(self.steps):
+            if later.share < earlier.share:
+                raise ValueError(f"a ramp must not fall: a step of {later.share:.0%} after one of {earlier.share:.0%}")
+        return self
+
+    @property
+    def lasts_us(self) -> int:
+        """From reopening until everybody is let in."""
+        return sum(step.hold for step in self.steps) if self.kind == "steps" else self.over or 0
+
+
+def _default_name(stated: dict[str, Any]) -> str:
+    parts = [str(stated.get("scope", "")).lower()]
+    parts += [
+        word for word in (stated.get("side", "both"), stated.get("business", "all")) if word not in ("both", "all")
+    ]
+    return re.sub("[^a-z0-9]+", "-", "-".join(parts)).strip("-") or "plan"
+
+
 class Cutover(Model):
-    """The phases of a planned stop of one scope."""
+    """One plan: the phases of a planned stop of one scope. A phase of no length is left out."""
 
     scope: CodeText = Field(
         description="'hub', a province (two digits) or a city (four digits): every region with this prefix stops."
@@ -35,13 +123,33 @@ class Cutover(Model):
     side: SideChoice = Field(
         default="both", description="the business that stops: as place of care, as insurer, or both."
     )
+    business: Business = Field(
+        default=Business.ALL,
+        description="what of it stops: all, cross (between provinces) or local (within a province); the rest goes on.",
+    )
+    name: str = Field(
+        default_factory=_default_name, pattern=_NAME, description="of the plan; its scope, if it is given none"
+    )
+    announce: Announce | None = Field(default=None, description="patients are told of it beforehand")
+    early_cutoff: PeopleTime = Field(
+        default=0, description="desks that know of it begin with no new patient this long before new ones are refused."
+    )
     at: PeopleTime = Field(description="T, the moment of closing, from the start of the horizon.")
     stop_before: PeopleTime = Field(
-        default=span("1h"), description="new settlements are turned away this long before T. ASSUMED."
+        default=span("1h"),
+        description="new settlements are turned away this long before T: the bound of the draining, which ends at T "
+        "whatever is left. ASSUMED.",
     )
-    window: PeopleTime = Field(gt=0, description="how long it stays closed.")
-    ramp: PeopleTime = Field(
-        default=span("2h"), description="the admitted share grows from 0 to 1 over this time after reopening. ASSUMED."
+    window: Annotated[
+        Annotated[PeopleTime, Field(gt=0), Tag("(duration)")] | Annotated[Window, Tag("(mapping)")],
+        Discriminator(which_form),
+    ] = Field(description="how long it stays closed, or what is done meanwhile.")
+    roll_back: RollBack | None = Field(default=None, description="when it is given up, if ever")
+    ramp: Annotated[
+        Annotated[PeopleTime, Tag("(duration)")] | Annotated[Ramp, Tag("(mapping)")], Discriminator(which_form)
+    ] = Field(
+        default=span("2h"),
+        description="the admitted share grows from 0 to 1 over this time after reopening, or how else. ASSUMED.",
     )
     announced: bool = Field(default=True, description="the desks of other provinces know of it beforehand.")
     park_share: Share | None = Field(
@@ -54,26 +162,68 @@ class Cutover(Model):
         return self.at - self.stop_before
 
     @property
+    def early_at(self) -> int:
+        """Desks that know of it begin with nobody new from here on."""
+        return self.stop_at - self.early_cutoff
+
+    @property
+    def announce_at(self) -> int:
+        """Patients know from here on."""
+        return self.early_at - (self.announce.lead if self.announce else 0)
+
+    @property
     def close_at(self) -> int:
         """Nothing is answered from here on."""
         return self.at
 
     @property
-    def reopen_at(self) -> int:
-        """The door opens, a little."""
-        return self.at + self.window
+    def planned_reopen_at(self) -> int:
+        """When it is to open again, as everybody is told."""
+        return self.at + (self.window.planned if isinstance(self.window, Window) else self.window)
 
     @property
-    def full_at(self) -> int:
-        """The door is wide open."""
-        return self.reopen_at + self.ramp
+    def ramp_us(self) -> int:
+        """From reopening until everybody is let in."""
+        return self.ramp.lasts_us if isinstance(self.ramp, Ramp) else self.ramp
 
-    def phases(self) -> tuple[tuple[Phase, int, int | None], ...]:
-        """Return (phase, begin, end) in order; one of no length is left out, and the last has no end."""
-        every = (
-            (Phase.STOP_ACCEPT, self.stop_at, self.close_at),
-            (Phase.CLOSE, self.close_at, self.reopen_at),
-            (Phase.REOPEN, self.reopen_at, self.full_at),
-            (Phase.FULL, self.full_at, None),
-        )
-        return tuple(phase for phase in every if phase[1] != phase[2])
+    @property
+    def work_us(self) -> tuple[int, int]:
+        """The shortest and the longest that the work behind the closed door can take."""
+        if not isinstance(self.window, Window):
+            return self.window, self.window
+        lasts = [work for _, work in self.window.works]
+        return sum(map(shortest_us, lasts)), sum(map(longest_us, lasts))
+
+    @property
+    def reopens_between(self) -> tuple[int, int]:
+        """The first and the last moment at which it can open again."""
+        shortest, longest = self.work_us
+        first = last = self.planned_reopen_at
+        back = self.roll_back
+        if back is None or shortest <= back.after:
+            first = max(first, self.at + shortest)
+        if back is None or longest <= back.after:
+            return first, max(last, self.at + longest)
+        returned = self.at + back.after + back.takes
+        if shortest > back.after:
+            return returned, returned
+        return min(first, returned), max(last, self.at + back.after, returned)
+
+
+class _OneOrMany:
+    """Says in the JSON Schema that one plan may stand alone."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        many = handler(core)
+        return {"anyOf": [many["items"], many, {"type": "null"}]}
+
+
+def _listed(value: Any) -> Any:
+    """Let one plan stand for a list of one, and nothing for no plan."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, dict | Cutover) else value
+
+
+Plans = Annotated[tuple[Cutover, ...], BeforeValidator(_listed), _OneOrMany()]
+"""The planned stops of a scenario."""

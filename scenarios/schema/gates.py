@@ -128,6 +128,7 @@ def _scalars() -> Iterator[Measure]:
 
 
 _BACKLOG = "the visits ever parked and those that queued at a desk behind them"
+_WANTED = "wanted to settle between stop-accept and full admission"
 _AT_STAKE = "bills of the business in flight, which patients have to lay out unless it is settled,"
 
 
@@ -145,6 +146,36 @@ def _cutover() -> Iterator[Measure]:
     yield Measure("cutover.drain", Unit.DURATION, f"from reopening until the last had left of {_BACKLOG}; people time")
     yield Measure("cutover.drain_t50", Unit.DURATION, "from reopening until half of the backlog had left; people time")
     yield Measure("cutover.drain_t95", Unit.DURATION, "from reopening until 95 % of the backlog had left; people time")
+    yield Measure("cutover.stop_planned", Unit.DURATION, "from stop-accept to the reopening as announced; people time")
+    yield Measure("cutover.stop", Unit.DURATION, "from stop-accept to the reopening as it came; people time")
+    yield Measure("cutover.overrun", Unit.DURATION, "how much later than announced it reopened; people time")
+    yield Measure("cutover.full_admission", Unit.DURATION, "from stop-accept until everybody was let in; people time")
+    yield Measure("cutover.rolled_back", Unit.COUNT, "plans given up at their last point of return")
+    yield Measure("cutover.closed_in_vain", Unit.DURATION, "how long a plan was closed that was given up; people time")
+    yield Measure("cutover.offered", Unit.COUNT, f"visits that {_WANTED}")
+    yield Measure(
+        "cutover.at_once", Unit.SHARE, f"goodput: directly settled, never turned away, of those that {_WANTED}"
+    )
+    yield Measure("cutover.refused", Unit.SHARE, f"turned away by a closed door, of those that {_WANTED}")
+    yield Measure(
+        "cutover.arrival_peak",
+        Unit.NUMBER,
+        "most arrivals (who comes back with them) in a quarter of an hour of people time from reopening on, over the "
+        "mean before stop-accept",
+    )
+    yield Measure(
+        "cutover.retry_amplification",
+        Unit.NUMBER,
+        "attempts over distinct messages of the business on its way, from stop-accept until the backlog had left",
+    )
+    yield Measure(
+        "cutover.desk_wait",
+        Unit.DURATION,
+        "waits for a desk of the business on its way that was at one while the backlog drained; people time",
+        distribution=True,
+    )
+    yield Measure("cutover.self_pay", Unit.COUNT, "people who paid at the closed door and claim by paper")
+    yield Measure("cutover.self_pay_fen", Unit.NUMBER, "what they paid, in fen")
     yield Measure("cutover.trips", Unit.COUNT, "extra trips of patients to a desk")
     yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
 
@@ -188,10 +219,36 @@ def parted(name: str) -> tuple[str, Part | None]:
     return found["measure"], Part(found["side"], found["province"], but=bool(found["but"]))
 
 
+PLAN_PATTERN = r"\[plan=[a-z0-9]+(?:-[a-z0-9]+)*\]"
+_OF_PLAN = re.compile(r"(?P<measure>cutover\.\w+)\[plan=(?P<plan>[a-z0-9-]+)\]")
+
+
+def of_plan(name: str, plan: str) -> str:
+    """Return the name of a cutover's measure for one of its plans.
+
+    >>> of_plan("cutover.drain", "luan-cross")
+    'cutover.drain[plan=luan-cross]'
+    """
+    return f"{name}[plan={plan}]"
+
+
+def planned(name: str) -> tuple[str, str]:
+    """Return the measure's own name, and the plan that is asked about; empty for all plans together.
+
+    >>> planned("cutover.drain[plan=luan-cross]"), planned("direct_rate")
+    (('cutover.drain', 'luan-cross'), ('direct_rate', ''))
+    """
+    found = _OF_PLAN.fullmatch(name)
+    return (name, "") if found is None else (found["measure"], found["plan"])
+
+
 def measure_named(name: str) -> Measure:
     """Return the measure; raise :class:`GateError` with the nearest name when there is none."""
     if name in MEASURES:
         return MEASURES[name]
+    of_all, plan = planned(name)
+    if plan and of_all in MEASURES:
+        return replace(MEASURES[of_all], name=name, doc=f"{MEASURES[of_all].doc}; of plan {plan} only")
     whole, part = parted(name)
     if part is not None and whole in BY_PROVINCE:
         return replace(MEASURES[whole], name=name, doc=f"{MEASURES[whole].doc}; only where {part.name}")

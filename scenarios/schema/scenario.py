@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
-from scenarios.schema.cutover import Cutover
+from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.people import Visits
@@ -44,7 +44,7 @@ class Scenario(Model):
     topology: Topology = Topology()
     clients: Clients = Clients()
     faults: tuple[Fault, ...] = ()
-    cutover: Cutover | None = None
+    cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     gates: dict[str, GateTexts] = Field(
         default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
     )

@@ -33,6 +33,7 @@ from reference_impl.protocol.records import (
     VisitRecord,
     Way,
 )
+from scenarios.schema.course import courses_of
 from sim.model.spool import Packed, Place, Seen, Spool
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ def retention_us(scenario: Scenario) -> int | None:
         if fault.until is None:
             return None
         lengths_us.append(fault.until - fault.at)
-    cutover = scenario.cutover
-    if cutover is not None:
-        lengths_us.append(cutover.full_at - cutover.stop_at)
+    lengths_us.extend(stop.full_at - stop.stop_at for stop in courses_of(scenario))
     clients = scenario.clients
     return DEADLINES_KEPT * clients.deadline + clients.timeout + clients.retries.cap + sum(lengths_us)
 

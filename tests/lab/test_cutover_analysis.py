@@ -7,12 +7,13 @@ import math
 import pytest
 
 from lab.analysis import cutover as stops
-from scenarios.record.recorder import InflightRow
+from scenarios.record.recorder import InflightRow, TurnedAwayRow
 from scenarios.schema import Cutover
+from scenarios.schema.course import course_of
 
 HOUR = 3_600_000_000
 STOP = Cutover.model_validate({"scope": "33", "at": "10h", "stop_before": "1h", "window": "5h", "ramp": "1h"})
-REOPEN = STOP.reopen_at
+COURSE = course_of(STOP, seed=1)
 
 
 def parked(make, visit, *, left_h, ended_h):
@@ -30,7 +31,7 @@ def queued(make, visit, *, came_h, waits_h, **more):
 
 
 def measured(world, time_scale=1.0, lost=frozenset(), doubled=frozenset()):
-    return stops.measure(world.record(), STOP, time_scale, lost=lost, doubled=doubled)
+    return stops.measure(world.record(), (COURSE,), time_scale, lost=lost, doubled=doubled)
 
 
 def test_backlog_is_who_waits_at_the_reopening_and_drains_with_the_last_of_them(world, make):
@@ -168,3 +169,56 @@ def test_inflight_table_adds_up_stage_by_stage(world):
         ("unknown", "refused", 1, 500),
         ("open_stay", "direct", 2, 1000),
     ]
+
+
+CROSS, LOCAL = (
+    course_of(Cutover.model_validate({"scope": "3304", "window": "5h", "ramp": "1h"} | said), seed=1)
+    for said in (
+        {"name": "cross", "at": "10h", "business": "cross"},
+        {"name": "local", "at": "12h", "business": "local"},
+    )
+)
+"""Stops at 9 h and 11 h, reopens at 15 h and 17 h."""
+
+
+def of_both(world):
+    return stops.measure(world.record(), (CROSS, LOCAL), 1.0, lost=frozenset({1}), doubled=frozenset())
+
+
+def met(visit, plan, left_h, how="parked"):
+    return TurnedAwayRow(visit, plan, int(left_h * HOUR), None if how == "paid" else int(20 * HOUR), how)
+
+
+def test_each_plan_has_the_business_whose_door_it_closed_and_together_they_have_all_of_it(world, make):
+    world.visits = [
+        parked(make, 0, left_h=11, ended_h=16),
+        parked(make, 1, left_h=12, ended_h=19)._replace(local=True),
+        make.visit_row(2, fate="paper_by_closure", paper_fen=10_000),
+    ]
+    world.turned_away = [met(0, "cross", 11), met(1, "local", 12), met(2, "cross", 12, "paid")]
+    row = InflightRow("stop_accept", 9 * HOUR, 0, "open_stay", "inpatient", "330400", "631100", 500, "direct", "cross")
+    world.inflight = [row, row._replace(visit=1, plan="local"), row._replace(visit=2)]
+
+    found = of_both(world)
+
+    assert (found["cutover.drain[plan=cross]"], found["cutover.drain[plan=local]"]) == (1 * HOUR, 2 * HOUR)
+    assert found["cutover.drain"] == 2 * HOUR
+    counts = {name: [found[f"cutover.{name}{of}"] for of in ("[plan=cross]", "[plan=local]", "")] for name in
+              ("backlog", "trips", "inflight", "lost")}  # fmt: skip
+    assert counts == {"backlog": [1, 1, 2], "trips": [2, 1, 3], "inflight": [2, 1, 3], "lost": [0, 1, 1]}
+
+
+def test_business_that_met_two_doors_belongs_to_both_plans_and_counts_once_together(world, make):
+    """Turned away by its city's door, and once more by the hub's: one patient, one bill, one place in the queue."""
+    hub = course_of(Cutover.model_validate({"scope": "hub", "at": "12h", "window": "5h", "ramp": "1h"}), seed=1)
+    world.visits = [parked(make, 0, left_h=11, ended_h=19)]
+    world.turned_away = [met(0, "cross", 11), met(0, "hub", 16)]
+    row = InflightRow("close", 10 * HOUR, 0, "parked", "pharmacy", "330400", "631100", 500, "direct", "cross")
+    world.inflight = [row, row._replace(plan="hub")]
+
+    found = stops.measure(world.record(), (CROSS, hub), 1.0, lost=frozenset(), doubled=frozenset())
+
+    for name in ("backlog", "trips", "leftover", "leftover_advance", "advance_days"):
+        each = {found[f"cutover.{name}[plan={plan}]"] for plan in ("cross", "hub")}
+        assert each == {found[f"cutover.{name}"]}
+    assert found["cutover.drain"] == found["cutover.drain[plan=cross]"] == 4 * HOUR

@@ -10,7 +10,8 @@ import pytest
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
-from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow
+from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow, TurnedAwayRow
+from scenarios.schema.course import course_of
 from scenarios.schema.gates import MEASURES
 
 SECOND = 1_000_000
@@ -31,13 +32,20 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     """A name that may stand in a gate and that no run can ever fill would make that gate inconclusive for ever."""
     stop = load_scenario("cutover-luan-2021")
     world.visits = [make.visit_row(n, kind=kind) for n, kind in enumerate(("outpatient", "pharmacy", "inpatient"))]
-    begin_us, end_us = stop.cutover.stop_at, stop.cutover.full_at
-    world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us))
+    course = course_of(stop.cutover[0], stop.seed)
+    begin_us, end_us = course.stop_at, course.full_at
+    luan = {"insured_region": "341500"}
+    world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us, **luan))
+    world.visits.append(make.visit_row(4, **luan))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
+    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND))
     world.contacts = [make.contact_row(number) for number in range(3)]
+    world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
-    world.inflight = [InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100")]
+    row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
+    world.inflight = [row]
+    world.turned_away = [TurnedAwayRow(3, "luan-cross", begin_us, end_us, "parked")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})})

@@ -121,7 +121,7 @@ def test_in_flight_table_adds_up(world):
     row = InflightRow("close", SECOND, 0, "open_stay", "inpatient", "330400", "631100", 0, "direct")
     world.inflight = [row, row._replace(visit=1, fate="paper_by_closure"), row._replace(visit=2, stage="parked")]
 
-    tables = dict(inflight_words(inflight(world.record())))
+    tables = dict(inflight_words(inflight(world.record(), "33", alone=True)))
 
     assert tables["At closing"].rows[-1] == ["together", "2", "1", "3"]
     assert tables["At stop-accept"].rows == [["together", "0", "0", "0"]]
@@ -366,10 +366,13 @@ def test_json_of_a_cutover_counts_the_business_in_flight(runs, pages):
     facts = json.loads((runs / "stop" / "run.json").read_text())
     cutover = json.loads((runs / "stop" / "report.json").read_text())["result"]["cutover"]
 
-    counted = {s["moment"]: sum(c["count"] for c in s["counts"]) for s in cutover["inflight"]}
+    counted = {(s["plan"], s["moment"]): sum(c["count"] for c in s["counts"]) for s in cutover["inflight"]}
 
-    assert counted["stop_accept"] == facts["measures"]["cutover.inflight"]
-    assert counted["close"] == facts["measures"]["cutover.leftover"]
+    measures = facts["measures"]
+    for plan in ("luan-cross", "luan-local"):
+        assert counted[plan, "stop_accept"] == measures[f"cutover.inflight[plan={plan}]"]
+        assert counted[plan, "close"] == measures[f"cutover.leftover[plan={plan}]"]
+    assert sum(counted.values()) == measures["cutover.inflight"] + measures["cutover.leftover"]
 
 
 def test_json_beside_a_comparison_is_its_content(runs, tmp_path):

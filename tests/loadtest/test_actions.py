@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.actions import Injector
-from reference_impl.domain.scopes import Side
+from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from scenarios.record.recorder import EventRow
@@ -55,7 +55,7 @@ class FakeSystem:
         self._do("fault", command)
 
 
-def scenario(*faults: dict, cutover: dict | None = None) -> Scenario:
+def scenario(*faults: dict, cutover: object = None) -> Scenario:
     return Scenario.model_validate({"name": "faulty", "faults": faults, "cutover": cutover})
 
 
@@ -181,6 +181,37 @@ def test_doors_are_commanded_phase_by_phase():
         ("reopen", 170_000_000, "3415"),
         ("full", None, "3415"),
     ]
+
+
+def test_a_window_that_overruns_is_told_to_the_closed_door_and_written_down_as_planned_and_true():
+    """The real world draws the same course, and moves its doors by it: closed once more, with the new hour."""
+    system = FakeSystem()
+    ramp = {"kind": "steps", "steps": [{"share": 0.5, "hold": "20s"}]}
+    work = {"window": {"planned": "50s", "migrate": "80s"}, "ramp": ramp, "business": "cross", "name": "night"}
+
+    injector = done(scenario(cutover=STOP | work), system)
+
+    told = [(door.state, door.reopens_us, door.full_us, door.steps) for _, _, door in system.did]
+    assert told == [
+        (DoorState.DRAINING, 150_000_000, 170_000_000, ()),
+        (DoorState.CLOSED, 150_000_000, 170_000_000, ()),
+        (DoorState.CLOSED, 180_000_000, 200_000_000, ()),
+        (DoorState.RAMP, 180_000_000, 200_000_000, ((180_000_000, 0.5),)),
+        (DoorState.OPEN, 180_000_000, 200_000_000, ()),
+    ]
+    assert {door.business for _, _, door in system.did} == {Business.CROSS}
+    assert {row.kind: (row.until_us, row.note) for row in injector.events}["close"] == (
+        180_000_000, "night, planned until 150000000 us",
+    )  # fmt: skip
+
+
+def test_each_plan_of_a_night_moves_its_own_doors():
+    system = FakeSystem()
+
+    injector = done(scenario(cutover=[STOP, STOP | {"scope": "33", "roll_back": None}]), system)
+
+    assert {(node, door.scope) for _, node, door in system.did} == {("34", "3415"), ("33", "33")}
+    assert sorted(row.note for row in injector.events if row.kind == "close") == ["33-care", "3415-care"]
 
 
 def test_laboratory_side_loads_neither_gevent_nor_locust():

@@ -94,3 +94,47 @@ def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
     assert tried.rows() == simulated["messages"].select(key).sort(key).rows()
     fates = ("visit", "fate", "settlement_id", "fund_fen", "cash_fen")
     assert ended.record.visits.select(fates).rows() == simulated["visits"].select(fates).rows()
+
+
+def test_a_night_that_overruns_and_one_that_turns_back_take_the_same_course_in_both_worlds(tmp_path):
+    """Each world draws by itself how long the work takes; doors move in the same order, to the same planned hours."""
+    from sim.model.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
+    from sim.run import simulate  # noqa: PLC0415 (the simulated world, for this test alone)
+
+    clients = CLIENTS | {"timeout": "40ms", "deadline": "2s", "reversal_timeout": "40ms", "park": {"share": 1}}
+    clients["forward_timeout"] = {"care": "35ms", "hub": "30ms"}
+    work = {"planned": "4h", "migrate": {"distribution": "uniform", "low": "5h", "high": "7h"}}
+    night = {"at": "8h", "window": work, "ramp": {"kind": "steps", "steps": [{"share": "50%", "hold": "1h"}]}}
+    asked = scenario(
+        clients=clients,
+        cutover=[
+            night | {"name": "goes-on", "scope": "33", "business": "cross"},
+            night | {"name": "turns-back", "scope": "63", "roll_back": {"after": "3h"}},
+        ],
+    )
+
+    real = run_for_real(asked, tmp_path)
+    simulated = simulate(asked, plan_visits(asked), load_costs()).record()
+
+    assert real.finished, real.errors
+    assert real.failures == ()
+    courses = [
+        [
+            (row["kind"], row["until_us"], row["note"])
+            for row in record.events.filter(target=target).iter_rows(named=True)
+        ]
+        for record in (real.record, simulated)
+        for target in ("33", "63")
+    ]
+    ends = [sorted(course, key=str) for course in courses]
+    assert ends[:2] == ends[2:]
+    kinds = [
+        [kind for kind, *_ in course if kind not in ("freeze_data", "migrate", "verify")] for course in courses[:2]
+    ]
+    assert kinds == [
+        ["stop_accept", "close", "extend", "reopen", "full"],
+        ["stop_accept", "close", "roll_back", "reopen", "full"],
+    ]
+    away = real.record.turned_away
+    assert set(away["plan"]) == {"goes-on", "turns-back"}
+    assert set(settlements(real.books).values()) <= {1}

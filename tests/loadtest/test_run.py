@@ -175,6 +175,36 @@ def test_business_in_flight_at_a_stop_is_listed_and_followed_to_its_fate(tmp_pat
 
 
 @pytest.mark.slow
+def test_two_plans_list_and_turn_away_each_their_own_business(tmp_path):
+    """A province stops business with others, and an hour later that within it; patients were told of the first.
+
+    Both last nearly the whole day, so that a generator that a busy machine starts late still finds them on.
+    """
+    base = {"scope": "33", "at": "3h", "stop_before": "1h", "window": "19h", "ramp": "1h"}
+    told = {"announce": {"lead": "1h", "comes_anyway": "50%"}}
+    plans = [base | told | {"name": "cross", "business": "cross"},
+             base | {"name": "local", "business": "local", "at": "4h", "window": "18h"}]  # fmt: skip
+    patience = DAY["clients"] | {"timeout": "30ms", "forward_timeout": {"care": "25ms", "hub": "20ms"}}
+    day = {"scale": {"time": 17_280}, "visits": {"per_day": 120, "local_per_cross": 0.5}}
+    asked = scenario(cutover=plans, clients=patience, **day)
+    with system(asked, tmp_path):
+        run = Generator(tmp_path)
+
+    assert run.code in ENDED, run.errors
+    record = read_record(tmp_path)
+    listed = [(line["plan"], line["snapshot"]) for line in run.said if line["event"] == "inflight"]
+    assert listed == [("cross", "stop_accept"), ("cross", "close"), ("local", "stop_accept"), ("local", "close")]
+    local = dict(record.visits.select("visit", "local").iter_rows())
+    for table in (record.inflight, record.turned_away):
+        assert {(row["plan"], local[row["visit"]]) for row in table.iter_rows(named=True)} == {
+            ("cross", False), ("local", True),
+        }  # fmt: skip
+    by_plan = record.turned_away.group_by("plan").agg(pl.col("how").unique())
+    assert "stayed_home" in dict(by_plan.iter_rows())["cross"]
+    assert "stayed_home" not in dict(by_plan.iter_rows())["local"]
+
+
+@pytest.mark.slow
 def test_settlement_that_only_the_hospital_knows_ends_in_refund_and_paper(tmp_path):
     with system(scenario(), tmp_path):
         assert Generator(tmp_path).code in ENDED

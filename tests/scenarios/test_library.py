@@ -4,6 +4,7 @@ import pytest
 
 from lab.analysis.capacity import implied_load
 from scenarios.reading.loader import LIBRARY, library_names, load_scenario, variant_names
+from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
 from sim.model.costs import load_costs
 
@@ -19,7 +20,9 @@ def test_library_holds_these_questions():
         "kill-every-role",
         "lost-reply",
         "national-day",
+        "overrun-and-rollback",
         "slow-province",
+        "wave-with-straggler",
     )
 
 
@@ -62,12 +65,33 @@ def test_slow_province_fills_the_hubs_workers_while_it_lasts():
 
 
 def test_luan_closes_for_254_hours_at_the_hours_of_the_notice():
-    cutover = load_scenario("cutover-luan-2021").cutover
+    cross, local = load_scenario("cutover-luan-2021").cutover
     hour_us = 3600 * US_PER_S
 
-    assert cutover.scope == "3415"
-    assert cutover.close_at == (3 * 24 + 18) * hour_us
-    assert cutover.reopen_at - cutover.close_at == 254 * hour_us
+    assert (cross.scope, cross.business, local.scope, local.business) == ("3415", "cross", "3415", "local")
+    assert cross.close_at == (3 * 24 + 18) * hour_us
+    assert local.close_at == cross.close_at + 48 * hour_us
+    assert cross.planned_reopen_at - cross.close_at == 254 * hour_us
+    assert local.planned_reopen_at == cross.planned_reopen_at
+
+
+@pytest.mark.parametrize("variant", [None, "quick", "real"])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_straggler_leaves_the_wave_whatever_the_seed_and_the_night_that_overruns_is_given_up(variant, seed):
+    wave = courses_of(load_scenario("wave-with-straggler", variant=variant, seed=seed))
+    (night,) = courses_of(load_scenario("overrun-and-rollback", variant=variant, seed=seed))
+
+    assert [course.plan.name for course in wave if course.rolled_back] == ["shanghai"]
+    assert len({course.close_at for course in wave}) == 1
+    assert night.rolled_back
+    assert night.overrun_us == 0
+
+
+def test_the_night_that_goes_on_is_open_hours_later_than_the_one_that_turns_back():
+    back, on = (courses_of(load_scenario("overrun-and-rollback", variant=variant))[0] for variant in (None, "goes-on"))
+
+    assert back.reopen_at < back.planned_reopen_at < on.reopen_at
+    assert not on.rolled_back
 
 
 @pytest.mark.parametrize(

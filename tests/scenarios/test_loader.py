@@ -63,7 +63,7 @@ def test_a_name_alone_is_a_scenario(write):
     assert scenario.visits.per_day == 652_000
     assert len(scenario.topology.regions) == 32
     assert scenario.clients.timeout == 60_000_000
-    assert scenario.cutover is None
+    assert scenario.cutover == ()
 
 
 def test_volume_may_be_a_rate(write):
@@ -74,7 +74,7 @@ def test_codes_may_stand_without_quotes(write):
     scenario = load_scenario(write(SMALL + "cutover: {scope: 34, at: 1h, window: 30min}\n"))
 
     assert scenario.topology.regions == ("33", "34", "63")
-    assert scenario.cutover.scope == "34"
+    assert scenario.cutover[0].scope == "34"
 
 
 def test_plain_words_are_read_as_yaml_1_2_does(write):
@@ -265,6 +265,77 @@ CUTOVERS = [
     ("{scope: 34, at: 1h, window: 2h, stop_before: 0}", "cutover.window", "reopens after the horizon"),
     ("{scope: 34, at: 1h}", "cutover.window", "missing key"),
     ("{scope: 34, at: 1h, window: 1h, side: left}", "cutover.side", "'both', 'care' or 'insured'"),
+    ("{scope: 34, at: 1h, window: 1h, business: most}", "cutover.business", "'all', 'cross' or 'local'"),
+    ("{scope: hub, at: 1h, window: 10min, business: local}", "cutover.business", "never passes the hub"),
+    ("{scope: 34, at: 1h, windw: 10min}", "cutover.windw", "did you mean 'window'?"),
+    ("[{scope: 34, at: 1h, window: 10min, scop: 33}]", "cutover.0.scop", "did you mean 'scope'?"),
+    ("[{scope: 33, at: 1h, window: 10min}, {scope: 3415, at: 1h, window: 9min}]", "cutover.1.scope", "'3415'"),
+    (
+        "[{scope: 33, at: 1h, window: 10min, name: a}, {scope: 34, at: 1h, window: 10min, name: a}]",
+        "cutover.1.name",
+        "called as cutover.0",
+    ),
+    (
+        "[{scope: 34, at: 1h, window: 10min}, {scope: 34, at: 1h5min, window: 9min, business: cross}]",
+        "cutover.1.scope",
+        "stops the same door at the same time as cutover.0 (34)",
+    ),
+    (
+        "[{scope: 34, at: 1h, window: 5min, side: care, ramp: 0}, {scope: 34, at: 1h, window: 9min}]",
+        "cutover.1.scope",
+        "the same door",
+    ),
+]
+WORKED = "[{{scope: 34, at: 1h, ramp: 0, window: {{planned: 10min, migrate: {migrate}}}{more}}}]"
+CUTOVERS += [
+    (
+        "{scope: 34, at: 1h, window: 10min, stop_before: 50min, early_cutoff: 20min}",
+        "cutover.early_cutoff",
+        "at most 10min",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 10min, announce: {lead: 30min}, stop_before: 31min}",
+        "cutover.announce.lead",
+        "announced before the horizon begins",
+    ),
+    ("{scope: 34, at: 1h, window: 10min, announce: {lead: 0}}", "cutover.announce.lead", "greater than 0"),
+    ("{scope: 34, at: 1h, window: 0}", "cutover.window", "greater than 0"),
+    ("{scope: 34, at: 1h, window: soon}", "cutover.window", "a duration such as"),
+    ("{scope: 34, at: 1h, window: {planed: 1h}}", "cutover.window.planed", "did you mean 'planned'?"),
+    ("{scope: 34, at: 1h, window: {freeze: 1h}}", "cutover.window.planned", "missing key"),
+    (WORKED.format(migrate="2h", more=""), "cutover.0.window", "reopens after the horizon"),
+    (
+        WORKED.format(migrate="{distribution: lognormal, median: 20min, spread: 1}", more=""),
+        "cutover.0.window",
+        "the longest work that can be drawn",
+    ),
+    (WORKED.format(migrate="{distribution: normal}", more=""), "cutover.0.window.migrate.distribution", "'uniform'"),
+    (WORKED.format(migrate="{distribution: uniform, low: 1h}", more=""), "cutover.0.window.migrate", "takes low, high"),
+    (
+        WORKED.format(migrate="{distribution: uniform, low: 1h, high: 1min}", more=""),
+        "cutover.0.window.migrate",
+        "must not fall",
+    ),
+    (WORKED.format(migrate="5min", more=", roll_back: {after: 9min}"), "cutover.0.roll_back.after", "is never decided"),
+    ("{scope: 34, at: 1h, window: 9min, roll_back: {after: 1min}}", "cutover.roll_back", "the window is one duration"),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: {kind: steps, steps: [{share: 120%, hold: 1min}]}}",
+        "cutover.ramp.steps.0.share",
+        "a share such as",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: {kind: steps, steps: [{share: 50%, hold: 1min}, {share: 9%, hold: 1min}]}}",
+        "cutover.ramp",
+        "must not fall",
+    ),
+    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: steps}}", "cutover.ramp", "takes steps (got none)"),
+    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: big_bang, over: 1h}}", "cutover.ramp", "takes no other key"),
+    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: slow}}", "cutover.ramp.kind", "'big_bang', 'linear' or 'steps'"),
+    (
+        "{scope: 34, at: 1h, window: 9min, early_cutoff: 1min, stop_before: 1min, announced: false}",
+        "cutover.early_cutoff",
+        "no desk knows of it",
+    ),
 ]
 
 
@@ -274,6 +345,41 @@ def test_cutover_that_cannot_happen_is_refused(write, cutover, key, words):
 
     assert error.key == key
     assert words in error.sentence
+
+
+STOPPED = "faults: [{{kind: {kind}, node: {node}, at: {at}, for: 5min}}]"
+
+
+@pytest.mark.parametrize(("kind", "node", "at", "met"), [
+    ("freeze", 34, "58min", True), ("kill", 34, "67min", True), ("freeze", 34, "75min", True),
+    ("freeze", 34, "61min", False), ("slow", 34, "58min", False), ("freeze", 33, "58min", False),
+])  # fmt: skip
+def test_a_door_that_is_to_move_while_a_fault_has_stopped_its_node_is_refused(write, kind, node, at, *, met):
+    """Stops at 50 min, closes at 60 min, reopens at 70 to 72 min as drawn, is wide open five minutes later."""
+    window = "{planned: 10min, migrate: {distribution: uniform, low: 8min, high: 12min}}"
+    fault = STOPPED.format(kind=kind, node=node, at=at).replace("}]", ", add: 1s}]" if kind == "slow" else "}]")
+    path = write(f"{SMALL}cutover: {{scope: 34, at: 1h, stop_before: 10min, window: {window}, ramp: 5min}}\n{fault}\n")
+    if met:
+        error = refusal(path)
+        assert error.key == "cutover.at"
+        assert f"a door of 34 is to move while faults.0 ({kind}) has stopped it" in error.sentence
+    else:
+        assert load_scenario(path).faults[0].kind == kind
+
+
+BESIDE = [
+    "{scope: 34, at: 1h, window: 10min, business: cross}, {scope: 34, at: 1h, window: 9min, business: local}",
+    "{scope: 34, at: 1h, window: 10min, side: care}, {scope: 34, at: 1h, window: 9min, side: insured}",
+    "{scope: 34, at: 1h, window: 9min}, {scope: hub, at: 1h, window: 9min}, {scope: 33, at: 1h, window: 9min}",
+    "{scope: 34, at: 9min, stop_before: 0, window: 5min}, {scope: 34, at: 3h, stop_before: 0, window: 9min, name: b}",
+]
+
+
+@pytest.mark.parametrize("plans", BESIDE)
+def test_plans_that_stop_different_doors_or_follow_one_another_stand_side_by_side(write, plans):
+    path = write(f"{SMALL}cutover: [{plans}]\n")
+
+    assert len(load_scenario(path, sets=["horizon.length=1d"]).cutover) == plans.count("scope")
 
 
 HOSTS = {

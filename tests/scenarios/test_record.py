@@ -172,7 +172,10 @@ def test_a_digest_is_of_the_text_of_the_whole_tables_however_they_are_cut(monkey
     whole = hashlib.sha256()
     for name in TABLES:
         if name not in SAMPLED:
-            whole.update(frames[name].write_csv().encode())
+            table = frames[name]
+            later = {"turned_away": None, "inflight": table.drop("plan", strict=False)}.get(name, table)
+            rows = table if table.height else later
+            whole.update(b"" if rows is None else rows.write_csv().encode())
     monkeypatch.setattr(written, "SLICE_ROWS", 1)
 
     assert recorder.tables().digest() == whole.hexdigest()

@@ -17,7 +17,29 @@ BASE = {
         {"kind": "slow", "node": "33", "at": "1h", "for": "2h", "add": "500ms"},
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
     ],
-    "cutover": {"scope": "34", "at": "5h", "window": "2h"},
+    "cutover": [
+        {"scope": "34", "at": "5h", "window": "2h"},
+        {
+            "scope": "33",
+            "at": "7h",
+            "announce": {"lead": "3h"},
+            "early_cutoff": "30min",
+            "window": {
+                "planned": "8h",
+                "freeze": {"distribution": "constant", "value": "1h"},
+                "migrate": {"distribution": "triangular", "low": "2h", "mode": "3h", "high": "4h"},
+                "verify": {"distribution": "lognormal", "median": "5h", "spread": 0.5},
+            },
+            "roll_back": {"after": "6h", "takes": "1h"},
+            "ramp": {"kind": "steps", "steps": [{"share": "10%", "hold": "2h"}]},
+        },
+        {
+            "scope": "hub",
+            "at": "7h",
+            "window": {"planned": "8h", "freeze": "1h", "migrate": "2h", "verify": "3h"},
+            "ramp": {"kind": "linear", "over": "2h"},
+        },
+    ],
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
 }
 
@@ -35,10 +57,25 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
-    cutover.at               5h
-    cutover.window           2h
-    cutover.stop_before      1h
-    cutover.ramp             2h
+    cutover.0.at               5h
+    cutover.0.window           2h
+    cutover.0.stop_before      1h
+    cutover.0.ramp             2h
+    cutover.1.announce.lead    3h
+    cutover.1.early_cutoff     0.5h
+    cutover.1.window.planned       8h
+    cutover.1.window.freeze.value  1h
+    cutover.1.window.migrate.low   2h
+    cutover.1.window.migrate.mode  3h
+    cutover.1.window.migrate.high  4h
+    cutover.1.window.verify.median 5h
+    cutover.1.roll_back.after      6h
+    cutover.1.roll_back.takes      1h
+    cutover.1.ramp.steps.0.hold    2h
+    cutover.2.window.freeze        1h
+    cutover.2.window.migrate       2h
+    cutover.2.window.verify        3h
+    cutover.2.ramp.over            2h
 """
 MACHINE = """
     clients.timeout                    60s
@@ -131,9 +168,9 @@ def test_capacity_stays_when_only_volume_is_scaled():
 
 
 def test_cutover_takes_the_parked_share_of_the_clients_unless_it_says_its_own():
-    assert resolve(Scenario.model_validate(BASE)).cutover.park_share == 0.5
-    own = BASE | {"cutover": BASE["cutover"] | {"park_share": "10%"}}
-    assert resolve(Scenario.model_validate(own)).cutover.park_share == 0.1
+    assert resolve(Scenario.model_validate(BASE)).cutover[0].park_share == 0.5
+    own = BASE | {"cutover": BASE["cutover"][0] | {"park_share": "10%"}}
+    assert resolve(Scenario.model_validate(own)).cutover[0].park_share == 0.1
 
 
 # --- a scale that breaks a timeout -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from scenarios.schema import Cutover, HostSpec, Topology
+from scenarios.schema.course import course_of
 
 
 def topology(**changes):
@@ -51,5 +52,6 @@ def test_phases_of_a_cutover_follow_one_another():
     cutover = Cutover.model_validate({"scope": 34, "at": "3h", "stop_before": "1h", "window": "2h", "ramp": "30min"})
     hour = 3_600_000_000
 
-    assert (cutover.stop_at, cutover.close_at, cutover.reopen_at) == (2 * hour, 3 * hour, 5 * hour)
-    assert cutover.full_at == 5 * hour + hour // 2
+    course = course_of(cutover, 1)
+    assert (course.stop_at, course.close_at, course.reopen_at) == (2 * hour, 3 * hour, 5 * hour)
+    assert course.full_at == 5 * hour + hour // 2

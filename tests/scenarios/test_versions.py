@@ -99,3 +99,12 @@ def test_a_key_in_both_spellings_is_refused_and_neither_is_swallowed(tmp_path, c
 def test_a_version_that_is_no_number_is_told_in_plain_words(tmp_path, version):
     with pytest.raises(ScenarioError, match=r"got a mapping or a list\); expected 1 or 2"):
         load_scenario(written(tmp_path, f"version: {version}"))
+
+
+@pytest.mark.parametrize(("written_down", "plans"), [
+    (None, ()), ({"scope": "34", "at": "2h", "window": "1h", "park_share": 0.5}, ("34",)),
+])  # fmt: skip
+def test_a_scenario_from_when_there_was_one_stop_at_most_is_restored(written_down, plans):
+    data = json.loads(json.dumps(dump_scenario(load_scenario("lost-reply")))) | {"cutover": written_down}
+
+    assert tuple(plan.name for plan in restore_scenario(data).cutover) == plans

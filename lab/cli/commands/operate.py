@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from lab.cli import console
 from lab.report.format import show_duration
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import CITY_DIGITS, PROVINCE_DIGITS
-from reference_impl.domain.scopes import Side, SideChoice, doorkeeper, sides_of
+from reference_impl.domain.scopes import Business, Side, SideChoice, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.calls import ask_host
 from reference_impl.server.errors import CommandError
@@ -19,7 +21,15 @@ Action = Literal["stop-accept", "close", "reopen"]
 
 
 def operate(
-    address: str, scope: str, action: Action, *, side: SideChoice, reopens_in_us: int, ramp_us: int, as_json: bool
+    address: str,
+    scope: str,
+    action: Action,
+    *,
+    side: SideChoice,
+    business: Business,
+    reopens_in_us: int,
+    ramp_us: int,
+    as_json: bool,
 ) -> None:
     """Send the command and say which doors the node now keeps."""
     place, keeper = place_of(address), keeper_of(scope)
@@ -28,6 +38,7 @@ def operate(
         now_us = ask_host(place, "GET", "stats")["at_us"]
         for one in sides_of(scope, side):
             command = door_command(scope, one, action, now_us, reopens_in_us=reopens_in_us, ramp_us=ramp_us)
+            command = msgspec.structs.replace(command, business=business)
             doors = ask_host(place, "POST", "door", {"node": keeper, "command": command})
     except CommandError as error:
         raise InputError(f"{error}; is {place} the operators' address of the process of node {keeper}?") from error
@@ -39,7 +50,8 @@ def operate(
     console.say(f"{keeper}: {action} {scope} ({side})")
     for door in doors:
         reopens = f", reopens in {show_duration(door['reopens_us'] - now_us)}" if door["reopens_us"] > now_us else ""
-        console.say(f"  door {door['scope']} {door['side']}: {door['state']}{reopens}")
+        only = "" if door["business"] == Business.ALL else f" {door['business']}"
+        console.say(f"  door {door['scope']} {door['side']}{only}: {door['state']}{reopens}")
 
 
 def door_command(

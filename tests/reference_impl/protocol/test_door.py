@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from support.messages import find_person, sale
 
-from reference_impl.domain.scopes import Side
+from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.door import Door, DoorCommand, Doors, DoorState
-from reference_impl.protocol.messages import Closed, Overloaded
+from reference_impl.protocol.messages import Closed, FindPerson, Overloaded, PersonNo
 
 NOW_US = 40
 SHUT = Closed("33", 100, 60)
@@ -67,3 +68,53 @@ def test_the_commands_in_force_are_the_last_of_each_door_and_an_open_door_has_no
     doors.obey(command(DoorState.OPEN, scope="3304"))
     assert doors.all_open
     assert doors.commands() == ()
+
+
+@pytest.mark.parametrize(
+    ("business", "abroad", "at_home"),
+    [(Business.ALL, SHUT, SHUT), (Business.CROSS, SHUT, None), (Business.LOCAL, None, SHUT)],
+)
+def test_a_door_stops_the_business_it_is_told_to_and_lets_the_other_pass(business, abroad, at_home):
+    """To stop everything where only business between provinces was to stop would send away patients for nothing."""
+    doors = Doors()
+    doors.obey(msgspec.structs.replace(command(DoorState.CLOSED), business=business))
+    local = msgspec.structs.replace(find_person(), insured_region="330100")
+
+    assert doors.refusal(find_person(), Side.CARE, NOW_US, known=False) == abroad
+    assert doors.refusal(local, Side.CARE, NOW_US, known=False) == at_home
+
+
+def test_a_scope_has_a_door_for_each_business_and_one_that_opens_leaves_the_other_shut():
+    doors = Doors()
+    for business in (Business.CROSS, Business.LOCAL):
+        doors.obey(msgspec.structs.replace(command(DoorState.CLOSED), business=business))
+
+    doors.obey(msgspec.structs.replace(command(DoorState.OPEN), business=Business.LOCAL))
+
+    assert [one.business for one in doors.commands()] == [Business.CROSS]
+    assert doors.refusal(find_person(), Side.CARE, NOW_US, known=False) == SHUT
+
+
+def test_a_ramp_in_steps_holds_each_share_and_lets_everybody_in_after_the_last():
+    steps = ((100, 0.0), (120, 0.3), (160, 0.8))
+    door = Door(msgspec.structs.replace(command(DoorState.RAMP), steps=steps))
+    bodies = [FindPerson(person=PersonNo(f"P{number}")) for number in range(1000)]
+    people = [msgspec.structs.replace(find_person(), body=body) for body in bodies]
+
+    shares = {
+        at_us: sum(door.refusal(one, at_us, known=False) is None for one in people) / 1000
+        for at_us in (90, 119, 120, 159, 160, 199, 200)
+    }
+
+    assert shares == {90: 0, 119: 0, 200: 1} | {at: pytest.approx(0.3, abs=0.05) for at in (120, 159)} | {
+        at: pytest.approx(0.8, abs=0.05) for at in (160, 199)
+    }
+    assert shares[120] == shares[159]
+
+
+def test_commands_written_down_before_doors_had_a_business_are_of_all_of_it():
+    written = b'[{"scope":"33","side":"care","state":"closed","reopens_us":100,"full_us":200}]'
+
+    assert msgspec.json.decode(written, type=tuple[DoorCommand, ...]) == (command(DoorState.CLOSED),)
+    kept = (msgspec.structs.replace(command(DoorState.RAMP), business=Business.LOCAL, steps=((100, 0.5),)),)
+    assert msgspec.json.decode(msgspec.json.encode(kept), type=tuple[DoorCommand, ...]) == kept

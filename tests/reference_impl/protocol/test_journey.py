@@ -13,6 +13,7 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Request
 from scenarios.record.fates import Fate, Stage
 from scenarios.schema import Clients, Cutover
+from scenarios.schema.course import course_of
 
 ALL = ["pharmacy", "outpatient", "inpatient"]
 SETTLES = {"pharmacy": "2102", "outpatient": "2207", "inpatient": "2304"}
@@ -124,7 +125,7 @@ def test_a_closed_insurer_parks_the_patient_or_sends_him_to_claim_by_paper(
         announced=announced,
         park_share=park_share,
     )
-    patient = Patient(chain, FakeVisit(kind), HospitalSite(Clients(), 2, stop))
+    patient = Patient(chain, FakeVisit(kind), HospitalSite(Clients(), 2, (course_of(stop, 1),)))
     run(patient.journey.live())
 
     assert patient.journey.fate is fate

@@ -14,6 +14,7 @@ from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.journey import Journey
 from reference_impl.hospital.rest import Rest, put_away, woken
 from scenarios.record.fates import Stage
+from scenarios.schema import Cutover
 
 FAULTS: dict[str, Callable[[], list[Any]]] = {
     "nothing": list,
@@ -75,7 +76,9 @@ def test_a_resting_stay_is_listed_among_what_is_in_flight_and_written_as_open_at
     patient.history.rests(rest, wake)
 
     assert patient.history.live_count == 1
-    assert patient.history.snapshot("stop", 5, lambda _: True) == ((Stage.OPEN_STAY.value, 1),)
+    assert patient.history.snapshot("stop", 5, Cutover(scope="hub", at="1h", window="1h")) == (
+        (Stage.OPEN_STAY.value, 1),
+    )
     patient.history.close()
     frames = patient.recorder.frames()
     assert frames["inflight"]["stage"].to_list() == [Stage.OPEN_STAY.value]

@@ -1,0 +1,147 @@
+"""How each planned stop itself went, and the crowd at its door: times planned and true, arrivals, shares, waits.
+
+What was held up, and for how long, is ``lab.analysis.cutover``. A stop's true times are those of the record's events.
+Times here are the run's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from reference_impl.domain.nodes import HUB
+from reference_impl.domain.scopes import Business, Side, sides_of
+from scenarios.record.fates import Fate
+from scenarios.schema.cutover import Phase
+
+if TYPE_CHECKING:
+    from scenarios.record.recorder import Record
+    from scenarios.schema import Cutover
+    from scenarios.schema.course import Course
+
+QUARTER_US = 900_000_000
+"""The crowd is counted by the quarter of an hour of people time: by the minute a small run is all chance."""
+AT_ONCE = (Fate.DIRECT.value, Fate.DIRECT_AFTER_RETRY.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """The moments of a stop as they came."""
+
+    stopped_us: int
+    closed_us: int
+    reopened_us: int
+    full_us: int
+
+
+def went(events: pl.DataFrame, course: Course) -> Went:
+    """Return when a stop's phases began by the record; a moment that it does not have is as the course says."""
+    name = course.plan.name
+    rows = events.filter((pl.col("note") == name) | pl.col("note").str.starts_with(f"{name},"))
+    at_us = dict(rows.select("kind", "at_us").iter_rows())
+    full_us = at_us.get(Phase.FULL, course.full_at)
+    stopped_us = at_us.get(Phase.STOP_ACCEPT, at_us.get(Phase.CLOSE, course.stop_at))
+    reopened_us = at_us.get(Phase.REOPEN, full_us if course.reopen_at == course.full_at else course.reopen_at)
+    return Went(stopped_us, at_us.get(Phase.CLOSE, course.close_at), reopened_us, full_us)
+
+
+def counted(plan: Cutover) -> pl.Expr:
+    """Return which visits a plan's figures count: within a province those of a plan that stops nothing else."""
+    return pl.col("local") if plan.business is Business.LOCAL else ~pl.col("local")
+
+
+def on_its_way(plan: Cutover) -> pl.Expr:
+    """Return which visits pass the plan's door and are counted."""
+    if plan.scope == HUB:
+        return ~pl.col("local")
+    regions = {Side.CARE: "care_region", Side.INSURED: "insured_region"}
+    sides = [pl.col(regions[side]).str.starts_with(plan.scope) for side in sides_of(plan.scope, plan.side)]
+    return counted(plan) & pl.any_horizontal(sides)
+
+
+def wanted_us() -> pl.Expr:
+    """Return when a visit first wanted to settle: its arrival, or for a stay when it came to the desk to leave.
+
+    Null for a stay that had not ended when the run did: it has not wanted to yet, or nobody knows since when.
+    """
+    came_us = pl.col("ended_us") - pl.col("parked_us") - pl.col("desk_wait_us")
+    return pl.when(pl.col("kind") == "inpatient").then(came_us).otherwise(pl.col("arrival_us"))
+
+
+def times(record: Record, courses: Sequence[Course], time_scale: float) -> Iterator[tuple[str, float]]:
+    """Yield how long the stops lasted, planned and true; of several the longest of each, in people time."""
+    moments = [(course, went(record.events, course)) for course in courses]
+    spans = {
+        "cutover.stop_planned": [course.planned_reopen_at - course.stop_at for course, _ in moments],
+        "cutover.stop": [one.reopened_us - one.stopped_us for _, one in moments],
+        "cutover.overrun": [max(0, one.reopened_us - one.closed_us - _planned_us(course)) for course, one in moments],
+        "cutover.full_admission": [one.full_us - one.stopped_us for _, one in moments],
+        "cutover.closed_in_vain": [
+            one.reopened_us - one.closed_us if course.rolled_back else 0 for course, one in moments
+        ],
+    }
+    for name, lasts_us in spans.items():
+        yield name, max(lasts_us) * time_scale
+    yield "cutover.rolled_back", sum(course.rolled_back for course in courses)
+
+
+def _planned_us(course: Course) -> int:
+    return course.planned_reopen_at - course.close_at
+
+
+def offered(visits: pl.DataFrame, course: Course, moments: Went) -> pl.DataFrame:
+    """Return the visits that wanted to settle from stop-accept to full admission, and what they met.
+
+    ``at_once``: settled directly without being turned away; ``refused``: turned away, parked or to pay.
+    """
+    mine = visits.filter(on_its_way(course.plan)).with_columns(wanted_us=wanted_us())
+    came = mine.filter(pl.col("wanted_us").is_between(moments.stopped_us, moments.full_us, closed="left"))
+    return came.select("visit", "wanted_us", at_once=at_once(), refused=refused())
+
+
+def at_once() -> pl.Expr:
+    """Return which visits were settled directly without being turned away."""
+    return pl.col("fate").is_in(AT_ONCE)
+
+
+def refused() -> pl.Expr:
+    """Return which visits a closed door turned away."""
+    return (pl.col("parked_us") > 0) | (pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)
+
+
+def arrival_peak(record: Record, course: Course, moments: Went, time_scale: float) -> float | None:
+    """Return the largest number that came in a quarter of an hour from reopening on, over the mean before the stop.
+
+    Those who were turned away come when they come back. None when nobody came before the stop.
+    """
+    mine = record.visits.filter(on_its_way(course.plan)).with_columns(wanted_us=wanted_us())
+    before = mine.filter(pl.col("wanted_us") < moments.stopped_us).height
+    if not before or not moments.stopped_us:
+        return None
+    quarter_us = max(1, round(QUARTER_US / time_scale))
+    away = record.turned_away.join(mine.select("visit"), on="visit", how="semi")
+    back = away.drop_nulls("until_us").unique(["visit", "until_us"]).select(at_us="until_us")
+    fresh = mine.join(away.select("visit"), on="visit", how="anti").select(at_us="wanted_us")
+    later = pl.concat([back, fresh]).filter(pl.col("at_us") >= moments.reopened_us)
+    place = (pl.col("at_us") - moments.reopened_us) // quarter_us
+    crowd = later.group_by(place.alias("quarter")).len()["len"].max() if later.height else 0
+    return float(crowd or 0) / (before * quarter_us / moments.stopped_us)  # pyright: ignore[reportArgumentType] - a count
+
+
+def attempts(record: Record, course: Course, from_us: int, until_us: float) -> pl.DataFrame:
+    """Return the attempts of a plan's business between two moments."""
+    mine = record.visits.filter(on_its_way(course.plan)).select("visit")
+    last_us = min(until_us, 2**62)
+    sent = record.messages.filter(pl.col("sent_us").is_between(from_us, int(last_us)))
+    return sent.select("visit", "msgid", "sent_us").join(mine, on="visit", how="semi")
+
+
+def desk_waits_us(record: Record, course: Course, from_us: int, until_us: float) -> pl.DataFrame:
+    """Return (visit, desk_wait_us) of the plan's business with a contact at a desk between two moments."""
+    last_us = min(until_us, 2**62)
+    at_desk = record.contacts.filter(pl.col("intended_us").is_between(from_us, int(last_us)))
+    mine = record.visits.filter(on_its_way(course.plan))
+    return mine.join(at_desk.select("visit").unique(), on="visit", how="semi").select("visit", "desk_wait_us")

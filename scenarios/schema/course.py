@@ -1,0 +1,135 @@
+"""How a planned stop comes true under a seed: what was drawn, whether it overran or turned back, and when it opened.
+
+The draws are keyed by the plan's name, so every world and every process has the same course. Must never say what a
+door lets through, nor what patients do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.keyed import Purpose, key_hash, uniform
+from scenarios.schema.cutover import Cutover, Phase, Ramp, Window
+from scenarios.schema.durations import drawn_us
+
+if TYPE_CHECKING:
+    from scenarios.schema.scenario import Scenario
+
+__all__ = ["Course", "PhaseTimes", "course_of", "courses_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTimes:
+    """A phase as it is to come: ``until_us`` is None for the last one, ``planned_us`` when its end was to be."""
+
+    phase: Phase
+    at_us: int
+    until_us: int | None
+    planned_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One plan as it comes true; times are of the run's clock."""
+
+    plan: Cutover
+    works: tuple[tuple[Phase, int], ...]
+    """What is done behind the closed door and how long each takes, until it is done or given up."""
+    rolled_back: bool
+    """Whether it was given up: what reopens is the old system, with the old numbers."""
+    reopen_at: int
+
+    @property
+    def stop_at(self) -> int:
+        """New business is turned away from here on."""
+        return self.plan.stop_at
+
+    @property
+    def close_at(self) -> int:
+        """Nothing is answered from here on."""
+        return self.plan.close_at
+
+    @property
+    def planned_reopen_at(self) -> int:
+        """When it was to open again."""
+        return self.plan.planned_reopen_at
+
+    @property
+    def full_at(self) -> int:
+        """The door is wide open."""
+        return self.reopen_at + self.plan.ramp_us
+
+    @property
+    def overrun_us(self) -> int:
+        """How much later than planned it opened."""
+        return max(0, self.reopen_at - self.planned_reopen_at)
+
+    @property
+    def ramp_steps(self) -> tuple[tuple[int, float], ...]:
+        """When each step of the ramp begins, and the share that it lets in; empty for a ramp without steps."""
+        at_us, steps = self.reopen_at, list[tuple[int, float]]()
+        for step in self.plan.ramp.steps if isinstance(self.plan.ramp, Ramp) else ():
+            steps.append((at_us, step.share))
+            at_us += step.hold
+        return tuple(steps)
+
+    def told_reopening_us(self, now_us: int) -> int:
+        """Return when it opens as everybody believes at ``now_us``: as planned, until that has passed or it is open."""
+        return self.planned_reopen_at if now_us < min(self.planned_reopen_at, self.reopen_at) else self.reopen_at
+
+    def phases(self) -> tuple[PhaseTimes, ...]:
+        """Return the phases by their beginning; one of no length is left out, and the last has no end."""
+        return tuple(phase for phase in self._every() if phase.at_us != phase.until_us)
+
+    def _every(self) -> Iterator[PhaseTimes]:
+        plan = self.plan
+        yield PhaseTimes(Phase.ANNOUNCE, plan.announce_at, plan.early_at)
+        yield PhaseTimes(Phase.EARLY_CUTOFF, plan.early_at, plan.stop_at)
+        yield PhaseTimes(Phase.STOP_ACCEPT, plan.stop_at, plan.close_at)
+        yield PhaseTimes(Phase.CLOSE, plan.close_at, self.reopen_at, self.planned_reopen_at)
+        yield from sorted(self._closed(), key=lambda phase: phase.at_us)
+        planned_us = self.planned_reopen_at + plan.ramp_us
+        yield PhaseTimes(Phase.REOPEN, self.reopen_at, self.full_at, planned_us)
+        yield PhaseTimes(Phase.FULL, self.full_at, None)
+
+    def _closed(self) -> Iterator[PhaseTimes]:
+        at_us = self.close_at
+        for phase, lasts_us in self.works:
+            yield PhaseTimes(phase, at_us, at_us + lasts_us)
+            at_us += lasts_us
+        if self.rolled_back:
+            yield PhaseTimes(Phase.ROLL_BACK, at_us, max(at_us + 1, self.reopen_at))
+        if self.overrun_us:
+            yield PhaseTimes(Phase.EXTEND, self.planned_reopen_at, self.reopen_at)
+
+
+def course_of(plan: Cutover, seed: int) -> Course:
+    """Return how ``plan``, on the run's clock, comes true under ``seed``."""
+    window, back = plan.window, plan.roll_back
+    if not isinstance(window, Window):
+        return Course(plan, (), rolled_back=False, reopen_at=plan.planned_reopen_at)
+    key = key_hash(plan.name)
+    works = tuple(
+        (phase, drawn_us(lasts, uniform(seed, key, number, 0, Purpose.CUTOVER)))
+        for number, (phase, lasts) in enumerate(window.works)
+    )
+    done_us = sum(lasts_us for _, lasts_us in works)
+    if back is not None and done_us > back.after:
+        given_up_us = plan.close_at + back.after
+        return Course(plan, tuple(_until(works, back.after)), rolled_back=True, reopen_at=given_up_us + back.takes)
+    reopen_at = max(plan.planned_reopen_at, plan.close_at + done_us)
+    return Course(plan, works, rolled_back=False, reopen_at=reopen_at)
+
+
+def _until(works: tuple[tuple[Phase, int], ...], end_us: int) -> Iterator[tuple[Phase, int]]:
+    """Yield the work as far as it has come after ``end_us``."""
+    for phase, lasts_us in works:
+        yield phase, min(lasts_us, end_us)
+        end_us -= min(lasts_us, end_us)
+
+
+def courses_of(scenario: Scenario) -> tuple[Course, ...]:
+    """Return how the planned stops of a resolved scenario come true under its seed."""
+    return tuple(course_of(plan, scenario.seed) for plan in scenario.cutover)
