@@ -10,6 +10,9 @@ from lab.report.wording import Table
 from reference_impl.domain.transactions import TRANSACTIONS
 from sim.model.costs import ANY_CODE, AS_THE_MEAN, SERVING_ROLES, STAGES, CostFile, CostRow, Fitted, mean_us
 
+_WHOLE_FROM = 20
+"""Two figures at least are shown."""
+
 
 def costs_words(summary: CostsSummary) -> dict[str, Any]:
     """Return everything the template shows for a cost file, but its picture."""
@@ -100,7 +103,7 @@ def _between(fitted: Fitted) -> str:
 
 
 def _places(fitted: Fitted) -> int:
-    return 0 if fitted.value >= 20 else 1  # noqa: PLR2004 - two figures at least
+    return 0 if fitted.value >= _WHOLE_FROM else 1
 
 
 def _times(fitted: Fitted, factor: float) -> Fitted:

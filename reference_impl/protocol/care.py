@@ -25,9 +25,10 @@ from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.protocol.answers import NO, Refused
 from reference_impl.protocol.charges import charges_of, lines_refusal, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
-from reference_impl.protocol.forwarder import NO, Prepared, Refused
+from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Admit,

@@ -20,7 +20,7 @@ from reference_impl.domain.fees import (
     total_of,
 )
 from reference_impl.domain.transactions import CANCEL_OUTPATIENT_LINES
-from reference_impl.protocol.forwarder import Refused
+from reference_impl.protocol.answers import Refused
 from reference_impl.protocol.messages import ALL_LINES, CancelLines, Done, ReplyBody
 from reference_impl.protocol.records import ChargedBatch, ChargesRecord, Record, View, VisitRecord
 

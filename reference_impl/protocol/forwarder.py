@@ -8,28 +8,34 @@ sender asks again with the same key; a node that surely did not act (closed, ful
 restart may drive what the hospital has meanwhile given up. Once an attempt was unknown it can no longer be withdrawn.
 A 2601 marks its original with its intent, and lifts the mark with its outcome when it is refused; until then the
 original is busy.
-What a step saw before its intent still holds when the answer comes, unless a 2601 was in work meanwhile: the lease
-keeps the message, the intent its visit, and the versions of the books refuse what moved all the same. So the answer's
-step looks again only where something may have crossed it.
+What a step saw before its intent still holds when the answer comes, unless a 2601 was in work meanwhile (``leases``):
+so the answer's step looks again only where something may have crossed it.
 What stays open is swept (``sweeper``); what raises while it is driven is parked there, and never anybody's verdict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol, assert_never
+from typing import Protocol, assert_never
 
 import msgspec
 
-from reference_impl.domain.errors import REASONS, Refusal
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.failures import FailedRunError
-from reference_impl.domain.idempotency import Judgement, differing_field, judge
 from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.answers import (
+    NO,
+    Refused,
+    answer_known,
+    busy_with,
+    refused,
+    waits_for,
+)
+from reference_impl.protocol.leases import Leases
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
     Busy,
-    CancelSettlement,
     Closed,
     Hop,
     MessageId,
@@ -50,40 +56,14 @@ from reference_impl.protocol.records import (
     Record,
     Ref,
     View,
-    VisitRecord,
 )
 from reference_impl.protocol.sweeper import Parked, Sweeper, SweepRules
 
-__all__ = [
-    "BUSY_RETRY_US",
-    "NO",
-    "STALE_LIMIT",
-    "Forwarder",
-    "ForwardingPolicy",
-    "Refused",
-    "answer_known",
-    "busy_with",
-    "is_known",
-    "refused",
-    "turned_away",
-    "waits_for",
-]
+__all__ = ["STALE_LIMIT", "Forwarder", "ForwardingPolicy", "Prepared"]
 
 STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""
-BUSY_RETRY_US = 200_000
 UNREACHABLE_RETRY_US = 1_000_000
-
-
-class Refused(NamedTuple):
-    """A refusal that names what it is about."""
-
-    refusal: Refusal
-    detail: str
-
-
-NO = (Refusal, Refused)
-"""How a decision says no."""
 
 
 class ForwardingPolicy(Protocol):
@@ -126,70 +106,10 @@ _Tried = tuple[Answer, bool]
 """What to answer, and whether the intent is over: closed with a reply, or withdrawn."""
 
 
-def refused(refusal: Refusal | Refused, reference: str, detail: str = "") -> Reply:
-    """Return the verdict no, in words a clerk can act on."""
-    if isinstance(refusal, Refused):
-        refusal, detail = refusal
-    reason = REASONS[refusal]
-    return Reply(reference, refusal=refusal.value, reason=f"{reason} ({detail})" if detail else reason)
-
-
-def turned_away(refusal: Refusal) -> Answered:
-    """Return the answer to what the node does not hear: never stored, so in the same words however often it is sent."""
-    return Answered(refused(refusal, ""))
-
-
-def busy_with(msgid: MessageId) -> Busy:
-    """Return the answer to whoever has to wait for a message in work."""
-    return Busy(BUSY_RETRY_US, msgid)
-
-
-def waits_for(request: Request, view: View) -> MessageId:
-    """Return the message that holds the visit which ``request`` is about; its own, where nothing does."""
-    visit = view.get(VisitRecord)
-    return (visit.held_by if visit is not None else "") or request.msgid
-
-
-def answer_known(message: MessageRecord | None, request: Request, reference: Callable[[], str]) -> Answer | None:
-    """Return the answer the books already hold for ``request``, or None when it is fresh."""
-    if message is None or not is_known(message):
-        return None
-    stored = message.request
-    verdict = judge(
-        stored=stored,
-        content=request,
-        replied=message.reply is not None,
-        reversed_=message.reversed_by is not None,
-    )
-    match verdict:
-        case Judgement.FRESH:
-            return None
-        case Judgement.BUSY:
-            return busy_with(request.msgid)
-        case Judgement.REVERSED:
-            return Answered(refused(Refusal.REVERSED, message.reversed_by or reference()))
-        case Judgement.CONFLICT:
-            assert stored is not None  # a tombstone has no content to differ from
-            field = differing_field(stored, request)
-            if field == "body":
-                field = differing_field(stored.body, request.body)
-            return Answered(refused(Refusal.OTHER_CONTENT, reference(), f"field {field!r} differs"))
-        case Judgement.REPLAY:
-            assert message.reply is not None  # judge saw it
-            return Answered(message.reply)
-        case _:
-            assert_never(verdict)
-
-
-def is_known(message: MessageRecord | None) -> bool:
-    """Return whether a message is in work or has its verdict; a withdrawn one has, once it is reversed."""
-    return message is not None and (not message.withdrawn or message.reversed_by is not None)
-
-
 class Forwarder:
     """Carries messages from the neighbour upstream to the neighbour downstream."""
 
-    __slots__ = ("_crossed", "_leases", "_policy", "_ports", "_reference", "_reversing", "_send", "sweeper")
+    __slots__ = ("_leases", "_policy", "_ports", "_reference", "_send", "sweeper")
 
     def __init__(
         self,
@@ -204,12 +124,7 @@ class Forwarder:
         self._policy = policy
         self._send = send
         self._reference = reference
-        self._leases: set[Key] = set()
-        """The messages in work at this moment; a lease ends with its work, and with the process."""
-        self._reversing: set[Key] = set()
-        """Those of them that are reversals."""
-        self._crossed: set[Key] = set()
-        """Those of them beside which a reversal was in work, so that what they saw at first may be so no more."""
+        self._leases = Leases()
         self.sweeper = Sweeper(ports, sweep, self._drive)
 
     async def forward(self, request: Request) -> Answer:
@@ -217,11 +132,11 @@ class Forwarder:
         key = Key(request.sender, request.msgid)
         if key in self._leases:
             return busy_with(request.msgid)
-        self._lease(key, request)
+        self._leases.take(key, request)
         try:
             return await self._take(key, request)
         finally:
-            self._give_back(key)
+            self._leases.give_back(key)
 
     async def recover(self) -> None:
         """Have the intents that a crash left open driven to their end, beside the fresh work."""
@@ -237,7 +152,7 @@ class Forwarder:
         assert request is not None  # a tombstone is never driven
         if key in self._leases:
             return False
-        self._lease(key, request)
+        self._leases.take(key, request)
         try:
             _, over = await self._attempt(message, self._go_on(message, request))
         except FailedRunError as error:  # our own books fail, not the message: its turn comes again
@@ -246,22 +161,7 @@ class Forwarder:
         else:
             return over
         finally:
-            self._give_back(key)
-
-    def _lease(self, key: Key, request: Request) -> None:
-        """Take a message into work."""
-        self._leases.add(key)
-        if isinstance(request.body, Reverse):
-            self._reversing.add(key)
-            self._crossed |= self._leases
-        elif self._reversing:
-            self._crossed.add(key)
-
-    def _give_back(self, key: Key) -> None:
-        """Take a message out of work."""
-        self._leases.discard(key)
-        self._reversing.discard(key)
-        self._crossed.discard(key)
+            self._leases.give_back(key)
 
     async def _take(self, key: Key, request: Request) -> Answer:
         for _ in range(STALE_LIMIT):
@@ -363,7 +263,7 @@ class Forwarder:
         request = message.request
         assert request is not None  # a tombstone is never driven
         for _ in range(STALE_LIMIT):
-            if fresh is not None and self._still_holds(message.key, request):
+            if fresh is not None and self._leases.still_holds(message.key, request):
                 view, original, fresh = fresh, None, None
             else:
                 view, original = await self._look(message.key, request)
@@ -383,13 +283,6 @@ class Forwarder:
                     self._reopened(original, request.msgid)
                 return Answered(given, hops), True
         return busy_with(message.key.msgid), False
-
-    def _still_holds(self, key: Key, request: Request) -> bool:
-        """Return whether what was seen with a message's intent is so yet.
-
-        No version tells of the copy that a cancel takes back, so that is looked for again.
-        """
-        return key not in self._crossed and not isinstance(request.body, CancelSettlement | Reverse)
 
     async def _withdraw(self, message: MessageRecord) -> bool:
         """Return whether the intent is withdrawn: while it stands a restart drives it, and nobody may be sent away."""

@@ -8,9 +8,10 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.scopes import Side
+from reference_impl.protocol.answers import is_known, turned_away
 from reference_impl.protocol.copies import copies_after, copy_refs, settled_visit_of
 from reference_impl.protocol.door import Doors
-from reference_impl.protocol.forwarder import Forwarder, Prepared, is_known, turned_away
+from reference_impl.protocol.forwarder import Forwarder, Prepared
 from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View

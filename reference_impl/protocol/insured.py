@@ -30,8 +30,9 @@ from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
+from reference_impl.protocol.answers import answer_known, busy_with, refused
 from reference_impl.protocol.copies import MOVING_MONEY
-from reference_impl.protocol.forwarder import STALE_LIMIT, answer_known, busy_with, refused
+from reference_impl.protocol.forwarder import STALE_LIMIT
 from reference_impl.protocol.ids import negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
     Admit,

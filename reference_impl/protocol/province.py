@@ -12,19 +12,10 @@ from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
 from reference_impl.domain.scopes import Side
 from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.protocol.answers import NO, answer_known, busy_with, is_known, refused, turned_away, waits_for
 from reference_impl.protocol.care import CareRole, CareRules
 from reference_impl.protocol.door import Doors
-from reference_impl.protocol.forwarder import (
-    NO,
-    STALE_LIMIT,
-    Forwarder,
-    answer_known,
-    busy_with,
-    is_known,
-    refused,
-    turned_away,
-    waits_for,
-)
+from reference_impl.protocol.forwarder import STALE_LIMIT, Forwarder
 from reference_impl.protocol.insured import InsuredRole, InsuredRules
 from reference_impl.protocol.messages import Answer, Answered, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts

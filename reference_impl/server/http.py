@@ -33,8 +33,8 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Application = Callable[[HttpRequest], Awaitable[HttpReply]]
 """What answers requests. It raises nothing; cancelled, it still returns what can be said."""
-_Waiting = tuple[HttpRequest, bool] | HttpReply
-"""A request and whether its connection is kept after it, or what ends the connection."""
+_Waiting = HttpRequest | HttpReply
+"""A request, or what ends the connection."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -142,12 +142,12 @@ class HttpConnection(asyncio.Protocol):
 
     # --- told by the reader ---
 
-    def _take(self, request: HttpRequest, kept: bool) -> None:  # noqa: FBT001 - handed on by position
+    def _take(self, request: HttpRequest) -> None:
         """Serve a request, or let it wait for the one before."""
         if self._task is None and not self._waiting and not self._full:
-            self._serve(request, kept=kept)
+            self._serve(request)
         else:
-            self._waiting.append((request, kept))
+            self._waiting.append(request)
             self.transport.pause_reading()
 
     def _encourage(self) -> None:
@@ -157,15 +157,15 @@ class HttpConnection(asyncio.Protocol):
 
     # --- one after another ---
 
-    def _serve(self, request: HttpRequest, *, kept: bool) -> None:
-        self._task = task = self._loop.create_task(self._answer(request, kept=kept))
+    def _serve(self, request: HttpRequest) -> None:
+        self._task = task = self._loop.create_task(self._answer(request))
         self._state.tasks.add(task)
 
-    async def _answer(self, request: HttpRequest, *, kept: bool) -> None:
+    async def _answer(self, request: HttpRequest) -> None:
         try:
             reply = await self._application(request)
             self._state.total_requests += 1
-            self._last = self._last or reply.close or not kept
+            self._last = self._last or reply.close or not request.kept
             if not self.transport.is_closing():
                 self.transport.write(written(reply, last=self._last, bodiless=request.method == "HEAD"))
         finally:
@@ -189,7 +189,7 @@ class HttpConnection(asyncio.Protocol):
             self.transport.write(written(waiting, last=True))
             self._linger()
         else:
-            self._serve(waiting[0], kept=waiting[1])
+            self._serve(waiting)
 
     def _end_with(self, reply: HttpReply) -> None:
         """Say ``reply`` after whatever is in work, and close."""

@@ -15,13 +15,17 @@ _JSON = {"content-type": "application/json"}
 
 
 class HttpRequest(NamedTuple):
-    """A whole request: header names are in lower case, ``port`` is the one it came in by."""
+    """A whole request: header names are in lower case, ``port`` is the one it came in by.
+
+    After one that is not ``kept`` its connection ends.
+    """
 
     port: int
     method: str
     path: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    kept: bool = True
 
 
 class HttpReply(NamedTuple):

@@ -70,7 +70,7 @@ class Deadline:
 
 
 class RequestReader:
-    """The requests of one connection. ``take`` is handed each, and whether its connection is kept after it."""
+    """The requests of one connection; ``take`` is handed each."""
 
     __slots__ = (
         "_awaited_us",
@@ -100,7 +100,7 @@ class RequestReader:
         unfinished: Unfinished,
         deadline: Deadline,
         *,
-        take: Callable[[HttpRequest, bool], None],
+        take: Callable[[HttpRequest], None],
         encourage: Callable[[], None],
     ) -> None:
         """Read what comes in by ``port``; ``encourage`` tells a caller who asks first to go on with the body."""
@@ -209,8 +209,8 @@ class RequestReader:
         parser = self._parser
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self.drop_body()
-        request = HttpRequest(self._port, parser.get_method().decode("ascii"), path, self._headers, body)
-        self._take(request, parser.should_keep_alive() and not self._over)
+        kept = parser.should_keep_alive() and not self._over
+        self._take(HttpRequest(self._port, parser.get_method().decode("ascii"), path, self._headers, body, kept))
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser; who offers another protocol is heard in this one, and the connection ends after it."""

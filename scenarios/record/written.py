@@ -125,12 +125,14 @@ def slices_of(part: Part) -> Iterator[pl.DataFrame]:
 
 def hash_frame(hashed: Hash, name: str, slices: Iterator[pl.DataFrame]) -> None:
     """Add a table's text to a hash; what a table gained since changes the digest only of runs that have it."""
-    for number, some in enumerate(slices):
-        if number == 0 and not some.height:
-            if name in LATER_TABLES:
-                return
-            some = some.drop(LATER_COLUMNS.get(name, ()), strict=False)  # noqa: PLW2901 - the same rows: none
-        hashed.update(some.write_csv(include_header=number == 0).encode())
+    first = next(slices)
+    if not first.height:
+        if name in LATER_TABLES:
+            return
+        first = first.drop(LATER_COLUMNS.get(name, ()), strict=False)
+    hashed.update(first.write_csv(include_header=True).encode())
+    for some in slices:
+        hashed.update(some.write_csv(include_header=False).encode())
 
 
 def _lazy(part: Part) -> pl.LazyFrame:

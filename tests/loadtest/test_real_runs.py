@@ -11,6 +11,8 @@ from support.real_system import run_for_real
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
+from sim.model.costs import load_costs
+from sim.run import simulate
 
 pytestmark = pytest.mark.slow
 
@@ -67,9 +69,6 @@ def test_frozen_insurer_and_killed_hub_leave_every_acknowledged_settlement_in_th
 
 def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
     """The contract between the two injectors: losses are keyed, so the worlds differ in time alone."""
-    from sim.model.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
-    from sim.run import simulate  # noqa: PLC0415 (the simulated world, for this test alone)
-
     clients = CLIENTS | {"timeout": "1500ms", "deadline": "8s", "reversal_timeout": "1500ms"}
     clients["forward_timeout"] = {"care": "1200ms", "hub": "1s"}
     asked = scenario(
@@ -98,9 +97,6 @@ def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
 
 def test_a_night_that_overruns_and_one_that_turns_back_take_the_same_course_in_both_worlds(tmp_path):
     """Each world draws by itself how long the work takes; doors move in the same order, to the same planned hours."""
-    from sim.model.costs import load_costs  # noqa: PLC0415 (the simulated world, for this test alone)
-    from sim.run import simulate  # noqa: PLC0415 (the simulated world, for this test alone)
-
     clients = CLIENTS | {"timeout": "40ms", "deadline": "2s", "reversal_timeout": "40ms", "park": {"share": 1}}
     clients["forward_timeout"] = {"care": "35ms", "hub": "30ms"}
     work = {"planned": "4h", "migrate": {"distribution": "uniform", "low": "5h", "high": "7h"}}

@@ -34,8 +34,8 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.scopes import Side
+from reference_impl.protocol.answers import busy_with
 from reference_impl.protocol.door import DoorCommand, DoorState
-from reference_impl.protocol.forwarder import busy_with
 from reference_impl.protocol.messages import Answered, Busy, Cancelled, Closed, Done, PersonFound, Settled
 
 # --- a reversal's word is the last one ---

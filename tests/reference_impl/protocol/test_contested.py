@@ -21,8 +21,9 @@ from support.messages import (
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.scopes import Side
+from reference_impl.protocol.answers import busy_with
 from reference_impl.protocol.door import DoorState
-from reference_impl.protocol.forwarder import STALE_LIMIT, busy_with
+from reference_impl.protocol.forwarder import STALE_LIMIT
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Closed, LinesPriced, Settled
 from reference_impl.protocol.records import Change

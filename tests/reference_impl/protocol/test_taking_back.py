@@ -24,7 +24,7 @@ from support.messages import (
 from reference_impl.domain.benefit import Accumulators, EarlierYear
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.forwarder import busy_with
+from reference_impl.protocol.answers import busy_with
 from reference_impl.protocol.messages import Answered, Cancelled, Settled, VisitId
 
 LINKS = [f"{HOSPITAL}->33", "33->hub", "hub->63"]

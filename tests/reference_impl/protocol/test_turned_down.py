@@ -23,7 +23,7 @@ from support.messages import (
 )
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.protocol.forwarder import answer_known
+from reference_impl.protocol.answers import answer_known
 from reference_impl.protocol.messages import Answered, LinesPriced, PersonNo, Request, Settled, UploadLines, VisitId
 from reference_impl.protocol.records import Key, MessageRecord
 

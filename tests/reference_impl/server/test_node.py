@@ -15,8 +15,8 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side
+from reference_impl.protocol.answers import BUSY_RETRY_US
 from reference_impl.protocol.door import DoorCommand, DoorState
-from reference_impl.protocol.forwarder import BUSY_RETRY_US
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Key, MessageRecord
