@@ -149,9 +149,6 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
 
     def data_received(self, data: bytes) -> None:
-        if not self._waited_for():
-            self.close()  # said without being asked: whoever asks next would take it for their answer
-            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -172,7 +169,7 @@ class _Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._headers, self._content, self._size = {}, [], 0  # those of an answer that was given are not touched
         if not self._waited_for():
-            self.close()
+            self.close()  # said without being asked: whoever asks next would take it for their answer
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
