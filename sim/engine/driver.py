@@ -103,14 +103,18 @@ class Task:
         self.context = context
         group.tasks[self] = None
 
+    def start(self) -> None:
+        """Run to the first await now."""
+        self.resume(_START)
+
     def start_later(self) -> None:
         """Run to the first await at this very instant, but after the task that asks for it has given way."""
         signal = Wakeup()
         self._wait(signal)
         self._timeline.at(self._timeline.now_us, WORK, signal)
 
-    def resume(self, event: simpy.Event = _START) -> None:
-        """Go on with what ``event`` brought, to the next await or the end; ``start`` is the first time, now."""
+    def resume(self, event: simpy.Event) -> None:
+        """Go on with what ``event`` brought, to the next await or the end."""
         group = self._group
         if group.frozen:
             group.defer(self._resume_late, event)
@@ -125,8 +129,6 @@ class Task:
         else:
             self._waits_for = awaited
             awaited.callbacks.append(self._step)
-
-    start = resume
 
     def cancel(self) -> None:
         """End the task at the await where it stands; its ``finally`` blocks run, and may not await."""
