@@ -326,8 +326,20 @@ CUTOVERS += [
         "greater",
     ),
     (
+        MIXED.format(mixes="", more=", forced_mid_stay: {lead: 2h}", plan=", stop_before: 0"),
+        "cutover.policies.forced_mid_stay.lead",
+        "at most 1h",
+    ),
+    (
         TWO_POLICIES.format(one="benefit_year: of_discharge", other="benefit_year: of_settlement"),
         "cutover.1.policies.benefit_year",
+        "otherwise than plan 34 does",
+    ),
+    (
+        TWO_POLICIES.format(
+            one="forced_mid_stay: {lead: 1min}", other="forced_mid_stay: {lead: 1min, merge_deductible: false}"
+        ),
+        "cutover.1.policies.forced_mid_stay.merge_deductible",
         "otherwise than plan 34 does",
     ),
 ]

@@ -26,6 +26,7 @@ BASE = {
                 "mixes": [{"wait": 0.5, "settle_later": 0.5}],
                 "wait": {"patience": "3h"},
                 "settle_later": {"spread": "2h"},
+                "forced_mid_stay": {"lead": "1h"},
             },
         },
         {
@@ -72,6 +73,7 @@ PEOPLE = """
     cutover.0.ramp             2h
     cutover.0.policies.wait.patience         3h
     cutover.0.policies.settle_later.spread   2h
+    cutover.0.policies.forced_mid_stay.lead  1h
     cutover.1.announce.lead    3h
     cutover.1.early_cutoff     0.5h
     cutover.1.window.planned       8h
