@@ -17,7 +17,7 @@ from scenarios.schema.faults import LostCommit
 from scenarios.schema.recourse import EVERY_CLASS, EVERY_KIND, Mix, Recourse, StopPolicies
 from scenarios.units import format_duration
 
-__all__ = ["beside_problems", "policy_problems"]
+__all__ = ["beside_problems", "kinds_of", "policy_problems"]
 
 Path = tuple[str | int, ...]
 _SECTIONS: tuple[tuple[str, tuple[Recourse, ...]], ...] = (
@@ -31,7 +31,7 @@ _SECTIONS: tuple[tuple[str, tuple[Recourse, ...]], ...] = (
 def policy_problems(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Problem]:
     """Yield everything wrong with the policies of one plan, found at ``path``."""
     here: Path = (*path, "policies")
-    kinds = _kinds_of(scenario)
+    kinds = kinds_of(scenario)
     for number, mix in enumerate(plan.policies.mixes):
         yield from _kinds_there_are(mix, kinds, (*here, "mixes", number))
         yield from _reached(plan.policies, number, (*here, "mixes", number))
@@ -40,7 +40,7 @@ def policy_problems(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[P
     yield from _mid_stay(scenario, plan, kinds, here)
 
 
-def _kinds_of(scenario: Scenario) -> tuple[VisitKind, ...]:
+def kinds_of(scenario: Scenario) -> tuple[VisitKind, ...]:
     """Return the kinds of visits that can come."""
     visits = scenario.visits
     stated = {visit.kind for visit in visits.explicit}

@@ -47,7 +47,7 @@ BASE = {
             "scope": "hub",
             "at": "7h",
             "window": {"planned": "8h", "freeze": "1h", "migrate": "2h", "verify": "3h"},
-            "ramp": {"kind": "linear", "over": "2h"},
+            "ramp": {"kind": "token_bucket", "over": "2h", "admit": 30, "every": "1h"},
         },
     ],
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
@@ -89,6 +89,7 @@ PEOPLE = """
     cutover.2.window.migrate       2h
     cutover.2.window.verify        3h
     cutover.2.ramp.over            2h
+    cutover.2.ramp.every           1h
 """
 MACHINE = """
     clients.timeout                    60s

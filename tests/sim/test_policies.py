@@ -179,6 +179,29 @@ def test_a_stay_that_ends_in_december_and_is_settled_in_january_counts_in_the_ye
     assert settled.posted_us > ON_TIME_S * S
 
 
+def test_a_bucket_lets_in_one_after_the_other_and_tells_each_when_to_come() -> None:
+    """Eight patients of the stop come back at 120 s; one is let in every 10 s, and nobody has to be refused twice."""
+    visits = [visit("pharmacy", at=f"{at}s") for at in range(42, 58, 2)]
+    ramp = {"kind": "token_bucket", "over": "200s", "admit": 1, "every": "10s", "burst": 2}
+    run = live(stopped(*visits, policies=only("wait"), ramp=ramp))
+    frames = run.recorder.frames()
+    assert set(fates(run)) == {"waited_then_direct"}
+    settled = sorted(at_us // S for at_us in frames["visits"]["settle_done_us"])
+    assert all(at >= ON_TIME_S + 10 * (place - 1) for place, at in enumerate(settled))
+    assert settled[-1] <= 120 + 8 * 10 + 5
+    assert max(frames["turned_away"]["visit"].value_counts()["count"]) <= 2
+
+
+def test_the_backlog_has_its_own_lane_and_new_patients_are_not_kept_behind_it() -> None:
+    """Twelve waited; one new patient comes a little after the reopening, and is let in before most of them."""
+    visits = [*(visit("pharmacy", at=f"{at}s") for at in range(45, 57)), visit("pharmacy", at="121s")]
+    ramp = {"kind": "token_bucket", "over": "300s", "admit": 1, "every": "10s", "backlog_share": "50%"}
+    asked = stopped(*visits, policies=only("wait"), ramp=ramp)
+    run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
+    rows = run.recorder.frames()["visits"].sort("settle_done_us")["visit"].to_list()
+    assert rows.index(12) <= 2
+
+
 FORCED = {"forced_mid_stay": {"lead": "5s"}}
 LONG = visit("inpatient", at="4s", total_fen=4_000_000) | {"stay": "180s"}
 """A stay from 4 s to 184 s whose charges fall due at 94 s and 184 s, in two batches of two lines."""
