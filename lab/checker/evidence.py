@@ -73,6 +73,7 @@ class Evidence:
     messages: pl.DataFrame
     visits: pl.DataFrame
     attempts: pl.DataFrame
+    mid_stays: pl.DataFrame
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -106,7 +107,10 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
-        **laid, visits=tables.frame("visits"), attempts=tables.scan("messages").select(_ATTEMPTED).collect()
+        **laid,
+        visits=tables.frame("visits"),
+        attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
+        mid_stays=tables.frame("mid_stays"),
     )
 
 
@@ -116,6 +120,7 @@ def portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evi
     laid = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
     sources = {name: (pl.scan_parquet(laid[name]), one.by, one.place) for name, one in _LAID.items()}
     sources["visits"] = (tables.scan("visits"), "hospital", _OF_INSTITUTION)
+    sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
     provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}
     every = pl.concat([source.select(province=provinces[name]).unique() for name, (source, _, _) in sources.items()])

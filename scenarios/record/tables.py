@@ -136,6 +136,23 @@ class TurnedAwayRow(NamedTuple):
     how: str
 
 
+class MidStayRow(NamedTuple):
+    """A stay settled before a stop as far as it had come, under a visit of its own; the visit's row holds the whole."""
+
+    visit: int
+    at_us: int
+    msgid: str
+    visit_id: str
+    settlement_id: str
+    total_fen: int
+    fund_fen: int
+    cash_fen: int
+    account_fen: int
+    hospital_part_fen: int
+    deductible_fen: int
+    settled_us: int
+
+
 class GeneratorRow(NamedTuple):
     """The load generator, watching itself."""
 
@@ -253,7 +270,21 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("plan", _STR, "", "name of the cutover's plan; empty for a door that an operator closed"),
         Column("at_us", _I64, "us", "when it was turned away, or was to come"),
         Column("until_us", _I64, "us", "when it came back; null for who paid"),
-        Column("how", _STR, "", "parked, stayed_home (told of it beforehand, and did not come) or paid"),
+        Column("how", _STR, "", "how it was held up, see scenarios.record.fates (How)"),
+    ),
+    "mid_stays": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("at_us", _I64, "us", "when the hospital heard of it"),
+        Column("msgid", _STR, "", "message that settled it"),
+        Column("visit_id", _STR, "", "visit as the care province issued it; the rest has another"),
+        Column("settlement_id", _STR, "", "settlement as the hospital knows it"),
+        Column("total_fen", _I64, "fen", "the bill so far"),
+        Column("fund_fen", _I64, "fen", "paid by funds"),
+        Column("cash_fen", _I64, "fen", "paid in cash"),
+        Column("account_fen", _I64, "fen", "paid by the personal account"),
+        Column("hospital_part_fen", _I64, "fen", "borne by the hospital"),
+        Column("deductible_fen", _I64, "fen", "deductible charged"),
+        Column("settled_us", _I64, "us", "when the insurer settled"),
     ),
     "generator": (
         Column("at_us", _I64, "us", "end of the sample"),
@@ -273,5 +304,6 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "events": EventRow,
     "inflight": InflightRow,
     "turned_away": TurnedAwayRow,
+    "mid_stays": MidStayRow,
     "generator": GeneratorRow,
 }
