@@ -35,6 +35,13 @@ PAPER_CLAIM_DAYS = 14
 DRAIN_SHARES = {"cutover.drain_t50": 0.5, "cutover.drain_t95": 0.95, "cutover.drain": 1.0}
 
 
+_LISTED = {
+    "cutover.inflight": Phase.STOP_ACCEPT,
+    "cutover.leftover": Phase.CLOSE,
+    "cutover.reopening": Phase.REOPEN,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What one plan held up; ``backlog`` says when each visit joined and left it, with null for who has not left."""
@@ -165,10 +172,12 @@ def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _in_flight(inflight: pl.DataFrame) -> Iterator[tuple[str, float]]:
-    for name, phase in (("cutover.inflight", Phase.STOP_ACCEPT), ("cutover.leftover", Phase.CLOSE)):
-        listed = inflight.filter(pl.col("snapshot") == phase.value)
+    claimed = pl.col("stage") == Stage.MANUAL_CLAIM.value
+    for name, phase in _LISTED.items():
+        listed = inflight.filter((pl.col("snapshot") == phase.value) & ~claimed)
         yield name, listed.height
         yield f"{name}_advance", float(listed["advance_fen"].sum()) / FEN_PER_YUAN
+    yield "cutover.claims", inflight.filter((pl.col("snapshot") == Phase.REOPEN.value) & claimed).height
 
 
 def backlog(visits: pl.DataFrame, everyone: pl.DataFrame, course: Course) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
-from scenarios.schema.cutover import LISTED, Cutover, Phase
+from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 
 if TYPE_CHECKING:
@@ -262,9 +262,9 @@ def _row(fault: Fault, target: str, note: str = "") -> EventRow:
 def _cutover_steps(chain: int, course: Course) -> Iterator[Step]:
     plan = course.plan
     keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
+    for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
+        yield Step(at_us, chain, ListInflight(phase, plan))
     for times in course.phases():
-        if times.phase in LISTED:
-            yield Step(times.at_us, chain, ListInflight(times.phase, plan))
         row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
         if times.phase not in _DOORS:
             yield Step(times.at_us, chain, OnlyWritten(), row)
