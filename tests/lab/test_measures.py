@@ -37,9 +37,13 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     luan = {"insured_region": "341500"}
     world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us, **luan))
     world.visits.append(make.visit_row(4, **luan))
+    for number, at_us in enumerate((*range(20), *range(course.reopen_at, course.reopen_at + 20), *[begin_us] * 3)):
+        kind = ("outpatient", "pharmacy", "inpatient")[number % 3]
+        world.visits.append(make.visit_row(5 + number, kind=kind, arrival_us=at_us, ended_us=at_us + SECOND, **luan))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
     world.messages.append(make.message_row(3, sent_us=begin_us + SECOND))
+    world.messages.append(make.message_row(3, sent_us=begin_us, done_us=begin_us + 1, outcome="unknown"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
