@@ -42,7 +42,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         world.visits.append(make.visit_row(5 + number, kind=kind, arrival_us=at_us, ended_us=at_us + SECOND, **luan))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
-    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND))
+    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND, done_us=begin_us + 2 * SECOND))
     world.messages.append(make.message_row(3, sent_us=begin_us, done_us=begin_us + 1, outcome="unknown"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
