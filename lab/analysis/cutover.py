@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
-from lab.analysis import stops
+from lab.analysis import policies, stops
 from lab.analysis.statistics import Floats
 from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema.course import Course
 
-US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
-PAPER_CLAIM_DAYS = 14
-"""Manual reimbursement takes at most ten working days in Tai'an (SEED 004): two weeks by the calendar (DERIVED)."""
 DRAIN_SHARES = {"cutover.drain_t50": 0.5, "cutover.drain_t95": 0.95, "cutover.drain": 1.0}
 
 
@@ -130,13 +127,14 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield from _backlog(plans, asked.time_scale)
     yield from stops.times(asked.record, [plan.course for plan in plans], asked.time_scale)
     yield from _crowd(plans, asked)
-    paid, parked = (_once([getattr(plan, name) for plan in plans]) for name in ("paid", "parked"))
-    stayed_home = asked.record.turned_away.group_by("visit").agg(pl.col("how").eq("stayed_home").all().alias("home"))
-    at_home = stayed_home.filter("home").select("visit")
-    yield "cutover.trips", paid.height + parked.join(at_home, on="visit", how="anti").height
-    yield "cutover.advance_days", _advance_yuan_days(paid, parked, asked.time_scale)
+    paid = _once([plan.paid for plan in plans])
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
+    away, scale = asked.record.turned_away, asked.time_scale
+    held = policies.once([policies.held_up(p.course.plan, p.parked, p.paid, away, scale) for p in plans])
+    yield "cutover.trips", policies.trips(held)
+    yield "cutover.advance_days", policies.yuan_days(held)
+    yield from policies.figures(held, scale)
 
 
 def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
@@ -284,13 +282,6 @@ def drained_share(held: pl.DataFrame, reopened_us: int, share: float) -> float:
     left = held["left_us"].drop_nulls().sort()
     needed = math.ceil(share * held.height)
     return max(0.0, float(left[needed - 1] - reopened_us)) if left.len() >= needed else math.inf
-
-
-def _advance_yuan_days(turned_away: pl.DataFrame, parked: pl.DataFrame, time_scale: float) -> float:
-    """Whoever pays in full waits for the paper claim; whoever is parked leaves the bill unpaid at the hospital."""
-    paper = float(turned_away["paper_fen"].sum()) / FEN_PER_YUAN * PAPER_CLAIM_DAYS
-    days = parked["parked_us"].cast(pl.Float64) * time_scale / US_PER_DAY  # fen times microseconds outgrow 64 bits
-    return paper + float((parked["total_fen"] * days).sum()) / FEN_PER_YUAN
 
 
 def inflight_table(inflight: pl.DataFrame) -> pl.DataFrame:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lab.analysis.policies import TRAVELLED
 from reference_impl.domain.transactions import REVERSE
-from scenarios.record.fates import PAPER_FATES
+from scenarios.record.fates import PAPER_FATES, How
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
     from scenarios.record.recorder import Record
+    from scenarios.schema import Cutover
 
 __all__ = ["LEDGER_FILE", "follow_up", "resolved_how", "write_ledger"]
 
@@ -26,44 +28,56 @@ LEDGER_FILE = "ledger.parquet"
 FEN_PER_YUAN = 100
 US_PER_DAY = 86_400_000_000
 _PAPER = [fate.value for fate in PAPER_FATES]
-_AT_HOME = ("stayed_home", "settle_later", "stand_in", "waited", "paid")
-"""How a visit is held up without a trip more: it had not come yet, need not come back, or never left."""
+_TRAVELLED = [how.value for how in TRAVELLED]
 
 
 def follow_up(
-    record: Record, time_scale: float, claim_days: Mapping[str, float], *, lost: frozenset[int], doubled: frozenset[str]
+    record: Record, plans: Sequence[Cutover], time_scale: float, *, lost: frozenset[int], doubled: frozenset[str]
 ) -> pl.DataFrame:
     """Return every piece of business that was listed in flight, with what became of it.
 
-    ``claim_days`` says by plan how long a paper claim takes, in calendar days. ``lost`` are visits by number,
-    ``doubled`` by their id in the books.
+    ``plans`` say how long a paper claim takes, and how many trips. ``lost`` are visits by number, ``doubled`` by their
+    id in the books.
     """
     ends = record.visits.select("visit", "visit_id", "ended_us", "paper_fen", "total_fen")
     rows = record.inflight.join(ends, on="visit", how="left", maintain_order="left").with_row_index("row")
-    held = _held_up(rows, record.turned_away)
-    days = pl.col("plan").replace_strict(dict(claim_days), default=0.0, return_dtype=pl.Float64)
+    rows = rows.join(_held_up(rows, record.turned_away), on="row", how="left", maintain_order="left").with_columns(
+        pl.col("held_us").fill_null(0), pl.col("away").fill_null(0), pl.col("estimated").fill_null(value=False)
+    )
     paper = pl.col("fate").is_in(_PAPER)
+    claim = {name: pl.when(paper).then(_of_claims(plans, name)).otherwise(0.0) for name in ("days", "trips")}
     held_days = pl.col("held_us").cast(pl.Float64) * time_scale / US_PER_DAY
-    # A bill that was paid in full is out until the claim is: one that only lies unpaid, while a door holds it up.
-    advance = pl.when(paper).then(pl.col("paper_fen") * days).otherwise(pl.col("total_fen") * held_days)
-    return (
-        rows.join(held, on="row", how="left", maintain_order="left")
-        .with_columns(pl.col("held_us").fill_null(0), pl.col("away").fill_null(0))
-        .select(
-            "plan", "snapshot", "at_us", "visit", "stage", "kind", "care_region", "insured_region", "code", "msgid",
-            "advance_fen", "fate", "ended_us",
-            ended_after_us=_people(pl.max_horizontal(pl.col("ended_us") - pl.col("at_us"), 0), time_scale),
-            delay_us=_people(pl.col("held_us"), time_scale),
-            trips=pl.col("away") + paper.cast(pl.Int64),
-            advance_yuan_days=advance / FEN_PER_YUAN,
-            lost=pl.col("visit").is_in(list(lost)),
-            doubled=pl.col("visit_id").is_in(list(doubled)),
-        )
+    open_fen = pl.col("total_fen") - _estimates_fen(rows, plans)
+    return rows.select(
+        "plan", "snapshot", "at_us", "visit", "stage", "kind", "care_region", "insured_region", "code", "msgid",
+        "advance_fen", "fate", "ended_us",
+        ended_after_us=_people(pl.max_horizontal(pl.col("ended_us") - pl.col("at_us"), 0), time_scale),
+        delay_us=_people(pl.col("held_us"), time_scale),
+        trips=pl.col("away") + claim["trips"].cast(pl.Int64),
+        # A bill that was paid in full is out until the claim is; one that only lies unpaid, while a door holds it up.
+        advance_yuan_days=pl.when(paper).then(pl.col("paper_fen") * claim["days"]).otherwise(open_fen * held_days)
+        / FEN_PER_YUAN,
+        lost=pl.col("visit").is_in(list(lost)),
+        doubled=pl.col("visit_id").is_in(list(doubled)),
     )  # fmt: skip
 
 
 def _people(run_us: pl.Expr, time_scale: float) -> pl.Expr:
     return (run_us.cast(pl.Float64) * time_scale).round().cast(pl.Int64)
+
+
+def _of_claims(plans: Sequence[Cutover], name: str) -> pl.Expr:
+    """Return what a paper claim takes by the plan of a row: calendar days, or trips."""
+    each = {plan.name: float(getattr(plan.policies.paper, name)) for plan in plans}
+    return pl.col("plan").replace_strict(each, default=0.0, return_dtype=pl.Float64)
+
+
+def _estimates_fen(rows: pl.DataFrame, plans: Sequence[Cutover]) -> pl.Series:
+    """Return what each piece of business had paid as an estimate; 0 where none was made."""
+    stand_in = {plan.name: plan.policies.stand_in for plan in plans}
+    made = rows.select("plan", "kind", "total_fen", "estimated").iter_rows()
+    estimates = [stand_in[plan].estimate_fen(kind, fen) if estimated else 0 for plan, kind, fen, estimated in made]
+    return pl.Series(estimates, dtype=pl.Int64)
 
 
 def _held_up(rows: pl.DataFrame, turned_away: pl.DataFrame) -> pl.DataFrame:
@@ -75,8 +89,11 @@ def _held_up(rows: pl.DataFrame, turned_away: pl.DataFrame) -> pl.DataFrame:
     after = rows.select("row", "visit", listed_us="at_us").join(waits, on="visit")
     left_us = pl.col("until_us") - pl.max_horizontal("at_us", "listed_us")
     goes_on = after.filter(pl.col("until_us").is_null() | (pl.col("until_us") > pl.col("listed_us")))
-    came_again = pl.col("until_us").is_not_null() & ~pl.col("how").is_in(_AT_HOME)
-    return goes_on.group_by("row").agg(held_us=left_us.sum(), away=came_again.sum().cast(pl.Int64))
+    return goes_on.group_by("row").agg(
+        held_us=left_us.sum(),
+        away=pl.col("how").is_in(_TRAVELLED).sum().cast(pl.Int64),
+        estimated=(pl.col("how") == How.STAND_IN.value).any(),
+    )
 
 
 def write_ledger(folder: Path, ledger: pl.DataFrame) -> None:

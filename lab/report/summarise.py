@@ -205,7 +205,7 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
         measures=tuple(_measured(run, name) for name in names),
         plans=tuple(PlanResult(plan=plan, measures=tuple(_of_plan(run, names, plan))) for plan in several),
         inflight=tuple(one for plan in plans for one in inflight(record, plan, alone=not several)),
-        paper_claim_days=cutovers.PAPER_CLAIM_DAYS,
+        paper_claim_days=tuple(sorted({plan.policies.paper.days for plan in scenario.cutover})),
     )
 
 

@@ -81,7 +81,7 @@ def _result_words(result: Result) -> dict[str, Any]:
         "bottleneck": bottleneck(result.stations),
         "inflight": inflight(cutover.inflight) if cutover else [],
         "open_stays": digits(result.open_stays),
-        "claim_days": str(cutover.paper_claim_days) if cutover else "",
+        "claim_days": " or ".join(f"{days:g}" for days in cutover.paper_claim_days) if cutover else "",
         "recoveries": recovery_table(result.recoveries),
         "stop": measure_rows(cutover.measures) if cutover else [],
         "plans": plan_table(cutover) if cutover else None,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.analysis.cutover import PAPER_CLAIM_DAYS
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
@@ -104,8 +103,7 @@ def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFr
     if not scenario.cutover:
         return None
     lost, doubled = findings.one_sided_visits, findings.doubled_visits
-    claim_days = {plan.name: float(PAPER_CLAIM_DAYS) for plan in scenario.cutover}
-    return follow_up(record, scenario.scale.time, claim_days, lost=lost, doubled=doubled)
+    return follow_up(record, scenario.cutover, scenario.scale.time, lost=lost, doubled=doubled)
 
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:

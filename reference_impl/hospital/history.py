@@ -31,7 +31,7 @@ from reference_impl.protocol.messages import (
     Unknown,
     Unreachable,
 )
-from scenarios.record.fates import PAPER_FATES, Fate, Stage
+from scenarios.record.fates import PAPER_FATES, Fate, How, Stage
 from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, Recorder, TurnedAwayRow, VisitRow
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ class History:
         self._recorder.contact(row)
 
     def turned_away(
-        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: str, *, until_us: int | None
+        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: How, *, until_us: int | None
     ) -> None:
         """Note that planned stops held a visit up, how, and until when; there is none where an operator did."""
         for plan in [stop.plan.name for stop in stops] or [""]:
-            self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how))
+            self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how.value))
 
     def ended(self) -> None:
         """Count a visit that has its fate; what it opened may still be being undone."""
@@ -150,7 +150,7 @@ class History:
     def _under_way(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
         for journey in map(self._journey, self._live.values()):
             visit, stage = journey.visit, stage_of(journey)
-            if stage is Stage.ENDED or not concerns(plan, visit):
+            if not concerns(plan, visit):
                 continue
             asked = journey.asker.asked if stage in _OF_A_MESSAGE else None
             yield InflightRow(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
@@ -21,6 +21,7 @@ from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.held_up import FATES_AFTER, KEPT
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, OUTPATIENT, PHARMACY, UNDO
 from reference_impl.protocol.ids import visit_id
@@ -36,7 +37,8 @@ from reference_impl.protocol.messages import (
     VisitOpened,
 )
 from reference_impl.protocol.ports import HospitalPorts
-from scenarios.record.fates import Fate, Stage
+from scenarios.record.fates import Fate, How, Stage
+from scenarios.schema.recourse import Recourse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +89,8 @@ class Journey:
     lying: bool = False
     """Whether the stay has begun, by its papers or on account."""
     parked_us: int = 0
-    parked: bool = False
+    held: Recourse | None = None
+    """What the patient did whom a stop held up."""
     clerk_tries: int = 0
     contacts: int = 0
     contact_intended_us: int = -1
@@ -180,24 +183,29 @@ class Journey:
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
-        clerk = self.site.clients.clerk
         await self._heed_the_notice()
-        while True:
-            while stops := self._known_stops():
-                await self._turned_away(stops, stops[0].told_reopening_us(self.ports.clock.now_us()))
+        while (shut := await self._shut_out(codes)) is not None:
+            if await self._turned_away(*shut):
+                await self._send_kept(codes)
+                return
+
+    async def _shut_out(self, codes: tuple[str, ...]) -> tuple[tuple[Course, ...], int] | None:
+        """Go to the desk, and return the stops that it turns the visit away for, and when they end; None when done."""
+        clerk, clock = self.site.clients.clerk, self.ports.clock
+        while not (stops := self._known_stops()):
             try:
                 await self._at_desk(codes)
             except ShutOut as closed:
-                met = self.site.met(closed.scope, self.visit, self.ports.clock.now_us())
-                await self._turned_away(met, closed.reopens_us)
+                return self.site.met(closed.scope, self.visit, clock.now_us()), closed.reopens_us
             except NotServed:
                 if self.clerk_tries >= clerk.retries:
                     raise _Paper(Fate.PAPER_BY_CHOICE) from None
                 self.clerk_tries += 1
                 self.asker.stage = Stage.DESK_QUEUE
-                await self.ports.clock.sleep_us(clerk.wait)
+                await clock.sleep_us(clerk.wait)
             else:
-                return
+                return None
+        return stops, stops[0].told_reopening_us(clock.now_us())
 
     async def _at_desk(self, codes: tuple[str, ...]) -> None:
         clock, desk = self.ports.clock, self.ports.desk
@@ -257,17 +265,18 @@ class Journey:
             self.contact_open = False
 
     async def _run_up(self) -> None:
-        """Have one more batch of charges go up, without a patient waiting."""
-        batch = self.charged
-        self.charged = batch + 1
+        """Have what is charged go up, without a patient waiting; behind a closed door it lies until the next time."""
+        self.charged += 1
         if tx.ADMIT in self.done:
-            # No patient waits for it: the machine sends it until it is taken.
-            await self._upload(batch, for_good=True)
+            with suppress(ShutOut):
+                for batch in range(self.uploaded, self.charged):
+                    # No patient waits for it: the machine sends it until it is taken.
+                    await self._upload(batch, for_good=True, at_closed_doors=False)
 
-    async def _upload(self, batch: int, *, for_good: bool) -> None:
+    async def _upload(self, batch: int, *, for_good: bool, at_closed_doors: bool = True) -> None:
         lines = self.visit.lines(batch, self.site.uploads_per_stay)
         body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
-        await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good)
+        await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
         self.uploaded = batch + 1
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
@@ -284,40 +293,70 @@ class Journey:
         stops = self.site.announced_stops(self.visit, now_us)
         notice = stops[0].plan.announce if stops else None
         if notice and self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.NOTICE) >= notice.comes_anyway:
-            await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), "stayed_home")
+            spread_us = self.site.clients.park.spread
+            await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), How.STAYED_HOME, spread_us)
+            self.held = Recourse.PARK
 
-    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> None:
-        """Park the patient until after the reopening, or let them pay in full: the share is the scenario's."""
-        visit, clock = self.visit.visit, self.ports.clock
-        if self.ports.draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share(stops):
-            self.history.turned_away(self, stops, clock.now_us(), "paid", until_us=None)
-            raise _Paper(Fate.PAPER_BY_CLOSURE)
-        await self._wait_for_reopening(stops, reopens_us, "parked")
+    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> bool:
+        """Let the patient do what the plan's mixture says, and return whether the hospital goes on without them."""
+        draws, clock, policies = self.ports.draws, self.ports.clock, self.site.policies(stops)
+        recourse = self.site.recourse(stops, self.visit, draws.uniform(self.visit.visit, 0, 0, Purpose.PARK))
+        spread_us = self.site.clients.park.spread
+        match recourse:
+            case Recourse.PAPER:
+                self.history.turned_away(self, stops, clock.now_us(), How.PAID, until_us=None)
+                raise _Paper(Fate.PAPER_BY_CLOSURE)
+            case Recourse.PARK:
+                await self._wait_for_reopening(stops, reopens_us, How.PARKED, spread_us)
+            case Recourse.WAIT:
+                stays = reopens_us - clock.now_us() <= policies.wait.patience
+                await self._wait_for_reopening(stops, reopens_us, How.WAITED if stays else How.CAME_BACK, 0)
+            case Recourse.ON_ACCOUNT:
+                await self._wait_for_reopening(stops, reopens_us, How.ON_ACCOUNT, spread_us)
+                await self._unregister()
+            case Recourse.SETTLE_LATER | Recourse.STAND_IN:
+                how = How.SETTLE_LATER if recourse is Recourse.SETTLE_LATER else How.STAND_IN
+                await self._wait_for_reopening(stops, reopens_us, how, policies.settle_later.spread)
+            case _:
+                assert_never(recourse)
+        self.held = recourse
+        return recourse in KEPT
 
-    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: str) -> None:
+    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: How, spread_us: int) -> None:
         draws, clock = self.ports.draws, self.ports.clock
-        spread = draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK)
-        spread_us = int(self.site.clients.park.spread * spread)
+        drawn_us = int(spread_us * draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK))
         began_us = clock.now_us()
-        self.asker.stage, self.parked = Stage.PARKED, True
+        self.asker.stage = Stage.PARKED
         self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
         try:
-            await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
+            await clock.sleep_us(max(0, reopens_us - began_us) + drawn_us)
         finally:  # who is still parked when the run ends was parked so long
             self.parked_us += clock.now_us() - began_us
             self.history.turned_away(self, stops, began_us, how, until_us=clock.now_us())
 
+    async def _send_kept(self, codes: tuple[str, ...]) -> None:
+        """Send what the hospital kept, until there is a verdict on each: no patient, no desk, nobody gives up."""
+        for code in codes:
+            if code not in self.done:
+                await self._perform(code, for_good=True)
+
+    async def _unregister(self) -> None:
+        """Take back what the old system knows of a stay on account: it is registered anew, with all its charges."""
+        await self._undo()
+        self.visit_id, self.uploaded = VisitId(""), 0
+        self.done.clear()
+
     # --- the transactions ---
 
-    async def _perform(self, code: str) -> None:
+    async def _perform(self, code: str, *, for_good: bool = False) -> None:
         if code == tx.INPATIENT_LINES:
             for batch in range(self.uploaded, self.site.uploads_per_stay):
-                await self._upload(batch, for_good=False)
+                await self._upload(batch, for_good=for_good)
             return
         body = BODIES[code](self.visit, self.visit_id)
         if code in SETTLEMENTS and self.settle_sent_us < 0:
             self.settle_sent_us = self.ports.clock.now_us()
-        answered = await self.asker.ask(code, body)
+        answered = await self.asker.ask(code, body, for_good=for_good)
         self._learn(code, answered.reply.body)
         self.done.add(code)
 
@@ -343,8 +382,8 @@ class Journey:
     # --- the endings ---
 
     def _direct_fate(self) -> Fate:
-        if self.parked:
-            return Fate.PARKED_THEN_DIRECT
+        if self.held is not None:
+            return FATES_AFTER[self.held]
         return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
 
     def _pay(self, fate: Fate) -> None:

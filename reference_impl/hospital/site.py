@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.domain.scopes import concerned, on_the_way
 from scenarios.schema.course import Course, courses_of
+from scenarios.schema.recourse import Recourse, StopPolicies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from scenarios.schema import Clients, Cutover, Scenario
 
 __all__ = ["HospitalSite", "concerns", "site_of"]
+
+_NO_POLICIES = StopPolicies()
+"""Of a door that an operator closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,21 @@ class HospitalSite:
         here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
         return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
 
-    def park_share(self, stops: tuple[Course, ...]) -> float:
-        """Return the share of those whom stops turn away who settle later instead of paying in full, by the first."""
+    def policies(self, stops: tuple[Course, ...]) -> StopPolicies:
+        """Return what is done about whom stops turn away, by the first."""
+        return stops[0].plan.policies if stops else _NO_POLICIES
+
+    def recourse(self, stops: tuple[Course, ...], visit: PlannedVisit, u: float) -> Recourse:
+        """Return what a visit does that stops turn away, at quantile ``u``; an estimate has its limit."""
+        policies = self.policies(stops)
+        mix = policies.mix_of(visit.kind, visit.person_type) if policies.mixes else None
+        if mix is None:
+            return Recourse.PARK if u < self._park_share(stops) else Recourse.PAPER
+        drawn = mix.at(u)
+        too_much = drawn is Recourse.STAND_IN and visit.total_fen > policies.stand_in.limit_fen
+        return Recourse.PAPER if too_much else drawn
+
+    def _park_share(self, stops: tuple[Course, ...]) -> float:
         stated = stops[0].plan.park_share if stops else None
         return self.clients.park.share if stated is None else stated
 

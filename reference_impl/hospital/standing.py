@@ -40,9 +40,9 @@ def claim_of(journey: Journey) -> Claim | None:
 
 
 def stage_of(journey: Journey) -> Stage:
-    """Return where a visit stands that has not been left; ``ENDED`` when nothing of it is under way."""
+    """Return where a visit stands that has not been left: one that has its fate is still taking something back."""
     stage = journey.asker.stage
     if journey.ended_us >= 0:
-        return stage if stage is Stage.ENDED else Stage.REVERSAL_PENDING
+        return Stage.REVERSAL_PENDING
     tried = not journey.done.isdisjoint(TRIALS) and journey.done.isdisjoint(SETTLEMENTS)
     return Stage.TRIED if tried and stage in _NOTHING_UNDER_WAY else stage

@@ -259,7 +259,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("plan", _STR, "", "name of the cutover's plan; empty for a door that an operator closed"),
         Column("at_us", _I64, "us", "when it was turned away, or was to come"),
         Column("until_us", _I64, "us", "when it came back; null for who paid"),
-        Column("how", _STR, "", "parked, stayed_home (told of it beforehand, and did not come) or paid"),
+        Column("how", _STR, "", "how it was held up, see scenarios.record.fates (How)"),
     ),
     "generator": (
         Column("at_us", _I64, "us", "end of the sample"),

@@ -15,9 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, GetJsonSchemaHandler, Tag, model_validator
 from pydantic_core import CoreSchema
 
-from reference_impl.domain.scopes import Business, SideChoice
+from reference_impl.domain.nodes import HUB
+from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+from scenarios.schema.recourse import StopPolicies
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -154,8 +156,15 @@ class Cutover(Model):
     )
     announced: bool = Field(default=True, description="the desks of other provinces know of it beforehand.")
     park_share: Share | None = Field(
-        default=None, description="share of turned-away patients who settle later. Default: clients.park.share."
+        default=None,
+        description="share of turned-away patients who settle later, of whom no mix of policies speaks; the others "
+        "claim by paper. Default: clients.park.share.",
     )
+    policies: StopPolicies = StopPolicies()
+
+    def concerns_insurer(self, province: str) -> bool:
+        """Return whether the stop holds up patients insured in a province: all do that stop more than another's."""
+        return self.scope == HUB or self.side != "insured" or doorkeeper(self.scope) == province
 
     @property
     def stop_at(self) -> int:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
+from scenarios.schema.recourse import Recourse
 from scenarios.units import UnitError, parse_duration, parse_rate, parse_share
 
 
@@ -233,7 +234,34 @@ def _service() -> Iterator[Measure]:
     yield Measure("cutover.unknown_age", Unit.DURATION, f"{age}; people time", distribution=True)
 
 
-MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover())}
+def _policies() -> Iterator[Measure]:
+    """Yield what each recourse of the turned-away came to; absent where nobody took it."""
+    for recourse in Recourse:
+        took = f"whom a stop turned away and who took {recourse}"
+        yield Measure(f"cutover.{recourse}_people", Unit.COUNT, f"people {took}")
+        yield Measure(f"cutover.{recourse}_fen", Unit.NUMBER, f"bills of those {took}, in fen")
+        yield Measure(f"cutover.{recourse}_trips", Unit.COUNT, f"extra trips of those {took}")
+        yield Measure(
+            f"cutover.{recourse}_days",
+            Unit.NUMBER,
+            f"what those {took} laid out, or left open at the hospital, in yuan-days",
+        )
+    yield Measure(
+        "cutover.hospital_days", Unit.NUMBER, "bills open at hospitals, less what funds advance, in yuan-days"
+    )
+    yield Measure("cutover.fund_advance", Unit.NUMBER, "what funds advance to hospitals for open bills, in yuan")
+    yield Measure(
+        "cutover.waited", Unit.DURATION, "hours that patients stood waiting at hospitals, together; people time"
+    )
+    made_up = "between the estimates paid and what was then settled, of those who have a verdict, in fen"
+    yield Measure("cutover.true_up_fen", Unit.NUMBER, f"differences {made_up}")
+    yield Measure("cutover.true_up_owed_fen", Unit.NUMBER, f"what patients still owe of the differences {made_up}")
+    yield Measure("cutover.true_up_refund_fen", Unit.NUMBER, f"what patients get back of the differences {made_up}")
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover(), *_policies())
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 import yidi
 from lab.analysis.ledger import LEDGER_FILE, follow_up, resolved_how
 from scenarios.record.recorder import InflightRow, TurnedAwayRow
+from scenarios.schema import Cutover
 
 HOUR = 3_600_000_000
 LISTED = InflightRow("stop_accept", 9 * HOUR, 0, "at_desk", "pharmacy", "330400", "631100", 500, plan="night")
@@ -15,9 +16,8 @@ LISTED = InflightRow("stop_accept", 9 * HOUR, 0, "at_desk", "pharmacy", "330400"
 
 def ledger(world, *listed, away=(), time_scale=1.0, lost=(), doubled=()):
     world.inflight, world.turned_away = list(listed), list(away)
-    return follow_up(
-        world.record(), time_scale, {"night": 14.0}, lost=frozenset(lost), doubled=frozenset(doubled)
-    ).to_dicts()
+    night = Cutover.model_validate({"name": "night", "scope": "33", "at": "10h", "window": "5h"})
+    return follow_up(world.record(), [night], time_scale, lost=frozenset(lost), doubled=frozenset(doubled)).to_dicts()
 
 
 def away(visit, at_h, until_h, how="parked", plan="night"):
@@ -70,6 +70,15 @@ def test_who_paid_is_out_of_the_money_until_the_claim_is_paid(world, make):
     )
 
     assert (row["trips"], row["advance_yuan_days"], row["delay_us"], row["ended_after_us"]) == (1, 1400, 0, 0)
+
+
+def test_an_estimate_is_no_longer_open(world, make):
+    """Half of 240 yuan was paid as an estimate: the other half is open for six hours, and nobody makes a trip."""
+    world.visits = [make.visit_row(0, fate="estimated_then_settled", total_fen=24_000, ended_us=20 * HOUR)]
+
+    [row] = ledger(world, LISTED._replace(fate="estimated_then_settled"), away=[away(0, 10, 16, "stand_in")])
+
+    assert (row["trips"], row["advance_yuan_days"]) == (0, pytest.approx(120 * 6 / 24))
 
 
 def test_times_are_people_time(world, make):

@@ -10,6 +10,7 @@ import pytest
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
+from scenarios.record.fates import How
 from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
 from scenarios.schema.gates import MEASURES
@@ -50,6 +51,12 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]
     world.turned_away = [TurnedAwayRow(3, "luan-cross", begin_us, end_us, "parked")]
+    for number, how in enumerate(How, start=100):  # each recourse of the turned-away was taken
+        paid = {"fate": "paper_by_closure", "paper_fen": 10_000} if how is How.PAID else {"parked_us": SECOND}
+        fate = {"fate": "estimated_then_settled"} if how is How.STAND_IN else {}
+        world.visits.append(make.visit_row(number, arrival_us=begin_us, ended_us=end_us, **luan, **paid, **fate))
+        until_us = None if how is How.PAID else end_us
+        world.turned_away.append(TurnedAwayRow(number, "luan-cross", begin_us, until_us, how.value))
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})})

@@ -286,6 +286,51 @@ CUTOVERS = [
         "the same door",
     ),
 ]
+MIXED = "{{scope: 34, at: 1h, window: 10min, policies: {{mixes: [{mixes}]{more}}}{plan}}}"
+TWO_POLICIES = (
+    "[{{scope: 34, at: 1h, stop_before: 0, window: 5min, ramp: 0, policies: {{{one}}}}}, "
+    "{{scope: 33, at: 1h, stop_before: 0, window: 9min, policies: {{{other}}}}}]"
+)
+CUTOVERS += [
+    (MIXED.format(mixes="{park: 50%, paper: 40%}", more="", plan=""), "cutover.policies.mixes.0", "add up to 0.9"),
+    (MIXED.format(mixes="{on_account: 1}", more="", plan=""), "cutover.policies.mixes.0", "is for stays"),
+    (
+        MIXED.format(mixes="{kinds: [dental], paper: 1}", more="", plan=""),
+        "cutover.policies.mixes.0.kinds.0",
+        "'inpatient'",
+    ),
+    (
+        MIXED.format(mixes="{classes: [active, active], paper: 1}", more="", plan=""),
+        "cutover.policies.mixes.0",
+        "one twice",
+    ),
+    (
+        MIXED.format(mixes="{paper: 1}, {kinds: [pharmacy], park: 1}", more="", plan=""),
+        "cutover.policies.mixes.1",
+        "is never asked",
+    ),
+    (
+        MIXED.format(mixes="{paper: 1}", more="", plan=", park_share: 20%"),
+        "cutover.park_share",
+        "the mixes of policies speak of every visit",
+    ),
+    (
+        MIXED.format(mixes="{paper: 1}", more=", stand_in: {limit_fen: 100}", plan=""),
+        "cutover.policies.stand_in",
+        "that nobody takes",
+    ),
+    (MIXED.format(mixes="", more=", wait: {patience: 1h}", plan=""), "cutover.policies.wait", "that nobody takes"),
+    (
+        MIXED.format(mixes="", more=", stand_in: {limit_fen: 0}", plan=""),
+        "cutover.policies.stand_in.limit_fen",
+        "greater",
+    ),
+    (
+        TWO_POLICIES.format(one="benefit_year: of_discharge", other="benefit_year: of_settlement"),
+        "cutover.1.policies.benefit_year",
+        "otherwise than plan 34 does",
+    ),
+]
 WORKED = "[{{scope: 34, at: 1h, ramp: 0, window: {{planned: 10min, migrate: {migrate}}}{more}}}]"
 CUTOVERS += [
     (
@@ -337,6 +382,15 @@ CUTOVERS += [
         "no desk knows of it",
     ),
 ]
+
+
+def test_a_policy_for_visits_that_never_come_is_refused(write):
+    few = SMALL.replace("per_day: 100", "per_day: 100\n  mix: {outpatient: 100%, pharmacy: 0%, inpatient: 0%}")
+    mixes = "mixes: [{kinds: [outpatient, pharmacy], paper: 1}]"
+    error = refusal(write(f"{few}cutover: {{scope: 34, at: 1h, window: 10min, policies: {{{mixes}}}}}\n"))
+
+    assert error.key == "cutover.policies.mixes.0.kinds.1"
+    assert "expected kinds of visits.mix or visits.explicit: outpatient" in str(error)
 
 
 @pytest.mark.parametrize(("cutover", "key", "words"), CUTOVERS)

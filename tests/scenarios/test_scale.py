@@ -18,7 +18,16 @@ BASE = {
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
     ],
     "cutover": [
-        {"scope": "34", "at": "5h", "window": "2h"},
+        {
+            "scope": "34",
+            "at": "5h",
+            "window": "2h",
+            "policies": {
+                "mixes": [{"wait": 0.5, "settle_later": 0.5}],
+                "wait": {"patience": "3h"},
+                "settle_later": {"spread": "2h"},
+            },
+        },
         {
             "scope": "33",
             "at": "7h",
@@ -63,6 +72,8 @@ PEOPLE = """
     cutover.0.window           2h
     cutover.0.stop_before      1h
     cutover.0.ramp             2h
+    cutover.0.policies.wait.patience         3h
+    cutover.0.policies.settle_later.spread   2h
     cutover.1.announce.lead    3h
     cutover.1.early_cutoff     0.5h
     cutover.1.window.planned       8h

@@ -1,0 +1,31 @@
+"""The benefit policy of each insured province under a scenario: its own, and what planned stops say otherwise.
+
+Must never compute a settlement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scenarios.patients.policies import policy_of
+
+if TYPE_CHECKING:
+    from reference_impl.domain.policies import CountsIn, Policy
+    from scenarios.schema import Scenario
+
+__all__ = ["policy_under"]
+
+_COUNTS_IN: Mapping[str, CountsIn] = {"of_discharge": "discharge", "of_settlement": "settlement"}
+
+
+def policy_under(scenario: Scenario, province: str) -> Policy:
+    """Return what the insurer of ``province`` goes by; no two plans tell it different things."""
+    policy = policy_of(province)
+    for plan in scenario.cutover:
+        year = plan.policies.benefit_year if plan.concerns_insurer(province) else None
+        if year is not None:
+            policy = msgspec.structs.replace(policy, counts_in=_COUNTS_IN[year])
+    return policy
