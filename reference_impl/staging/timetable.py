@@ -18,7 +18,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.staging.ramps import bucket_rule, door_steps
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
-from scenarios.schema.cutover import LISTED, Cutover, Phase
+from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 
 if TYPE_CHECKING:
@@ -265,9 +265,9 @@ def _row(fault: Fault, target: str, note: str = "") -> EventRow:
 def _cutover_steps(chain: int, course: Course, stamps: Stamps) -> Iterator[Step]:
     plan = course.plan
     keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
+    for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
+        yield Step(at_us, chain, ListInflight(phase, plan))
     for times in course.phases():
-        if times.phase in LISTED:
-            yield Step(times.at_us, chain, ListInflight(times.phase, plan))
         row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
         if times.phase not in _DOORS:
             yield Step(times.at_us, chain, OnlyWritten(), row)

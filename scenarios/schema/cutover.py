@@ -40,8 +40,9 @@ class Phase(StrEnum):
     FULL = "full"
 
 
-LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE)
-"""At their beginning all business under way on the cutover's path is listed."""
+LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE, Phase.REOPEN)
+"""At their beginning all business under way on the cutover's path is listed, of a phase of no length too: when new
+business is turned away, when the door closes and the work behind it begins, and when it opens again."""
 
 
 class Announce(Model):
