@@ -162,7 +162,7 @@ def _of_child(table: Table) -> Iterator[tuple[str, ClauseElement]]:
 def _whole(table: Table) -> Iterator[tuple[str, ClauseElement]]:
     """Read a table page by page in the order of its key, count and sum it, put rows in by key and take them out."""
     key = [*table.primary_key.columns]
-    after = tuple_(*(bindparam(f"after_{column.name}") for column in key))
+    after = tuple_(*(bindparam(f"after_{column.name}", type_=column.type) for column in key))
     name, rest = table.name, [column.name for column in table.c if not column.primary_key]
     yield f"page_{name}", select(*table.c).where(tuple_(*key) > after).order_by(*key)
     yield f"count_{name}", select(func.count()).select_from(table)
