@@ -303,7 +303,7 @@ class Move:
         """Return whether the pass came to its end."""
         old = await asyncio.to_thread(SqliteShelf.of, self.books.path)
         try:
-            new = await asyncio.to_thread(SqliteShelf.made, self._target())
+            new = await asyncio.to_thread(SqliteShelf.made, self._target(), self.books.path)
             try:
                 going = move(old, new, rows_max)
                 began_s, moved = time.monotonic(), 0

@@ -247,6 +247,10 @@ class System:
         """Return how far the move of the node's books has come."""
         return self._process(node).ask("GET", "moves")[node]
 
+    def in_flight(self, node: str) -> Any:
+        """Return what the node has under way."""
+        return self._process(node).ask("GET", "inflight")[node]
+
     def fault(self, command: FaultCommand) -> None:
         """Switch a fault of a running node on or off."""
         self._process(command.node).ask("POST", "fault", command)

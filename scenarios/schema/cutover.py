@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 from reference_impl.domain.scopes import Business, SideChoice
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+from scenarios.schema.migration import BooksMigration
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -58,6 +59,7 @@ class Window(Model):
     freeze: Duration = Field(default=0, description="data is frozen, copied and counted")
     migrate: Duration = Field(default=0, description="data is moved")
     verify: Duration = Field(default=0, description="the new books are held against the old ones")
+    books: BooksMigration = Field(default=BooksMigration(), description="how the rows of a node's books are moved")
 
     @property
     def works(self) -> tuple[tuple[Phase, Duration], ...]:

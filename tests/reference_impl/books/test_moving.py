@@ -13,6 +13,7 @@ from reference_impl.books.moving import move, prove
 from reference_impl.books.sql.schema import metadata
 from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
+from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_like
 from reference_impl.books.sqlite.shelf import SqliteShelf
 
 OLD = [
@@ -31,14 +32,14 @@ def old(tmp_path, blank_books):
 
 
 @pytest.fixture
-def new(tmp_path, blank_books):
+def new(tmp_path, old):
     path = tmp_path / "34.2.sqlite"
-    path.write_bytes(blank_books.read_bytes())
+    make_like(path, old)
     return path
 
 
 def moved(old, new, rows_max=1000):
-    with SqliteShelf.of(old) as ours, SqliteShelf.made(new) as theirs:
+    with SqliteShelf.of(old) as ours, SqliteShelf.made(new, old) as theirs:
         return list(move(ours, theirs, rows_max))
 
 
@@ -69,6 +70,18 @@ def test_everything_moves_and_the_new_books_read_the_same(old, new, rows_max):
     assert proof(old, new).holds
 
 
+def test_new_books_are_of_today_s_schema(old, new):
+    schema = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
+    facts = ("PRAGMA application_id", "PRAGMA user_version", "PRAGMA journal_mode", "SELECT * FROM alembic_version")
+    found = []
+    for path in (old, new):
+        with closing(sqlite3.connect(path)) as connection:
+            found.append([connection.execute(sql).fetchall() for sql in (schema, *facts)])
+
+    assert found[0] == found[1]
+    assert found[1][2] == [(SCHEMA_VERSION,)]
+
+
 def test_what_is_remembered_of_a_key_and_the_marks_of_reversals_move_along(old, new, runner):
     moved(old, new)
 
@@ -94,7 +107,7 @@ def test_a_pass_that_is_broken_off_anywhere_is_made_again(old, new):
     steps = len(moved(old, new, 1))
     for broken_after in range(steps):
         new.unlink()
-        with SqliteShelf.of(old) as ours, SqliteShelf.made(new) as theirs:
+        with SqliteShelf.of(old) as ours, SqliteShelf.made(new, old) as theirs:
             going = move(ours, theirs, 1)
             for _ in range(broken_after):
                 next(going)
