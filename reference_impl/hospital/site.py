@@ -13,8 +13,8 @@ from scenarios.schema.recourse import Recourse, StopPolicies
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reference_impl.protocol.ports import Draws
     from reference_impl.hospital.standing import Claim
+    from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
 
