@@ -232,6 +232,6 @@ def _put_off(act: Act, by_us: int) -> Act:
         command,
         reopens_us=command.reopens_us + by_us,
         full_us=command.full_us + by_us,
-        steps=tuple((at_us + by_us, share) for at_us, share in command.steps),
+        steps=tuple(step._replace(at_us=step.at_us + by_us) for step in command.steps),
     )
     return replace(act, command=moved)
