@@ -130,9 +130,8 @@ class Forwarder:
     async def forward(self, request: Request) -> Answer:
         """Take ``request`` to its verdict, or say what the sender may do instead."""
         key = Key(request.sender, request.msgid)
-        if key in self._leases:
+        if not self._leases.take(key, request):
             return busy_with(request.msgid)
-        self._leases.take(key, request)
         try:
             return await self._take(key, request)
         finally:
@@ -150,9 +149,8 @@ class Forwarder:
         """Try once to end an open intent; return whether it is over. What another is at this moment at, is not."""
         key, request = message.key, message.request
         assert request is not None  # a tombstone is never driven
-        if key in self._leases:
+        if not self._leases.take(key, request):
             return False
-        self._leases.take(key, request)
         try:
             answer, over = await self._go_on(message, request)
         except FailedRunError as error:  # our own books fail, not the message: its turn comes again
@@ -171,7 +169,7 @@ class Forwarder:
     async def _take(self, key: Key, request: Request) -> Answer:
         for _ in range(STALE_LIMIT):
             view, original = await self._look(key, request)
-            known = None if view.message is None else answer_known(view.message, request, self._reference)
+            known = answer_known(view.message, request, self._reference)
             if known is not None:
                 if isinstance(known, Busy) and view.message is not None:
                     return await self._for_sender(view.message, self._go_on(view.message, request))

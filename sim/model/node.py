@@ -21,11 +21,12 @@ from sim.model.calls import Work
 from sim.model.loop import NS_PER_US, WARM_BITS, LoopClock
 from sim.model.service_times import (
     COMMIT_AT,
+    COMMIT_MASK,
     COMMIT_STRIDE,
     COMMITS_DRAWN,
-    FLUSH_AT,
     RECEIVE_AT,
     REPLY_AT,
+    STEP_BITS,
     STEP_MASK,
     bits_at,
     message_key,
@@ -237,10 +238,11 @@ class SimNode:
             change = work.service_times.change
         else:  # the insurer's part of business within the province, or one of several that a sweep drives
             change = self._times_of(sender, code).change
-        commits, bits = work.commits, work.bits
+        commits = work.commits
         work.commits = commits + 1
         along = COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
-        return change[bits >> COMMIT_AT + along & STEP_MASK], self._flush[bits >> FLUSH_AT + along & STEP_MASK]
+        bits = work.bits >> COMMIT_AT + along & COMMIT_MASK
+        return change[bits & STEP_MASK], self._flush[bits >> STEP_BITS]
 
     def _times_of(self, sender: str, code: str) -> ServiceTimes:
         """Return what the messages of a transaction cost here, which depends on whether the hub sent them."""

@@ -24,8 +24,9 @@ REPLY_AT: Final = 20
 LINK_AT: Final = 30
 LINK_BACK_AT: Final = 40
 COMMIT_AT: Final = 50
-FLUSH_AT: Final = 60
+"""A change's CPU, and beside it its flush."""
 COMMIT_STRIDE: Final = 20
+COMMIT_MASK: Final = (1 << COMMIT_STRIDE) - 1
 COMMITS_DRAWN: Final = 3
 """A message commits twice at most when nobody disturbs it; later commits draw the same again."""
 ANSWER_AT: Final = 110
