@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.journal import ENDED, Stage
+from reference_impl.books.stated import Stated, unheld
+from reference_impl.domain.nodes import HUB
+from reference_impl.server.errors import CommandError
 from reference_impl.server.moving import MoveAction
 from scenarios.schema.cutover import Phase
 
@@ -113,12 +116,30 @@ class _NodeMove:
             self._step(MoveAction.VERIFY)
         status = self._system.move_status(self._work.node)
         if status["stage"] == Stage.VERIFIED:
-            return Worked(f"verified: {sum(status['rows'].values())} rows in {len(status['rows'])} tables")
+            rows = f"verified: {sum(status['rows'].values())} rows in {len(status['rows'])} tables"
+            return Worked(f"{rows}, {self._neighbours()}")
         if status["stage"] != Stage.FAILED:
             return Worked("not verified")  # the run was over before the rows were moved
         wrong = "; ".join(status["wrong"][:_SHOWN])
         what = f"the move of node {self._work.node} failed its verification and was taken back: {wrong}"
         return Worked(f"verification failed: {wrong}", what)
+
+    def _neighbours(self) -> str:
+        """Return how the new books stand to the account of those that the node has answered; what lacks is listed."""
+        node, told, silent = self._work.node, set[Stated](), list[str]()
+        for asker in self._system.config.services if node == HUB else (HUB,):
+            if asker == node:
+                continue
+            try:
+                told.update(self._system.settlements(asker, node))
+            except (OSError, CommandError):  # dead at this moment: its account is heard at the end of the run
+                silent.append(asker)
+        missing = unheld(told, self._system.settlements(node))
+        if not missing:
+            unheard = f", {' '.join(silent)} not heard" if silent else ""
+            return f"{len(told)} settlements as the neighbours were told{unheard}"
+        shown = "; ".join(f"{one.settlement} {one.total_fen} fen" for one in missing[:_SHOWN])
+        return f"not as the neighbours were told: {len(missing)} of {len(told)} settlements ({shown})"
 
     def _rolled_back(self) -> str:
         if self._stage in _OVER:

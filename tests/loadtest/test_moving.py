@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from loadtest.actions import Injector
+from reference_impl.books.stated import Stated
 from reference_impl.protocol.door import DoorState
 from reference_impl.server.errors import CommandError
 from reference_impl.server.moving import MoveAction
@@ -27,6 +29,7 @@ class FakeSystem:
         self.did, self.stage, self.wrong, self.deaf = [], "", list(wrong), deaf
         self.takes_us, self.done_us = takes_us, 0
         self.doors = []
+        self.told_more, self.silent = False, ()
 
     def door(self, node, command):
         self.did.append(f"{command.side} {command.state}")
@@ -61,6 +64,13 @@ class FakeSystem:
             "rows": rows,
             "wrong": self.wrong,
         }
+
+    config = SimpleNamespace(services={"hub": None, "33": None, "34": None})
+
+    def settlements(self, node, by=""):
+        if node in self.silent:
+            raise ConnectionRefusedError("killed")
+        return [Stated("A1", 100), *([Stated("A2", 200)] if by and self.told_more else [])]
 
     def in_flight(self, node):
         return {"in_service": 0, "queued": 0, "writing": 0, "open": 2, "leftovers": []}
@@ -123,7 +133,7 @@ def test_the_events_say_when_it_truly_was_and_what_came_of_it():
 
     assert found["freeze_data"].note == "34, in work 0, outcome open 2"
     assert found["migrate"].note == "34, rows moved: 4 (messages 3 visits 1), refused: 0"
-    assert found["verify"].note == "34, verified: 4 rows in 2 tables"
+    assert found["verify"].note == "34, verified: 4 rows in 2 tables, 1 settlements as the neighbours were told"
     migrated = found["migrate"]
     assert migrated.at_us == 11 * S
     assert 12 * S <= migrated.until_us < 13 * S
@@ -170,6 +180,25 @@ def test_without_a_phase_to_verify_in_it_is_told_before_the_doors_open():
 
     assert len(injector.failures) == 1
     assert system.stage == "rolled_back"
+
+
+def test_a_settlement_that_a_neighbour_was_told_of_and_the_books_lack_is_listed():
+    system = FakeSystem()
+    system.told_more = True
+
+    note = rows(done(scenario(), system))["verify"].note
+
+    assert note.endswith("not as the neighbours were told: 1 of 2 settlements (A2 200 fen)")
+
+
+def test_a_neighbour_that_is_dead_holds_up_nobody():
+    system = FakeSystem()
+    system.silent = ("33",)
+
+    injector = done(scenario(scope="hub"), system)
+
+    assert rows(injector)["verify"].note.endswith("1 settlements as the neighbours were told, 33 not heard")
+    assert system.stage == "reopened"
 
 
 def test_a_plan_that_turns_back_takes_back_what_is_moved_so_far():

@@ -41,8 +41,8 @@ MUST_BE_MET = (
 
 WORLD = {
     "name": "stop-storm",
-    "horizon": {"start": "2024-03-13T09:00:00", "length": "5h", "drain_limit": "12h"},
-    "visits": {"per_day": 360, "mix": {"outpatient": 0.5, "pharmacy": 0.35, "inpatient": 0.15}},
+    "horizon": {"start": "2024-03-13T09:00:00", "length": "4h", "drain_limit": "12h"},
+    "visits": {"per_day": 600, "mix": {"outpatient": 0.5, "pharmacy": 0.35, "inpatient": 0.15}},
     "topology": {
         "regions": ["31", "33", "34"],
         "cities": ["3401"],
@@ -104,7 +104,7 @@ def _minutes(rng: Random, low: int, high: int) -> str:
 def _clients(rng: Random) -> dict[str, Any]:
     return {
         "timeout": "20s",
-        "deadline": rng.choice(["2min", "10min"]),
+        "deadline": rng.choice(["45s", "2min", "10min"]),
         "reversal_timeout": "20s",
         "forward_timeout": {"care": "15s", "hub": "10s"},
         "retries": {"max": rng.randint(1, 5), "backoff": "2s", "cap": "30s"},
@@ -147,13 +147,13 @@ def _faults(rng: Random) -> Iterator[dict[str, Any]]:
     """Yield faults that begin anywhere from before the stop to after the reopening."""
     for _ in range(rng.randint(1, FAULTS_MAX)):
         kind = rng.choice(["kill", "kill", "freeze", "refuse", "slow", "lose", "lose", "delay"])
-        fault: dict[str, Any] = {"kind": kind, "at": _minutes(rng, 40, 180), "for": _minutes(rng, 1, 25)}
+        fault: dict[str, Any] = {"kind": kind, "at": _minutes(rng, 40, 180), "for": _minutes(rng, 5, 40)}
         if kind in ("lose", "delay"):
             fault["link"] = list(rng.choice(LINKS))
             fault |= (
                 {"add": "3s"}
                 if kind == "delay"
-                else {"direction": rng.choice(["request", "reply"]), "share": rng.choice([0.05, 0.3])}
+                else {"direction": rng.choice(["request", "reply"]), "share": rng.choice([0.3, 0.9])}
             )
         else:
             fault["node"] = rng.choice(NODES)

@@ -15,6 +15,8 @@ from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
 from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_like
 from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.stated import Stated, answered_by, stated_in, unheld
+from reference_impl.domain.nodes import HUB, NodeId
 
 OLD = [
     settled(1, version=1),
@@ -203,3 +205,26 @@ def test_books_that_cannot_be_written_are_named(old, new):
         pytest.raises(BooksError, match=r"34\.2\.sqlite cannot be written"),
     ):
         list(move(ours, closed))
+
+
+def test_what_a_neighbour_was_told_is_held_against_the_books(old, new):
+    """The hub keeps a copy of each settlement that Anhui answered; one of them is not in Anhui's books, one is not the same."""
+    moved(old, new)
+    hub = new.with_name("hub.sqlite")
+    make_like(hub, old)
+    fill_books(hub, [insert(done(1), copy(1)), insert(done(4), copy(4)), insert(done(5), copy(5))])
+    change(hub, "UPDATE settlement_copies SET total_fen = 999 WHERE settlement = 'A4'")
+
+    with SqliteShelf.of(hub) as ours, SqliteShelf.of(new) as theirs:
+        told = set(answered_by(ours, HUB, NodeId("34")))
+        assert not set(answered_by(ours, HUB, NodeId("33")))
+        found = unheld(told, stated_in(theirs))
+
+    assert {one.settlement for one in told} == {"A1", "A4", "A5"}
+    assert found == (Stated("A4", 999), Stated("A5", 1000))
+
+
+@pytest.mark.parametrize(("owner", "asked"), [("hub", "34"), ("34", "34"), ("33", "hub")])
+def test_who_answered_a_message_follows_from_whose_books_they_are(old, owner, asked):
+    with SqliteShelf.of(old) as ours:
+        assert [one.settlement for one in answered_by(ours, NodeId(owner), NodeId(asked))] == ["A3"]
