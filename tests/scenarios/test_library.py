@@ -24,8 +24,8 @@ def test_library_holds_these_questions():
         "national-day",
         "overrun-and-rollback",
         "real-stops",
-        "reopening-storm",
         "rehearsal",
+        "reopening-storm",
         "slow-province",
         "wave-with-straggler",
     )
