@@ -116,7 +116,7 @@ def _benefit_year(config: NodeConfig) -> Callable[[int], int]:
     """Return the calendar year of an instant: accumulators start anew on 1 January."""
     start, time_scale, first_year = config.starts_at, config.time_scale, config.starts_at.year
     began_us, turns_us = (
-        int((start.replace(year=year, month=1, day=1, hour=0) - start) / timedelta(microseconds=1))
+        int((datetime(year, 1, 1, tzinfo=start.tzinfo) - start) / timedelta(microseconds=1))
         for year in (start.year, start.year + 1)
     )
 
