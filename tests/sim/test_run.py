@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from support.tiny_world import CARE, HUB, INSURED, KINDS, SEQUENCES, S, costs, fates, live, prepare, scenario, visit
 
+import sim.run
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import load_scenario
 from scenarios.schema import Scenario
@@ -242,3 +243,25 @@ def test_a_run_cut_short_writes_its_resting_stays_as_open_and_wakes_none_of_them
     run.follow_up([], 600 * S)
     assert len(run.recorder.frames()["messages"]) == sent
     assert fates(run) == ["open_at_end"] * 2
+
+
+def test_a_message_of_a_calm_hour_takes_few_calls(monkeypatch):
+    """What nearly every message needs must not grow by what faults, meters and crowds need; calls are no wall time."""
+    monkeypatch.setattr(sim.run, "SAMPLES", 6)
+    calm = Scenario.model_validate(
+        {
+            "name": "calm-hour",
+            "horizon": {"start": "2024-03-13T09:00:00", "length": "1h", "drain_limit": "1h"},
+            "visits": {"per_day": 1000, "mix": {"outpatient": 0.72, "pharmacy": 0.28, "inpatient": 0}},
+            "topology": {"regions": ["33", "34", "63"], "hub": {"cores": 4}, "province": {"cores": 2}},
+        }
+    )
+    simulation, calls = Simulation(calm, plan_visits(calm), costs()), Counter[str]()
+    sys.setprofile(lambda _frame, event, _what: calls.update((event,)))
+    try:
+        run = simulation.run()
+    finally:
+        sys.setprofile(None)
+    messages = run.record().messages.height
+    assert messages > 300
+    assert calls["call"] / messages < 340
