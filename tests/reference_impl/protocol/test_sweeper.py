@@ -14,7 +14,7 @@ from support.chain import Chain, always, at_rest, build, once, run
 from support.loom import Loom, Nap
 from support.messages import done, msgid, registered, reversal, sale, settlement
 
-from reference_impl.protocol.messages import Answered, Busy, Settled
+from reference_impl.protocol.messages import Answered, Busy, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, FAILURES_MAX, Sweeper, SweepRules
@@ -325,6 +325,22 @@ def test_a_parked_message_is_over_when_its_sender_asks_again_and_it_can_be_drive
     node: Any = chain.nodes["33"]
     assert node.parked() == ()
     at_rest(chain)
+
+
+def test_a_parked_message_that_is_asked_for_in_vain_stays_parked_and_out_of_the_line() -> None:
+    chain, poison = Chain(), {"2102"}
+    with_poison(chain, poison)
+    chain.send(sale(POISON))
+    node: Any = chain.nodes["33"]
+
+    async def silent(*_: Any) -> Unknown:
+        return Unknown(1)
+
+    node._forwarder._send = silent
+
+    assert chain.send(sale(POISON)) == Busy(200_000, msgid(POISON))
+    assert [parked.msgid for parked in node.parked()] == [msgid(POISON)]
+    assert node.open_intents() == 0, "what is parked is swept no more"
 
 
 def test_a_parked_message_is_listed_again_when_its_node_has_started_again() -> None:
