@@ -251,7 +251,7 @@ def _kept_volume(folder: Path, asked: Asked) -> float | None:
 def _kept(folder: Path) -> _Identity | None:
     try:
         return msgspec.json.decode((folder / ASKED_FILE).read_bytes(), type=_Identity)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(
