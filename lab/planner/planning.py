@@ -22,7 +22,7 @@ from lab.planner.evaluate import evaluator, fits, fresh_seeds, search_seeds
 from lab.planner.harm import COMPONENTS
 from lab.planner.judgement import Judged, evaluations, judge
 from lab.planner.levers import Knob, applied, knobs_of, told
-from lab.planner.search import Aim, Limit, Question, Searched, search
+from lab.planner.search import Aim, Limit, Question, Searched, refuse_wrong_keys, search
 from lab.runs.file import refuse_unnameable
 from reference_impl.domain.failures import InputError
 from scenarios.reading.loader import digest
@@ -150,6 +150,7 @@ def plan_stop(asked: Asked, folder: Path, watcher: Watcher) -> Answered:
     start = _at_volume(whole, volume)
     aim = Aim(dict(asked.weights), asked.against)
     question = Question(start, knobs, aim, search_seeds(start.stated.seed, asked.replications))
+    refuse_wrong_keys(question)
     limit = _limit(asked, question, _visits(start.stated) * visit_s)
     _make(folder)
     _keep(folder, _identity(asked, question, volume))

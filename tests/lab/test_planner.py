@@ -163,6 +163,7 @@ def test_by_night_no_plan_closes_by_day_but_where_it_is_stated_so(tiny):
         (["stop_before=[an hour]"], "expected a duration"),
         (["start=[soon]"], "expected hours"),
         (["park_share=[140%]"], "expected a share"),
+        (["plan.park_share"], "or plan.KEY"),
         (["turn_back"], "nothing of the kind"),
         (["planned=[8h]"], "nothing of the kind"),
     ],
@@ -176,6 +177,19 @@ def test_each_lever_has_a_name_of_its_own_and_a_value_is_told_as_people_say_it()
     assert len({lever.name for lever in LEVERS}) == len(LEVERS)
     assert told({"kind": "steps", "steps": [{"share": 0.1, "hold": "1h"}]}) == "steps: 10 % for 1h"
     assert told({"kind": "linear", "over": "2h"}) == "evenly over 2h"
+
+
+def test_any_key_of_a_plan_is_a_lever_at_values_that_are_given(tiny, tmp_path, one_process):
+    told = ("cutover.announce.lead=6h",)
+    asked = asked_of(tiny, trials=8, sets=told, levers=("plan.announce.comes_anyway=[10%, 100%]", "ramp"))
+    planned = plan_stop(asked, tmp_path / "plan", Silent()).planned
+
+    tried = {one.levers["plan.announce.comes_anyway"] for one in planned.trials}
+    assert tried <= {"as stated", "10%", "100%"}
+    assert len(tried) > 1
+    with pytest.raises(yidi.ScenarioError, match="park_shar"):
+        plan_stop(asked_of(tiny, levers=("plan.park_shar=[10%]",)), tmp_path / "other", Silent())
+    assert not (tmp_path / "other").exists()
 
 
 # --- harm ---
