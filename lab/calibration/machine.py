@@ -17,8 +17,8 @@ import psutil
 FSYNC_PROBES = 32
 FSYNC_BYTES = 4096
 PACKAGES = (
-    "yidi", "geventhttpclient", "gevent", "httptools", "locust", "msgspec", "numpy", "polars", "pydantic", "simpy",
-    "uvicorn", "uvloop",
+    "yidi", "geventhttpclient", "gevent", "httptools", "locust", "msgspec", "numpy", "optuna", "polars", "pydantic",
+    "simpy", "uvicorn", "uvloop",
 )  # fmt: skip
 
 

@@ -148,7 +148,11 @@ def plan(  # noqa: PLR0913 - the options of the command
     *,
     lever: Annotated[
         list[str] | None,
-        typer.Option("--lever", metavar="NAME[=VALUES]", help="Search this lever, at these values; may be repeated."),
+        typer.Option(
+            "--lever",
+            metavar="NAME[=VALUES]",
+            help="Search this lever, at these values; plan.KEY=[...] is any key of a plan; may be repeated.",
+        ),
     ] = None,
     weight: Annotated[
         list[str] | None, typer.Option("--weight", metavar="NAME=NUMBER", help="Weight a figure of harm.")

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -26,9 +26,6 @@ from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Cutover, Window
 from scenarios.units import format_duration
 from sim.model.costs import DEFAULT_COSTS
-
-if TYPE_CHECKING:
-    from lab.experiments.experiment import Watcher
 
 __all__ = ["FRESH_FROM", "Evaluator", "Seen", "delayed", "evaluator", "fits", "fresh_seeds", "mean", "search_seeds"]
 
@@ -111,7 +108,6 @@ class Evaluator:
     file: Path
     costs: Path | None
     pool: Executor | None
-    watcher: Watcher
     seen: dict[str, Seen] = field(default_factory=dict[str, Seen])
     simulated: int = 0
     """How many replications were not in the file."""
@@ -157,11 +153,11 @@ class Evaluator:
 
 
 @contextmanager
-def evaluator(folder: Path, costs: Path | None, watcher: Watcher, *, processes: int) -> Generator[Evaluator]:
+def evaluator(folder: Path, costs: Path | None, *, processes: int) -> Generator[Evaluator]:
     """Give an evaluator that remembers in ``folder``; its processes end with it."""
     file = folder / CACHE_FILE
     with worker_pool(processes) as pool:
-        yield Evaluator(file, costs, pool if processes > 1 else None, watcher, dict(_remembered(file)))
+        yield Evaluator(file, costs, pool if processes > 1 else None, dict(_remembered(file)))
 
 
 def _remembered(file: Path) -> Iterable[tuple[str, Seen]]:

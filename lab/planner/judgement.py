@@ -70,6 +70,8 @@ class Front(msgspec.Struct, frozen=True):
     searched_against: float
     harm: Range
     against: Range
+    difference: Range
+    """Of harm, to the plan as stated; paired."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -129,7 +131,7 @@ def judge(
             for knob, figures in zip(moved, put_back, strict=True)
             if figures  # a lever that can only be moved with another has no worth of its own
         ),
-        front=tuple(_front(question, one, figures) for one, figures in zip(front, on_front, strict=True)),
+        front=tuple(_front(question, one, figures, stated) for one, figures in zip(front, on_front, strict=True)),
         delays=tuple(_delays(question, winning, winner, seeds, evaluator)),
         figures={name: _range([row[name] for row in winner]) for name in _told_beside(winner)},
         highest={name: finite(max(row[name] for row in winner)) for name in _told_beside(winner)},
@@ -148,7 +150,7 @@ def _some(front: Sequence[Trial]) -> Sequence[Trial]:
     return [front[round(place * (len(front) - 1) / (FRONT_MAX - 1))] for place in range(FRONT_MAX)]
 
 
-def _front(question: Question, trial: Trial, figures: Figures) -> Front:
+def _front(question: Question, trial: Trial, figures: Figures, stated: Figures) -> Front:
     changes = {
         knob.lever.name: told(knob.choices[trial.point[knob.lever.name]].value)
         for knob in question.knobs
@@ -157,7 +159,9 @@ def _front(question: Question, trial: Trial, figures: Figures) -> Front:
     against = question.aim.against
     return Front(
         trial.number, changes, trial.harm, trial.against,
-        _range(_values(question, figures, HARM)), _range(_values(question, figures, against)),
+        harm=_range(_values(question, figures, HARM)),
+        against=_range(_values(question, figures, against)),
+        difference=_paired(question, stated, figures, HARM),
     )  # fmt: skip
 
 

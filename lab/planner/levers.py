@@ -25,6 +25,8 @@ from scenarios.units import UnitError, format_duration, parse_duration, parse_sh
 __all__ = ["AS_STATED", "LEVERS", "Choice", "Knob", "Lever", "Place", "applied", "knobs_of", "told"]
 
 AS_STATED = "as stated"
+FREE = "plan."
+"""Begins a lever that is any key of a plan, such as ``plan.park_share``; its values have to be given."""
 US_PER_HOUR = 3_600_000_000
 NIGHT_FROM_HOUR, NIGHT_UNTIL_HOUR = 18, 6
 _STEP_HOURS, _MOST_HOURS = 3, 72
@@ -265,14 +267,15 @@ LEVERS: tuple[Lever, ...] = (
 def knobs_of(scenario: Scenario, asked: Sequence[str] = (), *, nights: bool = False) -> tuple[Knob, ...]:
     """Return what a search may turn: the levers that are asked for (``NAME``, or ``NAME=[values]``), or all that apply.
 
-    With ``nights`` no plan closes by day, but where it is stated so.
+    ``plan.KEY=[values]`` is a lever for any key of a plan. With ``nights`` no plan closes by day, but where it is
+    stated so.
 
     Raises:
         InputError: when there is no such lever, or it cannot have such a value.
 
     """
     wanted = _asked(asked)
-    found: list[Knob] = []
+    found = [_free(name.removeprefix(FREE), values or []) for name, values in wanted.items() if name.startswith(FREE)]
     for lever in LEVERS:
         if wanted and lever.name not in wanted:
             continue
@@ -291,15 +294,35 @@ def knobs_of(scenario: Scenario, asked: Sequence[str] = (), *, nights: bool = Fa
     return tuple(found)
 
 
+def _free(key: str, values: Sequence[Any]) -> Knob:
+    """Return a knob for any key of a plan, at the values given, in the order given; first is whatever is stated."""
+    steps = key.split(".")
+
+    def write(draft: Draft, value: Any) -> None:
+        for plan in draft.plans:
+            inner = plan
+            for step in steps[:-1]:
+                inner = inner.setdefault(step, {})
+            inner[steps[-1]] = value
+
+    lever = Lever(f"{FREE}{key}", "this key of every plan", lambda _: values, lambda _: 0.0, lambda _: AS_STATED, write)
+    return Knob(lever, (Choice(AS_STATED, stated=True), *(Choice(value) for value in values)))
+
+
 def _asked(texts: Sequence[str]) -> dict[str, list[Any] | None]:
     names = [lever.name for lever in LEVERS]
     wanted: dict[str, list[Any] | None] = {}
     for text in texts:
         name, equals, values = text.partition("=")
+        if name.startswith(FREE) and equals:
+            wanted[name] = _listed(name, values)
+            continue
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"unknown lever: got {name!r}; expected one of {', '.join(names)}{hint}")
+            raise InputError(
+                f"unknown lever: got {name!r}; expected one of {', '.join(names)}, or {FREE}KEY=[values]{hint}"
+            )
         wanted[name] = _listed(name, values) if equals else None
     return wanted
 
@@ -363,7 +386,8 @@ def told(value: Any) -> str:
         if ramp.get("kind") == "steps":
             steps = cast("list[dict[str, Any]]", ramp["steps"])
             return "steps: " + ", ".join(f"{step['share']:.0%} for {step['hold']}".replace("%", " %") for step in steps)
-        return f"evenly over {ramp['over']}" if "over" in ramp else str(ramp.get("kind", "")).replace("_", " ")
+        if "kind" in ramp:
+            return f"evenly over {ramp['over']}" if "over" in ramp else str(ramp["kind"]).replace("_", " ")
     if isinstance(value, float):
         return f"{value:.0%}".replace("%", " %")
-    return str(value)
+    return str(cast("object", value))

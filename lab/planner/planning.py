@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,11 @@ import msgspec
 
 from lab.calibration.machine import describe_machine, versions
 from lab.planner.draft import Start, start_of
-from lab.planner.evaluate import Evaluator, evaluator, fits, fresh_seeds, search_seeds
+from lab.planner.evaluate import evaluator, fits, fresh_seeds, search_seeds
 from lab.planner.harm import COMPONENTS
 from lab.planner.judgement import Judged, evaluations, judge
 from lab.planner.levers import Knob, applied, knobs_of, told
-from lab.planner.search import Aim, Limit, Question, Searched, search
+from lab.planner.search import Aim, Limit, Question, Searched, refuse_wrong_keys, search
 from lab.runs.file import refuse_unnameable
 from reference_impl.domain.failures import InputError
 from scenarios.reading.loader import digest
@@ -144,19 +145,18 @@ def plan_stop(asked: Asked, folder: Path, watcher: Watcher) -> Answered:
             "expected one that is measured whole; lengthen horizon.length or shorten warm_up"
         )
     processes = len(os.sched_getaffinity(0))
+    visit_s = _visit_s(whole, asked, watcher) / processes if asked.seconds is not None else 0.0
+    volume = _kept_volume(folder, asked) or _volume(asked, len(knobs), whole, visit_s)
+    start = _at_volume(whole, volume)
+    aim = Aim(dict(asked.weights), asked.against)
+    question = Question(start, knobs, aim, search_seeds(start.stated.seed, asked.replications))
+    refuse_wrong_keys(question)
+    limit = _limit(asked, question, _visits(start.stated) * visit_s)
     _make(folder)
-    with evaluator(folder, asked.costs, watcher, processes=processes) as simulating:
-        volume = _kept_volume(folder, asked)
-        pace_s = _pace_s(whole, simulating, watcher) if asked.seconds is not None else 0.0
-        volume = volume or _volume(asked, len(knobs), whole, pace_s / processes)
-        start = _at_volume(whole, volume)
-        aim = Aim(dict(asked.weights), asked.against)
-        question = Question(start, knobs, aim, search_seeds(start.stated.seed, asked.replications))
-        _keep(folder, _identity(asked, question, volume))
-        limit = _limit(asked, question, _visits(start.stated) * pace_s / processes)
+    _keep(folder, _identity(asked, question, volume))
+    with evaluator(folder, asked.costs, processes=processes) as simulating:
         searched = search(question, limit, folder, simulating, watcher)
-        fresh = fresh_seeds(start.stated.seed, asked.fresh)
-        judged = judge(question, searched, fresh, simulating, watcher)
+        judged = judge(question, searched, fresh_seeds(start.stated.seed, asked.fresh), simulating, watcher)
     draft = applied(knobs, searched.best.point, start.draft())
     answer = _planned(asked, question, searched, judged, draft.settings(), volume, folder)
     _written(folder / PLAN_FILE, answer)
@@ -173,13 +173,15 @@ def _visits(stated: Scenario) -> float:
     return visits.per_day * stated.scale.volume * days * (1 + visits.local_per_cross) + len(visits.explicit)
 
 
-def _pace_s(whole: Start, simulating: Evaluator, watcher: Watcher) -> float:
+def _visit_s(whole: Start, asked: Asked, watcher: Watcher) -> float:
     """Return how many seconds of one process a visit takes."""
     pilot = _at_volume(whole, min(1.0, PILOT_VISITS / max(1.0, _visits(whole.stated))))
     watcher.begin("measuring how long a replication takes", 1)
     scenario = resolve(pilot.stated)
-    simulating.each([scenario], [scenario.seed])
-    return simulating.took_s(scenario, scenario.seed) / _visits(pilot.stated)
+    with tempfile.TemporaryDirectory(prefix="yidi-pilot-") as name:
+        with evaluator(Path(name), asked.costs, processes=1) as simulating:
+            simulating.each([scenario], [scenario.seed])
+        return simulating.took_s(scenario, scenario.seed) / _visits(pilot.stated)
 
 
 def _volume(asked: Asked, knobs: int, whole: Start, visit_s: float) -> float:
@@ -234,16 +236,11 @@ def _make(folder: Path) -> None:
         empty = not any(folder.iterdir())
     except OSError as error:
         raise InputError(f"cannot make output folder {folder}: {error.strerror}; choose another with --out") from error
-    if not empty and not (folder / ASKED_FILE).is_file() and not _only_pilot(folder):
+    if not empty and not (folder / ASKED_FILE).is_file():
         raise InputError(
             f"output folder {folder} exists and holds no search; expected a new name, or one of 'yidi cutover plan'; "
             "choose another with --out"
         )
-
-
-def _only_pilot(folder: Path) -> bool:
-    """Return whether a search was ended here before it had begun."""
-    return {path.name for path in folder.iterdir()} <= {"replications.jsonl"}
 
 
 def _kept_volume(folder: Path, asked: Asked) -> float | None:
@@ -255,7 +252,7 @@ def _kept_volume(folder: Path, asked: Asked) -> float | None:
 def _kept(folder: Path) -> _Identity | None:
     try:
         return msgspec.json.decode((folder / ASKED_FILE).read_bytes(), type=_Identity)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MARKDOWN_FILE", "PAGE_FILE", "RunBook", "run_book", "verdict_of", "write_run_book"]
 
-MARKDOWN_FILE, PAGE_FILE = "runbook.md", "runbook.html"
+PAGE_FILE = "runbook.html"
+MARKDOWN_FILE = str(Path(PAGE_FILE).with_suffix(".md"))
 FEN_PER_YUAN = 100
 
 
@@ -253,13 +254,19 @@ def _front(planned: Planned) -> Section:
     rows = [
         [
             str(one.trial), "; ".join(f"{name} {value}" for name, value in one.changes.items()) or "as stated",
-            digits(one.searched_harm), _with_range(one.harm), _with_range(one.against),
+            digits(one.searched_harm), _with_range(one.harm),
+            _with_range(one.difference, signed=True), _shown(one.against),
         ]
         for one in planned.judged.front
     ]  # fmt: skip
     note = "None of the plans tried has both less harm and less of the other figure than these, as searched."
     against = title_of(planned.against)
-    table = Table(["trial", "changes", "harm as searched", "harm, fresh seeds", against], rows, words=2, note=note)
+    table = Table(
+        ["trial", "changes", "harm as searched", "harm, fresh seeds", "difference to the stated", against],
+        rows,
+        words=2,
+        note=note,
+    )
     return Section("The front", (), table, picture="front")
 
 

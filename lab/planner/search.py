@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lab.planner.draft import Start
 from lab.planner.evaluate import Evaluator, fits, mean
 from lab.planner.harm import harm
-from lab.planner.levers import Knob, applied
+from lab.planner.levers import FREE, Knob, applied
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import key_hash
 from scenarios.reading.errors import ScenarioError
@@ -35,7 +35,7 @@ from scenarios.schema import Scenario
 if TYPE_CHECKING:
     from lab.experiments.experiment import Watcher
 
-__all__ = ["BATCH", "Aim", "Limit", "Searched", "Trial", "front_of", "resolved_at", "search"]
+__all__ = ["BATCH", "Aim", "Limit", "Searched", "Trial", "front_of", "refuse_wrong_keys", "resolved_at", "search"]
 
 BATCH = 4
 """Plans that are proposed before any of them is answered; no number of processes, so that it is the same everywhere."""
@@ -135,6 +135,18 @@ def search(question: Question, limit: Limit, folder: Path, evaluator: Evaluator,
             done.append(finished)
         watcher.advance(len(done) if limit.trials else STEPS * _spent_s(done) / (limit.seconds or 1.0))
     return Searched(tuple(_trial(number, one) for number, one in enumerate(done[: limit.trials])))
+
+
+def refuse_wrong_keys(question: Question) -> None:
+    """Raise what the loader says of a lever for any key: a wrong value is a slip of the pen, no plan to be tried.
+
+    Raises:
+        ScenarioError: when a value alone makes no plan of the stated one.
+
+    """
+    for knob in question.knobs:
+        for place in range(len(knob.choices)) if knob.lever.name.startswith(FREE) else ():
+            applied([knob], {knob.lever.name: place}, question.start.draft()).stated()
 
 
 def _room(limit: Limit, done: Sequence[FrozenTrial]) -> int:

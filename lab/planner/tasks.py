@@ -136,9 +136,22 @@ def _behind_the_door(plan: Cutover) -> Iterator[Row]:
             yield at_us, _WORKS[phase.value], "platform operator", shown, gate if phase.value == "verify" else ""
             at_us += middle
     yield (
-        turn_back(plan) or plan.planned_reopen_at, "Go on or turn back", "head of the move", "at once",
+        _decided_at(plan), "Go on or turn back", "head of the move", "at once",
         "verified: go on; else by the hour and the rule below",
     )  # fmt: skip
+
+
+def _decided_at(plan: Cutover) -> int:
+    """Return when it is decided first: by the last point of return, at the latest at the opening that is announced."""
+    hour_us = turn_back(plan)
+    announced_us = plan.planned_reopen_at
+    return max(_last_work_at(plan), announced_us if hour_us is None else min(hour_us, announced_us))
+
+
+def _last_work_at(plan: Cutover) -> int:
+    """Return when the last work behind the door begins, if all before it takes its median."""
+    works = [drawn_us(lasts, _MEDIAN) for _, lasts in plan.window.works] if isinstance(plan.window, Window) else []
+    return plan.close_at + sum(works[:-1])
 
 
 def turn_back(plan: Cutover) -> int | None:
@@ -147,7 +160,7 @@ def turn_back(plan: Cutover) -> int | None:
 
 
 def _after(plan: Cutover, judged: Judged) -> Iterator[Row]:
-    opens_us = plan.planned_reopen_at
+    opens_us = max(plan.planned_reopen_at, _decided_at(plan))
     ramp = plan.ramp
     how = told(ramp.model_dump(mode="json", exclude_unset=True)) if isinstance(ramp, Ramp) else "evenly"
     yield (

@@ -69,6 +69,12 @@ WRONG = """
     cutover verify 127.0.0.1:9 33                               | nobody answers
     cutover drain 127.0.0.1:9 33 --within 5                     | expected a duration
     cutover explode                                             | No such command 'explode'
+    cutover plan lost-reply                                     | plans no stop
+    cutover plan real-stops --lever stop_befor                  | did you mean 'stop_before'
+    cutover plan real-stops --weight patients=-1                | expected a number, 0 or more
+    cutover plan real-stops --budget soon                       | expected a duration
+    cutover plan real-stops --trials 0                          | --trials
+    cutover plan real-stops --trials 1 --out costs.json         | cannot make output folder
     calibrate --out new/..                                      | has no name of its own
     calibrate --out costs.json                                  | output costs.json exists
     curve jiaxing-qinghai                                       | visits.per_day is 0
