@@ -65,7 +65,7 @@ def measure(
     """
     plans = [held_up(record, course, alone=len(courses) == 1) for course in courses]
     asked = _Asked(record, time_scale, lost, doubled)
-    found = dict(_figures(plans, asked))
+    found = dict(_figures(plans, asked)) | dict(policies.mid_stay_figures(record))
     if len(plans) > 1:
         for plan in plans:
             found |= {of_plan(name, plan.course.plan.name): value for name, value in _figures([plan], asked)}
