@@ -33,6 +33,13 @@ FEN_PER_YUAN = 100
 DRAIN_SHARES = {"cutover.drain_t50": 0.5, "cutover.drain_t95": 0.95, "cutover.drain": 1.0}
 
 
+_LISTED = {
+    "cutover.inflight": Phase.STOP_ACCEPT,
+    "cutover.leftover": Phase.CLOSE,
+    "cutover.reopening": Phase.REOPEN,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What one plan held up; ``backlog`` says when each visit joined and left it, with null for who has not left."""
@@ -63,7 +70,7 @@ def measure(
     ``lost`` are visits by number, ``doubled`` by their id in the books. Together, business counts once, however many
     plans held it up; of times it is the longest of any plan's own.
     """
-    plans = [held_up(record, course, alone=len(courses) == 1) for course in courses]
+    plans = every_held(record, courses)
     asked = _Asked(record, time_scale, lost, doubled)
     found = dict(_figures(plans, asked)) | dict(policies.mid_stay_figures(record))
     if len(plans) > 1:
@@ -78,6 +85,11 @@ class _Asked:
     time_scale: float
     lost: frozenset[int]
     doubled: frozenset[str]
+
+
+def every_held(record: Record, courses: Sequence[Course]) -> list[Held]:
+    """Return what each plan held up."""
+    return [held_up(record, course, alone=len(courses) == 1) for course in courses]
 
 
 def held_up(record: Record, course: Course, *, alone: bool) -> Held:
@@ -165,10 +177,12 @@ def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _in_flight(inflight: pl.DataFrame) -> Iterator[tuple[str, float]]:
-    for name, phase in (("cutover.inflight", Phase.STOP_ACCEPT), ("cutover.leftover", Phase.CLOSE)):
-        listed = inflight.filter(pl.col("snapshot") == phase.value)
+    claimed = pl.col("stage") == Stage.MANUAL_CLAIM.value
+    for name, phase in _LISTED.items():
+        listed = inflight.filter((pl.col("snapshot") == phase.value) & ~claimed)
         yield name, listed.height
         yield f"{name}_advance", float(listed["advance_fen"].sum()) / FEN_PER_YUAN
+    yield "cutover.claims", inflight.filter((pl.col("snapshot") == Phase.REOPEN.value) & claimed).height
 
 
 def backlog(visits: pl.DataFrame, everyone: pl.DataFrame, course: Course) -> pl.DataFrame:
@@ -178,7 +192,9 @@ def backlog(visits: pl.DataFrame, everyone: pl.DataFrame, course: Course) -> pl.
     """
     parked = _moments(visits, course).filter(pl.col("parked_us") > 0)
     # Who was parked has not left before the door is open, so nobody leaves the backlog while it is closed.
-    waited = _moments(everyone, course).filter((pl.col("parked_us") == 0) & (pl.col("desk_wait_us") > 0))
+    # A stay that still lies when the run ends waited for a desk at its admission, if it did: it is in no queue.
+    lies = (pl.col("kind") == "inpatient") & pl.col("ended_us").is_null() & pl.col("settle_sent_us").is_null()
+    waited = _moments(everyone, course).filter((pl.col("parked_us") == 0) & (pl.col("desk_wait_us") > 0) & ~lies)
     behind = waited.filter(pl.col("visit").is_in(_queued_behind(parked, waited, course.reopen_at)))
     return pl.concat([parked, behind]).sort("joined_us", "visit")
 

@@ -193,6 +193,23 @@ def lines_add_up_to_what_is_settled(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("14 settled lines", row["visit_id"], detail, row["msgid"])
 
 
+def effects_are_remembered(evidence: Evidence) -> Iterator[Violation]:
+    """Law 15: whoever settled still knows the message by which it did (G1): the memory moves along with the books."""
+    known = evidence.messages.filter("answered").select("node", "msgid")
+    for row in evidence.settlements.join(known, on=["node", "msgid"], how="anti").sort("settlement").to_dicts():
+        detail = f"{row['node']} holds settlement {row['settlement']}, and no longer knows its message {row['msgid']}"
+        yield Violation("15 dedupe memory left behind", row["visit_id"], detail, row["msgid"])
+
+
+def business_in_flight_has_one_fate(evidence: Evidence) -> Iterator[Violation]:
+    """Law 16: every piece of business that a planned stop found in flight is a visit with exactly one end (G18)."""
+    ends = evidence.visits.group_by("visit").agg(ends=pl.len())
+    listed = evidence.inflight.unique("visit", keep="first", maintain_order=True).join(ends, on="visit", how="left")
+    for row in listed.filter(pl.col("ends").fill_null(0) != 1).sort("visit").iter_rows(named=True):
+        detail = f"{row['stage']} at {row['snapshot']} of {row['plan']}: it has {row['ends'] or 0} ends, 1 must be"
+        yield Violation("16 in flight without a fate", str(row["visit"]), detail, row["msgid"] or "")
+
+
 LAWS: tuple[Law, ...] = (
     money_is_conserved,
     postings_say_what_was_settled,
@@ -207,6 +224,8 @@ LAWS: tuple[Law, ...] = (
     all_sides_hold_the_same_money,
     every_side_keeps_what_passed,
     lines_add_up_to_what_is_settled,
+    effects_are_remembered,
+    business_in_flight_has_one_fate,
 )
 
 

@@ -121,10 +121,12 @@ STAGE_NAMES: dict[str, str] = {
     Stage.DESK_QUEUE: "waiting for a desk",
     Stage.AT_DESK: "at the desk",
     Stage.IN_TRANSIT: "message in transit",
+    Stage.TRIED: "tried, not settled",
     Stage.UNKNOWN: "outcome unknown",
     Stage.REVERSAL_PENDING: "reversal pending",
     Stage.OPEN_STAY: "open stay",
     Stage.PARKED: "parked",
+    Stage.MANUAL_CLAIM: "claim by paper",
     Stage.ENDED: "ended",
 }
 WORLD_NAMES: dict[str, str] = {"sim": "simulated", "load": "real"}

@@ -37,7 +37,11 @@ from scenarios.schema.cutover import Phase
 from scenarios.schema.gates import MEASURES
 
 Rows = list[list[str]]
-MOMENTS = {Phase.STOP_ACCEPT: "At stop-accept", Phase.CLOSE: "At closing"}
+MOMENTS = {
+    Phase.STOP_ACCEPT: "At stop-accept",
+    Phase.CLOSE: "At closing",
+    Phase.REOPEN: "At reopening",
+}
 HEADLINE_NAMES = {
     "contact.latency.p95": "contact p95",
     "settlement.latency.p95": "settlement p95",

@@ -87,6 +87,8 @@ class Asker:
     step: int = 0
     sent: int = 0
     resent: int = 0
+    asked: Request | None = None
+    """The message that is under way, or of whose outcome nobody knows."""
 
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
@@ -118,23 +120,27 @@ class Asker:
         clients, clock = self.clients, self.ports.clock
         timeout_us = clients.reversal_timeout if for_good else clients.timeout
         resting, began_us, uncertain = self.stage, clock.now_us(), False
-        while True:
-            attempt += 1
-            outcome = await self._send(request, attempt, timeout_us)
-            if isinstance(outcome, Answered):
-                self.stage = resting
-                if outcome.reply.refusal:
-                    raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
-                return outcome
-            uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
-            self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
-            if not for_good:
-                self._give_up(outcome, request, attempt, began_us if uncertain else None)
-            elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
-                self.stage = resting
-                raise ShutOut(outcome)
-            self.resent += 1
-            await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
+        self.asked = request
+        try:
+            while True:
+                attempt += 1
+                outcome = await self._send(request, attempt, timeout_us)
+                if isinstance(outcome, Answered):
+                    self.stage = resting
+                    if outcome.reply.refusal:
+                        raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
+                    return outcome
+                uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
+                self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
+                if not for_good:
+                    self._give_up(outcome, request, attempt, began_us if uncertain else None)
+                elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
+                    self.stage = resting
+                    raise ShutOut(outcome)
+                self.resent += 1
+                await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
+        finally:
+            self.asked = None
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
         visit = self.visit

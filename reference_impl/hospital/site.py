@@ -13,6 +13,7 @@ from scenarios.schema.recourse import Recourse, StopPolicies
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reference_impl.hospital.standing import Claim
     from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
@@ -96,8 +97,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
     return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario))
 
 
-def concerns(plan: Cutover, visit: PlannedVisit) -> bool:
-    """Return whether the planned stop is on the visit's way."""
+def concerns(plan: Cutover, visit: PlannedVisit | Claim) -> bool:
+    """Return whether the planned stop is on the way of a visit, or of what it left behind."""
     care, insured = visit.care_region, visit.insured_region
     return concerned(plan.business, care_region=care, insured_region=insured) and on_the_way(
         plan.scope, plan.side, care_region=care, insured_region=insured

@@ -60,16 +60,28 @@ SERVED = ("done", "refused", "reversed", "unknown")
 
 
 class Stage(StrEnum):
-    """Where a piece of business stands at an instant."""
+    """Where a piece of business stands at an instant: one place each, however much of it is open."""
 
     DESK_QUEUE = "desk_queue"
+    """The patient waits for a desk, or for the clerk to try again."""
     AT_DESK = "at_desk"
+    """The patient is served, and no message is under way."""
     IN_TRANSIT = "in_transit"
+    """A message is under way: in the hospital, on a link or at a node."""
+    TRIED = "tried"
+    """The trial was answered, and the settlement has no message under way."""
     UNKNOWN = "unknown"
+    """A message may have had its effect, and nobody has said so."""
     REVERSAL_PENDING = "reversal_pending"
+    """Something is being taken back."""
     OPEN_STAY = "open_stay"
+    """The patient lies, and nothing is under way."""
     PARKED = "parked"
+    """The patient has left, to settle later."""
+    MANUAL_CLAIM = "manual_claim"
+    """The patient paid in full, and has claimed by paper: the visit has its fate, the money is still out."""
     ENDED = "ended"
+    """Nothing is left to do: never listed."""
 
 
 class How(StrEnum):

@@ -64,7 +64,7 @@ _ADDED_COLUMNS = {
     "events": ("hits",),
     "visits": ("account_fen", "hospital_part_fen", "settled_us"),
     "generator": ("lag_counts",),
-    "inflight": ("plan",),
+    "inflight": ("plan", "code", "msgid"),
 }
 """Columns that were added since: in an older record they are null."""
 _ADDED_TABLES = ("contacts", "turned_away", "mid_stays")

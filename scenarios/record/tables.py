@@ -124,6 +124,8 @@ class InflightRow(NamedTuple):
     advance_fen: int = 0
     fate: str = ""
     plan: str | None = None
+    code: str | None = None
+    msgid: str | None = None
 
 
 class TurnedAwayRow(NamedTuple):
@@ -252,7 +254,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("hits", _I64, "", "messages that a fault lost, delayed, or met at its node; null for what is no fault"),
     ),
     "inflight": (
-        Column("snapshot", _STR, "", "stop_accept or close"),
+        Column("snapshot", _STR, "", "stop_accept, close (when the work behind the door begins) or reopen"),
         Column("at_us", _I64, "us", "when it was listed"),
         Column("visit", _I64, "", "number of the visit"),
         Column("stage", _STR, "", "where it stood, see scenarios.record.fates"),
@@ -264,6 +266,10 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ),
         Column("fate", _STR, "", "how the visit ended"),
         Column("plan", _STR, "", "name of the cutover's plan"),
+        Column(
+            "code", _STR, "", "transaction of the message under way, or of unknown outcome; null when there is none"
+        ),
+        Column("msgid", _STR, "", "its message id: what both sides' books know it by"),
     ),
     "turned_away": (
         Column("visit", _I64, "", "number of the visit"),

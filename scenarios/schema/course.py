@@ -75,6 +75,12 @@ class Course:
             at_us += step.hold
         return tuple(steps)
 
+    def listings(self) -> Iterator[tuple[Phase, int]]:
+        """Yield the phases at whose beginning business in flight is listed, and when that is."""
+        yield Phase.STOP_ACCEPT, self.stop_at
+        yield Phase.CLOSE, self.close_at
+        yield Phase.REOPEN, self.reopen_at
+
     def told_reopening_us(self, now_us: int) -> int:
         """Return when it opens as everybody believes at ``now_us``: as planned, until that has passed or it is open."""
         return self.planned_reopen_at if now_us < min(self.planned_reopen_at, self.reopen_at) else self.reopen_at

@@ -19,6 +19,7 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
 from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+from scenarios.schema.migration import BooksMigration
 from scenarios.schema.recourse import StopPolicies
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -41,8 +42,9 @@ class Phase(StrEnum):
     MONITOR = "monitor"
 
 
-LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE)
-"""At their beginning all business under way on the cutover's path is listed."""
+LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE, Phase.REOPEN)
+"""At their beginning all business under way on the cutover's path is listed, of a phase of no length too: when new
+business is turned away, when the door closes and the work behind it begins, and when it opens again."""
 
 
 class Announce(Model):
@@ -61,6 +63,7 @@ class Window(Model):
     freeze: Duration = Field(default=0, description="data is frozen, copied and counted")
     migrate: Duration = Field(default=0, description="data is moved")
     verify: Duration = Field(default=0, description="the new books are held against the old ones")
+    books: BooksMigration = Field(default=BooksMigration(), description="how the rows of a node's books are moved")
 
     @property
     def works(self) -> tuple[tuple[Phase, Duration], ...]:

@@ -68,6 +68,8 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    objective.period           720h
+    objective.late_after       0.5h
     cutover.0.at               5h
     cutover.0.window           2h
     cutover.0.stop_before      1h
