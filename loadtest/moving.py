@@ -186,7 +186,7 @@ def put_off(command: DoorCommand, by_us: int) -> DoorCommand:
         command,
         reopens_us=command.reopens_us + by_us,
         full_us=command.full_us + by_us,
-        steps=tuple((at_us + by_us, share) for at_us, share in command.steps),
+        steps=tuple(step._replace(at_us=step.at_us + by_us) for step in command.steps),
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
+from lab.analysis import service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -150,13 +151,23 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
+        scalars |= service.measure(record, cutovers.every_held(record, courses_of(scenario)), scenario)
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
+    return Measures(scalars, every_sample(record, scenario, scope))
+
+
+def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, Floats]:
+    """Return the values that each distribution has, those of planned stops too; ``scope`` is the record's."""
     samples = samples_of(scope, scenario)
     if scenario.cutover:
-        waits = cutovers.samples(record, courses_of(scenario), scenario.scale.time)
+        courses = courses_of(scenario)
+        waits = (
+            *cutovers.samples(record, courses, scenario.scale.time),
+            *service.samples(record, cutovers.every_held(record, courses), scenario),
+        )
         samples |= {name: sample for name, sample in waits if sample.size}
-    return Measures(scalars, samples)
+    return samples
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
@@ -323,7 +334,7 @@ def _burden(scope: Scope) -> Iterator[tuple[str, float]]:
 
 
 def _bottleneck(scope: Scope) -> Iterator[tuple[str, float]]:
-    serving = station_use(scope.stations).filter(pl.col("station") != "desk")
+    serving = station_use(scope).filter(pl.col("station") != "desk")
     if serving.height:
         yield "bottleneck.utilisation", serving["utilisation"][0]
 
@@ -338,12 +349,18 @@ def _generator(scope: Scope) -> Iterator[tuple[str, float]]:
 _PARTS: tuple[Callable[[Scope], Iterator[tuple[str, float]]], ...] = (_fates, _flow, _burden, _bottleneck, _generator)
 
 
-def station_use(stations: pl.DataFrame) -> pl.DataFrame:
-    """Return mean use, mean and longest queue of every station, the busiest first: the first row is the bottleneck."""
-    use = stations.group_by("node", "station").agg(
-        utilisation=pl.col("utilisation").mean(),
+def station_use(scope: Scope) -> pl.DataFrame:
+    """Return mean use, mean and longest queue of every station, the busiest first: the first row is the bottleneck.
+
+    Means are over the window in which patients come: how long a world then watches empty stations says nothing. Of a
+    window shorter than a sample, they are over all samples.
+    """
+    came = pl.col("at_us") <= scope.warm_up_us + scope.window_us
+    window = came | ~came.any()
+    use = scope.stations.group_by("node", "station").agg(
+        utilisation=pl.col("utilisation").filter(window).mean(),
         utilisation_peak=pl.col("utilisation").max(),
-        queue=pl.col("queue").mean(),
+        queue=pl.col("queue").filter(window).mean(),
         queue_peak=pl.col("queue").max(),
         refused=pl.col("refused").sum(),
     )

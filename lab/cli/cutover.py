@@ -5,11 +5,14 @@ This module must never do work: like ``app`` it parses, hands over, and returns 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-cutover = typer.Typer(help="A planned stop at a running system, step by step.", no_args_is_help=True)
+cutover = typer.Typer(
+    help="A planned stop: searched for beforehand, and taken step by step at a running system.", no_args_is_help=True
+)
 
 Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help="The operators' address of the node's process, from 'yidi serve'.")
@@ -131,3 +134,56 @@ def _step(address: str, node: str, action: str, rate: int = 0, *, as_json: bool)
     from reference_impl.server.moving import MoveAction
 
     raise typer.Exit(step(Operated(address, node, as_json=as_json), MoveAction(action), rate))
+
+
+@cutover.command()
+def plan(  # noqa: PLR0913 - the options of the command
+    source: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of the library.")],
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="Apply a variant of the scenario.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one key; may be repeated.")
+    ] = None,
+    *,
+    lever: Annotated[
+        list[str] | None,
+        typer.Option("--lever", metavar="NAME[=VALUES]", help="Search this lever, at these values; may be repeated."),
+    ] = None,
+    weight: Annotated[
+        list[str] | None, typer.Option("--weight", metavar="NAME=NUMBER", help="Weight a figure of harm.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="YAML file of weights.")] = None,
+    against: Annotated[
+        str, typer.Option("--against", metavar="NAME", help="The front's other figure, beside the harm.")
+    ] = "closed_hours",
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Time for search and judgement. Default: 30min, without --trials.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, help="Plans to try; then the same each time, on any machine.")
+    ] = None,
+    reps: Annotated[int, typer.Option("--reps", min=1, help="Common seeds that every plan is tried on.")] = 4,
+    fresh: Annotated[int, typer.Option("--fresh", min=1, help="Seeds that the found plan is judged on.")] = 12,
+    volume: Annotated[
+        float | None,
+        typer.Option("--volume", help="Share of the visits. Default: what the budget allows; all with --trials."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder, gone on with. Default: runs/NAME-plan.")
+    ] = None,
+    costs: Annotated[
+        Path | None, typer.Option("--costs", metavar="FILE", help="Cost file of 'yidi calibrate'.")
+    ] = None,
+    nights: Annotated[bool, typer.Option("--nights", help="Close between 18:00 and 06:00 only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search a plan of less harm in the simulated world, judge it on fresh seeds, and write its run book."""
+    from lab.cli.commands.plan import Typed
+    from lab.cli.commands.plan import plan as do
+
+    typed = Typed(
+        source, variant, tuple(sets or ()), tuple(lever or ()), tuple(weight or ()), weights, against, budget, trials,
+        reps, fresh, volume, out, costs, nights=nights, as_json=as_json,
+    )  # fmt: skip
+    do(typed)

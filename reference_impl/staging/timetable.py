@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.ids import Stamps
 from reference_impl.staging.moves import BooksMove, books_move
+from reference_impl.staging.ramps import bucket_rule, door_steps
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
-from scenarios.schema.cutover import LISTED, Cutover, Phase
+from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 
 if TYPE_CHECKING:
@@ -224,7 +226,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     """
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
-        steps.extend(_cutover_steps(chain, course, scenario.scale.time))
+        steps.extend(_cutover_steps(chain, course, scenario))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -288,12 +290,13 @@ def _row(fault: Fault, target: str, note: str = "") -> EventRow:
     return EventRow(fault.at, fault.until, fault.kind, target, note)
 
 
-def _cutover_steps(chain: int, course: Course, time_scale: float) -> Iterator[Step]:
-    plan = course.plan
+def _cutover_steps(chain: int, course: Course, scenario: Scenario) -> Iterator[Step]:
+    plan, time_scale = course.plan, scenario.scale.time
+    stamps = Stamps(scenario.horizon.start, time_scale)
     keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
+    for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
+        yield Step(at_us, chain, ListInflight(phase, plan))
     for times in course.phases():
-        if times.phase in LISTED:
-            yield Step(times.at_us, chain, ListInflight(times.phase, plan))
         row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
         work = _work_on_books(course, times, keeper, time_scale)
         if work is not None:
@@ -304,7 +307,7 @@ def _cutover_steps(chain: int, course: Course, time_scale: float) -> Iterator[St
             continue
         for side in sides:
             # The phase is written down once its last door has moved.
-            act = MoveDoor(keeper, _door_command(course, times, side))
+            act = MoveDoor(keeper, _door_command(course, times, side, stamps))
             yield Step(times.at_us, chain, act, row if side is sides[-1] else None)
 
 
@@ -317,7 +320,7 @@ def _work_on_books(course: Course, times: PhaseTimes, keeper: NodeId, time_scale
     return WorkOnBooks(keeper, times.phase, how, give_up_us)
 
 
-def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
+def _door_command(course: Course, times: PhaseTimes, side: Side, stamps: Stamps) -> DoorCommand:
     """Return what a door is told; until an overrun is known, that it opens as planned."""
     reopens_us = course.told_reopening_us(times.at_us)
     return DoorCommand(
@@ -327,7 +330,8 @@ def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
         reopens_us=reopens_us,
         full_us=reopens_us + course.plan.ramp_us,
         business=course.plan.business,
-        steps=course.ramp_steps if times.phase is Phase.REOPEN else (),
+        steps=door_steps(course) if times.phase is Phase.REOPEN else (),
+        bucket=bucket_rule(course, stamps) if times.phase is Phase.REOPEN else None,
     )
 
 

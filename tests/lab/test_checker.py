@@ -72,6 +72,22 @@ def resend_gets_another_reply(world, make):
     world.messages.append(make.message_row(0, attempt=2, reply_crc=999))
 
 
+@plant("effects_are_remembered")
+def books_were_moved_without_their_dedupe_memory(world, make):
+    world.remembers = False
+
+
+@plant("business_in_flight_has_one_fate")
+def what_was_in_flight_has_no_end(world, make):
+    world.inflight = [make.inflight_row(0), make.inflight_row(7)]
+
+
+@plant("business_in_flight_has_one_fate")
+def what_was_in_flight_ends_twice(world, make):
+    world.inflight = [make.inflight_row(1)]
+    world.visits += [make.visit_row(1, fate="refused", acked=False), make.visit_row(1, fate="abandoned", acked=False)]
+
+
 @plant("every_yes_has_a_posting")
 def accepted_settlement_is_not_in_the_books(world, make):
     world.settlements, world.postings = [], []

@@ -10,6 +10,7 @@ import pytest
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
+from scenarios.record.fates import How
 from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
 from scenarios.schema.gates import MEASURES
@@ -37,15 +38,25 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     luan = {"insured_region": "341500"}
     world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us, **luan))
     world.visits.append(make.visit_row(4, **luan))
+    for number, at_us in enumerate((*range(20), *range(course.reopen_at, course.reopen_at + 20), *[begin_us] * 3)):
+        kind = ("outpatient", "pharmacy", "inpatient")[number % 3]
+        world.visits.append(make.visit_row(5 + number, kind=kind, arrival_us=at_us, ended_us=at_us + SECOND, **luan))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
-    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND))
+    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND, done_us=begin_us + 2 * SECOND))
+    world.messages.append(make.message_row(3, sent_us=begin_us, done_us=begin_us + 1, outcome="unknown"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]
     world.turned_away = [TurnedAwayRow(3, "luan-cross", begin_us, end_us, "parked")]
+    for number, how in enumerate(How, start=100):  # each recourse of the turned-away was taken
+        paid = {"fate": "paper_by_closure", "paper_fen": 10_000} if how is How.PAID else {"parked_us": SECOND}
+        fate = {"fate": "estimated_then_settled"} if how is How.STAND_IN else {}
+        world.visits.append(make.visit_row(number, arrival_us=begin_us, ended_us=end_us, **luan, **paid, **fate))
+        until_us = None if how is How.PAID else end_us
+        world.turned_away.append(TurnedAwayRow(number, "luan-cross", begin_us, until_us, how.value))
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})})
@@ -187,18 +198,37 @@ def test_nothing_to_measure_is_absent_and_never_is_infinite():
     assert looked_up(flat, "settlement.latency", "p95") is None
 
 
-def test_busiest_station_comes_first(world):
+def test_busiest_station_comes_first(world, scenario):
     world.stations = [
         StationRow(SECOND, "hub", "cpu", 0.0, 0.2, 1, 0),
         StationRow(2 * SECOND, "hub", "cpu", 4.0, 0.4, 1, 3),
         StationRow(SECOND, "33", "writer", 0.0, 0.7, 1, 0),
     ]
 
-    use = station_use(world.record().stations)
+    use = station_use(scope_of(world.record(), scenario))
 
     assert use.select("node", "station").rows() == [("33", "writer"), ("hub", "cpu")]
     assert use.row(1, named=True)["utilisation"] == pytest.approx(0.3)
     assert use.row(1, named=True)["refused"] == 3
+
+
+def test_a_stations_use_is_of_the_time_in_which_patients_come(world, scenario):
+    """Two worlds watch the empty stations for longer or shorter after the last patient: that is no use of a core."""
+    end_us = scenario.horizon.length
+    busy = [StationRow(end_us - SECOND, "hub", "cpu", 2.0, 0.9, 1, 0), StationRow(end_us, "hub", "cpu", 2.0, 0.7, 1, 0)]
+    idle = [StationRow(end_us + n * SECOND, "hub", "cpu", 0.0, 0.0, 0, n) for n in range(1, 8)]
+    world.stations = [*busy, *idle]
+
+    use = station_use(scope_of(world.record(), scenario)).row(0, named=True)
+
+    assert (use["utilisation"], use["queue"]) == (pytest.approx(0.8), 2.0)
+    assert use["refused"] == sum(range(1, 8))
+
+
+def test_of_a_window_shorter_than_a_sample_the_use_is_what_was_seen(world, scenario):
+    world.stations = [StationRow(scenario.horizon.length + SECOND, "hub", "cpu", 1.0, 0.5, 1, 0)]
+
+    assert station_use(scope_of(world.record(), scenario)).row(0, named=True)["utilisation"] == 0.5
 
 
 def test_generator_shows_its_worst_window(world, scenario):
