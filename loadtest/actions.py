@@ -13,9 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
-import msgspec
-
-from loadtest.moving import work_on_books
+from loadtest.moving import put_off, work_on_books
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.errors import CommandError, StartError
@@ -227,11 +225,4 @@ def _put_off(act: Act, by_us: int) -> Act:
     """Return a step of a door's as it is when everything comes later than it was to."""
     if by_us == 0 or not isinstance(act, MoveDoor):
         return act
-    command = act.command
-    moved = msgspec.structs.replace(
-        command,
-        reopens_us=command.reopens_us + by_us,
-        full_us=command.full_us + by_us,
-        steps=tuple(step._replace(at_us=step.at_us + by_us) for step in command.steps),
-    )
-    return replace(act, command=moved)
+    return replace(act, command=put_off(act.command, by_us))

@@ -11,9 +11,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from reference_impl.books.journal import ENDED, Stage
 from reference_impl.books.stated import Stated, unheld
 from reference_impl.domain.nodes import HUB
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.errors import CommandError
 from reference_impl.server.moving import MoveAction
 from scenarios.schema.cutover import Phase
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
     from reference_impl.server.supervisor import System
     from reference_impl.staging.timetable import WorkOnBooks
 
-__all__ = ["DRAIN_LIMIT_S", "Worked", "work_on_books"]
+__all__ = ["DRAIN_LIMIT_S", "LONGER_US", "Worked", "put_off", "work_on_books"]
 
 DRAIN_LIMIT_S = 5.0
 """How long messages in work may hold up the freezing: longer than any node waits for the next one in a run."""
+LONGER_US = 1_000_000
+"""By how much the doors tell a later hour while rows are still being moved, on the run's clock."""
 _POLL_S = 0.05
 _SHOWN = 5
 _OVER = frozenset({"", *ENDED})
@@ -105,9 +110,18 @@ class _NodeMove:
                 break
             if status["trouble"]:
                 self._step(MoveAction.MIGRATE)
+            self._say_longer()
             if self._over.wait(_POLL_S):
                 break
         return _moved(status)
+
+    def _say_longer(self) -> None:
+        """Have the doors tell a later hour once the one they tell has come: nobody is called back for nothing."""
+        now_us = self._now_us()
+        for command in self._system.doors(self._work.node):
+            if command.state is DoorState.CLOSED and command.reopens_us <= now_us:
+                later_us = now_us + LONGER_US - command.reopens_us
+                self._system.door(self._work.node, put_off(command, later_us))
 
     def _verified(self) -> Worked:
         """Hold the new books against the old ones, unless that failed before."""
@@ -164,6 +178,16 @@ class _NodeMove:
         self._step(MoveAction.SWITCH)
         self._step(MoveAction.REOPEN)
         return Worked()
+
+
+def put_off(command: DoorCommand, by_us: int) -> DoorCommand:
+    """Return what a door is told when everything comes so much later than it was to."""
+    return msgspec.structs.replace(
+        command,
+        reopens_us=command.reopens_us + by_us,
+        full_us=command.full_us + by_us,
+        steps=tuple(step._replace(at_us=step.at_us + by_us) for step in command.steps),
+    )
 
 
 def _in_work(under_way: Any) -> int:

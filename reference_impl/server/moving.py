@@ -311,7 +311,7 @@ class Move:
             done = await self._carry_all(journal.rows_per_s, rows_max)
             if done:
                 self._reach(Stage.COPIED if journal.stage is Stage.COPYING else Stage.MIGRATED)
-        except BooksError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator is told, and may give the command again
             self._trouble = str(error)
             sys.stderr.write(f"the move of node {self._node} broke off: {error}\n")
 

@@ -21,6 +21,7 @@ from reference_impl.books.sqlite.books import fill_books, read_final, read_lates
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.books.stated import Stated
 from reference_impl.domain.nodes import HUB
+from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.errors import StartError
 from reference_impl.server.guardian import Guardian
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reference_impl.books.final import FinalBooks
-    from reference_impl.protocol.door import DoorCommand
     from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
     from reference_impl.server.moving import MoveAction
@@ -233,6 +233,10 @@ class System:
     def door(self, node: str, command: DoorCommand) -> None:
         """Have the node move a door."""
         self._process(node).ask("POST", "door", {"node": node, "command": command})
+
+    def doors(self, node: str) -> tuple[DoorCommand, ...]:
+        """Return the door commands that the node keeps to."""
+        return msgspec.convert(self._process(node).ask("GET", "doors")[node], tuple[DoorCommand, ...])
 
     def move(self, node: str, action: MoveAction, rows_per_s: int = 0) -> Any:
         """Have the node do a step of the move of its books, and return how far that has come.

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.actions import Injector
+from loadtest.moving import LONGER_US
 from reference_impl.books.stated import Stated
 from reference_impl.protocol.door import DoorState
 from reference_impl.server.errors import CommandError
@@ -28,12 +29,18 @@ class FakeSystem:
         self.now_us = 0
         self.did, self.stage, self.wrong, self.deaf = [], "", list(wrong), deaf
         self.takes_us, self.done_us = takes_us, 0
-        self.doors = []
+        self.told, self.closed = [], {}
         self.told_more, self.silent = False, ()
 
     def door(self, node, command):
-        self.did.append(f"{command.side} {command.state}")
-        self.doors.append(command)
+        before = self.closed.get(command.side)
+        if before is None or before.state is not command.state:
+            self.did.append(f"{command.side} {command.state}")
+        self.told.append(command)
+        self.closed[command.side] = command
+
+    def doors(self, node):
+        return tuple(self.closed.values())
 
     def move(self, node, action, rows_per_s=0):
         if self.deaf:
@@ -101,6 +108,10 @@ def done(asked, system):
     return injector
 
 
+def migrated_us(injector):
+    return rows(injector)["migrate"].until_us
+
+
 def rows(injector):
     return {row.kind: row for row in injector.events}
 
@@ -152,12 +163,15 @@ def test_books_that_take_longer_than_planned_hold_the_doors_shut_and_the_ramp_is
 
     injector = done(scenario(), system)
 
-    ramp = next(command for command in system.doors if command.state is DoorState.RAMP)
+    ramp = next(command for command in system.told if command.state is DoorState.RAMP)
     late_us = ramp.reopens_us - 20 * S
     assert late_us > 20 * S
     assert ramp.full_us - ramp.reopens_us == 4 * S
     found = rows(injector)
     assert found["reopen"].at_us >= ramp.reopens_us
+    hours = [command.reopens_us for command in system.told if command.state is DoorState.CLOSED]
+    assert hours == sorted(hours)
+    assert hours[-1] >= migrated_us(injector) - LONGER_US, "nobody is told an hour that has passed"
     assert found["full"].at_us - found["reopen"].at_us == pytest.approx(4 * S, abs=S)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from reference_impl.books.final import BooksError
@@ -16,7 +17,7 @@ from reference_impl.books.sqlite.connection import connect
 from reference_impl.books.sqlite.opening import lock, make_like
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from reference_impl.books.sql.layout import Row
@@ -81,11 +82,12 @@ class SqliteShelf:
 
     def page(self, table: BookTable, after: Row, rows_max: int) -> list[Row]:
         """Return the next rows behind a key, by key."""
-        cursor = self._connection.execute(_SQL[f"page_{table.name}"], after)
-        try:
-            return cursor.fetchmany(rows_max)
-        finally:
-            cursor.close()
+        with self._reading():
+            cursor = self._connection.execute(_SQL[f"page_{table.name}"], after)
+            try:
+                return cursor.fetchmany(rows_max)
+            finally:
+                cursor.close()
 
     def put(self, table: BookTable, rows: Sequence[Row], gone: Sequence[Row]) -> list[tuple[Row, str]]:
         """Write rows by their key and take out those of the keys ``gone``, in one commit; return what is refused."""
@@ -108,11 +110,18 @@ class SqliteShelf:
 
     def account(self, table: BookTable) -> Account:
         """Return how many rows a table has, and its sums of money."""
-        (rows,) = self._connection.execute(_SQL[f"count_{table.name}"]).fetchone()
-        if not table.money:
-            return Account(rows=rows, fen={})
-        sums = self._connection.execute(_SQL[f"sums_{table.name}"]).fetchone()
+        with self._reading():
+            (rows,) = self._connection.execute(_SQL[f"count_{table.name}"]).fetchone()
+            sums = self._connection.execute(_SQL[f"sums_{table.name}"]).fetchone() if table.money else ()
         return Account(rows=rows, fen=dict(zip(table.money, sums, strict=True)))
+
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        """Name the file that cannot be read."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy") from None
 
     def close(self) -> None:
         """Close the file and let others have it."""

@@ -228,3 +228,13 @@ def test_what_a_neighbour_was_told_is_held_against_the_books(old, new):
 def test_who_answered_a_message_follows_from_whose_books_they_are(old, owner, asked):
     with SqliteShelf.of(old) as ours:
         assert [one.settlement for one in answered_by(ours, NodeId(owner), NodeId(asked))] == ["A3"]
+
+
+def test_books_that_are_damaged_are_named(old, new):
+    moved(old, new)
+    with new.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 3 * 4096)
+
+    with pytest.raises(BooksError, match=r"34\.2\.sqlite cannot be read"):
+        proof(old, new)
