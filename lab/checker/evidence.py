@@ -183,8 +183,8 @@ def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
     """Yield the charges of each visit that was not a sale: as it sums them, and as its lines do."""
     summed = {charges.visit: _summed(charges) for charges in books.charges}  # not the lines: a province has millions
     for visit in books.visits:
-        if visit.opened_by == visit.settled_by:
-            continue  # a sale is settled with the message that holds its lines
+        if visit.opened_as in SETTLEMENTS:
+            continue  # a sale is settled with the message that holds its lines, whatever became of it
         lines_fen, repeated = summed.get(visit.visit, _NOTHING)
         yield node, visit.visit, visit.settlement, visit.fees.total_fen, lines_fen, repeated
 
