@@ -75,6 +75,7 @@ class Evidence:
     visits: pl.DataFrame
     attempts: pl.DataFrame
     inflight: pl.DataFrame
+    mid_stays: pl.DataFrame
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -112,6 +113,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
         visits=tables.frame("visits"),
         attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
         inflight=tables.frame("inflight"),
+        mid_stays=tables.frame("mid_stays"),
     )
 
 
@@ -121,6 +123,7 @@ def portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evi
     laid = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
     sources = {name: (pl.scan_parquet(laid[name]), one.by, one.place) for name, one in _LAID.items()}
     sources["visits"] = (tables.scan("visits"), "hospital", _OF_INSTITUTION)
+    sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
     sources["inflight"] = (tables.scan("inflight"), "care_region", _OF_REGION)
     provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}

@@ -19,6 +19,7 @@ MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
 OPEN_FATE = "open_at_end"
 _HELD = ("node", "settlement", "visit_id", "msgid", *MONEY)
+_HOSPITALS = ("visit", *_HELD, "settled_us", "care_region", "local")
 _OF_INSURER = "_of_insurer"
 
 
@@ -254,15 +255,26 @@ def accepted_settlements(evidence: Evidence) -> pl.DataFrame:
     yes = evidence.attempts.filter(pl.col("outcome") == "ok")
     settled = yes.filter(pl.col("code").is_in(SETTLEMENTS)).group_by("visit", "msgid").agg(pl.col("done_us").min())
     undo = yes.filter(pl.col("code").is_in(UNDO_CODES)).group_by("visit").agg(pl.col("done_us").max().alias("undo_us"))
-    undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False)
+    mid_stay = pl.col("msgid").is_in(evidence.mid_stays["msgid"].implode())  # never taken back: the rest of it may be
+    undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False) & ~mid_stay
     return settled.join(undo, on="visit", how="left").select("visit", "msgid", undone=undone)
 
 
 def _held_by_hospitals(evidence: Evidence) -> pl.DataFrame:
     """Return the settlements that hospitals saw accepted and did not take back, with the money they hold for each."""
-    kept = accepted_settlements(evidence).filter(~pl.col("undone"))
+    kept, before = accepted_settlements(evidence).filter(~pl.col("undone")), evidence.mid_stays
     visits = evidence.visits.rename({"settlement_id": "settlement"}).with_columns(node=pl.lit("the hospital"))
-    return kept.join(visits, on="visit")
+    if not before.height:
+        return kept.join(visits, on="visit")
+    sums = before.group_by("visit").agg(pl.col(name).sum().alias(f"{name}_before") for name in MONEY)
+    rest = visits.join(sums, on="visit", how="left", maintain_order="left").with_columns(
+        pl.col(name) - pl.col(f"{name}_before").fill_null(0) for name in MONEY
+    )
+    own = before.select("visit", "msgid", "visit_id", "settled_us", *MONEY, settlement="settlement_id")
+    parts = visits.drop("visit_id", "settled_us", "settlement", *MONEY).join(own, on="visit")
+    early = kept.join(parts, on=["visit", "msgid"])
+    late = kept.join(before.select("msgid"), on="msgid", how="anti").join(rest, on="visit")
+    return pl.concat([early.select(_HOSPITALS), late.select(_HOSPITALS)])
 
 
 def _of_open_visits(evidence: Evidence) -> pl.DataFrame:

@@ -28,11 +28,12 @@ from reference_impl.protocol.messages import (
     Overloaded,
     Reply,
     Request,
+    Settled,
     Unknown,
     Unreachable,
 )
 from scenarios.record.fates import PAPER_FATES, Fate, How, Stage
-from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, Recorder, TurnedAwayRow, VisitRow
+from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, MidStayRow, Recorder, TurnedAwayRow, VisitRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,6 +120,25 @@ class History:
         for plan in [stop.plan.name for stop in stops] or [""]:
             self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how.value))
 
+    def mid_stay(self, journey: Journey, settled: Settled) -> None:
+        """Note that a stay was settled as far as it had come."""
+        amounts = settled.amounts
+        row = MidStayRow(
+            journey.visit.visit,
+            journey.ports.clock.now_us(),
+            settled.hospital_settlement,
+            settled.visit,
+            settled.settlement,
+            amounts.total_fen,
+            amounts.fund_fen,
+            amounts.cash_fen,
+            amounts.account_fen,
+            amounts.hospital_part_fen,
+            amounts.deductible_fen,
+            settled.settled_us,
+        )
+        self._recorder.mid_stay(row)
+
     def ended(self) -> None:
         """Count a visit that has its fate; what it opened may still be being undone."""
         self.ended_count += 1
@@ -194,7 +214,7 @@ class History:
         return self._woken(live)
 
     def _write(self, journey: Journey) -> None:
-        visit, asker = journey.visit, journey.asker
+        visit, asker, money = journey.visit, journey.asker, journey.money
         answered = journey.settle_sent_us >= 0 and journey.settle_done_us >= journey.settle_sent_us
         settled = answered and journey.fate is not Fate.OPEN_AT_END
         row = VisitRow(
@@ -215,10 +235,10 @@ class History:
             journey.settlement,
             journey.visit_id,
             visit.total_fen,
-            journey.amounts.fund_fen,
-            journey.amounts.cash_fen,
-            journey.amounts.account_fen,
-            journey.amounts.hospital_part_fen,
+            money.fund_fen,
+            money.cash_fen,
+            money.account_fen,
+            money.hospital_part_fen,
             _happened(journey.settled_us),
             journey.acked,
             asker.sent,

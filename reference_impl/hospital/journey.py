@@ -14,8 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+import msgspec
+
 from reference_impl.domain import transactions as tx
-from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
@@ -23,13 +25,15 @@ from reference_impl.hospital.asking import Asker, NotServed, OnHold, RefusedByRu
 from reference_impl.hospital.bodies import BODIES
 from reference_impl.hospital.held_up import FATES_AFTER, KEPT
 from reference_impl.hospital.site import HospitalSite
-from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, OUTPATIENT, PHARMACY, UNDO
+from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY, UNDO
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Body,
     CancelSettlement,
     PersonNo,
+    RequestBody,
     Reverse,
+    Settle,
     Settled,
     SettlementId,
     UploadLines,
@@ -86,6 +90,15 @@ class Journey:
     charged: int = 0
     """Batches of charges that a stay has run up, whether they could be uploaded or not."""
     uploaded: int = 0
+    """Batches that the visit of the books has, and of the next one so many lines."""
+    uploaded_lines: int = 0
+    batch_due_us: int = -1
+    mid_stay: Settled | None = None
+    """What was settled of a stay before a stop, under a visit of its own."""
+    mid_until: tuple[int, int] = (0, 0)
+    """How far that went: batches, and lines of the next."""
+    mid_lines: int | None = None
+    """While that is being settled: lines of the batch under way that belong to it."""
     lying: bool = False
     """Whether the stay has begun, by its papers or on account."""
     parked_us: int = 0
@@ -114,8 +127,14 @@ class Journey:
         """
         visit, batches = self.visit, self.site.uploads_per_stay
         if visit.kind != "inpatient" or self.charged == batches:
-            return visit.total_fen
-        return sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
+            return self._unsettled_fen
+        charged_fen = sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
+        return max(0, charged_fen - self._mid_stay_fen)
+
+    @property
+    def money(self) -> Settlement:
+        """What is settled of the whole bill, before a stop and at the end."""
+        return self.amounts if self.mid_stay is None else together(self.mid_stay.amounts, self.amounts)
 
     # --- the way ---
 
@@ -161,16 +180,52 @@ class Journey:
         elif visit.kind == "outpatient":
             await self._contact(OUTPATIENT)
         else:
-            if self.lying:
-                await self._run_up()
-            else:
-                await self._be_admitted()
-                self.lying = True
+            await self._stay_on()
             self.asker.stage = Stage.OPEN_STAY
             if self.charged < self.site.uploads_per_stay:
-                return visit.stay_us // self.site.uploads_per_stay
+                return self._rest_us()
             await self._contact(DISCHARGE)
         return None
+
+    async def _stay_on(self) -> None:
+        """Do what the stay was woken for: its admission, its settlement ahead of a stop, or its next charges."""
+        if not self.lying:
+            await self._be_admitted()
+            self.lying = True
+        elif self.ports.clock.now_us() < self.batch_due_us:
+            await self._settle_mid_stay()
+            return
+        else:
+            await self._run_up()
+        self.batch_due_us = self.ports.clock.now_us() + self._batch_us
+
+    def _rest_us(self) -> int:
+        """Return how long the stay lies until its next charges are due, or it is settled ahead of a stop."""
+        now_us, due_us = self.ports.clock.now_us(), self.batch_due_us
+        early_us = None
+        if self.site.stops and self.mid_stay is None:
+            early_us = self.site.mid_stay_us(self.visit, self.ports.draws)
+        if early_us is not None and now_us < early_us < due_us:
+            due_us = early_us
+        return max(0, due_us - now_us)
+
+    @property
+    def _batch_us(self) -> int:
+        return self.visit.stay_us // self.site.uploads_per_stay
+
+    async def _settle_mid_stay(self) -> None:
+        """Settle the stay as far as it has come and open it anew for the rest; if that fails, it simply goes on."""
+        left_us = self.batch_due_us - self.ports.clock.now_us()
+        lines = self.visit.lines(self.charged, self.site.uploads_per_stay)
+        self.mid_lines = min(len(lines) * (self._batch_us - left_us) // self._batch_us, len(lines))
+        if self.charged or self.mid_lines:  # else nothing was charged yet
+            try:
+                await self._at_desk(MID_STAY)
+            except (ShutOut, NotServed):
+                self.done.discard(tx.INPATIENT_TRIAL)
+            except _Paper:
+                pass  # nobody waited long enough at the desk
+        self.mid_lines = None
 
     async def _be_admitted(self) -> None:
         """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
@@ -295,11 +350,17 @@ class Journey:
                     # No patient waits for it: the machine sends it until it is taken.
                     await self._upload(batch, for_good=True, at_closed_doors=False)
 
-    async def _upload(self, batch: int, *, for_good: bool, at_closed_doors: bool = True) -> None:
-        lines = self.visit.lines(batch, self.site.uploads_per_stay)
-        body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
-        await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
-        self.uploaded = batch + 1
+    async def _upload(
+        self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None
+    ) -> None:
+        """Send what is not up yet of a batch; with ``upto`` only so many of its lines."""
+        lines = self.visit.lines(batch, self.site.uploads_per_stay)[self.uploaded_lines : upto]
+        if lines:
+            body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
+            await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
+        self.uploaded, self.uploaded_lines = (
+            (batch + 1, 0) if upto is None else (batch, self.uploaded_lines + len(lines))
+        )
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
 
@@ -367,27 +428,61 @@ class Journey:
     async def _unregister(self) -> None:
         """Take back what the old system knows of a stay on account: it is registered anew, with all its charges."""
         await self._undo()
-        self.visit_id, self.uploaded = VisitId(""), 0
+        self.visit_id, self.uploaded, self.uploaded_lines = VisitId(""), *self.mid_until
         self.done.clear()
 
     # --- the transactions ---
 
     async def _perform(self, code: str, *, for_good: bool = False) -> None:
         if code == tx.INPATIENT_LINES:
-            for batch in range(self.uploaded, self.site.uploads_per_stay):
-                await self._upload(batch, for_good=for_good)
+            await self._upload_all(for_good=for_good)
             return
-        body = BODIES[code](self.visit, self.visit_id)
-        if code in SETTLEMENTS and self.settle_sent_us < 0:
+        body = self._body(code)
+        if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
             self.settle_sent_us = self.ports.clock.now_us()
         answered = await self.asker.ask(code, body, for_good=for_good)
-        self._learn(code, answered.reply.body)
         self.done.add(code)
+        self._learn(code, answered.reply.body)
+
+    async def _upload_all(self, *, for_good: bool) -> None:
+        """Have all charges up that are to be settled now."""
+        whole = self.site.uploads_per_stay if self.mid_lines is None else self.charged
+        for batch in range(self.uploaded, whole):
+            await self._upload(batch, for_good=for_good)
+        if self.mid_lines is not None:
+            await self._upload(whole, for_good=for_good, upto=self.mid_lines)
+
+    def _body(self, code: str) -> RequestBody:
+        body = BODIES[code](self.visit, self.visit_id)
+        if not isinstance(body, Settle) or (self.mid_lines is None and self.mid_stay is None):
+            return body
+        if self.mid_stay is not None:
+            return msgspec.structs.replace(body, total_fen=self._unsettled_fen, continues=self.mid_stay.visit)
+        return msgspec.structs.replace(body, total_fen=self._charged_fen(), mid_stay=True)
+
+    def _charged_fen(self) -> int:
+        """Return what a stay comes to that is settled in its middle."""
+        batches = self.site.uploads_per_stay
+        lines = [line for batch in range(self.charged) for line in self.visit.lines(batch, batches)]
+        lines += self.visit.lines(self.charged, batches)[: self.mid_lines]
+        return sum(line.total_fen for line in lines)
+
+    @property
+    def _mid_stay_fen(self) -> int:
+        return self.mid_stay.amounts.total_fen if self.mid_stay else 0
+
+    @property
+    def _unsettled_fen(self) -> int:
+        return self.visit.total_fen - self._mid_stay_fen
 
     def _learn(self, code: str, body: Body | None) -> None:
         match body:
             case VisitOpened(visit=visit):
                 self.visit_id = visit
+            case Settled() if code in SETTLEMENTS and self.mid_lines is not None:
+                self.mid_stay, self.mid_until, self.visit_id = body, (self.charged, self.mid_lines), VisitId("")
+                self.done.clear()
+                self.history.mid_stay(self, body)
             case Settled() if code in SETTLEMENTS:
                 self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
@@ -408,11 +503,13 @@ class Journey:
     def _direct_fate(self) -> Fate:
         if self.held is not None:
             return FATES_AFTER[self.held]
+        if self.mid_stay is not None:
+            return Fate.MID_STAY_THEN_DIRECT
         return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
 
     def _pay(self, fate: Fate) -> None:
         if fate is not Fate.ABANDONED:
-            self.paper_fen = self.visit.total_fen
+            self.paper_fen = self._unsettled_fen
         self._end(fate)
 
     async def _reverse(self, unknown: Unresolved) -> None:

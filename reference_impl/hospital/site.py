@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, on_the_way
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reference_impl.hospital.standing import Claim
+    from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
 
@@ -71,6 +73,19 @@ class HospitalSite:
         drawn = mix.at(u)
         too_much = drawn is Recourse.STAND_IN and visit.total_fen > policies.stand_in.limit_fen
         return Recourse.PAPER if too_much else drawn
+
+    def mid_stay_us(self, visit: PlannedVisit, draws: Draws) -> int | None:
+        """Return when a stay is settled ahead of a stop, by the first plan that says so; None when by none.
+
+        Stays that are planned to end before new business is refused are let be.
+        """
+        for number, stop in enumerate(self.stops):
+            forced = stop.plan.policies.forced_mid_stay
+            if forced is None or visit.arrival_us + visit.stay_us <= stop.stop_at or not concerns(stop.plan, visit):
+                continue
+            if draws.uniform(visit.visit, number, 0, Purpose.MID_STAY) < forced.share:
+                return stop.stop_at - int(forced.lead * draws.uniform(visit.visit, number, 1, Purpose.MID_STAY))
+        return None
 
     def _park_share(self, stops: tuple[Course, ...]) -> float:
         stated = stops[0].plan.park_share if stops else None

@@ -14,6 +14,7 @@ __all__ = ["Stamps", "is_visit_of", "message_id", "negative_settlement_id", "set
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
+_STAMP_CHARS = 14
 _MINUTE_S = 60
 _SECONDS = tuple(f"{second:02d}" for second in range(_MINUTE_S))
 _MINUTES_KEPT = 10_000
@@ -57,6 +58,15 @@ class Stamps:
 def message_id(institution: str, stamp: str, sequence: int) -> MessageId:
     """Return institution (12), time (14), sequence (4)."""
     return MessageId(f"{institution}{stamp}{sequence % 10_000:04d}")
+
+
+def stamp_of(msgid: MessageId) -> str:
+    """Return the time (yyyyMMddHHmmss) that a message id holds.
+
+    >>> stamp_of(MessageId("H33040000001202406030800000001"))
+    '20240603080000'
+    """
+    return msgid[_INSTITUTION_CHARS : _INSTITUTION_CHARS + _STAMP_CHARS]
 
 
 def visit_id(opened_by: MessageId) -> VisitId:

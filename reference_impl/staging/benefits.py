@@ -25,7 +25,11 @@ def policy_under(scenario: Scenario, province: str) -> Policy:
     """Return what the insurer of ``province`` goes by; no two plans tell it different things."""
     policy = policy_of(province)
     for plan in scenario.cutover:
-        year = plan.policies.benefit_year if plan.concerns_insurer(province) else None
+        if not plan.concerns_insurer(province):
+            continue
+        year, forced = plan.policies.benefit_year, plan.policies.forced_mid_stay
         if year is not None:
             policy = msgspec.structs.replace(policy, counts_in=_COUNTS_IN[year])
+        if forced is not None:
+            policy = msgspec.structs.replace(policy, merges_mid_stay=forced.merge_deductible)
     return policy

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.ids import Stamps
+from reference_impl.staging.ramps import bucket_rule, door_steps
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
@@ -197,8 +199,9 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     The real world does each chain on its own: what two chains do at one instant has no order there.
     """
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
+    stamps = Stamps(scenario.horizon.start, scenario.scale.time)
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
-        steps.extend(_cutover_steps(chain, course))
+        steps.extend(_cutover_steps(chain, course, stamps))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -259,7 +262,7 @@ def _row(fault: Fault, target: str, note: str = "") -> EventRow:
     return EventRow(fault.at, fault.until, fault.kind, target, note)
 
 
-def _cutover_steps(chain: int, course: Course) -> Iterator[Step]:
+def _cutover_steps(chain: int, course: Course, stamps: Stamps) -> Iterator[Step]:
     plan = course.plan
     keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
     for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
@@ -271,11 +274,11 @@ def _cutover_steps(chain: int, course: Course) -> Iterator[Step]:
             continue
         for side in sides:
             # The phase is written down once its last door has moved.
-            act = MoveDoor(keeper, _door_command(course, times, side))
+            act = MoveDoor(keeper, _door_command(course, times, side, stamps))
             yield Step(times.at_us, chain, act, row if side is sides[-1] else None)
 
 
-def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
+def _door_command(course: Course, times: PhaseTimes, side: Side, stamps: Stamps) -> DoorCommand:
     """Return what a door is told; until an overrun is known, that it opens as planned."""
     reopens_us = course.told_reopening_us(times.at_us)
     return DoorCommand(
@@ -285,7 +288,8 @@ def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
         reopens_us=reopens_us,
         full_us=reopens_us + course.plan.ramp_us,
         business=course.plan.business,
-        steps=course.ramp_steps if times.phase is Phase.REOPEN else (),
+        steps=door_steps(course) if times.phase is Phase.REOPEN else (),
+        bucket=bucket_rule(course, stamps) if times.phase is Phase.REOPEN else None,
     )
 
 

@@ -138,6 +138,23 @@ class TurnedAwayRow(NamedTuple):
     how: str
 
 
+class MidStayRow(NamedTuple):
+    """A stay settled before a stop as far as it had come, under a visit of its own; the visit's row holds the whole."""
+
+    visit: int
+    at_us: int
+    msgid: str
+    visit_id: str
+    settlement_id: str
+    total_fen: int
+    fund_fen: int
+    cash_fen: int
+    account_fen: int
+    hospital_part_fen: int
+    deductible_fen: int
+    settled_us: int
+
+
 class GeneratorRow(NamedTuple):
     """The load generator, watching itself."""
 
@@ -261,6 +278,20 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("until_us", _I64, "us", "when it came back; null for who paid"),
         Column("how", _STR, "", "how it was held up, see scenarios.record.fates (How)"),
     ),
+    "mid_stays": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("at_us", _I64, "us", "when the hospital heard of it"),
+        Column("msgid", _STR, "", "message that settled it"),
+        Column("visit_id", _STR, "", "visit as the care province issued it; the rest has another"),
+        Column("settlement_id", _STR, "", "settlement as the hospital knows it"),
+        Column("total_fen", _I64, "fen", "the bill so far"),
+        Column("fund_fen", _I64, "fen", "paid by funds"),
+        Column("cash_fen", _I64, "fen", "paid in cash"),
+        Column("account_fen", _I64, "fen", "paid by the personal account"),
+        Column("hospital_part_fen", _I64, "fen", "borne by the hospital"),
+        Column("deductible_fen", _I64, "fen", "deductible charged"),
+        Column("settled_us", _I64, "us", "when the insurer settled"),
+    ),
     "generator": (
         Column("at_us", _I64, "us", "end of the sample"),
         Column("cpu_share", _F64, "share", "share of its core used"),
@@ -279,5 +310,6 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "events": EventRow,
     "inflight": InflightRow,
     "turned_away": TurnedAwayRow,
+    "mid_stays": MidStayRow,
     "generator": GeneratorRow,
 }

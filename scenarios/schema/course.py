@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.keyed import Purpose, key_hash, uniform
-from scenarios.schema.cutover import Cutover, Phase, Ramp, Window
+from scenarios.schema.cutover import Cutover, Phase, Ramp, RampStep, Window
 from scenarios.schema.durations import drawn_us
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class Course:
         return max(0, self.reopen_at - self.planned_reopen_at)
 
     @property
-    def ramp_steps(self) -> tuple[tuple[int, float], ...]:
-        """When each step of the ramp begins, and the share that it lets in; empty for a ramp without steps."""
-        at_us, steps = self.reopen_at, list[tuple[int, float]]()
+    def ramp_steps(self) -> tuple[tuple[int, RampStep], ...]:
+        """When each step of the ramp begins, and whom it lets in; empty for a ramp without steps."""
+        at_us, steps = self.reopen_at, list[tuple[int, RampStep]]()
         for step in self.plan.ramp.steps if isinstance(self.plan.ramp, Ramp) else ():
-            steps.append((at_us, step.share))
+            steps.append((at_us, step))
             at_us += step.hold
         return tuple(steps)
 

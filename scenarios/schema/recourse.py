@@ -18,6 +18,7 @@ from scenarios.schema.base import Model, PeopleTime, Positive, Share, VisitKind,
 __all__ = [
     "EVERY_CLASS",
     "EVERY_KIND",
+    "MidStay",
     "Mix",
     "Paper",
     "Recourse",
@@ -139,6 +140,20 @@ class StandIn(Model):
         return share_fen(total_fen, round(getattr(self.own_share, kind) * E4))
 
 
+class MidStay(Model):
+    """Open stays are settled as far as they have come, before the stop; the rest is a new stay in the books."""
+
+    share: Share = Field(default=1.0, gt=0, description="of the open stays on the way of the stop")
+    lead: PeopleTime = Field(
+        default=span("1d"), gt=0, description="over the last such time before new business is refused. ASSUMED."
+    )
+    merge_deductible: bool = Field(
+        default=True,
+        description="the rest counts as the same stay for the deductible; else it pays that of another stay. An option "
+        "of the platform (MERG_DEDC_TYPE). FOUND.",
+    )
+
+
 class Paper(Model):
     """What a paper claim costs whoever makes it."""
 
@@ -158,6 +173,7 @@ class StopPolicies(Model):
     wait: Wait = Wait()
     settle_later: SettleLater = SettleLater()
     stand_in: StandIn = StandIn()
+    forced_mid_stay: MidStay | None = Field(default=None, description="open stays are settled before the stop")
     paper: Paper = Paper()
     benefit_year: Literal["of_discharge", "of_settlement"] | None = Field(
         default=None,

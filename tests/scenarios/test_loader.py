@@ -287,6 +287,27 @@ CUTOVERS = [
     ),
 ]
 MIXED = "{{scope: 34, at: 1h, window: 10min, policies: {{mixes: [{mixes}]{more}}}{plan}}}"
+RAMP = "{{scope: 34, at: 1h, window: 9min, ramp: {{kind: {ramp}}}}}"
+BUCKET = "token_bucket, over: 5min, admit: {admit}, every: 1h"
+CUTOVERS += [
+    (RAMP.format(ramp="token_bucket, over: 5min"), "cutover.ramp", "takes over, admit, every (got over)"),
+    (RAMP.format(ramp="linear, over: 5min, burst: 3"), "cutover.ramp", "takes over (got over, burst)"),
+    (RAMP.format(ramp="big_bang, backlog_share: 50%"), "cutover.ramp", "no other key (got backlog_share)"),
+    (RAMP.format(ramp=BUCKET.format(admit=0)), "cutover.ramp.admit", "greater than 0"),
+    (RAMP.format(ramp=BUCKET.format(admit=9) + ", backlog_share: 100%"), "cutover.ramp.backlog_share", "less than 1"),
+    (RAMP.format(ramp=BUCKET.format(admit=10**7)), "cutover.ramp.admit", "lets in more than the desks can serve"),
+    (RAMP.format(ramp=BUCKET.format(admit=10**6) + ", reserve: 99%"), "cutover.ramp.admit", "less 99% kept in reserve"),
+    (
+        RAMP.format(ramp="steps, steps: [{share: 1, hold: 1min, provinces: [11]}]"),
+        "cutover.ramp.steps.0.provinces.0",
+        "province is not in the scenario",
+    ),
+    (
+        RAMP.format(ramp="steps, steps: [{share: 1, hold: 1min, kinds: [dental]}]"),
+        "cutover.ramp.steps.0.kinds.0",
+        "'inpatient'",
+    ),
+]
 TWO_POLICIES = (
     "[{{scope: 34, at: 1h, stop_before: 0, window: 5min, ramp: 0, policies: {{{one}}}}}, "
     "{{scope: 33, at: 1h, stop_before: 0, window: 9min, policies: {{{other}}}}}]"
@@ -326,8 +347,20 @@ CUTOVERS += [
         "greater",
     ),
     (
+        MIXED.format(mixes="", more=", forced_mid_stay: {lead: 2h}", plan=", stop_before: 0"),
+        "cutover.policies.forced_mid_stay.lead",
+        "at most 1h",
+    ),
+    (
         TWO_POLICIES.format(one="benefit_year: of_discharge", other="benefit_year: of_settlement"),
         "cutover.1.policies.benefit_year",
+        "otherwise than plan 34 does",
+    ),
+    (
+        TWO_POLICIES.format(
+            one="forced_mid_stay: {lead: 1min}", other="forced_mid_stay: {lead: 1min, merge_deductible: false}"
+        ),
+        "cutover.1.policies.forced_mid_stay.merge_deductible",
         "otherwise than plan 34 does",
     ),
 ]
@@ -375,7 +408,11 @@ CUTOVERS += [
     ),
     ("{scope: 34, at: 1h, window: 9min, ramp: {kind: steps}}", "cutover.ramp", "takes steps (got none)"),
     ("{scope: 34, at: 1h, window: 9min, ramp: {kind: big_bang, over: 1h}}", "cutover.ramp", "takes no other key"),
-    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: slow}}", "cutover.ramp.kind", "'big_bang', 'linear' or 'steps'"),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: {kind: slow}}",
+        "cutover.ramp.kind",
+        "'big_bang', 'linear', 'steps' or 'token_bucket'",
+    ),
     (
         "{scope: 34, at: 1h, window: 9min, early_cutoff: 1min, stop_before: 1min, announced: false}",
         "cutover.early_cutoff",

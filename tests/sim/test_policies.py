@@ -19,6 +19,7 @@ from support.tiny_world import (
     visit,
 )
 
+from lab.checker import check
 from reference_impl.domain.nodes import NodeId
 
 STOP = {"scope": CARE, "at": "60s", "stop_before": "20s", "window": "60s", "ramp": 0}
@@ -176,3 +177,130 @@ def test_a_stay_that_ends_in_december_and_is_settled_in_january_counts_in_the_ye
     (settled,) = run.books[NodeId(INSURED)].settlements
     assert settled.year == year
     assert settled.posted_us > ON_TIME_S * S
+
+
+def test_a_bucket_lets_in_one_after_the_other_and_tells_each_when_to_come() -> None:
+    """Eight patients of the stop come back at 120 s; one is let in every 10 s, and nobody has to be refused twice."""
+    visits = [visit("pharmacy", at=f"{at}s") for at in range(42, 58, 2)]
+    ramp = {"kind": "token_bucket", "over": "200s", "admit": 1, "every": "10s", "burst": 2}
+    run = live(stopped(*visits, policies=only("wait"), ramp=ramp))
+    frames = run.recorder.frames()
+    assert set(fates(run)) == {"waited_then_direct"}
+    settled = sorted(at_us // S for at_us in frames["visits"]["settle_done_us"])
+    assert all(at >= ON_TIME_S + 10 * (place - 1) for place, at in enumerate(settled))
+    assert settled[-1] <= 120 + 8 * 10 + 5
+    assert max(frames["turned_away"]["visit"].value_counts()["count"]) <= 2
+
+
+def test_the_backlog_has_its_own_lane_and_new_patients_are_not_kept_behind_it() -> None:
+    """Twelve waited; one new patient comes a little after the reopening, and is let in before most of them."""
+    visits = [*(visit("pharmacy", at=f"{at}s") for at in range(45, 57)), visit("pharmacy", at="121s")]
+    ramp = {"kind": "token_bucket", "over": "300s", "admit": 1, "every": "10s", "backlog_share": "50%"}
+    asked = stopped(*visits, policies=only("wait"), ramp=ramp)
+    run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
+    rows = run.recorder.frames()["visits"].sort("settle_done_us")["visit"].to_list()
+    assert rows.index(12) <= 2
+
+
+FORCED = {"forced_mid_stay": {"lead": "5s"}}
+LONG = visit("inpatient", at="4s", total_fen=4_000_000) | {"stay": "180s"}
+"""A stay from 4 s to 184 s whose charges fall due at 94 s and 184 s, in two batches of two lines."""
+
+
+def mid_stay(run: Any) -> dict[str, Any]:
+    (row,) = run.recorder.frames()["mid_stays"].iter_rows(named=True)
+    return row
+
+
+def findings_of(run: Any) -> Any:
+    return check(run.books, run.record())
+
+
+def long_stay(**policies: Any) -> Any:
+    """A stay of 180 s, and a stop from 120 s: by then one batch of its charges is up and half of the next one."""
+    asked = scenario(LONG, cutover=STOP | {"at": "150s", "window": "20s", "policies": policies})
+    return asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})})
+
+
+def test_an_open_stay_is_settled_before_the_stop_and_its_rest_at_the_end() -> None:
+    """Two visits in the books, two settlements that stand, one bill: to the fen on every side."""
+    run = live(long_stay(**FORCED))
+    row, first = the_visit(run), mid_stay(run)
+    assert row["fate"] == "mid_stay_then_direct"
+    assert 125 * S < first["at_us"] <= 131 * S
+    stays = {one.visit: (one.state, one.fees.total_fen) for one in run.books[NodeId(CARE)].visits}
+    assert stays == {
+        first["visit_id"]: ("settled", first["total_fen"]),
+        row["visit_id"]: ("settled_discharged", 4_000_000 - first["total_fen"]),
+    }
+    lines = [line.total_fen for batch in range(2) for line in run.simulation.world.plan.visit(0).lines(batch, 2)]
+    assert first["total_fen"] == sum(lines[:2])
+    assert row["fund_fen"] + row["cash_fen"] + row["account_fen"] == 4_000_000
+    assert [one.amounts.total_fen for one in run.books[NodeId(INSURED)].settlements] == [
+        first["total_fen"], 4_000_000 - first["total_fen"],
+    ]  # fmt: skip
+    findings = findings_of(run)
+    assert findings.clean, findings.violations
+    assert_nothing_leaked(run)
+
+
+@pytest.mark.parametrize(("merge", "dearer"), [(True, False), (False, True)])
+def test_the_rest_of_a_stay_pays_no_second_deductible_unless_the_plan_says_so(*, merge: bool, dearer: bool) -> None:
+    forced = {"forced_mid_stay": {"lead": "5s", "merge_deductible": merge}}
+    first, rest = (one.amounts for one in live(long_stay(**forced)).books[NodeId(INSURED)].settlements)
+    whole = live(long_stay()).books[NodeId(INSURED)].settlements[0].amounts
+    assert first.deductible_fen == whole.deductible_fen > 0
+    assert (first.deductible_fen + rest.deductible_fen > whole.deductible_fen) is dearer
+
+
+def test_the_rest_of_a_stay_that_ends_in_the_stop_does_as_the_mixture_says() -> None:
+    """Its first part is settled; what is claimed by paper is the rest alone."""
+    asked = scenario(LONG, cutover=STOP | {"at": "150s", "window": "60s", "policies": FORCED | only("paper")})
+    run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
+    row, first = the_visit(run), mid_stay(run)
+    assert row["fate"] == "paper_by_closure"
+    assert row["paper_fen"] == 4_000_000 - first["total_fen"]
+    assert row["fund_fen"] == first["fund_fen"] > 0
+    assert findings_of(run).clean
+
+
+def test_the_rest_of_a_stay_on_account_is_registered_anew_without_what_was_settled() -> None:
+    asked = scenario(LONG, cutover=STOP | {"at": "150s", "window": "60s", "policies": FORCED | only("on_account")})
+    run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
+    assert the_visit(run)["fate"] == "on_account_then_direct"
+    assert sum(one.amounts.total_fen for one in run.books[NodeId(INSURED)].settlements) == 4_000_000
+    assert sorted(one.state for one in run.books[NodeId(CARE)].visits) == ["cancelled", "settled", "settled_discharged"]
+    assert findings_of(run).clean
+
+
+@pytest.mark.parametrize(("code", "fate"), [("2304", "reversed_then_paper"), ("2303", "paper_by_choice")])
+def test_a_settlement_before_the_stop_that_nobody_answers_is_taken_back_and_all_of_it_is_paid(
+    code: str, fate: str
+) -> None:
+    lost = {"kind": "lose", "link": ["hub", INSURED], "direction": "reply", "codes": [code], "at": 0, "for": "175s"}
+    asked = long_stay(**FORCED).model_copy(update={"faults": scenario(faults=[lost]).faults})
+    run = live(asked)
+    row = the_visit(run)
+    assert (row["fate"], row["paper_fen"], row["fund_fen"]) == (fate, 4_000_000, 0)
+    assert not run.recorder.frames()["mid_stays"].height
+    assert findings_of(run).clean
+
+
+def test_a_stay_whose_desk_is_shut_before_its_turn_goes_on_and_is_settled_whole() -> None:
+    """The insurer's door closes at 100 s for another stop: the first part cannot be settled at about 130 s."""
+    other = STOP | {"scope": INSURED, "at": "100s", "stop_before": "1s", "window": "40s"}
+    plan = STOP | {"at": "150s", "window": "20s", "policies": FORCED}
+    asked = scenario(LONG, cutover=[plan, other])
+    run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
+    assert fates(run) == ["direct"]
+    assert not run.recorder.frames()["mid_stays"].height
+    assert sum(one.amounts.total_fen for one in run.books[NodeId(INSURED)].settlements) == 4_000_000
+    assert findings_of(run).clean
+
+
+def test_stays_that_end_before_the_stop_and_stays_it_does_not_concern_are_let_be() -> None:
+    early = visit("inpatient", at="4s") | {"stay": "30s"}
+    elsewhere = visit("inpatient", at="4s", care=630100, insured=110100) | {"stay": "180s"}
+    run = live(scenario(early, elsewhere, cutover=STOP | {"policies": FORCED}))
+    assert not run.recorder.frames()["mid_stays"].height
+    assert fates(run) == ["direct", "direct"]
