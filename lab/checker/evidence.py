@@ -74,8 +74,8 @@ class Evidence:
     messages: pl.DataFrame
     visits: pl.DataFrame
     attempts: pl.DataFrame
-    inflight: pl.DataFrame
     mid_stays: pl.DataFrame
+    inflight: pl.DataFrame
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -112,8 +112,8 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
         **laid,
         visits=tables.frame("visits"),
         attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
-        inflight=tables.frame("inflight"),
         mid_stays=tables.frame("mid_stays"),
+        inflight=tables.frame("inflight"),
     )
 
 
@@ -187,7 +187,7 @@ def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
     summed = {charges.visit: _summed(charges) for charges in books.charges}  # not the lines: a province has millions
     for visit in books.visits:
         if visit.opened_as in SETTLEMENTS:
-            continue  # a sale is settled with the message that holds its lines, whatever became of it
+            continue  # a sale is settled with the message that holds its lines, also once it is taken back
         lines_fen, repeated = summed.get(visit.visit, _NOTHING)
         yield node, visit.visit, visit.settlement, visit.fees.total_fen, lines_fen, repeated
 

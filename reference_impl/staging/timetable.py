@@ -15,6 +15,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.ids import Stamps
+from reference_impl.staging.moves import BooksMove, books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
@@ -37,6 +38,7 @@ __all__ = [
     "SlowDown",
     "Step",
     "ThawNode",
+    "WorkOnBooks",
     "link_hits_in",
     "perform",
     "timetable",
@@ -107,11 +109,35 @@ class ListInflight:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkOnBooks:
+    """A phase of the move of ``node``'s books to new ones. At ``give_up_us`` the plan turns back, done or not.
+
+    The real world does it; in the simulated one books lie in memory, and it lasts as long as the plan says.
+    """
+
+    node: NodeId
+    phase: Phase
+    how: BooksMove
+    give_up_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OnlyWritten:
     """Nothing: the link or the books act by themselves."""
 
 
-Act = FreezeNode | ThawNode | KillNode | RestartNode | RefuseAll | SlowDown | MoveDoor | ListInflight | OnlyWritten
+Act = (
+    FreezeNode
+    | ThawNode
+    | KillNode
+    | RestartNode
+    | RefuseAll
+    | SlowDown
+    | MoveDoor
+    | ListInflight
+    | WorkOnBooks
+    | OnlyWritten
+)
 
 
 class Actions(Protocol):
@@ -151,7 +177,7 @@ class Actions(Protocol):
 
 
 def perform(act: Act, actions: Actions) -> None:
-    """Do ``act`` by a world's actions."""
+    """Do ``act`` by a world's actions; books are moved by whoever has some on a disk."""
     match act:
         case FreezeNode(node):
             actions.freeze(node)
@@ -169,7 +195,7 @@ def perform(act: Act, actions: Actions) -> None:
             actions.move_door(node, command)
         case ListInflight(phase, cutover):
             actions.list_inflight(phase, cutover)
-        case OnlyWritten():
+        case OnlyWritten() | WorkOnBooks():
             pass
         case _:
             assert_never(act)
@@ -199,9 +225,8 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     The real world does each chain on its own: what two chains do at one instant has no order there.
     """
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
-    stamps = Stamps(scenario.horizon.start, scenario.scale.time)
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
-        steps.extend(_cutover_steps(chain, course, stamps))
+        steps.extend(_cutover_steps(chain, course, scenario))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -258,24 +283,41 @@ _DOORS: Mapping[Phase, DoorState] = {
 }
 
 
+_WORKED = (Phase.STOP_ACCEPT, Phase.FREEZE, Phase.MIGRATE, Phase.VERIFY, Phase.ROLL_BACK, Phase.REOPEN)
+
+
 def _row(fault: Fault, target: str, note: str = "") -> EventRow:
     return EventRow(fault.at, fault.until, fault.kind, target, note)
 
 
-def _cutover_steps(chain: int, course: Course, stamps: Stamps) -> Iterator[Step]:
-    plan = course.plan
+def _cutover_steps(chain: int, course: Course, scenario: Scenario) -> Iterator[Step]:
+    plan, time_scale = course.plan, scenario.scale.time
+    stamps = Stamps(scenario.horizon.start, time_scale)
     keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
     for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
         yield Step(at_us, chain, ListInflight(phase, plan))
     for times in course.phases():
         row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
-        if times.phase not in _DOORS:
+        work = _work_on_books(course, times, keeper, time_scale)
+        if work is not None:
+            yield Step(times.at_us, chain, work, None if times.phase in _DOORS else row)
+        elif times.phase not in _DOORS:
             yield Step(times.at_us, chain, OnlyWritten(), row)
+        if times.phase not in _DOORS:
             continue
         for side in sides:
             # The phase is written down once its last door has moved.
             act = MoveDoor(keeper, _door_command(course, times, side, stamps))
             yield Step(times.at_us, chain, act, row if side is sides[-1] else None)
+
+
+def _work_on_books(course: Course, times: PhaseTimes, keeper: NodeId, time_scale: float) -> WorkOnBooks | None:
+    """Return what a phase does to the books of a node, where the plan moves them."""
+    how = books_move(course.plan, time_scale)
+    if how is None or times.phase not in _WORKED:
+        return None
+    give_up_us = times.until_us if course.rolled_back and times.phase is Phase.MIGRATE else None
+    return WorkOnBooks(keeper, times.phase, how, give_up_us)
 
 
 def _door_command(course: Course, times: PhaseTimes, side: Side, stamps: Stamps) -> DoorCommand:

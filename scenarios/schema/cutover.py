@@ -19,6 +19,7 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
 from scenarios.schema.base import CodeText, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+from scenarios.schema.migration import BooksMigration
 from scenarios.schema.recourse import StopPolicies
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -61,6 +62,7 @@ class Window(Model):
     freeze: Duration = Field(default=0, description="data is frozen, copied and counted")
     migrate: Duration = Field(default=0, description="data is moved")
     verify: Duration = Field(default=0, description="the new books are held against the old ones")
+    books: BooksMigration = Field(default=BooksMigration(), description="how the rows of a node's books are moved")
 
     @property
     def works(self) -> tuple[tuple[Phase, Duration], ...]:

@@ -11,6 +11,7 @@ from lab.checker import check, check_tables, evidence
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
+from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 
@@ -345,6 +346,14 @@ def reversed_without_amounts_or_time_in_the_reply(world, make):
     world.postings[1] = msgspec.structs.replace(world.postings[1], posted_us=9)
 
 
+def sale_was_settled_and_reversed(world, make):
+    """A sale has its lines in its message; its visit keeps the total when nothing stands that settled it."""
+    taken_back(world, make)
+    sold = {"opened_as": "2102", "opened_by": make.message_id(0), "settlement": "", "settled_by": ""}
+    world.charged = [msgspec.structs.replace(world.charged[0], state=VisitState.CANCELLED, **sold)]
+    world.lines = []
+
+
 def reversal_is_on_its_way_when_the_run_ends(world, make):
     """The insurer took it back; the yes to it has not come back to anybody."""
     world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
@@ -381,6 +390,7 @@ def hospital_crashed_over_the_message(world, make):
         taken_back,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
+        sale_was_settled_and_reversed,
         reversal_is_on_its_way_when_the_run_ends,
         reply_lost_then_replayed,
         reversal_came_before_its_original,

@@ -97,7 +97,10 @@ def test_same_losses_and_same_fates_in_both_worlds(tmp_path):
 
 
 def test_a_night_that_overruns_and_one_that_turns_back_take_the_same_course_in_both_worlds(tmp_path):
-    """Each world draws by itself how long the work takes; doors move in the same order, to the same planned hours."""
+    """Each world draws by itself how long the work takes; doors move in the same order, to the same planned hours.
+
+    The one that stops as a whole really moves its books: when that was through is no plan's to say.
+    """
     clients = CLIENTS | {"timeout": "40ms", "deadline": "2s", "reversal_timeout": "40ms", "park": {"share": 1}}
     clients["forward_timeout"] = {"care": "35ms", "hub": "30ms"}
     work = {"planned": "4h", "migrate": {"distribution": "uniform", "low": "5h", "high": "7h"}}
@@ -115,9 +118,10 @@ def test_a_night_that_overruns_and_one_that_turns_back_take_the_same_course_in_b
 
     assert real.finished, real.errors
     assert real.failures == ()
+    moved = ("migrate", "roll_back")
     courses = [
         [
-            (row["kind"], row["until_us"], row["note"])
+            (row["kind"],) if row["kind"] in moved else (row["kind"], row["until_us"], row["note"])
             for row in record.events.filter(target=target).iter_rows(named=True)
         ]
         for record in (real.record, simulated)

@@ -16,11 +16,16 @@ US_PER_S = 1_000_000
 def test_library_holds_these_questions():
     assert library_names() == (
         "cutover-luan-2021",
+        "downtime-announced",
+        "hub-move",
         "jiaxing-qinghai",
         "kill-every-role",
         "lost-reply",
         "national-day",
         "overrun-and-rollback",
+        "real-stops",
+        "rehearsal",
+        "reopening-storm",
         "slow-province",
         "wave-with-straggler",
     )

@@ -13,6 +13,7 @@ from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.group import Flush
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import BUSY_RETRY_US
@@ -23,8 +24,10 @@ from reference_impl.protocol.records import Change, Key, MessageRecord
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
+from reference_impl.server.held import HeldBooks
 from reference_impl.server.http_message import HttpRequest
 from reference_impl.server.meter import Meter
+from reference_impl.server.moving import Move
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.ports import AsyncioTasks, RunClock
@@ -232,7 +235,7 @@ def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flo
         world.clock,
         nodes={"33": world.nodes["33"]},
         broken={},
-        books={},
+        moves={},
         tasks=None,
         stop=None,
         meter=None,
@@ -475,8 +478,8 @@ def test_the_meter_keeps_what_a_group_costs_and_what_a_group_of_one_change():
         for n in (1, 2)
     ]
 
-    meter.watch("33")(changes[:1], 150_000, 400)
-    meter.watch("33")(changes, 200_000, 500)
+    meter.watch("33")(changes[:1], 150_000, Flush(disk_us=400, away_us=900))
+    meter.watch("33")(changes, 200_000, Flush(disk_us=500, away_us=500))
 
     (window,) = meter.read().windows
     assert list(window.groups.values()) == [[2, 3, 350_000]]
@@ -495,6 +498,18 @@ def test_what_is_metered_is_within_what_the_process_used(tmp_path):
     pieces_ns = sum(ns for w in windows for tally in w.pieces.values() for _, ns in tally.values())
     assert 0 < pieces_ns < 1000 * sum(window.cpu_us for window in windows)
     assert PersonFound in [type(message.reply.body) for message in world.books["34"].read_all().messages]
+
+
+def test_a_process_that_waited_for_its_core_after_the_disk_is_as_cold_as_one_that_slept(world):
+    """The flush took 0.4 ms, and others had the core for an hour after it."""
+    meter = Meter()
+    change = Change(message=MessageRecord(Key(NodeId("H33010000001"), msgid(1)), "2102", 0, sale(1)), insert=True)
+
+    meter.watch("33")([change], 150_000, Flush(disk_us=400, away_us=3_600_000_000))
+    asyncio.run(meter.run(asyncio.sleep(0)))
+
+    (window,) = meter.read().windows
+    assert [octave for octave, (turns, _) in window.turns.items() if turns and octave > 20]
 
 
 def test_the_meter_hands_failures_and_cancelling_through(world):
@@ -545,7 +560,7 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
             world.clock,
             nodes=world.nodes,
             broken={},
-            books={"33": books},
+            moves={"33": Move("33", HeldBooks(books), world.clock)},
             tasks=None,
             stop=None,
             meter=None,
