@@ -129,6 +129,18 @@ def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     )
 
 
+def patients_per_s(scenario: Scenario, node: str) -> float:
+    """Return the patients a second at the peak, on the run's clock, whose visits pass a node in any role."""
+    profile, time_scale = profile_of(scenario), scenario.scale.time
+    per_day = scenario.visits.per_day * scenario.scale.volume
+    if not per_day:
+        return 0.0
+    per_hour = _peak_hour(profile, round(scenario.horizon.length * time_scale))[1]
+    cross_per_s = per_day * per_hour / 3600 * time_scale
+    streams = _streams(scenario, cross_per_s, cross_per_s * scenario.visits.local_per_cross)
+    return sum(stream.rate_per_s for stream in streams if stream.node == node and stream.code == tx.PERSON)
+
+
 def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
     """Return when the busiest hour of the clock begins inside the horizon, and its arrivals an hour at one a day.
 

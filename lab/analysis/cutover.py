@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import policies, stops
+from lab.analysis.monitoring import alarm_figures
 from lab.analysis.statistics import Floats
 from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
@@ -71,7 +72,7 @@ def measure(
     """
     plans = every_held(record, courses)
     asked = _Asked(record, time_scale, lost, doubled)
-    found = dict(_figures(plans, asked))
+    found = dict(_figures(plans, asked)) | dict(policies.mid_stay_figures(record))
     if len(plans) > 1:
         for plan in plans:
             found |= {of_plan(name, plan.course.plan.name): value for name, value in _figures([plan], asked)}
@@ -135,6 +136,7 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield "cutover.trips", policies.trips(held)
     yield "cutover.advance_days", policies.yuan_days(held)
     yield from policies.figures(held, scale)
+    yield from alarm_figures(asked.record.events, [plan.course for plan in plans], scale)
 
 
 def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:

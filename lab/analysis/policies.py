@@ -16,10 +16,11 @@ from scenarios.record.fates import Fate, How
 from scenarios.schema.recourse import Recourse
 
 if TYPE_CHECKING:
+    from scenarios.record.recorder import Record
     from scenarios.schema.base import VisitKind
     from scenarios.schema.cutover import Cutover
 
-__all__ = ["HeldUp", "figures", "held_up", "once", "trips", "yuan_days"]
+__all__ = ["HeldUp", "figures", "held_up", "mid_stay_figures", "once", "trips", "yuan_days"]
 
 US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
@@ -118,6 +119,15 @@ def _owed_fen() -> pl.Expr:
         .then("total_fen")
     )
     return pl.when(pl.col("took") == Recourse.STAND_IN.value).then(due_fen - pl.col("estimate_fen"))
+
+
+def mid_stay_figures(record: Record) -> Iterator[tuple[str, float]]:
+    """Yield what was settled of open stays ahead of the stops; nothing where none was."""
+    settled = record.mid_stays
+    if settled.height:
+        people = record.visits.join(settled.select("visit"), on="visit", how="semi")["person"].n_unique()
+        yield "cutover.mid_stay_people", people
+        yield "cutover.mid_stay_fen", int(settled["total_fen"].sum())
 
 
 def once(plans: Sequence[HeldUp]) -> HeldUp:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lab.analysis.gates import Length, judge_all, overall
+from lab.analysis.ramps import refuse_ramps
 from lab.analysis.replicated import replicated
 from lab.calibration.machine import describe_machine, versions
 from lab.runs import file as runs
@@ -78,7 +79,7 @@ class Silent:
 
 def run_world(question: Question, world: World, folder: Path, watcher: Watcher) -> RunFile:
     """Answer a question in one world; return the run file of the whole run folder."""
-    load_costs(question.costs)  # a wrong file is told before a folder is made
+    refuse_ramps(question.scenario, load_costs(question.costs))  # told before a folder is made, and a wrong file too
     partial = runs.begin(folder)
     done: list[Replication] = []
     try:

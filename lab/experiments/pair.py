@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from lab.analysis.prediction import PredictionErrors, prediction_errors
+from lab.analysis.ramps import refuse_ramps
 from lab.calibration.costfile import Metered, measured_costs, other_machine
 from lab.calibration.machine import describe_machine
 from lab.experiments.experiment import Question, Watcher, run_world
@@ -48,6 +49,7 @@ BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
 def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, RunFile]:
     """Answer a question in both worlds, into ``folder``'s ``sim``, ``load`` and ``sim-own``."""
     costs = load_costs(question.costs)  # a wrong file is told before a folder is made
+    refuse_ramps(question.scenario, costs)
     partial = runs.begin(folder)
     elsewhere = other_machine(costs.file, describe_machine(partial))
     if elsewhere:

@@ -55,10 +55,11 @@ PHASES = {
     Phase.ROLL_BACK.value: "rolled back",
     Phase.REOPEN.value: "reopens",
     Phase.FULL.value: "fully open",
+    "alarm": "alarm",
 }
 PLANS_NAMED = 2
 """Of one plan no name is needed at the marks, and those of more than two would be longer than the axis."""
-UNMARKED = ("restart", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value)
+UNMARKED = ("restart", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value, Phase.MONITOR.value)
 """Events that get no line of their own: what is done behind a closed door lies between two that have one."""
 FAULT = to_rgb(VERMILLION)
 STATIONS_SHOWN = 10

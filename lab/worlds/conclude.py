@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
+from lab.analysis.monitoring import with_alarms
 from lab.analysis.replicated import Replicated
 from lab.checker import Findings, check_tables
 from lab.checker.findings import HOSPITAL_ONLY
@@ -91,7 +92,7 @@ class Answer:
 def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
     findings = check_tables(outcome.books, outcome.tables)
-    tables = _work_off(outcome, findings)
+    tables = with_alarms(_work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
     looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover))

@@ -95,6 +95,8 @@ class Journey:
     batch_due_us: int = -1
     mid_stay: Settled | None = None
     """What was settled of a stay before a stop, under a visit of its own."""
+    mid_due: bool | None = None
+    """Whether it rests until then; False once that was tried."""
     mid_until: tuple[int, int] = (0, 0)
     """How far that went: batches, and lines of the next."""
     mid_lines: int | None = None
@@ -192,7 +194,8 @@ class Journey:
         if not self.lying:
             await self._be_admitted()
             self.lying = True
-        elif self.ports.clock.now_us() < self.batch_due_us:
+        elif self.mid_due:
+            self.mid_due = False
             await self._settle_mid_stay()
             return
         else:
@@ -202,11 +205,10 @@ class Journey:
     def _rest_us(self) -> int:
         """Return how long the stay lies until its next charges are due, or it is settled ahead of a stop."""
         now_us, due_us = self.ports.clock.now_us(), self.batch_due_us
-        early_us = None
-        if self.site.stops and self.mid_stay is None:
+        if self.site.stops and self.mid_due is None:
             early_us = self.site.mid_stay_us(self.visit, self.ports.draws)
-        if early_us is not None and now_us < early_us < due_us:
-            due_us = early_us
+            if early_us is not None and now_us < early_us < due_us:
+                due_us, self.mid_due = early_us, True
         return max(0, due_us - now_us)
 
     @property

@@ -43,6 +43,7 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     uploaded_lines: int
     mid_stay: Settled | None
     mid_until: tuple[int, int]
+    mid_due: bool | None
 
 
 _OF_JOURNEY: Final = (
@@ -57,6 +58,7 @@ _OF_JOURNEY: Final = (
     "uploaded_lines",
     "mid_stay",
     "mid_until",
+    "mid_due",
 )
 _OF_ASKER: Final = ("step", "sent", "resent")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
@@ -83,6 +85,7 @@ def put_away(journey: Journey) -> Rest:
         journey.uploaded_lines,
         journey.mid_stay,
         journey.mid_until,
+        journey.mid_due,
     )
 
 

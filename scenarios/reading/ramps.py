@@ -1,6 +1,6 @@
-"""What no single key of a ramp can say of itself: against the provinces, the visits and the desks behind its door.
+"""What no single key of a ramp, or of the watch after it, can say of itself.
 
-Must never change a scenario.
+Against the provinces, the visits, the horizon and the desks behind its door. Must never change a scenario.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Ramp
 from scenarios.units import format_duration
 
-__all__ = ["ramp_problems"]
+__all__ = ["monitor_problems", "ramp_problems"]
 
 Path = tuple[str | int, ...]
 
@@ -29,6 +29,21 @@ def ramp_problems(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Pro
         yield from _named(scenario, step.provinces, step.kinds, (*path, "ramp", "steps", number))
     if ramp.admit is not None and ramp.every is not None:
         yield from _above_capacity(scenario, plan, ramp, ramp.admit / ramp.every, (*path, "ramp", "admit"))
+
+
+def monitor_problems(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Problem]:
+    """Yield everything wrong with the watch after a stop: one that could never be judged."""
+    monitor, length_us = plan.monitor, scenario.horizon.length
+    if monitor is None:
+        return
+    here: Path = (*path, "monitor")
+    last_us = plan.reopens_between[1] + plan.ramp_us + monitor.lasts
+    if last_us > length_us:
+        expected = f"an end within horizon.length ({format_duration(length_us)})"
+        yield Problem((*here, "lasts"), "watches beyond the horizon", format_duration(last_us), expected)
+    if monitor.over > monitor.lasts:
+        bound = f"at most monitor.lasts ({format_duration(monitor.lasts)})"
+        yield Problem((*here, "over"), "no window is ever whole", format_duration(monitor.over), bound)
 
 
 def _named(scenario: Scenario, provinces: tuple[str, ...], kinds: tuple[str, ...], path: Path) -> Iterator[Problem]:

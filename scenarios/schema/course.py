@@ -22,7 +22,7 @@ __all__ = ["Course", "PhaseTimes", "course_of", "courses_of"]
 
 @dataclass(frozen=True, slots=True)
 class PhaseTimes:
-    """A phase as it is to come: ``until_us`` is None for the last one, ``planned_us`` when its end was to be."""
+    """A phase as it is to come: ``until_us`` is None for full admission, ``planned_us`` when its end was to be."""
 
     phase: Phase
     at_us: int
@@ -86,7 +86,7 @@ class Course:
         return self.planned_reopen_at if now_us < min(self.planned_reopen_at, self.reopen_at) else self.reopen_at
 
     def phases(self) -> tuple[PhaseTimes, ...]:
-        """Return the phases by their beginning; one of no length is left out, and the last has no end."""
+        """Return the phases by their beginning; one of no length is left out, and full admission has no end."""
         return tuple(phase for phase in self._every() if phase.at_us != phase.until_us)
 
     def _every(self) -> Iterator[PhaseTimes]:
@@ -99,6 +99,8 @@ class Course:
         planned_us = self.planned_reopen_at + plan.ramp_us
         yield PhaseTimes(Phase.REOPEN, self.reopen_at, self.full_at, planned_us)
         yield PhaseTimes(Phase.FULL, self.full_at, None)
+        if plan.monitor is not None:
+            yield PhaseTimes(Phase.MONITOR, self.full_at, self.full_at + plan.monitor.lasts)
 
     def _closed(self) -> Iterator[PhaseTimes]:
         at_us = self.close_at

@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema
 
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
-from scenarios.schema.base import CodeText, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
+from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
 from scenarios.schema.migration import BooksMigration
 from scenarios.schema.recourse import StopPolicies
@@ -39,6 +39,7 @@ class Phase(StrEnum):
     ROLL_BACK = "roll_back"
     REOPEN = "reopen"
     FULL = "full"
+    MONITOR = "monitor"
 
 
 LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE, Phase.REOPEN)
@@ -139,6 +140,18 @@ class Ramp(Model):
         return sum(step.hold for step in self.steps) if self.kind == "steps" else self.over or 0
 
 
+class Monitor(Model):
+    """The open door is watched: a window in which messages are slow raises an alarm."""
+
+    lasts: PeopleTime = Field(gt=0, description="from full admission on")
+    over: PeopleTime = Field(default=span("15min"), gt=0, description="the length of a window. ASSUMED.")
+    p95: MachineTime = Field(
+        default=span("3s"),
+        gt=0,
+        description="95 % of the messages of a window are answered within it, or it is an alarm. ASSUMED.",
+    )
+
+
 def _default_name(stated: dict[str, Any]) -> str:
     parts = [str(stated.get("scope", "")).lower()]
     parts += [
@@ -184,6 +197,7 @@ class Cutover(Model):
         default=span("2h"),
         description="the admitted share grows from 0 to 1 over this time after reopening, or how else. ASSUMED.",
     )
+    monitor: Monitor | None = Field(default=None, description="the watch after it is wide open")
     announced: bool = Field(default=True, description="the desks of other provinces know of it beforehand.")
     park_share: Share | None = Field(
         default=None,

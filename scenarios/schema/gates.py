@@ -268,6 +268,12 @@ def _policies() -> Iterator[Measure]:
     yield Measure(
         "cutover.waited", Unit.DURATION, "hours that patients stood waiting at hospitals, together; people time"
     )
+    yield Measure("cutover.mid_stay_people", Unit.COUNT, "people whose open stay was settled ahead of a stop")
+    yield Measure("cutover.mid_stay_fen", Unit.NUMBER, "what was settled so of their bills, in fen")
+    yield Measure("cutover.alarms", Unit.COUNT, "alarms while the open door was watched, of plans with a monitor")
+    yield Measure(
+        "cutover.first_alarm", Unit.DURATION, "from full admission to the first alarm; absent without one; people time"
+    )
     made_up = "between the estimates paid and what was then settled, of those who have a verdict, in fen"
     yield Measure("cutover.true_up_fen", Unit.NUMBER, f"differences {made_up}")
     yield Measure("cutover.true_up_owed_fen", Unit.NUMBER, f"what patients still owe of the differences {made_up}")

@@ -11,8 +11,9 @@ from lab.analysis.measures import Measures, answered, looked_up, measure, scope_
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
 from scenarios.record.fates import How
-from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow, TurnedAwayRow
+from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
+from scenarios.schema.cutover import Monitor
 from scenarios.schema.gates import MEASURES
 
 SECOND = 1_000_000
@@ -57,9 +58,14 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         world.visits.append(make.visit_row(number, arrival_us=begin_us, ended_us=end_us, **luan, **paid, **fate))
         until_us = None if how is How.PAID else end_us
         world.turned_away.append(TurnedAwayRow(number, "luan-cross", begin_us, until_us, how.value))
+    part = (10_000, 7_000, 3_000, 0, 0, 0)
+    world.mid_stays = [MidStayRow(2, begin_us, "M", "V", "S", *part, begin_us)]
+    world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
-    whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})})
+    watched = stop.cutover[0].model_copy(update={"monitor": Monitor.model_validate({"lasts": "1d"})})
+    plans = {"cutover": (watched, *stop.cutover[1:])}
+    whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
 

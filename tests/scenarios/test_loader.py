@@ -308,6 +308,15 @@ CUTOVERS += [
         "'inpatient'",
     ),
 ]
+CUTOVERS += [
+    ("{scope: 34, at: 1h, window: 9min, ramp: 0, monitor: {lasts: 1h}}", "cutover.monitor.lasts", "beyond the horizon"),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: 0, monitor: {lasts: 5min, over: 6min}}",
+        "cutover.monitor.over",
+        "no window is ever whole",
+    ),
+    ("{scope: 34, at: 1h, window: 9min, ramp: 0, monitor: {lasts: 0}}", "cutover.monitor.lasts", "greater than 0"),
+]
 TWO_POLICIES = (
     "[{{scope: 34, at: 1h, stop_before: 0, window: 5min, ramp: 0, policies: {{{one}}}}}, "
     "{{scope: 33, at: 1h, stop_before: 0, window: 9min, policies: {{{other}}}}}]"

@@ -48,6 +48,7 @@ BASE = {
             "at": "7h",
             "window": {"planned": "8h", "freeze": "1h", "migrate": "2h", "verify": "3h"},
             "ramp": {"kind": "token_bucket", "over": "2h", "admit": 30, "every": "1h"},
+            "monitor": {"lasts": "3h", "over": "1h", "p95": "2s"},
         },
     ],
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
@@ -92,6 +93,8 @@ PEOPLE = """
     cutover.2.window.verify        3h
     cutover.2.ramp.over            2h
     cutover.2.ramp.every           1h
+    cutover.2.monitor.lasts        3h
+    cutover.2.monitor.over         1h
 """
 MACHINE = """
     clients.timeout                    60s
@@ -102,6 +105,7 @@ MACHINE = """
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
     faults.0.add                        0.5s
+    cutover.2.monitor.p95               2s
     topology.links.province_hub.latency 0.015s
 """
 

@@ -19,6 +19,7 @@ from support.tiny_world import (
     visit,
 )
 
+from lab.analysis.policies import mid_stay_figures
 from lab.checker import check
 from reference_impl.domain.nodes import NodeId
 
@@ -242,6 +243,9 @@ def test_an_open_stay_is_settled_before_the_stop_and_its_rest_at_the_end() -> No
     findings = findings_of(run)
     assert findings.clean, findings.violations
     assert_nothing_leaked(run)
+    assert dict(mid_stay_figures(run.record())) == {
+        "cutover.mid_stay_people": 1, "cutover.mid_stay_fen": first["total_fen"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("merge", "dearer"), [(True, False), (False, True)])

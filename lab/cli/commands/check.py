@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from lab.analysis.capacity import ImpliedLoad, StationLoad, implied_load
+from lab.analysis.ramps import refuse_ramps
 from lab.cli import console
 from lab.report.format import digits, show_duration
 from scenarios.reading.json_schema import json_schema_text
@@ -26,7 +27,9 @@ _HEAD = ["node", "station", "arrivals/s", "service", "servers", "use", "mean wai
 
 def check(scenario: Scenario, *, costs: Path | None, resolved: bool, as_json: bool) -> None:
     """Print what a valid scenario implies."""
-    load = implied_load(scenario, load_costs(costs))
+    used = load_costs(costs)
+    refuse_ramps(scenario, used)
+    load = implied_load(scenario, used)
     if as_json:
         console.say_json({"scenario": dump_scenario(scenario), "load": _finite(asdict(load))})
         return
