@@ -30,7 +30,7 @@ from lab.analysis.statistics import (
     unpaired_difference,
 )
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
-from scenarios.schema.gates import MEASURES
+from scenarios.schema.gates import MEASURES, of_plan, planned
 
 if TYPE_CHECKING:
     from lab.runs.opened import Opened
@@ -128,10 +128,20 @@ def _wanted(names: set[str]) -> Iterator[_Wanted]:
             yield _Wanted(name, statistic)
     for name in ("direct_rate", "paper_rate", *SCALARS):
         yield _Wanted(name)
-    for name, measure in MEASURES.items():
-        if name.startswith(("visits.", "cutover.")):
-            for statistic in ("p50", "p95") if measure.distribution else ("",):
-                yield _Wanted(name, statistic)
+    for name in MEASURES:
+        if name.startswith("visits."):
+            yield _Wanted(name)
+    yield from _of_cutovers(names)
+
+
+def _of_cutovers(names: set[str]) -> Iterator[_Wanted]:
+    """Yield the figures of planned stops, of all plans together and then plan by plan."""
+    plans = sorted({plan for plan in (planned(split_statistic(name)[0])[1] for name in names) if plan})
+    for measure in MEASURES.values():
+        if measure.name.startswith("cutover."):
+            for of_it in (measure.name, *(of_plan(measure.name, plan) for plan in plans)):
+                for statistic in ("p50", "p95") if measure.distribution else ("",):
+                    yield _Wanted(of_it, statistic)
 
 
 def _compared(sides: tuple[_Side, _Side], wanted: _Wanted, intervals: Intervals) -> Compared:

@@ -20,7 +20,8 @@ import polars as pl
 from lab.analysis import stops
 from lab.analysis.ledger import resolved_how
 from lab.analysis.statistics import Floats
-from scenarios.record.fates import DIRECT_FATES, Fate
+from scenarios.record.fates import DIRECT_FATES, Fate, Stage
+from scenarios.schema.cutover import Phase
 from scenarios.schema.gates import of_plan
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ __all__ = ["GROUP", "KINDS", "downtime_us", "intents", "measure", "samples"]
 GROUP = 20
 """So many intents in a row say whether all is normal: fewer are chance."""
 KINDS = ("outpatient", "pharmacy", "inpatient")
+DAYS_AFTER = (1, 3, 7)
+"""By so many days after the reopening as announced: a deadline is one of these, or between two."""
 US_PER_DAY = 86_400_000_000
+_CLAIM = Stage.MANUAL_CLAIM.value
 _DIRECT = [fate.value for fate in DIRECT_FATES]
 _HOW = ("query", "reversal", "hand")
 
@@ -132,7 +136,30 @@ def _figures(record: Record, seen: Sequence[_Seen], scenario: Scenario) -> Itera
     if known := [one for one in back_us if one is not None]:
         yield "cutover.normal", max(known) * scale
     yield "cutover.slipped", _slipped(everyone, scenario)
+    yield from _settled_by(record, seen, scenario)
+    yield "cutover.open_in_time", float(all(one.went.reopened_us <= one.course.planned_reopen_at for one in seen))
     yield from _unknowns(_unknown(record, seen))
+
+
+def _settled_by(record: Record, seen: Sequence[_Seen], scenario: Scenario) -> Iterator[tuple[str, float]]:
+    """Yield the shares settled directly so many days after the announced reopening: of who came, of who was there.
+
+    Who was there is the business in flight at stop-accept, paper claims left out.
+    """
+    first = record.inflight.filter((pl.col("snapshot") == Phase.STOP_ACCEPT.value) & (pl.col("stage") != _CLAIM))
+    ends = record.visits.select("visit", "fate", "ended_us")
+    for days in DAYS_AFTER:
+        came, there = list[pl.DataFrame](), list[pl.DataFrame]()
+        for one in seen:
+            due_us = one.course.planned_reopen_at + days * US_PER_DAY / scenario.scale.time
+            settled = (pl.col("fate").is_in(_DIRECT) & (pl.col("ended_us") <= due_us)).fill_null(value=False)
+            came.append(one.intents.filter(_while_it_lasted(one)).select("visit", settled=settled))
+            mine = first.filter((pl.col("plan") == one.course.plan.name) | pl.col("plan").is_null()).select("visit")
+            there.append(ends.join(mine, on="visit", how="semi").select("visit", settled=settled))
+        for name, frames in (("settled", came), ("inflight_settled", there)):
+            together = _once(frames)
+            if together.height:
+                yield f"cutover.{name}_{days}d", float(together["settled"].sum()) / together.height
 
 
 def _budget(seen: Sequence[_Seen], everyone: pl.DataFrame, scenario: Scenario) -> Iterator[tuple[str, float]]:

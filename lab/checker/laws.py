@@ -194,10 +194,15 @@ def lines_add_up_to_what_is_settled(evidence: Evidence) -> Iterator[Violation]:
 
 
 def effects_are_remembered(evidence: Evidence) -> Iterator[Violation]:
-    """Law 15: whoever settled still knows the message by which it did (G1): the memory moves along with the books."""
-    known = evidence.messages.filter("answered").select("node", "msgid")
-    for row in evidence.settlements.join(known, on=["node", "msgid"], how="anti").sort("settlement").to_dicts():
-        detail = f"{row['node']} holds settlement {row['settlement']}, and no longer knows its message {row['msgid']}"
+    """Law 15: whoever settled still knows the yes by which it did (G1): the memory moves along with the books.
+
+    A message that acted again had been forgotten, whatever is known of it now.
+    """
+    known = evidence.messages.filter("done").select("node", "msgid").unique().with_columns(remembered=True)
+    effects = evidence.settlements.join(known, on=["node", "msgid"], how="left", maintain_order="left")
+    again = (pl.col("sign") == 1) & (pl.int_range(pl.len()).over("node", "msgid") > 0)
+    for row in effects.filter(pl.col("remembered").is_null() | again).sort("settlement").iter_rows(named=True):
+        detail = f"{row['node']} holds settlement {row['settlement']}, and had forgotten its message {row['msgid']}"
         yield Violation("15 dedupe memory left behind", row["visit_id"], detail, row["msgid"])
 
 
@@ -208,6 +213,21 @@ def business_in_flight_has_one_fate(evidence: Evidence) -> Iterator[Violation]:
     for row in listed.filter(pl.col("ends").fill_null(0) != 1).sort("visit").iter_rows(named=True):
         detail = f"{row['stage']} at {row['snapshot']} of {row['plan']}: it has {row['ends'] or 0} ends, 1 must be"
         yield Violation("16 in flight without a fate", str(row["visit"]), detail, row["msgid"] or "")
+
+
+def deadlines_stand_still(evidence: Evidence) -> Iterator[Violation]:
+    """Law 17: what may have acted is not given up behind a closed door: its deadline counts open hours only (G18)."""
+    sent = evidence.attempts.sort("visit", "sent_us", maintain_order=True).with_columns(
+        doubtful=pl.col("outcome").is_in(MAY_HAVE_ACTED).any().over("visit", "msgid"),
+        first=pl.col("sent_us").eq(pl.col("sent_us").min().over("visit", "msgid")),
+    )
+    before = sent.with_columns(
+        pl.col("code", "msgid", "outcome", "doubtful").shift(1).over("visit").name.suffix("_before")
+    )
+    reversals = before.filter((pl.col("code") == REVERSE) & pl.col("first") & pl.col("doubtful_before"))
+    for row in reversals.filter(pl.col("outcome_before") == "closed").iter_rows(named=True):
+        detail = f"{row['code_before']} {row['msgid_before']} was given up behind a closed door, its outcome unknown"
+        yield Violation("17 deadline ran on", str(row["visit"]), detail, row["msgid_before"])
 
 
 LAWS: tuple[Law, ...] = (
@@ -226,6 +246,7 @@ LAWS: tuple[Law, ...] = (
     lines_add_up_to_what_is_settled,
     effects_are_remembered,
     business_in_flight_has_one_fate,
+    deadlines_stand_still,
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from lab.analysis.measures import scope_of
 from lab.analysis.prediction import PredictionErrors
 from lab.report import series
+from lab.report.cutover_pair import draw_budget
 from lab.report.figures import WIDTH_IN, Picture
 from lab.report.format import digits
 from lab.report.page import figures_folder, write_page
@@ -35,6 +36,9 @@ def write_comparison(
         "distribution": draw_distributions(first, second, names, figures),
         "over_time": draw_over_time(first, second, names, figures),
     }
+    budget = draw_budget(summary, names, figures)
+    if budget is not None:
+        drawn["budget"] = budget
     transactions = draw_transactions(first, second, names, figures)
     if transactions is not None:
         drawn["transactions"] = transactions

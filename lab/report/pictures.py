@@ -12,6 +12,7 @@ import msgspec
 import polars as pl
 
 from lab.report import figures
+from lab.report.cutover_figures import draw_cutover
 from lab.report.figures import Picture
 from lab.report.summary import Result
 from lab.report.wording import transaction_names
@@ -25,6 +26,8 @@ def draw_run(opened: Opened, result: Result, target: Path) -> dict[str, Picture]
         "over_time": figures.draw_over_time(opened.record, opened.scenario, target),
         "fates": figures.draw_fates(result.fates, target),
     }
+    if result.cutover is not None:
+        drawn |= draw_cutover(opened.record, opened.scenario, target)
     if any(row.p50_us is not None for row in result.transactions):
         drawn["transactions"] = figures.draw_transactions(_frame(result.transactions), target, names)
     if result.hops:

@@ -6,16 +6,20 @@ compute it again, nor judge anything.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
 
 from lab.analysis import cutover as cutovers
+from lab.analysis.chances import opened_by
 from lab.analysis.compare import Compared, compare, intervals_of
-from lab.analysis.measures import Scope, fate_counts, open_stays, scope_of, station_use
+from lab.analysis.measures import Scope, fate_counts, looked_up, open_stays, scope_of, station_use
+from lab.analysis.put_in import put_in_us
 from lab.analysis.recoveries import recoveries
 from lab.analysis.replicated import split_statistic
+from lab.analysis.statistics import REPLICATIONS_MIN, finite, positive_interval, share_interval
 from lab.checker.laws import LAWS, Violation
 from lab.report import series
 from lab.report.summary import (
@@ -28,10 +32,13 @@ from lab.report.summary import (
     InflightCount,
     Machine,
     Measured,
+    Moved,
     OneSided,
     OneSidedList,
+    OpenBy,
     PlanResult,
     PredictedMeasure,
+    PutIn,
     Result,
     RunSummary,
     Side,
@@ -45,8 +52,9 @@ from lab.runs.file import Replication, RunFile
 from lab.runs.opened import Opened
 from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import SETTLEMENTS
+from scenarios.schema.course import courses_of
 from scenarios.schema.cutover import LISTED, Phase
-from scenarios.schema.gates import MEASURES, of_plan, parted, planned
+from scenarios.schema.gates import MEASURES, Unit, of_plan, parted, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,10 +210,46 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
     plans = [plan.name for plan in scenario.cutover]
     several = plans if len(plans) > 1 else []
     return CutoverResult(
-        measures=tuple(_measured(run, name) for name in names),
+        measures=tuple(_with_interval(run, _measured(run, name)) for name in names),
         plans=tuple(PlanResult(plan=plan, measures=tuple(_of_plan(run, names, plan))) for plan in several),
         inflight=tuple(one for plan in plans for one in inflight(record, plan, alone=not several)),
         paper_claim_days=tuple(sorted({plan.policies.paper.days for plan in scenario.cutover})),
+        open_by=_open_by(run, scenario),
+        put_in=_put_in(run, record, scenario),
+    )
+
+
+def _with_interval(run: RunFile, figure: Measured) -> Measured:
+    """Return a figure with its interval over replications: of what is one number in each, and has ended in all."""
+    values = [looked_up(replication.measures, figure.measure) for replication in run.replications]
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if len(values) < REPLICATIONS_MIN or len(known) < len(values) or split_statistic(figure.measure)[1]:
+        return figure
+    interval = (share_interval if figure.unit == Unit.SHARE else positive_interval)(known)
+    return msgspec.structs.replace(figure, low=finite(interval.low), high=finite(interval.high))
+
+
+def _open_by(run: RunFile, scenario: Scenario) -> tuple[OpenBy, ...]:
+    reopened = [looked_up(replication.measures, "cutover.reopened") for replication in run.replications]
+    known = [one for one in reopened if one is not None]
+    if len(known) < len(reopened):
+        return ()  # a run of before this was measured
+    announced_us = max(plan.planned_reopen_at for plan in scenario.cutover) * scenario.scale.time
+    found = opened_by(scenario.horizon.start, known, announced_us)
+    return tuple(OpenBy(by=f"{one.by:%Y-%m-%d %H:%M}", share=one.share, low=one.low, high=one.high) for one in found)
+
+
+def _put_in(run: RunFile, record: Record, scenario: Scenario) -> tuple[PutIn, ...]:
+    first = run.replications[0].measures
+    queued_us = looked_up(first, "cutover.drain_queued")
+    return tuple(
+        PutIn(
+            measure=name,
+            assumed_us=assumed_us,
+            found_us=first.get(name),
+            queued_us=queued_us if name == "cutover.drain" and queued_us is not None else None,
+        )
+        for name, assumed_us in put_in_us(record, scenario, courses_of(scenario)).items()
     )
 
 
@@ -253,7 +297,19 @@ def summarise_pair(first: Opened, second: Opened, errors: PredictionErrors | Non
         differences=tuple(_difference(row) for row in compare(first, second)),
         intervals=intervals_of(first, second),
         errors=None if errors is None else two_errors(errors),
+        moved=_moved(first, second),
     )
+
+
+def _moved(first: Opened, second: Opened) -> tuple[Moved, ...]:
+    """Return how the same patients fared under two plans; nothing without stops in both, or of other seeds."""
+    same = first.replication.seed == second.replication.seed
+    if not same or not (first.scenario.cutover and second.scenario.cutover):
+        return ()
+    ends = [one.record.visits.filter(~pl.col("local")).select("visit", "person", "fate") for one in (first, second)]
+    both = ends[0].join(ends[1], on=["visit", "person"], suffix="_second")
+    counted = both.group_by("fate", "fate_second").len().sort("fate", "fate_second")
+    return tuple(Moved(first=row[0], second=row[1], count=row[2]) for row in counted.iter_rows())
 
 
 def two_errors(errors: PredictionErrors) -> TwoErrors:

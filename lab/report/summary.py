@@ -27,11 +27,16 @@ Verdict = Literal["pass", "fail", "inconclusive", "invalid", "none"]
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """A measure and its figure: microseconds, a share of 1, a second, or plain, as ``unit`` says."""
+    """A measure and its figure: microseconds, a share of 1, a second, or plain, as ``unit`` says.
+
+    ``low`` and ``high`` are its interval over replications; None where there is none.
+    """
 
     measure: str
     value: float | None
     unit: str
+    low: float | None = None
+    high: float | None = None
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +140,24 @@ class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measured, ...]
 
 
+class OpenBy(msgspec.Struct, frozen=True, kw_only=True):
+    """The chance over replications that a stop was over by a moment of business time; with its interval."""
+
+    by: str
+    share: float
+    low: float
+    high: float
+
+
+class PutIn(msgspec.Struct, frozen=True, kw_only=True):
+    """What assumptions alone give for a time of the first replication, beside what came of it."""
+
+    measure: str
+    assumed_us: float
+    found_us: float | None
+    queued_us: float | None
+
+
 class CutoverResult(msgspec.Struct, frozen=True, kw_only=True):
     """A cutover: the measures of all its plans together and of each, and every piece of business in flight."""
 
@@ -142,6 +165,8 @@ class CutoverResult(msgspec.Struct, frozen=True, kw_only=True):
     plans: tuple[PlanResult, ...]
     inflight: tuple[Snapshot, ...]
     paper_claim_days: tuple[float, ...]
+    open_by: tuple[OpenBy, ...] = ()
+    put_in: tuple[PutIn, ...] = ()
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,6 +295,14 @@ class TwoErrors(msgspec.Struct, frozen=True, kw_only=True):
     foreign_share: float
 
 
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the same patients, of the same seed, ended so in the first run and so in the second."""
+
+    first: str
+    second: str
+    count: int
+
+
 class ComparisonSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", tag="comparison"):
     """The page of two runs side by side. ``intervals`` says what they are made from."""
 
@@ -278,6 +311,7 @@ class ComparisonSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="pa
     differences: tuple[Difference, ...]
     intervals: Intervals
     errors: TwoErrors | None = None
+    moved: tuple[Moved, ...] = ()
 
 
 class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,10 +31,10 @@ from lab.report.summary import (
     StoppedScope,
     Transaction,
 )
+from lab.report.wording_cutover import cutover_words
 from lab.runs.file import Commits, GateResult, Validity
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.cutover import Phase
-from scenarios.schema.gates import MEASURES
 
 Rows = list[list[str]]
 MOMENTS = {
@@ -83,7 +83,7 @@ def _result_words(result: Result) -> dict[str, Any]:
         "open_stays": digits(result.open_stays),
         "claim_days": " or ".join(f"{days:g}" for days in cutover.paper_claim_days) if cutover else "",
         "recoveries": recovery_table(result.recoveries),
-        "stop": measure_rows(cutover.measures) if cutover else [],
+        **(cutover_words(cutover) if cutover else {}),
         "plans": plan_table(cutover) if cutover else None,
         "laws": laws(result.checker),
         "findings": result.checker,
@@ -287,16 +287,6 @@ def one_sided(listed: OneSidedList) -> Table:
     ]  # fmt: skip
     note = f"The first {len(listed.first)} of {listed.total}." if listed.total > len(listed.first) else ""
     return Table(["held by", "message", "care", "insured", "fund, yuan", "owner", "worked off by"], rows, 4, note)
-
-
-def measure_rows(figures: tuple[Measured, ...]) -> list[tuple[str, str, str]]:
-    """Return name, figure and meaning of measures."""
-    return [(f.measure, show(f.value, f.unit), _meaning(f.measure)) for f in figures]
-
-
-def _meaning(measure: str) -> str:
-    known = MEASURES.get(measure)
-    return known.doc if known is not None else MEASURES[measure.rpartition(".")[0]].doc
 
 
 def validity(found: Validity) -> dict[str, Any]:

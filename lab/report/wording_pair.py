@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lab.report.format import MISSING, digits, show, show_interval
-from lab.report.style import WORLD_NAMES
+from lab.report.style import FATE_NAMES, WORLD_NAMES
 from lab.report.summary import ComparisonSummary, Side, TwoErrors
 from lab.report.wording import Table, asked, gate_rows, headlines
 
@@ -34,7 +35,9 @@ def pair_words(summary: ComparisonSummary) -> dict[str, Any]:
         "headlines": [headlines(side.headlines) for side in summary.sides],
         "gates": [gate_rows(side.gates) for side in summary.sides],
         "asked": asked_rows(first, second),
-        "table": difference_table(summary, names),
+        "table": difference_table(summary, names, lambda name: not name.startswith("cutover.")),
+        "stop_table": difference_table(summary, names, lambda name: name.startswith("cutover.")),
+        "moved": moved_table(summary, names),
         "how": HOW[summary.intervals],
         "errors": None if summary.errors is None else errors_table(summary.errors),
     }
@@ -94,9 +97,27 @@ def _share(value: float | None) -> str:
     return MISSING if value is None else f"{value:+.1%}"
 
 
-def difference_table(summary: ComparisonSummary, names: tuple[str, str]) -> Table:
-    """Return the differences as they are shown."""
-    rows, interval = summary.differences, INTERVAL_NAMES[summary.intervals]
+def moved_table(summary: ComparisonSummary, names: tuple[str, str]) -> Table:
+    """Return how the same patients ended under the first plan (rows) and under the second (columns)."""
+    counts = {(one.first, one.second): one.count for one in summary.moved}
+    rows, columns = ([fate for fate in FATE_NAMES if any(pair[side] == fate for pair in counts)] for side in (0, 1))
+    cells = [[FATE_NAMES[row], *(_count(counts.get((row, column), 0)) for column in columns)] for row in rows]
+    same = sum(count for (first, second), count in counts.items() if first == second)
+    note = f"{digits(same)} of {digits(sum(counts.values()))} ended as under the other. Of the first replication."
+    head = [f"{names[0]}, and across: {names[1]}", *(FATE_NAMES[fate] for fate in columns)]
+    return Table(head, cells, note=note)
+
+
+def _count(count: int) -> str:
+    return digits(count) if count else ""
+
+
+def difference_table(
+    summary: ComparisonSummary, names: tuple[str, str], shown: Callable[[str], bool] = lambda _: True
+) -> Table:
+    """Return the differences as they are shown, of the measures that ``shown`` picks."""
+    rows = [row for row in summary.differences if shown(row.measure)]
+    interval = INTERVAL_NAMES[summary.intervals]
     cells: list[list[str]] = []
     for row in rows:
         difference = row.difference

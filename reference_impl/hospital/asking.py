@@ -1,7 +1,8 @@
 """One message, sent until there is a verdict or a decision to stop: the hospital's half of G3, no reply is unknown.
 
 The same message id is sent again and again; that *is* the query. What comes back is told apart by what the hospital may
-do next: a verdict; a door closed for planned work; not served, and surely without effect; or unresolved.
+do next: a verdict; a door closed for planned work; not served, and surely without effect; or unresolved. A door that
+closes over a message which may have had its effect puts it on hold: its deadline counts open hours only.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients
 
-__all__ = ["Asker", "NotServed", "RefusedByRule", "ShutOut", "Unresolved"]
+__all__ = ["Asker", "NotServed", "OnHold", "RefusedByRule", "ShutOut", "Unresolved"]
 
 NO_DEADLINE = None
 _UNCERTAIN = (Unknown, Busy)
@@ -58,6 +59,17 @@ class ShutOut(Exception):
         self.reopens_us = closed.reopens_us
 
 
+class OnHold(Exception):
+    """The door closed over a message that may have had its effect: nobody can say until ``reopens_us``."""
+
+    def __init__(self, closed: Closed, code: str) -> None:
+        """Carry the parts."""
+        super().__init__(f"outcome of {code} is unknown, and {closed.scope} is closed until {closed.reopens_us} us")
+        self.scope = closed.scope
+        self.reopens_us = closed.reopens_us
+        self.code = code
+
+
 class NotServed(Exception):
     """Every try was turned away before it could have an effect."""
 
@@ -72,6 +84,15 @@ class Unresolved(Exception):
         self.msgid = request.msgid
         self.body = request.body
         self.tries = tries
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A message put on hold: how often it was sent, and how much of its deadline is gone."""
+
+    request: Request
+    tries: int
+    spent_us: int
 
 
 @dataclass(slots=True)
@@ -89,6 +110,7 @@ class Asker:
     resent: int = 0
     asked: Request | None = None
     """The message that is under way, or of whose outcome nobody knows."""
+    _held: _Held | None = None
 
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
@@ -104,8 +126,13 @@ class Asker:
         waited out, and only a verdict, yes or no, ends it. Without ``at_closed_doors`` a closed door ends it too, while
         no try can have had its effect.
 
-        Raises RefusedByRule, ShutOut, NotServed or Unresolved.
+        A message on hold is asked for again by its own id, with what is left of its deadline.
+
+        Raises RefusedByRule, ShutOut, NotServed, OnHold or Unresolved.
         """
+        held, self._held = self._held, None
+        if held is not None and held.request.code == code:
+            return self._until_verdict(held.request, for_good=for_good, attempt=held.tries, spent_us=held.spent_us)
         request = self._request(code, body, self.next_id())
         return self._until_verdict(request, for_good=for_good, at_closed_doors=at_closed_doors)
 
@@ -115,11 +142,18 @@ class Asker:
         return self._until_verdict(request, for_good=True, attempt=unknown.tries)
 
     async def _until_verdict(
-        self, request: Request, *, for_good: bool, at_closed_doors: bool = True, attempt: int = 0
+        self,
+        request: Request,
+        *,
+        for_good: bool,
+        at_closed_doors: bool = True,
+        attempt: int = 0,
+        spent_us: int | None = None,
     ) -> Answered:
+        """Send until there is a verdict; ``spent_us`` of the deadline are gone of a message that may have acted."""
         clients, clock = self.clients, self.ports.clock
         timeout_us = clients.reversal_timeout if for_good else clients.timeout
-        resting, began_us, uncertain = self.stage, clock.now_us(), False
+        resting, began_us, uncertain = self.stage, clock.now_us() - (spent_us or 0), spent_us is not None
         self.asked = request
         try:
             while True:
@@ -133,6 +167,10 @@ class Asker:
                 uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
                 self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
                 if not for_good:
+                    if uncertain and isinstance(outcome, Closed):
+                        # Its deadline stands still: behind a closed door nobody can ask.
+                        self._held = _Held(request, attempt, clock.now_us() - began_us)
+                        raise OnHold(outcome, request.code)
                     self._give_up(outcome, request, attempt, began_us if uncertain else None)
                 elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
                     self.stage = resting
@@ -140,7 +178,7 @@ class Asker:
                 self.resent += 1
                 await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
         finally:
-            self.asked = None
+            self.asked = None if self._held is None else request
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
         visit = self.visit
@@ -160,7 +198,7 @@ class Asker:
     def _give_up(self, outcome: Outcome, request: Request, attempt: int, first_sent_us: int | None) -> None:
         """Raise when this outcome is the last of its message."""
         if first_sent_us is not None:
-            # Once a try may have had its effect, no closed door and no refusal to serve can take that back.
+            # Once a try may have had its effect, no refusal to serve can take that back.
             if self.ports.clock.now_us() - first_sent_us >= self.clients.deadline:
                 raise Unresolved(request, attempt)
             return

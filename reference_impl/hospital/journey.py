@@ -21,7 +21,7 @@ from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
-from reference_impl.hospital.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.asking import Asker, NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.bodies import BODIES
 from reference_impl.hospital.held_up import FATES_AFTER, KEPT
 from reference_impl.hospital.site import HospitalSite
@@ -265,6 +265,28 @@ class Journey:
         return stops, stops[0].told_reopening_us(clock.now_us())
 
     async def _at_desk(self, codes: tuple[str, ...]) -> None:
+        """Have these transactions done at the desk, over a door that closes while an outcome is unknown."""
+        try:
+            await self._attend(codes)
+        except OnHold as held:
+            await self._wait_out(held)
+            if not self.done.issuperset(codes):
+                await self._at_desk(codes)
+
+    async def _wait_out(self, held: OnHold) -> None:
+        """Let the patient leave and ask again when the door opens: the hospital does it itself, without a desk."""
+        settles = held.code in SETTLEMENTS
+        how, self.held = (How.SETTLE_LATER, Recourse.SETTLE_LATER) if settles else (How.PARKED, Recourse.PARK)
+        while True:
+            stops = self.site.met(held.scope, self.visit, self.ports.clock.now_us())
+            spread_us = self.site.policies(stops).settle_later.spread
+            await self._wait_for_reopening(stops, held.reopens_us, how, spread_us, stage=Stage.UNKNOWN)
+            try:
+                return await self._perform(held.code)
+            except OnHold as again:
+                held = again
+
+    async def _attend(self, codes: tuple[str, ...]) -> None:
         clock, desk = self.ports.clock, self.ports.desk
         self.asker.stage = Stage.DESK_QUEUE
         came_us = clock.now_us()
@@ -307,7 +329,7 @@ class Journey:
         except RefusedByRule:
             self.leave_desk("refused")
             raise
-        except ShutOut:
+        except (ShutOut, OnHold):
             self.leave_desk("closed")
             raise
         except NotServed:
@@ -385,11 +407,13 @@ class Journey:
         self.held = recourse
         return recourse in KEPT
 
-    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: How, spread_us: int) -> None:
+    async def _wait_for_reopening(
+        self, stops: tuple[Course, ...], reopens_us: int, how: How, spread_us: int, *, stage: Stage = Stage.PARKED
+    ) -> None:
         draws, clock = self.ports.draws, self.ports.clock
         drawn_us = int(spread_us * draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK))
         began_us = clock.now_us()
-        self.asker.stage = Stage.PARKED
+        self.asker.stage = stage
         self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
         try:
             await clock.sleep_us(max(0, reopens_us - began_us) + drawn_us)

@@ -229,6 +229,17 @@ def _service() -> Iterator[Measure]:
     yield Measure(
         "cutover.slipped", Unit.COUNT, "stays settled on a later day than the one on which they came to leave, or never"
     )
+    yield Measure(
+        "cutover.open_in_time",
+        Unit.SHARE,
+        "1 when it reopened by the hour announced; over replications, the chance of it",
+    )
+    for days in (1, 3, 7):
+        by = f"settled directly by {days} days after the reopening as announced"
+        yield Measure(f"cutover.settled_{days}d", Unit.SHARE, f"of the intents that {_WANTED}, {by}")
+        yield Measure(
+            f"cutover.inflight_settled_{days}d", Unit.SHARE, f"of the business in flight at stop-accept, {by}"
+        )
     unknown = "messages of unknown outcome while the stop or its backlog lasted"
     yield Measure("cutover.unknown", Unit.COUNT, f"{unknown} (a reversal's own left out)")
     yield Measure("cutover.unknown_by_query", Unit.SHARE, f"of the {unknown}, resolved by asking again")

@@ -33,7 +33,7 @@ def one_leg_of_a_posting_is_a_fen_short(world, make):
     world.postings = [make.posting("S0", 7_000, credit_fen=-6_999)]
 
 
-@plant("one_posting_a_key", "one_standing_settlement_a_visit")
+@plant("one_posting_a_key", "one_standing_settlement_a_visit", "effects_are_remembered")
 def resend_settles_again(world, make):
     world.settlements.append(make.settlement(0, settlement="S0b"))
     world.postings.append(make.posting("S0b"))
@@ -75,6 +75,18 @@ def resend_gets_another_reply(world, make):
 @plant("effects_are_remembered")
 def books_were_moved_without_their_dedupe_memory(world, make):
     world.remembers = False
+
+
+@plant("deadlines_stand_still")
+def a_deadline_ran_on_behind_a_closed_door(world, make):
+    sent = make.message_row(1, outcome="unknown")
+    world.messages += [
+        sent,
+        sent._replace(attempt=2, sent_us=sent.done_us + 1, outcome="closed"),
+        sent._replace(
+            code="2601", msgid=make.message_id(9), step=4, sent_us=sent.done_us + 5, done_us=sent.done_us + 9
+        ),
+    ]
 
 
 @plant("business_in_flight_has_one_fate")

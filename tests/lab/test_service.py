@@ -241,3 +241,19 @@ def test_whom_a_rule_refuses_is_neither_served_nor_failed(world, make):
 def test_an_objective_without_a_budget_is_refused():
     with pytest.raises(ValueError, match="less than 1"):
         Objective.model_validate({"availability": "100%"})
+
+
+@pytest.mark.parametrize("days", [1, 3, 7])
+def test_who_is_settled_by_a_deadline_is_counted_from_the_reopening_as_announced(figures, rows, intents, days):
+    due = 17 * H + days * 24 * H
+    came = [row["fate"] in DIRECT and row["ended_us"] <= due for _, _, row in during(intents)]
+    assert figures[f"cutover.settled_{days}d"] == pytest.approx(statistics.fmean(came))
+    there = {
+        row["visit"] for row in rows["inflight"] if row["snapshot"] == "stop_accept" and row["stage"] != "manual_claim"
+    }
+    found = [row["fate"] in DIRECT and row["ended_us"] <= due for row in rows["visits"] if row["visit"] in there]
+    assert figures[f"cutover.inflight_settled_{days}d"] == pytest.approx(statistics.fmean(found))
+
+
+def test_a_stop_that_opens_as_announced_is_open_in_time(figures):
+    assert figures["cutover.open_in_time"] == 1

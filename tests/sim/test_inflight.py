@@ -6,11 +6,24 @@ from typing import Any
 
 import polars as pl
 import pytest
-from support.tiny_world import CARE, INSURED, S, live, prepare, scenario, visit
+from support.tiny_world import (
+    CARE,
+    INSURED,
+    S,
+    assert_lawful,
+    assert_nothing_leaked,
+    codes,
+    fates,
+    live,
+    prepare,
+    scenario,
+    visit,
+)
 
 from scenarios.record.fates import PAPER_FATES, Stage
 
-STOP = {"scope": CARE, "at": "60s", "stop_before": "20s", "window": "60s", "ramp": "30s", "announced": False}
+STOP = {"scope": CARE, "at": "60s", "stop_before": "20s", "window": "60s", "ramp": "30s", "announced": False,
+        "policies": {"settle_later": {"spread": "0s"}}}  # fmt: skip
 """Stops accepting at 40 s, closes at 60 s, reopens at 120 s, is wide open at 150 s."""
 LISTED_US = {"stop_accept": 40 * S, "close": 60 * S, "reopen": 120 * S}
 SILENT = {"kind": "lose", "link": ["hub", INSURED], "direction": "reply"}
@@ -100,3 +113,48 @@ def test_a_paper_claim_is_in_flight_long_after_its_patient_has_gone() -> None:
 def test_a_run_that_ends_early_has_no_list_of_moments_that_never_came() -> None:
     run = prepare(scenario(visit("pharmacy", at="45s"), cutover=STOP)).run(until_us=100 * S)
     assert set(run.recorder.frames()["inflight"]["snapshot"]) == {"close"}
+
+
+# --- deadlines stand still behind a closed door ---
+
+
+CUT_OFF = {"kind": "lose", "link": [CARE, "hub"], "direction": "reply", "codes": ["2102"], "at": "55s", "for": "6s"}
+"""The answer to a settlement is lost just before the door closes at 60 s: nobody knows, and nobody can ask."""
+
+
+def cut_off(**clients: Any) -> Any:
+    patience = {"deadline": "20s", "timeout": "2s", "retries": {"backoff": "500ms", "jitter": 0}} | clients
+    return live(
+        scenario(visit("pharmacy", at="55s"), cutover=STOP | {"stop_before": 0}, faults=[CUT_OFF], clients=patience)
+    )
+
+
+def test_a_deadline_stands_still_while_the_door_is_closed_and_the_settlement_is_found_when_it_opens() -> None:
+    """A minute behind the door is three times the deadline: it was running when the door closed, and goes on after it."""
+    run = cut_off()
+    assert stages(run, "close") == ["unknown"]
+    assert stages(run, "reopen") == ["unknown"]
+    assert [row["code"] for row in rows(run, "reopen")] == ["2102"]
+    assert fates(run) == ["settled_later"]
+    (visited,) = run.recorder.frames()["visits"].to_dicts()
+    assert visited["ended_us"] > 120 * S
+    assert "2601" not in dict(codes(run))
+    assert_lawful(run, settled=1)
+    assert_nothing_leaked(run)
+
+
+def test_what_is_left_of_a_deadline_counts_when_the_door_is_open_again() -> None:
+    """Two seconds were gone before the closing; the insurer stays silent after it, and only then is it taken back."""
+    silent = CUT_OFF | {"for": "4min", "codes": ["2102"]}
+    patience = {"deadline": "10s", "timeout": "1s", "retries": {"backoff": "500ms", "jitter": 0, "cap": "1s"}}
+    asked = scenario(
+        visit("pharmacy", at="55s"), cutover=STOP | {"stop_before": 0, "ramp": 0}, faults=[silent], clients=patience
+    )
+    run = live(asked)
+    sent = run.recorder.frames()["messages"].filter(code="2601")["sent_us"]
+    first = run.recorder.frames()["messages"].filter(code="2102")["sent_us"][0]
+    waited = run.recorder.frames()["turned_away"].row(0, named=True)
+    open_us = sent[0] - first - (waited["until_us"] - waited["at_us"])
+    assert 10 * S <= open_us < 13 * S
+    assert fates(run) == ["reversed_then_paper"]
+    assert_lawful(run, settled=0)

@@ -111,20 +111,27 @@ def test_the_hub_alone_stops_a_sale_whose_reversal_it_has_seen(chain: Chain) -> 
 
 
 def test_a_closed_door_does_not_cure_an_unknown_at_the_hospital(chain: Chain) -> None:
-    """The sale is posted, its reply lost, then the province closes: the hospital may not send the patient away."""
+    """The sale is posted, its reply lost, then the province closes: nothing is taken back, it is found when it opens."""
+    opens_us = 10**12
 
     def command(state: DoorState) -> None:
-        chain.nodes["33"].doors.obey(DoorCommand(scope="33", side=Side.CARE, state=state, reopens_us=10**12))
+        chain.nodes["33"].doors.obey(DoorCommand(scope="33", side=Side.CARE, state=state, reopens_us=opens_us))
+
+    def open_in_time() -> None:
+        if chain.clock.now_us() >= opens_us:
+            command(DoorState.OPEN)
 
     link = f"{HOSPITAL}->33"
     chain.faults.append(once(link, "2102", "lose reply"))
     chain.crossings.append(Crossing(link, "2102", "after", lambda: command(DoorState.CLOSED)))
-    chain.crossings.append(Crossing(link, "2601", "before", lambda: command(DoorState.OPEN)))
+    chain.crossings.append(Crossing(link, "2102", "before", open_in_time, left=3))
     patient = Patient(chain, FakeVisit("pharmacy"))
     run(patient.journey.live())
 
-    assert patient.journey.fate is Fate.REVERSED_THEN_PAPER
-    assert chain.standing() == []
+    assert patient.journey.fate is Fate.SETTLED_LATER
+    assert [one.settlement for one in chain.standing()] == [patient.journey.settlement]
+    assert patient.codes == ["1101", "2101", "2102", "2102", "2102"]
+    assert patient.desk.held == 0
 
 
 def _from_care(message):
