@@ -1,7 +1,6 @@
 """The figure of two plans of a cutover side by side: the error budget that each burnt."""
 
 # Matplotlib leaves the keywords of its functions untyped.
-# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 

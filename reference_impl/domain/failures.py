@@ -7,6 +7,7 @@ Every error is raised where its room is, and derives from one of three branches:
     │   ├── ScenarioError                   a scenario, with file, line, column and key
     │   ├── UnitError                       a duration, a share or a rate in it; a ValueError, as pydantic wants it
     │   ├── GateError                       a gate in it; a ValueError too
+    │   ├── RampError                       a ramp in it that lets in more than the system bears
     │   ├── CostError                       a cost file
     │   ├── RecordError                     the tables of a run folder
     │   ├── ConfigError                     what a server process was started with
@@ -29,6 +30,7 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     ShutOut             a closed door does
     NotServed           nobody had room for it
     Unresolved          nobody knows what became of its message
+    OnHold              nobody can know before a door opens again
     _Paper              it ends on paper
     NobodyListensError  a call was never sent: the outcome Unreachable
     NothingLeftError    a call could not be sent for want of a descriptor or port: Unreachable, and the run is invalid
