@@ -124,7 +124,8 @@ class Ramp(Model):
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
         stated = tuple(name for name in ("over", "steps", "admit", "every") if getattr(self, name))
-        stated += tuple(name for name in _OF_A_BUCKET if name in self.model_fields_set and self.kind != "token_bucket")
+        other = self.kind != "token_bucket"  # a scenario that is written down whole states defaults as well
+        stated += tuple(name for name in _OF_A_BUCKET if other and getattr(self, name) != _default_of(name))
         wanted = _PARAMETERS[self.kind]
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"
@@ -150,6 +151,11 @@ class Monitor(Model):
         gt=0,
         description="95 % of the messages of a window are answered within it, or it is an alarm. ASSUMED.",
     )
+
+
+def _default_of(name: str) -> object:
+    """Return the default of a key of a ramp."""
+    return Ramp.model_fields[name].default
 
 
 def _default_name(stated: dict[str, Any]) -> str:

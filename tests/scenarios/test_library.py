@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from lab.analysis.capacity import implied_load
-from scenarios.reading.loader import LIBRARY, library_names, load_scenario, variant_names
+from scenarios.reading.loader import (
+    LIBRARY,
+    dump_scenario,
+    library_names,
+    load_scenario,
+    restore_scenario,
+    variant_names,
+)
 from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
 from sim.model.costs import load_costs
@@ -113,3 +120,10 @@ def test_the_morning_is_shrunk_by_provinces_and_leaves_every_host_a_core():
 
     assert len(morning.topology.regions) == morning.scale.provinces == 8
     assert min(morning.topology.cpus().values()) >= 1
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_a_scenario_written_down_whole_is_read_as_the_same(name):
+    """As it stands in a run folder, and as it goes to another process: every default of it is stated there."""
+    asked = load_scenario(name)
+    assert restore_scenario(dump_scenario(asked)) == asked
