@@ -4,6 +4,7 @@ A picture must never show a figure other than the one the summary has; what goes
 """
 
 # Matplotlib leaves the keywords of its functions untyped.
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 
@@ -91,7 +92,7 @@ def _backlog(axes: Axes, at: np.ndarray, waiting: np.ndarray, oldest_us: np.ndar
     axes.set_ylim(bottom=0)
     peak_us = float(oldest_us.max(initial=0.0))
     unit = series.time_unit(peak_us)
-    beside: Axes = axes.twinx()  # pyright: ignore[reportAssignmentType] - of whichever kind its own are
+    beside: Axes = axes.twinx()
     beside.plot(at, oldest_us / unit.per, color=VERMILLION, linestyle="--", label=f"oldest, {unit.name} (right)")
     beside.set_ylim(bottom=0, top=max(1.0, 1.08 * peak_us / unit.per))
     beside.grid(visible=False)
