@@ -283,7 +283,10 @@ def _made(planned: Planned) -> Section:
     ]
     tried = planned.trials[planned.best].levers
     if planned.volume < 1:
-        said.append("Waits at desks are those of the visits that are left: at the whole volume they are longer.")
+        said.append(
+            "Waits at desks and the peak of arrivals are those of the visits that are left: at the whole volume waits are "
+            "longer, and the peak is no longer one of a few people."
+        )
     if "announce" in tried:
         said.append(
             "A notice costs nothing here, and its lead changes nothing: patients know of the stop or do not. What it "
