@@ -84,9 +84,21 @@ def migrate(address: Address, node: Node, rate: Rate = 0, *, as_json: AsJson = F
 
 
 @cutover.command()
-def verify(address: Address, node: Node, *, as_json: AsJson = False) -> None:
+def verify(
+    address: Address,
+    node: Node,
+    told: Annotated[
+        list[str] | None,
+        typer.Option("--told", metavar="ADDRESS", help="A neighbour's process: hold its account against them too."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Hold the new books against the old ones: counts, sums of fen, digests. Exit code 1 with the rows that differ."""
-    _step(address, node, "verify", as_json=as_json)
+    from lab.cli.commands.cutover import Operated
+    from lab.cli.commands.cutover import verify as do
+
+    raise typer.Exit(do(Operated(address, node, as_json=as_json), told or ()))
 
 
 @cutover.command()

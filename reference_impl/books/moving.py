@@ -17,7 +17,7 @@ import msgspec
 from reference_impl.books.sql.layout import Row
 from reference_impl.books.sql.tables import TABLES, BookTable
 
-__all__ = ["Account", "Difference", "Moved", "Proof", "Refused", "Shelf", "move", "prove"]
+__all__ = ["Account", "Difference", "Moved", "Proof", "Refused", "Shelf", "move", "prove", "rows_of"]
 
 LISTED_MAX = 100
 """So many rows that differ or are refused are listed one by one; all are counted."""
@@ -210,7 +210,7 @@ _NAMING = ("msgid", "settlement")
 
 def _pairs(old: Shelf, new: Shelf, table: BookTable, rows_max: int) -> Iterator[tuple[Row | None, Row | None]]:
     """Yield the rows of both by key, each beside its like; None where one has no row of that key."""
-    ours, theirs = _rows(old, table, rows_max), _rows(new, table, rows_max)
+    ours, theirs = rows_of(old, table, rows_max), rows_of(new, table, rows_max)
     left, right = next(ours, None), next(theirs, None)
     while left is not None or right is not None:
         if right is None or (left is not None and table.key_of(left) < table.key_of(right)):
@@ -224,7 +224,8 @@ def _pairs(old: Shelf, new: Shelf, table: BookTable, rows_max: int) -> Iterator[
             left, right = next(ours, None), next(theirs, None)
 
 
-def _rows(shelf: Shelf, table: BookTable, rows_max: int) -> Iterator[Row]:
+def rows_of(shelf: Shelf, table: BookTable, rows_max: int = _PAGE_ROWS) -> Iterator[Row]:
+    """Yield all rows of a table by key."""
     after = table.before_all
     while rows := shelf.page(table, after, rows_max):
         yield from rows

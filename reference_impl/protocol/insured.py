@@ -14,6 +14,7 @@ import msgspec
 from reference_impl.domain.benefit import (
     Accumulators,
     Case,
+    Continued,
     Policy,
     Settlement,
     in_year,
@@ -29,7 +30,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
-from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
+from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import answer_known, busy_with, refused
 from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.forwarder import STALE_LIMIT
@@ -48,6 +49,7 @@ from reference_impl.protocol.messages import (
     Register,
     Reply,
     Request,
+    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -112,7 +114,9 @@ class InsuredRole:
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, Ref(PersonRecord, body.person), *_standing(_visit_of(request)))
+                view = await books.look(
+                    key, Ref(PersonRecord, body.person), *_standing(_visit_of(request)), *_continued(body)
+                )
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
@@ -162,7 +166,8 @@ class InsuredRole:
         return facts if facts.insured_region == request.insured_region else None
 
     def _settle(self, request: Request, body: Settle | SellDrugs, view: View, facts: PersonFacts) -> Change:
-        if view.get(SettlementRecord) is not None:
+        settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
+        if body.visit in settled_of:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
         if body.fees is None:
             return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
@@ -182,7 +187,16 @@ class InsuredRole:
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
         before = in_year(person.accumulators, person.earlier, year)
-        amounts, after = settle(self._rules.policy, case, body.fees, before, year, use_account=body.use_account)
+        earlier = settled_of.get(body.continues) if isinstance(body, Settle) else None
+        amounts, after = settle(
+            self._rules.policy,
+            case,
+            body.fees,
+            before,
+            year,
+            use_account=body.use_account,
+            continued=_part_before(request, earlier),
+        )
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
             return self._verdict(request, Reply(self._reference(), said))
@@ -330,6 +344,18 @@ def _next(person: PersonRecord, moved: Accumulators, latest: SettlementId) -> Pe
 def _standing(visit: VisitId | None) -> tuple[Ref, ...]:
     """Name the settlement of a visit that stands."""
     return () if visit is None else (Ref(SettlementRecord, visit),)
+
+
+def _continued(body: RequestBody) -> tuple[Ref, ...]:
+    """Name the settlement of the visit that a stay goes on from."""
+    return (Ref(SettlementRecord, body.continues),) if isinstance(body, Settle) and body.continues else ()
+
+
+def _part_before(request: Request, earlier: SettlementRecord | None) -> Continued | None:
+    """Return the part of this stay that was settled before; another's settlement, or an outpatient's, is none."""
+    if earlier is None or settlement_refusal(request, earlier) is not None or earlier.code != INPATIENT_SETTLE:
+        return None
+    return Continued(earlier.year, earlier.amounts.deductible_fen)
 
 
 def _visit_of(request: Request) -> VisitId | None:

@@ -23,6 +23,8 @@ from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move,
 from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.stated import Stated, answered_by, stated_in
+from reference_impl.domain.nodes import NodeId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,6 +200,20 @@ class Move:
             since_us={} if journal is None else journal.since_us,
         )
 
+    async def settlements(self, by: str) -> list[Stated]:
+        """Return the settlements that the books state: those that the node ``by`` answered, or without a name all.
+
+        While a move is under way they are those of the new books.
+
+        Raises:
+            BooksError: when they cannot be read.
+
+        """
+        journal = self._journal
+        moving = journal is not None and journal.stage in (Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED)
+        path = self._target() if moving else self.books.path
+        return await asyncio.to_thread(partial(_stated, path, NodeId(self._node), NodeId(by)))
+
     async def close(self) -> None:
         """Break off a pass; the next process goes on with it."""
         await self._stop_pass()
@@ -303,7 +319,7 @@ class Move:
         """Return whether the pass came to its end."""
         old = await asyncio.to_thread(SqliteShelf.of, self.books.path)
         try:
-            new = await asyncio.to_thread(SqliteShelf.made, self._target())
+            new = await asyncio.to_thread(SqliteShelf.made, self._target(), self.books.path)
             try:
                 going = move(old, new, rows_max)
                 began_s, moved = time.monotonic(), 0
@@ -376,6 +392,11 @@ def _number_of(name: str) -> int:
 def _proof(old: Path, new: Path) -> Proof:
     with SqliteShelf.of(old) as ours, SqliteShelf.of(new) as theirs:
         return prove(ours, theirs)
+
+
+def _stated(path: Path, node: NodeId, by: NodeId) -> list[Stated]:
+    with SqliteShelf.of(path) as shelf:
+        return sorted(answered_by(shelf, node, by) if by else stated_in(shelf))
 
 
 def _level_starts(books: SqliteBooks, other: Path) -> None:

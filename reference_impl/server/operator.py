@@ -19,6 +19,7 @@ from reference_impl.server.moving import MoveAction
 from reference_impl.server.ports import RunClock
 
 if TYPE_CHECKING:
+    from reference_impl.books.stated import Stated
     from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
     from reference_impl.server.moving import Move, MoveStatus
@@ -50,6 +51,13 @@ class MoveOrder(msgspec.Struct, frozen=True):
     node: str
     action: MoveAction
     rows_per_s: int = 0
+
+
+class SettlementsOrder(msgspec.Struct, frozen=True):
+    """Say which settlements a node's books state: those that the node ``by`` answered it, or without a name all."""
+
+    node: str
+    by: str = ""
 
 
 class Leftover(msgspec.Struct, frozen=True):
@@ -175,6 +183,7 @@ class Operator:
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
             ("POST", "move"): self._move,
+            ("POST", "settlements"): self._settlements,
             ("POST", "fault"): self._fault,
             ("POST", "epoch"): self._epoch,
             ("POST", "stop"): self._end,
@@ -286,6 +295,10 @@ class Operator:
         if order.action is MoveAction.FREEZE and not _is_shut(node):
             raise ValueError(f"cannot freeze books of node {node.name}: it lets messages in; close its doors first")
         return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s))
+
+    async def _settlements(self, content: bytes) -> list[Stated]:
+        order = msgspec.json.decode(content, type=SettlementsOrder)
+        return await self._moves[self._node(order.node).name].settlements(order.by)
 
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
         order = msgspec.json.decode(content, type=DoorOrder)

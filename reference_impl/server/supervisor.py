@@ -19,6 +19,7 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.journal import serving_books
 from reference_impl.books.sqlite.books import fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import make_ready
+from reference_impl.books.stated import Stated
 from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.errors import StartError
@@ -246,6 +247,15 @@ class System:
     def move_status(self, node: str) -> Any:
         """Return how far the move of the node's books has come."""
         return self._process(node).ask("GET", "moves")[node]
+
+    def settlements(self, node: str, by: str = "") -> list[Stated]:
+        """Return the settlements that the node's books state: those that ``by`` answered it, or all."""
+        said = self._process(node).ask("POST", "settlements", {"node": node, "by": by}, timeout_s=MOVE_LIMIT_S)
+        return msgspec.convert(said, list[Stated])
+
+    def in_flight(self, node: str) -> Any:
+        """Return what the node has under way."""
+        return self._process(node).ask("GET", "inflight")[node]
 
     def fault(self, command: FaultCommand) -> None:
         """Switch a fault of a running node on or off."""

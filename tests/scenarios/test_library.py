@@ -24,6 +24,7 @@ def test_library_holds_these_questions():
         "national-day",
         "overrun-and-rollback",
         "real-stops",
+        "rehearsal",
         "reopening-storm",
         "slow-province",
         "wave-with-straggler",

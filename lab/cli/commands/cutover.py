@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
+
 from lab.cli import console
 from lab.cli.commands.operate import operate as move_doors
 from lab.cli.commands.operate import place_of
 from lab.report.format import show_duration
 from reference_impl.books.journal import Stage
+from reference_impl.books.stated import Stated, unheld
 from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import PROVINCE_DIGITS
@@ -25,6 +28,8 @@ from reference_impl.server.moving import MoveAction
 from reference_impl.server.supervisor import MOVE_LIMIT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lab.cli.commands.operate import Action
 
 GATE_FAILED = 1
@@ -133,6 +138,29 @@ def step(at: Operated, action: MoveAction, rows_per_s: int = 0) -> int:
     else:
         _say_move(move)
     return GATE_FAILED if move["stage"] == Stage.FAILED or (action in _PASSES and move["refused_rows"]) else 0
+
+
+def verify(at: Operated, told: Sequence[str]) -> int:
+    """Verify the new books, and hold the accounts of neighbours against them; return the exit code."""
+    code = step(at, MoveAction.VERIFY)
+    heard: set[Stated] = set()
+    for address in told:
+        asker = Operated(address, HUB, as_json=at.as_json)
+        nodes = asker.ask("GET", "moves")
+        for name in nodes if at.node == HUB else (HUB,):
+            if name != at.node:
+                heard.update(_settlements(asker, name, at.node))
+    missing = unheld(heard, _settlements(at, at.node)) if told else ()
+    if told and not at.as_json:
+        console.say(f"neighbours were told of {len(heard)} settlements; missing or otherwise here: {len(missing)}")
+    for one in missing[:_LISTED]:
+        console.err.print(f"  settlement {one.settlement}, {one.total_fen} fen", markup=False)
+    return code or (GATE_FAILED if missing else 0)
+
+
+def _settlements(at: Operated, node: str, by: str = "") -> list[Stated]:
+    said = at.ask("POST", "settlements", {"node": node, "by": by}, timeout_s=MOVE_LIMIT_S)
+    return msgspec.convert(said, list[Stated])
 
 
 def reopen(at: Operated, ramp_us: int) -> None:

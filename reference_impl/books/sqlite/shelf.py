@@ -13,7 +13,7 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Account
 from reference_impl.books.sql.statements import read_statements
 from reference_impl.books.sqlite.connection import connect
-from reference_impl.books.sqlite.opening import lock, make_ready
+from reference_impl.books.sqlite.opening import lock, make_like
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +56,8 @@ class SqliteShelf:
         return cls(connection, path, None)
 
     @classmethod
-    def made(cls, path: Path) -> Self:
-        """Open a file to write into, made with today's schema when there is none, for this process alone.
+    def made(cls, path: Path, like: Path) -> Self:
+        """Open a file to write into, made with the tables of ``like`` when there is none, for this process alone.
 
         Raises:
             BooksError: when another process has it open, or it cannot be written.
@@ -65,7 +65,7 @@ class SqliteShelf:
         """
         held = lock(path)
         try:
-            make_ready([path])
+            make_like(path, like)
             return cls(connect(path), path, held)
         except BaseException:
             os.close(held)

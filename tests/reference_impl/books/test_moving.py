@@ -13,7 +13,10 @@ from reference_impl.books.moving import move, prove
 from reference_impl.books.sql.schema import metadata
 from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
+from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_like
 from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.stated import Stated, answered_by, stated_in, unheld
+from reference_impl.domain.nodes import HUB, NodeId
 
 OLD = [
     settled(1, version=1),
@@ -31,14 +34,14 @@ def old(tmp_path, blank_books):
 
 
 @pytest.fixture
-def new(tmp_path, blank_books):
+def new(tmp_path, old):
     path = tmp_path / "34.2.sqlite"
-    path.write_bytes(blank_books.read_bytes())
+    make_like(path, old)
     return path
 
 
 def moved(old, new, rows_max=1000):
-    with SqliteShelf.of(old) as ours, SqliteShelf.made(new) as theirs:
+    with SqliteShelf.of(old) as ours, SqliteShelf.made(new, old) as theirs:
         return list(move(ours, theirs, rows_max))
 
 
@@ -69,6 +72,18 @@ def test_everything_moves_and_the_new_books_read_the_same(old, new, rows_max):
     assert proof(old, new).holds
 
 
+def test_new_books_are_of_today_s_schema(old, new):
+    schema = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
+    facts = ("PRAGMA application_id", "PRAGMA user_version", "PRAGMA journal_mode", "SELECT * FROM alembic_version")
+    found = []
+    for path in (old, new):
+        with closing(sqlite3.connect(path)) as connection:
+            found.append([connection.execute(sql).fetchall() for sql in (schema, *facts)])
+
+    assert found[0] == found[1]
+    assert found[1][2] == [(SCHEMA_VERSION,)]
+
+
 def test_what_is_remembered_of_a_key_and_the_marks_of_reversals_move_along(old, new, runner):
     moved(old, new)
 
@@ -94,7 +109,7 @@ def test_a_pass_that_is_broken_off_anywhere_is_made_again(old, new):
     steps = len(moved(old, new, 1))
     for broken_after in range(steps):
         new.unlink()
-        with SqliteShelf.of(old) as ours, SqliteShelf.made(new) as theirs:
+        with SqliteShelf.of(old) as ours, SqliteShelf.made(new, old) as theirs:
             going = move(ours, theirs, 1)
             for _ in range(broken_after):
                 next(going)
@@ -190,3 +205,26 @@ def test_books_that_cannot_be_written_are_named(old, new):
         pytest.raises(BooksError, match=r"34\.2\.sqlite cannot be written"),
     ):
         list(move(ours, closed))
+
+
+def test_what_a_neighbour_was_told_is_held_against_the_books(old, new):
+    """The hub keeps a copy of each settlement that Anhui answered; one of them is not in Anhui's books, one is not the same."""
+    moved(old, new)
+    hub = new.with_name("hub.sqlite")
+    make_like(hub, old)
+    fill_books(hub, [insert(done(1), copy(1)), insert(done(4), copy(4)), insert(done(5), copy(5))])
+    change(hub, "UPDATE settlement_copies SET total_fen = 999 WHERE settlement = 'A4'")
+
+    with SqliteShelf.of(hub) as ours, SqliteShelf.of(new) as theirs:
+        told = set(answered_by(ours, HUB, NodeId("34")))
+        assert not set(answered_by(ours, HUB, NodeId("33")))
+        found = unheld(told, stated_in(theirs))
+
+    assert {one.settlement for one in told} == {"A1", "A4", "A5"}
+    assert found == (Stated("A4", 999), Stated("A5", 1000))
+
+
+@pytest.mark.parametrize(("owner", "asked"), [("hub", "34"), ("34", "34"), ("33", "hub")])
+def test_who_answered_a_message_follows_from_whose_books_they_are(old, owner, asked):
+    with SqliteShelf.of(old) as ours:
+        assert [one.settlement for one in answered_by(ours, NodeId(owner), NodeId(asked))] == ["A3"]
