@@ -284,8 +284,8 @@ def _made(planned: Planned) -> Section:
     tried = planned.trials[planned.best].levers
     if planned.volume < 1:
         said.append(
-            "Waits at desks and the peak of arrivals are those of the visits that are left: at the whole volume waits are "
-            "longer, and the peak is no longer one of a few people."
+            "Waits at desks and the peak of arrivals are those of the visits that are left: at the whole volume "
+            "waits are longer, and the peak is no longer one of a few people."
         )
     if "announce" in tried:
         said.append(
