@@ -123,7 +123,7 @@ class Ramp(Model):
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
         stated = tuple(name for name in ("over", "steps", "admit", "every") if getattr(self, name))
-        stated += tuple(name for name in _OF_A_BUCKET if name in self.model_fields_set and self.kind != "token_bucket")
+        stated += tuple(name for name in _OF_A_BUCKET if self.kind != "token_bucket" and self._says(name))
         wanted = _PARAMETERS[self.kind]
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"
@@ -132,6 +132,10 @@ class Ramp(Model):
             if (earlier.provinces, earlier.kinds) == (later.provinces, later.kinds) and later.share < earlier.share:
                 raise ValueError(f"a ramp must not fall: a step of {later.share:.0%} after one of {earlier.share:.0%}")
         return self
+
+    def _says(self, name: str) -> bool:
+        """Return whether a key is more than its default, which a scenario that was written down states as well."""
+        return getattr(self, name) != type(self).model_fields[name].default
 
     @property
     def lasts_us(self) -> int:
