@@ -292,10 +292,10 @@ def _made(planned: Planned) -> Section:
             "A notice costs nothing here, and its lead changes nothing: patients know of the stop or do not. What it "
             "is worth is the share that heeds it, which is ASSUMED."
         )
-    if "park_share" in tried:
+    if {"park_share", "settle_later"} & tried.keys():
         said.append(
-            "That more people settle later costs nobody anything here but the bill's waiting: whether hospitals and "
-            "patients can, is for you to say; search without it (--lever) if not."
+            "That more people settle later, or hospitals for them, costs nobody anything here but the bill's waiting: "
+            "whether hospitals and patients can, is for you to say; search without it (--lever) if not."
         )
     said.append("The work behind the closed door takes what the scenario says; nothing here makes it shorter.")
     return Section("How it was made, and what it cannot say", tuple(said))
