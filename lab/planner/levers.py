@@ -46,6 +46,8 @@ _RAMPS: tuple[Any, ...] = (
     "1d",
 )
 _WORK_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
+_SENT_LATER = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SETTLED_AHEAD = (0.0, 0.5, 1.0)
 _TURN_BACK_SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -196,6 +198,28 @@ def _ramp_stated(plan: Cutover) -> Any:
     )
 
 
+def _policies(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return the policies of a plan in a draft, to be changed."""
+    plan["policies"] = dict(plan.get("policies") or {})
+    return plan["policies"]
+
+
+def _write_settle_later(draft: Draft, share: Any) -> None:
+    """Write one mix for all: this share is settled later, and the rest is parked or claims by paper as before."""
+    later = parse_share(share)
+    for plan in draft.plans:
+        park = (1 - later) * parse_share(plan.get("park_share", draft.start.stated.clients.park.share))
+        _policies(plan)["mixes"] = [{"settle_later": later, "park": park, "paper": 1 - later - park}]
+
+
+def _write_mid_stay(draft: Draft, share: Any) -> None:
+    settled = parse_share(share)
+    for plan in draft.plans:
+        policies = _policies(plan)
+        forced: dict[str, Any] = {**(policies.get("forced_mid_stay") or {}), "share": settled}
+        policies["forced_mid_stay"] = forced if settled else None
+
+
 LEVERS: tuple[Lever, ...] = (
     Lever(
         "start", "hours that all plans begin later (or earlier) than stated", _starts, _hours_order, lambda _: 0, _shift
@@ -260,6 +284,22 @@ LEVERS: tuple[Lever, ...] = (
         _duration_order,
         lambda scenario: format_duration(scenario.clients.park.spread),
         _to_key("clients.park.spread"),
+    ),
+    Lever(
+        "settle_later",
+        "share of the turned-away whose hospital keeps the papers and sends them itself; the others as park_share says",
+        lambda scenario: () if any(plan.policies.mixes for plan in scenario.cutover) else _SENT_LATER,
+        parse_share,
+        lambda _: 0.0,
+        _write_settle_later,
+    ),
+    Lever(
+        "mid_stay",
+        "share of the open stays that are settled as far as they have come, before the stop",
+        lambda scenario: _SETTLED_AHEAD if scenario.visits.mix.inpatient else (),
+        parse_share,
+        _of_plans(lambda plan: plan.policies.forced_mid_stay.share if plan.policies.forced_mid_stay else 0.0),
+        _write_mid_stay,
     ),
 )
 

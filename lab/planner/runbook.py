@@ -283,16 +283,19 @@ def _made(planned: Planned) -> Section:
     ]
     tried = planned.trials[planned.best].levers
     if planned.volume < 1:
-        said.append("Waits at desks are those of the visits that are left: at the whole volume they are longer.")
+        said.append(
+            "Waits at desks and the peak of arrivals are those of the visits that are left: at the whole volume "
+            "waits are longer, and the peak is no longer one of a few people."
+        )
     if "announce" in tried:
         said.append(
             "A notice costs nothing here, and its lead changes nothing: patients know of the stop or do not. What it "
             "is worth is the share that heeds it, which is ASSUMED."
         )
-    if "park_share" in tried:
+    if {"park_share", "settle_later"} & tried.keys():
         said.append(
-            "That more people settle later costs nobody anything here but the bill's waiting: whether hospitals and "
-            "patients can, is for you to say; search without it (--lever) if not."
+            "That more people settle later, or hospitals for them, costs nobody anything here but the bill's waiting: "
+            "whether hospitals and patients can, is for you to say; search without it (--lever) if not."
         )
     said.append("The work behind the closed door takes what the scenario says; nothing here makes it shorter.")
     return Section("How it was made, and what it cannot say", tuple(said))

@@ -124,8 +124,7 @@ class Ramp(Model):
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
         stated = tuple(name for name in ("over", "steps", "admit", "every") if getattr(self, name))
-        other = self.kind != "token_bucket"  # a scenario that is written down whole states defaults as well
-        stated += tuple(name for name in _OF_A_BUCKET if other and getattr(self, name) != _default_of(name))
+        stated += tuple(name for name in _OF_A_BUCKET if self.kind != "token_bucket" and self._says(name))
         wanted = _PARAMETERS[self.kind]
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"
@@ -134,6 +133,10 @@ class Ramp(Model):
             if (earlier.provinces, earlier.kinds) == (later.provinces, later.kinds) and later.share < earlier.share:
                 raise ValueError(f"a ramp must not fall: a step of {later.share:.0%} after one of {earlier.share:.0%}")
         return self
+
+    def _says(self, name: str) -> bool:
+        """Return whether a key is more than its default, which a scenario that was written down states as well."""
+        return getattr(self, name) != type(self).model_fields[name].default
 
     @property
     def lasts_us(self) -> int:
@@ -151,11 +154,6 @@ class Monitor(Model):
         gt=0,
         description="95 % of the messages of a window are answered within it, or it is an alarm. ASSUMED.",
     )
-
-
-def _default_of(name: str) -> object:
-    """Return the default of a key of a ramp."""
-    return Ramp.model_fields[name].default
 
 
 def _default_name(stated: dict[str, Any]) -> str:

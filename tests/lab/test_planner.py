@@ -291,6 +291,17 @@ def test_the_first_trial_is_the_plan_as_stated_and_the_best_harms_no_more_on_the
     assert worth.more_harm.value == pytest.approx(-planned.judged.difference["harm"].value)
 
 
+def test_papers_that_hospitals_send_themselves_leave_nobody_to_claim_and_the_rest_parks_as_it_did(tiny):
+    start = start_of(tiny)
+    knobs = knobs_of(start.stated, ["settle_later=[50%, 100%]"])
+    half, whole = (applied(knobs, {"settle_later": place}, start.draft()) for place in (1, 2))
+
+    [mix] = half.stated().cutover[0].policies.mixes
+    assert (mix.settle_later, mix.park, mix.paper) == pytest.approx((0.5, 0.15, 0.35))
+    stated, sent = (figures_of(yidi.simulate(one.resolved())) for one in (start.draft(), whole))
+    assert sent["paper_claims"] == 0 < stated["paper_claims"]
+
+
 def test_no_seed_that_a_plan_is_judged_on_was_seen_by_the_search():
     for seed in (1, 2, 2**63 - 1):
         assert not set(search_seeds(seed, 200)) & set(fresh_seeds(seed, 200))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from lab.analysis.capacity import implied_load
@@ -47,6 +49,13 @@ def test_scenario_loads_and_nothing_in_it_is_hopeless(name, variant):
     assert scenario.question.endswith("?")
     assert parse_gates(scenario.gates)
     assert [station.name for station in implied_load(scenario, load_costs()).unstable] == []
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_what_a_run_writes_down_of_a_scenario_is_read_back_as_it_was(name, variant):
+    scenario = load_scenario(name, variant=variant)
+
+    assert restore_scenario(json.loads(json.dumps(dump_scenario(scenario)))) == scenario
 
 
 @pytest.mark.parametrize("name", library_names())
