@@ -32,6 +32,8 @@ class Refusal(StrEnum):
     NO_SUCH_INSURER = "E02"
     NOT_NETWORKED = "E03"
     OTHER_INSURANCE = "E04"
+    NUMBER_NOT_MAPPED = "E05"
+    OLD_NUMBER = "E06"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -68,6 +70,10 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_INSURER: "no province answers for this insured region; check insuplc_admdvs",
     Refusal.NOT_NETWORKED: "no institution of this code is networked for such a visit here; check fixmedins_code",
     Refusal.OTHER_INSURANCE: "the person has another insurance; check insutype",
+    Refusal.NUMBER_NOT_MAPPED: (
+        "the numbers here were changed, and the map does not have this person; claim by paper, tell the insurer"
+    ),
+    Refusal.OLD_NUMBER: "this number was changed and answers no more; ask for the new one by certificate (1101)",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",

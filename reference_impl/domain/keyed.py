@@ -67,6 +67,7 @@ class Purpose(IntEnum):
     UPLOAD = 107
     CUTOVER = 108
     NOTICE = 109
+    RENUMBER = 110
 
 
 def mix64(value: int) -> int:

@@ -10,15 +10,20 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
     Closed,
+    FindPerson,
     MessageId,
     Outcome,
     Overloaded,
+    PersonFound,
+    PersonNo,
     Request,
     RequestBody,
     Unknown,
@@ -87,6 +92,8 @@ class Asker:
     step: int = 0
     sent: int = 0
     resent: int = 0
+    number: PersonNo = PersonNo("")
+    """The person's new number, once 1101 has told it; empty while it is the certificate's."""
 
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
@@ -101,7 +108,13 @@ class Asker:
 
         Raises RefusedByRule, ShutOut, NotServed or Unresolved.
         """
-        return self._until_verdict(self._request(code, body, self.next_id()), for_good=for_good)
+        return self._until_verdict(self._request(code, self._named(body), self.next_id()), for_good=for_good)
+
+    def _named(self, body: RequestBody) -> RequestBody:
+        """Return what is asked under the number that the person has now; 1101 asks by the certificate."""
+        if not self.number or isinstance(body, FindPerson):
+            return body
+        return msgspec.structs.replace(body, person=self.number)
 
     def learn(self, unknown: Unresolved) -> Awaitable[Answered]:
         """Send a message whose outcome is unknown again, for good: what became of it must be known to be undone."""
@@ -119,6 +132,7 @@ class Asker:
                 self.stage = resting
                 if outcome.reply.refusal:
                     raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
+                self._learn_number(outcome)
                 return outcome
             uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
             self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
@@ -126,6 +140,12 @@ class Asker:
                 self._give_up(outcome, request, attempt, began_us if uncertain else None)
             self.resent += 1
             await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
+
+    def _learn_number(self, answered: Answered) -> None:
+        """Keep the number that 1101 told, where it is another than the certificate's."""
+        found = answered.reply.body
+        if isinstance(found, PersonFound) and found.person != self.visit.person:
+            self.number = found.person
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
         visit = self.visit

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["Journey", "nobody_counts"]
 
 NOTHING_SETTLED = Settlement()
+_NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
+"""Refusals of a person whose number the insurer does not find any more: the bill is paid, and claimed by paper."""
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
 
@@ -142,7 +145,10 @@ class Journey:
         except RefusedByRule as refusal:
             self.refusal = refusal.code
             self._answered_settlement()
-            self._end(Fate.REFUSED)
+            if refusal.code in _NUMBER_LOST:
+                self._pay(Fate.PAPER_BY_NUMBER)
+            else:
+                self._end(Fate.REFUSED)
         except _Paper as paper:
             self._pay(paper.fate)
         except Unresolved as unknown:
@@ -314,12 +320,20 @@ class Journey:
             for batch in range(self.uploaded, self.site.uploads_per_stay):
                 await self._upload(batch, for_good=False)
             return
+        if self._number_is_old(code):
+            await self._perform(tx.PERSON)
         body = BODIES[code](self.visit, self.visit_id)
         if code in SETTLEMENTS and self.settle_sent_us < 0:
             self.settle_sent_us = self.ports.clock.now_us()
         answered = await self.asker.ask(code, body)
         self._learn(code, answered.reply.body)
         self.done.add(code)
+
+    def _number_is_old(self, code: str) -> bool:
+        """Whether the person was given a new number since the hospital last asked who it is."""
+        if code == tx.PERSON or self.asker.number:
+            return False
+        return self.site.renumbered(self.visit, self.ports.clock.now_us())
 
     def _learn(self, code: str, body: Body | None) -> None:
         match body:

@@ -17,7 +17,7 @@ from scenarios.record.fates import Stage
 if TYPE_CHECKING:
     from reference_impl.hospital.history import History
     from reference_impl.hospital.site import HospitalSite
-    from reference_impl.protocol.messages import VisitId
+    from reference_impl.protocol.messages import PersonNo, VisitId
     from reference_impl.protocol.ports import HospitalPorts
     from scenarios.patients.visits import PlannedVisit
 
@@ -39,6 +39,7 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     uploaded: int
     contacts: int
     contact_intended_us: int
+    number: PersonNo
 
 
 _OF_JOURNEY: Final = (
@@ -50,7 +51,7 @@ _OF_JOURNEY: Final = (
     "contacts",
     "contact_intended_us",
 )
-_OF_ASKER: Final = ("step", "sent", "resent")
+_OF_ASKER: Final = ("step", "sent", "resent", "number")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
 """One set for all stays that have come as far; few differ."""
 
@@ -71,6 +72,7 @@ def put_away(journey: Journey) -> Rest:
         journey.uploaded,
         journey.contacts,
         journey.contact_intended_us,
+        asker.number,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.domain.scopes import concerned, on_the_way
+from reference_impl.domain.scopes import concerned, covers, on_the_way
 from scenarios.schema.course import Course, courses_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ class HospitalSite:
         """Return the stop whose closed door of ``scope`` the visit has met; none when an operator closed it."""
         here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
         return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
+
+    def renumbered(self, visit: PlannedVisit, now_us: int) -> bool:
+        """Return whether the visit's person has had a new number given by now."""
+        return any(
+            stop.plan.renumber is not None
+            and not stop.rolled_back
+            and stop.reopen_at <= now_us
+            and covers(stop.plan.scope, visit.insured_region)
+            for stop in self.stops
+        )
 
     def park_share(self, stops: tuple[Course, ...]) -> float:
         """Return the share of those whom stops turn away who settle later instead of paying in full, by the first."""

@@ -18,6 +18,7 @@ import msgspec
 from reference_impl.domain.scopes import Business, Side, concerned, covers
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.messages import Closed, Overloaded, Request
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 
 __all__ = ["Door", "DoorCommand", "DoorState", "Doors"]
 
@@ -56,9 +57,10 @@ class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Door:
-    """One door and its last command."""
+    """One door and its last command; ``numbers`` tell who is one person."""
 
     command: DoorCommand
+    numbers: Numbers = NO_NUMBERS
 
     def refusal(self, request: Request, now_us: int, *, known: bool) -> Closed | Overloaded | None:
         """Return why ``request`` may not pass now, or None. ``known``: its key or its visit is in the books."""
@@ -88,7 +90,7 @@ class Door:
         opened, full = self.command.reopens_us, self.command.full_us
         if now_us >= full:
             return True
-        place = crc32(request.body.person.encode()) % _RAMP_STEPS
+        place = crc32(self.numbers.certificate(request.body.person).encode()) % _RAMP_STEPS
         if self.command.steps:
             return place < _RAMP_STEPS * max(
                 (share for at_us, share in self.command.steps if at_us <= now_us), default=0
@@ -99,10 +101,11 @@ class Door:
 class Doors:
     """The doors of one node, by side, scope and business; a node without commands has none and pays nothing."""
 
-    __slots__ = ("_doors", "all_open")
+    __slots__ = ("_doors", "_numbers", "all_open")
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Numbers = NO_NUMBERS) -> None:
         """Start with every door open."""
+        self._numbers = numbers
         self._doors: dict[tuple[Side, str, Business], Door] = {}
         self.all_open = True
         """Whether no door has to be asked."""
@@ -112,7 +115,7 @@ class Doors:
         if command.state is DoorState.OPEN:
             self._doors.pop(command.door, None)
         else:
-            self._doors[command.door] = Door(command)
+            self._doors[command.door] = Door(command, self._numbers)
         self.all_open = not self._doors
 
     def refusal(self, request: Request, side: Side, now_us: int, *, known: bool) -> Closed | Overloaded | None:

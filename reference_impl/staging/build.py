@@ -15,6 +15,7 @@ from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.loss import commit_losses
+from reference_impl.staging.renumbering import renumberings_of
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.places import Places
 from scenarios.patients.policies import policy_of
@@ -54,6 +55,7 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
         province=None if node == HUB else _province_config(node, institutions.get(NodeId(node), ())),
+        renumberings=renumberings_of(scenario),
     )
 
 

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 from reference_impl.domain.scopes import Business, SideChoice
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+from scenarios.schema.renumber import Renumber
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -155,6 +156,8 @@ class Cutover(Model):
     park_share: Share | None = Field(
         default=None, description="share of turned-away patients who settle later. Default: clients.park.share."
     )
+
+    renumber: Renumber | None = Field(default=None, description="persons insured in the scope get new numbers")
 
     @property
     def stop_at(self) -> int:

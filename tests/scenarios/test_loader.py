@@ -286,6 +286,30 @@ CUTOVERS = [
         "the same door",
     ),
 ]
+RENUMBERED = "{{scope: 34, at: 1h, window: 10min, renumber: {renumber}}}"
+CUTOVERS += [
+    (RENUMBERED.format(renumber="{mapp: late}"), "cutover.renumber.mapp", "did you mean 'map'?"),
+    (RENUMBERED.format(renumber="{map: partial}"), "cutover.renumber", "map partial without mapped"),
+    (RENUMBERED.format(renumber="{map: late}"), "cutover.renumber", "map late without late_by"),
+    (RENUMBERED.format(renumber="{late_by: 1h}"), "cutover.renumber", "map present with late_by"),
+    (RENUMBERED.format(renumber="{one_to_one: false, collisions: 5%}"), "cutover.renumber", "allow_collisions: true"),
+    (RENUMBERED.format(renumber="{collisions: 5%, allow_collisions: true}"), "cutover.renumber", "not one to one"),
+    (
+        RENUMBERED.format(renumber="{one_to_one: false, allow_collisions: true}"),
+        "cutover.renumber",
+        "collisions 0%",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 10min, side: care, renumber: {}}",
+        "cutover.renumber",
+        "a stop whose side is insured or both",
+    ),
+    (
+        "[{scope: hub, at: 1h, window: 5min, ramp: 0, renumber: {}}, {scope: 34, at: 1h, window: 9min, renumber: {}}]",
+        "cutover.1.renumber",
+        "whom cutover.0 (hub) renumbers",
+    ),
+]
 WORKED = "[{{scope: 34, at: 1h, ramp: 0, window: {{planned: 10min, migrate: {migrate}}}{more}}}]"
 CUTOVERS += [
     (
