@@ -13,6 +13,7 @@ from scenarios.reading.loader import load_scenario
 from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
 from scenarios.schema.gates import MEASURES
+from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000
 
@@ -48,7 +49,9 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.turned_away = [TurnedAwayRow(3, "luan-cross", begin_us, end_us, "parked")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
-    whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})})
+    renumbered = tuple(plan.model_copy(update={"renumber": Renumber()}) for plan in stop.cutover[:1])
+    horizon = stop.horizon.model_copy(update={"warm_up": 0})
+    whole = stop.model_copy(update={"horizon": horizon, "cutover": (*renumbered, *stop.cutover[1:])})
 
     found = measure(record, whole, check(world.books(), record))
 

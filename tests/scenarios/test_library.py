@@ -21,6 +21,7 @@ def test_library_holds_these_questions():
         "lost-reply",
         "national-day",
         "overrun-and-rollback",
+        "renumbering",
         "slow-province",
         "wave-with-straggler",
     )

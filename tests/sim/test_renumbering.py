@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 from support.tiny_world import INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
+from lab.analysis import renumbering
+from lab.checker import check
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import is_new_number
 from reference_impl.staging.renumbering import renumberings_of
+from scenarios.record.recorder import record_of
+from scenarios.schema.course import courses_of
 from sim.run import SimRun
 
 STOP = {"scope": INSURED, "at": "60s", "stop_before": "20s", "window": "60s", "ramp": "0s", "announced": False}
@@ -124,6 +128,67 @@ def test_a_partial_map_leaves_its_share_of_the_people_without_a_number() -> None
 
     assert 10 < fates(run).count("paper_by_number") < 30
     assert fates(run).count("direct") == 40 - fates(run).count("paper_by_number")
+
+
+def neighbours(*at: str) -> list[dict[str, Any]]:
+    """Two persons whose serial numbers are next to each other, each with a sale at some of these moments."""
+    return [visit("pharmacy", at=moment) for moment in at]
+
+
+def test_a_map_that_is_not_one_to_one_mixes_up_two_deductibles_and_the_checker_names_them() -> None:
+    """Explicit visits are of people with neighbouring serials: some pairs share a number, and one deductible."""
+    sound = moved(*neighbours("130s", "140s", "150s", "160s"))
+    mixed = moved(
+        *neighbours("130s", "140s", "150s", "160s"), one_to_one=False, collisions="100%", allow_collisions=True
+    )
+
+    assert check(sound.books, record_of(sound.recorder.tables())).clean
+    found = check(mixed.books, record_of(mixed.recorder.tables()))
+    assert fates(mixed) == ["direct"] * 4
+    assert len(set(numbers(mixed))) < 4
+    assert {broken.law for broken in found.violations} == {"17 one person"}
+    assert found.laws["deductibles_are_of_one_person"] == 4 - len(set(numbers(mixed)))
+    settled_fen = [
+        sum(one.amounts.fund_fen for one in run.books[NodeId(INSURED)].settlements) for run in (sound, mixed)
+    ]
+    assert settled_fen[0] != settled_fen[1], "somebody's deductible was paid by somebody else"
+
+
+def test_what_the_numbers_did_is_measured_for_the_plan() -> None:
+    stay = visit("inpatient", at="10s") | {"stay": "150s"}
+    visits = [stay, visit("pharmacy", at="15s"), *(visit("pharmacy", at=f"{130 + n}s") for n in range(20))]
+    said = scenario(*visits, cutover=STOP | {"renumber": {"map": "partial", "mapped": "50%"}})
+    run = live(said)
+    figures = dict(renumbering.measure(record_of(run.recorder.tables()), courses_of(said)))
+
+    lost = fates(run).count("paper_by_number")
+    assert 0 < lost < 20
+    assert figures == {
+        "cutover.number_not_found": lost,
+        "cutover.settled_under_new": sum(map(is_new_number, numbers(run))),
+        "cutover.reversed_by_old": 0,
+    }
+
+
+def test_a_stop_that_changes_no_numbers_has_no_figures_of_them() -> None:
+    said = scenario(visit("pharmacy", at="15s"), cutover=STOP)
+    assert dict(renumbering.measure(record_of(live(said).recorder.tables()), courses_of(said))) == {}
+
+
+def test_what_is_taken_back_by_the_old_number_is_counted_under_its_plan_alone() -> None:
+    lost = {"kind": "lose", "link": ["hub", "63"], "direction": "reply", "share": 1, "codes": ["2102"]}
+    other = STOP | {"scope": "11", "name": "elsewhere", "renumber": {}}
+    said = scenario(
+        visit("pharmacy", at="38s"),
+        faults=[lost | {"at": "0s", "for": "400s"}],
+        clients={"deadline": "100s"},
+        cutover=[STOP | {"renumber": {}}, other],
+    )
+    figures = dict(renumbering.measure(record_of(live(said).recorder.tables()), courses_of(said)))
+
+    assert figures["cutover.reversed_by_old"] == 1
+    assert figures["cutover.reversed_by_old[plan=63]"] == 1
+    assert figures["cutover.reversed_by_old[plan=elsewhere]"] == 0
 
 
 def test_a_stop_that_turns_back_renumbers_nobody() -> None:
