@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     NO_SUCH_LINE = "D13"
     LINE_AMOUNT = "D14"
     NO_SUCH_END = "D17"
+    OTHER_DIALECT = "D18"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -102,6 +103,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_LINE: "no charge of this line or batch is on the visit; check feedetl_sn or chrg_bchno",
     Refusal.LINE_AMOUNT: "the amount of a line is not its count times its price, to the fen; check the lines",
     Refusal.NO_SUCH_END: "a stay ends after it began, and at most two days from now; check endtime",
+    Refusal.OTHER_DIALECT: "this dialect is not spoken here now; nothing was done; send it in the other one",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -320,6 +320,8 @@ class Journey:
             for batch in range(self.uploaded, self.site.uploads_per_stay):
                 await self._upload(batch, for_good=False)
             return
+        if not self.site.can_say(code, self.visit, self.ports.clock.now_us()):
+            return
         if self._number_is_old(code):
             await self._perform(tx.PERSON)
         body = BODIES[code](self.visit, self.visit_id)

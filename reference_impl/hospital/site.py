@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_old
 from reference_impl.domain.scopes import concerned, covers, on_the_way
+from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.course import Course, courses_of
+from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,7 @@ class HospitalSite:
     clients: Clients
     uploads_per_stay: int
     stops: tuple[Course, ...] = ()
+    dialects: tuple[DialectChange, ...] = ()
 
     def known_stops(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> tuple[Course, ...]:
         """Return the stops on the visit's way that its desk was told of and that are on now, the longest first.
@@ -53,6 +57,11 @@ class HospitalSite:
         here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
         return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
 
+    def can_say(self, code: str, visit: PlannedVisit, now_us: int) -> bool:
+        """Return whether the visit's hospital speaks a dialect now that has this transaction of a stay."""
+        stay = TRANSACTIONS[code].kind == "inpatient"
+        return not stay or has_old_form(code) or not speaks_old(self.dialects, visit.care_region, now_us)
+
     def renumbered(self, visit: PlannedVisit, now_us: int) -> bool:
         """Return whether the visit's person has had a new number given by now."""
         return any(
@@ -71,7 +80,7 @@ class HospitalSite:
 
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
-    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario))
+    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario), dialects_of(scenario))
 
 
 def concerns(plan: Cutover, visit: PlannedVisit) -> bool:

@@ -20,6 +20,7 @@ from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.places import Places
 from scenarios.patients.policies import policy_of
 from scenarios.patients.population import register
+from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
     from scenarios.patients.institutions import Institution as Place
@@ -87,4 +88,5 @@ def _service_config(scenario: Scenario, node: str, institutions: Institutions) -
         queue=spec.queue,
         hold_while_waiting=spec.hold_while_waiting,
         losses=commit_losses(scenario, node),
+        dialects=dialects_of(scenario),
     )

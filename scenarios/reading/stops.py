@@ -11,7 +11,7 @@ from itertools import pairwise
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, doorkeeper, sides_of
 from scenarios.reading.errors import Problem
-from scenarios.reading.renumbering import renumbering_problems
+from scenarios.reading.reopenings import reopening_problems
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Window
@@ -33,7 +33,7 @@ def stop_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _under_a_fault(scenario, plan, path)
         for earlier, other in enumerate(scenario.cutover[:number]):
             yield from _beside(plan, other, earlier, path)
-    yield from renumbering_problems(scenario)
+    yield from reopening_problems(scenario)
 
 
 def _scope(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Problem]:

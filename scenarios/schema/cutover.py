@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema
 
 from reference_impl.domain.scopes import Business, SideChoice
 from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
+from scenarios.schema.dialect import Dialect
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
 from scenarios.schema.renumber import Renumber
 
@@ -158,6 +159,7 @@ class Cutover(Model):
     )
 
     renumber: Renumber | None = Field(default=None, description="persons insured in the scope get new numbers")
+    dialect: Dialect | None = Field(default=None, description="the protocol its hospitals speak changes")
 
     @property
     def stop_at(self) -> int:

@@ -23,6 +23,7 @@ def test_library_holds_these_questions():
         "overrun-and-rollback",
         "renumbering",
         "slow-province",
+        "two-dialects",
         "wave-with-straggler",
     )
 

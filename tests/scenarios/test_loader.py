@@ -310,6 +310,22 @@ CUTOVERS += [
         "whom cutover.0 (hub) renumbers",
     ),
 ]
+SPOKEN = "{{scope: 34, name: {name}, at: {at}, window: 5min, stop_before: 1min, ramp: 0, dialect: {{}}}}"
+CUTOVERS += [
+    ("{scope: 34, at: 1h, window: 10min, dialect: {to: old}}", "cutover.dialect.to", "'new'"),
+    ("{scope: 34, at: 1h, window: 10min, dialect: {both_answer_for: 0}}", "cutover.dialect.both_answer_for", "than 0"),
+    (
+        "{scope: 34, at: 1h, window: 10min, side: insured, dialect: {}}",
+        "cutover.dialect",
+        "a stop whose side is care or both",
+    ),
+    ("{scope: hub, at: 1h, window: 10min, dialect: {}}", "cutover.dialect", "never speak with the hub"),
+    (
+        f"[{SPOKEN.format(name='a', at='10min')}, {SPOKEN.format(name='b', at='1h')}]",
+        "cutover.1.dialect",
+        "cutover.0 (a)",
+    ),
+]
 WORKED = "[{{scope: 34, at: 1h, ramp: 0, window: {{planned: 10min, migrate: {migrate}}}{more}}}]"
 CUTOVERS += [
     (

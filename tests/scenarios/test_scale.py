@@ -18,7 +18,7 @@ BASE = {
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
     ],
     "cutover": [
-        {"scope": "34", "at": "5h", "window": "2h", "renumber": {"map": "late", "late_by": "3h"}},
+        {"scope": "34", "at": "5h", "window": "2h", "renumber": {"map": "late", "late_by": "3h"}, "dialect": {}},
         {
             "scope": "33",
             "at": "7h",
@@ -63,6 +63,7 @@ PEOPLE = """
     cutover.0.ramp             2h
     cutover.0.renumber.late_by          3h
     cutover.0.renumber.both_answer_for  720h
+    cutover.0.dialect.both_answer_for   720h
     cutover.1.announce.lead    3h
     cutover.1.early_cutoff     0.5h
     cutover.1.window.planned       8h
