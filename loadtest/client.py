@@ -7,11 +7,13 @@ meant to be sent, so that its own statistics hide neither the system's stalls no
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple, Protocol
 
 from loadtest.connections import Connections, HttpAnswer, NoAnswerError, NobodyListensError, NothingLeftError
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
+from loadtest.own_time import OwnTime
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
 from reference_impl.wire.errors import WireError
@@ -49,6 +51,7 @@ class GeventPeers:
         self._events = events
         self.own_failures = 0
         """Calls that never left this process, for want of a descriptor or a port: they say nothing of the system."""
+        self.own_time = OwnTime()
         self._destinations: dict[NodeId, _Destination] = {}
         self._lanes: dict[tuple[str, int], Connections] = {}
 
@@ -79,6 +82,7 @@ class GeventPeers:
             lane.close()
 
     def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
+        entered_ns = time.thread_time_ns()
         destination = self._destination(node)
         codec = self._speech.codec(request, entered_us)
         body = codec.encode_request(request, entered_us)
@@ -87,6 +91,7 @@ class GeventPeers:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
             outcome = codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
             self._speech.heard(request, outcome)
+            self.own_time.keep(entered_ns, answer)
         except NothingLeftError:
             self.own_failures += 1
             return Unreachable(), 0  # surely without effect; the run is invalid

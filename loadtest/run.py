@@ -197,6 +197,8 @@ class LoadRun:
             failed=failed,
             interrupted=self._interrupted,
             own_failures=self._peers.own_failures,
+            own_write_us=round(self._peers.own_time.write_us, 3),
+            own_read_us=round(self._peers.own_time.read_us, 3),
             valid=not doubted,
             verdict="; ".join(doubted) or str(verdict),
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.protocol.messages import Unknown, Unreachable
 from sim.engine.driver import Task, TaskGroup
-from sim.engine.timeline import WORK, Timeline, Wakeup
+from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
 from sim.model.calls import Call, Work
 from sim.model.service_times import ANSWER_AT, FORWARD_AT, LINK_AT, STEP_MASK, message_key
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sim.model.links import Link
     from sim.model.loop import Loop
     from sim.model.node import SimNode
+    from sim.model.service_times import OwnTime
 
     Routes = Mapping[NodeId, tuple[SimNode, Link]]
 
@@ -95,10 +96,11 @@ class NodePeers:
 class HospitalPeers:
     """The one neighbour of a hospital: its province. Counts the attempts of a message in the journey's context."""
 
-    __slots__ = ("_routes", "_seed", "_timeline", "_timeouts")
+    __slots__ = ("_own", "_routes", "_seed", "_timeline", "_timeouts")
 
-    def __init__(self, timeline: Timeline, routes: Routes, timeouts: Timeouts, seed: int) -> None:
+    def __init__(self, timeline: Timeline, routes: Routes, timeouts: Timeouts, seed: int, own: OwnTime) -> None:
         """``routes`` leads from any hospital to the provinces."""
+        self._own = own
         self._timeline = timeline
         self._routes = routes
         self._timeouts = timeouts
@@ -106,7 +108,7 @@ class HospitalPeers:
 
     @types.coroutine
     def call(self, node: NodeId, request: Request, timeout_us: int) -> Generator[Wakeup, Any, Outcome]:
-        """Send ``request``; a hospital's own computing is not modelled."""
+        """Send ``request`` and read its answer; of a hospital's own computing these alone are modelled."""
         timeline = self._timeline
         current = timeline.current
         attempt = 1
@@ -119,13 +121,19 @@ class HospitalPeers:
         target, link = self._routes[node]
         call = Call(timeline, request, link)
         work = Work(request, call, key)
-        _dispatch(timeline.now_us, call, target, work, key)
+        _dispatch(timeline.now_us + self._own.write_us, call, target, work, key)
         queue = self._timeouts[timeout_us]
         queue.add(call)
         try:
-            return (yield call)
+            outcome: Outcome = yield call
         finally:
             queue.remove(call)
+        read_us = self._own.read_us
+        if read_us and not isinstance(outcome, _SILENT):
+            read = Wakeup()
+            timeline.at(timeline.now_us + read_us, TIMER, read)
+            yield read
+        return outcome
 
 
 def _context(timeline: Timeline, node: SimNode, request: Request) -> Work:

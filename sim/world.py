@@ -100,7 +100,8 @@ class World:
         for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
             self.stores[node].apply(change)
         self.site = site_of(scenario)
-        self._peers = HospitalPeers(self.timeline, self._routes[NodeId(HOSPITAL)], self.timeouts, scenario.seed)
+        routes = self._routes[NodeId(HOSPITAL)]
+        self._peers = HospitalPeers(self.timeline, routes, self.timeouts, scenario.seed, service_times.own)
         self._draws = KeyedDraws(scenario.seed)
         self._tasks = SimTasks(self.timeline, self.outside)
         self._hospitals: dict[str, HospitalPorts] = {}

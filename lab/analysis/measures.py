@@ -325,7 +325,7 @@ def _burden(scope: Scope) -> Iterator[tuple[str, float]]:
 
 
 def _bottleneck(scope: Scope) -> Iterator[tuple[str, float]]:
-    serving = station_use(scope.stations).filter(pl.col("station") != "desk")
+    serving = station_use(scope).filter(pl.col("station") != "desk")
     if serving.height:
         yield "bottleneck.utilisation", serving["utilisation"][0]
 
@@ -340,12 +340,18 @@ def _generator(scope: Scope) -> Iterator[tuple[str, float]]:
 _PARTS: tuple[Callable[[Scope], Iterator[tuple[str, float]]], ...] = (_fates, _flow, _burden, _bottleneck, _generator)
 
 
-def station_use(stations: pl.DataFrame) -> pl.DataFrame:
-    """Return mean use, mean and longest queue of every station, the busiest first: the first row is the bottleneck."""
-    use = stations.group_by("node", "station").agg(
-        utilisation=pl.col("utilisation").mean(),
+def station_use(scope: Scope) -> pl.DataFrame:
+    """Return mean use, mean and longest queue of every station, the busiest first: the first row is the bottleneck.
+
+    Means are over the window in which patients come: how long a world then watches empty stations says nothing. Of a
+    window shorter than a sample, they are over all samples.
+    """
+    came = pl.col("at_us") <= scope.warm_up_us + scope.window_us
+    window = came | ~came.any()
+    use = scope.stations.group_by("node", "station").agg(
+        utilisation=pl.col("utilisation").filter(window).mean(),
         utilisation_peak=pl.col("utilisation").max(),
-        queue=pl.col("queue").mean(),
+        queue=pl.col("queue").filter(window).mean(),
         queue_peak=pl.col("queue").max(),
         refused=pl.col("refused").sum(),
     )

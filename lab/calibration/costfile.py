@@ -12,14 +12,15 @@ from lab.calibration.fit import cost_rows, estimate, load_fits, quantile_table, 
 from lab.calibration.machine import versions
 from lab.calibration.pace import at_even_pace, pace_of
 from lab.calibration.windows import windows_of
-from sim.model.costs import CostFile
+from sim.model.costs import CostFile, Fitted
 
 
 class Metered(msgspec.Struct, frozen=True):
     """One load of metered processes: their readings, the machine's speed meanwhile, what others used of the core.
 
     ``page_flush_us`` is what they found a flush to take when they started, 0 when nothing could be written; ``zero_us``
-    is the run's zero on the machine's monotonic clock.
+    is the run's zero on the machine's monotonic clock. ``hospital_write_us`` and ``hospital_read_us`` are what the load
+    generator took for writing a request and reading an answer.
     """
 
     readings: tuple[dict[str, Any], ...]
@@ -27,6 +28,8 @@ class Metered(msgspec.Struct, frozen=True):
     foreign_share: float
     page_flush_us: int = 0
     zero_us: int = 0
+    hospital_write_us: float = 0.0
+    hospital_read_us: float = 0.0
 
 
 def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, str | int | float]) -> CostFile:
@@ -59,7 +62,14 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         speed_us=round(sum(load.speed_us for load in loads) / len(loads), 1),
         foreign_share=round(max(load.foreign_share for load in loads), 4),
         fit=load_fits(windows, found.numbers),
+        hospital_write_us=_over_loads([load.hospital_write_us for load in loads]),
+        hospital_read_us=_over_loads([load.hospital_read_us for load in loads]),
     )
+
+
+def _over_loads(means_us: Sequence[float]) -> Fitted:
+    """Return the mean of all loads, between that of the quickest and that of the slowest."""
+    return Fitted(round(sum(means_us) / len(means_us), 3), min(means_us), max(means_us))
 
 
 def kind_of(machine: Mapping[str, str | int | float]) -> str:

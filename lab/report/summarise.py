@@ -96,7 +96,7 @@ def _result(opened: Opened) -> Result:
         cutover=_cutover(run, record, scenario) if scenario.cutover else None,
         transactions=_transactions(scope),
         hops=_hops(opened, scope),
-        stations=tuple(Station(**row) for row in station_use(scope.stations).iter_rows(named=True)),
+        stations=tuple(Station(**row) for row in station_use(scope).iter_rows(named=True)),
         checker=_checked(opened.replication),
         breaks=_one_sided(opened),
         validity=opened.replication.validity,

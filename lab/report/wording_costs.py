@@ -35,6 +35,8 @@ def number_table(costs: CostFile) -> Table:
         ["a group", *_cells(costs.group_us, " µs")],
         ["a cold process, more", *_cells(_times(costs.cold, 100), " %")],
         ["cooling", *_cells(_times(costs.cooling_us, 1e-3), " ms")],
+        ["a hospital's request, written", *_cells(costs.hospital_write_us, " µs")],
+        ["a hospital's answer, read", *_cells(costs.hospital_read_us, " µs")],
     ]
     return Table(["CPU", "fitted", "95 % interval"], rows)
 

@@ -156,6 +156,7 @@ class Replay:
         self._epoch_ns = 0
         self._late_us = 0
         self._own_failures = 0
+        self._own_us = 0.0, 0.0
         self._unbelieved = False
         self._failures: tuple[str, ...] = ()
         self._rows: dict[str, list[Any]] = {}
@@ -255,6 +256,8 @@ class Replay:
                 self._late_us = max(0, int(facts["now_us"]))
             elif facts["event"] == "done":
                 self._own_failures += facts.get("own_failures", 0)
+                if "own_write_us" in facts:
+                    self._own_us = facts["own_write_us"], facts["own_read_us"]
                 self._unbelieved = not facts.get("valid", True)
             elif facts["event"] == "progress":
                 progress(facts)
@@ -271,6 +274,7 @@ class Replay:
             round(self.foreign_share, 4),
             page_flush_us,
             self._epoch_ns // 1000,
+            *self._own_us,
         )
 
     def record(self) -> Record:

@@ -24,7 +24,7 @@ import msgspec
 from reference_impl.domain.nodes import role_of
 
 if TYPE_CHECKING:
-    from reference_impl.books.sqlite.group import Watcher
+    from reference_impl.books.sqlite.group import Flush, Watcher
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Outcome, Request
     from reference_impl.protocol.ports import Books, Peers
@@ -224,18 +224,19 @@ class Meter:
         self._window = Window()
         self._began_ns, self._began_cpu_ns = now_ns, cpu_ns
 
-    def _committed(self, node: str, changes: Sequence[Change], cpu_ns: int, disk_us: int) -> None:
+    def _committed(self, node: str, changes: Sequence[Change], cpu_ns: int, flush: Flush) -> None:
         """Keep what a group of commits cost."""
         groups = self._window.groups.setdefault(self._octave, [0, 0, 0])
         groups[0] += 1
         groups[1] += len(changes)
         groups[2] += cpu_ns
         if len(self._disk_us) < _DISK_SAMPLES_MAX:
-            self._disk_us.append(disk_us)
+            self._disk_us.append(flush.disk_us)
         if len(changes) == 1:
             message = changes[0].message
             self._keep(f"{role_of(node, message.key.sender)} {message.code} change", cpu_ns, self._octave)
-        self._ran_ns = time.perf_counter_ns() - disk_us * _NS_PER_US  # it slept while the disk was at work
+        # It grew cold while the disk was at work, and while others had the core after that.
+        self._ran_ns = time.perf_counter_ns() - flush.away_us * _NS_PER_US
 
     def _keep(self, name: str, cpu_ns: int, octave: int) -> None:
         piece = self._window.pieces.setdefault(name, {}).setdefault(octave, [0, 0])

@@ -121,7 +121,11 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
     yield Measure("paper.advance", Unit.NUMBER, "cash paid in advance by paper claimants, in yuan")
     yield Measure("checker.breaches", Unit.COUNT, "breaches of the laws found by the checker")
-    yield Measure("bottleneck.utilisation", Unit.SHARE, "mean utilisation of the busiest station")
+    yield Measure(
+        "bottleneck.utilisation",
+        Unit.SHARE,
+        "mean utilisation of the busiest station, from the end of the warm-up to the last arrivals",
+    )
     yield Measure("generator.cpu", Unit.SHARE, "largest share of its core that the load generator used")
     yield Measure("generator.lag", Unit.DURATION, "largest 99th percentile of the generator's start lag")
     yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")

@@ -31,7 +31,7 @@ SERVING_ROLES: tuple[Role, ...] = ("care", "hub", "insured")
 """The roles that cost something: a city is a door of its province's process."""
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""
-COSTS_VERSION = 3
+COSTS_VERSION = 4
 """The version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 AS_THE_MEAN = 1000
@@ -86,7 +86,9 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mean: a machine that others share is quick and slow by turns; it is empty where it is steady. Where nothing was
     measured these are 0: ``page_flush_us``, what the processes found a flush of a page to take when they started, by
     which they choose where to commit; ``speed_us``, how long the reference of the machine's speed took meanwhile;
-    ``foreign_share``, what others took of the core. ``fit`` tells of each load that was measured, the lightest first.
+    ``foreign_share``, what others took of the core; ``hospital_write_us`` and ``hospital_read_us``, what a hospital's
+    side takes to write a request and to read an answer. ``fit`` tells of each load that was measured, the lightest
+    first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
@@ -105,10 +107,16 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speed_us: float = 0.0
     foreign_share: float = 0.0
     fit: tuple[LoadFit, ...] = ()
+    hospital_write_us: Fitted = Fitted(0.0, 0.0, 0.0)
+    hospital_read_us: Fitted = Fitted(0.0, 0.0, 0.0)
     version: int = COSTS_VERSION
     digest: str = ""
     """Of everything else; ``write_costs`` puts it in. What was measured is read only as it was written, whole; what was
     assumed may be written by hand, without."""
+
+
+_FITTED = ("turn_us", "group_us", "cold", "hospital_write_us", "hospital_read_us")
+"""The numbers beside the rows of which less is never more; how fast a process cools is no such number."""
 
 
 class Costs:
@@ -125,8 +133,8 @@ class Costs:
         """
         self.file = file
         self._rows: dict[tuple[str, str, str], CostRow] = {}
-        for name, fitted in (("turn_us", file.turn_us), ("group_us", file.group_us), ("cold", file.cold)):
-            _check_fitted(fitted, name)
+        for name in _FITTED:
+            _check_fitted(getattr(file, name), name)
         _check_fitted(file.cooling_us, "cooling_us", least=1.0)
         for row in file.rows:
             _check_fitted(row.cpu_us, f"{row.role} {row.code} {row.stage}")
@@ -149,8 +157,8 @@ class Costs:
 
         file = self.file
         rows = tuple(msgspec.structs.replace(row, cpu_us=moved(row.cpu_us)) for row in file.rows)
-        turn_us, group_us, cold = moved(file.turn_us), moved(file.group_us), moved(file.cold)
-        return Costs(msgspec.structs.replace(file, rows=rows, turn_us=turn_us, group_us=group_us, cold=cold))
+        fitted = {name: moved(getattr(file, name)) for name in _FITTED}
+        return Costs(msgspec.structs.replace(file, rows=rows, **fitted))
 
     def mean_us(self, role: Role, code: str, stage: Stage) -> float:
         """Return the mean CPU time of one stage, falling back to that of any transaction."""

@@ -45,10 +45,17 @@ class ServiceTimes(NamedTuple):
     change: Table
 
 
+class OwnTime(NamedTuple):
+    """What a hospital's side takes to write a request and to read an answer (us)."""
+
+    write_us: int
+    read_us: int
+
+
 class ServiceTimeTables:
     """The service times of a run, by role and transaction."""
 
-    __slots__ = ("_by_code", "_costs", "choosing_flush_us", "flush", "rhythm")
+    __slots__ = ("_by_code", "_costs", "choosing_flush_us", "flush", "own", "rhythm")
 
     def __init__(self, costs: Costs) -> None:
         """Take the costs of a cost file."""
@@ -57,6 +64,7 @@ class ServiceTimeTables:
         self.flush: Table = _spread(costs.file.flush_us)
         self.choosing_flush_us = costs.choosing_flush_us()
         self.rhythm = Rhythm.of(costs)
+        self.own = OwnTime(round(costs.file.hospital_write_us.value), round(costs.file.hospital_read_us.value))
 
     def of(self, role: Role, code: str) -> ServiceTimes:
         """Return the service times of a transaction at a role."""

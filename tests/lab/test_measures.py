@@ -190,18 +190,37 @@ def test_nothing_to_measure_is_absent_and_never_is_infinite():
     assert looked_up(flat, "settlement.latency", "p95") is None
 
 
-def test_busiest_station_comes_first(world):
+def test_busiest_station_comes_first(world, scenario):
     world.stations = [
         StationRow(SECOND, "hub", "cpu", 0.0, 0.2, 1, 0),
         StationRow(2 * SECOND, "hub", "cpu", 4.0, 0.4, 1, 3),
         StationRow(SECOND, "33", "writer", 0.0, 0.7, 1, 0),
     ]
 
-    use = station_use(world.record().stations)
+    use = station_use(scope_of(world.record(), scenario))
 
     assert use.select("node", "station").rows() == [("33", "writer"), ("hub", "cpu")]
     assert use.row(1, named=True)["utilisation"] == pytest.approx(0.3)
     assert use.row(1, named=True)["refused"] == 3
+
+
+def test_a_stations_use_is_of_the_time_in_which_patients_come(world, scenario):
+    """Two worlds watch the empty stations for longer or shorter after the last patient: that is no use of a core."""
+    end_us = scenario.horizon.length
+    busy = [StationRow(end_us - SECOND, "hub", "cpu", 2.0, 0.9, 1, 0), StationRow(end_us, "hub", "cpu", 2.0, 0.7, 1, 0)]
+    idle = [StationRow(end_us + n * SECOND, "hub", "cpu", 0.0, 0.0, 0, n) for n in range(1, 8)]
+    world.stations = [*busy, *idle]
+
+    use = station_use(scope_of(world.record(), scenario)).row(0, named=True)
+
+    assert (use["utilisation"], use["queue"]) == (pytest.approx(0.8), 2.0)
+    assert use["refused"] == sum(range(1, 8))
+
+
+def test_of_a_window_shorter_than_a_sample_the_use_is_what_was_seen(world, scenario):
+    world.stations = [StationRow(scenario.horizon.length + SECOND, "hub", "cpu", 1.0, 0.5, 1, 0)]
+
+    assert station_use(scope_of(world.record(), scenario)).row(0, named=True)["utilisation"] == 0.5
 
 
 def test_generator_shows_its_worst_window(world, scenario):

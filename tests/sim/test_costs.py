@@ -103,7 +103,7 @@ BAD = {
     ),
     "no value": (changed(lambda d: d.pop("group_us")), "not a cost file"),
     "of the first version": (b'{"mark": "MEASURED", "busy_share": 0.5}', "of version 1, older than .* measure anew"),
-    "of a version to come": (changed(lambda d: d.update(version=4)), "of version 4, newer than .* expected 3"),
+    "of a version to come": (changed(lambda d: d.update(version=5)), "of version 5, newer than .* expected 4"),
     "unknown role": (changed(lambda d: d["rows"][0].update(role="bank")), "not a cost file"),
 }
 

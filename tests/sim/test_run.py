@@ -10,14 +10,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from support.tiny_world import CARE, HUB, INSURED, KINDS, S, costs, fates, live, prepare, scenario, visit
+from support.tiny_world import CARE, HUB, INSURED, KINDS, SEQUENCES, S, costs, fates, live, prepare, scenario, visit
 
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import load_scenario
 from scenarios.schema import Scenario
 from sim.engine.timeline import SAMPLE, WORK
-from sim.run import SAMPLE_MIN_US, simulate
+from sim.model.costs import Costs, Fitted
+from sim.run import SAMPLE_MIN_US, Simulation, simulate
 
 
 def busy_quarter(seed: int = 3, **more: Any) -> Scenario:
@@ -42,6 +44,21 @@ def busy_quarter(seed: int = 3, **more: Any) -> Scenario:
             **more,
         }
     )  # fmt: skip
+
+
+def test_a_hospitals_own_time_is_on_top_of_every_answer_and_of_nothing_else() -> None:
+    """What a hospital takes to write 300 us and to read 700 us: each of a lone patient's messages takes 1 ms longer."""
+    own = {"hospital_write_us": Fitted(300.0, 200.0, 400.0), "hospital_read_us": Fitted(700.0, 600.0, 800.0)}
+    slower = Costs(msgspec.structs.replace(costs().file, **own))
+    asked = scenario(visit("outpatient"))
+
+    runs = [Simulation(asked, plan_visits(asked), one).run().recorder.frames()["messages"] for one in (costs(), slower)]
+
+    took_us = [(run["done_us"] - run["sent_us"]).to_list() for run in runs]
+    apart_us = [after - before for before, after in zip(*took_us, strict=True)]
+    assert len(apart_us) == len(SEQUENCES["outpatient"])
+    assert all(950 <= us <= 1050 for us in apart_us), "but for how cold the nodes are"
+    assert [(run["care_in_us"] - run["sent_us"])[0] for run in runs][1] >= 300
 
 
 def test_same_seed_same_digest_and_another_seed_another() -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.connection import apply
@@ -20,7 +20,7 @@ from reference_impl.books.sqlite.core_wait import core_wait_ns
 if TYPE_CHECKING:
     from reference_impl.protocol.records import Change, CommitResult
 
-__all__ = ["GROUP_MAX", "Done", "GroupCommit", "Job", "Watcher", "WriterStats", "resolve"]
+__all__ = ["GROUP_MAX", "Done", "Flush", "GroupCommit", "Job", "Watcher", "WriterStats", "resolve"]
 
 GROUP_MAX = 256
 """Changes in one transaction: bounds how long the first of them waits."""
@@ -34,9 +34,19 @@ _ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError
 Job = tuple["Change", "asyncio.Future[CommitResult]", int]
 """A change, who waits for it, and since when (ns)."""
 Done = tuple["asyncio.Future[CommitResult]", "CommitResult | Exception"]
-Watcher = Callable[[list["Change"], int, int], None]
-"""Told of each group, in the thread that wrote it: its changes, its CPU (ns), its time on the disk (us): the wall time
-of the COMMIT less its CPU and less what it waited for a core."""
+
+
+class Flush(NamedTuple):
+    """What a COMMIT was beside its CPU (us)."""
+
+    disk_us: int = 0
+    """Its wall time less its CPU and less what it waited for a core."""
+    away_us: int = 0
+    """For how long the thread did not run: the disk, and the wait for a core after it."""
+
+
+Watcher = Callable[[list["Change"], int, Flush], None]
+"""Told of each group, in the thread that wrote it: its changes, its CPU (ns), and its flush."""
 
 
 class WriterStats:
@@ -59,13 +69,13 @@ class WriterStats:
 class GroupCommit:
     """Writes groups through one connection."""
 
-    __slots__ = ("_connection", "_disk_us", "_name", "failure", "stats", "watcher")
+    __slots__ = ("_connection", "_flushed", "_name", "failure", "stats", "watcher")
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``; ``name`` is the node's, for errors."""
         self._connection = connection
         self._name = name
-        self._disk_us = 0
+        self._flushed = Flush()
         self.failure: Exception | None = None
         """Why nothing can be written at this moment."""
         self.watcher: Watcher | None = None
@@ -92,7 +102,7 @@ class GroupCommit:
         if self.failure is not None and any(not isinstance(result, Exception) for _, result in done):
             self.failure = None  # what could not be written a while ago can be now: the disk has room again
         if self.watcher is not None and stats.commit_us:
-            self.watcher([job[0] for job in group], self._cpu_ns() - began_cpu_ns, self._disk_us)
+            self.watcher([job[0] for job in group], self._cpu_ns() - began_cpu_ns, self._flushed)
         return done
 
     def close(self) -> None:
@@ -142,8 +152,9 @@ class GroupCommit:
         wall_ns = time.perf_counter_ns() - started_ns
         self.stats.commit_us.append(wall_ns // _NS_PER_US)
         if watched:
-            elsewhere_ns = self._cpu_ns() - started_cpu_ns + core_wait_ns() - core_ns
-            self._disk_us = max(0, wall_ns - elsewhere_ns) // _NS_PER_US
+            away_ns = max(0, wall_ns - (self._cpu_ns() - started_cpu_ns))
+            disk_ns = max(0, away_ns - (core_wait_ns() - core_ns))
+            self._flushed = Flush(disk_ns // _NS_PER_US, away_ns // _NS_PER_US)
 
     def _cpu_ns(self) -> int:
         """Return the thread's CPU time, where somebody wants to know: reading it is a call of the kernel."""

@@ -199,5 +199,21 @@ def story_response_time_counts_from_the_moment_the_message_was_meant_to_leave():
         assert prompt < 500
 
 
+def story_own_time_of_a_message_is_counted_once_its_connection_is_there():
+    """The first call waits for its connection, while anything may run in this thread: it tells nothing."""
+    with FakeSystem(SCENARIO, _clock()) as system:
+        hospital = Hospital(system)
+        hospital.ask()
+        own = hospital.peers.own_time
+        assert (own.write_us, own.read_us) == (0.0, 0.0)
+        began_ns = time.thread_time_ns()
+        for _ in range(3):
+            hospital.ask()
+        whole_us = (time.thread_time_ns() - began_ns) / 1_000 / 3
+        assert own.write_us > 0
+        assert own.read_us > 0
+        assert own.write_us + own.read_us < whole_us
+
+
 if __name__ == "__main__":
     tell(globals())

@@ -13,6 +13,7 @@ from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.group import Flush
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import BUSY_RETRY_US
@@ -475,8 +476,8 @@ def test_the_meter_keeps_what_a_group_costs_and_what_a_group_of_one_change():
         for n in (1, 2)
     ]
 
-    meter.watch("33")(changes[:1], 150_000, 400)
-    meter.watch("33")(changes, 200_000, 500)
+    meter.watch("33")(changes[:1], 150_000, Flush(disk_us=400, away_us=900))
+    meter.watch("33")(changes, 200_000, Flush(disk_us=500, away_us=500))
 
     (window,) = meter.read().windows
     assert list(window.groups.values()) == [[2, 3, 350_000]]
@@ -495,6 +496,18 @@ def test_what_is_metered_is_within_what_the_process_used(tmp_path):
     pieces_ns = sum(ns for w in windows for tally in w.pieces.values() for _, ns in tally.values())
     assert 0 < pieces_ns < 1000 * sum(window.cpu_us for window in windows)
     assert PersonFound in [type(message.reply.body) for message in world.books["34"].read_all().messages]
+
+
+def test_a_process_that_waited_for_its_core_after_the_disk_is_as_cold_as_one_that_slept(world):
+    """The flush took 0.4 ms, and others had the core for an hour after it."""
+    meter = Meter()
+    change = Change(message=MessageRecord(Key(NodeId("H33010000001"), msgid(1)), "2102", 0, sale(1)), insert=True)
+
+    meter.watch("33")([change], 150_000, Flush(disk_us=400, away_us=3_600_000_000))
+    asyncio.run(meter.run(asyncio.sleep(0)))
+
+    (window,) = meter.read().windows
+    assert [octave for octave, (turns, _) in window.turns.items() if turns and octave > 20]
 
 
 def test_the_meter_hands_failures_and_cancelling_through(world):

@@ -1,0 +1,42 @@
+"""What the generator itself takes of a message's time: writing the request, reading the answer.
+
+A hospital's clock runs meanwhile, so it is part of every latency that is measured, and none of the system's. It is CPU
+time of this thread, read where nothing else can have run in between.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loadtest.connections import HttpAnswer
+
+_NS_PER_US = 1000
+
+
+class OwnTime:
+    """Sums over the messages of a run."""
+
+    __slots__ = ("_messages", "_read_ns", "_write_ns")
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._messages = self._write_ns = self._read_ns = 0
+
+    def keep(self, entered_ns: int, answer: HttpAnswer) -> None:
+        """Count a message that was begun at ``entered_ns`` and has just been read; one on a new connection waited."""
+        if answer.sent_cpu_ns:
+            self._messages += 1
+            self._write_ns += answer.sent_cpu_ns - entered_ns
+            self._read_ns += time.thread_time_ns() - answer.woke_cpu_ns
+
+    @property
+    def write_us(self) -> float:
+        """The mean of writing a request; 0 when no message was counted."""
+        return self._write_ns / _NS_PER_US / max(1, self._messages)
+
+    @property
+    def read_us(self) -> float:
+        """The mean of reading an answer; 0 when no message was counted."""
+        return self._read_ns / _NS_PER_US / max(1, self._messages)
