@@ -26,6 +26,16 @@ def record_page() -> str:
         lines += [f"| `{c.name}` | {c.dtype} | {c.unit or '-'} | {c.doc} |" for c in columns]
     lines += ["", "## Fates", "", *(f"- `{fate}`" for fate in Fate)]
     lines += ["", "## Stages of business in flight", "", *(f"- `{stage}`" for stage in Stage)]
+    lines += [
+        "",
+        "## The ledger",
+        "",
+        "A run with a planned stop leaves `ledger.parquet` beside its tables: the rows of `inflight`, each",
+        "followed from its listing on: `ended_us` and `ended_after_us`, `delay_us` (held up by a closed door),",
+        "`trips` (sent away, and one to claim by paper), `advance_yuan_days` (a bill paid in full until the claim",
+        "is paid, one that lies unpaid while a door holds it up), and whether the checker found it `lost` or",
+        "`doubled`. Spans are people time.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -51,6 +61,13 @@ def measures_page() -> str:
         "several held up counts once, and of times it is the longest of any plan, each from its own moments (the peak",
         "of the backlog from the first stop-accept). Of one plan ask `cutover.drain[plan=NAME]`. Business within a",
         "province is counted where a plan stops nothing else (`business: local`); otherwise it only lengthens queues.",
+        "",
+        "What users saw is counted by intents: a visit that wants to settle, once, however many messages it took.",
+        "It is served when it settles directly within `objective.late_after`; whom a rule refuses is neither",
+        "served nor failed. An error budget is what `objective.availability` leaves over `objective.period`: 1 is",
+        "all of it. By intents it is burnt by people, by time by quarters of an hour; *unplanned* leaves out the",
+        "stop as it was announced, as contracts do and users do not. Ledger, snapshots and stages are in [the",
+        "record](record.md).",
         "",
         "| measure | unit | kind | meaning |",
         "|---|---|---|---|",

@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
+from typing import TypeVar
 
+import msgspec
+
+from loadtest.moving import work_on_books
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
-from reference_impl.staging.timetable import Act, OnlyWritten, Step, perform, timetable
+from reference_impl.staging.timetable import (
+    Act,
+    MoveDoor,
+    OnlyWritten,
+    Step,
+    WorkOnBooks,
+    perform,
+    timetable,
+)
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Phase
@@ -27,6 +40,7 @@ _INSIST_EVERY_S = 0.2
 _STOP_LIMIT_S = 60.0
 _US_PER_S = 1_000_000
 _FAILED = (OSError, CommandError, StartError)
+_T = TypeVar("_T")
 
 
 class ProcessActions:
@@ -75,6 +89,7 @@ class Injector:
 
     def __init__(self, scenario: Scenario, system: System, now_us: Callable[[], int]) -> None:
         """``now_us`` reads the run's clock."""
+        self._system = system
         self._actions = ProcessActions(system)
         self._now_us = now_us
         self._over = threading.Event()
@@ -119,14 +134,24 @@ class Injector:
     # --- one fault, or one cutover ---
 
     def _do_chain(self, steps: Sequence[Step]) -> None:
-        """Do the steps in order, until one cannot be done or the injector is stopped."""
+        """Do the steps in order, until one cannot be done or the injector is stopped.
+
+        What waits for books that are still being moved comes so much later, and so does all that follows.
+        """
+        late_us = 0
         for place, step in enumerate(steps):
             if step.undoes:
                 continue  # done with the step before it
-            if not self._wait_until(step.at_us):
+            if not self._wait_until(step.at_us + late_us):
                 return
+            if isinstance(step.act, WorkOnBooks):
+                if not self._work(step, step.act):
+                    return
+                if step.act.phase is Phase.REOPEN:
+                    late_us = max(0, self._now_us() - step.at_us)
+                continue
             undo = next((later for later in steps[place + 1 :] if later.undoes), None)
-            if not self._insist(step.act, until_us=None if undo is None else undo.at_us):
+            if not self._perform(_put_off(step.act, late_us), until_us=None if undo is None else undo.at_us):
                 return
             if undo is not None:
                 self._undo_in_time(step, undo)
@@ -135,11 +160,25 @@ class Injector:
             else:
                 self._write(step, at_us=self._now_us())
 
+    def _work(self, step: Step, act: WorkOnBooks) -> bool:
+        """Do a phase of a move and write down when it truly was, and what came of it; return whether it was done."""
+        began_us = self._now_us()
+        worked = self._insist(lambda: work_on_books(self._system, act, self._now_us, self._over), until_us=None)
+        if worked is None:
+            return False
+        if worked.failure:
+            self._fail(worked.failure)
+        if step.row is not None:
+            note = f"{step.row.note}, {worked.note}" if worked.note else step.row.note
+            row = step.row._replace(note=note)
+            self._write(replace(step, row=row), at_us=began_us, until_us=max(began_us, self._now_us()))
+        return True
+
     def _undo_in_time(self, step: Step, undo: Step) -> None:
         """Undo what was just done when its time comes, or when the injector stops, and write both down."""
         began_us = self._now_us()
         self._wait_until(undo.at_us)
-        self._insist(undo.act, until_us=None)
+        self._perform(undo.act, until_us=None)
         ended_us = self._now_us()
         self._write(step, at_us=began_us, until_us=ended_us)
         self._write(undo, at_us=ended_us)
@@ -152,18 +191,28 @@ class Injector:
 
     # --- inside ---
 
-    def _insist(self, act: Act, *, until_us: int | None) -> bool:
-        """Try again while the process cannot hear: it may be frozen or dead at this moment. Once over, try once."""
+    def _perform(self, act: Act, *, until_us: int | None) -> bool:
+        """Do ``act``; return whether it was done."""
+
+        def done() -> bool:
+            perform(act, self._actions)
+            return True
+
+        return self._insist(done, until_us=until_us) is not None
+
+    def _insist(self, do: Callable[[], _T], *, until_us: int | None) -> _T | None:
+        """Try again while the process cannot hear: it may be frozen or dead at this moment. Once over, try once.
+
+        Return what came of it; None when it could not be done.
+        """
         while True:
             try:
-                perform(act, self._actions)
+                return do()
             except _FAILED as error:
                 late = until_us is not None and self._now_us() >= until_us
                 if late or self._over.wait(_INSIST_EVERY_S):
                     self._fail(str(error))
-                    return False
-            else:
-                return True
+                    return None
 
     def _wait_until(self, at_us: int) -> bool:
         """Wait; False when the injector is stopped first."""
@@ -172,3 +221,17 @@ class Injector:
     def _fail(self, what: str) -> None:
         with self._lock:
             self._failures.append(what)
+
+
+def _put_off(act: Act, by_us: int) -> Act:
+    """Return a step of a door's as it is when everything comes later than it was to."""
+    if by_us == 0 or not isinstance(act, MoveDoor):
+        return act
+    command = act.command
+    moved = msgspec.structs.replace(
+        command,
+        reopens_us=command.reopens_us + by_us,
+        full_us=command.full_us + by_us,
+        steps=tuple(step._replace(at_us=step.at_us + by_us) for step in command.steps),
+    )
+    return replace(act, command=moved)

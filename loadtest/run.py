@@ -12,6 +12,7 @@ import os
 import signal
 import stat
 import sys
+from collections import deque
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ class LoadRun:
         self._over = Event()
         self._interrupted = False
         self._late_us = 0
+        steps = timetable(scenario)
+        self._to_list = deque((step.at_us, step.act) for step in steps if isinstance(step.act, ListInflight))
 
     def go(self) -> int:
         """Replay the plan and return the exit code."""
@@ -94,6 +97,7 @@ class LoadRun:
             self._over.wait(self._remaining_s())
             self._schedule.stop()
             gevent.killall(beside)
+            self._list_what_is_left()
             self._stop_journeys()
             watch.sample(self._recorder, self._progress())
             runner.quit()
@@ -129,13 +133,20 @@ class LoadRun:
 
     def _list_business_in_flight(self) -> None:
         """Do the one part of the timetable that is the generator's: here the patients are."""
-        for step in timetable(self._inputs.scenario):
-            if isinstance(step.act, ListInflight):
-                self._clock.sleep_until_us(step.at_us)
-                self._snapshot(step.act)
+        while self._to_list:
+            at_us, act = self._to_list[0]
+            self._clock.sleep_until_us(at_us)
+            self._snapshot(act, self._clock.now_us())
+            self._to_list.popleft()
 
-    def _snapshot(self, act: ListInflight) -> None:
-        name, now_us = act.phase.value, self._clock.now_us()
+    def _list_what_is_left(self) -> None:
+        """List for moments that nobody was there to see any more: whoever came has gone, and only claims are out."""
+        if not self._interrupted and not self._history.live_count:
+            for at_us, act in self._to_list:
+                self._snapshot(act, at_us)
+
+    def _snapshot(self, act: ListInflight, now_us: int) -> None:
+        name = act.phase.value
         stages = self._history.snapshot(name, now_us, act.cutover)
         say("inflight", snapshot=name, plan=act.cutover.name, **dict(stages))
 

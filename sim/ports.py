@@ -7,13 +7,13 @@ nothing of the simulation. This module must never decide for the protocol: it ma
 from __future__ import annotations
 
 import types
-from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from reference_impl.protocol.messages import Unknown, Unreachable
 from sim.engine.driver import Task, TaskGroup
-from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
+from sim.engine.timeline import TIMER, Timeline, Wakeup
 from sim.model.calls import Call, Work
+from sim.model.loop import NS_PER_US, WARM_BITS
 from sim.model.service_times import ANSWER_AT, FORWARD_AT, LINK_AT, STEP_MASK, message_key
 
 if TYPE_CHECKING:
@@ -34,21 +34,6 @@ _SILENT = (Unknown, Unreachable)
 """Outcomes that are no message: nothing is read."""
 
 
-def _dispatch(left_us: int, call: Call, target: SimNode, work: Work, bits: int) -> None:
-    """Put ``work`` on its way to ``target``; it leaves at ``left_us``."""
-    work.leaves_us, link = left_us, call.link
-    arrives_us = left_us + link.transit_us(bits)
-    if link.faulty is not None:
-        sent = call.sent = link.send(work.request, left_us)
-        if sent is not None:
-            if sent.lost:
-                return
-            arrives_us += sent.delay_us
-    work.callbacks.append(target.arrive)
-    timeline = call.timeline
-    heappush(timeline.heap, (arrives_us, WORK, timeline.next_id(), work))
-
-
 class NodePeers:
     """The neighbours of a serving node."""
 
@@ -65,14 +50,16 @@ class NodePeers:
     def call(self, node: NodeId, request: Request, timeout_us: int) -> Generator[Wakeup, Any, Outcome]:
         """Send ``request``, wait for the answer with the worker or without, and read it."""
         here, timeline = self._node, self._timeline
-        context = _context(timeline, here, request)
+        current = timeline.current
+        assert current is not None  # ports are used from tasks
+        host, context = here.host, current.context or _context_beside(current, here, request)
         target, link = self._routes[node]
-        call = Call(timeline, request, link, here.host.group)
-        work = Work(request, call, context.key)
-        work.owner = here.host
-        bits, loop = context.bits, here.host.loop
-        loop.spend(context.service_times.forward[bits >> FORWARD_AT & STEP_MASK])
-        loop.leaving.append((_dispatch, call, target, work, bits >> LINK_AT))
+        call = Call(timeline, request, link, host.group)
+        bits, loop = context.bits, host.loop
+        work = Work(request, call, context.key, target, bits=bits >> LINK_AT)
+        work.owner = host
+        loop.spent_ns += context.service_times.forward[bits >> FORWARD_AT & STEP_MASK] * loop.rate >> WARM_BITS
+        loop.leaving.append(work)
         let_go = context.holds_worker and not here.holds
         if let_go:
             context.holds_worker = False
@@ -85,7 +72,7 @@ class NodePeers:
             queue.remove(call)
         if not isinstance(outcome, _SILENT):
             context.decided = True
-            loop.spend(context.service_times.answer[bits >> ANSWER_AT & STEP_MASK])
+            loop.spent_ns += context.service_times.answer[bits >> ANSWER_AT & STEP_MASK] * loop.rate >> WARM_BITS
         if let_go:
             if not here.workers.take():
                 yield from here.workers.line_up()
@@ -120,8 +107,7 @@ class HospitalPeers:
         key = message_key(self._seed, request.msgid, attempt)
         target, link = self._routes[node]
         call = Call(timeline, request, link)
-        work = Work(request, call, key)
-        _dispatch(timeline.now_us + self._own.write_us, call, target, work, key)
+        Work(request, call, key, target, bits=key).leave(timeline.now_us + self._own.write_us)
         queue = self._timeouts[timeout_us]
         queue.add(call)
         try:
@@ -136,13 +122,10 @@ class HospitalPeers:
         return outcome
 
 
-def _context(timeline: Timeline, node: SimNode, request: Request) -> Work:
-    """Return the context of the current task; a task beside the messages gets one at its first step."""
-    current = timeline.current
-    assert current is not None  # ports are used from tasks
-    if current.context is None:
-        current.context = node.work_beside(request)
-    return current.context
+def _context_beside(task: Task, node: SimNode, request: Request) -> Work:
+    """Return the context of a task beside the messages, which gets one at its first step."""
+    task.context = node.work_beside(request)
+    return task.context
 
 
 class SimBooks:
@@ -169,14 +152,14 @@ class SimBooks:
         context: Work | None = current.context
         if context is None:
             assert message.request is not None  # a message that is committed is its own; tombstones ride along
-            context = _context(self._timeline, node, message.request)
+            context = _context_beside(current, node, message.request)
+        loop = node.host.loop
         if context.decided:
             context.decided = False
-            decide_ns = 0
         else:  # business within the province: one commit after another
-            decide_ns = context.service_times.decide[context.bits >> FORWARD_AT & STEP_MASK]
+            loop.spend(context.service_times.decide[context.bits >> FORWARD_AT & STEP_MASK])
         times = node.next_commit(context, message.key.sender, message.code)
-        group, place = node.writer.join(change, times, node.host.loop.spend(decide_ns))
+        group, place = node.writer.join(change, times, loop.began_us + loop.spent_ns // NS_PER_US)
         return (yield group)[place]
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:

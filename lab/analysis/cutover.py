@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
-from lab.analysis import stops
+from lab.analysis import policies, stops
 from lab.analysis.statistics import Floats
 from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema.course import Course
 
-US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
-PAPER_CLAIM_DAYS = 14
-"""Manual reimbursement takes at most ten working days in Tai'an (SEED 004): two weeks by the calendar (DERIVED)."""
 DRAIN_SHARES = {"cutover.drain_t50": 0.5, "cutover.drain_t95": 0.95, "cutover.drain": 1.0}
+
+
+_LISTED = {
+    "cutover.inflight": Phase.STOP_ACCEPT,
+    "cutover.leftover": Phase.CLOSE,
+    "cutover.reopening": Phase.REOPEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def measure(
     ``lost`` are visits by number, ``doubled`` by their id in the books. Together, business counts once, however many
     plans held it up; of times it is the longest of any plan's own.
     """
-    plans = [held_up(record, course, alone=len(courses) == 1) for course in courses]
+    plans = every_held(record, courses)
     asked = _Asked(record, time_scale, lost, doubled)
     found = dict(_figures(plans, asked))
     if len(plans) > 1:
@@ -80,6 +84,11 @@ class _Asked:
     time_scale: float
     lost: frozenset[int]
     doubled: frozenset[str]
+
+
+def every_held(record: Record, courses: Sequence[Course]) -> list[Held]:
+    """Return what each plan held up."""
+    return [held_up(record, course, alone=len(courses) == 1) for course in courses]
 
 
 def held_up(record: Record, course: Course, *, alone: bool) -> Held:
@@ -118,13 +127,14 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield from _backlog(plans, asked.time_scale)
     yield from stops.times(asked.record, [plan.course for plan in plans], asked.time_scale)
     yield from _crowd(plans, asked)
-    paid, parked = (_once([getattr(plan, name) for plan in plans]) for name in ("paid", "parked"))
-    stayed_home = asked.record.turned_away.group_by("visit").agg(pl.col("how").eq("stayed_home").all().alias("home"))
-    at_home = stayed_home.filter("home").select("visit")
-    yield "cutover.trips", paid.height + parked.join(at_home, on="visit", how="anti").height
-    yield "cutover.advance_days", _advance_yuan_days(paid, parked, asked.time_scale)
+    paid = _once([plan.paid for plan in plans])
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
+    away, scale = asked.record.turned_away, asked.time_scale
+    held = policies.once([policies.held_up(p.course.plan, p.parked, p.paid, away, scale) for p in plans])
+    yield "cutover.trips", policies.trips(held)
+    yield "cutover.advance_days", policies.yuan_days(held)
+    yield from policies.figures(held, scale)
 
 
 def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
@@ -165,10 +175,12 @@ def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _in_flight(inflight: pl.DataFrame) -> Iterator[tuple[str, float]]:
-    for name, phase in (("cutover.inflight", Phase.STOP_ACCEPT), ("cutover.leftover", Phase.CLOSE)):
-        listed = inflight.filter(pl.col("snapshot") == phase.value)
+    claimed = pl.col("stage") == Stage.MANUAL_CLAIM.value
+    for name, phase in _LISTED.items():
+        listed = inflight.filter((pl.col("snapshot") == phase.value) & ~claimed)
         yield name, listed.height
         yield f"{name}_advance", float(listed["advance_fen"].sum()) / FEN_PER_YUAN
+    yield "cutover.claims", inflight.filter((pl.col("snapshot") == Phase.REOPEN.value) & claimed).height
 
 
 def backlog(visits: pl.DataFrame, everyone: pl.DataFrame, course: Course) -> pl.DataFrame:
@@ -178,7 +190,9 @@ def backlog(visits: pl.DataFrame, everyone: pl.DataFrame, course: Course) -> pl.
     """
     parked = _moments(visits, course).filter(pl.col("parked_us") > 0)
     # Who was parked has not left before the door is open, so nobody leaves the backlog while it is closed.
-    waited = _moments(everyone, course).filter((pl.col("parked_us") == 0) & (pl.col("desk_wait_us") > 0))
+    # A stay that still lies when the run ends waited for a desk at its admission, if it did: it is in no queue.
+    lies = (pl.col("kind") == "inpatient") & pl.col("ended_us").is_null() & pl.col("settle_sent_us").is_null()
+    waited = _moments(everyone, course).filter((pl.col("parked_us") == 0) & (pl.col("desk_wait_us") > 0) & ~lies)
     behind = waited.filter(pl.col("visit").is_in(_queued_behind(parked, waited, course.reopen_at)))
     return pl.concat([parked, behind]).sort("joined_us", "visit")
 
@@ -268,13 +282,6 @@ def drained_share(held: pl.DataFrame, reopened_us: int, share: float) -> float:
     left = held["left_us"].drop_nulls().sort()
     needed = math.ceil(share * held.height)
     return max(0.0, float(left[needed - 1] - reopened_us)) if left.len() >= needed else math.inf
-
-
-def _advance_yuan_days(turned_away: pl.DataFrame, parked: pl.DataFrame, time_scale: float) -> float:
-    """Whoever pays in full waits for the paper claim; whoever is parked leaves the bill unpaid at the hospital."""
-    paper = float(turned_away["paper_fen"].sum()) / FEN_PER_YUAN * PAPER_CLAIM_DAYS
-    days = parked["parked_us"].cast(pl.Float64) * time_scale / US_PER_DAY  # fen times microseconds outgrow 64 bits
-    return paper + float((parked["total_fen"] * days).sum()) / FEN_PER_YUAN
 
 
 def inflight_table(inflight: pl.DataFrame) -> pl.DataFrame:

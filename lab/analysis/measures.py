@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
-from lab.analysis import renumbering
+from lab.analysis import renumbering, service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -152,13 +152,23 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
         scalars |= {name: float(value) for name, value in renumbering.measure(record, courses_of(scenario))}
+        scalars |= service.measure(record, cutovers.every_held(record, courses_of(scenario)), scenario)
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
+    return Measures(scalars, every_sample(record, scenario, scope))
+
+
+def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, Floats]:
+    """Return the values that each distribution has, those of planned stops too; ``scope`` is the record's."""
     samples = samples_of(scope, scenario)
     if scenario.cutover:
-        waits = cutovers.samples(record, courses_of(scenario), scenario.scale.time)
+        courses = courses_of(scenario)
+        waits = (
+            *cutovers.samples(record, courses, scenario.scale.time),
+            *service.samples(record, cutovers.every_held(record, courses), scenario),
+        )
         samples |= {name: sample for name, sample in waits if sample.size}
-    return Measures(scalars, samples)
+    return samples
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:

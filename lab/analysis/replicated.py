@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.analysis.measures import looked_up, samples_of, scope_of
+from lab.analysis.measures import every_sample, looked_up, scope_of
 from lab.analysis.percentiles import PERCENTILES, Percentile, Sample, pooled_percentile, sample_of
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, t_interval
 from scenarios.record.recorder import read_record
@@ -98,7 +98,7 @@ def _samples(folder: Path, replications: Sequence[Replication], scenario: Scenar
     """Return the values of each measure that all replications have, one :class:`Sample` a replication."""
     kept: dict[str, list[Sample]] = {}
     for replication in replications:
-        scope = scope_of(read_record(folder / replication.folder), scenario)
-        for name, values in samples_of(scope, scenario).items():
+        record = read_record(folder / replication.folder)
+        for name, values in every_sample(record, scenario, scope_of(record, scenario)).items():
             kept.setdefault(name, []).append(sample_of(values))
     return {name: tuple(samples) for name, samples in kept.items() if len(samples) == len(replications)}

@@ -17,7 +17,7 @@ import polars as pl
 
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.regions import province_of
-from reference_impl.domain.transactions import CANCELS, REVERSE
+from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
 from scenarios.record.written import Scratch
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _encode = msgspec.msgpack.Encoder().encode
 UNDO_CODES = frozenset({*CANCELS, REVERSE})
 """The transactions that take a settlement back."""
+_MOVING_MONEY = UNDO_CODES | {*SETTLEMENTS}
 
 MONEY = ("total_fen", "fund_fen", "account_fen", "cash_fen", "hospital_part_fen")
 """What every side states of a settlement."""
@@ -73,6 +74,8 @@ class Evidence:
     messages: pl.DataFrame
     visits: pl.DataFrame
     attempts: pl.DataFrame
+    mid_stays: pl.DataFrame
+    inflight: pl.DataFrame
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -95,7 +98,7 @@ class _Laid(NamedTuple):
     place: int
 
 
-_OF_INSTITUTION, _OF_ID = 1, 2
+_OF_REGION, _OF_INSTITUTION, _OF_ID = 0, 1, 2
 """An institution's code is a letter and its region; an id made from a message's has a letter of its own before it."""
 _PROVINCE_DIGITS = 2
 CHUNK_ROWS = 50_000
@@ -106,7 +109,11 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
-        **laid, visits=tables.frame("visits"), attempts=tables.scan("messages").select(_ATTEMPTED).collect()
+        **laid,
+        visits=tables.frame("visits"),
+        attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
+        mid_stays=tables.frame("mid_stays"),
+        inflight=tables.frame("inflight"),
     )
 
 
@@ -116,7 +123,9 @@ def portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evi
     laid = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
     sources = {name: (pl.scan_parquet(laid[name]), one.by, one.place) for name, one in _LAID.items()}
     sources["visits"] = (tables.scan("visits"), "hospital", _OF_INSTITUTION)
+    sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
+    sources["inflight"] = (tables.scan("inflight"), "care_region", _OF_REGION)
     provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}
     every = pl.concat([source.select(province=provinces[name]).unique() for name, (source, _, _) in sources.items()])
     for province in every.unique().collect()["province"].sort():  # of every table: nothing may be left unchecked
@@ -178,8 +187,8 @@ def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
     """Yield the charges of each visit that was not a sale: as it sums them, and as its lines do."""
     summed = {charges.visit: _summed(charges) for charges in books.charges}  # not the lines: a province has millions
     for visit in books.visits:
-        if visit.opened_by == visit.settled_by:
-            continue  # a sale is settled with the message that holds its lines
+        if visit.opened_as in SETTLEMENTS:
+            continue  # a sale is settled with the message that holds its lines, also once it is taken back
         lines_fen, repeated = summed.get(visit.visit, _NOTHING)
         yield node, visit.visit, visit.settlement, visit.fees.total_fen, lines_fen, repeated
 
@@ -216,10 +225,18 @@ def _checksum(content: object) -> int:
 
 
 def _messages(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
-    """Yield the messages that a law asks about: those taken back, those that take back, those without an answer."""
+    """Yield the messages that a law asks about.
+
+    Those taken back, those that take back, those without an answer, and at the insurer those that moved money.
+    """
     for message in books.messages:
-        if message.reply is None or message.reversed_by is not None or message.code == REVERSE:
+        moved = message.code in _MOVING_MONEY and _is_of_insurer(node, message)
+        if message.reply is None or message.reversed_by is not None or message.code == REVERSE or moved:
             yield _message(node, message)
+
+
+def _is_of_insurer(node: str, message: MessageRecord) -> bool:
+    return message.request is not None and province_of(message.request.insured_region) == node
 
 
 def _message(node: str, message: MessageRecord) -> tuple[Any, ...]:

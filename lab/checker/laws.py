@@ -19,6 +19,7 @@ MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
 OPEN_FATE = "open_at_end"
 _HELD = ("node", "settlement", "visit_id", "msgid", *MONEY)
+_HOSPITALS = ("visit", *_HELD, "settled_us", "care_region", "local")
 _OF_INSURER = "_of_insurer"
 
 
@@ -192,6 +193,23 @@ def lines_add_up_to_what_is_settled(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("14 settled lines", row["visit_id"], detail, row["msgid"])
 
 
+def effects_are_remembered(evidence: Evidence) -> Iterator[Violation]:
+    """Law 15: whoever settled still knows the message by which it did (G1): the memory moves along with the books."""
+    known = evidence.messages.filter("answered").select("node", "msgid")
+    for row in evidence.settlements.join(known, on=["node", "msgid"], how="anti").sort("settlement").to_dicts():
+        detail = f"{row['node']} holds settlement {row['settlement']}, and no longer knows its message {row['msgid']}"
+        yield Violation("15 dedupe memory left behind", row["visit_id"], detail, row["msgid"])
+
+
+def business_in_flight_has_one_fate(evidence: Evidence) -> Iterator[Violation]:
+    """Law 16: every piece of business that a planned stop found in flight is a visit with exactly one end (G18)."""
+    ends = evidence.visits.group_by("visit").agg(ends=pl.len())
+    listed = evidence.inflight.unique("visit", keep="first", maintain_order=True).join(ends, on="visit", how="left")
+    for row in listed.filter(pl.col("ends").fill_null(0) != 1).sort("visit").iter_rows(named=True):
+        detail = f"{row['stage']} at {row['snapshot']} of {row['plan']}: it has {row['ends'] or 0} ends, 1 must be"
+        yield Violation("16 in flight without a fate", str(row["visit"]), detail, row["msgid"] or "")
+
+
 def deductibles_are_of_one_person(evidence: Evidence) -> Iterator[Violation]:
     """Law 17: what a settlement was worked out upon is of the same person, whatever numbers they bear (G21).
 
@@ -224,6 +242,8 @@ LAWS: tuple[Law, ...] = (
     all_sides_hold_the_same_money,
     every_side_keeps_what_passed,
     lines_add_up_to_what_is_settled,
+    effects_are_remembered,
+    business_in_flight_has_one_fate,
     deductibles_are_of_one_person,
 )
 
@@ -233,15 +253,26 @@ def accepted_settlements(evidence: Evidence) -> pl.DataFrame:
     yes = evidence.attempts.filter(pl.col("outcome") == "ok")
     settled = yes.filter(pl.col("code").is_in(SETTLEMENTS)).group_by("visit", "msgid").agg(pl.col("done_us").min())
     undo = yes.filter(pl.col("code").is_in(UNDO_CODES)).group_by("visit").agg(pl.col("done_us").max().alias("undo_us"))
-    undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False)
+    mid_stay = pl.col("msgid").is_in(evidence.mid_stays["msgid"].implode())  # never taken back: the rest of it may be
+    undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False) & ~mid_stay
     return settled.join(undo, on="visit", how="left").select("visit", "msgid", undone=undone)
 
 
 def _held_by_hospitals(evidence: Evidence) -> pl.DataFrame:
     """Return the settlements that hospitals saw accepted and did not take back, with the money they hold for each."""
-    kept = accepted_settlements(evidence).filter(~pl.col("undone"))
+    kept, before = accepted_settlements(evidence).filter(~pl.col("undone")), evidence.mid_stays
     visits = evidence.visits.rename({"settlement_id": "settlement"}).with_columns(node=pl.lit("the hospital"))
-    return kept.join(visits, on="visit")
+    if not before.height:
+        return kept.join(visits, on="visit")
+    sums = before.group_by("visit").agg(pl.col(name).sum().alias(f"{name}_before") for name in MONEY)
+    rest = visits.join(sums, on="visit", how="left", maintain_order="left").with_columns(
+        pl.col(name) - pl.col(f"{name}_before").fill_null(0) for name in MONEY
+    )
+    own = before.select("visit", "msgid", "visit_id", "settled_us", *MONEY, settlement="settlement_id")
+    parts = visits.drop("visit_id", "settled_us", "settlement", *MONEY).join(own, on="visit")
+    early = kept.join(parts, on=["visit", "msgid"])
+    late = kept.join(before.select("msgid"), on="msgid", how="anti").join(rest, on="visit")
+    return pl.concat([early.select(_HOSPITALS), late.select(_HOSPITALS)])
 
 
 def _of_open_visits(evidence: Evidence) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.cutover import cutover
 from lab.cli.interrupts import sigterm_as_ctrl_c
 from reference_impl.domain.failures import InputError, YidiError
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(cutover, name="cutover")
 
 
 class WorldChoice(StrEnum):

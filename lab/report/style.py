@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN = "#661100"
+TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
+"""Paul Tol's muted colours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
 
@@ -81,6 +83,11 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.DIRECT: Look(BLUE),
     Fate.DIRECT_AFTER_RETRY: Look(SKY, hatch="//"),
     Fate.PARKED_THEN_DIRECT: Look(GREEN, hatch="\\\\"),
+    Fate.WAITED_THEN_DIRECT: Look(TEAL, hatch="++"),
+    Fate.SETTLED_LATER: Look(OLIVE, hatch="**"),
+    Fate.ON_ACCOUNT_THEN_DIRECT: Look(WINE, hatch="OO"),
+    Fate.ESTIMATED_THEN_SETTLED: Look(SAND, hatch="/-"),
+    Fate.MID_STAY_THEN_DIRECT: Look(INDIGO, hatch="\\\\|"),
     Fate.REFUSED: Look(GREY, hatch=".."),
     Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
     Fate.PAPER_BY_CLOSURE: Look(ORANGE, hatch="--"),
@@ -100,6 +107,11 @@ FATE_NAMES: dict[str, str] = {
     Fate.DIRECT: "settled at the desk",
     Fate.DIRECT_AFTER_RETRY: "settled after a retry",
     Fate.PARKED_THEN_DIRECT: "parked, settled later",
+    Fate.WAITED_THEN_DIRECT: "waited, settled at the reopening",
+    Fate.SETTLED_LATER: "settled later by the hospital",
+    Fate.ON_ACCOUNT_THEN_DIRECT: "on account, settled later",
+    Fate.ESTIMATED_THEN_SETTLED: "estimated, settled later",
+    Fate.MID_STAY_THEN_DIRECT: "settled mid-stay and at its end",
     Fate.REFUSED: "refused by a rule",
     Fate.REVERSED_THEN_PAPER: "taken back, then paper",
     Fate.PAPER_BY_CLOSURE: "paper: the door was closed",
@@ -112,10 +124,12 @@ STAGE_NAMES: dict[str, str] = {
     Stage.DESK_QUEUE: "waiting for a desk",
     Stage.AT_DESK: "at the desk",
     Stage.IN_TRANSIT: "message in transit",
+    Stage.TRIED: "tried, not settled",
     Stage.UNKNOWN: "outcome unknown",
     Stage.REVERSAL_PENDING: "reversal pending",
     Stage.OPEN_STAY: "open stay",
     Stage.PARKED: "parked",
+    Stage.MANUAL_CLAIM: "claim by paper",
     Stage.ENDED: "ended",
 }
 WORLD_NAMES: dict[str, str] = {"sim": "simulated", "load": "real"}

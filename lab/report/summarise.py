@@ -15,6 +15,7 @@ from lab.analysis import cutover as cutovers
 from lab.analysis.compare import Compared, compare, intervals_of
 from lab.analysis.measures import Scope, fate_counts, open_stays, scope_of, station_use
 from lab.analysis.recoveries import recoveries
+from lab.analysis.replicated import split_statistic
 from lab.checker.laws import LAWS, Violation
 from lab.report import series
 from lab.report.summary import (
@@ -64,6 +65,12 @@ HEADLINES = (
 )
 OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")
 DIFFERENCES_LISTED = 30
+_OF_DISTRIBUTIONS = tuple(
+    f"cutover.{name}.{statistic}"
+    for name in ("desk_wait", "settle_wait", "unknown_age")
+    for statistic in ("p50", "p95")
+)
+"""What is shown of a cutover's distributions."""
 
 
 def summarise_run(run: RunFile, opened: Opened | None) -> RunSummary:
@@ -189,22 +196,23 @@ def _hops(opened: Opened, scope: Scope) -> tuple[Hops, ...]:
 
 
 def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
-    waits = ("cutover.desk_wait.p50", "cutover.desk_wait.p95")
-    names = [name for name in run.measures if name.startswith("cutover.") and (name in MEASURES or name in waits)]
+    names = [
+        name for name in run.measures if name.startswith("cutover.") and (name in MEASURES or name in _OF_DISTRIBUTIONS)
+    ]
     plans = [plan.name for plan in scenario.cutover]
     several = plans if len(plans) > 1 else []
     return CutoverResult(
         measures=tuple(_measured(run, name) for name in names),
         plans=tuple(PlanResult(plan=plan, measures=tuple(_of_plan(run, names, plan))) for plan in several),
         inflight=tuple(one for plan in plans for one in inflight(record, plan, alone=not several)),
-        paper_claim_days=cutovers.PAPER_CLAIM_DAYS,
+        paper_claim_days=tuple(sorted({plan.policies.paper.days for plan in scenario.cutover})),
     )
 
 
 def _of_plan(run: RunFile, names: list[str], plan: str) -> Iterator[Measured]:
     for name in names:
-        whole, dot, statistic = name.rpartition(".") if name.count(".") > 1 else (name, "", "")
-        if (of_it := of_plan(whole, plan) + dot + statistic) in run.measures:
+        whole, statistic = split_statistic(name)
+        if (of_it := of_plan(whole, plan) + (f".{statistic}" if statistic else "")) in run.measures:
             yield Measured(measure=name, value=run.measures[of_it], unit=unit_of(name))
 
 

@@ -141,7 +141,7 @@ class CutoverResult(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measured, ...]
     plans: tuple[PlanResult, ...]
     inflight: tuple[Snapshot, ...]
-    paper_claim_days: int
+    paper_claim_days: tuple[float, ...]
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):

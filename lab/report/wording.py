@@ -37,7 +37,11 @@ from scenarios.schema.cutover import Phase
 from scenarios.schema.gates import MEASURES
 
 Rows = list[list[str]]
-MOMENTS = {Phase.STOP_ACCEPT: "At stop-accept", Phase.CLOSE: "At closing"}
+MOMENTS = {
+    Phase.STOP_ACCEPT: "At stop-accept",
+    Phase.CLOSE: "At closing",
+    Phase.REOPEN: "At reopening",
+}
 HEADLINE_NAMES = {
     "contact.latency.p95": "contact p95",
     "settlement.latency.p95": "settlement p95",
@@ -77,7 +81,7 @@ def _result_words(result: Result) -> dict[str, Any]:
         "bottleneck": bottleneck(result.stations),
         "inflight": inflight(cutover.inflight) if cutover else [],
         "open_stays": digits(result.open_stays),
-        "claim_days": str(cutover.paper_claim_days) if cutover else "",
+        "claim_days": " or ".join(f"{days:g}" for days in cutover.paper_claim_days) if cutover else "",
         "recoveries": recovery_table(result.recoveries),
         "stop": measure_rows(cutover.measures) if cutover else [],
         "plans": plan_table(cutover) if cutover else None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.analysis.gates import Length, judge_all
+from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
 from lab.analysis.replicated import Replicated
 from lab.checker import Findings, check_tables
@@ -22,11 +23,13 @@ from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, sma
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from reference_impl.books.final import FinalBooks
     from scenarios.schema import Scenario
 
 
-_BESIDE = (BREAKS_FILE, *(f"{name}.parquet" for name in SAMPLED))
+_BESIDE = (BREAKS_FILE, LEDGER_FILE, *(f"{name}.parquet" for name in SAMPLED))
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
@@ -65,6 +68,8 @@ class Answer:
     tables: RunTables
     findings: Findings
     measures: Measures
+    ledger: pl.DataFrame | None = None
+    """Every piece of business in flight at a planned stop, and what became of it; None where none is planned."""
 
     @property
     def record(self) -> Record:
@@ -90,7 +95,15 @@ def answer(outcome: Outcome) -> Answer:
     if not tables.in_memory:
         outcome.let_go()
     looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover))
-    return Answer(outcome.scenario, tables, findings, measure(looked_at, outcome.scenario, findings))
+    measures = measure(looked_at, outcome.scenario, findings)
+    return Answer(outcome.scenario, tables, findings, measures, _ledger(looked_at, outcome.scenario, findings))
+
+
+def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFrame | None:
+    if not scenario.cutover:
+        return None
+    lost, doubled = findings.one_sided_visits, findings.doubled_visits
+    return follow_up(record, scenario.cutover, scenario.scale.time, lost=lost, doubled=doubled)
 
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
@@ -98,6 +111,8 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     found = answer(outcome)
     write_breaks(folder, worked_off(found.findings))
     found.tables.write(folder)
+    if found.ledger is not None:
+        write_ledger(folder, found.ledger)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,
@@ -108,7 +123,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         validity=outcome.validity,
         counts=found.measures.counts(),
         commits=dict(outcome.commits),
-        checksums={name: checksum(folder / name) for name in _BESIDE},
+        checksums={name: checksum(folder / name) for name in _BESIDE if (folder / name).exists()},
     )
 
 

@@ -11,9 +11,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,14 +108,26 @@ def simulate_all(tasks: Sequence[SimTask], *, processes: int) -> Iterator[Replic
         LabError: when a process ended before its replication did.
 
     """
+    with worker_pool(min(processes, len(tasks))) as executor:
+        yield from (done.result() for done in as_completed([executor.submit(simulate_task, task) for task in tasks]))
+
+
+@contextmanager
+def worker_pool(processes: int) -> Generator[Executor]:
+    """Give spawned processes that simulate; leaving it ends them, whatever they are at.
+
+    Raises:
+        LabError: when one of them ended before its work did.
+
+    """
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(
-        min(processes, len(tasks)),
+        processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_leave_interrupts_to_the_parent,
     )
     try:
-        yield from (done.result() for done in as_completed([executor.submit(simulate_task, task) for task in tasks]))
+        yield executor
     except BrokenProcessPool:
         raise LabError(
             "a process that simulated a replication ended before it was done, most likely for want of memory; "

@@ -7,6 +7,7 @@ of domain facts 1.6 hold to the fen for every settlement made here. A policy's o
 
 from __future__ import annotations
 
+from operator import add
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "Accumulators",
     "Case",
+    "Continued",
     "EarlierYear",
     "Kind",
     "PersonType",
@@ -32,6 +34,7 @@ __all__ = [
     "kept",
     "settle",
     "take_back",
+    "together",
     "undo",
 ]
 
@@ -109,6 +112,13 @@ class EarlierYear(msgspec.Struct, frozen=True, gc=False):
     earlier_stay_deductible_paid_fen: int = 0
 
 
+class Continued(msgspec.Struct, frozen=True, gc=False):
+    """The part of a stay that was settled before: in which year it counts, and the deductible paid for it."""
+
+    year: int
+    deductible_fen: int
+
+
 def in_year(now: Accumulators, earlier: EarlierYear, year: int) -> Accumulators:
     """Return what the policy remembers of ``year``, with the account as it is now; a year without business is empty."""
     if year == now.year:
@@ -174,12 +184,19 @@ def identity_breaches(
 
 
 def settle(
-    policy: Policy, case: Case, fees: FeeTotals, accumulators: Accumulators, year: int, *, use_account: bool = True
+    policy: Policy,
+    case: Case,
+    fees: FeeTotals,
+    accumulators: Accumulators,
+    year: int,
+    *,
+    use_account: bool = True,
+    continued: Continued | None = None,
 ) -> tuple[Settlement, Accumulators]:
     """Return who pays what of ``fees``, and what the policy remembers of the person afterwards.
 
     Without ``use_account`` the personal account pays nothing. A new benefit year starts from nothing but the account's
-    balance.
+    balance. ``continued``: the stay is the rest of one that was settled in its middle.
 
     Raises:
         ValueError: when in-scope cost is negative; refunds go through ``take_back``.
@@ -194,6 +211,8 @@ def settle(
     first_fen = share_fen(scope_fen, policy.first_self_pay_e4) if case.temporary else 0
     cost_fen = scope_fen - first_fen
     due_fen = _deductible_due_fen(terms, now, case.kind)
+    if continued is not None and policy.merges_mid_stay:
+        due_fen = _rest_of_deductible_fen(terms, now, continued)
     deductible_fen = min(due_fen, cost_fen)
     pool_fen, uncovered_fen = _pool(terms, deductible_fen, cost_fen, now.pool_paid_fen)
     large_fen = _large_sum(policy, terms, uncovered_fen, now.supplementary_paid_fen) if uncovered_fen else 0
@@ -218,6 +237,11 @@ def settle(
         cash_fen=person_fen - account_fen,
     )
     return settlement, _moved(now, settlement, case.kind, 1)
+
+
+def together(one: Settlement, other: Settlement) -> Settlement:
+    """Return both as one: the parts of a stay that was settled in its middle."""
+    return Settlement(*map(add, msgspec.structs.astuple(one), msgspec.structs.astuple(other)))
 
 
 def take_back(settlement: Settlement) -> Settlement:
@@ -275,6 +299,15 @@ def _deductible_due_fen(terms: Terms, now: Accumulators, kind: Kind) -> int:
         paid_fen = now.stay_deductible_paid_fen if kind == "inpatient" else now.deductible_paid_fen
         return max(terms.deductible_fen - paid_fen, 0)
     return terms.repeat_deductible_fen if now.stays > 0 else terms.deductible_fen
+
+
+def _rest_of_deductible_fen(terms: Terms, now: Accumulators, continued: Continued) -> int:
+    """Return what is still due of the one deductible of a stay settled in parts."""
+    if terms.deductible_yearly:
+        return _deductible_due_fen(terms, now, "inpatient")
+    others = now.stays - (continued.year == now.year)
+    due_fen = terms.repeat_deductible_fen if others > 0 else terms.deductible_fen
+    return max(due_fen - continued.deductible_fen, 0)
 
 
 def _pool(terms: Terms, from_fen: int, cost_fen: int, paid_fen: int) -> tuple[int, int]:

@@ -67,7 +67,8 @@ class Purpose(IntEnum):
     UPLOAD = 107
     CUTOVER = 108
     NOTICE = 109
-    RENUMBER = 110
+    MID_STAY = 110
+    RENUMBER = 111
 
 
 def mix64(value: int) -> int:

@@ -58,12 +58,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     ``large_sum_*`` is the supplement above the pool's yearly cap; ``Terms.serious_illness`` lists bounds with the ratio
     gained at each, so that a sum over the bounds passed is the payment.
-    ``counts_in`` says in which year a stay counts that ends in one and is settled in the next.
+    ``counts_in`` says in which year a stay counts that ends in one and is settled in the next; ``merges_mid_stay``
+    whether a stay that was settled in its middle pays one deductible (MERG_DEDC_TYPE 1) or one for each part.
     """
 
     name: str
     terms: dict[tuple[Kind, int, PersonType], Terms]
     counts_in: CountsIn = "discharge"
+    merges_mid_stay: bool = True
     first_self_pay_e4: int = 0
     large_sum_e4: int = 0
     large_sum_cap_fen: int = 0
@@ -91,6 +93,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     rows: tuple[tuple[Kind, int, PersonType, Terms], ...]
     counts_in: CountsIn = "discharge"
+    merges_mid_stay: bool = True
     first_self_pay_e4: int = 0
     large_sum_e4: int = 0
     large_sum_cap_fen: int = 0
@@ -102,6 +105,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             name=policy.name,
             rows=tuple((*case, terms) for case, terms in policy.terms.items()),
             counts_in=policy.counts_in,
+            merges_mid_stay=policy.merges_mid_stay,
             first_self_pay_e4=policy.first_self_pay_e4,
             large_sum_e4=policy.large_sum_e4,
             large_sum_cap_fen=policy.large_sum_cap_fen,
@@ -113,6 +117,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             name=self.name,
             terms={(kind, level, person_type): terms for kind, level, person_type, terms in self.rows},
             counts_in=self.counts_in,
+            merges_mid_stay=self.merges_mid_stay,
             first_self_pay_e4=self.first_self_pay_e4,
             large_sum_e4=self.large_sum_e4,
             large_sum_cap_fen=self.large_sum_cap_fen,

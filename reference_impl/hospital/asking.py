@@ -94,21 +94,27 @@ class Asker:
     resent: int = 0
     number: PersonNo = PersonNo("")
     """The person's new number, once 1101 has told it; empty while it is the certificate's."""
+    asked: Request | None = None
+    """The message that is under way, or of whose outcome nobody knows."""
 
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
         self.step += 1
         return self.history.message_id(self.visit, self.step)
 
-    def ask(self, code: str, body: RequestBody, *, for_good: bool = False) -> Awaitable[Answered]:
+    def ask(
+        self, code: str, body: RequestBody, *, for_good: bool = False, at_closed_doors: bool = True
+    ) -> Awaitable[Answered]:
         """Send a new message until a verdict, and return it when it is yes.
 
         With ``for_good`` the hospital never gives up (reversals, undoing): a closed door and a refusal to serve are
-        waited out, and only a verdict, yes or no, ends it.
+        waited out, and only a verdict, yes or no, ends it. Without ``at_closed_doors`` a closed door ends it too, while
+        no try can have had its effect.
 
         Raises RefusedByRule, ShutOut, NotServed or Unresolved.
         """
-        return self._until_verdict(self._request(code, self._named(body), self.next_id()), for_good=for_good)
+        request = self._request(code, self._named(body), self.next_id())
+        return self._until_verdict(request, for_good=for_good, at_closed_doors=at_closed_doors)
 
     def _named(self, body: RequestBody) -> RequestBody:
         """Return what is asked under the number that the person has now; 1101 asks by the certificate."""
@@ -121,25 +127,34 @@ class Asker:
         request = self._request(unknown.code, unknown.body, unknown.msgid)
         return self._until_verdict(request, for_good=True, attempt=unknown.tries)
 
-    async def _until_verdict(self, request: Request, *, for_good: bool, attempt: int = 0) -> Answered:
+    async def _until_verdict(
+        self, request: Request, *, for_good: bool, at_closed_doors: bool = True, attempt: int = 0
+    ) -> Answered:
         clients, clock = self.clients, self.ports.clock
         timeout_us = clients.reversal_timeout if for_good else clients.timeout
         resting, began_us, uncertain = self.stage, clock.now_us(), False
-        while True:
-            attempt += 1
-            outcome = await self._send(request, attempt, timeout_us)
-            if isinstance(outcome, Answered):
-                self.stage = resting
-                if outcome.reply.refusal:
-                    raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
-                self._learn_number(outcome)
-                return outcome
-            uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
-            self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
-            if not for_good:
-                self._give_up(outcome, request, attempt, began_us if uncertain else None)
-            self.resent += 1
-            await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
+        self.asked = request
+        try:
+            while True:
+                attempt += 1
+                outcome = await self._send(request, attempt, timeout_us)
+                if isinstance(outcome, Answered):
+                    self.stage = resting
+                    if outcome.reply.refusal:
+                        raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
+                    self._learn_number(outcome)
+                    return outcome
+                uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
+                self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
+                if not for_good:
+                    self._give_up(outcome, request, attempt, began_us if uncertain else None)
+                elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
+                    self.stage = resting
+                    raise ShutOut(outcome)
+                self.resent += 1
+                await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
+        finally:
+            self.asked = None
 
     def _learn_number(self, answered: Answered) -> None:
         """Keep the number that 1101 told, where it is another than the certificate's."""

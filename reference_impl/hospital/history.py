@@ -16,6 +16,7 @@ from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.hospital.rest import Rest
 from reference_impl.hospital.site import concerns
+from reference_impl.hospital.standing import Claim, claim_of, stage_of
 from reference_impl.protocol.ids import Stamps, message_id
 from reference_impl.protocol.messages import (
     Answered,
@@ -27,14 +28,15 @@ from reference_impl.protocol.messages import (
     Overloaded,
     Reply,
     Request,
+    Settled,
     Unknown,
     Unreachable,
 )
-from scenarios.record.fates import PAPER_FATES, Fate, Stage
-from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, Recorder, TurnedAwayRow, VisitRow
+from scenarios.record.fates import PAPER_FATES, Fate, How, Stage
+from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, MidStayRow, Recorder, TurnedAwayRow, VisitRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from reference_impl.hospital.journey import Journey
     from scenarios.patients.visits import PlannedVisit
@@ -50,6 +52,8 @@ _OUTCOMES: dict[type[Outcome], str] = {
     Unreachable: "unreachable",
     Unknown: "unknown",
 }
+_OF_A_MESSAGE = (Stage.IN_TRANSIT, Stage.UNKNOWN, Stage.REVERSAL_PENDING)
+"""Where a message of a visit is what is in flight."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -67,6 +71,7 @@ class History:
         self._stamps = stamps
         self._live: dict[int, Journey | Rest] = {}
         self._woken: Callable[[Rest], Journey] | None = None
+        self._claims: dict[int, Claim] = {}
         self.ended_count = 0
 
     # --- what the journeys tell ---
@@ -109,11 +114,30 @@ class History:
         self._recorder.contact(row)
 
     def turned_away(
-        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: str, *, until_us: int | None
+        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: How, *, until_us: int | None
     ) -> None:
         """Note that planned stops held a visit up, how, and until when; there is none where an operator did."""
         for plan in [stop.plan.name for stop in stops] or [""]:
-            self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how))
+            self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how.value))
+
+    def mid_stay(self, journey: Journey, settled: Settled) -> None:
+        """Note that a stay was settled as far as it had come."""
+        amounts = settled.amounts
+        row = MidStayRow(
+            journey.visit.visit,
+            journey.ports.clock.now_us(),
+            settled.hospital_settlement,
+            settled.visit,
+            settled.settlement,
+            amounts.total_fen,
+            amounts.fund_fen,
+            amounts.cash_fen,
+            amounts.account_fen,
+            amounts.hospital_part_fen,
+            amounts.deductible_fen,
+            settled.settled_us,
+        )
+        self._recorder.mid_stay(row)
 
     def ended(self) -> None:
         """Count a visit that has its fate; what it opened may still be being undone."""
@@ -124,6 +148,9 @@ class History:
         self._live.pop(journey.visit.visit, None)
         journey.leave_desk("open")
         self._write(journey)
+        claim = claim_of(journey)
+        if claim is not None:
+            self._claims[claim.visit] = claim
 
     # --- what the run asks ---
 
@@ -135,12 +162,18 @@ class History:
     def snapshot(self, name: str, now_us: int, plan: Cutover) -> tuple[tuple[str, int], ...]:
         """List every piece of business under way on the stop's path, and return how many stand at each stage."""
         stages: Counter[str] = Counter()
+        for row in (*self._under_way(name, now_us, plan), *self._claimed(name, now_us, plan)):
+            stages[row.stage] += 1
+            self._recorder.inflight(row)
+        return tuple(sorted(stages.items()))
+
+    def _under_way(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
         for journey in map(self._journey, self._live.values()):
-            visit, stage = journey.visit, journey.asker.stage
-            if stage is Stage.ENDED or not concerns(plan, visit):
+            visit, stage = journey.visit, stage_of(journey)
+            if not concerns(plan, visit):
                 continue
-            stages[stage.value] += 1
-            row = InflightRow(
+            asked = journey.asker.asked if stage in _OF_A_MESSAGE else None
+            yield InflightRow(
                 name,
                 now_us,
                 visit.visit,
@@ -150,9 +183,24 @@ class History:
                 visit.insured_region,
                 journey.advance_fen,
                 plan=plan.name,
+                code=None if asked is None else asked.code,
+                msgid=None if asked is None else asked.msgid,
             )
-            self._recorder.inflight(row)
-        return tuple(sorted(stages.items()))
+
+    def _claimed(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
+        for claim in self._claims.values():
+            if concerns(plan, claim):
+                yield InflightRow(
+                    name,
+                    now_us,
+                    claim.visit,
+                    Stage.MANUAL_CLAIM.value,
+                    claim.kind,
+                    claim.care_region,
+                    claim.insured_region,
+                    claim.advance_fen,
+                    plan=plan.name,
+                )
 
     def close(self) -> None:
         """Write down what is still under way when the run ends: a fate already known stands, the rest is open."""
@@ -166,7 +214,7 @@ class History:
         return self._woken(live)
 
     def _write(self, journey: Journey) -> None:
-        visit, asker = journey.visit, journey.asker
+        visit, asker, money = journey.visit, journey.asker, journey.money
         answered = journey.settle_sent_us >= 0 and journey.settle_done_us >= journey.settle_sent_us
         settled = answered and journey.fate is not Fate.OPEN_AT_END
         row = VisitRow(
@@ -187,10 +235,10 @@ class History:
             journey.settlement,
             journey.visit_id,
             visit.total_fen,
-            journey.amounts.fund_fen,
-            journey.amounts.cash_fen,
-            journey.amounts.account_fen,
-            journey.amounts.hospital_part_fen,
+            money.fund_fen,
+            money.cash_fen,
+            money.account_fen,
+            money.hospital_part_fen,
             _happened(journey.settled_us),
             journey.acked,
             asker.sent,

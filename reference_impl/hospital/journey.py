@@ -12,24 +12,29 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
 
 from reference_impl.domain import transactions as tx
-from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import Asker, NotServed, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.held_up import FATES_AFTER, KEPT
 from reference_impl.hospital.site import HospitalSite
-from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, OUTPATIENT, PHARMACY, UNDO
+from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY, UNDO
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Body,
     CancelSettlement,
     PersonNo,
+    RequestBody,
     Reverse,
+    Settle,
     Settled,
     SettlementId,
     UploadLines,
@@ -37,7 +42,8 @@ from reference_impl.protocol.messages import (
     VisitOpened,
 )
 from reference_impl.protocol.ports import HospitalPorts
-from scenarios.record.fates import Fate, Stage
+from scenarios.record.fates import Fate, How, Stage
+from scenarios.schema.recourse import Recourse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,10 +93,20 @@ class Journey:
     charged: int = 0
     """Batches of charges that a stay has run up, whether they could be uploaded or not."""
     uploaded: int = 0
+    """Batches that the visit of the books has, and of the next one so many lines."""
+    uploaded_lines: int = 0
+    batch_due_us: int = -1
+    mid_stay: Settled | None = None
+    """What was settled of a stay before a stop, under a visit of its own."""
+    mid_until: tuple[int, int] = (0, 0)
+    """How far that went: batches, and lines of the next."""
+    mid_lines: int | None = None
+    """While that is being settled: lines of the batch under way that belong to it."""
     lying: bool = False
     """Whether the stay has begun, by its papers or on account."""
     parked_us: int = 0
-    parked: bool = False
+    held: Recourse | None = None
+    """What the patient did whom a stop held up."""
     clerk_tries: int = 0
     contacts: int = 0
     contact_intended_us: int = -1
@@ -114,8 +130,14 @@ class Journey:
         """
         visit, batches = self.visit, self.site.uploads_per_stay
         if visit.kind != "inpatient" or self.charged == batches:
-            return visit.total_fen
-        return sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
+            return self._unsettled_fen
+        charged_fen = sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
+        return max(0, charged_fen - self._mid_stay_fen)
+
+    @property
+    def money(self) -> Settlement:
+        """What is settled of the whole bill, before a stop and at the end."""
+        return self.amounts if self.mid_stay is None else together(self.mid_stay.amounts, self.amounts)
 
     # --- the way ---
 
@@ -164,16 +186,52 @@ class Journey:
         elif visit.kind == "outpatient":
             await self._contact(OUTPATIENT)
         else:
-            if self.lying:
-                await self._run_up()
-            else:
-                await self._be_admitted()
-                self.lying = True
+            await self._stay_on()
             self.asker.stage = Stage.OPEN_STAY
             if self.charged < self.site.uploads_per_stay:
-                return visit.stay_us // self.site.uploads_per_stay
+                return self._rest_us()
             await self._contact(DISCHARGE)
         return None
+
+    async def _stay_on(self) -> None:
+        """Do what the stay was woken for: its admission, its settlement ahead of a stop, or its next charges."""
+        if not self.lying:
+            await self._be_admitted()
+            self.lying = True
+        elif self.ports.clock.now_us() < self.batch_due_us:
+            await self._settle_mid_stay()
+            return
+        else:
+            await self._run_up()
+        self.batch_due_us = self.ports.clock.now_us() + self._batch_us
+
+    def _rest_us(self) -> int:
+        """Return how long the stay lies until its next charges are due, or it is settled ahead of a stop."""
+        now_us, due_us = self.ports.clock.now_us(), self.batch_due_us
+        early_us = None
+        if self.site.stops and self.mid_stay is None:
+            early_us = self.site.mid_stay_us(self.visit, self.ports.draws)
+        if early_us is not None and now_us < early_us < due_us:
+            due_us = early_us
+        return max(0, due_us - now_us)
+
+    @property
+    def _batch_us(self) -> int:
+        return self.visit.stay_us // self.site.uploads_per_stay
+
+    async def _settle_mid_stay(self) -> None:
+        """Settle the stay as far as it has come and open it anew for the rest; if that fails, it simply goes on."""
+        left_us = self.batch_due_us - self.ports.clock.now_us()
+        lines = self.visit.lines(self.charged, self.site.uploads_per_stay)
+        self.mid_lines = min(len(lines) * (self._batch_us - left_us) // self._batch_us, len(lines))
+        if self.charged or self.mid_lines:  # else nothing was charged yet
+            try:
+                await self._at_desk(MID_STAY)
+            except (ShutOut, NotServed):
+                self.done.discard(tx.INPATIENT_TRIAL)
+            except _Paper:
+                pass  # nobody waited long enough at the desk
+        self.mid_lines = None
 
     async def _be_admitted(self) -> None:
         """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
@@ -186,24 +244,29 @@ class Journey:
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
-        clerk = self.site.clients.clerk
         await self._heed_the_notice()
-        while True:
-            while stops := self._known_stops():
-                await self._turned_away(stops, stops[0].told_reopening_us(self.ports.clock.now_us()))
+        while (shut := await self._shut_out(codes)) is not None:
+            if await self._turned_away(*shut):
+                await self._send_kept(codes)
+                return
+
+    async def _shut_out(self, codes: tuple[str, ...]) -> tuple[tuple[Course, ...], int] | None:
+        """Go to the desk, and return the stops that it turns the visit away for, and when they end; None when done."""
+        clerk, clock = self.site.clients.clerk, self.ports.clock
+        while not (stops := self._known_stops()):
             try:
                 await self._at_desk(codes)
             except ShutOut as closed:
-                met = self.site.met(closed.scope, self.visit, self.ports.clock.now_us())
-                await self._turned_away(met, closed.reopens_us)
+                return self.site.met(closed.scope, self.visit, clock.now_us()), closed.reopens_us
             except NotServed:
                 if self.clerk_tries >= clerk.retries:
                     raise _Paper(Fate.PAPER_BY_CHOICE) from None
                 self.clerk_tries += 1
                 self.asker.stage = Stage.DESK_QUEUE
-                await self.ports.clock.sleep_us(clerk.wait)
+                await clock.sleep_us(clerk.wait)
             else:
-                return
+                return None
+        return stops, stops[0].told_reopening_us(clock.now_us())
 
     async def _at_desk(self, codes: tuple[str, ...]) -> None:
         clock, desk = self.ports.clock, self.ports.desk
@@ -263,18 +326,25 @@ class Journey:
             self.contact_open = False
 
     async def _run_up(self) -> None:
-        """Have one more batch of charges go up, without a patient waiting."""
-        batch = self.charged
-        self.charged = batch + 1
+        """Have what is charged go up, without a patient waiting; behind a closed door it lies until the next time."""
+        self.charged += 1
         if tx.ADMIT in self.done:
-            # No patient waits for it: the machine sends it until it is taken.
-            await self._upload(batch, for_good=True)
+            with suppress(ShutOut):
+                for batch in range(self.uploaded, self.charged):
+                    # No patient waits for it: the machine sends it until it is taken.
+                    await self._upload(batch, for_good=True, at_closed_doors=False)
 
-    async def _upload(self, batch: int, *, for_good: bool) -> None:
-        lines = self.visit.lines(batch, self.site.uploads_per_stay)
-        body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
-        await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good)
-        self.uploaded = batch + 1
+    async def _upload(
+        self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None
+    ) -> None:
+        """Send what is not up yet of a batch; with ``upto`` only so many of its lines."""
+        lines = self.visit.lines(batch, self.site.uploads_per_stay)[self.uploaded_lines : upto]
+        if lines:
+            body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
+            await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
+        self.uploaded, self.uploaded_lines = (
+            (batch + 1, 0) if upto is None else (batch, self.uploaded_lines + len(lines))
+        )
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
 
@@ -290,46 +360,106 @@ class Journey:
         stops = self.site.announced_stops(self.visit, now_us)
         notice = stops[0].plan.announce if stops else None
         if notice and self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.NOTICE) >= notice.comes_anyway:
-            await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), "stayed_home")
+            spread_us = self.site.clients.park.spread
+            await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), How.STAYED_HOME, spread_us)
+            self.held = Recourse.PARK
 
-    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> None:
-        """Park the patient until after the reopening, or let them pay in full: the share is the scenario's."""
-        visit, clock = self.visit.visit, self.ports.clock
-        if self.ports.draws.uniform(visit, 0, 0, Purpose.PARK) >= self.site.park_share(stops):
-            self.history.turned_away(self, stops, clock.now_us(), "paid", until_us=None)
-            raise _Paper(Fate.PAPER_BY_CLOSURE)
-        await self._wait_for_reopening(stops, reopens_us, "parked")
+    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> bool:
+        """Let the patient do what the plan's mixture says, and return whether the hospital goes on without them."""
+        draws, clock, policies = self.ports.draws, self.ports.clock, self.site.policies(stops)
+        recourse = self.site.recourse(stops, self.visit, draws.uniform(self.visit.visit, 0, 0, Purpose.PARK))
+        spread_us = self.site.clients.park.spread
+        match recourse:
+            case Recourse.PAPER:
+                self.history.turned_away(self, stops, clock.now_us(), How.PAID, until_us=None)
+                raise _Paper(Fate.PAPER_BY_CLOSURE)
+            case Recourse.PARK:
+                await self._wait_for_reopening(stops, reopens_us, How.PARKED, spread_us)
+            case Recourse.WAIT:
+                stays = reopens_us - clock.now_us() <= policies.wait.patience
+                await self._wait_for_reopening(stops, reopens_us, How.WAITED if stays else How.CAME_BACK, 0)
+            case Recourse.ON_ACCOUNT:
+                await self._wait_for_reopening(stops, reopens_us, How.ON_ACCOUNT, spread_us)
+                await self._unregister()
+            case Recourse.SETTLE_LATER | Recourse.STAND_IN:
+                how = How.SETTLE_LATER if recourse is Recourse.SETTLE_LATER else How.STAND_IN
+                await self._wait_for_reopening(stops, reopens_us, how, policies.settle_later.spread)
+            case _:
+                assert_never(recourse)
+        self.held = recourse
+        return recourse in KEPT
 
-    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: str) -> None:
+    async def _wait_for_reopening(self, stops: tuple[Course, ...], reopens_us: int, how: How, spread_us: int) -> None:
         draws, clock = self.ports.draws, self.ports.clock
-        spread = draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK)
-        spread_us = int(self.site.clients.park.spread * spread)
+        drawn_us = int(spread_us * draws.uniform(self.visit.visit, self.asker.step, 1, Purpose.PARK))
         began_us = clock.now_us()
-        self.asker.stage, self.parked = Stage.PARKED, True
+        self.asker.stage = Stage.PARKED
         self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
         try:
-            await clock.sleep_us(max(0, reopens_us - began_us) + spread_us)
+            await clock.sleep_us(max(0, reopens_us - began_us) + drawn_us)
         finally:  # who is still parked when the run ends was parked so long
             self.parked_us += clock.now_us() - began_us
             self.history.turned_away(self, stops, began_us, how, until_us=clock.now_us())
 
+    async def _send_kept(self, codes: tuple[str, ...]) -> None:
+        """Send what the hospital kept, until there is a verdict on each: no patient, no desk, nobody gives up."""
+        for code in codes:
+            if code not in self.done:
+                await self._perform(code, for_good=True)
+
+    async def _unregister(self) -> None:
+        """Take back what the old system knows of a stay on account: it is registered anew, with all its charges."""
+        await self._undo()
+        self.visit_id, self.uploaded, self.uploaded_lines = VisitId(""), *self.mid_until
+        self.done.clear()
+
     # --- the transactions ---
 
-    async def _perform(self, code: str) -> None:
+    async def _perform(self, code: str, *, for_good: bool = False) -> None:
         if code == tx.INPATIENT_LINES:
-            for batch in range(self.uploaded, self.site.uploads_per_stay):
-                await self._upload(batch, for_good=False)
+            await self._upload_all(for_good=for_good)
             return
         if not self.site.can_say(code, self.visit, self.ports.clock.now_us()):
             return
         if self._number_is_old(code):
-            await self._perform(tx.PERSON)
-        body = BODIES[code](self.visit, self.visit_id)
-        if code in SETTLEMENTS and self.settle_sent_us < 0:
+            await self._perform(tx.PERSON, for_good=for_good)
+        body = self._body(code)
+        if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
             self.settle_sent_us = self.ports.clock.now_us()
-        answered = await self.asker.ask(code, body)
-        self._learn(code, answered.reply.body)
+        answered = await self.asker.ask(code, body, for_good=for_good)
         self.done.add(code)
+        self._learn(code, answered.reply.body)
+
+    async def _upload_all(self, *, for_good: bool) -> None:
+        """Have all charges up that are to be settled now."""
+        whole = self.site.uploads_per_stay if self.mid_lines is None else self.charged
+        for batch in range(self.uploaded, whole):
+            await self._upload(batch, for_good=for_good)
+        if self.mid_lines is not None:
+            await self._upload(whole, for_good=for_good, upto=self.mid_lines)
+
+    def _body(self, code: str) -> RequestBody:
+        body = BODIES[code](self.visit, self.visit_id)
+        if not isinstance(body, Settle) or (self.mid_lines is None and self.mid_stay is None):
+            return body
+        if self.mid_stay is not None:
+            return msgspec.structs.replace(body, total_fen=self._unsettled_fen, continues=self.mid_stay.visit)
+        return msgspec.structs.replace(body, total_fen=self._charged_fen(), mid_stay=True)
+
+    def _charged_fen(self) -> int:
+        """Return what a stay comes to that is settled in its middle."""
+        batches = self.site.uploads_per_stay
+        lines = [line for batch in range(self.charged) for line in self.visit.lines(batch, batches)]
+        lines += self.visit.lines(self.charged, batches)[: self.mid_lines]
+        return sum(line.total_fen for line in lines)
+
+    @property
+    def _mid_stay_fen(self) -> int:
+        return self.mid_stay.amounts.total_fen if self.mid_stay else 0
+
+    @property
+    def _unsettled_fen(self) -> int:
+        return self.visit.total_fen - self._mid_stay_fen
 
     def _number_is_old(self, code: str) -> bool:
         """Whether the person was given a new number since the hospital last asked who it is."""
@@ -341,6 +471,10 @@ class Journey:
         match body:
             case VisitOpened(visit=visit):
                 self.visit_id = visit
+            case Settled() if code in SETTLEMENTS and self.mid_lines is not None:
+                self.mid_stay, self.mid_until, self.visit_id = body, (self.charged, self.mid_lines), VisitId("")
+                self.done.clear()
+                self.history.mid_stay(self, body)
             case Settled() if code in SETTLEMENTS:
                 self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
@@ -359,13 +493,15 @@ class Journey:
     # --- the endings ---
 
     def _direct_fate(self) -> Fate:
-        if self.parked:
-            return Fate.PARKED_THEN_DIRECT
+        if self.held is not None:
+            return FATES_AFTER[self.held]
+        if self.mid_stay is not None:
+            return Fate.MID_STAY_THEN_DIRECT
         return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
 
     def _pay(self, fate: Fate) -> None:
         if fate is not Fate.ABANDONED:
-            self.paper_fen = self.visit.total_fen
+            self.paper_fen = self._unsettled_fen
         self._end(fate)
 
     async def _reverse(self, unknown: Unresolved) -> None:

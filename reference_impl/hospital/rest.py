@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from reference_impl.hospital.journey import Journey
+from reference_impl.protocol.messages import PersonNo, Settled, VisitId
 from scenarios.record.fates import Stage
 
 if TYPE_CHECKING:
     from reference_impl.hospital.history import History
     from reference_impl.hospital.site import HospitalSite
-    from reference_impl.protocol.messages import PersonNo, VisitId
     from reference_impl.protocol.ports import HospitalPorts
     from scenarios.patients.visits import PlannedVisit
 
@@ -39,6 +39,10 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     uploaded: int
     contacts: int
     contact_intended_us: int
+    batch_due_us: int
+    uploaded_lines: int
+    mid_stay: Settled | None
+    mid_until: tuple[int, int]
     number: PersonNo
 
 
@@ -50,6 +54,10 @@ _OF_JOURNEY: Final = (
     "uploaded",
     "contacts",
     "contact_intended_us",
+    "batch_due_us",
+    "uploaded_lines",
+    "mid_stay",
+    "mid_until",
 )
 _OF_ASKER: Final = ("step", "sent", "resent", "number")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
@@ -72,6 +80,10 @@ def put_away(journey: Journey) -> Rest:
         journey.uploaded,
         journey.contacts,
         journey.contact_intended_us,
+        journey.batch_due_us,
+        journey.uploaded_lines,
+        journey.mid_stay,
+        journey.mid_until,
         asker.number,
     )
 

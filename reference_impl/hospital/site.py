@@ -6,18 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_old
+from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.course import Course, courses_of
+from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reference_impl.hospital.standing import Claim
+    from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
 
 __all__ = ["HospitalSite", "concerns", "site_of"]
+
+_NO_POLICIES = StopPolicies()
+"""Of a door that an operator closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,34 @@ class HospitalSite:
             for stop in self.stops
         )
 
-    def park_share(self, stops: tuple[Course, ...]) -> float:
-        """Return the share of those whom stops turn away who settle later instead of paying in full, by the first."""
+    def policies(self, stops: tuple[Course, ...]) -> StopPolicies:
+        """Return what is done about whom stops turn away, by the first."""
+        return stops[0].plan.policies if stops else _NO_POLICIES
+
+    def recourse(self, stops: tuple[Course, ...], visit: PlannedVisit, u: float) -> Recourse:
+        """Return what a visit does that stops turn away, at quantile ``u``; an estimate has its limit."""
+        policies = self.policies(stops)
+        mix = policies.mix_of(visit.kind, visit.person_type) if policies.mixes else None
+        if mix is None:
+            return Recourse.PARK if u < self._park_share(stops) else Recourse.PAPER
+        drawn = mix.at(u)
+        too_much = drawn is Recourse.STAND_IN and visit.total_fen > policies.stand_in.limit_fen
+        return Recourse.PAPER if too_much else drawn
+
+    def mid_stay_us(self, visit: PlannedVisit, draws: Draws) -> int | None:
+        """Return when a stay is settled ahead of a stop, by the first plan that says so; None when by none.
+
+        Stays that are planned to end before new business is refused are let be.
+        """
+        for number, stop in enumerate(self.stops):
+            forced = stop.plan.policies.forced_mid_stay
+            if forced is None or visit.arrival_us + visit.stay_us <= stop.stop_at or not concerns(stop.plan, visit):
+                continue
+            if draws.uniform(visit.visit, number, 0, Purpose.MID_STAY) < forced.share:
+                return stop.stop_at - int(forced.lead * draws.uniform(visit.visit, number, 1, Purpose.MID_STAY))
+        return None
+
+    def _park_share(self, stops: tuple[Course, ...]) -> float:
         stated = stops[0].plan.park_share if stops else None
         return self.clients.park.share if stated is None else stated
 
@@ -83,8 +116,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
     return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario), dialects_of(scenario))
 
 
-def concerns(plan: Cutover, visit: PlannedVisit) -> bool:
-    """Return whether the planned stop is on the visit's way."""
+def concerns(plan: Cutover, visit: PlannedVisit | Claim) -> bool:
+    """Return whether the planned stop is on the way of a visit, or of what it left behind."""
     care, insured = visit.care_region, visit.insured_region
     return concerned(plan.business, care_region=care, insured_region=insured) and on_the_way(
         plan.scope, plan.side, care_region=care, insured_region=insured

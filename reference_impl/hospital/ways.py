@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.policies import Kind
 
-__all__ = ["ADMISSION", "CANCEL_SETTLEMENT", "DISCHARGE", "OUTPATIENT", "PHARMACY", "SENT_ONCE", "UNDO"]
+__all__ = ["ADMISSION", "CANCEL_SETTLEMENT", "DISCHARGE", "MID_STAY", "OUTPATIENT", "PHARMACY", "SENT_ONCE", "UNDO"]
 
 PHARMACY = (tx.PERSON, tx.PHARMACY_TRIAL, tx.PHARMACY_SETTLE)
 OUTPATIENT = (
@@ -21,6 +21,8 @@ OUTPATIENT = (
 ADMISSION = (tx.PERSON, tx.ADMIT)
 DISCHARGE = (*ADMISSION, tx.INPATIENT_LINES, tx.INPATIENT_TRIAL, tx.DISCHARGE, tx.INPATIENT_SETTLE)
 """What must be done before the patient goes home; what was done on admission and during the stay is skipped."""
+MID_STAY = (*ADMISSION, tx.INPATIENT_LINES, tx.INPATIENT_TRIAL, tx.INPATIENT_SETTLE, *ADMISSION)
+"""A stay settled as far as it has come, and opened anew for the rest."""
 
 SENT_ONCE: Mapping[Kind, tuple[str, ...]] = {
     "outpatient": OUTPATIENT,

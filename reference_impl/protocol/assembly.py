@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import count
 
 import msgspec
@@ -29,6 +30,8 @@ from reference_impl.protocol.sweeper import DEFAULT_SWEEP, SweepRules
 
 __all__ = ["NodeConfig", "ProvinceConfig", "assemble"]
 
+_PERSONS = 256
+"""Persons whose facts are at hand: a visit asks for those of its patient several times within minutes."""
 _HUB_REGION = "100000"
 """GB/T 2260: the whole country."""
 
@@ -92,7 +95,13 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
             numbers=numbers,
         ),
-        InsuredRules(node, rules.policy.policy(), rules.persons.reader().find, _benefit_year(config), numbers),
+        InsuredRules(
+            node,
+            rules.policy.policy(),
+            lru_cache(_PERSONS)(rules.persons.reader().find),
+            _benefit_year(config),
+            numbers,
+        ),
         timeout_us=config.timeout_us,
         reference=reference,
         sweep=config.sweep,
@@ -119,7 +128,7 @@ def _benefit_year(config: NodeConfig) -> Callable[[int], int]:
     """Return the calendar year of an instant: accumulators start anew on 1 January."""
     start, time_scale, first_year = config.starts_at, config.time_scale, config.starts_at.year
     began_us, turns_us = (
-        int((start.replace(year=year, month=1, day=1, hour=0) - start) / timedelta(microseconds=1))
+        int((datetime(year, 1, 1, tzinfo=start.tzinfo) - start) / timedelta(microseconds=1))
         for year in (start.year, start.year + 1)
     )
 

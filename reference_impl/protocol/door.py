@@ -8,21 +8,23 @@ module decides; who commands a door, and when, is elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 from zlib import crc32
 
 import msgspec
 
 from reference_impl.domain.scopes import Business, Side, concerned, covers
 from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.protocol.bucket import BucketRule, TokenBucket
+from reference_impl.protocol.ids import stamp_of
 from reference_impl.protocol.messages import Closed, Overloaded, Request
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 
-__all__ = ["Door", "DoorCommand", "DoorState", "Doors"]
+__all__ = ["Door", "DoorCommand", "DoorState", "DoorStep", "Doors"]
 
-_RAMP_STEPS = 10_000
+RAMP_PLACES = 10_000
 _REFUSING_RETRY_US = 1_000_000
 
 
@@ -37,6 +39,27 @@ class DoorState(StrEnum):
     """Not planned work but a fault: the node answers busy to everything."""
 
 
+class DoorStep(NamedTuple):
+    """One step of a ramp: from ``at_us`` on a share of the patients of some provinces and kinds of visit.
+
+    Empty means all. A province counts at either end of the way. A question about a person (1101) is of no kind.
+    """
+
+    at_us: int
+    share: float
+    provinces: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    def lets_in(self, request: Request, place: int, now_us: int) -> bool:
+        """Return whether it lets in the patient at ``place`` of ``RAMP_PLACES``."""
+        ends = (request.care_region[:2], request.insured_region[:2])
+        if self.provinces and not any(end in self.provinces for end in ends):
+            return False
+        kind = TRANSACTIONS[request.code].kind
+        named = not self.kinds or kind is None or kind in self.kinds
+        return named and self.at_us <= now_us and place < RAMP_PLACES * self.share
+
+
 class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator says. ``full_us`` is the end of the ramp; times are of the run's clock."""
 
@@ -46,8 +69,10 @@ class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
     reopens_us: int = 0
     full_us: int = 0
     business: Business = Business.ALL
-    steps: tuple[tuple[int, float], ...] = ()
-    """Of a ramp in steps: when each begins and the share it lets in. Without any the share grows evenly."""
+    steps: tuple[DoorStep, ...] = ()
+    """Of a ramp in steps, in order; what one has let in stays let in. Without any the share grows evenly."""
+    bucket: BucketRule | None = None
+    """Of a ramp by a token bucket."""
 
     @property
     def door(self) -> tuple[Side, str, Business]:
@@ -61,6 +86,11 @@ class Door:
 
     command: DoorCommand
     numbers: Numbers = NO_NUMBERS
+    _bucket: TokenBucket | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        rule = self.command.bucket
+        self._bucket = None if rule is None else TokenBucket(rule, self.command.reopens_us)
 
     def refusal(self, request: Request, now_us: int, *, known: bool) -> Closed | Overloaded | None:
         """Return why ``request`` may not pass now, or None. ``known``: its key or its visit is in the books."""
@@ -77,12 +107,20 @@ class Door:
                 return Overloaded(_REFUSING_RETRY_US)
             case DoorState.RAMP:
                 fresh = TRANSACTIONS[request.code].starts_business and not known
-                return self._closed(now_us) if fresh and not self._let_in(request, now_us) else None
+                return self._not_yet(request, now_us) if fresh and not self._let_in(request, now_us) else None
             case _:
                 assert_never(state)
 
     def _closed(self, now_us: int) -> Closed:
-        end_us = self.command.full_us if self.command.state is DoorState.RAMP else self.command.reopens_us
+        return self._closed_until(self.command.reopens_us, now_us)
+
+    def _not_yet(self, request: Request, now_us: int) -> Closed:
+        """Refuse whom the ramp has not reached, until it is over; a bucket tells each a time of their own."""
+        full_us, bucket = self.command.full_us, self._bucket
+        end_us = full_us if bucket is None else min(full_us, bucket.told_us(stamp_of(request.msgid), now_us))
+        return self._closed_until(end_us, now_us)
+
+    def _closed_until(self, end_us: int, now_us: int) -> Closed:
         return Closed(self.command.scope, end_us, max(0, end_us - now_us))
 
     def _let_in(self, request: Request, now_us: int) -> bool:
@@ -90,12 +128,13 @@ class Door:
         opened, full = self.command.reopens_us, self.command.full_us
         if now_us >= full:
             return True
-        place = crc32(self.numbers.certificate(request.body.person).encode()) % _RAMP_STEPS
+        person = self.numbers.certificate(request.body.person)
+        if self._bucket is not None:
+            return self._bucket.lets_in(person, stamp_of(request.msgid), now_us)
+        place = crc32(person.encode()) % RAMP_PLACES
         if self.command.steps:
-            return place < _RAMP_STEPS * max(
-                (share for at_us, share in self.command.steps if at_us <= now_us), default=0
-            )
-        return now_us > opened and place < _RAMP_STEPS * (now_us - opened) // (full - opened)
+            return any(step.lets_in(request, place, now_us) for step in self.command.steps)
+        return now_us > opened and place < RAMP_PLACES * (now_us - opened) // (full - opened)
 
 
 class Doors:

@@ -130,9 +130,8 @@ class Forwarder:
     async def forward(self, request: Request) -> Answer:
         """Take ``request`` to its verdict, or say what the sender may do instead."""
         key = Key(request.sender, request.msgid)
-        if key in self._leases:
+        if not self._leases.take(key, request):
             return busy_with(request.msgid)
-        self._leases.take(key, request)
         try:
             return await self._take(key, request)
         finally:
@@ -150,15 +149,19 @@ class Forwarder:
         """Try once to end an open intent; return whether it is over. What another is at this moment at, is not."""
         key, request = message.key, message.request
         assert request is not None  # a tombstone is never driven
-        if key in self._leases:
+        if not self._leases.take(key, request):
             return False
-        self._leases.take(key, request)
         try:
-            _, over = await self._attempt(message, self._go_on(message, request))
+            answer, over = await self._go_on(message, request)
         except FailedRunError as error:  # our own books fail, not the message: its turn comes again
             self._ports.tasks.report(error)
             return False
+        except Exception as error:  # noqa: BLE001 - the last line: one message never stops the others
+            self._park(message, error)
+            return False
         else:
+            if over:
+                self._over(message, answer)
             return over
         finally:
             self._leases.give_back(key)
@@ -190,27 +193,23 @@ class Forwarder:
     async def _for_sender(self, message: MessageRecord, work: Awaitable[_Tried]) -> Answer:
         """Work on an intent that its sender asks about; what stays open is swept once nobody asks any more."""
         try:
-            answer, over = await self._attempt(message, work)
+            answer, over = await work
         except FailedRunError:
             self.sweeper.touched(message)
             raise
-        if not over:
+        except Exception as error:  # noqa: BLE001 - the last line: one message never stops the others
+            self._park(message, error)
+            return busy_with(message.key.msgid)
+        if over:
+            self._over(message, answer)
+        else:
             self.sweeper.touched(message)
         return answer
 
-    async def _attempt(self, message: MessageRecord, work: Awaitable[_Tried]) -> _Tried:
-        """Work on an open intent; when the work raises, the message is parked, unless our own books are to blame."""
-        try:
-            answer, over = await work
-        except FailedRunError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the last line: one message never stops the others
-            self._ports.tasks.report(error)
-            self.sweeper.park(message, error)
-            return busy_with(message.key.msgid), False
-        if over:
-            self._over(message, answer)
-        return answer, over
+    def _park(self, message: MessageRecord, error: Exception) -> None:
+        """Park a message whose driving raises; when our own books fail, the message is not to blame, and is not."""
+        self._ports.tasks.report(error)
+        self.sweeper.park(message, error)
 
     def _over(self, message: MessageRecord, answer: Answer) -> None:
         """Take what has its outcome out of the line, and with a reversal what it reversed; a refused one did not."""
@@ -235,9 +234,9 @@ class Forwarder:
     async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: View | None) -> _Tried:
         """Ask the next node; ``fresh`` is what is known with an intent that was written just now."""
         outcome = await self._send(prepared.next_node, prepared.downstream)
+        if isinstance(outcome, Answered):
+            return await self._close(message, outcome.reply, outcome.hops, fresh)
         match outcome:
-            case Answered(reply, hops):
-                return await self._close(message, reply, hops, fresh)
             case Unknown() | Busy():
                 return busy_with(message.key.msgid), False
             case Closed() | Overloaded():

@@ -14,9 +14,12 @@ __all__ = ["Stamps", "is_visit_of", "message_id", "negative_settlement_id", "set
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
+_STAMP_CHARS = 14
 _MINUTE_S = 60
+_DAY_S = 86_400
 _SECONDS = tuple(f"{second:02d}" for second in range(_MINUTE_S))
-_MINUTES_KEPT = 10_000
+_MINUTES = tuple(f"{minute // 60:02d}{minute % 60:02d}" for minute in range(_DAY_S // _MINUTE_S))
+_DAYS_KEPT = 1_000
 
 
 class Stamps:
@@ -26,15 +29,15 @@ class Stamps:
     '20240603000101'
     """
 
-    __slots__ = ("_minutes", "_offset_s", "_start", "_us_per_business_s")
+    __slots__ = ("_days", "_offset_s", "_start", "_us_per_business_s")
 
     def __init__(self, start: datetime, time_scale: float) -> None:
         """Take the business time of the run's zero, and how many business seconds pass in one of the run's."""
         self._start = start
         self._us_per_business_s = _US_PER_S / time_scale
-        self._offset_s = start.second
-        self._minutes: dict[int, str] = {}
-        """The minutes that were written, by their number since that of the start."""
+        self._offset_s = (start.hour * 60 + start.minute) * _MINUTE_S + start.second
+        self._days: dict[int, str] = {}
+        """The days that were written, by their number since that of the start."""
 
     def at(self, now_us: int) -> str:
         """Return yyyyMMddHHmmss."""
@@ -43,20 +46,30 @@ class Stamps:
     def second(self, second: int) -> str:
         """Return yyyyMMddHHmmss of a business second since the run's zero.
 
-        Formatting a date costs as much as all the rest of an id, and messages come by the hundred in a minute.
+        Formatting a date costs as much as all the rest of an id, and messages come by the million in a day.
         """
-        minute, past = divmod(second + self._offset_s, _MINUTE_S)
-        text = self._minutes.get(minute)
+        day, past = divmod(second + self._offset_s, _DAY_S)
+        text = self._days.get(day)
         if text is None:
-            if len(self._minutes) >= _MINUTES_KEPT:
-                self._minutes.clear()
-            text = self._minutes[minute] = (self._start + timedelta(seconds=second)).strftime("%Y%m%d%H%M")
-        return text + _SECONDS[past]
+            if len(self._days) >= _DAYS_KEPT:
+                self._days.clear()
+            text = self._days[day] = (self._start + timedelta(seconds=second)).strftime("%Y%m%d")
+        minute, past = divmod(past, _MINUTE_S)
+        return text + _MINUTES[minute] + _SECONDS[past]
 
 
 def message_id(institution: str, stamp: str, sequence: int) -> MessageId:
     """Return institution (12), time (14), sequence (4)."""
     return MessageId(f"{institution}{stamp}{sequence % 10_000:04d}")
+
+
+def stamp_of(msgid: MessageId) -> str:
+    """Return the time (yyyyMMddHHmmss) that a message id holds.
+
+    >>> stamp_of(MessageId("H33040000001202406030800000001"))
+    '20240603080000'
+    """
+    return msgid[_INSTITUTION_CHARS : _INSTITUTION_CHARS + _STAMP_CHARS]
 
 
 def visit_id(opened_by: MessageId) -> VisitId:

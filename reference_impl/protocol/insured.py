@@ -15,6 +15,7 @@ import msgspec
 from reference_impl.domain.benefit import (
     Accumulators,
     Case,
+    Continued,
     Policy,
     Settlement,
     in_year,
@@ -30,7 +31,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
-from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
+from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import answer_known, busy_with, refused
 from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.forwarder import STALE_LIMIT
@@ -49,6 +50,7 @@ from reference_impl.protocol.messages import (
     Register,
     Reply,
     Request,
+    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -124,7 +126,7 @@ class InsuredRole:
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, remembered, *_standing(_visit_of(request)))
+                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body))
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
@@ -177,7 +179,8 @@ class InsuredRole:
         return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
 
     def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured) -> Change:
-        if view.get(SettlementRecord) is not None:
+        settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
+        if body.visit in settled_of:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
         if body.fees is None:
             return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
@@ -197,7 +200,16 @@ class InsuredRole:
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
         before = in_year(person.accumulators, person.earlier, year)
-        amounts, after = settle(self._rules.policy, case, body.fees, before, year, use_account=body.use_account)
+        earlier = settled_of.get(body.continues) if isinstance(body, Settle) else None
+        amounts, after = settle(
+            self._rules.policy,
+            case,
+            body.fees,
+            before,
+            year,
+            use_account=body.use_account,
+            continued=_part_before(request, earlier, self._rules.numbers),
+        )
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
             return self._verdict(request, Reply(self._reference(), said))
@@ -345,6 +357,20 @@ def _next(person: PersonRecord, moved: Accumulators, latest: SettlementId) -> Pe
 def _standing(visit: VisitId | None) -> tuple[Ref, ...]:
     """Name the settlement of a visit that stands."""
     return () if visit is None else (Ref(SettlementRecord, visit),)
+
+
+def _continued(body: RequestBody) -> tuple[Ref, ...]:
+    """Name the settlement of the visit that a stay goes on from."""
+    return (Ref(SettlementRecord, body.continues),) if isinstance(body, Settle) and body.continues else ()
+
+
+def _part_before(request: Request, earlier: SettlementRecord | None, numbers: Numbers) -> Continued | None:
+    """Return the part of this stay that was settled before; another's settlement, or an outpatient's, is none."""
+    if earlier is None or earlier.code != INPATIENT_SETTLE:
+        return None
+    if settlement_refusal(request, earlier, numbers) is not None:
+        return None
+    return Continued(earlier.year, earlier.amounts.deductible_fen)
 
 
 def _visit_of(request: Request) -> VisitId | None:

@@ -11,6 +11,8 @@ from reference_impl.protocol.records import Key
 
 __all__ = ["Leases"]
 
+_TAKING_BACK = (CancelSettlement, Reverse)
+
 
 class Leases:
     """Who has which message in work: one work a message at a time."""
@@ -25,32 +27,32 @@ class Leases:
         self._crossed: set[Key] = set()
         """Those of them beside which a reversal was in work, so that what they saw at first may be so no more."""
 
-    def __contains__(self, key: object) -> bool:
-        """Return whether a message is in work."""
-        return key in self._taken
-
     def __len__(self) -> int:
         """Return how many messages are in work."""
         return len(self._taken)
 
-    def take(self, key: Key, request: Request) -> None:
-        """Take a message into work."""
+    def take(self, key: Key, request: Request) -> bool:
+        """Take a message into work; return whether it is this work's now, and not in another's."""
+        if key in self._taken:
+            return False
         self._taken.add(key)
         if isinstance(request.body, Reverse):
             self._reversing.add(key)
             self._crossed |= self._taken
         elif self._reversing:
             self._crossed.add(key)
+        return True
 
     def give_back(self, key: Key) -> None:
         """Take a message out of work."""
         self._taken.discard(key)
-        self._reversing.discard(key)
-        self._crossed.discard(key)
+        if self._crossed:  # a reversal crosses itself: without one there is nothing else to forget
+            self._reversing.discard(key)
+            self._crossed.discard(key)
 
     def still_holds(self, key: Key, request: Request) -> bool:
         """Return whether what was seen with a message's intent is so yet.
 
         No version tells of the copy that a cancel takes back, so that is looked for again.
         """
-        return key not in self._crossed and not isinstance(request.body, CancelSettlement | Reverse)
+        return key not in self._crossed and not isinstance(request.body, _TAKING_BACK)

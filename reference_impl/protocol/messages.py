@@ -124,7 +124,8 @@ class Settle(Body, frozen=True, tag="settle"):
     The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category,
     ``hospital_level`` and ``ended_us``, when a discharged stay ended (0 where none did), before the message leaves the
     province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
-    it states one: the care province holds it against its own.
+    it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
+    whose settlement says with ``continues`` which visit it goes on from.
     """
 
     person: PersonNo
@@ -136,6 +137,8 @@ class Settle(Body, frozen=True, tag="settle"):
     hospital_level: int = 0
     fees: FeeTotals | None = None
     ended_us: int = 0
+    mid_stay: bool = False
+    continues: VisitId = VisitId("")
 
 
 class SellDrugs(Body, frozen=True, tag="sell_drugs"):

@@ -24,15 +24,18 @@ import uvicorn
 import uvloop
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.journal import serving_books
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Disk
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
+from reference_impl.server.held import HeldBooks
 from reference_impl.server.http import serving
 from reference_impl.server.kept import KeptClock
 from reference_impl.server.meter import Meter
+from reference_impl.server.moving import Move
 from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
@@ -74,7 +77,8 @@ class Host:
         self.clock = KeptClock(config.epoch_ns, Path(config.books), config.host)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
-        self.books: dict[str, SqliteBooks] = {}
+        self.books: dict[str, HeldBooks] = {}
+        self.moves: dict[str, Move] = {}
         self.peers: list[HttpPeers] = []
         self.nodes: dict[str, ServedNode] = {}
         self.broken: dict[str, BrokenNode] = {}
@@ -95,25 +99,30 @@ class Host:
 
     def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
         name, folder = service.node.node, Path(config.books)
-        books = self.books[name] = SqliteBooks(folder / f"{name}.sqlite", self._disk)
+        opened = SqliteBooks(serving_books(folder, name), self._disk)
+        books = self.books[name] = HeldBooks(opened)
+        move = Move(name, books, self.clock)
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
         peers = HttpPeers(config.routes.get(name, {}), self._codecs.neighbours, self.clock, sender=name)
         self.peers.append(peers)
+        starts = opened.count_start()
+        self.moves[name] = move
         return ServedNode(
             service,
             NodePorts(self.clock, peers, written, self.tasks),
             codecs=self._codecs,
             doors_file=folder / f"{name}.doors.json",
             meter=self.meter,
-            starts=books.count_start(),
+            starts=starts,
         )
 
     async def recover(self) -> None:
         """Start to drive every intent that a crash left open."""
         for name, node in tuple(self.nodes.items()):
             try:
+                self.moves[name].resume()
                 await node.recover()
             except BooksError as error:
                 self._break(name, error)
@@ -121,6 +130,8 @@ class Host:
     async def close(self) -> None:
         """Stop the work beside the messages and close everything; what is queued for the books is written."""
         await self.tasks.stop()
+        for move in self.moves.values():
+            await move.close()
         for peers in self.peers:
             peers.close()
         for books in self.books.values():
@@ -168,7 +179,7 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
             host.clock,
             nodes=host.nodes,
             broken=host.broken,
-            books=host.books,
+            moves=host.moves,
             tasks=host.tasks,
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,

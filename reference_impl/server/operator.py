@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reference_impl.protocol.door import DoorCommand
+from reference_impl.domain.scopes import Business, sides_of
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import FaultCommand
+from reference_impl.server.moving import MoveAction
 from reference_impl.server.ports import RunClock
 
 if TYPE_CHECKING:
-    from reference_impl.books.sqlite.books import SqliteBooks
+    from reference_impl.books.stated import Stated
     from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
+    from reference_impl.server.moving import Move, MoveStatus
     from reference_impl.server.node import BrokenNode, ServedNode
     from reference_impl.server.ports import AsyncioTasks
 
-__all__ = ["DoorOrder", "EpochOrder", "Health", "NodeStats", "Operator", "Stats"]
+__all__ = ["DoorOrder", "EpochOrder", "Health", "InFlight", "MoveOrder", "NodeStats", "Operator", "Stats"]
 
+_LEFTOVERS_LISTED = 100
 _NS_PER_US = 1000
 
 
@@ -39,6 +43,41 @@ class EpochOrder(msgspec.Struct, frozen=True):
     """Set the run's zero anew, before the run begins."""
 
     epoch_ns: int
+
+
+class MoveOrder(msgspec.Struct, frozen=True):
+    """Do one step of the move of a node's books; ``rows_per_s`` bounds a pass, 0 does not."""
+
+    node: str
+    action: MoveAction
+    rows_per_s: int = 0
+
+
+class SettlementsOrder(msgspec.Struct, frozen=True):
+    """Say which settlements a node's books state: those that the node ``by`` answered it, or without a name all."""
+
+    node: str
+    by: str = ""
+
+
+class Leftover(msgspec.Struct, frozen=True):
+    """A message whose outcome the node does not know yet."""
+
+    sender: str
+    msgid: str
+    code: str
+    opened_us: int
+
+
+class InFlight(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node has under way: in work, waiting for a worker, waiting for the disk, and open in its books."""
+
+    in_service: int
+    queued: int
+    writing: int
+    open: int
+    leftovers: tuple[Leftover, ...]
+    """The first of those that are open, the oldest first."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +142,7 @@ class Operator:
         "_disk",
         "_host",
         "_meter",
+        "_moves",
         "_nodes",
         "_stop",
         "_tasks",
@@ -116,17 +156,18 @@ class Operator:
         *,
         nodes: Mapping[str, ServedNode],
         broken: Mapping[str, BrokenNode],
-        books: Mapping[str, SqliteBooks],
+        moves: Mapping[str, Move],
         tasks: AsyncioTasks,
         stop: Callable[[], None],
         meter: Meter | None,
     ) -> None:
-        """Command these nodes; ``stop`` ends the process cleanly."""
+        """Command these nodes and the moves of their books; ``stop`` ends the process cleanly."""
         self._host = host
         self._clock = clock
         self._nodes = nodes
         self._broken = broken
-        self._books = books
+        self._books = {name: move.books for name, move in moves.items()}
+        self._moves = moves
         self._tasks = tasks
         self._stop = stop
         self._meter = meter
@@ -137,8 +178,12 @@ class Operator:
             ("GET", "meter"): self._read_meter,
             ("GET", "doors"): self._doors,
             ("GET", "parked"): self._parked,
+            ("GET", "inflight"): self._inflight,
+            ("GET", "moves"): self._read_moves,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
+            ("POST", "move"): self._move,
+            ("POST", "settlements"): self._settlements,
             ("POST", "fault"): self._fault,
             ("POST", "epoch"): self._epoch,
             ("POST", "stop"): self._end,
@@ -226,9 +271,44 @@ class Operator:
     async def _parked(self, _: bytes) -> dict[str, tuple[Parked, ...]]:
         return {name: node.parked() for name, node in self._nodes.items()}
 
+    async def _inflight(self, _: bytes) -> dict[str, InFlight]:
+        return {name: await self._inflight_of(name) for name in self._nodes}
+
+    async def _inflight_of(self, name: str) -> InFlight:
+        workers, books = self._nodes[name].workers, self._books[name]
+        intents = await books.open_intents()
+        listed = intents[:_LEFTOVERS_LISTED]
+        return InFlight(
+            in_service=workers.workers - workers.free,
+            queued=workers.queued,
+            writing=books.backlog(),
+            open=len(intents),
+            leftovers=tuple(Leftover(one.key.sender, one.key.msgid, one.code, one.opened_us) for one in listed),
+        )
+
+    async def _read_moves(self, _: bytes) -> dict[str, MoveStatus]:
+        return {name: self._moves[name].status() for name in self._nodes}
+
+    async def _move(self, content: bytes) -> MoveStatus:
+        order = msgspec.json.decode(content, type=MoveOrder)
+        node = self._node(order.node)
+        if order.action is MoveAction.FREEZE and not _is_shut(node):
+            raise ValueError(f"cannot freeze books of node {node.name}: it lets messages in; close its doors first")
+        return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s))
+
+    async def _settlements(self, content: bytes) -> list[Stated]:
+        order = msgspec.json.decode(content, type=SettlementsOrder)
+        return await self._moves[self._node(order.node).name].settlements(order.by)
+
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
         order = msgspec.json.decode(content, type=DoorOrder)
         node = self._node(order.node)
+        if self._books[node.name].frozen and order.command.state is not DoorState.CLOSED:
+            stage = self._moves[node.name].stage
+            raise ValueError(
+                f"a door of node {node.name} cannot be {order.command.state} while its books take no write: their "
+                f"move is {stage}; go on with it to reopen, or roll it back"
+            )
         node.obey_door(order.command)
         return node.doors()
 
@@ -262,6 +342,12 @@ class Operator:
         if node is None:
             raise LookupError(f"no node {name!r} in process {self._host!r}; it serves {', '.join(self._nodes)}")
         return node
+
+
+def _is_shut(node: ServedNode) -> bool:
+    """Return whether nothing comes in by any door of a node."""
+    closed = {command.door for command in node.doors() if command.state is DoorState.CLOSED}
+    return all((side, node.name, Business.ALL) in closed for side in sides_of(node.name, "both"))
 
 
 def _at(ordered: list[int], share: float) -> int:

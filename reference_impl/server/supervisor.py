@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.journal import serving_books
 from reference_impl.books.sqlite.books import fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import make_ready
+from reference_impl.books.stated import Stated
 from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.errors import StartError
@@ -33,13 +35,16 @@ if TYPE_CHECKING:
     from reference_impl.protocol.door import DoorCommand
     from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
+    from reference_impl.server.moving import MoveAction
 
 __all__ = ["System"]
 
 READY_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
-_NS_PER_US = 1000
 """Longer than a host process takes for a clean stop."""
+MOVE_LIMIT_S = 600.0
+"""How long a step of a move may take before it is asked for again: verifying goes through every row."""
+_NS_PER_US = 1000
 
 
 class System:
@@ -229,6 +234,29 @@ class System:
         """Have the node move a door."""
         self._process(node).ask("POST", "door", {"node": node, "command": command})
 
+    def move(self, node: str, action: MoveAction, rows_per_s: int = 0) -> Any:
+        """Have the node do a step of the move of its books, and return how far that has come.
+
+        Raises:
+            CommandError: when it is not the time for that step.
+
+        """
+        order = {"node": node, "action": action, "rows_per_s": rows_per_s}
+        return self._process(node).ask("POST", "move", order, timeout_s=MOVE_LIMIT_S)
+
+    def move_status(self, node: str) -> Any:
+        """Return how far the move of the node's books has come."""
+        return self._process(node).ask("GET", "moves")[node]
+
+    def settlements(self, node: str, by: str = "") -> list[Stated]:
+        """Return the settlements that the node's books state: those that ``by`` answered it, or all."""
+        said = self._process(node).ask("POST", "settlements", {"node": node, "by": by}, timeout_s=MOVE_LIMIT_S)
+        return msgspec.convert(said, list[Stated])
+
+    def in_flight(self, node: str) -> Any:
+        """Return what the node has under way."""
+        return self._process(node).ask("GET", "inflight")[node]
+
     def fault(self, command: FaultCommand) -> None:
         """Switch a fault of a running node on or off."""
         self._process(command.node).ask("POST", "fault", command)
@@ -267,8 +295,13 @@ class System:
         return {name: process.ask(verb, "meter") for name, process in self._processes.items()}
 
     def books_path(self, node: str) -> Path:
-        """Return the file of the node's books."""
-        return self.folder / "books" / f"{node}.sqlite"
+        """Return the file of the node's books: after a move, of those that serve.
+
+        Raises:
+            BooksError: when it cannot be read which they are.
+
+        """
+        return serving_books(self.folder / "books", node)
 
     def final_books(self) -> dict[str, FinalBooks]:
         """Return the books of every node; the system must be stopped, and its ports are free afterwards."""

@@ -14,11 +14,11 @@ from reference_impl.domain.policies import PolicyTable
 from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
+from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
 from reference_impl.staging.renumbering import renumberings_of
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.places import Places
-from scenarios.patients.policies import policy_of
 from scenarios.patients.population import register
 from scenarios.schema.spoken import dialects_of
 
@@ -55,16 +55,16 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
         timeout_us=patience.hub if node == HUB else patience.care,
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
-        province=None if node == HUB else _province_config(node, institutions.get(NodeId(node), ())),
+        province=None if node == HUB else _province_config(scenario, node, institutions.get(NodeId(node), ())),
         renumberings=renumberings_of(scenario),
     )
 
 
-def _province_config(province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
+def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
     return ProvinceConfig(
         catalogue=tuple(catalogue_of(province).values()),
         institutions=institutions,
-        policy=PolicyTable.of(policy_of(province)),
+        policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
     )
 

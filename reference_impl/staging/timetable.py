@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.ids import Stamps
+from reference_impl.staging.moves import BooksMove, books_move
+from reference_impl.staging.ramps import bucket_rule, door_steps
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
-from scenarios.schema.cutover import LISTED, Cutover, Phase
+from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ __all__ = [
     "SlowDown",
     "Step",
     "ThawNode",
+    "WorkOnBooks",
     "link_hits_in",
     "perform",
     "timetable",
@@ -105,11 +109,35 @@ class ListInflight:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkOnBooks:
+    """A phase of the move of ``node``'s books to new ones. At ``give_up_us`` the plan turns back, done or not.
+
+    The real world does it; in the simulated one books lie in memory, and it lasts as long as the plan says.
+    """
+
+    node: NodeId
+    phase: Phase
+    how: BooksMove
+    give_up_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OnlyWritten:
     """Nothing: the link or the books act by themselves."""
 
 
-Act = FreezeNode | ThawNode | KillNode | RestartNode | RefuseAll | SlowDown | MoveDoor | ListInflight | OnlyWritten
+Act = (
+    FreezeNode
+    | ThawNode
+    | KillNode
+    | RestartNode
+    | RefuseAll
+    | SlowDown
+    | MoveDoor
+    | ListInflight
+    | WorkOnBooks
+    | OnlyWritten
+)
 
 
 class Actions(Protocol):
@@ -149,7 +177,7 @@ class Actions(Protocol):
 
 
 def perform(act: Act, actions: Actions) -> None:
-    """Do ``act`` by a world's actions."""
+    """Do ``act`` by a world's actions; books are moved by whoever has some on a disk."""
     match act:
         case FreezeNode(node):
             actions.freeze(node)
@@ -167,7 +195,7 @@ def perform(act: Act, actions: Actions) -> None:
             actions.move_door(node, command)
         case ListInflight(phase, cutover):
             actions.list_inflight(phase, cutover)
-        case OnlyWritten():
+        case OnlyWritten() | WorkOnBooks():
             pass
         case _:
             assert_never(act)
@@ -198,7 +226,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     """
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
-        steps.extend(_cutover_steps(chain, course))
+        steps.extend(_cutover_steps(chain, course, scenario))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -255,27 +283,44 @@ _DOORS: Mapping[Phase, DoorState] = {
 }
 
 
+_WORKED = (Phase.STOP_ACCEPT, Phase.FREEZE, Phase.MIGRATE, Phase.VERIFY, Phase.ROLL_BACK, Phase.REOPEN)
+
+
 def _row(fault: Fault, target: str, note: str = "") -> EventRow:
     return EventRow(fault.at, fault.until, fault.kind, target, note)
 
 
-def _cutover_steps(chain: int, course: Course) -> Iterator[Step]:
-    plan = course.plan
+def _cutover_steps(chain: int, course: Course, scenario: Scenario) -> Iterator[Step]:
+    plan, time_scale = course.plan, scenario.scale.time
+    stamps = Stamps(scenario.horizon.start, time_scale)
     keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
+    for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
+        yield Step(at_us, chain, ListInflight(phase, plan))
     for times in course.phases():
-        if times.phase in LISTED:
-            yield Step(times.at_us, chain, ListInflight(times.phase, plan))
         row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
-        if times.phase not in _DOORS:
+        work = _work_on_books(course, times, keeper, time_scale)
+        if work is not None:
+            yield Step(times.at_us, chain, work, None if times.phase in _DOORS else row)
+        elif times.phase not in _DOORS:
             yield Step(times.at_us, chain, OnlyWritten(), row)
+        if times.phase not in _DOORS:
             continue
         for side in sides:
             # The phase is written down once its last door has moved.
-            act = MoveDoor(keeper, _door_command(course, times, side))
+            act = MoveDoor(keeper, _door_command(course, times, side, stamps))
             yield Step(times.at_us, chain, act, row if side is sides[-1] else None)
 
 
-def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
+def _work_on_books(course: Course, times: PhaseTimes, keeper: NodeId, time_scale: float) -> WorkOnBooks | None:
+    """Return what a phase does to the books of a node, where the plan moves them."""
+    how = books_move(course.plan, time_scale)
+    if how is None or times.phase not in _WORKED:
+        return None
+    give_up_us = times.until_us if course.rolled_back and times.phase is Phase.MIGRATE else None
+    return WorkOnBooks(keeper, times.phase, how, give_up_us)
+
+
+def _door_command(course: Course, times: PhaseTimes, side: Side, stamps: Stamps) -> DoorCommand:
     """Return what a door is told; until an overrun is known, that it opens as planned."""
     reopens_us = course.told_reopening_us(times.at_us)
     return DoorCommand(
@@ -285,7 +330,8 @@ def _door_command(course: Course, times: PhaseTimes, side: Side) -> DoorCommand:
         reopens_us=reopens_us,
         full_us=reopens_us + course.plan.ramp_us,
         business=course.plan.business,
-        steps=course.ramp_steps if times.phase is Phase.REOPEN else (),
+        steps=door_steps(course) if times.phase is Phase.REOPEN else (),
+        bucket=bucket_rule(course, stamps) if times.phase is Phase.REOPEN else None,
     )
 
 

@@ -60,7 +60,7 @@ def _gates() -> Json:
             "properties": measures,
             "patternProperties": {
                 f"^(?:{names}){PART_PATTERN}$": gate,
-                f"^cutover\\.[a-z0-9_]+{PLAN_PATTERN}$": of_plan,
+                f"^cutover(\\.[a-z0-9_]+)+{PLAN_PATTERN}$": of_plan,
             },
             "additionalProperties": False,
         },

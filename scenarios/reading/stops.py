@@ -11,6 +11,8 @@ from itertools import pairwise
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, doorkeeper, sides_of
 from scenarios.reading.errors import Problem
+from scenarios.reading.policies import beside_problems, policy_problems
+from scenarios.reading.ramps import ramp_problems
 from scenarios.reading.reopenings import reopening_problems
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
@@ -31,8 +33,11 @@ def stop_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _order(scenario, plan, path)
         yield from _roll_back(plan, path)
         yield from _under_a_fault(scenario, plan, path)
+        yield from policy_problems(scenario, plan, path)
+        yield from ramp_problems(scenario, plan, path)
         for earlier, other in enumerate(scenario.cutover[:number]):
             yield from _beside(plan, other, earlier, path)
+            yield from beside_problems(scenario, plan, other, path)
     yield from reopening_problems(scenario)
 
 

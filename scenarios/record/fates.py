@@ -18,6 +18,16 @@ class Fate(StrEnum):
     """Settled at the desk after an unknown, a busy or a closed answer."""
     PARKED_THEN_DIRECT = "parked_then_direct"
     """Parked while a door was closed, settled later."""
+    WAITED_THEN_DIRECT = "waited_then_direct"
+    """Waited for a closed door to open, or came back when it did; settled then."""
+    SETTLED_LATER = "settled_later"
+    """A door was closed: the hospital settled it by itself, later, without the patient."""
+    ON_ACCOUNT_THEN_DIRECT = "on_account_then_direct"
+    """A door was closed: the stay ended on the hospital's account, was registered anew and settled later."""
+    ESTIMATED_THEN_SETTLED = "estimated_then_settled"
+    """A door was closed: the patient paid an estimate; settled later, and the difference made up."""
+    MID_STAY_THEN_DIRECT = "mid_stay_then_direct"
+    """Settled before a stop as far as the stay had come, the rest at its end; no door turned it away."""
     REFUSED = "refused"
     """Refused for good by a rule; the visit's ``refusal`` holds the code."""
     REVERSED_THEN_PAPER = "reversed_then_paper"
@@ -34,7 +44,15 @@ class Fate(StrEnum):
     """Not finished when the run ended."""
 
 
-DIRECT_FATES = (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, Fate.PARKED_THEN_DIRECT)
+AFTER_A_STOP = (
+    Fate.PARKED_THEN_DIRECT,
+    Fate.WAITED_THEN_DIRECT,
+    Fate.SETTLED_LATER,
+    Fate.ON_ACCOUNT_THEN_DIRECT,
+    Fate.ESTIMATED_THEN_SETTLED,
+)
+"""Settled, and not before the door was open again that had turned them away."""
+DIRECT_FATES = (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, *AFTER_A_STOP, Fate.MID_STAY_THEN_DIRECT)
 """Direct rate: these over all visits that no rule refused, stays still open left out."""
 PAPER_FATES = (Fate.REVERSED_THEN_PAPER, Fate.PAPER_BY_CLOSURE, Fate.PAPER_BY_CHOICE, Fate.PAPER_BY_NUMBER)
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
@@ -44,13 +62,46 @@ SERVED = ("done", "refused", "reversed", "unknown")
 
 
 class Stage(StrEnum):
-    """Where a piece of business stands at an instant."""
+    """Where a piece of business stands at an instant: one place each, however much of it is open."""
 
     DESK_QUEUE = "desk_queue"
+    """The patient waits for a desk, or for the clerk to try again."""
     AT_DESK = "at_desk"
+    """The patient is served, and no message is under way."""
     IN_TRANSIT = "in_transit"
+    """A message is under way: in the hospital, on a link or at a node."""
+    TRIED = "tried"
+    """The trial was answered, and the settlement has no message under way."""
     UNKNOWN = "unknown"
+    """A message may have had its effect, and nobody has said so."""
     REVERSAL_PENDING = "reversal_pending"
+    """Something is being taken back."""
     OPEN_STAY = "open_stay"
+    """The patient lies, and nothing is under way."""
     PARKED = "parked"
+    """The patient has left, to settle later."""
+    MANUAL_CLAIM = "manual_claim"
+    """The patient paid in full, and has claimed by paper: the visit has its fate, the money is still out."""
     ENDED = "ended"
+    """Nothing is left to do: never listed."""
+
+
+class How(StrEnum):
+    """How a planned stop held a visit up, each time."""
+
+    STAYED_HOME = "stayed_home"
+    """Told of it beforehand, and did not come."""
+    PARKED = "parked"
+    """Left with a notice, and came back."""
+    WAITED = "waited"
+    """Stayed at the hospital until then."""
+    CAME_BACK = "came_back"
+    """Would have waited too long: went home, and came again when it was to open."""
+    SETTLE_LATER = "settle_later"
+    """Left for good: the hospital sends it itself."""
+    ON_ACCOUNT = "on_account"
+    """A stay that left on the hospital's account, and came back to pay."""
+    STAND_IN = "stand_in"
+    """Paid an estimate and left for good."""
+    PAID = "paid"
+    """Paid all, and claims by paper."""

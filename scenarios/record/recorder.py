@@ -23,6 +23,7 @@ from scenarios.record.tables import (
     GeneratorRow,
     InflightRow,
     MessageRow,
+    MidStayRow,
     StationRow,
     TurnedAwayRow,
     VisitRow,
@@ -38,6 +39,7 @@ __all__ = [
     "GeneratorRow",
     "InflightRow",
     "MessageRow",
+    "MidStayRow",
     "Record",
     "RecordError",
     "Recorder",
@@ -62,10 +64,10 @@ _ADDED_COLUMNS = {
     "events": ("hits",),
     "visits": ("account_fen", "hospital_part_fen", "settled_us"),
     "generator": ("lag_counts",),
-    "inflight": ("plan",),
+    "inflight": ("plan", "code", "msgid"),
 }
 """Columns that were added since: in an older record they are null."""
-_ADDED_TABLES = ("contacts", "turned_away")
+_ADDED_TABLES = ("contacts", "turned_away", "mid_stays")
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
@@ -79,6 +81,7 @@ _ORDER = {
     "contacts": ("visit", "contact"),
     "events": ("at_us",),
     "turned_away": ("visit", "at_us"),
+    "mid_stays": ("visit",),
 }
 
 
@@ -123,6 +126,10 @@ class Recorder:
     def turned_away(self, row: TurnedAwayRow) -> None:
         """Take one time that a planned stop held a visit up."""
         self._take("turned_away", row)
+
+    def mid_stay(self, row: MidStayRow) -> None:
+        """Take one stay that was settled in its middle."""
+        self._take("mid_stays", row)
 
     def generator(self, row: GeneratorRow) -> None:
         """Take one sample of the load generator."""
@@ -191,6 +198,7 @@ class Record:
     events: pl.DataFrame
     inflight: pl.DataFrame
     turned_away: pl.DataFrame
+    mid_stays: pl.DataFrame
     generator: pl.DataFrame
 
     def frames(self) -> dict[str, pl.DataFrame]:

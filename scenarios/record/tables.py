@@ -124,6 +124,8 @@ class InflightRow(NamedTuple):
     advance_fen: int = 0
     fate: str = ""
     plan: str | None = None
+    code: str | None = None
+    msgid: str | None = None
 
 
 class TurnedAwayRow(NamedTuple):
@@ -134,6 +136,23 @@ class TurnedAwayRow(NamedTuple):
     at_us: int
     until_us: int | None
     how: str
+
+
+class MidStayRow(NamedTuple):
+    """A stay settled before a stop as far as it had come, under a visit of its own; the visit's row holds the whole."""
+
+    visit: int
+    at_us: int
+    msgid: str
+    visit_id: str
+    settlement_id: str
+    total_fen: int
+    fund_fen: int
+    cash_fen: int
+    account_fen: int
+    hospital_part_fen: int
+    deductible_fen: int
+    settled_us: int
 
 
 class GeneratorRow(NamedTuple):
@@ -235,7 +254,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("hits", _I64, "", "messages that a fault lost, delayed, or met at its node; null for what is no fault"),
     ),
     "inflight": (
-        Column("snapshot", _STR, "", "stop_accept or close"),
+        Column("snapshot", _STR, "", "stop_accept, close (when the work behind the door begins) or reopen"),
         Column("at_us", _I64, "us", "when it was listed"),
         Column("visit", _I64, "", "number of the visit"),
         Column("stage", _STR, "", "where it stood, see scenarios.record.fates"),
@@ -247,13 +266,31 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ),
         Column("fate", _STR, "", "how the visit ended"),
         Column("plan", _STR, "", "name of the cutover's plan"),
+        Column(
+            "code", _STR, "", "transaction of the message under way, or of unknown outcome; null when there is none"
+        ),
+        Column("msgid", _STR, "", "its message id: what both sides' books know it by"),
     ),
     "turned_away": (
         Column("visit", _I64, "", "number of the visit"),
         Column("plan", _STR, "", "name of the cutover's plan; empty for a door that an operator closed"),
         Column("at_us", _I64, "us", "when it was turned away, or was to come"),
         Column("until_us", _I64, "us", "when it came back; null for who paid"),
-        Column("how", _STR, "", "parked, stayed_home (told of it beforehand, and did not come) or paid"),
+        Column("how", _STR, "", "how it was held up, see scenarios.record.fates (How)"),
+    ),
+    "mid_stays": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("at_us", _I64, "us", "when the hospital heard of it"),
+        Column("msgid", _STR, "", "message that settled it"),
+        Column("visit_id", _STR, "", "visit as the care province issued it; the rest has another"),
+        Column("settlement_id", _STR, "", "settlement as the hospital knows it"),
+        Column("total_fen", _I64, "fen", "the bill so far"),
+        Column("fund_fen", _I64, "fen", "paid by funds"),
+        Column("cash_fen", _I64, "fen", "paid in cash"),
+        Column("account_fen", _I64, "fen", "paid by the personal account"),
+        Column("hospital_part_fen", _I64, "fen", "borne by the hospital"),
+        Column("deductible_fen", _I64, "fen", "deductible charged"),
+        Column("settled_us", _I64, "us", "when the insurer settled"),
     ),
     "generator": (
         Column("at_us", _I64, "us", "end of the sample"),
@@ -273,5 +310,6 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "events": EventRow,
     "inflight": InflightRow,
     "turned_away": TurnedAwayRow,
+    "mid_stays": MidStayRow,
     "generator": GeneratorRow,
 }

@@ -11,6 +11,7 @@ from scenarios.schema.base import Model
 from scenarios.schema.clients import Clerk, Clients, ForwardTimeout, Park, Retries
 from scenarios.schema.cutover import Cutover
 from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.objective import Objective
 from scenarios.schema.people import ExplicitVisit, Flows, Mix, Visits
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.topology import HostSpec, Institutions, Link, Links, NodeChanges, NodeSpec, Topology
@@ -31,6 +32,7 @@ __all__ = [
     "Model",
     "NodeChanges",
     "NodeSpec",
+    "Objective",
     "Park",
     "Retries",
     "Scale",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.keyed import Purpose, key_hash, uniform
-from scenarios.schema.cutover import Cutover, Phase, Ramp, Window
+from scenarios.schema.cutover import Cutover, Phase, Ramp, RampStep, Window
 from scenarios.schema.durations import drawn_us
 
 if TYPE_CHECKING:
@@ -67,13 +67,19 @@ class Course:
         return max(0, self.reopen_at - self.planned_reopen_at)
 
     @property
-    def ramp_steps(self) -> tuple[tuple[int, float], ...]:
-        """When each step of the ramp begins, and the share that it lets in; empty for a ramp without steps."""
-        at_us, steps = self.reopen_at, list[tuple[int, float]]()
+    def ramp_steps(self) -> tuple[tuple[int, RampStep], ...]:
+        """When each step of the ramp begins, and whom it lets in; empty for a ramp without steps."""
+        at_us, steps = self.reopen_at, list[tuple[int, RampStep]]()
         for step in self.plan.ramp.steps if isinstance(self.plan.ramp, Ramp) else ():
-            steps.append((at_us, step.share))
+            steps.append((at_us, step))
             at_us += step.hold
         return tuple(steps)
+
+    def listings(self) -> Iterator[tuple[Phase, int]]:
+        """Yield the phases at whose beginning business in flight is listed, and when that is."""
+        yield Phase.STOP_ACCEPT, self.stop_at
+        yield Phase.CLOSE, self.close_at
+        yield Phase.REOPEN, self.reopen_at
 
     def told_reopening_us(self, now_us: int) -> int:
         """Return when it opens as everybody believes at ``now_us``: as planned, until that has passed or it is open."""

@@ -15,10 +15,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, GetJsonSchemaHandler, Tag, model_validator
 from pydantic_core import CoreSchema
 
-from reference_impl.domain.scopes import Business, SideChoice
-from scenarios.schema.base import CodeText, Model, PeopleTime, Share, span
+from reference_impl.domain.nodes import HUB
+from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
+from scenarios.schema.base import CodeText, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
 from scenarios.schema.dialect import Dialect
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
+from scenarios.schema.migration import BooksMigration
+from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -40,8 +43,9 @@ class Phase(StrEnum):
     FULL = "full"
 
 
-LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE)
-"""At their beginning all business under way on the cutover's path is listed."""
+LISTED = (Phase.STOP_ACCEPT, Phase.CLOSE, Phase.REOPEN)
+"""At their beginning all business under way on the cutover's path is listed, of a phase of no length too: when new
+business is turned away, when the door closes and the work behind it begins, and when it opens again."""
 
 
 class Announce(Model):
@@ -60,6 +64,7 @@ class Window(Model):
     freeze: Duration = Field(default=0, description="data is frozen, copied and counted")
     migrate: Duration = Field(default=0, description="data is moved")
     verify: Duration = Field(default=0, description="the new books are held against the old ones")
+    books: BooksMigration = Field(default=BooksMigration(), description="how the rows of a node's books are moved")
 
     @property
     def works(self) -> tuple[tuple[Phase, Duration], ...]:
@@ -79,26 +84,57 @@ class RampStep(Model):
 
     share: Share = Field(description="share of the patients who are let in; of a person always the same answer")
     hold: PeopleTime = Field(gt=0, description="how long it stays at that")
+    provinces: tuple[ProvinceCode, ...] = Field(
+        default=(), description="whose patients, by the place of care or the insurer; default: all"
+    )
+    kinds: tuple[VisitKind, ...] = Field(default=(), description="of which visits; default: all")
+
+
+_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "big_bang": (),
+    "linear": ("over",),
+    "steps": ("steps",),
+    "token_bucket": ("over", "admit", "every"),
+}
+_OF_A_BUCKET = ("burst", "reserve", "backlog_share")
 
 
 class Ramp(Model):
     """How the door opens again."""
 
-    kind: Literal["big_bang", "linear", "steps"] = Field(
-        description="all at once; a share that grows evenly over a time; or one that grows in steps"
+    kind: Literal["big_bang", "linear", "steps", "token_bucket"] = Field(
+        description="all at once; a share that grows evenly over a time; one that grows in steps; or so many patients "
+        "a time (a token bucket)"
     )
-    over: PeopleTime | None = Field(default=None, description="of a linear one: from nobody to everybody")
-    steps: tuple[RampStep, ...] = Field(default=(), description="of one in steps: in order; after the last, everybody")
+    over: PeopleTime | None = Field(default=None, description="of a linear one and a bucket: until everybody is let in")
+    steps: tuple[RampStep, ...] = Field(
+        default=(), description="of one in steps: in order, what one let in stays let in; after the last, everybody"
+    )
+    admit: Annotated[int, Field(gt=0)] | None = Field(default=None, description="of a bucket: patients let in ...")
+    every: PeopleTime | None = Field(default=None, gt=0, description="... in each such time, at each door")
+    burst: Annotated[int, Field(ge=1)] = Field(default=1, description="of a bucket: patients let in at once")
+    reserve: Share = Field(
+        default=0.0, lt=1, description="of a bucket: share of the capacity that is kept for queries and reversals"
+    )
+    backlog_share: Annotated[Share, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="of a bucket: a lane of its own, with this share, for who was to come before the reopening; what "
+        "one lane does not use goes to the other",
+    )
 
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
-        stated = tuple(name for name in ("over", "steps") if getattr(self, name))
-        wanted = {"big_bang": (), "linear": ("over",), "steps": ("steps",)}[self.kind]
+        stated = tuple(name for name in ("over", "steps", "admit", "every") if getattr(self, name))
+        # A resolved scenario that is read again states every key: what says as much as its default says nothing.
+        fields = type(self).model_fields
+        spare = () if self.kind == "token_bucket" else _OF_A_BUCKET
+        stated += tuple(name for name in spare if getattr(self, name) != fields[name].default)
+        wanted = _PARAMETERS[self.kind]
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"
             raise ValueError(f"a ramp of kind {self.kind} takes {takes} (got {', '.join(stated) or 'none'})")
         for earlier, later in pairwise(self.steps):
-            if later.share < earlier.share:
+            if (earlier.provinces, earlier.kinds) == (later.provinces, later.kinds) and later.share < earlier.share:
                 raise ValueError(f"a ramp must not fall: a step of {later.share:.0%} after one of {earlier.share:.0%}")
         return self
 
@@ -155,8 +191,15 @@ class Cutover(Model):
     )
     announced: bool = Field(default=True, description="the desks of other provinces know of it beforehand.")
     park_share: Share | None = Field(
-        default=None, description="share of turned-away patients who settle later. Default: clients.park.share."
+        default=None,
+        description="share of turned-away patients who settle later, of whom no mix of policies speaks; the others "
+        "claim by paper. Default: clients.park.share.",
     )
+    policies: StopPolicies = StopPolicies()
+
+    def concerns_insurer(self, province: str) -> bool:
+        """Return whether the stop holds up patients insured in a province: all do that stop more than another's."""
+        return self.scope == HUB or self.side != "insured" or doorkeeper(self.scope) == province
 
     renumber: Renumber | None = Field(default=None, description="persons insured in the scope get new numbers")
     dialect: Dialect | None = Field(default=None, description="the protocol its hospitals speak changes")

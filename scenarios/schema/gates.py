@@ -16,6 +16,7 @@ from enum import StrEnum
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
+from scenarios.schema.recourse import Recourse
 from scenarios.units import UnitError, parse_duration, parse_rate, parse_share
 
 
@@ -141,6 +142,9 @@ def _cutover() -> Iterator[Measure]:
     yield Measure("cutover.inflight_advance", Unit.NUMBER, f"{_AT_STAKE} when accepting stopped, in yuan")
     yield Measure("cutover.leftover", Unit.COUNT, "pieces of business in flight when the door closed")
     yield Measure("cutover.leftover_advance", Unit.NUMBER, f"{_AT_STAKE} when the door closed, in yuan")
+    yield Measure("cutover.reopening", Unit.COUNT, "pieces of business in flight when the door opened again")
+    yield Measure("cutover.reopening_advance", Unit.NUMBER, f"{_AT_STAKE} when the door opened again, in yuan")
+    yield Measure("cutover.claims", Unit.COUNT, "paper claims that were out when the door opened again, old ones too")
     yield Measure("cutover.lost", Unit.COUNT, "pieces of business in flight at the cutover that were lost")
     yield Measure("cutover.doubled", Unit.COUNT, "pieces of business in flight at the cutover that were doubled")
     yield Measure("cutover.backlog", Unit.COUNT, f"largest number at one moment of {_BACKLOG}")
@@ -150,6 +154,12 @@ def _cutover() -> Iterator[Measure]:
     yield Measure("cutover.drain", Unit.DURATION, f"from reopening until the last had left of {_BACKLOG}; people time")
     yield Measure("cutover.drain_t50", Unit.DURATION, "from reopening until half of the backlog had left; people time")
     yield Measure("cutover.drain_t95", Unit.DURATION, "from reopening until 95 % of the backlog had left; people time")
+    yield Measure(
+        "cutover.drain_queued",
+        Unit.DURATION,
+        "of the drain, what came after the last of the backlog was back: what queues added to the ramp and to the "
+        "times at which people were asked to come; people time",
+    )
     yield Measure("cutover.stop_planned", Unit.DURATION, "from stop-accept to the reopening as announced; people time")
     yield Measure("cutover.stop", Unit.DURATION, "from stop-accept to the reopening as it came; people time")
     yield Measure("cutover.overrun", Unit.DURATION, "how much later than announced it reopened; people time")
@@ -178,6 +188,7 @@ def _cutover() -> Iterator[Measure]:
         "waits for a desk of the business on its way that was at one while the backlog drained; people time",
         distribution=True,
     )
+    yield from _service()
     yield Measure("cutover.self_pay", Unit.COUNT, "people who paid at the closed door and claim by paper")
     yield Measure("cutover.self_pay_fen", Unit.NUMBER, "what they paid, in fen")
     after = "after the reopening of a stop that changed personal numbers"
@@ -188,7 +199,77 @@ def _cutover() -> Iterator[Measure]:
     yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
 
 
-MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover())}
+_IN_TIME = "settled directly within objective.late_after"
+_INTENTS = "intents (visits that want to settle, once each; who is refused by a rule left out)"
+
+
+def _service() -> Iterator[Measure]:
+    """Yield what users saw of a planned stop."""
+    yield Measure("cutover.unserved", Unit.COUNT, f"{_INTENTS} on its way that were not {_IN_TIME}, over the whole run")
+    unavailable = f"of the intents that {_WANTED}, those that were not {_IN_TIME}"
+    settle_wait = f"from wanting to settle to the direct settlement of who {_WANTED}; never for who paid or left"
+    yield Measure("cutover.unavailable", Unit.SHARE, unavailable)
+    for kind in _KINDS:
+        yield Measure(f"cutover.unavailable.{kind}", Unit.SHARE, f"{unavailable}; {kind} only")
+    yield Measure("cutover.settle_wait", Unit.DURATION, f"{settle_wait}; people time", distribution=True)
+    for kind in _KINDS:
+        doc = f"{settle_wait}; {kind} only; people time"
+        yield Measure(f"cutover.settle_wait.{kind}", Unit.DURATION, doc, distribution=True)
+    burnt = "error budgets of one objective.period burnt, by"
+    without = "what is within the stop as announced left out"
+    by_intent = f"{burnt} intents: those not {_IN_TIME}, over those that a period allows"
+    by_time = f"{burnt} time: quarters of an hour with fewer in time than objective.down_below, or closed"
+    yield Measure("cutover.budget_intents", Unit.NUMBER, by_intent)
+    yield Measure("cutover.budget_intents_unplanned", Unit.NUMBER, f"{by_intent}; {without}")
+    yield Measure("cutover.budget_time", Unit.NUMBER, by_time)
+    yield Measure("cutover.budget_time_unplanned", Unit.NUMBER, f"{by_time}; {without}")
+    yield Measure("cutover.reopened", Unit.DURATION, "from the start of the horizon to the reopening; people time")
+    yield Measure(
+        "cutover.normal",
+        Unit.DURATION,
+        "from the reopening to the first 20 intents in a row of which objective.normal times the share before the stop "
+        f"were {_IN_TIME}; never: the trigger had gone and the trouble stayed (metastable); people time",
+    )
+    yield Measure(
+        "cutover.slipped", Unit.COUNT, "stays settled on a later day than the one on which they came to leave, or never"
+    )
+    unknown = "messages of unknown outcome while the stop or its backlog lasted"
+    yield Measure("cutover.unknown", Unit.COUNT, f"{unknown} (a reversal's own left out)")
+    yield Measure("cutover.unknown_by_query", Unit.SHARE, f"of the {unknown}, resolved by asking again")
+    yield Measure("cutover.unknown_by_reversal", Unit.SHARE, f"of the {unknown}, taken back")
+    yield Measure("cutover.unknown_by_hand", Unit.SHARE, f"of the {unknown}, left to people")
+    age = f"of the {unknown}, from the first send until it was known or taken back; never for what was left to people"
+    yield Measure("cutover.unknown_age", Unit.DURATION, f"{age}; people time", distribution=True)
+
+
+def _policies() -> Iterator[Measure]:
+    """Yield what each recourse of the turned-away came to; absent where nobody took it."""
+    for recourse in Recourse:
+        took = f"whom a stop turned away and who took {recourse}"
+        yield Measure(f"cutover.{recourse}_people", Unit.COUNT, f"people {took}")
+        yield Measure(f"cutover.{recourse}_fen", Unit.NUMBER, f"bills of those {took}, in fen")
+        yield Measure(f"cutover.{recourse}_trips", Unit.COUNT, f"extra trips of those {took}")
+        yield Measure(
+            f"cutover.{recourse}_days",
+            Unit.NUMBER,
+            f"what those {took} laid out, or left open at the hospital, in yuan-days",
+        )
+    yield Measure(
+        "cutover.hospital_days", Unit.NUMBER, "bills open at hospitals, less what funds advance, in yuan-days"
+    )
+    yield Measure("cutover.fund_advance", Unit.NUMBER, "what funds advance to hospitals for open bills, in yuan")
+    yield Measure(
+        "cutover.waited", Unit.DURATION, "hours that patients stood waiting at hospitals, together; people time"
+    )
+    made_up = "between the estimates paid and what was then settled, of those who have a verdict, in fen"
+    yield Measure("cutover.true_up_fen", Unit.NUMBER, f"differences {made_up}")
+    yield Measure("cutover.true_up_owed_fen", Unit.NUMBER, f"what patients still owe of the differences {made_up}")
+    yield Measure("cutover.true_up_refund_fen", Unit.NUMBER, f"what patients get back of the differences {made_up}")
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover(), *_policies())
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +309,7 @@ def parted(name: str) -> tuple[str, Part | None]:
 
 
 PLAN_PATTERN = r"\[plan=[a-z0-9]+(?:-[a-z0-9]+)*\]"
-_OF_PLAN = re.compile(r"(?P<measure>cutover\.\w+)\[plan=(?P<plan>[a-z0-9-]+)\]")
+_OF_PLAN = re.compile(r"(?P<measure>cutover(?:\.\w+)+)\[plan=(?P<plan>[a-z0-9-]+)\]")
 
 
 def of_plan(name: str, plan: str) -> str:

@@ -11,6 +11,7 @@ from scenarios.schema.clients import Clients
 from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.objective import Objective
 from scenarios.schema.people import Visits
 from scenarios.schema.topology import Topology
 
@@ -45,6 +46,7 @@ class Scenario(Model):
     clients: Clients = Clients()
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
+    objective: Objective = Objective()
     gates: dict[str, GateTexts] = Field(
         default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
     )

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
             ...
 
 
+_START = Wakeup()
+
+
 class TaskGroup:
     """Where tasks live: they stop together (``freeze``), go on together, and die together."""
 
@@ -100,18 +103,14 @@ class Task:
         self.context = context
         group.tasks[self] = None
 
-    def start(self) -> None:
-        """Run to the first await now."""
-        self.resume(_START)
-
     def start_later(self) -> None:
         """Run to the first await at this very instant, but after the task that asks for it has given way."""
         signal = Wakeup()
         self._wait(signal)
         self._timeline.at(self._timeline.now_us, WORK, signal)
 
-    def resume(self, event: simpy.Event) -> None:
-        """Go on with what ``event`` brought, to the next await or the end."""
+    def resume(self, event: simpy.Event = _START) -> None:
+        """Go on with what ``event`` brought, to the next await or the end; ``start`` is the first time, now."""
         group = self._group
         if group.frozen:
             group.defer(self._resume_late, event)
@@ -120,10 +119,14 @@ class Task:
         try:
             awaited = self._send(event.value)
         except StopIteration:
-            self._leave()
+            group.tasks.pop(self, None)
+            self._coroutine = None
+            del self._step  # a bound method held in a slot is a cycle: broken, a finished task is freed at once
         else:
             self._waits_for = awaited
             awaited.callbacks.append(self._step)
+
+    start = resume
 
     def cancel(self) -> None:
         """End the task at the await where it stands; its ``finally`` blocks run, and may not await."""
@@ -135,7 +138,9 @@ class Task:
             callbacks: list[Callable[[Any], None]] = awaited.callbacks  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - SimPy leaves open what a callback takes
             if self._step in callbacks:
                 callbacks.remove(self._step)
-        self._leave()
+        self._group.tasks.pop(self, None)
+        self._coroutine = self._waits_for = None
+        del self._step
         coroutine.close()
 
     @property
@@ -158,15 +163,6 @@ class Task:
     def _wait(self, signal: Wakeup) -> None:
         self._waits_for = signal
         signal.callbacks.append(self._step)
-
-    def _leave(self) -> None:
-        self._group.tasks.pop(self, None)
-        # The bound method held in a slot is a cycle: break it, so that a finished task is freed at once.
-        self._coroutine = self._waits_for = None
-        del self._step
-
-
-_START = Wakeup()
 
 
 @types.coroutine

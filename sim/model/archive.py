@@ -276,12 +276,13 @@ class ArchivingBooks(MemoryBooks):
                 current.messages.append(message.key)
             if change.tombstone is not None:
                 current.messages.append(change.tombstone.key)
-            keys = current.keys
-            for record in change.records:
-                kind = type(record)
-                field = _LOOKED_UP.get(kind)
-                if field is not None:
-                    keys[kind].append(getattr(record, field))
+            if change.records:
+                keys = current.keys
+                for record in change.records:
+                    kind = type(record)
+                    field = _LOOKED_UP.get(kind)
+                    if field is not None:
+                        keys[kind].append(getattr(record, field))
         return result
 
     def read_all(self) -> FinalBooks:

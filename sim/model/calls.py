@@ -6,11 +6,12 @@ This module must never decide what is said, only when it is heard.
 from __future__ import annotations
 
 from heapq import heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
+from sim.model.links import LINK_BITS, LINK_MASK
 from sim.model.service_times import LINK_BACK_AT
 
 if TYPE_CHECKING:
@@ -20,13 +21,21 @@ if TYPE_CHECKING:
     from sim.model.service_times import ServiceTimes
 
 
+class Target(Protocol):
+    """Where work goes."""
+
+    def arrive(self, work: Work) -> None:
+        """Take in a message that has come over its link."""
+        ...
+
+
 class Call(Owned):
     """The caller's side: what its task waits for. Its value is the outcome.
 
     ``caller`` is where the caller's tasks live; None outside the chain, where nothing ever stands still.
     """
 
-    __slots__ = ("caller", "given_up", "link", "request", "sent", "started_us", "timeline")
+    __slots__ = ("caller", "given_up", "link", "link_bits", "request", "sent", "started_us", "timeline")
 
     def __init__(self, timeline: Timeline, request: Request, link: Link, caller: TaskGroup | None = None) -> None:
         """Start waiting now."""
@@ -38,6 +47,8 @@ class Call(Owned):
         self.request = request
         self.link = link
         self.caller = caller
+        self.link_bits = 0
+        """From which the way of the reply over the link is drawn."""
         self.sent: Sent | None = None
         self.started_us = timeline.now_us
         self.given_up = False
@@ -59,24 +70,26 @@ class Call(Owned):
         for callback in late.callbacks:
             callback(late)
 
-    def answer(self, left_us: int, outcome: Outcome, bits: int, owner: object = None) -> None:
-        """Let ``outcome`` leave the callee at ``left_us`` and be heard when it has crossed the link.
+    def say(self, outcome: Outcome, bits: int, owner: object) -> None:
+        """Have ``outcome`` written, which is to leave; ``owner`` is the host that can be stopped before it does."""
+        self.value = outcome
+        self.link_bits = bits >> LINK_BACK_AT
+        self.owner = owner
 
-        ``owner`` is the host that could still be stopped before then.
-        """
+    def leave(self, left_us: int) -> None:
+        """Let what is said leave the callee at ``left_us`` and be heard when it has crossed the link."""
         if self.given_up:
             return
-        heard_us = left_us + self.link.transit_us(bits >> LINK_BACK_AT)
-        if self.sent is not None and not isinstance(outcome, Unreachable):  # that nobody listens is no message
-            back = self.link.send_back(self.request, left_us, self.sent)
+        link, timeline = self.link, self.timeline
+        heard_us = left_us + link.latency_us + (link.jitter_us * (self.link_bits & LINK_MASK) >> LINK_BITS)
+        if self.sent is not None and type(self.value) is not Unreachable:  # that nobody listens is no message
+            back = link.send_back(self.request, left_us, self.sent)
             if back is not None:
                 if back.lost:
                     return
                 heard_us += back.delay_us
-        self.value = outcome
-        self.owner = owner
         self.leaves_us = left_us
-        heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
+        heappush(timeline.heap, (heard_us, WORK, timeline.next_id(), self))
 
     def cut(self) -> None:
         """Let the caller learn that the connection broke with its request inside: nobody knows what became of it."""
@@ -106,10 +119,17 @@ class Work(Owned):
         "received",
         "request",
         "service_times",
+        "target",
     )
 
-    def __init__(self, request: Request, call: Call | None, key: int) -> None:
-        """Make the work of ``request``; the node it comes to adds the bits drawn for it there and what it costs."""
+    def __init__(
+        self, request: Request, call: Call | None, key: int, target: Target | None = None, *, bits: int = 0
+    ) -> None:
+        """Make the work of ``request``, which goes to ``target``.
+
+        ``bits`` are those from which its way over the link is drawn; the node it comes to puts its own in their place,
+        and what it costs there.
+        """
         self.callbacks = []
         self.value = None
         self.owner: object = None
@@ -117,7 +137,8 @@ class Work(Owned):
         self.request = request
         self.call = call
         self.key = key
-        self.bits = 0
+        self.target = target
+        self.bits = bits
         self.came_us = 0
         self.service_times: ServiceTimes = NO_PRICES
         self.received = False
@@ -127,6 +148,23 @@ class Work(Owned):
         """Whether what is committed next was paid for with what came in: a request, or the next node's answer."""
         self.commits = 0
         """How often it has been committed here; each time draws its own costs."""
+
+    def leave(self, left_us: int) -> None:
+        """Leave the caller at ``left_us``, and come to the target when the link is crossed."""
+        call, target = self.call, self.target
+        assert call is not None  # only calls are sent
+        assert target is not None
+        link, timeline = call.link, call.timeline
+        self.leaves_us = left_us
+        arrives_us = left_us + link.latency_us + (link.jitter_us * (self.bits & LINK_MASK) >> LINK_BITS)
+        if link.faulty is not None:
+            sent = call.sent = link.send(self.request, left_us)
+            if sent is not None:
+                if sent.lost:
+                    return
+                arrives_us += sent.delay_us
+        self.callbacks.append(target.arrive)
+        heappush(timeline.heap, (arrives_us, WORK, timeline.next_id(), self))
 
 
 NO_PRICES: ServiceTimes = ((0,) * 1024,) * 6  # pyright: ignore[reportAssignmentType] - held until the node knows, never read

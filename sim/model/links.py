@@ -14,24 +14,23 @@ if TYPE_CHECKING:
 
 LINK_BITS: Final = 10
 """A link's jitter is drawn in 1,024 steps."""
-_MASK: Final = (1 << LINK_BITS) - 1
-WHOLE: Final = None
+LINK_MASK: Final = (1 << LINK_BITS) - 1
 
 
 class Link:
     """One directed link, from caller to callee; replies come back on it."""
 
-    __slots__ = ("_jitter_us", "_latency_us", "faulty")
+    __slots__ = ("faulty", "jitter_us", "latency_us")
 
     def __init__(self, latency_us: int, jitter_us: int, faulty: FaultyLink | None) -> None:
         """``faulty`` is None on a sound link, which no fault of the scenario concerns."""
-        self._latency_us = latency_us
-        self._jitter_us = jitter_us
+        self.latency_us = latency_us
+        self.jitter_us = jitter_us
         self.faulty = faulty
 
     def transit_us(self, bits: int) -> int:
         """Return how long a message takes, with jitter drawn from the lowest bits."""
-        return self._latency_us + (self._jitter_us * (bits & _MASK) >> LINK_BITS)
+        return self.latency_us + (self.jitter_us * (bits & LINK_MASK) >> LINK_BITS)
 
     def send(self, request: Request, entered_us: int) -> Sent | None:
         """Return what becomes of a request that enters the link; None on a sound link."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from reference_impl.books.sqlite.writer import GATHERED_MAX
 from sim.engine.driver import SimClock
 from sim.engine.timeline import GOING_ON, TIMER, WORK, Owned, Timeline, Wakeup
-from sim.model.service_times import WARM
+from sim.model.service_times import COOLING_STEPS, WARM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -44,8 +44,8 @@ class Committer(Protocol):
         """How many changes wait for it."""
         ...
 
-    def begin(self, ended: Wakeup, /) -> None:
-        """Commit what waits, beside the loop: the turn has ended."""
+    def begin_at(self, ended_us: int, /) -> None:
+        """Commit what waits, beside the loop, when the turn ends."""
         ...
 
     def take_all(self, now_us: int) -> list[tuple[int, int, int]]:
@@ -57,6 +57,14 @@ class Committer(Protocol):
         ...
 
 
+class Leaver(Protocol):
+    """What a piece sends."""
+
+    def leave(self, left_us: int) -> None:
+        """Go on its way: the turn ends at ``left_us``."""
+        ...
+
+
 class Loop:
     """The loop of a process of one core, or as many loops as it has cores, which share what comes in evenly.
 
@@ -65,22 +73,26 @@ class Loop:
 
     __slots__ = (
         "_asking",
+        "_chill",
+        "_cooling_us",
         "_cpu",
         "_factors",
         "_free_us",
         "_gathered",
         "_held",
         "_ran_us",
-        "_rate",
         "_rhythm",
+        "_steady",
         "_sums",
         "_timeline",
+        "_turn_ns",
         "began_us",
         "committers",
         "inbox",
         "leaving",
         "loops",
         "owner",
+        "rate",
         "spent_ns",
         "turning",
         "turns",
@@ -92,6 +104,11 @@ class Loop:
         self._cpu = cpu
         self._sums = cpu.sums
         self._rhythm = rhythm
+        self._chill = rhythm.chill()
+        self._cooling_us = rhythm.cooling_us
+        self._turn_ns = rhythm.turn_ns
+        self._steady = not rhythm.pace and cpu.stretch == 1
+        """Whether CPU costs the same at any time, but for coldness."""
         self.owner = owner
         self.loops = loops
         """How many loops of one core each take their turns here."""
@@ -100,7 +117,7 @@ class Loop:
         self.began_us = 0
         self._factors = WARM, WARM
         """What CPU costs on these cores in the turn under way, or the last one, cold and warm: 1,024ths."""
-        self._rate = WARM
+        self.rate = WARM
         """The one of both that holds for the piece under way."""
         self.spent_ns = 0
         self._gathered = 0
@@ -110,8 +127,8 @@ class Loop:
         self._held = False
         """Whether what comes in now is looked at later: a turn is under way, or its end or a core is waited for."""
         self.inbox: list[Piece] = []
-        self.leaving: list[tuple[Any, ...]] = []
-        """What the pieces of the turn under way send: what to call with when it leaves (us), and with what else."""
+        self.leaving: list[Leaver] = []
+        """What the pieces of the turn under way send."""
         self.committers: list[Committer] = []
         """Who has something to commit when the turn under way ends."""
         self.turns = 0
@@ -119,17 +136,30 @@ class Loop:
     # --- pieces -------------------------------------------------------------------------------------------------------
 
     def post(self, action: Callable[[Any], None], event: Any) -> None:
-        """Call ``action`` with ``event`` in the next turn."""
-        self.inbox.append((action, event))
-        sums = self._sums
-        sums.waiting += 1
-        sums.waited_sum -= self._timeline.now_us
-        if not self._held:
-            self._seek()
+        """Call ``action`` with ``event`` in the next turn: now, where loop and core are free.
+
+        Then the turn is of this piece alone, and nothing has waited: what ``Cpu.ask`` and ``run`` come to is written
+        out, for in a calm hour nearly every turn is such a one, several times a message.
+        """
+        now_us, cpu = self._timeline.now_us, self._cpu
+        if self._held or self._free_us[0] > now_us or cpu.free_us[0] > now_us or cpu.starting or cpu.waiting:
+            self._line_up(action, event, now_us)
+            return
+        self._sums.arrivals += 1
+        self._held = self.turning = cpu.starting = True
+        self._begin(now_us)
+        action(event)
+        self.rate = self._factors[1]
+        self._ran_us = ended_us = self._ended()
+        self.turning = cpu.starting = False
+        cpu.booked_us += ended_us - now_us
+        heapreplace(cpu.free_us, ended_us)
+        if cpu.waiting:
+            cpu.serve()
 
     def spend(self, cost_ns: int) -> int:
         """Spend CPU in the turn under way; return when it is spent (us)."""
-        self.spent_ns += cost_ns * self._rate >> WARM_BITS
+        self.spent_ns += cost_ns * self.rate >> WARM_BITS
         return self.began_us + self.spent_ns // NS_PER_US
 
     def group_ns(self, changes_ns: int, changes: int) -> int:
@@ -137,6 +167,15 @@ class Loop:
         cold, warm = self._factors
         first_ns = changes_ns // changes
         return ((self._rhythm.group_ns + first_ns) * cold + (changes_ns - first_ns) * warm) >> WARM_BITS
+
+    def _line_up(self, action: Callable[[Any], None], event: Any, now_us: int) -> None:
+        """Let a piece wait for the next turn."""
+        self.inbox.append((action, event))
+        sums = self._sums
+        sums.waiting += 1
+        sums.waited_sum -= now_us
+        if not self._held:
+            self._seek()
 
     def _seek(self) -> None:
         """See to it that what waits has a turn: now, when a loop is free, or when the core is."""
@@ -164,7 +203,7 @@ class Loop:
         self.turning = True
         for action, event in pieces:
             action(event)
-            self._rate = self._factors[1]
+            self.rate = self._factors[1]
         self._ran_us = ended_us = self._ended()
         self.turning = False
         return ended_us - self.began_us
@@ -177,30 +216,46 @@ class Loop:
         else:
             share = -(-len(pieces) // self.loops)
             pieces, self.inbox = pieces[:share], pieces[share:]
-        now_us = self.began_us = self._timeline.now_us
+        now_us = self._timeline.now_us
         sums, count = self._sums, len(pieces)
         sums.waiting -= count
         sums.waited_sum += now_us * count
         sums.arrivals += count
-        rhythm, stretch = self._rhythm, self._cpu.stretch
-        cold, warm = rhythm.coldness(now_us - self._ran_us), rhythm.pace_at(now_us) if rhythm.pace else WARM
+        self._begin(now_us)
+        return pieces
+
+    def _begin(self, now_us: int) -> None:
+        """Begin a turn: what CPU costs in it follows from how long the process has slept, and from the pace."""
+        chill = self._chill
+        step = (now_us - self._ran_us) * COOLING_STEPS // self._cooling_us
+        cold, warm = chill[-1], WARM
+        if step < len(chill):  # below 0 another loop of the process runs at this moment
+            cold = chill[step] if step > 0 else WARM
+        if not self._steady:
+            cold, warm = self._paced(cold, now_us)
+        self._factors = cold, warm
+        self.rate = cold
+        self.began_us = now_us
+        self.spent_ns = self._turn_ns * cold >> WARM_BITS
+        self.turns += 1
+
+    def _paced(self, cold: int, now_us: int) -> tuple[int, int]:
+        """Return what CPU costs, cold and warm, at the pace of this second and on cores of this speed."""
+        warm, stretch = self._rhythm.pace_at(now_us), self._cpu.stretch
         if warm != WARM:
             cold = cold * warm >> WARM_BITS
         if stretch != 1:
             cold, warm = round(cold * stretch), round(warm * stretch)
-        self._factors = cold, warm
-        self._rate = cold
-        self.spent_ns = rhythm.turn_ns * cold >> WARM_BITS
-        self.turns += 1
-        return pieces
+        return cold, warm
 
     def _ended(self) -> int:
         """Let what was sent leave and what was decided be committed; return when the turn's CPU ends."""
         ended_us = self.began_us + self.spent_ns // NS_PER_US
-        if self.leaving:
-            leaving, self.leaving = self.leaving, []
-            for send, *what in leaving:
-                send(ended_us, *what)
+        leaving = self.leaving
+        if leaving:
+            for one in leaving:
+                one.leave(ended_us)
+            leaving.clear()
         committers = self.committers
         if committers and not committers[0].beside:
             if not self._looks_for_more(committers[0].waiting, ended_us):
@@ -208,8 +263,9 @@ class Loop:
             self._at(ended_us, self._look, GOING_ON)
             return ended_us
         if committers:
-            self.committers = []
-            self._at(ended_us, committers[0].begin if len(committers) == 1 else _all(committers))
+            for committer in committers:
+                committer.begin_at(ended_us)
+            committers.clear()
         heapreplace(self._free_us, ended_us)  # nothing need happen then, unless something waits for it
         self._held = False
         if self.inbox:
@@ -286,16 +342,6 @@ class Loop:
         self._free_us = [min(free_us, now_us) for free_us in self._free_us]
         self._ran_us = COLD_SINCE_US
         return lost
-
-
-def _all(committers: list[Committer]) -> Callable[[Wakeup], None]:
-    """Return what lets each of ``committers`` begin."""
-
-    def begin(ended: Wakeup) -> None:
-        for committer in committers:
-            committer.begin(ended)
-
-    return begin
 
 
 class LoopClock(SimClock):

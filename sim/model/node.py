@@ -18,14 +18,15 @@ from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request,
 from sim.engine.driver import Task
 from sim.engine.timeline import Timeline
 from sim.model.calls import Work
-from sim.model.loop import LoopClock
+from sim.model.loop import NS_PER_US, WARM_BITS, LoopClock
 from sim.model.service_times import (
     COMMIT_AT,
+    COMMIT_MASK,
     COMMIT_STRIDE,
     COMMITS_DRAWN,
-    FLUSH_AT,
     RECEIVE_AT,
     REPLY_AT,
+    STEP_BITS,
     STEP_MASK,
     bits_at,
     message_key,
@@ -145,17 +146,18 @@ class SimNode:
         else:
             call = work.call
             assert call is not None  # only calls arrive
-            call.answer(self._timeline.now_us, Unreachable(), 0)
+            call.say(Unreachable(), 0, None)
+            call.leave(self._timeline.now_us)
 
     def _read(self, work: Work) -> None:
         """Read a message in its turn, and serve it if there is a worker for it or a place in the queue."""
-        loop = self.host.loop
+        loop, request = self.host.loop, work.request
         work.received = True
-        work.came_us = loop.spend(0)
-        request = work.request
-        service_times = work.service_times = self._times_of(request.sender, request.code)
+        work.came_us = loop.began_us + loop.spent_ns // NS_PER_US
+        known = self._times[request.sender == HUB].get(request.code)
+        service_times = work.service_times = known or self._times_of(request.sender, request.code)
         bits = work.bits = bits_at(work.key, self.place)
-        loop.spend(service_times.receive[bits >> RECEIVE_AT & STEP_MASK])
+        loop.spent_ns += service_times.receive[bits >> RECEIVE_AT & STEP_MASK] * loop.rate >> WARM_BITS
         workers = self.workers
         workers.sums.arrivals += 1
         if self.refusing:
@@ -177,7 +179,8 @@ class SimNode:
         assert call is not None  # only calls arrive
         loop = self.host.loop
         loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
-        loop.leaving.append((call.answer, Overloaded(OVERLOADED_RETRY_US), work.bits, self.host))
+        call.say(Overloaded(OVERLOADED_RETRY_US), work.bits, self.host)
+        loop.leaving.append(call)
 
     def _won_a_worker(self, work: Work) -> None:
         group = self.host.group
@@ -192,7 +195,8 @@ class SimNode:
         """Serve a message; its worker is held from here on."""
         work.holds_worker = True
         work.owner = self.host
-        Task(self._timeline, self._serve(work), self.host.group, work, self.host.loop).start()
+        host = self.host
+        Task(self._timeline, self._serve(work), host.group, work, host.loop).start()
 
     async def _serve(self, work: Work) -> None:
         try:
@@ -205,10 +209,13 @@ class SimNode:
                 self.workers.release()
         call, bits, host = work.call, work.bits, self.host
         assert call is not None  # only calls are served
-        written_us = host.loop.spend(work.service_times.reply[bits >> REPLY_AT & STEP_MASK])
+        loop = host.loop
+        loop.spent_ns += work.service_times.reply[bits >> REPLY_AT & STEP_MASK] * loop.rate >> WARM_BITS
         if type(answer) is Answered:
+            written_us = loop.began_us + loop.spent_ns // NS_PER_US
             answer = Answered(answer.reply, (Hop(self.name, work.came_us, written_us), *answer.hops))
-        host.loop.leaving.append((call.answer, answer, bits, host))
+        call.say(answer, bits, host)
+        loop.leaving.append(call)
 
     # --- work without a message ---------------------------------------------------------------------------------------
 
@@ -233,8 +240,9 @@ class SimNode:
             change = self._times_of(sender, code).change
         commits = work.commits
         work.commits = commits + 1
-        bits = work.bits >> COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
-        return change[bits >> COMMIT_AT & STEP_MASK], self._flush[bits >> FLUSH_AT & STEP_MASK]
+        along = COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
+        bits = work.bits >> COMMIT_AT + along & COMMIT_MASK
+        return change[bits & STEP_MASK], self._flush[bits >> STEP_BITS]
 
     def _times_of(self, sender: str, code: str) -> ServiceTimes:
         """Return what the messages of a transaction cost here, which depends on whether the hub sent them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from reference_impl.domain.keyed import GOLDEN, MIX_1, MIX_2, WORD, Purpose, key_hash, mix64
+from reference_impl.domain.keyed import GOLDEN, MIX_1, MIX_2, WORD, Purpose, key_hash
 from reference_impl.domain.nodes import Role
 from sim.model.costs import AS_THE_MEAN, STAGES, Costs, sample_us
 
@@ -24,12 +24,14 @@ REPLY_AT: Final = 20
 LINK_AT: Final = 30
 LINK_BACK_AT: Final = 40
 COMMIT_AT: Final = 50
-FLUSH_AT: Final = 60
+"""A change's CPU, and beside it its flush."""
 COMMIT_STRIDE: Final = 20
+COMMIT_MASK: Final = (1 << COMMIT_STRIDE) - 1
 COMMITS_DRAWN: Final = 3
 """A message commits twice at most when nobody disturbs it; later commits draw the same again."""
 ANSWER_AT: Final = 110
 _NS_PER_US: Final = 1000
+_SERVICE: Final = int(Purpose.SERVICE)
 
 Table = tuple[int, ...]
 
@@ -109,23 +111,21 @@ class Rhythm(NamedTuple):
         pace = self.pace
         return pace[now_us // _US_PER_S % len(pace)] if pace else WARM
 
-    def coldness(self, gap_us: int) -> int:
-        """Return what a process costs that last ran ``gap_us`` ago, in 1,024ths of what it costs just after it ran.
+    def chill(self) -> Table:
+        """Return what a process costs that has slept, in 1,024ths of what it costs just after it ran.
 
-        >>> cooling = Rhythm(0, 0, 512, 30_000)
-        >>> [cooling.coldness(gap_us) for gap_us in (0, 30_000, 10**9)]  # 1, 1 + 0.5 * (1 - 1/e), 1.5
-        [1024, 1347, 1536]
+        By the time since it ran, in ``COOLING_STEPS`` of ``cooling_us``; the last holds for all longer.
+
+        >>> chill = Rhythm(0, 0, 512, 30_000).chill()
+        >>> chill[0], chill[COOLING_STEPS], chill[-1]  # 1, 1 + 0.5 * (1 - 1/e), 1.5
+        (1024, 1347, 1536)
         """
-        if gap_us <= 0:  # another loop of the process runs at this moment
-            return WARM
-        step = gap_us * _COOLING_STEPS // self.cooling_us
-        cooled = _COOLED[step] if step < len(_COOLED) else WARM
-        return WARM + (self.cold_1024ths * cooled >> 10)
+        return tuple(WARM + (self.cold_1024ths * cooled >> 10) for cooled in _COOLED)
 
 
 WARM: Final = 1024
 _US_PER_S: Final = 1_000_000
-_COOLING_STEPS: Final = 64
+COOLING_STEPS: Final = 64
 """Steps of the table of a cooling's e-fold."""
 _LEFT_EACH_STEP: Final = 1_057_095_000
 """``exp(-1/64)`` in units of 2**-30: the table is multiplied out in whole numbers, the same on any machine."""
@@ -146,7 +146,14 @@ _COOLED: Final = _cooled_table()
 def message_key(seed: int, msgid: str, attempt: int) -> int:
     """Return the key from which everything random about an attempt of a message comes."""
     # Mixed twice, so that neither another seed nor another message can stand where the next attempt of this one does.
-    return mix64(mix64(key_hash(msgid) + seed * GOLDEN) ^ attempt << 8 ^ Purpose.SERVICE)
+    # ``mix64(mix64(key_hash(msgid) + seed * GOLDEN) ^ attempt << 8 ^ SERVICE)``, written out for speed.
+    key = (key_hash(msgid) + seed * GOLDEN) & WORD
+    key = ((key ^ (key >> 30)) * MIX_1) & WORD
+    key = ((key ^ (key >> 27)) * MIX_2) & WORD
+    key = (key ^ (key >> 31) ^ attempt << 8 ^ _SERVICE) & WORD
+    key = ((key ^ (key >> 30)) * MIX_1) & WORD
+    key = ((key ^ (key >> 27)) * MIX_2) & WORD
+    return key ^ (key >> 31)
 
 
 def bits_at(key: int, place: int) -> int:

@@ -167,16 +167,16 @@ class Cpu:
     """
 
     __slots__ = (
-        "_booked_us",
-        "_free_us",
         "_paused_us",
-        "_starting",
         "_timeline",
-        "_waiting",
         "_wakeup",
+        "booked_us",
         "cores",
+        "free_us",
+        "starting",
         "stretch",
         "sums",
+        "waiting",
     )
 
     def __init__(self, timeline: Timeline, cores: float) -> None:
@@ -187,43 +187,46 @@ class Cpu:
         self.cores = ceil(cores)
         self.stretch = self.cores / cores
         self.sums = Sums()
-        self._free_us = [0] * self.cores  # a heap
-        self._waiting: deque[Runner] = deque()
-        self._starting = False
+        self.free_us = [0] * self.cores
+        """When each core is free; a heap."""
+        self.waiting: deque[Runner] = deque()
+        self.starting = False
+        """Whether somebody begins at this moment, who says only then what is needed."""
         self._wakeup: Wakeup | None = None
-        self._booked_us = 0
+        self.booked_us = 0
+        """What all cores have been taken for until now, and are already beyond it."""
         self._paused_us: int | None = None
 
     def ask(self, runner: Runner) -> None:
         """Let ``runner`` run as soon as a core is free for it."""
-        if self._starting:
-            self._waiting.append(runner)
-        elif self._waiting or self._free_us[0] > self._timeline.now_us:
-            self._waiting.append(runner)
-            self._serve()
+        if self.starting:
+            self.waiting.append(runner)
+        elif self.waiting or self.free_us[0] > self._timeline.now_us:
+            self.waiting.append(runner)
+            self.serve()
         else:  # nobody is before it, and a core is free: ``_start`` written out, for this happens at every turn
-            self._starting = True
+            self.starting = True
             cpu_us = runner.run()
-            self._starting = False
-            self._booked_us += cpu_us
-            heapreplace(self._free_us, self._timeline.now_us + cpu_us)
-            if self._waiting:
-                self._serve()
+            self.starting = False
+            self.booked_us += cpu_us
+            heapreplace(self.free_us, self._timeline.now_us + cpu_us)
+            if self.waiting:
+                self.serve()
 
     def ask_on(self, runner: Runner) -> None:
         """Let ``runner``, whose time on a core ends at this instant, go on before anybody who waits."""
-        self._waiting.appendleft(runner)
-        self._serve()
+        self.waiting.appendleft(runner)
+        self.serve()
 
     def leave(self, runner: Runner) -> None:
         """Let ``runner`` wait no longer."""
-        self._waiting.remove(runner)
+        self.waiting.remove(runner)
 
     def stop(self) -> None:
         """Drop everything booked, as a crash does."""
         now_us = self._clock_us()
-        self._booked_us = self.tally().busy_us
-        self._free_us = [min(free_us, now_us) for free_us in self._free_us]
+        self.booked_us = self.tally().busy_us
+        self.free_us = [min(free_us, now_us) for free_us in self.free_us]
         self._paused_us = None
 
     def pause(self) -> None:
@@ -236,29 +239,29 @@ class Cpu:
         if since_us is None:
             return 0
         shift_us = self._timeline.now_us - since_us
-        self._free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self._free_us]
+        self.free_us = [free_us + shift_us if free_us > since_us else free_us for free_us in self.free_us]
         return shift_us
 
     def tally(self) -> Tally:
         """Return what the cores and the loops on them have seen up to now; a paused host's work stands still."""
         now_us, ahead_us, sums = self._clock_us(), 0, self.sums
-        for free_us in self._free_us:
+        for free_us in self.free_us:
             if free_us > now_us:
                 ahead_us += free_us - now_us
         waited_us = sums.waited_sum + self._timeline.now_us * sums.waiting
-        return Tally(waited_us, self._booked_us - ahead_us, sums.arrivals, sums.refused)
+        return Tally(waited_us, self.booked_us - ahead_us, sums.arrivals, sums.refused)
 
     def _start(self, runner: Runner) -> None:
         """Let ``runner`` run on the core that is free first."""
-        self._starting = True
+        self.starting = True
         cpu_us = runner.run()
-        self._starting = False
-        self._booked_us += cpu_us
-        heapreplace(self._free_us, self._timeline.now_us + cpu_us)
+        self.starting = False
+        self.booked_us += cpu_us
+        heapreplace(self.free_us, self._timeline.now_us + cpu_us)
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
         """Let whoever waits run on the cores that are free now, and see to the others when the next one is."""
-        waiting, free_us, now_us = self._waiting, self._free_us, self._timeline.now_us
+        waiting, free_us, now_us = self.waiting, self.free_us, self._timeline.now_us
         while waiting and free_us[0] <= now_us:
             self._start(waiting.popleft())
         if waiting and self._wakeup is None:
@@ -268,7 +271,7 @@ class Cpu:
 
     def _wake(self, _: Wakeup) -> None:
         self._wakeup = None
-        self._serve()
+        self.serve()
 
     def _clock_us(self) -> int:
         return self._timeline.now_us if self._paused_us is None else self._paused_us

@@ -8,7 +8,7 @@ writes.
 from __future__ import annotations
 
 from collections import deque
-from heapq import heappush
+from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
@@ -49,6 +49,7 @@ class Writer:
     __slots__ = (
         "_apply",
         "_asking",
+        "_began",
         "_began_us",
         "_busy_us",
         "_cpu",
@@ -60,6 +61,7 @@ class Writer:
         "_rhythm",
         "_timeline",
         "_waited_us",
+        "_wrote",
         "arrivals",
         "beside",
     )
@@ -87,6 +89,9 @@ class Writer:
         self._next: deque[Group] = deque()
         self._due = False
         self._asking = False
+        self._began = Owned(owner)
+        self._wrote = Owned(owner)
+        """At most one flush is to begin, and one is under way: their signals are used again."""
         self._began_us = 0
         self.arrivals = 0
         self._busy_us = 0
@@ -132,8 +137,8 @@ class Writer:
             self._waited_us += now_us * len(group.items) - group.joined_sum_us
         return [(group.cost_ns, len(group.items), group.flush_us) for group in self._flushing]
 
-    def committed(self) -> None:
-        """Write what was taken, and let whoever waits for it go on."""
+    def committed(self, _: Wakeup | None = None) -> None:
+        """Write what was taken, and let whoever waits for it go on; beside the loop, begin with what came meanwhile."""
         groups, self._flushing = self._flushing, []
         self._busy_us += self._timeline.now_us - self._began_us
         for group in groups:
@@ -141,34 +146,46 @@ class Writer:
             callbacks, group.callbacks = group.callbacks, None  # pyright: ignore[reportAttributeAccessIssue] - as SimPy marks an event that has happened
             for callback in callbacks:
                 callback(group)
+        if self._next and self.beside:
+            self.begin()
 
     # --- beside -------------------------------------------------------------------------------------------------------
+
+    def begin_at(self, at_us: int) -> None:
+        """Begin when the turn ends, at ``at_us``."""
+        began, timeline = self._began, self._timeline
+        began.callbacks = [self.begin]
+        began.leaves_us = at_us
+        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), began))
 
     def begin(self, _: Wakeup | None = None) -> None:
         """Commit the first group that waits, unless a flush is under way: then it comes after that."""
         self._due = False
-        if self._next and not self._flushing and not self._asking:
+        if not self._next or self._flushing or self._asking:
+            return
+        cpu, now_us = self._cpu, self._timeline.now_us
+        if cpu.waiting or cpu.starting or cpu.free_us[0] > now_us:
             self._asking = True
-            self._cpu.ask(self)
+            cpu.ask(self)
+        else:  # what ``ask`` comes to where nobody is before it
+            cpu_us = self.run()
+            cpu.booked_us += cpu_us
+            heapreplace(cpu.free_us, now_us + cpu_us)
 
     def run(self) -> int:
         """Commit a group on the core that was asked for; return the CPU it takes."""
         self._asking = False
         group = self._next.popleft()
         self._flushing = [group]
-        timeline = self._timeline
+        timeline, wrote, changes = self._timeline, self._wrote, len(group.items)
         now_us = self._began_us = timeline.now_us
-        self._waited_us += now_us * len(group.items) - group.joined_sum_us
-        cpu_us = self._loop.group_ns(group.cost_ns, len(group.items)) // NS_PER_US
+        self._waited_us += now_us * changes - group.joined_sum_us
+        cpu_us = self._loop.group_ns(group.cost_ns, changes) // NS_PER_US
         written_us = now_us + cpu_us + group.flush_us
-        written = Owned(self._owner, written_us, self._written)
-        heappush(timeline.heap, (written_us, WORK, timeline.next_id(), written))
+        wrote.callbacks = [self.committed]
+        wrote.leaves_us = written_us
+        heappush(timeline.heap, (written_us, WORK, timeline.next_id(), wrote))
         return cpu_us
-
-    def _written(self, _: Wakeup) -> None:
-        self.committed()
-        if self._next:
-            self.begin()
 
     # --- what can befall it -------------------------------------------------------------------------------------------
 

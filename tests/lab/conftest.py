@@ -59,6 +59,12 @@ def visit_row(visit: int, **changes: object) -> VisitRow:
     return row._replace(**changes)
 
 
+def inflight_row(visit: int, **changes: object) -> InflightRow:
+    """A visit that a stop found at the desk."""
+    row = InflightRow("stop_accept", 5, visit, "at_desk", "pharmacy", "330400", "631100", plan="night")
+    return row._replace(**changes)
+
+
 def message_row(visit: int, **changes: object) -> MessageRow:
     """The settlement message of a visit, answered yes at the first send."""
     at = 1_000_000 * (visit + 1)
@@ -130,6 +136,13 @@ def reversal_entry(number: int, original: str) -> MessageRecord:
     return MessageRecord(Key("hub", message_id(number)), "2601", 5, request, Reply("R", Done()))
 
 
+def settling_entry(settled: SettlementRecord) -> MessageRecord:
+    """The message by which an insurer settled, or took back, as it keeps it."""
+    body = Reverse(person=settled.person, original="", original_code="2102")
+    request = Request("2102", settled.settled_by, "hub", HOSPITAL, "330400", settled.insured_region, body)
+    return MessageRecord(Key("hub", settled.settled_by), "2102", 5, request, Reply("R", Done()))
+
+
 def tombstone(original: str) -> MessageRecord:
     return MessageRecord(Key("hub", original), "2102", 5, None, reversed_by=message_id(99))
 
@@ -149,6 +162,8 @@ class World:
     at_hub: list[SettlementCopy] = field(default_factory=lambda: [copy_of(settlement(0))])
     care_node: str = "33"
     stored: list[MessageRecord] = field(default_factory=list)
+    remembers: bool = True
+    """Whether the insurer still knows the messages by which it settled."""
     stations: list[StationRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     inflight: list[InflightRow] = field(default_factory=list)
@@ -169,7 +184,8 @@ class World:
             VisitRecord: self.charged,
             ChargesRecord: self.lines,
         }
-        return {node: FinalBooks(self.stored if node == "63" else (), kept) for node, kept in books.items()}
+        known = [*map(settling_entry, self.settlements)] if self.remembers else []
+        return {node: FinalBooks([*known, *self.stored] if node == "63" else (), kept) for node, kept in books.items()}
 
     def record(self) -> Record:
         made = {name: getattr(self, name, []) for name in TABLES}
@@ -188,6 +204,7 @@ def make() -> SimpleNamespace:
         World,
         contact_row,
         copy_of,
+        inflight_row,
         settlement,
         message_id,
         message_row,

@@ -11,6 +11,7 @@ from lab.checker import check, check_tables, evidence
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
+from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 
@@ -69,6 +70,22 @@ def reversal_is_acknowledged_and_leaves_no_mark(world, make):
 @plant("replies_never_change")
 def resend_gets_another_reply(world, make):
     world.messages.append(make.message_row(0, attempt=2, reply_crc=999))
+
+
+@plant("effects_are_remembered")
+def books_were_moved_without_their_dedupe_memory(world, make):
+    world.remembers = False
+
+
+@plant("business_in_flight_has_one_fate")
+def what_was_in_flight_has_no_end(world, make):
+    world.inflight = [make.inflight_row(0), make.inflight_row(7)]
+
+
+@plant("business_in_flight_has_one_fate")
+def what_was_in_flight_ends_twice(world, make):
+    world.inflight = [make.inflight_row(1)]
+    world.visits += [make.visit_row(1, fate="refused", acked=False), make.visit_row(1, fate="abandoned", acked=False)]
 
 
 @plant("every_yes_has_a_posting")
@@ -327,6 +344,14 @@ def reversed_without_amounts_or_time_in_the_reply(world, make):
     world.postings[1] = msgspec.structs.replace(world.postings[1], posted_us=9)
 
 
+def sale_was_settled_and_reversed(world, make):
+    """A sale has its lines in its message; its visit keeps the total when nothing stands that settled it."""
+    taken_back(world, make)
+    sold = {"opened_as": "2102", "opened_by": make.message_id(0), "settlement": "", "settled_by": ""}
+    world.charged = [msgspec.structs.replace(world.charged[0], state=VisitState.CANCELLED, **sold)]
+    world.lines = []
+
+
 def reversal_is_on_its_way_when_the_run_ends(world, make):
     """The insurer took it back; the yes to it has not come back to anybody."""
     world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
@@ -363,6 +388,7 @@ def hospital_crashed_over_the_message(world, make):
         taken_back,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
+        sale_was_settled_and_reversed,
         reversal_is_on_its_way_when_the_run_ends,
         reply_lost_then_replayed,
         reversal_came_before_its_original,

@@ -64,6 +64,11 @@ WRONG = """
     operate 127.0.0.1:9 333 close                               | expected 'hub', a province's two digits
     operate 127.0.0.1:9 33 explode                              | explode
     operate 127.0.0.1:9 33 reopen --ramp 5                      | expected a duration
+    cutover status nonsense 33                                  | expected HOST:PORT
+    cutover freeze 127.0.0.1:9 3304                             | a city has no books of its own
+    cutover verify 127.0.0.1:9 33                               | nobody answers
+    cutover drain 127.0.0.1:9 33 --within 5                     | expected a duration
+    cutover explode                                             | No such command 'explode'
     calibrate --out new/..                                      | has no name of its own
     calibrate --out costs.json                                  | output costs.json exists
     curve jiaxing-qinghai                                       | visits.per_day is 0
@@ -230,7 +235,7 @@ def test_help_names_every_command(capsys):
     assert run_command(["--help"]) == 0
 
     shown = capsys.readouterr().out
-    for command in ("check", "schema", "run", "serve", "operate", "report", "compare", "calibrate", "curve"):
+    for command in ("check", "schema", "run", "serve", "operate", "cutover", "report", "compare", "calibrate", "curve"):
         assert f"  {command} " in shown
 
 

@@ -112,6 +112,16 @@ def test_who_still_waits_in_the_queue_when_the_run_ends_has_not_drained(world, m
     assert measured(world)["cutover.drain"] == math.inf
 
 
+def test_a_stay_that_waited_at_its_admission_and_still_lies_when_the_run_ends_is_in_no_queue(world, make):
+    lying = make.visit_row(1, kind="inpatient", arrival_us=8 * HOUR, ended_us=None, settle_sent_us=None,
+                           settle_done_us=None, desk_wait_us=HOUR // 60, fate="open_at_end")  # fmt: skip
+    world.visits = [parked(make, 0, left_h=11, ended_h=16), lying]
+
+    found = measured(world)
+
+    assert (found["cutover.backlog"], found["cutover.drain"]) == (1, 1 * HOUR)
+
+
 def test_drain_is_told_in_people_time(world, make):
     world.visits = [parked(make, 0, left_h=11, ended_h=16)]
 

@@ -10,6 +10,7 @@ import pytest
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
+from scenarios.record.fates import How
 from scenarios.record.recorder import GeneratorRow, InflightRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
 from scenarios.schema.gates import MEASURES
@@ -38,15 +39,25 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     luan = {"insured_region": "341500"}
     world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us, **luan))
     world.visits.append(make.visit_row(4, **luan))
+    for number, at_us in enumerate((*range(20), *range(course.reopen_at, course.reopen_at + 20), *[begin_us] * 3)):
+        kind = ("outpatient", "pharmacy", "inpatient")[number % 3]
+        world.visits.append(make.visit_row(5 + number, kind=kind, arrival_us=at_us, ended_us=at_us + SECOND, **luan))
     codes = [name.removeprefix("message.latency.") for name in MEASURES if name.startswith("message.latency.")]
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
-    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND))
+    world.messages.append(make.message_row(3, sent_us=begin_us + SECOND, done_us=begin_us + 2 * SECOND))
+    world.messages.append(make.message_row(3, sent_us=begin_us, done_us=begin_us + 1, outcome="unknown"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]
     world.turned_away = [TurnedAwayRow(3, "luan-cross", begin_us, end_us, "parked")]
+    for number, how in enumerate(How, start=100):  # each recourse of the turned-away was taken
+        paid = {"fate": "paper_by_closure", "paper_fen": 10_000} if how is How.PAID else {"parked_us": SECOND}
+        fate = {"fate": "estimated_then_settled"} if how is How.STAND_IN else {}
+        world.visits.append(make.visit_row(number, arrival_us=begin_us, ended_us=end_us, **luan, **paid, **fate))
+        until_us = None if how is How.PAID else end_us
+        world.turned_away.append(TurnedAwayRow(number, "luan-cross", begin_us, until_us, how.value))
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
     renumbered = tuple(plan.model_copy(update={"renumber": Renumber()}) for plan in stop.cutover[:1])

@@ -366,13 +366,20 @@ def test_json_of_a_cutover_counts_the_business_in_flight(runs, pages):
     facts = json.loads((runs / "stop" / "run.json").read_text())
     cutover = json.loads((runs / "stop" / "report.json").read_text())["result"]["cutover"]
 
-    counted = {(s["plan"], s["moment"]): sum(c["count"] for c in s["counts"]) for s in cutover["inflight"]}
+    counted = {
+        (s["plan"], s["moment"]): sum(c["count"] for c in s["counts"] if c["stage"] != "manual_claim")
+        for s in cutover["inflight"]
+    }
 
     measures = facts["measures"]
+    claimed = [c["count"] for s in cutover["inflight"] for c in s["counts"] if c["stage"] == "manual_claim"]
+    assert sum(claimed) >= measures["cutover.claims"] > 0
     for plan in ("luan-cross", "luan-local"):
         assert counted[plan, "stop_accept"] == measures[f"cutover.inflight[plan={plan}]"]
         assert counted[plan, "close"] == measures[f"cutover.leftover[plan={plan}]"]
-    assert sum(counted.values()) == measures["cutover.inflight"] + measures["cutover.leftover"]
+        assert counted[plan, "reopen"] == measures[f"cutover.reopening[plan={plan}]"]
+    listed = ("cutover.inflight", "cutover.leftover", "cutover.reopening")
+    assert sum(counted.values()) == sum(measures[name] for name in listed)
 
 
 def test_json_beside_a_comparison_is_its_content(runs, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from loadtest.actions import Injector
 from reference_impl.domain.scopes import Business, Side
-from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.door import DoorCommand, DoorState, DoorStep
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario
@@ -196,7 +196,7 @@ def test_a_window_that_overruns_is_told_to_the_closed_door_and_written_down_as_p
         (DoorState.DRAINING, 150_000_000, 170_000_000, ()),
         (DoorState.CLOSED, 150_000_000, 170_000_000, ()),
         (DoorState.CLOSED, 180_000_000, 200_000_000, ()),
-        (DoorState.RAMP, 180_000_000, 200_000_000, ((180_000_000, 0.5),)),
+        (DoorState.RAMP, 180_000_000, 200_000_000, (DoorStep(180_000_000, 0.5),)),
         (DoorState.OPEN, 180_000_000, 200_000_000, ()),
     ]
     assert {door.business for _, _, door in system.did} == {Business.CROSS}

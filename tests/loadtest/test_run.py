@@ -167,8 +167,8 @@ def test_business_in_flight_at_a_stop_is_listed_and_followed_to_its_fate(tmp_pat
 
     assert run.code in ENDED, run.errors
     record = read_record(tmp_path)
-    assert [line["snapshot"] for line in run.said if line["event"] == "inflight"] == ["stop_accept", "close"]
-    assert set(record.inflight["snapshot"]) == {"stop_accept", "close"}
+    assert [line["snapshot"] for line in run.said if line["event"] == "inflight"] == ["stop_accept", "close", "reopen"]
+    assert set(record.inflight["snapshot"]) == {"stop_accept", "close", "reopen"}
     assert "open_stay" in set(record.inflight["stage"])
     assert record.inflight["fate"].null_count() == 0
     assert "" not in set(record.inflight["fate"])
@@ -193,7 +193,10 @@ def test_two_plans_list_and_turn_away_each_their_own_business(tmp_path):
     assert run.code in ENDED, run.errors
     record = read_record(tmp_path)
     listed = [(line["plan"], line["snapshot"]) for line in run.said if line["event"] == "inflight"]
-    assert listed == [("cross", "stop_accept"), ("cross", "close"), ("local", "stop_accept"), ("local", "close")]
+    assert listed == [
+        ("cross", "stop_accept"), ("cross", "close"), ("local", "stop_accept"), ("local", "close"),
+        ("cross", "reopen"), ("local", "reopen"),
+    ]  # fmt: skip
     local = dict(record.visits.select("visit", "local").iter_rows())
     for table in (record.inflight, record.turned_away):
         assert {(row["plan"], local[row["visit"]]) for row in table.iter_rows(named=True)} == {

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from lab.analysis.capacity import implied_load
-from scenarios.reading.loader import LIBRARY, library_names, load_scenario, variant_names
+from scenarios.reading.loader import (
+    LIBRARY,
+    dump_scenario,
+    library_names,
+    load_scenario,
+    restore_scenario,
+    variant_names,
+)
 from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
 from sim.model.costs import load_costs
@@ -16,12 +23,17 @@ US_PER_S = 1_000_000
 def test_library_holds_these_questions():
     assert library_names() == (
         "cutover-luan-2021",
+        "downtime-announced",
+        "hub-move",
         "jiaxing-qinghai",
         "kill-every-role",
         "lost-reply",
         "national-day",
         "overrun-and-rollback",
+        "real-stops",
+        "rehearsal",
         "renumbering",
+        "reopening-storm",
         "slow-province",
         "two-dialects",
         "wave-with-straggler",
@@ -37,6 +49,14 @@ def test_scenario_loads_and_nothing_in_it_is_hopeless(name, variant):
     assert scenario.question.endswith("?")
     assert parse_gates(scenario.gates)
     assert [station.name for station in implied_load(scenario, load_costs()).unstable] == []
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_a_scenario_that_was_written_down_is_read_again_as_it_was(name, variant):
+    """Workers and load generators read what was resolved: it states every key, those left out too."""
+    scenario = load_scenario(name, variant=variant)
+
+    assert restore_scenario(dump_scenario(scenario)) == scenario
 
 
 @pytest.mark.parametrize("name", library_names())

@@ -326,6 +326,84 @@ CUTOVERS += [
         "cutover.0 (a)",
     ),
 ]
+MIXED = "{{scope: 34, at: 1h, window: 10min, policies: {{mixes: [{mixes}]{more}}}{plan}}}"
+RAMP = "{{scope: 34, at: 1h, window: 9min, ramp: {{kind: {ramp}}}}}"
+BUCKET = "token_bucket, over: 5min, admit: {admit}, every: 1h"
+CUTOVERS += [
+    (RAMP.format(ramp="token_bucket, over: 5min"), "cutover.ramp", "takes over, admit, every (got over)"),
+    (RAMP.format(ramp="linear, over: 5min, burst: 3"), "cutover.ramp", "takes over (got over, burst)"),
+    (RAMP.format(ramp="big_bang, backlog_share: 50%"), "cutover.ramp", "no other key (got backlog_share)"),
+    (RAMP.format(ramp=BUCKET.format(admit=0)), "cutover.ramp.admit", "greater than 0"),
+    (RAMP.format(ramp=BUCKET.format(admit=9) + ", backlog_share: 100%"), "cutover.ramp.backlog_share", "less than 1"),
+    (RAMP.format(ramp=BUCKET.format(admit=10**7)), "cutover.ramp.admit", "lets in more than the desks can serve"),
+    (RAMP.format(ramp=BUCKET.format(admit=10**6) + ", reserve: 99%"), "cutover.ramp.admit", "less 99% kept in reserve"),
+    (
+        RAMP.format(ramp="steps, steps: [{share: 1, hold: 1min, provinces: [11]}]"),
+        "cutover.ramp.steps.0.provinces.0",
+        "province is not in the scenario",
+    ),
+    (
+        RAMP.format(ramp="steps, steps: [{share: 1, hold: 1min, kinds: [dental]}]"),
+        "cutover.ramp.steps.0.kinds.0",
+        "'inpatient'",
+    ),
+]
+TWO_POLICIES = (
+    "[{{scope: 34, at: 1h, stop_before: 0, window: 5min, ramp: 0, policies: {{{one}}}}}, "
+    "{{scope: 33, at: 1h, stop_before: 0, window: 9min, policies: {{{other}}}}}]"
+)
+CUTOVERS += [
+    (MIXED.format(mixes="{park: 50%, paper: 40%}", more="", plan=""), "cutover.policies.mixes.0", "add up to 0.9"),
+    (MIXED.format(mixes="{on_account: 1}", more="", plan=""), "cutover.policies.mixes.0", "is for stays"),
+    (
+        MIXED.format(mixes="{kinds: [dental], paper: 1}", more="", plan=""),
+        "cutover.policies.mixes.0.kinds.0",
+        "'inpatient'",
+    ),
+    (
+        MIXED.format(mixes="{classes: [active, active], paper: 1}", more="", plan=""),
+        "cutover.policies.mixes.0",
+        "one twice",
+    ),
+    (
+        MIXED.format(mixes="{paper: 1}, {kinds: [pharmacy], park: 1}", more="", plan=""),
+        "cutover.policies.mixes.1",
+        "is never asked",
+    ),
+    (
+        MIXED.format(mixes="{paper: 1}", more="", plan=", park_share: 20%"),
+        "cutover.park_share",
+        "the mixes of policies speak of every visit",
+    ),
+    (
+        MIXED.format(mixes="{paper: 1}", more=", stand_in: {limit_fen: 100}", plan=""),
+        "cutover.policies.stand_in",
+        "that nobody takes",
+    ),
+    (MIXED.format(mixes="", more=", wait: {patience: 1h}", plan=""), "cutover.policies.wait", "that nobody takes"),
+    (
+        MIXED.format(mixes="", more=", stand_in: {limit_fen: 0}", plan=""),
+        "cutover.policies.stand_in.limit_fen",
+        "greater",
+    ),
+    (
+        MIXED.format(mixes="", more=", forced_mid_stay: {lead: 2h}", plan=", stop_before: 0"),
+        "cutover.policies.forced_mid_stay.lead",
+        "at most 1h",
+    ),
+    (
+        TWO_POLICIES.format(one="benefit_year: of_discharge", other="benefit_year: of_settlement"),
+        "cutover.1.policies.benefit_year",
+        "otherwise than plan 34 does",
+    ),
+    (
+        TWO_POLICIES.format(
+            one="forced_mid_stay: {lead: 1min}", other="forced_mid_stay: {lead: 1min, merge_deductible: false}"
+        ),
+        "cutover.1.policies.forced_mid_stay.merge_deductible",
+        "otherwise than plan 34 does",
+    ),
+]
 WORKED = "[{{scope: 34, at: 1h, ramp: 0, window: {{planned: 10min, migrate: {migrate}}}{more}}}]"
 CUTOVERS += [
     (
@@ -370,13 +448,26 @@ CUTOVERS += [
     ),
     ("{scope: 34, at: 1h, window: 9min, ramp: {kind: steps}}", "cutover.ramp", "takes steps (got none)"),
     ("{scope: 34, at: 1h, window: 9min, ramp: {kind: big_bang, over: 1h}}", "cutover.ramp", "takes no other key"),
-    ("{scope: 34, at: 1h, window: 9min, ramp: {kind: slow}}", "cutover.ramp.kind", "'big_bang', 'linear' or 'steps'"),
+    (
+        "{scope: 34, at: 1h, window: 9min, ramp: {kind: slow}}",
+        "cutover.ramp.kind",
+        "'big_bang', 'linear', 'steps' or 'token_bucket'",
+    ),
     (
         "{scope: 34, at: 1h, window: 9min, early_cutoff: 1min, stop_before: 1min, announced: false}",
         "cutover.early_cutoff",
         "no desk knows of it",
     ),
 ]
+
+
+def test_a_policy_for_visits_that_never_come_is_refused(write):
+    few = SMALL.replace("per_day: 100", "per_day: 100\n  mix: {outpatient: 100%, pharmacy: 0%, inpatient: 0%}")
+    mixes = "mixes: [{kinds: [outpatient, pharmacy], paper: 1}]"
+    error = refusal(write(f"{few}cutover: {{scope: 34, at: 1h, window: 10min, policies: {{{mixes}}}}}\n"))
+
+    assert error.key == "cutover.policies.mixes.0.kinds.1"
+    assert "expected kinds of visits.mix or visits.explicit: outpatient" in str(error)
 
 
 @pytest.mark.parametrize(("cutover", "key", "words"), CUTOVERS)

@@ -18,7 +18,19 @@ BASE = {
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
     ],
     "cutover": [
-        {"scope": "34", "at": "5h", "window": "2h", "renumber": {"map": "late", "late_by": "3h"}, "dialect": {}},
+        {
+            "scope": "34",
+            "at": "5h",
+            "window": "2h",
+            "policies": {
+                "mixes": [{"wait": 0.5, "settle_later": 0.5}],
+                "wait": {"patience": "3h"},
+                "settle_later": {"spread": "2h"},
+                "forced_mid_stay": {"lead": "1h"},
+            },
+            "renumber": {"map": "late", "late_by": "3h"},
+            "dialect": {},
+        },
         {
             "scope": "33",
             "at": "7h",
@@ -37,7 +49,7 @@ BASE = {
             "scope": "hub",
             "at": "7h",
             "window": {"planned": "8h", "freeze": "1h", "migrate": "2h", "verify": "3h"},
-            "ramp": {"kind": "linear", "over": "2h"},
+            "ramp": {"kind": "token_bucket", "over": "2h", "admit": 30, "every": "1h"},
         },
     ],
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
@@ -57,6 +69,8 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    objective.period           720h
+    objective.late_after       0.5h
     cutover.0.at               5h
     cutover.0.window           2h
     cutover.0.stop_before      1h
@@ -64,6 +78,9 @@ PEOPLE = """
     cutover.0.renumber.late_by          3h
     cutover.0.renumber.both_answer_for  720h
     cutover.0.dialect.both_answer_for   720h
+    cutover.0.policies.wait.patience         3h
+    cutover.0.policies.settle_later.spread   2h
+    cutover.0.policies.forced_mid_stay.lead  1h
     cutover.1.announce.lead    3h
     cutover.1.early_cutoff     0.5h
     cutover.1.window.planned       8h
@@ -79,6 +96,7 @@ PEOPLE = """
     cutover.2.window.migrate       2h
     cutover.2.window.verify        3h
     cutover.2.ramp.over            2h
+    cutover.2.ramp.every           1h
 """
 MACHINE = """
     clients.timeout                    60s

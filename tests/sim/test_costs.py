@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.engine.timeline import WORK, Timeline
 from sim.model.costs import (
     DEFAULT_COSTS,
     SERVING_ROLES,
@@ -18,7 +19,9 @@ from sim.model.costs import (
     sample_us,
     write_costs,
 )  # fmt: skip
+from sim.model.loop import Loop
 from sim.model.service_times import Rhythm, ServiceTimeTables, message_key
+from sim.model.stations import Cpu
 
 
 def test_packaged_costs_are_marked_and_cover_every_role_and_stage():
@@ -148,7 +151,16 @@ def test_what_is_drawn_of_a_stage_has_the_mean_that_was_measured():
 def test_a_process_that_has_slept_costs_more_up_to_a_bound_and_never_less():
     rhythm = Rhythm(turn_ns=0, group_ns=0, cold_1024ths=600, cooling_us=30_000)
     gaps = [0, 1, 100, 10_000, 30_000, 100_000, 10**6, 10**12]
-    coldness = [rhythm.coldness(gap_us) for gap_us in gaps]
+
+    def coldness_after(gap_us: int) -> int:
+        timeline, found = Timeline(), list[int]()
+        loop = Loop(timeline, Cpu(timeline, 1), rhythm, None)
+        loop.post(lambda _: None, None)
+        timeline.call_at(gap_us, WORK, lambda: loop.post(lambda _: found.append(loop.rate), None))
+        timeline.run_until(gap_us)
+        return found[0]
+
+    coldness = [coldness_after(gap_us) for gap_us in gaps]
     assert coldness == sorted(coldness)
     assert (coldness[0], coldness[-1]) == (1024, 1624)
     assert coldness[4] == pytest.approx(1024 + 600 * (1 - 2.718281828**-1), abs=8)

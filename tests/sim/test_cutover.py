@@ -73,7 +73,7 @@ def test_phases_are_events_and_what_is_in_flight_is_listed_with_its_stage_and_it
         ("stop_accept", 40 * S), ("close", 60 * S), ("reopen", 120 * S), ("full", 150 * S),
     ]  # fmt: skip
     listed = run.recorder.frames()["inflight"]
-    assert set(listed["snapshot"]) == {"stop_accept", "close"}
+    assert set(listed["snapshot"]) == {"stop_accept", "close", "reopen"}
     assert {"open_stay"} <= set(listed["stage"])
     assert {"at_desk", "in_transit"} & set(listed["stage"])
     assert all(listed["fate"])

@@ -36,6 +36,7 @@ class FakeVisit:
     care_region: str = "330400"
     insured_region: str = "630100"
     person: str = PERSON
+    person_type: str = "active"
     insurance: str = "310"
     stay_us: int = 4_000_000
     handling_us: int = 1_000_000

@@ -7,6 +7,7 @@ from typing import Any
 
 from reference_impl.books.final import FinalBooks
 from scenarios.patients.visits import plan_visits
+from scenarios.record.fates import DIRECT_FATES
 from scenarios.schema import Scenario
 from sim.model.costs import load_costs
 from sim.run import SimRun, Simulation
@@ -95,7 +96,7 @@ def assert_lawful(run: SimRun, *, settled: int) -> None:
     assert sum(leg.amount_fen for one in books.values() for posting in one.postings for leg in posting.legs) == 0
     stands = [one.settlement for one in books.values() for one in standing(one)]
     visits = run.recorder.frames()["visits"]
-    held = visits.filter(visits["acked"] & visits["fate"].is_in(["direct", "direct_after_retry", "parked_then_direct"]))
+    held = visits.filter(visits["acked"] & visits["fate"].is_in([fate.value for fate in DIRECT_FATES]))
     assert sorted(stands) == sorted(held["settlement_id"])
     assert len(stands) == settled
 

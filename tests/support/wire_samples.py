@@ -70,7 +70,9 @@ _settle = {
     "fees": fees,
 }
 settle = st.builds(m.Settle, **_settle)
-settle_stay = st.builds(m.Settle, **_settle, ended_us=st.integers(0, 10**15))
+settle_stay = st.builds(
+    m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits
+)
 sell = st.builds(
     m.SellDrugs,
     person=persons,

@@ -12,21 +12,24 @@ from typing import Any
 from sqlalchemy import (
     ClauseElement,
     ColumnElement,
+    Integer,
     Table,
     and_,
     bindparam,
     case,
+    delete,
     exists,
     func,
     literal_column,
     null,
     select,
+    tuple_,
     union_all,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, starts
+from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata, starts
 from reference_impl.protocol.records import KINDS, Kind, Way
 
 __all__ = ["STATEMENTS"]
@@ -153,6 +156,29 @@ def _of_child(table: Table) -> Iterator[tuple[str, ClauseElement]]:
     yield f"all_{table.name}", select(table).order_by(table.c.serial, table.c.place)
 
 
+# --- whole tables: what moving and comparing books asks ---------------------------------------------------------------
+
+
+def _whole(table: Table) -> Iterator[tuple[str, ClauseElement]]:
+    """Read a table page by page in the order of its key, count and sum it, put rows in by key and take them out."""
+    key = [*table.primary_key.columns]
+    after = tuple_(*(bindparam(f"after_{column.name}", type_=column.type) for column in key))
+    name, rest = table.name, [column.name for column in table.c if not column.primary_key]
+    yield f"page_{name}", select(*table.c).where(tuple_(*key) > after).order_by(*key)
+    yield f"count_{name}", select(func.count()).select_from(table)
+    money = [column for column in table.c if column.name.endswith("_fen") and isinstance(column.type, Integer)]
+    if money:
+        yield f"sums_{name}", select(*(func.coalesce(func.sum(column), _ZERO).label(column.name) for column in money))
+    fresh = insert(table).values({column.name: bindparam(column.name) for column in table.c})
+    names = [column.name for column in key]
+    if rest:
+        put = fresh.on_conflict_do_update(index_elements=names, set_={each: fresh.excluded[each] for each in rest})
+    else:
+        put = fresh.on_conflict_do_nothing(index_elements=names)
+    yield f"put_{name}", put
+    yield f"drop_{name}", delete(table).where(*(column == bindparam(column.name) for column in key))
+
+
 # --- starts, and the time there was -----------------------------------------------------------------------------------
 
 
@@ -176,4 +202,5 @@ STATEMENTS: dict[str, ClauseElement] = {
     **_STARTS,
     **{name: found for kind, table in RECORDS.items() for name, found in _of_kind(KINDS[kind], table)},
     **{name: found for table in CHILDREN.values() for name, found in _of_child(table)},
+    **{name: found for table in metadata.sorted_tables for name, found in _whole(table)},
 }

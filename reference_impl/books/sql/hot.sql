@@ -98,3 +98,123 @@ INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, 
 
 -- all_postings_legs()
 SELECT postings_legs.serial, postings_legs.place, postings_legs.account, postings_legs.amount_fen FROM postings_legs ORDER BY postings_legs.serial, postings_legs.place
+
+-- page_charges(after_visit)
+SELECT charges.visit, charges.version, charges.batches FROM charges WHERE (charges.visit) > (?) ORDER BY charges.visit
+
+-- count_charges()
+SELECT count(*) AS count_1 FROM charges
+
+-- put_charges(visit, version, batches)
+INSERT INTO charges (visit, version, batches) VALUES (?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, batches = excluded.batches
+
+-- drop_charges(visit)
+DELETE FROM charges WHERE charges.visit = ?
+
+-- page_messages(after_serial)
+SELECT messages.serial, messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE (messages.serial) > (?) ORDER BY messages.serial
+
+-- count_messages()
+SELECT count(*) AS count_1 FROM messages
+
+-- put_messages(serial, sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
+INSERT INTO messages (serial, sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE SET sender = excluded.sender, msgid = excluded.msgid, code = excluded.code, opened_us = excluded.opened_us, request = excluded.request, reply = excluded.reply, reversed_by = excluded.reversed_by, withdrawn = excluded.withdrawn
+
+-- drop_messages(serial)
+DELETE FROM messages WHERE messages.serial = ?
+
+-- page_persons(after_person)
+SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen, persons.earlier_year, persons.earlier_deductible_paid_fen, persons.earlier_pool_paid_fen, persons.earlier_supplementary_paid_fen, persons.earlier_stays, persons.earlier_scope_self_paid_fen, persons.earlier_stay_deductible_paid_fen, persons.latest FROM persons WHERE (persons.person) > (?) ORDER BY persons.person
+
+-- count_persons()
+SELECT count(*) AS count_1 FROM persons
+
+-- sums_persons()
+SELECT coalesce(sum(persons.deductible_paid_fen), 0) AS deductible_paid_fen, coalesce(sum(persons.pool_paid_fen), 0) AS pool_paid_fen, coalesce(sum(persons.supplementary_paid_fen), 0) AS supplementary_paid_fen, coalesce(sum(persons.balance_fen), 0) AS balance_fen, coalesce(sum(persons.scope_self_paid_fen), 0) AS scope_self_paid_fen, coalesce(sum(persons.stay_deductible_paid_fen), 0) AS stay_deductible_paid_fen, coalesce(sum(persons.earlier_deductible_paid_fen), 0) AS earlier_deductible_paid_fen, coalesce(sum(persons.earlier_pool_paid_fen), 0) AS earlier_pool_paid_fen, coalesce(sum(persons.earlier_supplementary_paid_fen), 0) AS earlier_supplementary_paid_fen, coalesce(sum(persons.earlier_scope_self_paid_fen), 0) AS earlier_scope_self_paid_fen, coalesce(sum(persons.earlier_stay_deductible_paid_fen), 0) AS earlier_stay_deductible_paid_fen FROM persons
+
+-- put_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen, earlier_year, earlier_deductible_paid_fen, earlier_pool_paid_fen, earlier_supplementary_paid_fen, earlier_stays, earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen, latest)
+INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen, earlier_year, earlier_deductible_paid_fen, earlier_pool_paid_fen, earlier_supplementary_paid_fen, earlier_stays, earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen, latest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen, stay_deductible_paid_fen = excluded.stay_deductible_paid_fen, earlier_year = excluded.earlier_year, earlier_deductible_paid_fen = excluded.earlier_deductible_paid_fen, earlier_pool_paid_fen = excluded.earlier_pool_paid_fen, earlier_supplementary_paid_fen = excluded.earlier_supplementary_paid_fen, earlier_stays = excluded.earlier_stays, earlier_scope_self_paid_fen = excluded.earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen = excluded.earlier_stay_deductible_paid_fen, latest = excluded.latest
+
+-- drop_persons(person)
+DELETE FROM persons WHERE persons.person = ?
+
+-- page_postings(after_serial)
+SELECT postings.serial, postings.posting, postings.settlement, postings.posted_us FROM postings WHERE (postings.serial) > (?) ORDER BY postings.serial
+
+-- count_postings()
+SELECT count(*) AS count_1 FROM postings
+
+-- put_postings(serial, posting, settlement, posted_us)
+INSERT INTO postings (serial, posting, settlement, posted_us) VALUES (?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE SET posting = excluded.posting, settlement = excluded.settlement, posted_us = excluded.posted_us
+
+-- drop_postings(serial)
+DELETE FROM postings WHERE postings.serial = ?
+
+-- page_postings_legs(after_serial, after_place)
+SELECT postings_legs.serial, postings_legs.place, postings_legs.account, postings_legs.amount_fen FROM postings_legs WHERE (postings_legs.serial, postings_legs.place) > (?, ?) ORDER BY postings_legs.serial, postings_legs.place
+
+-- count_postings_legs()
+SELECT count(*) AS count_1 FROM postings_legs
+
+-- sums_postings_legs()
+SELECT coalesce(sum(postings_legs.amount_fen), 0) AS amount_fen FROM postings_legs
+
+-- put_postings_legs(serial, place, account, amount_fen)
+INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?) ON CONFLICT (serial, place) DO UPDATE SET account = excluded.account, amount_fen = excluded.amount_fen
+
+-- drop_postings_legs(serial, place)
+DELETE FROM postings_legs WHERE postings_legs.serial = ? AND postings_legs.place = ?
+
+-- page_settlement_copies(after_serial)
+SELECT settlement_copies.serial, settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies WHERE (settlement_copies.serial) > (?) ORDER BY settlement_copies.serial
+
+-- count_settlement_copies()
+SELECT count(*) AS count_1 FROM settlement_copies
+
+-- sums_settlement_copies()
+SELECT coalesce(sum(settlement_copies.total_fen), 0) AS total_fen, coalesce(sum(settlement_copies.own_pay_fen), 0) AS own_pay_fen, coalesce(sum(settlement_copies.over_limit_fen), 0) AS over_limit_fen, coalesce(sum(settlement_copies.pre_self_pay_fen), 0) AS pre_self_pay_fen, coalesce(sum(settlement_copies.in_scope_fen), 0) AS in_scope_fen, coalesce(sum(settlement_copies.deductible_fen), 0) AS deductible_fen, coalesce(sum(settlement_copies.first_self_pay_fen), 0) AS first_self_pay_fen, coalesce(sum(settlement_copies.pool_fen), 0) AS pool_fen, coalesce(sum(settlement_copies.large_sum_fen), 0) AS large_sum_fen, coalesce(sum(settlement_copies.serious_illness_fen), 0) AS serious_illness_fen, coalesce(sum(settlement_copies.civil_servant_fen), 0) AS civil_servant_fen, coalesce(sum(settlement_copies.aid_fen), 0) AS aid_fen, coalesce(sum(settlement_copies.other_fund_fen), 0) AS other_fund_fen, coalesce(sum(settlement_copies.hospital_part_fen), 0) AS hospital_part_fen, coalesce(sum(settlement_copies.account_fen), 0) AS account_fen, coalesce(sum(settlement_copies.cash_fen), 0) AS cash_fen FROM settlement_copies
+
+-- put_settlement_copies(serial, settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses)
+INSERT INTO settlement_copies (serial, settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE SET settlement = excluded.settlement, visit = excluded.visit, settled_by = excluded.settled_by, code = excluded.code, settled_us = excluded.settled_us, sign = excluded.sign, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, deductible_fen = excluded.deductible_fen, first_self_pay_fen = excluded.first_self_pay_fen, pool_fen = excluded.pool_fen, large_sum_fen = excluded.large_sum_fen, serious_illness_fen = excluded.serious_illness_fen, civil_servant_fen = excluded.civil_servant_fen, aid_fen = excluded.aid_fen, other_fund_fen = excluded.other_fund_fen, hospital_part_fen = excluded.hospital_part_fen, account_fen = excluded.account_fen, cash_fen = excluded.cash_fen, reverses = excluded.reverses
+
+-- drop_settlement_copies(serial)
+DELETE FROM settlement_copies WHERE settlement_copies.serial = ?
+
+-- page_settlements(after_serial)
+SELECT settlements.serial, settlements.settlement, settlements.visit, settlements.person, settlements.institution, settlements.care_region, settlements.insured_region, settlements.code, settlements.settled_by, settlements.posted_us, settlements.sign, settlements.total_fen, settlements.own_pay_fen, settlements.over_limit_fen, settlements.pre_self_pay_fen, settlements.in_scope_fen, settlements.deductible_fen, settlements.first_self_pay_fen, settlements.pool_fen, settlements.large_sum_fen, settlements.serious_illness_fen, settlements.civil_servant_fen, settlements.aid_fen, settlements.other_fund_fen, settlements.hospital_part_fen, settlements.account_fen, settlements.cash_fen, settlements.reverses, settlements.year, settlements."before" FROM settlements WHERE (settlements.serial) > (?) ORDER BY settlements.serial
+
+-- count_settlements()
+SELECT count(*) AS count_1 FROM settlements
+
+-- sums_settlements()
+SELECT coalesce(sum(settlements.total_fen), 0) AS total_fen, coalesce(sum(settlements.own_pay_fen), 0) AS own_pay_fen, coalesce(sum(settlements.over_limit_fen), 0) AS over_limit_fen, coalesce(sum(settlements.pre_self_pay_fen), 0) AS pre_self_pay_fen, coalesce(sum(settlements.in_scope_fen), 0) AS in_scope_fen, coalesce(sum(settlements.deductible_fen), 0) AS deductible_fen, coalesce(sum(settlements.first_self_pay_fen), 0) AS first_self_pay_fen, coalesce(sum(settlements.pool_fen), 0) AS pool_fen, coalesce(sum(settlements.large_sum_fen), 0) AS large_sum_fen, coalesce(sum(settlements.serious_illness_fen), 0) AS serious_illness_fen, coalesce(sum(settlements.civil_servant_fen), 0) AS civil_servant_fen, coalesce(sum(settlements.aid_fen), 0) AS aid_fen, coalesce(sum(settlements.other_fund_fen), 0) AS other_fund_fen, coalesce(sum(settlements.hospital_part_fen), 0) AS hospital_part_fen, coalesce(sum(settlements.account_fen), 0) AS account_fen, coalesce(sum(settlements.cash_fen), 0) AS cash_fen FROM settlements
+
+-- put_settlements(serial, settlement, visit, person, institution, care_region, insured_region, code, settled_by, posted_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses, year, before)
+INSERT INTO settlements (serial, settlement, visit, person, institution, care_region, insured_region, code, settled_by, posted_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses, year, "before") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE SET settlement = excluded.settlement, visit = excluded.visit, person = excluded.person, institution = excluded.institution, care_region = excluded.care_region, insured_region = excluded.insured_region, code = excluded.code, settled_by = excluded.settled_by, posted_us = excluded.posted_us, sign = excluded.sign, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, deductible_fen = excluded.deductible_fen, first_self_pay_fen = excluded.first_self_pay_fen, pool_fen = excluded.pool_fen, large_sum_fen = excluded.large_sum_fen, serious_illness_fen = excluded.serious_illness_fen, civil_servant_fen = excluded.civil_servant_fen, aid_fen = excluded.aid_fen, other_fund_fen = excluded.other_fund_fen, hospital_part_fen = excluded.hospital_part_fen, account_fen = excluded.account_fen, cash_fen = excluded.cash_fen, reverses = excluded.reverses, year = excluded.year, "before" = excluded."before"
+
+-- drop_settlements(serial)
+DELETE FROM settlements WHERE settlements.serial = ?
+
+-- page_starts(after_serial)
+SELECT starts.serial FROM starts WHERE (starts.serial) > (?) ORDER BY starts.serial
+
+-- put_starts(serial)
+INSERT INTO starts (serial) VALUES (?) ON CONFLICT (serial) DO NOTHING
+
+-- drop_starts(serial)
+DELETE FROM starts WHERE starts.serial = ?
+
+-- page_visits(after_visit)
+SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us FROM visits WHERE (visits.visit) > (?) ORDER BY visits.visit
+
+-- count_visits()
+SELECT count(*) AS count_1 FROM visits
+
+-- sums_visits()
+SELECT coalesce(sum(visits.total_fen), 0) AS total_fen, coalesce(sum(visits.own_pay_fen), 0) AS own_pay_fen, coalesce(sum(visits.over_limit_fen), 0) AS over_limit_fen, coalesce(sum(visits.pre_self_pay_fen), 0) AS pre_self_pay_fen, coalesce(sum(visits.in_scope_fen), 0) AS in_scope_fen FROM visits
+
+-- put_visits(visit, version, institution, insured_region, person, state, opened_by, opened_as, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us, insurance, began_us)
+INSERT INTO visits (visit, version, institution, insured_region, person, state, opened_by, opened_as, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us, insurance, began_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, institution = excluded.institution, insured_region = excluded.insured_region, person = excluded.person, state = excluded.state, opened_by = excluded.opened_by, opened_as = excluded.opened_as, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, by_category_fen = excluded.by_category_fen, settlement = excluded.settlement, settled_by = excluded.settled_by, held_by = excluded.held_by, ended_us = excluded.ended_us, insurance = excluded.insurance, began_us = excluded.began_us
+
+-- drop_visits(visit)
+DELETE FROM visits WHERE visits.visit = ?

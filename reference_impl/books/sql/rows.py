@@ -12,7 +12,10 @@ from reference_impl.books.sql.layout import Row
 from reference_impl.protocol.messages import Reply, Request
 from reference_impl.protocol.records import Key, MessageRecord
 
-__all__ = ["message_of", "message_row", "outcome_row"]
+__all__ = ["MESSAGE_COLUMNS", "message_of", "message_row", "outcome_row"]
+
+MESSAGE_COLUMNS = ("sender", "msgid", "code", "opened_us", "request", "reply", "reversed_by", "withdrawn")
+"""The columns of a message beside its serial number, in the order of ``message_row``."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_request = msgspec.msgpack.Decoder(Request).decode

@@ -139,6 +139,11 @@ class SqliteBooks:
         """Return how many changes wait for the writer."""
         return self._writer.backlog()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a change that was committed is not yet on disk."""
+        return self._writer.busy
+
     def close(self) -> None:
         """Write what is queued, close the file and let other processes have it; closing twice is no harm."""
         if self._lock < 0:

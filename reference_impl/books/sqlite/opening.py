@@ -19,7 +19,7 @@ from reference_impl.books.final import BooksError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "lock", "make_ready"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "lock", "make_like", "make_ready"]
 
 APPLICATION_ID = 0x79696469
 """``yidi``: how SQLite itself tells our files from others."""
@@ -67,6 +67,38 @@ def make_ready(paths: Iterable[Path]) -> None:
         except (OSError, sqlite3.Error) as error:
             raise BooksError(f"cannot make books {path}: {error}; check that the folder may be written") from None
         template = path
+
+
+def make_like(path: Path, current: Path) -> None:
+    """Make empty books where there are none, with the tables of ``current`` ones: a process that serves loads nothing.
+
+    Raises:
+        BooksError: when a file there is not ours, or none can be made.
+
+    """
+    if _version_of(path) is not None:
+        return
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.unlink(missing_ok=True)
+        with closing(sqlite3.connect(partial, isolation_level=None)) as connection:
+            _repeat_schema(connection, current)
+        _put_in_place(partial, path)
+    except (OSError, sqlite3.Error) as error:
+        raise BooksError(f"cannot make books {path}: {error}; check that the folder may be written") from None
+
+
+def _repeat_schema(connection: sqlite3.Connection, current: Path) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("ATTACH ? AS old", (str(current),))
+    connection.execute("BEGIN IMMEDIATE")
+    for (sql,) in connection.execute("SELECT sql FROM old.sqlite_master WHERE sql IS NOT NULL").fetchall():
+        connection.execute(sql)
+    connection.execute("INSERT INTO main.alembic_version SELECT * FROM old.alembic_version")
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute("COMMIT")
 
 
 def _bring_up(path: Path, version: int) -> None:

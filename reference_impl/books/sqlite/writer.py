@@ -60,6 +60,11 @@ class Writer(ABC):
         """Return how many changes wait for a group."""
         return len(self._queued)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was submitted is not yet written, or its caller not yet told."""
+        return self._due
+
     def close(self) -> None:
         """Write what is queued, then stop; what is submitted from now on is told that the books are closed."""
         self._closed = True

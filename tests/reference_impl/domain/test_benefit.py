@@ -10,10 +10,12 @@ from reference_impl.domain.benefit import (
     DEFAULT_POLICY,
     Accumulators,
     Case,
+    Continued,
     Settlement,
     identity_breaches,
     settle,
     take_back,
+    together,
     undo,
 )
 from reference_impl.domain.fees import FeeTotals
@@ -77,6 +79,41 @@ def test_second_stay_of_the_year_pays_half_the_deductible():
     second = paid(policy_from(PLAIN), STAY, scope(5000), accumulators)
 
     assert (first.deductible_fen, second.deductible_fen) == (yuan(1000), yuan(500))
+
+
+def test_a_stay_settled_in_its_middle_pays_one_deductible_where_the_policy_merges():
+    """400 yuan came before; 1,000 are the deductible of the first stay of the year, 500 that of a later one."""
+    policy = policy_from(PLAIN)
+    apart = msgspec.structs.replace(policy, merges_mid_stay=False)
+    first, after = settle(policy, STAY, scope(400), NOBODY_YET, YEAR)
+    before = Continued(YEAR, first.deductible_fen)
+
+    def rest(policy, year=YEAR, accumulators=after):
+        return settle(policy, STAY, scope(5000), accumulators, year, continued=before)[0].deductible_fen
+
+    assert rest(policy) == yuan(600)
+    assert rest(apart) == yuan(500)
+    assert rest(policy, YEAR + 1) == yuan(600)
+    assert rest(apart, YEAR + 1) == yuan(1000)
+    assert rest(policy, accumulators=msgspec.structs.replace(after, stays=2)) == yuan(100)
+
+
+def test_a_yearly_deductible_of_stays_is_merged_by_itself():
+    policy = policy_from({**PLAIN, "terms": [{**TERMS, "deductible": 1500, "deductible_per": "year"}, VISITS]})
+    first, after = settle(policy, STAY, scope(400), NOBODY_YET, YEAR)
+    rest, _ = settle(policy, STAY, scope(5000), after, YEAR, continued=Continued(YEAR, first.deductible_fen))
+
+    assert rest.deductible_fen == yuan(1100)
+
+
+def test_the_parts_of_a_stay_add_up_field_by_field():
+    first, after = settle(policy_from(PLAIN), STAY, scope(400, own=3), NOBODY_YET, YEAR)
+    rest, _ = settle(policy_from(PLAIN), STAY, scope(5000, own=9), after, YEAR)
+    whole = together(first, rest)
+
+    assert (whole.total_fen, whole.own_pay_fen) == (yuan(5412), yuan(12))
+    assert identity_breaches(whole) == ()
+    assert together(whole, take_back(rest)) == first
 
 
 def test_a_new_year_forgets_all_but_the_account():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.messages import find_person, sale
+from support.messages import admit, find_person, register, sale
 
 from reference_impl.domain.scopes import Business, Side
-from reference_impl.protocol.door import Door, DoorCommand, Doors, DoorState
+from reference_impl.protocol.bucket import BucketRule
+from reference_impl.protocol.door import Door, DoorCommand, Doors, DoorState, DoorStep
 from reference_impl.protocol.messages import Closed, FindPerson, Overloaded, PersonNo
 
 NOW_US = 40
@@ -96,7 +97,7 @@ def test_a_scope_has_a_door_for_each_business_and_one_that_opens_leaves_the_othe
 
 
 def test_a_ramp_in_steps_holds_each_share_and_lets_everybody_in_after_the_last():
-    steps = ((100, 0.0), (120, 0.3), (160, 0.8))
+    steps = (DoorStep(100, 0.0), DoorStep(120, 0.3), DoorStep(160, 0.8))
     door = Door(msgspec.structs.replace(command(DoorState.RAMP), steps=steps))
     bodies = [FindPerson(person=PersonNo(f"P{number}")) for number in range(1000)]
     people = [msgspec.structs.replace(find_person(), body=body) for body in bodies]
@@ -116,5 +117,46 @@ def test_commands_written_down_before_doors_had_a_business_are_of_all_of_it():
     written = b'[{"scope":"33","side":"care","state":"closed","reopens_us":100,"full_us":200}]'
 
     assert msgspec.json.decode(written, type=tuple[DoorCommand, ...]) == (command(DoorState.CLOSED),)
-    kept = (msgspec.structs.replace(command(DoorState.RAMP), business=Business.LOCAL, steps=((100, 0.5),)),)
+    kept = (msgspec.structs.replace(command(DoorState.RAMP), business=Business.LOCAL, steps=(DoorStep(100, 0.5),)),)
     assert msgspec.json.decode(msgspec.json.encode(kept), type=tuple[DoorCommand, ...]) == kept
+
+
+def test_steps_written_down_before_they_named_anybody_are_of_all():
+    written = b'[{"scope":"33","side":"care","state":"ramp","reopens_us":100,"full_us":200,"steps":[[100,0.5]]}]'
+
+    assert msgspec.json.decode(written, type=tuple[DoorCommand, ...])[0].steps == (DoorStep(100, 0.5),)
+
+
+def test_steps_let_in_by_province_and_kind_and_what_one_let_in_stays_in():
+    """Stays first, of everybody; then clinics of two provinces, at either end of the way; a question is of no kind."""
+    steps = (
+        DoorStep(100, 1.0, kinds=("inpatient",)),
+        DoorStep(150, 1.0, provinces=("63", "11"), kinds=("outpatient",)),
+    )
+    door = Door(msgspec.structs.replace(command(DoorState.RAMP), full_us=300, steps=steps))
+
+    def passes(asked, at_us, insured="630100"):
+        return door.refusal(msgspec.structs.replace(asked, insured_region=insured), at_us, known=False) is None
+
+    assert [passes(one, 120) for one in (find_person(), admit(), register(), sale(code="2101"))] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert [passes(register(), 160, insured) for insured in ("630100", "410100")] == [True, False]
+    assert passes(admit(), 160, "410100")
+
+
+def test_a_bucket_at_the_door_tells_each_whom_it_refuses_a_time_of_their_own_and_is_new_with_each_command():
+    rule = BucketRule(admits=1, every_us=10)
+    doors = Doors()
+    ramp = msgspec.structs.replace(command(DoorState.RAMP), reopens_us=100, full_us=135, bucket=rule)
+    doors.obey(ramp)
+    people = [msgspec.structs.replace(find_person(n), body=FindPerson(person=PersonNo(f"P{n}"))) for n in range(5)]
+
+    answers = [doors.refusal(one, Side.CARE, 100, known=False) for one in people]
+
+    assert answers == [None, *(Closed("33", at_us, at_us - 100) for at_us in (110, 120, 130, 135))]
+    assert doors.refusal(people[0], Side.CARE, 100, known=False) is None
+    assert doors.refusal(people[1], Side.CARE, 100, known=True) is None
+    assert all(doors.refusal(one, Side.CARE, 135, known=False) is None for one in people)
+    doors.obey(ramp)
+    assert doors.refusal(people[4], Side.CARE, 100, known=False) is None

@@ -24,8 +24,10 @@ from reference_impl.protocol.records import Change, Key, MessageRecord
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
+from reference_impl.server.held import HeldBooks
 from reference_impl.server.http_message import HttpRequest
 from reference_impl.server.meter import Meter
+from reference_impl.server.moving import Move
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.ports import AsyncioTasks, RunClock
@@ -233,7 +235,7 @@ def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flo
         world.clock,
         nodes={"33": world.nodes["33"]},
         broken={},
-        books={},
+        moves={},
         tasks=None,
         stop=None,
         meter=None,
@@ -558,7 +560,7 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
             world.clock,
             nodes=world.nodes,
             broken={},
-            books={"33": books},
+            moves={"33": Move("33", HeldBooks(books), world.clock)},
             tasks=None,
             stop=None,
             meter=None,

@@ -109,6 +109,7 @@ def test_a_cutover_lists_what_is_in_flight_and_then_moves_its_doors_phase_by_pha
     assert [(step.act.phase, step.at_us) for step in found if isinstance(step.act, ListInflight)] == [
         (Phase.STOP_ACCEPT, 90 * S),
         (Phase.CLOSE, 100 * S),
+        (Phase.REOPEN, 150 * S),
     ]
     assert [step.row[:4] for step in found if step.row] == [
         (90 * S, 100 * S, "stop_accept", "3415"),
@@ -135,11 +136,18 @@ def test_who_keeps_the_doors_and_which_sides_close(changed, keeper, sides):
     assert sum(step.row is not None for step in closing) == 1
 
 
-def test_a_phase_of_no_length_is_left_out():
+def test_a_phase_of_no_length_is_left_out_and_its_business_listed_all_the_same():
     found = steps(cutover=STOP | {"ramp": "0s", "stop_before": "0s"})
 
     assert [step.row.kind for step in found if step.row] == ["close", "full"]
-    assert [step.act.phase for step in found if isinstance(step.act, ListInflight)] == [Phase.CLOSE]
+    assert [(step.act.phase, step.at_us) for step in found if isinstance(step.act, ListInflight)] == [
+        (Phase.STOP_ACCEPT, 100 * S),
+        (Phase.CLOSE, 100 * S),
+        (Phase.REOPEN, 150 * S),
+    ]
+    for at_us in (100 * S, 150 * S):  # what is in flight before the door moves
+        acts = [type(step.act) for step in found if step.at_us == at_us]
+        assert acts == sorted(acts, key=[ListInflight, MoveDoor].index)
 
 
 @pytest.mark.parametrize("world", [SimActions, ProcessActions])

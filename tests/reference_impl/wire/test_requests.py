@@ -323,7 +323,7 @@ FIND = w.request("1101", m.FindPerson(person=w.PERSON))
 TRIAL_2206 = w.request("2206", w.SETTLE.body)
 DISCHARGE = w.request("2402", m.Discharge(person=w.PERSON, visit=w.VISIT, ended_us=0, insurance="310"))
 NOT_SERVED = [
-    (SETTLE_2304, "data", "mid_setl_flag", "1"),
+    (SETTLE_2304, "data", "mid_setl_flag", "2"),
     (SETTLE_2304, "data", "acct_used_flag", "2"),
     (w.SETTLE, "data", "acct_used_flag", "2"),
     (w.SETTLE, "data", "med_type", "13"),

@@ -1,0 +1,162 @@
+"""What each policy of a planned stop comes to: people, fen, trips, days of advance, hours stood, differences made up.
+
+A visit is counted under what it did when a door turned it away (``scenarios.schema.recourse``), once in the figures of
+all plans together. Money is whole fen; a yuan-day is a yuan laid out, or left open, for a day of people time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from scenarios.record.fates import Fate, How
+from scenarios.schema.recourse import Recourse
+
+if TYPE_CHECKING:
+    from scenarios.schema.base import VisitKind
+    from scenarios.schema.cutover import Cutover
+
+__all__ = ["HeldUp", "figures", "held_up", "once", "trips", "yuan_days"]
+
+US_PER_DAY = 86_400_000_000
+FEN_PER_YUAN = 100
+TOOK: Mapping[How, Recourse] = {
+    How.STAYED_HOME: Recourse.PARK,
+    How.PARKED: Recourse.PARK,
+    How.WAITED: Recourse.WAIT,
+    How.CAME_BACK: Recourse.WAIT,
+    How.SETTLE_LATER: Recourse.SETTLE_LATER,
+    How.ON_ACCOUNT: Recourse.ON_ACCOUNT,
+    How.STAND_IN: Recourse.STAND_IN,
+    How.PAID: Recourse.PAPER,
+}
+TRAVELLED = (How.PARKED, How.CAME_BACK, How.ON_ACCOUNT)
+"""Came in vain, and came again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """The visits that stops held up: ``kept`` for later, ``paid`` at once; with what each did and what it cost."""
+
+    kept: pl.DataFrame
+    paid: pl.DataFrame
+
+    def together(self) -> pl.DataFrame:
+        """Return both in one table."""
+        return pl.concat([self.kept, self.paid])
+
+
+def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.DataFrame, time_scale: float) -> HeldUp:
+    """Return what one plan's policies come to, of the visits that its closed doors held up.
+
+    ``away`` is the record's ``turned_away``; visits without a row there (records of old) count as parked, or paid.
+    """
+    seen = away.group_by("visit").agg(
+        pl.col("how").filter(pl.col("how") != How.STAYED_HOME.value).last().alias("last"),
+        pl.col("how").is_in([how.value for how in TRAVELLED]).any().alias("travelled"),
+        stood_us=(pl.col("until_us") - pl.col("at_us")).filter(pl.col("how") == How.WAITED.value).sum(),
+    )
+    rows = parked.join(seen, on="visit", how="left", maintain_order="left")
+    names = {how.value: recourse.value for how, recourse in TOOK.items()}
+    share, claims = plan.policies.hospital_advance, plan.policies.paper
+    days = pl.col("parked_us").cast(pl.Float64) * time_scale / US_PER_DAY  # fen times microseconds outgrow 64 bits
+    took = pl.col("last").replace_strict(names, default=Recourse.PARK.value, return_dtype=pl.String)
+    kept = rows.with_columns(took=took, estimate_fen=_estimates_fen(plan, rows)).with_columns(
+        open_fen=pl.col("total_fen")
+        - pl.when(pl.col("took") == Recourse.STAND_IN.value).then("estimate_fen").otherwise(0)
+    )
+    return HeldUp(
+        kept=kept.select(
+            "visit",
+            "person",
+            "took",
+            fen=pl.col("total_fen"),
+            trips=pl.col("travelled").fill_null(value=True).cast(pl.Int64),
+            fen_days=pl.col("open_fen") * days,
+            stood_us=pl.col("stood_us").fill_null(0),
+            advanced_fen=pl.col("open_fen") * share,
+            advanced_fen_days=pl.col("open_fen") * days * share,
+            owed_fen=_owed_fen(),
+        ),
+        paid=paid.select(
+            "visit",
+            "person",
+            took=pl.lit(Recourse.PAPER.value),
+            fen=pl.col("paper_fen"),
+            trips=pl.lit(claims.trips, pl.Int64),
+            fen_days=pl.col("paper_fen") * claims.days,
+            stood_us=pl.lit(0, pl.Int64),
+            advanced_fen=pl.lit(0.0),
+            advanced_fen_days=pl.lit(0.0),
+            owed_fen=pl.lit(None, pl.Int64),
+        ),
+    )
+
+
+def _estimates_fen(plan: Cutover, visits: pl.DataFrame) -> pl.Series:
+    """Return what each would pay as an estimate."""
+    stand_in = plan.policies.stand_in
+    kinds: list[VisitKind] = visits["kind"].to_list()
+    totals: list[int] = visits["total_fen"].to_list()
+    pairs = zip(kinds, totals, strict=True)
+    return pl.Series([stand_in.estimate_fen(kind, fen) for kind, fen in pairs], dtype=pl.Int64)
+
+
+def _owed_fen() -> pl.Expr:
+    """Return what is made up after an estimate: owed by the patient, or (negative) to them; null without a verdict.
+
+    Whoever is refused owes the rest of the bill.
+    """
+    person_fen = pl.col("cash_fen") + pl.col("account_fen")
+    due_fen = (
+        pl.when(pl.col("fate") == Fate.ESTIMATED_THEN_SETTLED.value)
+        .then(person_fen)
+        .when(pl.col("fate") == Fate.REFUSED.value)
+        .then("total_fen")
+    )
+    return pl.when(pl.col("took") == Recourse.STAND_IN.value).then(due_fen - pl.col("estimate_fen"))
+
+
+def once(plans: Sequence[HeldUp]) -> HeldUp:
+    """Return the visits of several plans, each once."""
+    kept, paid = ([getattr(plan, name) for plan in plans] for name in ("kept", "paid"))
+    return HeldUp(*(pl.concat(frames).unique("visit", maintain_order=True) for frames in (kept, paid)))
+
+
+def trips(held: HeldUp) -> int:
+    """Return the extra trips of patients to a desk."""
+    return int(held.together()["trips"].sum())
+
+
+def yuan_days(held: HeldUp) -> float:
+    """Return what was laid out for a paper claim or left open at the hospital, in yuan-days."""
+    return float(held.together()["fen_days"].sum()) / FEN_PER_YUAN
+
+
+def figures(held: HeldUp, time_scale: float) -> Iterator[tuple[str, float]]:
+    """Yield what each recourse that was taken came to, and what several share."""
+    every = held.together()
+    for recourse in Recourse:
+        mine = every.filter(pl.col("took") == recourse.value)
+        if mine.height:
+            yield f"cutover.{recourse}_people", mine["person"].n_unique()
+            yield f"cutover.{recourse}_fen", int(mine["fen"].sum())
+            yield f"cutover.{recourse}_trips", int(mine["trips"].sum())
+            yield f"cutover.{recourse}_days", float(mine["fen_days"].sum()) / FEN_PER_YUAN
+    kept = held.kept
+    if kept.height:
+        open_days, advanced_days = (
+            float(kept[name].sum()) / FEN_PER_YUAN for name in ("fen_days", "advanced_fen_days")
+        )
+        yield "cutover.hospital_days", open_days - advanced_days
+        yield "cutover.fund_advance", float(kept["advanced_fen"].sum()) / FEN_PER_YUAN
+    if (kept["took"] == Recourse.WAIT.value).any():
+        yield "cutover.waited", float(kept["stood_us"].sum()) * time_scale
+    owed_fen = kept["owed_fen"].drop_nulls()
+    if owed_fen.len():
+        yield "cutover.true_up_fen", int(owed_fen.abs().sum())
+        yield "cutover.true_up_owed_fen", int(owed_fen.filter(owed_fen > 0).sum())
+        yield "cutover.true_up_refund_fen", -int(owed_fen.filter(owed_fen < 0).sum())

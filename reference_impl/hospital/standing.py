@@ -1,0 +1,48 @@
+"""Where a piece of business stands at an instant, for whoever lists what is in flight: each in one place, none in two.
+
+A visit that has its fate may still have something to take back, and one that went to paper has a claim out: both are
+in flight until that is done. Must never say what becomes of anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.transactions import SETTLEMENTS, TRIALS
+from scenarios.record.fates import PAPER_FATES, Stage
+
+if TYPE_CHECKING:
+    from reference_impl.hospital.journey import Journey
+
+__all__ = ["Claim", "claim_of", "stage_of"]
+
+_NOTHING_UNDER_WAY = (Stage.DESK_QUEUE, Stage.AT_DESK)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A paper claim that is out: the visit has ended, and the patient waits for the money."""
+
+    visit: int
+    kind: str
+    care_region: str
+    insured_region: str
+    advance_fen: int
+
+
+def claim_of(journey: Journey) -> Claim | None:
+    """Return the claim that a visit leaves behind; None when it was not paid in full."""
+    if journey.fate not in PAPER_FATES:
+        return None
+    visit = journey.visit
+    return Claim(visit.visit, visit.kind, visit.care_region, visit.insured_region, journey.paper_fen)
+
+
+def stage_of(journey: Journey) -> Stage:
+    """Return where a visit stands that has not been left: one that has its fate is still taking something back."""
+    stage = journey.asker.stage
+    if journey.ended_us >= 0:
+        return Stage.REVERSAL_PENDING
+    tried = not journey.done.isdisjoint(TRIALS) and journey.done.isdisjoint(SETTLEMENTS)
+    return Stage.TRIED if tried and stage in _NOTHING_UNDER_WAY else stage

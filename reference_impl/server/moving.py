@@ -1,0 +1,408 @@
+"""A served node's move to new books, step by step, as an operator commands it, and taken up again after a kill.
+
+Each step is written in the journal before anything rests on it, and is done once however often it is commanded. Rows
+are moved beside the loop, a bounded number at a time. Up to the reopening the old books stand untouched, so that the
+way back loses nothing; after it there is none. This module must never write into books that serve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import suppress
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reference_impl.books.final import BooksError
+from reference_impl.books.journal import ENDED, Journal, Stage, read_journal, write_journal
+from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move, prove
+from reference_impl.books.sql.tables import TABLES
+from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.stated import Stated, answered_by, stated_in
+from reference_impl.domain.nodes import NodeId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_impl.protocol.ports import Clock
+    from reference_impl.server.held import HeldBooks
+
+__all__ = ["Move", "MoveAction", "MoveStatus"]
+
+STEP_ROWS_MAX = 500
+"""Rows looked at in one step: the loop waits for no more of them than that."""
+_STEPS_PER_S = 10
+"""So many steps a second under a rate, so that it is held evenly."""
+_BESIDE = ("", "-wal", "-shm", ".lock", ".partial")
+"""What a SQLite file has beside it."""
+
+
+class MoveAction(StrEnum):
+    """What an operator commands, in the order of a move."""
+
+    COPY = "copy"
+    """Make a first pass while the node serves."""
+    FREEZE = "freeze"
+    MIGRATE = "migrate"
+    VERIFY = "verify"
+    SWITCH = "switch"
+    ROLL_BACK = "roll-back"
+    REOPEN = "reopen"
+
+
+_NEW = frozenset({None, *ENDED})
+_STILL = frozenset({Stage.FROZEN, Stage.MIGRATING, Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED})
+FROZEN_IN = _STILL | {Stage.SWITCHED}
+"""Stages in which the books that serve take no write."""
+_FROM: dict[MoveAction, frozenset[Stage | None]] = {
+    MoveAction.COPY: _NEW,
+    MoveAction.FREEZE: _NEW | {Stage.COPYING, Stage.COPIED},
+    MoveAction.MIGRATE: frozenset({Stage.FROZEN, Stage.MIGRATING, Stage.FAILED}),
+    MoveAction.VERIFY: frozenset({Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED}),
+    MoveAction.SWITCH: frozenset({Stage.VERIFIED}),
+    MoveAction.ROLL_BACK: frozenset({Stage.COPYING, Stage.COPIED, *FROZEN_IN}),
+    MoveAction.REOPEN: frozenset({Stage.SWITCHED}),
+}
+_DONE: dict[MoveAction, frozenset[Stage | None]] = {
+    MoveAction.COPY: frozenset({Stage.COPYING, Stage.COPIED}),
+    MoveAction.FREEZE: _STILL,
+    MoveAction.MIGRATE: frozenset({Stage.MIGRATED, Stage.VERIFIED}),
+    MoveAction.VERIFY: frozenset(),
+    MoveAction.SWITCH: frozenset({Stage.SWITCHED}),
+    MoveAction.ROLL_BACK: frozenset({Stage.ROLLED_BACK}),
+    MoveAction.REOPEN: frozenset({Stage.REOPENED}),
+}
+"""Where there is nothing to do: the answer to a command may have been lost, and it is sent again."""
+_REST: dict[MoveAction, str] = {
+    MoveAction.COPY: "a move is under way: go on with it, or roll it back",
+    MoveAction.FREEZE: "the new books serve already: reopen, or roll back",
+    MoveAction.MIGRATE: "freeze the books first",
+    MoveAction.VERIFY: "migrate first, and wait until that is done",
+    MoveAction.SWITCH: "only what is verified may serve: migrate and verify first",
+    MoveAction.ROLL_BACK: "there is no move to take back; after reopening the new books have taken messages in",
+    MoveAction.REOPEN: "switch first, or roll back",
+}
+
+
+class MoveStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a node's move has come. ``stage`` is empty where there never was one."""
+
+    node: str
+    stage: str
+    serving: str
+    target: str
+    moving: bool
+    """Whether a pass is being made at this moment."""
+    moved: dict[str, int]
+    """Rows moved by table, over all passes."""
+    refused_rows: dict[str, int]
+    refused: tuple[Refused, ...]
+    """The first of the rows that the last pass could not move."""
+    rows: dict[str, int]
+    """Rows by table as they were counted in the new books."""
+    wrong: tuple[str, ...]
+    """What the verification found, a line each; empty when it held or was not made."""
+    trouble: str
+    """Why the last pass broke off, if it did."""
+    since_us: dict[str, int]
+
+
+class Move:
+    """The move of one node's books."""
+
+    __slots__ = (
+        "_clock",
+        "_folder",
+        "_go_on",
+        "_journal",
+        "_moved",
+        "_node",
+        "_one_at_a_time",
+        "_pass",
+        "_refused",
+        "_refused_rows",
+        "_trouble",
+        "books",
+    )
+
+    def __init__(self, node: str, books: HeldBooks, clock: Clock) -> None:
+        """Take up the move of the node whose ``books`` these are, where it was left.
+
+        Raises:
+            BooksError: when its journal cannot be read.
+
+        """
+        self._node = node
+        self.books = books
+        self._folder = books.path.parent
+        self._clock = clock
+        self._journal = read_journal(self._folder, node)
+        self._moved: dict[str, int] = dict(self._journal.moved) if self._journal else {}
+        self._refused: list[Refused] = list(self._journal.refused) if self._journal else []
+        self._refused_rows: dict[str, int] = dict(self._journal.refused_rows) if self._journal else {}
+        self._trouble = ""
+        self._pass: asyncio.Task[None] | None = None
+        self._go_on = False
+        self._one_at_a_time = asyncio.Lock()
+        books.frozen = self.stage in FROZEN_IN
+
+    @property
+    def stage(self) -> Stage | None:
+        """How far it has come; None where there never was a move."""
+        return None if self._journal is None else self._journal.stage
+
+    def resume(self) -> None:
+        """Go on with the pass that a kill broke off. What was done but not switched to is looked through once more."""
+        stage = self.stage
+        if stage in (Stage.MIGRATED, Stage.VERIFIED):
+            self._reach(Stage.MIGRATING, proof=None)
+        if stage in (Stage.COPYING, Stage.MIGRATING, Stage.MIGRATED, Stage.VERIFIED):
+            self._begin_pass()
+
+    async def obey(self, action: MoveAction, rows_per_s: int = 0) -> MoveStatus:
+        """Do one step; one that is done already is not done again.
+
+        Raises:
+            ValueError: when it is not the time for it.
+            BooksError: when books cannot be read or written.
+
+        """
+        async with self._one_at_a_time:
+            stage = self.stage
+            if stage not in _DONE[action]:
+                if stage not in _FROM[action]:
+                    at = "there is no move" if stage is None else f"the move is {stage}"
+                    raise ValueError(f"cannot {action} books of node {self._node}: {at}; {_REST[action]}")
+                await self._do(action, rows_per_s)
+        return self.status()
+
+    def status(self) -> MoveStatus:
+        """Return how far it has come."""
+        journal = self._journal
+        proof = None if journal is None else journal.proof
+        return MoveStatus(
+            node=self._node,
+            stage="" if journal is None else journal.stage,
+            serving=self.books.path.name,
+            target="" if journal is None else journal.target,
+            moving=self._pass is not None and not self._pass.done(),
+            moved=dict(self._moved),
+            refused_rows=dict(self._refused_rows),
+            refused=tuple(self._refused),
+            rows={} if proof is None else {table: account.rows for table, account in proof.new.items()},
+            wrong=() if proof is None else proof.words(),
+            trouble=self._trouble,
+            since_us={} if journal is None else journal.since_us,
+        )
+
+    async def settlements(self, by: str) -> list[Stated]:
+        """Return the settlements that the books state: those that the node ``by`` answered, or without a name all.
+
+        While a move is under way they are those of the new books.
+
+        Raises:
+            BooksError: when they cannot be read.
+
+        """
+        journal = self._journal
+        moving = journal is not None and journal.stage in (Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED)
+        path = self._target() if moving else self.books.path
+        return await asyncio.to_thread(partial(_stated, path, NodeId(self._node), NodeId(by)))
+
+    async def close(self) -> None:
+        """Break off a pass; the next process goes on with it."""
+        await self._stop_pass()
+
+    # --- the steps ---
+
+    async def _do(self, action: MoveAction, rows_per_s: int) -> None:
+        match action:
+            case MoveAction.COPY:
+                self._renew()
+                self._reach(Stage.COPYING, rows_per_s=rows_per_s)
+                self._begin_pass()
+            case MoveAction.FREEZE:
+                await self._freeze()
+            case MoveAction.MIGRATE:
+                await self._migrate(rows_per_s)
+            case MoveAction.VERIFY:
+                proof = await asyncio.to_thread(partial(_proof, self.books.path, self._target()))
+                self._reach(Stage.VERIFIED if proof.holds else Stage.FAILED, proof=proof)
+            case MoveAction.SWITCH:
+                self._switch()
+            case MoveAction.ROLL_BACK:
+                await self._roll_back()
+            case MoveAction.REOPEN:
+                self._reach(Stage.REOPENED)
+                self.books.frozen = False
+
+    async def _freeze(self) -> None:
+        await self._stop_pass()
+        if self.stage not in (Stage.COPYING, Stage.COPIED):
+            self._renew()
+        await self.books.freeze()
+        try:
+            self._reach(Stage.FROZEN)
+        except BooksError:
+            self.books.frozen = False
+            raise
+
+    async def _migrate(self, rows_per_s: int) -> None:
+        await self._stop_pass()
+        if self.stage is Stage.FAILED:  # whatever is wrong with them: make them anew
+            self._remove(self._target())
+        self._reach(Stage.MIGRATING, rows_per_s=rows_per_s, proof=None)
+        self._begin_pass()
+
+    def _switch(self) -> None:
+        new, old = self._target(), self.books.path
+        books = SqliteBooks(new, self.books.disk)
+        try:
+            self._reach(Stage.SWITCHED, serving=new.name, target=old.name)
+        except BaseException:
+            books.close()
+            raise
+        self.books.change_for(books)
+
+    async def _roll_back(self) -> None:
+        await self._stop_pass()
+        given_up = self._target()
+        if self.stage is Stage.SWITCHED:
+            given_up, old = self.books.path, self._target()
+            books = SqliteBooks(old, self.books.disk)
+            try:
+                _level_starts(books, given_up)
+                self._reach(Stage.ROLLED_BACK, serving=old.name, target="")
+            except BaseException:
+                books.close()
+                raise
+            self.books.change_for(books)
+        else:
+            self._reach(Stage.ROLLED_BACK, target="")
+        self.books.frozen = False
+        self._remove(given_up)
+
+    # --- a pass ---
+
+    def _begin_pass(self) -> None:
+        self._go_on, self._trouble = True, ""
+        self._refused.clear()
+        self._refused_rows.clear()
+        self._pass = asyncio.get_running_loop().create_task(self._make_pass())
+
+    async def _stop_pass(self) -> None:
+        self._go_on = False
+        if self._pass is not None:
+            await self._pass
+            self._pass = None
+
+    async def _make_pass(self) -> None:
+        """Move what differs, at the rate that was asked for, and say when it is done; or why it broke off."""
+        journal = self._must_have_journal()
+        rows_max = STEP_ROWS_MAX
+        if journal.rows_per_s:
+            rows_max = max(1, min(rows_max, journal.rows_per_s // _STEPS_PER_S))
+        try:
+            done = await self._carry_all(journal.rows_per_s, rows_max)
+            if done:
+                self._reach(Stage.COPIED if journal.stage is Stage.COPYING else Stage.MIGRATED)
+        except BooksError as error:
+            self._trouble = str(error)
+            sys.stderr.write(f"the move of node {self._node} broke off: {error}\n")
+
+    async def _carry_all(self, rows_per_s: int, rows_max: int) -> bool:
+        """Return whether the pass came to its end."""
+        old = await asyncio.to_thread(SqliteShelf.of, self.books.path)
+        try:
+            new = await asyncio.to_thread(SqliteShelf.made, self._target(), self.books.path)
+            try:
+                going = move(old, new, rows_max)
+                began_s, moved = time.monotonic(), 0
+                while self._go_on and (step := await asyncio.to_thread(next, going, None)) is not None:
+                    self._count(step)
+                    moved += step.moved
+                    if rows_per_s:
+                        await asyncio.sleep(began_s + moved / rows_per_s - time.monotonic())
+                return self._go_on
+            finally:
+                new.close()
+        finally:
+            old.close()
+
+    def _count(self, step: Moved) -> None:
+        self._moved[step.table] = self._moved.get(step.table, 0) + step.moved
+        if step.refused:
+            self._refused_rows[step.table] = self._refused_rows.get(step.table, 0) + len(step.refused)
+            self._refused += step.refused[: LISTED_MAX - len(self._refused)]
+
+    # --- what is written down ---
+
+    def _renew(self) -> None:
+        """Choose the name of new books, for a move that begins; what an earlier one left under it goes."""
+        serving = self.books.path.name
+        number = 1 + max((_number_of(path.name) for path in self._folder.glob(f"{self._node}.*sqlite")), default=1)
+        target = f"{self._node}.{number}.sqlite"
+        self._journal = Journal(stage=Stage.ROLLED_BACK, serving=serving, target=target)
+        self._moved = {}
+        self._remove(self._folder / target)
+
+    def _reach(self, stage: Stage, **changes: object) -> None:
+        """Write down that the move has come to ``stage``."""
+        journal = self._must_have_journal()
+        reached = msgspec.structs.replace(
+            journal,
+            stage=stage,
+            moved=dict(self._moved),
+            refused=tuple(self._refused),
+            refused_rows=dict(self._refused_rows),
+            since_us=journal.since_us | {stage.value: self._clock.now_us()},
+            **changes,
+        )
+        write_journal(self._folder, self._node, reached)
+        self._journal = reached
+
+    def _must_have_journal(self) -> Journal:
+        assert self._journal is not None  # every step but the first finds one, and the first makes one
+        return self._journal
+
+    def _target(self) -> Path:
+        return self._folder / self._must_have_journal().target
+
+    def _remove(self, path: Path) -> None:
+        for end in _BESIDE:
+            with suppress(OSError):  # what cannot be taken away is in nobody's way: the next move takes another name
+                path.with_name(path.name + end).unlink()
+
+
+def _number_of(name: str) -> int:
+    """Return the number in the name of books.
+
+    >>> [_number_of(name) for name in ("34.sqlite", "34.2.sqlite")]
+    [1, 2]
+    """
+    number = name.split(".")[1]
+    return int(number) if number.isdecimal() else 1
+
+
+def _proof(old: Path, new: Path) -> Proof:
+    with SqliteShelf.of(old) as ours, SqliteShelf.of(new) as theirs:
+        return prove(ours, theirs)
+
+
+def _stated(path: Path, node: NodeId, by: NodeId) -> list[Stated]:
+    with SqliteShelf.of(path) as shelf:
+        return sorted(answered_by(shelf, node, by) if by else stated_in(shelf))
+
+
+def _level_starts(books: SqliteBooks, other: Path) -> None:
+    """Let ``books`` count as many starts as the others that served meanwhile: no reference may be given twice."""
+    [starts] = (table for table in TABLES if table.name == "starts")
+    with SqliteShelf.of(other) as theirs, SqliteShelf.of(books.path) as ours:
+        missing = theirs.account(starts).rows - ours.account(starts).rows
+    for _ in range(missing):
+        books.count_start()

@@ -1,0 +1,35 @@
+"""How a door is told to open again: a plan's ramp as the steps, or the token bucket, of a door's command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.money import E4
+from reference_impl.protocol.bucket import BucketRule
+from reference_impl.protocol.door import DoorStep
+from scenarios.schema.cutover import Ramp
+
+if TYPE_CHECKING:
+    from reference_impl.protocol.ids import Stamps
+    from scenarios.schema.course import Course
+
+__all__ = ["bucket_rule", "door_steps"]
+
+
+def door_steps(course: Course) -> tuple[DoorStep, ...]:
+    """Return the steps of a ramp in steps; none of another."""
+    return tuple(DoorStep(at_us, step.share, step.provinces, step.kinds) for at_us, step in course.ramp_steps)
+
+
+def bucket_rule(course: Course, stamps: Stamps) -> BucketRule | None:
+    """Return the rule of a ramp by a token bucket; the backlog is what was planned before the reopening."""
+    ramp = course.plan.ramp
+    if not isinstance(ramp, Ramp) or ramp.admit is None or ramp.every is None:
+        return None
+    return BucketRule(
+        admits=ramp.admit,
+        every_us=ramp.every,
+        burst=ramp.burst,
+        backlog_e4=round((ramp.backlog_share or 0) * E4),
+        backlog_before=stamps.at(course.reopen_at),
+    )
