@@ -7,6 +7,7 @@ import pytest
 from support.chain import BALANCE_FEN, LOCAL_PERSON, PERSON, Chain, FakeClock, at_rest, once
 from support.messages import (
     OTHER_PERSON,
+    admit,
     admitted,
     cancel,
     done,
@@ -16,6 +17,7 @@ from support.messages import (
     reversal,
     sale,
     settlement,
+    upload,
 )
 
 from reference_impl.domain.errors import Refusal
@@ -240,3 +242,22 @@ def test_a_number_that_no_renumbering_concerns_is_its_own_certificate() -> None:
     assert numbers.certificate(PersonNo(NEW)) == PERSON
     assert numbers.certificate(PersonNo(LOCAL_PERSON)) == LOCAL_PERSON
     assert not numbers.same(PersonNo(LOCAL_PERSON), PersonNo(PERSON))
+
+
+@pytest.mark.parametrize("number", [PERSON, NEW])
+def test_a_stay_settled_ahead_of_the_stop_goes_on_by_either_number_with_one_deductible(number: str) -> None:
+    """Of a deductible of 1,000 yuan the first part paid 100; a second stay of the year would pay 500."""
+    chain = renumbered()
+    first = admitted(chain)
+    part = settlement(3, first, code="2304")
+    done(chain.send(changed(part, body=changed(part.body, mid_stay=True))))
+    chain.clock.us = DAY_US
+    rest = done(chain.send(by(number, admit(4)))).visit
+    for n in range(20, 40):
+        done(chain.send(by(number, upload(n, rest, code="2301"))))
+    going_on = by(number, settlement(7, rest, code="2304"))
+    body = changed(going_on.body, continues=first, total_fen=200_000)
+    settled = done(chain.send(changed(going_on, body=body)))
+
+    assert settled.amounts.deductible_fen == 90_000
+    at_rest(chain)
