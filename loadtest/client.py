@@ -16,8 +16,8 @@ from loadtest.inputs import Address, SystemFile
 from loadtest.own_time import OwnTime
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
-from reference_impl.wire.codec import Codec
 from reference_impl.wire.errors import WireError
+from reference_impl.wire.speech import Speech
 
 METHOD = "POST"
 _US_PER_S = 1_000_000
@@ -44,9 +44,9 @@ class _Destination(NamedTuple):
 class GeventPeers:
     """The provinces, as hospitals reach them."""
 
-    def __init__(self, system: SystemFile, codec: Codec, clock: GeventClock, events: RequestEvent) -> None:
+    def __init__(self, system: SystemFile, speech: Speech, clock: GeventClock, events: RequestEvent) -> None:
         self._system = system
-        self._codec = codec
+        self._speech = speech
         self._clock = clock
         self._events = events
         self.own_failures = 0
@@ -84,11 +84,13 @@ class GeventPeers:
     def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
         entered_ns = time.thread_time_ns()
         destination = self._destination(node)
-        body = self._codec.encode_request(request, entered_us)
+        codec = self._speech.codec(request, entered_us)
+        body = codec.encode_request(request, entered_us)
         key = f"X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
         try:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
-            outcome = self._codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
+            outcome = codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
+            self._speech.heard(request, outcome)
             self.own_time.keep(entered_ns, answer)
         except NothingLeftError:
             self.own_failures += 1

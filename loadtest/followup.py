@@ -30,9 +30,10 @@ from reference_impl.hospital.site import site_of
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.protocol.messages import SettlementId, VisitId
 from reference_impl.staging.build import stamps_of
-from reference_impl.wire.codec import Codec
+from reference_impl.wire.speech import Speech
 from scenarios.patients.visits import plan_visits
 from scenarios.record.recorder import Record, Recorder, read_record, write_frames
+from scenarios.schema.spoken import dialects_of
 
 _ENDS = ("fate", "refusal", "fund_fen", "cash_fen", "account_fen", "hospital_part_fen", "paper_fen", "ended_us")
 _US_PER_S = 1_000_000
@@ -66,8 +67,8 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
     """Refund all visits at once; return how many were not done within the clients' deadline and one more wait."""
     scenario = inputs.scenario
     clock = GeventClock(inputs.system.epoch_monotonic_ns)
-    codec, events = Codec(business_clock(scenario)), Environment(user_classes=[]).events
-    peers = GeventPeers(inputs.system, codec, clock, events.request)
+    speech, events = Speech(dialects_of(scenario), business_clock(scenario)), Environment(user_classes=[]).events
+    peers = GeventPeers(inputs.system, speech, clock, events.request)
     plan = plan_visits(scenario)
     journeys = Journeys(scenario, plan, clock, peers, history)
     undone = {one.visit for one in held}

@@ -24,11 +24,12 @@ import httptools
 import msgspec
 import uvloop
 
+from reference_impl.domain.dialects import TODAYS
 from reference_impl.staging.loss import Disturbance, FaultyLink
 from reference_impl.wire.answers import NOBODY_LISTENS_HEADER, STATUS_NOBODY_LISTENS
 
 MSGID_HEADER = "x-yidi-msgid"
-_CODE = re.compile(rb'"infno"\s*:\s*"(\w+)"')
+_CODE = re.compile(rb'"infno"\s*:\s*"(\w+)"|<transno>(\w+)</transno>')
 NOBODY_LISTENS = (
     f"HTTP/1.1 {STATUS_NOBODY_LISTENS} Bad Gateway\r\n{NOBODY_LISTENS_HEADER}: 1\r\ncontent-length: 0\r\n\r\n"
 ).encode("ascii")
@@ -78,7 +79,9 @@ class Message:
     def code(self) -> str:
         """The transaction; empty when the message names none."""
         found = _CODE.search(self.content)
-        return found[1].decode("ascii") if found else ""
+        if not found:
+            return ""
+        return found[1].decode("ascii") if found[1] else TODAYS.get(found[2].decode("ascii"), "")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Hear a header from httptools."""

@@ -38,10 +38,11 @@ from loadtest.watch import CpuMeter, Watch, say
 from reference_impl.staging.build import stamps_of
 from reference_impl.staging.timetable import ListInflight, timetable
 from reference_impl.wire.clock import BusinessClock
-from reference_impl.wire.codec import Codec
+from reference_impl.wire.speech import Speech
 from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.record.recorder import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
+from scenarios.schema.spoken import dialects_of
 
 _READABLE = 1
 _US_PER_S = 1_000_000
@@ -70,8 +71,8 @@ class LoadRun:
         self._environment = Environment(user_classes=[], catch_exceptions=False)
         stamps = stamps_of(scenario)
         self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
-        codec, events = Codec(business_clock(scenario)), self._environment.events
-        self._peers = GeventPeers(system, codec, self._clock, events.request)
+        speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
+        self._peers = GeventPeers(system, speech, self._clock, events.request)
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options

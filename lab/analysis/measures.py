@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
-from lab.analysis import service
+from lab.analysis import renumbering, service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -151,6 +151,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
+        scalars |= {name: float(value) for name, value in renumbering.measure(record, courses_of(scenario))}
         scalars |= service.measure(record, cutovers.every_held(record, courses_of(scenario)), scenario)
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)

@@ -40,7 +40,7 @@ _AMOUNTS: dict[str, Any] = {**dict.fromkeys(MONEY, pl.Int64), "scope_parts_fen":
 SETTLEMENT_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "person": pl.String, "code": pl.String,
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
-    "care_region": pl.String, "insured_region": pl.String, "legs": pl.Int64, **_AMOUNTS,
+    "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "legs": pl.Int64, **_AMOUNTS,
 }  # fmt: skip
 COPY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
@@ -171,7 +171,8 @@ def _postings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
 def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
     return (
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
-        made.reverses, made.care_region, made.insured_region, _checksum(_legs_of(made)), *_amounts(made.amounts),
+        made.reverses, made.before, made.care_region, made.insured_region, _checksum(_legs_of(made)),
+        *_amounts(made.amounts),
     )  # fmt: skip
 
 

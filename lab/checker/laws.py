@@ -230,6 +230,24 @@ def deadlines_stand_still(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("17 deadline ran on", str(row["visit"]), detail, row["msgid_before"])
 
 
+def deductibles_are_of_one_person(evidence: Evidence) -> Iterator[Violation]:
+    """Law 18: what a settlement was worked out upon is of the same person, whatever numbers they bear (G21).
+
+    In a run that is checked place by place it finds the mixed-up whose visits lie in one province.
+    """
+    of_visit = evidence.visits.select("visit", patient="person")
+    patients = evidence.attempts.select("visit", "msgid").unique().join(of_visit, on="visit").select("msgid", "patient")
+    made = evidence.settlements.filter(pl.col("sign") == 1).join(patients, on="msgid")
+    earlier = made.select("node", before="settlement", other="patient")
+    joined = made.join(earlier, on=["node", "before"]).filter(pl.col("patient") != pl.col("other"))
+    for row in joined.sort("settlement").iter_rows(named=True):
+        detail = (
+            f"settlement {row['settlement']} at {row['node']} is of {row['patient']} under number {row['person']}, and "
+            f"was worked out upon {row['before']} of {row['other']}: two persons have one deductible"
+        )
+        yield Violation("18 one person", row["visit_id"], detail, row["msgid"])
+
+
 LAWS: tuple[Law, ...] = (
     money_is_conserved,
     postings_say_what_was_settled,
@@ -247,6 +265,7 @@ LAWS: tuple[Law, ...] = (
     effects_are_remembered,
     business_in_flight_has_one_fate,
     deadlines_stand_still,
+    deductibles_are_of_one_person,
 )
 
 

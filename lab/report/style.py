@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
 """Paul Tol's muted colours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
@@ -91,6 +92,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
     Fate.PAPER_BY_CLOSURE: Look(ORANGE, hatch="--"),
     Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
+    Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
 }
@@ -114,6 +116,7 @@ FATE_NAMES: dict[str, str] = {
     Fate.REVERSED_THEN_PAPER: "taken back, then paper",
     Fate.PAPER_BY_CLOSURE: "paper: the door was closed",
     Fate.PAPER_BY_CHOICE: "paper: gave up waiting",
+    Fate.PAPER_BY_NUMBER: "paper: the number was not found",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",
 }

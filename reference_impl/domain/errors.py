@@ -32,6 +32,8 @@ class Refusal(StrEnum):
     NO_SUCH_INSURER = "E02"
     NOT_NETWORKED = "E03"
     OTHER_INSURANCE = "E04"
+    NUMBER_NOT_MAPPED = "E05"
+    OLD_NUMBER = "E06"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -58,6 +60,7 @@ class Refusal(StrEnum):
     NO_SUCH_LINE = "D13"
     LINE_AMOUNT = "D14"
     NO_SUCH_END = "D17"
+    OTHER_DIALECT = "D18"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -68,6 +71,10 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_INSURER: "no province answers for this insured region; check insuplc_admdvs",
     Refusal.NOT_NETWORKED: "no institution of this code is networked for such a visit here; check fixmedins_code",
     Refusal.OTHER_INSURANCE: "the person has another insurance; check insutype",
+    Refusal.NUMBER_NOT_MAPPED: (
+        "the numbers here were changed, and the map does not have this person; claim by paper, tell the insurer"
+    ),
+    Refusal.OLD_NUMBER: "this number was changed and answers no more; ask for the new one by certificate (1101)",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
@@ -96,6 +103,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_LINE: "no charge of this line or batch is on the visit; check feedetl_sn or chrg_bchno",
     Refusal.LINE_AMOUNT: "the amount of a line is not its count times its price, to the fen; check the lines",
     Refusal.NO_SUCH_END: "a stay ends after it began, and at most two days from now; check endtime",
+    Refusal.OTHER_DIALECT: "this dialect is not spoken here now; nothing was done; send it in the other one",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -68,6 +68,7 @@ class Purpose(IntEnum):
     CUTOVER = 108
     NOTICE = 109
     MID_STAY = 110
+    RENUMBER = 111
 
 
 def mix64(value: int) -> int:

@@ -11,15 +11,20 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
     Closed,
+    FindPerson,
     MessageId,
     Outcome,
     Overloaded,
+    PersonFound,
+    PersonNo,
     Request,
     RequestBody,
     Unknown,
@@ -108,6 +113,8 @@ class Asker:
     step: int = 0
     sent: int = 0
     resent: int = 0
+    number: PersonNo = PersonNo("")
+    """The person's new number, once 1101 has told it; empty while it is the certificate's."""
     asked: Request | None = None
     """The message that is under way, or of whose outcome nobody knows."""
     _held: _Held | None = None
@@ -133,8 +140,14 @@ class Asker:
         held, self._held = self._held, None
         if held is not None and held.request.code == code:
             return self._until_verdict(held.request, for_good=for_good, attempt=held.tries, spent_us=held.spent_us)
-        request = self._request(code, body, self.next_id())
+        request = self._request(code, self._named(body), self.next_id())
         return self._until_verdict(request, for_good=for_good, at_closed_doors=at_closed_doors)
+
+    def _named(self, body: RequestBody) -> RequestBody:
+        """Return what is asked under the number that the person has now; 1101 asks by the certificate."""
+        if not self.number or isinstance(body, FindPerson):
+            return body
+        return msgspec.structs.replace(body, person=self.number)
 
     def learn(self, unknown: Unresolved) -> Awaitable[Answered]:
         """Send a message whose outcome is unknown again, for good: what became of it must be known to be undone."""
@@ -163,6 +176,7 @@ class Asker:
                     self.stage = resting
                     if outcome.reply.refusal:
                         raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
+                    self._learn_number(outcome)
                     return outcome
                 uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
                 self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
@@ -179,6 +193,12 @@ class Asker:
                 await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
         finally:
             self.asked = None if self._held is None else request
+
+    def _learn_number(self, answered: Answered) -> None:
+        """Keep the number that 1101 told, where it is another than the certificate's."""
+        found = answered.reply.body
+        if isinstance(found, PersonFound) and found.person != self.visit.person:
+            self.number = found.person
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
         visit = self.visit

@@ -18,6 +18,7 @@ import msgspec
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement, together
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 __all__ = ["Journey", "nobody_counts"]
 
 NOTHING_SETTLED = Settlement()
+_NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
+"""Refusals of a person whose number the insurer does not find any more: the bill is paid, and claimed by paper."""
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
 
@@ -166,7 +169,10 @@ class Journey:
         except RefusedByRule as refusal:
             self.refusal = refusal.code
             self._answered_settlement()
-            self._end(Fate.REFUSED)
+            if refusal.code in _NUMBER_LOST:
+                self._pay(Fate.PAPER_BY_NUMBER)
+            else:
+                self._end(Fate.REFUSED)
         except _Paper as paper:
             self._pay(paper.fate)
         except Unresolved as unknown:
@@ -439,6 +445,10 @@ class Journey:
         if code == tx.INPATIENT_LINES:
             await self._upload_all(for_good=for_good)
             return
+        if not self.site.can_say(code, self.visit, self.ports.clock.now_us()):
+            return
+        if self._number_is_old(code):
+            await self._perform(tx.PERSON, for_good=for_good)
         body = self._body(code)
         if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
             self.settle_sent_us = self.ports.clock.now_us()
@@ -476,6 +486,12 @@ class Journey:
     @property
     def _unsettled_fen(self) -> int:
         return self.visit.total_fen - self._mid_stay_fen
+
+    def _number_is_old(self, code: str) -> bool:
+        """Whether the person was given a new number since the hospital last asked who it is."""
+        if code == tx.PERSON or self.asker.number:
+            return False
+        return self.site.renumbered(self.visit, self.ports.clock.now_us())
 
     def _learn(self, code: str, body: Body | None) -> None:
         match body:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from reference_impl.hospital.journey import Journey
-from reference_impl.protocol.messages import Settled, VisitId
+from reference_impl.protocol.messages import PersonNo, Settled, VisitId
 from scenarios.record.fates import Stage
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     mid_stay: Settled | None
     mid_until: tuple[int, int]
     mid_due: bool | None
+    number: PersonNo
 
 
 _OF_JOURNEY: Final = (
@@ -60,7 +61,7 @@ _OF_JOURNEY: Final = (
     "mid_until",
     "mid_due",
 )
-_OF_ASKER: Final = ("step", "sent", "resent")
+_OF_ASKER: Final = ("step", "sent", "resent", "number")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
 """One set for all stays that have come as far; few differ."""
 
@@ -86,6 +87,7 @@ def put_away(journey: Journey) -> Rest:
         journey.mid_stay,
         journey.mid_until,
         journey.mid_due,
+        asker.number,
     )
 
 

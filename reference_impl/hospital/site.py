@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_old
 from reference_impl.domain.keyed import Purpose
-from reference_impl.domain.scopes import concerned, on_the_way
+from reference_impl.domain.scopes import concerned, covers, on_the_way
+from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
+from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,7 @@ class HospitalSite:
     clients: Clients
     uploads_per_stay: int
     stops: tuple[Course, ...] = ()
+    dialects: tuple[DialectChange, ...] = ()
 
     def known_stops(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> tuple[Course, ...]:
         """Return the stops on the visit's way that its desk was told of and that are on now, the longest first.
@@ -59,6 +63,21 @@ class HospitalSite:
         """Return the stop whose closed door of ``scope`` the visit has met; none when an operator closed it."""
         here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
         return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
+
+    def can_say(self, code: str, visit: PlannedVisit, now_us: int) -> bool:
+        """Return whether the visit's hospital speaks a dialect now that has this transaction of a stay."""
+        stay = TRANSACTIONS[code].kind == "inpatient"
+        return not stay or has_old_form(code) or not speaks_old(self.dialects, visit.care_region, now_us)
+
+    def renumbered(self, visit: PlannedVisit, now_us: int) -> bool:
+        """Return whether the visit's person has had a new number given by now."""
+        return any(
+            stop.plan.renumber is not None
+            and not stop.rolled_back
+            and stop.reopen_at <= now_us
+            and covers(stop.plan.scope, visit.insured_region)
+            for stop in self.stops
+        )
 
     def policies(self, stops: tuple[Course, ...]) -> StopPolicies:
         """Return what is done about whom stops turn away, by the first."""
@@ -94,7 +113,7 @@ class HospitalSite:
 
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
-    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario))
+    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario), dialects_of(scenario))
 
 
 def concerns(plan: Cutover, visit: PlannedVisit | Claim) -> bool:

@@ -18,10 +18,12 @@ from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
+from reference_impl.domain.renumbering import Renumbering
 from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, SweepRules
@@ -48,7 +50,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``provinces`` are the insurers that are connected; ``timeout_us`` is how long it waits for the next node.
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
-    ``province`` is None for the hub. ``sweep`` says how it drives what it has left open.
+    ``province`` is None for the hub. ``sweep`` says how it drives what it has left open. ``renumberings`` are those
+    of the whole nation, so that it knows a person by either number.
     """
 
     node: NodeId
@@ -58,6 +61,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     time_scale: float
     province: ProvinceConfig | None = None
     sweep: SweepRules = DEFAULT_SWEEP
+    renumberings: tuple[Renumbering, ...] = ()
 
 
 def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub:
@@ -67,8 +71,11 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
     """
     provinces = frozenset(config.provinces)
     reference = _references(config, ports, starts)
+    numbers = Numbers(config.renumberings, ports.clock.now_us)
     if config.province is None:
-        return Hub(ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep)
+        return Hub(
+            ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep, numbers=numbers
+        )
     node, rules = config.node, config.province
 
     def next_node(insured_region: str) -> NodeId | None:
@@ -86,9 +93,14 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             register_of(rules.institutions),
             next_node,
             ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
+            numbers=numbers,
         ),
         InsuredRules(
-            node, rules.policy.policy(), lru_cache(_PERSONS)(rules.persons.reader().find), _benefit_year(config)
+            node,
+            rules.policy.policy(),
+            lru_cache(_PERSONS)(rules.persons.reader().find),
+            _benefit_year(config),
+            numbers,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

@@ -54,6 +54,7 @@ from reference_impl.protocol.messages import (
     VisitId,
     VisitOpened,
 )
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.records import (
     ChargedBatch,
     ChargesRecord,
@@ -96,6 +97,7 @@ class CareRules:
     institutions: Mapping[NodeId, Institution]
     next_node: Callable[[str], NodeId | None]
     ahead_us: int = DISCHARGED_AHEAD_US
+    numbers: Numbers = NO_NUMBERS
 
 
 class CareRole:
@@ -115,7 +117,7 @@ class CareRole:
         """Return the reply and the records after a transaction that stays in the province, or why not."""
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
-        refusal = visit_refusal(request, visit)
+        refusal = visit_refusal(request, visit, self._rules.numbers)
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_VISIT
         state = move(visit.state, event)
@@ -218,7 +220,7 @@ class CareRole:
 
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
-        refusal = visit_refusal(request, visit)
+        refusal = visit_refusal(request, visit, self._rules.numbers)
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_VISIT
         if isinstance(body, CancelSettlement) and body.settlement != visit.settlement:
@@ -263,9 +265,9 @@ class CareRole:
         original: MessageRecord | None,
         next_node: NodeId,
     ) -> Prepared | Refusal:
-        refusal = original_refusal(request, body, original)
+        refusal = original_refusal(request, body, original, self._rules.numbers)
         if refusal is None and visit is not None:
-            refusal = visit_refusal(request, visit)
+            refusal = visit_refusal(request, visit, self._rules.numbers)
         if refusal is not None:
             return refusal
         if visit is not None and visit.opened_by == body.original and visit.settled_by not in ("", body.original):

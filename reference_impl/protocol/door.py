@@ -20,6 +20,7 @@ from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.bucket import BucketRule, TokenBucket
 from reference_impl.protocol.ids import stamp_of
 from reference_impl.protocol.messages import Closed, Overloaded, Request
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 
 __all__ = ["Door", "DoorCommand", "DoorState", "DoorStep", "Doors"]
 
@@ -81,9 +82,10 @@ class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Door:
-    """One door and its last command."""
+    """One door and its last command; ``numbers`` tell who is one person."""
 
     command: DoorCommand
+    numbers: Numbers = NO_NUMBERS
     _bucket: TokenBucket | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -126,7 +128,7 @@ class Door:
         opened, full = self.command.reopens_us, self.command.full_us
         if now_us >= full:
             return True
-        person = request.body.person
+        person = self.numbers.certificate(request.body.person)
         if self._bucket is not None:
             return self._bucket.lets_in(person, stamp_of(request.msgid), now_us)
         place = crc32(person.encode()) % RAMP_PLACES
@@ -138,10 +140,11 @@ class Door:
 class Doors:
     """The doors of one node, by side, scope and business; a node without commands has none and pays nothing."""
 
-    __slots__ = ("_doors", "all_open")
+    __slots__ = ("_doors", "_numbers", "all_open")
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Numbers = NO_NUMBERS) -> None:
         """Start with every door open."""
+        self._numbers = numbers
         self._doors: dict[tuple[Side, str, Business], Door] = {}
         self.all_open = True
         """Whether no door has to be asked."""
@@ -151,7 +154,7 @@ class Doors:
         if command.state is DoorState.OPEN:
             self._doors.pop(command.door, None)
         else:
-            self._doors[command.door] = Door(command)
+            self._doors[command.door] = Door(command, self._numbers)
         self.all_open = not self._doors
 
     def refusal(self, request: Request, side: Side, now_us: int, *, known: bool) -> Closed | Overloaded | None:

@@ -13,6 +13,7 @@ from reference_impl.protocol.copies import copies_after, copy_refs, settled_visi
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder, Prepared
 from reference_impl.protocol.messages import Answer, Outcome, Reply, Request, Reverse
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord, Record, Ref, View
 from reference_impl.protocol.references import original_refusal, province_refusal
@@ -24,10 +25,11 @@ __all__ = ["Hub"]
 class _HubPolicy:
     """Decides for the hub; a ``forwarder.ForwardingPolicy``."""
 
-    __slots__ = ("_provinces",)
+    __slots__ = ("_numbers", "_provinces")
 
-    def __init__(self, provinces: frozenset[NodeId]) -> None:
+    def __init__(self, provinces: frozenset[NodeId], numbers: Numbers) -> None:
         self._provinces = provinces
+        self._numbers = numbers
 
     def wants(self, request: Request, original: MessageRecord | None) -> tuple[Ref, ...]:
         return copy_refs(request, settled_visit_of(request, original))
@@ -46,7 +48,7 @@ class _HubPolicy:
         if insurer not in self._provinces:
             return Refusal.NO_SUCH_INSURER
         if isinstance(request.body, Reverse):
-            refusal = original_refusal(request, request.body, original)
+            refusal = original_refusal(request, request.body, original, self._numbers)
             if refusal is not None:
                 return refusal
         downstream = Request(
@@ -94,13 +96,14 @@ class Hub:
         timeout_us: int,
         reference: Callable[[], str],
         sweep: SweepRules = DEFAULT_SWEEP,
+        numbers: Numbers = NO_NUMBERS,
     ) -> None:
         """``timeout_us`` is how long the hub waits for an insured province."""
         self.node = HUB
-        self.doors = Doors()
+        self.doors = Doors(numbers)
         self._ports = ports
         self._timeout_us = timeout_us
-        self._forwarder = Forwarder(ports, _HubPolicy(provinces), self._send, reference, sweep)
+        self._forwarder = Forwarder(ports, _HubPolicy(provinces, numbers), self._send, reference, sweep)
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,6 +59,7 @@ from reference_impl.protocol.messages import (
     VisitId,
     VisitOpened,
 )
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import (
     Change,
@@ -88,6 +90,14 @@ class InsuredRules:
     policy: Policy
     facts: Callable[[PersonNo], PersonFacts | None]
     year_of: Callable[[int], int]
+    numbers: Numbers = NO_NUMBERS
+
+
+class _Insured(NamedTuple):
+    """Who is meant: the number that the books go by, and what is known of the person."""
+
+    number: PersonNo
+    facts: PersonFacts
 
 
 class InsuredRole:
@@ -106,21 +116,21 @@ class InsuredRole:
         key = Key(request.sender, request.msgid)
         body, books = request.body, self._ports.books
         for _ in range(STALE_LIMIT):
+            number = self._rules.numbers.kept(body)
+            remembered = Ref(PersonRecord, body.person if isinstance(number, Refusal) else number)
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
-                before = await books.look(Key(request.sender, body.original), Ref(PersonRecord, body.person))
+                before = await books.look(Key(request.sender, body.original), remembered)
                 original = before.message
                 view = await books.look(key, *_standing(_visit_settled_by(original)))
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(
-                    key, Ref(PersonRecord, body.person), *_standing(_visit_of(request)), *_continued(body)
-                )
+                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body))
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
-            change = self._decide(request, view, original)
+            change = self._decide(request, view, original, self._insured(request, number))
             if isinstance(await books.commit(change), Committed):
                 reply = change.message.reply
                 assert reply is not None  # every decision of an insurer is a verdict
@@ -129,27 +139,28 @@ class InsuredRole:
 
     # --- deciding ---
 
-    def _decide(self, request: Request, view: View, original: MessageRecord | None) -> Change:
-        facts = self._own(request)
-        if facts is None:
-            return self._verdict(request, refused(Refusal.NOT_INSURED, self._reference()))
-        body = request.body
+    def _decide(
+        self, request: Request, view: View, original: MessageRecord | None, insured: _Insured | Refusal
+    ) -> Change:
+        if isinstance(insured, Refusal):
+            return self._verdict(request, refused(insured, self._reference()))
+        body, facts = request.body, insured.facts
         if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:
             return self._verdict(request, refused(Refusal.OTHER_INSURANCE, self._reference()))
         match body:
             case Settle() | SellDrugs():
-                return self._settle(request, body, view, facts)
+                return self._settle(request, body, view, insured)
             case CancelSettlement():
-                return self._cancel(request, body, view, facts)
+                return self._cancel(request, body, view, insured)
             case Reverse():
-                return self._reverse(request, body, view, original, facts)
+                return self._reverse(request, body, view, original, insured)
             case FindPerson():
                 found = PersonFound(
-                    person=body.person,
+                    person=self._rules.numbers.current(body.person),
                     insurance=facts.insurance,
                     person_type=facts.person_type,
                     insured_region=facts.insured_region,
-                    balance_fen=self._person(view, body.person, facts).accumulators.balance_fen,
+                    balance_fen=self._person(view, insured).accumulators.balance_fen,
                     age_e1=facts.age_e1,
                 )
                 return self._verdict(request, Reply(self._reference(), found))
@@ -158,20 +169,22 @@ class InsuredRole:
             case _:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
-    def _own(self, request: Request) -> PersonFacts | None:
-        """Return what is known of the person, if insured here and in the region that the message names."""
-        facts = self._rules.facts(request.body.person)
+    def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
+        """Return who is meant, if insured here and in the region that the message names, or why nobody is."""
+        if isinstance(number, Refusal):
+            return number
+        facts = self._rules.facts(number)
         if facts is None or province_of(facts.insured_region) != self._rules.node:
-            return None
-        return facts if facts.insured_region == request.insured_region else None
+            return Refusal.NOT_INSURED
+        return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
 
-    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, facts: PersonFacts) -> Change:
+    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured) -> Change:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
         if body.visit in settled_of:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
         if body.fees is None:
             return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
-        now_us = self._ports.clock.now_us()
+        now_us, facts = self._ports.clock.now_us(), insured.facts
         case = Case(
             kind=_kind_of(request.code),
             hospital_level=body.hospital_level,
@@ -183,7 +196,7 @@ class InsuredRole:
             wrong = Refusal.NO_TERMS
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
-        person, year = self._person(view, body.person, facts), self._year_of(body, now_us)
+        person, year = self._person(view, insured), self._year_of(body, now_us)
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
         before = in_year(person.accumulators, person.earlier, year)
@@ -195,7 +208,7 @@ class InsuredRole:
             before,
             year,
             use_account=body.use_account,
-            continued=_part_before(request, earlier),
+            continued=_part_before(request, earlier, self._rules.numbers),
         )
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
@@ -225,15 +238,15 @@ class InsuredRole:
         by_discharge = ended_us and self._rules.policy.counts_in == "discharge"
         return self._rules.year_of(ended_us if by_discharge else now_us)
 
-    def _cancel(self, request: Request, body: CancelSettlement, view: View, facts: PersonFacts) -> Change:
+    def _cancel(self, request: Request, body: CancelSettlement, view: View, insured: _Insured) -> Change:
         settled = view.get(SettlementRecord)
-        refusal = None if settled is None else settlement_refusal(request, settled)
+        refusal = None if settled is None else settlement_refusal(request, settled, self._rules.numbers)
         if refusal is not None:
             return self._verdict(request, refused(refusal, self._reference()))
         if settled is None or settled.settlement != body.settlement:
             # The care side says settled, the books here do not know it: name the difference, let them void theirs.
             return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
-        person = self._person(view, settled.person, facts)
+        person = self._person(view, insured)
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
         negative, person = self._taken_back(request.msgid, settled, person)
@@ -247,16 +260,16 @@ class InsuredRole:
         return self._posted(request, Reply(self._reference(), cancelled), negative, person)
 
     def _reverse(
-        self, request: Request, body: Reverse, view: View, original: MessageRecord | None, facts: PersonFacts
+        self, request: Request, body: Reverse, view: View, original: MessageRecord | None, insured: _Insured
     ) -> Change:
         """Let the original have no effect, whether it came, comes later, or never does (G4)."""
         settled = view.get(SettlementRecord)
-        refusal = original_refusal(request, body, original)
+        refusal = original_refusal(request, body, original, self._rules.numbers)
         if refusal is None and settled is not None:
-            refusal = settlement_refusal(request, settled)
+            refusal = settlement_refusal(request, settled, self._rules.numbers)
         if refusal is not None:
             return self._verdict(request, refused(refusal, self._reference()))
-        done, person = Reply(self._reference(), Done()), self._person(view, body.person, facts)
+        done, person = Reply(self._reference(), Done()), self._person(view, insured)
         tombstone = MessageRecord(
             Key(request.sender, body.original),
             body.original_code,
@@ -321,13 +334,13 @@ class InsuredRole:
         key = Key(request.sender, request.msgid)
         return MessageRecord(key, request.code, self._ports.clock.now_us(), request, reply)
 
-    def _person(self, view: View, person: PersonNo, facts: PersonFacts) -> PersonRecord:
+    def _person(self, view: View, insured: _Insured) -> PersonRecord:
         """Return what is remembered of a person; of one who never came, version 0."""
         known = view.get(PersonRecord)
         if known is not None:
             return known
         year = self._rules.year_of(self._ports.clock.now_us())
-        return PersonRecord(person, 0, Accumulators(year=year, balance_fen=facts.balance_fen))
+        return PersonRecord(insured.number, 0, Accumulators(year=year, balance_fen=insured.facts.balance_fen))
 
 
 def _kind_of(code: str) -> Kind:
@@ -351,9 +364,11 @@ def _continued(body: RequestBody) -> tuple[Ref, ...]:
     return (Ref(SettlementRecord, body.continues),) if isinstance(body, Settle) and body.continues else ()
 
 
-def _part_before(request: Request, earlier: SettlementRecord | None) -> Continued | None:
+def _part_before(request: Request, earlier: SettlementRecord | None, numbers: Numbers) -> Continued | None:
     """Return the part of this stay that was settled before; another's settlement, or an outpatient's, is none."""
-    if earlier is None or settlement_refusal(request, earlier) is not None or earlier.code != INPATIENT_SETTLE:
+    if earlier is None or earlier.code != INPATIENT_SETTLE:
+        return None
+    if settlement_refusal(request, earlier, numbers) is not None:
         return None
     return Continued(earlier.year, earlier.amounts.deductible_fen)
 

@@ -53,7 +53,7 @@ class Province:
     ) -> None:
         """``timeout_us`` is how long the province waits for the hub."""
         self.node = care.node
-        self.doors = Doors()
+        self.doors = Doors(care.numbers)
         self._ports = ports
         self._care = CareRole(care)
         self._institutions = care.institutions

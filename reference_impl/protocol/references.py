@@ -1,7 +1,8 @@
 """What a message may refer to: its own institution's business, as it was opened, and nothing else.
 
 A visit keeps institution, insured region and person from the message that opened it, a settlement also its care
-region; whatever names others is refused, at both ends of the chain. Pure: each function returns why not, or None.
+region; whatever names others is refused, at both ends of the chain; two numbers of one person
+are no others (``numbers``). Pure: each function returns why not, or None.
 A stranger learns no more than that there is no such visit.
 """
 
@@ -17,6 +18,7 @@ from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS
 from reference_impl.protocol.ids import is_visit_of
 from reference_impl.protocol.messages import Request, Reverse, VisitId
+from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.records import MessageRecord, SettlementRecord, VisitRecord
 
 __all__ = [
@@ -64,9 +66,11 @@ def _message_id_refusal(request: Request) -> Refusal | None:
     return None
 
 
-def visit_refusal(request: Request, visit: VisitRecord | None) -> Refusal | None:
+def visit_refusal(request: Request, visit: VisitRecord | None, numbers: Numbers) -> Refusal | None:
     """Return why ``request`` may not speak of ``visit``."""
-    if visit is None or visit.institution != request.institution or visit.person != request.body.person:
+    if visit is None or visit.institution != request.institution:
+        return Refusal.NO_SUCH_VISIT
+    if not numbers.same(visit.person, request.body.person):
         return Refusal.NO_SUCH_VISIT
     if visit.insured_region != request.insured_region:
         return Refusal.OTHER_INSURER
@@ -79,16 +83,18 @@ def opening_refusal(request: Request, visit: VisitId) -> Refusal | None:
     return None if is_visit_of(visit, request.institution) else Refusal.NO_SUCH_VISIT
 
 
-def settlement_refusal(request: Request, settled: SettlementRecord) -> Refusal | None:
+def settlement_refusal(request: Request, settled: SettlementRecord, numbers: Numbers) -> Refusal | None:
     """Return why ``request`` may not speak of the settlement ``settled``, at the insurer."""
-    if settled.institution != request.institution or settled.person != request.body.person:
+    if settled.institution != request.institution or not numbers.same(settled.person, request.body.person):
         return Refusal.NO_SUCH_VISIT
     if settled.care_region != request.care_region or settled.insured_region != request.insured_region:
         return Refusal.NO_SUCH_VISIT
     return None
 
 
-def original_refusal(request: Request, body: Reverse, original: MessageRecord | None) -> Refusal | None:
+def original_refusal(
+    request: Request, body: Reverse, original: MessageRecord | None, numbers: Numbers
+) -> Refusal | None:
     """Return why a 2601 may not reverse ``original``: what the node holds under the message id it names, if anything.
 
     One that names itself would wait for its own end.
@@ -102,7 +108,7 @@ def original_refusal(request: Request, body: Reverse, original: MessageRecord | 
         return None
     asked = original.request
     if asked is not None:
-        if asked.institution != request.institution or asked.body.person != body.person:
+        if asked.institution != request.institution or not numbers.same(asked.body.person, body.person):
             return Refusal.NO_SUCH_VISIT
         if asked.insured_region != request.insured_region or asked.care_region != request.care_region:
             return Refusal.OTHER_INSURER

@@ -14,6 +14,7 @@ import msgspec
 
 from reference_impl.books.losing import CommitLoss
 from reference_impl.books.sqlite.disk import Committing
+from reference_impl.domain.dialects import DialectChange
 from reference_impl.domain.failures import InputError
 from reference_impl.protocol.assembly import NodeConfig
 
@@ -38,7 +39,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One served node: its role, what it can do at once, and the commits it is to lose.
 
     ``workers`` messages are in work at once and ``queue`` may wait; ``hold_while_waiting`` says whether a worker is
-    held while the node waits for the next one.
+    held while the node waits for the next one. ``dialects`` says which of them its hospitals speak, and until when.
     """
 
     node: NodeConfig
@@ -46,6 +47,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     queue: int
     hold_while_waiting: bool = False
     losses: tuple[CommitLoss, ...] = ()
+    dialects: tuple[DialectChange, ...] = ()
 
 
 class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.domain.nodes import HUB, NodeId, role_of
+from reference_impl.protocol.answers import turned_away
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
@@ -20,6 +21,8 @@ from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
 from reference_impl.wire.errors import WireError, WireWarning
+from reference_impl.wire.old import OldCodec
+from reference_impl.wire.speech import HospitalCodec, speech_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
     from reference_impl.wire.answers import WireAnswer
-    from reference_impl.wire.codecs import Codecs
+    from reference_impl.wire.codecs import AnyCodec, Codecs
 
 __all__ = ["OVERLOADED_RETRY_US", "BrokenNode", "ServedNode"]
 
@@ -41,7 +44,18 @@ OVERLOADED_RETRY_US = 1_000_000
 class ServedNode:
     """A node of the running system."""
 
-    __slots__ = ("_clock", "_codecs", "_doors_file", "_meter", "_role", "faults", "name", "neighbours", "workers")
+    __slots__ = (
+        "_clock",
+        "_codecs",
+        "_dialects",
+        "_doors_file",
+        "_meter",
+        "_role",
+        "faults",
+        "name",
+        "neighbours",
+        "workers",
+    )
 
     def __init__(
         self,
@@ -64,6 +78,7 @@ class ServedNode:
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
         self._codecs = codecs
+        self._dialects = service.dialects
         self._meter = meter
         books, peers = ports.books, ports.peers
         if meter is not None:
@@ -81,7 +96,7 @@ class ServedNode:
 
     async def respond(self, content: bytes, sender: str) -> WireAnswer:
         """Return the answer to the request in ``content``; without a sender's name it is a hospital's."""
-        codec, clock = self._codecs.of(sender), self._clock
+        codec, clock = self._codecs.of(sender, content), self._clock
         came_us = clock.now_us()
         warnings: list[WireWarning] = []
         try:
@@ -92,11 +107,18 @@ class ServedNode:
             request = msgspec.structs.replace(request, sender=request.institution)
         if self._meter is not None:
             self._meter.name(role_of(self.name, request.sender), request.code)
-        answer = await self._serve(request)
+        answer = self._unheard(request, codec, came_us) or await self._serve(request)
         now_us = clock.now_us()
         if isinstance(answer, Answered):
             answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
         return codec.encode_answer(request, answer, now_us, warnings)
+
+    def _unheard(self, request: Request, codec: AnyCodec, came_us: int) -> Answered | None:
+        """Return the answer to a hospital that speaks another dialect than its province does now."""
+        if not isinstance(codec, HospitalCodec):
+            return None
+        refusal = speech_refusal(request, self._dialects, came_us, in_old=isinstance(codec, OldCodec))
+        return None if refusal is None else turned_away(refusal)
 
     def obey_door(self, command: DoorCommand) -> None:
         """Move a door, so that a restart finds it as it was left."""
@@ -150,8 +172,9 @@ class BrokenNode:
 
     async def respond(self, content: bytes, sender: str) -> WireAnswer:
         """Return that nothing was done."""
-        del content
-        return self._codecs.of(sender).encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
+        return self._codecs.of(sender, content).encode_unavailable(
+            self.reason, OVERLOADED_RETRY_US, self._clock.now_us()
+        )
 
 
 def neighbours_of(service: ServiceConfig) -> frozenset[str]:

@@ -16,9 +16,11 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
+from reference_impl.staging.renumbering import renumberings_of
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
+from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
     from scenarios.patients.institutions import Institution as Place
@@ -54,6 +56,7 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
         province=None if node == HUB else _province_config(scenario, node, institutions.get(NodeId(node), ())),
+        renumberings=renumberings_of(scenario),
     )
 
 
@@ -85,4 +88,5 @@ def _service_config(scenario: Scenario, node: str, institutions: Institutions) -
         queue=spec.queue,
         hold_while_waiting=spec.hold_while_waiting,
         losses=commit_losses(scenario, node),
+        dialects=dialects_of(scenario),
     )

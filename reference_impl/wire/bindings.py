@@ -7,9 +7,8 @@ a message that the interface would refuse for a missing field cannot be built by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
-from reference_impl.wire.tables import Direction, Node, Table, TableError
+from reference_impl.wire.tables import NEW, Direction, Node, Table, TableError, fields_of
 
 EXP = "exp."
 EXP_CONTENT = "exp_content"
@@ -169,7 +168,7 @@ def _node_binding(
     return NodeBinding(code, direction, node, struct, rows, tuple(chosen.values()))
 
 
-def load_bindings(tables: dict[str, Table]) -> Bindings:
-    """Return the packaged bindings."""
-    text = resources.files("reference_impl.wire").joinpath("fields", _FILE).read_text("utf-8")
+def load_bindings(tables: dict[str, Table], dialect: str = NEW) -> Bindings:
+    """Return the packaged bindings of a dialect."""
+    text = fields_of(dialect).joinpath(_FILE).read_text("utf-8")
     return read_bindings(text, tables)

@@ -36,6 +36,7 @@ from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
 from reference_impl.wire.hops import HOPS_HEADER, hops_from_text, hops_to_text
 from reference_impl.wire.reading import Found
 from reference_impl.wire.sides import Side, read_side, sides_of
+from reference_impl.wire.tables import NEW
 from reference_impl.wire.writing import context_of
 
 _SETTLED = (m.Settled, m.Cancelled)
@@ -47,10 +48,10 @@ _JSON = "application/json"
 class Codec:
     """Writes and reads messages for one run, whose business time is ``clock``'s."""
 
-    def __init__(self, clock: BusinessClock) -> None:
+    def __init__(self, clock: BusinessClock, dialect: str = NEW) -> None:
         self.clock = clock
-        self._requests = sides_of("in", clock)
-        self._replies = sides_of("out", clock)
+        self._requests = sides_of("in", clock, dialect)
+        self._replies = sides_of("out", clock, dialect)
         self._encode = msgspec.json.Encoder().encode
         self._decode_request = msgspec.json.Decoder(RequestToRead).decode
         self._decode_reply = msgspec.json.Decoder(ReplyToRead).decode

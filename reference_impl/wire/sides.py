@@ -19,7 +19,7 @@ from reference_impl.wire.bindings import FUNDS, Bindings, load_bindings
 from reference_impl.wire.envelope import wire_error
 from reference_impl.wire.reading import Found, NodeReader, node_reader
 from reference_impl.wire.structs import message_to_read
-from reference_impl.wire.tables import Direction, Table, load_tables
+from reference_impl.wire.tables import NEW, Direction, Table, load_tables
 from reference_impl.wire.values import Tools
 from reference_impl.wire.writing import NodeWriter, message_writer, node_writer
 
@@ -35,10 +35,10 @@ _ROW_TYPES: dict[tuple[str, str], type[Any]] = {
 
 
 @cache
-def packaged() -> tuple[dict[str, Table], Bindings]:
-    """Return the packaged tables and bindings."""
-    tables = load_tables()
-    return tables, load_bindings(tables)
+def packaged(dialect: str = NEW) -> tuple[dict[str, Table], Bindings]:
+    """Return the packaged tables and bindings of a dialect."""
+    tables = load_tables(dialect)
+    return tables, load_bindings(tables, dialect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class Side:
     readers: tuple[tuple[Callable[[Any], Any], NodeReader], ...]
 
 
-def sides_of(direction: Direction, clock: BusinessClock) -> dict[str, Side]:
+def sides_of(direction: Direction, clock: BusinessClock, dialect: str = NEW) -> dict[str, Side]:
     """Return one side for each transaction that has bindings in this direction.
 
     2402's reply, for one, has none: it says no more than done.
     """
-    tables, bindings = packaged()
+    tables, bindings = packaged(dialect)
     tools = Tools(clock, bindings.dictionaries, as_numbers=direction == "out")
     sides: dict[str, Side] = {}
     for (code, way), bound in bindings.nodes.items():

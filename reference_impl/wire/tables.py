@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Literal, cast
 
 from reference_impl.domain.failures import InputError
@@ -16,7 +17,12 @@ from reference_impl.domain.failures import InputError
 FieldKind = Literal["s", "n", "int", "d", "dt"]
 Direction = Literal["in", "out"]
 
-_FILES = ("person.txt", "pharmacy.txt", "outpatient.txt", "inpatient.txt", "stay.txt", "session.txt")
+NEW, OLD = "", "old"
+"""The dialects, by the folder of their tables: today's national interface, and the old provincial protocol."""
+_FILES = {
+    NEW: ("person.txt", "pharmacy.txt", "outpatient.txt", "inpatient.txt", "stay.txt", "session.txt"),
+    OLD: ("stays.txt",),
+}
 _FIELD = re.compile(r"(\w+) (int|dt|s|n|d)(\d*)(?:,(\d+))?(\*?)(!?)")
 _NODE = re.compile(r"(in|out) (\w+)(\[\])?:")
 _TABLE = re.compile(r"== (\w+)(?: as (\w+)(?: without (.+))?)?")
@@ -125,10 +131,18 @@ def _fields(line: str, place: tuple[str, int]) -> list[Field]:
     return fields
 
 
-def load_tables() -> dict[str, Table]:
-    """Return the packaged tables by transaction code."""
+def fields_of(dialect: str) -> Traversable:
+    """Return the folder that holds the tables and bindings of a dialect."""
     folder = resources.files("reference_impl.wire").joinpath("fields")
+    return folder.joinpath(dialect) if dialect else folder
+
+
+def load_tables(dialect: str = NEW) -> dict[str, Table]:
+    """Return the packaged tables of a dialect by transaction code."""
+    folder = fields_of(dialect)
     tables: dict[str, Table] = {}
-    for file in sorted(_FILES, key=lambda name: name == "pharmacy.txt"):  # 2103 is as 2208, so pharmacy comes last
+    for file in sorted(
+        _FILES[dialect], key=lambda name: name == "pharmacy.txt"
+    ):  # 2103 is as 2208, so pharmacy comes last
         tables.update(read_tables(folder.joinpath(file).read_text("utf-8"), file, tables))
     return tables

@@ -13,6 +13,7 @@ from reference_impl.domain.scopes import Business, doorkeeper, sides_of
 from scenarios.reading.errors import Problem
 from scenarios.reading.policies import beside_problems, policy_problems
 from scenarios.reading.ramps import monitor_problems, ramp_problems
+from scenarios.reading.reopenings import reopening_problems
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Window
@@ -38,6 +39,7 @@ def stop_problems(scenario: Scenario) -> Iterator[Problem]:
         for earlier, other in enumerate(scenario.cutover[:number]):
             yield from _beside(plan, other, earlier, path)
             yield from beside_problems(scenario, plan, other, path)
+    yield from reopening_problems(scenario)
 
 
 def _scope(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Problem]:

@@ -36,6 +36,8 @@ class Fate(StrEnum):
     """A door was closed: paid in cash, claimed by paper."""
     PAPER_BY_CHOICE = "paper_by_choice"
     """The patient gave up on direct settlement while it was possible: paid in cash, claimed by paper."""
+    PAPER_BY_NUMBER = "paper_by_number"
+    """The insurer's map of changed numbers did not have the person: paid in cash, claimed by paper."""
     ABANDONED = "abandoned"
     """The patient left the desk's queue before being served."""
     OPEN_AT_END = "open_at_end"
@@ -52,7 +54,7 @@ AFTER_A_STOP = (
 """Settled, and not before the door was open again that had turned them away."""
 DIRECT_FATES = (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, *AFTER_A_STOP, Fate.MID_STAY_THEN_DIRECT)
 """Direct rate: these over all visits that no rule refused, stays still open left out."""
-PAPER_FATES = (Fate.REVERSED_THEN_PAPER, Fate.PAPER_BY_CLOSURE, Fate.PAPER_BY_CHOICE)
+PAPER_FATES = (Fate.REVERSED_THEN_PAPER, Fate.PAPER_BY_CLOSURE, Fate.PAPER_BY_CHOICE, Fate.PAPER_BY_NUMBER)
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
 
 SERVED = ("done", "refused", "reversed", "unknown")

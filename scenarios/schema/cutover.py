@@ -18,9 +18,11 @@ from pydantic_core import CoreSchema
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
 from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
+from scenarios.schema.dialect import Dialect
 from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
 from scenarios.schema.migration import BooksMigration
 from scenarios.schema.recourse import StopPolicies
+from scenarios.schema.renumber import Renumber
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -213,6 +215,9 @@ class Cutover(Model):
     def concerns_insurer(self, province: str) -> bool:
         """Return whether the stop holds up patients insured in a province: all do that stop more than another's."""
         return self.scope == HUB or self.side != "insured" or doorkeeper(self.scope) == province
+
+    renumber: Renumber | None = Field(default=None, description="persons insured in the scope get new numbers")
+    dialect: Dialect | None = Field(default=None, description="the protocol its hospitals speak changes")
 
     @property
     def stop_at(self) -> int:

@@ -191,6 +191,10 @@ def _cutover() -> Iterator[Measure]:
     yield from _service()
     yield Measure("cutover.self_pay", Unit.COUNT, "people who paid at the closed door and claim by paper")
     yield Measure("cutover.self_pay_fen", Unit.NUMBER, "what they paid, in fen")
+    after = "after the reopening of a stop that changed personal numbers"
+    yield Measure("cutover.number_not_found", Unit.COUNT, f"people who paid because the map had no number, {after}")
+    yield Measure("cutover.settled_under_new", Unit.COUNT, f"visits settled under the new number, {after}")
+    yield Measure("cutover.reversed_by_old", Unit.COUNT, f"taken back by the old number: sent before, undone {after}")
     yield Measure("cutover.trips", Unit.COUNT, "extra trips of patients to a desk")
     yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
 

@@ -233,6 +233,16 @@ def hub_keeps_what_nobody_settled(world, make):
     world.at_hub.append(make.copy_of(make.settlement(7)))
 
 
+@plant("deductibles_are_of_one_person")
+def two_persons_have_one_deductible(world, make):
+    """Both were given one number: the second one's settlement is worked out upon the first one's."""
+    other = make.settlement(1, before="S0")
+    world.passed(other)
+    world.postings.append(make.posting("S1"))
+    world.visits.append(make.visit_row(1, person=f"{other.person[:-1]}9"))
+    world.messages.append(make.message_row(1))
+
+
 LINES = "lines_add_up_to_what_is_settled"
 
 

@@ -15,6 +15,7 @@ from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidSt
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor
 from scenarios.schema.gates import MEASURES
+from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000
 
@@ -63,7 +64,9 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
-    watched = stop.cutover[0].model_copy(update={"monitor": Monitor.model_validate({"lasts": "1d"})})
+    watched = stop.cutover[0].model_copy(
+        update={"monitor": Monitor.model_validate({"lasts": "1d"}), "renumber": Renumber()}
+    )
     plans = {"cutover": (watched, *stop.cutover[1:])}
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 

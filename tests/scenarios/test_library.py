@@ -34,8 +34,10 @@ def test_library_holds_these_questions():
         "overrun-and-rollback",
         "real-stops",
         "rehearsal",
+        "renumbering",
         "reopening-storm",
         "slow-province",
+        "two-dialects",
         "wave-with-straggler",
     )
 

@@ -286,6 +286,46 @@ CUTOVERS = [
         "the same door",
     ),
 ]
+RENUMBERED = "{{scope: 34, at: 1h, window: 10min, renumber: {renumber}}}"
+CUTOVERS += [
+    (RENUMBERED.format(renumber="{mapp: late}"), "cutover.renumber.mapp", "did you mean 'map'?"),
+    (RENUMBERED.format(renumber="{map: partial}"), "cutover.renumber", "map partial without mapped"),
+    (RENUMBERED.format(renumber="{map: late}"), "cutover.renumber", "map late without late_by"),
+    (RENUMBERED.format(renumber="{late_by: 1h}"), "cutover.renumber", "map present with late_by"),
+    (RENUMBERED.format(renumber="{one_to_one: false, collisions: 5%}"), "cutover.renumber", "allow_collisions: true"),
+    (RENUMBERED.format(renumber="{collisions: 5%, allow_collisions: true}"), "cutover.renumber", "not one to one"),
+    (
+        RENUMBERED.format(renumber="{one_to_one: false, allow_collisions: true}"),
+        "cutover.renumber",
+        "collisions 0%",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 10min, side: care, renumber: {}}",
+        "cutover.renumber",
+        "a stop whose side is insured or both",
+    ),
+    (
+        "[{scope: hub, at: 1h, window: 5min, ramp: 0, renumber: {}}, {scope: 34, at: 1h, window: 9min, renumber: {}}]",
+        "cutover.1.renumber",
+        "whom cutover.0 (hub) renumbers",
+    ),
+]
+SPOKEN = "{{scope: 34, name: {name}, at: {at}, window: 5min, stop_before: 1min, ramp: 0, dialect: {{}}}}"
+CUTOVERS += [
+    ("{scope: 34, at: 1h, window: 10min, dialect: {to: old}}", "cutover.dialect.to", "'new'"),
+    ("{scope: 34, at: 1h, window: 10min, dialect: {both_answer_for: 0}}", "cutover.dialect.both_answer_for", "than 0"),
+    (
+        "{scope: 34, at: 1h, window: 10min, side: insured, dialect: {}}",
+        "cutover.dialect",
+        "a stop whose side is care or both",
+    ),
+    ("{scope: hub, at: 1h, window: 10min, dialect: {}}", "cutover.dialect", "never speak with the hub"),
+    (
+        f"[{SPOKEN.format(name='a', at='10min')}, {SPOKEN.format(name='b', at='1h')}]",
+        "cutover.1.dialect",
+        "cutover.0 (a)",
+    ),
+]
 MIXED = "{{scope: 34, at: 1h, window: 10min, policies: {{mixes: [{mixes}]{more}}}{plan}}}"
 RAMP = "{{scope: 34, at: 1h, window: 9min, ramp: {{kind: {ramp}}}}}"
 BUCKET = "token_bucket, over: 5min, admit: {admit}, every: 1h"

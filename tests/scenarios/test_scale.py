@@ -28,6 +28,8 @@ BASE = {
                 "settle_later": {"spread": "2h"},
                 "forced_mid_stay": {"lead": "1h"},
             },
+            "renumber": {"map": "late", "late_by": "3h"},
+            "dialect": {},
         },
         {
             "scope": "33",
@@ -74,6 +76,9 @@ PEOPLE = """
     cutover.0.window           2h
     cutover.0.stop_before      1h
     cutover.0.ramp             2h
+    cutover.0.renumber.late_by          3h
+    cutover.0.renumber.both_answer_for  720h
+    cutover.0.dialect.both_answer_for   720h
     cutover.0.policies.wait.patience         3h
     cutover.0.policies.settle_later.spread   2h
     cutover.0.policies.forced_mid_stay.lead  1h

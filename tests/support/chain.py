@@ -15,12 +15,14 @@ from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
+from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.care import CareRules
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
+from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, Stale
@@ -147,17 +149,24 @@ class Contested:
         return self.books.read_all()
 
 
-def build(node: str, ports: NodePorts, year_of: Callable[[int], int] = lambda _: 2024) -> Province | Hub:
+def build(
+    node: str,
+    ports: NodePorts,
+    year_of: Callable[[int], int] = lambda _: 2024,
+    renumberings: tuple[Renumbering, ...] = (),
+) -> Province | Hub:
     """Build a node of the chain on any ports."""
+    numbers = Numbers(renumberings, ports.clock.now_us)
     serial = count()
     reference = lambda: f"{node}{next(serial)}"  # noqa: E731
     if node == HUB:
-        return Hub(ports, frozenset({NodeId("33"), NodeId("63")}), timeout_us=WAIT_US, reference=reference)
+        provinces = frozenset({NodeId("33"), NodeId("63")})
+        return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
     facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
-        CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region)),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of),
+        CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
+        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, numbers),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
@@ -192,6 +201,8 @@ class Chain:
     beside: dict[str, list[Coroutine[Any, Any, None]]] = field(default_factory=dict)
     """What each node has started beside its messages; it stands at its first await until a test lets it go on."""
     year_of: Callable[[int], int] = lambda _: 2024
+    renumberings: tuple[Renumbering, ...] = ()
+    """What every node is told of new numbers at its start."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -203,7 +214,7 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of)
+        self.nodes[node] = build(node, ports, self.year_of, self.renumberings)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""

@@ -94,7 +94,7 @@ def _killed_at(nth: int, system: FakeSystem, work_of) -> bool:
     clock.killer = killer
     nodes = {node: NodeFacts(url=facts["url"]) for node, facts in system.urls.items()}
     events = SimpleNamespace(fire=lambda **_: None)
-    peers = GeventPeers(SystemFile(0, nodes), system.codec, clock, events)
+    peers = GeventPeers(SystemFile(0, nodes), system.speech, clock, events)
     desk = CountedDesk(DESKS)
     desk.killer = killer
     tasks = GeventTasks()

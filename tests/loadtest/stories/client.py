@@ -63,7 +63,7 @@ class Hospital:
         self.events = Events()
         nodes = {node: NodeFacts(url=facts["url"]) for node, facts in system.urls.items()}
         facts = SystemFile(0, nodes, links={"hospital": urls or {}})
-        self.peers = GeventPeers(facts, system.codec, system.clock, self.events)
+        self.peers = GeventPeers(facts, system.speech, system.clock, self.events)
 
     def ask(self, timeout_us: int = 2_000_000, *, node: NodeId = CARE) -> object:
         msgid = MessageId(f"{VISIT.hospital.code}202403130800000001")

@@ -29,6 +29,7 @@ from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.opening import opening_changes
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
+from reference_impl.wire.speech import Speech
 from scenarios.patients.places import Places
 from scenarios.patients.visits import VisitPlan
 from scenarios.reading.loader import restore_scenario
@@ -55,7 +56,9 @@ class FakeSystem:
 
     def __init__(self, scenario: Scenario, clock: GeventClock, *, spoil: Spoiler | None = None) -> None:
         self.clock = clock
-        self.codec = Codec(BusinessClock(scenario.horizon.start, scenario.scale.time))
+        business = BusinessClock(scenario.horizon.start, scenario.scale.time)
+        self.codec = Codec(business)
+        self.speech = Speech((), business)
         self.books = {node: MemoryBooks() for node in scenario.topology.nodes()}
         self.nodes: dict[str, Any] = {}
         self.served: list[str] = []

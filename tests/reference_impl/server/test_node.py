@@ -86,7 +86,7 @@ class World:
         return await self.ask(request, node=node, sender=request.sender)
 
     async def ask(self, request, node="33", sender=""):
-        codec = self.codecs.of(sender)
+        codec = self.codecs.of(sender, b"")
         content = codec.encode_request(request, self.clock.now)
         status, headers, body = await self.nodes[node].respond(content, sender)
         return codec.decode_answer(status, headers, body, request.code)
@@ -329,7 +329,7 @@ def test_what_a_caller_may_do_hangs_on_the_socket_it_comes_in_by(world, line):
     entrance, method, path, sender, status = line.split()
     headers = [(b"x-yidi-sender", each.encode()) for each in sender.split(",") if each != "-"]
     app = App(world.nodes, Obeying(), None, ports=PORTS)
-    content = world.codecs.of(sender if entrance == "neighbours" else "").encode_request(find_person(1), 0)
+    content = world.codecs.of(sender if entrance == "neighbours" else "", b"").encode_request(find_person(1), 0)
 
     found = asyncio.run(over_http(app, method, path, content, headers, PORTS.of(entrance)))
 
@@ -346,7 +346,7 @@ CROSSED = {
 
 @pytest.mark.parametrize(("entrance", "path", "headers", "speaker"), CROSSED.values(), ids=CROSSED)
 def test_each_entrance_understands_its_own_callers_alone(world, entrance, path, headers, speaker):
-    content = world.codecs.of(speaker).encode_request(sale(1), 0)
+    content = world.codecs.of(speaker, b"").encode_request(sale(1), 0)
     app = App(world.nodes, None, None, ports=PORTS)
 
     status, _ = asyncio.run(over_http(app, "POST", path, content, headers, PORTS.of(entrance)))
@@ -597,3 +597,33 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
     assert served[0] == 200
     assert ready == "ready"
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_message_sent_in_the_old_dialect_and_again_in_the_new_has_one_verdict(tmp_path):
+    """The spelling is not the message: key and content are the same, so the stored verdict is found."""
+    dialect = {"scope": "33", "at": "1h", "window": "10min", "side": "care", "dialect": {}}
+    world = World(tmp_path, cutover=dialect)
+    (change,) = world.config.services["33"].dialects
+
+    async def say(codec, now_us):
+        world.clock.now = now_us
+        content = codec.encode_request(find_person(1), now_us)
+        status, headers, body = await world.nodes["33"].respond(content, "")
+        return codec.decode_answer(status, headers, body, "1101")
+
+    old, new = world.codecs.old, world.codecs.hospitals
+    early, first, again, translated, late = (
+        asyncio.run(say(codec, now_us))
+        for codec, now_us in (
+            (new, 0),
+            (old, 0),
+            (old, change.old_until_us - 1),
+            (new, change.old_until_us - 1),
+            (old, change.old_until_us),
+        )
+    )
+
+    assert early.reply.refusal == late.reply.refusal == "D18"
+    assert first.reply == again.reply == translated.reply
+    assert not first.reply.refusal
+    assert len(world.books["34"].read_all().messages) == 1
