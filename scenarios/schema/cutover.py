@@ -123,7 +123,8 @@ class Ramp(Model):
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
         stated = tuple(name for name in ("over", "steps", "admit", "every") if getattr(self, name))
-        stated += tuple(name for name in _OF_A_BUCKET if name in self.model_fields_set and self.kind != "token_bucket")
+        if self.kind != "token_bucket":  # what a resolved scenario says of a bucket where there is none says nothing
+            stated += tuple(name for name in _OF_A_BUCKET if getattr(self, name) != Ramp.model_fields[name].default)
         wanted = _PARAMETERS[self.kind]
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"
