@@ -120,6 +120,14 @@ def test_resolved_scenario_is_restored_unscaled_and_keeps_its_digest(write):
     assert digest(restored) == digest(scenario) != digest(load_scenario(write(SMALL)))
 
 
+@pytest.mark.parametrize(("name", "variant"), [(n, v) for n in library_names() for v in (None, *variant_names(n))])
+def test_every_scenario_of_the_library_reaches_the_load_generator_as_it_is(name, variant):
+    """The generator reads what was resolved: with every key stated, also those of another kind of ramp."""
+    scenario = load_scenario(name, variant=variant)
+
+    assert restore_scenario(json.loads(json.dumps(dump_scenario(scenario)))) == scenario
+
+
 def test_resolved_scenario_is_not_loaded_a_second_time(write):
     resolved = write(json.dumps(dump_scenario(load_scenario(write(SMALL)))), "scenario.json")
 
