@@ -27,7 +27,7 @@ class Renumber(Model):
     )
     mapped: Share | None = Field(default=None, description="of a partial map: the share of the persons that it has")
     late_by: PeopleTime | None = Field(
-        default=None, gt=0, description="of a late map: so long after the reopening it is there"
+        default=None, description="of a late map: so long after the reopening it is there"
     )
     both_answer_for: PeopleTime = Field(
         default=span("30d"),
@@ -48,6 +48,8 @@ class Renumber(Model):
             if (self.map == kind) is (getattr(self, name) is None):
                 got = f"map {self.map} {'without' if self.map == kind else 'with'} {name}"
                 raise ValueError(f"'{name}' is of a map that is {kind}, and of no other (got {got})")
+        if self.late_by == 0:
+            raise ValueError("a map that is late by nothing is present; give 'late_by' a duration, or 'map: present'")
         return self
 
     @model_validator(mode="after")

@@ -299,6 +299,7 @@ CUTOVERS += [
     (RENUMBERED.format(renumber="{mapp: late}"), "cutover.renumber.mapp", "did you mean 'map'?"),
     (RENUMBERED.format(renumber="{map: partial}"), "cutover.renumber", "map partial without mapped"),
     (RENUMBERED.format(renumber="{map: late}"), "cutover.renumber", "map late without late_by"),
+    (RENUMBERED.format(renumber="{map: late, late_by: 0}"), "cutover.renumber", "late by nothing is present"),
     (RENUMBERED.format(renumber="{late_by: 1h}"), "cutover.renumber", "map present with late_by"),
     (RENUMBERED.format(renumber="{one_to_one: false, collisions: 5%}"), "cutover.renumber", "allow_collisions: true"),
     (RENUMBERED.format(renumber="{collisions: 5%, allow_collisions: true}"), "cutover.renumber", "not one to one"),
