@@ -44,24 +44,25 @@ def _draw_stop(record: Record, scenario: Scenario, folder: Path) -> Picture:
     unit = series.time_unit((end_us - begin_us) * scenario.scale.time)
     stretch = scenario.scale.time / unit.per
     rows = 2 * len(scenario.cutover)
-    heights = [0.35 * rows + 0.5, 1.9, 1.9]
-    with drawing(WIDTH_IN, sum(heights) + 1.1, nrows=3, sharex=True, height_ratios=heights) as (figure, axes):
+    heights = [0.35 * rows + 0.5, 1.5, 1.2, 1.7]
+    with drawing(WIDTH_IN, sum(heights) + 1.1, nrows=4, sharex=True, height_ratios=heights) as (figure, axes):
         _phases(axes[0], bars, stretch)
         at_us, waiting, oldest_us = series_cutover.backlog_over_time(record, scenario, begin_us, end_us)
-        _backlog(axes[1], at_us * stretch, waiting, oldest_us * scenario.scale.time)
+        _backlog(axes[1], at_us * stretch, waiting)
+        _oldest(axes[2], at_us * stretch, oldest_us * scenario.scale.time)
         width_us = series.bin_width_us(end_us - begin_us)
         bins = series_cutover.came_and_let_in(record, scenario, begin_us, end_us, width_us)
-        axes[2].set_title(f"Came, and were settled, in {show_duration(width_us * scenario.scale.time)} each")
+        axes[3].set_title(f"Came, and were settled, in {show_duration(width_us * scenario.scale.time)} each")
         at = bins["at_us"].to_numpy() * stretch
-        axes[2].step(at, bins["came"], where="post", color=GREY, linestyle=":", label="came, who comes back with them")
-        axes[2].fill_between(at, bins["let_in"], step="post", color=SKY, alpha=0.28, linewidth=0)
-        axes[2].step(at, bins["let_in"], where="post", color=BLUE, label="settled directly")
-        axes[2].set_ylim(bottom=0)
-        legend_above(axes[2])
+        axes[3].step(at, bins["came"], where="post", color=GREY, linestyle=":", label="came, who comes back with them")
+        axes[3].fill_between(at, bins["let_in"], step="post", color=SKY, alpha=0.28, linewidth=0)
+        axes[3].step(at, bins["let_in"], where="post", color=BLUE, label="settled directly")
+        axes[3].set_ylim(bottom=0)
+        legend_above(axes[3])
         for one in axes[1:]:
             _rules(one, bars, stretch)
-        axes[2].set_xlim(begin_us * stretch, end_us * stretch)
-        axes[2].set_xlabel(f"{unit.name} from the start of the horizon, people time")
+        axes[3].set_xlim(begin_us * stretch, end_us * stretch)
+        axes[3].set_xlabel(f"{unit.name} from the start of the horizon, people time")
         alt = "Phases of the stop as announced and as they came, its backlog, and who came and was let in"
         return Picture(save(figure, folder, "stop"), alt, "stop.png")
 
@@ -85,23 +86,19 @@ def _phases(axes: Axes, bars: list[series_cutover.Bar], stretch: float) -> None:
     legend_above(axes)
 
 
-def _backlog(axes: Axes, at: np.ndarray, waiting: np.ndarray, oldest_us: np.ndarray) -> None:
-    axes.set_title("Backlog, and how long its oldest has waited")
+def _backlog(axes: Axes, at: np.ndarray, waiting: np.ndarray) -> None:
+    axes.set_title("Backlog")
     axes.fill_between(at, waiting, step="mid", color=LIGHT, linewidth=0)
-    axes.step(at, waiting, where="mid", color=INK, label="wait (left scale)")
+    axes.step(at, waiting, where="mid", color=INK)
     axes.set_ylim(bottom=0)
+
+
+def _oldest(axes: Axes, at: np.ndarray, oldest_us: np.ndarray) -> None:
     peak_us = float(oldest_us.max(initial=0.0))
     unit = series.time_unit(peak_us)
-    beside: Axes = axes.twinx()
-    beside.plot(at, oldest_us / unit.per, color=VERMILLION, linestyle="--", label=f"oldest, {unit.name} (right)")
-    beside.set_ylim(bottom=0, top=max(1.0, 1.08 * peak_us / unit.per))
-    beside.grid(visible=False)
-    beside.spines["right"].set_visible(True)
-    beside.tick_params(axis="y", labelcolor=VERMILLION)
-    lines = [*axes.get_legend_handles_labels()[0], *beside.get_legend_handles_labels()[0]]
-    axes.legend(
-        handles=lines, loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=2, borderaxespad=0.2, handlelength=2.6
-    )
+    axes.set_title(f"How long its oldest has waited, {unit.name}")
+    axes.plot(at, oldest_us / unit.per, color=VERMILLION, linestyle="--")
+    axes.set_ylim(bottom=0, top=max(1.0, 1.08 * peak_us / unit.per))
 
 
 def _rules(axes: Axes, bars: list[series_cutover.Bar], stretch: float) -> None:
