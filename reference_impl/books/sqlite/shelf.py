@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.journal import must_be_there
 from reference_impl.books.moving import Account
 from reference_impl.books.sql.statements import read_statements
 from reference_impl.books.sqlite.connection import connect
@@ -45,14 +47,15 @@ class SqliteShelf:
         """Open a file that is there to be read; another may have it open and write.
 
         Raises:
-            BooksError: when it cannot be read.
+            BooksError: when it is not there, or cannot be read.
 
         """
+        must_be_there(path)
         try:
             connection = connect(path)
             connection.execute("PRAGMA query_only=1")
         except sqlite3.Error as error:
-            raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
+            raise _unreadable(path, error) from None
         return cls(connection, path, None)
 
     @classmethod
@@ -67,6 +70,9 @@ class SqliteShelf:
         try:
             make_like(path, like)
             return cls(connect(path), path, held)
+        except sqlite3.Error as error:
+            os.close(held)
+            raise _unreadable(path, error) from None
         except BaseException:
             os.close(held)
             raise
@@ -80,12 +86,17 @@ class SqliteShelf:
         self.close()
 
     def page(self, table: BookTable, after: Row, rows_max: int) -> list[Row]:
-        """Return the next rows behind a key, by key."""
-        cursor = self._connection.execute(_SQL[f"page_{table.name}"], after)
+        """Return the next rows behind a key, by key.
+
+        Raises:
+            BooksError: when they cannot be read.
+
+        """
         try:
-            return cursor.fetchmany(rows_max)
-        finally:
-            cursor.close()
+            with closing(self._connection.execute(_SQL[f"page_{table.name}"], after)) as cursor:
+                return cursor.fetchmany(rows_max)
+        except sqlite3.Error as error:
+            raise _unreadable(self.path, error) from None
 
     def put(self, table: BookTable, rows: Sequence[Row], gone: Sequence[Row]) -> list[tuple[Row, str]]:
         """Write rows by their key and take out those of the keys ``gone``, in one commit; return what is refused."""
@@ -107,11 +118,19 @@ class SqliteShelf:
         return refused
 
     def account(self, table: BookTable) -> Account:
-        """Return how many rows a table has, and its sums of money."""
-        (rows,) = self._connection.execute(_SQL[f"count_{table.name}"]).fetchone()
-        if not table.money:
-            return Account(rows=rows, fen={})
-        sums = self._connection.execute(_SQL[f"sums_{table.name}"]).fetchone()
+        """Return how many rows a table has, and its sums of money.
+
+        Raises:
+            BooksError: when they cannot be read.
+
+        """
+        try:
+            (rows,) = self._connection.execute(_SQL[f"count_{table.name}"]).fetchone()
+            if not table.money:
+                return Account(rows=rows, fen={})
+            sums = self._connection.execute(_SQL[f"sums_{table.name}"]).fetchone()
+        except sqlite3.Error as error:
+            raise _unreadable(self.path, error) from None
         return Account(rows=rows, fen=dict(zip(table.money, sums, strict=True)))
 
     def close(self) -> None:
@@ -120,3 +139,7 @@ class SqliteShelf:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> BooksError:
+    return BooksError(f"books {path} cannot be read: {error}; restore the file from a copy")
