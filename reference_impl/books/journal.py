@@ -15,7 +15,7 @@ import msgspec
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Proof, Refused
 
-__all__ = ["ENDED", "Journal", "Stage", "read_journal", "serving_books", "write_journal"]
+__all__ = ["ENDED", "Journal", "Stage", "must_be_there", "read_journal", "serving_books", "write_journal"]
 
 
 class Stage(StrEnum):
@@ -112,11 +112,25 @@ def serving_books(folder: Path, node: str) -> Path:
     """Return the file of the books that serve, or are to be made.
 
     Raises:
-        BooksError: when the journal cannot be read.
+        BooksError: when the journal cannot be read, or the books that it names are not there.
 
     """
     journal = read_journal(folder, node)
-    return folder / (f"{node}.sqlite" if journal is None else journal.serving)
+    if journal is None:
+        return folder / f"{node}.sqlite"
+    return must_be_there(folder / journal.serving)
+
+
+def must_be_there(path: Path) -> Path:
+    """Return the path of books that have been made: whoever opened what is missing would make empty ones.
+
+    Raises:
+        BooksError: when they are not there.
+
+    """
+    if not path.exists():
+        raise BooksError(f"no books at {path}: expected those of a move; restore the file from a copy")
+    return path
 
 
 def _path(folder: Path, node: str) -> Path:

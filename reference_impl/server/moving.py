@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.journal import ENDED, Journal, Stage, read_journal, write_journal
+from reference_impl.books.journal import ENDED, Journal, Stage, must_be_there, read_journal, write_journal
 from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move, prove
 from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks
@@ -60,7 +60,7 @@ _STILL = frozenset({Stage.FROZEN, Stage.MIGRATING, Stage.MIGRATED, Stage.VERIFIE
 FROZEN_IN = _STILL | {Stage.SWITCHED}
 """Stages in which the books that serve take no write."""
 _FROM: dict[MoveAction, frozenset[Stage | None]] = {
-    MoveAction.COPY: _NEW,
+    MoveAction.COPY: _NEW | {Stage.COPYING},
     MoveAction.FREEZE: _NEW | {Stage.COPYING, Stage.COPIED},
     MoveAction.MIGRATE: frozenset({Stage.FROZEN, Stage.MIGRATING, Stage.FAILED}),
     MoveAction.VERIFY: frozenset({Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED}),
@@ -69,7 +69,7 @@ _FROM: dict[MoveAction, frozenset[Stage | None]] = {
     MoveAction.REOPEN: frozenset({Stage.SWITCHED}),
 }
 _DONE: dict[MoveAction, frozenset[Stage | None]] = {
-    MoveAction.COPY: frozenset({Stage.COPYING, Stage.COPIED}),
+    MoveAction.COPY: frozenset({Stage.COPIED}),
     MoveAction.FREEZE: _STILL,
     MoveAction.MIGRATE: frozenset({Stage.MIGRATED, Stage.VERIFIED}),
     MoveAction.VERIFY: frozenset(),
@@ -223,16 +223,13 @@ class Move:
     async def _do(self, action: MoveAction, rows_per_s: int) -> None:
         match action:
             case MoveAction.COPY:
-                self._renew()
-                self._reach(Stage.COPYING, rows_per_s=rows_per_s)
-                self._begin_pass()
+                await self._copy(rows_per_s)
             case MoveAction.FREEZE:
                 await self._freeze()
             case MoveAction.MIGRATE:
                 await self._migrate(rows_per_s)
             case MoveAction.VERIFY:
-                proof = await asyncio.to_thread(partial(_proof, self.books.path, self._target()))
-                self._reach(Stage.VERIFIED if proof.holds else Stage.FAILED, proof=proof)
+                await self._verify()
             case MoveAction.SWITCH:
                 self._switch()
             case MoveAction.ROLL_BACK:
@@ -241,15 +238,26 @@ class Move:
                 self._reach(Stage.REOPENED)
                 self.books.frozen = False
 
+    async def _copy(self, rows_per_s: int) -> None:
+        await self._stop_pass()
+        if self.stage is Stage.COPYING:
+            self._reach(Stage.COPYING, rows_per_s=rows_per_s)
+        else:
+            self._begin(Stage.COPYING, rows_per_s)
+        self._begin_pass()
+
     async def _freeze(self) -> None:
         await self._stop_pass()
-        if self.stage not in (Stage.COPYING, Stage.COPIED):
-            self._renew()
         await self.books.freeze()
         try:
-            self._reach(Stage.FROZEN)
+            if self.stage in (Stage.COPYING, Stage.COPIED):
+                self._reach(Stage.FROZEN)
+            else:
+                self._begin(Stage.FROZEN)
         except BooksError:
             self.books.frozen = False
+            if self.stage is Stage.COPYING:
+                self._begin_pass()
             raise
 
     async def _migrate(self, rows_per_s: int) -> None:
@@ -259,8 +267,19 @@ class Move:
         self._reach(Stage.MIGRATING, rows_per_s=rows_per_s, proof=None)
         self._begin_pass()
 
+    async def _verify(self) -> None:
+        """Hold the new books against the old ones; where either cannot be read, nothing is proved."""
+        self._trouble = ""
+        try:
+            proof = await asyncio.to_thread(partial(_proof, self.books.path, self._target()))
+        except BooksError as error:
+            self._reach(Stage.FAILED, proof=None)
+            self._trouble = str(error)
+            return
+        self._reach(Stage.VERIFIED if proof.holds else Stage.FAILED, proof=proof)
+
     def _switch(self) -> None:
-        new, old = self._target(), self.books.path
+        new, old = must_be_there(self._target()), self.books.path
         books = SqliteBooks(new, self.books.disk)
         try:
             self._reach(Stage.SWITCHED, serving=new.name, target=old.name)
@@ -273,7 +292,7 @@ class Move:
         await self._stop_pass()
         given_up = self._target()
         if self.stage is Stage.SWITCHED:
-            given_up, old = self.books.path, self._target()
+            given_up, old = self.books.path, must_be_there(self._target())
             books = SqliteBooks(old, self.books.disk)
             try:
                 _level_starts(books, given_up)
@@ -283,7 +302,9 @@ class Move:
                 raise
             self.books.change_for(books)
         else:
+            self._remove(given_up)  # first: on a disk that they have filled the journal finds room only so
             self._reach(Stage.ROLLED_BACK, target="")
+        self._trouble = ""
         self.books.frozen = False
         self._remove(given_up)
 
@@ -311,9 +332,14 @@ class Move:
             done = await self._carry_all(journal.rows_per_s, rows_max)
             if done:
                 self._reach(Stage.COPIED if journal.stage is Stage.COPYING else Stage.MIGRATED)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator is told, and may give the command again
-            self._trouble = str(error)
-            sys.stderr.write(f"the move of node {self._node} broke off: {error}\n")
+        except BooksError as error:
+            self._broke_off(str(error))
+        except Exception as error:  # noqa: BLE001 - a pass that died without a word would be waited for, for ever
+            self._broke_off(f"{type(error).__name__}: {error}")
+
+    def _broke_off(self, why: str) -> None:
+        self._trouble = why
+        sys.stderr.write(f"the move of node {self._node} broke off: {why}\n")
 
     async def _carry_all(self, rows_per_s: int, rows_max: int) -> bool:
         """Return whether the pass came to its end."""
@@ -341,6 +367,16 @@ class Move:
             self._refused += step.refused[: LISTED_MAX - len(self._refused)]
 
     # --- what is written down ---
+
+    def _begin(self, stage: Stage, rows_per_s: int = 0) -> None:
+        """Begin a move at ``stage``; where that cannot be written down, none has begun."""
+        before = self._journal, self._moved
+        self._renew()
+        try:
+            self._reach(stage, rows_per_s=rows_per_s)
+        except BooksError:
+            self._journal, self._moved = before
+            raise
 
     def _renew(self) -> None:
         """Choose the name of new books, for a move that begins; what an earlier one left under it goes."""

@@ -14,7 +14,7 @@ import msgspec
 from reference_impl.domain.nodes import HUB, NodeId, role_of
 from reference_impl.protocol.answers import turned_away
 from reference_impl.protocol.assembly import assemble
-from reference_impl.protocol.door import DoorCommand
+from reference_impl.protocol.door import DoorCommand, Doors
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.faults import NodeFaults
@@ -121,11 +121,24 @@ class ServedNode:
         return None if refusal is None else turned_away(refusal)
 
     def obey_door(self, command: DoorCommand) -> None:
-        """Move a door, so that a restart finds it as it was left."""
-        self._role.doors.obey(command)
+        """Move a door, so that a restart finds it as it was left.
+
+        Raises:
+            ValueError: when that cannot be written down; the door has not moved.
+
+        """
+        moved = Doors()
+        for each in (*self.doors(), command):
+            moved.obey(each)
         partial = self._doors_file.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.encode(self._role.doors.commands()))
-        partial.replace(self._doors_file)
+        try:
+            partial.write_bytes(msgspec.json.encode(moved.commands()))
+            partial.replace(self._doors_file)
+        except OSError as error:
+            raise ValueError(
+                f"cannot write down the doors of node {self.name}: {self._doors_file}: {error}; no door has moved"
+            ) from None
+        self._role.doors.obey(command)
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the messages that cannot be driven."""

@@ -129,7 +129,7 @@ def step(at: Operated, action: MoveAction, rows_per_s: int = 0) -> int:
     order = {"node": at.node, "action": action, "rows_per_s": rows_per_s}
     move = at.ask("POST", "move", order, timeout_s=MOVE_LIMIT_S)
     while action in _PASSES and move["stage"] == _PASSES[action]:
-        if move["trouble"]:
+        if not move["moving"]:
             _broke_off(at, move["trouble"])
         time.sleep(_POLL_S)
         move = at.of_node("moves")
@@ -202,6 +202,8 @@ def _say_move(move: Any) -> None:
         console.say(f"refused: {table} {count}")
     for one in move["refused"][:_LISTED]:
         console.say(f"  {one['table']} {one['key']}: {one['why']}")
+    if move["trouble"]:
+        console.say(f"trouble: {move['trouble']}")
     if move["wrong"]:
         console.say("the new books differ from the old ones:")
     for line in move["wrong"]:

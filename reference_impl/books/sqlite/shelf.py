@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.journal import must_be_there
 from reference_impl.books.moving import Account
 from reference_impl.books.sql.statements import read_statements
 from reference_impl.books.sqlite.connection import connect
@@ -46,14 +47,15 @@ class SqliteShelf:
         """Open a file that is there to be read; another may have it open and write.
 
         Raises:
-            BooksError: when it cannot be read.
+            BooksError: when it is not there, or cannot be read.
 
         """
+        must_be_there(path)
         try:
             connection = connect(path)
             connection.execute("PRAGMA query_only=1")
         except sqlite3.Error as error:
-            raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
+            raise _unreadable(path, error) from None
         return cls(connection, path, None)
 
     @classmethod
@@ -68,6 +70,9 @@ class SqliteShelf:
         try:
             make_like(path, like)
             return cls(connect(path), path, held)
+        except sqlite3.Error as error:
+            os.close(held)
+            raise _unreadable(path, error) from None
         except BaseException:
             os.close(held)
             raise
@@ -121,7 +126,7 @@ class SqliteShelf:
         try:
             yield
         except sqlite3.Error as error:
-            raise BooksError(f"books {self.path} cannot be read: {error}; restore the file from a copy") from None
+            raise _unreadable(self.path, error) from None
 
     def close(self) -> None:
         """Close the file and let others have it."""
@@ -129,3 +134,7 @@ class SqliteShelf:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> BooksError:
+    return BooksError(f"books {path} cannot be read: {error}; restore the file from a copy")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -171,10 +173,177 @@ def test_new_books_that_cannot_be_written_are_said_and_the_old_ones_serve_on(fol
     assert "broke off" in capsys.readouterr().err
 
 
-def test_a_journal_on_a_full_disk_freezes_nothing(folder, monkeypatch):
-    def full(*_):
-        raise BooksError("no space left on device")
+def test_a_first_pass_that_broke_off_is_made_when_the_command_is_given_again(folder, monkeypatch):
+    in_the_way = folder / "34.2.sqlite.partial"
+    in_the_way.mkdir()
 
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.do([MoveAction.COPY])
+            in_the_way.rmdir()
+            await process.do([MoveAction.COPY])
+            return process.move.status()
+        finally:
+            process.gone()
+
+    status = asyncio.run(story())
+
+    assert (status.stage, status.trouble) == (Stage.COPIED, "")
+
+
+def change(path, sql):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(sql)
+
+
+def test_a_pass_that_cannot_read_says_so_and_the_way_back_is_open(folder, monkeypatch, capsys):
+    """A cell of the old books that is no text fails the whole page, not one row of it."""
+
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.do([MoveAction.FREEZE])
+            change(folder / "34.sqlite", "UPDATE messages SET code = CAST(x'ff41' AS TEXT)")
+            await process.do([MoveAction.MIGRATE])
+            broken = process.move.status()
+            await process.do([MoveAction.ROLL_BACK])
+            return broken, process.move.status()
+        finally:
+            process.gone()
+
+    broken, after = asyncio.run(story())
+
+    assert (broken.stage, broken.moving) == (Stage.MIGRATING, False)
+    assert "34.sqlite cannot be read" in broken.trouble
+    assert (after.stage, after.trouble) == (Stage.ROLLED_BACK, "")
+    assert "broke off" in capsys.readouterr().err
+
+
+def lose(path):
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def test_new_books_that_are_gone_prove_nothing_and_are_made_anew(folder, monkeypatch):
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.do([MoveAction.FREEZE, MoveAction.MIGRATE])
+            lose(folder / "34.2.sqlite")
+            await process.do([MoveAction.VERIFY])
+            failed = process.move.status()
+            await process.do([MoveAction.MIGRATE, MoveAction.VERIFY])
+            return failed, process.move.status()
+        finally:
+            process.gone()
+
+    failed, mended = asyncio.run(story())
+
+    assert failed.stage == Stage.FAILED
+    assert "no books at" in failed.trouble
+    assert (mended.stage, mended.trouble) == (Stage.VERIFIED, "")
+
+
+SWITCHED = [MoveAction.FREEZE, MoveAction.MIGRATE, MoveAction.VERIFY, MoveAction.SWITCH]
+GONE = [
+    (SWITCHED[:3], "34.2.sqlite", MoveAction.SWITCH, Stage.VERIFIED),
+    (SWITCHED, "34.sqlite", MoveAction.ROLL_BACK, Stage.SWITCHED),
+]
+
+
+@pytest.mark.parametrize(("steps", "name", "action", "stage"), GONE)
+def test_empty_books_never_serve_in_place_of_those_that_are_gone(folder, monkeypatch, steps, name, action, stage):
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.do(steps)
+            lose(folder / name)
+            with pytest.raises(BooksError, match=f"no books at .*{name}"):
+                await process.do([action])
+            return process.move.stage
+        finally:
+            process.gone()
+
+    assert asyncio.run(story()) == stage
+    assert not (folder / name).exists()
+
+
+def test_a_node_whose_moved_books_are_gone_does_not_start_on_empty_ones(folder, monkeypatch):
+    async def story():
+        process = Process(folder, monkeypatch)
+        await process.do([*SWITCHED, MoveAction.REOPEN])
+        process.gone()
+
+    asyncio.run(story())
+    lose(folder / "34.2.sqlite")
+
+    with pytest.raises(BooksError, match=r"no books at .*34\.2\.sqlite: expected those of a move"):
+        serving_books(folder, "34")
+
+
+def full(*_):
+    raise BooksError("no space left on device")
+
+
+@pytest.mark.parametrize("action", [MoveAction.COPY, MoveAction.FREEZE])
+@pytest.mark.parametrize("before", [[], [*SWITCHED, MoveAction.REOPEN]])
+def test_a_move_that_could_not_be_written_down_has_not_begun(folder, monkeypatch, before, action):
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.do(before)
+            status = process.move.status()
+            monkeypatch.setattr(moving, "write_journal", full)
+            with pytest.raises(BooksError, match="no space"):
+                await process.move.obey(action)
+            assert process.move.status() == status
+        finally:
+            process.gone()
+
+    asyncio.run(story())
+
+
+def test_a_freeze_that_could_not_be_written_down_breaks_off_no_first_pass(folder, monkeypatch):
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.move.obey(MoveAction.COPY)
+            with monkeypatch.context() as patched:
+                patched.setattr(moving, "write_journal", full)
+                with pytest.raises(BooksError, match="no space"):
+                    await process.move.obey(MoveAction.FREEZE)
+            await process.rest()
+            return process.move.stage
+        finally:
+            process.gone()
+
+    assert asyncio.run(story()) == Stage.COPIED
+
+
+def test_new_books_that_fill_the_disk_make_room_for_the_way_back(folder, monkeypatch):
+    async def story():
+        process = Process(folder, monkeypatch)
+        try:
+            await process.do([MoveAction.FREEZE, MoveAction.MIGRATE])
+
+            def write(*line):
+                if (folder / "34.2.sqlite").exists():
+                    full()
+                write_journal(*line)
+
+            monkeypatch.setattr(moving, "write_journal", write)
+            await process.do([MoveAction.ROLL_BACK])
+            assert await process.books.commit(insert(done(2))) == Committed()
+        finally:
+            process.gone()
+
+    asyncio.run(story())
+
+    assert serving_books(folder, "34").name == "34.sqlite"
+
+
+def test_a_journal_on_a_full_disk_freezes_nothing(folder, monkeypatch):
     async def story():
         process = Process(folder, monkeypatch)
         monkeypatch.setattr(moving, "write_journal", full)
