@@ -123,7 +123,10 @@ class Ramp(Model):
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
         stated = tuple(name for name in ("over", "steps", "admit", "every") if getattr(self, name))
-        stated += tuple(name for name in _OF_A_BUCKET if name in self.model_fields_set and self.kind != "token_bucket")
+        # A scenario at rest spells out every key: only what differs from its default says something.
+        fields = type(self).model_fields
+        told = (name for name in _OF_A_BUCKET if getattr(self, name) != fields[name].default)
+        stated += tuple(name for name in told if self.kind != "token_bucket")
         wanted = _PARAMETERS[self.kind]
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"

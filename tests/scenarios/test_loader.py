@@ -120,6 +120,16 @@ def test_resolved_scenario_is_restored_unscaled_and_keeps_its_digest(write):
     assert digest(restored) == digest(scenario) != digest(load_scenario(write(SMALL)))
 
 
+@pytest.mark.parametrize(
+    "ramp", ["{kind: big_bang}", "{kind: linear, over: 1h}", "{kind: steps, steps: [{share: 50%, hold: 1h}]}"]
+)
+def test_a_scenario_with_any_ramp_is_restored_as_a_run_writes_it_down(write, ramp):
+    stop = f"cutover: {{scope: 34, at: 2h, window: 2h, ramp: {ramp}}}\n"
+    scenario = load_scenario(write(SMALL + stop), sets=["horizon.length=12h"])
+
+    assert restore_scenario(json.loads(json.dumps(dump_scenario(scenario)))) == scenario
+
+
 def test_resolved_scenario_is_not_loaded_a_second_time(write):
     resolved = write(json.dumps(dump_scenario(load_scenario(write(SMALL)))), "scenario.json")
 
