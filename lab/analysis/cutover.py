@@ -70,7 +70,7 @@ def measure(
     plans held it up; of times it is the longest of any plan's own.
     """
     plans = every_held(record, courses)
-    asked = _Asked(record, time_scale, lost, doubled)
+    asked = _Asked(record, time_scale, lost, doubled, alone=len(plans) == 1)
     found = dict(_figures(plans, asked))
     if len(plans) > 1:
         for plan in plans:
@@ -84,6 +84,12 @@ class _Asked:
     time_scale: float
     lost: frozenset[int]
     doubled: frozenset[str]
+    alone: bool
+
+    def away(self, plans: Sequence[Held]) -> pl.DataFrame:
+        """Return who was held up by these plans; of the only one that is everybody, as in records that name no plan."""
+        every = self.record.turned_away
+        return every if self.alone else every.filter(pl.col("plan").is_in([one.course.plan.name for one in plans]))
 
 
 def every_held(record: Record, courses: Sequence[Course]) -> list[Held]:
@@ -130,7 +136,7 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     paid = _once([plan.paid for plan in plans])
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
-    away, scale = asked.record.turned_away, asked.time_scale
+    away, scale = asked.away(plans), asked.time_scale
     held = policies.once([policies.held_up(p.course.plan, p.parked, p.paid, away, scale) for p in plans])
     yield "cutover.trips", policies.trips(held)
     yield "cutover.advance_days", policies.yuan_days(held)

@@ -219,16 +219,26 @@ def test_each_plan_has_the_business_whose_door_it_closed_and_together_they_have_
 
 
 def test_business_that_met_two_doors_belongs_to_both_plans_and_counts_once_together(world, make):
-    """Turned away by its city's door, and once more by the hub's: one patient, one bill, one place in the queue."""
+    """Turned away by its city's door, and once more by the hub's: one patient and one place in the queue, but two trips.
+
+    Of the money each plan has what was out while it was that plan's door that was closed.
+    """
     hub = course_of(Cutover.model_validate({"scope": "hub", "at": "12h", "window": "5h", "ramp": "1h"}), seed=1)
     world.visits = [parked(make, 0, left_h=11, ended_h=19)]
-    world.turned_away = [met(0, "cross", 11), met(0, "hub", 16)]
+    world.turned_away = [
+        met(0, "cross", 11)._replace(until_us=16 * HOUR),
+        met(0, "hub", 16)._replace(until_us=19 * HOUR),
+    ]
     row = InflightRow("close", 10 * HOUR, 0, "parked", "pharmacy", "330400", "631100", 500, "direct", "cross")
     world.inflight = [row, row._replace(plan="hub")]
 
     found = stops.measure(world.record(), (CROSS, hub), 1.0, lost=frozenset(), doubled=frozenset())
 
-    for name in ("backlog", "trips", "leftover", "leftover_advance", "advance_days"):
+    for name in ("backlog", "leftover", "leftover_advance"):
         each = {found[f"cutover.{name}[plan={plan}]"] for plan in ("cross", "hub")}
         assert each == {found[f"cutover.{name}"]}
+    for name, cross, hub in (("trips", 1, 1), ("advance_days", 100 * 5 / 24, 100 * 3 / 24)):
+        assert found[f"cutover.{name}[plan=cross]"] == pytest.approx(cross)
+        assert found[f"cutover.{name}[plan=hub]"] == pytest.approx(hub)
+        assert found[f"cutover.{name}"] == pytest.approx(cross + hub)
     assert found["cutover.drain"] == found["cutover.drain[plan=cross]"] == 4 * HOUR
