@@ -103,7 +103,8 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
     Business within a province is counted where the plan stops nothing else; otherwise it only lengthens queues.
     """
     plan, counted = course.plan, stops.counted(course.plan)
-    visits, inflight = record.visits, record.inflight
+    everyone, inflight = stops.wanting(record), record.inflight
+    visits = everyone
     if not alone:
         met = record.turned_away.filter(pl.col("plan") == plan.name)["visit"].unique()
         visits = visits.with_columns(
@@ -118,7 +119,7 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
         inflight,
         paid=paid.filter(counted & (pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)),
         parked=visits.filter(counted & (pl.col("parked_us") > 0)),
-        backlog=backlog(visits, record.visits, course).filter(counted),
+        backlog=backlog(visits, everyone, course).filter(counted),
     )
 
 
@@ -147,7 +148,7 @@ def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
     """Yield what the crowd at the doors met: business of several plans counts once, the peak is the highest of any."""
     record = asked.record
     moments = [(plan, stops.went(record.events, plan.course)) for plan in plans]
-    offered = _once([stops.offered(record.visits, plan.course, at) for plan, at in moments])
+    offered = _once([stops.offered(record, plan.course, at) for plan, at in moments])
     yield "cutover.offered", offered.height
     if offered.height:
         for name in ("at_once", "refused"):
@@ -212,7 +213,10 @@ def _joined_us(stop_us: int) -> pl.Expr:
     came_us = pl.col("ended_us") - pl.col("parked_us") - pl.col("desk_wait_us")
     stay = pl.col("kind") == "inpatient"
     wanted_us = pl.when(stay & came_us.is_not_null()).then(came_us).otherwise(pl.col("arrival_us"))
-    return pl.when(pl.col("parked_us") > 0).then(pl.max_horizontal(wanted_us, pl.lit(stop_us))).otherwise(wanted_us)
+    turned_away_us = pl.coalesce("wanted_us", wanted_us)
+    return (
+        pl.when(pl.col("parked_us") > 0).then(pl.max_horizontal(turned_away_us, pl.lit(stop_us))).otherwise(wanted_us)
+    )
 
 
 def _queued_behind(parked: pl.DataFrame, waited: pl.DataFrame, reopened_us: int) -> list[int]:
