@@ -71,7 +71,7 @@ def measure(
     plans held it up; of times it is the longest of any plan's own.
     """
     plans = every_held(record, courses)
-    asked = _Asked(record, time_scale, lost, doubled)
+    asked = _Asked(record, time_scale, lost, doubled, alone=len(plans) == 1)
     found = dict(_figures(plans, asked)) | dict(policies.mid_stay_figures(record))
     if len(plans) > 1:
         for plan in plans:
@@ -85,6 +85,12 @@ class _Asked:
     time_scale: float
     lost: frozenset[int]
     doubled: frozenset[str]
+    alone: bool
+
+    def away(self, plans: Sequence[Held]) -> pl.DataFrame:
+        """Return who was held up by these plans; of the only one that is everybody, as in records that name no plan."""
+        every = self.record.turned_away
+        return every if self.alone else every.filter(pl.col("plan").is_in([one.course.plan.name for one in plans]))
 
 
 def every_held(record: Record, courses: Sequence[Course]) -> list[Held]:
@@ -98,7 +104,8 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
     Business within a province is counted where the plan stops nothing else; otherwise it only lengthens queues.
     """
     plan, counted = course.plan, stops.counted(course.plan)
-    visits, inflight = record.visits, record.inflight
+    everyone, inflight = stops.wanting(record), record.inflight
+    visits = everyone
     if not alone:
         met = record.turned_away.filter(pl.col("plan") == plan.name)["visit"].unique()
         visits = visits.with_columns(
@@ -113,7 +120,7 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
         inflight,
         paid=paid.filter(counted & (pl.col("fate") == Fate.PAPER_BY_CLOSURE.value)),
         parked=visits.filter(counted & (pl.col("parked_us") > 0)),
-        backlog=backlog(visits, record.visits, course).filter(counted),
+        backlog=backlog(visits, everyone, course).filter(counted),
     )
 
 
@@ -131,7 +138,7 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     paid = _once([plan.paid for plan in plans])
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
-    away, scale = asked.record.turned_away, asked.time_scale
+    away, scale = asked.away(plans), asked.time_scale
     held = policies.once([policies.held_up(p.course.plan, p.parked, p.paid, away, scale) for p in plans])
     yield "cutover.trips", policies.trips(held)
     yield "cutover.advance_days", policies.yuan_days(held)
@@ -143,7 +150,7 @@ def _crowd(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]]:
     """Yield what the crowd at the doors met: business of several plans counts once, the peak is the highest of any."""
     record = asked.record
     moments = [(plan, stops.went(record.events, plan.course)) for plan in plans]
-    offered = _once([stops.offered(record.visits, plan.course, at) for plan, at in moments])
+    offered = _once([stops.offered(record, plan.course, at) for plan, at in moments])
     yield "cutover.offered", offered.height
     if offered.height:
         for name in ("at_once", "refused"):
@@ -208,7 +215,10 @@ def _joined_us(stop_us: int) -> pl.Expr:
     came_us = pl.col("ended_us") - pl.col("parked_us") - pl.col("desk_wait_us")
     stay = pl.col("kind") == "inpatient"
     wanted_us = pl.when(stay & came_us.is_not_null()).then(came_us).otherwise(pl.col("arrival_us"))
-    return pl.when(pl.col("parked_us") > 0).then(pl.max_horizontal(wanted_us, pl.lit(stop_us))).otherwise(wanted_us)
+    turned_away_us = pl.coalesce("wanted_us", wanted_us)
+    return (
+        pl.when(pl.col("parked_us") > 0).then(pl.max_horizontal(turned_away_us, pl.lit(stop_us))).otherwise(wanted_us)
+    )
 
 
 def _queued_behind(parked: pl.DataFrame, waited: pl.DataFrame, reopened_us: int) -> list[int]:

@@ -42,11 +42,11 @@ def follow_up(
     ends = record.visits.select("visit", "visit_id", "ended_us", "paper_fen", "total_fen")
     rows = record.inflight.join(ends, on="visit", how="left", maintain_order="left").with_row_index("row")
     rows = rows.join(_held_up(rows, record.turned_away), on="row", how="left", maintain_order="left").with_columns(
-        pl.col("held_us").fill_null(0), pl.col("away").fill_null(0), pl.col("estimated").fill_null(value=False)
+        pl.col("held_us", "open_us", "away").fill_null(0), pl.col("estimated").fill_null(value=False)
     )
     paper = pl.col("fate").is_in(_PAPER)
     claim = {name: pl.when(paper).then(_of_claims(plans, name)).otherwise(0.0) for name in ("days", "trips")}
-    held_days = pl.col("held_us").cast(pl.Float64) * time_scale / US_PER_DAY
+    open_days = pl.col("open_us").cast(pl.Float64) * time_scale / US_PER_DAY
     open_fen = pl.col("total_fen") - _estimates_fen(rows, plans)
     return rows.select(
         "plan", "snapshot", "at_us", "visit", "stage", "kind", "care_region", "insured_region", "code", "msgid",
@@ -55,7 +55,7 @@ def follow_up(
         delay_us=_people(pl.col("held_us"), time_scale),
         trips=pl.col("away") + claim["trips"].cast(pl.Int64),
         # A bill that was paid in full is out until the claim is; one that only lies unpaid, while a door holds it up.
-        advance_yuan_days=pl.when(paper).then(pl.col("paper_fen") * claim["days"]).otherwise(open_fen * held_days)
+        advance_yuan_days=pl.when(paper).then(pl.col("paper_fen") * claim["days"]).otherwise(open_fen * open_days)
         / FEN_PER_YUAN,
         lost=pl.col("visit").is_in(list(lost)),
         doubled=pl.col("visit_id").is_in(list(doubled)),
@@ -83,7 +83,8 @@ def _estimates_fen(rows: pl.DataFrame, plans: Sequence[Cutover]) -> pl.Series:
 def _held_up(rows: pl.DataFrame, turned_away: pl.DataFrame) -> pl.DataFrame:
     """Return, by row, how long doors held a piece of business up from its listing on, and how often it had to return.
 
-    One wait behind several doors is one: it counts once, and is as long as the longest.
+    One wait behind several doors is one: it counts once, and is as long as the longest. ``open_us`` is what of it a
+    bill lay open: who stayed at home had none.
     """
     waits = turned_away.group_by("visit", "at_us").agg(pl.col("until_us").max(), pl.col("how").first())
     after = rows.select("row", "visit", listed_us="at_us").join(waits, on="visit")
@@ -91,6 +92,7 @@ def _held_up(rows: pl.DataFrame, turned_away: pl.DataFrame) -> pl.DataFrame:
     goes_on = after.filter(pl.col("until_us").is_null() | (pl.col("until_us") > pl.col("listed_us")))
     return goes_on.group_by("row").agg(
         held_us=left_us.sum(),
+        open_us=left_us.filter(pl.col("how") != How.STAYED_HOME.value).sum(),
         away=pl.col("how").is_in(_TRAVELLED).sum().cast(pl.Int64),
         estimated=(pl.col("how") == How.STAND_IN.value).any(),
     )

@@ -53,20 +53,17 @@ class HeldUp:
 def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.DataFrame, time_scale: float) -> HeldUp:
     """Return what one plan's policies come to, of the visits that its closed doors held up.
 
-    ``away`` is the record's ``turned_away``; visits without a row there (records of old) count as parked, or paid.
+    ``away`` are the rows of the record's ``turned_away`` to count; visits without a row there (records of old) count as
+    parked, or paid.
     """
-    seen = away.group_by("visit").agg(
-        pl.col("how").filter(pl.col("how") != How.STAYED_HOME.value).last().alias("last"),
-        pl.col("how").is_in([how.value for how in TRAVELLED]).any().alias("travelled"),
-        stood_us=(pl.col("until_us") - pl.col("at_us")).filter(pl.col("how") == How.WAITED.value).sum(),
-    )
-    rows = parked.join(seen, on="visit", how="left", maintain_order="left")
+    rows = parked.join(_waits(away), on="visit", how="left", maintain_order="left")
     names = {how.value: recourse.value for how, recourse in TOOK.items()}
     share, claims = plan.policies.hospital_advance, plan.policies.paper
-    days = pl.col("parked_us").cast(pl.Float64) * time_scale / US_PER_DAY  # fen times microseconds outgrow 64 bits
+    open_us = pl.coalesce("open_us", "parked_us")
+    days = open_us.cast(pl.Float64) * time_scale / US_PER_DAY  # fen times microseconds outgrow 64 bits
     took = pl.col("last").replace_strict(names, default=Recourse.PARK.value, return_dtype=pl.String)
     kept = rows.with_columns(took=took, estimate_fen=_estimates_fen(plan, rows)).with_columns(
-        open_fen=pl.col("total_fen")
+        open_fen=pl.when(open_us > 0).then("total_fen").otherwise(0)
         - pl.when(pl.col("took") == Recourse.STAND_IN.value).then("estimate_fen").otherwise(0)
     )
     return HeldUp(
@@ -75,7 +72,7 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
             "person",
             "took",
             fen=pl.col("total_fen"),
-            trips=pl.col("travelled").fill_null(value=True).cast(pl.Int64),
+            trips=pl.col("travelled").fill_null(1).cast(pl.Int64),
             fen_days=pl.col("open_fen") * days,
             stood_us=pl.col("stood_us").fill_null(0),
             advanced_fen=pl.col("open_fen") * share,
@@ -94,6 +91,27 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
             advanced_fen_days=pl.lit(0.0),
             owed_fen=pl.lit(None, pl.Int64),
         ),
+    )
+
+
+def _waits(away: pl.DataFrame) -> pl.DataFrame:
+    """Return, by visit, what it last did, how often it travelled, stood how long, and how long its bill lay open.
+
+    One wait behind several doors is one. Who stayed at home had no bill yet.
+    """
+    waits = away.group_by("visit", "at_us", maintain_order=True).agg(
+        pl.col("until_us").max(), how=pl.col("how").cast(pl.String).first()
+    )
+    lasted_us, how, home = pl.col("until_us") - pl.col("at_us"), pl.col("how"), How.STAYED_HOME.value
+    return (
+        waits.sort("at_us")
+        .group_by("visit")
+        .agg(
+            last=how.filter(~how.is_in([home, How.PAID.value])).last(),
+            travelled=how.is_in([one.value for one in TRAVELLED]).sum(),
+            stood_us=lasted_us.filter(how == How.WAITED.value).sum(),
+            open_us=lasted_us.filter(how != home).sum(),
+        )
     )
 
 

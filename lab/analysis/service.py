@@ -2,8 +2,8 @@
 
 An *intent* is a visit that wants to settle, once, however many messages it took: at its arrival, or a stay when it came
 to the desk to leave. It is served in time when it settles directly within ``objective.late_after``; a stay that had not
-ended with the run has not wanted to yet, and whom a rule refuses is neither served nor failed. Times are the run's
-clock inside, people time in what is yielded.
+ended with the run, nor been turned away, has not wanted to yet, and whom a rule refuses is neither served nor failed.
+Times are the run's clock inside, people time in what is yielded.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class _Seen:
 def intents(visits: pl.DataFrame, objective: Objective) -> pl.DataFrame:
     """Return who wanted to settle and was not refused by a rule: ``wanted_us``, whether ``in_time``, and ``waited_us``.
 
-    ``waited_us`` is until the direct settlement; null when there was none.
+    ``visits`` say when they wanted to (``stops.wanting``). ``waited_us`` is until the direct settlement; null without.
     """
-    wanted = visits.with_columns(wanted_us=stops.wanted_us()).drop_nulls("wanted_us")
+    wanted = visits.drop_nulls("wanted_us")
     asked = wanted.filter(pl.col("fate") != Fate.REFUSED.value)
     settled = pl.col("fate").is_in(_DIRECT)
     waited_us = pl.when(settled).then(pl.col("ended_us") - pl.col("wanted_us"))
@@ -109,7 +109,7 @@ def samples(record: Record, plans: Sequence[Held], scenario: Scenario) -> Iterat
 
 
 def _seen(record: Record, held: Held, objective: Objective) -> _Seen:
-    mine = intents(record.visits.filter(stops.on_its_way(held.course.plan)), objective)
+    mine = intents(stops.wanting(record).filter(stops.on_its_way(held.course.plan)), objective)
     went = stops.went(record.events, held.course)
     away = record.turned_away.join(held.backlog.select("visit"), on="visit", how="semi")
     last_us = away["until_us"].max()

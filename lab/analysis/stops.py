@@ -14,7 +14,7 @@ import polars as pl
 
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, Side, sides_of
-from scenarios.record.fates import Fate
+from scenarios.record.fates import Fate, How
 from scenarios.schema.cutover import Phase
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 QUARTER_US = 900_000_000
 """The crowd is counted by the quarter of an hour of people time: by the minute a small run is all chance."""
-AT_ONCE = (Fate.DIRECT.value, Fate.DIRECT_AFTER_RETRY.value)
+AT_ONCE = (Fate.DIRECT.value, Fate.DIRECT_AFTER_RETRY.value, Fate.MID_STAY_THEN_DIRECT.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,21 @@ def on_its_way(plan: Cutover) -> pl.Expr:
     return counted(plan) & pl.any_horizontal(sides)
 
 
-def wanted_us() -> pl.Expr:
-    """Return when a visit first wanted to settle: its arrival, or for a stay when it came to the desk to leave.
+def wanting(record: Record) -> pl.DataFrame:
+    """Return visits with ``wanted_us``, when each first wanted to settle: its arrival, a stay when it came to leave.
 
-    Null for a stay that had not ended when the run did: it has not wanted to yet, or nobody knows since when.
+    That is when the last of its waits for a desk began, or when a door first turned it away, whether it had come back
+    by the end of the run or not. Null for another stay that had not ended by then: it has not wanted to yet, or nobody
+    knows since when.
     """
-    came_us = pl.col("ended_us") - pl.col("parked_us") - pl.col("desk_wait_us")
-    return pl.when(pl.col("kind") == "inpatient").then(came_us).otherwise(pl.col("arrival_us"))
+    away = record.turned_away.group_by("visit").agg(away_us=pl.col("at_us").min())
+    visits = record.visits.join(away, on="visit", how="left", maintain_order="left")
+    admitted_us = pl.col("started_us") - pl.col("arrival_us")
+    at_a_desk = ~pl.col("open_at_start") & (admitted_us <= pl.col("desk_wait_us"))
+    wait_us = pl.col("desk_wait_us") - pl.when(at_a_desk).then(admitted_us.clip(0)).otherwise(0)
+    left_us = pl.min_horizontal(pl.col("ended_us") - pl.col("parked_us") - wait_us, "away_us")
+    stay = pl.col("kind") == "inpatient"
+    return visits.with_columns(wanted_us=pl.when(stay).then(left_us).otherwise(pl.col("arrival_us")))
 
 
 def times(record: Record, courses: Sequence[Course], time_scale: float) -> Iterator[tuple[str, float]]:
@@ -92,12 +100,12 @@ def _planned_us(course: Course) -> int:
     return course.planned_reopen_at - course.close_at
 
 
-def offered(visits: pl.DataFrame, course: Course, moments: Went) -> pl.DataFrame:
+def offered(record: Record, course: Course, moments: Went) -> pl.DataFrame:
     """Return the visits that wanted to settle from stop-accept to full admission, and what they met.
 
     ``at_once``: settled directly without being turned away; ``refused``: turned away, parked or to pay.
     """
-    mine = visits.filter(on_its_way(course.plan)).with_columns(wanted_us=wanted_us())
+    mine = wanting(record).filter(on_its_way(course.plan))
     came = mine.filter(pl.col("wanted_us").is_between(moments.stopped_us, moments.full_us, closed="left"))
     return came.select("visit", "wanted_us", at_once=at_once(), refused=refused())
 
@@ -115,16 +123,18 @@ def refused() -> pl.Expr:
 def arrival_peak(record: Record, course: Course, moments: Went, time_scale: float) -> float | None:
     """Return the largest number that came in a quarter of an hour from reopening on, over the mean before the stop.
 
-    Those who were turned away come when they come back. None when nobody came before the stop.
+    Those who were turned away come again when they come back, and only then if they stayed at home till then. None
+    when nobody came before the stop.
     """
-    mine = record.visits.filter(on_its_way(course.plan)).with_columns(wanted_us=wanted_us())
+    mine = wanting(record).filter(on_its_way(course.plan))
     before = mine.filter(pl.col("wanted_us") < moments.stopped_us).height
     if not before or not moments.stopped_us:
         return None
     quarter_us = max(1, round(QUARTER_US / time_scale))
     away = record.turned_away.join(mine.select("visit"), on="visit", how="semi")
     back = away.drop_nulls("until_us").unique(["visit", "until_us"]).select(at_us="until_us")
-    fresh = mine.join(away.select("visit"), on="visit", how="anti").select(at_us="wanted_us")
+    home = away.filter(pl.col("how") == How.STAYED_HOME.value).select("visit")
+    fresh = mine.join(home, on="visit", how="anti").select(at_us="wanted_us")
     later = pl.concat([back, fresh]).filter(pl.col("at_us") >= moments.reopened_us)
     place = (pl.col("at_us") - moments.reopened_us) // quarter_us
     crowd = later.group_by(place.alias("quarter")).len()["len"].max() if later.height else 0

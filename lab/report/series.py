@@ -97,8 +97,8 @@ def shares_over_time(record: Record, end_us: int) -> pl.DataFrame:
     A bin in which nobody wanted to has neither.
     """
     width_us = bin_width_us(end_us)
-    visits = record.visits.filter(~pl.col("local"))
-    met = visits.select(at=stops.wanted_us(), at_once=stops.at_once(), refused=stops.refused())
+    visits = stops.wanting(record).filter(~pl.col("local"))
+    met = visits.select(at="wanted_us", at_once=stops.at_once(), refused=stops.refused())
     shares = _binned(met, width_us).group_by("bin").agg(pl.col("at_once", "refused").mean())
     bins = pl.DataFrame({"bin": range(end_us // width_us + 1)}, schema={"bin": pl.Int64})
     return bins.join(shares, on="bin", how="left").sort("bin").with_columns(at_us=pl.col("bin") * width_us)

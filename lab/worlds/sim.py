@@ -12,11 +12,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sim.run import Progress as SimProgress
     from sim.run import SimRun
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 Progress = Callable[[float], None]
 """Called with the share of the visits that have ended."""
 
@@ -112,6 +114,17 @@ def simulate_all(tasks: Sequence[SimTask], *, processes: int) -> Iterator[Replic
         yield from (done.result() for done in as_completed([executor.submit(simulate_task, task) for task in tasks]))
 
 
+class _Pool(ProcessPoolExecutor):
+    """Bears its processes with interrupts held back: Ctrl-C, which all hear, must not end one that is still loading."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def worker_pool(processes: int) -> Generator[Executor]:
     """Give spawned processes that simulate; leaving it ends them, whatever they are at.
@@ -121,7 +134,7 @@ def worker_pool(processes: int) -> Generator[Executor]:
 
     """
     others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(
+    executor = _Pool(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_leave_interrupts_to_the_parent,

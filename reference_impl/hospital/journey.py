@@ -314,10 +314,10 @@ class Journey:
         """Begin a contact. What must not slip with a stall of the system or the generator is when it was meant to be.
 
         Whoever had to wait for a desk is due when it is theirs; whoever walked up to a free one on arrival is due as
-        planned, however late the generator lets them in.
+        planned, however late the generator lets them in. A stay whose admission met no desk arrived long ago.
         """
         now_us = self.ports.clock.now_us()
-        as_planned = self.contacts == 0 and self.parked_us == 0 and not self.visit.open_at_start
+        as_planned = self.contacts == 0 and self.parked_us == 0 and not self.lying
         free = now_us - came_us < _DESK_FREE_US
         due_us = self.visit.arrival_us if free and as_planned else now_us
         if self.started_us < 0:

@@ -219,16 +219,61 @@ def test_each_plan_has_the_business_whose_door_it_closed_and_together_they_have_
 
 
 def test_business_that_met_two_doors_belongs_to_both_plans_and_counts_once_together(world, make):
-    """Turned away by its city's door, and once more by the hub's: one patient, one bill, one place in the queue."""
+    """Turned away by its city's door, and once more by the hub's: one patient and one place in the queue, but two trips.
+
+    Of the money each plan has what was out while it was that plan's door that was closed.
+    """
     hub = course_of(Cutover.model_validate({"scope": "hub", "at": "12h", "window": "5h", "ramp": "1h"}), seed=1)
     world.visits = [parked(make, 0, left_h=11, ended_h=19)]
-    world.turned_away = [met(0, "cross", 11), met(0, "hub", 16)]
+    world.turned_away = [
+        met(0, "cross", 11)._replace(until_us=16 * HOUR),
+        met(0, "hub", 16)._replace(until_us=19 * HOUR),
+    ]
     row = InflightRow("close", 10 * HOUR, 0, "parked", "pharmacy", "330400", "631100", 500, "direct", "cross")
     world.inflight = [row, row._replace(plan="hub")]
 
     found = stops.measure(world.record(), (CROSS, hub), 1.0, lost=frozenset(), doubled=frozenset())
 
-    for name in ("backlog", "trips", "leftover", "leftover_advance", "advance_days"):
+    for name in ("backlog", "leftover", "leftover_advance"):
         each = {found[f"cutover.{name}[plan={plan}]"] for plan in ("cross", "hub")}
         assert each == {found[f"cutover.{name}"]}
+    for name, cross, hub in (("trips", 1, 1), ("advance_days", 100 * 5 / 24, 100 * 3 / 24)):
+        assert found[f"cutover.{name}[plan=cross]"] == pytest.approx(cross)
+        assert found[f"cutover.{name}[plan=hub]"] == pytest.approx(hub)
+        assert found[f"cutover.{name}"] == pytest.approx(cross + hub)
     assert found["cutover.drain"] == found["cutover.drain[plan=cross]"] == 4 * HOUR
+
+
+def test_a_stay_that_was_turned_away_and_not_back_by_the_end_was_refused_and_came_when_it_was_turned_away(world, make):
+    away = {
+        "kind": "inpatient",
+        "arrival_us": 1 * HOUR,
+        "ended_us": None,
+        "fate": "open_at_end",
+        "settle_sent_us": None,
+    }
+    world.visits = [make.visit_row(0, **away, parked_us=9 * HOUR, care_region="330400")]
+    world.turned_away = [TurnedAwayRow(0, "33", 11 * HOUR, 20 * HOUR, "parked")]
+
+    found = measured(world)
+
+    assert (found["cutover.offered"], found["cutover.refused"], found["cutover.at_once"]) == (1, 1, 0)
+    assert found["cutover.backlog_peak"] == (11 - 9) * HOUR
+
+
+def test_a_wait_at_its_admission_does_not_bring_a_stay_to_the_desk_sooner(world, make):
+    """It waited four hours to be admitted, and left at once when it came to leave after the reopening was over."""
+    lay = {"kind": "inpatient", "arrival_us": 1 * HOUR, "started_us": 5 * HOUR, "desk_wait_us": 4 * HOUR}
+    world.visits = [make.visit_row(0, **lay, ended_us=17 * HOUR)]
+
+    assert measured(world)["cutover.offered"] == 0
+
+
+def test_a_stay_that_was_settled_before_the_stop_and_let_in_by_the_ramp_was_served_at_once(world, make):
+    world.visits = [
+        make.visit_row(0, kind="inpatient", ended_us=int(15.5 * HOUR), fate="mid_stay_then_direct"),
+    ]
+
+    found = measured(world)
+
+    assert (found["cutover.offered"], found["cutover.at_once"]) == (1, 1)

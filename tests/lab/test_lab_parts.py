@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +19,7 @@ from lab.experiments.experiment import Silent
 from lab.experiments.pair import as_measured
 from lab.report.format import show
 from lab.worlds.load import Cores
+from lab.worlds.sim import worker_pool
 from lab.worlds.stationwatch import StationWatch, node_rows
 from reference_impl.domain.failures import InputError, InvalidRunError
 from reference_impl.domain.scopes import Side
@@ -253,3 +255,15 @@ def test_scope_that_is_none_is_refused(scope):
 def test_address_without_a_port_is_refused(address):
     with pytest.raises(InputError, match="expected HOST:PORT"):
         place_of(address)
+
+
+# --- processes that simulate ---------------------------------------------------------------------------------------------
+
+
+def test_a_worker_is_born_with_interrupts_held_back_and_its_parent_hears_them():
+    """Ctrl-C goes to all processes of a terminal: one that was still loading died of it, and was said to lack memory."""
+    with worker_pool(1) as pool:
+        held_there = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+
+    assert signal.SIGINT in held_there
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

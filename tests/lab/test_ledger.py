@@ -60,6 +60,8 @@ def test_sent_away_again_is_a_trip_more_and_told_beforehand_is_none(world, make)
     rows = ledger(world, *(LISTED._replace(visit=number, fate="parked_then_direct") for number in (0, 1)), away=again)
 
     assert [row["trips"] for row in rows] == [2, 0]
+    assert [row["delay_us"] for row in rows] == [10 * HOUR, 6 * HOUR]
+    assert rows[1]["advance_yuan_days"] == 0  # who stayed at home has no bill that lies open
 
 
 def test_who_paid_is_out_of_the_money_until_the_claim_is_paid(world, make):

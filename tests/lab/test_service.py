@@ -49,7 +49,12 @@ def answered(asked):
 @pytest.fixture(scope="module")
 def rows(answered):
     frames = answered.record.frames()
-    return {name: list(frames[name].iter_rows(named=True)) for name in frames}
+    tables = {name: list(frames[name].iter_rows(named=True)) for name in frames}
+    for row in tables["visits"]:
+        row["away_us"] = min(
+            (away["at_us"] for away in tables["turned_away"] if away["visit"] == row["visit"]), default=None
+        )
+    return tables
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +63,15 @@ def figures(answered):
 
 
 def wanted(row):
+    """Arrival; a stay, when it began to wait for a desk to leave, or when a door first turned it away."""
     if row["kind"] != "inpatient":
         return row["arrival_us"]
-    return None if row["ended_us"] is None else row["ended_us"] - row["parked_us"] - row["desk_wait_us"]
+    known = [] if row["away_us"] is None else [row["away_us"]]
+    if row["ended_us"] is not None:
+        admission_us = 0 if row["open_at_start"] else row["started_us"] - row["arrival_us"]
+        at_admission = admission_us if admission_us <= row["desk_wait_us"] else 0
+        known.append(row["ended_us"] - row["parked_us"] - row["desk_wait_us"] + at_admission)
+    return min(known, default=None)
 
 
 @pytest.fixture(scope="module")

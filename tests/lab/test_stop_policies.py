@@ -24,6 +24,11 @@ PLAN = {
 DAY_H = 24
 
 
+def emptied(world: Any) -> None:
+    world.visits = list[Any]()
+    world.turned_away = list[Any]()
+
+
 def kept(make: Any, world: Any, visit: int, how: str, fate: str, **money: int) -> None:
     """A bill of 100 yuan, held up at 11:00 and settled a day later."""
     until = (11 + DAY_H) * HOUR
@@ -40,8 +45,7 @@ def measured(world: Any, time_scale: float = 1.0) -> dict[str, float]:
 @pytest.fixture
 def everybody(world: Any, make: Any) -> Any:
     """One patient of each policy, and two whose estimate was wrong: 25 yuan of 100 were paid."""
-    world.visits = list[Any]()
-    world.turned_away = list[Any]()
+    emptied(world)
     kept(make, world, 0, "parked", "parked_then_direct")
     kept(make, world, 1, "waited", "waited_then_direct")
     kept(make, world, 2, "came_back", "waited_then_direct")
@@ -92,3 +96,37 @@ def test_only_who_stays_at_the_hospital_stands_there_and_people_time_is_stretche
 def test_a_policy_that_nobody_took_has_no_figures(world: Any, make: Any) -> None:
     world.visits = [make.visit_row(0)]
     assert not {name for name in measured(world) if "_people" in name or "true_up" in name}
+
+
+def test_every_trip_in_vain_is_a_trip(world: Any, make: Any) -> None:
+    """The stop overran: who came back at the hour that was told was sent away again, and had to come a third time."""
+    emptied(world)
+    kept(make, world, 0, "parked", "parked_then_direct")
+    away = world.turned_away.pop()
+    noon = 12 * HOUR
+    world.turned_away = [away._replace(until_us=noon), away._replace(at_us=noon)]
+    assert (measured(world)["cutover.trips"], measured(world)["cutover.park_trips"]) == (2, 2)
+    assert measured(world)["cutover.advance_days"] == 100
+
+
+def test_who_stayed_at_home_has_no_bill_that_lies_open(world: Any, make: Any) -> None:
+    """One heeded the notice; the other did too, and was sent away once more by the stop that overran."""
+    emptied(world)
+    kept(make, world, 0, "stayed_home", "parked_then_direct")
+    kept(make, world, 1, "stayed_home", "parked_then_direct")
+    world.turned_away[-1] = world.turned_away[-1]._replace(until_us=23 * HOUR)
+    world.turned_away += [world.turned_away[-1]._replace(at_us=23 * HOUR, until_us=35 * HOUR, how="parked")]
+    found = measured(world)
+    assert (found["cutover.trips"], found["cutover.park_people"]) == (1, 2)
+    assert found["cutover.advance_days"] == found["cutover.park_days"] == 50
+    assert found["cutover.fund_advance"] == 100 / 2
+
+
+def test_who_was_parked_and_then_paid_has_one_bill_under_each(world: Any, make: Any) -> None:
+    """Parked by the stop, and sent to pay by another door: what was paid is no bill of the parked."""
+    emptied(world)
+    kept(make, world, 0, "parked", "paper_by_closure", paper_fen=10_000)
+    world.turned_away += [TurnedAwayRow(0, "33", (11 + DAY_H) * HOUR, None, "paid")]
+    found = measured(world)
+    assert (found["cutover.park_trips"], found["cutover.paper_trips"]) == (1, 2)
+    assert (found["cutover.park_fen"], found["cutover.paper_fen"]) == (10_000, 10_000)

@@ -89,10 +89,11 @@ def test_goodput_and_refused_share_are_of_who_wanted_to_settle_while_it_lasted(f
 
 
 def test_the_peak_of_arrivals_is_the_fullest_quarter_of_an_hour_over_a_mean_one(figures, rows, began):
-    away = {row["visit"] for row in rows["turned_away"]}
+    """Whom the ramp turns away has come, and comes again; who stayed at home comes once, when the notice says."""
+    home = {row["visit"] for row in rows["turned_away"] if row["how"] == "stayed_home"}
     mine = {row["visit"] for row in anhui(rows)}
     back = [row["until_us"] for row in rows["turned_away"] if row["until_us"] is not None and row["visit"] in mine]
-    crowd = back + [wanted(row) for row in anhui(rows) if row["visit"] not in away]
+    crowd = back + [wanted(row) for row in anhui(rows) if row["visit"] not in home]
     quarters = Counter((at - began["reopen"]) // QUARTER for at in crowd if began["reopen"] <= at < math.inf)
     before = sum(wanted(row) < began["stop_accept"] for row in anhui(rows))
 

@@ -120,10 +120,12 @@ def test_resolved_scenario_is_restored_unscaled_and_keeps_its_digest(write):
     assert digest(restored) == digest(scenario) != digest(load_scenario(write(SMALL)))
 
 
-@pytest.mark.parametrize(("name", "variant"), [(n, v) for n in library_names() for v in (None, *variant_names(n))])
-def test_every_scenario_of_the_library_reaches_the_load_generator_as_it_is(name, variant):
-    """The generator reads what was resolved: with every key stated, also those of another kind of ramp."""
-    scenario = load_scenario(name, variant=variant)
+@pytest.mark.parametrize(
+    "ramp", ["{kind: big_bang}", "{kind: linear, over: 1h}", "{kind: steps, steps: [{share: 50%, hold: 1h}]}"]
+)
+def test_a_scenario_with_any_ramp_is_restored_as_a_run_writes_it_down(write, ramp):
+    stop = f"cutover: {{scope: 34, at: 2h, window: 2h, ramp: {ramp}}}\n"
+    scenario = load_scenario(write(SMALL + stop), sets=["horizon.length=12h"])
 
     assert restore_scenario(json.loads(json.dumps(dump_scenario(scenario)))) == scenario
 

@@ -266,3 +266,13 @@ def test_who_has_two_stops_on_the_way_waits_for_the_longer_one_and_belongs_to_bo
     assert set(away["plan"]) == {CARE, INSURED}
     assert away["until_us"].n_unique() == 1
     assert away["until_us"][0] > 180 * S
+
+
+def test_a_stay_admitted_on_account_is_due_at_the_desk_when_it_comes_to_leave_not_when_it_came() -> None:
+    """Desks know of the stop and admit on account, without a contact: the first one is when the stay leaves."""
+    stay = visit("inpatient", at="50s") | {"stay": "200s"}
+    run = live(stopped(stay, announced=True))
+    assert fates(run) == ["direct"]
+    [contact] = run.recorder.frames()["contacts"].iter_rows(named=True)
+    assert contact["intended_us"] >= 250 * S
+    assert contact["done_us"] - contact["intended_us"] < 60 * S
