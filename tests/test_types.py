@@ -22,7 +22,6 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
 BORDERS = {
     "lab/report/curves.py": "matplotlib",
     "lab/report/cutover_figures.py": "matplotlib",
-    "lab/report/cutover_pair.py": "matplotlib",
     "lab/report/figures.py": "matplotlib",
     "lab/report/sankey.py": "matplotlib",
     "lab/report/style.py": "matplotlib",

@@ -1,8 +1,5 @@
 """The figure of two plans of a cutover side by side: the error budget that each burnt."""
 
-# Matplotlib leaves the keywords of its functions untyped.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
 from pathlib import Path
