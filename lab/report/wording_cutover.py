@@ -28,10 +28,10 @@ def cutover_words(result: CutoverResult) -> dict[str, Any]:
 def measure_row(figure: Measured) -> tuple[str, str, str, str]:
     """Return name, figure, interval and meaning of a measure."""
     interval = "" if figure.low == figure.high else show_interval(figure.low, figure.high, figure.unit)
-    return figure.measure, show(_value(figure), figure.unit), interval, _meaning(figure.measure)
+    return figure.measure, show(_shown_value(figure), figure.unit), interval, _meaning(figure.measure)
 
 
-def _value(figure: Measured) -> float | None:
+def _shown_value(figure: Measured) -> float | None:
     """Return the figure; what has no end is never."""
     return float("inf") if figure.value is None and figure.unit == "duration" else figure.value
 

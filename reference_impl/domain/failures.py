@@ -28,6 +28,7 @@ and caught inside one room, and nobody who uses yidi ever sees it::
 
     RefusedByRule       a verdict of no turns the visit aside
     ShutOut             a closed door does
+    OnHold              a closed door does, over a message that may have acted
     NotServed           nobody had room for it
     Unresolved          nobody knows what became of its message
     OnHold              nobody can know before a door opens again
