@@ -31,7 +31,6 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     OnHold              a closed door does, over a message that may have acted
     NotServed           nobody had room for it
     Unresolved          nobody knows what became of its message
-    OnHold              nobody can know before a door opens again
     _Paper              it ends on paper
     NobodyListensError  a call was never sent: the outcome Unreachable
     NothingLeftError    a call could not be sent for want of a descriptor or port: Unreachable, and the run is invalid
