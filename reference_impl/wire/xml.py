@@ -50,7 +50,7 @@ def from_xml(transaction: str, data: bytes) -> tuple[str, Value]:
         root = ET.fromstring(_DECLARATION.sub("", text))  # noqa: S314 - no document type, so no entities
     except ET.ParseError as error:
         raise WireError(transaction, "message", text[:60], f"XML ({error})") from None
-    return root.tag, _value(transaction, root, 1)
+    return root.tag, _content(transaction, root, 1)
 
 
 def _element(transaction: str, name: str, value: Any) -> str:
@@ -69,17 +69,17 @@ def _text(transaction: str, name: str, text: str) -> str:
     return "".join(_ESCAPES.get(char, char) for char in text)
 
 
-def _value(transaction: str, element: ET.Element, depth: int) -> Value:
+def _content(transaction: str, element: ET.Element, depth: int) -> Value:
     if depth > _DEPTH_MAX:
         raise WireError(transaction, element.tag, "more", f"at most {_DEPTH_MAX} levels of elements")
     children = list(element)
     if not children:
         return element.text or ""
     if all(child.tag == ROW for child in children):
-        return [_value(transaction, child, depth + 1) for child in children]
+        return [_content(transaction, child, depth + 1) for child in children]
     found: dict[str, Value] = {}
     for child in children:
         if child.tag in found:
             raise WireError(transaction, child.tag, "more than one", "an element once; rows are called 'row'")
-        found[child.tag] = _value(transaction, child, depth + 1)
+        found[child.tag] = _content(transaction, child, depth + 1)
     return found

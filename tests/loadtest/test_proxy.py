@@ -161,7 +161,7 @@ def test_only_the_named_transactions_are_lost():
 def test_the_transaction_is_found_in_what_hospitals_send_and_in_what_nodes_send(caller):
     """A person's number that looks like a transaction is text, and decides nothing."""
     named = caller if caller != "P33040000001" else ""
-    codec = Codecs.at(BusinessClock(datetime(2024, 3, 13), 1.0)).of(named)
+    codec = Codecs.at(BusinessClock(datetime(2024, 3, 13), 1.0)).of(named, b"{}")
     person = PersonNo('"infno":"2102"')
     sent = Request("1101", MSGID, NodeId(caller), NodeId(MSGID[:12]), "330400", "340100", FindPerson(person=person))
     message = Message()
