@@ -50,8 +50,8 @@ class DialectChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 def has_old_form(code: str, original: str = "") -> bool:
     """Return whether the old dialect has a transaction; of a reversal, whether it has what is to be reversed.
 
-    >>> has_old_form(tx.INPATIENT_SETTLE), has_old_form(tx.INPATIENT_TRIAL), has_old_form(tx.REVERSE, tx.PHARMACY_SETTLE)
-    (True, False, False)
+    >>> has_old_form(tx.INPATIENT_SETTLE), has_old_form(tx.INPATIENT_TRIAL)
+    (True, False)
     """
     return code in OLD_TRANSACTIONS and (code != tx.REVERSE or original in OLD_TRANSACTIONS)
 
