@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scenarios.schema.base import VisitKind
     from scenarios.schema.cutover import Cutover
 
-__all__ = ["HeldUp", "figures", "held_up", "once", "trips", "yuan_days"]
+__all__ = ["HeldUp", "figures", "held_up", "once", "rest_of", "trips", "yuan_days"]
 
 US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
@@ -33,6 +33,7 @@ TOOK: Mapping[How, Recourse] = {
     How.STAND_IN: Recourse.STAND_IN,
     How.PAID: Recourse.PAPER,
 }
+_OF_THE_BILL = ("total_fen", "cash_fen", "account_fen")
 TRAVELLED = (How.PARKED, How.CAME_BACK, How.ON_ACCOUNT)
 """Came in vain, and came again."""
 
@@ -52,13 +53,20 @@ class HeldUp:
 def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.DataFrame, time_scale: float) -> HeldUp:
     """Return what one plan's policies come to, of the visits that its closed doors held up.
 
-    ``away`` is the record's ``turned_away``; visits without a row there (records of old) count as parked, or paid.
+    ``away`` is the record's ``turned_away``; visits without a row there (records of old) count as parked, or paid. Who
+    was kept by this plan and paid at the door of another is kept here; who was kept here and then paid here has paid.
     """
-    seen = away.group_by("visit").agg(
+    own = away.filter(pl.col("plan") == plan.name)
+    seen = own.group_by("visit").agg(
+        pl.col("at_us").max().alias("last_us"),
         pl.col("how").filter(pl.col("how") != How.STAYED_HOME.value).last().alias("last"),
         pl.col("how").is_in([how.value for how in TRAVELLED]).any().alias("travelled"),
         stood_us=(pl.col("until_us") - pl.col("at_us")).filter(pl.col("how") == How.WAITED.value).sum(),
     )
+    paid = paid.join(seen, on="visit", how="left", maintain_order="left").filter(
+        pl.col("last").is_null() | (pl.col("last") == How.PAID.value)
+    )
+    parked = parked.join(paid, on="visit", how="anti", maintain_order="left")
     rows = parked.join(seen, on="visit", how="left", maintain_order="left")
     names = {how.value: recourse.value for how, recourse in TOOK.items()}
     share, claims = plan.policies.hospital_advance, plan.policies.paper
@@ -73,6 +81,7 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
             "visit",
             "person",
             "took",
+            "last_us",
             fen=pl.col("total_fen"),
             trips=pl.col("travelled").fill_null(value=True).cast(pl.Int64),
             fen_days=pl.col("open_fen") * days,
@@ -84,7 +93,8 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
         paid=paid.select(
             "visit",
             "person",
-            took=pl.lit(Recourse.PAPER.value),
+            pl.lit(Recourse.PAPER.value).alias("took"),
+            "last_us",
             fen=pl.col("paper_fen"),
             trips=pl.lit(claims.trips, pl.Int64),
             fen_days=pl.col("paper_fen") * claims.days,
@@ -121,9 +131,25 @@ def _owed_fen() -> pl.Expr:
 
 
 def once(plans: Sequence[HeldUp]) -> HeldUp:
-    """Return the visits of several plans, each once."""
-    kept, paid = ([getattr(plan, name) for plan in plans] for name in ("kept", "paid"))
-    return HeldUp(*(pl.concat(frames).unique("visit", maintain_order=True) for frames in (kept, paid)))
+    """Return the visits of several plans, each once: as the plan has it that held it up last."""
+    kept, paid = (_latest([getattr(plan, name) for plan in plans]) for name in ("kept", "paid"))
+    return HeldUp(kept.join(paid, on="visit", how="anti", maintain_order="left"), paid)
+
+
+def _latest(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    every = pl.concat(frames).sort("last_us", descending=True, nulls_last=True, maintain_order=True)
+    return every.unique("visit", keep="first", maintain_order=True)
+
+
+def rest_of(visits: pl.DataFrame, mid_stays: pl.DataFrame) -> pl.DataFrame:
+    """Return visits with the money that a stop can still hold up: less what was settled before it, in mid-stay."""
+    if mid_stays.is_empty():
+        return visits
+    before = mid_stays.group_by("visit").agg(pl.col(name).sum().alias(f"{name}_before") for name in _OF_THE_BILL)
+    joined = visits.join(before, on="visit", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(name) - pl.col(f"{name}_before").fill_null(0) for name in _OF_THE_BILL).select(
+        visits.columns
+    )
 
 
 def trips(held: HeldUp) -> int:
