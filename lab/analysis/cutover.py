@@ -139,7 +139,9 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
     away, scale = asked.away(plans), asked.time_scale
-    held = policies.once([policies.held_up(p.course.plan, p.parked, p.paid, away, scale) for p in plans])
+    rest = [policies.rest_of(plan.parked, asked.record.mid_stays) for plan in plans]
+    each = zip(plans, rest, strict=True)
+    held = policies.once([policies.held_up(p.course.plan, parked, p.paid, away, scale) for p, parked in each])
     yield "cutover.trips", policies.trips(held)
     yield "cutover.advance_days", policies.yuan_days(held)
     yield from policies.figures(held, scale)

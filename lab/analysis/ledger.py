@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from lab.analysis.policies import TRAVELLED
+from lab.analysis.policies import TRAVELLED, rest_of
 from reference_impl.domain.transactions import REVERSE
 from scenarios.record.fates import PAPER_FATES, How
 
@@ -39,7 +39,7 @@ def follow_up(
     ``plans`` say how long a paper claim takes, and how many trips. ``lost`` are visits by number, ``doubled`` by their
     id in the books.
     """
-    ends = record.visits.select("visit", "visit_id", "ended_us", "paper_fen", "total_fen")
+    ends = rest_of(record.visits, record.mid_stays).select("visit", "visit_id", "ended_us", "paper_fen", "total_fen")
     rows = record.inflight.join(ends, on="visit", how="left", maintain_order="left").with_row_index("row")
     rows = rows.join(_held_up(rows, record.turned_away), on="row", how="left", maintain_order="left").with_columns(
         pl.col("held_us", "open_us", "away").fill_null(0), pl.col("estimated").fill_null(value=False)

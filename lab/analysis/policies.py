@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scenarios.schema.base import VisitKind
     from scenarios.schema.cutover import Cutover
 
-__all__ = ["HeldUp", "figures", "held_up", "mid_stay_figures", "once", "trips", "yuan_days"]
+__all__ = ["HeldUp", "figures", "held_up", "mid_stay_figures", "once", "rest_of", "trips", "yuan_days"]
 
 US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
@@ -34,6 +34,7 @@ TOOK: Mapping[How, Recourse] = {
     How.STAND_IN: Recourse.STAND_IN,
     How.PAID: Recourse.PAPER,
 }
+_OF_THE_BILL = ("total_fen", "cash_fen", "account_fen")
 TRAVELLED = (How.PARKED, How.CAME_BACK, How.ON_ACCOUNT)
 """Came in vain, and came again."""
 
@@ -54,9 +55,15 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
     """Return what one plan's policies come to, of the visits that its closed doors held up.
 
     ``away`` are the rows of the record's ``turned_away`` to count; visits without a row there (records of old) count as
-    parked, or paid.
+    parked, or paid. Who was kept by this plan and paid at the door of another is kept here; who was kept here and then
+    paid here has paid, and came in vain before: that is on top of what the claim takes.
     """
-    rows = parked.join(_waits(away), on="visit", how="left", maintain_order="left")
+    seen = _last_at(plan, away).join(_waits(away), on="visit", how="left")
+    paid = paid.join(seen, on="visit", how="left", maintain_order="left").filter(
+        pl.col("last").is_null() | (pl.col("last") == How.PAID.value)
+    )
+    parked = parked.join(paid, on="visit", how="anti", maintain_order="left")
+    rows = parked.join(seen, on="visit", how="left", maintain_order="left")
     names = {how.value: recourse.value for how, recourse in TOOK.items()}
     share, claims = plan.policies.hospital_advance, plan.policies.paper
     open_us = pl.coalesce("open_us", "parked_us")
@@ -71,6 +78,7 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
             "visit",
             "person",
             "took",
+            "last_us",
             fen=pl.col("total_fen"),
             trips=pl.col("travelled").fill_null(1).cast(pl.Int64),
             fen_days=pl.col("open_fen") * days,
@@ -82,10 +90,11 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
         paid=paid.select(
             "visit",
             "person",
-            took=pl.lit(Recourse.PAPER.value),
+            pl.lit(Recourse.PAPER.value).alias("took"),
+            "last_us",
             fen=pl.col("paper_fen"),
-            trips=pl.lit(claims.trips, pl.Int64),
-            fen_days=pl.col("paper_fen") * claims.days,
+            trips=claims.trips + pl.col("travelled").fill_null(0).cast(pl.Int64),
+            fen_days=pl.col("paper_fen") * (claims.days + pl.col("open_us").fill_null(0) * time_scale / US_PER_DAY),
             stood_us=pl.lit(0, pl.Int64),
             advanced_fen=pl.lit(0.0),
             advanced_fen_days=pl.lit(0.0),
@@ -94,8 +103,17 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
     )
 
 
+def _last_at(plan: Cutover, away: pl.DataFrame) -> pl.DataFrame:
+    """Return, by visit, what it last did at the doors of one plan but stay at home, and when it last met one."""
+    own = away.filter(pl.col("plan").is_in([plan.name, ""]) | pl.col("plan").is_null())
+    return own.group_by("visit").agg(
+        pl.col("at_us").max().alias("last_us"),
+        pl.col("how").cast(pl.String).filter(pl.col("how") != How.STAYED_HOME.value).last().alias("last"),
+    )
+
+
 def _waits(away: pl.DataFrame) -> pl.DataFrame:
-    """Return, by visit, what it last did, how often it travelled, stood how long, and how long its bill lay open.
+    """Return, by visit, how often it travelled, how long it stood, and for how long its bill lay open.
 
     One wait behind several doors is one. Who stayed at home had no bill yet.
     """
@@ -107,7 +125,6 @@ def _waits(away: pl.DataFrame) -> pl.DataFrame:
         waits.sort("at_us")
         .group_by("visit")
         .agg(
-            last=how.filter(~how.is_in([home, How.PAID.value])).last(),
             travelled=how.is_in([one.value for one in TRAVELLED]).sum(),
             stood_us=lasted_us.filter(how == How.WAITED.value).sum(),
             open_us=lasted_us.filter(how != home).sum(),
@@ -149,9 +166,25 @@ def mid_stay_figures(record: Record) -> Iterator[tuple[str, float]]:
 
 
 def once(plans: Sequence[HeldUp]) -> HeldUp:
-    """Return the visits of several plans, each once."""
-    kept, paid = ([getattr(plan, name) for plan in plans] for name in ("kept", "paid"))
-    return HeldUp(*(pl.concat(frames).unique("visit", maintain_order=True) for frames in (kept, paid)))
+    """Return the visits of several plans, each once: as the plan has it that held it up last."""
+    kept, paid = (_latest([getattr(plan, name) for plan in plans]) for name in ("kept", "paid"))
+    return HeldUp(kept.join(paid, on="visit", how="anti", maintain_order="left"), paid)
+
+
+def _latest(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    every = pl.concat(frames).sort("last_us", descending=True, nulls_last=True, maintain_order=True)
+    return every.unique("visit", keep="first", maintain_order=True)
+
+
+def rest_of(visits: pl.DataFrame, mid_stays: pl.DataFrame) -> pl.DataFrame:
+    """Return visits with the money that a stop can still hold up: less what was settled before it, in mid-stay."""
+    if mid_stays.is_empty():
+        return visits
+    before = mid_stays.group_by("visit").agg(pl.col(name).sum().alias(f"{name}_before") for name in _OF_THE_BILL)
+    joined = visits.join(before, on="visit", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(name) - pl.col(f"{name}_before").fill_null(0) for name in _OF_THE_BILL).select(
+        visits.columns
+    )
 
 
 def trips(held: HeldUp) -> int:

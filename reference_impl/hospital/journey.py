@@ -391,7 +391,8 @@ class Journey:
     async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> bool:
         """Let the patient do what the plan's mixture says, and return whether the hospital goes on without them."""
         draws, clock, policies = self.ports.draws, self.ports.clock, self.site.policies(stops)
-        recourse = self.site.recourse(stops, self.visit, draws.uniform(self.visit.visit, 0, 0, Purpose.PARK))
+        u = draws.uniform(self.visit.visit, 0, 0, Purpose.PARK)
+        recourse = self.site.recourse(stops, self.visit, u, self._unsettled_fen)
         spread_us = self.site.clients.park.spread
         match recourse:
             case Recourse.PAPER:

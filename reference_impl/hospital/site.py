@@ -83,14 +83,14 @@ class HospitalSite:
         """Return what is done about whom stops turn away, by the first."""
         return stops[0].plan.policies if stops else _NO_POLICIES
 
-    def recourse(self, stops: tuple[Course, ...], visit: PlannedVisit, u: float) -> Recourse:
-        """Return what a visit does that stops turn away, at quantile ``u``; an estimate has its limit."""
+    def recourse(self, stops: tuple[Course, ...], visit: PlannedVisit, u: float, bill_fen: int) -> Recourse:
+        """Return what a visit does that stops turn away, at quantile ``u``; an estimate of its bill has a limit."""
         policies = self.policies(stops)
         mix = policies.mix_of(visit.kind, visit.person_type) if policies.mixes else None
         if mix is None:
             return Recourse.PARK if u < self._park_share(stops) else Recourse.PAPER
         drawn = mix.at(u)
-        too_much = drawn is Recourse.STAND_IN and visit.total_fen > policies.stand_in.limit_fen
+        too_much = drawn is Recourse.STAND_IN and bill_fen > policies.stand_in.limit_fen
         return Recourse.PAPER if too_much else drawn
 
     def mid_stay_us(self, visit: PlannedVisit, draws: Draws) -> int | None:

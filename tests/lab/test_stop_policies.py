@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.analysis import cutover
-from scenarios.record.recorder import TurnedAwayRow
+from scenarios.record.recorder import MidStayRow, TurnedAwayRow
 from scenarios.schema import Cutover
 from scenarios.schema.course import course_of
 
@@ -88,6 +88,68 @@ def test_funds_advance_their_share_of_the_bills_that_stay_open(everybody: Any) -
     assert found["cutover.hospital_days"] == (5 * 100 + 4 * 75) / 2
 
 
+NIGHT: tuple[dict[str, Any], ...] = ({"name": "first", "park_share": 1}, {"name": "second", "at": "48h"})
+"""Two plans of one scope, the second a day and a half later; estimates are of the second alone, a quarter of a bill."""
+
+
+def of_both(world: Any) -> dict[str, float]:
+    first, second = (PLAN | changes for changes in NIGHT)
+    courses = [course_of(Cutover.model_validate(plan), seed=1) for plan in (first | {"policies": {}}, second)]
+    return cutover.measure(world.record(), courses, 1.0, lost=frozenset(), doubled=frozenset())
+
+
+def held_up_twice(make: Any, world: Any, *hows: str, fate: str, **money: int) -> None:
+    times = ((11, 35), (49, 73))
+    world.turned_away = [
+        TurnedAwayRow(0, plan["name"], began * HOUR, None if how == "paid" else until * HOUR, how)
+        for plan, (began, until), how in zip(NIGHT, times, hows, strict=True)
+    ]
+    at = {"arrival_us": 11 * HOUR, "parked_us": DAY_H * HOUR, "ended_us": 73 * HOUR}
+    world.visits = [make.visit_row(0, person="P0", fate=fate, **at, **money)]
+
+
+def test_who_was_kept_by_one_stop_and_paid_at_the_door_of_the_next_has_paid_once(world: Any, make: Any) -> None:
+    held_up_twice(make, world, "parked", "paid", fate="paper_by_closure", cash_fen=0, fund_fen=0, paper_fen=10_000)
+    found = of_both(world)
+    assert (found["cutover.paper_people"], found["cutover.paper_fen"]) == (1, 10_000)
+    assert "cutover.park_fen" not in found
+    assert found["cutover.park_fen[plan=first]"] == found["cutover.paper_fen[plan=second]"] == 10_000
+    assert "cutover.paper_fen[plan=first]" not in found
+
+
+def test_who_parked_at_one_stop_and_paid_an_estimate_at_the_next_is_made_up_by_that_plan(world: Any, make: Any) -> None:
+    fate = "estimated_then_settled"
+    held_up_twice(make, world, "parked", "stand_in", fate=fate, cash_fen=2_800, account_fen=200, fund_fen=7_000)
+    found = of_both(world)
+    assert found["cutover.true_up_fen"] == found["cutover.true_up_fen[plan=second]"] == 3_000 - 2_500
+    assert found["cutover.park_people[plan=first]"] == found["cutover.stand_in_people[plan=second]"] == 1
+    assert "cutover.park_people" not in found
+    assert "cutover.true_up_fen[plan=first]" not in found
+
+
+def test_who_stayed_at_home_and_then_paid_at_the_same_stop_has_paid_once(world: Any, make: Any) -> None:
+    world.turned_away = [
+        TurnedAwayRow(0, "33", 11 * HOUR, 12 * HOUR, "stayed_home"),
+        TurnedAwayRow(0, "33", 12 * HOUR, None, "paid"),
+    ]
+    at = {"arrival_us": 11 * HOUR, "parked_us": HOUR, "ended_us": 12 * HOUR, "cash_fen": 0, "fund_fen": 0}
+    world.visits = [make.visit_row(0, fate="paper_by_closure", paper_fen=10_000, **at)]
+    found = measured(world)
+    assert (found["cutover.paper_people"], found["cutover.paper_fen"]) == (1, 10_000)
+    assert found["cutover.paper_days"] == found["cutover.advance_days"] == 1_000
+
+
+def test_an_estimate_of_a_stay_that_was_settled_in_its_middle_is_of_the_rest(world: Any, make: Any) -> None:
+    """Of 100 yuan 60 were settled before the stop; of the rest a quarter is paid at once, and 15 yuan are due."""
+    world.visits, world.turned_away = list[Any](), list[Any]()
+    kept(make, world, 0, "stand_in", "estimated_then_settled", cash_fen=3_500, account_fen=0, fund_fen=6_500)
+    world.mid_stays = [MidStayRow(0, HOUR, "M", "V", "A", 6_000, 4_000, 2_000, 0, 0, 0, HOUR)]
+    found = measured(world)
+    assert found["cutover.stand_in_fen"] == 4_000
+    assert found["cutover.stand_in_days"] == 40 - 10
+    assert found["cutover.true_up_owed_fen"] == 1_500 - 1_000
+
+
 def test_only_who_stays_at_the_hospital_stands_there_and_people_time_is_stretched(everybody: Any) -> None:
     assert measured(everybody)["cutover.waited"] == DAY_H * HOUR
     assert measured(everybody, 3.0)["cutover.waited"] == 3 * DAY_H * HOUR
@@ -122,11 +184,12 @@ def test_who_stayed_at_home_has_no_bill_that_lies_open(world: Any, make: Any) ->
     assert found["cutover.fund_advance"] == 100 / 2
 
 
-def test_who_was_parked_and_then_paid_has_one_bill_under_each(world: Any, make: Any) -> None:
-    """Parked by the stop, and sent to pay by another door: what was paid is no bill of the parked."""
+def test_who_was_parked_and_then_paid_has_one_bill_and_every_trip(world: Any, make: Any) -> None:
+    """Parked by the stop, and sent to pay at its door: it is one bill, and the trip in vain is one more of it."""
     emptied(world)
     kept(make, world, 0, "parked", "paper_by_closure", paper_fen=10_000)
     world.turned_away += [TurnedAwayRow(0, "33", (11 + DAY_H) * HOUR, None, "paid")]
     found = measured(world)
-    assert (found["cutover.park_trips"], found["cutover.paper_trips"]) == (1, 2)
-    assert (found["cutover.park_fen"], found["cutover.paper_fen"]) == (10_000, 10_000)
+    assert "cutover.park_trips" not in found
+    assert found["cutover.paper_trips"] == found["cutover.trips"] == 1 + 2
+    assert found["cutover.paper_fen"] == 10_000

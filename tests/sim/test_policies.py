@@ -268,6 +268,16 @@ def test_the_rest_of_a_stay_that_ends_in_the_stop_does_as_the_mixture_says() -> 
     assert findings_of(run).clean
 
 
+@pytest.mark.parametrize(("limit_fen", "fate"), [(0, "estimated_then_settled"), (-1, "paper_by_closure")])
+def test_the_limit_of_an_estimate_is_held_against_the_rest_of_a_stay(limit_fen: int, fate: str) -> None:
+    """What was settled before the stop is no part of what is estimated."""
+    rest_fen = 4_000_000 - mid_stay(live(long_stay(**FORCED)))["total_fen"]
+    policies = FORCED | only("stand_in", stand_in={"limit_fen": rest_fen + limit_fen})
+    asked = scenario(LONG, cutover=STOP | {"at": "150s", "window": "60s", "policies": policies})
+    run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
+    assert fates(run) == [fate]
+
+
 def test_the_rest_of_a_stay_on_account_is_registered_anew_without_what_was_settled() -> None:
     asked = scenario(LONG, cutover=STOP | {"at": "150s", "window": "60s", "policies": FORCED | only("on_account")})
     run = live(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300 * S})}))
