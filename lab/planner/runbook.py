@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MARKDOWN_FILE", "PAGE_FILE", "RunBook", "run_book", "verdict_of", "write_run_book"]
 
-MARKDOWN_FILE, PAGE_FILE = "runbook.md", "runbook.html"
+PAGE_FILE = "runbook.html"
+MARKDOWN_FILE = PAGE_FILE.replace("html", "md")
 FEN_PER_YUAN = 100
 
 
