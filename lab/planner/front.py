@@ -3,9 +3,6 @@
 What the search saw is drawn hollow; filled, with its interval, is what fresh seeds say.
 """
 
-# Matplotlib leaves the keywords of its functions untyped.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
 from pathlib import Path
