@@ -14,11 +14,12 @@ from datetime import timedelta
 from typing import Any, cast
 
 import yaml
+from pydantic import ValidationError
 
 from lab.planner.draft import Draft
 from reference_impl.domain.failures import InputError
 from scenarios.schema import Cutover, Scenario
-from scenarios.schema.cutover import Window
+from scenarios.schema.cutover import Ramp, Window
 from scenarios.schema.durations import drawn_us
 from scenarios.units import UnitError, format_duration, parse_duration, parse_share
 
@@ -108,9 +109,10 @@ def _hours_order(value: Any) -> float:
 def _ramp_order(value: Any) -> float:
     if not isinstance(value, dict):
         return _duration_order(value)
-    ramp = cast("dict[str, Any]", value)
-    steps = cast("list[dict[str, Any]]", ramp.get("steps", []))
-    return float(sum(parse_duration(step.get("hold", 0)) for step in steps) + parse_duration(ramp.get("over", 0)))
+    try:
+        return float(Ramp.model_validate(value).lasts_us)
+    except ValidationError as error:
+        raise ValueError("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())) from error
 
 
 def _of_plans(read: Callable[[Cutover], Any]) -> Callable[[Scenario], Any]:

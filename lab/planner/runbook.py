@@ -175,7 +175,13 @@ def _worths(planned: Planned) -> Section:
     ]
     note = "Each lever alone put back as stated, the others as found. Below 0: as stated would have been better."
     table = Table(["lever", "as stated", "found", "more harm when put back"], rows, words=3, note=note)
-    return Section("What each lever is worth", () if rows else ("No lever was moved.",), table if rows else None)
+    stated, found = planned.trials[0].levers, planned.trials[planned.best].levers
+    put_back = {one.lever for one in planned.judged.worths}
+    tied = [name for name in found if found[name] != stated[name] and name not in put_back]
+    said = () if rows or tied else ("No lever was moved.",)
+    if tied:
+        said = (f"Moved too, but no plan that can be has it alone as stated: {', '.join(tied)}.",)
+    return Section("What each lever is worth", said, table if rows else None)
 
 
 def _tasks(answered: Answered) -> Section:

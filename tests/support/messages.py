@@ -81,13 +81,13 @@ def register(n: int = 1) -> Request:
     return request("2201", n, Register(person=PersonNo(PERSON), insurance="310", began_us=0))
 
 
-def admit(n: int = 1) -> Request:
-    return request("2401", n, Admit(person=PersonNo(PERSON), insurance="310", began_us=0, diagnosis="R69"))
+def admit(n: int = 1, *, person: str = PERSON) -> Request:
+    return request("2401", n, Admit(person=PersonNo(person), insurance="310", began_us=0, diagnosis="R69"))
 
 
-def upload(n: int, visit: VisitId, *, code: str = "2204", item: str = LINE.item) -> Request:
+def upload(n: int, visit: VisitId, *, code: str = "2204", item: str = LINE.item, person: str = PERSON) -> Request:
     lines = (line(item=item, serial=f"{n}"),)
-    return request(code, n, UploadLines(person=PersonNo(PERSON), visit=visit, batch=f"{n}", lines=lines))
+    return request(code, n, UploadLines(person=PersonNo(person), visit=visit, batch=f"{n}", lines=lines))
 
 
 def cancel_lines(n: int, visit: VisitId, *, code: str = "2205", named: str = ALL_LINES) -> Request:

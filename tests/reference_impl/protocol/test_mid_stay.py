@@ -6,21 +6,21 @@ import msgspec
 import pytest
 from support import chain as support_chain
 from support.chain import Chain
-from support.messages import OTHER_PERSON, admit, discharge, done, register, request, sale, settlement, upload
+from support.messages import OTHER_PERSON, PERSON, admit, discharge, done, register, request, sale, settlement, upload
 
 from reference_impl.domain.policies import DEFAULT_POLICY
 from reference_impl.protocol.messages import Request, Settled, VisitId
 
 
-def part(n: int, visit: VisitId, **changes: object) -> Request:
-    asked = settlement(n, visit, code="2304")
+def part(n: int, visit: VisitId, *, person: str = PERSON, **changes: object) -> Request:
+    asked = settlement(n, visit, code="2304", person=person)
     return request("2304", n, msgspec.structs.replace(asked.body, **changes))
 
 
-def first_part(chain: Chain) -> Settled:
-    visit = done(chain.send(admit(1))).visit
-    done(chain.send(upload(2, visit, code="2301")))
-    return done(chain.send(part(3, visit, mid_stay=True)))
+def first_part(chain: Chain, *, person: str = PERSON) -> Settled:
+    visit = done(chain.send(admit(1, person=person))).visit
+    done(chain.send(upload(2, visit, code="2301", person=person)))
+    return done(chain.send(part(3, visit, person=person, mid_stay=True)))
 
 
 def rest_of(chain: Chain, continues: str) -> Settled:
@@ -61,13 +61,15 @@ def test_what_is_due_is_the_policys_to_say(monkeypatch: pytest.MonkeyPatch, due_
     assert rest.amounts.deductible_fen == due_fen
 
 
-@pytest.mark.parametrize("whose", ["nobody's", "an outpatient's", "another person's"])
+@pytest.mark.parametrize("whose", ["nobody's", "an outpatient's", "another person's sale", "another person's stay"])
 def test_what_is_no_part_of_this_stay_spares_no_deductible(chain: Chain, whose: str) -> None:
     if whose == "an outpatient's":
         visit = done(chain.send(register(1))).visit
         done(chain.send(upload(2, visit)))
         done(chain.send(settlement(3, visit)))
-    elif whose == "another person's":
+    elif whose == "another person's stay":
+        visit = first_part(chain, person=OTHER_PERSON).visit
+    elif whose == "another person's sale":
         visit = done(chain.send(sale(1, person=OTHER_PERSON))).visit
     else:
         visit = "SNOBODY"
