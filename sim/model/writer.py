@@ -49,7 +49,6 @@ class Writer:
     __slots__ = (
         "_apply",
         "_asking",
-        "_began",
         "_began_us",
         "_busy_us",
         "_cpu",
@@ -89,9 +88,8 @@ class Writer:
         self._next: deque[Group] = deque()
         self._due = False
         self._asking = False
-        self._began = Owned(owner)
         self._wrote = Owned(owner)
-        """At most one flush is to begin, and one is under way: their signals are used again."""
+        """At most one flush is under way: its signal is used again."""
         self._began_us = 0
         self.arrivals = 0
         self._busy_us = 0
@@ -153,10 +151,8 @@ class Writer:
 
     def begin_at(self, at_us: int) -> None:
         """Begin when the turn ends, at ``at_us``."""
-        began, timeline = self._began, self._timeline
-        began.callbacks = [self.begin]
-        began.leaves_us = at_us
-        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), began))
+        timeline = self._timeline
+        heappush(timeline.heap, (at_us, WORK, timeline.next_id(), Owned(self._owner, at_us, self.begin)))
 
     def begin(self, _: Wakeup | None = None) -> None:
         """Commit the first group that waits, unless a flush is under way: then it comes after that."""

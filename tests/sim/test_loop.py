@@ -152,6 +152,16 @@ def test_processes_that_share_a_core_take_it_turn_by_turn() -> None:
     assert told == [(0, 0), (1, 100), (0, 200), (0, 200)], "the second asked before the first asked again"
 
 
+def test_two_loops_whose_turns_end_while_a_flush_ends_each_have_their_commit_begun() -> None:
+    """The second turn is still under way when the flush of the first ends; the third begins on another core."""
+    rig = Rig(beside=True, cores=3)
+    for name, at_us in (("first", 0), ("second", 440), ("third", 470)):
+        rig.commits(name, at_us)
+
+    assert [told for told, _ in rig.run()] == ["done first", "done second", "done third"]
+    assert rig.written == [["first"], ["second"], ["third"]]
+
+
 def test_a_host_of_several_cores_has_as_many_loops_which_share_what_is_ready() -> None:
     rig = Rig(cores=2)
     rig.piece("first", 0)
