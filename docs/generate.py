@@ -8,7 +8,7 @@ from pathlib import Path
 from scenarios.reading.json_schema import json_schema_text
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.tables import TABLES
-from scenarios.schema.gates import BY_PROVINCE, MEASURES, STATISTICS
+from scenarios.schema.measures import BY_PROVINCE, MEASURES, STATISTICS
 
 HERE = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from reference_impl.books.stated import Stated, unheld
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.errors import CommandError
-from reference_impl.server.moving import MoveAction
+from reference_impl.server.move_steps import MoveAction
 from scenarios.schema.cutover import Phase
 
 if TYPE_CHECKING:

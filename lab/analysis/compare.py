@@ -30,7 +30,7 @@ from lab.analysis.statistics import (
     unpaired_difference,
 )
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
-from scenarios.schema.gates import MEASURES, of_plan, planned
+from scenarios.schema.measures import MEASURES, of_plan, planned
 
 if TYPE_CHECKING:
     from lab.runs.opened import Opened

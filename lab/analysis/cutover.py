@@ -23,7 +23,7 @@ from lab.analysis.statistics import Floats
 from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
 from scenarios.schema.cutover import Phase
-from scenarios.schema.gates import of_plan
+from scenarios.schema.measures import of_plan
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record

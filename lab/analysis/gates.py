@@ -17,7 +17,8 @@ from lab.analysis.percentiles import BEYOND_MIN, PERCENTILES, values_needed
 from lab.analysis.replicated import Replicated
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, finite, positive_interval, share_interval
 from lab.runs.file import GateResult
-from scenarios.schema.gates import Gate, Unit, measure_named, planned
+from scenarios.schema.gates import Gate, measure_named
+from scenarios.schema.measures import Unit, planned
 from scenarios.units import format_duration
 
 if TYPE_CHECKING:

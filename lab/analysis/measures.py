@@ -22,7 +22,7 @@ from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
 from scenarios.schema.course import courses_of
-from scenarios.schema.gates import STATISTICS, Part, parted
+from scenarios.schema.measures import STATISTICS, Part, parted
 
 if TYPE_CHECKING:
     from lab.checker import Findings

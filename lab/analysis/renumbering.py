@@ -15,7 +15,7 @@ from lab.checker.evidence import UNDO_CODES
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from scenarios.record.fates import Fate
-from scenarios.schema.gates import of_plan
+from scenarios.schema.measures import of_plan
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record

@@ -22,7 +22,7 @@ from lab.analysis.ledger import resolved_how
 from lab.analysis.statistics import Floats
 from scenarios.record.fates import DIRECT_FATES, Fate, Stage
 from scenarios.schema.cutover import Phase
-from scenarios.schema.gates import of_plan
+from scenarios.schema.measures import of_plan
 
 if TYPE_CHECKING:
     from lab.analysis.cutover import Held

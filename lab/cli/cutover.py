@@ -131,7 +131,7 @@ def reopen(
 
 def _step(address: str, node: str, action: str, rate: int = 0, *, as_json: bool) -> None:
     from lab.cli.commands.cutover import Operated, step
-    from reference_impl.server.moving import MoveAction
+    from reference_impl.server.move_steps import MoveAction
 
     raise typer.Exit(step(Operated(address, node, as_json=as_json), MoveAction(action), rate))
 

@@ -21,7 +21,8 @@ from lab.planner.draft import Start, start_of
 from lab.planner.evaluate import evaluator, fits, fresh_seeds, search_seeds
 from lab.planner.harm import COMPONENTS
 from lab.planner.judgement import Judged, evaluations, judge
-from lab.planner.levers import Knob, applied, knobs_of, told
+from lab.planner.knobs import Knob, applied, knobs_of
+from lab.planner.levers import told
 from lab.planner.search import Aim, Limit, Question, Searched, refuse_wrong_keys, search
 from lab.runs.file import refuse_unnameable
 from reference_impl.domain.failures import InputError

@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lab.planner.draft import Start
 from lab.planner.evaluate import Evaluator, fits, mean
 from lab.planner.harm import harm
-from lab.planner.levers import FREE, Knob, applied
+from lab.planner.knobs import FREE, Knob, applied
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import key_hash
 from scenarios.reading.errors import ScenarioError

@@ -54,7 +54,7 @@ from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.schema.course import courses_of
 from scenarios.schema.cutover import LISTED, Phase
-from scenarios.schema.gates import MEASURES, Unit, of_plan, parted, planned
+from scenarios.schema.measures import MEASURES, Unit, of_plan, parted, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.report.format import show, show_interval
 from lab.report.summary import CutoverResult, Measured, OpenBy, PutIn
-from scenarios.schema.gates import MEASURES
+from scenarios.schema.measures import MEASURES
 
 __all__ = ["cutover_words"]
 

@@ -13,9 +13,9 @@ import msgspec
 from reference_impl.domain.keyed import WORD, Purpose, mix64, uniform
 from reference_impl.domain.scopes import covers
 
-__all__ = ["Renumbering", "is_new_number"]
+__all__ = ["Renumbering", "is_new_number", "is_number"]
 
-_REGION, _HEAD, _SERIALS = 6, 7, 10**12
+_DIGITS, _REGION, _HEAD, _SERIALS = 20, 6, 7, 10**12
 _STANDINGS = "01"
 _NEW_STANDINGS = "23"
 """The eighth digit says whether a person is insured for the time being; in a new number it is two more."""
@@ -24,13 +24,23 @@ _UNITS = (1, 3, 7, 9)
 """Last digits of a number that has no factor in common with a power of ten."""
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text has the shape of a person's number, old or new: of any other nothing can be worked out.
+
+    >>> [is_number(text) for text in ("34150010000000000017", "34150012000000000017", "34150014000000000017", "SIM")]
+    [True, True, False, False]
+    """
+    digits = len(text) == _DIGITS and text.isascii() and text.isdecimal()
+    return digits and text[_HEAD] in _STANDINGS + _NEW_STANDINGS
+
+
 def is_new_number(number: str) -> bool:
     """Return whether ``number`` has the shape of one given at a renumbering.
 
     >>> is_new_number("34150012000000000017"), is_new_number("34150010000000000017")
     (True, False)
     """
-    return number[_HEAD : _HEAD + 1] in ("2", "3")
+    return number[_HEAD : _HEAD + 1] in tuple(_NEW_STANDINGS)
 
 
 class Renumbering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

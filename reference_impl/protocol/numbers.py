@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.renumbering import Renumbering, is_new_number
+from reference_impl.domain.renumbering import Renumbering, is_new_number, is_number
 from reference_impl.protocol.messages import FindPerson, PersonNo, RequestBody
 
 __all__ = ["NO_NUMBERS", "Numbers"]
@@ -66,15 +66,10 @@ class Numbers:
     def _at_work(self, number: PersonNo) -> tuple[Renumbering, int] | None:
         """Return the renumbering that is in force for a number, if one is, and the time by which it is."""
         for renumbering in self._renumberings:
-            if renumbering.concerns(number) and _is_number(number):
+            if renumbering.concerns(number) and is_number(number):
                 now_us = self._now_us()
                 return (renumbering, now_us) if now_us >= renumbering.from_us else None
         return None
-
-
-def _is_number(text: str) -> bool:
-    """Return whether a text is of a person's shape, old or new: of anything else nothing can be worked out."""
-    return len(text) == 20 and text.isascii() and text.isdecimal() and text[7] <= "3"  # noqa: PLR2004
 
 
 NO_NUMBERS = Numbers((), lambda: 0)

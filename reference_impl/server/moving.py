@@ -11,20 +11,20 @@ import asyncio
 import sys
 import time
 from contextlib import suppress
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.journal import ENDED, Journal, Stage, must_be_there, read_journal, write_journal
+from reference_impl.books.journal import Journal, Stage, must_be_there, read_journal, write_journal
 from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move, prove
 from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.shelf import SqliteShelf
 from reference_impl.books.stated import Stated, answered_by, stated_in
 from reference_impl.domain.nodes import NodeId
+from reference_impl.server.move_steps import FROZEN_IN, MoveAction, has_to_be_done
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import Clock
     from reference_impl.server.held import HeldBooks
 
-__all__ = ["Move", "MoveAction", "MoveStatus"]
+__all__ = ["Move", "MoveStatus"]
 
 STEP_ROWS_MAX = 500
 """Rows looked at in one step: the loop waits for no more of them than that."""
@@ -40,53 +40,6 @@ _STEPS_PER_S = 10
 """So many steps a second under a rate, so that it is held evenly."""
 _BESIDE = ("", "-wal", "-shm", ".lock", ".partial")
 """What a SQLite file has beside it."""
-
-
-class MoveAction(StrEnum):
-    """What an operator commands, in the order of a move."""
-
-    COPY = "copy"
-    """Make a first pass while the node serves."""
-    FREEZE = "freeze"
-    MIGRATE = "migrate"
-    VERIFY = "verify"
-    SWITCH = "switch"
-    ROLL_BACK = "roll-back"
-    REOPEN = "reopen"
-
-
-_NEW = frozenset({None, *ENDED})
-_STILL = frozenset({Stage.FROZEN, Stage.MIGRATING, Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED})
-FROZEN_IN = _STILL | {Stage.SWITCHED}
-"""Stages in which the books that serve take no write."""
-_FROM: dict[MoveAction, frozenset[Stage | None]] = {
-    MoveAction.COPY: _NEW | {Stage.COPYING},
-    MoveAction.FREEZE: _NEW | {Stage.COPYING, Stage.COPIED},
-    MoveAction.MIGRATE: frozenset({Stage.FROZEN, Stage.MIGRATING, Stage.FAILED}),
-    MoveAction.VERIFY: frozenset({Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED}),
-    MoveAction.SWITCH: frozenset({Stage.VERIFIED}),
-    MoveAction.ROLL_BACK: frozenset({Stage.COPYING, Stage.COPIED, *FROZEN_IN}),
-    MoveAction.REOPEN: frozenset({Stage.SWITCHED}),
-}
-_DONE: dict[MoveAction, frozenset[Stage | None]] = {
-    MoveAction.COPY: frozenset({Stage.COPIED}),
-    MoveAction.FREEZE: _STILL,
-    MoveAction.MIGRATE: frozenset({Stage.MIGRATED, Stage.VERIFIED}),
-    MoveAction.VERIFY: frozenset(),
-    MoveAction.SWITCH: frozenset({Stage.SWITCHED}),
-    MoveAction.ROLL_BACK: frozenset({Stage.ROLLED_BACK}),
-    MoveAction.REOPEN: frozenset({Stage.REOPENED}),
-}
-"""Where there is nothing to do: the answer to a command may have been lost, and it is sent again."""
-_REST: dict[MoveAction, str] = {
-    MoveAction.COPY: "a move is under way: go on with it, or roll it back",
-    MoveAction.FREEZE: "the new books serve already: reopen, or roll back",
-    MoveAction.MIGRATE: "freeze the books first",
-    MoveAction.VERIFY: "migrate first, and wait until that is done",
-    MoveAction.SWITCH: "only what is verified may serve: migrate and verify first",
-    MoveAction.ROLL_BACK: "there is no move to take back; after reopening the new books have taken messages in",
-    MoveAction.REOPEN: "switch first, or roll back",
-}
 
 
 class MoveStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,11 +126,11 @@ class Move:
 
         """
         async with self._one_at_a_time:
-            stage = self.stage
-            if stage not in _DONE[action]:
-                if stage not in _FROM[action]:
-                    at = "there is no move" if stage is None else f"the move is {stage}"
-                    raise ValueError(f"cannot {action} books of node {self._node}: {at}; {_REST[action]}")
+            try:
+                due = has_to_be_done(action, self.stage)
+            except ValueError as error:
+                raise ValueError(f"cannot {action} books of node {self._node}: {error}") from None
+            if due:
                 await self._do(action, rows_per_s)
         return self.status()
 

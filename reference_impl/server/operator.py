@@ -15,7 +15,7 @@ import msgspec
 from reference_impl.domain.scopes import Business, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import FaultCommand
-from reference_impl.server.moving import MoveAction
+from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.ports import RunClock
 
 if TYPE_CHECKING:

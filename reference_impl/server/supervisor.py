@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
-    from reference_impl.server.moving import MoveAction
+    from reference_impl.server.move_steps import MoveAction
 
 __all__ = ["System"]
 

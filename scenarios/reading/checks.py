@@ -20,7 +20,8 @@ from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import ANY, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
-from scenarios.schema.gates import GateError, parse_gate, planned
+from scenarios.schema.gates import GateError, parse_gate
+from scenarios.schema.measures import planned
 from scenarios.schema.topology import Topology
 from scenarios.units import US_PER_DAY, format_duration
 

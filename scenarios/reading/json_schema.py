@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from scenarios.schema import Scenario
-from scenarios.schema.gates import BY_PROVINCE, MEASURES, PART_PATTERN, PLAN_PATTERN, Measure
+from scenarios.schema.measures import BY_PROVINCE, MEASURES, PART_PATTERN, PLAN_PATTERN, Measure
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CLOCKS = {

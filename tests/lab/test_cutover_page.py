@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from math import comb
 
 import numpy as np
 import polars as pl
@@ -121,8 +122,6 @@ def test_one_run_is_no_chance():
 @pytest.mark.parametrize("true", [0.1, 0.5, 0.9])
 def test_the_interval_of_a_chance_covers_it_at_least_as_often_as_it_says(true):
     """Counted over every outcome of twenty replications, each with its own probability: exact, no draw."""
-    from math import comb  # noqa: PLC0415 - of this sum alone
-
     covered = 0.0
     for hits in range(21):
         _, low, high = chance(hits, 20)

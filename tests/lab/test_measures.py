@@ -14,7 +14,7 @@ from scenarios.record.fates import How
 from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor
-from scenarios.schema.gates import MEASURES
+from scenarios.schema.measures import MEASURES
 from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000

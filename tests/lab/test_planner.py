@@ -26,7 +26,8 @@ from lab.planner.draft import start_of
 from lab.planner.evaluate import CACHE_FILE, delayed, fits, fresh_seeds, search_seeds
 from lab.planner.harm import COMPONENTS, figures_of, harm, weights_of
 from lab.planner.judgement import Judged, Range
-from lab.planner.levers import LEVERS, applied, knobs_of, told
+from lab.planner.knobs import applied, knobs_of
+from lab.planner.levers import LEVERS, told
 from lab.planner.planning import Asked, plan_stop
 from lab.planner.runbook import verdict_of, write_run_book
 from lab.planner.search import BATCH, Trial, front_of

@@ -8,7 +8,7 @@ import pytest
 from lab.experiments.experiment import Silent
 from lab.planner.evaluate import fresh_seeds, search_seeds
 from lab.planner.harm import weights_of
-from lab.planner.levers import knobs_of
+from lab.planner.knobs import knobs_of
 from lab.planner.planning import Asked, plan_stop
 from lab.planner.runbook import write_run_book
 from reference_impl.domain.failures import InputError

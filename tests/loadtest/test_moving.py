@@ -12,7 +12,7 @@ from loadtest.moving import LONGER_US
 from reference_impl.books.stated import Stated
 from reference_impl.protocol.door import DoorState
 from reference_impl.server.errors import CommandError
-from reference_impl.server.moving import MoveAction
+from reference_impl.server.move_steps import MoveAction
 from reference_impl.staging.moves import BooksMove, books_move
 from reference_impl.staging.timetable import MoveDoor, WorkOnBooks, timetable
 from scenarios.schema import Scenario

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
-from scenarios.schema.gates import MEASURES, GateError, parse_gate, parse_gates
+from scenarios.schema.gates import GateError, parse_gate, parse_gates
+from scenarios.schema.measures import MEASURES
 
 UNDERSTOOD = [
     ("settlement.latency", "p95 < 3s", "p95", "<", 3_000_000.0),

@@ -24,7 +24,7 @@ from reference_impl.domain.regions import PROVINCE_DIGITS
 from reference_impl.domain.scopes import Business
 from reference_impl.server.calls import ask_host
 from reference_impl.server.errors import CommandError
-from reference_impl.server.moving import MoveAction
+from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.supervisor import MOVE_LIMIT_S
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_fina
 from reference_impl.protocol.records import Committed
 from reference_impl.server import moving
 from reference_impl.server.held import HeldBooks
-from reference_impl.server.moving import Move, MoveAction, MoveStatus
+from reference_impl.server.move_steps import MoveAction
+from reference_impl.server.moving import Move, MoveStatus
 
 STEPS = [action for action in MoveAction if action is not MoveAction.ROLL_BACK]
 BACK = [MoveAction.COPY, MoveAction.FREEZE, MoveAction.MIGRATE, MoveAction.VERIFY, MoveAction.SWITCH]

@@ -22,7 +22,7 @@ from reference_impl.protocol.messages import Answered, Closed, Settled
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError
-from reference_impl.server.moving import MoveAction
+from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import RunClock
 from reference_impl.server.supervisor import System

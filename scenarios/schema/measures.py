@@ -1,0 +1,316 @@
+"""What can be measured of a run, by name: its unit, what it says, and of which part of the run it may be asked.
+
+The catalogue alone: ``lab.analysis`` measures, ``scenarios.schema.gates`` holds sentences about it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reference_impl.domain.transactions import CODES
+from scenarios.record.fates import Fate
+from scenarios.schema.recourse import Recourse
+
+__all__ = [
+    "BY_PROVINCE", "MEASURES", "PART_PATTERN", "PLAN_PATTERN", "STATISTICS", "Measure", "Part", "Unit", "of_plan",
+    "parted", "planned",
+]  # fmt: skip
+
+
+class Unit(StrEnum):
+    """What a measure is counted in; the bound of a gate is read accordingly."""
+
+    DURATION = "duration"
+    SHARE = "share"
+    RATE = "rate"
+    COUNT = "count"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number, or a distribution of numbers, that a run has."""
+
+    name: str
+    unit: Unit
+    doc: str
+    distribution: bool = False
+
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99.9", "min", "max")
+_KINDS = ("outpatient", "pharmacy", "inpatient")
+
+
+def _distributions() -> Iterator[Measure]:
+    def of(name: str, doc: str) -> Measure:
+        return Measure(name, Unit.DURATION, doc, distribution=True)
+
+    cut = "never for whom the end of the run cut off"
+    contact = "from the moment a contact at a desk was due to the final answer of its last message"
+    yield of(
+        "contact.latency", f"{contact}, unknowns until resolved; {cut}; who met a closed door is left out; machine time"
+    )
+    for kind in _KINDS:
+        yield of(f"contact.latency.{kind}", f"{contact}; {kind} only")
+    yield of(
+        "visit.time",
+        f"from arrival to end of an outpatient or pharmacy visit, waits and parking in it; {cut}; people time",
+    )
+    latency = "from the desk's first send of 2102, 2207 or 2304 to its final answer, unknowns until resolved"
+    yield of("settlement.latency", f"{latency}; {cut}; machine time")
+    for kind in _KINDS:
+        yield of(f"settlement.latency.{kind}", f"{latency}; {kind} only")
+    yield of("message.latency", "one attempt of a hospital, from send to verdict; machine time")
+    for code in CODES:
+        yield of(f"message.latency.{code}", f"one attempt of {code}; machine time")
+    yield of("desk.wait", "a visit's waits for a desk, added up; people time")
+
+
+def _scalars() -> Iterator[Measure]:
+    yield Measure("visits.total", Unit.COUNT, "visits that arrived")
+    yield Measure("visits.lost", Unit.COUNT, "acknowledged and not in the insured province's books, or the reverse")
+    yield Measure("visits.doubled", Unit.COUNT, "two effects for one key, or two settlements for one visit")
+    for fate in Fate:
+        yield Measure(f"visits.{fate}", Unit.COUNT, f"visits whose fate is {fate}")
+    yield Measure(
+        "direct_rate", Unit.SHARE, "direct fates over all visits that no rule refused, stays still open left out"
+    )
+    yield Measure(
+        "direct_first_try", Unit.SHARE, "visits whose fate is direct, nothing sent twice, over all of the direct rate"
+    )
+    yield Measure(
+        "paper_rate", Unit.SHARE, "paper fates over all visits that no rule refused, stays still open left out"
+    )
+    yield Measure("offered.rate", Unit.RATE, "visits that begin to want a settlement, a second of the run's clock")
+    yield Measure("settlements.rate", Unit.RATE, "direct settlements a second of the run's clock")
+    yield Measure("messages.rate", Unit.RATE, "hospital attempts a second of the run's clock")
+    yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
+    yield Measure("paper.advance", Unit.NUMBER, "cash paid in advance by paper claimants, in yuan")
+    yield Measure("checker.breaches", Unit.COUNT, "breaches of the laws found by the checker")
+    yield Measure(
+        "bottleneck.utilisation",
+        Unit.SHARE,
+        "mean utilisation of the busiest station, from the end of the warm-up to the last arrivals",
+    )
+    yield Measure("generator.cpu", Unit.SHARE, "largest share of its core that the load generator used")
+    yield Measure("generator.lag", Unit.DURATION, "largest 99th percentile of the generator's start lag")
+    yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
+
+
+_BACKLOG = "the visits ever parked and those that queued at a desk behind them"
+_WANTED = "wanted to settle between stop-accept and full admission"
+_AT_STAKE = "bills of the business in flight, which patients have to lay out unless it is settled,"
+
+
+def _cutover() -> Iterator[Measure]:
+    yield Measure("cutover.inflight", Unit.COUNT, "pieces of business in flight when accepting stopped")
+    yield Measure("cutover.inflight_advance", Unit.NUMBER, f"{_AT_STAKE} when accepting stopped, in yuan")
+    yield Measure("cutover.leftover", Unit.COUNT, "pieces of business in flight when the door closed")
+    yield Measure("cutover.leftover_advance", Unit.NUMBER, f"{_AT_STAKE} when the door closed, in yuan")
+    yield Measure("cutover.reopening", Unit.COUNT, "pieces of business in flight when the door opened again")
+    yield Measure("cutover.reopening_advance", Unit.NUMBER, f"{_AT_STAKE} when the door opened again, in yuan")
+    yield Measure("cutover.claims", Unit.COUNT, "paper claims that were out when the door opened again, old ones too")
+    yield Measure("cutover.lost", Unit.COUNT, "pieces of business in flight at the cutover that were lost")
+    yield Measure("cutover.doubled", Unit.COUNT, "pieces of business in flight at the cutover that were doubled")
+    yield Measure("cutover.backlog", Unit.COUNT, f"largest number at one moment of {_BACKLOG}")
+    yield Measure("cutover.backlog_reopening", Unit.COUNT, "how many of the backlog waited when the door reopened")
+    yield Measure("cutover.backlog_peak", Unit.DURATION, "from stop-accept until the backlog was largest; people time")
+    yield Measure("cutover.backlog_oldest", Unit.DURATION, "longest time that one of the backlog waited; people time")
+    yield Measure("cutover.drain", Unit.DURATION, f"from reopening until the last had left of {_BACKLOG}; people time")
+    yield Measure("cutover.drain_t50", Unit.DURATION, "from reopening until half of the backlog had left; people time")
+    yield Measure("cutover.drain_t95", Unit.DURATION, "from reopening until 95 % of the backlog had left; people time")
+    yield Measure(
+        "cutover.drain_queued",
+        Unit.DURATION,
+        "of the drain, what came after the last of the backlog was back: what queues added to the ramp and to the "
+        "times at which people were asked to come; people time",
+    )
+    yield Measure("cutover.stop_planned", Unit.DURATION, "from stop-accept to the reopening as announced; people time")
+    yield Measure("cutover.stop", Unit.DURATION, "from stop-accept to the reopening as it came; people time")
+    yield Measure("cutover.overrun", Unit.DURATION, "how much later than announced it reopened; people time")
+    yield Measure("cutover.full_admission", Unit.DURATION, "from stop-accept until everybody was let in; people time")
+    yield Measure("cutover.rolled_back", Unit.COUNT, "plans given up at their last point of return")
+    yield Measure("cutover.closed_in_vain", Unit.DURATION, "how long a plan was closed that was given up; people time")
+    yield Measure("cutover.offered", Unit.COUNT, f"visits that {_WANTED}")
+    yield Measure(
+        "cutover.at_once", Unit.SHARE, f"goodput: directly settled, never turned away, of those that {_WANTED}"
+    )
+    yield Measure("cutover.refused", Unit.SHARE, f"turned away by a closed door, of those that {_WANTED}")
+    yield Measure(
+        "cutover.arrival_peak",
+        Unit.NUMBER,
+        "most arrivals (who comes back with them) in a quarter of an hour of people time from reopening on, over the "
+        "mean before stop-accept",
+    )
+    yield Measure(
+        "cutover.retry_amplification",
+        Unit.NUMBER,
+        "attempts over distinct messages of the business on its way, from stop-accept until the backlog had left",
+    )
+    yield Measure(
+        "cutover.desk_wait",
+        Unit.DURATION,
+        "waits for a desk of the business on its way that was at one while the backlog drained; people time",
+        distribution=True,
+    )
+    yield from _service()
+    yield Measure("cutover.self_pay", Unit.COUNT, "people who paid at the closed door and claim by paper")
+    yield Measure("cutover.self_pay_fen", Unit.NUMBER, "what they paid, in fen")
+    after = "after the reopening of a stop that changed personal numbers"
+    yield Measure("cutover.number_not_found", Unit.COUNT, f"people who paid because the map had no number, {after}")
+    yield Measure("cutover.settled_under_new", Unit.COUNT, f"visits settled under the new number, {after}")
+    yield Measure("cutover.reversed_by_old", Unit.COUNT, f"taken back by the old number: sent before, undone {after}")
+    yield Measure("cutover.trips", Unit.COUNT, "extra trips of patients to a desk")
+    yield Measure("cutover.advance_days", Unit.NUMBER, "advance paid because of the cutover, in yuan-days")
+
+
+_IN_TIME = "settled directly within objective.late_after"
+_INTENTS = "intents (visits that want to settle, once each; who is refused by a rule left out)"
+
+
+def _service() -> Iterator[Measure]:
+    """Yield what users saw of a planned stop."""
+    yield Measure("cutover.unserved", Unit.COUNT, f"{_INTENTS} on its way that were not {_IN_TIME}, over the whole run")
+    unavailable = f"of the intents that {_WANTED}, those that were not {_IN_TIME}"
+    settle_wait = f"from wanting to settle to the direct settlement of who {_WANTED}; never for who paid or left"
+    yield Measure("cutover.unavailable", Unit.SHARE, unavailable)
+    for kind in _KINDS:
+        yield Measure(f"cutover.unavailable.{kind}", Unit.SHARE, f"{unavailable}; {kind} only")
+    yield Measure("cutover.settle_wait", Unit.DURATION, f"{settle_wait}; people time", distribution=True)
+    for kind in _KINDS:
+        doc = f"{settle_wait}; {kind} only; people time"
+        yield Measure(f"cutover.settle_wait.{kind}", Unit.DURATION, doc, distribution=True)
+    burnt = "error budgets of one objective.period burnt, by"
+    without = "what is within the stop as announced left out"
+    by_intent = f"{burnt} intents: those not {_IN_TIME}, over those that a period allows"
+    by_time = f"{burnt} time: quarters of an hour with fewer in time than objective.down_below, or closed"
+    yield Measure("cutover.budget_intents", Unit.NUMBER, by_intent)
+    yield Measure("cutover.budget_intents_unplanned", Unit.NUMBER, f"{by_intent}; {without}")
+    yield Measure("cutover.budget_time", Unit.NUMBER, by_time)
+    yield Measure("cutover.budget_time_unplanned", Unit.NUMBER, f"{by_time}; {without}")
+    yield Measure("cutover.reopened", Unit.DURATION, "from the start of the horizon to the reopening; people time")
+    yield Measure(
+        "cutover.normal",
+        Unit.DURATION,
+        "from the reopening to the first 20 intents in a row of which objective.normal times the share before the stop "
+        f"were {_IN_TIME}; never: the trigger had gone and the trouble stayed (metastable); people time",
+    )
+    yield Measure(
+        "cutover.slipped", Unit.COUNT, "stays settled on a later day than the one on which they came to leave, or never"
+    )
+    yield Measure(
+        "cutover.open_in_time",
+        Unit.SHARE,
+        "1 when it reopened by the hour announced; over replications, the chance of it",
+    )
+    for days in (1, 3, 7):
+        by = f"settled directly by {days} days after the reopening as announced"
+        yield Measure(f"cutover.settled_{days}d", Unit.SHARE, f"of the intents that {_WANTED}, {by}")
+        yield Measure(
+            f"cutover.inflight_settled_{days}d", Unit.SHARE, f"of the business in flight at stop-accept, {by}"
+        )
+    unknown = "messages of unknown outcome while the stop or its backlog lasted"
+    yield Measure("cutover.unknown", Unit.COUNT, f"{unknown} (a reversal's own left out)")
+    yield Measure("cutover.unknown_by_query", Unit.SHARE, f"of the {unknown}, resolved by asking again")
+    yield Measure("cutover.unknown_by_reversal", Unit.SHARE, f"of the {unknown}, taken back")
+    yield Measure("cutover.unknown_by_hand", Unit.SHARE, f"of the {unknown}, left to people")
+    age = f"of the {unknown}, from the first send until it was known or taken back; never for what was left to people"
+    yield Measure("cutover.unknown_age", Unit.DURATION, f"{age}; people time", distribution=True)
+
+
+def _policies() -> Iterator[Measure]:
+    """Yield what each recourse of the turned-away came to; absent where nobody took it."""
+    for recourse in Recourse:
+        took = f"whom a stop turned away and who took {recourse}"
+        yield Measure(f"cutover.{recourse}_people", Unit.COUNT, f"people {took}")
+        yield Measure(f"cutover.{recourse}_fen", Unit.NUMBER, f"bills of those {took}, in fen")
+        yield Measure(f"cutover.{recourse}_trips", Unit.COUNT, f"extra trips of those {took}")
+        yield Measure(
+            f"cutover.{recourse}_days",
+            Unit.NUMBER,
+            f"what those {took} laid out, or left open at the hospital, in yuan-days",
+        )
+    yield Measure(
+        "cutover.hospital_days", Unit.NUMBER, "bills open at hospitals, less what funds advance, in yuan-days"
+    )
+    yield Measure("cutover.fund_advance", Unit.NUMBER, "what funds advance to hospitals for open bills, in yuan")
+    yield Measure(
+        "cutover.waited", Unit.DURATION, "hours that patients stood waiting at hospitals, together; people time"
+    )
+    yield Measure("cutover.mid_stay_people", Unit.COUNT, "people whose open stay was settled ahead of a stop")
+    yield Measure("cutover.mid_stay_fen", Unit.NUMBER, "what was settled so of their bills, in fen")
+    yield Measure("cutover.alarms", Unit.COUNT, "alarms while the open door was watched, of plans with a monitor")
+    yield Measure(
+        "cutover.first_alarm", Unit.DURATION, "from full admission to the first alarm; absent without one; people time"
+    )
+    made_up = "between the estimates paid and what was then settled, of those who have a verdict, in fen"
+    yield Measure("cutover.true_up_fen", Unit.NUMBER, f"differences {made_up}")
+    yield Measure("cutover.true_up_owed_fen", Unit.NUMBER, f"what patients still owe of the differences {made_up}")
+    yield Measure("cutover.true_up_refund_fen", Unit.NUMBER, f"what patients get back of the differences {made_up}")
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover(), *_policies())
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the visits: those of one province, by the side that counts, or everybody but those."""
+
+    side: str
+    province: str
+    but: bool
+
+    @property
+    def name(self) -> str:
+        """The part as it stands behind a measure's name."""
+        return f"{self.side}{'!=' if self.but else '='}{self.province}"
+
+
+_VISIT_MEASURES = ("contact.latency", "settlement.latency")
+BY_PROVINCE = frozenset(
+    {"visit.time", "direct_rate", "direct_first_try", "paper_rate"}
+    | {name for name in MEASURES if name.startswith(_VISIT_MEASURES)}
+)
+"""Measures of visits: they may be asked of a part of them."""
+PART_PATTERN = r"\[(?:care|insured)!?=\d{2}\]"
+_PARTED = re.compile(r"(?P<measure>[^\[]+)\[(?P<side>care|insured)(?P<but>!?)=(?P<province>\d{2})\]")
+
+
+def parted(name: str) -> tuple[str, Part | None]:
+    """Return the measure's own name, and the part of the visits that is asked about; None for all of them.
+
+    >>> parted("contact.latency[insured!=41]")
+    ('contact.latency', Part(side='insured', province='41', but=True))
+    """
+    found = _PARTED.fullmatch(name)
+    if found is None:
+        return name, None
+    return found["measure"], Part(found["side"], found["province"], but=bool(found["but"]))
+
+
+PLAN_PATTERN = r"\[plan=[a-z0-9]+(?:-[a-z0-9]+)*\]"
+_OF_PLAN = re.compile(r"(?P<measure>cutover(?:\.\w+)+)\[plan=(?P<plan>[a-z0-9-]+)\]")
+
+
+def of_plan(name: str, plan: str) -> str:
+    """Return the name of a cutover's measure for one of its plans.
+
+    >>> of_plan("cutover.drain", "luan-cross")
+    'cutover.drain[plan=luan-cross]'
+    """
+    return f"{name}[plan={plan}]"
+
+
+def planned(name: str) -> tuple[str, str]:
+    """Return the measure's own name, and the plan that is asked about; empty for all plans together.
+
+    >>> planned("cutover.drain[plan=luan-cross]"), planned("direct_rate")
+    (('cutover.drain', 'luan-cross'), ('direct_rate', ''))
+    """
+    found = _OF_PLAN.fullmatch(name)
+    return (name, "") if found is None else (found["measure"], found["plan"])
