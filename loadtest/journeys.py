@@ -13,8 +13,9 @@ from locust.stats import RequestStats
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
 from reference_impl.hospital.history import History
-from reference_impl.hospital.journey import Journey, nobody_counts
+from reference_impl.hospital.journey import nobody_counts
 from reference_impl.hospital.site import site_of
+from reference_impl.hospital.visit_state import VisitState
 from reference_impl.hospital.visiting import live_visit
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts, Peers
@@ -41,7 +42,7 @@ class LoadHistory(History):
         super().__init__(recorder, stamps)
         self._stats = stats
 
-    def left(self, journey: Journey) -> None:
+    def left(self, journey: VisitState) -> None:
         """Write a visit down, and its settlement if it asked for one."""
         super().left(journey)
         if journey.settle_sent_us < 0:

@@ -38,7 +38,7 @@ from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, MidSt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reference_impl.hospital.journey import Journey
+    from reference_impl.hospital.visit_state import VisitState
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Cutover
     from scenarios.schema.course import Course
@@ -69,8 +69,8 @@ class History:
         """Write rows to ``recorder``; ``stamps`` tells business time for the message ids."""
         self._recorder = recorder
         self._stamps = stamps
-        self._live: dict[int, Journey | Rest] = {}
-        self._woken: Callable[[Rest], Journey] | None = None
+        self._live: dict[int, VisitState | Rest] = {}
+        self._woken: Callable[[Rest], VisitState] | None = None
         self._claims: dict[int, Claim] = {}
         self.ended_count = 0
 
@@ -83,13 +83,13 @@ class History:
         """
         return message_id(visit.hospital.code, self._stamps.second(visit.planned_s + step), visit.ordinal)
 
-    def began(self, journey: Journey) -> None:
+    def began(self, journey: VisitState) -> None:
         """Note that a visit is under way."""
         self._live[journey.visit.visit] = journey
 
     reopened = began
 
-    def rests(self, rest: Rest, woken: Callable[[Rest], Journey]) -> None:
+    def rests(self, rest: Rest, woken: Callable[[Rest], VisitState]) -> None:
         """Note that a visit only lies; ``woken`` gives its journey back, the same for every visit."""
         self._live[rest.visit] = rest
         self._woken = woken
@@ -107,20 +107,20 @@ class History:
         seen = (visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
         self._recorder.attempt(MessageRow._make(seen))
 
-    def contact(self, journey: Journey, outcome: str) -> None:
+    def contact(self, journey: VisitState, outcome: str) -> None:
         """Note one attendance at a desk and how it ended; an open one has no end."""
         done_us = None if outcome == "open" else journey.ports.clock.now_us()
         row = ContactRow(journey.visit.visit, journey.contacts, journey.contact_intended_us, done_us, outcome)
         self._recorder.contact(row)
 
     def turned_away(
-        self, journey: Journey, stops: tuple[Course, ...], at_us: int, how: How, *, until_us: int | None
+        self, journey: VisitState, stops: tuple[Course, ...], at_us: int, how: How, *, until_us: int | None
     ) -> None:
         """Note that planned stops held a visit up, how, and until when; there is none where an operator did."""
         for plan in [stop.plan.name for stop in stops] or [""]:
             self._recorder.turned_away(TurnedAwayRow(journey.visit.visit, plan, at_us, until_us, how.value))
 
-    def mid_stay(self, journey: Journey, settled: Settled) -> None:
+    def mid_stay(self, journey: VisitState, settled: Settled) -> None:
         """Note that a stay was settled as far as it had come."""
         amounts = settled.amounts
         row = MidStayRow(
@@ -143,7 +143,7 @@ class History:
         """Count a visit that has its fate; what it opened may still be being undone."""
         self.ended_count += 1
 
-    def left(self, journey: Journey) -> None:
+    def left(self, journey: VisitState) -> None:
         """Write a visit down: nothing of it is under way any more."""
         self._live.pop(journey.visit.visit, None)
         journey.leave_desk("open")
@@ -207,13 +207,13 @@ class History:
         for live in list(self._live.values()):
             self.left(self._journey(live))
 
-    def _journey(self, live: Journey | Rest) -> Journey:
+    def _journey(self, live: VisitState | Rest) -> VisitState:
         if not isinstance(live, Rest):
             return live
         assert self._woken is not None  # whoever rests has said who wakes it
         return self._woken(live)
 
-    def _write(self, journey: Journey) -> None:
+    def _write(self, journey: VisitState) -> None:
         visit, asker, money = journey.visit, journey.asker, journey.money
         answered = journey.settle_sent_us >= 0 and journey.settle_done_us >= journey.settle_sent_us
         settled = answered and journey.fate is not Fate.OPEN_AT_END

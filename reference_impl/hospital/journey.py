@@ -1,60 +1,35 @@
 """A patient's way through a hospital: queue, desk, messages, stay; and every way it can go wrong and still end.
 
 The same coroutine runs in the simulated world and inside a Locust user. Every visit ends in exactly one fate
-(``scenarios.record.fates``), or is cancelled while open when the run ends.
-
-After an unknown (ARCHITECTURE.md, "How a step commits"): the same message until the deadline; then 2601 until it is
-acknowledged, where 2601 covers the transaction; then the patient pays and claims by paper. What was opened on the way
-is undone in the order of domain facts §1.4.
+(``scenarios.record.fates``), or is cancelled while open when the run ends. What is said to the province on the way, and
+taken back after an unknown, is ``reference_impl.hospital.transacting``.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
-import msgspec
-
 from reference_impl.domain import transactions as tx
-from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
-from reference_impl.domain.nodes import care_node
-from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
-from reference_impl.hospital.asking import Asker, NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
-from reference_impl.hospital.bodies import BODIES
-from reference_impl.hospital.held_up import FATES_AFTER, KEPT
-from reference_impl.hospital.site import HospitalSite
-from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY, UNDO
+from reference_impl.domain.transactions import SETTLEMENTS
+from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.held_up import KEPT
+from reference_impl.hospital.transacting import Transacting
+from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
-from reference_impl.protocol.messages import (
-    Body,
-    CancelSettlement,
-    PersonNo,
-    RequestBody,
-    Reverse,
-    Settle,
-    Settled,
-    SettlementId,
-    UploadLines,
-    VisitId,
-    VisitOpened,
-)
-from reference_impl.protocol.ports import HospitalPorts
+from reference_impl.protocol.messages import VisitId
 from scenarios.record.fates import Fate, How, Stage
 from scenarios.schema.recourse import Recourse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reference_impl.hospital.history import History
-    from scenarios.patients.visits import PlannedVisit
     from scenarios.schema.course import Course
 
 __all__ = ["Journey", "nobody_counts"]
 
-NOTHING_SETTLED = Settlement()
 _NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
 """Refusals of a person whose number the insurer does not find any more: the bill is paid, and claimed by paper."""
 _DESK_FREE_US = 1_000
@@ -73,73 +48,10 @@ class _Paper(Exception):
         self.fate = fate
 
 
-@dataclass(slots=True)
-class Journey:
-    """One visit, as far as it has come. Times are of the run's clock; -1 means it has not happened."""
+class Journey(Transacting):
+    """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
-    ports: HospitalPorts
-    site: HospitalSite
-    visit: PlannedVisit
-    history: History
-    asker: Asker = field(init=False)
-    visit_id: VisitId = VisitId("")
-    settlement: SettlementId = SettlementId("")
-    done: set[str] = field(default_factory=set[str])
-    fate: Fate = Fate.OPEN_AT_END
-    refusal: str = ""
-    started_us: int = -1
-    ended_us: int = -1
-    desk_wait_us: int = 0
-    charged: int = 0
-    """Batches of charges that a stay has run up, whether they could be uploaded or not."""
-    uploaded: int = 0
-    """Batches that the visit of the books has, and of the next one so many lines."""
-    uploaded_lines: int = 0
-    batch_due_us: int = -1
-    mid_stay: Settled | None = None
-    """What was settled of a stay before a stop, under a visit of its own."""
-    mid_due: bool | None = None
-    """Whether it rests until then; False once that was tried."""
-    mid_until: tuple[int, int] = (0, 0)
-    """How far that went: batches, and lines of the next."""
-    mid_lines: int | None = None
-    """While that is being settled: lines of the batch under way that belong to it."""
-    lying: bool = False
-    """Whether the stay has begun, by its papers or on account."""
-    parked_us: int = 0
-    held: Recourse | None = None
-    """What the patient did whom a stop held up."""
-    clerk_tries: int = 0
-    contacts: int = 0
-    contact_intended_us: int = -1
-    contact_open: bool = False
-    settle_sent_us: int = -1
-    settle_done_us: int = -1
-    acked: bool = False
-    amounts: Settlement = NOTHING_SETTLED
-    settled_us: int = -1
-    paper_fen: int = 0
-
-    def __post_init__(self) -> None:
-        node = care_node(self.visit.care_region)
-        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
-
-    @property
-    def advance_fen(self) -> int:
-        """What the patient has to lay out should this never be settled: the bill as it stands, all of it but a stay's.
-
-        A yes that came before (a settlement now being taken back) makes no difference: what the fund paid goes back.
-        """
-        visit, batches = self.visit, self.site.uploads_per_stay
-        if visit.kind != "inpatient" or self.charged == batches:
-            return self._unsettled_fen
-        charged_fen = sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
-        return max(0, charged_fen - self._mid_stay_fen)
-
-    @property
-    def money(self) -> Settlement:
-        """What is settled of the whole bill, before a stop and at the end."""
-        return self.amounts if self.mid_stay is None else together(self.mid_stay.amounts, self.amounts)
+    __slots__ = ()
 
     # --- the way ---
 
@@ -343,12 +255,6 @@ class Journey:
             raise
         self.leave_desk("done")
 
-    def leave_desk(self, outcome: str) -> None:
-        """End the contact that is under way, if one is."""
-        if self.contact_open:
-            self.history.contact(self, outcome)
-            self.contact_open = False
-
     async def _run_up(self) -> None:
         """Have what is charged go up, without a patient waiting; behind a closed door it lies until the next time."""
         self.charged += 1
@@ -357,20 +263,6 @@ class Journey:
                 for batch in range(self.uploaded, self.charged):
                     # No patient waits for it: the machine sends it until it is taken.
                     await self._upload(batch, for_good=True, at_closed_doors=False)
-
-    async def _upload(
-        self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None
-    ) -> None:
-        """Send what is not up yet of a batch; with ``upto`` only so many of its lines."""
-        lines = self.visit.lines(batch, self.site.uploads_per_stay)[self.uploaded_lines : upto]
-        if lines:
-            body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
-            await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
-        self.uploaded, self.uploaded_lines = (
-            (batch + 1, 0) if upto is None else (batch, self.uploaded_lines + len(lines))
-        )
-        if self.uploaded == self.site.uploads_per_stay:
-            self.done.add(tx.INPATIENT_LINES)
 
     def _known_stops(self) -> tuple[Course, ...]:
         fresh = self.contacts == 0 and not self.lying
@@ -439,167 +331,3 @@ class Journey:
         await self._undo()
         self.visit_id, self.uploaded, self.uploaded_lines = VisitId(""), *self.mid_until
         self.done.clear()
-
-    # --- the transactions ---
-
-    async def _perform(self, code: str, *, for_good: bool = False) -> None:
-        if code == tx.INPATIENT_LINES:
-            await self._upload_all(for_good=for_good)
-            return
-        if not self.site.can_say(code, self.visit, self.ports.clock.now_us()):
-            return
-        if self._number_is_old(code):
-            await self._perform(tx.PERSON, for_good=for_good)
-        body = self._body(code)
-        if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
-            self.settle_sent_us = self.ports.clock.now_us()
-        answered = await self.asker.ask(code, body, for_good=for_good)
-        self.done.add(code)
-        self._learn(code, answered.reply.body)
-
-    async def _upload_all(self, *, for_good: bool) -> None:
-        """Have all charges up that are to be settled now."""
-        whole = self.site.uploads_per_stay if self.mid_lines is None else self.charged
-        for batch in range(self.uploaded, whole):
-            await self._upload(batch, for_good=for_good)
-        if self.mid_lines is not None:
-            await self._upload(whole, for_good=for_good, upto=self.mid_lines)
-
-    def _body(self, code: str) -> RequestBody:
-        body = BODIES[code](self.visit, self.visit_id)
-        if not isinstance(body, Settle) or (self.mid_lines is None and self.mid_stay is None):
-            return body
-        if self.mid_stay is not None:
-            return msgspec.structs.replace(body, total_fen=self._unsettled_fen, continues=self.mid_stay.visit)
-        return msgspec.structs.replace(body, total_fen=self._charged_fen(), mid_stay=True)
-
-    def _charged_fen(self) -> int:
-        """Return what a stay comes to that is settled in its middle."""
-        batches = self.site.uploads_per_stay
-        lines = [line for batch in range(self.charged) for line in self.visit.lines(batch, batches)]
-        lines += self.visit.lines(self.charged, batches)[: self.mid_lines]
-        return sum(line.total_fen for line in lines)
-
-    @property
-    def _mid_stay_fen(self) -> int:
-        return self.mid_stay.amounts.total_fen if self.mid_stay else 0
-
-    @property
-    def _unsettled_fen(self) -> int:
-        return self.visit.total_fen - self._mid_stay_fen
-
-    def _number_is_old(self, code: str) -> bool:
-        """Whether the person was given a new number since the hospital last asked who it is."""
-        if code == tx.PERSON or self.asker.number:
-            return False
-        return self.site.renumbered(self.visit, self.ports.clock.now_us())
-
-    def _learn(self, code: str, body: Body | None) -> None:
-        match body:
-            case VisitOpened(visit=visit):
-                self.visit_id = visit
-            case Settled() if code in SETTLEMENTS and self.mid_lines is not None:
-                self.mid_stay, self.mid_until, self.visit_id = body, (self.charged, self.mid_lines), VisitId("")
-                self.done.clear()
-                self.history.mid_stay(self, body)
-            case Settled() if code in SETTLEMENTS:
-                self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
-                self.amounts, self.settled_us = body.amounts, body.settled_us
-                self._answered_settlement()
-            case _:
-                pass
-
-    def _answered_settlement(self) -> None:
-        if self.settle_sent_us >= 0:
-            self.settle_done_us = self.ports.clock.now_us()
-
-    @property
-    def _person(self) -> PersonNo:
-        return PersonNo(self.visit.person)
-
-    # --- the endings ---
-
-    def _direct_fate(self) -> Fate:
-        if self.held is not None:
-            return FATES_AFTER[self.held]
-        if self.mid_stay is not None:
-            return Fate.MID_STAY_THEN_DIRECT
-        return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
-
-    def _pay(self, fate: Fate) -> None:
-        if fate is not Fate.ABANDONED:
-            self.paper_fen = self._unsettled_fen
-        self._end(fate)
-
-    async def _reverse(self, unknown: Unresolved) -> None:
-        if unknown.code in REVERSIBLE:
-            self.asker.stage = Stage.REVERSAL_PENDING
-            if await self._is_reversed(unknown):
-                self._answered_settlement()
-                self.leave_desk("reversed")
-                self._pay(Fate.REVERSED_THEN_PAPER)
-            else:
-                await self._go_by_verdict(unknown)
-        else:
-            self.leave_desk("unknown")
-            self._pay(Fate.PAPER_BY_CHOICE)
-            with suppress(RefusedByRule):  # what it opened can only be undone once it is known
-                answered = await self.asker.learn(unknown)
-                self._learn(unknown.code, answered.reply.body)
-                self.done.add(unknown.code)
-
-    async def _is_reversed(self, unknown: Unresolved) -> bool:
-        """Reverse a message, and return whether it has no effect now; a refused 2601 has undone nothing."""
-        body = Reverse(person=self._person, original=unknown.msgid, original_code=unknown.code)
-        try:
-            await self.asker.ask(tx.REVERSE, body, for_good=True)
-        except RefusedByRule:
-            return False
-        return True
-
-    async def _go_by_verdict(self, unknown: Unresolved) -> None:
-        """Ask again for the verdict that came to nobody: what may not be reversed stands."""
-        try:
-            answered = await self.asker.learn(unknown)
-        except RefusedByRule as refusal:
-            self.refusal = refusal.code
-            self._answered_settlement()
-            self.leave_desk("refused")
-            self._end(Fate.REFUSED)
-            return
-        self._learn(unknown.code, answered.reply.body)
-        self.done.add(unknown.code)
-        self.leave_desk("done")
-        if self.settlement:
-            self._end(self._direct_fate())
-        else:
-            self._pay(Fate.PAPER_BY_CHOICE)
-
-    async def _undo(self) -> None:
-        """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
-        if not self.visit_id or self.visit.kind == "pharmacy":
-            return
-        for code in UNDO[self.visit.kind]:
-            if code == tx.CANCEL_DISCHARGE and tx.DISCHARGE not in self.done:
-                continue
-            try:
-                await self.asker.ask(code, BODIES[code](self.visit, self.visit_id), for_good=True)
-            except RefusedByRule:
-                continue  # it was never done, or is undone already
-
-    async def refund(self) -> None:
-        """Take back a settlement that the insured side does not know, refund, and let the patient claim by paper."""
-        body = CancelSettlement(person=self._person, visit=self.visit_id, settlement=self.settlement)
-        self.asker.stage = Stage.REVERSAL_PENDING
-        try:
-            await self.asker.ask(CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
-        except RefusedByRule as refusal:
-            self.refusal = refusal.code
-        self.amounts = NOTHING_SETTLED
-        self._pay(Fate.REVERSED_THEN_PAPER)
-
-    def _end(self, fate: Fate) -> None:
-        self.fate = fate
-        self.ended_us = self.ports.clock.now_us()
-        self.asker.stage = Stage.ENDED
-        self.history.ended()

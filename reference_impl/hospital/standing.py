@@ -13,7 +13,7 @@ from reference_impl.domain.transactions import SETTLEMENTS, TRIALS
 from scenarios.record.fates import PAPER_FATES, Stage
 
 if TYPE_CHECKING:
-    from reference_impl.hospital.journey import Journey
+    from reference_impl.hospital.visit_state import VisitState
 
 __all__ = ["Claim", "claim_of", "stage_of"]
 
@@ -31,7 +31,7 @@ class Claim:
     advance_fen: int
 
 
-def claim_of(journey: Journey) -> Claim | None:
+def claim_of(journey: VisitState) -> Claim | None:
     """Return the claim that a visit leaves behind; None when it was not paid in full."""
     if journey.fate not in PAPER_FATES:
         return None
@@ -39,7 +39,7 @@ def claim_of(journey: Journey) -> Claim | None:
     return Claim(visit.visit, visit.kind, visit.care_region, visit.insured_region, journey.paper_fen)
 
 
-def stage_of(journey: Journey) -> Stage:
+def stage_of(journey: VisitState) -> Stage:
     """Return where a visit stands that has not been left: one that has its fate is still taking something back."""
     stage = journey.asker.stage
     if journey.ended_us >= 0:

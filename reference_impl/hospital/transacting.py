@@ -1,0 +1,179 @@
+"""What a visit says to its province, and how it takes back what it said: its transactions, resent and undone.
+
+After an unknown (ARCHITECTURE.md, "How a step commits"): the same message until the deadline; then 2601 until it is
+acknowledged, where 2601 covers the transaction; then the patient pays and claims by paper. What was opened on the way
+is undone in the order of domain facts §1.4. Must never decide when the patient goes where.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from reference_impl.domain import transactions as tx
+from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
+from reference_impl.hospital.asking import RefusedByRule, Unresolved
+from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
+from reference_impl.hospital.ways import CANCEL_SETTLEMENT, UNDO
+from reference_impl.protocol.messages import (
+    Body,
+    CancelSettlement,
+    PersonNo,
+    RequestBody,
+    Reverse,
+    Settle,
+    Settled,
+    UploadLines,
+    VisitId,
+    VisitOpened,
+)
+from scenarios.record.fates import Fate, Stage
+
+__all__ = ["Transacting"]
+
+
+class Transacting(VisitState):
+    """A visit that speaks with its province."""
+
+    __slots__ = ()
+
+    async def _perform(self, code: str, *, for_good: bool = False) -> None:
+        if code == tx.INPATIENT_LINES:
+            await self._upload_all(for_good=for_good)
+            return
+        if not self.site.can_say(code, self.visit, self.ports.clock.now_us()):
+            return
+        if self._number_is_old(code):
+            await self._perform(tx.PERSON, for_good=for_good)
+        body = self._body(code)
+        if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
+            self.settle_sent_us = self.ports.clock.now_us()
+        answered = await self.asker.ask(code, body, for_good=for_good)
+        self.done.add(code)
+        self._learn(code, answered.reply.body)
+
+    async def _upload(
+        self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None
+    ) -> None:
+        """Send what is not up yet of a batch; with ``upto`` only so many of its lines."""
+        lines = self.visit.lines(batch, self.site.uploads_per_stay)[self.uploaded_lines : upto]
+        if lines:
+            body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
+            await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
+        self.uploaded, self.uploaded_lines = (
+            (batch + 1, 0) if upto is None else (batch, self.uploaded_lines + len(lines))
+        )
+        if self.uploaded == self.site.uploads_per_stay:
+            self.done.add(tx.INPATIENT_LINES)
+
+    async def _upload_all(self, *, for_good: bool) -> None:
+        """Have all charges up that are to be settled now."""
+        whole = self.site.uploads_per_stay if self.mid_lines is None else self.charged
+        for batch in range(self.uploaded, whole):
+            await self._upload(batch, for_good=for_good)
+        if self.mid_lines is not None:
+            await self._upload(whole, for_good=for_good, upto=self.mid_lines)
+
+    def _body(self, code: str) -> RequestBody:
+        body = BODIES[code](self.visit, self.visit_id)
+        if not isinstance(body, Settle) or (self.mid_lines is None and self.mid_stay is None):
+            return body
+        if self.mid_stay is not None:
+            return msgspec.structs.replace(body, total_fen=self._unsettled_fen, continues=self.mid_stay.visit)
+        return msgspec.structs.replace(body, total_fen=self._charged_fen(), mid_stay=True)
+
+    def _number_is_old(self, code: str) -> bool:
+        """Whether the person was given a new number since the hospital last asked who it is."""
+        if code == tx.PERSON or self.asker.number:
+            return False
+        return self.site.renumbered(self.visit, self.ports.clock.now_us())
+
+    def _learn(self, code: str, body: Body | None) -> None:
+        match body:
+            case VisitOpened(visit=visit):
+                self.visit_id = visit
+            case Settled() if code in SETTLEMENTS and self.mid_lines is not None:
+                self.mid_stay, self.mid_until, self.visit_id = body, (self.charged, self.mid_lines), VisitId("")
+                self.done.clear()
+                self.history.mid_stay(self, body)
+            case Settled() if code in SETTLEMENTS:
+                self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
+                self.amounts, self.settled_us = body.amounts, body.settled_us
+                self._answered_settlement()
+            case _:
+                pass
+
+    @property
+    def _person(self) -> PersonNo:
+        return PersonNo(self.visit.person)
+
+    # --- taken back ---
+
+    async def _reverse(self, unknown: Unresolved) -> None:
+        if unknown.code in REVERSIBLE:
+            self.asker.stage = Stage.REVERSAL_PENDING
+            if await self._is_reversed(unknown):
+                self._answered_settlement()
+                self.leave_desk("reversed")
+                self._pay(Fate.REVERSED_THEN_PAPER)
+            else:
+                await self._go_by_verdict(unknown)
+        else:
+            self.leave_desk("unknown")
+            self._pay(Fate.PAPER_BY_CHOICE)
+            with suppress(RefusedByRule):  # what it opened can only be undone once it is known
+                answered = await self.asker.learn(unknown)
+                self._learn(unknown.code, answered.reply.body)
+                self.done.add(unknown.code)
+
+    async def _is_reversed(self, unknown: Unresolved) -> bool:
+        """Reverse a message, and return whether it has no effect now; a refused 2601 has undone nothing."""
+        body = Reverse(person=self._person, original=unknown.msgid, original_code=unknown.code)
+        try:
+            await self.asker.ask(tx.REVERSE, body, for_good=True)
+        except RefusedByRule:
+            return False
+        return True
+
+    async def _go_by_verdict(self, unknown: Unresolved) -> None:
+        """Ask again for the verdict that came to nobody: what may not be reversed stands."""
+        try:
+            answered = await self.asker.learn(unknown)
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+            self._answered_settlement()
+            self.leave_desk("refused")
+            self._end(Fate.REFUSED)
+            return
+        self._learn(unknown.code, answered.reply.body)
+        self.done.add(unknown.code)
+        self.leave_desk("done")
+        if self.settlement:
+            self._end(self._direct_fate())
+        else:
+            self._pay(Fate.PAPER_BY_CHOICE)
+
+    async def _undo(self) -> None:
+        """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
+        if not self.visit_id or self.visit.kind == "pharmacy":
+            return
+        for code in UNDO[self.visit.kind]:
+            if code == tx.CANCEL_DISCHARGE and tx.DISCHARGE not in self.done:
+                continue
+            try:
+                await self.asker.ask(code, BODIES[code](self.visit, self.visit_id), for_good=True)
+            except RefusedByRule:
+                continue  # it was never done, or is undone already
+
+    async def refund(self) -> None:
+        """Take back a settlement that the insured side does not know, refund, and let the patient claim by paper."""
+        body = CancelSettlement(person=self._person, visit=self.visit_id, settlement=self.settlement)
+        self.asker.stage = Stage.REVERSAL_PENDING
+        try:
+            await self.asker.ask(CANCEL_SETTLEMENT[self.visit.kind], body, for_good=True)
+        except RefusedByRule as refusal:
+            self.refusal = refusal.code
+        self.amounts = NOTHING_SETTLED
+        self._pay(Fate.REVERSED_THEN_PAPER)

@@ -1,0 +1,140 @@
+"""One visit as far as it has come: what has happened, what was charged and settled of it, and how it ends.
+
+Nothing here talks to anybody but the ports' clock and the record; what is said to the province is
+``reference_impl.hospital.transacting``, what the patient does ``reference_impl.hospital.journey``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.benefit import Settlement, together
+from reference_impl.domain.nodes import care_node
+from reference_impl.hospital.asking import Asker
+from reference_impl.hospital.held_up import FATES_AFTER
+from reference_impl.hospital.site import HospitalSite
+from reference_impl.protocol.messages import Settled, SettlementId, VisitId
+from reference_impl.protocol.ports import HospitalPorts
+from scenarios.record.fates import Fate, Stage
+from scenarios.schema.recourse import Recourse
+
+if TYPE_CHECKING:
+    from reference_impl.hospital.history import History
+    from scenarios.patients.visits import PlannedVisit
+
+__all__ = ["NOTHING_SETTLED", "VisitState"]
+
+NOTHING_SETTLED = Settlement()
+
+
+@dataclass(slots=True)
+class VisitState:
+    """One visit, as far as it has come. Times are of the run's clock; -1 means it has not happened."""
+
+    ports: HospitalPorts
+    site: HospitalSite
+    visit: PlannedVisit
+    history: History
+    asker: Asker = field(init=False)
+    visit_id: VisitId = VisitId("")
+    settlement: SettlementId = SettlementId("")
+    done: set[str] = field(default_factory=set[str])
+    fate: Fate = Fate.OPEN_AT_END
+    refusal: str = ""
+    started_us: int = -1
+    ended_us: int = -1
+    desk_wait_us: int = 0
+    charged: int = 0
+    """Batches of charges that a stay has run up, whether they could be uploaded or not."""
+    uploaded: int = 0
+    """Batches that the visit of the books has, and of the next one so many lines."""
+    uploaded_lines: int = 0
+    batch_due_us: int = -1
+    mid_stay: Settled | None = None
+    """What was settled of a stay before a stop, under a visit of its own."""
+    mid_due: bool | None = None
+    """Whether it rests until then; False once that was tried."""
+    mid_until: tuple[int, int] = (0, 0)
+    """How far that went: batches, and lines of the next."""
+    mid_lines: int | None = None
+    """While that is being settled: lines of the batch under way that belong to it."""
+    lying: bool = False
+    """Whether the stay has begun, by its papers or on account."""
+    parked_us: int = 0
+    held: Recourse | None = None
+    """What the patient did whom a stop held up."""
+    clerk_tries: int = 0
+    contacts: int = 0
+    contact_intended_us: int = -1
+    contact_open: bool = False
+    settle_sent_us: int = -1
+    settle_done_us: int = -1
+    acked: bool = False
+    amounts: Settlement = NOTHING_SETTLED
+    settled_us: int = -1
+    paper_fen: int = 0
+
+    def __post_init__(self) -> None:
+        node = care_node(self.visit.care_region)
+        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
+
+    @property
+    def advance_fen(self) -> int:
+        """What the patient has to lay out should this never be settled: the bill as it stands, all of it but a stay's.
+
+        A yes that came before (a settlement now being taken back) makes no difference: what the fund paid goes back.
+        """
+        visit, batches = self.visit, self.site.uploads_per_stay
+        if visit.kind != "inpatient" or self.charged == batches:
+            return self._unsettled_fen
+        charged_fen = sum(line.total_fen for batch in range(self.charged) for line in visit.lines(batch, batches))
+        return max(0, charged_fen - self._mid_stay_fen)
+
+    @property
+    def money(self) -> Settlement:
+        """What is settled of the whole bill, before a stop and at the end."""
+        return self.amounts if self.mid_stay is None else together(self.mid_stay.amounts, self.amounts)
+
+    def _charged_fen(self) -> int:
+        """Return what a stay comes to that is settled in its middle."""
+        batches = self.site.uploads_per_stay
+        lines = [line for batch in range(self.charged) for line in self.visit.lines(batch, batches)]
+        lines += self.visit.lines(self.charged, batches)[: self.mid_lines]
+        return sum(line.total_fen for line in lines)
+
+    @property
+    def _mid_stay_fen(self) -> int:
+        return self.mid_stay.amounts.total_fen if self.mid_stay else 0
+
+    @property
+    def _unsettled_fen(self) -> int:
+        return self.visit.total_fen - self._mid_stay_fen
+
+    def _direct_fate(self) -> Fate:
+        if self.held is not None:
+            return FATES_AFTER[self.held]
+        if self.mid_stay is not None:
+            return Fate.MID_STAY_THEN_DIRECT
+        return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
+
+    def _pay(self, fate: Fate) -> None:
+        if fate is not Fate.ABANDONED:
+            self.paper_fen = self._unsettled_fen
+        self._end(fate)
+
+    def leave_desk(self, outcome: str) -> None:
+        """End the contact that is under way, if one is."""
+        if self.contact_open:
+            self.history.contact(self, outcome)
+            self.contact_open = False
+
+    def _answered_settlement(self) -> None:
+        if self.settle_sent_us >= 0:
+            self.settle_done_us = self.ports.clock.now_us()
+
+    def _end(self, fate: Fate) -> None:
+        self.fate = fate
+        self.ended_us = self.ports.clock.now_us()
+        self.asker.stage = Stage.ENDED
+        self.history.ended()
