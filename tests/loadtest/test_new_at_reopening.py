@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from support.both_worlds import HURRIED, TWO_PROVINCES
 from support.real_system import run_for_real
 
 from lab.checker import check
@@ -28,21 +29,8 @@ NIGHT = {
         "mix": {"outpatient": 0.3, "pharmacy": 0.3, "inpatient": 0.4},
         "stay_mean": "2h",
     },
-    "topology": {
-        "regions": [33, 63],
-        "hospitals_per_province": {"hospital": 2, "pharmacy": 2},
-        "desks_per_hospital": 99,
-        "links": {name: {"latency": "100us", "jitter": "50us"} for name in ("hospital_province", "province_hub")},
-    },
-    "clients": {
-        "retries": {"max": 5, "backoff": "50ms", "cap": "200ms"},
-        "desk_patience": "24h",
-        "timeout": "740ms",
-        "deadline": "3500ms",
-        "reversal_timeout": "740ms",
-        "forward_timeout": {"care": "540ms", "hub": "340ms"},
-        "park": {"share": 1, "spread": "1h"},
-    },
+    "topology": TWO_PROVINCES,
+    "clients": HURRIED | {"park": {"share": 1, "spread": "1h"}},
     "cutover": [
         {
             "scope": "63", "at": "2h", "stop_before": "30min", "window": "1h", "ramp": 0,
