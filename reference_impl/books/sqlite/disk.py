@@ -23,6 +23,8 @@ __all__ = ["Committing", "Disk"]
 TURN_FLUSH_MAX_US = 1_000
 """The longest flush that a loop waits for in its turn."""
 _FLUSHES = 9
+_LOOKS_MAX, _PAUSE_S = 6, 0.1
+"""A disk is slow when it is so at every look: one may fall into what others write, above all when many start at once."""
 _PAGE_BYTES = 4096
 _NS_PER_US = 1000
 
@@ -44,10 +46,26 @@ class Disk(msgspec.Struct, frozen=True):
     def under(cls, folder: Path, *, nodes: int, asked: Committing | None = None) -> Disk:
         """Return what is right for a process that keeps the books of ``nodes`` nodes in ``folder``; ``asked`` rules."""
         try:
-            flush_us = measure_flush(folder)
+            flush_us = flush_at_best(folder)
         except OSError:  # opening the books will say what is wrong
             flush_us = None
         return cls(flush_us, asked or choose_committing(flush_us, nodes))
+
+
+def flush_at_best(folder: Path) -> int:
+    """Return how long the disk under ``folder`` takes to flush a page (us): the first quick look, or the best of all.
+
+    Raises:
+        OSError: when nothing can be written there.
+
+    """
+    best_us = measure_flush(folder)
+    for _ in range(_LOOKS_MAX - 1):
+        if best_us <= TURN_FLUSH_MAX_US:
+            break
+        time.sleep(_PAUSE_S)
+        best_us = min(best_us, measure_flush(folder))
+    return best_us
 
 
 def measure_flush(folder: Path) -> int:
