@@ -225,7 +225,7 @@ class _Loads:
         pieces = sum(s.rate_per_s * len(s.stages) for s in mine)
         changes = sum(s.rate_per_s * s.commits for s in mine)
         work_us = sum(s.rate_per_s * self._pieces_us(s) for s in mine)
-        written_us = sum(s.rate_per_s * s.commits * self._costs.mean_us(s.role, s.code, "change") for s in mine)
+        written_us = sum(s.rate_per_s * s.commits * self._change_us(s) for s in mine)
         own = self._topology.machine_cores is None
         loops = math.ceil(host.cores) if own else 1
         chosen = choose_committing(self._costs.choosing_flush_us(), len(host.nodes))
@@ -254,7 +254,7 @@ class _Loads:
         for node in self._topology.nodes():
             mine = [stream for stream in self._streams if stream.node == node]
             rate = sum(s.rate_per_s * s.commits for s in mine)
-            changes_us = sum(s.rate_per_s * s.commits * self._costs.mean_us(s.role, s.code, "change") for s in mine)
+            changes_us = sum(s.rate_per_s * s.commits * self._change_us(s) for s in mine)
             commit_us = file.group_us.value + (changes_us / rate if rate else 0.0) + self._costs.mean_flush_us()
             use = grouping_use(rate_per_s=rate, service_us=commit_us)
             yield StationLoad(node, "writer", rate, commit_us, 1, use, use * commit_us / 2)
@@ -297,6 +297,10 @@ class _Loads:
 
     def _pieces_us(self, stream: _Stream) -> float:
         return sum(self._costs.mean_us(stream.role, stream.code, stage) for stage in stream.stages)
+
+    def _change_us(self, stream: _Stream) -> float:
+        """Return the CPU of a change, with its share of folding the log back."""
+        return self._costs.mean_us(stream.role, stream.code, "change") + self._costs.checkpoint_of_change_us
 
     def _own_us(self, stream: _Stream) -> float:
         """Return how long a node itself is at a message: pieces, each in a turn after a wait; commits; being slow."""

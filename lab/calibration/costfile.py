@@ -53,6 +53,8 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         group_us=found.fitted("group_us"),
         cold=found.fitted("cold"),
         cooling_us=found.fitted("cooling_us"),
+        checkpoint_us=found.fitted("checkpoint_us"),
+        checkpoint_disk_us=_mean_us([us for reading in readings for us in reading["checkpoint_disk_us"]]),
         spread=spread_of(windows, found.numbers, readings),
         # At the lightest load: where the kernel does not count waits for a core, they look like waits for the disk.
         flush_us=quantile_table([float(us) for reading in loads[0].readings for us in reading["disk_us"]]),
@@ -65,6 +67,10 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         hospital_write_us=_over_loads([load.hospital_write_us for load in loads]),
         hospital_read_us=_over_loads([load.hospital_read_us for load in loads]),
     )
+
+
+def _mean_us(samples_us: Sequence[int]) -> int:
+    return round(sum(samples_us) / max(1, len(samples_us)))
 
 
 def _over_loads(means_us: Sequence[float]) -> Fitted:

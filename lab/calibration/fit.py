@@ -49,6 +49,7 @@ class Numbers(NamedTuple):
     change_us: float
     cold: float
     cooling_us: float
+    checkpoint_us: float
     pieces_us: Floats
 
 
@@ -69,7 +70,8 @@ def fit(windows: Windows) -> Numbers:
     pieces_us = means_us(windows.pieces.sum(axis=0), windows.pieces_us.sum(axis=0), factor)
     turn_us, read_us, standing_share = _solved(_loop_columns(windows, factor), _loop_us(windows))
     group_us, change_us = _solved(_group_columns(windows, factor), windows.groups_us.sum(axis=1))
-    return Numbers(turn_us, read_us, standing_share, group_us, change_us, cold, cooling_us, pieces_us)
+    checkpoint_us = _ratio(windows.checkpoints_us.sum(), windows.checkpoints.sum())
+    return Numbers(turn_us, read_us, standing_share, group_us, change_us, cold, cooling_us, checkpoint_us, pieces_us)
 
 
 def coldness_of(gaps_us: Floats, cold: float, cooling_us: float) -> Floats:
@@ -110,10 +112,10 @@ def means_us(counts: Floats, cpu_us: Floats, factor: Floats) -> Floats:
 
 
 def _loop_us(windows: Windows) -> Floats:
-    """Return what was spent beside pieces and groups, by window."""
+    """Return what was spent beside pieces, groups and checkpoints, by window."""
     served = windows.of_stage(*SERVED)
-    metered = windows.pieces_us[:, served].sum(axis=(1, 2)) + windows.groups_us.sum(axis=1)
-    return np.maximum(0.0, windows.cpu_us - metered)
+    metered_us = windows.pieces_us[:, served].sum(axis=(1, 2)) + windows.groups_us.sum(axis=1)
+    return np.maximum(0.0, windows.cpu_us - metered_us - windows.checkpoints_us)
 
 
 def _loop_columns(windows: Windows, factor: Floats) -> Floats:
@@ -220,7 +222,7 @@ def told(windows: Windows, numbers: Numbers) -> Floats:
     pieces_us = (windows.pieces[:, served] @ factor) @ numbers.pieces_us[served]
     loop_us = _loop_columns(windows, factor) @ np.array([numbers.turn_us, numbers.read_us, numbers.standing_share])
     groups_us = _group_columns(windows, factor) @ np.array([numbers.group_us, numbers.change_us])
-    return pieces_us + loop_us + groups_us
+    return pieces_us + loop_us + groups_us + windows.checkpoints * numbers.checkpoint_us
 
 
 def _use(windows: Windows, mine: NDArray[np.bool_]) -> float:

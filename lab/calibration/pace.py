@@ -61,6 +61,7 @@ def at_even_pace(windows: Windows, paces: Sequence[Table]) -> Windows:
         cpu_us=windows.cpu_us / pace,
         groups_us=windows.groups_us / pace[:, None],
         pieces_us=windows.pieces_us / pace[:, None, None],
+        checkpoints_us=windows.checkpoints_us / pace,
     )
 
 

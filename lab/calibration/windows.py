@@ -34,6 +34,8 @@ class Windows:
     groups_us: Floats
     pieces: Floats
     pieces_us: Floats
+    checkpoints: Floats
+    checkpoints_us: Floats
     pace: Floats
     """What CPU cost in the window against the mean; 1 until it is known, and taken out then of all that is in us."""
 
@@ -49,7 +51,7 @@ class Windows:
 
 _BY_WINDOW = (
     "loads", "processes", "began_us", "length_us", "cpu_us", "turns", "groups", "changes", "groups_us",
-    "pieces", "pieces_us", "pace",
+    "pieces", "pieces_us", "checkpoints", "checkpoints_us", "pace",
 )  # fmt: skip
 
 
@@ -98,5 +100,7 @@ def windows_of(loads: Sequence[Iterable[Mapping[str, Any]]], zeros_us: Sequence[
         groups_us,
         pieces,
         pieces_us,
+        np.array([window["checkpoints"] for *_, window in rows], dtype=np.float64),
+        np.array([window["checkpoints_ns"] / _NS_PER_US for *_, window in rows], dtype=np.float64),
         np.ones(len(rows)),
     )

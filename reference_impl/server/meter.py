@@ -50,7 +50,7 @@ class Window(msgspec.Struct, kw_only=True):
 
     ``turns`` are, by gap, [turns, sum of gaps in us]; ``groups`` [groups, changes, CPU in ns]; ``pieces`` by
     ``role code stage`` and gap [pieces, CPU in ns], where *change* stands for the groups of one change, and *mixed* for
-    pieces that did more than one thing.
+    pieces that did more than one thing. ``checkpoints`` and ``checkpoints_ns``, their CPU, are apart from all these.
     """
 
     began_us: int = 0
@@ -59,14 +59,20 @@ class Window(msgspec.Struct, kw_only=True):
     turns: Tally = {}
     groups: Tally = {}
     pieces: dict[str, Tally] = {}
+    checkpoints: int = 0
+    checkpoints_ns: int = 0
 
 
 class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything measured since the start: windows; single pieces as (gap's octave, ns); times on the disk (us)."""
+    """Everything measured since the start: windows; single pieces as (gap's octave, ns); times on the disk (us).
+
+    ``disk_us`` are those of groups, ``checkpoint_disk_us`` those of checkpoints.
+    """
 
     windows: tuple[Window, ...]
     samples: dict[str, tuple[tuple[int, int], ...]]
     disk_us: tuple[int, ...]
+    checkpoint_disk_us: tuple[int, ...] = ()
 
 
 class _Course:
@@ -129,6 +135,7 @@ class Meter:
     __slots__ = (
         "_began_cpu_ns",
         "_began_ns",
+        "_checkpoint_disk_us",
         "_disk_us",
         "_octave",
         "_piece_octave",
@@ -156,6 +163,7 @@ class Meter:
         self._windows: list[Window] = []
         self._samples: dict[str, list[tuple[int, int]]] = {}
         self._disk_us: list[int] = []
+        self._checkpoint_disk_us: list[int] = []
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run one message's work to its end and keep what its pieces cost, if it said what it is (``name``)."""
@@ -210,6 +218,7 @@ class Meter:
             windows=tuple(self._windows),
             samples={name: tuple(samples) for name, samples in sorted(self._samples.items())},
             disk_us=tuple(self._disk_us),
+            checkpoint_disk_us=tuple(self._checkpoint_disk_us),
         )
 
     def _end_turn(self) -> None:
@@ -225,7 +234,14 @@ class Meter:
         self._began_ns, self._began_cpu_ns = now_ns, cpu_ns
 
     def _committed(self, node: str, changes: Sequence[Change], cpu_ns: int, flush: Flush) -> None:
-        """Keep what a group of commits cost."""
+        """Keep what a group of commits cost, or a checkpoint."""
+        # It grew cold while the disk was at work, and while others had the core after that.
+        self._ran_ns = time.perf_counter_ns() - flush.away_us * _NS_PER_US
+        if not changes:
+            self._window.checkpoints += 1
+            self._window.checkpoints_ns += cpu_ns
+            self._checkpoint_disk_us.append(flush.disk_us)
+            return
         groups = self._window.groups.setdefault(self._octave, [0, 0, 0])
         groups[0] += 1
         groups[1] += len(changes)
@@ -235,8 +251,6 @@ class Meter:
         if len(changes) == 1:
             message = changes[0].message
             self._keep(f"{role_of(node, message.key.sender)} {message.code} change", cpu_ns, self._octave)
-        # It grew cold while the disk was at work, and while others had the core after that.
-        self._ran_ns = time.perf_counter_ns() - flush.away_us * _NS_PER_US
 
     def _keep(self, name: str, cpu_ns: int, octave: int) -> None:
         piece = self._window.pieces.setdefault(name, {}).setdefault(octave, [0, 0])

@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import Role
 
@@ -31,7 +32,7 @@ SERVING_ROLES: tuple[Role, ...] = ("care", "hub", "insured")
 """The roles that cost something: a city is a door of its province's process."""
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""
-COSTS_VERSION = 4
+COSTS_VERSION = 5
 """The version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 AS_THE_MEAN = 1000
@@ -80,15 +81,16 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file: where the numbers are from, and the numbers. ``mark`` is MEASURED or ASSUMED.
 
     ``turn_us`` and ``group_us`` are CPU microseconds whatever the number of pieces or changes; ``cold`` and
-    ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``spread`` are
-    evenly spaced quantiles of a stage in thousandths of its mean, ``flush_us`` those of a group's time on the disk: its
-    wall time less its CPU and its wait for a core. ``pace`` is what CPU cost second by second, in thousandths of the
-    mean: a machine that others share is quick and slow by turns; it is empty where it is steady. Where nothing was
-    measured these are 0: ``page_flush_us``, what the processes found a flush of a page to take when they started, by
-    which they choose where to commit; ``speed_us``, how long the reference of the machine's speed took meanwhile;
-    ``foreign_share``, what others took of the core; ``hospital_write_us`` and ``hospital_read_us``, what a hospital's
-    side takes to write a request and to read an answer. ``fit`` tells of each load that was measured, the lightest
-    first.
+    ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``checkpoint_us``
+    and ``checkpoint_disk_us`` are CPU and disk of folding the log of a node's books back, once in
+    ``CHECKPOINT_CHANGES`` changes. ``spread`` are evenly spaced quantiles of a stage in thousandths of its mean,
+    ``flush_us`` those of a group's time on the disk: its wall time less its CPU and its wait for a core. ``pace`` is
+    what CPU cost second by second, in thousandths of the mean: a machine that others share is quick and slow by turns;
+    it is empty where it is steady. Where nothing was measured these are 0: ``page_flush_us``, what the processes found
+    a flush of a page to take when they started, by which they choose where to commit; ``speed_us``, how long the
+    reference of the machine's speed took meanwhile; ``foreign_share``, what others took of the core;
+    ``hospital_write_us`` and ``hospital_read_us``, what a hospital's side takes to write a request and to read an
+    answer. ``fit`` tells of each load that was measured, the lightest first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
@@ -99,6 +101,8 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group_us: Fitted
     cold: Fitted
     cooling_us: Fitted
+    checkpoint_us: Fitted
+    checkpoint_disk_us: int
     spread: Table
     flush_us: Table
     rows: tuple[CostRow, ...]
@@ -115,7 +119,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assumed may be written by hand, without."""
 
 
-_FITTED = ("turn_us", "group_us", "cold", "hospital_write_us", "hospital_read_us")
+_FITTED = ("turn_us", "group_us", "cold", "checkpoint_us", "hospital_write_us", "hospital_read_us")
 """The numbers beside the rows of which less is never more; how fast a process cools is no such number."""
 
 
@@ -164,6 +168,11 @@ class Costs:
         """Return the mean CPU time of one stage, falling back to that of any transaction."""
         found = self._rows.get((role, code, stage))
         return (found or self._rows[role, ANY_CODE, stage]).cpu_us.value
+
+    @property
+    def checkpoint_of_change_us(self) -> float:
+        """The share of a checkpoint's CPU that falls on each change before it."""
+        return self.file.checkpoint_us.value / CHECKPOINT_CHANGES
 
     def mean_flush_us(self) -> float:
         """Return the mean time of a group on the disk."""

@@ -163,8 +163,13 @@ class Loop:
         return self.began_us + self.spent_ns // NS_PER_US
 
     def group_ns(self, changes_ns: int, changes: int) -> int:
-        """Return the CPU of a group of so many changes after the turn; what is cold of it is what one change takes."""
+        """Return the CPU of a group of so many changes after the turn; what is cold of it is what one change takes.
+
+        A group of none is a checkpoint, so long that it does not matter how cold it begins.
+        """
         cold, warm = self._factors
+        if not changes:
+            return changes_ns * warm >> WARM_BITS
         first_ns = changes_ns // changes
         return ((self._rhythm.group_ns + first_ns) * cold + (changes_ns - first_ns) * warm) >> WARM_BITS
 

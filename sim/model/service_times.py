@@ -81,7 +81,8 @@ class ServiceTimeTables:
 class Rhythm(NamedTuple):
     """What a turn and a group cost whatever is in them (ns), how a process cools that does not run, and the pace.
 
-    ``pace`` is what CPU costs second by second of the run, in 1,024ths; after its end it begins anew.
+    ``checkpoint_ns`` and ``checkpoint_disk_us`` are CPU and disk of folding a node's log back. ``pace`` is what
+    CPU costs second by second of the run, in 1,024ths; after its end it begins anew.
     """
 
     turn_ns: int
@@ -89,6 +90,8 @@ class Rhythm(NamedTuple):
     cold_1024ths: int
     cooling_us: int
     pace: Table = ()
+    checkpoint_ns: int = 0
+    checkpoint_disk_us: int = 0
 
     @classmethod
     def of(cls, costs: Costs) -> Rhythm:
@@ -100,6 +103,8 @@ class Rhythm(NamedTuple):
             round(file.cold.value * WARM),
             max(1, round(file.cooling_us.value)),
             tuple(share * WARM // AS_THE_MEAN for share in file.pace),
+            round(file.checkpoint_us.value * _NS_PER_US),
+            file.checkpoint_disk_us,
         )
 
     def pace_at(self, now_us: int) -> int:

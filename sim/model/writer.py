@@ -1,8 +1,8 @@
 """The one writer of a node's books, committing in groups (G7: on disk before any reply).
 
 What a turn of the loop decided is one group. In the turn, the loop commits it and stands still meanwhile; beside, the
-group waits for the flush under way, and what later turns decide joins it. This module must never look into what it
-writes.
+group waits for the flush under way, and what later turns decide joins it. After so many changes the log is folded back
+into the file, as a group of no changes, once the answers have left. This module must never look into what it writes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Final
 
+from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
 from sim.model.loop import NS_PER_US
 from sim.model.stations import Cpu, Tally
@@ -30,12 +31,12 @@ class Group(Wakeup):
 
     __slots__ = ("cost_ns", "flush_us", "items", "joined_sum_us")
 
-    def __init__(self, flush_us: int) -> None:
-        """Start empty, with the time of its flush."""
+    def __init__(self, flush_us: int, cost_ns: int = 0) -> None:
+        """Start empty, with the time of its flush; one that stays so is a checkpoint of this CPU."""
         self.callbacks = []
         self.value: list[Any] = []
         self.items: list[Any] = []
-        self.cost_ns = 0
+        self.cost_ns = cost_ns
         self.flush_us = flush_us
         self.joined_sum_us = 0
 
@@ -54,6 +55,8 @@ class Writer:
         "_cpu",
         "_due",
         "_flushing",
+        "_fold",
+        "_logged",
         "_loop",
         "_next",
         "_owner",
@@ -88,6 +91,10 @@ class Writer:
         self._next: deque[Group] = deque()
         self._due = False
         self._asking = False
+        self._fold: Group | None = None
+        """The checkpoint that waits: nothing may join it."""
+        self._logged = 0
+        """Changes since the last one."""
         self._wrote = Owned(owner)
         """At most one flush is under way: its signal is used again."""
         self._began_us = 0
@@ -105,7 +112,7 @@ class Writer:
         self.arrivals += 1
         waiting = self._next
         group = waiting[-1] if waiting else None
-        if group is None or len(group.items) >= GROUP_MAX:
+        if group is None or group is self._fold or len(group.items) >= GROUP_MAX:
             group = Group(times[1])
             waiting.append(group)
         items = group.items
@@ -140,12 +147,36 @@ class Writer:
         groups, self._flushing = self._flushing, []
         self._busy_us += self._timeline.now_us - self._began_us
         for group in groups:
+            self._logged += len(group.items)
             group.value = list(self._apply(group.items))
             callbacks, group.callbacks = group.callbacks, None  # pyright: ignore[reportAttributeAccessIssue] - as SimPy marks an event that has happened
             for callback in callbacks:
                 callback(group)
+        if self._logged >= CHECKPOINT_CHANGES and self._rhythm.checkpoint_ns:
+            self._logged = 0
+            if self.beside:
+                self._next.appendleft(self._checkpoint())
+            else:
+                self._loop.post(self._wait_for_answers, None)
         if self._next and self.beside:
             self.begin()
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def _wait_for_answers(self, _: None) -> None:
+        """Fold the log back in the turn after this one, in which the answers are written."""
+        self._loop.post(self._fold_log, None)
+
+    def _fold_log(self, _: None) -> None:
+        self._next.append(self._checkpoint())
+        if not self._due:
+            self._due = True
+            self._loop.committers.append(self)
+
+    def _checkpoint(self) -> Group:
+        rhythm = self._rhythm
+        self._fold = Group(rhythm.checkpoint_disk_us, rhythm.checkpoint_ns)
+        return self._fold
 
     # --- beside -------------------------------------------------------------------------------------------------------
 
@@ -204,6 +235,7 @@ class Writer:
         self._flushing = []
         self._next.clear()
         self._due = False
+        self._logged = 0
 
     def tally(self) -> Tally:
         """Return what the writer has seen up to now; its queue is of commits that waited for a flush that has begun."""

@@ -11,10 +11,12 @@ import pytest
 from lab.calibration.fit import cost_rows, estimate, fit, load_fits, quantile_table, spread_of
 from lab.calibration.pace import at_even_pace, pace_of
 from lab.calibration.windows import windows_of
+from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from reference_impl.domain.failures import InvalidRunError
 from sim.model.costs import mean_us
 
 TURN_US, READ_US, GROUP_US, COLD, COOLING_US = 90.0, 30.0, 80.0, 0.5, 20_000.0
+CHECKPOINT_US = 3000.0
 PIECES_US = {
     "care 2207 receive": 60.0, "care 2207 forward": 35.0, "care 2207 answer": 45.0, "care 2207 reply": 20.0,
     "care 1101 receive": 40.0, "care 1101 reply": 18.0,
@@ -28,7 +30,7 @@ def reading_of(rate_per_s, seconds, random, *, noise=0.0, scale=lambda second: 1
     windows, samples, disk_us = [], defaultdict(list), []
     names = list(PIECES_US)
     now_us, ran_us, due = 0.0, -1e9, random.exponential(1e6 / rate_per_s)
-    window = empty()
+    window, logged = empty(), 0
     while now_us < seconds * 1e6:
         begin_us = max(now_us, due)
         gap_us = int(begin_us - ran_us) if ran_us >= 0 else 10**8
@@ -62,16 +64,22 @@ def reading_of(rate_per_s, seconds, random, *, noise=0.0, scale=lambda second: 1
                 count(window["pieces"].setdefault(f"{changes[0]} change", {}), octave, 1, group_us * 1000)
             spent_us += group_us
             disk_us.append(300)
+            logged += len(changes)
+        if logged >= CHECKPOINT_CHANGES:
+            logged -= CHECKPOINT_CHANGES
+            window["checkpoints"] += 1
+            window["checkpoints_ns"] += CHECKPOINT_US * warm * 1000
+            spent_us += CHECKPOINT_US * warm
         now_us = ran_us = begin_us + spent_us
         window["cpu_us"] += spent_us
         if now_us >= (len(windows) + 1) * 1e6:
             windows.append(window | {"began_us": len(windows) * 1e6, "length_us": 1e6})
             window = empty()
-    return {"windows": windows, "samples": dict(samples), "disk_us": disk_us}
+    return {"windows": windows, "samples": dict(samples), "disk_us": disk_us, "checkpoint_disk_us": [900, 1100]}
 
 
 def empty():
-    return {"cpu_us": 0.0, "turns": {}, "groups": {}, "pieces": {}}
+    return {"cpu_us": 0.0, "turns": {}, "groups": {}, "pieces": {}, "checkpoints": 0, "checkpoints_ns": 0.0}
 
 
 def count(tally, octave, *more):
@@ -91,6 +99,7 @@ def test_known_numbers_are_found_again():
     assert found.group_us == pytest.approx(GROUP_US, rel=0.03)
     assert found.cold == pytest.approx(COLD, rel=0.1)
     assert found.cooling_us == pytest.approx(COOLING_US, rel=0.25)
+    assert found.checkpoint_us == pytest.approx(CHECKPOINT_US, rel=0.03)
     assert found.standing_share < 1e-3
 
 
@@ -154,7 +163,20 @@ def test_the_spread_is_around_the_mean_with_coldness_taken_out():
 
 
 @pytest.mark.parametrize(
-    "given", [[], [[{"windows": [empty() | {"began_us": 0, "length_us": 1e6}], "samples": {}, "disk_us": []}]]]
+    "given",
+    [
+        [],
+        [
+            [
+                {
+                    "windows": [empty() | {"began_us": 0, "length_us": 1e6}],
+                    "samples": {},
+                    "disk_us": [],
+                    "checkpoint_disk_us": [],
+                }
+            ]
+        ],
+    ],
 )
 def test_a_system_that_had_nothing_to_do_tells_nothing(given):
     with pytest.raises(InvalidRunError, match="nothing to fit costs to: 0 turns and 0 groups"):

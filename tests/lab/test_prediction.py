@@ -91,7 +91,7 @@ class Told:
         self.notes.append(text)
 
 
-@pytest.mark.parametrize("readings", [(), ({"windows": [], "samples": {}, "disk_us": []},)])
+@pytest.mark.parametrize("readings", [(), ({"windows": [], "samples": {}, "disk_us": [], "checkpoint_disk_us": []},)])
 def test_a_run_that_metered_nothing_is_predicted_once_and_says_why(tmp_path, readings):
     (tmp_path / "load").mkdir()
     (tmp_path / "load" / METERED_FILE).write_bytes(msgspec.json.encode(Metered(readings, 500.0, 0.0)))

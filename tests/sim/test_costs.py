@@ -104,9 +104,10 @@ BAD = {
         changed(lambda d: d["rows"][0]["cpu_us"].update(low=1e6)),
         "care . receive .* within its interval",
     ),
+    "negative checkpoint": (changed(lambda d: d["checkpoint_us"].update(value=-1.0)), "checkpoint_us is -1.0"),
     "no value": (changed(lambda d: d.pop("group_us")), "not a cost file"),
     "of the first version": (b'{"mark": "MEASURED", "busy_share": 0.5}', "of version 1, older than .* measure anew"),
-    "of a version to come": (changed(lambda d: d.update(version=5)), "of version 5, newer than .* expected 4"),
+    "of a version to come": (changed(lambda d: d.update(version=6)), "of version 6, newer than .* expected 5"),
     "unknown role": (changed(lambda d: d["rows"][0].update(role="bank")), "not a cost file"),
 }
 

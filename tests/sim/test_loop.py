@@ -15,6 +15,7 @@ from reference_impl.domain.nodes import NodeId
 from scenarios.patients.visits import plan_visits
 from sim.engine.driver import Task, wait
 from sim.engine.timeline import COMMAND, WORK, Timeline
+from sim.model import writer
 from sim.model.costs import Costs, load_costs
 from sim.model.hosts import Host
 from sim.model.loop import Loop, LoopClock
@@ -29,9 +30,15 @@ TURN_US, PIECE_US, GROUP_US, CHANGE_US, DISK_US = 100, 10, 50, 5, 300
 class Rig:
     """One process on a core, with books; pieces of 10 us, which may commit."""
 
-    def __init__(self, *, beside: bool = False, cores: float = 1, cold: float = 0.0) -> None:
+    def __init__(
+        self, *, beside: bool = False, cores: float = 1, cold: float = 0.0, checkpoint_us: tuple[int, int] = (0, 0)
+    ) -> None:
         self.timeline = Timeline()
-        rhythm = Rhythm(TURN_US * 1000, GROUP_US * 1000, round(cold * 1024), 30_000)
+        cpu_us, disk_us = checkpoint_us
+        rhythm = Rhythm(
+            TURN_US * 1000, GROUP_US * 1000, round(cold * 1024), 30_000,
+            checkpoint_ns=cpu_us * 1000, checkpoint_disk_us=disk_us,
+        )  # fmt: skip
         self.cpu = Cpu(self.timeline, cores)
         self.host = Host(self.timeline, "33", self.cpu, rhythm, own_cpu=True)
         self.loop = self.host.loop
@@ -229,6 +236,44 @@ def test_a_group_has_a_limit() -> None:
         rig.commits(number, 1)
     rig.run()
     assert [len(group) for group in rig.written] == [GROUP_MAX, 5]
+
+
+# --- the log ---
+
+
+def test_the_log_is_folded_back_in_the_turn_after_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_CHANGES", 2)
+    rig = Rig(checkpoint_us=(4000, 700))
+    rig.piece("first", 0)
+    rig.commits("x", 10)
+    rig.commits("y", 20)
+    rig.piece("meanwhile", 705)
+    # As above on disk at 590, answered by 690. A turn of nothing else from there: 4,000 of CPU from 790, 700 of disk.
+    assert rig.run() == [("first", 110), ("done x", 690), ("done y", 690), ("meanwhile", 790 + 4700 + 110)]
+    assert rig.written == [["x", "y"], []]
+
+
+def test_beside_the_log_is_folded_back_before_the_next_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_CHANGES", 1)
+    rig = Rig(beside=True, checkpoint_us=(4000, 700))
+    rig.commits("a", 0)
+    rig.commits("b", 570)
+    # a is on disk at 465 and answered by 565, when the core is free for 4,000 of CPU; the disk has it until 5,265. b is
+    # decided at 4,675 and waits for that: 55 of CPU, 300 of disk, a turn.
+    assert rig.run() == [("done a", 565), ("done b", 5265 + 55 + 300 + 100)]
+    assert rig.written == [["a"], [], ["b"], []]
+
+
+def test_a_crash_forgets_how_long_the_log_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens the books again folds it back first."""
+    monkeypatch.setattr(writer, "CHECKPOINT_CHANGES", 2)
+    rig = Rig(checkpoint_us=(4000, 700))
+    rig.commits("x", 0)
+    rig.timeline.call_at(1_000, COMMAND, rig.host.kill)
+    rig.timeline.call_at(1_100, COMMAND, rig.host.restart)
+    rig.timeline.call_at(1_500, COMMAND, lambda: rig.commits("y", 2_000))
+    rig.run()
+    assert rig.written == [["x"], ["y"]]
 
 
 # --- what can befall them ---

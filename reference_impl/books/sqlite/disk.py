@@ -24,7 +24,7 @@ TURN_FLUSH_MAX_US = 1_000
 """The longest flush that a loop waits for in its turn."""
 _FLUSHES = 9
 _LOOKS_MAX, _PAUSE_S = 6, 0.1
-"""A disk is slow when it is so at every look: one may fall into what others write, above all when many start at once."""
+"""A disk is slow when it is so at every look: one may fall into what others write, as when many start at once."""
 _PAGE_BYTES = 4096
 _NS_PER_US = 1000
 

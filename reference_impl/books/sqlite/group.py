@@ -11,9 +11,11 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.sqlite.checkpoint import Checkpoint
 from reference_impl.books.sqlite.connection import apply
 from reference_impl.books.sqlite.core_wait import core_wait_ns
 
@@ -37,7 +39,7 @@ Done = tuple["asyncio.Future[CommitResult]", "CommitResult | Exception"]
 
 
 class Flush(NamedTuple):
-    """What a COMMIT was beside its CPU (us)."""
+    """What a COMMIT, or a checkpoint, was beside its CPU (us)."""
 
     disk_us: int = 0
     """Its wall time less its CPU and less what it waited for a core."""
@@ -46,7 +48,8 @@ class Flush(NamedTuple):
 
 
 Watcher = Callable[[list["Change"], int, Flush], None]
-"""Told of each group, in the thread that wrote it: its changes, its CPU (ns), and its flush."""
+"""Told of each group, in the thread that wrote it: its changes, its CPU (ns), and its flush; of a checkpoint as of a
+group without changes."""
 
 
 class WriterStats:
@@ -69,11 +72,12 @@ class WriterStats:
 class GroupCommit:
     """Writes groups through one connection."""
 
-    __slots__ = ("_connection", "_flushed", "_name", "failure", "stats", "watcher")
+    __slots__ = ("_checkpoint", "_connection", "_flushed", "_name", "failure", "stats", "watcher")
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``; ``name`` is the node's, for errors."""
         self._connection = connection
+        self._checkpoint = Checkpoint(connection)
         self._name = name
         self._flushed = Flush()
         self.failure: Exception | None = None
@@ -96,6 +100,7 @@ class GroupCommit:
         stats = self.stats  # counted before anybody is told, so that whoever has an answer finds it counted
         stats.batches += 1
         stats.changes += len(group)
+        self._checkpoint.count(len(group))
         stats.sizes.append(len(group))
         stats.waited_us += sum([began_ns - since_ns for _, _, since_ns in group]) // _NS_PER_US
         stats.busy_us += (time.perf_counter_ns() - began_ns) // _NS_PER_US
@@ -104,6 +109,23 @@ class GroupCommit:
         if self.watcher is not None and stats.commit_us:
             self.watcher([job[0] for job in group], self._cpu_ns() - began_cpu_ns, self._flushed)
         return done
+
+    @property
+    def log_is_long(self) -> bool:
+        """Whether the log should be folded back once all callers are told."""
+        return self._checkpoint.due
+
+    def fold_log(self) -> None:
+        """Fold the log back into the file. Never raises: no caller waits for it."""
+        try:
+            if self.watcher is None:
+                self._checkpoint.make()
+                return
+            began_cpu_ns = time.thread_time_ns()
+            _, flush = self._timed(self._checkpoint.make)
+            self.watcher([], time.thread_time_ns() - began_cpu_ns, flush)
+        except Exception as error:  # noqa: BLE001 - said until something can be written again
+            self.failure = error
 
     def close(self) -> None:
         """Close the connection."""
@@ -145,16 +167,21 @@ class GroupCommit:
         return future, result
 
     def _flush(self) -> None:
+        wall_ns, self._flushed = self._timed(partial(self._connection.execute, "COMMIT"))
+        self.stats.commit_us.append(wall_ns // _NS_PER_US)
+
+    def _timed(self, write: Callable[[], object]) -> tuple[int, Flush]:
+        """Write, and return the wall time (ns) and, where somebody wants to know, what of it was no CPU."""
         watched = self.watcher is not None
         core_ns = core_wait_ns() if watched else 0
         started_ns, started_cpu_ns = time.perf_counter_ns(), self._cpu_ns()
-        self._connection.execute("COMMIT")
+        write()
         wall_ns = time.perf_counter_ns() - started_ns
-        self.stats.commit_us.append(wall_ns // _NS_PER_US)
-        if watched:
-            away_ns = max(0, wall_ns - (self._cpu_ns() - started_cpu_ns))
-            disk_ns = max(0, away_ns - (core_wait_ns() - core_ns))
-            self._flushed = Flush(disk_ns // _NS_PER_US, away_ns // _NS_PER_US)
+        if not watched:
+            return wall_ns, Flush()
+        away_ns = max(0, wall_ns - (self._cpu_ns() - started_cpu_ns))
+        disk_ns = max(0, away_ns - (core_wait_ns() - core_ns))
+        return wall_ns, Flush(disk_ns // _NS_PER_US, away_ns // _NS_PER_US)
 
     def _cpu_ns(self) -> int:
         """Return the thread's CPU time, where somebody wants to know: reading it is a call of the kernel."""

@@ -90,11 +90,12 @@ class TurnWriter(Writer):
     nothing and commits at once, a busy one commits ``GATHERED_MAX`` changes at the latest.
     """
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_folding", "_seen")
 
     def __init__(self, group: GroupCommit) -> None:
         """Write through ``group``, which nobody else may use from now on."""
         super().__init__(group)
+        self._folding = False
         self._seen = 0
         """How many changes waited when the loop last went to look for more."""
 
@@ -118,6 +119,19 @@ class TurnWriter(Writer):
             self._loop.call_soon(self._end_round)
         if group:
             resolve(self.group.write(group))
+            self._fold_log_soon()
+
+    def _fold_log_soon(self) -> None:
+        """Fold the log back when it is long, two rounds on: in the next one the answers are written and leave."""
+        loop = self._loop
+        if self.group.log_is_long and not self._folding and loop is not None and not loop.is_closed():
+            self._folding = True
+            loop.call_soon(loop.call_soon, self._fold_log)
+
+    def _fold_log(self) -> None:
+        self._folding = False
+        if not self._closed:
+            self.group.fold_log()
 
 
 class BesideWriter(Writer):
@@ -155,6 +169,8 @@ class BesideWriter(Writer):
             loop = self._loop
             if loop is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(self._resolve, done)
+            if self.group.log_is_long:
+                self.group.fold_log()
 
     def _resolve(self, done: list[Done]) -> None:
         resolve(done)

@@ -487,6 +487,17 @@ def test_the_meter_keeps_what_a_group_costs_and_what_a_group_of_one_change():
     assert meter.read().disk_us == (400, 500)
 
 
+def test_the_meter_keeps_checkpoints_apart_from_groups():
+    meter = Meter()
+
+    meter.watch("33")([], 3_000_000, Flush(disk_us=800, away_us=900))
+
+    (window,) = meter.read().windows
+    assert (window.checkpoints, window.checkpoints_ns) == (1, 3_000_000)
+    assert (window.groups, window.pieces) == ({}, {})
+    assert (meter.read().checkpoint_disk_us, meter.read().disk_us) == ((800,), ())
+
+
 def test_what_is_metered_is_within_what_the_process_used(tmp_path):
     meter = Meter()
     world = World(tmp_path, meter=meter)
