@@ -270,6 +270,7 @@ def test_a_crash_forgets_how_long_the_log_was(monkeypatch: pytest.MonkeyPatch) -
     rig = Rig(checkpoint_us=(4000, 700))
     rig.commits("x", 0)
     rig.timeline.call_at(1_000, COMMAND, rig.host.kill)
+    rig.timeline.call_at(1_000, COMMAND, rig.writer.stop)
     rig.timeline.call_at(1_100, COMMAND, rig.host.restart)
     rig.timeline.call_at(1_500, COMMAND, lambda: rig.commits("y", 2_000))
     rig.run()
