@@ -81,7 +81,7 @@ class World:
         self.journeys = Journeys(self)
         self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
-        self.cpus = {name: Cpu(self.timeline, cores) for name, cores in scenario.topology.cpus().items()}
+        self.cpus = self._cores(costs)
         service_times = ServiceTimeTables(costs)
         self.hosts = self._hosts(service_times.rhythm)
         self.doors: dict[NodeId, dict[tuple[str, str, str], DoorCommand]] = {}
@@ -125,6 +125,18 @@ class World:
         return (self.plan.visit(int(row)) for row in open_at_start.nonzero()[0])
 
     # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _cores(self, costs: Costs) -> dict[str, Cpu]:
+        """Return a host's own cores, first come first served, or those of the machine that all hosts share fairly."""
+        topology = self.scenario.topology
+        shared = topology.machine_cores is not None
+        processes = len(topology.hosts()) if shared else 0
+        return {
+            name: Cpu(
+                self.timeline, cores, fair=shared, lost_share=costs.lost_share(processes, cores) if shared else 0.0
+            )
+            for name, cores in topology.cpus().items()
+        }
 
     def _hosts(self, rhythm: Rhythm) -> dict[str, Host]:
         topology = self.scenario.topology

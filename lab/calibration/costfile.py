@@ -54,6 +54,7 @@ def measured_costs(loads: Sequence[Metered], source: str, machine: Mapping[str, 
         cold=found.fitted("cold"),
         cooling_us=found.fitted("cooling_us"),
         checkpoint_us=found.fitted("checkpoint_us"),
+        standing_share=found.fitted("standing_share"),
         checkpoint_disk_us=_mean_us([us for reading in readings for us in reading["checkpoint_disk_us"]]),
         spread=spread_of(windows, found.numbers, readings),
         # At the lightest load: where the kernel does not count waits for a core, they look like waits for the disk.

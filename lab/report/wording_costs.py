@@ -34,6 +34,7 @@ def number_table(costs: CostFile) -> Table:
         ["a turn", *_cells(costs.turn_us, " µs")],
         ["a group", *_cells(costs.group_us, " µs")],
         ["a checkpoint of the log", *_cells(costs.checkpoint_us, " µs")],
+        ["a process that nobody asks anything", *_cells(_times(costs.standing_share, 100), " % of a core")],
         ["a cold process, more", *_cells(_times(costs.cold, 100), " %")],
         ["cooling", *_cells(_times(costs.cooling_us, 1e-3), " ms")],
         ["a hospital's request, written", *_cells(costs.hospital_write_us, " µs")],

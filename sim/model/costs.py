@@ -36,6 +36,7 @@ COSTS_VERSION = 5
 """The version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 AS_THE_MEAN = 1000
+_LOST_MAX = 0.5
 """``spread`` is in thousandths of a mean."""
 
 
@@ -83,14 +84,15 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``turn_us`` and ``group_us`` are CPU microseconds whatever the number of pieces or changes; ``cold`` and
     ``cooling_us`` say how much more a process costs that has slept, and how fast it comes to that. ``checkpoint_us``
     and ``checkpoint_disk_us`` are CPU and disk of folding the log of a node's books back, once in
-    ``CHECKPOINT_CHANGES`` changes. ``spread`` are evenly spaced quantiles of a stage in thousandths of its mean,
-    ``flush_us`` those of a group's time on the disk: its wall time less its CPU and its wait for a core. ``pace`` is
-    what CPU cost second by second, in thousandths of the mean: a machine that others share is quick and slow by turns;
-    it is empty where it is steady. Where nothing was measured these are 0: ``page_flush_us``, what the processes found
-    a flush of a page to take when they started, by which they choose where to commit; ``speed_us``, how long the
-    reference of the machine's speed took meanwhile; ``foreign_share``, what others took of the core;
-    ``hospital_write_us`` and ``hospital_read_us``, what a hospital's side takes to write a request and to read an
-    answer. ``fit`` tells of each load that was measured, the lightest first.
+    ``CHECKPOINT_CHANGES`` changes. ``standing_share`` is what a process uses of a core when no message comes.
+    ``spread`` are evenly spaced quantiles of a stage in thousandths of its mean, ``flush_us`` those of a group's time
+    on the disk: its wall time less its CPU and its wait for a core. ``pace`` is what CPU cost second by second, in
+    thousandths of the mean: a machine that others share is quick and slow by turns; it is empty where it is steady.
+    Where nothing was measured these are 0: ``page_flush_us``, what the processes found a flush of a page to take when
+    they started, by which they choose where to commit; ``speed_us``, how long the reference of the machine's speed took
+    meanwhile; ``foreign_share``, what others took of the core; ``hospital_write_us`` and ``hospital_read_us``, what a
+    hospital's side takes to write a request and to read an answer. ``fit`` tells of each load that was measured, the
+    lightest first.
     """
 
     mark: Literal["MEASURED", "ASSUMED"]
@@ -103,6 +105,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cooling_us: Fitted
     checkpoint_us: Fitted
     checkpoint_disk_us: int
+    standing_share: Fitted
     spread: Table
     flush_us: Table
     rows: tuple[CostRow, ...]
@@ -119,7 +122,7 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assumed may be written by hand, without."""
 
 
-_FITTED = ("turn_us", "group_us", "cold", "checkpoint_us", "hospital_write_us", "hospital_read_us")
+_FITTED = ("turn_us", "group_us", "cold", "checkpoint_us", "standing_share", "hospital_write_us", "hospital_read_us")
 """The numbers beside the rows of which less is never more; how fast a process cools is no such number."""
 
 
@@ -168,6 +171,10 @@ class Costs:
         """Return the mean CPU time of one stage, falling back to that of any transaction."""
         found = self._rows.get((role, code, stage))
         return (found or self._rows[role, ANY_CODE, stage]).cpu_us.value
+
+    def lost_share(self, processes: int, cores: float) -> float:
+        """Return what is lost of a machine's cores to other programs, and to so many processes that look at clocks."""
+        return min(_LOST_MAX, self.file.foreign_share + processes * self.file.standing_share.value / cores)
 
     @property
     def checkpoint_of_change_us(self) -> float:

@@ -88,6 +88,7 @@ class Loop:
         "_turn_ns",
         "began_us",
         "committers",
+        "had_us",
         "inbox",
         "leaving",
         "loops",
@@ -112,6 +113,7 @@ class Loop:
         self.owner = owner
         self.loops = loops
         """How many loops of one core each take their turns here."""
+        self.had_us = 0
         self._free_us = [0] * loops  # a heap
         self._ran_us = COLD_SINCE_US
         self.began_us = 0
@@ -152,6 +154,7 @@ class Loop:
         self.rate = self._factors[1]
         self._ran_us = ended_us = self._ended()
         self.turning = cpu.starting = False
+        self.had_us = max(self.had_us, cpu.least_us) + ended_us - now_us
         cpu.booked_us += ended_us - now_us
         heapreplace(cpu.free_us, ended_us)
         if cpu.waiting:

@@ -153,13 +153,21 @@ class Servers:
 class Runner(Protocol):
     """Somebody who wants a core: the loop of a process, or the writer beside it."""
 
+    had_us: int
+    """What it has had of the cores, as those count it that are shared fairly."""
+
     def run(self) -> int:
         """Begin now, and return for how long the core is taken (us)."""
         ...
 
 
 class Cpu:
-    """The cores of a host: who asks first runs first, never interrupted; they say what they need when they begin.
+    """The cores of a host, or of a machine: never interrupted; they say what they need when they begin.
+
+    On a host's own cores who asks first runs first. Processes that share a machine's are served fairly, as Linux does
+    it (EEVDF): who has had least goes first, so that a busy process waits for all the others, and who has slept is no
+    further behind than whoever goes first at that moment. ``lost_share`` is what nobody of them gets: a server looks
+    at its clock now and then, and other programs run. [why](docs/why/a-fair-core.md)
 
     A host of ``2.5`` cores is three cores at five sixths of the speed; one of ``0.02`` (a scenario whose capacity is
     scaled with its volume) is one slow core: ``stretch`` is how much longer anything takes on it. What waits for a
@@ -172,20 +180,25 @@ class Cpu:
         "_wakeup",
         "booked_us",
         "cores",
+        "fair",
         "free_us",
+        "least_us",
         "starting",
         "stretch",
         "sums",
         "waiting",
     )
 
-    def __init__(self, timeline: Timeline, cores: float) -> None:
+    def __init__(self, timeline: Timeline, cores: float, *, fair: bool = False, lost_share: float = 0.0) -> None:
         """Start idle."""
         if not cores > 0:
             raise ValueError(f"a host needs some CPU (got {cores!r} cores)")
         self._timeline = timeline
         self.cores = ceil(cores)
-        self.stretch = self.cores / cores
+        self.stretch = self.cores / cores / (1.0 - lost_share)
+        self.fair = fair
+        self.least_us = 0
+        """What the one has had that was served last, where that is fair."""
         self.sums = Sums()
         self.free_us = [0] * self.cores
         """When each core is free; a heap."""
@@ -199,6 +212,8 @@ class Cpu:
 
     def ask(self, runner: Runner) -> None:
         """Let ``runner`` run as soon as a core is free for it."""
+        if self.fair and runner.had_us < self.least_us:
+            runner.had_us = self.least_us
         if self.starting:
             self.waiting.append(runner)
         elif self.waiting or self.free_us[0] > self._timeline.now_us:
@@ -208,6 +223,7 @@ class Cpu:
             self.starting = True
             cpu_us = runner.run()
             self.starting = False
+            runner.had_us += cpu_us
             self.booked_us += cpu_us
             heapreplace(self.free_us, self._timeline.now_us + cpu_us)
             if self.waiting:
@@ -215,7 +231,10 @@ class Cpu:
 
     def ask_on(self, runner: Runner) -> None:
         """Let ``runner``, whose time on a core ends at this instant, go on before anybody who waits."""
-        self.waiting.appendleft(runner)
+        if self.free_us[0] <= self._timeline.now_us:
+            self._start(runner)
+        else:
+            self.waiting.appendleft(runner)
         self.serve()
 
     def leave(self, runner: Runner) -> None:
@@ -256,14 +275,25 @@ class Cpu:
         self.starting = True
         cpu_us = runner.run()
         self.starting = False
+        runner.had_us += cpu_us
         self.booked_us += cpu_us
         heapreplace(self.free_us, self._timeline.now_us + cpu_us)
+
+    def _next(self) -> Runner:
+        """Take whose turn it is out of the queue; of those who have had equally little, who asked first."""
+        waiting = self.waiting
+        if not self.fair:
+            return waiting.popleft()
+        chosen = min(waiting, key=_had_us)
+        waiting.remove(chosen)
+        self.least_us = max(self.least_us, chosen.had_us)
+        return chosen
 
     def serve(self) -> None:
         """Let whoever waits run on the cores that are free now, and see to the others when the next one is."""
         waiting, free_us, now_us = self.waiting, self.free_us, self._timeline.now_us
         while waiting and free_us[0] <= now_us:
-            self._start(waiting.popleft())
+            self._start(self._next())
         if waiting and self._wakeup is None:
             self._wakeup = wakeup = Wakeup()
             wakeup.callbacks.append(self._wake)
@@ -275,3 +305,7 @@ class Cpu:
 
     def _clock_us(self) -> int:
         return self._timeline.now_us if self._paused_us is None else self._paused_us
+
+
+def _had_us(runner: Runner) -> int:
+    return runner.had_us

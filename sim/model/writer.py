@@ -66,6 +66,7 @@ class Writer:
         "_wrote",
         "arrivals",
         "beside",
+        "had_us",
     )
 
     def __init__(
@@ -98,6 +99,7 @@ class Writer:
         self._wrote = Owned(owner)
         """At most one flush is under way: its signal is used again."""
         self._began_us = 0
+        self.had_us = 0
         self.arrivals = 0
         self._busy_us = 0
         self._waited_us = 0
@@ -196,6 +198,7 @@ class Writer:
             cpu.ask(self)
         else:  # what ``ask`` comes to where nobody is before it
             cpu_us = self.run()
+            self.had_us = max(self.had_us, cpu.least_us) + cpu_us
             cpu.booked_us += cpu_us
             heapreplace(cpu.free_us, now_us + cpu_us)
 

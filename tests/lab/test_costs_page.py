@@ -23,6 +23,7 @@ def costs():
         turn_us=Fitted(90.0, 80.0, 100.0),
         checkpoint_us=Fitted(3000.0, 2500.0, 3500.0),
         checkpoint_disk_us=900,
+        standing_share=Fitted(0.002, 0.001, 0.003),
         cold=Fitted(0.464, 0.4, 0.5),
         cooling_us=Fitted(7159.4, 5000.0, 9000.0),
         pace=(800, 1000, 1250),
@@ -35,8 +36,8 @@ def costs():
 def test_the_tables_say_numbers_with_their_intervals_and_how_well_each_load_is_told(costs):
     assert number_table(costs).rows[0] == ["a turn", "90 µs", "80 to 100 µs"]
     assert number_table(costs).rows[2] == ["a checkpoint of the log", "3000 µs", "2500 to 3500 µs"]
-    assert number_table(costs).rows[3] == ["a cold process, more", "46 %", "40 to 50 %"]
-    assert number_table(costs).rows[4] == ["cooling", "7.2 ms", "5.0 to 9.0 ms"]
+    assert number_table(costs).rows[4] == ["a cold process, more", "46 %", "40 to 50 %"]
+    assert number_table(costs).rows[5] == ["cooling", "7.2 ms", "5.0 to 9.0 ms"]
     assert fit_table(costs).rows[1] == ["57%", "2.69", "1.90", "-2.0%", "13.1%"]
     assert ["care", "2207  outpatient settle", "230 (220 to 250)", *[MISSING] * 5] in transaction_table(costs).rows
     assert [row[0] for row in piece_table(costs).rows] == ["care", "hub", "insured"]

@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.engine.timeline import WORK, Timeline
-from sim.model.costs import (
+from sim.model.costs import (  # fmt: skip
     DEFAULT_COSTS,
     SERVING_ROLES,
     STAGES,
     CostError,
     Costs,
+    Fitted,
     load_costs,
     mean_us,
     sample_us,
     write_costs,
-)  # fmt: skip
+)
 from sim.model.loop import Loop
 from sim.model.service_times import Rhythm, ServiceTimeTables, message_key
 from sim.model.stations import Cpu
@@ -88,6 +89,14 @@ def changed(change):
     data = json.loads(DEFAULT_COSTS.read_text())
     change(data)
     return json.dumps(data).encode()
+
+
+def test_a_machine_loses_what_other_programs_and_its_own_idle_processes_take():
+    file = load_costs().file
+    costs = Costs(msgspec.structs.replace(file, standing_share=Fitted(0.004, 0.004, 0.004), foreign_share=0.01))
+    assert costs.lost_share(7, 1.0) == pytest.approx(0.038)
+    assert costs.lost_share(7, 2.0) == pytest.approx(0.024)
+    assert costs.lost_share(1000, 1.0) == 0.5, "whatever a file says, a machine does not stand still"
 
 
 BAD = {

@@ -53,6 +53,7 @@ class Job:
 
     def __init__(self, timeline: Timeline, cost_us: int) -> None:
         self.timeline, self.cost_us = timeline, cost_us
+        self.had_us = 0
         self.ended = Wakeup()
 
     def run(self) -> int:

@@ -131,10 +131,59 @@ class Job:
 
     def __init__(self, timeline: Timeline, cost_us: int, ends: list[int]) -> None:
         self.timeline, self.cost_us, self.ends = timeline, cost_us, ends
+        self.had_us = 0
 
     def run(self) -> int:
         self.ends.append(self.timeline.now_us + self.cost_us)
         return self.cost_us
+
+
+class Process:
+    """Asks for a core again as soon as it has had one, so many times, and says each time that it begins."""
+
+    def __init__(self, cpu: Cpu, name: str, cost_us: int, times: int, began: list[str]) -> None:
+        self.cpu, self.name, self.cost_us, self.times, self.began = cpu, name, cost_us, times, began
+        self.had_us = 0
+
+    def run(self) -> int:
+        self.began.append(self.name)
+        self.times -= 1
+        if self.times:
+            self.cpu.ask(self)
+        return self.cost_us
+
+
+@pytest.mark.parametrize(
+    ("fair", "order"),
+    [
+        pytest.param(False, "long long short other long short other short other", id="who asks first"),
+        # long has had 90 after its first: the others go three times each, 30 of 30, before it is its turn again.
+        pytest.param(True, "long short other short other short other long long", id="who has had least"),
+    ],
+)
+def test_processes_share_a_machine_fairly(timeline: Timeline, *, fair: bool, order: str) -> None:
+    cpu, began = Cpu(timeline, 1, fair=fair), list[str]()
+    for name, cost_us in (("long", 90), ("short", 30), ("other", 30)):
+        cpu.ask(Process(cpu, name, cost_us, 3, began))
+    timeline.run_until(10_000)
+    assert " ".join(began) == order
+    assert cpu.tally().busy_us == 3 * (90 + 30 + 30)
+
+
+def test_who_has_slept_goes_first_once_and_makes_up_for_nothing(timeline: Timeline) -> None:
+    """Both others have had 300 of the core when the sleeper comes: it has no claim to 300 of its own."""
+    cpu, began = Cpu(timeline, 1, fair=True), list[str]()
+    for name in ("a", "b"):
+        cpu.ask(Process(cpu, name, 30, 13, began))
+    timeline.call_at(599, WORK, lambda: cpu.ask(Process(cpu, "sleeper", 30, 3, began)))
+    timeline.run_until(10_000)
+    assert began[:20] == ["a", "b"] * 10
+    assert "".join(name[0] for name in began[20:]) in {"sabsabsab", "asbsabsab", "abssabsab", "asbasbasb"}
+
+
+def test_what_nobody_gets_of_a_machine_makes_it_slower(timeline: Timeline) -> None:
+    assert Cpu(timeline, 1, lost_share=0.2).stretch == pytest.approx(1.25)
+    assert Cpu(timeline, 2.5, lost_share=0.5).stretch == pytest.approx(2.4)
 
 
 @pytest.mark.parametrize("cores", [0, -1.0])
