@@ -147,7 +147,8 @@ def test_a_process_that_died_over_its_replication_is_told_and_the_others_end(tmp
     command.assert_nothing_is_left()
 
 
-NATION = ("run", "national-day", "--set", "scale.volume=0.2", "--out")
+NATION = ("run", "national-day", "--set", "scale.volume=0.06", "--out")
+"""More arrivals than a world may have that is no process of its own."""
 
 
 @pytest.mark.slow
@@ -155,7 +156,7 @@ NATION = ("run", "national-day", "--set", "scale.volume=0.2", "--out")
 def test_a_nation_interrupted_keeps_what_is_finished_and_leaves_nothing_running(tmp_path, number):
     """Its world has a process of its own, which hears of it from the command alone."""
     command = Command(ROOT, *NATION, str(tmp_path / "run"))
-    command.wait_for(lambda child: works(child) and child.cpu_times().user > 10)
+    command.wait_for(lambda child: works(child) and child.cpu_times().user > 4)  # it is past planning by then
 
     code = command.end(number)
 
