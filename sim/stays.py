@@ -1,30 +1,46 @@
 """The journeys of the simulated world; a stay that only lies costs one event to come, not a live coroutine.
 
-Half a million stays are open in a national day. This module must never change what a journey does, nor when.
+Half a million stays are open in a national day. What a stay is to go on with lies on disk, and of all that rest only
+the next to wake is on the timeline. This module must never change what a journey does, nor when.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final
 
 from reference_impl.hospital.journey import Journey
-from reference_impl.hospital.rest import Rest, put_away, woken
+from reference_impl.hospital.rest import pack, put_away, unpack, woken
 from sim.engine.driver import Task
 from sim.engine.timeline import TIMER, Wakeup
 
 if TYPE_CHECKING:
+    from sim.model.spool import Spool
     from sim.world import World
+
+_ORDER_BITS: Final = 64
+_PLACE_BITS: Final = 96
+_PLACE_MASK: Final = (1 << _PLACE_BITS) - 1
 
 
 class Journeys:
     """Lives visits in the world, and knows how many of them rest."""
 
-    __slots__ = ("_world", "resting")
+    __slots__ = ("_armed", "_resting", "_spool", "_world")
 
-    def __init__(self, world: World) -> None:
-        """Start with nobody in hospital."""
+    def __init__(self, world: World, spool: Spool) -> None:
+        """Start with nobody in hospital; who rests is laid in ``spool``."""
         self._world = world
-        self.resting = 0
+        self._spool = spool
+        self._resting: list[int] = []
+        """A heap of who rests, each as one number: when it wakes, its order among what happens then, and its place."""
+        self._armed: set[int] = set()
+        """Those of them that are on the timeline: each was the first to wake at some time."""
+
+    @property
+    def resting(self) -> int:
+        """How many visits rest."""
+        return len(self._resting)
 
     def begin(self, number: int) -> None:
         """Let the patient of a planned visit arrive now."""
@@ -36,7 +52,8 @@ class Journeys:
 
     def send_home(self) -> None:
         """Wake nobody any more: the run is over."""
-        self.resting = 0
+        self._resting.clear()
+        self._armed.clear()
 
     def _go_on(self, journey: Journey) -> None:
         world = self._world
@@ -51,22 +68,37 @@ class Journeys:
         self._world.history.left(journey)
 
     def _lie(self, journey: Journey, rest_us: int) -> None:
-        world, rest = self._world, put_away(journey)
-        world.history.rests(rest, self._woken)
-        self.resting += 1
-        wakes = Wakeup(rest)
+        timeline = self._world.timeline
+        place = self._spool.put_alone(pack(put_away(journey)))
+        self._world.history.rests(journey.visit.visit, place, self._woken)
+        when_us = timeline.now_us + rest_us
+        heappush(self._resting, (when_us << _ORDER_BITS | timeline.next_id()) << _PLACE_BITS | place)
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have the first to wake on the timeline."""
+        first = self._resting[0]
+        if first in self._armed:
+            return
+        self._armed.add(first)
+        moment = first >> _PLACE_BITS
+        wakes = Wakeup(first)
         wakes.callbacks.append(self._wake)
-        world.timeline.at(world.timeline.now_us + rest_us, TIMER, wakes)
+        self._world.timeline.put(moment >> _ORDER_BITS, TIMER, moment & (1 << _ORDER_BITS) - 1, wakes)
 
     def _wake(self, wakes: Wakeup) -> None:
-        if not self.resting:
+        if wakes.value not in self._armed:
             return  # sent home
-        self.resting -= 1
-        journey = self._woken(wakes.value)
+        self._armed.discard(wakes.value)
+        first = heappop(self._resting)
+        assert first == wakes.value  # whoever would wake before it was on the timeline before it
+        if self._resting:
+            self._arm()
+        journey = self._woken(first & _PLACE_MASK)
         self._world.history.began(journey)
         self._go_on(journey)
 
-    def _woken(self, rest: Rest) -> Journey:
-        world = self._world
+    def _woken(self, place: int) -> Journey:
+        world, rest = self._world, unpack(self._spool.get_alone(place))
         visit = world.plan.visit(rest.visit)
         return woken(world.hospital(visit.hospital), world.site, visit, world.history, rest)

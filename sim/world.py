@@ -78,7 +78,8 @@ class World:
         self.clock = SimClock(self.timeline)
         self.started = 0
         """How many of the planned visits have begun."""
-        self.journeys = Journeys(self)
+        self._spool = Spool(folder)
+        self.journeys = Journeys(self, self._spool)
         self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
         self.cpus = self._cores(costs)
@@ -91,7 +92,6 @@ class World:
         self._starts: dict[NodeId, int] = {}
         self._configs: dict[NodeId, NodeConfig] = {}
         self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
-        self._spool = Spool(folder)
         self._seen = Seen(len(plan))
         self._make_nodes(service_times)
         self.faulty_links: list[FaultyLink] = []

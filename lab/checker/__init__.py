@@ -4,7 +4,25 @@ The checker uses two independent witnesses, the nodes' books and the run's recor
 It must never repair what it finds: findings are listed, and ``lab.worlds.followup`` works them off.
 """
 
-from lab.checker.evidence import Evidence, gather
-from lab.checker.findings import Findings, ReconciliationBreak, Violation, check, check_tables
+from lab.checker.evidence import Evidence, LaidOut, gather, lay_out
+from lab.checker.findings import (
+    Findings,
+    ReconciliationBreak,
+    Violation,
+    check,
+    check_tables,
+    some_hold_alone,
+)
 
-__all__ = ["Evidence", "Findings", "ReconciliationBreak", "Violation", "check", "check_tables", "gather"]
+__all__ = [
+    "Evidence",
+    "Findings",
+    "LaidOut",
+    "ReconciliationBreak",
+    "Violation",
+    "check",
+    "check_tables",
+    "gather",
+    "lay_out",
+    "some_hold_alone",
+]

@@ -6,7 +6,7 @@ This module only lays facts out. It must never judge them, and never repair a ro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -117,15 +117,34 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
     )
 
 
-def portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evidence]:
-    """Lay out the same evidence by province of care, one after the other: what is not looked at lies on disk."""
-    scratch = Scratch()
-    laid = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
-    sources = {name: (pl.scan_parquet(laid[name]), one.by, one.place) for name, one in _LAID.items()}
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """The final books of every node as the evidence has them, in files: nobody needs the world that wrote them."""
+
+    files: Mapping[str, list[Path]]
+    scratch: Scratch
+    """Holds the files, as long as this does."""
+
+
+def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
+    """Lay the final books out on disk."""
+    files = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
+    return LaidOut(files, scratch)
+
+
+def portions(laid: LaidOut, tables: RunTables, looked_at: Collection[str] = ()) -> Iterator[Evidence]:
+    """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
+
+    With ``looked_at`` only the tables named are read, and the others are empty.
+    """
+    sources = {name: (pl.scan_parquet(laid.files[name]), one.by, one.place) for name, one in _LAID.items()}
     sources["visits"] = (tables.scan("visits"), "hospital", _OF_INSTITUTION)
     sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
     sources["inflight"] = (tables.scan("inflight"), "care_region", _OF_REGION)
+    if looked_at:
+        rest = sources.keys() - looked_at
+        sources |= {name: (sources[name][0].clear(), *sources[name][1:]) for name in rest}
     provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}
     every = pl.concat([source.select(province=provinces[name]).unique() for name, (source, _, _) in sources.items()])
     for province in every.unique().collect()["province"].sort():  # of every table: nothing may be left unchecked

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lab.checker.evidence import Evidence, gather, portions
-from lab.checker.laws import LAWS, Violation
+from lab.checker.evidence import Evidence, LaidOut, gather, lay_out, portions
+from lab.checker.laws import LAWS, Violation, every_yes_has_a_posting
 from scenarios.record.recorder import tables_of
+from scenarios.record.written import Scratch
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
@@ -93,11 +94,19 @@ def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
     return _judged(gather(books, tables_of(record)))
 
 
-def check_tables(books: Mapping[str, FinalBooks], tables: RunTables) -> Findings:
+def check_tables(books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables) -> Findings:
     """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time."""
-    if tables.rows("messages") < PORTIONED_ROWS:
-        return _judged(gather(books, tables))
+    if not isinstance(books, LaidOut):
+        if tables.rows("messages") < PORTIONED_ROWS:
+            return _judged(gather(books, tables))
+        books = lay_out(books, Scratch())
     return together([_judged(portion) for portion in portions(books, tables)])
+
+
+def some_hold_alone(laid: LaidOut, tables: RunTables) -> bool:
+    """Return whether a hospital holds a settlement that no insurer knows: the one finding a world has to work off."""
+    looked_at = ("settlements", "postings", "attempts", "mid_stays")
+    return any(True for portion in portions(laid, tables, looked_at) for _ in every_yes_has_a_posting(portion))
 
 
 def together(found: Sequence[Findings]) -> Findings:

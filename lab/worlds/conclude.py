@@ -16,7 +16,7 @@ from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
 from lab.analysis.monitoring import with_alarms
 from lab.analysis.replicated import Replicated
-from lab.checker import Findings, check_tables
+from lab.checker import Findings, LaidOut, check_tables
 from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
@@ -40,12 +40,18 @@ class Outcome:
 
     scenario: Scenario
     tables: RunTables
-    books: Mapping[str, FinalBooks]
+    books: Mapping[str, FinalBooks] | LaidOut
     took_s: float
     validity: Validity = field(default_factory=Validity)
     commits: Mapping[str, Commits] = field(default_factory=dict[str, Commits])
     follow_up: Callable[[Sequence[HeldByHospital]], Record] | None = None
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
+    findings: Findings | None = None
+    """What the checker found, where it looked while the world still stood."""
+
+    def checked(self) -> Findings:
+        """Return what the checker finds."""
+        return check_tables(self.books, self.tables) if self.findings is None else self.findings
 
     def let_go(self) -> None:
         """Forget the world that this is the outcome of: it is checked, and its memory is wanted for the measures."""
@@ -91,8 +97,8 @@ class Answer:
 
 def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
-    findings = check_tables(outcome.books, outcome.tables)
-    tables = with_alarms(_work_off(outcome, findings), outcome.scenario)
+    findings = outcome.checked()
+    tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
     looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover))
@@ -128,7 +134,8 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     )
 
 
-def _work_off(outcome: Outcome, findings: Findings) -> RunTables:
+def work_off(outcome: Outcome, findings: Findings) -> RunTables:
+    """Let the hospitals work off what they hold alone, if the world still stands; return the tables after that."""
     if outcome.follow_up is None or not any(found.side == HOSPITAL_ONLY for found in findings.one_sided):
         return outcome.tables
     record = record_of(outcome.tables)

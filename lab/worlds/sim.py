@@ -7,24 +7,25 @@ caller's.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import msgspec
 
 from lab.errors import LabError
 from lab.runs.file import Replication
+from lab.worlds.apart import conduct_apart, end_with_the_parent
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.followup import HeldByHospital
 from reference_impl.protocol.messages import SettlementId, VisitId
+from scenarios.patients.streams import arrivals_expected
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import restore_scenario
 from sim.model.costs import load_costs
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from sim.run import Progress as SimProgress
     from sim.run import SimRun
 
+APART_ARRIVALS: Final = 50_000
+"""From so many visits on, the world of a replication has a process of its own: what it took is given back when it ends.
+
+It takes half a minute and more then, beside which the start of a process is nothing.
+"""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 Progress = Callable[[float], None]
@@ -77,15 +83,27 @@ def simulate_here(
 
 
 def simulate_task(task: SimTask, progress: Progress | None = None) -> Replication:
-    """Simulate one replication, check it and write its tables."""
-    scenario = restore_scenario(task.scenario).model_copy(update={"seed": task.seed})
+    """Simulate one replication, check it and write its tables; a large one's world has a process of its own."""
+    scenario = _scenario_of(task)
     folder = Path(task.root) / task.folder
     folder.mkdir(exist_ok=True)
-    outcome, interrupted = simulate_here(scenario, task.costs, progress, folder=folder)
+    if arrivals_expected(scenario) < APART_ARRIVALS:
+        outcome, interrupted = simulate_here(scenario, task.costs, progress, folder=folder)
+    else:
+        outcome, interrupted = conduct_apart(scenario, partial(_simulate_plain, task), progress, folder)
     replication = conclude(outcome, folder, task.folder)
     if interrupted:
         raise Interrupted(replication)
     return replication
+
+
+def _scenario_of(task: SimTask) -> Scenario:
+    return restore_scenario(task.scenario).model_copy(update={"seed": task.seed})
+
+
+def _simulate_plain(task: SimTask, progress: Progress, folder: Path) -> tuple[Outcome, bool]:
+    """Simulate a task: what crosses the border of a process is plain data."""
+    return simulate_here(_scenario_of(task), task.costs, progress, folder=folder)
 
 
 def _telling(progress: Progress | None) -> SimProgress | None:
@@ -155,11 +173,4 @@ def worker_pool(processes: int) -> Generator[Executor]:
 def _leave_interrupts_to_the_parent() -> None:
     """Hear of an interrupt from the parent alone, and never outlive it, however it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, name="end with the parent", daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # a pool's worker has one
-    parent.join()
-    os._exit(1)
+    end_with_the_parent()

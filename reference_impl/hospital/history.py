@@ -14,7 +14,6 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import is_cross_province
-from reference_impl.hospital.rest import Rest
 from reference_impl.hospital.site import concerns
 from reference_impl.hospital.standing import Claim, claim_of, stage_of
 from reference_impl.protocol.ids import Stamps, message_id
@@ -69,8 +68,9 @@ class History:
         """Write rows to ``recorder``; ``stamps`` tells business time for the message ids."""
         self._recorder = recorder
         self._stamps = stamps
-        self._live: dict[int, VisitState | Rest] = {}
-        self._woken: Callable[[Rest], VisitState] | None = None
+        self._live: dict[int, VisitState | int] = {}
+        """Visits under way; of one that rests, the place that it is woken by."""
+        self._woken: Callable[[int], VisitState] | None = None
         self._claims: dict[int, Claim] = {}
         self.ended_count = 0
 
@@ -89,9 +89,9 @@ class History:
 
     reopened = began
 
-    def rests(self, rest: Rest, woken: Callable[[Rest], VisitState]) -> None:
-        """Note that a visit only lies; ``woken`` gives its journey back, the same for every visit."""
-        self._live[rest.visit] = rest
+    def rests(self, visit: int, place: int, woken: Callable[[int], VisitState]) -> None:
+        """Note that a visit only lies; ``woken`` gives the journey at a place back, and is the same for every visit."""
+        self._live[visit] = place
         self._woken = woken
 
     def attempt(
@@ -207,8 +207,8 @@ class History:
         for live in list(self._live.values()):
             self.left(self._journey(live))
 
-    def _journey(self, live: VisitState | Rest) -> VisitState:
-        if not isinstance(live, Rest):
+    def _journey(self, live: VisitState | int) -> VisitState:
+        if not isinstance(live, int):
             return live
         assert self._woken is not None  # whoever rests has said who wakes it
         return self._woken(live)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import HospitalPorts
     from scenarios.patients.visits import PlannedVisit
 
-__all__ = ["Rest", "put_away", "woken"]
+__all__ = ["Rest", "pack", "put_away", "unpack", "woken"]
 
 
-class Rest(msgspec.Struct, frozen=True, gc=False):
+class Rest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a journey is while it rests; the fields are those of ``Journey`` and its ``Asker``."""
 
     visit: int
@@ -47,6 +47,10 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     number: PersonNo
 
 
+pack = msgspec.msgpack.Encoder().encode
+"""Turn a rest into bytes, to be laid wherever there is room."""
+unpack = msgspec.msgpack.Decoder(Rest).decode
+"""Turn bytes of :func:`pack` back."""
 _OF_JOURNEY: Final = (
     "visit_id",
     "started_us",

@@ -94,6 +94,15 @@ def cross_per_day(scenario: Scenario) -> float:
     return scenario.visits.per_day * scenario.scale.volume
 
 
+def arrivals_expected(scenario: Scenario) -> float:
+    """Return how many visits are expected to arrive in the horizon, without drawing them."""
+    visits = scenario.visits
+    length_us = round(scenario.horizon.length * scenario.scale.time)
+    per_day = cross_per_day(scenario) * (1 + visits.local_per_cross)
+    drawn = per_day * Stretch(profile_of(scenario), begin_us=0, end_us=length_us).expected if per_day else 0.0
+    return drawn + len(visits.explicit)
+
+
 def profile_of(scenario: Scenario) -> Profile:
     """Return the rhythm of the scenario's days."""
     visits = scenario.visits

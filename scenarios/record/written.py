@@ -44,21 +44,37 @@ Part = pl.DataFrame | Path
 class Scratch:
     """A folder for what is only needed while it is worked on: gone with whoever asked for it."""
 
-    __slots__ = ("__weakref__", "_folder", "_made", "_within")
+    __slots__ = ("__weakref__", "_folder", "_made", "_removal", "_within")
 
     def __init__(self, within: Path | None = None) -> None:
         """Make nothing yet; the folder will lie in ``within``, or where temporary files do."""
         self._within = within
         self._folder: Path | None = None
+        self._removal: weakref.finalize[..., Scratch] | None = None
         self._made = 0
+
+    @property
+    def folder(self) -> Path:
+        """The folder; it is made when it is first asked for."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="yidi-", dir=self._within))
+            self._removal = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
 
     def path(self, name: str) -> Path:
         """Return the path of a new file; no two have the same."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="yidi-", dir=self._within))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._made += 1
-        return self._folder / f"{name}-{self._made:05}.parquet"
+        return self.folder / f"{name}-{self._made:05}.parquet"
+
+    def remove(self) -> None:
+        """Remove the folder now, whoever still knows of it."""
+        if self._removal is not None:
+            self._removal()
+
+    def leave(self) -> None:
+        """Leave the folder to whoever owns the one it lies in."""
+        if self._removal is not None:
+            self._removal.detach()
 
 
 class RunTables:
@@ -85,6 +101,17 @@ class RunTables:
     def rows(self, name: str) -> int:
         """Return how many rows a table has."""
         return int(self.scan(name).select(pl.len()).collect().item())
+
+    def laid_down(self, scratch: Scratch) -> dict[str, list[Path]]:
+        """Return the files that all parts lie in: the files of another process, once this one has left its own.
+
+        What is in memory is written to ``scratch``, and both are left to whoever owns the folder that they lie in.
+        """
+        files = {name: [_file_of(part, scratch.path(name)) for part in parts] for name, parts in self._parts.items()}
+        for one in (self._scratch, scratch):
+            if one is not None:
+                one.leave()
+        return files
 
     @property
     def in_memory(self) -> bool:
@@ -133,6 +160,13 @@ def hash_frame(hashed: Hash, name: str, slices: Iterator[pl.DataFrame]) -> None:
     hashed.update(first.write_csv(include_header=True).encode())
     for some in slices:
         hashed.update(some.write_csv(include_header=False).encode())
+
+
+def _file_of(part: Part, path: Path) -> Path:
+    if isinstance(part, Path):
+        return part
+    part.write_parquet(path, compression="lz4")
+    return path
 
 
 def _lazy(part: Part) -> pl.LazyFrame:

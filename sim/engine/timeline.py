@@ -101,6 +101,10 @@ class Timeline(simpy.Environment):
         """Let ``signal`` happen at ``when_us``."""
         heappush(self.heap, (when_us, kind, self.next_id(), signal))
 
+    def put(self, when_us: int, kind: int, order: int, signal: simpy.Event) -> None:
+        """Let ``signal`` happen at ``when_us``, ordered by a number that :attr:`next_id` gave before."""
+        heappush(self.heap, (when_us, kind, order, signal))
+
     def call_at(self, when_us: int, kind: int, action: Callable[[], None]) -> Wakeup:
         """Call ``action`` at ``when_us``; emptying the callbacks of the returned signal calls it off."""
         signal = Wakeup()

@@ -20,6 +20,8 @@ __all__ = ["BLOCK", "Packed", "Place", "Seen", "Spool"]
 BLOCK: Final = 512
 """Records that are packed together."""
 _BITS_A_VISIT: Final = 64
+_LENGTH_BITS: Final = 32
+_LENGTH_MASK: Final = (1 << _LENGTH_BITS) - 1
 _T = TypeVar("_T")
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -46,18 +48,31 @@ class Spool:
 
     def put(self, items: Sequence[object]) -> Place:
         """Put a block away."""
-        if self._descriptor < 0:
-            self._open()
         block = zlib.compress(_pack(items), 1)
-        place = Place(self._end, len(block))
-        self._end += os.pwrite(self._descriptor, block, place.offset)
-        if self._end != place.offset + place.length:
-            raise OSError(f"the disk took {self._end - place.offset} of {place.length} bytes that were put away")
-        return place
+        return Place(self._write(block), len(block))
 
     def get(self, place: Place) -> bytes:
         """Return the content of a block, to be decoded as a list."""
         return zlib.decompress(os.pread(self._descriptor, place.length, place.offset))
+
+    def put_alone(self, item: bytes) -> int:
+        """Put a single thing away that is asked for again by its place: one number, for there may be a million."""
+        return self._write(item) << _LENGTH_BITS | len(item)
+
+    def get_alone(self, place: int) -> bytes:
+        """Return what lies at a place of :meth:`put_alone`."""
+        return os.pread(self._descriptor, place & _LENGTH_MASK, place >> _LENGTH_BITS)
+
+    def _write(self, content: bytes) -> int:
+        """Write at the end of the file, and return where."""
+        if self._descriptor < 0:
+            self._open()
+        offset = self._end
+        taken = os.pwrite(self._descriptor, content, offset)
+        if taken != len(content):
+            raise OSError(f"the disk took {taken} of {len(content)} bytes that were put away")
+        self._end += taken
+        return offset
 
     def _open(self) -> None:
         self._descriptor, path = tempfile.mkstemp(prefix="yidi-", dir=self._folder)
@@ -101,20 +116,22 @@ class Seen:
 
 
 class Packed(Sequence[_T], Generic[_T]):
-    """Items in the order they were put away: packed blocks first, then what is at hand.
+    """Items in the order they were put away: packed blocks first, then the rest; each is unpacked as it is read.
 
-    ``gone`` are the numbers of packed items that were taken out again.
+    ``gone`` are the numbers of packed items that were taken out again. Of the rest, a number is the place of an item
+    that lies alone.
     """
 
-    __slots__ = ("_gone", "_places", "_rest", "_spool", "_unpack")
+    __slots__ = ("_gone", "_places", "_rest", "_spool", "_unpack", "_unpack_alone")
 
     def __init__(
         self,
         spool: Spool,
         places: tuple[Place, ...],
         unpack: Callable[[bytes], list[_T]],
-        rest: tuple[_T, ...],
+        rest: tuple[_T | int, ...],
         gone: frozenset[int] = frozenset(),
+        unpack_alone: Callable[[bytes], _T] | None = None,
     ) -> None:
         """Keep the blocks packed."""
         self._spool = spool
@@ -122,6 +139,7 @@ class Packed(Sequence[_T], Generic[_T]):
         self._unpack = unpack
         self._rest = rest
         self._gone = gone
+        self._unpack_alone = unpack_alone
 
     def __len__(self) -> int:
         return len(self._places) * self._spool.block - len(self._gone) + len(self._rest)
@@ -135,7 +153,12 @@ class Packed(Sequence[_T], Generic[_T]):
                 yield from (item for at, item in enumerate(block, first) if at not in gone)
             else:
                 yield from block
-        yield from self._rest
+        for item in self._rest:
+            yield self._alone(item) if isinstance(item, int) else item
+
+    def _alone(self, place: int) -> _T:
+        assert self._unpack_alone is not None  # whoever gives places says how to unpack what lies there
+        return self._unpack_alone(self._spool.get_alone(place))
 
     @overload
     def __getitem__(self, place: int) -> _T: ...

@@ -7,13 +7,14 @@ import dataclasses
 import msgspec
 import pytest
 
-from lab.checker import check, check_tables, evidence
+from lab.checker import check, check_tables, evidence, some_hold_alone
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
+from scenarios.record.written import Scratch
 
 PLANTED = {}
 
@@ -301,7 +302,7 @@ def settle_twice(books):
 
 @pytest.mark.parametrize("wrong", [forget_nothing, forget_postings, settle_twice])
 @pytest.mark.parametrize("name", ["jiaxing-qinghai", "kill-every-role"])
-def test_a_nation_checked_place_by_place_has_the_findings_of_the_whole(name, wrong, monkeypatch):
+def test_a_nation_checked_place_by_place_has_the_findings_of_the_whole(name, wrong, monkeypatch, tmp_path):
     outcome, _ = simulate_here(load_scenario(name, variant="quick"), None)
     books = {node: wrong(kept) or kept for node, kept in outcome.books.items()}
     outcome = dataclasses.replace(outcome, books=books)
@@ -312,8 +313,12 @@ def test_a_nation_checked_place_by_place_has_the_findings_of_the_whole(name, wro
 
     portioned = check_tables(outcome.books, outcome.tables)
 
-    assert len(list(evidence.portions(outcome.books, outcome.tables))) > 1
+    laid = evidence.lay_out(outcome.books, Scratch(tmp_path))
+    assert len(list(evidence.portions(laid, outcome.tables))) > 1
     assert as_compared(portioned) == as_compared(whole)
+    assert as_compared(check_tables(laid, outcome.tables)) == as_compared(whole)
+    alone = [found for found in whole.one_sided if found.side == "hospital only"]
+    assert some_hold_alone(laid, outcome.tables) == bool(alone)
 
 
 def as_compared(findings):

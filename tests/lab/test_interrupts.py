@@ -147,6 +147,42 @@ def test_a_process_that_died_over_its_replication_is_told_and_the_others_end(tmp
     command.assert_nothing_is_left()
 
 
+NATION = ("run", "national-day", "--set", "scale.volume=0.06", "--out")
+"""More arrivals than a world may have that is no process of its own."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_nation_interrupted_keeps_what_is_finished_and_leaves_nothing_running(tmp_path, number):
+    """Its world has a process of its own, which hears of it from the command alone."""
+    command = Command(ROOT, *NATION, str(tmp_path / "run"))
+    command.wait_for(lambda child: works(child) and child.cpu_times().user > 4)  # it is past planning by then
+
+    code = command.end(number)
+
+    assert code == (-signal.SIGKILL if number is signal.SIGKILL else INTERRUPTED)
+    command.assert_nothing_is_left()
+    if number is not signal.SIGKILL:
+        assert json.loads((tmp_path / "run.partial" / "run.json").read_bytes())["replications"]
+        assert (tmp_path / "run.partial" / "visits.parquet").stat().st_size
+        assert not [*(tmp_path / "run.partial").glob("yidi-*")]
+
+
+@pytest.mark.slow
+def test_a_nation_whose_world_died_is_told(tmp_path):
+    command = Command(ROOT, *NATION, str(tmp_path / "run"))
+    command.wait_for(works)
+    next(child for child in command.started.values() if works(child)).kill()
+
+    said, _ = command.process.communicate(timeout=LIMIT_S)
+
+    assert command.process.returncode == 3
+    assert b"ended before it was done" in said
+    assert b"Traceback" not in said
+    command.assert_nothing_is_left()
+    assert not [*(tmp_path / "run.partial").glob("yidi-*")]
+
+
 @pytest.mark.slow
 def test_ctrl_c_in_a_calibration_ends_the_command_and_caches_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.tiny_world import CARE, S, costs, prepare, scenario, visit
 
 from reference_impl.books.memory import MemoryBooks
@@ -24,6 +25,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.records import (
     KINDS,
+    AlreadyThere,
     Change,
     ChargedBatch,
     ChargesRecord,
@@ -39,7 +41,7 @@ from reference_impl.protocol.records import (
 )
 from scenarios.patients.visits import plan_visits
 from sim.engine.timeline import WORK, Timeline
-from sim.model import archive, spool
+from sim.model import archive, shelves, spool
 from sim.model.archive import ArchivingBooks, retention_us
 from sim.run import simulate
 
@@ -213,7 +215,7 @@ def test_what_nobody_asks_for_any_more_leaves_memory_and_an_open_stay_keeps_its_
     hot: Any = story.books["archived"]._keepers
     for kind in (VisitRecord, ChargesRecord):
         assert list(hot[kind]._stored) == ["open"]
-        assert [type(one) for one in hot[kind]._stored.values()] == [bytes]
+        assert [type(one) for one in hot[kind]._stored.values()] == [int]
     assert story.find(Ref(VisitRecord, "open")) == story.find(Ref(VisitRecord, "open"))
     assert len(hot[PersonRecord]._stored) <= 1
     for name in ("open", "over"):
@@ -229,3 +231,98 @@ def test_a_filter_never_denies_what_was_put_away_and_seldom_holds_what_was_not()
         seen.add(hash(("kind", number)))
     assert all(seen.may_hold(hash(("kind", number))) for number in range(5000))
     assert sum(seen.may_hold(hash(("other", number))) for number in range(5000)) < 500
+
+
+LATE_US = KEEP_US // 2
+"""Long after a message was put on its shelf, and long before it is forgotten."""
+
+
+def put_away(timeline: Timeline, block: int, *messages: MessageRecord) -> tuple[ArchivingBooks, MemoryBooks]:
+    """Books with these messages on disk, and plain ones that have them too."""
+    shelved = spool.Spool()
+    shelved.block = block
+    books, plain = ArchivingBooks(timeline, KEEP_US, shelved), MemoryBooks()
+    for at_us, message in ((1, one) for one in (*messages, message_of(90))):
+        for one in (books, plain):
+            write(timeline, one, at_us, message)
+    for one in (books, plain):
+        write(timeline, one, LATE_US, message_of(91))
+    timeline.run_until(LATE_US)
+    assert not {*messages} & {*books._messages.values()}, "they are on the shelf"
+    return books, plain
+
+
+@pytest.mark.parametrize("block", [1, 2, 512])
+def test_a_message_on_the_shelf_answers_a_resend_until_it_is_forgotten(timeline: Timeline, block: int) -> None:
+    books, plain = put_away(timeline, block, message_of(0), message_of(1))
+    again = Change(message=message_of(1), insert=True)
+
+    assert books.see(message_of(0).key).message == message_of(0)
+    assert books.apply(again) == plain.apply(again) == AlreadyThere(message_of(1))
+    assert books.see(message_of(5).key).message is None
+    assert sorted(map(repr, books.read_all().messages)) == sorted(map(repr, plain.read_all().messages))
+    for number in range(1, 4):
+        write(timeline, books, LATE_US + number * 2 * KEEP_US, message_of(91 + number))
+    timeline.run_until(LATE_US + 7 * KEEP_US)
+    assert [books.see(message_of(number).key).message for number in range(2)] == [None, None]
+    assert {message_of(number) for number in range(2)} < {*books.read_all().messages}
+    assert len(books.read_all().messages) == len({*books.read_all().messages}) == 7
+
+
+@pytest.mark.parametrize("block", [1, 2, 512])
+def test_a_reversal_marks_a_message_on_the_shelf_and_lifts_its_mark_again(timeline: Timeline, block: int) -> None:
+    """Two thirds of the way to its being forgotten, the original must still be found (G4)."""
+    books, plain = put_away(timeline, block, message_of(0))
+    reversal = message_of(7)
+    marking = Change(message=reversal, insert=True, tombstone=replace(message_of(0), reversed_by=reversal.key.msgid))
+    lifting = Change(message=reversal, insert=False, lifted=message_of(0).key)
+
+    for change, marked in ((marking, reversal.key.msgid), (lifting, None)):
+        assert [one.apply(change) for one in (books, plain)] == [Committed()] * 2
+        for number in range(20, 24):  # it goes back to its shelf in between
+            write(timeline, books, timeline.now_us + 5 * S, message_of(number + (marked is None) * 10))
+            timeline.run_until(timeline.now_us + 5 * S)
+        found = books.see(message_of(0).key).message
+        assert found == plain.see(message_of(0).key).message
+        assert found is not None
+        assert found.reversed_by == marked
+    kept = [one for one in books.read_all().messages if one.key == message_of(0).key]
+    assert kept == [message_of(0)]
+
+
+def test_a_withdrawn_message_on_the_shelf_is_tried_again_as_new(timeline: Timeline) -> None:
+    withdrawn = replace(message_of(0, finished=False), withdrawn=True)
+    books, plain = put_away(timeline, 1, withdrawn)
+    again = Change(message=message_of(0, finished=False), insert=True)
+
+    assert [one.apply(again) for one in (books, plain)] == [Committed()] * 2
+
+    assert books.intents() == plain.intents() == (message_of(0, finished=False),)
+    assert [one for one in books.read_all().messages if one.key == withdrawn.key] == [message_of(0, finished=False)]
+
+
+def test_two_messages_of_one_hash_are_never_taken_for_each_other(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "hash", lambda _: 1, raising=False)
+    monkeypatch.setattr(shelves, "hash", lambda _: 1, raising=False)
+    books = ArchivingBooks(timeline, KEEP_US)
+    for number in range(3):
+        write(timeline, books, 1, message_of(number))
+    write(timeline, books, LATE_US, message_of(3))
+    timeline.run_until(LATE_US)
+
+    assert len(books._messages) == 3, "one of them is on the shelf"
+    assert [books.see(message_of(number).key).message for number in range(4)] == [message_of(n) for n in range(4)]
+    assert len(books.read_all().messages) == len({*books.read_all().messages}) == 4
+
+
+@pytest.mark.parametrize("left", [0, 1, 100])
+def test_what_lies_alone_reads_back_as_it_was(left: int) -> None:
+    laid = spool.Spool()
+    items = [bytes([number]) * (number * left) for number in range(5)]
+    places = [laid.put_alone(item) for item in items]
+    block = laid.put(["between"])
+
+    assert [laid.get_alone(place) for place in reversed(places)] == items[::-1]
+    assert laid.get(block)

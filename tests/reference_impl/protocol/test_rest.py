@@ -12,7 +12,7 @@ from support.patients import FakeVisit, Patient
 
 from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.journey import Journey
-from reference_impl.hospital.rest import Rest, put_away, woken
+from reference_impl.hospital.rest import Rest, pack, put_away, unpack, woken
 from scenarios.record.fates import Stage
 from scenarios.schema import Cutover
 
@@ -68,12 +68,13 @@ def test_who_goes_home_the_same_day_never_rests(chain: Chain, kind: str) -> None
 def test_a_resting_stay_is_listed_among_what_is_in_flight_and_written_as_open_at_the_end(chain: Chain) -> None:
     patient = Patient(chain, FakeVisit("inpatient"))
     run(patient.journey.go_on())
-    rest = put_away(patient.journey)
+    laid = {7: pack(put_away(patient.journey))}
 
-    def wake(resting: Rest) -> Journey:
-        return woken(patient.journey.ports, patient.site, patient.visit, patient.history, resting)  # type: ignore[arg-type]
+    def wake(place: int) -> Journey:
+        rest = unpack(laid[place])
+        return woken(patient.journey.ports, patient.site, patient.visit, patient.history, rest)  # type: ignore[arg-type]
 
-    patient.history.rests(rest, wake)
+    patient.history.rests(patient.visit.visit, 7, wake)
 
     assert patient.history.live_count == 1
     assert patient.history.snapshot("stop", 5, Cutover(scope="hub", at="1h", window="1h")) == (
