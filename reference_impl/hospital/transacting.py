@@ -95,11 +95,13 @@ class Transacting(VisitState):
             case VisitOpened(visit=visit):
                 self.visit_id = visit
             case Settled() if code in SETTLEMENTS and self.mid_lines is not None:
-                self.mid_stay, self.mid_until, self.visit_id = body, (self.charged, self.mid_lines), VisitId("")
+                self.mid_stay = msgspec.structs.replace(body, visit=self.visit_id)
+                self.mid_until, self.visit_id = (self.charged, self.mid_lines), VisitId("")
                 self.done.clear()
-                self.history.mid_stay(self, body)
+                self.history.mid_stay(self, self.mid_stay)
             case Settled() if code in SETTLEMENTS:
-                self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
+                self.visit_id = self.visit_id or body.visit  # a sale opens its visit; any other is known already
+                self.settlement, self.acked = body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
                 self._answered_settlement()
             case _:
