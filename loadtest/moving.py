@@ -128,24 +128,29 @@ class _NodeMove:
 
         What fails is moved anew, as often as the plan says: whoever keeps the rows mends them meanwhile.
         """
-        self._migrated()
-        heard, before = "", ""
-        for left in reversed(range(self._work.how.tries)):
-            if self._stage == Stage.MIGRATED:
-                told, heard = self._neighbours()
-                self._step(MoveAction.VERIFY, told)
-            status = self._system.move_status(self._work.node)
-            if status["stage"] != Stage.FAILED or not left or self._over.is_set():
+        status, heard = self._held_against()
+        before = ""
+        for _ in range(1, self._work.how.tries):
+            if status["stage"] != Stage.FAILED or self._over.is_set():
                 break
             before += f"{self._failed(status).note}; moved again: "
             self._step(MoveAction.MIGRATE)
-            self._migrated()
+            status, heard = self._held_against()
         if status["stage"] == Stage.VERIFIED:
             rows = f"verified: {sum(status['rows'].values())} rows in {len(status['rows'])} tables"
             return Worked(before + (f"{rows}, {heard}" if heard else rows))
         if status["stage"] != Stage.FAILED:
             return Worked("not verified")  # the run was over before the rows were moved
         return self._failed(status)
+
+    def _held_against(self) -> tuple[Any, str]:
+        """Verify once, when the rows are moved; return how far the move is, and how many settlements were heard of."""
+        self._migrated()
+        heard = ""
+        if self._stage == Stage.MIGRATED:
+            told, heard = self._neighbours()
+            self._step(MoveAction.VERIFY, told)
+        return self._system.move_status(self._work.node), heard
 
     def _failed(self, status: Any) -> Worked:
         wrong = "; ".join(status["wrong"][:_SHOWN]) or status["trouble"]
