@@ -104,7 +104,7 @@ class Renumber(NumberMap):
             raise ValueError(
                 "nothing has new numbers; name 'visits', 'settlements' or 'institutions', or leave out all"
             )
-        stated = self.model_fields_set & NumberMap.model_fields.keys()
+        stated = [name for name, key in NumberMap.model_fields.items() if getattr(self, name) != key.default]
         if not self.persons and stated:
             got = ", ".join(sorted(stated))
             raise ValueError(f"the map at this place is that of persons, who keep their numbers here (got {got})")

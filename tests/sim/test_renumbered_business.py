@@ -12,6 +12,7 @@ from lab.analysis import renumbering
 from lab.checker import check
 from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.renumbering import Numbered, is_new_number, shape_of
+from scenarios.reading.loader import dump_scenario
 from scenarios.reading.scale import resolve
 from scenarios.record.recorder import record_of
 from scenarios.schema import Scenario
@@ -163,6 +164,12 @@ def test_every_kind_has_a_map_of_its_own_and_the_persons_the_salt_that_they_had(
     absent, late = both[1][1:3]
     assert absent.map_from_us is None
     assert late.map_from_us == late.from_us + 3_600 * S
+
+
+def test_a_plan_that_renumbers_only_business_is_read_back_as_it_was_written() -> None:
+    """A run's folder has the scenario with every key, whether it was stated or not."""
+    asked = resolve(scenario(cutover=STOP | {"renumber": ALL}))
+    assert Scenario.model_validate(dump_scenario(asked)) == asked
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
