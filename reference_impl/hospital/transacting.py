@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES
@@ -32,6 +33,9 @@ from reference_impl.protocol.messages import (
 from scenarios.record.fates import Fate, Stage
 
 __all__ = ["Transacting"]
+
+_NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
+"""Refusals of what is not found any more under its number."""
 
 
 class Transacting(VisitState):
@@ -147,7 +151,7 @@ class Transacting(VisitState):
             self.refusal = refusal.code
             self._answered_settlement()
             self.leave_desk("refused")
-            self._end(Fate.REFUSED)
+            self._turned_down(refusal.code)
             return
         self._learn(unknown.code, answered.reply.body)
         self.done.add(unknown.code)
@@ -156,6 +160,13 @@ class Transacting(VisitState):
             self._end(self._direct_fate())
         else:
             self._pay(Fate.PAPER_BY_CHOICE)
+
+    def _turned_down(self, code: str) -> None:
+        """End by a no; whom or what nobody finds under a number any more is paid, and claimed by paper."""
+        if code in _NUMBER_LOST:
+            self._pay(Fate.PAPER_BY_NUMBER)
+        else:
+            self._end(Fate.REFUSED)
 
     async def _undo(self) -> None:
         """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
