@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
 from loadtest.moving import put_off, work_on_books
+from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.errors import CommandError, StartError
@@ -31,12 +33,15 @@ from reference_impl.staging.timetable import (
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Phase
+from scenarios.schema.renumbered import renumberings_of
 
 __all__ = ["Injector", "ProcessActions"]
 
 _INSIST_EVERY_S = 0.2
 _STOP_LIMIT_S = 60.0
 _US_PER_S = 1_000_000
+_ON_TIME_US = 100_000
+"""So much later than planned is on time: what a step needs to be done."""
 _FAILED = (OSError, CommandError, StartError)
 _T = TypeVar("_T")
 
@@ -94,6 +99,7 @@ class Injector:
         self._lock = threading.Lock()
         self._events: list[tuple[int, EventRow]] = []
         self._failures: list[str] = []
+        self._renumbered = frozenset(one.scope for one in renumberings_of(scenario))
         by_chain = sorted(timetable(scenario), key=attrgetter("chain"))
         self._threads = [
             threading.Thread(target=self._do_chain, args=(tuple(steps),), name=f"timetable {chain}", daemon=True)
@@ -147,6 +153,7 @@ class Injector:
                     return
                 if step.act.phase is Phase.REOPEN:
                     late_us = max(0, self._now_us() - step.at_us)
+                    self._put_off_numbers(step.act.node, late_us)
                 continue
             undo = next((later for later in steps[place + 1 :] if later.undoes), None)
             if not self._perform(_put_off(step.act, late_us), until_us=None if undo is None else undo.at_us):
@@ -170,6 +177,24 @@ class Injector:
             note = f"{step.row.note}, {worked.note}" if worked.note else step.row.note
             row = step.row._replace(note=note)
             self._write(replace(step, row=row), at_us=began_us, until_us=max(began_us, self._now_us()))
+        return True
+
+    def _put_off_numbers(self, scope: str, late_us: int) -> None:
+        """Have new numbers come into force with the reopening as it is: later than planned, or never."""
+        if scope not in self._renumbered:
+            return
+        taken_back = self._insist(lambda: self._system.move_status(scope), until_us=None)
+        if taken_back is not None and taken_back["stage"] == Stage.ROLLED_BACK:
+            at_us = None
+        elif late_us > _ON_TIME_US:
+            at_us = self._now_us()
+        else:
+            return
+        for node in self._system.config.services:
+            self._insist(partial(self._tell_numbers, node, scope, at_us), until_us=None)
+
+    def _tell_numbers(self, node: str, scope: str, at_us: int | None) -> bool:
+        self._system.numbers(node, scope, at_us)
         return True
 
     def _undo_in_time(self, step: Step, undo: Step) -> None:

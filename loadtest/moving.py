@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reference_impl.books.journal import ENDED, Stage
-from reference_impl.books.stated import Stated, unheld
+from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.errors import CommandError
@@ -85,8 +85,8 @@ class _NodeMove:
     def _stage(self) -> str:
         return self._system.move_status(self._work.node)["stage"]
 
-    def _step(self, action: MoveAction) -> Any:
-        return self._system.move(self._work.node, action, self._work.how.rows_per_s)
+    def _step(self, action: MoveAction, told: Told | None = None) -> Any:
+        return self._system.move(self._work.node, action, self._work.how.rows_per_s, told)
 
     def _frozen(self) -> str:
         """Let the messages in work come to their end, as far as they do in time, and freeze the books."""
@@ -124,36 +124,52 @@ class _NodeMove:
                 self._system.door(self._work.node, put_off(command, later_us))
 
     def _verified(self) -> Worked:
-        """Hold the new books against the old ones, unless that failed before."""
-        self._migrated()
-        if self._stage == Stage.MIGRATED:
-            self._step(MoveAction.VERIFY)
-        status = self._system.move_status(self._work.node)
+        """Hold the new books against the old ones and the neighbours' account, unless that failed before.
+
+        What fails is moved anew, as often as the plan says: whoever keeps the rows mends them meanwhile.
+        """
+        status, heard = self._held_against()
+        before = ""
+        for _ in range(1, self._work.how.tries):
+            if status["stage"] != Stage.FAILED or self._over.is_set():
+                break
+            before += f"{self._failed(status).note}; moved again: "
+            self._step(MoveAction.MIGRATE)
+            status, heard = self._held_against()
         if status["stage"] == Stage.VERIFIED:
             rows = f"verified: {sum(status['rows'].values())} rows in {len(status['rows'])} tables"
-            return Worked(f"{rows}, {self._neighbours()}")
+            return Worked(before + (f"{rows}, {heard}" if heard else rows))
         if status["stage"] != Stage.FAILED:
             return Worked("not verified")  # the run was over before the rows were moved
-        wrong = "; ".join(status["wrong"][:_SHOWN])
+        return self._failed(status)
+
+    def _held_against(self) -> tuple[Any, str]:
+        """Verify once, when the rows are moved; return how far the move is, and how many settlements were heard of."""
+        self._migrated()
+        heard = ""
+        if self._stage == Stage.MIGRATED:
+            told, heard = self._neighbours()
+            self._step(MoveAction.VERIFY, told)
+        return self._system.move_status(self._work.node), heard
+
+    def _failed(self, status: Any) -> Worked:
+        wrong = "; ".join(status["wrong"][:_SHOWN]) or status["trouble"]
         what = f"the move of node {self._work.node} failed its verification and was taken back: {wrong}"
         return Worked(f"verification failed: {wrong}", what)
 
-    def _neighbours(self) -> str:
-        """Return how the new books stand to the account of those that the node has answered; what lacks is listed."""
-        node, told, silent = self._work.node, set[Stated](), list[str]()
+    def _neighbours(self) -> tuple[Told, str]:
+        """Return the account of those that the node has answered, held against the new books; and in words."""
+        node, heard, silent = self._work.node, set[Stated](), list[str]()
         for asker in self._system.config.services if node == HUB else (HUB,):
             if asker == node:
                 continue
             try:
-                told.update(self._system.settlements(asker, node))
+                heard.update(self._system.settlements(asker, node))
             except (OSError, CommandError):  # dead at this moment: its account is heard at the end of the run
                 silent.append(asker)
-        missing = unheld(told, self._system.settlements(node))
-        if not missing:
-            unheard = f", {' '.join(silent)} not heard" if silent else ""
-            return f"{len(told)} settlements as the neighbours were told{unheard}"
-        shown = "; ".join(f"{one.settlement} {one.total_fen} fen" for one in missing[:_SHOWN])
-        return f"not as the neighbours were told: {len(missing)} of {len(told)} settlements ({shown})"
+        unheard = f", {' '.join(silent)} not heard" if silent else ""
+        told = Told.of(heard, self._system.settlements(node))
+        return told, f"{told.settlements} settlements as the neighbours were told{unheard}"
 
     def _rolled_back(self) -> str:
         if self._stage in _OVER:
@@ -175,7 +191,10 @@ class _NodeMove:
         if found.failure:
             self._step(MoveAction.ROLL_BACK)
             return found
-        self._step(MoveAction.SWITCH)
+        status = self._step(MoveAction.SWITCH)
+        if status["stage"] == Stage.FAILED:  # changed since they were verified
+            self._step(MoveAction.ROLL_BACK)
+            return self._failed(status)
         self._step(MoveAction.REOPEN)
         return Worked()
 

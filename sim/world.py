@@ -180,7 +180,7 @@ class World:
         starts = self._starts[node.name] = self._starts.get(node.name, -1) + 1
         role: Province | Hub = assemble(self._configs[node.name], ports, starts=starts)
         for command in self.doors.get(node.name, {}).values():
-            role.doors.obey(command)
+            role.doors.obey(command, clock.now_us())
         return role
 
     def command_door(self, node: NodeId, command: DoorCommand) -> None:

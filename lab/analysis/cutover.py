@@ -19,6 +19,7 @@ import polars as pl
 
 from lab.analysis import policies, stops
 from lab.analysis.monitoring import alarm_figures
+from lab.analysis.renumbering import kept_visit_id
 from lab.analysis.statistics import Floats
 from reference_impl.domain.scopes import Business
 from scenarios.record.fates import Fate, Stage
@@ -131,7 +132,7 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     if all(plan.course.plan.business is not Business.LOCAL for plan in plans):
         counted = counted.filter(~pl.col("local"))
     yield "cutover.lost", counted.filter(pl.col("visit").is_in(list(asked.lost))).height
-    yield "cutover.doubled", counted.filter(pl.col("visit_id").is_in(list(asked.doubled))).height
+    yield "cutover.doubled", counted.filter(kept_visit_id().is_in(list(asked.doubled))).height
     yield from _backlog(plans, asked.time_scale)
     yield from stops.times(asked.record, [plan.course for plan in plans], asked.time_scale)
     yield from _crowd(plans, asked)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lab.analysis.policies import TRAVELLED, rest_of
+from lab.analysis.renumbering import kept_visit_id
 from reference_impl.domain.transactions import REVERSE
 from scenarios.record.fates import PAPER_FATES, How
 
@@ -58,7 +59,7 @@ def follow_up(
         advance_yuan_days=pl.when(paper).then(pl.col("paper_fen") * claim["days"]).otherwise(open_fen * open_days)
         / FEN_PER_YUAN,
         lost=pl.col("visit").is_in(list(lost)),
-        doubled=pl.col("visit_id").is_in(list(doubled)),
+        doubled=kept_visit_id().is_in(list(doubled)),
     )  # fmt: skip
 
 

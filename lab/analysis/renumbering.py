@@ -1,4 +1,4 @@
-"""What new personal numbers did to people: not found, settled under the new, taken back by the old.
+"""What new numbers did to people and their business: not found, settled under the new, taken back by the old.
 
 Everything follows from when a message was first sent: before the reopening it bears the old number, after it the new
 one, which the desk asks for (1101) before it sends anything else. Times are the run's clock.
@@ -13,6 +13,7 @@ import polars as pl
 
 from lab.checker.evidence import UNDO_CODES
 from reference_impl.domain.nodes import HUB
+from reference_impl.domain.renumbering import Numbered, shape_of
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from scenarios.record.fates import Fate
 from scenarios.schema.measures import of_plan
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema.course import Course
 
-__all__ = ["measure"]
+__all__ = ["kept_visit_id", "measure"]
 
 
 def measure(record: Record, courses: Sequence[Course]) -> Iterator[tuple[str, float]]:
@@ -45,7 +46,7 @@ def _figures(record: Record, course: Course) -> Iterator[tuple[str, float]]:
     elif scope == HUB:
         visits = record.visits
     else:
-        visits = record.visits.filter(pl.col("insured_region").str.starts_with(scope))
+        visits = record.visits.filter(_renumbered(course, scope))
     messages = record.messages.join(visits.select("visit"), on="visit", how="semi")
     yield "cutover.number_not_found", visits.filter(fate=Fate.PAPER_BY_NUMBER.value)["person"].n_unique()
     settled = _sent(messages, SETTLEMENTS).filter("accepted", pl.col("first_us") >= reopened_us)
@@ -54,6 +55,19 @@ def _figures(record: Record, course: Course) -> Iterator[tuple[str, float]]:
     original = _sent(messages, REVERSIBLE).group_by("visit").agg(pl.col("first_us").max())
     of_before = undone.join(original.filter(pl.col("first_us") < reopened_us), on="visit", how="semi")
     yield "cutover.reversed_by_old", of_before.height
+
+
+def _renumbered(course: Course, scope: str) -> pl.Expr:
+    """Whether a visit has a number that the plan changes: its person's, or one of its place of care."""
+    wanted = course.plan.renumber
+    assert wanted is not None  # the caller has looked
+    insured = pl.col("insured_region").str.starts_with(scope) & wanted.persons
+    return insured | (pl.col("care_region").str.starts_with(scope) & wanted.of_care)
+
+
+def kept_visit_id() -> pl.Expr:
+    """Return the id under which the books know the visit of a row: after a move another letter is told."""
+    return pl.concat_str(pl.lit(shape_of(Numbered.VISIT).old), pl.col("visit_id").str.slice(1))
 
 
 def _sent(messages: pl.DataFrame, codes: frozenset[str]) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -61,6 +61,7 @@ CHARGE_COLUMNS: dict[str, Any] = {
     "node": pl.String, "visit_id": pl.String, "settlement": pl.String, "fees_fen": pl.Int64, "lines_fen": pl.Int64,
     "repeated": pl.String,
 }  # fmt: skip
+EARLIER_COLUMNS: dict[str, Any] = {"node": pl.String, "before": pl.String, "other": pl.String}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Evidence:
     attempts: pl.DataFrame
     mid_stays: pl.DataFrame
     inflight: pl.DataFrame
+    earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_COLUMNS))
+    """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -148,9 +151,24 @@ def portions(laid: LaidOut, tables: RunTables, looked_at: Collection[str] = ()) 
     provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}
     every = pl.concat([source.select(province=provinces[name]).unique() for name, (source, _, _) in sources.items()])
     for province in every.unique().collect()["province"].sort():  # of every table: nothing may be left unchecked
-        yield Evidence(
-            **{name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()}
-        )
+        portion = {
+            name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
+        }
+        elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
+        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere))
+
+
+def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
+    """Return whose the settlements elsewhere are that these were worked out upon: a person goes to many places."""
+    upon = settlements.lazy().filter(pl.col("before") != "").select("node", settlement="before").unique()
+    made = elsewhere["settlements"].filter(pl.col("sign") == 1).join(upon, on=["node", "settlement"], how="semi")
+    of_visit = (
+        elsewhere["attempts"].select("msgid", "visit").join(made.select("msgid"), on="msgid", how="semi").unique()
+    )
+    patients = of_visit.join(elsewhere["visits"].select("visit", other="person"), on="visit")
+    return (
+        made.join(patients, on="msgid").select("node", "other", before="settlement").collect().select(*EARLIER_COLUMNS)
+    )
 
 
 def _chunks(books: Mapping[str, FinalBooks], laid: _Laid) -> Iterator[pl.DataFrame]:

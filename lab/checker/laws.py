@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 
 from lab.checker.evidence import MONEY, UNDO_CODES, Evidence
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.nodes import HUB
-from reference_impl.domain.transactions import REVERSE, SETTLEMENTS
+from reference_impl.domain.transactions import REVERSE, SETTLEMENTS, TRANSACTIONS
 
 MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
@@ -231,14 +233,9 @@ def deadlines_stand_still(evidence: Evidence) -> Iterator[Violation]:
 
 
 def deductibles_are_of_one_person(evidence: Evidence) -> Iterator[Violation]:
-    """Law 18: what a settlement was worked out upon is of the same person, whatever numbers they bear (G21).
-
-    In a run that is checked place by place it finds the mixed-up whose visits lie in one province.
-    """
-    of_visit = evidence.visits.select("visit", patient="person")
-    patients = evidence.attempts.select("visit", "msgid").unique().join(of_visit, on="visit").select("msgid", "patient")
-    made = evidence.settlements.filter(pl.col("sign") == 1).join(patients, on="msgid")
-    earlier = made.select("node", before="settlement", other="patient")
+    """Law 18: what a settlement was worked out upon is of the same person, whatever numbers they bear (G21)."""
+    made = evidence.settlements.filter(pl.col("sign") == 1).join(_of_visits(evidence), on="msgid")
+    earlier = pl.concat([made.select("node", before="settlement", other="patient"), evidence.earlier])
     joined = made.join(earlier, on=["node", "before"]).filter(pl.col("patient") != pl.col("other"))
     for row in joined.sort("settlement").iter_rows(named=True):
         detail = (
@@ -246,6 +243,53 @@ def deductibles_are_of_one_person(evidence: Evidence) -> Iterator[Violation]:
             f"was worked out upon {row['before']} of {row['other']}: two persons have one deductible"
         )
         yield Violation("18 one person", row["visit_id"], detail, row["msgid"])
+
+
+def a_number_leads_to_one_record(evidence: Evidence) -> Iterator[Violation]:
+    """Law 19: a visit, a settlement and an institution are found under their numbers, and no other is (G21).
+
+    Nothing that was there is refused as if it were not; no two hospitals settle under one code, nor two of their visits
+    as one visit; and what is taken back is what its own visit had settled.
+    """
+    made = evidence.settlements.join(_of_visits(evidence), on="msgid")
+    settled = made.filter(pl.col("sign") == 1)
+    code = pl.col("msgid").str.head(INSTITUTION_CHARS)
+    for row in _several(settled.with_columns(code=code), ["code"], "hospital"):
+        detail = f"{row['of']} institutions settle under the code {row['code']}, 1 may"
+        yield Violation("19 one institution", row["visit_id"], detail, row["msgid"])
+    for row in _several(settled, ["node", "visit_id"], "visit"):
+        detail = f"{row['of']} visits are settled at {row['node']} as the visit {row['visit_id']}, 1 may be"
+        yield Violation("19 one visit", row["visit_id"], detail, row["msgid"])
+    taken = made.filter(pl.col("sign") == -1).join(
+        settled.select("node", "visit", reverses="settlement"), on=["node", "reverses"], suffix="_of_it"
+    )
+    for row in taken.filter(pl.col("visit") != pl.col("visit_of_it")).sort("settlement").iter_rows(named=True):
+        detail = f"{row['msgid']} of visit {row['visit']} took back {row['reverses']} of visit {row['visit_of_it']}"
+        yield Violation("19 one settlement", row["visit_id"], detail, row["msgid"])
+    opened = evidence.attempts.filter((pl.col("outcome") == "ok") & pl.col("code").is_in(_OPENING))
+    nowhere = pl.col("refusal") == Refusal.NOT_NETWORKED.value
+    lost = evidence.visits.filter(pl.col("refusal").is_in(_NOT_FOUND)).join(opened, on="visit", how="semi")
+    unknown = evidence.visits.filter(nowhere)  # a planned visit goes where it may: the register has lost the place
+    for row in pl.concat([lost, unknown]).sort("visit").iter_rows(named=True):
+        detail = f"{row['hospital']} was told {row['refusal']} of visit {row['visit_id']!r}: it is not found any more"
+        yield Violation("19 not found", str(row["visit"]), detail)
+
+
+_OPENING = tuple(code for code, transaction in TRANSACTIONS.items() if transaction.opens)
+_NOT_FOUND = (Refusal.NO_SUCH_VISIT.value, Refusal.NOT_SETTLED.value)
+
+
+def _of_visits(evidence: Evidence) -> pl.DataFrame:
+    """Return of each message id whose visit it was, and at which hospital."""
+    visits = evidence.visits.select("visit", "hospital", patient="person")
+    return evidence.attempts.select("visit", "msgid").unique().join(visits, on="visit")
+
+
+def _several(frame: pl.DataFrame, keys: list[str], of: str) -> Iterator[dict[str, Any]]:
+    """Yield what has more than one of ``of``: the keys, how many, and the first of the rows."""
+    first = [pl.col(name).sort_by("posted_us", "msgid").first() for name in ("visit_id", "msgid") if name not in keys]
+    counted = frame.group_by(keys).agg(pl.col(of).n_unique().alias("of"), *first).filter(pl.col("of") > 1)
+    yield from counted.sort(keys).iter_rows(named=True)
 
 
 LAWS: tuple[Law, ...] = (
@@ -266,6 +310,7 @@ LAWS: tuple[Law, ...] = (
     business_in_flight_has_one_fate,
     deadlines_stand_still,
     deductibles_are_of_one_person,
+    a_number_leads_to_one_record,
 )
 
 
@@ -308,9 +353,16 @@ def _listed_open(evidence: Evidence) -> pl.DataFrame:
     attempts = evidence.attempts.filter(pl.col("outcome").is_in(MAY_HAVE_ACTED))
     seen = attempts.join(open_visits, on="visit", how="semi").select("msgid")
     # A hospital that crashed, or ran out of time, over a message has no row for that attempt: the visit speaks for it.
-    crashed = evidence.settlements.join(open_visits.select("person", hospital="hospital"), on="person")
-    crashed = crashed.filter(pl.col("msgid").str.starts_with(pl.col("hospital"))).select("msgid")
+    codes = pl.concat([open_visits.select("visit", code="hospital"), _codes_used(evidence)]).unique()
+    there = open_visits.select("visit", "person").join(codes, on="visit").select("person", "code").unique()
+    settled = evidence.settlements.with_columns(code=pl.col("msgid").str.head(INSTITUTION_CHARS))
+    crashed = settled.join(there, on=["person", "code"], how="semi").select("msgid")
     return pl.concat([seen, crashed]).unique()
+
+
+def _codes_used(evidence: Evidence) -> pl.DataFrame:
+    """Return the codes under which the institution of each visit has sent its messages: a move may change them."""
+    return evidence.attempts.select("visit", code=pl.col("msgid").str.head(INSTITUTION_CHARS)).unique()
 
 
 def _repeated(frame: pl.DataFrame, keys: list[str], show: str) -> Iterator[dict[str, Any]]:

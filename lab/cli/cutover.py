@@ -129,6 +129,22 @@ def reopen(
     do(Operated(address, node, as_json=as_json), parse_duration(ramp))
 
 
+@cutover.command()
+def numbers(
+    address: Address,
+    node: Node,
+    scope: Annotated[str, typer.Argument(metavar="SCOPE", help="Whose numbers change: the scope of the plan.")],
+    *,
+    never: Annotated[bool, typer.Option("--never", help="The move was taken back: they do not change.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have new numbers come into force now and not when it was planned: for a move that is late, at every node."""
+    from lab.cli.commands.cutover import Operated
+    from lab.cli.commands.cutover import numbers as do
+
+    do(Operated(address, node, as_json=as_json), scope, never=never)
+
+
 def _step(address: str, node: str, action: str, rate: int = 0, *, as_json: bool) -> None:
     from lab.cli.commands.cutover import Operated, step
     from reference_impl.server.move_steps import MoveAction

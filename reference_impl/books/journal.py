@@ -14,6 +14,7 @@ import msgspec
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Proof, Refused
+from reference_impl.books.stated import Told
 
 __all__ = ["ENDED", "Journal", "Stage", "must_be_there", "read_journal", "serving_books", "write_journal"]
 
@@ -30,7 +31,8 @@ class Stage(StrEnum):
     MIGRATED = "migrated"
     VERIFIED = "verified"
     FAILED = "failed"
-    """The new books differ from the old ones: nothing goes on but another try, or the way back."""
+    """The new books differ from the old ones, or from what neighbours were told: nothing goes on but another try or the
+    way back."""
     SWITCHED = "switched"
     """The new books serve, and take no write yet."""
     REOPENED = "reopened"
@@ -61,6 +63,8 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     refused_rows: dict[str, int] = {}
     """All of them, by table."""
     proof: Proof | None = None
+    told: Told | None = None
+    """The neighbours' account of the last verification; one that does not hold stays until they are heard again."""
     since_us: dict[str, int] = {}
     """When each stage was reached, last."""
 

@@ -17,7 +17,7 @@ import msgspec
 from reference_impl.books.sql.layout import Row
 from reference_impl.books.sql.tables import TABLES, BookTable
 
-__all__ = ["Account", "Difference", "Moved", "Proof", "Refused", "Shelf", "move", "prove", "rows_of"]
+__all__ = ["LISTED_MAX", "Account", "Difference", "Moved", "Proof", "Refused", "Shelf", "move", "prove", "rows_of"]
 
 LISTED_MAX = 100
 """So many rows that differ or are refused are listed one by one; all are counted."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from reference_impl.books.moving import Shelf, rows_of
+from reference_impl.books.moving import LISTED_MAX, Shelf, rows_of
 from reference_impl.books.sql.tables import TABLES
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 
-__all__ = ["Stated", "answered_by", "stated_in", "unheld"]
+__all__ = ["Stated", "Told", "answered_by", "stated_in"]
 
 _TABLES = {table.name: table for table in TABLES}
 
@@ -26,6 +26,39 @@ class Stated(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     settlement: str
     total_fen: int
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The account of neighbours held against new books: of how many settlements they were told, and what is not there.
+
+    ``missing`` are the first of the ``lacking``: not stated in the books, or stated otherwise.
+    """
+
+    settlements: int
+    lacking: int = 0
+    missing: tuple[Stated, ...] = ()
+
+    @classmethod
+    def of(cls, told: Iterable[Stated], held: Iterable[Stated]) -> Told:
+        """Hold what neighbours were told against what the books state."""
+        heard = frozenset(told)
+        missing = sorted(heard - frozenset(held))
+        return cls(settlements=len(heard), lacking=len(missing), missing=tuple(missing[:LISTED_MAX]))
+
+    @property
+    def holds(self) -> bool:
+        """Whether the books state all that neighbours were told."""
+        return self.lacking == 0
+
+    def words(self) -> tuple[str, ...]:
+        """Return what is wrong, a line each."""
+        wrong = [
+            f"settlement {one.settlement} {one.total_fen} fen: a neighbour was told of it; it is missing or otherwise"
+            for one in self.missing
+        ]
+        if self.lacking > len(self.missing):
+            wrong.append(f"and {self.lacking - len(self.missing)} settlements more")
+        return tuple(wrong)
 
 
 def stated_in(shelf: Shelf) -> Iterator[Stated]:
@@ -46,11 +79,6 @@ def answered_by(shelf: Shelf, owner: NodeId, node: NodeId) -> Iterator[Stated]:
     for copy in _records(shelf, "settlement_copies"):
         if copy.sign == 1 and copy.settled_by in asked:
             yield Stated(copy.settlement, copy.amounts.total_fen)
-
-
-def unheld(told: Iterable[Stated], held: Iterable[Stated]) -> tuple[Stated, ...]:
-    """Return what a neighbour was told and the books do not state, or state otherwise."""
-    return tuple(sorted(frozenset(told) - frozenset(held)))
 
 
 def _next_of(owner: NodeId, insured_region: str) -> NodeId:

@@ -72,9 +72,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.NOT_NETWORKED: "no institution of this code is networked for such a visit here; check fixmedins_code",
     Refusal.OTHER_INSURANCE: "the person has another insurance; check insutype",
     Refusal.NUMBER_NOT_MAPPED: (
-        "the numbers here were changed, and the map does not have this person; claim by paper, tell the insurer"
+        "the numbers here were changed, and the map does not have this one; claim by paper, tell who keeps the map"
     ),
-    Refusal.OLD_NUMBER: "this number was changed and answers no more; ask for the new one by certificate (1101)",
+    Refusal.OLD_NUMBER: "this number was changed and answers no more; a person's new one is told by certificate (1101)",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.renumbering import Numbered, number_now
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
+    CancelSettlement,
     Closed,
     FindPerson,
     MessageId,
@@ -34,6 +37,7 @@ from reference_impl.protocol.ports import HospitalPorts
 from scenarios.record.fates import Stage
 
 if TYPE_CHECKING:
+    from reference_impl.domain.renumbering import Renumbering
     from reference_impl.hospital.history import History
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "NotServed", "OnHold", "RefusedByRule", "ShutOut", "Unresolved"]
 
 NO_DEADLINE = None
+_VISITS = ("visit", "continues")
+"""What a message calls a visit by."""
 _UNCERTAIN = (Unknown, Busy)
 """After these a message may have had its effect."""
 
@@ -109,6 +115,8 @@ class Asker:
     visit: PlannedVisit
     node: NodeId
     history: History
+    renumberings: tuple[Renumbering, ...] = ()
+    """The maps that the hospital has: to what its own numbers and those of its visits are changed."""
     stage: Stage = Stage.AT_DESK
     step: int = 0
     sent: int = 0
@@ -122,7 +130,13 @@ class Asker:
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
         self.step += 1
-        return self.history.message_id(self.visit, self.step)
+        planned, code = self.history.message_id(self.visit, self.step), self.visit.hospital.code
+        return MessageId(self._now(Numbered.INSTITUTION, code) + planned[INSTITUTION_CHARS:])
+
+    def _now(self, of: Numbered, number: str) -> str:
+        if not self.renumberings:
+            return number
+        return number_now(self.renumberings, of, number, self.ports.clock.now_us())
 
     def ask(
         self, code: str, body: RequestBody, *, for_good: bool = False, at_closed_doors: bool = True
@@ -144,10 +158,17 @@ class Asker:
         return self._until_verdict(request, for_good=for_good, at_closed_doors=at_closed_doors)
 
     def _named(self, body: RequestBody) -> RequestBody:
-        """Return what is asked under the number that the person has now; 1101 asks by the certificate."""
-        if not self.number or isinstance(body, FindPerson):
+        """Return what is asked under the numbers that person and visit have now.
+
+        1101 asks by the certificate, and a settlement is taken back by what its receipt says.
+        """
+        if self.number and not isinstance(body, FindPerson):
+            body = msgspec.structs.replace(body, person=self.number)
+        if not self.renumberings or isinstance(body, CancelSettlement):
             return body
-        return msgspec.structs.replace(body, person=self.number)
+        names = [name for name in _VISITS if getattr(body, name, "")]
+        changed = {name: self._now(Numbered.VISIT, getattr(body, name)) for name in names}
+        return msgspec.structs.replace(body, **changed) if changed else body
 
     def learn(self, unknown: Unresolved) -> Awaitable[Answered]:
         """Send a message whose outcome is unknown again, for good: what became of it must be known to be undone."""
@@ -201,8 +222,7 @@ class Asker:
             self.number = found.person
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
-        visit = self.visit
-        institution = NodeId(visit.hospital.code)
+        visit, institution = self.visit, NodeId(msgid[:INSTITUTION_CHARS])
         return Request(code, msgid, institution, institution, visit.care_region, visit.insured_region, body)
 
     async def _send(self, request: Request, attempt: int, timeout_us: int) -> Outcome:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
 
 from reference_impl.domain import transactions as tx
-from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Journey", "nobody_counts"]
 
-_NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
-"""Refusals of a person whose number the insurer does not find any more: the bill is paid, and claimed by paper."""
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
 
@@ -81,10 +78,7 @@ class Journey(Transacting):
         except RefusedByRule as refusal:
             self.refusal = refusal.code
             self._answered_settlement()
-            if refusal.code in _NUMBER_LOST:
-                self._pay(Fate.PAPER_BY_NUMBER)
-            else:
-                self._end(Fate.REFUSED)
+            self._turned_down(refusal.code)
         except _Paper as paper:
             self._pay(paper.fate)
         except Unresolved as unknown:

@@ -11,11 +11,13 @@ from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
+from scenarios.schema.renumbered import renumberings_of
 from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reference_impl.domain.renumbering import Renumbering
     from reference_impl.hospital.standing import Claim
     from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
@@ -35,6 +37,7 @@ class HospitalSite:
     uploads_per_stay: int
     stops: tuple[Course, ...] = ()
     dialects: tuple[DialectChange, ...] = ()
+    renumberings: tuple[Renumbering, ...] = ()
 
     def known_stops(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> tuple[Course, ...]:
         """Return the stops on the visit's way that its desk was told of and that are on now, the longest first.
@@ -73,6 +76,7 @@ class HospitalSite:
         """Return whether the visit's person has had a new number given by now."""
         return any(
             stop.plan.renumber is not None
+            and stop.plan.renumber.persons
             and not stop.rolled_back
             and stop.reopen_at <= now_us
             and covers(stop.plan.scope, visit.insured_region)
@@ -113,7 +117,13 @@ class HospitalSite:
 
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
-    return HospitalSite(scenario.clients, scenario.visits.uploads_per_stay, courses_of(scenario), dialects_of(scenario))
+    return HospitalSite(
+        scenario.clients,
+        scenario.visits.uploads_per_stay,
+        courses_of(scenario),
+        dialects_of(scenario),
+        renumberings_of(scenario),
+    )
 
 
 def concerns(plan: Cutover, visit: PlannedVisit | Claim) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES
@@ -32,6 +33,9 @@ from reference_impl.protocol.messages import (
 from scenarios.record.fates import Fate, Stage
 
 __all__ = ["Transacting"]
+
+_NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
+"""Refusals of what is not found any more under its number."""
 
 
 class Transacting(VisitState):
@@ -95,11 +99,13 @@ class Transacting(VisitState):
             case VisitOpened(visit=visit):
                 self.visit_id = visit
             case Settled() if code in SETTLEMENTS and self.mid_lines is not None:
-                self.mid_stay, self.mid_until, self.visit_id = body, (self.charged, self.mid_lines), VisitId("")
+                self.mid_stay = msgspec.structs.replace(body, visit=self.visit_id)
+                self.mid_until, self.visit_id = (self.charged, self.mid_lines), VisitId("")
                 self.done.clear()
-                self.history.mid_stay(self, body)
+                self.history.mid_stay(self, self.mid_stay)
             case Settled() if code in SETTLEMENTS:
-                self.visit_id, self.settlement, self.acked = body.visit, body.settlement, True
+                self.visit_id = self.visit_id or body.visit  # a sale opens its visit; any other is known already
+                self.settlement, self.acked = body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
                 self._answered_settlement()
             case _:
@@ -145,7 +151,7 @@ class Transacting(VisitState):
             self.refusal = refusal.code
             self._answered_settlement()
             self.leave_desk("refused")
-            self._end(Fate.REFUSED)
+            self._turned_down(refusal.code)
             return
         self._learn(unknown.code, answered.reply.body)
         self.done.add(unknown.code)
@@ -154,6 +160,13 @@ class Transacting(VisitState):
             self._end(self._direct_fate())
         else:
             self._pay(Fate.PAPER_BY_CHOICE)
+
+    def _turned_down(self, code: str) -> None:
+        """End by a no; whom or what nobody finds under a number any more is paid, and claimed by paper."""
+        if code in _NUMBER_LOST:
+            self._pay(Fate.PAPER_BY_NUMBER)
+        else:
+            self._end(Fate.REFUSED)
 
     async def _undo(self) -> None:
         """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""

@@ -77,7 +77,7 @@ class VisitState:
 
     def __post_init__(self) -> None:
         node = care_node(self.visit.care_region)
-        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history)
+        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history, self.site.renumberings)
 
     @property
     def advance_fen(self) -> int:

@@ -49,16 +49,19 @@ class TokenBucket:
 
     __slots__ = ("_filled_us", "_lanes", "_let_in", "_patient", "_rule")
 
-    def __init__(self, rule: BucketRule, opened_us: int) -> None:
-        """Start full at ``opened_us``."""
+    def __init__(self, rule: BucketRule, opened_us: int, restarted_us: int | None = None) -> None:
+        """Start full at ``opened_us``; after a restart since then empty, as nobody knows whom the former let in."""
         self._rule = rule
         self._patient = rule.every_us * E4
-        self._filled_us = opened_us
+        self._filled_us = max(opened_us, restarted_us or opened_us)
         self._let_in = set[str]()
         shares = (E4 - rule.backlog_e4, rule.backlog_e4) if rule.backlog_e4 else (E4,)
         self._lanes = tuple(
             _Lane(share, max(self._patient, rule.burst * rule.every_us * share), opened_us) for share in shares
         )
+        if self._filled_us > opened_us:
+            for lane in self._lanes:
+                lane.credit = 0
 
     def lets_in(self, person: str, msgid_stamp: str, now_us: int) -> bool:
         """Return whether ``person`` may pass; once let in, always."""

@@ -54,6 +54,7 @@ from reference_impl.protocol.messages import (
     VisitId,
     VisitOpened,
 )
+from reference_impl.protocol.named import Named
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -103,11 +104,12 @@ class CareRules:
 class CareRole:
     """Decides for the care province; a ``forwarder.ForwardingPolicy``."""
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_named", "_rules")
 
     def __init__(self, rules: CareRules) -> None:
         """Go by ``rules``."""
         self._rules = rules
+        self._named = Named(rules.numbers)
 
     # --- acting alone ---
 
@@ -115,6 +117,10 @@ class CareRole:
         self, request: Request, view: View, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         """Return the reply and the records after a transaction that stays in the province, or why not."""
+        outdated = self._named.refusal(request)
+        if outdated is not None:
+            return outdated
+        request = self._named.meant(request)
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         refusal = visit_refusal(request, visit, self._rules.numbers)
@@ -173,10 +179,16 @@ class CareRole:
             return None
         if isinstance(body, OPENING):
             return visit_id(request.msgid)
-        return body.visit
+        return self._named.visit(body.visit)
 
     def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
         """Return the message as the insurer is to see it, or why it goes no further."""
+        # What was taken in under a number is driven on after that has ended: the insurer may hold its effect.
+        fresh = view.message is None or view.message.withdrawn
+        outdated = self._named.refusal(request) if fresh else None
+        if outdated is not None:
+            return outdated
+        request = self._named.meant(request)
         next_node = self._rules.next_node(request.insured_region)
         if next_node is None:
             return Refusal.NO_SUCH_INSURER
@@ -255,7 +267,7 @@ class CareRole:
         )
 
     def _level_of(self, request: Request) -> int:
-        return self._rules.institutions[request.institution].level
+        return self._rules.institutions[request.sender].level
 
     def _prepare_reversal(
         self,
@@ -286,6 +298,12 @@ class CareRole:
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
         """Return the reply for the hospital and the visit after the insurer's verdict."""
+        given, records = self._finished(self._named.meant(request), reply, view, original)
+        return self._named.told(request, given), records
+
+    def _finished(
+        self, request: Request, reply: Reply, view: View, original: MessageRecord | None
+    ) -> tuple[Reply, tuple[Record, ...]]:
         visit, copies = view.get(VisitRecord), copies_after(request, reply, view)
         if reply.refusal:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:

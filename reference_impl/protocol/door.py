@@ -15,6 +15,7 @@ from zlib import crc32
 
 import msgspec
 
+from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Business, Side, concerned, covers
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.bucket import BucketRule, TokenBucket
@@ -86,11 +87,13 @@ class Door:
 
     command: DoorCommand
     numbers: Numbers = NO_NUMBERS
+    restarted_us: int | None = None
+    """When the node started again on a command that it had obeyed before."""
     _bucket: TokenBucket | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         rule = self.command.bucket
-        self._bucket = None if rule is None else TokenBucket(rule, self.command.reopens_us)
+        self._bucket = None if rule is None else TokenBucket(rule, self.command.reopens_us, self.restarted_us)
 
     def refusal(self, request: Request, now_us: int, *, known: bool) -> Closed | Overloaded | None:
         """Return why ``request`` may not pass now, or None. ``known``: its key or its visit is in the books."""
@@ -128,7 +131,7 @@ class Door:
         opened, full = self.command.reopens_us, self.command.full_us
         if now_us >= full:
             return True
-        person = self.numbers.certificate(request.body.person)
+        person = self.numbers.original(Numbered.PERSON, request.body.person)
         if self._bucket is not None:
             return self._bucket.lets_in(person, stamp_of(request.msgid), now_us)
         place = crc32(person.encode()) % RAMP_PLACES
@@ -149,12 +152,12 @@ class Doors:
         self.all_open = True
         """Whether no door has to be asked."""
 
-    def obey(self, command: DoorCommand) -> None:
-        """Set the door that the command means."""
+    def obey(self, command: DoorCommand, restarted_us: int | None = None) -> None:
+        """Set the door that the command means; it was obeyed before by a node that started at ``restarted_us``."""
         if command.state is DoorState.OPEN:
             self._doors.pop(command.door, None)
         else:
-            self._doors[command.door] = Door(command, self._numbers)
+            self._doors[command.door] = Door(command, self._numbers, restarted_us)
         self.all_open = not self._doors
 
     def refusal(self, request: Request, side: Side, now_us: int, *, known: bool) -> Closed | Overloaded | None:

@@ -86,7 +86,7 @@ def _tombstone(request: Request, original: MessageRecord | None) -> MessageRecor
 class Hub:
     """Carries messages from care provinces to insured provinces."""
 
-    __slots__ = ("_forwarder", "_ports", "_timeout_us", "doors", "node")
+    __slots__ = ("_forwarder", "_ports", "_timeout_us", "doors", "node", "numbers")
 
     def __init__(
         self,
@@ -100,6 +100,7 @@ class Hub:
     ) -> None:
         """``timeout_us`` is how long the hub waits for an insured province."""
         self.node = HUB
+        self.numbers = numbers
         self.doors = Doors(numbers)
         self._ports = ports
         self._timeout_us = timeout_us
@@ -107,7 +108,7 @@ class Hub:
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a care province."""
-        stranger = province_refusal(request)
+        stranger = province_refusal(request, self.numbers)
         if stranger is not None:
             return turned_away(stranger)
         if not self.doors.all_open:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reference_impl.protocol.messages import MessageId, SettlementId, VisitId
 
-__all__ = ["Stamps", "is_visit_of", "message_id", "negative_settlement_id", "settlement_id", "visit_id"]
+__all__ = ["Stamps", "message_id", "negative_settlement_id", "opened_by_code", "settlement_id", "visit_id"]
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
@@ -77,9 +77,9 @@ def visit_id(opened_by: MessageId) -> VisitId:
     return VisitId(_derived("S", opened_by))
 
 
-def is_visit_of(visit: VisitId, institution: str) -> bool:
-    """Return whether a visit's id is of a visit that this institution opened."""
-    return visit[1 : 1 + _INSTITUTION_CHARS] == institution
+def opened_by_code(visit: VisitId) -> str:
+    """Return the code under which an institution opened the visit of this id."""
+    return visit[1 : 1 + _INSTITUTION_CHARS]
 
 
 def settlement_id(settled_by: MessageId) -> SettlementId:

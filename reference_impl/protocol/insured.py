@@ -191,7 +191,7 @@ class InsuredRole:
             person_type=facts.person_type,
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
         )
-        wrong = opening_refusal(request, body.visit) or amounts_refusal(body.fees)
+        wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
         if wrong is None and not self._rules.policy.covers(case):
             wrong = Refusal.NO_TERMS
         if wrong is not None:

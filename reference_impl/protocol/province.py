@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
+from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Side
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.answers import NO, answer_known, busy_with, is_known, refused, turned_away, waits_for
@@ -39,6 +42,7 @@ class Province:
         "_timeout_us",
         "doors",
         "node",
+        "numbers",
     )
 
     def __init__(
@@ -57,6 +61,7 @@ class Province:
         self._ports = ports
         self._care = CareRole(care)
         self._institutions = care.institutions
+        self.numbers = care.numbers
         self._insured = InsuredRole(ports, insured, reference)
         self._timeout_us = timeout_us
         self._reference = reference
@@ -66,7 +71,8 @@ class Province:
         """Serve one message from a hospital or from the hub."""
         if request.sender == HUB:
             return await (self._insured.serve(request) if self.doors.all_open else self._serve_insured(request))
-        stranger = sender_refusal(request, self._institutions)
+        request = self._from_institution(request)
+        stranger = sender_refusal(request, self._institutions, self.numbers)
         if stranger is not None:
             return turned_away(stranger)
         came_us = self._ports.clock.now_us()
@@ -80,6 +86,13 @@ class Province:
             city = Hop(NodeId(city_of(request.care_region)), came_us, self._ports.clock.now_us())
             return Answered(answer.reply, (city, *answer.hops))
         return answer
+
+    def _from_institution(self, request: Request) -> Request:
+        """Return a message with its sender as the register knows it: one institution has one memory of its keys."""
+        if Numbered.INSTITUTION not in self.numbers.kinds:
+            return request
+        sender = NodeId(self.numbers.original(Numbered.INSTITUTION, request.sender))
+        return request if sender == request.sender else msgspec.structs.replace(request, sender=sender)
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""

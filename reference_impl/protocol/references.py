@@ -1,8 +1,8 @@
 """What a message may refer to: its own institution's business, as it was opened, and nothing else.
 
 A visit keeps institution, insured region and person from the message that opened it, a settlement also its care
-region; whatever names others is refused, at both ends of the chain; two numbers of one person
-are no others (``numbers``). Pure: each function returns why not, or None.
+region; whatever names others is refused, at both ends of the chain; two numbers of one person, or two codes of one
+institution, are no others (``numbers``). Pure: each function returns why not, or None.
 A stranger learns no more than that there is no such visit.
 """
 
@@ -12,11 +12,12 @@ from collections.abc import Mapping
 
 from reference_impl.domain.century import CENTURY
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.institution import Institution
+from reference_impl.domain.institution import INSTITUTION_CHARS, Institution
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.regions import province_of
+from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS
-from reference_impl.protocol.ids import is_visit_of
+from reference_impl.protocol.ids import opened_by_code
 from reference_impl.protocol.messages import Request, Reverse, VisitId
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.records import MessageRecord, SettlementRecord, VisitRecord
@@ -31,46 +32,50 @@ __all__ = [
 ]
 
 
-def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution]) -> Refusal | None:
+def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution], numbers: Numbers) -> Refusal | None:
     """Return why a message of a hospital or pharmacy is not heard in its care province.
 
+    Its sender is known by the code that the register has, whichever code the message bears.
     The message id, and one that a 2601 names, begins with the code of the institution: so no other can take it first.
     Its time is of this century, which the ids derived from it leave out.
     """
-    place = institutions.get(request.institution)
+    place = institutions.get(request.sender)
     transaction = TRANSACTIONS.get(request.code)
     if transaction is None:
         return Refusal.NO_SUCH_TRANSACTION
-    if request.sender != request.institution or place is None:
+    if request.sender != numbers.original(Numbered.INSTITUTION, request.institution) or place is None:
         return Refusal.NOT_NETWORKED
     if request.care_region != place.region:
         return Refusal.OTHER_CARE_REGION
     if transaction.kind is not None and transaction.kind not in place.kinds:
         return Refusal.NOT_NETWORKED
-    return _message_id_refusal(request)
+    return _message_id_refusal(request, numbers)
 
 
-def province_refusal(request: Request) -> Refusal | None:
+def province_refusal(request: Request, numbers: Numbers) -> Refusal | None:
     """Return why the hub does not hear a message of a care province: it speaks for another's institutions."""
     if request.code not in TRANSACTIONS:
         return Refusal.NO_SUCH_TRANSACTION
     if province_of(request.care_region) != request.sender or province_of(request.institution[1:]) != request.sender:
         return Refusal.OTHER_CARE_REGION
-    return _message_id_refusal(request)
+    return _message_id_refusal(request, numbers)
 
 
-def _message_id_refusal(request: Request) -> Refusal | None:
-    body, own = request.body, f"{request.institution}{CENTURY}"
-    if not request.msgid.startswith(own) or (isinstance(body, Reverse) and not body.original.startswith(own)):
-        return Refusal.NOT_YOUR_MESSAGE_ID
-    return None
+def _message_id_refusal(request: Request, numbers: Numbers) -> Refusal | None:
+    body, code = request.body, request.institution
+    own = request.msgid.startswith(f"{code}{CENTURY}")
+    if own and isinstance(body, Reverse):  # what it takes back may have been sent under the code of before
+        named, rest = body.original[:INSTITUTION_CHARS], body.original[INSTITUTION_CHARS:]
+        one = numbers.original(Numbered.INSTITUTION, named) == numbers.original(Numbered.INSTITUTION, code)
+        own = one and rest.startswith(CENTURY)
+    return None if own else Refusal.NOT_YOUR_MESSAGE_ID
 
 
 def visit_refusal(request: Request, visit: VisitRecord | None, numbers: Numbers) -> Refusal | None:
     """Return why ``request`` may not speak of ``visit``."""
-    if visit is None or visit.institution != request.institution:
+    if visit is None or not numbers.same(Numbered.INSTITUTION, visit.institution, request.institution):
         return Refusal.NO_SUCH_VISIT
-    if not numbers.same(visit.person, request.body.person):
+    if not numbers.same(Numbered.PERSON, visit.person, request.body.person):
         return Refusal.NO_SUCH_VISIT
     if visit.insured_region != request.insured_region:
         return Refusal.OTHER_INSURER
@@ -78,14 +83,17 @@ def visit_refusal(request: Request, visit: VisitRecord | None, numbers: Numbers)
     return Refusal.OTHER_KIND if kind not in (None, TRANSACTIONS[visit.opened_as].kind) else None
 
 
-def opening_refusal(request: Request, visit: VisitId) -> Refusal | None:
+def opening_refusal(request: Request, visit: VisitId, numbers: Numbers) -> Refusal | None:
     """Return why ``request`` may not settle ``visit`` at the insurer: a visit's id names the institution it is of."""
-    return None if is_visit_of(visit, request.institution) else Refusal.NO_SUCH_VISIT
+    own = numbers.same(Numbered.INSTITUTION, opened_by_code(visit), request.institution)
+    return None if own else Refusal.NO_SUCH_VISIT
 
 
 def settlement_refusal(request: Request, settled: SettlementRecord, numbers: Numbers) -> Refusal | None:
     """Return why ``request`` may not speak of the settlement ``settled``, at the insurer."""
-    if settled.institution != request.institution or not numbers.same(settled.person, request.body.person):
+    if not numbers.same(Numbered.INSTITUTION, settled.institution, request.institution):
+        return Refusal.NO_SUCH_VISIT
+    if not numbers.same(Numbered.PERSON, settled.person, request.body.person):
         return Refusal.NO_SUCH_VISIT
     if settled.care_region != request.care_region or settled.insured_region != request.insured_region:
         return Refusal.NO_SUCH_VISIT
@@ -108,7 +116,9 @@ def original_refusal(
         return None
     asked = original.request
     if asked is not None:
-        if asked.institution != request.institution or not numbers.same(asked.body.person, body.person):
+        if not numbers.same(Numbered.INSTITUTION, asked.institution, request.institution):
+            return Refusal.NO_SUCH_VISIT
+        if not numbers.same(Numbered.PERSON, asked.body.person, body.person):
             return Refusal.NO_SUCH_VISIT
         if asked.insured_region != request.insured_region or asked.care_region != request.care_region:
             return Refusal.OTHER_INSURER

@@ -101,22 +101,21 @@ class Host:
         name, folder = service.node.node, Path(config.books)
         opened = SqliteBooks(serving_books(folder, name), self._disk)
         books = self.books[name] = HeldBooks(opened)
-        move = Move(name, books, self.clock)
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
         peers = HttpPeers(config.routes.get(name, {}), self._codecs.neighbours, self.clock, sender=name)
         self.peers.append(peers)
-        starts = opened.count_start()
-        self.moves[name] = move
-        return ServedNode(
+        node = ServedNode(
             service,
             NodePorts(self.clock, peers, written, self.tasks),
             codecs=self._codecs,
-            doors_file=folder / f"{name}.doors.json",
+            beside=folder / name,
             meter=self.meter,
-            starts=starts,
+            starts=opened.count_start(),
         )
+        self.moves[name] = Move(name, books, self.clock, node.is_shut)
+        return node
 
     async def recover(self) -> None:
         """Start to drive every intent that a crash left open."""

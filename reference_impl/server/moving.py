@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,15 +17,16 @@ import msgspec
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.journal import Journal, Stage, must_be_there, read_journal, write_journal
-from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move, prove
-from reference_impl.books.sql.tables import TABLES
+from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.shelf import SqliteShelf
-from reference_impl.books.stated import Stated, answered_by, stated_in
+from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.nodes import NodeId
+from reference_impl.server.move_files import level_starts, number_of, proof_of, remove_books, stated_of
 from reference_impl.server.move_steps import FROZEN_IN, MoveAction, has_to_be_done
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from reference_impl.protocol.ports import Clock
@@ -38,8 +38,6 @@ STEP_ROWS_MAX = 500
 """Rows looked at in one step: the loop waits for no more of them than that."""
 _STEPS_PER_S = 10
 """So many steps a second under a rate, so that it is held evenly."""
-_BESIDE = ("", "-wal", "-shm", ".lock", ".partial")
-"""What a SQLite file has beside it."""
 
 
 class MoveStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +58,8 @@ class MoveStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Rows by table as they were counted in the new books."""
     wrong: tuple[str, ...]
     """What the verification found, a line each; empty when it held or was not made."""
+    told: Told | None
+    """The neighbours' account, where it was heard."""
     trouble: str
     """Why the last pass broke off, if it did."""
     since_us: dict[str, int]
@@ -72,6 +72,7 @@ class Move:
         "_clock",
         "_folder",
         "_go_on",
+        "_is_shut",
         "_journal",
         "_moved",
         "_node",
@@ -83,8 +84,10 @@ class Move:
         "books",
     )
 
-    def __init__(self, node: str, books: HeldBooks, clock: Clock) -> None:
+    def __init__(self, node: str, books: HeldBooks, clock: Clock, is_shut: Callable[[], bool]) -> None:
         """Take up the move of the node whose ``books`` these are, where it was left.
+
+        ``is_shut`` says whether nothing comes in by any of its doors.
 
         Raises:
             BooksError: when its journal cannot be read.
@@ -94,6 +97,7 @@ class Move:
         self.books = books
         self._folder = books.path.parent
         self._clock = clock
+        self._is_shut = is_shut
         self._journal = read_journal(self._folder, node)
         self._moved: dict[str, int] = dict(self._journal.moved) if self._journal else {}
         self._refused: list[Refused] = list(self._journal.refused) if self._journal else []
@@ -113,12 +117,14 @@ class Move:
         """Go on with the pass that a kill broke off. What was done but not switched to is looked through once more."""
         stage = self.stage
         if stage in (Stage.MIGRATED, Stage.VERIFIED):
-            self._reach(Stage.MIGRATING, proof=None)
+            self._reach(Stage.MIGRATING, proof=None, told=self._failing_account())
         if stage in (Stage.COPYING, Stage.MIGRATING, Stage.MIGRATED, Stage.VERIFIED):
             self._begin_pass()
 
-    async def obey(self, action: MoveAction, rows_per_s: int = 0) -> MoveStatus:
+    async def obey(self, action: MoveAction, rows_per_s: int = 0, told: Told | None = None) -> MoveStatus:
         """Do one step; one that is done already is not done again.
+
+        ``rows_per_s`` bounds a pass; ``told`` is the neighbours' account that a verification goes by too.
 
         Raises:
             ValueError: when it is not the time for it.
@@ -127,17 +133,16 @@ class Move:
         """
         async with self._one_at_a_time:
             try:
-                due = has_to_be_done(action, self.stage)
+                if has_to_be_done(action, self.stage):
+                    await self._do(action, rows_per_s, told)
             except ValueError as error:
                 raise ValueError(f"cannot {action} books of node {self._node}: {error}") from None
-            if due:
-                await self._do(action, rows_per_s)
         return self.status()
 
     def status(self) -> MoveStatus:
         """Return how far it has come."""
         journal = self._journal
-        proof = None if journal is None else journal.proof
+        proof, told = (None, None) if journal is None else (journal.proof, journal.told)
         return MoveStatus(
             node=self._node,
             stage="" if journal is None else journal.stage,
@@ -148,7 +153,8 @@ class Move:
             refused_rows=dict(self._refused_rows),
             refused=tuple(self._refused),
             rows={} if proof is None else {table: account.rows for table, account in proof.new.items()},
-            wrong=() if proof is None else proof.words(),
+            wrong=(*(() if proof is None else proof.words()), *(() if told is None else told.words())),
+            told=told,
             trouble=self._trouble,
             since_us={} if journal is None else journal.since_us,
         )
@@ -165,7 +171,7 @@ class Move:
         journal = self._journal
         moving = journal is not None and journal.stage in (Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED)
         path = self._target() if moving else self.books.path
-        return await asyncio.to_thread(partial(_stated, path, NodeId(self._node), NodeId(by)))
+        return await asyncio.to_thread(partial(stated_of, path, NodeId(self._node), NodeId(by)))
 
     async def close(self) -> None:
         """Break off a pass; the next process goes on with it."""
@@ -173,7 +179,7 @@ class Move:
 
     # --- the steps ---
 
-    async def _do(self, action: MoveAction, rows_per_s: int) -> None:
+    async def _do(self, action: MoveAction, rows_per_s: int, told: Told | None) -> None:
         match action:
             case MoveAction.COPY:
                 await self._copy(rows_per_s)
@@ -182,9 +188,9 @@ class Move:
             case MoveAction.MIGRATE:
                 await self._migrate(rows_per_s)
             case MoveAction.VERIFY:
-                await self._verify()
+                await self._verify(told)
             case MoveAction.SWITCH:
-                self._switch()
+                await self._switch()
             case MoveAction.ROLL_BACK:
                 await self._roll_back()
             case MoveAction.REOPEN:
@@ -201,6 +207,10 @@ class Move:
 
     async def _freeze(self) -> None:
         await self._stop_pass()
+        if not self._is_shut():  # asked at the very instant: a door that moves from here on finds the books frozen
+            if self.stage is Stage.COPYING:
+                self._begin_pass()
+            raise ValueError("it lets messages in; close its doors first")
         await self.books.freeze()
         try:
             if self.stage in (Stage.COPYING, Stage.COPIED):
@@ -216,25 +226,40 @@ class Move:
     async def _migrate(self, rows_per_s: int) -> None:
         await self._stop_pass()
         if self.stage is Stage.FAILED:  # whatever is wrong with them: make them anew
-            self._remove(self._target())
-        self._reach(Stage.MIGRATING, rows_per_s=rows_per_s, proof=None)
+            remove_books(self._target())
+        self._reach(Stage.MIGRATING, rows_per_s=rows_per_s, proof=None, told=self._failing_account())
         self._begin_pass()
 
-    async def _verify(self) -> None:
-        """Hold the new books against the old ones; where either cannot be read, nothing is proved."""
+    async def _verify(self, told: Told | None) -> None:
+        """Hold the new books against the old ones and the neighbours' account: what is not heard again still counts."""
+        proof, account = await self._proof(), told or self._failing_account()
+        holds = proof is not None and proof.holds and (account is None or account.holds)
+        self._reach(Stage.VERIFIED if holds else Stage.FAILED, proof=proof, told=account)
+
+    async def _proof(self) -> Proof | None:
+        """Return the new books held against the old ones; None, and why, where either cannot be read."""
         self._trouble = ""
         try:
-            proof = await asyncio.to_thread(partial(_proof, self.books.path, self._target()))
+            return await asyncio.to_thread(partial(proof_of, self.books.path, self._target()))
         except BooksError as error:
-            self._reach(Stage.FAILED, proof=None)
             self._trouble = str(error)
-            return
-        self._reach(Stage.VERIFIED if proof.holds else Stage.FAILED, proof=proof)
+            return None
 
-    def _switch(self) -> None:
+    def _failing_account(self) -> Told | None:
+        """Return the neighbours' account where it does not hold: neither a kill nor another pass makes that good."""
+        told = self._must_have_journal().told
+        return None if told is None or told.holds else told
+
+    async def _switch(self) -> None:
+        """Let the new books serve, proved once more now that they are ours alone: somebody may have changed them."""
         new, old = must_be_there(self._target()), self.books.path
         books = SqliteBooks(new, self.books.disk)
         try:
+            proof = await self._proof()
+            if proof is None or not proof.holds:
+                books.close()
+                self._reach(Stage.FAILED, proof=proof)
+                return
             self._reach(Stage.SWITCHED, serving=new.name, target=old.name)
         except BaseException:
             books.close()
@@ -248,18 +273,18 @@ class Move:
             given_up, old = self.books.path, must_be_there(self._target())
             books = SqliteBooks(old, self.books.disk)
             try:
-                _level_starts(books, given_up)
+                level_starts(books, given_up)
                 self._reach(Stage.ROLLED_BACK, serving=old.name, target="")
             except BaseException:
                 books.close()
                 raise
             self.books.change_for(books)
         else:
-            self._remove(given_up)  # first: on a disk that they have filled the journal finds room only so
+            remove_books(given_up)  # first: on a disk that they have filled the journal finds room only so
             self._reach(Stage.ROLLED_BACK, target="")
         self._trouble = ""
         self.books.frozen = False
-        self._remove(given_up)
+        remove_books(given_up)
 
     # --- a pass ---
 
@@ -334,11 +359,11 @@ class Move:
     def _renew(self) -> None:
         """Choose the name of new books, for a move that begins; what an earlier one left under it goes."""
         serving = self.books.path.name
-        number = 1 + max((_number_of(path.name) for path in self._folder.glob(f"{self._node}.*sqlite")), default=1)
+        number = 1 + max((number_of(path.name) for path in self._folder.glob(f"{self._node}.*sqlite")), default=1)
         target = f"{self._node}.{number}.sqlite"
         self._journal = Journal(stage=Stage.ROLLED_BACK, serving=serving, target=target)
         self._moved = {}
-        self._remove(self._folder / target)
+        remove_books(self._folder / target)
 
     def _reach(self, stage: Stage, **changes: object) -> None:
         """Write down that the move has come to ``stage``."""
@@ -361,37 +386,3 @@ class Move:
 
     def _target(self) -> Path:
         return self._folder / self._must_have_journal().target
-
-    def _remove(self, path: Path) -> None:
-        for end in _BESIDE:
-            with suppress(OSError):  # what cannot be taken away is in nobody's way: the next move takes another name
-                path.with_name(path.name + end).unlink()
-
-
-def _number_of(name: str) -> int:
-    """Return the number in the name of books.
-
-    >>> [_number_of(name) for name in ("34.sqlite", "34.2.sqlite")]
-    [1, 2]
-    """
-    number = name.split(".")[1]
-    return int(number) if number.isdecimal() else 1
-
-
-def _proof(old: Path, new: Path) -> Proof:
-    with SqliteShelf.of(old) as ours, SqliteShelf.of(new) as theirs:
-        return prove(ours, theirs)
-
-
-def _stated(path: Path, node: NodeId, by: NodeId) -> list[Stated]:
-    with SqliteShelf.of(path) as shelf:
-        return sorted(answered_by(shelf, node, by) if by else stated_in(shelf))
-
-
-def _level_starts(books: SqliteBooks, other: Path) -> None:
-    """Let ``books`` count as many starts as the others that served meanwhile: no reference may be given twice."""
-    [starts] = (table for table in TABLES if table.name == "starts")
-    with SqliteShelf.of(other) as theirs, SqliteShelf.of(books.path) as ours:
-        missing = theirs.account(starts).rows - ours.account(starts).rows
-    for _ in range(missing):
-        books.count_start()

@@ -7,14 +7,15 @@ must never decide what is answered, except that there is no room.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from reference_impl.domain.nodes import HUB, NodeId, role_of
+from reference_impl.domain.scopes import Business, sides_of
 from reference_impl.protocol.answers import turned_away
 from reference_impl.protocol.assembly import assemble
-from reference_impl.protocol.door import DoorCommand, Doors
+from reference_impl.protocol.door import DoorCommand, Doors, DoorState
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.faults import NodeFaults
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OVERLOADED_RETRY_US", "BrokenNode", "ServedNode"]
 
+_T = TypeVar("_T")
 OVERLOADED_RETRY_US = 1_000_000
 """What a node without room tells a sender to wait."""
 
@@ -49,7 +51,10 @@ class ServedNode:
         "_codecs",
         "_dialects",
         "_doors_file",
+        "_in_force",
         "_meter",
+        "_numbers_file",
+        "_renumberings",
         "_role",
         "faults",
         "name",
@@ -63,12 +68,13 @@ class ServedNode:
         ports: NodePorts,
         *,
         codecs: Codecs,
-        doors_file: Path,
+        beside: Path,
         meter: Meter | None = None,
         starts: int = 0,
     ) -> None:
-        """Build the role on these ports and repeat the door commands that a former process obeyed.
+        """Build the role on these ports and repeat the commands that a former process obeyed.
 
+        What is obeyed stands in files ``beside`` the books: that is the beginning of their names.
         ``starts`` is how often the node has started on its books before.
         """
         clock = ports.clock
@@ -79,6 +85,7 @@ class ServedNode:
         self._clock = clock
         self._codecs = codecs
         self._dialects = service.dialects
+        self._renumberings = service.node.renumberings
         self._meter = meter
         books, peers = ports.books, ports.peers
         if meter is not None:
@@ -86,9 +93,13 @@ class ServedNode:
         if not service.hold_while_waiting:
             peers = LettingGo(peers)
         self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks), starts=starts)
-        self._doors_file = doors_file
-        for command in _read_doors(doors_file):
-            self._role.doors.obey(command)
+        self._doors_file = beside.with_name(f"{beside.name}.doors.json")
+        self._numbers_file = beside.with_name(f"{beside.name}.numbers.json")
+        for command in _read(self._doors_file, tuple[DoorCommand, ...]) or ():
+            self._role.doors.obey(command, clock.now_us())
+        self._in_force: dict[str, int | None] = _read(self._numbers_file, dict[str, int | None]) or {}
+        for scope, at_us in self._in_force.items():
+            self._role.numbers.come_into_force(scope, at_us)
 
     async def recover(self) -> None:
         """Start to drive what a crash left open."""
@@ -130,15 +141,33 @@ class ServedNode:
         moved = Doors()
         for each in (*self.doors(), command):
             moved.obey(each)
-        partial = self._doors_file.with_suffix(".partial")
         try:
-            partial.write_bytes(msgspec.json.encode(moved.commands()))
-            partial.replace(self._doors_file)
+            _write(self._doors_file, moved.commands())
         except OSError as error:
             raise ValueError(
                 f"cannot write down the doors of node {self.name}: {self._doors_file}: {error}; no door has moved"
             ) from None
         self._role.doors.obey(command)
+
+    def obey_numbers(self, scope: str, at_us: int | None) -> None:
+        """Let new numbers come into force at another time than was planned, so that a restart knows it; None is never.
+
+        Raises:
+            ValueError: when no numbers change there, or that cannot be written down; nothing has changed.
+
+        """
+        if not any(one.scope == scope for one in self._renumberings):
+            scopes = ", ".join(sorted({one.scope for one in self._renumberings})) or "none"
+            raise ValueError(f"no numbers change in {scope!r}; node {self.name} knows new ones of: {scopes}")
+        in_force = self._in_force | {scope: at_us}
+        try:
+            _write(self._numbers_file, in_force)
+        except OSError as error:
+            raise ValueError(
+                f"cannot write down when numbers change at node {self.name}: {self._numbers_file}: {error}"
+            ) from None
+        self._in_force = in_force
+        self._role.numbers.come_into_force(scope, at_us)
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the messages that cannot be driven."""
@@ -151,6 +180,11 @@ class ServedNode:
     def doors(self) -> tuple[DoorCommand, ...]:
         """Return the door commands in force."""
         return self._role.doors.commands()
+
+    def is_shut(self) -> bool:
+        """Return whether nothing comes in by any door."""
+        closed = {command.door for command in self.doors() if command.state is DoorState.CLOSED}
+        return all((side, self.name, Business.ALL) in closed for side in sides_of(self.name, "both"))
 
     async def _serve(self, request: Request) -> Answer:
         workers, faults = self.workers, self.faults
@@ -195,8 +229,15 @@ def neighbours_of(service: ServiceConfig) -> frozenset[str]:
     return frozenset(service.node.provinces) if service.node.node == HUB else frozenset({HUB})
 
 
-def _read_doors(path: Path) -> tuple[DoorCommand, ...]:
+def _read(path: Path, kind: type[_T]) -> _T | None:
+    """Return what was written down in a file; None where nothing ever was."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[DoorCommand, ...])
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
-        return ()
+        return None
+
+
+def _write(path: Path, content: object) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.encode(content))
+    partial.replace(path)

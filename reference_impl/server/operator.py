@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reference_impl.domain.scopes import Business, sides_of
+from reference_impl.books.stated import Told
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import FaultCommand
 from reference_impl.server.move_steps import MoveAction
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from reference_impl.server.node import BrokenNode, ServedNode
     from reference_impl.server.ports import AsyncioTasks
 
-__all__ = ["DoorOrder", "EpochOrder", "Health", "InFlight", "MoveOrder", "NodeStats", "Operator", "Stats"]
+__all__ = [
+    "DoorOrder",
+    "EpochOrder",
+    "Health",
+    "InFlight",
+    "MoveOrder",
+    "NodeStats",
+    "NumbersOrder",
+    "Operator",
+    "Stats",
+]
 
 _LEFTOVERS_LISTED = 100
 _NS_PER_US = 1000
@@ -46,11 +56,23 @@ class EpochOrder(msgspec.Struct, frozen=True):
 
 
 class MoveOrder(msgspec.Struct, frozen=True):
-    """Do one step of the move of a node's books; ``rows_per_s`` bounds a pass, 0 does not."""
+    """Do one step of the move of a node's books; ``rows_per_s`` bounds a pass, 0 does not.
+
+    ``told`` is the account of its neighbours, held against the new books, that a verification goes by too.
+    """
 
     node: str
     action: MoveAction
     rows_per_s: int = 0
+    told: Told | None = None
+
+
+class NumbersOrder(msgspec.Struct, frozen=True):
+    """Let a node give the new numbers of a scope at ``at_us`` and not when it was planned; None is never."""
+
+    node: str
+    scope: str
+    at_us: int | None
 
 
 class SettlementsOrder(msgspec.Struct, frozen=True):
@@ -184,6 +206,7 @@ class Operator:
             ("POST", "door"): self._door,
             ("POST", "move"): self._move,
             ("POST", "settlements"): self._settlements,
+            ("POST", "numbers"): self._numbers,
             ("POST", "fault"): self._fault,
             ("POST", "epoch"): self._epoch,
             ("POST", "stop"): self._end,
@@ -292,13 +315,16 @@ class Operator:
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)
         node = self._node(order.node)
-        if order.action is MoveAction.FREEZE and not _is_shut(node):
-            raise ValueError(f"cannot freeze books of node {node.name}: it lets messages in; close its doors first")
-        return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s))
+        return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s), order.told)
 
     async def _settlements(self, content: bytes) -> list[Stated]:
         order = msgspec.json.decode(content, type=SettlementsOrder)
         return await self._moves[self._node(order.node).name].settlements(order.by)
+
+    async def _numbers(self, content: bytes) -> dict[str, int | None]:
+        order = msgspec.json.decode(content, type=NumbersOrder)
+        self._node(order.node).obey_numbers(order.scope, order.at_us)
+        return {order.scope: order.at_us}
 
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
         order = msgspec.json.decode(content, type=DoorOrder)
@@ -342,12 +368,6 @@ class Operator:
         if node is None:
             raise LookupError(f"no node {name!r} in process {self._host!r}; it serves {', '.join(self._nodes)}")
         return node
-
-
-def _is_shut(node: ServedNode) -> bool:
-    """Return whether nothing comes in by any door of a node."""
-    closed = {command.door for command in node.doors() if command.state is DoorState.CLOSED}
-    return all((side, node.name, Business.ALL) in closed for side in sides_of(node.name, "both"))
 
 
 def _at(ordered: list[int], share: float) -> int:

@@ -19,7 +19,7 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.journal import serving_books
 from reference_impl.books.sqlite.books import fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import make_ready
-from reference_impl.books.stated import Stated
+from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
@@ -238,14 +238,16 @@ class System:
         """Return the door commands that the node keeps to."""
         return msgspec.convert(self._process(node).ask("GET", "doors")[node], tuple[DoorCommand, ...])
 
-    def move(self, node: str, action: MoveAction, rows_per_s: int = 0) -> Any:
+    def move(self, node: str, action: MoveAction, rows_per_s: int = 0, told: Told | None = None) -> Any:
         """Have the node do a step of the move of its books, and return how far that has come.
+
+        A verification goes by the neighbours' account ``told`` too.
 
         Raises:
             CommandError: when it is not the time for that step.
 
         """
-        order = {"node": node, "action": action, "rows_per_s": rows_per_s}
+        order = {"node": node, "action": action, "rows_per_s": rows_per_s, "told": told}
         return self._process(node).ask("POST", "move", order, timeout_s=MOVE_LIMIT_S)
 
     def move_status(self, node: str) -> Any:
@@ -256,6 +258,10 @@ class System:
         """Return the settlements that the node's books state: those that ``by`` answered it, or all."""
         said = self._process(node).ask("POST", "settlements", {"node": node, "by": by}, timeout_s=MOVE_LIMIT_S)
         return msgspec.convert(said, list[Stated])
+
+    def numbers(self, node: str, scope: str, at_us: int | None) -> None:
+        """Have the node give the new numbers of a scope at another time than was planned; None is never."""
+        self._process(node).ask("POST", "numbers", {"node": node, "scope": scope, "at_us": at_us})
 
     def in_flight(self, node: str) -> Any:
         """Return what the node has under way."""

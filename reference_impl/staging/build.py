@@ -16,10 +16,10 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
-from reference_impl.staging.renumbering import renumberings_of
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
+from scenarios.schema.renumbered import renumberings_of
 from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:

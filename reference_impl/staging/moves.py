@@ -28,6 +28,8 @@ class BooksMove:
     rows_per_s: int
     copy_first: bool
     """Whether a first pass is made from stop-accept on, while the node still writes."""
+    tries: int = 1
+    """How often rows are moved and verified while some are refused or wrong."""
 
 
 def books_move(plan: Cutover, time_scale: float) -> BooksMove | None:
@@ -41,4 +43,4 @@ def books_move(plan: Cutover, time_scale: float) -> BooksMove | None:
         return None
     how = window.books
     rate = 0 if how.rows_per_second is None else max(1, round(how.rows_per_second * time_scale))
-    return BooksMove(rate, how.copy_first)
+    return BooksMove(rate, how.copy_first, how.tries)

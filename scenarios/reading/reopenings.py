@@ -29,7 +29,11 @@ def reopening_problems(scenario: Scenario) -> Iterator[Problem]:
 
 def _renumber(plan: Cutover, number: int, earlier: tuple[Cutover, ...]) -> Iterator[Problem]:
     path = ("cutover", number, "renumber")
-    if plan.side == "care":
+    assert plan.renumber is not None  # the caller has looked
+    if plan.renumber.of_care and plan.side == "insured":
+        what = "renumbers what hospitals have in flight at a stop that leaves their own province open to them"
+        yield Problem(path, what, "side: insured", "a stop whose side is care or both")
+    if plan.renumber.persons and plan.side == "care":
         what = "renumbers persons at a stop that leaves their insurer open"
         yield Problem(path, what, "side: care", "a stop whose side is insured or both")
     for first, other in _met(plan, earlier, lambda other: other.renumber is not None):

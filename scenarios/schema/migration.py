@@ -22,3 +22,8 @@ class BooksMigration(Model):
         description="a first pass is made from stop-accept on, while messages are still answered; the window moves "
         "what has changed since",
     )
+    tries: Annotated[int, Field(ge=1)] = Field(
+        default=1,
+        description="so often the rows are moved and verified, into books made anew each time, while some are refused "
+        "or wrong; then the move is taken back",
+    )

@@ -244,6 +244,53 @@ def two_persons_have_one_deductible(world, make):
     world.messages.append(make.message_row(1))
 
 
+ONE_RECORD = "a_number_leads_to_one_record"
+
+
+def second(world, make, settled, **row):
+    """A second visit beside the first, with its settlement."""
+    world.passed(settled)
+    world.postings.append(make.posting(settled.settlement))
+    world.visits.append(make.visit_row(1, **row))
+    world.messages.append(make.message_row(1))
+
+
+@plant(ONE_RECORD)
+def two_institutions_were_given_one_code(world, make):
+    """The second one's money goes to the first."""
+    second(world, make, make.settlement(1), hospital="H33040000002")
+
+
+@plant(ONE_RECORD, "one_standing_settlement_a_visit")
+def two_visits_were_given_one_id(world, make):
+    second(world, make, msgspec.structs.replace(make.settlement(1), visit="V0"))
+
+
+@plant(ONE_RECORD)
+def a_cancel_led_to_the_settlement_of_another_visit(world, make):
+    """Its own cancel was answered yes; what is gone is the settlement of the visit with the same id."""
+    second(world, make, make.settlement(1), fate="reversed_then_paper", acked=False)
+    world.visits[0] = make.visit_row(0, fate="reversed_then_paper", acked=False)
+    world.messages += [
+        make.message_row(visit, step=4, code="2103", msgid=make.message_id(10 + visit), done_us=9_000_000)
+        for visit in (0, 1)
+    ]
+    for visit in (0, 1):
+        world.passed(
+            make.settlement(
+                visit, settlement=f"N{visit}", sign=-1, reverses=f"S{1 - visit}", settled_by=make.message_id(10 + visit)
+            )
+        )
+        world.postings.append(make.posting(f"N{visit}", -7_000))
+
+
+@plant(ONE_RECORD)
+def what_a_hospital_opened_is_not_found_any_more(world, make):
+    opened = make.message_row(1, code="2401", msgid=make.message_id(11))
+    world.messages.append(opened)
+    world.visits.append(make.visit_row(1, fate="refused", refusal="S01", acked=False, settlement_id=""))
+
+
 LINES = "lines_add_up_to_what_is_settled"
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from lab.cli.app import run_command
 from reference_impl.books.sql.rows import message_row
+from reference_impl.books.sqlite.connection import apply, connect
+from reference_impl.domain.benefit import Settlement
 from reference_impl.protocol.door import DoorState
-from reference_impl.protocol.messages import FindPerson, Request
-from reference_impl.protocol.records import Key, MessageRecord
+from reference_impl.protocol.messages import FindPerson, Reply, Request, SellDrugs, Settled
+from reference_impl.protocol.records import Change, Committed, Key, MessageRecord, SettlementCopy
 from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import system_config
@@ -89,6 +91,34 @@ def test_a_row_that_cannot_be_moved_is_shown_with_its_reason(yidi, system):
 
     assert "refused: messages 1" in shown
     assert "messages 1 X: " in shown
+
+
+def passed_on():
+    """What the hub keeps of a sale that 34 settled."""
+    msgid, amounts = "H33040000001202406030800000001", Settlement(total_fen=10_000, pool_fen=6_000, cash_fen=4_000)
+    body = SellDrugs(person="34010000000000000001", insurance="310", total_fen=10_000)
+    asked = Request("2102", msgid, "33", "H33040000001", "330400", "340000", body)
+    said = Settled(visit="S1", settlement="A1", settled_us=7, amounts=amounts)
+    message = MessageRecord(Key("33", msgid), "2102", 0, asked, Reply("R", said))
+    copy = SettlementCopy("A1", "S1", msgid, "2102", 7, 1, amounts)
+    return Change(message=message, insert=True, records=(copy,))
+
+
+def test_a_neighbours_account_that_does_not_hold_stops_the_move_at_the_switch(yidi, system):
+    """The hub keeps a settlement that the province answered it, and the province's books have lost it."""
+    with closing(connect(system.books_path("hub"))) as connection:
+        assert apply(connection, passed_on()) == Committed()
+    yidi("close")
+    yidi("freeze")
+    yidi("migrate")
+
+    shown = yidi("verify", "--told", system.address("hub", Entrance.OPERATORS), code=1)
+
+    assert "neighbours were told of 1 settlements; missing or otherwise here: 1" in shown
+    assert "settlement A1 10000 fen: a neighbour was told of it" in shown
+    assert "only what is verified may serve" in yidi("switch", code=2)
+    assert "move failed" in yidi("verify", code=1), "another verification without the neighbour does not make it good"
+    assert "34.sqlite serve; move rolled_back" in yidi("roll-back")
 
 
 def test_what_cannot_be_drained_is_listed(yidi, system):

@@ -31,6 +31,7 @@ class FakeSystem:
         self.takes_us, self.done_us = takes_us, 0
         self.told, self.closed = [], {}
         self.told_more, self.silent = False, ()
+        self.account, self.changed = None, []
 
     def door(self, node, command):
         before = self.closed.get(command.side)
@@ -42,7 +43,7 @@ class FakeSystem:
     def doors(self, node):
         return tuple(self.closed.values())
 
-    def move(self, node, action, rows_per_s=0):
+    def move(self, node, action, rows_per_s=0, told=None):
         if self.deaf:
             self.deaf -= 1
             raise ConnectionRefusedError("killed")
@@ -51,7 +52,10 @@ class FakeSystem:
         if action is MoveAction.MIGRATE:
             self.done_us = self.now_us + self.takes_us
         if action is MoveAction.VERIFY:
-            self.stage = "failed" if self.wrong else "verified"
+            self.account = told
+            self.stage = "failed" if self.wrong or not told.holds else "verified"
+        if action is MoveAction.SWITCH and self.changed:
+            self.stage, self.wrong = "failed", self.changed
         if action is MoveAction.ROLL_BACK:
             self.stage = "rolled_back"
         return self.move_status(node)
@@ -69,7 +73,7 @@ class FakeSystem:
             "refused": [],
             "trouble": "",
             "rows": rows,
-            "wrong": self.wrong,
+            "wrong": [*self.wrong, *(self.account.words() if self.account else ())],
         }
 
     config = SimpleNamespace(services={"hub": None, "33": None, "34": None})
@@ -196,13 +200,53 @@ def test_without_a_phase_to_verify_in_it_is_told_before_the_doors_open():
     assert system.stage == "rolled_back"
 
 
-def test_a_settlement_that_a_neighbour_was_told_of_and_the_books_lack_is_listed():
+def test_a_settlement_that_a_neighbour_was_told_of_and_the_books_lack_holds_the_gate():
     system = FakeSystem()
     system.told_more = True
 
-    note = rows(done(scenario(), system))["verify"].note
+    injector = done(scenario(), system)
 
-    assert note.endswith("not as the neighbours were told: 1 of 2 settlements (A2 200 fen)")
+    assert system.did[6:9] == ["verify", "roll-back", "care ramp"]
+    assert "settlement A2 200 fen: a neighbour was told of it" in rows(injector)["verify"].note
+    assert len(injector.failures) == 1
+
+
+def test_books_that_were_changed_after_they_were_verified_are_taken_back():
+    system = FakeSystem()
+    system.changed = ["messages 7 X changed in reply"]
+
+    injector = done(scenario(), system)
+
+    assert system.did[6:10] == ["verify", "switch", "roll-back", "care ramp"]
+    assert injector.failures == (
+        "the move of node 34 failed its verification and was taken back: messages 7 X changed in reply",
+    )
+
+
+def test_rows_that_were_refused_are_mended_and_moved_again_as_often_as_the_plan_says():
+    class Mending(FakeSystem):
+        def move(self, node, action, rows_per_s=0, told=None):
+            if action is MoveAction.MIGRATE and self.account is not None:
+                self.wrong = []
+            return super().move(node, action, rows_per_s, told)
+
+    system = Mending(wrong=["messages 7 X missing"])
+
+    injector = done(scenario(WINDOW | {"books": {"tries": 2}}), system)
+
+    assert system.did[5:10] == ["migrate", "verify", "migrate", "verify", "switch"]
+    note = rows(injector)["verify"].note
+    assert "verification failed: messages 7 X missing; moved again: verified: 4 rows" in note
+    assert injector.failures == ()
+
+
+def test_what_stays_wrong_is_taken_back_after_the_last_try():
+    system = FakeSystem(wrong=["messages 7 X missing"])
+
+    injector = done(scenario(WINDOW | {"books": {"tries": 2}}), system)
+
+    assert system.did[5:10] == ["migrate", "verify", "migrate", "verify", "roll-back"]
+    assert len(injector.failures) == 1
 
 
 def test_a_neighbour_that_is_dead_holds_up_nobody():
@@ -246,7 +290,7 @@ def test_a_process_that_is_dead_at_a_step_is_asked_again():
 
 
 class RefusingSystem(FakeSystem):
-    def move(self, node, action, rows_per_s=0):
+    def move(self, node, action, rows_per_s=0, told=None):
         raise CommandError("not the time")
 
 
@@ -298,3 +342,45 @@ def test_a_rate_is_in_people_s_time():
     asked = scenario(WINDOW | {"books": {"rows_per_second": 0.5}})
 
     assert books_move(asked.cutover[0], 1600.0).rows_per_s == 800
+
+
+RENUMBERED = {"renumber": {"persons": True, "visits": {}}}
+
+
+class NumberedSystem(FakeSystem):
+    def __init__(self, *said, **more):
+        super().__init__(*said, **more)
+        self.in_force = []
+
+    def numbers(self, node, scope, at_us):
+        self.in_force.append((node, scope, at_us))
+
+
+def test_new_numbers_come_into_force_when_the_doors_do_open_and_not_when_they_were_to():
+    system = NumberedSystem(takes_us=30 * S)
+
+    injector = done(scenario(**RENUMBERED), system)
+
+    ramp = next(command for command in system.told if command.state is DoorState.RAMP)
+    assert [(node, scope) for node, scope, _ in system.in_force] == [("hub", "34"), ("33", "34"), ("34", "34")]
+    assert {at_us for _, _, at_us in system.in_force} == {system.in_force[0][2]}
+    assert system.in_force[0][2] == pytest.approx(ramp.reopens_us, abs=2 * S)
+    assert injector.failures == ()
+
+
+def test_a_move_that_was_taken_back_changes_no_numbers():
+    system = NumberedSystem(wrong=["messages 7 X missing"])
+
+    done(scenario(**RENUMBERED), system)
+
+    assert {at_us for _, _, at_us in system.in_force} == {None}
+    assert len(system.in_force) == 3
+
+
+def test_a_move_in_time_leaves_the_numbers_to_the_plan():
+    system = NumberedSystem()
+
+    done(scenario(**RENUMBERED), system)
+
+    assert system.stage == "reopened"
+    assert system.in_force == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import polars as pl
 import pytest
 from support.both_worlds import HURRIED, TWO_PROVINCES
 from support.real_system import run_for_real
@@ -36,6 +37,10 @@ NIGHT = {
             "scope": "63", "at": "2h", "stop_before": "30min", "window": "1h", "ramp": 0,
             "renumber": {"map": "partial", "mapped": "80%"}, "dialect": {},
         },
+        {
+            "scope": "33", "at": "2h", "stop_before": "30min", "window": "1h", "ramp": 0,
+            "renumber": {"persons": False, "visits": {}, "settlements": {}, "institutions": {}},
+        },
     ],
 }  # fmt: skip
 CLOSE_CALL = 0.1
@@ -44,9 +49,17 @@ CLOSE_CALL = 0.1
 
 def ended(record, books):
     """What each visit came to, and under which number it was settled."""
-    settled = {one.visit: is_new_number(one.person) for one in books["63"].settlements if one.sign > 0}
+    settled = {one.visit[1:]: is_new_number(one.person) for one in books["63"].settlements if one.sign > 0}
     rows = record.visits.iter_rows(named=True)
-    return {row["visit"]: (row["refusal"], settled.get(row["visit_id"])) for row in rows}
+    return {row["visit"]: (row["refusal"], settled.get(row["visit_id"][1:])) for row in rows}
+
+
+def told(record):
+    """Return under which kinds of ids hospitals know what they settled, by whether the visit and the code are new."""
+    marks = Counter()
+    for row in record.visits.filter(pl.col("acked")).iter_rows(named=True):
+        marks[row["visit_id"][0], row["settlement_id"][0]] += 1
+    return marks, {msgid[0] for msgid in record.messages["msgid"]}
 
 
 def test_both_worlds_settle_the_same_people_under_the_same_numbers_in_the_same_dialects(tmp_path):
@@ -67,6 +80,12 @@ def test_both_worlds_settle_the_same_people_under_the_same_numbers_in_the_same_d
     assert found["E05", None] > 0
     assert found["", True] > 0
     assert found["", False] > 0
+    ids, codes = told(real.record)
+    assert ids["S", "A"] > 0, "settled before the reopening"
+    assert ids["S", "C"] > 0, "open across it, and settled under the ids of after it"
+    assert ids["U", "C"] > 0, "opened after it"
+    assert codes == told(in_sim)[1]
+    assert len(codes) > 2, "institutions send under their old codes and under their new ones"
     refusals = set(real.record.messages["refusal"])
     assert "D18" not in refusals, "every message was in the dialect of its time"
     assert "D00" not in refusals

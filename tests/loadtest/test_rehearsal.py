@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from support.both_worlds import assert_same_fates
 from support.real_system import run_for_real
 
 from lab.checker import check
 from reference_impl.books.journal import serving_books
+from reference_impl.books.sqlite.opening import make_like
+from reference_impl.server.move_steps import MoveAction
+from reference_impl.server.supervisor import System
 from scenarios.reading.loader import load_scenario
 
 pytestmark = pytest.mark.slow
@@ -27,6 +33,43 @@ def test_moving_the_books_for_real_changes_nobodys_fate(tmp_path):
         told = notes(ended, node)
         assert ", refused: 0" in told["migrate"]
         assert ", verified: " in told["verify"]
+    assert check(ended.books, ended.record).violations == ()
+
+
+def refuse_half(target, like):
+    """Let new books take only every other row of messages, until they are made anew."""
+    make_like(target, like)
+    with closing(sqlite3.connect(target)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER planted BEFORE INSERT ON messages WHEN NEW.serial % 2 "
+            "BEGIN SELECT RAISE(ABORT, 'planted'); END"
+        )
+
+
+def test_rows_that_new_books_refuse_under_load_are_named_and_moved_again_and_every_law_holds(tmp_path, monkeypatch):
+    """An operator mends what was refused and moves anew: the new books of the first try are thrown away."""
+    asked = load_scenario(
+        "rehearsal", sets=["cutover.0.window.books.tries=2", "cutover.0.window.books.copy_first=false"]
+    )
+    move, planted = System.move, []
+
+    def plant(system, node, action, *more):
+        if action is MoveAction.MIGRATE and node == "34" and not planted:
+            planted.append(node)
+            refuse_half(tmp_path / "books" / "34.2.sqlite", tmp_path / "books" / "34.sqlite")
+        return move(system, node, action, *more)
+
+    monkeypatch.setattr(System, "move", plant)
+
+    ended = run_for_real(asked, tmp_path)
+
+    assert ended.finished, ended.errors
+    assert ended.failures == ()
+    told = notes(ended, "34")
+    assert "refused: messages " in told["migrate"]
+    assert "verification failed: messages: " in told["verify"]
+    assert "moved again: verified: " in told["verify"]
+    assert serving_books(tmp_path / "books", "34").name == "34.2.sqlite"
     assert check(ended.books, ended.record).violations == ()
 
 

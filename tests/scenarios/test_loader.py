@@ -320,10 +320,33 @@ CUTOVERS += [
         "cutover.1.renumber",
         "whom cutover.0 (hub) renumbers",
     ),
+    (RENUMBERED.format(renumber="{persons: false}"), "cutover.renumber", "nothing has new numbers"),
+    (
+        RENUMBERED.format(renumber="{persons: false, visits: {}, map: absent}"),
+        "cutover.renumber",
+        "persons, who keep their numbers here (got map)",
+    ),
+    (RENUMBERED.format(renumber="{visits: {map: late}}"), "cutover.renumber.visits", "map late without late_by"),
+    (
+        RENUMBERED.format(renumber="{institutions: {one_to_one: false, collisions: 5%}}"),
+        "cutover.renumber.institutions",
+        "allow_collisions: true",
+    ),
+    (
+        "{scope: 34, at: 1h, window: 10min, side: insured, renumber: {settlements: {}}}",
+        "cutover.renumber",
+        "a stop whose side is care or both",
+    ),
 ]
 SPOKEN = "{{scope: 34, name: {name}, at: {at}, window: 5min, stop_before: 1min, ramp: 0, dialect: {{}}}}"
 CUTOVERS += [
     ("{scope: 34, at: 1h, window: 10min, dialect: {to: old}}", "cutover.dialect.to", "'new'"),
+    (
+        "{scope: 34, at: 1h, window: 10min, dialect: {kinds: [inpatient, pharmacy]}}",
+        "cutover.dialect.kinds",
+        "published for stays alone",
+    ),
+    ("{scope: 34, at: 1h, window: 10min, dialect: {kinds: []}}", "cutover.dialect.kinds", "got no kind"),
     ("{scope: 34, at: 1h, window: 10min, dialect: {both_answer_for: 0}}", "cutover.dialect.both_answer_for", "than 0"),
     (
         "{scope: 34, at: 1h, window: 10min, side: insured, dialect: {}}",

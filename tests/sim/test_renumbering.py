@@ -8,12 +8,12 @@ import pytest
 from support.tiny_world import INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
 from lab.analysis import renumbering
-from lab.checker import check
+from lab.checker import check, findings
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import is_new_number
-from reference_impl.staging.renumbering import renumberings_of
 from scenarios.record.recorder import record_of
 from scenarios.schema.course import courses_of
+from scenarios.schema.renumbered import renumberings_of
 from sim.run import SimRun
 
 STOP = {"scope": INSURED, "at": "60s", "stop_before": "20s", "window": "60s", "ramp": "0s", "announced": False}
@@ -152,6 +152,20 @@ def test_a_map_that_is_not_one_to_one_mixes_up_two_deductibles_and_the_checker_n
         sum(one.amounts.fund_fen for one in run.books[NodeId(INSURED)].settlements) for run in (sound, mixed)
     ]
     assert settled_fen[0] != settled_fen[1], "somebody's deductible was paid by somebody else"
+
+
+def test_two_who_share_a_number_are_named_place_by_place_though_they_go_to_different_provinces(monkeypatch) -> None:
+    """A large run is checked one province of care after the other: what a settlement is worked out upon lies elsewhere."""
+    visits = [visit("pharmacy", at=f"{130 + 10 * n}s", care=(330400, 110100)[n % 2]) for n in range(6)]
+    mixed = moved(*visits, one_to_one=False, collisions="100%", allow_collisions=True)
+    tables = mixed.recorder.tables()
+    whole = check(mixed.books, record_of(tables))
+    monkeypatch.setattr(findings, "PORTIONED_ROWS", 0)
+
+    portioned = findings.check_tables(mixed.books, tables)
+
+    assert whole.laws["deductibles_are_of_one_person"] > 0
+    assert portioned.laws == whole.laws
 
 
 def test_what_the_numbers_did_is_measured_for_the_plan() -> None:

@@ -6,6 +6,7 @@ that breaks a law is printed with the command that repeats it. It must never pla
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from lab.worlds.conclude import Answer, answer
 from lab.worlds.sim import simulate_here
 from scenarios.reading.checks import problems
 from scenarios.reading.scale import resolve
+from scenarios.record.fates import Fate
 from scenarios.schema import Scenario
 from scenarios.schema.course import courses_of
 
@@ -37,6 +39,11 @@ MUST_BE_MET = (
     "frozen in the window",
     "lost on a link",
     "ramp in steps",
+    "new numbers of persons",
+    "new numbers of care",
+    "not in the map",
+    "settled under new",
+    "taken back by old",
 )
 
 WORLD = {
@@ -56,6 +63,7 @@ def storm(seed: int, *planted: dict[str, Any]) -> Scenario:
     """Return the scenario of a seed: one plan, and the faults that leave its doors to be moved, beside those planted."""
     rng = Random(seed)
     asked = WORLD | {"seed": seed, "clients": _clients(rng), "cutover": _plan(rng)}
+    asked["cutover"] |= _renumbered(Random(f"numbers {seed}"), asked["cutover"].get("side"))
     faults = [*planted]
     for fault in _faults(rng):
         if not list(problems(Scenario.model_validate(asked | {"faults": [*faults, fault]}))):
@@ -70,7 +78,10 @@ def judged(scenario: Scenario) -> tuple[list[str], Counter[str]]:
     measured = found.measures.flat()
     wrong = [f"{name} is {measured[name]}" for name in MUST_BE_ZERO if measured.get(name)]
     wrong += [str(violation) for violation in found.findings.violations]
-    return wrong, met(scenario, found)
+    seen = met(scenario, found)
+    seen["settled under new"] = int(measured.get("cutover.settled_under_new", 0) > 0)
+    seen["taken back by old"] = int(measured.get("cutover.reversed_by_old", 0) > 0)
+    return wrong, seen
 
 
 def met(scenario: Scenario, found: Answer) -> Counter[str]:
@@ -85,6 +96,10 @@ def met(scenario: Scenario, found: Answer) -> Counter[str]:
     seen["unknown"] = "unknown" in outcomes
     seen["reversed"] = "2601" in set(record.messages["code"])
     seen["ramp in steps"] = bool(course.ramp_steps)
+    numbers = course.plan.renumber if not course.rolled_back else None
+    seen["new numbers of persons"] = numbers is not None and numbers.persons
+    seen["new numbers of care"] = numbers is not None and numbers.of_care
+    seen["not in the map"] = Fate.PAPER_BY_NUMBER.value in set(record.visits["fate"])
     for fault in scenario.faults:
         kind = {"kill": "killed in the window", "freeze": "frozen in the window"}.get(fault.kind)
         if kind is not None:
@@ -143,6 +158,25 @@ def _ramp(rng: Random) -> dict[str, Any]:
     return {"kind": kind, **more.get(kind, {})}
 
 
+def _renumbered(rng: Random, side: str | None) -> dict[str, Any]:
+    """Return what is new of numbers when the plan reopens: drawn apart, so that a seed's faults stay what they were."""
+    kinds = [kind for kind in _OF_CARE if side != "insured" and rng.random() < 0.5]
+    persons = side != "care" and rng.random() < 0.5
+    if not persons and not kinds:
+        return {}
+    asked: dict[str, Any] = {kind: _map(rng) for kind in kinds} | {"persons": persons}
+    both_answer_for = rng.choice(["30min", "2h", "30d"])
+    return {"renumber": asked | (_map(rng) if persons else {}) | {"both_answer_for": both_answer_for}}
+
+
+_OF_CARE = ("visits", "settlements", "institutions")
+
+
+def _map(rng: Random) -> dict[str, Any]:
+    kind = rng.choice(["present", "present", "partial", "late", "absent"])
+    return {"map": kind} | {"partial": {"mapped": 0.7}, "late": {"late_by": _minutes(rng, 5, 40)}}.get(kind, {})
+
+
 def _faults(rng: Random) -> Iterator[dict[str, Any]]:
     """Yield faults that begin anywhere from before the stop to after the reopening."""
     for _ in range(rng.randint(1, FAULTS_MAX)):
@@ -170,6 +204,8 @@ def main(first: int, after: int) -> int:
         if wrong:
             broken += 1
             sys.stdout.write(f"seed {seed}: {wrong[0]}; again by python -m support.stop_storm {seed} {seed + 1}\n")
+            sys.stdout.flush()
+        gc.collect()  # a world is full of cycles, and a thousand of them are more than a machine holds
     met_words = ", ".join(f"{name} {seen[name]}" for name in MUST_BE_MET)
     sys.stdout.write(f"seeds {first} to {after - 1}: {broken} break a law; met: {met_words}\n")
     return broken

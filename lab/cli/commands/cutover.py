@@ -17,7 +17,7 @@ from lab.cli.commands.operate import operate as move_doors
 from lab.cli.commands.operate import place_of
 from lab.report.format import show_duration
 from reference_impl.books.journal import Stage
-from reference_impl.books.stated import Stated, unheld
+from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import PROVINCE_DIGITS
@@ -124,9 +124,9 @@ def drain(at: Operated, within_us: int) -> int:
     return GATE_FAILED if _count(under_way) else 0
 
 
-def step(at: Operated, action: MoveAction, rows_per_s: int = 0) -> int:
+def step(at: Operated, action: MoveAction, rows_per_s: int = 0, told: Told | None = None) -> int:
     """Do one step of the move of the node's books, wait until it is through, and return the exit code."""
-    order = {"node": at.node, "action": action, "rows_per_s": rows_per_s}
+    order = {"node": at.node, "action": action, "rows_per_s": rows_per_s, "told": told}
     move = at.ask("POST", "move", order, timeout_s=MOVE_LIMIT_S)
     while action in _PASSES and move["stage"] == _PASSES[action]:
         if not move["moving"]:
@@ -141,21 +141,20 @@ def step(at: Operated, action: MoveAction, rows_per_s: int = 0) -> int:
 
 
 def verify(at: Operated, told: Sequence[str]) -> int:
-    """Verify the new books, and hold the accounts of neighbours against them; return the exit code."""
-    code = step(at, MoveAction.VERIFY)
+    """Verify the new books, against the accounts of neighbours too where some are named; return the exit code."""
+    return step(at, MoveAction.VERIFY, told=_account(at, told) if told else None)
+
+
+def _account(at: Operated, addresses: Sequence[str]) -> Told:
+    """Return what neighbours were told of the node's settlements, held against its new books."""
     heard: set[Stated] = set()
-    for address in told:
+    for address in addresses:
         asker = Operated(address, HUB, as_json=at.as_json)
         nodes = asker.ask("GET", "moves")
         for name in nodes if at.node == HUB else (HUB,):
             if name != at.node:
                 heard.update(_settlements(asker, name, at.node))
-    missing = unheld(heard, _settlements(at, at.node)) if told else ()
-    if told and not at.as_json:
-        console.say(f"neighbours were told of {len(heard)} settlements; missing or otherwise here: {len(missing)}")
-    for one in missing[:_LISTED]:
-        console.err.print(f"  settlement {one.settlement}, {one.total_fen} fen", markup=False)
-    return code or (GATE_FAILED if missing else 0)
+    return Told.of(heard, _settlements(at, at.node))
 
 
 def _settlements(at: Operated, node: str, by: str = "") -> list[Stated]:
@@ -168,6 +167,16 @@ def reopen(at: Operated, ramp_us: int) -> None:
     if at.of_node("moves")["stage"] == Stage.SWITCHED:
         at.ask("POST", "move", {"node": at.node, "action": MoveAction.REOPEN}, timeout_s=MOVE_LIMIT_S)
     at.doors("reopen", ramp_us=ramp_us)
+
+
+def numbers(at: Operated, scope: str, *, never: bool) -> None:
+    """Have the node give the new numbers of a scope from now on, or never."""
+    at_us = None if never else at.ask("GET", "stats")["at_us"]
+    said = at.ask("POST", "numbers", {"node": at.node, "scope": scope, "at_us": at_us})
+    if at.as_json:
+        console.say_json({"node": at.node, **said})
+    else:
+        console.say(f"node {at.node}: numbers of {scope} {'stay as they are' if never else 'change now'}")
 
 
 def _broke_off(at: Operated, trouble: str) -> NoReturn:
@@ -204,8 +213,11 @@ def _say_move(move: Any) -> None:
         console.say(f"  {one['table']} {one['key']}: {one['why']}")
     if move["trouble"]:
         console.say(f"trouble: {move['trouble']}")
+    if move["told"]:
+        told, lacking = move["told"]["settlements"], move["told"]["lacking"]
+        console.say(f"neighbours were told of {told} settlements; missing or otherwise here: {lacking}")
     if move["wrong"]:
-        console.say("the new books differ from the old ones:")
+        console.say("the new books are not what they must be:")
     for line in move["wrong"]:
         console.say(f"  {line}")
     if move["since_us"]:

@@ -78,3 +78,16 @@ def test_never_are_more_let_in_than_the_rule_says(
     last_us = times[-1][0] if times else 0
     most = max(burst, 1) + 2 + last_us * admits / every_us  # each lane may hold a whole patient
     assert got <= most
+
+
+def test_a_node_that_starts_again_lets_nobody_in_ahead_of_the_pace() -> None:
+    """Whom the former process let in is not known to this one: a full bucket would let in as many again at once."""
+    rule = BucketRule(admits=2, every_us=10 * S, burst=3)
+    again = TokenBucket(rule, opened_us=0, restarted_us=20 * S)
+    assert let_in(again, AFTER, range(20 * S, 36 * S, S)) == [25 * S, 30 * S, 35 * S]
+
+
+def test_a_start_before_the_reopening_takes_nothing_from_it() -> None:
+    rule = BucketRule(admits=2, every_us=10 * S, burst=3)
+    early = TokenBucket(rule, opened_us=20 * S, restarted_us=5 * S)
+    assert let_in(early, AFTER, range(20 * S, 23 * S, S)) == [20 * S, 21 * S, 22 * S]

@@ -21,7 +21,7 @@ from support.messages import (
 )
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.renumbering import Renumbering
+from reference_impl.domain.renumbering import Numbered, Renumbering
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Closed, FindPerson, PersonNo, Request
@@ -73,7 +73,7 @@ def test_where_nothing_was_renumbered_nobody_has_a_new_number() -> None:
 def test_what_is_no_number_is_nobodys_before_and_after(nonsense: str) -> None:
     numbers = Numbers((MOVE,), lambda: DAY_US)
     assert numbers.kept(FindPerson(person=PersonNo(nonsense))) == nonsense
-    assert not numbers.same(PersonNo(nonsense), PersonNo(PERSON))
+    assert not numbers.same(Numbered.PERSON, nonsense, PERSON)
 
 
 @pytest.mark.parametrize("number", [PERSON, NEW])
@@ -239,9 +239,9 @@ def test_a_ramp_lets_a_person_in_by_either_number_or_by_none() -> None:
 
 def test_a_number_that_no_renumbering_concerns_is_its_own_certificate() -> None:
     numbers = Numbers((MOVE,), FakeClock().now_us)
-    assert numbers.certificate(PersonNo(NEW)) == PERSON
-    assert numbers.certificate(PersonNo(LOCAL_PERSON)) == LOCAL_PERSON
-    assert not numbers.same(PersonNo(LOCAL_PERSON), PersonNo(PERSON))
+    assert numbers.original(Numbered.PERSON, NEW) == PERSON
+    assert numbers.original(Numbered.PERSON, LOCAL_PERSON) == LOCAL_PERSON
+    assert not numbers.same(Numbered.PERSON, LOCAL_PERSON, PERSON)
 
 
 @pytest.mark.parametrize("number", [PERSON, NEW])

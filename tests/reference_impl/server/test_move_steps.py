@@ -17,6 +17,7 @@ from book_samples import done, insert, key, settled
 from reference_impl.books.final import BooksError
 from reference_impl.books.journal import Stage, read_journal, serving_books, write_journal
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
+from reference_impl.books.stated import Stated, Told
 from reference_impl.protocol.records import Committed
 from reference_impl.server import moving
 from reference_impl.server.held import HeldBooks
@@ -54,7 +55,8 @@ class Process:
 
         monkeypatch.setattr(moving, "write_journal", write)
         self.books = HeldBooks(SqliteBooks(serving_books(folder, "34")))
-        self.move = Move("34", self.books, Clock())
+        self.shut = True
+        self.move = Move("34", self.books, Clock(), lambda: self.shut)
 
     async def do(self, actions):
         for action in actions:
@@ -386,3 +388,98 @@ def test_a_rate_bounds_how_fast_rows_are_moved(folder, monkeypatch):
 
     assert rows == 6
     assert max(waited) == rows / 2
+
+
+# --- what holds the gate at the switch ---
+
+UP_TO_VERIFIED = SWITCHED[:2]
+LACKING = Told.of([Stated("A1", 100), Stated("A2", 200)], [Stated("A1", 100)])
+HOLDING = Told.of([Stated("A1", 100)], [Stated("A1", 100)])
+
+
+def tell(folder, monkeypatch, *stories):
+    """Let one process after the other do its story with the move; return what each says."""
+
+    async def all_of_them():
+        said = []
+        for story in stories:
+            process = Process(folder, monkeypatch)
+            try:
+                process.move.resume()
+                await process.rest()
+                said.append(await story(process))
+            finally:
+                process.gone()
+        return said
+
+    return asyncio.run(all_of_them())
+
+
+def test_a_settlement_that_only_a_neighbour_knows_of_holds_the_gate_at_the_switch(folder, monkeypatch):
+    async def story(process):
+        await process.do(UP_TO_VERIFIED)
+        failed = await process.move.obey(MoveAction.VERIFY, told=LACKING)
+        with pytest.raises(ValueError, match="the move is failed; only what is verified may serve"):
+            await process.move.obey(MoveAction.SWITCH)
+        return failed
+
+    [failed] = tell(folder, monkeypatch, story)
+
+    assert failed.stage == Stage.FAILED
+    assert failed.wrong == ("settlement A2 200 fen: a neighbour was told of it; it is missing or otherwise",)
+
+
+def test_what_a_neighbour_misses_is_not_forgotten_by_another_pass_a_kill_or_a_verification_without_it(
+    folder, monkeypatch
+):
+    async def misses(process):
+        await process.do(UP_TO_VERIFIED)
+        await process.move.obey(MoveAction.VERIFY, told=LACKING)
+
+    async def goes_on(process):
+        await process.do([MoveAction.MIGRATE])
+        return (await process.move.obey(MoveAction.VERIFY)).stage
+
+    async def is_heard_again(process):
+        return (await process.move.obey(MoveAction.VERIFY, told=HOLDING)).stage
+
+    assert tell(folder, monkeypatch, misses, goes_on, goes_on, is_heard_again)[1:] == [
+        Stage.FAILED,
+        Stage.FAILED,
+        Stage.VERIFIED,
+    ]
+
+
+def test_a_row_that_is_changed_after_the_verification_is_found_at_the_switch(folder, monkeypatch):
+    async def story(process):
+        await process.do([*UP_TO_VERIFIED, MoveAction.VERIFY])
+        change(folder / "34.2.sqlite", "UPDATE settlements SET pool_fen = pool_fen + 1")
+        failed = await process.move.obey(MoveAction.SWITCH)
+        with pytest.raises(BooksError, match="frozen while they are moved"):
+            await process.books.commit(insert(done(2)))
+        await process.do([MoveAction.MIGRATE, MoveAction.VERIFY, MoveAction.SWITCH])
+        return failed, process.books.path.name
+
+    [(failed, serving)] = tell(folder, monkeypatch, story)
+
+    assert failed.stage == Stage.FAILED
+    assert failed.serving == "34.sqlite"
+    assert any("changed in pool_fen" in line for line in failed.wrong)
+    assert serving == "34.2.sqlite", "made anew they serve"
+
+
+def test_a_door_that_opens_while_the_freeze_waits_its_turn_keeps_the_books_writing(folder, monkeypatch):
+    """The step before it holds the lock; the doors were shut when the command came, and are not when it is due."""
+
+    async def story(process):
+        copying = asyncio.create_task(process.move.obey(MoveAction.COPY))
+        freezing = asyncio.create_task(process.move.obey(MoveAction.FREEZE))
+        await copying
+        process.shut = False
+        with pytest.raises(ValueError, match="cannot freeze books of node 34: it lets messages in; close its doors"):
+            await freezing
+        await process.rest()
+        assert await process.books.commit(insert(done(2))) == Committed()
+        return process.move.stage
+
+    assert tell(folder, monkeypatch, story) == [Stage.COPIED]

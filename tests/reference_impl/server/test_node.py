@@ -15,6 +15,7 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.group import Flush
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.renumbering import is_new_number
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import BUSY_RETRY_US
 from reference_impl.protocol.door import DoorCommand, DoorState
@@ -75,7 +76,7 @@ class World:
             self.config.services[name],
             NodePorts(self.clock, self, self.books[name], AsyncioTasks()),
             codecs=self.codecs,
-            doors_file=self.folder / f"{name}.doors.json",
+            beside=self.folder / name,
             meter=self.meter if name == "33" else None,  # a process each, as far as the meter can see
         )
 
@@ -263,6 +264,36 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
     world.nodes["33"] = world.node("33")
     assert world.nodes["33"].doors() == ()
     assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
+
+
+def numbers_at(world, node="34", **order):
+    operator = Operator("all", world.clock, nodes=world.nodes, broken={}, moves={}, tasks=None, stop=None, meter=None)
+    content = json.dumps({"node": node, "scope": "34"} | order).encode()
+    return asyncio.run(operator.obey("POST", "numbers", content))
+
+
+def test_new_numbers_come_into_force_when_an_operator_says_so_and_stay_so_over_a_restart(tmp_path):
+    world = World(tmp_path, cutover=[{"scope": "34", "at": "1h", "window": "10min", "ramp": 0, "renumber": {}}])
+
+    def told(number):
+        return is_new_number(asyncio.run(world.ask(find_person(number))).reply.body.person)
+
+    assert not told(1)
+    assert numbers_at(world, at_us=world.clock.now)[0] == 200
+    assert told(2)
+    world.nodes["34"] = world.node("34")
+    assert told(3)
+    assert numbers_at(world, at_us=None)[0] == 200
+    world.clock.now += 7_200_000_000
+    world.nodes["34"] = world.node("34")
+    assert not told(4), "a move that was taken back changes none, whatever the plan said"
+
+
+def test_numbers_of_a_scope_that_no_plan_changes_are_refused_with_those_that_there_are(world):
+    status, answer = numbers_at(world, at_us=5)
+
+    assert status == 400
+    assert b"no numbers change in '34'; node 34 knows new ones of: none" in answer
 
 
 # --- the application ---
@@ -571,7 +602,7 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
             world.clock,
             nodes=world.nodes,
             broken={},
-            moves={"33": Move("33", HeldBooks(books), world.clock)},
+            moves={"33": Move("33", HeldBooks(books), world.clock, world.nodes["33"].is_shut)},
             tasks=None,
             stop=None,
             meter=None,

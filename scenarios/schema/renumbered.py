@@ -1,4 +1,4 @@
-"""The renumberings of a run, from its planned stops as they come true: what every node is told of them.
+"""The renumberings of a run, from its planned stops as they come true: what every node and hospital is told.
 
 A stop that turns back renumbers nobody: what reopens is the old system.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.keyed import key_hash
-from reference_impl.domain.renumbering import Renumbering
+from reference_impl.domain.renumbering import Numbered, Renumbering
 from scenarios.schema.course import courses_of
 
 if TYPE_CHECKING:
@@ -30,12 +30,15 @@ def _renumberings(scenario: Scenario) -> Iterator[Renumbering]:
         if wanted is None or course.rolled_back:
             continue
         reopens_us = course.reopen_at
-        yield Renumbering(
-            scope=course.plan.scope,
-            salt=key_hash(f"numbers of {course.plan.name} under {scenario.seed}"),
-            from_us=reopens_us,
-            old_until_us=reopens_us + wanted.both_answer_for,
-            map_from_us=None if wanted.map == "absent" else reopens_us + (wanted.late_by or 0),
-            mapped_share=1.0 if wanted.mapped is None else wanted.mapped,
-            shared_share=wanted.collisions,
-        )
+        for of, numbers in wanted.maps():
+            whose = "numbers" if of is Numbered.PERSON else str(of)
+            yield Renumbering(
+                scope=course.plan.scope,
+                salt=key_hash(f"{whose} of {course.plan.name} under {scenario.seed}"),
+                from_us=reopens_us,
+                old_until_us=reopens_us + wanted.both_answer_for,
+                map_from_us=None if numbers.map == "absent" else reopens_us + (numbers.late_by or 0),
+                mapped_share=1.0 if numbers.mapped is None else numbers.mapped,
+                shared_share=numbers.collisions,
+                of=of,
+            )
