@@ -56,12 +56,17 @@ def breaches(gates: StepGates, seen: Seen) -> tuple[str, ...]:
     said: list[str] = []
     enough = seen.messages >= gates.fewest
     if gates.p95 is not None and enough and seen.p95_us is not None and seen.p95_us > gates.p95:
-        said.append(f"p95 {seen.p95_us} us above {gates.p95} us")
+        said.append(f"p95 {_seconds(seen.p95_us)} above {_seconds(gates.p95)}")
     if gates.busy is not None and enough and seen.busy_share > gates.busy:
         said.append(f"not served {seen.busy_share:.1%} above {gates.busy:.1%}")
     if gates.oldest is not None and seen.oldest_us > gates.oldest:
-        said.append(f"oldest {seen.oldest_us} us above {gates.oldest} us")
+        said.append(f"oldest {_seconds(seen.oldest_us)} above {_seconds(gates.oldest)}")
     return tuple(said)
+
+
+def _seconds(run_us: int) -> str:
+    """Return a time of the run's clock as a reader is told it."""
+    return f"{run_us / 1_000_000:.3g} s"
 
 
 @dataclass(slots=True)

@@ -110,6 +110,11 @@ class Window(Model):
         return (Phase.FREEZE, self.freeze), (Phase.MIGRATE, migrate), (Phase.VERIFY, self.verify)
 
     @property
+    def moves_rows(self) -> bool:
+        """Whether anything is moved in it."""
+        return self.rows is not None or longest_us(self.migrate) > 0
+
+    @property
     def work_us(self) -> tuple[int, int]:
         """The shortest and the longest that the work can take, with what a gate may ask for on top."""
         lasts = [work for _, work in self.works]

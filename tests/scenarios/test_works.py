@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reference_impl.staging.moves import books_move
 from reference_impl.staging.timetable import timetable
 from scenarios.schema import Cutover, Scenario
 from scenarios.schema.course import course_of
@@ -94,3 +95,8 @@ def test_shares_are_drawn_between_their_bounds_and_the_plan_says_when_it_can_ope
     assert all(0.0025 <= share <= 0.03 for share in shares)
     assert {one.decision.value for course in courses for one in course.judged} == {"go", "hold"}
     assert len(set(shares)) == len(shares)
+
+
+def test_a_plan_whose_rows_are_stated_really_moves_its_books():
+    assert books_move(plan(), 1.0) is not None
+    assert books_move(Cutover.model_validate({"scope": "34", "at": "20h", "window": {"planned": "5h"}}), 1.0) is None
