@@ -82,6 +82,8 @@ _OF_DISTRIBUTIONS = tuple(
     for statistic in ("p50", "p95")
 )
 """What is shown of a cutover's distributions."""
+_PLACES = {name: place for place, name in enumerate(MEASURES)}
+"""Where a measure stands in the catalogue: the order in which the story of a stop is told."""
 
 
 def summarise_run(run: RunFile, opened: Opened | None) -> RunSummary:
@@ -210,6 +212,7 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
     names = [
         name for name in run.measures if name.startswith("cutover.") and (name in MEASURES or name in _OF_DISTRIBUTIONS)
     ]
+    names.sort(key=lambda name: _PLACES[split_statistic(name)[0]])
     plans = [plan.name for plan in scenario.cutover]
     several = plans if len(plans) > 1 else []
     return CutoverResult(

@@ -219,7 +219,7 @@ def _service() -> Iterator[Measure]:
         "1 when it reopened by the hour announced; over replications, the chance of it",
     )
     for days in (1, 3, 7):
-        by = f"settled directly by {days} days after the reopening as announced"
+        by = f"settled directly by {days} day{'s' if days > 1 else ''} after the reopening as announced"
         yield Measure(f"cutover.settled_{days}d", Unit.SHARE, f"of the intents that {_WANTED}, {by}")
         yield Measure(
             f"cutover.inflight_settled_{days}d", Unit.SHARE, f"of the business in flight at stop-accept, {by}"
