@@ -17,10 +17,12 @@ from typing import TypeVar
 from loadtest.moving import put_off, work_on_books
 from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
+from reference_impl.hospital.pulse import Seen
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
+from reference_impl.staging.stepping import OpenBySteps, SteppedRamp, Turn
 from reference_impl.staging.timetable import (
     Act,
     MoveDoor,
@@ -43,6 +45,7 @@ _US_PER_S = 1_000_000
 _ON_TIME_US = 100_000
 """So much later than planned is on time: what a step needs to be done."""
 _FAILED = (OSError, CommandError, StartError)
+_NOTHING_SEEN = Seen(messages=0, p95_us=None, busy=0, oldest_us=0)
 _T = TypeVar("_T")
 
 
@@ -100,6 +103,7 @@ class Injector:
         self._events: list[tuple[int, EventRow]] = []
         self._failures: list[str] = []
         self._renumbered = frozenset(one.scope for one in renumberings_of(scenario))
+        self._seen: dict[str, Seen] = {}
         by_chain = sorted(timetable(scenario), key=attrgetter("chain"))
         self._threads = [
             threading.Thread(target=self._do_chain, args=(tuple(steps),), name=f"timetable {chain}", daemon=True)
@@ -122,6 +126,11 @@ class Injector:
         """What could not be done or undone: the run is not the scenario's."""
         with self._lock:
             return tuple(self._failures)
+
+    def hear(self, plan: str, seen: Seen) -> None:
+        """Hear from the generator what a plan's business has lately met."""
+        with self._lock:
+            self._seen[plan] = seen
 
     def start(self) -> None:
         """Begin to wait for the first step."""
@@ -146,24 +155,28 @@ class Injector:
         for place, step in enumerate(steps):
             if step.undoes:
                 continue  # done with the step before it
-            if not self._wait_until(step.at_us + late_us):
-                return
-            if isinstance(step.act, WorkOnBooks):
-                if not self._work(step, step.act):
-                    return
-                if step.act.phase is Phase.REOPEN:
-                    late_us = max(0, self._now_us() - step.at_us)
-                    self._put_off_numbers(step.act.node, late_us)
-                continue
             undo = next((later for later in steps[place + 1 :] if later.undoes), None)
-            if not self._perform(_put_off(step.act, late_us), until_us=None if undo is None else undo.at_us):
+            if not self._wait_until(step.at_us + late_us) or not self._do(step, undo, late_us):
                 return
-            if undo is not None:
-                self._undo_in_time(step, undo)
-            elif isinstance(step.act, OnlyWritten):
-                self._write(step)
-            else:
-                self._write(step, at_us=self._now_us())
+            if isinstance(step.act, WorkOnBooks) and step.act.phase is Phase.REOPEN:
+                late_us = max(0, self._now_us() - step.at_us)
+                self._put_off_numbers(step.act.node, late_us)
+
+    def _do(self, step: Step, undo: Step | None, late_us: int) -> bool:
+        """Do a step and what undoes it, and write both down; return whether it was done."""
+        if isinstance(step.act, WorkOnBooks):
+            return self._work(step, step.act)
+        if isinstance(step.act, OpenBySteps):
+            return self._open_by_steps(step, _opened_later(step.act, late_us))
+        if not self._perform(_put_off(step.act, late_us), until_us=None if undo is None else undo.at_us):
+            return False
+        if undo is not None:
+            self._undo_in_time(step, undo)
+        elif isinstance(step.act, OnlyWritten):
+            self._write(step)
+        else:
+            self._write(step, at_us=self._now_us())
+        return True
 
     def _work(self, step: Step, act: WorkOnBooks) -> bool:
         """Do a phase of a move and write down when it truly was, and what came of it; return whether it was done."""
@@ -195,6 +208,28 @@ class Injector:
 
     def _tell_numbers(self, node: str, scope: str, at_us: int | None) -> bool:
         self._system.numbers(node, scope, at_us)
+        return True
+
+    def _open_by_steps(self, step: Step, opening: OpenBySteps) -> bool:
+        """Open a plan's doors step by step, each when what the generator has heard allows; return whether all was."""
+        ramp, plan = SteppedRamp(opening), opening.course.plan.name
+        turn = ramp.begin(self._now_us())
+        while self._turn(step, opening.node, turn):
+            if ramp.next_us is None:
+                return True
+            if not self._wait_until(ramp.next_us):
+                return False
+            with self._lock:
+                seen = self._seen.get(plan, _NOTHING_SEEN)
+            turn = ramp.look(self._now_us(), seen)
+        return False
+
+    def _turn(self, step: Step, node: NodeId, turn: Turn) -> bool:
+        for command in turn.commands:
+            if not self._perform(MoveDoor(node, command), until_us=None):
+                return False
+        for row in turn.rows:
+            self._write(replace(step, row=row))
         return True
 
     def _undo_in_time(self, step: Step, undo: Step) -> None:
@@ -251,3 +286,11 @@ def _put_off(act: Act, by_us: int) -> Act:
     if by_us == 0 or not isinstance(act, MoveDoor):
         return act
     return replace(act, command=put_off(act.command, by_us))
+
+
+def _opened_later(opening: OpenBySteps, by_us: int) -> OpenBySteps:
+    """Return an opening as it is when it comes later than it was to: people begin later to mend rows."""
+    rows = opening.unmended
+    if by_us == 0 or rows is None:
+        return opening
+    return replace(opening, unmended=rows.later(by_us))

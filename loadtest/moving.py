@@ -206,6 +206,7 @@ def put_off(command: DoorCommand, by_us: int) -> DoorCommand:
         reopens_us=command.reopens_us + by_us,
         full_us=command.full_us + by_us,
         steps=tuple(step._replace(at_us=step.at_us + by_us) for step in command.steps),
+        unmended=None if command.unmended is None else command.unmended.later(by_us),
     )
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gevent
+import msgspec
 import polars as pl
 from gevent.event import Event
 from locust.env import Environment
@@ -36,7 +37,7 @@ from loadtest.summary import write_locust_statistics
 from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
 from reference_impl.staging.build import stamps_of
-from reference_impl.staging.timetable import ListInflight, timetable
+from reference_impl.staging.timetable import ListInflight, OpenBySteps, timetable
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.speech import Speech
 from scenarios.patients.visits import VisitPlan, plan_visits
@@ -46,6 +47,9 @@ from scenarios.schema.spoken import dialects_of
 
 _READABLE = 1
 _US_PER_S = 1_000_000
+_BEGIN_LIMIT_US = 500_000
+_PULSE_EVERY_S = 0.1
+"""So often whoever commands the doors hears what a ramp's business meets, while gates hold its steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class LoadRun:
         self._late_us = 0
         steps = timetable(scenario)
         self._to_list = deque((step.at_us, step.act) for step in steps if isinstance(step.act, ListInflight))
+        self._to_watch = [(step.at_us, step.act) for step in steps if isinstance(step.act, OpenBySteps)]
 
     def go(self) -> int:
         """Replay the plan and return the exit code."""
@@ -92,6 +97,7 @@ class LoadRun:
             beside: list[gevent.Greenlet[..., Any]] = [
                 gevent.spawn(watch.run, self._recorder, self._progress),
                 gevent.spawn(self._list_business_in_flight),
+                *(gevent.spawn(self._tell_the_pulse, at_us, act) for at_us, act in self._to_watch),
                 gevent.spawn(self._wait_for_the_last, runner),
             ]
             self._over.wait(self._remaining_s())
@@ -136,8 +142,26 @@ class LoadRun:
         while self._to_list:
             at_us, act = self._to_list[0]
             self._clock.sleep_until_us(at_us)
+            if at_us == 0:
+                self._await_open_stays()
             self._snapshot(act, self._clock.now_us())
             self._to_list.popleft()
+
+    def _await_open_stays(self) -> None:
+        """Let what is open at the start begin to lie, or whatever began in time have begun."""
+        there = int(self._plan.columns.open_at_start.sum())
+        while self._history.live_count < there and self._clock.now_us() < _BEGIN_LIMIT_US:
+            gevent.sleep(0.01)
+
+    def _tell_the_pulse(self, at_us: int, act: OpenBySteps) -> None:
+        """Say again and again, from the reopening on, what a plan's business has lately met."""
+        plan, history = act.course.plan, self._history
+        self._clock.sleep_until_us(at_us)
+        pulse = history.watch(plan, act.gates.over)
+        while True:
+            seen = history.seen(pulse, self._clock.now_us())
+            say("pulse", plan=plan.name, seen=msgspec.to_builtins(seen))
+            gevent.sleep(_PULSE_EVERY_S)
 
     def _list_what_is_left(self) -> None:
         """List for moments that nobody was there to see any more: whoever came has gone, and only claims are out."""

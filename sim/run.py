@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.staging.hits import with_hits
-from reference_impl.staging.timetable import link_hits_in, perform, timetable
+from reference_impl.staging.timetable import ListInflight, OpenBySteps, link_hits_in, perform, timetable
 from scenarios.record.recorder import EventRow, Record, Recorder, RunTables, record_of
 from sim.actions import SimActions
 from sim.engine.driver import Task
-from sim.engine.timeline import COMMAND, SAMPLE, WORK, Wakeup
+from sim.engine.timeline import COMMAND, LAST, SAMPLE, WORK, Wakeup
 from sim.sampling import Sampler
+from sim.stepping import open_by_steps
 from sim.world import World
 
 if TYPE_CHECKING:
@@ -137,7 +138,12 @@ class Simulation:
         actions = SimActions(self.world)
         for step in timetable(scenario):
             event = None if step.row is None else (step.chain, step.row)
-            self._schedule(step.at_us, partial(perform, step.act, actions), event)
+            act = partial(perform, step.act, actions)
+            if isinstance(step.act, OpenBySteps):
+                act = partial(open_by_steps, step.act, self.world, self._schedule, partial(self._write, step.chain))
+            # What is open at the start is only there once the first instant is over.
+            listed_last = step.at_us == 0 and isinstance(step.act, ListInflight)
+            self._schedule(step.at_us, act, event, kind=LAST if listed_last else COMMAND)
 
     def run(self, until_us: int | None = None) -> SimRun:
         """Let time pass to the end of the run."""
@@ -195,17 +201,23 @@ class Simulation:
             return False
         return not any(host.group.tasks for host in world.hosts.values())
 
-    def _schedule(self, at_us: int, act: Callable[[], None], event: tuple[int, EventRow] | None) -> None:
+    def _write(self, chain: int, row: EventRow) -> None:
+        """Write down an event of a chain of the timetable."""
+        self._events.append((chain, row))
+
+    def _schedule(
+        self, at_us: int, act: Callable[[], None], event: tuple[int, EventRow] | None = None, *, kind: int = COMMAND
+    ) -> None:
         """Do something at a moment, and write down an event of a chain of the timetable."""
 
         def do() -> None:
             self._pending_steps -= 1
             if event is not None:
-                self._events.append(event)
+                self._write(*event)
             act()
 
         self._pending_steps += 1
-        self.world.timeline.call_at(at_us, COMMAND, do)
+        self.world.timeline.call_at(at_us, kind, do)
 
 
 class _Feeder:

@@ -108,12 +108,17 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
     everyone, inflight = stops.wanting(record), record.inflight
     visits = everyone
     if not alone:
-        met = record.turned_away.filter(pl.col("plan") == plan.name)["visit"].unique()
-        visits = visits.with_columns(
-            parked_us=pl.when(pl.col("visit").is_in(met.implode())).then("parked_us").otherwise(0)
+        doors = (
+            record.turned_away.filter(pl.col("plan") == plan.name).group_by("visit").agg(met_us=pl.col("at_us").min())
+        )
+        # Whom another plan held up before joins this one's backlog at its own door.
+        visits = visits.join(doors, on="visit", how="left", maintain_order="left").with_columns(
+            parked_us=pl.when(pl.col("met_us").is_not_null()).then("parked_us").otherwise(0),
+            wanted_us=pl.max_horizontal("wanted_us", "met_us"),
         )
         inflight = inflight.filter(pl.col("plan") == plan.name)
-        paid = visits.filter(pl.col("visit").is_in(met.implode()))
+        paid = visits.filter(pl.col("met_us").is_not_null()).drop("met_us")
+        visits = visits.drop("met_us")
     else:
         paid = visits
     return Held(
@@ -140,6 +145,7 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
     away, scale = asked.away(plans), asked.time_scale
+    yield from policies.spared_figures(away, [plan.course.plan for plan in plans])
     rest = [policies.rest_of(plan.parked, asked.record.mid_stays) for plan in plans]
     each = zip(plans, rest, strict=True)
     held = policies.once([policies.held_up(p.course.plan, parked, p.paid, away, scale) for p, parked in each])

@@ -14,7 +14,7 @@ import polars as pl
 from lab.analysis.policies import TRAVELLED, rest_of
 from lab.analysis.renumbering import kept_visit_id
 from reference_impl.domain.transactions import REVERSE
-from scenarios.record.fates import PAPER_FATES, How
+from scenarios.record.fates import AT_HOME, PAPER_FATES, How
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +30,22 @@ FEN_PER_YUAN = 100
 US_PER_DAY = 86_400_000_000
 _PAPER = [fate.value for fate in PAPER_FATES]
 _TRAVELLED = [how.value for how in TRAVELLED]
+_AT_HOME = [how.value for how in AT_HOME]
 
 
 def follow_up(
-    record: Record, plans: Sequence[Cutover], time_scale: float, *, lost: frozenset[int], doubled: frozenset[str]
+    record: Record,
+    plans: Sequence[Cutover],
+    time_scale: float,
+    *,
+    lost: frozenset[int],
+    doubled: frozenset[str],
+    refused: frozenset[int] = frozenset(),
 ) -> pl.DataFrame:
     """Return every piece of business that was listed in flight, with what became of it.
 
     ``plans`` say how long a paper claim takes, and how many trips. ``lost`` are visits by number, ``doubled`` by their
-    id in the books.
+    id in the books; ``refused`` are visits whose own row, or whose person's, a move to new books refused.
     """
     ends = rest_of(record.visits, record.mid_stays).select("visit", "visit_id", "ended_us", "paper_fen", "total_fen")
     rows = record.inflight.join(ends, on="visit", how="left", maintain_order="left").with_row_index("row")
@@ -60,6 +67,7 @@ def follow_up(
         / FEN_PER_YUAN,
         lost=pl.col("visit").is_in(list(lost)),
         doubled=kept_visit_id().is_in(list(doubled)),
+        row_refused=pl.col("visit").is_in(list(refused)),
     )  # fmt: skip
 
 
@@ -93,7 +101,7 @@ def _held_up(rows: pl.DataFrame, turned_away: pl.DataFrame) -> pl.DataFrame:
     goes_on = after.filter(pl.col("until_us").is_null() | (pl.col("until_us") > pl.col("listed_us")))
     return goes_on.group_by("row").agg(
         held_us=left_us.sum(),
-        open_us=left_us.filter(pl.col("how") != How.STAYED_HOME.value).sum(),
+        open_us=left_us.filter(~pl.col("how").is_in(_AT_HOME)).sum(),
         away=pl.col("how").is_in(_TRAVELLED).sum().cast(pl.Int64),
         estimated=(pl.col("how") == How.STAND_IN.value).any(),
     )

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
-from lab.analysis import renumbering, service
+from lab.analysis import go_no_go, policies, renumbering, service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -152,7 +152,11 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()
         scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
         scalars |= {name: float(value) for name, value in renumbering.measure(record, courses_of(scenario))}
-        scalars |= service.measure(record, cutovers.every_held(record, courses_of(scenario)), scenario)
+        scalars |= {name: float(value) for name, value in go_no_go.figures(record, courses_of(scenario), scenario)}
+        held = cutovers.every_held(record, courses_of(scenario))
+        scalars |= service.measure(record, held, scenario)
+        paid = [(one.course.plan, one.paid) for one in held]
+        scalars |= {name: float(value) for name, value in policies.late_figures(paid, scenario.seed)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))

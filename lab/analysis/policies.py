@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scenarios.record.fates import Fate, How
+from reference_impl.domain.keyed import Purpose, uniform
+from scenarios.record.fates import AT_HOME, Fate, How
 from scenarios.schema.recourse import Recourse
 
 if TYPE_CHECKING:
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from scenarios.schema.base import VisitKind
     from scenarios.schema.cutover import Cutover
 
-__all__ = ["HeldUp", "figures", "held_up", "mid_stay_figures", "once", "rest_of", "trips", "yuan_days"]
+__all__ = [
+    "HeldUp", "figures", "held_up", "late_figures", "mid_stay_figures", "once", "rest_of", "spared_figures", "trips",
+    "yuan_days",
+]  # fmt: skip
 
 US_PER_DAY = 86_400_000_000
 FEN_PER_YUAN = 100
 TOOK: Mapping[How, Recourse] = {
     How.STAYED_HOME: Recourse.PARK,
+    How.STOCKED: Recourse.PARK,
     How.PARKED: Recourse.PARK,
     How.WAITED: Recourse.WAIT,
     How.CAME_BACK: Recourse.WAIT,
@@ -37,6 +42,7 @@ TOOK: Mapping[How, Recourse] = {
 _OF_THE_BILL = ("total_fen", "cash_fen", "account_fen")
 TRAVELLED = (How.PARKED, How.CAME_BACK, How.ON_ACCOUNT)
 """Came in vain, and came again."""
+_AT_HOME = [how.value for how in AT_HOME]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def _last_at(plan: Cutover, away: pl.DataFrame) -> pl.DataFrame:
     own = away.filter(pl.col("plan").is_in([plan.name, ""]) | pl.col("plan").is_null())
     return own.group_by("visit").agg(
         pl.col("at_us").max().alias("last_us"),
-        pl.col("how").cast(pl.String).filter(pl.col("how") != How.STAYED_HOME.value).last().alias("last"),
+        pl.col("how").cast(pl.String).filter(~pl.col("how").is_in(_AT_HOME)).last().alias("last"),
     )
 
 
@@ -120,14 +126,14 @@ def _waits(away: pl.DataFrame) -> pl.DataFrame:
     waits = away.group_by("visit", "at_us", maintain_order=True).agg(
         pl.col("until_us").max(), how=pl.col("how").cast(pl.String).first()
     )
-    lasted_us, how, home = pl.col("until_us") - pl.col("at_us"), pl.col("how"), How.STAYED_HOME.value
+    lasted_us, how = pl.col("until_us") - pl.col("at_us"), pl.col("how")
     return (
         waits.sort("at_us")
         .group_by("visit")
         .agg(
             travelled=how.is_in([one.value for one in TRAVELLED]).sum(),
             stood_us=lasted_us.filter(how == How.WAITED.value).sum(),
-            open_us=lasted_us.filter(how != home).sum(),
+            open_us=lasted_us.filter(~how.is_in(_AT_HOME)).sum(),
         )
     )
 
@@ -154,6 +160,32 @@ def _owed_fen() -> pl.Expr:
         .then("total_fen")
     )
     return pl.when(pl.col("took") == Recourse.STAND_IN.value).then(due_fen - pl.col("estimate_fen"))
+
+
+def spared_figures(away: pl.DataFrame, plans: Sequence[Cutover]) -> Iterator[tuple[str, float]]:
+    """Yield how many pharmacy visits stock put off without a trip; nothing where none was advised."""
+    if any(plan.policies.drug_stock is not None for plan in plans):
+        yield "cutover.spared_by_stock", away.filter(pl.col("how") == How.STOCKED.value)["visit"].n_unique()
+
+
+def late_figures(paid: Sequence[tuple[Cutover, pl.DataFrame]], seed: int) -> Iterator[tuple[str, float]]:
+    """Yield the claims that are handed in after their deadline, and what is lost with them; nothing without deadline.
+
+    ``paid`` are the visits that paid at each plan's door.
+    """
+    bound = [(plan, visits) for plan, visits in paid if plan.policies.paper.deadline is not None]
+    if bound:
+        late = pl.concat([_late_claims(visits, plan, seed) for plan, visits in bound]).unique("visit")
+        yield "cutover.claims_late", late.height
+        yield "cutover.claims_late_fen", int(late["paper_fen"].sum())
+
+
+def _late_claims(paid: pl.DataFrame, plan: Cutover, seed: int) -> pl.DataFrame:
+    """Return the claims handed in late: both times are counted from the reopening, so no run need last until then."""
+    paper = plan.policies.paper
+    drawn = [uniform(seed, visit, 0, 0, Purpose.CLAIM) * paper.handed_in_within for visit in paid["visit"].to_list()]
+    late = [paper.deadline is not None and one > paper.deadline for one in drawn]
+    return paid.filter(pl.Series(late, dtype=pl.Boolean)).select("visit", "paper_fen")
 
 
 def mid_stay_figures(record: Record) -> Iterator[tuple[str, float]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lab.analysis.policies import TRAVELLED
-from scenarios.record.fates import How
+from scenarios.record.fates import AT_HOME, How
 
 if TYPE_CHECKING:
     from scenarios.record.recorder import Record
@@ -28,7 +28,7 @@ def put_in_us(record: Record, scenario: Scenario, courses: Sequence[Course]) -> 
     has to queue. The oldest of the backlog then was turned away first and came last.
     """
     scale, ways = scenario.scale.time, set(record.turned_away["how"].unique())
-    spreads_us = [scenario.clients.park.spread] if ways & {*_TOLD, How.STAYED_HOME.value} else []
+    spreads_us = [scenario.clients.park.spread] if ways & {*_TOLD, *(how.value for how in AT_HOME)} else []
     if ways & {How.SETTLE_LATER.value, How.STAND_IN.value}:
         spreads_us += [course.plan.policies.settle_later.spread for course in courses]
     if not spreads_us:

@@ -20,7 +20,7 @@ import polars as pl
 from lab.analysis import stops
 from lab.analysis.ledger import resolved_how
 from lab.analysis.statistics import Floats
-from scenarios.record.fates import DIRECT_FATES, Fate, Stage
+from scenarios.record.fates import DIRECT_FATES, Fate, How, Stage
 from scenarios.schema.cutover import Phase
 from scenarios.schema.measures import of_plan
 
@@ -129,6 +129,7 @@ def _figures(record: Record, seen: Sequence[_Seen], scenario: Scenario) -> Itera
     for name, some in (("", touched), *((f".{kind}", touched.filter(kind=kind)) for kind in KINDS)):
         if some.height:
             yield f"cutover.unavailable{name}", 1.0 - float(some["in_time"].sum()) / some.height
+    yield from _by_policy(record, seen, scenario)
     yield from _budget(seen, everyone, scenario)
     yield "cutover.drain_queued", max(max(0.0, one.drained_us - one.back_us) for one in seen) * scale
     yield "cutover.reopened", max(one.went.reopened_us for one in seen) * scale
@@ -139,6 +140,30 @@ def _figures(record: Record, seen: Sequence[_Seen], scenario: Scenario) -> Itera
     yield from _settled_by(record, seen, scenario)
     yield "cutover.open_in_time", float(all(one.went.reopened_us <= one.course.planned_reopen_at for one in seen))
     yield from _unknowns(_unknown(record, seen))
+
+
+def _by_policy(record: Record, seen: Sequence[_Seen], scenario: Scenario) -> Iterator[tuple[str, float]]:
+    """Yield what share of the intents was not in time, by what was done about them: the policies A to D."""
+    day_us = US_PER_DAY / scenario.scale.time
+    before = [
+        one.intents.filter(
+            (pl.col("kind") == "inpatient")
+            & pl.col("wanted_us").is_between(one.course.stop_at - day_us, one.course.stop_at, closed="left")
+        )
+        for one in seen
+    ]
+    touched = _once([one.intents.filter(_while_it_lasted(one)) for one in seen])
+    away = record.turned_away.select("visit", pl.col("how").cast(pl.String))
+    met = {
+        "mid_stay": record.mid_stays.select("visit"),
+        "on_account": away.filter(how=How.ON_ACCOUNT.value).select("visit"),
+        "paid": away.filter(how=How.PAID.value).select("visit"),
+    }
+    classes = {"before_cut": _once(before)}
+    classes |= {name: touched.join(visits.unique(), on="visit", how="semi") for name, visits in met.items()}
+    for name, some in classes.items():
+        if some.height:
+            yield f"cutover.unavailable.{name}", 1.0 - float(some["in_time"].sum()) / some.height
 
 
 def _settled_by(record: Record, seen: Sequence[_Seen], scenario: Scenario) -> Iterator[tuple[str, float]]:

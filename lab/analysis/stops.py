@@ -14,7 +14,7 @@ import polars as pl
 
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, Side, sides_of
-from scenarios.record.fates import Fate, How
+from scenarios.record.fates import AT_HOME, Fate
 from scenarios.schema.cutover import Phase
 
 if TYPE_CHECKING:
@@ -66,17 +66,34 @@ def wanting(record: Record) -> pl.DataFrame:
     """Return visits with ``wanted_us``, when each first wanted to settle: its arrival, a stay when it came to leave.
 
     That is when the last of its waits for a desk began, or when a door first turned it away, whether it had come back
-    by the end of the run or not. Null for another stay that had not ended by then: it has not wanted to yet, or nobody
-    knows since when.
+    by the end of the run or not; or when a desk first tried and was not served. Null for another stay that had not
+    ended by then: it has not wanted to yet, or nobody knows since when.
     """
     away = record.turned_away.group_by("visit").agg(away_us=pl.col("at_us").min())
     visits = record.visits.join(away, on="visit", how="left", maintain_order="left")
     admitted_us = pl.col("started_us") - pl.col("arrival_us")
     at_a_desk = ~pl.col("open_at_start") & (admitted_us <= pl.col("desk_wait_us"))
     wait_us = pl.col("desk_wait_us") - pl.when(at_a_desk).then(admitted_us.clip(0)).otherwise(0)
-    left_us = pl.min_horizontal(pl.col("ended_us") - pl.col("parked_us") - wait_us, "away_us")
+    visits = visits.join(_first_tried(record), on="visit", how="left", maintain_order="left")
+    left_us = pl.min_horizontal(pl.col("ended_us") - pl.col("parked_us") - wait_us, "away_us", "tried_us")
     stay = pl.col("kind") == "inpatient"
-    return visits.with_columns(wanted_us=pl.when(stay).then(left_us).otherwise(pl.col("arrival_us")))
+    return visits.with_columns(wanted_us=pl.when(stay).then(left_us).otherwise(pl.col("arrival_us"))).drop("tried_us")
+
+
+def _first_tried(record: Record) -> pl.DataFrame:
+    """Return when the desk first tried in vain to let a stay leave, of those whom a clerk had to try again for.
+
+    The first contact of a stay that began in the run is its admission; what was done since is behind it.
+    """
+    begun = record.visits.filter(kind="inpatient").select("visit", "open_at_start")
+    contacts = record.contacts.join(begun, on="visit").filter(pl.col("open_at_start") | (pl.col("contact") > 1))
+    contacts = contacts.with_columns(last=pl.col("contact").max().over("visit"))
+    done = (pl.col("outcome") == "done") & (pl.col("contact") < pl.col("last"))
+    behind = contacts.join(
+        contacts.filter(done).group_by("visit").agg(done=pl.col("contact").max()), on="visit", how="left"
+    )
+    tried = (pl.col("outcome") == "not_served") & (pl.col("contact") > pl.col("done").fill_null(0))
+    return behind.filter(tried).group_by("visit").agg(tried_us=pl.col("intended_us").min())
 
 
 def times(record: Record, courses: Sequence[Course], time_scale: float) -> Iterator[tuple[str, float]]:
@@ -133,7 +150,7 @@ def arrival_peak(record: Record, course: Course, moments: Went, time_scale: floa
     quarter_us = max(1, round(QUARTER_US / time_scale))
     away = record.turned_away.join(mine.select("visit"), on="visit", how="semi")
     back = away.drop_nulls("until_us").unique(["visit", "until_us"]).select(at_us="until_us")
-    home = away.filter(pl.col("how") == How.STAYED_HOME.value).select("visit")
+    home = away.filter(pl.col("how").is_in([how.value for how in AT_HOME])).select("visit")
     fresh = mine.join(home, on="visit", how="anti").select(at_us="wanted_us")
     later = pl.concat([back, fresh]).filter(pl.col("at_us") >= moments.reopened_us)
     place = (pl.col("at_us") - moments.reopened_us) // quarter_us

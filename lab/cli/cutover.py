@@ -20,6 +20,12 @@ Address = Annotated[
 Node = Annotated[str, typer.Argument(metavar="NODE", help="'hub' or a province's two digits.")]
 ReopensIn = Annotated[str, typer.Option("--reopens-in", help="When it reopens, said to whom is turned away.")]
 Rate = Annotated[int, typer.Option("--rate", min=0, help="Rows a second at most; 0: as fast as it goes.")]
+LEVER_NAMES = (
+    "start", "stop_before", "early_cutoff", "announce", "planned", "turn_back", "ramp", "park_share", "spread",
+    "settle_later", "mid_stay",
+)  # fmt: skip
+WEIGHT_NAMES = ("patients", "yuan_days", "desk_hours", "paper_claims", "closed_hours", "overrun")
+"""What a search may turn, and what it weighs: said here too, so that help needs no planner loaded."""
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 
 
@@ -167,15 +173,22 @@ def plan(  # noqa: PLR0913 - the options of the command
         typer.Option(
             "--lever",
             metavar="NAME[=VALUES]",
-            help="Search this lever, at these values; plan.KEY=[...] is any key of a plan; may be repeated.",
+            help="Search this lever, at these values; may be repeated. Default: all that the scenario has. "
+            f"Levers: {', '.join(LEVER_NAMES)}; plan.KEY=[...] is any key of a plan.",
         ),
     ] = None,
     weight: Annotated[
-        list[str] | None, typer.Option("--weight", metavar="NAME=NUMBER", help="Weight a figure of harm.")
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="NAME=NUMBER",
+            help=f"Weight a figure of harm; may be repeated. Figures: {', '.join(WEIGHT_NAMES)}.",
+        ),
     ] = None,
     weights: Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="YAML file of weights.")] = None,
     against: Annotated[
-        str, typer.Option("--against", metavar="NAME", help="The front's other figure, beside the harm.")
+        str,
+        typer.Option("--against", metavar="NAME", help="The front's other figure, beside the harm: one of --weight's."),
     ] = "closed_hours",
     budget: Annotated[
         str | None, typer.Option("--budget", help="Time for search and judgement. Default: 30min, without --trials.")

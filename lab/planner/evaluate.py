@@ -23,7 +23,8 @@ from reference_impl.domain.keyed import replication_seed
 from scenarios.reading.loader import dump_scenario, restore_scenario
 from scenarios.schema import Scenario
 from scenarios.schema.course import course_of
-from scenarios.schema.cutover import Cutover, Window
+from scenarios.schema.cutover import Cutover, Phase, Window
+from scenarios.schema.works import work_of
 from scenarios.units import format_duration
 from sim.model.costs import DEFAULT_COSTS
 
@@ -74,10 +75,22 @@ def delayed(scenario: Scenario, delay_us: int) -> Scenario:
 
 
 def _later(plan: Cutover, seed: int, delay_us: int) -> Cutover:
-    opens_us = course_of(plan, seed).reopen_at + delay_us - plan.at
-    told = {"planned": plan.planned_reopen_at - plan.at, "migrate": opens_us}
-    window = Window.model_validate({name: format_duration(lasts_us) for name, lasts_us in told.items()})
+    course = course_of(plan, seed)
+    opens_us = course.reopen_at + delay_us - plan.at
+    told_us = plan.planned_reopen_at - plan.at
+    rows = plan.window.rows if isinstance(plan.window, Window) and not course.rolled_back else None
+    if rows is None:
+        window = _window(planned=told_us, migrate=opens_us)
+        return plan.model_copy(update={"window": window, "roll_back": None})
+    passes = max(rows.passes, rows.passes - 1 + sum(phase is Phase.MIGRATE for phase, _ in course.works))
+    window = _window(planned=told_us).model_copy(update={"rows": rows.model_copy(update={"passes": passes})})
+    moved_us = work_of(plan.model_copy(update={"window": window}), seed).lasts_us  # what was refused stays refused
+    window = window.model_copy(update={"freeze": opens_us - moved_us})
     return plan.model_copy(update={"window": window, "roll_back": None})
+
+
+def _window(**lasts_us: int) -> Window:
+    return Window.model_validate({name: format_duration(one) for name, one in lasts_us.items()})
 
 
 def fits(scenario: Scenario, delay_us: int = 0) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
+from lab.analysis.stops import went
 from reference_impl.domain.failures import InputError
 from scenarios.record.fates import PAPER_FATES
 from scenarios.schema.course import Course, courses_of
@@ -74,7 +75,8 @@ def _paper(run: Measured) -> float:
 
 
 def _closed_hours(run: Measured) -> float:
-    return sum(run.hours(course.full_at - course.plan.early_at) for course in run.courses)
+    events = run.answer.record.events
+    return sum(run.hours(went(events, course).full_us - course.plan.early_at) for course in run.courses)
 
 
 def _overran(run: Measured) -> float:

@@ -78,6 +78,8 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True):
     replications: int
     volume: float
     costs: str
+    versions: dict[str, str] = {}
+    """That it was simulated with; empty in a folder of before they were kept."""
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -269,11 +271,24 @@ def _keep(folder: Path, identity: _Identity) -> None:
         return
     identity = msgspec.json.decode(msgspec.json.encode(identity), type=_Identity)  # as it is read
     other = [name for name in identity.__struct_fields__ if getattr(kept, name) != getattr(identity, name)]
+    if other == ["versions"]:
+        told = _other_versions(kept.versions, identity.versions)
+        raise InputError(
+            f"{folder} was searched with other programs: got {told}; expected the same, or half of its trials are of "
+            "one and half of the other; search anew with another --out, or go on with those versions"
+        )
     if other:
         raise InputError(
             f"{folder} holds another search: got other {', '.join(other)}; expected the same question, to go on with "
             "it; choose another --out"
         )
+
+
+def _other_versions(kept: dict[str, str], now: dict[str, str]) -> str:
+    if not kept:
+        return "a folder that does not say which"
+    changed = [name for name in sorted(kept.keys() | now.keys()) if kept.get(name) != now.get(name)]
+    return ", ".join(f"{name} {now.get(name, 'missing')} after {kept.get(name, 'none')}" for name in changed)
 
 
 def _identity(asked: Asked, question: Question, volume: float) -> _Identity:
@@ -288,6 +303,7 @@ def _identity(asked: Asked, question: Question, volume: float) -> _Identity:
         replications=asked.replications,
         volume=volume,
         costs=hashlib.sha256((asked.costs or DEFAULT_COSTS).read_bytes()).hexdigest(),
+        versions=versions(),
     )
 
 

@@ -295,8 +295,8 @@ def _made(planned: Planned) -> Section:
         )
     if "announce" in tried:
         said.append(
-            "A notice costs nothing here, and its lead changes nothing: patients know of the stop or do not. What it "
-            "is worth is the share that heeds it, which is ASSUMED."
+            "A notice costs nothing here; the longer its lead, the more have heard of it. How fast word spreads, and "
+            "the share that heeds it, are ASSUMED."
         )
     if {"park_share", "settle_later"} & tried.keys():
         said.append(

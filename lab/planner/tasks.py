@@ -17,7 +17,7 @@ from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Ramp, Window
 from scenarios.schema.durations import drawn_us, longest_us, shortest_us
 
-__all__ = ["Task", "hour_of", "tasks_of", "turn_back"]
+__all__ = ["Task", "hour_of", "step_gates", "tasks_of", "turn_back"]
 
 US_PER_HOUR = 3_600_000_000
 US_PER_DAY = 24 * US_PER_HOUR
@@ -135,10 +135,43 @@ def _behind_the_door(plan: Cutover) -> Iterator[Row]:
             shown = show_duration(middle) + (f" ({show_duration(low)} to {show_duration(high)})" if low < high else "")
             yield at_us, _WORKS[phase.value], "platform operator", shown, gate if phase.value == "verify" else ""
             at_us += middle
-    yield (
-        _decided_at(plan), "Go on or turn back", "head of the move", "at once",
-        "verified: go on; else by the hour and the rule below",
-    )  # fmt: skip
+    yield (_decided_at(plan), "Go on or turn back", "head of the move", "at once", _opening_gates(plan))
+
+
+def _opening_gates(plan: Cutover) -> str:
+    """Return what must have been found before the door opens, and what comes otherwise."""
+    gates = plan.window.gates if isinstance(plan.window, Window) else None
+    if gates is None:
+        return "verified: go on; else by the hour and the rule below"
+    bounds = (("rows of persons", gates.persons), ("rows of open visits", gates.visits))
+    asked = [f"refused {name} at most {_percent(bound)}" for name, bound in bounds if bound is not None]
+    asked += [f"differences at most {_percent(gates.differences)}"] if gates.differences is not None else []
+    passes = f"else {gates.more_passes} more passes at most, then " if gates.more_passes else "else "
+    return "; ".join(asked) + f": go on; {passes}{'turn back' if gates.otherwise == 'roll_back' else 'open anyway'}"
+
+
+def step_gates(plan: Cutover) -> str:
+    """Return what is asked before each step of a ramp, and what comes otherwise; empty where nothing is."""
+    gates = plan.step_gates
+    if gates is None:
+        return ""
+    asked = [f"95 % of the answers within {show_duration(gates.p95)}"] if gates.p95 is not None else []
+    asked += [f"at most {_percent(gates.busy)} of the messages not served"] if gates.busy is not None else []
+    asked += [f"nobody at a desk for over {show_duration(gates.oldest)}"] if gates.oldest is not None else []
+    otherwise = {
+        "go_on": "go on all the same",
+        "hold_on": "hold on until they are met",
+        "fall_back": "fall back a step",
+        "close_again": f"close again for {show_duration(gates.closed_for or 0)}, once",
+    }[gates.then]
+    return (
+        f"each step goes on when over the last {show_duration(gates.over)}: {'; '.join(asked)}; else held "
+        f"{gates.holds} times {show_duration(gates.hold)} at most, then {otherwise}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3g} %"
 
 
 def _decided_at(plan: Cutover) -> int:
@@ -165,8 +198,8 @@ def _after(plan: Cutover, judged: Judged) -> Iterator[Row]:
     how = told(ramp.model_dump(mode="json", exclude_unset=True)) if isinstance(ramp, Ramp) else "evenly"
     yield (
         opens_us, f"Reopen: queries and reversals first, then {how}", "platform operator", show_duration(plan.ramp_us),
-        (f"arrivals up to {_highest(judged, 'arrival_peak')} times those of a normal quarter of an hour; each step "
-        "held until the oldest waits no longer"),
+        f"arrivals up to {_highest(judged, 'arrival_peak')} times those of a normal quarter of an hour; "
+        + (step_gates(plan) or "the plan asks for no number before a step: set ramp.gates"),
     )  # fmt: skip
     drained_us = judged.highest["drain_t95_us"]
     lasts = "never within the run" if drained_us is None else show_duration(drained_us)

@@ -38,7 +38,7 @@ def window_us(record: Record, scenario: Scenario) -> tuple[int, int]:
     """Return the stretch worth drawing: from before the first stop until its backlog had left, or the run ended."""
     courses = courses_of(scenario)
     first = min(course.plan.announce_at for course in courses)
-    last = float(max(course.full_at for course in courses))
+    last = float(max(stops.went(record.events, course).full_us for course in courses))
     left = [held.drained_us for held in cutover.every_held(record, courses)]
     last = max(last, *(one for one in left if np.isfinite(one)), scenario.horizon.length if np.inf in left else 0.0)
     spare = _BEFORE_AND_AFTER * (last - first)

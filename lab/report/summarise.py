@@ -7,6 +7,7 @@ compute it again, nor judge anything.
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,7 @@ from lab.report.summary import (
     Checked,
     ComparisonSummary,
     CutoverResult,
+    Decided,
     Difference,
     Hops,
     InflightCount,
@@ -54,6 +56,7 @@ from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.schema.course import courses_of
 from scenarios.schema.cutover import LISTED, Phase
+from scenarios.schema.go_no_go import Decision
 from scenarios.schema.measures import MEASURES, Unit, of_plan, parted, planned
 
 if TYPE_CHECKING:
@@ -79,6 +82,8 @@ _OF_DISTRIBUTIONS = tuple(
     for statistic in ("p50", "p95")
 )
 """What is shown of a cutover's distributions."""
+_PLACES = {name: place for place, name in enumerate(MEASURES)}
+"""Where a measure stands in the catalogue: the order in which the story of a stop is told."""
 
 
 def summarise_run(run: RunFile, opened: Opened | None) -> RunSummary:
@@ -207,6 +212,7 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
     names = [
         name for name in run.measures if name.startswith("cutover.") and (name in MEASURES or name in _OF_DISTRIBUTIONS)
     ]
+    names.sort(key=lambda name: _PLACES[split_statistic(name)[0]])
     plans = [plan.name for plan in scenario.cutover]
     several = plans if len(plans) > 1 else []
     return CutoverResult(
@@ -216,7 +222,18 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
         paper_claim_days=tuple(sorted({plan.policies.paper.days for plan in scenario.cutover})),
         open_by=_open_by(run, scenario),
         put_in=_put_in(run, record, scenario),
+        decisions=tuple(_decisions(record, scenario)),
     )
+
+
+def _decisions(record: Record, scenario: Scenario) -> Iterator[Decided]:
+    """Yield what was decided at the gates of the plans."""
+    begins, scale = scenario.horizon.start, scenario.scale.time
+    decided = record.events.filter(pl.col("kind").is_in([one.value for one in Decision]))
+    for at_us, kind, note in decided.select("at_us", "kind", "note").iter_rows():
+        plan, _, why = note.partition(", ")
+        at = begins + timedelta(microseconds=at_us * scale)
+        yield Decided(at=f"{at:%Y-%m-%d %H:%M}", plan=plan, decision=kind.replace("_", " "), why=why)
 
 
 def _with_interval(run: RunFile, figure: Measured) -> Measured:

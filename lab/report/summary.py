@@ -158,6 +158,15 @@ class PutIn(msgspec.Struct, frozen=True, kw_only=True):
     queued_us: float | None
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision at a gate of a plan, in business time."""
+
+    at: str
+    plan: str
+    decision: str
+    why: str
+
+
 class CutoverResult(msgspec.Struct, frozen=True, kw_only=True):
     """A cutover: the measures of all its plans together and of each, and every piece of business in flight."""
 
@@ -167,6 +176,8 @@ class CutoverResult(msgspec.Struct, frozen=True, kw_only=True):
     paper_claim_days: tuple[float, ...]
     open_by: tuple[OpenBy, ...] = ()
     put_in: tuple[PutIn, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    """At the gates of the plans, in the first replication."""
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):

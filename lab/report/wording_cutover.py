@@ -21,6 +21,7 @@ def cutover_words(result: CutoverResult) -> dict[str, Any]:
         "stop": [measure_row(figure) for figure in result.measures],
         "stop_intervals": any(figure.low is not None for figure in result.measures),
         "open_by": [open_by(chance) for chance in result.open_by],
+        "decisions": [(one.at, one.plan, one.decision, one.why) for one in result.decisions],
         "put_in": [sentence for one in result.put_in if (sentence := put_in(one))],
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.analysis.gates import Length, judge_all
+from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
 from lab.analysis.monitoring import with_alarms
@@ -21,6 +22,7 @@ from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
+from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
@@ -110,7 +112,8 @@ def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFr
     if not scenario.cutover:
         return None
     lost, doubled = findings.one_sided_visits, findings.doubled_visits
-    return follow_up(record, scenario.cutover, scenario.scale.time, lost=lost, doubled=doubled)
+    refused = visits_without_row(record, courses_of(scenario), scenario)
+    return follow_up(record, scenario.cutover, scenario.scale.time, lost=lost, doubled=doubled, refused=refused)
 
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:

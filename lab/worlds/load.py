@@ -35,6 +35,7 @@ from loadtest.lags import lag_limit
 from loadtest.links import FaultyLinks
 from loadtest.validity import doubts, judge
 from reference_impl.hospital.history import History
+from reference_impl.hospital.pulse import Seen
 from reference_impl.server.errors import CommandError
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
@@ -159,6 +160,7 @@ class Replay:
         self._own_us = 0.0, 0.0
         self._unbelieved = False
         self._failures: tuple[str, ...] = ()
+        self._injector: Injector | None = None
         self._rows: dict[str, list[Any]] = {}
         self._done: tuple[tuple[int, EventRow], ...] = ()
         (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)), encoding="utf-8")
@@ -183,7 +185,7 @@ class Replay:
         return code
 
     def _disturbed_run(self, system: System, visits: int) -> int:
-        injector = Injector(self._scenario, system, self._now_us)
+        injector = self._injector = Injector(self._scenario, system, self._now_us)
         stations = StationWatch(self._scenario, system, self._now_us)
         self.commits = _commits(system.stats())
         injector.start()
@@ -259,6 +261,8 @@ class Replay:
                 if "own_write_us" in facts:
                     self._own_us = facts["own_write_us"], facts["own_read_us"]
                 self._unbelieved = not facts.get("valid", True)
+            elif facts["event"] == "pulse" and self._injector is not None:
+                self._injector.hear(facts["plan"], msgspec.convert(facts["seen"], Seen))
             elif facts["event"] == "progress":
                 progress(facts)
 

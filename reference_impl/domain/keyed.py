@@ -69,6 +69,9 @@ class Purpose(IntEnum):
     NOTICE = 109
     MID_STAY = 110
     RENUMBER = 111
+    ROW = 112
+    STOCK = 113
+    CLAIM = 114
 
 
 def mix64(value: int) -> int:

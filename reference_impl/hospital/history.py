@@ -14,6 +14,7 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import is_cross_province
+from reference_impl.hospital.pulse import Pulse, Seen
 from reference_impl.hospital.site import concerns
 from reference_impl.hospital.standing import Claim, claim_of, stage_of
 from reference_impl.protocol.ids import Stamps, message_id
@@ -72,6 +73,7 @@ class History:
         """Visits under way; of one that rests, the place that it is woken by."""
         self._woken: Callable[[int], VisitState] | None = None
         self._claims: dict[int, Claim] = {}
+        self._pulses: list[Pulse] = []
         self.ended_count = 0
 
     # --- what the journeys tell ---
@@ -98,6 +100,9 @@ class History:
         self, visit: int, step: int, attempt: int, request: Request, sent_us: int, outcome: Outcome, *, now_us: int
     ) -> None:
         """Note one attempt and what came of it."""
+        for pulse in self._pulses:
+            if concerns(pulse.plan, request):
+                pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
             reply = outcome.reply
             said = "refused" if reply.refusal else "ok"
@@ -158,6 +163,25 @@ class History:
     def live_count(self) -> int:
         """How many visits are under way."""
         return len(self._live)
+
+    def watch(self, plan: Cutover, over_us: int) -> Pulse:
+        """Begin to keep what the plan's business meets, for ``seen``."""
+        pulse = Pulse(plan, over_us)
+        self._pulses.append(pulse)
+        return pulse
+
+    def seen(self, pulse: Pulse, now_us: int) -> Seen:
+        """Return what the business of a watched plan has lately met."""
+        came_us = [
+            live.came_us
+            for live in self._live.values()
+            if not isinstance(live, int) and live.came_us >= 0 and concerns(pulse.plan, live.visit)
+        ]
+        return pulse.look(now_us, now_us - min(came_us, default=now_us))
+
+    def unwatch(self, pulse: Pulse) -> None:
+        """Keep it no longer."""
+        self._pulses.remove(pulse)
 
     def snapshot(self, name: str, now_us: int, plan: Cutover) -> tuple[tuple[str, int], ...]:
         """List every piece of business under way on the stop's path, and return how many stand at each stage."""

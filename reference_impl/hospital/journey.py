@@ -14,7 +14,6 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
-from reference_impl.hospital.held_up import KEPT
 from reference_impl.hospital.transacting import Transacting
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
@@ -154,8 +153,9 @@ class Journey(Transacting):
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
         await self._heed_the_notice()
         while (shut := await self._shut_out(codes)) is not None:
-            if await self._turned_away(*shut):
-                await self._send_kept(codes)
+            kept = await self._turned_away(*shut)
+            if kept is not None:
+                await self._send_kept(codes, kept)
                 return
 
     async def _shut_out(self, codes: tuple[str, ...]) -> tuple[tuple[Course, ...], int] | None:
@@ -201,12 +201,13 @@ class Journey(Transacting):
     async def _attend(self, codes: tuple[str, ...]) -> None:
         clock, desk = self.ports.clock, self.ports.desk
         self.asker.stage = Stage.DESK_QUEUE
-        came_us = clock.now_us()
+        self.came_us = came_us = clock.now_us()
         try:
             served = await desk.seize(self.site.clients.desk_patience)
         finally:  # who still waits when the run ends has waited so long
             self.desk_wait_us += clock.now_us() - came_us
         if not served:
+            self.came_us = -1
             raise _Paper(Fate.ABANDONED)
         try:
             self.asker.stage = Stage.AT_DESK
@@ -214,6 +215,7 @@ class Journey(Transacting):
             await clock.sleep_us(self.visit.handling_us)
             await self._served(codes)
         finally:
+            self.came_us = -1
             desk.release()
 
     def _reach_desk(self, came_us: int) -> None:
@@ -268,18 +270,41 @@ class Journey(Transacting):
             return
         now_us = self.ports.clock.now_us()
         stops = self.site.announced_stops(self.visit, now_us)
-        notice = stops[0].plan.announce if stops else None
-        if notice and self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.NOTICE) >= notice.comes_anyway:
+        if stops and self._heeds(stops[0], now_us):
             spread_us = self.site.clients.park.spread
             await self._wait_for_reopening(stops, stops[0].told_reopening_us(now_us), How.STAYED_HOME, spread_us)
             self.held = Recourse.PARK
+        elif self.visit.kind == "pharmacy":
+            await self._live_on_stock(now_us)
 
-    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> bool:
-        """Let the patient do what the plan's mixture says, and return whether the hospital goes on without them."""
+    async def _live_on_stock(self, now_us: int) -> None:
+        """Stay at home on the medicine that is there, until it is open again or the stock is at its end."""
+        stops = self.site.stocked_stops(self.visit, now_us)
+        stock = stops[0].plan.policies.drug_stock if stops else None
+        if stock is None or self.ports.draws.uniform(self.visit.visit, 0, 0, Purpose.STOCK) >= stock.share:
+            return
+        opens_us, out_us = stops[0].told_reopening_us(now_us), stops[0].stop_at + stock.lasts
+        if opens_us <= out_us:
+            await self._wait_for_reopening(stops, opens_us, How.STOCKED, self.site.clients.park.spread)
+            self.held = Recourse.PARK
+        elif now_us < out_us:
+            await self._wait_for_reopening(stops, out_us, How.STOCKED, 0)
+
+    def _heeds(self, stop: Course, now_us: int) -> bool:
+        """Return whether the patient has heard of a stop by now, and stays at home for it."""
+        notice, draws, visit = stop.plan.announce, self.ports.draws, self.visit.visit
+        if notice is None or now_us < stop.plan.announce_at + notice.heard_us(
+            draws.uniform(visit, 0, 1, Purpose.NOTICE)
+        ):
+            return False
+        return draws.uniform(visit, 0, 0, Purpose.NOTICE) >= notice.comes_anyway
+
+    async def _turned_away(self, stops: tuple[Course, ...], reopens_us: int) -> How | None:
+        """Let the patient do what the plan's mixture says; return how the hospital goes on without them, if it does."""
         draws, clock, policies = self.ports.draws, self.ports.clock, self.site.policies(stops)
         u = draws.uniform(self.visit.visit, 0, 0, Purpose.PARK)
         recourse = self.site.recourse(stops, self.visit, u, self._unsettled_fen)
-        spread_us = self.site.clients.park.spread
+        spread_us, kept = self.site.clients.park.spread, None
         match recourse:
             case Recourse.PAPER:
                 self.history.turned_away(self, stops, clock.now_us(), How.PAID, until_us=None)
@@ -293,12 +318,12 @@ class Journey(Transacting):
                 await self._wait_for_reopening(stops, reopens_us, How.ON_ACCOUNT, spread_us)
                 await self._unregister()
             case Recourse.SETTLE_LATER | Recourse.STAND_IN:
-                how = How.SETTLE_LATER if recourse is Recourse.SETTLE_LATER else How.STAND_IN
-                await self._wait_for_reopening(stops, reopens_us, how, policies.settle_later.spread)
+                kept = How.SETTLE_LATER if recourse is Recourse.SETTLE_LATER else How.STAND_IN
+                await self._wait_for_reopening(stops, reopens_us, kept, policies.settle_later.spread)
             case _:
                 assert_never(recourse)
         self.held = recourse
-        return recourse in KEPT
+        return kept
 
     async def _wait_for_reopening(
         self, stops: tuple[Course, ...], reopens_us: int, how: How, spread_us: int, *, stage: Stage = Stage.PARKED
@@ -314,11 +339,19 @@ class Journey(Transacting):
             self.parked_us += clock.now_us() - began_us
             self.history.turned_away(self, stops, began_us, how, until_us=clock.now_us())
 
-    async def _send_kept(self, codes: tuple[str, ...]) -> None:
-        """Send what the hospital kept, until there is a verdict on each: no patient, no desk, nobody gives up."""
+    async def _send_kept(self, codes: tuple[str, ...], how: How) -> None:
+        """Send what the hospital kept, until there is a verdict on each: no patient, no desk, nobody gives up.
+
+        A door that is still closed, or has not reached this patient, holds it up as before.
+        """
         for code in codes:
-            if code not in self.done:
-                await self._perform(code, for_good=True)
+            while code not in self.done and self._can_say(code):
+                try:
+                    await self._perform(code, for_good=True, at_closed_doors=False)
+                except ShutOut as shut:
+                    stops = self.site.met(shut.scope, self.visit, self.ports.clock.now_us())
+                    spread_us = self.site.policies(stops).settle_later.spread
+                    await self._wait_for_reopening(stops, shut.reopens_us, how, spread_us)
 
     async def _unregister(self) -> None:
         """Take back what the old system knows of a stay on account: it is registered anew, with all its charges."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reference_impl.domain.renumbering import Renumbering
     from reference_impl.hospital.standing import Claim
+    from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
@@ -49,6 +50,10 @@ class HospitalSite:
     def announced_stops(self, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
         """Return the stops on the visit's way that patients were told of and that are on now, the longest first."""
         return self._on(visit, now_us, lambda plan: plan.announce is not None, fresh=True)
+
+    def stocked_stops(self, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
+        """Return the stops on the visit's way for which patients had medicine in stock, and that are on now."""
+        return self._on(visit, now_us, lambda plan: plan.policies.drug_stock is not None, fresh=True)
 
     def _on(
         self, visit: PlannedVisit, now_us: int, known: Callable[[Cutover], bool], *, fresh: bool
@@ -126,8 +131,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
     )
 
 
-def concerns(plan: Cutover, visit: PlannedVisit | Claim) -> bool:
-    """Return whether the planned stop is on the way of a visit, or of what it left behind."""
+def concerns(plan: Cutover, visit: PlannedVisit | Claim | Request) -> bool:
+    """Return whether the planned stop is on the way of a visit, of what it left behind, or of a message."""
     care, insured = visit.care_region, visit.insured_region
     return concerned(plan.business, care_region=care, insured_region=insured) and on_the_way(
         plan.scope, plan.side, care_region=care, insured_region=insured

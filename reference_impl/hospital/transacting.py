@@ -43,20 +43,25 @@ class Transacting(VisitState):
 
     __slots__ = ()
 
-    async def _perform(self, code: str, *, for_good: bool = False) -> None:
+    async def _perform(self, code: str, *, for_good: bool = False, at_closed_doors: bool = True) -> None:
+        """Have one transaction done; ``for_good`` and ``at_closed_doors`` are those of ``Asker.ask``."""
         if code == tx.INPATIENT_LINES:
-            await self._upload_all(for_good=for_good)
+            await self._upload_all(for_good=for_good, at_closed_doors=at_closed_doors)
             return
-        if not self.site.can_say(code, self.visit, self.ports.clock.now_us()):
+        if not self._can_say(code):
             return
         if self._number_is_old(code):
-            await self._perform(tx.PERSON, for_good=for_good)
+            await self._perform(tx.PERSON, for_good=for_good, at_closed_doors=at_closed_doors)
         body = self._body(code)
         if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
             self.settle_sent_us = self.ports.clock.now_us()
-        answered = await self.asker.ask(code, body, for_good=for_good)
+        answered = await self.asker.ask(code, body, for_good=for_good, at_closed_doors=at_closed_doors)
         self.done.add(code)
         self._learn(code, answered.reply.body)
+
+    def _can_say(self, code: str) -> bool:
+        """Return whether the hospital's dialect has this transaction now; one that it has not is left out."""
+        return self.site.can_say(code, self.visit, self.ports.clock.now_us())
 
     async def _upload(
         self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None
@@ -72,13 +77,13 @@ class Transacting(VisitState):
         if self.uploaded == self.site.uploads_per_stay:
             self.done.add(tx.INPATIENT_LINES)
 
-    async def _upload_all(self, *, for_good: bool) -> None:
+    async def _upload_all(self, *, for_good: bool, at_closed_doors: bool) -> None:
         """Have all charges up that are to be settled now."""
         whole = self.site.uploads_per_stay if self.mid_lines is None else self.charged
         for batch in range(self.uploaded, whole):
-            await self._upload(batch, for_good=for_good)
+            await self._upload(batch, for_good=for_good, at_closed_doors=at_closed_doors)
         if self.mid_lines is not None:
-            await self._upload(whole, for_good=for_good, upto=self.mid_lines)
+            await self._upload(whole, for_good=for_good, at_closed_doors=at_closed_doors, upto=self.mid_lines)
 
     def _body(self, code: str) -> RequestBody:
         body = BODIES[code](self.visit, self.visit_id)

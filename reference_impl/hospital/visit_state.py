@@ -44,6 +44,8 @@ class VisitState:
     refusal: str = ""
     started_us: int = -1
     ended_us: int = -1
+    came_us: int = -1
+    """While the patient is at the desk or in its queue: since when."""
     desk_wait_us: int = 0
     charged: int = 0
     """Batches of charges that a stay has run up, whether they could be uploaded or not."""

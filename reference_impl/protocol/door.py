@@ -22,6 +22,7 @@ from reference_impl.protocol.bucket import BucketRule, TokenBucket
 from reference_impl.protocol.ids import stamp_of
 from reference_impl.protocol.messages import Closed, Overloaded, Request
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
+from reference_impl.protocol.unmended import UnmendedRows
 
 __all__ = ["Door", "DoorCommand", "DoorState", "DoorStep", "Doors"]
 
@@ -74,6 +75,10 @@ class DoorCommand(msgspec.Struct, frozen=True, kw_only=True):
     """Of a ramp in steps, in order; what one has let in stays let in. Without any the share grows evenly."""
     bucket: BucketRule | None = None
     """Of a ramp by a token bucket."""
+    by_word: bool = False
+    """Of a ramp that goes on by the next command alone: ``full_us`` is no more than what people are told."""
+    unmended: UnmendedRows | None = None
+    """Of a door that lets in: the rows of the books behind it that are not right yet."""
 
     @property
     def door(self) -> tuple[Side, str, Business]:
@@ -100,7 +105,7 @@ class Door:
         state = self.command.state
         match state:
             case DoorState.OPEN:
-                return None
+                return self._row_missing(request, now_us)
             case DoorState.DRAINING:
                 fresh = TRANSACTIONS[request.code].starts_business and not known
                 return self._closed(now_us) if fresh else None
@@ -110,9 +115,21 @@ class Door:
                 return Overloaded(_REFUSING_RETRY_US)
             case DoorState.RAMP:
                 fresh = TRANSACTIONS[request.code].starts_business and not known
-                return self._not_yet(request, now_us) if fresh and not self._let_in(request, now_us) else None
+                if fresh and not self._let_in(request, now_us):
+                    return self._not_yet(request, now_us)
+                return self._row_missing(request, now_us)
             case _:
                 assert_never(state)
+
+    def _row_missing(self, request: Request, now_us: int) -> Closed | None:
+        """Refuse whose row is not right yet, until it is."""
+        rows = self.command.unmended
+        if rows is None or now_us >= rows.until_us:
+            return None
+        person = self.numbers.original(Numbered.PERSON, request.body.person)
+        visit = self.numbers.original(Numbered.VISIT, getattr(request.body, "visit", ""))
+        mended_us = rows.mended_us(person, visit)
+        return self._closed_until(mended_us, now_us) if now_us < mended_us else None
 
     def _closed(self, now_us: int) -> Closed:
         return self._closed_until(self.command.reopens_us, now_us)
@@ -129,7 +146,7 @@ class Door:
     def _let_in(self, request: Request, now_us: int) -> bool:
         """Return whether the ramp has reached this patient: a stable draw by person, so that a retry is no lottery."""
         opened, full = self.command.reopens_us, self.command.full_us
-        if now_us >= full:
+        if now_us >= full and not self.command.by_word:
             return True
         person = self.numbers.original(Numbered.PERSON, request.body.person)
         if self._bucket is not None:
@@ -154,7 +171,7 @@ class Doors:
 
     def obey(self, command: DoorCommand, restarted_us: int | None = None) -> None:
         """Set the door that the command means; it was obeyed before by a node that started at ``restarted_us``."""
-        if command.state is DoorState.OPEN:
+        if command.state is DoorState.OPEN and command.unmended is None:
             self._doors.pop(command.door, None)
         else:
             self._doors[command.door] = Door(command, self._numbers, restarted_us)

@@ -13,7 +13,6 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import PROVINCE_DIGITS
 from reference_impl.domain.scopes import Business, sides_of
 from scenarios.schema.cutover import Window
-from scenarios.schema.durations import longest_us
 
 if TYPE_CHECKING:
     from scenarios.schema.cutover import Cutover
@@ -35,7 +34,7 @@ class BooksMove:
 def books_move(plan: Cutover, time_scale: float) -> BooksMove | None:
     """Return how ``plan`` moves the books of its scope; None where it moves none."""
     window = plan.window
-    if not isinstance(window, Window) or longest_us(window.migrate) == 0:
+    if not isinstance(window, Window) or not window.moves_rows:
         return None
     if plan.scope != HUB and len(plan.scope) != PROVINCE_DIGITS:
         return None

@@ -17,6 +17,8 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.ids import Stamps
 from reference_impl.staging.moves import BooksMove, books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
+from reference_impl.staging.stepping import OpenBySteps
+from reference_impl.staging.unmended import unmended_rows
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
@@ -33,6 +35,7 @@ __all__ = [
     "ListInflight",
     "MoveDoor",
     "OnlyWritten",
+    "OpenBySteps",
     "RefuseAll",
     "RestartNode",
     "SlowDown",
@@ -136,6 +139,7 @@ Act = (
     | MoveDoor
     | ListInflight
     | WorkOnBooks
+    | OpenBySteps
     | OnlyWritten
 )
 
@@ -177,7 +181,10 @@ class Actions(Protocol):
 
 
 def perform(act: Act, actions: Actions) -> None:
-    """Do ``act`` by a world's actions; books are moved by whoever has some on a disk."""
+    """Do ``act`` by a world's actions.
+
+    Books are moved by whoever has some on a disk, and doors that open by held steps by whoever sees the run.
+    """
     match act:
         case FreezeNode(node):
             actions.freeze(node)
@@ -195,7 +202,7 @@ def perform(act: Act, actions: Actions) -> None:
             actions.move_door(node, command)
         case ListInflight(phase, cutover):
             actions.list_inflight(phase, cutover)
-        case OnlyWritten() | WorkOnBooks():
+        case OnlyWritten() | WorkOnBooks() | OpenBySteps():
             pass
         case _:
             assert_never(act)
@@ -291,24 +298,34 @@ def _row(fault: Fault, target: str, note: str = "") -> EventRow:
 
 
 def _cutover_steps(chain: int, course: Course, scenario: Scenario) -> Iterator[Step]:
-    plan, time_scale = course.plan, scenario.scale.time
-    stamps = Stamps(scenario.horizon.start, time_scale)
-    keeper, sides = doorkeeper(plan.scope), sides_of(plan.scope, plan.side)
+    plan, told = course.plan, _Told(course, scenario)
     for phase, at_us in course.listings():  # before a door moves at the same instant: the steps are sorted by time
         yield Step(at_us, chain, ListInflight(phase, plan))
+    for one in course.judged:
+        row = EventRow(plan.close_at + one.after_us, None, one.decision.value, plan.scope, f"{plan.name}, {one.why}")
+        yield Step(row.at_us, chain, OnlyWritten(), row)
     for times in course.phases():
+        if plan.step_gates is not None and times.phase in (Phase.FULL, Phase.MONITOR):
+            continue  # when that is, the run shows
         row = EventRow(times.at_us, times.until_us, times.phase.value, plan.scope, _planned(plan, times))
-        work = _work_on_books(course, times, keeper, time_scale)
+        work = _work_on_books(course, times, told.keeper, scenario.scale.time)
         if work is not None:
             yield Step(times.at_us, chain, work, None if times.phase in _DOORS else row)
         elif times.phase not in _DOORS:
             yield Step(times.at_us, chain, OnlyWritten(), row)
-        if times.phase not in _DOORS:
-            continue
-        for side in sides:
-            # The phase is written down once its last door has moved.
-            act = MoveDoor(keeper, _door_command(course, times, side, stamps))
-            yield Step(times.at_us, chain, act, row if side is sides[-1] else None)
+        if times.phase in _DOORS:
+            yield from _door_steps(chain, told, times, row)
+
+
+def _door_steps(chain: int, told: _Told, times: PhaseTimes, row: EventRow) -> Iterator[Step]:
+    """Yield how the doors of a plan move at a phase, which is written down once the last has."""
+    if told.course.plan.step_gates is not None and times.phase is Phase.REOPEN:
+        opening = OpenBySteps(told.keeper, told.course, told.sides, told.end_us, told.unmended)
+        yield Step(times.at_us, chain, opening)
+        return
+    for side in told.sides:
+        act = MoveDoor(told.keeper, told.command(times, side))
+        yield Step(times.at_us, chain, act, row if side is told.sides[-1] else None)
 
 
 def _work_on_books(course: Course, times: PhaseTimes, keeper: NodeId, time_scale: float) -> WorkOnBooks | None:
@@ -320,19 +337,33 @@ def _work_on_books(course: Course, times: PhaseTimes, keeper: NodeId, time_scale
     return WorkOnBooks(keeper, times.phase, how, give_up_us)
 
 
-def _door_command(course: Course, times: PhaseTimes, side: Side, stamps: Stamps) -> DoorCommand:
-    """Return what a door is told; until an overrun is known, that it opens as planned."""
-    reopens_us = course.told_reopening_us(times.at_us)
-    return DoorCommand(
-        scope=course.plan.scope,
-        side=side,
-        state=_DOORS[times.phase],
-        reopens_us=reopens_us,
-        full_us=reopens_us + course.plan.ramp_us,
-        business=course.plan.business,
-        steps=door_steps(course) if times.phase is Phase.REOPEN else (),
-        bucket=bucket_rule(course, stamps) if times.phase is Phase.REOPEN else None,
-    )
+class _Told:
+    """What the doors of one plan are told."""
+
+    def __init__(self, course: Course, scenario: Scenario) -> None:
+        self.course = course
+        self.keeper = doorkeeper(course.plan.scope)
+        self.sides = sides_of(course.plan.scope, course.plan.side)
+        self.end_us = scenario.horizon.length
+        self._stamps = Stamps(scenario.horizon.start, scenario.scale.time)
+        self.unmended = unmended_rows(course, scenario.seed, self._stamps)
+
+    def command(self, times: PhaseTimes, side: Side) -> DoorCommand:
+        """Return what a door is told at a phase; until an overrun is known, that it opens as planned."""
+        course, state = self.course, _DOORS[times.phase]
+        reopens_us = course.told_reopening_us(times.at_us)
+        reopening = times.phase is Phase.REOPEN
+        return DoorCommand(
+            scope=course.plan.scope,
+            side=side,
+            state=state,
+            reopens_us=reopens_us,
+            full_us=reopens_us + course.plan.ramp_us,
+            business=course.plan.business,
+            steps=door_steps(course) if reopening else (),
+            bucket=bucket_rule(course, self._stamps) if reopening else None,
+            unmended=self.unmended if state in (DoorState.RAMP, DoorState.OPEN) else None,
+        )
 
 
 def _planned(plan: Cutover, times: PhaseTimes) -> str:

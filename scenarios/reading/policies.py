@@ -38,6 +38,7 @@ def policy_problems(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[P
     yield from _left_to_say(plan, kinds, path)
     yield from _sections(plan.policies, here)
     yield from _mid_stay(scenario, plan, kinds, here)
+    yield from _stock(plan, kinds, here)
 
 
 def kinds_of(scenario: Scenario) -> tuple[VisitKind, ...]:
@@ -80,6 +81,12 @@ def _sections(policies: StopPolicies, path: Path) -> Iterator[Problem]:
         if name in policies.model_fields_set and not any(m.share_of(r) for m in policies.mixes for r in recourses):
             shares = " or ".join(recourse.value for recourse in recourses)
             yield Problem((*path, name), "a policy that nobody takes", "", f"a mix with a share of {shares}")
+
+
+def _stock(plan: Cutover, kinds: tuple[VisitKind, ...], path: Path) -> Iterator[Problem]:
+    if plan.policies.drug_stock is not None and "pharmacy" not in kinds:
+        what = "a policy for visits that never come"
+        yield Problem((*path, "drug_stock"), what, "no pharmacy", "pharmacy in visits.mix or visits.explicit")
 
 
 def _mid_stay(scenario: Scenario, plan: Cutover, kinds: tuple[VisitKind, ...], path: Path) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, doorkeeper, sides_of
 from scenarios.reading.errors import Problem
+from scenarios.reading.go_no_go import gate_problems
 from scenarios.reading.policies import beside_problems, policy_problems
 from scenarios.reading.ramps import monitor_problems, ramp_problems
 from scenarios.reading.reopenings import reopening_problems
@@ -34,10 +35,11 @@ def stop_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _roll_back(plan, path)
         yield from _under_a_fault(scenario, plan, path)
         yield from policy_problems(scenario, plan, path)
+        yield from gate_problems(plan, path)
         yield from ramp_problems(scenario, plan, path)
         yield from monitor_problems(scenario, plan, path)
         for earlier, other in enumerate(scenario.cutover[:number]):
-            yield from _beside(plan, other, earlier, path)
+            yield from _beside(scenario, plan, other, earlier, path)
             yield from beside_problems(scenario, plan, other, path)
     yield from reopening_problems(scenario)
 
@@ -87,7 +89,7 @@ def _roll_back(plan: Cutover, path: Path) -> Iterator[Problem]:
     if not isinstance(plan.window, Window):
         expected = "a window of freeze, migrate and verify, or no roll_back"
         yield Problem((*path, "roll_back"), "nothing can be late: the window is one duration", "", expected)
-    elif plan.work_us[1] <= back.after:
+    elif plan.work_us[1] <= back.after and not plan.may_turn_back_at_gate:
         bound = f"less than {format_duration(plan.work_us[1])}, the longest the work can take"
         yield Problem(key, "is never decided: the work is always done by then", format_duration(back.after), bound)
 
@@ -99,7 +101,7 @@ def _under_a_fault(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Pr
         return
     first, last = plan.reopens_between
     moments = [(plan.stop_at, plan.stop_at), (plan.close_at, plan.close_at), (first, last)]
-    moments.append((first + plan.ramp_us, last + plan.ramp_us))
+    moments.append((first + plan.ramp_us, _wide_open_at(scenario, plan)))
     if last > plan.planned_reopen_at:
         moments.append((plan.planned_reopen_at, plan.planned_reopen_at))
     for number, fault in enumerate(scenario.faults):
@@ -114,18 +116,24 @@ def _under_a_fault(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Pr
             yield Problem((*path, "at"), what, f"a phase at {format_duration(met[0])}", expected)
 
 
-def _beside(plan: Cutover, other: Cutover, number: int, path: Path) -> Iterator[Problem]:
+def _beside(scenario: Scenario, plan: Cutover, other: Cutover, number: int, path: Path) -> Iterator[Problem]:
     if plan.name == other.name:
         what = f"plan called as cutover.{number}"
         yield Problem((*path, "name"), what, repr(plan.name), "a name for each plan: 'name'")
     same_door = plan.scope == other.scope and {*sides_of(plan.scope, plan.side)} & {*sides_of(other.scope, other.side)}
     same_business = Business.ALL in (plan.business, other.business) or plan.business is other.business
-    if same_door and same_business and _at_once(plan, other):
+    if same_door and same_business and _at_once(scenario, plan, other):
         what = f"stops the same door at the same time as cutover.{number} ({other.name})"
         got = f"{plan.scope}, {plan.side}, {plan.business}"
         yield Problem((*path, "scope"), what, got, "plans one after the other, or of other business or another side")
 
 
-def _at_once(plan: Cutover, other: Cutover) -> bool:
-    spans = sorted((one.stop_at, one.reopens_between[1] + one.ramp_us) for one in (plan, other))
+def _at_once(scenario: Scenario, plan: Cutover, other: Cutover) -> bool:
+    spans = sorted((one.stop_at, _wide_open_at(scenario, one)) for one in (plan, other))
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
+
+
+def _wide_open_at(scenario: Scenario, plan: Cutover) -> int:
+    """Return when the last of a plan's doors is wide open at the latest; gates may hold it to the horizon's end."""
+    last_us = plan.reopens_between[1] + plan.ramp_us
+    return last_us if plan.step_gates is None else max(last_us, scenario.horizon.length)

@@ -91,6 +91,8 @@ class How(StrEnum):
 
     STAYED_HOME = "stayed_home"
     """Told of it beforehand, and did not come."""
+    STOCKED = "stocked"
+    """Had medicine in stock, as was advised, and did not come before it was open again or the stock at its end."""
     PARKED = "parked"
     """Left with a notice, and came back."""
     WAITED = "waited"
@@ -105,3 +107,7 @@ class How(StrEnum):
     """Paid an estimate and left for good."""
     PAID = "paid"
     """Paid all, and claims by paper."""
+
+
+AT_HOME = (How.STAYED_HOME, How.STOCKED)
+"""Held up before they came: no trip was made, and no bill was open yet."""

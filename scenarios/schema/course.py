@@ -1,7 +1,8 @@
 """How a planned stop comes true under a seed: what was drawn, whether it overran or turned back, and when it opened.
 
-The draws are keyed by the plan's name, so every world and every process has the same course. Must never say what a
-door lets through, nor what patients do.
+The draws are keyed by the plan's name, so every world and every process has the same course. A ramp that is held by
+gates is as it was planned here: how long it is held, the run shows. Must never say what a door lets through, nor what
+patients do.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.domain.keyed import Purpose, key_hash, uniform
 from scenarios.schema.cutover import Cutover, Phase, Ramp, RampStep, Window
-from scenarios.schema.durations import drawn_us
+from scenarios.schema.works import NOTHING_FOUND, Found, Judged, work_of
 
 if TYPE_CHECKING:
     from scenarios.schema.scenario import Scenario
@@ -40,6 +40,10 @@ class Course:
     rolled_back: bool
     """Whether it was given up: what reopens is the old system, with the old numbers."""
     reopen_at: int
+    found: Found = NOTHING_FOUND
+    """What the work found of the rows that now serve; nothing where the old system opens again."""
+    judged: tuple[Judged, ...] = ()
+    """What was decided of the opening, by the numbers that the work found."""
 
     @property
     def stop_at(self) -> int:
@@ -58,7 +62,7 @@ class Course:
 
     @property
     def full_at(self) -> int:
-        """The door is wide open."""
+        """The door is wide open, unless gates hold its ramp."""
         return self.reopen_at + self.plan.ramp_us
 
     @property
@@ -115,20 +119,17 @@ class Course:
 
 def course_of(plan: Cutover, seed: int) -> Course:
     """Return how ``plan``, on the run's clock, comes true under ``seed``."""
-    window, back = plan.window, plan.roll_back
-    if not isinstance(window, Window):
+    if not isinstance(plan.window, Window):
         return Course(plan, (), rolled_back=False, reopen_at=plan.planned_reopen_at)
-    key = key_hash(plan.name)
-    works = tuple(
-        (phase, drawn_us(lasts, uniform(seed, key, number, 0, Purpose.CUTOVER)))
-        for number, (phase, lasts) in enumerate(window.works)
-    )
-    done_us = sum(lasts_us for _, lasts_us in works)
-    if back is not None and done_us > back.after:
-        given_up_us = plan.close_at + back.after
-        return Course(plan, tuple(_until(works, back.after)), rolled_back=True, reopen_at=given_up_us + back.takes)
-    reopen_at = max(plan.planned_reopen_at, plan.close_at + done_us)
-    return Course(plan, works, rolled_back=False, reopen_at=reopen_at)
+    work, back = work_of(plan, seed), plan.roll_back
+    over_us = None if back is None or work.lasts_us <= back.after else back.after
+    if back is not None and (over_us is not None or work.given_up):
+        ended_us = work.lasts_us if over_us is None else over_us
+        judged = tuple(one for one in work.judged if one.after_us <= ended_us)
+        reopen_at = plan.close_at + ended_us + back.takes
+        return Course(plan, tuple(_until(work.parts, ended_us)), rolled_back=True, reopen_at=reopen_at, judged=judged)
+    reopen_at = max(plan.planned_reopen_at, plan.close_at + work.lasts_us)
+    return Course(plan, work.parts, rolled_back=False, reopen_at=reopen_at, found=work.found, judged=work.judged)
 
 
 def _until(works: tuple[tuple[Phase, int], ...], end_us: int) -> Iterator[tuple[Phase, int]]:

@@ -7,6 +7,7 @@ What of it comes true under a seed is a ``scenarios.schema.course.Course``.
 
 from __future__ import annotations
 
+import math
 import re
 from enum import StrEnum
 from itertools import pairwise
@@ -19,10 +20,12 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, SideChoice, doorkeeper
 from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
 from scenarios.schema.dialect import Dialect
-from scenarios.schema.durations import Duration, longest_us, shortest_us, which_form
-from scenarios.schema.migration import BooksMigration
+from scenarios.schema.durations import Drawn, Duration, longest_us, shortest_us, which_form
+from scenarios.schema.go_no_go import StepGates, WorkGates
+from scenarios.schema.migration import BooksMigration, MovedRows
 from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
+from scenarios.units import format_duration
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -53,24 +56,91 @@ class Announce(Model):
     """Patients are told before the stop, and most of them come after it; a stay is not put off."""
 
     lead: PeopleTime = Field(gt=0, description="told so long before new business is first turned away")
-    comes_anyway: Share = Field(
-        default=0.3, description="share of those due in the stop who come to the desk all the same. ASSUMED."
+    half_heard_after: PeopleTime = Field(
+        default=span("6h"),
+        description="half of the patients have heard of it so long after it was told, three quarters after twice that, "
+        "and so on; 0: everybody at once. ASSUMED.",
     )
+    comes_anyway: Share = Field(
+        default=0.3,
+        description="share of those who have heard of it, and are due in the stop, who come to the desk all the same. "
+        "ASSUMED.",
+    )
+
+    def heard_us(self, u: float) -> int:
+        """Return how long after it was told the patient at quantile ``u`` in [0, 1) hears of it.
+
+        >>> Announce.model_validate({"lead": "1d", "half_heard_after": "1h"}).heard_us(0.75) == span("2h")
+        True
+        """
+        return round(-math.log2(1 - u) * self.half_heard_after)
 
 
 class Window(Model):
-    """What is done behind the closed door, one after the other; it reopens when that is done, never before planned."""
+    """What is done behind the closed door, one after the other; it reopens when that is done, never before planned.
+
+    Where rows are stated and gates set, it is done when they are met, or when the plan says what then.
+    """
 
     planned: PeopleTime = Field(gt=0, description="how long everybody is told that it stays closed")
     freeze: Duration = Field(default=0, description="data is frozen, copied and counted")
-    migrate: Duration = Field(default=0, description="data is moved")
+    migrate: Duration = Field(default=0, description="data is moved; with rows, its length follows from them")
     verify: Duration = Field(default=0, description="the new books are held against the old ones")
+    rows: MovedRows | None = Field(default=None, description="the rows that are moved, by kind")
+    gates: WorkGates | None = Field(default=None, description="what must have been found before it opens")
     books: BooksMigration = Field(default=BooksMigration(), description="how the rows of a node's books are moved")
+
+    @model_validator(mode="after")
+    def _rows_go_together(self) -> Window:
+        if self.rows is not None and longest_us(self.migrate):
+            raise ValueError("migrate is stated beside rows, from which its length follows; expected one of the two")
+        if self.gates is None:
+            return self
+        if self.rows is None:
+            raise ValueError("gates without rows: nothing could be refused or differ; expected rows")
+        for name in ("persons", "visits"):
+            if getattr(self.gates, name) is not None and getattr(self.rows, name) is None:
+                raise ValueError(f"gates.{name} without rows.{name}: none could be refused; expected both")
+        return self
 
     @property
     def works(self) -> tuple[tuple[Phase, Duration], ...]:
-        """The work in its order."""
-        return (Phase.FREEZE, self.freeze), (Phase.MIGRATE, self.migrate), (Phase.VERIFY, self.verify)
+        """The work in its order, as planned: without what a gate may ask for on top."""
+        migrate = self.migrate if self.rows is None else _between(self._passes_us(0.0), self._passes_us(1.0))
+        return (Phase.FREEZE, self.freeze), (Phase.MIGRATE, migrate), (Phase.VERIFY, self.verify)
+
+    @property
+    def moves_rows(self) -> bool:
+        """Whether anything is moved in it."""
+        return self.rows is not None or longest_us(self.migrate) > 0
+
+    @property
+    def work_us(self) -> tuple[int, int]:
+        """The shortest and the longest that the work can take, with what a gate may ask for on top."""
+        lasts = [work for _, work in self.works]
+        more = 0 if self.gates is None else self.gates.more_passes
+        longer_us = self._passes_us(1.0, more) - self._passes_us(1.0) + more * longest_us(self.verify)
+        return sum(map(shortest_us, lasts)), sum(map(longest_us, lasts)) + longer_us
+
+    def _passes_us(self, u: float, more: int = 0) -> int:
+        """Return how long the passes over the rows take, all shares at quantile ``u``; with so many more."""
+        rows = self.rows
+        if rows is None:
+            return 0
+        refused = {name: kind.refused_at(u) for name, kind in rows.refusable()}
+        total_us = 0
+        for number in range(rows.passes + more):
+            total_us += rows.pass_us(number, refused)
+            refused = {name: share * (1 - rows.put_right if number else 1) for name, share in refused.items()}
+        return total_us
+
+
+def _between(low_us: int, high_us: int) -> Duration:
+    if low_us == high_us:
+        return low_us
+    return Drawn.model_validate(
+        {"distribution": "uniform", "low": format_duration(low_us), "high": format_duration(high_us)}
+    )
 
 
 class RollBack(Model):
@@ -122,6 +192,7 @@ class Ramp(Model):
         description="of a bucket: a lane of its own, with this share, for who was to come before the reopening; what "
         "one lane does not use goes to the other",
     )
+    gates: StepGates | None = Field(default=None, description="of one in steps: what must be met before the next step")
 
     @model_validator(mode="after")
     def _has_its_parameters(self) -> Ramp:
@@ -131,6 +202,8 @@ class Ramp(Model):
         if stated != wanted:
             takes = ", ".join(wanted) or "no other key"
             raise ValueError(f"a ramp of kind {self.kind} takes {takes} (got {', '.join(stated) or 'none'})")
+        if self.gates is not None and self.kind != "steps":
+            raise ValueError(f"gates hold the steps of a ramp; expected 'kind: steps' (got {self.kind})")
         for earlier, later in pairwise(self.steps):
             if (earlier.provinces, earlier.kinds) == (later.provinces, later.kinds) and later.share < earlier.share:
                 raise ValueError(f"a ramp must not fall: a step of {later.share:.0%} after one of {earlier.share:.0%}")
@@ -252,14 +325,32 @@ class Cutover(Model):
     @property
     def work_us(self) -> tuple[int, int]:
         """The shortest and the longest that the work behind the closed door can take."""
-        if not isinstance(self.window, Window):
-            return self.window, self.window
-        lasts = [work for _, work in self.window.works]
-        return sum(map(shortest_us, lasts)), sum(map(longest_us, lasts))
+        return self.window.work_us if isinstance(self.window, Window) else (self.window, self.window)
+
+    @property
+    def step_gates(self) -> StepGates | None:
+        """What is asked before each step of the ramp; None where nobody asks."""
+        return self.ramp.gates if isinstance(self.ramp, Ramp) else None
+
+    @property
+    def may_turn_back_at_gate(self) -> bool:
+        """Whether what the work finds may turn the plan back."""
+        gates = self.window.gates if isinstance(self.window, Window) else None
+        return gates is not None and gates.otherwise == "roll_back"
 
     @property
     def reopens_between(self) -> tuple[int, int]:
         """The first and the last moment at which it can open again."""
+        first, last = self._opens_by_the_clock
+        back = self.roll_back
+        if back is not None and self.may_turn_back_at_gate:
+            judged = [self.at + min(lasts, back.after) + back.takes for lasts in self.work_us]
+            return min(first, *judged), max(last, *judged)
+        return first, last
+
+    @property
+    def _opens_by_the_clock(self) -> tuple[int, int]:
+        """The first and the last moment at which it can open where no gate turns it back."""
         shortest, longest = self.work_us
         first = last = self.planned_reopen_at
         back = self.roll_back

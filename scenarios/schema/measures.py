@@ -179,6 +179,18 @@ def _service() -> Iterator[Measure]:
     yield Measure("cutover.unavailable", Unit.SHARE, unavailable)
     for kind in _KINDS:
         yield Measure(f"cutover.unavailable.{kind}", Unit.SHARE, f"{unavailable}; {kind} only")
+    late = f"of them, those that were not {_IN_TIME}"
+    yield Measure(
+        "cutover.unavailable.before_cut",
+        Unit.SHARE,
+        f"stays that came to leave in the day before stop-accept (A); {late}",
+    )
+    for name, who in (
+        ("mid_stay", "intents whose stay was settled in its middle (B)"),
+        ("on_account", "intents that left on the hospital's account (C)"),
+        ("paid", "intents that paid at the door and claim by paper (D)"),
+    ):
+        yield Measure(f"cutover.unavailable.{name}", Unit.SHARE, f"{who} and {_WANTED}; {late}")
     yield Measure("cutover.settle_wait", Unit.DURATION, f"{settle_wait}; people time", distribution=True)
     for kind in _KINDS:
         doc = f"{settle_wait}; {kind} only; people time"
@@ -207,7 +219,7 @@ def _service() -> Iterator[Measure]:
         "1 when it reopened by the hour announced; over replications, the chance of it",
     )
     for days in (1, 3, 7):
-        by = f"settled directly by {days} days after the reopening as announced"
+        by = f"settled directly by {days} day{'s' if days > 1 else ''} after the reopening as announced"
         yield Measure(f"cutover.settled_{days}d", Unit.SHARE, f"of the intents that {_WANTED}, {by}")
         yield Measure(
             f"cutover.inflight_settled_{days}d", Unit.SHARE, f"of the business in flight at stop-accept, {by}"
@@ -219,6 +231,29 @@ def _service() -> Iterator[Measure]:
     yield Measure("cutover.unknown_by_hand", Unit.SHARE, f"of the {unknown}, left to people")
     age = f"of the {unknown}, from the first send until it was known or taken back; never for what was left to people"
     yield Measure("cutover.unknown_age", Unit.DURATION, f"{age}; people time", distribution=True)
+
+
+def _gates() -> Iterator[Measure]:
+    """Yield what gates decided and what was found of the rows that were moved; absent where a plan has none."""
+    yield Measure("cutover.gate_breaches", Unit.COUNT, "times that a gate was not met when it was judged")
+    yield Measure("cutover.holds", Unit.COUNT, "times that a step was held, or another pass over the rows was made")
+    yield Measure("cutover.no_go", Unit.COUNT, "gates that were still not met when no more time was given")
+    yield Measure("cutover.held", Unit.DURATION, "how much longer than planned the held ramps took; people time")
+    yield Measure(
+        "cutover.decision_late",
+        Unit.DURATION,
+        "longest time that the gates of a held step had been met when it went on; people time",
+    )
+    yield Measure("cutover.rows_moved", Unit.COUNT, "rows moved behind the closed doors, as stated")
+    for kind in ("persons", "visits"):
+        yield Measure(
+            f"cutover.rows_refused.{kind}", Unit.SHARE, f"rows of {kind} that the new books refused after the last pass"
+        )
+    yield Measure("cutover.rows_by_hand", Unit.COUNT, "refused rows that people had to put right after the reopening")
+    yield Measure("cutover.rows_differ", Unit.SHARE, "rows that verification found different after the last pass")
+    yield Measure(
+        "cutover.turned_away_by_row", Unit.COUNT, "visits turned away by an open door because a row was not right yet"
+    )
 
 
 def _policies() -> Iterator[Measure]:
@@ -246,6 +281,13 @@ def _policies() -> Iterator[Measure]:
     yield Measure(
         "cutover.first_alarm", Unit.DURATION, "from full admission to the first alarm; absent without one; people time"
     )
+    yield Measure(
+        "cutover.spared_by_stock", Unit.COUNT, "pharmacy visits that medicine in stock put off without a trip"
+    )
+    yield Measure(
+        "cutover.claims_late", Unit.COUNT, "paper claims of the stop that were handed in after their deadline"
+    )
+    yield Measure("cutover.claims_late_fen", Unit.NUMBER, "what was paid and is lost with them, in fen")
     made_up = "between the estimates paid and what was then settled, of those who have a verdict, in fen"
     yield Measure("cutover.true_up_fen", Unit.NUMBER, f"differences {made_up}")
     yield Measure("cutover.true_up_owed_fen", Unit.NUMBER, f"what patients still owe of the differences {made_up}")
@@ -253,7 +295,7 @@ def _policies() -> Iterator[Measure]:
 
 
 MEASURES: Mapping[str, Measure] = {
-    measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover(), *_policies())
+    measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover(), *_gates(), *_policies())
 }
 
 

@@ -18,6 +18,7 @@ from scenarios.schema.base import Model, PeopleTime, Positive, Share, VisitKind,
 __all__ = [
     "EVERY_CLASS",
     "EVERY_KIND",
+    "DrugStock",
     "MidStay",
     "Mix",
     "Paper",
@@ -162,6 +163,24 @@ class Paper(Model):
         description="calendar days until the money comes: at most ten working days in Tai'an (SEED 004). DERIVED.",
     )
     trips: Annotated[int, Field(ge=0, le=10)] = Field(default=1, description="trips to claim it. ASSUMED.")
+    handed_in_within: PeopleTime = Field(
+        default=span("60d"),
+        gt=0,
+        description="claims are handed in evenly over so long from the reopening on. ASSUMED.",
+    )
+    deadline: Annotated[PeopleTime, Field(gt=0)] | None = Field(
+        default=None,
+        description="a claim handed in later than so long after the reopening is lost (Suzhou: until 03-31, 88 days)",
+    )
+
+
+class DrugStock(Model):
+    """Patients are advised beforehand to have medicine in stock: who did needs no pharmacy while it lasts."""
+
+    lasts: PeopleTime = Field(
+        default=span("30d"), gt=0, description="from stop-accept on: a month was advised in Tai'an. FOUND."
+    )
+    share: Share = Field(default=0.5, gt=0, description="of the pharmacies' patients due in the stop. ASSUMED.")
 
 
 class StopPolicies(Model):
@@ -175,6 +194,9 @@ class StopPolicies(Model):
     stand_in: StandIn = StandIn()
     forced_mid_stay: MidStay | None = Field(default=None, description="open stays are settled before the stop")
     paper: Paper = Paper()
+    drug_stock: DrugStock | None = Field(
+        default=None, description="medicine in stock spares the pharmacy's patients a trip during the stop"
+    )
     benefit_year: Literal["of_discharge", "of_settlement"] | None = Field(
         default=None,
         description="the year in which a stay counts that ended in one and is settled in the next; default: as the "

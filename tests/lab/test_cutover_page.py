@@ -170,3 +170,21 @@ def test_plans_are_compared_on_the_same_patients_with_paired_intervals(nights, t
     assert not any(cells[0].startswith("cutover.") for cells in words["table"].rows)
     assert (tmp_path / "figures" / "budget.png").is_file()
     assert "The same patients" in (tmp_path / "both.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gated") / "run"
+    yidi.run("gated-reopening", variant="quick", out=folder)
+    return folder
+
+
+def test_the_page_lists_what_was_decided_at_the_gates_and_why(gated):
+    [answer] = yidi.read(gated).values()
+    events = answer.record.events.filter(pl.col("kind").is_in(["go", "hold", "no_go", "gate_met"]))
+    page = (gated / "report.html").read_text(encoding="utf-8")
+
+    assert events.filter(kind="hold").height >= 1
+    assert page.count("<td>hold</td>") == events.filter(kind="hold").height
+    assert page.count("<td>go</td>") == events.filter(kind="go").height
+    assert "p95 4.1 s above 3 s" in page

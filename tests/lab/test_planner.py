@@ -20,20 +20,22 @@ from hypothesis import strategies as st
 
 import yidi
 from lab.cli.app import INTERRUPTED, run_command
+from lab.cli.cutover import LEVER_NAMES, WEIGHT_NAMES
 from lab.experiments.experiment import Silent
 from lab.planner import judgement, planning
 from lab.planner.draft import start_of
 from lab.planner.evaluate import CACHE_FILE, delayed, fits, fresh_seeds, search_seeds
-from lab.planner.harm import COMPONENTS, figures_of, harm, weights_of
-from lab.planner.judgement import Judged, Range
+from lab.planner.harm import COMPONENTS, FIGURES, figures_of, harm, weights_of
+from lab.planner.judgement import HARM, Judged, Range
 from lab.planner.knobs import applied, knobs_of
 from lab.planner.levers import LEVERS, told
 from lab.planner.planning import Asked, plan_stop
 from lab.planner.runbook import verdict_of, write_run_book
 from lab.planner.search import BATCH, Trial, front_of
-from lab.planner.tasks import tasks_of
+from lab.planner.tasks import step_gates, tasks_of
 from reference_impl.domain.failures import InputError
 from scenarios.reading.loader import digest, load_scenario
+from scenarios.schema import Scenario
 from scenarios.schema.course import courses_of
 
 ROOT = Path(__file__).parents[2]
@@ -433,6 +435,20 @@ def test_another_question_does_not_go_on_in_a_folder_that_holds_one(tiny, tmp_pa
         plan_stop(asked_of(tiny), tmp_path / "full", Silent())
 
 
+def test_a_search_of_before_an_upgrade_is_not_gone_on_with(tiny, tmp_path, one_process, monkeypatch):
+    """Half of its trials would be of one program and half of another."""
+    plan_stop(asked_of(tiny, trials=1), tmp_path / "plan", Silent())
+    monkeypatch.setattr(planning, "versions", lambda: {"yidi": "99.0"})
+
+    with pytest.raises(InputError, match=r"yidi 99\.0 after .*another --out"):
+        plan_stop(asked_of(tiny, trials=1), tmp_path / "plan", Silent())
+
+
+def test_help_names_every_lever_and_every_weight():
+    assert [lever.name for lever in LEVERS] == list(LEVER_NAMES)
+    assert [one.name for one in COMPONENTS] == list(WEIGHT_NAMES)
+
+
 def test_where_time_is_the_budget_visits_are_left_out_until_enough_trials_fit(tiny, monkeypatch):
     start = start_of(tiny, sets=("visits.per_day=4000",))
     asked = asked_of(tiny, trials=None, seconds=60.0, replications=4, fresh=2)
@@ -522,3 +538,32 @@ def test_a_search_that_is_ended_leaves_no_process_and_keeps_what_was_simulated(t
     _, left = psutil.wait_procs(started, timeout=LIMIT_S)
     assert left == []
     assert cache.read_bytes().count(b"\n") >= 1
+
+
+GATED = {
+    "scope": "34", "at": "20h",
+    "window": {
+        "planned": "8h", "verify": "1h",
+        "rows": {"persons": {"count": 1000, "moved": 1000, "every": "1h"}},
+        "gates": {"persons": "2%", "more_passes": 1},
+    },
+    "roll_back": {"after": "6h"},
+    "ramp": {
+        "kind": "steps", "steps": [{"share": 0.5, "hold": "1h"}],
+        "gates": {"p95": "3s", "busy": "5%", "oldest": "1h", "hold": "30min", "holds": 2, "then": "fall_back"},
+    },
+}  # fmt: skip
+
+
+def test_the_run_book_prints_the_numbers_of_every_gate():
+    asked = Scenario.model_validate({"name": "gated", "horizon": {"length": "4d"}, "cutover": GATED})
+    figures = {name: Range(1.0) for name in (*FIGURES, HARM)}
+    judged = Judged(figures, figures, figures, 1.0, (), (), (), figures, dict.fromkeys(FIGURES, 1.0))
+    gates = " ".join(task.gate for task in tasks_of(asked, judged))
+
+    assert "refused rows of persons at most 2 %: go on; else 1 more passes at most, then turn back" in gates
+    assert step_gates(asked.cutover[0]) in gates
+    assert step_gates(asked.cutover[0]) == (
+        "each step goes on when over the last 10 min: 95 % of the answers within 3 s; at most 5 % of the messages not "
+        "served; nobody at a desk for over 60 min; else held 2 times 30 min at most, then fall back a step"
+    )

@@ -268,3 +268,19 @@ def test_who_is_settled_by_a_deadline_is_counted_from_the_reopening_as_announced
 
 def test_a_stop_that_opens_as_announced_is_open_in_time(figures):
     assert figures["cutover.open_in_time"] == 1
+
+
+def test_unavailability_is_told_by_what_was_done_about_the_intents(figures, rows, intents):
+    """Who paid at the door was never served; of the stays of the day before most left in time."""
+    stop_us = 13 * H
+    paid = [row for row in rows["turned_away"] if row["how"] == "paid"]
+    before = [
+        in_time
+        for wanted_us, in_time, row in intents
+        if row["kind"] == "inpatient" and stop_us - 24 * H <= wanted_us < stop_us
+    ]
+
+    assert paid
+    assert figures["cutover.unavailable.paid"] == 1.0
+    assert figures["cutover.unavailable.before_cut"] == pytest.approx(1 - sum(before) / len(before))
+    assert "cutover.unavailable.mid_stay" not in figures

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.analysis import cutover
+from lab.analysis.policies import late_figures
 from scenarios.record.recorder import MidStayRow, TurnedAwayRow
 from scenarios.schema import Cutover
 from scenarios.schema.course import course_of
@@ -193,3 +194,15 @@ def test_who_was_parked_and_then_paid_has_one_bill_and_every_trip(world: Any, ma
     assert "cutover.park_trips" not in found
     assert found["cutover.paper_trips"] == found["cutover.trips"] == 1 + 2
     assert found["cutover.paper_fen"] == 10_000
+
+
+def test_a_claim_handed_in_after_its_deadline_is_lost_and_counted(world: Any, make: Any) -> None:
+    """Claims come evenly over 60 days, and the office takes them for 45: a quarter is late, in people and fen."""
+    emptied(world)
+    world.visits += [make.visit_row(n, fate="paper_by_closure", paper_fen=100) for n in range(400)]
+    plan = Cutover.model_validate(PLAN | {"policies": {"paper": {"deadline": "45d"}}})
+    paid = [(plan, world.record().visits)]
+    found = dict(late_figures(paid, seed=7))
+    assert found["cutover.claims_late"] == pytest.approx(100, abs=25)
+    assert found["cutover.claims_late_fen"] == 100 * found["cutover.claims_late"]
+    assert dict(late_figures([(Cutover.model_validate(PLAN), world.record().visits)], seed=7)) == {}

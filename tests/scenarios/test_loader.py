@@ -361,6 +361,9 @@ CUTOVERS += [
     ),
 ]
 MIXED = "{{scope: 34, at: 1h, window: 10min, policies: {{mixes: [{mixes}]{more}}}{plan}}}"
+STEPPED = "{{scope: 34, at: 1h, window: 9min, ramp: {{kind: steps, steps: [{{share: 50%, hold: 1min}}], gates: {{{gates}}}}}}}"
+PERSONS = "persons: {count: 100, moved: 100, every: 1s}"
+MOVED = "{{scope: 34, at: 1h, window: {{planned: 9min, rows: {{{rows}}}{more}}}}}"
 RAMP = "{{scope: 34, at: 1h, window: 9min, ramp: {{kind: {ramp}}}}}"
 BUCKET = "token_bucket, over: 5min, admit: {admit}, every: 1h"
 CUTOVERS += [
@@ -383,6 +386,39 @@ CUTOVERS += [
     ),
 ]
 CUTOVERS += [
+    (STEPPED.format(gates=""), "cutover.ramp.gates", "expected p95, busy or oldest"),
+    (STEPPED.format(gates="p95: 3s, closed_for: 1h"), "cutover.ramp.gates", "needed there (got then: go_on"),
+    (STEPPED.format(gates="p95: 3s, then: close_again"), "cutover.ramp.gates", "closed_for not stated"),
+    (RAMP.format(ramp="linear, over: 5min, gates: {p95: 3s}"), "cutover.ramp", "expected 'kind: steps'"),
+    (
+        STEPPED.format(gates="p95: 3s, then: close_again, closed_for: 1h").replace("ramp", "renumber: {}, ramp"),
+        "cutover.ramp.gates.then",
+        "closes again after people have been given new numbers",
+    ),
+    (MOVED.format(rows="passes: 2", more=""), "cutover.window.rows", "rows without a kind"),
+    (MOVED.format(rows=PERSONS, more=", migrate: 1min"), "cutover.window", "migrate is stated beside rows"),
+    (
+        MOVED.format(rows="persons: {count: 1, moved: 1, every: 1s, refused_up_to: 1%}", more=""),
+        "cutover.window.rows.persons",
+        "is below refused, 1.20%",
+    ),
+    (MOVED.format(rows=PERSONS, more=", gates: {}"), "cutover.window.gates", "gates without a number"),
+    (
+        MOVED.format(rows=PERSONS, more=", gates: {visits: 1%}"),
+        "cutover.window",
+        "gates.visits without rows.visits",
+    ),
+    (
+        MOVED.format(rows=PERSONS, more=", gates: {persons: 2%}"),
+        "cutover.window.gates.otherwise",
+        "the plan has no way back",
+    ),
+    (
+        MOVED.format(rows=PERSONS, more=", gates: {persons: 0.1%, otherwise: open}"),
+        "cutover.window.gates.persons",
+        "at least 0.600%, the least that all passes can leave",
+    ),
+    ("{scope: 34, at: 1h, window: {planned: 9min, gates: {persons: 1%}}}", "cutover.window", "gates without rows"),
     ("{scope: 34, at: 1h, window: 9min, ramp: 0, monitor: {lasts: 1h}}", "cutover.monitor.lasts", "beyond the horizon"),
     (
         "{scope: 34, at: 1h, window: 9min, ramp: 0, monitor: {lasts: 5min, over: 6min}}",

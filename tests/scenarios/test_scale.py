@@ -38,19 +38,34 @@ BASE = {
             "early_cutoff": "30min",
             "window": {
                 "planned": "8h",
-                "freeze": {"distribution": "constant", "value": "1h"},
-                "migrate": {"distribution": "triangular", "low": "2h", "mode": "3h", "high": "4h"},
+                "freeze": {"distribution": "triangular", "low": "2h", "mode": "3h", "high": "4h"},
+                "rows": {"persons": {"count": 8, "moved": 4, "every": "2h"}},
                 "verify": {"distribution": "lognormal", "median": "5h", "spread": 0.5},
             },
             "roll_back": {"after": "6h", "takes": "1h"},
-            "ramp": {"kind": "steps", "steps": [{"share": "10%", "hold": "2h"}]},
+            "ramp": {
+                "kind": "steps",
+                "steps": [{"share": "10%", "hold": "2h"}],
+                "gates": {"p95": "3s", "oldest": "2h", "then": "close_again", "closed_for": "5h"},
+            },
         },
         {
             "scope": "hub",
             "at": "7h",
-            "window": {"planned": "8h", "freeze": "1h", "migrate": "2h", "verify": "3h"},
+            "window": {
+                "planned": "8h",
+                "freeze": "1h",
+                "migrate": "2h",
+                "verify": "3h",
+            },
+            "policies": {"drug_stock": {}, "paper": {"deadline": "88d"}},
             "ramp": {"kind": "token_bucket", "over": "2h", "admit": 30, "every": "1h"},
             "monitor": {"lasts": "3h", "over": "1h", "p95": "2s"},
+        },
+        {
+            "scope": "3401",
+            "at": "7h",
+            "window": {"planned": "8h", "verify": {"distribution": "constant", "value": "1h"}},
         },
     ],
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
@@ -82,20 +97,30 @@ PEOPLE = """
     cutover.0.policies.wait.patience         3h
     cutover.0.policies.settle_later.spread   2h
     cutover.0.policies.forced_mid_stay.lead  1h
+    cutover.0.policies.paper.handed_in_within  1440h
     cutover.1.announce.lead    3h
+    cutover.1.announce.half_heard_after  6h
     cutover.1.early_cutoff     0.5h
     cutover.1.window.planned       8h
-    cutover.1.window.freeze.value  1h
-    cutover.1.window.migrate.low   2h
-    cutover.1.window.migrate.mode  3h
-    cutover.1.window.migrate.high  4h
+    cutover.1.window.freeze.low    2h
+    cutover.1.window.freeze.mode   3h
+    cutover.1.window.freeze.high   4h
+    cutover.1.window.rows.persons.every   2h
+    cutover.1.window.rows.mended_within   48h
     cutover.1.window.verify.median 5h
     cutover.1.roll_back.after      6h
     cutover.1.roll_back.takes      1h
     cutover.1.ramp.steps.0.hold    2h
     cutover.2.window.freeze        1h
+    cutover.3.window.verify.value  1h
     cutover.2.window.migrate       2h
+    cutover.1.ramp.gates.over       0.16666666666666666h
+    cutover.1.ramp.gates.oldest     2h
+    cutover.1.ramp.gates.hold       0.5h
+    cutover.1.ramp.gates.closed_for 5h
     cutover.2.window.verify        3h
+    cutover.2.policies.drug_stock.lasts  720h
+    cutover.2.policies.paper.deadline    2112h
     cutover.2.ramp.over            2h
     cutover.2.ramp.every           1h
     cutover.2.monitor.lasts        3h
@@ -110,6 +135,7 @@ MACHINE = """
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
     faults.0.add                        0.5s
+    cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s
     topology.links.province_hub.latency 0.015s
 """

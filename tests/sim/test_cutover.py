@@ -251,7 +251,7 @@ def test_who_has_begun_before_the_early_cut_off_is_served_to_the_end() -> None:
 
 @pytest.mark.parametrize(("anyway", "how"), [(0, "stayed_home"), (1, "parked")])
 def test_who_was_told_stays_at_home_and_who_comes_anyway_is_sent_away(anyway: int, how: str) -> None:
-    notice = {"announce": {"lead": "5s", "comes_anyway": anyway}}
+    notice = {"announce": {"lead": "5s", "half_heard_after": 0, "comes_anyway": anyway}}
     run = live(stopped(visit("pharmacy", at="50s"), ramp=0, **notice))
     assert run.recorder.frames()["turned_away"]["how"].to_list() == [how]
     assert fates(run) == ["parked_then_direct"]

@@ -6,16 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from loadtest.actions import Injector
 from loadtest.exits import FINISHED, INVALID
 from loadtest.links import FaultyLinks
 from reference_impl.hospital.history import History
+from reference_impl.hospital.pulse import Seen
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.hits import with_hits
@@ -68,27 +72,43 @@ def run_for_real(scenario: Scenario, folder: Path) -> Ended:
         injector = Injector(scenario, system, lambda: (time.monotonic_ns() - system.epoch_ns) // 1000)
         injector.start()
         try:
-            generator = subprocess.run(
-                [sys.executable, "-m", "loadtest", str(folder)],
-                capture_output=True,
-                text=True,
-                timeout=LIMIT_S,
-                check=False,
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )
+            code, errors = generated(folder, injector)
         finally:
             injector.stop()
         counted = links.stop()
     return Ended(
-        generator.returncode,
-        generator.stderr,
+        code,
+        errors,
         completed(scenario, folder, system, link_hits_in(injector.done, links.hits)),
         system.final_books(),
         injector.events,
         injector.failures,
         counted,
     )
+
+
+def generated(folder: Path, injector: Injector) -> tuple[int, str]:
+    """Run the generator, tell the injector what it hears, and return its exit code and what it complained of."""
+    errors = folder / "generator.err"
+    with (
+        errors.open("w") as complained,
+        subprocess.Popen(
+            [sys.executable, "-m", "loadtest", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=complained,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        ) as generator,
+    ):
+        limit = threading.Timer(LIMIT_S, generator.kill)
+        limit.start()
+        for line in generator.stdout or ():
+            facts = json.loads(line)
+            if facts["event"] == "pulse":
+                injector.hear(facts["plan"], msgspec.convert(facts["seen"], Seen))
+        limit.cancel()
+    return generator.returncode, errors.read_text()
 
 
 def completed(scenario: Scenario, folder: Path, system: System, events: list) -> Record:

@@ -10,6 +10,7 @@ from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.bucket import BucketRule
 from reference_impl.protocol.door import Door, DoorCommand, Doors, DoorState, DoorStep
 from reference_impl.protocol.messages import Closed, FindPerson, Overloaded, PersonNo
+from reference_impl.protocol.unmended import UnmendedRows
 
 NOW_US = 40
 SHUT = Closed("33", 100, 60)
@@ -160,3 +161,48 @@ def test_a_bucket_at_the_door_tells_each_whom_it_refuses_a_time_of_their_own_and
     assert all(doors.refusal(one, Side.CARE, 135, known=False) is None for one in people)
     doors.obey(ramp)
     assert doors.refusal(people[4], Side.CARE, 100, known=False) is None
+
+
+def test_a_door_that_waits_for_word_goes_on_by_no_clock():
+    """Planted in the first try: at the hour that people are told it let everybody in, held or not."""
+    told = DoorCommand(scope="33", side=Side.CARE, state=DoorState.RAMP, reopens_us=10, full_us=20, by_word=True)
+    held = Door(msgspec.structs.replace(told, steps=(DoorStep(10, 0.0),)))
+    gone_on = Door(msgspec.structs.replace(told, steps=(DoorStep(10, 0.0), DoorStep(30, 1.0))))
+
+    assert isinstance(held.refusal(register(), 10**9, known=False), Closed)
+    assert gone_on.refusal(register(), 30, known=False) is None
+
+
+def unmended(*, persons: float = 0.0, visits: float = 0.0) -> UnmendedRows:
+    return UnmendedRows(key=1, persons=persons, visits=visits, frozen_at="20240603000000", from_us=10, until_us=100)
+
+
+@pytest.mark.parametrize("state", [DoorState.RAMP, DoorState.OPEN])
+def test_an_open_door_turns_away_whose_row_is_not_right_until_it_is(state):
+    rows = unmended(persons=1.0)
+    door = Door(DoorCommand(scope="33", side=Side.CARE, state=state, reopens_us=10, full_us=10, unmended=rows))
+    asked = register()
+    mended_us = rows.mended_us(asked.body.person, "")
+
+    refusal = door.refusal(asked, 11, known=True)
+
+    assert isinstance(refusal, Closed)
+    assert refusal.reopens_us == mended_us <= 100
+    assert door.refusal(asked, mended_us, known=True) is None
+
+
+def test_only_a_visit_that_was_open_at_the_freeze_can_lack_its_row():
+    rows = unmended(visits=1.0)
+    before, after = "SH33040000001240602080000000001", "SH33040000001240603080000000001"
+
+    assert rows.mended_us("330400X", before) > rows.from_us
+    assert rows.mended_us("330400X", after) == rows.from_us
+
+
+def test_as_many_rows_are_refused_as_the_share_says_and_they_are_mended_evenly():
+    rows = msgspec.structs.replace(unmended(persons=0.3), until_us=1_000_010)
+    mended = [rows.mended_us(f"{number}", "") - rows.from_us for number in range(4_000)]
+    late = [one for one in mended if one]
+
+    assert len(late) / 4_000 == pytest.approx(0.3, abs=0.03)
+    assert sum(late) / len(late) == pytest.approx(500_000, rel=0.05)
