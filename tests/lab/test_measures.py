@@ -13,11 +13,15 @@ from scenarios.reading.loader import load_scenario
 from scenarios.record.fates import How
 from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
-from scenarios.schema.cutover import Monitor
+from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.measures import MEASURES
+from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000
+ROWS = {name: {"count": 100, "moved": 100, "every": "1h"} for name in ("persons", "visits")}
+GATED = {"planned": "10d14h", "rows": ROWS, "gates": {"persons": "2%", "otherwise": "open"}}
+STEPPED = {"kind": "steps", "steps": [{"share": "50%", "hold": "4h"}], "gates": {"p95": "3s"}}
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +64,20 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         until_us = None if how is How.PAID else end_us
         world.turned_away.append(TurnedAwayRow(number, "luan-cross", begin_us, until_us, how.value))
     part = (10_000, 7_000, 3_000, 0, 0, 0)
-    world.mid_stays = [MidStayRow(2, begin_us, "M", "V", "S", *part, begin_us)]
+    world.mid_stays = [MidStayRow(visit, begin_us, "M", "V", "S", *part, begin_us) for visit in (2, 45)]
+    left_us = begin_us - SECOND  # a stay that left in the day before
+    world.visits.append(make.visit_row(200, kind="inpatient", arrival_us=left_us - SECOND, ended_us=left_us, **luan))
     world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
     watched = stop.cutover[0].model_copy(
-        update={"monitor": Monitor.model_validate({"lasts": "1d"}), "renumber": Renumber()}
+        update={
+            "monitor": Monitor.model_validate({"lasts": "1d"}),
+            "renumber": Renumber(),
+            "window": Window.model_validate(GATED),
+            "ramp": Ramp.model_validate(STEPPED),
+            "policies": StopPolicies.model_validate({"drug_stock": {}, "paper": {"deadline": "30d"}}),
+        }
     )
     plans = {"cutover": (watched, *stop.cutover[1:])}
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
