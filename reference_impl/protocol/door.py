@@ -127,8 +127,8 @@ class Door:
         if rows is None or now_us >= rows.until_us:
             return None
         person = self.numbers.original(Numbered.PERSON, request.body.person)
-        visit = self.numbers.original(Numbered.VISIT, getattr(request.body, "visit", ""))
-        mended_us = rows.mended_us(person, visit)
+        visit: str = getattr(request.body, "visit", "")
+        mended_us = rows.mended_us(person, self.numbers.original(Numbered.VISIT, visit) if visit else "")
         return self._closed_until(mended_us, now_us) if now_us < mended_us else None
 
     def _closed(self, now_us: int) -> Closed:
