@@ -43,7 +43,6 @@ MUST_BE_MET = (
     "new numbers of care",
     "not in the map",
     "settled under new",
-    "taken back by old",
 )
 
 WORLD = {
@@ -80,7 +79,6 @@ def judged(scenario: Scenario) -> tuple[list[str], Counter[str]]:
     wrong += [str(violation) for violation in found.findings.violations]
     seen = met(scenario, found)
     seen["settled under new"] = int(measured.get("cutover.settled_under_new", 0) > 0)
-    seen["taken back by old"] = int(measured.get("cutover.reversed_by_old", 0) > 0)
     return wrong, seen
 
 
