@@ -15,6 +15,7 @@ import msgspec
 
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.answers import believed
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
@@ -210,7 +211,7 @@ class Asker:
         if self.stage is not Stage.REVERSAL_PENDING:
             self.stage = Stage.IN_TRANSIT
         self.sent += 1
-        outcome = await self.ports.peers.call(self.node, request, timeout_us)
+        outcome = believed(await self.ports.peers.call(self.node, request, timeout_us), request.code)
         now_us = self.ports.clock.now_us()
         self.history.attempt(self.visit.visit, self.step, attempt, request, sent_us, outcome, now_us=now_us)
         return outcome
