@@ -69,6 +69,7 @@ class Purpose(IntEnum):
     NOTICE = 109
     MID_STAY = 110
     RENUMBER = 111
+    CLAIM = 130
 
 
 def mix64(value: int) -> int:
