@@ -132,7 +132,9 @@ def story_of(opened: Opened, visit: int) -> Story:
         raise InputError(_no_such_visit(opened, visit))
     teller = _Teller(opened, found[-1])
     claim = _claim(teller)
-    moments = sorted((*_came(teller), *_messages(teller), *_held_up(teller), *_claimed(teller, claim)), key=_when)
+    moments = sorted(
+        (*_came(teller), *_messages(teller), *_held_up(teller), *_ended(teller), *_claimed(teller, claim)), key=_when
+    )
     row = teller.row
     return Story(visit, _who(row), tuple(moments), _end(row), _account(teller, claim))
 
@@ -170,6 +172,10 @@ def _came(teller: _Teller) -> Iterator[Moment]:
     wait_us = row["desk_wait_us"] * teller.scale
     if row["started_us"] is not None and wait_us >= _LONG_US:
         yield Moment(teller.at(row["started_us"]), f"A desk was free (waits for desks, all together: {span(wait_us)}).")
+
+
+def _ended(teller: _Teller) -> Iterator[Moment]:
+    row = teller.row
     if row["ended_us"] is not None:
         yield Moment(teller.at(row["ended_us"]), "The visit ended.")
 

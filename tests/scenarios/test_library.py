@@ -26,6 +26,7 @@ def test_library_holds_these_questions():
     assert library_names() == (
         "cutover-luan-2021",
         "downtime-announced",
+        "false-yes",
         "hub-move",
         "jiaxing-qinghai",
         "kill-every-role",
