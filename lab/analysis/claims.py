@@ -18,6 +18,7 @@ import polars as pl
 from reference_impl.domain.claims_office import Office, PaperClaim, Worked, work_off
 from reference_impl.domain.keyed import Purpose, uniform
 from reference_impl.domain.office_hours import OfficeHours
+from reference_impl.domain.self_paid import SelfPaidLine, SelfPaidVisit, UploadRegister
 from scenarios.record.fates import PAPER_FATES
 from scenarios.schema.paper_claims import CLAIM_STAGES, ClaimStage
 
@@ -61,6 +62,7 @@ CLAIM_COLUMNS = {
     "working_days": (pl.Int64(), "", "from acceptance to the end"),
     "duplicate": (pl.Boolean(), "", "the invoice had been handed in before: found, and not paid"),
     "uploaded": (pl.Boolean(), "", "the hospital had uploaded the charges (4261)"),
+    "differs": (pl.Boolean(), "", "what was uploaded did not come to the invoice (4262), which was entered anew"),
 }
 """What is known of each claim: the columns of ``claims.parquet`` with type, unit and meaning."""
 
@@ -76,7 +78,16 @@ class _Draw(NamedTuple):
         return uniform(self.seed, self.visit, what, number, Purpose.CLAIM)
 
 
+_MED_TYPES = {"outpatient": "11", "inpatient": "2101", "pharmacy": "41"}
+"""Dictionary med_type (FOUND S1)."""
 _COMES, _TOLD, _WANTED, _COPY, _TWICE, _UPLOADED, _DIFFERS, _WORK = range(8)
+
+
+class _Upload(NamedTuple):
+    """Whether a visit's charges were uploaded, and came to the invoice."""
+
+    made: bool
+    balanced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ class _Brought:
     office: str
     paper_fen: int
     paid_us: int
-    uploaded: bool
+    upload: _Upload
     claim: PaperClaim
 
 
@@ -121,30 +132,50 @@ def _row(one: _Brought, worked: Worked, hours: OfficeHours) -> tuple[object, ...
     days = hours.working_days(worked.accepted_us, worked.left_us)
     return (
         one.visit, one.office, one.paper_fen, one.paid_us, worked.came_us, worked.accepted_us, worked.left_us,
-        worked.trips, days, worked.duplicate, one.uploaded,
+        worked.trips, days, worked.duplicate, one.upload.made, one.upload.made and not one.upload.balanced,
     )  # fmt: skip
 
 
 def _brought(record: Record, scenario: Scenario, rules: PaperClaims, offset_us: int) -> Iterator[_Brought]:
     """Yield the claims as they are brought, those that are brought twice as two."""
     paid = record.visits.filter(pl.col("fate").is_in(_PAPER) & (pl.col("paper_fen") > 0)).sort("visit")
-    columns = paid.select("visit", "insured_region", "paper_fen", "ended_us")
-    for visit, region, paper_fen, ended_us in columns.iter_rows():
-        draw = _Draw(scenario.seed, visit)
-        paid_us = offset_us + round(ended_us * scenario.scale.time)
-        uploaded = draw.at(_UPLOADED) < rules.upload.share
+    uploads = UploadRegister()
+    for row in paid.iter_rows(named=True):
+        draw = _Draw(scenario.seed, row["visit"])
+        paid_us = offset_us + round(row["ended_us"] * scenario.scale.time)
+        upload = _uploaded(uploads, rules, draw, row)
         for time in range(2 if draw.at(_TWICE) < rules.invoice.handed_in_twice else 1):
-            claim = _claim(rules, draw, paid_us, uploaded=uploaded, time=time)
-            yield _Brought(visit, region[:_PROVINCE_DIGITS], paper_fen, paid_us, uploaded, claim)
+            claim = _claim(rules, draw, paid_us, compared=upload.balanced, time=time)
+            office = row["insured_region"][:_PROVINCE_DIGITS]
+            yield _Brought(draw.visit, office, row["paper_fen"], paid_us, upload, claim)
 
 
-def _claim(rules: PaperClaims, draw: _Draw, paid_us: int, *, uploaded: bool, time: int) -> PaperClaim:
+def _uploaded(uploads: UploadRegister, rules: PaperClaims, draw: _Draw, row: dict[str, Any]) -> _Upload:
+    """Have the hospital upload a visit's charges, if it does, and hold the invoice against them.
+
+    Where the two are to differ, the hospital has left out a charge of a tenth of the bill.
+    """
+    if draw.at(_UPLOADED) >= rules.upload.share:
+        return _Upload(made=False, balanced=False)
+    invoice_fen: int = row["paper_fen"]
+    missing_fen = max(1, invoice_fen // 10) if draw.at(_DIFFERS) < rules.upload.differs else 0
+    lines = (SelfPaidLine("1", invoice_fen - missing_fen),)
+    visit, hospital = str(draw.visit), row["hospital"]
+    uploads.upload(
+        SelfPaidVisit(
+            visit, hospital, row["person"], row["arrival_us"], row["ended_us"], _MED_TYPES[row["kind"]], lines
+        )
+    )
+    return _Upload(made=True, balanced=uploads.compare(hospital, visit, invoice_fen) is True)
+
+
+def _claim(rules: PaperClaims, draw: _Draw, paid_us: int, *, compared: bool, time: int) -> PaperClaim:
     comes_us = paid_us + _days_us(rules.comes_after_days + rules.comes_within_days * draw.at(_COMES, time))
     return PaperClaim(
         claim=draw.visit,
         invoice=str(draw.visit),
         comes_us=comes_us + _days_us(_without_invoice_days(rules, draw)),
-        work_us=tuple(_works_us(rules, draw, uploaded=uploaded, time=time)),
+        work_us=tuple(_works_us(rules, draw, compared=compared, time=time)),
         returns_us=_returns_us(rules, draw),
     )
 
@@ -165,9 +196,8 @@ def _returns_us(rules: PaperClaims, draw: _Draw) -> tuple[int, ...]:
     return () if told else (_days_us(papers.fetch_days),) * papers.missing
 
 
-def _works_us(rules: PaperClaims, draw: _Draw, *, uploaded: bool, time: int) -> Iterator[int]:
-    """Yield how long each stage works on the claim."""
-    compared = uploaded and draw.at(_DIFFERS) >= rules.upload.differs
+def _works_us(rules: PaperClaims, draw: _Draw, *, compared: bool, time: int) -> Iterator[int]:
+    """Yield how long each stage works on the claim; a bill that was compared need not be typed."""
     for number, stage in enumerate(CLAIM_STAGES):
         minutes = rules.stages.of(stage).minutes
         if stage is ClaimStage.ENTRY and compared:
@@ -234,6 +264,7 @@ def figures(claims: pl.DataFrame | None, rules: PaperClaims | None) -> Iterator[
     yield "claims.duplicates", claims.height - paid.height
     yield "claims.trips", _figure(claims, pl.col("trips").sum())
     yield "claims.uploaded", _figure(paid, pl.col("uploaded").sum())
+    yield "claims.uploads_differ", _figure(paid, pl.col("differs").sum())
     yield "claims.advance_days", yuan_days(claims)
     if paid.height:
         daily = backlog_by_day(claims).group_by("day").agg(pl.col("backlog").sum())

@@ -274,6 +274,7 @@ def _claims() -> Iterator[Measure]:
     yield Measure("claims.total", Unit.COUNT, "paper claims, one a visit that was paid in full, local business too")
     yield Measure("claims.duplicates", Unit.COUNT, "claims whose invoice was known: found, and not paid again")
     yield Measure("claims.uploaded", Unit.COUNT, "claims of whose visit the hospital had uploaded the charges (4261)")
+    yield Measure("claims.uploads_differ", Unit.COUNT, "claims whose invoice was not what had been uploaded (4262)")
     yield Measure("claims.trips", Unit.COUNT, "trips to the claims offices")
     yield Measure("claims.trips_each", Unit.NUMBER, "trips to the claims office, mean over the claims")
     yield Measure("claims.advance_days", Unit.NUMBER, "what claimants laid out until their money came, in yuan-days")
