@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -105,3 +106,34 @@ def test_what_has_a_receipt_is_what_says_more_than_done() -> None:
     said = {code: receipt is not Done for code, (_, receipt) in CARRIERS.items()}
 
     assert said == {code: row.has_receipt for code, row in TRANSACTIONS.items()}
+
+
+def storm(seed: int) -> list[dict[str, Any]]:
+    """False yeses of both kinds, losses and a slow insurer, on links and for times drawn by the seed."""
+    drawn = random.Random(seed)
+    faults: list[dict[str, Any]] = [
+        {
+            "kind": drawn.choice(["yes_with_error_text", "yes_without_receipt"]),
+            "link": drawn.choice(LINKS),
+            "at": f"{drawn.randrange(60)}s",
+            "for": f"{drawn.randrange(1, 90)}s",
+            "share": round(drawn.random(), 2),
+            "acted": round(drawn.random(), 2),
+            "codes": drawn.choice([["2207"], ["2102", "2304"], ["2401", "2201"], ["2304", "2303", "1101"]]),
+        }
+        for _ in range(4)
+    ]
+    lost = {"kind": "lose", "link": drawn.choice(LINKS), "direction": drawn.choice(["request", "reply"])}
+    return [*faults, {**lost, "share": round(drawn.random() / 2, 2), "for": "90s"}]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_law_breaks_under_a_storm_of_false_yeses_and_losses(seed: int) -> None:
+    visits = [visit(kind, at=f"{10 + 7 * n}s") for n, kind in enumerate([*KINDS] * 3)]
+    run = live(scenario(*visits, faults=storm(seed), seed=seed))
+
+    findings = check({str(node): books for node, books in run.books.items()}, run.record())
+
+    assert findings.clean, findings.violations
+    assert findings.lost == findings.doubled == 0
+    assert_nothing_leaked(run)
