@@ -97,6 +97,8 @@ class Story:
     moments: tuple[Moment, ...]
     end: str
     account: Account
+    squeezed: float = 1.0
+    """How many times as fast as the machine's clock people's time ran: so much longer do messages seem to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def story_of(opened: Opened, visit: int) -> Story:
         (*_came(teller), *_messages(teller), *_held_up(teller), *_ended(teller), *_claimed(teller, claim)), key=_when
     )
     row = teller.row
-    return Story(visit, _who(row), tuple(moments), _end(row), _account(teller, claim))
+    return Story(visit, _who(row), tuple(moments), _end(row), _account(teller, claim), teller.scale)
 
 
 def _no_such_visit(opened: Opened, visit: int) -> str:

@@ -41,6 +41,8 @@ def story(folder: Path, visit: int, *, as_json: bool) -> None:
 
 def _lines(told: Story) -> Iterator[str]:
     yield f"Visit {told.visit}. {told.who}"
+    if told.squeezed > 1:
+        yield f"  (People's time ran {told.squeezed:g} times as fast as the machines': messages seem so much slower.)"
     for moment in told.moments:
         yield f"  {moment.at:%Y-%m-%d %H:%M:%S}  {moment.what}"
     yield told.end
