@@ -10,6 +10,9 @@ from pydantic import ValidationError
 
 from lab.analysis.claims import backlog_by_day, claims_of, figures, samples, waits, with_claims, yuan_days
 from lab.analysis.measures import measure
+from lab.analysis.replicated import replicated
+from lab.cli.app import run_command
+from lab.runs.file import read_run_file
 from lab.worlds.conclude import answer
 from lab.worlds.sim import simulate_here
 from scenarios.reading.loader import load_scenario
@@ -183,3 +186,14 @@ def test_an_office_that_cannot_be_is_refused(office, said):
 def test_the_seven_stages_are_those_of_the_source():
     assert len(CLAIM_STAGES) == 7
     assert Hours().weekdays == (1, 2, 3, 4, 5)
+
+
+def test_pooled_percentiles_are_of_the_claims_that_each_replication_counted(tmp_path):
+    """What claimants lack and when they come is drawn by the replication's own seed, wherever it is counted."""
+    assert run_command(["run", "six-trips", "--reps", "2", "--out", str(tmp_path / "run")]) == 0
+    run = read_run_file(tmp_path / "run")
+    together = replicated(tmp_path / "run", run.replications, load_scenario("six-trips"))
+
+    first = [float(sample.values[0]) for sample in together.samples["claims.wait"]]
+    assert first == [one.measures["claims.wait.min"] for one in run.replications]
+    assert first[0] != first[1]
