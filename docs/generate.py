@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.analysis.claims import CLAIM_COLUMNS
+from reference_impl.domain.error_catalogue import CATALOGUE, GROUP_LETTERS, GROUP_NAMES_ZH, OWNER_NAMES_ZH
 from scenarios.reading.json_schema import json_schema_text
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.tables import TABLES
@@ -35,6 +37,15 @@ def record_page() -> str:
         "`trips` (sent away, and one to claim by paper), `advance_yuan_days` (a bill paid in full until the claim",
         "is paid, one that lies unpaid while a door holds it up), and whether the checker found it `lost` or",
         "`doubled`. Spans are people time.",
+        "",
+        "## The claims",
+        "",
+        "A scenario with `paper_claims` leaves `claims.parquet` beside its tables: what the office of the insured",
+        "province made of each paper claim ([why](why/a-batch-after-the-run.md)).",
+        "",
+        "| column | type | unit | meaning |",
+        "|---|---|---|---|",
+        *(f"| `{name}` | {dtype} | {unit or '-'} | {doc} |" for name, (dtype, unit, doc) in CLAIM_COLUMNS.items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -81,6 +92,32 @@ def measures_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def errors_page() -> str:
+    """Return the catalogue of errors."""
+    lines = [
+        "# Errors",
+        "",
+        "Every way a transaction can fail to end in a yes: its stable code, what is wrong, what the clerk does next,",
+        "and who has to put it right. The classes are those of hospital clients (domain facts §1.11); the codes are",
+        "this project's own, for the national list is not public. Owners are ASSUMED. *T* is no verdict: it is never",
+        "stored, and never a no ([guarantees](guarantees.md), G2 and G3). *I* has no rows: signing in (9001) is not",
+        "modelled. How long owners take is `abnormal` in the scenario; the figures are the measures `abnormal.*`.",
+    ]
+    for letter, group in GROUP_LETTERS.items():
+        rows = [row for row in CATALOGUE.values() if row.group is group]
+        if not rows:
+            continue
+        lines += ["", f"## {letter} {group.replace('_', '-')} {GROUP_NAMES_ZH[group]}", ""]
+        lines += ["| code | what is wrong | what the clerk does next | owner |", "|---|---|---|---|"]
+        lines += [
+            f"| `{row.code}` | {row.what}<br>{row.what_zh} | {row.next_step}<br>{row.next_zh} | "
+            f"{row.owner} {OWNER_NAMES_ZH[row.owner]} |"
+            for row in rows
+        ]
+        lines += [f"\n`{row.code}` does not come up in a run of yidi: {row.unmet}." for row in rows if row.unmet]
+    return "\n".join(lines) + "\n"
+
+
 def schema_page() -> str:
     """Return the published JSON Schema."""
     return json_schema_text()
@@ -89,6 +126,7 @@ def schema_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "record.md": record_page,
     "measures.md": measures_page,
+    "errors.md": errors_page,
     "scenario.schema.json": schema_page,
 }
 

@@ -1,9 +1,10 @@
-"""The fault proxy: sits on links and loses or delays whole HTTP messages, as ``reference_impl.staging.loss`` decides.
+"""The fault proxy: sits on links and loses, delays or spoils HTTP messages, as ``reference_impl.staging.loss`` decides.
 
 ``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
 swallowed and its connection left open, so that the caller's timeout runs out; a lost reply is swallowed after the
 callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must
-never change a byte, send anything twice, or answer for the callee; it does say when nobody listens there.
+never send anything twice, nor change a byte or answer for the callee but where a fault of false yeses says so; it does
+say when nobody listens there.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ import msgspec
 import uvloop
 
 from reference_impl.domain.dialects import TODAYS
-from reference_impl.staging.loss import Disturbance, FaultyLink
-from reference_impl.wire.answers import NOBODY_LISTENS_HEADER, STATUS_NOBODY_LISTENS
+from reference_impl.domain.nodes import HOSPITAL
+from reference_impl.staging.loss import FALSE_YES_TEXT, Disturbance, FalseYes, FaultyLink
+from reference_impl.wire.answers import NOBODY_LISTENS_HEADER, STATUS_NOBODY_LISTENS, STATUS_VERDICT
+from reference_impl.wire.false_yes import Spelling, is_yes, spelling_of, spoilt
 
 MSGID_HEADER = "x-yidi-msgid"
 _CODE = re.compile(rb'"infno"\s*:\s*"(\w+)"|<transno>(\w+)</transno>')
@@ -72,6 +75,7 @@ class Message:
 
     def __init__(self) -> None:
         self.content = bytearray()
+        self.body = bytearray()
         self.msgid = ""
         self.whole = False
 
@@ -87,6 +91,10 @@ class Message:
         """Hear a header from httptools."""
         if name.lower().decode("latin-1") == MSGID_HEADER:
             self.msgid = value.decode("latin-1")
+
+    def on_body(self, block: bytes) -> None:
+        """Hear a part of the body from httptools."""
+        self.body += block
 
     def on_message_complete(self) -> None:
         """Hear the end of the message from httptools."""
@@ -151,6 +159,10 @@ class LinkProxy:
                     self.counts["lost_requests"] += 1
                     continue
                 await asyncio.sleep(sent.delay_us / _US_PER_S)
+                spelling = spelling_of(bytes(request.body), of_hospital=self.link.caller == HOSPITAL)
+                if sent.false_yes is not None and sent.turned_back:
+                    writer.write(self._false_yes(None, sent.false_yes, spelling))
+                    continue
                 if upstream is None:
                     upstream = await self._connect()
                 if upstream is None:
@@ -161,12 +173,14 @@ class LinkProxy:
                 reply = await read_reply(upstream[0])
                 if reply is None:
                     break
-                back = self._faulty.reply(request.msgid, request.code, self._now_us(), sent=sent)
+                yes = sent.false_yes is not None and is_yes(_status(reply.content), bytes(reply.body), spelling)
+                back = self._faulty.reply(request.msgid, request.code, self._now_us(), sent=sent, yes=yes)
                 if back.lost:
                     self.counts["lost_replies"] += 1
                     continue
                 await asyncio.sleep(back.delay_us / _US_PER_S)
-                writer.write(reply.content)
+                told = back.false_yes
+                writer.write(reply.content if told is None else self._false_yes(bytes(reply.body), told, spelling))
         except (OSError, httptools.HttpParserError):
             self.counts["broken"] += 1
         finally:
@@ -174,6 +188,13 @@ class LinkProxy:
             writer.transport.abort()
             if upstream is not None:
                 upstream[1].transport.abort()
+
+    def _false_yes(self, yes: bytes | None, told: FalseYes, spelling: Spelling) -> bytes:
+        """Return the answer that the caller hears in place of the callee's ``yes``; None where there was none."""
+        self.counts["false_yeses"] += 1
+        content = spoilt(yes, spelling, FALSE_YES_TEXT if told.with_text else "")
+        head = f"content-type: {spelling.content_type}\r\ncontent-length: {len(content)}\r\n\r\n"
+        return f"HTTP/1.1 {STATUS_VERDICT} OK\r\n{head}".encode("ascii") + content
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         try:
@@ -183,6 +204,11 @@ class LinkProxy:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self.epoch_ns) // 1000
+
+
+def _status(reply: bytearray) -> int:
+    """Return the status of an answer that httptools has read whole."""
+    return int(reply.split(b" ", 2)[1])
 
 
 async def serve(config: ProxyConfig, path: Path) -> None:

@@ -47,13 +47,16 @@ def follow_up(
     ``plans`` say how long a paper claim takes, and how many trips. ``lost`` are visits by number, ``doubled`` by their
     id in the books; ``refused`` are visits whose own row, or whose person's, a move to new books refused.
     """
-    ends = rest_of(record.visits, record.mid_stays).select("visit", "visit_id", "ended_us", "paper_fen", "total_fen")
+    known = [name for name in ("claim_days", "claim_trips") if name in record.visits.columns]
+    ends = rest_of(record.visits, record.mid_stays).select(
+        "visit", "visit_id", "ended_us", "paper_fen", "total_fen", *known
+    )
     rows = record.inflight.join(ends, on="visit", how="left", maintain_order="left").with_row_index("row")
     rows = rows.join(_held_up(rows, record.turned_away), on="row", how="left", maintain_order="left").with_columns(
         pl.col("held_us", "open_us", "away").fill_null(0), pl.col("estimated").fill_null(value=False)
     )
     paper = pl.col("fate").is_in(_PAPER)
-    claim = {name: pl.when(paper).then(_of_claims(plans, name)).otherwise(0.0) for name in ("days", "trips")}
+    claim = {name: pl.when(paper).then(_of_claims(plans, name, known)).otherwise(0.0) for name in ("days", "trips")}
     open_days = pl.col("open_us").cast(pl.Float64) * time_scale / US_PER_DAY
     open_fen = pl.col("total_fen") - _estimates_fen(rows, plans)
     return rows.select(
@@ -75,10 +78,11 @@ def _people(run_us: pl.Expr, time_scale: float) -> pl.Expr:
     return (run_us.cast(pl.Float64) * time_scale).round().cast(pl.Int64)
 
 
-def _of_claims(plans: Sequence[Cutover], name: str) -> pl.Expr:
-    """Return what a paper claim takes by the plan of a row: calendar days, or trips."""
+def _of_claims(plans: Sequence[Cutover], name: str, known: Sequence[str]) -> pl.Expr:
+    """Return what a paper claim takes: at its office, or by the plan of a row; calendar days, or trips."""
     each = {plan.name: float(getattr(plan.policies.paper, name)) for plan in plans}
-    return pl.col("plan").replace_strict(each, default=0.0, return_dtype=pl.Float64)
+    stated = pl.col("plan").replace_strict(each, default=0.0, return_dtype=pl.Float64)
+    return pl.coalesce(pl.col(f"claim_{name}").cast(pl.Float64), stated) if f"claim_{name}" in known else stated
 
 
 def _estimates_fen(rows: pl.DataFrame, plans: Sequence[Cutover]) -> pl.Series:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from lab.analysis import abnormal, claims, go_no_go, policies, renumbering, service
 from lab.analysis import cutover as cutovers
-from lab.analysis import go_no_go, policies, renumbering, service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -144,6 +144,7 @@ def _of_visits(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
 def measure(record: Record, scenario: Scenario, findings: Findings | None = None) -> Measures:
     """Return every measure that this record can give."""
     scope = scope_of(record, scenario)
+    record = claims.with_claims(record, scenario)
     scalars = {name: float(value) for part in _PARTS for name, value in part(scope)}
     if findings is not None:
         scalars |= _found(findings)
@@ -157,6 +158,10 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= service.measure(record, held, scenario)
         paid = [(one.course.plan, one.paid) for one in held]
         scalars |= {name: float(value) for name, value in policies.late_figures(paid, scenario.seed)}
+    scalars |= {name: float(value) for name, value in abnormal.figures(record, scenario, findings)}
+    scalars |= {
+        name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
+    }
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))
@@ -172,7 +177,8 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
             *service.samples(record, cutovers.every_held(record, courses), scenario),
         )
         samples |= {name: sample for name, sample in waits if sample.size}
-    return samples
+    by_people = (*abnormal.samples(record, scenario), *claims.samples(claims.claims_of(record, scenario)))
+    return samples | {name: sample for name, sample in by_people if sample.size}
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:

@@ -99,14 +99,20 @@ def held_up(plan: Cutover, parked: pl.DataFrame, paid: pl.DataFrame, away: pl.Da
             pl.lit(Recourse.PAPER.value).alias("took"),
             "last_us",
             fen=pl.col("paper_fen"),
-            trips=claims.trips + pl.col("travelled").fill_null(0).cast(pl.Int64),
-            fen_days=pl.col("paper_fen") * (claims.days + pl.col("open_us").fill_null(0) * time_scale / US_PER_DAY),
+            trips=_of_claim(paid, "claim_trips", claims.trips) + pl.col("travelled").fill_null(0).cast(pl.Int64),
+            fen_days=pl.col("paper_fen")
+            * (_of_claim(paid, "claim_days", claims.days) + pl.col("open_us").fill_null(0) * time_scale / US_PER_DAY),
             stood_us=pl.lit(0, pl.Int64),
             advanced_fen=pl.lit(0.0),
             advanced_fen_days=pl.lit(0.0),
             owed_fen=pl.lit(None, pl.Int64),
         ),
     )
+
+
+def _of_claim(visits: pl.DataFrame, name: str, stated: float) -> pl.Expr:
+    """Return what a visit's claim took at its office; what the plan states where the scenario has no office."""
+    return pl.col(name).fill_null(stated) if name in visits.columns else pl.lit(stated)
 
 
 def _last_at(plan: Cutover, away: pl.DataFrame) -> pl.DataFrame:

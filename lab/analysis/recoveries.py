@@ -14,11 +14,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lab.analysis.statistics import Floats, percentile
+from reference_impl.staging.loss import FALSE_YES
 
 if TYPE_CHECKING:
     from lab.analysis.measures import Scope
 
-FAULTS = ("freeze", "kill", "refuse", "slow", "lose", "delay")
+FAULTS = ("freeze", "kill", "refuse", "slow", "lose", "delay", *FALSE_YES)
 GROUP = 20
 """Settlements in a group: fewer have no p95 worth the name."""
 BACK_TO_NORMAL = 2.0

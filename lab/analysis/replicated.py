@@ -99,6 +99,7 @@ def _samples(folder: Path, replications: Sequence[Replication], scenario: Scenar
     kept: dict[str, list[Sample]] = {}
     for replication in replications:
         record = read_record(folder / replication.folder)
-        for name, values in every_sample(record, scenario, scope_of(record, scenario)).items():
+        own = scenario.model_copy(update={"seed": replication.seed})  # what was drawn is its own
+        for name, values in every_sample(record, own, scope_of(record, own)).items():
             kept.setdefault(name, []).append(sample_of(values))
     return {name: tuple(samples) for name, samples in kept.items() if len(samples) == len(replications)}

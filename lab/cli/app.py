@@ -206,6 +206,19 @@ def compare(
 
 
 @app.command()
+def story(
+    folder: RunDir,
+    visit: Annotated[int, typer.Argument(metavar="VISIT", min=0, help="A visit's number: see visits.parquet.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what one visit of a finished run met: waits, answers, trips, money laid out."""
+    from lab.cli.commands.story import story as do
+
+    do(folder, visit, as_json=as_json)
+
+
+@app.command()
 def calibrate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Cost file to write. Default: the cache.")

@@ -23,6 +23,7 @@ from lab.analysis.replicated import split_statistic
 from lab.analysis.statistics import REPLICATIONS_MIN, finite, positive_interval, share_interval
 from lab.checker.laws import LAWS, Violation
 from lab.report import series
+from lab.report.people import OF_PEOPLE, office_days
 from lab.report.summary import (
     Asked,
     Checked,
@@ -120,7 +121,15 @@ def _result(opened: Opened) -> Result:
         checker=_checked(opened.replication),
         breaks=_one_sided(opened),
         validity=opened.replication.validity,
+        people=_people(run),
+        office_days=office_days(record, scenario),
     )
+
+
+def _people(run: RunFile) -> tuple[Measured, ...]:
+    shown = [name for name in run.measures if name.startswith(OF_PEOPLE)]
+    names = [name for name in shown if name in MEASURES or name.endswith((".p50", ".p95"))]
+    return tuple(_with_interval(run, _measured(run, name)) for name in names)
 
 
 def repeat_command(run: RunFile) -> tuple[str, ...]:
@@ -219,7 +228,9 @@ def _cutover(run: RunFile, record: Record, scenario: Scenario) -> CutoverResult:
         measures=tuple(_with_interval(run, _measured(run, name)) for name in names),
         plans=tuple(PlanResult(plan=plan, measures=tuple(_of_plan(run, names, plan))) for plan in several),
         inflight=tuple(one for plan in plans for one in inflight(record, plan, alone=not several)),
-        paper_claim_days=tuple(sorted({plan.policies.paper.days for plan in scenario.cutover})),
+        paper_claim_days=()
+        if scenario.paper_claims
+        else tuple(sorted({plan.policies.paper.days for plan in scenario.cutover})),
         open_by=_open_by(run, scenario),
         put_in=_put_in(run, record, scenario),
         decisions=tuple(_decisions(record, scenario)),

@@ -209,6 +209,13 @@ class OneSidedList(msgspec.Struct, frozen=True, kw_only=True):
     first: tuple[OneSided, ...]
 
 
+class OfficeDay(msgspec.Struct, frozen=True, kw_only=True):
+    """How many paper claims had come and were not done at the end of a day, of all offices together."""
+
+    date: str
+    backlog: int
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a run.
 
@@ -229,6 +236,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     checker: Checked
     breaks: OneSidedList
     validity: Validity
+    people: tuple[Measured, ...] = ()
+    """What was left to people: abnormal transactions, and paper claims; none where the scenario does not ask."""
+    office_days: tuple[OfficeDay, ...] = ()
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True, tag_field="page", tag="run"):

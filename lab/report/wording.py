@@ -16,6 +16,7 @@ from lab.analysis.recoveries import Recovery
 from lab.checker.laws import LAWS
 from lab.report.figures import STATIONS_SHOWN
 from lab.report.format import MISSING, digits, show, show_duration, show_interval
+from lab.report.people import backlog_rows
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
 from lab.report.summary import (
     Asked,
@@ -31,7 +32,7 @@ from lab.report.summary import (
     StoppedScope,
     Transaction,
 )
-from lab.report.wording_cutover import cutover_words
+from lab.report.wording_cutover import cutover_words, measure_row
 from lab.runs.file import Commits, GateResult, Validity
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.cutover import Phase
@@ -89,6 +90,8 @@ def _result_words(result: Result) -> dict[str, Any]:
         "findings": result.checker,
         "breaks": one_sided(result.breaks),
         "validity": validity(result.validity),
+        "people": [measure_row(figure) for figure in result.people],
+        "office_days": Table(["end of", "claims not done"], backlog_rows(result.office_days)),
     }
 
 

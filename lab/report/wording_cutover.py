@@ -8,7 +8,7 @@ from lab.report.format import show, show_interval
 from lab.report.summary import CutoverResult, Measured, OpenBy, PutIn
 from scenarios.schema.measures import MEASURES
 
-__all__ = ["cutover_words"]
+__all__ = ["cutover_words", "measure_row"]
 
 _NAMES = {"cutover.drain": "The drain", "cutover.backlog_oldest": "The longest wait in the backlog"}
 _HARDLY = 0.05

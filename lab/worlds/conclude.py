@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 
-_BESIDE = (BREAKS_FILE, LEDGER_FILE, *(f"{name}.parquet" for name in SAMPLED))
+_BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, *(f"{name}.parquet" for name in SAMPLED))
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
@@ -79,6 +80,8 @@ class Answer:
     measures: Measures
     ledger: pl.DataFrame | None = None
     """Every piece of business in flight at a planned stop, and what became of it; None where none is planned."""
+    claims: pl.DataFrame | None = None
+    """Every paper claim, and what its office made of it; None where the scenario has no office."""
 
     @property
     def record(self) -> Record:
@@ -103,9 +106,16 @@ def answer(outcome: Outcome) -> Answer:
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover))
+    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone)
     measures = measure(looked_at, outcome.scenario, findings)
-    return Answer(outcome.scenario, tables, findings, measures, _ledger(looked_at, outcome.scenario, findings))
+    return Answer(
+        outcome.scenario,
+        tables,
+        findings,
+        measures,
+        _ledger(looked_at, outcome.scenario, findings),
+        claims_of(looked_at, outcome.scenario),
+    )
 
 
 def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFrame | None:
@@ -113,7 +123,14 @@ def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFr
         return None
     lost, doubled = findings.one_sided_visits, findings.doubled_visits
     refused = visits_without_row(record, courses_of(scenario), scenario)
-    return follow_up(record, scenario.cutover, scenario.scale.time, lost=lost, doubled=doubled, refused=refused)
+    return follow_up(
+        with_claims(record, scenario),
+        scenario.cutover,
+        scenario.scale.time,
+        lost=lost,
+        doubled=doubled,
+        refused=refused,
+    )
 
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
@@ -123,6 +140,8 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     found.tables.write(folder)
     if found.ledger is not None:
         write_ledger(folder, found.ledger)
+    if found.claims is not None:
+        write_claims(folder, found.claims)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,

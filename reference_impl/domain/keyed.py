@@ -72,6 +72,7 @@ class Purpose(IntEnum):
     ROW = 112
     STOCK = 113
     CLAIM = 114
+    PAPER_CLAIM = 130
 
 
 def mix64(value: int) -> int:

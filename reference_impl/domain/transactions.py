@@ -92,6 +92,11 @@ class Transaction:
         """Its name, English and Chinese."""
         return f"{self.name} {self.name_zh}"
 
+    @property
+    def has_receipt(self) -> bool:
+        """Whether its yes says more than done: a person, an id, prices or amounts."""
+        return self.act not in (Act.MOVE, Act.REVERSE) and self.event is not VisitEvent.CANCEL_CHARGES
+
 
 _E = VisitEvent
 

@@ -17,6 +17,7 @@ from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import Numbered, number_now
+from reference_impl.protocol.answers import believed
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
@@ -230,7 +231,7 @@ class Asker:
         if self.stage is not Stage.REVERSAL_PENDING:
             self.stage = Stage.IN_TRANSIT
         self.sent += 1
-        outcome = await self.ports.peers.call(self.node, request, timeout_us)
+        outcome = believed(await self.ports.peers.call(self.node, request, timeout_us), request.code)
         now_us = self.ports.clock.now_us()
         self.history.attempt(self.visit.visit, self.step, attempt, request, sent_us, outcome, now_us=now_us)
         return outcome

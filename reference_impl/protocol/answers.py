@@ -1,6 +1,7 @@
-"""What a node says to a message that it does not carry on: refused, busy, or what its books already hold.
+"""What a node says to a message that it does not carry on, and what of another's answer may be believed.
 
-Pure: what is said follows from the books and the message. This module must never ask another node.
+A message not carried on is refused, is busy, or has its answer in the books already. Pure: what is said follows from
+the books and the message. This module must never ask another node.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from typing import NamedTuple, assert_never
 
 from reference_impl.domain.errors import REASONS, Refusal
 from reference_impl.domain.idempotency import Judgement, differing_field, judge
-from reference_impl.protocol.messages import Answer, Answered, Busy, MessageId, Reply, Request
+from reference_impl.protocol.messages import (
+    CARRIERS,
+    Answer,
+    Answered,
+    Busy,
+    MessageId,
+    Outcome,
+    Reply,
+    Request,
+    Unknown,
+)
 from reference_impl.protocol.records import MessageRecord, View, VisitRecord
 
 __all__ = [
@@ -18,6 +29,7 @@ __all__ = [
     "NO",
     "Refused",
     "answer_known",
+    "believed",
     "busy_with",
     "is_known",
     "refused",
@@ -26,6 +38,9 @@ __all__ = [
 ]
 
 BUSY_RETRY_US = 200_000
+
+
+_RECEIPTS = {code: receipt for code, (_, receipt) in CARRIERS.items()}
 
 
 class Refused(NamedTuple):
@@ -37,6 +52,20 @@ class Refused(NamedTuple):
 
 NO = (Refusal, Refused)
 """How a decision says no."""
+
+
+def believed(outcome: Outcome, code: str) -> Outcome:
+    """Return what may be believed of an answer to transaction ``code``: a yes has its receipt, and no error beside it.
+
+    Platforms have said yes with an error text, and yes without what the yes is about. Neither is a verdict, and neither
+    is a no: nobody knows whether the other side acted (G3), so the same message is asked again.
+    """
+    if type(outcome) is not Answered:
+        return outcome
+    reply = outcome.reply
+    if reply.refusal or (type(reply.body) is _RECEIPTS[code] and not reply.reason):
+        return outcome
+    return Unknown(0)
 
 
 def refused(refusal: Refusal | Refused, reference: str, detail: str = "") -> Reply:

@@ -27,6 +27,7 @@ from reference_impl.protocol.answers import (
     NO,
     Refused,
     answer_known,
+    believed,
     busy_with,
     refused,
     waits_for,
@@ -233,7 +234,8 @@ class Forwarder:
 
     async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: View | None) -> _Tried:
         """Ask the next node; ``fresh`` is what is known with an intent that was written just now."""
-        outcome = await self._send(prepared.next_node, prepared.downstream)
+        downstream = prepared.downstream
+        outcome = believed(await self._send(prepared.next_node, downstream), downstream.code)
         if isinstance(outcome, Answered):
             return await self._close(message, outcome.reply, outcome.hops, fresh)
         match outcome:

@@ -15,6 +15,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side, doorkeeper, sides_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.ids import Stamps
+from reference_impl.staging.loss import FALSE_YES
 from reference_impl.staging.moves import BooksMove, books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
 from reference_impl.staging.stepping import OpenBySteps
@@ -22,7 +23,18 @@ from reference_impl.staging.unmended import unmended_rows
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
-from scenarios.schema.faults import Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
+from scenarios.schema.faults import (
+    Delay,
+    Fault,
+    Freeze,
+    Kill,
+    Lose,
+    LostCommit,
+    Refuse,
+    Slow,
+    YesWithErrorText,
+    YesWithoutReceipt,
+)
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -246,6 +258,9 @@ def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), note))
         case Delay():
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), f"+{fault.add} us"))
+        case YesWithErrorText() | YesWithoutReceipt():
+            note = f"{' '.join(fault.codes)}, {fault.share:.0%}, {fault.acted:.0%} of them done all the same"
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), note))
         case LostCommit():
             note = f"{' '.join(fault.codes)}, {fault.share:.0%}"
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
@@ -279,7 +294,7 @@ def link_hits_in(events: Iterable[tuple[int, EventRow]], hits: Mapping[int, int]
     return [row._replace(hits=hits.get(chain, 0)) if row.kind in _OF_LINKS else row for chain, row in events]
 
 
-_OF_LINKS = ("lose", "delay")
+_OF_LINKS = ("lose", "delay", *FALSE_YES)
 _PLURAL = {"request": "requests", "reply": "replies"}
 _DOORS: Mapping[Phase, DoorState] = {
     Phase.STOP_ACCEPT: DoorState.DRAINING,

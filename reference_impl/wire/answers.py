@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from reference_impl.domain.error_catalogue import UNCODED
 from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded, Unknown, Unreachable
 from reference_impl.wire.envelope import ERROR_CHARACTERS
 
@@ -34,8 +35,8 @@ INFCODE_DONE = 0
 INFCODE_REFUSED = -1
 INFCODE_SYSTEM = 999
 
-UNCODED = "U00"
-"""The refusal of a platform that names no code."""
+SAID_BESIDE_A_YES = frozenset({"", "ok", "success", "成功", "交易成功"})
+"""What platforms write as err_msg where nothing went wrong. RECALLED; any other text beside infcode 0 is an error."""
 
 _US_PER_S = 1_000_000
 _CODED = re.compile(r"\[([^\]]+)\] ?(.*)", re.DOTALL)
@@ -131,6 +132,11 @@ def warning_text(warnings: Sequence[WireWarning]) -> str:
     fields = ", ".join(warning.path for warning in warnings)
     told = "; ".join(f"{warning.path}: got {warning.got!r}, expected {warning.expected}" for warning in warnings)
     return f"{fields}: {told}"[:ERROR_CHARACTERS] if len(warnings) > 1 else told[:ERROR_CHARACTERS]
+
+
+def is_no_error(text: str | None) -> bool:
+    """Return whether an err_msg tells of no error."""
+    return text is None or text.strip().lower() in SAID_BESIDE_A_YES
 
 
 def refusal_of(text: str) -> tuple[str, str]:

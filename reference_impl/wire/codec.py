@@ -237,6 +237,9 @@ class Codec:
         if envelope.infcode == a.INFCODE_REFUSED:
             refusal, reason = a.refusal_of(envelope.err_msg or "")
             return m.Answered(m.Reply(reference, None, refusal, reason), hops)
+        if not a.is_no_error(envelope.err_msg):
+            # FOUND: infcode 0 and an error text. It is neither yes nor no, and may come after the effect.
+            raise WireError(code, "reply.err_msg", envelope.err_msg, "no error beside infcode 0; ask again")
         return m.Answered(m.Reply(reference, self._body(code, envelope.output, warnings)), hops)
 
     def _output(self, request: m.Request, body: m.ReplyBody | None, now_us: int) -> Any:

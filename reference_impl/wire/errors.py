@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reference_impl.domain.error_catalogue import MALFORMED
 from reference_impl.domain.failures import InputError
 
-MALFORMED = "D00"
-"""The refusal a node answers to bytes that it cannot read; class D of the error tree (data)."""
+__all__ = ["MALFORMED", "WireError", "WireWarning"]
 
 _SHOWN_CHARACTERS = 60
 

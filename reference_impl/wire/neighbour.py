@@ -234,6 +234,8 @@ class NeighbourCodec:
                 raise WireError(code, "body", type(told.body).__name__, "nothing beside a refusal")
         elif type(told.body) is not shape.body:
             raise WireError(code, "body", type(told.body).__name__, shape.body.__name__)
+        elif told.reason:
+            raise WireError(code, "reason", told.reason, "no error beside a yes; ask again")
         hold(told, shape.bounds, code)
 
     def _system_answer(self, door: a.Door, status: int) -> a.WireAnswer:

@@ -19,7 +19,19 @@ from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, w
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
 from scenarios.schema import Scenario
-from scenarios.schema.faults import ANY, Delay, Fault, Freeze, Kill, Lose, LostCommit, Refuse, Slow
+from scenarios.schema.faults import (
+    ANY,
+    Delay,
+    Fault,
+    Freeze,
+    Kill,
+    Lose,
+    LostCommit,
+    Refuse,
+    Slow,
+    YesWithErrorText,
+    YesWithoutReceipt,
+)
 from scenarios.schema.gates import GateError, parse_gate
 from scenarios.schema.measures import planned
 from scenarios.schema.topology import Topology
@@ -177,9 +189,11 @@ def _flows(scenario: Scenario) -> Iterator[Problem]:
 
 def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
     topology = scenario.topology
-    if isinstance(fault, Lose | Delay):
+    if isinstance(fault, Lose | Delay | YesWithErrorText | YesWithoutReceipt):
         yield from _link(topology, fault.link, (*path, "link"))
         yield from _codes_on_link(fault, path)
+        if isinstance(fault, YesWithoutReceipt):
+            yield from _receipts(fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
     else:
@@ -209,7 +223,16 @@ def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Probl
         yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
 
 
-def _codes_on_link(fault: Lose | Delay, path: Path) -> Iterator[Problem]:
+def _receipts(fault: YesWithoutReceipt, path: Path) -> Iterator[Problem]:
+    """Refuse transactions whose yes says no more than done: nothing of it can be left out."""
+    for number, code in enumerate(fault.codes):
+        if not TRANSACTIONS[code].has_receipt:
+            what = f"the yes to {code} has no receipt that could be missing"
+            expected = f"one of {', '.join(one for one, row in TRANSACTIONS.items() if row.has_receipt)}"
+            yield Problem((*path, "codes", number), what, repr(code), expected)
+
+
+def _codes_on_link(fault: Lose | Delay | YesWithErrorText | YesWithoutReceipt, path: Path) -> Iterator[Problem]:
     """Refuse transactions that never take the link: what a care province does alone it sends nobody."""
     caller, callee = fault.link
     if isinstance(fault, Delay) or (caller in (HOSPITAL, ANY) and callee != HUB):

@@ -251,7 +251,7 @@ def _problem(error: Any, tree: Branch) -> Problem:
     if isinstance(cause, UnitError):
         return Problem(path, "wrong value", repr(cause.got), cause.expected)
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        tags = context.get("expected_tags", "freeze, kill, refuse, slow, lose, delay, lost_commit").replace("'", "")
+        tags = context.get("expected_tags", _FAULT_KINDS).replace("'", "")
         hint = nearest(str(context.get("tag", "")), tags.split(", "))
         return Problem((*path, "kind"), "wrong value", _shown(tree, (*path, "kind")), f"one of {tags}", hint)
     if isinstance(cause, ValueError):  # a model's or a code's own sentence says it all
@@ -259,9 +259,14 @@ def _problem(error: Any, tree: Branch) -> Problem:
     return Problem(path, "wrong value", _shown(tree, path), _expected(error["type"], error["msg"], context))
 
 
+_FAULT_KINDS = "freeze, kill, refuse, slow, lose, delay, lost_commit, yes_with_error_text, yes_without_receipt"
+
+
 def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str:
     """Return what was expected, in the words of YAML rather than of Python."""
-    if kind.startswith(("datetime", "date_", "timezone")):
+    if kind.startswith("date_"):
+        return "a date, such as 2024-03-13"
+    if kind.startswith(("datetime", "timezone")):
         return "a date and time without zone, such as 2024-03-13 08:00:00"
     if kind in ("tuple_type", "list_type"):
         return "a list"

@@ -103,4 +103,36 @@ class LostCommit(_KeyedFault):
     count: Annotated[int, Field(ge=1)] | None = Field(default=None, description="at most so many. Default: no limit.")
 
 
-Fault = Annotated[Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit, Field(discriminator="kind")]
+class _FalseYes(_KeyedFault):
+    link: tuple[CodeText, ...] = _LINK
+    share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
+    codes: tuple[TransactionCode, ...] = Field(
+        default=(tx.PHARMACY_SETTLE, tx.OUTPATIENT_SETTLE, tx.INPATIENT_SETTLE), min_length=1
+    )
+    first: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="only the first so many crossings of one message. Default: all of them."
+    )
+
+
+class YesWithErrorText(_FalseYes):
+    """The callee answers yes (infcode 0) and tells of an error beside it: whoever tests the code alone believes it."""
+
+    kind: Literal["yes_with_error_text"]
+    acted: Share = Field(
+        default=0.0, description="of those answered so, the share upon which the callee acted all the same. ASSUMED."
+    )
+
+
+class YesWithoutReceipt(_FalseYes):
+    """The callee answers yes and leaves out what the yes is about: no settlement, no visit, no amounts."""
+
+    kind: Literal["yes_without_receipt"]
+    acted: Share = Field(
+        default=1.0, description="of those answered so, the share upon which the callee acted all the same. ASSUMED."
+    )
+
+
+Fault = Annotated[
+    Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit | YesWithErrorText | YesWithoutReceipt,
+    Field(discriminator="kind"),
+]

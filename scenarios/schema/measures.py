@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reference_impl.domain.error_catalogue import Owner
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.schema.recourse import Recourse
@@ -294,8 +295,49 @@ def _policies() -> Iterator[Measure]:
     yield Measure("cutover.true_up_refund_fen", Unit.NUMBER, f"what patients get back of the differences {made_up}")
 
 
+def _abnormal() -> Iterator[Measure]:
+    """Yield what became of transactions that did not end in a yes; absent where the scenario does not count them."""
+    counted = "messages whose outcome was in doubt, visits that a rule refused, and one-sided accounts"
+    yield Measure("abnormal.total", Unit.COUNT, f"abnormal transactions: {counted}; over the whole run")
+    for owner in Owner:
+        yield Measure(f"abnormal.{owner}", Unit.COUNT, f"abnormal transactions whose owner is {owner}")
+    began = "from when an abnormal transaction that a hospital saw went wrong until"
+    yield Measure(
+        "abnormal.locate", Unit.DURATION, f"{began} its owner knew what it was; people time", distribution=True
+    )
+    yield Measure("abnormal.close", Unit.DURATION, f"{began} it was put right; people time", distribution=True)
+    account = "longest time from when an account became one-sided until"
+    yield Measure("abnormal.one_sided_located", Unit.DURATION, f"{account} the reconciliation found it; people time")
+    yield Measure("abnormal.one_sided_closed", Unit.DURATION, f"{account} it was put right; people time")
+
+
+def _claims() -> Iterator[Measure]:
+    """Yield what the offices made of paper claims; absent where the scenario has none. Over the whole run."""
+    yield Measure("claims.total", Unit.COUNT, "paper claims, one a visit that was paid in full, local business too")
+    yield Measure("claims.duplicates", Unit.COUNT, "claims whose invoice was known: found, and not paid again")
+    yield Measure("claims.uploaded", Unit.COUNT, "claims of whose visit the hospital had uploaded the charges (4261)")
+    yield Measure("claims.uploads_differ", Unit.COUNT, "claims whose invoice was not what had been uploaded (4262)")
+    yield Measure("claims.trips", Unit.COUNT, "trips to the claims offices")
+    yield Measure("claims.trips_each", Unit.NUMBER, "trips to the claims office, mean over the claims")
+    yield Measure("claims.advance_days", Unit.NUMBER, "what claimants laid out until their money came, in yuan-days")
+    yield Measure(
+        "claims.in_time",
+        Unit.SHARE,
+        "claims paid within paper_claims.limit_working_days from the acceptance of their papers",
+    )
+    yield Measure("claims.backlog", Unit.COUNT, "most claims at the end of a day that had come and were not done")
+    yield Measure("claims.last", Unit.DURATION, "from the first claimant's coming to the last payment; people time")
+    yield Measure(
+        "claims.wait", Unit.DURATION, "from paying at the hospital until the money came; people time", distribution=True
+    )
+    yield Measure(
+        "claims.in_office", Unit.DURATION, "from acceptance of the papers to payment; people time", distribution=True
+    )
+
+
 MEASURES: Mapping[str, Measure] = {
-    measure.name: measure for measure in (*_distributions(), *_scalars(), *_cutover(), *_gates(), *_policies())
+    measure.name: measure
+    for measure in (*_distributions(), *_scalars(), *_cutover(), *_gates(), *_policies(), *_abnormal(), *_claims())
 }
 
 

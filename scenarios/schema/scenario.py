@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
 from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.objective import Objective
+from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
 from scenarios.schema.topology import Topology
 
@@ -47,6 +49,12 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()
+    abnormal: Abnormal | None = Field(
+        default=None, description="how long people take over abnormal transactions. Default: nobody counts them."
+    )
+    paper_claims: PaperClaims | None = Field(
+        default=None, description="the offices that pay paper claims. Default: a claim takes a plan's policies.paper."
+    )
     gates: dict[str, GateTexts] = Field(
         default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
     )
@@ -54,3 +62,8 @@ class Scenario(Model):
         default_factory=dict, description="named overlays: the same keys again, merged deeply over this file"
     )
     variant: str = Field(default="", description="the overlay that was applied; written by the loader")
+
+    @property
+    def asks_of_everyone(self) -> bool:
+        """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
+        return bool(self.cutover) or self.abnormal is not None or self.paper_claims is not None

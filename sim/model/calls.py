@@ -8,7 +8,8 @@ from __future__ import annotations
 from heapq import heappush
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
+from reference_impl.protocol.messages import Answered, Outcome, Reply, Unknown, Unreachable
+from reference_impl.staging.loss import FALSE_YES_TEXT
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
 from sim.model.links import LINK_BITS, LINK_MASK
@@ -16,7 +17,7 @@ from sim.model.service_times import LINK_BACK_AT
 
 if TYPE_CHECKING:
     from reference_impl.protocol.messages import Request
-    from reference_impl.staging.loss import Sent
+    from reference_impl.staging.loss import FalseYes, Sent
     from sim.model.links import Link
     from sim.model.service_times import ServiceTimes
 
@@ -83,13 +84,24 @@ class Call(Owned):
         link, timeline = self.link, self.timeline
         heard_us = left_us + link.latency_us + (link.jitter_us * (self.link_bits & LINK_MASK) >> LINK_BITS)
         if self.sent is not None and type(self.value) is not Unreachable:  # that nobody listens is no message
-            back = link.send_back(self.request, left_us, self.sent)
+            back = link.send_back(self.request, left_us, self.sent, yes=_is_yes(self.value))
             if back is not None:
                 if back.lost:
                     return
                 heard_us += back.delay_us
+                if back.false_yes is not None:
+                    self.value = _spoilt(self.value, back.false_yes)
         self.leaves_us = left_us
         heappush(timeline.heap, (heard_us, WORK, timeline.next_id(), self))
+
+    def answer_falsely(self, told: FalseYes, left_us: int, delay_us: int) -> None:
+        """Let the caller hear a yes that nobody gave: its request was never handed on."""
+        if self.given_up:
+            return
+        self.value = _spoilt(_NO_DEED, told)
+        self.owner: object = None
+        heard_us = left_us + 2 * self.link.latency_us + delay_us
+        heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
 
     def cut(self) -> None:
         """Let the caller learn that the connection broke with its request inside: nobody knows what became of it."""
@@ -162,9 +174,27 @@ class Work(Owned):
             if sent is not None:
                 if sent.lost:
                     return
+                if sent.false_yes is not None and sent.turned_back:
+                    call.answer_falsely(sent.false_yes, left_us, sent.delay_us)
+                    return
                 arrives_us += sent.delay_us
         self.callbacks.append(target.arrive)
         heappush(timeline.heap, (arrives_us, WORK, timeline.next_id(), self))
+
+
+_NO_DEED = Answered(Reply(""))
+"""A yes that says nothing, of nothing."""
+
+
+def _is_yes(said: Outcome) -> bool:
+    return type(said) is Answered and not said.reply.refusal
+
+
+def _spoilt(said: Answered, told: FalseYes) -> Answered:
+    """Return a yes as it is heard: with an error beside it, or without what it is about."""
+    reply = said.reply
+    body, reason = (reply.body, FALSE_YES_TEXT) if told.with_text else (None, "")
+    return Answered(Reply(reply.reference, body, "", reason), said.hops)
 
 
 NO_PRICES: ServiceTimes = ((0,) * 1024,) * 6  # pyright: ignore[reportAssignmentType] - held until the node knows, never read

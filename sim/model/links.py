@@ -37,9 +37,9 @@ class Link:
         faulty = self.faulty
         return None if faulty is None else faulty.request(request.msgid, request.code, entered_us)
 
-    def send_back(self, request: Request, entered_us: int, sent: Sent | None) -> Sent | None:
-        """Return what becomes of the reply to a request that went as ``sent``."""
+    def send_back(self, request: Request, entered_us: int, sent: Sent | None, *, yes: bool) -> Sent | None:
+        """Return what becomes of the reply to a request that went as ``sent``; ``yes``: it is one."""
         faulty = self.faulty
         if faulty is None or sent is None:
             return None
-        return faulty.reply(request.msgid, request.code, entered_us, sent=sent)
+        return faulty.reply(request.msgid, request.code, entered_us, sent=sent, yes=yes)

@@ -68,8 +68,8 @@ def test_reply_is_drawn_with_its_requests_attempt_and_at_its_own_time():
     early = faulty.request("a", "2207", 4 * S)
 
     assert not early.lost
-    assert not faulty.reply("a", "2207", 4 * S, sent=early).lost
-    assert faulty.reply("a", "2207", 5 * S, sent=early).lost
+    assert not faulty.reply("a", "2207", 4 * S, sent=early, yes=True).lost
+    assert faulty.reply("a", "2207", 5 * S, sent=early, yes=True).lost
 
 
 STORY = """

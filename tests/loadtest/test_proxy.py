@@ -43,13 +43,14 @@ class Callee:
     def __init__(self) -> None:
         self.seen: list[bytes] = []
         self.leaves = False
+        self.says = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (message := await read_request(reader)) is not None:
             self.seen.append(bytes(message.content))
             if self.leaves:
                 break
-            writer.write(answer(message.msgid))
+            writer.write(answer(self.says or message.msgid))
         writer.close()
 
 
@@ -212,6 +213,53 @@ def test_broken_callee_is_passed_on_as_a_broken_connection():
     run(story())
 
 
+FALSE = {
+    "not acted, with an error": ("yes_with_error_text", 0.0, b"", 0),
+    "acted, with an error": ("yes_with_error_text", 1.0, b"r1", 1),
+    "not acted, no receipt": ("yes_without_receipt", 0.0, b"", 0),
+    "acted, no receipt": ("yes_without_receipt", 1.0, b"r1", 1),
+}
+
+
+@pytest.mark.parametrize(("kind", "acted", "reference", "seen"), FALSE.values(), ids=FALSE)
+def test_a_false_yes_is_said_in_place_of_the_callees_own(kind, acted, reference, seen):
+    """Whether the callee has acted or never saw the request, what the caller reads is a yes that is none."""
+
+    async def story() -> None:
+        callee = Callee()
+        callee.says = '{"reference":"r1","body":{"type":"done"}}'
+        lie = losing("request", kind=kind, acted=acted, first=1)
+        async with proxied(lie, callee=callee) as (proxy, port):
+            caller = await Caller.to(port)
+            told = await caller.call(request("a"))
+            head, _, body = told.partition(b"\r\n\r\n")
+            said = json.loads(body)
+            assert head.startswith(b"HTTP/1.1 200")
+            assert f"content-length: {len(body)}".encode() in head
+            assert said["reference"] == reference.decode()
+            assert bool(said.get("reason")) == (kind == "yes_with_error_text")
+            assert bool(said.get("body")) == (kind == "yes_with_error_text" and acted > 0)
+            assert len(callee.seen) == seen
+            assert proxy.hits == {0: 1}
+            assert await caller.call(request("a")) == answer(callee.says), "its second crossing is sound"
+            caller.leave()
+
+    run(story())
+
+
+def test_a_refusal_is_never_spoilt():
+    async def story() -> None:
+        callee = Callee()
+        callee.says = '{"reference":"r1","refusal":"S03","reason":"the visit is settled"}'
+        async with proxied(losing("request", kind="yes_without_receipt", acted=1.0), callee=callee) as (proxy, port):
+            caller = await Caller.to(port)
+            assert await caller.call(request("a")) == answer(callee.says)
+            assert not proxy.hits
+            caller.leave()
+
+    run(story())
+
+
 def test_proxy_and_simulator_lose_the_same_messages():
     """The contract between the worlds: the real proxy's losses are the pure decision's, attempt by attempt."""
     faults = (losing("request", 0.3), losing("reply", 0.3, number=1))
@@ -222,7 +270,7 @@ def test_proxy_and_simulator_lose_the_same_messages():
         outcomes = []
         for msgid in msgids * 2:
             sent = link.request(msgid, "2207", 1)
-            back = sent.lost or link.reply(msgid, "2207", 1, sent=sent).lost
+            back = sent.lost or link.reply(msgid, "2207", 1, sent=sent, yes=True).lost
             outcomes.append("lost" if back else "answered")
         return outcomes
 

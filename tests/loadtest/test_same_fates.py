@@ -39,6 +39,12 @@ MIXES = {
         {"kind": "lose", "link": ["hub", "63"], "direction": "reply", "share": "30%"},
         {"kind": "lose", "link": ["hospital", "33"], "direction": "request", "share": "25%"},
     ],
+    "platforms say yes and an error, or yes and nothing, on every link": [
+        {"kind": "yes_with_error_text", "link": ["hospital", "33"], "share": "40%", "first": 2},
+        {"kind": "yes_without_receipt", "link": ["33", "hub"], "share": "40%", "first": 2},
+        {"kind": "yes_with_error_text", "link": ["hub", "63"], "share": "40%", "acted": "50%"},
+        {"kind": "yes_without_receipt", "link": ["hospital", "63"], "share": "60%", "acted": "50%", "codes": ["2201"]},
+    ],
     "the hub stands still while messages are lost and late": [
         LOSS,
         LOST_REPLY,

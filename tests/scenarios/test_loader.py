@@ -223,6 +223,15 @@ FAULTS = [
         "unknown transaction '9999'",
     ),
     ("{kind: lost_commit, node: hub}", "faults.0.node", "province is not in the scenario"),
+    ("{kind: yes_with_error_text, link: [33, 34]}", "faults.0.link", "caller of the hub only"),
+    ("{kind: yes_with_error_text, link: [33, hub], acted: 2}", "faults.0.acted", "a share such as"),
+    ("{kind: yes_without_receipt, link: [33, hub], codes: []}", "faults.0.codes", "1 items"),
+    ("{kind: yes_with_error_text, link: [33, hub], codes: [2203]}", "faults.0.codes.0", "the care province acts alone"),
+    (
+        "{kind: yes_without_receipt, link: [hospital, 33], codes: [2402]}",
+        "faults.0.codes.0",
+        "no receipt that could be",
+    ),
     (
         "{kind: kill, node: 33, at: 20min, for: 20min}, {kind: freeze, node: 33, at: 30min, for: 5min}",
         "faults.1.at",
@@ -252,10 +261,37 @@ def test_fault_that_cannot_happen_is_refused(write, fault, key, words):
         "{kind: freeze, node: 33, at: 20min, for: 20min}, {kind: freeze, node: hub, at: 30min, for: 5min}",
         "{kind: lose, link: ['*', '*'], direction: request, share: 10%}, {kind: delay, link: [33, hub], add: 1s}",
         "{kind: lose, link: [hospital, 33], direction: reply, first: 1}, {kind: lost_commit, node: 63, count: 1}",
+        "{kind: yes_with_error_text, link: [hospital, 33], codes: [2402]}, {kind: yes_without_receipt, link: ['*', '*']}",
     ],
 )
 def test_fault_that_can_happen_is_taken(write, faults):
     assert len(load_scenario(write(f"{SMALL}faults: [{faults}]\n")).faults) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "words"),
+    [
+        (
+            "paper_claims: {stages: {entry: {staff: 0}}}",
+            "paper_claims.stages.entry.staff",
+            "greater than or equal to 1",
+        ),
+        ("paper_claims: {stages: {scan: {}}}", "paper_claims.stages.scan", "expected one of accept, archive"),
+        ("paper_claims: {hours: {closes: 8}}", "paper_claims.hours", "closes at 8, and opens at 9"),
+        (
+            "paper_claims: {hours: {holidays: [2018-13-01]}}",
+            "paper_claims.hours.holidays.0",
+            "a date, such as 2024-03-13",
+        ),
+        ("abnormal: {close_hours: {data: -1}}", "abnormal.close_hours.data", "greater than or equal to 0"),
+        ("abnormal: {reconciled_at_hour: 24}", "abnormal.reconciled_at_hour", "less than 24"),
+    ],
+)
+def test_an_office_or_hours_that_cannot_be_are_refused_by_their_key(write, keys, key, words):
+    error = refusal(write(f"{SMALL}{keys}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
 
 
 def test_kill_of_a_shared_process_is_refused(write):

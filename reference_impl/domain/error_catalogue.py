@@ -1,0 +1,188 @@
+"""The catalogue of errors: every way a transaction can fail to end in a yes, in two languages, with its owner.
+
+One row a code: its class (source 001 asks for one standard of classified, plain messages), what is wrong, what the
+clerk does next, and who has to put it right. A refusal's English is ``errors.REASONS``, which is what travels; the rest
+stands here. ``unmet`` says why a code cannot come up in a run of yidi: a test holds every other row to a place in the
+code that gives it. The page ``docs/errors.md`` is made from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from reference_impl.domain.errors import REASONS, Refusal
+
+__all__ = [
+    "BY_OUTCOME",
+    "CATALOGUE",
+    "GROUP_LETTERS",
+    "GROUP_NAMES_ZH",
+    "MALFORMED",
+    "OWNER_NAMES_ZH",
+    "UNCODED",
+    "Group",
+    "Owner",
+    "Row",
+    "group_of",
+]
+
+MALFORMED: Final = "D00"
+"""The refusal a node answers to bytes that it cannot read."""
+UNCODED: Final = "U00"
+"""The refusal of a platform that names no code."""
+
+
+class Group(StrEnum):
+    """The classes of errors, as clients of hospitals group them (domain facts §1.11)."""
+
+    TRANSPORT = "transport"
+    IDENTITY = "identity"
+    ELIGIBILITY = "eligibility"
+    STATE = "state"
+    DATA = "data"
+    CONFIGURATION = "configuration"
+    ONE_SIDED = "one_sided"
+
+
+GROUP_LETTERS: dict[str, Group] = {group.name[0]: group for group in Group}
+GROUP_NAMES_ZH: dict[Group, str] = {
+    Group.TRANSPORT: "传输",
+    Group.IDENTITY: "身份与会话",
+    Group.ELIGIBILITY: "待遇资格",
+    Group.STATE: "业务状态",
+    Group.DATA: "数据与对码",
+    Group.CONFIGURATION: "待遇配置",
+    Group.ONE_SIDED: "单边账",
+}
+
+
+class Owner(StrEnum):
+    """Who has to put it right: to whom an abnormal transaction is handed. ASSUMED."""
+
+    HOSPITAL = "hospital"
+    CARE = "care"
+    HUB = "hub"
+    INSURED = "insured"
+
+
+OWNER_NAMES_ZH: dict[Owner, str] = {
+    Owner.HOSPITAL: "定点医药机构",
+    Owner.CARE: "就医地经办机构",
+    Owner.HUB: "国家平台",
+    Owner.INSURED: "参保地经办机构",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One error: ``code`` is stable, the sentences are for a clerk."""
+
+    code: str
+    owner: Owner
+    what: str
+    next_step: str
+    what_zh: str
+    next_zh: str
+    unmet: str = ""
+
+    @property
+    def group(self) -> Group:
+        """Its class."""
+        return group_of(self.code)
+
+
+def group_of(code: str) -> Group:
+    """Return the class of a code: its letter; whoever names no code has sent data that nobody can use.
+
+    >>> group_of("S03"), group_of("U00")
+    (<Group.STATE: 'state'>, <Group.DATA: 'data'>)
+    """
+    return Group.DATA if code == UNCODED else GROUP_LETTERS[code[0]]
+
+
+def _refusal(refusal: Refusal, owner: Owner, what_zh: str, next_zh: str, *, unmet: str = "") -> Row:
+    what, _, next_step = REASONS[refusal].rpartition("; ")
+    return Row(refusal.value, owner, what, next_step, what_zh, next_zh, unmet)
+
+
+_HOSPITAL, _CARE, _HUB, _INSURED = Owner
+
+_ROWS = (
+    # --- no verdict came: never stored, and never a no ---
+    Row("T01", _CARE, "no answer came in time: nobody knows whether it was done", "send the same message again",
+        "未在时限内收到应答，业务是否成功未知", "用原报文号重发查询，不得当作失败"),
+    Row("T02", _CARE, "nobody listens at the address: surely nothing was done", "try again, then tell the care place",
+        "对方系统无法连接，业务未办理", "稍后重试，仍不通时报就医地"),
+    Row("T03", _CARE, "the message, or another about the visit, is being worked on", "send the same message again",
+        "该业务正在处理中", "稍候用原报文号重发"),
+    Row("T04", _HUB, "too much work: nothing was done", "wait as long as the answer says, then try again",
+        "系统繁忙，业务未办理", "按应答提示的时间等候后重试"),
+    Row("T05", _INSURED, "the door is closed for planned work: nothing was done", "do as the notice of the stop says",
+        "系统停机维护，暂停受理，业务未办理", "按停机公告办理"),
+    Row("T06", _CARE, "a yes with an error beside it, or without its receipt, is no yes", "send the same message again",
+        "应答成功但带错误信息或缺少回执，不能视为成功", "用原报文号重发查询"),
+    Row("T07", _CARE, "the node cannot serve at all: nothing was done", "try again, then tell the care place",
+        "节点无法提供服务，业务未办理", "稍后重试，仍不行时报就医地"),
+    # --- eligibility ---
+    _refusal(Refusal.NOT_INSURED, _INSURED, "该地无此参保人", "核对证件号码和参保地"),
+    _refusal(Refusal.NO_SUCH_INSURER, _HOSPITAL, "参保地编码无对应省份", "核对参保地编码"),
+    _refusal(Refusal.NOT_NETWORKED, _CARE, "该机构未开通此类异地直接结算", "核对机构编码"),
+    _refusal(Refusal.OTHER_INSURANCE, _HOSPITAL, "参保人的险种与所报不符", "核对险种"),
+    _refusal(Refusal.NUMBER_NOT_MAPPED, _INSURED, "人员编号已变更，对照表中无此人", "转手工报销，并告知参保地"),
+    _refusal(Refusal.OLD_NUMBER, _HOSPITAL, "该人员编号已变更，旧号停用", "凭证件重新获取人员信息"),
+    # --- state ---
+    _refusal(Refusal.NO_SUCH_VISIT, _HOSPITAL, "无此就诊记录", "先办理挂号或入院登记"),
+    _refusal(Refusal.VISIT_CANCELLED, _HOSPITAL, "该就诊已撤销", "重新办理登记"),
+    _refusal(Refusal.ALREADY_SETTLED, _HOSPITAL, "该就诊已结算", "先撤销结算"),
+    _refusal(Refusal.NOT_SETTLED, _HOSPITAL, "该就诊未结算", "无需撤销"),
+    _refusal(Refusal.ALREADY_DISCHARGED, _HOSPITAL, "已办理出院", "先撤销出院"),
+    _refusal(Refusal.NOT_DISCHARGED, _HOSPITAL, "未办理出院", "无需撤销"),
+    _refusal(Refusal.CHARGES_REMAIN, _HOSPITAL, "就诊下仍有费用明细", "先撤销费用明细"),
+    _refusal(Refusal.REVERSED, _HOSPITAL, "该报文在到达前已被冲正，业务未办理", "如需办理请换新报文号"),
+    _refusal(Refusal.LATER_STANDS, _HOSPITAL, "该参保人有更晚的结算", "先撤销更晚的结算"),
+    # --- data ---
+    Row(MALFORMED, _HOSPITAL, "the message breaks the interface: the field is named", "mend the field and send it anew",
+        "报文不符合接口规范，已指明字段", "改正该字段后重新发送"),
+    _refusal(Refusal.TOTALS_DIFFER, _HOSPITAL, "总额与上传明细不一致", "重新上传明细"),
+    _refusal(Refusal.OTHER_CONTENT, _HOSPITAL, "该报文号已用于其他内容", "换新报文号"),
+    _refusal(Refusal.ITEM_NOT_MAPPED, _HOSPITAL, "有项目无国家编码", "先完成对码",
+             unmet="an item that no catalogue knows is priced, as paid by the patient alone"),
+    _refusal(Refusal.NOT_REVERSIBLE, _HOSPITAL, "该交易不支持冲正", "改用撤销交易"),
+    _refusal(Refusal.NO_SUCH_TRANSACTION, _HOSPITAL, "此处无该交易", "核对交易编号"),
+    _refusal(Refusal.OTHER_INSURER, _HOSPITAL, "就诊或报文属于其他参保地", "核对参保地编码"),
+    _refusal(Refusal.NOT_YOUR_MESSAGE_ID, _HOSPITAL, "报文号须以发送机构编码开头", "核对报文号"),
+    _refusal(Refusal.OTHER_TRANSACTION, _HOSPITAL, "被冲正的报文是其他交易", "核对原交易编号"),
+    _refusal(Refusal.OTHER_CARE_REGION, _HOSPITAL, "该机构不在所报就医地", "核对就医地编码"),
+    _refusal(Refusal.NEGATIVE_TOTAL, _HOSPITAL, "退费大于原费用", "核对明细"),
+    _refusal(Refusal.TOTAL_TOO_LARGE, _HOSPITAL, "费用超出金额上限", "核对明细"),
+    _refusal(Refusal.LINE_REPEATED, _HOSPITAL, "明细流水号重复", "每条费用使用各自的流水号"),
+    _refusal(Refusal.NO_SUCH_LINE, _HOSPITAL, "就诊下无该明细或批次", "核对明细流水号或批次号"),
+    _refusal(Refusal.LINE_AMOUNT, _HOSPITAL, "明细金额不等于数量乘单价", "核对明细"),
+    _refusal(Refusal.SPLIT_DIFFERS, _HOSPITAL,
+             "所报费用分割与计价结果不一致", "核对全自费、超限价、先自付和范围内金额"),
+    _refusal(Refusal.OTHER_KIND, _HOSPITAL, "就诊类别与该交易不符", "核对交易编号"),
+    _refusal(Refusal.NO_SUCH_END, _HOSPITAL, "出院时间早于入院时间或过晚", "核对出院时间"),
+    _refusal(Refusal.OTHER_DIALECT, _HOSPITAL, "此处现不使用该版本接口，业务未办理", "改用另一版本接口发送"),
+    Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
+        "平台拒绝但未给出错误编码", "向就医地查询原因",
+        unmet="every node of yidi names a code; it is read from a platform of others"),
+    # --- configuration of the benefit ---
+    _refusal(Refusal.NO_TERMS, _INSURED, "待遇政策未规定此类就诊", "转手工报销"),
+    _refusal(Refusal.YEAR_CLOSED, _INSURED, "出院年度已关账或尚未开始", "转手工报销"),
+    # --- one-sided ---
+    _refusal(Refusal.ONE_SIDED, _INSURED, "参保地无此结算记录", "退费并转手工报销"),
+)  # fmt: skip
+
+CATALOGUE: dict[str, Row] = {row.code: row for row in _ROWS}
+"""Every error by its code, in the order of the page."""
+
+BY_OUTCOME: dict[str, str] = {
+    "unknown": "T01",
+    "unreachable": "T02",
+    "busy": "T03",
+    "overloaded": "T04",
+    "closed": "T05",
+}
+"""The code of an attempt without a verdict, by its outcome in the record."""

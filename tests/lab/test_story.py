@@ -1,0 +1,144 @@
+"""A visit's story: what happened to one patient, as the record of a finished run has it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.cli.app import run_command
+from lab.runs.file import read_run_file
+from lab.runs.opened import open_run
+from lab.story import visit as told_of
+from lab.story.visit import story_of
+from scenarios.record.fates import DIRECT_FATES, Fate, How
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> dict[str, Path]:
+    """Runs with what a story can hold: a lost reply, a one-sided account, six trips, a planned stop."""
+    root = tmp_path_factory.mktemp("stories")
+    asked = {
+        "lost-reply": [],
+        "jiaxing-qinghai": [],
+        "six-trips": [],
+        "cutover-luan-2021": ["--variant", "quick"],
+    }
+    for name, more in asked.items():
+        run_command(["run", name, "--out", str(root / name), *more])
+    return {name: root / name for name in asked}
+
+
+def story(folder: Path, visit: int):
+    return story_of(open_run(folder, read_run_file(folder), small=True), visit)
+
+
+def with_fate(folder: Path, fate: str) -> int:
+    """The first visit that ended so."""
+    visits = open_run(folder, read_run_file(folder), small=True).record.visits
+    return visits.filter(visits["fate"] == fate)["visit"][0]
+
+
+def said(folder: Path, visit: int) -> str:
+    return "\n".join(moment.what for moment in story(folder, visit).moments)
+
+
+def test_a_lost_reply_is_told_as_busy_and_that_asking_again_brought_the_yes(finished):
+    folder = finished["lost-reply"]
+    visit = with_fate(folder, "direct_after_retry")
+    told, text = story(folder, visit), said(folder, visit)
+
+    assert "2304 inpatient settle: T03 the message, or another about the visit, is being worked on" in text
+    assert "sent for the 2nd time: yes." in text
+    assert told.end == "The bill was settled directly, after trying again."
+    assert told.account.asked_again == 1
+    assert told.account.advance_days is None
+    assert told.account.owed_by == ""
+    assert [moment.at for moment in told.moments] == sorted(moment.at for moment in told.moments)
+
+
+def test_the_patient_of_jiaxing_paid_and_was_owed_by_qinghai(finished):
+    folder = finished["jiaxing-qinghai"]
+    told = story(folder, with_fate(folder, "reversed_then_paper"))
+
+    assert "insured in Qinghai" in told.who
+    assert "taken back" in told.end
+    assert told.account.owed_by == "the insurer in Qinghai"
+    assert told.account.advance_fen == 1_486_520
+
+
+def test_six_trips_are_six_and_the_money_came_when_the_office_paid(finished):
+    told = story(finished["six-trips"], 0)
+
+    assert told.account.trips == 6
+    assert "on the 6th trip" in said(finished["six-trips"], 0)
+    assert told.account.advance_days == pytest.approx(21, abs=1)
+
+
+def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(finished):
+    folder = finished["cutover-luan-2021"]
+    opened = open_run(folder, read_run_file(folder), small=True)
+    visits = opened.record.visits.group_by("fate", maintain_order=True).head(3)["visit"].to_list()
+
+    for visit in visits:
+        told = story_of(opened, visit)
+        assert told.end
+        paid = told.account.fund_fen + told.account.account_fen + told.account.cash_fen
+        if told.end in {*told_of._DIRECTLY.values(), told_of._LATER}:
+            assert paid + told.account.hospital_part_fen == told.account.total_fen
+        assert (told.account.advance_fen > 0) == bool(told.account.owed_by)
+
+
+def test_whom_a_door_turned_away_the_story_says_how(finished):
+    folder = finished["cutover-luan-2021"]
+    opened = open_run(folder, read_run_file(folder), small=True)
+    away = opened.record.turned_away.unique("how", keep="first")
+
+    for visit, how in away.select("visit", "how").iter_rows():
+        told = story_of(opened, visit)
+        assert told_of._HOW[How(how)] in "\n".join(moment.what for moment in told.moments)
+
+
+def test_every_fate_and_every_way_of_being_held_up_has_its_words():
+    assert {*told_of._ENDS, *DIRECT_FATES} == set(Fate)
+    assert set(told_of._HOW) == set(How)
+
+
+def test_the_command_prints_a_story_and_a_program_can_read_it(finished, capsys):
+    assert run_command(["story", str(finished["six-trips"]), "0"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Visit 0. A clinic visit at ")
+    assert "owed by the insurer in Guizhou, and had it back after" in printed
+
+    assert run_command(["story", str(finished["six-trips"]), "0", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["account"]["trips"] == 6
+    assert data["moments"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["six-trips", "99"], "no visit 99; expected a number from 0 to 4"),
+        (["six-trips", "-1"], "-1"),
+        (["six-trips", "first"], "VISIT"),
+        (["nowhere", "0"], "does not exist"),
+    ],
+)
+def test_what_cannot_be_told_is_one_line_that_says_why(finished, arguments, said, capsys):
+    folder = finished["six-trips"].parent / arguments[0]
+
+    assert run_command(["story", str(folder), arguments[1]]) == 2
+
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert "Traceback" not in complaint
+
+
+def test_a_folder_of_both_worlds_is_asked_for_one_of_them(tmp_path, finished, capsys):
+    for world in ("sim", "load"):
+        (tmp_path / world).symlink_to(finished["six-trips"])
+
+    assert run_command(["story", str(tmp_path), "0"]) == 2
+    assert "holds both worlds; expected one run" in capsys.readouterr().err
