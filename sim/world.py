@@ -18,6 +18,7 @@ from reference_impl.protocol.assembly import NodeConfig, assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
 from reference_impl.staging.build import institutions_of, node_config, stamps_of
+from reference_impl.staging.filings import filings_before
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import opening_changes
 from scenarios.patients.draws import KeyedDraws
@@ -98,6 +99,8 @@ class World:
         """The links on which a fault lies; each counts what its faults hit."""
         self._make_links()
         for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
+            self.stores[node].apply(change)
+        for node, change in filings_before(scenario, plan, self.history):
             self.stores[node].apply(change)
         self.site = site_of(scenario)
         routes = self._routes[NodeId(HOSPITAL)]

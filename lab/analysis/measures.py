@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis import cutover as cutovers
-from lab.analysis import renumbering, service
+from lab.analysis import filing, renumbering, service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -147,6 +147,8 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     scalars = {name: float(value) for part in _PARTS for name, value in part(scope)}
     if findings is not None:
         scalars |= _found(findings)
+    if scenario.filing is not None:
+        scalars |= {name: float(value) for name, value in filing.measure(scope.visits, scope.messages)}
     if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()

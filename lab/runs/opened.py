@@ -76,8 +76,9 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    cutover = bool(scenario.cutover)
-    record = small_record(partial(scan_table, tables), cutover=cutover) if small else read_record(tables)
+    cutover, filing = bool(scenario.cutover), scenario.filing is not None
+    scan = partial(scan_table, tables)
+    record = small_record(scan, cutover=cutover, filing=filing) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

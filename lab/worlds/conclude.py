@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.analysis.filing import figures_of_books, filed_for
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
@@ -91,12 +92,15 @@ class Answer:
 
 def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
-    findings = check_tables(outcome.books, outcome.tables)
+    findings = check_tables(outcome.books, outcome.tables, filed_for=filed_for(outcome.scenario))
+    of_books = figures_of_books(outcome.books, outcome.scenario)
     tables = with_alarms(_work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover))
+    asks = outcome.scenario.filing is not None
+    looked_at = small_record(tables.scan, cutover=bool(outcome.scenario.cutover), filing=asks)
     measures = measure(looked_at, outcome.scenario, findings)
+    measures.scalars.update(of_books)
     return Answer(outcome.scenario, tables, findings, measures, _ledger(looked_at, outcome.scenario, findings))
 
 

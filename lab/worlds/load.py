@@ -38,6 +38,7 @@ from reference_impl.hospital.history import History
 from reference_impl.server.errors import CommandError
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
+from reference_impl.staging.filings import filings_before
 from reference_impl.staging.hits import with_hits
 from reference_impl.staging.opening import opening_changes
 from reference_impl.staging.timetable import link_hits_in
@@ -170,7 +171,7 @@ class Replay:
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         with ExitStack() as stack:
             system = System(system_config(self._scenario), self._folder, core=self.cores.system, meter=self._meter)
-            system.fill(_open_stays(self._scenario, plan))
+            system.fill(_books_before(self._scenario, plan))
             system.generator_core = self.cores.generator
             system.generator_pids = (os.getpid(),)
             links = stack.enter_context(FaultyLinks(self._scenario, system, self._folder, core=self.cores.generator))
@@ -349,10 +350,11 @@ def _busy_s(core: int | None) -> float:
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
-def _open_stays(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:
+def _books_before(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:
     history = History(Recorder(), stamps_of(scenario))
     rows = plan.columns.open_at_start.nonzero()[0]
-    return opening_changes((plan.visit(int(row)) for row in rows), history)
+    yield from opening_changes((plan.visit(int(row)) for row in rows), history)
+    yield from filings_before(scenario, plan, history)
 
 
 @contextmanager

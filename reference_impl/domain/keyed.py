@@ -57,6 +57,9 @@ class Purpose(IntEnum):
     BALANCE = 15
     SAME_CITY = 16
     AGE = 17
+    FILING = 18
+    EMERGENCY = 19
+    INTERRUPTED = 20
     LINK = 100
     LOSS = 101
     BACKOFF = 102
@@ -69,6 +72,7 @@ class Purpose(IntEnum):
     NOTICE = 109
     MID_STAY = 110
     RENUMBER = 111
+    FILE = 112
 
 
 def mix64(value: int) -> int:

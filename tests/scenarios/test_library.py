@@ -38,6 +38,7 @@ def test_library_holds_these_questions():
         "reopening-storm",
         "slow-province",
         "two-dialects",
+        "unfiled-holiday",
         "wave-with-straggler",
     )
 
