@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from lab.checker.evidence import MONEY, UNDO_CODES, Evidence
+from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.transactions import REVERSE, SETTLEMENTS
 
@@ -300,7 +301,7 @@ def _wrong_with(row: dict[str, Any]) -> str:
         return "was not uploaded yet"
     if row["ended_us"] <= at_us or (began_us is not None and row["ends_us"] <= min(began_us, at_us)):
         return "was over"
-    if row["named"] and row["visit_id"][1:13] not in row["named"]:
+    if row["named"] and row["msgid"][:INSTITUTION_CHARS] not in row["named"]:
         return "does not name the hospital"
     return ""
 
