@@ -147,6 +147,8 @@ class FilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def of(self, region: str) -> FilingRules:
         """Return the rules of an insured region; the longest beginning counts."""
+        if not self.regions:
+            return self.rules
         named = [prefix for prefix in self.regions if region.startswith(prefix)]
         return self.regions[max(named, key=len)] if named else self.rules
 

@@ -35,7 +35,6 @@ from reference_impl.protocol.messages import (
     File,
     PersonNo,
     Request,
-    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -46,13 +45,17 @@ from reference_impl.protocol.records import FilingsRecord, MessageRecord, Record
 
 __all__ = ["NOT_ASKED", "Filings", "Passed"]
 
+_ASKING = (Settle, SellDrugs, Admit)
+"""What concerns a filing only where one is needed."""
 _CONCERNED = (Settle, SellDrugs, Admit, CancelAdmission, CancelSettlement, Reverse, File, WithdrawFiling)
 
 
 class Passed(NamedTuple):
-    """By which filing a settlement is let through; None where none is asked for."""
+    """By which filing a treatment is settled; none where none is asked for. ``deemed``: it is not in the books yet."""
 
-    filing: Filing | None
+    filing: Filing | None = None
+    treatment: Treatment | None = None
+    deemed: bool = False
 
     @property
     def serial(self) -> str:
@@ -60,7 +63,7 @@ class Passed(NamedTuple):
         return "" if self.filing is None else self.filing.serial
 
 
-NOT_ASKED = Passed(None)
+NOT_ASKED = Passed()
 
 
 class Filings:
@@ -72,34 +75,40 @@ class Filings:
         """Go by ``table``; without one everybody counts as filed."""
         self._table = table
 
-    def wants(self, body: RequestBody, person: PersonNo) -> tuple[Ref, ...]:
-        """Name what the person has filed, where a decision about ``body`` asks for it."""
-        asked = self._table is not None and isinstance(body, _CONCERNED)
-        return (Ref(FilingsRecord, person),) if asked else ()
+    def wants(self, request: Request, person: PersonNo) -> tuple[Ref, ...]:
+        """Name what the person has filed, where a decision about ``request`` asks for it."""
+        body = request.body
+        if self._table is None or not isinstance(body, _CONCERNED):
+            return ()
+        if isinstance(body, _ASKING) and self._rules_for(request) is None:
+            return ()
+        return (Ref(FilingsRecord, person),)
 
     # --- asked by a settlement ---
 
     def admit(self, request: Request, body: Settle | SellDrugs, view: View, now_us: int) -> Passed | Refusal:
         """Return by which filing the visit may settle directly, or why it may not."""
-        if self._rules_for(request) is None:
+        if self._table is None or self._rules_for(request) is None:
             return NOT_ASKED
-        kept, treatment = view.get(FilingsRecord), _treatment(request, body, view, now_us)
+        kept = view.get(FilingsRecord)
+        treatment = _treatment(request, body, () if kept is None else kept.stays, now_us)
         found = covering(() if kept is None else kept.filings, treatment, now_us)
-        if isinstance(found, Refusal) and isinstance(body, Settle) and body.emergency:
-            return Passed(counted_as_filed(treatment, filing_id(request.msgid), now_us))
-        return found if isinstance(found, Refusal) else Passed(found)
+        if not isinstance(found, Refusal):
+            return Passed(found, treatment)
+        if isinstance(body, Settle) and body.emergency:
+            return Passed(counted_as_filed(treatment, filing_id(request.msgid), now_us), treatment, deemed=True)
+        return found
 
-    def after_settlement(
-        self, request: Request, body: Settle | SellDrugs, view: View, person: PersonNo, passed: Passed, now_us: int
-    ) -> tuple[Record, ...]:
-        """Return what the person has filed once the visit is settled by ``passed``: nothing, where that stays."""
-        if passed.filing is None:
+    def after_settlement(self, view: View, person: PersonNo, passed: Passed) -> tuple[Record, ...]:
+        """Return what the person has filed once a treatment is settled: nothing, where that stays."""
+        filing, treatment, deemed = passed
+        if filing is None or treatment is None:
             return ()
         kept = view.get(FilingsRecord) or _nothing(person)
-        treatment = _treatment(request, body, view, now_us)
-        known = any(one.serial == passed.serial for one in kept.filings)
-        filings = used(kept.filings if known else (*kept.filings, passed.filing), passed.serial, treatment)
-        return _moved(kept, filings, _marked(kept.stays, body.visit, settled=True))
+        if not (deemed or filing.allowed or kept.stays):
+            return ()  # most people: nothing is counted, and nobody lies in hospital
+        filings = (*kept.filings, filing) if deemed else used(kept.filings, filing.serial, treatment)
+        return _moved(kept, filings, _marked(kept.stays, treatment.visit, settled=True))
 
     def after_taking_back(self, view: View, settled: SettlementRecord) -> tuple[Record, ...]:
         """Return what the person has filed once a settlement is taken back: its use of a filing is free again."""
@@ -180,12 +189,13 @@ def _asks_anything(rules: FilingRules, region: str, insured_region: str) -> bool
     )
 
 
-def _treatment(request: Request, body: Settle | SellDrugs, view: View, now_us: int) -> Treatment:
+def _treatment(request: Request, body: Settle | SellDrugs, stays: tuple[Stay, ...], now_us: int) -> Treatment:
     """Return what is to be settled; a stay that goes on began when its first part did."""
-    kept, continues = view.get(FilingsRecord), body.continues if isinstance(body, Settle) else ""
-    stays = () if kept is None else kept.stays
-    began_us = [stay.began_us for stay in stays if stay.visit in (body.visit, continues)]
-    return Treatment(body.visit, request.institution, request.care_region, min(began_us, default=now_us), continues)
+    continues = body.continues if isinstance(body, Settle) else ""
+    began_us = now_us
+    if stays:
+        began_us = min((stay.began_us for stay in stays if stay.visit in (body.visit, continues)), default=now_us)
+    return Treatment(body.visit, request.institution, request.care_region, began_us, continues)
 
 
 def _marked(stays: tuple[Stay, ...], visit: str, *, settled: bool) -> tuple[Stay, ...]:

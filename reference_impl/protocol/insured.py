@@ -129,7 +129,7 @@ class InsuredRole:
         for _ in range(STALE_LIMIT):
             number = self._rules.numbers.kept(body)
             person = body.person if isinstance(number, Refusal) else number
-            remembered, filings = Ref(PersonRecord, person), self._filings.wants(body, person)
+            remembered, filings = Ref(PersonRecord, person), self._filings.wants(request, person)
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
                 before = await books.look(Key(request.sender, body.original), remembered)
@@ -252,7 +252,7 @@ class InsuredRole:
             filing=passed.serial,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
-        filings = self._filings.after_settlement(request, body, view, insured.number, passed, now_us)
+        filings = self._filings.after_settlement(view, insured.number, passed)
         return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), filings)
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:

@@ -100,7 +100,9 @@ class _Books:
             sender, (body, said) = _platform(first), _filed(person, first, filings[0])
             at_home = filing_platform(insured_node(first.insured_region)).region
             request = Request(tx.FILE, msgid, sender, sender, at_home, first.insured_region, body)
-            message, record = _message(request, filings[0].accepted_us, said), FilingsRecord(person, 1, filings)
+            # What is accepted while the run goes on lies in the books from the start, and serves from its time on.
+            came_us = min(0, filings[0].accepted_us)
+            message, record = _message(request, came_us, said), FilingsRecord(person, 1, filings)
         else:
             return None
         return insured_node(first.insured_region), Change(message=message, insert=True, records=(record,))

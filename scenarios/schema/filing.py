@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from scenarios.schema.base import CityCode, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
 
@@ -21,6 +21,12 @@ _WHOLE = 1e-9
 def _check_whole(total: float, names: str) -> None:
     if abs(total - 1) > _WHOLE:
         raise ValueError(f"{names} sum to {total:g}; expected shares that sum to 1")
+
+
+def _check_some(kinds: tuple[VisitKind, ...]) -> tuple[VisitKind, ...]:
+    if not kinds:
+        raise ValueError("no kind of visit; expected one or more, or no filing at all")
+    return kinds
 
 
 class ResidenceKinds(Model):
@@ -122,9 +128,8 @@ class RegionFiling(FilingPolicy):
 class Filing(FilingPolicy):
     """Who needs a filing, who has one, and what becomes of the others."""
 
-    needed_for: tuple[VisitKind, ...] = Field(
+    needed_for: Annotated[tuple[VisitKind, ...], AfterValidator(_check_some)] = Field(
         default=("outpatient", "inpatient"),
-        min_length=1,
         description="kinds of cross-province visit that settle directly only with a filing. ASSUMED.",
     )
     standings: Standings = Standings()

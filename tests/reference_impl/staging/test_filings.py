@@ -117,6 +117,15 @@ def test_every_stay_open_at_the_start_is_known_to_its_insurer():
     assert {one.visit for one in deemed} < {stay.visit for stay in stays}
 
 
+def test_no_book_has_come_further_than_the_start_of_the_run():
+    """A city accepts filings while the run goes on; books whose messages are of later would refuse the run's zero."""
+    _, changes = staged(standings={"not_uploaded": 1}, upload_lag="4h")
+    filings = [one for _, change in changes for one in change.records[0].filings]
+
+    assert max(one.accepted_us for one in filings) > 0
+    assert max(change.message.opened_us for _, change in changes) <= 0
+
+
 def test_receipts_and_messages_are_of_one_filing_each():
     _, changes = staged(standings={"expired": 0.2})
     serials = [one.serial for _, change in changes for one in change.records[0].filings]
