@@ -19,7 +19,7 @@ from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
 from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
-from reference_impl.staging.opening import opening_changes
+from reference_impl.staging.opening import books_before
 from scenarios.patients.draws import KeyedDraws
 from sim.engine.driver import SimClock, TaskGroup
 from sim.engine.timeline import Timeline
@@ -97,7 +97,7 @@ class World:
         self.faulty_links: list[FaultyLink] = []
         """The links on which a fault lies; each counts what its faults hit."""
         self._make_links()
-        for node, change in opening_changes((visit for visit in self._open_stays()), self.history):
+        for node, change in books_before(scenario, plan, self.history):
             self.stores[node].apply(change)
         self.site = site_of(scenario)
         routes = self._routes[NodeId(HOSPITAL)]
@@ -119,10 +119,6 @@ class World:
             ports = HospitalPorts(self.clock, self._peers, self._draws, desk, self._tasks)
             self._hospitals[institution.code] = ports
         return ports
-
-    def _open_stays(self) -> Any:
-        open_at_start = self.plan.columns.open_at_start
-        return (self.plan.visit(int(row)) for row in open_at_start.nonzero()[0])
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 

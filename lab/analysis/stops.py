@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 QUARTER_US = 900_000_000
 """The crowd is counted by the quarter of an hour of people time: by the minute a small run is all chance."""
-AT_ONCE = (Fate.DIRECT.value, Fate.DIRECT_AFTER_RETRY.value, Fate.MID_STAY_THEN_DIRECT.value)
+AT_ONCE = (
+    Fate.DIRECT.value,
+    Fate.DIRECT_AFTER_RETRY.value,
+    Fate.FILED_THEN_DIRECT.value,
+    Fate.MID_STAY_THEN_DIRECT.value,
+)
 
 
 @dataclass(frozen=True, slots=True)

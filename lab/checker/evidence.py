@@ -40,7 +40,8 @@ _AMOUNTS: dict[str, Any] = {**dict.fromkeys(MONEY, pl.Int64), "scope_parts_fen":
 SETTLEMENT_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "person": pl.String, "code": pl.String,
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
-    "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "legs": pl.Int64, **_AMOUNTS,
+    "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "filing": pl.String,
+    "legs": pl.Int64, **_AMOUNTS,
 }  # fmt: skip
 COPY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
@@ -64,6 +65,13 @@ CHARGE_COLUMNS: dict[str, Any] = {
 EARLIER_COLUMNS: dict[str, Any] = {"node": pl.String, "before": pl.String, "other": pl.String}
 
 
+FILING_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "filing": pl.String, "place": pl.String, "accepted_us": pl.Int64, "uploaded_us": pl.Int64,
+    "begins_us": pl.Int64, "ends_us": pl.Int64, "ended_us": pl.Int64, "allowed": pl.Int64, "named": pl.List(pl.String),
+    "of_visit": pl.String,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the laws may look at."""
@@ -77,8 +85,11 @@ class Evidence:
     attempts: pl.DataFrame
     mid_stays: pl.DataFrame
     inflight: pl.DataFrame
+    filings: pl.DataFrame
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_COLUMNS))
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
+    filed_for: frozenset[str] = frozenset()
+    """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -108,7 +119,7 @@ CHUNK_ROWS = 50_000
 """Rows held as tuples before they are packed into columns."""
 
 
-def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
+def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozenset[str] = frozenset()) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
@@ -117,6 +128,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
         attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
         mid_stays=tables.frame("mid_stays"),
         inflight=tables.frame("inflight"),
+        filed_for=filed_for,
     )
 
 
@@ -135,7 +147,9 @@ def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
     return LaidOut(files, scratch)
 
 
-def portions(laid: LaidOut, tables: RunTables, looked_at: Collection[str] = ()) -> Iterator[Evidence]:
+def portions(
+    laid: LaidOut, tables: RunTables, looked_at: Collection[str] = (), *, filed_for: frozenset[str] = frozenset()
+) -> Iterator[Evidence]:
     """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
 
     With ``looked_at`` only the tables named are read, and the others are empty.
@@ -155,7 +169,7 @@ def portions(laid: LaidOut, tables: RunTables, looked_at: Collection[str] = ()) 
             name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
-        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere))
+        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere), filed_for=filed_for)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
@@ -208,7 +222,7 @@ def _postings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
 def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
     return (
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
-        made.reverses, made.before, made.care_region, made.insured_region, _checksum(_legs_of(made)),
+        made.reverses, made.before, made.care_region, made.insured_region, made.filing, _checksum(_legs_of(made)),
         *_amounts(made.amounts),
     )  # fmt: skip
 
@@ -238,6 +252,15 @@ def _summed(charges: ChargesRecord) -> tuple[int, str]:
     lines = tuple(charges.lines())
     serials = Counter(line.serial for line in lines)
     return sum(line.total_fen for line in lines), ", ".join(s for s, times in serials.items() if times > 1)
+
+
+def _filings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    for kept in books.filings:
+        for one in kept.filings:
+            yield (
+                node, one.serial, one.place, one.accepted_us, one.uploaded_us, one.begins_us, one.ends_us, one.ended_us,
+                one.allowed, list(one.named), one.visit,
+            )  # fmt: skip
 
 
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:
@@ -302,5 +325,6 @@ _LAID = {
     "copies": _Laid(_copies, COPY_COLUMNS, "visit_id", _OF_ID),
     "charges": _Laid(_charges, CHARGE_COLUMNS, "visit_id", _OF_ID),
     "postings": _Laid(_postings, POSTING_COLUMNS, "settlement", _OF_ID),
+    "filings": _Laid(_filings, FILING_COLUMNS, "place", _OF_REGION),
     "messages": _Laid(_messages, MESSAGE_COLUMNS, "msgid", _OF_INSTITUTION),
 }

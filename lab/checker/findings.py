@@ -89,18 +89,23 @@ PORTIONED_ROWS = 500_000
 """Attempts from which a run is checked in portions: there no visit of one has to do with another's."""
 
 
-def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
-    """Run every law over the final books of all nodes and the record of the run."""
-    return _judged(gather(books, tables_of(record)))
+def check(books: Mapping[str, FinalBooks], record: Record, *, filed_for: frozenset[str] = frozenset()) -> Findings:
+    """Run every law over the final books of all nodes and the record of the run.
+
+    ``filed_for`` are the settlements, by transaction, that ask for a filing between provinces.
+    """
+    return _judged(gather(books, tables_of(record), filed_for))
 
 
-def check_tables(books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables) -> Findings:
+def check_tables(
+    books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, *, filed_for: frozenset[str] = frozenset()
+) -> Findings:
     """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time."""
     if not isinstance(books, LaidOut):
         if tables.rows("messages") < PORTIONED_ROWS:
-            return _judged(gather(books, tables))
+            return _judged(gather(books, tables, filed_for))
         books = lay_out(books, Scratch())
-    return together([_judged(portion) for portion in portions(books, tables)])
+    return together([_judged(portion) for portion in portions(books, tables, filed_for=filed_for)])
 
 
 def some_hold_alone(laid: LaidOut, tables: RunTables) -> bool:

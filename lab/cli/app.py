@@ -57,6 +57,7 @@ class BusinessChoice(StrEnum):
     ALL = "all"
     CROSS = "cross"
     LOCAL = "local"
+    FILING = "filing"
 
 
 class ActionChoice(StrEnum):
@@ -165,7 +166,8 @@ def operate(
     action: Annotated[ActionChoice, typer.Argument(help="The operator's command.")],
     side: Annotated[SideChoice, typer.Option("--side", help="Whose business.")] = SideChoice.BOTH,
     business: Annotated[
-        BusinessChoice, typer.Option("--business", help="Of it: all, between provinces, or within a province.")
+        BusinessChoice,
+        typer.Option("--business", help="Of it: all, between provinces, within a province, or filing alone."),
     ] = BusinessChoice.ALL,
     reopens_in: Annotated[str, typer.Option(help="When it reopens, said to whom is turned away.")] = "1h",
     ramp: Annotated[str, typer.Option(help="Time over which admissions grow after reopening.")] = "0s",

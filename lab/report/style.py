@@ -33,6 +33,7 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
+CYAN, ROSE = "#88CCEE", "#CC6677"
 """Paul Tol's muted colours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
@@ -87,12 +88,14 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.SETTLED_LATER: Look(OLIVE, hatch="**"),
     Fate.ON_ACCOUNT_THEN_DIRECT: Look(WINE, hatch="OO"),
     Fate.ESTIMATED_THEN_SETTLED: Look(SAND, hatch="/-"),
+    Fate.FILED_THEN_DIRECT: Look(CYAN, hatch="/."),
     Fate.MID_STAY_THEN_DIRECT: Look(INDIGO, hatch="\\\\|"),
     Fate.REFUSED: Look(GREY, hatch=".."),
     Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
     Fate.PAPER_BY_CLOSURE: Look(ORANGE, hatch="--"),
     Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
+    Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
 }
@@ -111,12 +114,14 @@ FATE_NAMES: dict[str, str] = {
     Fate.SETTLED_LATER: "settled later by the hospital",
     Fate.ON_ACCOUNT_THEN_DIRECT: "on account, settled later",
     Fate.ESTIMATED_THEN_SETTLED: "estimated, settled later",
+    Fate.FILED_THEN_DIRECT: "filed at the desk, then settled",
     Fate.MID_STAY_THEN_DIRECT: "settled mid-stay and at its end",
     Fate.REFUSED: "refused by a rule",
     Fate.REVERSED_THEN_PAPER: "taken back, then paper",
     Fate.PAPER_BY_CLOSURE: "paper: the door was closed",
     Fate.PAPER_BY_CHOICE: "paper: gave up waiting",
     Fate.PAPER_BY_NUMBER: "paper: the number was not found",
+    Fate.PAPER_BY_FILING: "paper: nothing valid was filed",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",
 }

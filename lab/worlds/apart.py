@@ -22,6 +22,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lab.analysis.filing import filed_for
 from lab.checker import Findings, LaidOut, check_tables, lay_out, some_hold_alone
 from lab.errors import LabError
 from lab.worlds.conclude import Outcome, work_off
@@ -48,6 +49,7 @@ class Handed(NamedTuple):
     evidence: dict[str, list[Path]]
     findings: Findings | None
     """What the checker found there already; None where nothing has been worked off."""
+    of_books: dict[str, float]
     took_s: float
     interrupted: bool
 
@@ -73,7 +75,9 @@ def conduct_apart(scenario: Scenario, work: Work, progress: Progress | None, fol
         scratch.remove()
         raise
     tables, books = RunTables(handed.tables, scratch), LaidOut(handed.evidence, scratch)
-    return Outcome(scenario, tables, books, handed.took_s, findings=handed.findings), handed.interrupted
+    return Outcome(
+        scenario, tables, books, handed.took_s, findings=handed.findings, of_books=handed.of_books
+    ), handed.interrupted
 
 
 def _done_apart(work: Work, folder: Path, progress: Progress | None) -> Handed:
@@ -182,10 +186,10 @@ def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
     laid = lay_out(outcome.books, scratch)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
-        findings = check_tables(laid, tables)
+        findings = check_tables(laid, tables, filed_for=filed_for(outcome.scenario))
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
-    return Handed(tables.laid_down(scratch), evidence, findings, outcome.took_s, interrupted)
+    return Handed(tables.laid_down(scratch), evidence, findings, dict(outcome.figures()), outcome.took_s, interrupted)
 
 
 def _portable(error: Exception) -> Exception:

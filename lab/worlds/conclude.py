@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
+from lab.analysis.filing import figures_of_books, filed_for
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
@@ -51,10 +52,21 @@ class Outcome:
     """Lets the hospitals work off the settlements they hold alone, and returns the record with what came of it."""
     findings: Findings | None = None
     """What the checker found, where it looked while the world still stood."""
+    of_books: Mapping[str, float] | None = None
+    """Figures that the books alone tell, where they were taken while the world still stood."""
+
+    def figures(self) -> Mapping[str, float]:
+        """Return the figures that the books alone tell."""
+        if self.of_books is not None:
+            return self.of_books
+        assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
+        return figures_of_books(self.books, self.scenario)
 
     def checked(self) -> Findings:
         """Return what the checker finds."""
-        return check_tables(self.books, self.tables) if self.findings is None else self.findings
+        if self.findings is not None:
+            return self.findings
+        return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario))
 
     def let_go(self) -> None:
         """Forget the world that this is the outcome of: it is checked, and its memory is wanted for the measures."""
@@ -103,11 +115,14 @@ class Answer:
 def answer(outcome: Outcome) -> Answer:
     """Check a replication, let what it left one-sided be worked off, and measure it."""
     findings = outcome.checked()
+    of_books = outcome.figures()
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone)
+    asks = outcome.scenario.filing is not None
+    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone, filing=asks)
     measures = measure(looked_at, outcome.scenario, findings)
+    measures.scalars.update(of_books)
     return Answer(
         outcome.scenario,
         tables,

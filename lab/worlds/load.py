@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ from reference_impl.server.errors import CommandError
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.hits import with_hits
-from reference_impl.staging.opening import opening_changes
+from reference_impl.staging.opening import books_before
 from reference_impl.staging.timetable import link_hits_in
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
@@ -56,7 +56,6 @@ from scenarios.record.recorder import (
 )
 
 if TYPE_CHECKING:
-    from scenarios.patients.visits import VisitPlan
     from scenarios.schema import Scenario
 
 LEAD_S = 6.0
@@ -172,7 +171,7 @@ class Replay:
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         with ExitStack() as stack:
             system = System(system_config(self._scenario), self._folder, core=self.cores.system, meter=self._meter)
-            system.fill(_open_stays(self._scenario, plan))
+            system.fill(books_before(self._scenario, plan, History(Recorder(), stamps_of(self._scenario))))
             system.generator_core = self.cores.generator
             system.generator_pids = (os.getpid(),)
             links = stack.enter_context(FaultyLinks(self._scenario, system, self._folder, core=self.cores.generator))
@@ -351,12 +350,6 @@ def _busy_s(core: int | None) -> float:
         return 0.0
     times = psutil.cpu_times(percpu=True)[core]
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
-
-
-def _open_stays(scenario: Scenario, plan: VisitPlan) -> Iterator[Any]:
-    history = History(Recorder(), stamps_of(scenario))
-    rows = plan.columns.open_at_start.nonzero()[0]
-    return opening_changes((plan.visit(int(row)) for row in rows), history)
 
 
 @contextmanager

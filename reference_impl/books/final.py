@@ -10,6 +10,7 @@ from reference_impl.domain.failures import FailedRunError
 from reference_impl.protocol.records import (
     KINDS,
     ChargesRecord,
+    FilingsRecord,
     MessageRecord,
     PersonRecord,
     Posting,
@@ -55,6 +56,11 @@ class FinalBooks:
     def persons(self) -> Sequence[PersonRecord]:
         """The persons, as they stand."""
         return self.of(PersonRecord)
+
+    @property
+    def filings(self) -> Sequence[FilingsRecord]:
+        """What each person has filed for treatment elsewhere, as it stands."""
+        return self.of(FilingsRecord)
 
     @property
     def settlements(self) -> Sequence[SettlementRecord]:

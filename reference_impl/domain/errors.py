@@ -34,6 +34,13 @@ class Refusal(StrEnum):
     OTHER_INSURANCE = "E04"
     NUMBER_NOT_MAPPED = "E05"
     OLD_NUMBER = "E06"
+    NOT_FILED = "E07"
+    FILING_EXPIRED = "E08"
+    FILED_ELSEWHERE = "E09"
+    HOSPITAL_NOT_NAMED = "E10"
+    FILING_USED_UP = "E11"
+    FILING_NOT_UPLOADED = "E12"
+    BENEFITS_INTERRUPTED = "E13"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -43,6 +50,9 @@ class Refusal(StrEnum):
     CHARGES_REMAIN = "S07"
     REVERSED = "S08"
     LATER_STANDS = "S09"
+    EARLIER_UNSETTLED = "S10"
+    FILED_ALREADY = "S11"
+    FILING_LOCKED = "S12"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -61,6 +71,9 @@ class Refusal(StrEnum):
     LINE_AMOUNT = "D14"
     NO_SUCH_END = "D17"
     OTHER_DIALECT = "D18"
+    NO_SUCH_FILING = "D19"
+    NO_SUCH_FILING_KIND = "D20"
+    NO_FILING_NEEDED = "D21"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -75,6 +88,13 @@ REASONS: dict[Refusal, str] = {
         "the numbers here were changed, and the map does not have this one; claim by paper, tell who keeps the map"
     ),
     Refusal.OLD_NUMBER: "this number was changed and answers no more; a person's new one is told by certificate (1101)",
+    Refusal.NOT_FILED: "no filing found; file now (2501, or on the platform) and settle, else claim by paper",
+    Refusal.FILING_EXPIRED: "the filing ended before the visit began; file anew and settle, else claim by paper",
+    Refusal.FILED_ELSEWHERE: "the filing is for another place; file for this one and settle, else claim by paper",
+    Refusal.HOSPITAL_NOT_NAMED: "the filing does not name this hospital; have it added, else claim by paper",
+    Refusal.FILING_USED_UP: "the referral allows no more settlements; file anew and settle, else claim by paper",
+    Refusal.FILING_NOT_UPLOADED: "the filing is accepted and not yet uploaded to the nation; settle later",
+    Refusal.BENEFITS_INTERRUPTED: "benefits are interrupted: nothing can be filed; settle it with the insurer first",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
@@ -84,6 +104,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.CHARGES_REMAIN: "charges remain on the visit; cancel them first",
     Refusal.REVERSED: "the message was reversed before it came; nothing was done",
     Refusal.LATER_STANDS: "a later settlement of the person stands; cancel the later one first",
+    Refusal.EARLIER_UNSETTLED: "an earlier stay elsewhere is not settled; settle it, then file",
+    Refusal.FILED_ALREADY: "a filing exists for this place and period; it is not filed twice",
+    Refusal.FILING_LOCKED: "a residence filing stands that may not be changed yet; ask the insurer until when",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
@@ -104,6 +127,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.LINE_AMOUNT: "the amount of a line is not its count times its price, to the fen; check the lines",
     Refusal.NO_SUCH_END: "a stay ends after it began, and at most two days from now; check endtime",
     Refusal.OTHER_DIALECT: "this dialect is not spoken here now; nothing was done; send it in the other one",
+    Refusal.NO_SUCH_FILING: "no such filing stands; check trt_dcla_detl_sn",
+    Refusal.NO_SUCH_FILING_KIND: "nothing is filed as that; check refl_type",
+    Refusal.NO_FILING_NEEDED: "no filing is needed for such treatment; nothing was filed",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -14,7 +14,16 @@ import msgspec
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.policies import Kind
 
-__all__ = ["INSTITUTION_CHARS", "PRIMARY", "SECONDARY", "TERTIARY", "Institution", "is_institution", "register_of"]
+__all__ = [
+    "INSTITUTION_CHARS",
+    "PRIMARY",
+    "SECONDARY",
+    "TERTIARY",
+    "Institution",
+    "filing_platform",
+    "is_institution",
+    "register_of",
+]
 
 PRIMARY, SECONDARY, TERTIARY = 1, 2, 3
 INSTITUTION_CHARS = 12
@@ -37,6 +46,14 @@ def is_institution(code: str) -> bool:
     (True, False, False)
     """
     return _CODE.fullmatch(code) is not None
+
+
+def filing_platform(province: str) -> Institution:
+    """Return the platform by which a province's insured file from their phones: it speaks to their insurer directly.
+
+    No visit is ever at it. Its code is ASSUMED.
+    """
+    return Institution(NodeId(f"A{province}000000001"), f"{province}0000", PRIMARY, ())
 
 
 def register_of(institutions: Iterable[Institution]) -> Mapping[NodeId, Institution]:

@@ -57,6 +57,9 @@ class Purpose(IntEnum):
     BALANCE = 15
     SAME_CITY = 16
     AGE = 17
+    FILING = 18
+    EMERGENCY = 19
+    INTERRUPTED = 20
     LINK = 100
     LOSS = 101
     BACKOFF = 102
@@ -73,6 +76,7 @@ class Purpose(IntEnum):
     STOCK = 113
     CLAIM = 114
     PAPER_CLAIM = 130
+    FILE = 140
 
 
 def mix64(value: int) -> int:

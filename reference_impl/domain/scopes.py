@@ -30,6 +30,8 @@ class Business(StrEnum):
     """Between provinces."""
     LOCAL = "local"
     """Within one province."""
+    FILING = "filing"
+    """Filing and its withdrawal, wherever they come from: what administration does, and no visit is."""
 
 
 SideChoice = Literal["both", "care", "insured"]
@@ -59,14 +61,16 @@ def covers(scope: str, region: str) -> bool:
     return scope == HUB or region.startswith(scope)
 
 
-def concerned(business: Business, *, care_region: str, insured_region: str) -> bool:
-    """Return whether what passes between two regions is the business that a door stops.
+def concerned(business: Business, *, care_region: str, insured_region: str, filing: bool = False) -> bool:
+    """Return whether what passes between two regions is what a door stops; ``filing``: it is a filing, or ends one.
 
     >>> concerned(Business.LOCAL, care_region="340100", insured_region="341500")
     True
     """
     if business is Business.ALL:
         return True
+    if business is Business.FILING:
+        return filing
     return is_cross_province(care_region, insured_region) is (business is Business.CROSS)
 
 

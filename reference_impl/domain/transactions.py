@@ -17,6 +17,7 @@ from reference_impl.domain.policies import Kind
 __all__ = [
     "CANCELS",
     "CODES",
+    "FILINGS",
     "LEAVING",
     "REVERSIBLE",
     "SETTLEMENTS",
@@ -47,6 +48,8 @@ ADMIT: Final = "2401"
 DISCHARGE: Final = "2402"
 CANCEL_ADMISSION: Final = "2404"
 CANCEL_DISCHARGE: Final = "2405"
+FILE: Final = "2501"
+WITHDRAW_FILING: Final = "2502"
 REVERSE: Final = "2601"
 
 
@@ -61,6 +64,8 @@ class Act(StrEnum):
     SETTLE = "settle"
     CANCEL = "cancel"
     """Takes a settlement back by a negative one."""
+    FILE = "file"
+    """Registers somebody for treatment elsewhere, or takes that back: of no visit, behind a door of its own."""
     REVERSE = "reverse"
 
 
@@ -181,6 +186,9 @@ _ROWS = (
         forwarded=False,
         event=_E.CANCEL_DISCHARGE,
     ),
+    # filing
+    Transaction(FILE, "file", "转院备案", Act.FILE),
+    Transaction(WITHDRAW_FILING, "withdraw filing", "备案撤销", Act.FILE),
     Transaction(REVERSE, "reverse", "冲正", Act.REVERSE),
 )
 
@@ -200,5 +208,7 @@ CANCELS = _codes(Act.CANCEL)
 """What takes a settlement back by a negative one."""
 REVERSIBLE = frozenset(row.code for row in _ROWS if row.reversible)
 """What 2601 covers."""
+FILINGS = _codes(Act.FILE)
+"""What registers somebody for treatment elsewhere, or takes that back."""
 LEAVING = frozenset({INPATIENT_TRIAL, DISCHARGE, INPATIENT_SETTLE})
 """What is sent when a patient leaves after a stay."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.filing import FilingKind
+from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Admit,
     CancelAdmission,
@@ -14,6 +16,7 @@ from reference_impl.protocol.messages import (
     CancelRegistration,
     Diagnose,
     Discharge,
+    File,
     FindPerson,
     PersonNo,
     Register,
@@ -74,6 +77,13 @@ def _cancel_lines(visit: PlannedVisit, visit_id: VisitId) -> CancelLines:
     return CancelLines(person=PersonNo(visit.person), visit=visit_id)
 
 
+def _file(visit: PlannedVisit, _: VisitId) -> File:
+    """File as what the patient is here for: nobody is referred at the desk of the hospital they were to be sent to."""
+    kind = FilingKind.TEMPORARY if visit.temporary else FilingKind.LONG_TERM
+    hospital = NodeId(visit.hospital.code)
+    return File(person=PersonNo(visit.person), kind=kind.value, region=visit.care_region, hospital=hospital)
+
+
 BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
     tx.PERSON: lambda visit, _: FindPerson(person=PersonNo(visit.person)),
     tx.PHARMACY_TRIAL: _sell,
@@ -90,6 +100,7 @@ BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
     tx.INPATIENT_SETTLE: _settle,
     tx.ADMIT: _admit,
     tx.DISCHARGE: _discharge,
+    tx.FILE: _file,
     tx.CANCEL_ADMISSION: lambda visit, visit_id: CancelAdmission(person=PersonNo(visit.person), visit=visit_id),
     tx.CANCEL_DISCHARGE: lambda visit, visit_id: CancelDischarge(person=PersonNo(visit.person), visit=visit_id),
 }

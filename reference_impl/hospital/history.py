@@ -52,6 +52,8 @@ _OUTCOMES: dict[type[Outcome], str] = {
     Unreachable: "unreachable",
     Unknown: "unknown",
 }
+_SEQUENCES = 10_000
+"""Message ids of one sender within a second."""
 _OF_A_MESSAGE = (Stage.IN_TRANSIT, Stage.UNKNOWN, Stage.REVERSAL_PENDING)
 """Where a message of a visit is what is in flight."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -84,6 +86,14 @@ class History:
         One second a step keeps the steps of a visit apart, the visit's number at its hospital keeps visits apart.
         """
         return message_id(visit.hospital.code, self._stamps.second(visit.planned_s + step), visit.ordinal)
+
+    def platform_id(self, platform: str, visit: PlannedVisit, step: int) -> MessageId:
+        """Return the id of what a patient files from the phone: the visit's number in it keeps visits apart.
+
+        Many visits have one platform, so neither the hospital's count of visits nor their time would.
+        """
+        seconds, sequence = divmod(visit.visit, _SEQUENCES)
+        return message_id(platform, self._stamps.second(step * _SEQUENCES + seconds), sequence)
 
     def began(self, journey: VisitState) -> None:
         """Note that a visit is under way."""

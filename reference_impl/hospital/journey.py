@@ -14,7 +14,7 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
-from reference_impl.hospital.transacting import Transacting
+from reference_impl.hospital.filing_anew import NOTHING_FILED, Registering
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import VisitId
@@ -44,7 +44,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Transacting):
+class Journey(Registering):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -136,6 +136,10 @@ class Journey(Transacting):
                 await self._at_desk(MID_STAY)
             except (ShutOut, NotServed):
                 self.done.discard(tx.INPATIENT_TRIAL)
+            except RefusedByRule as refusal:
+                if refusal.code not in NOTHING_FILED:
+                    raise
+                self.done.discard(tx.INPATIENT_TRIAL)
             except _Paper:
                 pass  # nobody waited long enough at the desk
         self.mid_lines = None
@@ -163,9 +167,12 @@ class Journey(Transacting):
         clerk, clock = self.site.clients.clerk, self.ports.clock
         while not (stops := self._known_stops()):
             try:
-                await self._at_desk(codes)
+                await self._at_desk((tx.FILE, *codes) if self.clerk_files else codes)
             except ShutOut as closed:
                 return self.site.met(closed.scope, self.visit, clock.now_us()), closed.reopens_us
+            except RefusedByRule as refusal:
+                if not await self._comes_again(refusal.code):
+                    raise
             except NotServed:
                 if self.clerk_tries >= clerk.retries:
                     raise _Paper(Fate.PAPER_BY_CHOICE) from None
@@ -254,6 +261,8 @@ class Journey(Transacting):
     async def _run_up(self) -> None:
         """Have what is charged go up, without a patient waiting; behind a closed door it lies until the next time."""
         self.charged += 1
+        if self.charged == 1:
+            await self._file_from_ward()
         if tx.ADMIT in self.done:
             with suppress(ShutOut):
                 for batch in range(self.uploaded, self.charged):

@@ -9,6 +9,7 @@ from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_o
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
+from scenarios.patients.filings import FilingDraws, filing_table
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.renumbered import renumberings_of
@@ -32,13 +33,18 @@ _NO_POLICIES = StopPolicies()
 
 @dataclass(frozen=True, slots=True)
 class HospitalSite:
-    """What every visit of a scenario shares: the clients' timeouts and the planned stops."""
+    """What every visit of a scenario shares: the clients' timeouts, the planned stops, and who has filed what."""
 
     clients: Clients
     uploads_per_stay: int
     stops: tuple[Course, ...] = ()
     dialects: tuple[DialectChange, ...] = ()
     renumberings: tuple[Renumbering, ...] = ()
+    filing: FilingDraws | None = None
+
+    def is_emergency(self, visit: PlannedVisit) -> bool:
+        """Return whether the visit is an emergency, which counts as filed."""
+        return self.filing is not None and self.filing.is_emergency(visit)
 
     def known_stops(self, visit: PlannedVisit, now_us: int, *, fresh: bool) -> tuple[Course, ...]:
         """Return the stops on the visit's way that its desk was told of and that are on now, the longest first.
@@ -122,12 +128,15 @@ class HospitalSite:
 
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
+    spec = scenario.filing
+    filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
     return HospitalSite(
         scenario.clients,
         scenario.visits.uploads_per_stay,
         courses_of(scenario),
         dialects_of(scenario),
         renumberings_of(scenario),
+        filing,
     )
 
 

@@ -19,6 +19,7 @@ from reference_impl.hospital.bodies import BODIES
 from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
 from reference_impl.hospital.ways import CANCEL_SETTLEMENT, UNDO
 from reference_impl.protocol.messages import (
+    Admit,
     Body,
     CancelSettlement,
     PersonNo,
@@ -87,6 +88,9 @@ class Transacting(VisitState):
 
     def _body(self, code: str) -> RequestBody:
         body = BODIES[code](self.visit, self.visit_id)
+        if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
+            # Of a stay it is said on admission, of an outpatient with the settlement.
+            body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")
         if not isinstance(body, Settle) or (self.mid_lines is None and self.mid_stay is None):
             return body
         if self.mid_stay is not None:

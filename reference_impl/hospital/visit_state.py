@@ -70,6 +70,12 @@ class VisitState:
     contacts: int = 0
     contact_intended_us: int = -1
     contact_open: bool = False
+    filing_turns: int = 0
+    """How often the patient did something about a filing that was wanting."""
+    clerk_files: bool = False
+    """Whether the clerk is to file before anything else."""
+    filed_anew: bool = False
+    """Whether the patient comes again, having done so."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False
@@ -116,6 +122,8 @@ class VisitState:
     def _direct_fate(self) -> Fate:
         if self.held is not None:
             return FATES_AFTER[self.held]
+        if self.filed_anew:
+            return Fate.FILED_THEN_DIRECT
         if self.mid_stay is not None:
             return Fate.MID_STAY_THEN_DIRECT
         return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT

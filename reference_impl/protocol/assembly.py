@@ -14,6 +14,7 @@ from itertools import count
 import msgspec
 
 from reference_impl.domain.fees import CatalogueItem
+from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
@@ -37,12 +38,16 @@ _HUB_REGION = "100000"
 
 
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer."""
+    """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
+
+    ``filing`` is None where everybody counts as filed.
+    """
 
     catalogue: tuple[CatalogueItem, ...]
     institutions: tuple[Institution, ...]
     policy: PolicyTable
     persons: PersonRegister
+    filing: FilingTable | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +106,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             lru_cache(_PERSONS)(rules.persons.reader().find),
             _benefit_year(config),
             numbers,
+            rules.filing,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

@@ -37,6 +37,7 @@ from reference_impl.protocol.messages import (
     CancelSettlement,
     Discharge,
     Done,
+    File,
     FindPerson,
     LinesPriced,
     MessageId,
@@ -53,6 +54,7 @@ from reference_impl.protocol.messages import (
     UploadLines,
     VisitId,
     VisitOpened,
+    WithdrawFiling,
 )
 from reference_impl.protocol.named import Named
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
@@ -81,6 +83,7 @@ from reference_impl.protocol.visits import (
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
 _CHARGING = (UploadLines, CancelLines)
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -175,7 +178,7 @@ class CareRole:
             if original is not None and original.request is not None:
                 return self._visit_of(original.request, None)
             return visit_id(body.original) if TRANSACTIONS[body.original_code].opens else None
-        if isinstance(body, FindPerson):
+        if isinstance(body, _OF_NO_VISIT):
             return None
         if isinstance(body, OPENING):
             return visit_id(request.msgid)
@@ -203,7 +206,7 @@ class CareRole:
                 body = sale
             case Reverse():
                 return self._prepare_reversal(request, body, visit, original, next_node)
-            case FindPerson():
+            case FindPerson() | File() | WithdrawFiling():
                 pass
             case _:
                 refusal = self._refusal(request, visit)
@@ -324,7 +327,7 @@ class CareRole:
         if visit is None:
             return None
         match body:
-            case Register() | Admit() | FindPerson():
+            case Register() | Admit() | FindPerson() | File() | WithdrawFiling():
                 return None
             case Settle():
                 return self._settled(request, reply, visit)

@@ -2,8 +2,8 @@
 
 A door belongs to a scope: the hub, a province or a city, on the care side or the insured side. While it drains, what
 is already known still passes (queries, resends, reversals, the further steps of a visit begun before), and no new
-business starts. A scope may have one door for business between provinces and another for that within its own. This
-module decides; who commands a door, and when, is elsewhere.
+business starts. A scope may have one door for business between provinces, another for that within its own, and one
+for filing alone. This module decides; who commands a door, and when, is elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Business, Side, concerned, covers
-from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.domain.transactions import FILINGS, TRANSACTIONS
 from reference_impl.protocol.bucket import BucketRule, TokenBucket
 from reference_impl.protocol.ids import stamp_of
 from reference_impl.protocol.messages import Closed, Overloaded, Request
@@ -183,7 +183,7 @@ class Doors:
         region = care if side is Side.CARE else insured
         for (door_side, scope, business), door in self._doors.items():
             passes = door_side is side and covers(scope, region)
-            if passes and concerned(business, care_region=care, insured_region=insured):
+            if passes and concerned(business, care_region=care, insured_region=insured, filing=request.code in FILINGS):
                 refusal = door.refusal(request, now_us, known=known)
                 if refusal is not None:
                     return refusal

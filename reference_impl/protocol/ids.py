@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from reference_impl.protocol.messages import MessageId, SettlementId, VisitId
+from reference_impl.protocol.messages import FilingId, MessageId, SettlementId, VisitId
 
-__all__ = ["Stamps", "message_id", "negative_settlement_id", "opened_by_code", "settlement_id", "visit_id"]
+__all__ = ["Stamps", "filing_id", "message_id", "negative_settlement_id", "opened_by_code", "settlement_id", "visit_id"]
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
@@ -90,6 +90,11 @@ def settlement_id(settled_by: MessageId) -> SettlementId:
 def negative_settlement_id(cancelled_by: MessageId) -> SettlementId:
     """Return the id of the negative settlement that this cancel or reversal makes."""
     return SettlementId(_derived("R", cancelled_by))
+
+
+def filing_id(filed_by: MessageId) -> FilingId:
+    """Return the receipt of the filing that this message makes."""
+    return FilingId(_derived("B", filed_by))
 
 
 def _derived(letter: str, msgid: MessageId) -> str:

@@ -26,6 +26,7 @@ from reference_impl.domain.benefit import (
 )
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
+from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
@@ -34,15 +35,19 @@ from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import answer_known, busy_with, refused
 from reference_impl.protocol.copies import MOVING_MONEY
+from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import STALE_LIMIT
-from reference_impl.protocol.ids import negative_settlement_id, settlement_id
+from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
     Admit,
     Answer,
     Answered,
+    CancelAdmission,
     Cancelled,
     CancelSettlement,
     Done,
+    File,
+    Filed,
     FindPerson,
     MessageId,
     PersonFound,
@@ -58,6 +63,7 @@ from reference_impl.protocol.messages import (
     SettlementId,
     VisitId,
     VisitOpened,
+    WithdrawFiling,
 )
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import NodePorts
@@ -84,13 +90,17 @@ _INSURED_FOR = (Register, Admit, Settle, SellDrugs)
 
 @dataclass(frozen=True, slots=True)
 class InsuredRules:
-    """What an insured province goes by. ``year_of`` gives the benefit year of an instant of the run's clock."""
+    """What an insured province goes by. ``year_of`` gives the benefit year of an instant of the run's clock.
+
+    Without ``filing`` everybody counts as filed for treatment elsewhere.
+    """
 
     node: NodeId
     policy: Policy
     facts: Callable[[PersonNo], PersonFacts | None]
     year_of: Callable[[int], int]
     numbers: Numbers = NO_NUMBERS
+    filing: FilingTable | None = None
 
 
 class _Insured(NamedTuple):
@@ -103,12 +113,13 @@ class _Insured(NamedTuple):
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_ports", "_reference", "_rules")
+    __slots__ = ("_filings", "_ports", "_reference", "_rules")
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
         self._ports = ports
         self._rules = rules
+        self._filings = Filings(rules.filing)
         self._reference = reference
 
     async def serve(self, request: Request) -> Answer:
@@ -117,16 +128,17 @@ class InsuredRole:
         body, books = request.body, self._ports.books
         for _ in range(STALE_LIMIT):
             number = self._rules.numbers.kept(body)
-            remembered = Ref(PersonRecord, body.person if isinstance(number, Refusal) else number)
+            person = body.person if isinstance(number, Refusal) else number
+            remembered, filings = Ref(PersonRecord, person), self._filings.wants(request, person)
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
                 before = await books.look(Key(request.sender, body.original), remembered)
                 original = before.message
-                view = await books.look(key, *_standing(_visit_settled_by(original)))
+                view = await books.look(key, *_standing(_visit_settled_by(original)), *filings)
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body))
+                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body), *filings)
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
@@ -165,7 +177,13 @@ class InsuredRole:
                 )
                 return self._verdict(request, Reply(self._reference(), found))
             case Register() | Admit():
-                return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)))
+                stay = self._begun(request, body, view, insured)
+                return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)), records=stay)
+            case CancelAdmission():
+                gone = self._filings.after_cancelled_admission(view, body.visit)
+                return self._verdict(request, Reply(self._reference(), Done()), records=gone)
+            case File() | WithdrawFiling():
+                return self._file(request, body, view, insured)
             case _:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
@@ -196,6 +214,9 @@ class InsuredRole:
             wrong = Refusal.NO_TERMS
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
+        passed = self._filings.admit(request, body, view, now_us)
+        if isinstance(passed, Refusal):
+            return self._verdict(request, refused(passed, self._reference()))
         person, year = self._person(view, insured), self._year_of(body, now_us)
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
@@ -228,9 +249,34 @@ class InsuredRole:
             amounts=amounts,
             year=year,
             before=person.latest,
+            filing=passed.serial,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
-        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made))
+        filings = self._filings.after_settlement(view, insured.number, passed)
+        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), filings)
+
+    def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
+        """Return what is remembered of a visit that begins: of a stay, that it is open."""
+        if isinstance(body, Register):
+            return ()
+        return self._filings.after_admission(request, body, view, insured.number, self._ports.clock.now_us())
+
+    def _file(self, request: Request, body: File | WithdrawFiling, view: View, insured: _Insured) -> Change:
+        """Return the verdict on a filing, or on its end.
+
+        The person's version moves with it: a settlement that is being decided at this moment must look again.
+        """
+        now_us = self._ports.clock.now_us()
+        if isinstance(body, File):
+            filings = self._filings.file(request, body, view, insured.number, now_us)
+            said = Filed(filing=filing_id(request.msgid))
+        else:
+            filings, said = self._filings.withdraw(request, body, view, now_us), Done()
+        if isinstance(filings, Refusal):
+            return self._verdict(request, refused(filings, self._reference()))
+        person = self._person(view, insured)
+        moved = _next(person, person.accumulators, person.latest)
+        return self._verdict(request, Reply(self._reference(), said), records=(moved, *filings))
 
     def _year_of(self, body: Settle | SellDrugs, now_us: int) -> int:
         """Return the benefit year that a settlement made now counts in."""
@@ -257,7 +303,8 @@ class InsuredRole:
             amounts=negative.amounts,
             balance_fen=person.accumulators.balance_fen,
         )
-        return self._posted(request, Reply(self._reference(), cancelled), negative, person)
+        filings = self._filings.after_taking_back(view, settled)
+        return self._posted(request, Reply(self._reference(), cancelled), negative, person, filings)
 
     def _reverse(
         self, request: Request, body: Reverse, view: View, original: MessageRecord | None, insured: _Insured
@@ -280,11 +327,13 @@ class InsuredRole:
         if original is None or settled is None or settled.settled_by != body.original:
             # The person's version moves all the same: an original being decided at this moment must look again.
             moved = _next(person, person.accumulators, person.latest)
-            return self._verdict(request, done, tombstone=tombstone, records=(moved,))
+            unopened = self._filings.after_reversal(view, original)
+            return self._verdict(request, done, tombstone=tombstone, records=(moved, *unopened))
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
         negative, person = self._taken_back(request.msgid, settled, person)
-        return msgspec.structs.replace(self._posted(request, done, negative, person), tombstone=tombstone)
+        posted = self._posted(request, done, negative, person, self._filings.after_taking_back(view, settled))
+        return msgspec.structs.replace(posted, tombstone=tombstone)
 
     # --- writing ---
 
@@ -310,7 +359,14 @@ class InsuredRole:
         """Return the no to taking back what a later settlement was worked out upon."""
         return refused(Refusal.LATER_STANDS, self._reference(), person.latest)
 
-    def _posted(self, request: Request, reply: Reply, settled: SettlementRecord, person: PersonRecord) -> Change:
+    def _posted(
+        self,
+        request: Request,
+        reply: Reply,
+        settled: SettlementRecord,
+        person: PersonRecord,
+        filings: tuple[Record, ...],
+    ) -> Change:
         legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
         posting = Posting(
             posting=f"P{settled.settlement}",
@@ -318,7 +374,7 @@ class InsuredRole:
             posted_us=settled.posted_us,
             legs=tuple(Leg(account, amount_fen) for account, amount_fen in legs),
         )
-        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting))
+        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *filings))
 
     def _verdict(
         self,

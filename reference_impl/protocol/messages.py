@@ -21,6 +21,8 @@ MessageId = NewType("MessageId", str)
 VisitId = NewType("VisitId", str)
 SettlementId = NewType("SettlementId", str)
 PersonNo = NewType("PersonNo", str)
+FilingId = NewType("FilingId", str)
+"""The receipt of a filing (trt_dcla_detl_sn)."""
 
 
 class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -86,13 +88,17 @@ class CancelLines(Body, frozen=True, tag="cancel_lines"):
 
 
 class Admit(Body, frozen=True, tag="admit"):
-    """2401: open a stay. ``visit`` is empty from the hospital; the care province issues it."""
+    """2401: open a stay. ``visit`` is empty from the hospital; the care province issues it.
+
+    An ``emergency`` counts as filed.
+    """
 
     person: PersonNo
     insurance: str
     began_us: int
     diagnosis: str
     visit: VisitId = VisitId("")
+    emergency: bool = False
 
 
 class Discharge(Body, frozen=True, tag="discharge"):
@@ -125,7 +131,8 @@ class Settle(Body, frozen=True, tag="settle"):
     ``hospital_level`` and ``ended_us``, when a discharged stay ended (0 where none did), before the message leaves the
     province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
     it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
-    whose settlement says with ``continues`` which visit it goes on from.
+    whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
+    filed; that of a stay was said on admission.
     """
 
     person: PersonNo
@@ -139,6 +146,7 @@ class Settle(Body, frozen=True, tag="settle"):
     ended_us: int = 0
     mid_stay: bool = False
     continues: VisitId = VisitId("")
+    emergency: bool = False
 
 
 class SellDrugs(Body, frozen=True, tag="sell_drugs"):
@@ -160,6 +168,25 @@ class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):
     person: PersonNo
     visit: VisitId
     settlement: SettlementId
+
+
+class File(Body, frozen=True, tag="file"):
+    """2501: register the person for treatment in ``region``, at ``hospital`` where the insurer wants hospitals named.
+
+    ``kind`` is one of ``domain.filing.FilingKind``; a text, for the insurer is who refuses what is none.
+    """
+
+    person: PersonNo
+    kind: str
+    region: str
+    hospital: NodeId
+
+
+class WithdrawFiling(Body, frozen=True, tag="withdraw_filing"):
+    """2502: end a filing, by its receipt."""
+
+    person: PersonNo
+    filing: FilingId
 
 
 class Reverse(Body, frozen=True, tag="reverse"):
@@ -223,6 +250,12 @@ class Cancelled(Body, frozen=True, tag="cancelled"):
     balance_fen: int = 0
 
 
+class Filed(Body, frozen=True, tag="filed"):
+    """2501: the receipt."""
+
+    filing: FilingId
+
+
 class Done(Body, frozen=True, tag="done"):
     """The transactions whose reply has no output."""
 
@@ -241,9 +274,11 @@ RequestBody = (
     | Settle
     | SellDrugs
     | CancelSettlement
+    | File
+    | WithdrawFiling
     | Reverse
 )
-ReplyBody = PersonFound | VisitOpened | LinesPriced | Settled | Cancelled | Done
+ReplyBody = PersonFound | VisitOpened | LinesPriced | Settled | Cancelled | Filed | Done
 
 CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.PERSON: (FindPerson, PersonFound),
@@ -267,6 +302,8 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.DISCHARGE: (Discharge, Done),
     tx.CANCEL_ADMISSION: (CancelAdmission, Done),
     tx.CANCEL_DISCHARGE: (CancelDischarge, Done),
+    tx.FILE: (File, Filed),
+    tx.WITHDRAW_FILING: (WithdrawFiling, Done),
     tx.REVERSE: (Reverse, Done),
 }
 """Which message type carries a transaction, as request and as reply. A test holds it to the catalogue."""

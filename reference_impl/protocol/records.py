@@ -13,6 +13,7 @@ import msgspec
 
 from reference_impl.domain.benefit import Accumulators, EarlierYear, Settlement
 from reference_impl.domain.fees import FeeTotals, PricedLine
+from reference_impl.domain.filing import Filing, Stay
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
@@ -119,11 +120,24 @@ class PersonRecord(Record, frozen=True, gc=False):
     latest: SettlementId = SettlementId("")
 
 
+class FilingsRecord(Record, frozen=True, gc=False):
+    """What a person has filed for treatment elsewhere, and the stays there that the insurer was told of.
+
+    Beside the person, whose record moves with every settlement; nothing is taken out of either list.
+    """
+
+    person: PersonNo
+    version: int
+    filings: tuple[Filing, ...]
+    stays: tuple[Stay, ...] = ()
+
+
 class SettlementRecord(Record, frozen=True, gc=False):
     """A settlement in the insured province's books. ``sign`` is -1 for one that takes ``reverses`` back.
 
     ``year`` is the benefit year it counts in, 0 where that is the year it was posted in. ``before`` is the settlement
-    of the person that stood last when this one was made: the latest again once this one is taken back.
+    of the person that stood last when this one was made: the latest again once this one is taken back. ``filing`` is
+    the receipt of the filing that let it through, empty where none was asked for.
     """
 
     settlement: SettlementId
@@ -140,6 +154,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     reverses: SettlementId = SettlementId("")
     year: int = 0
     before: SettlementId = SettlementId("")
+    filing: str = ""
 
 
 class SettlementCopy(Record, frozen=True, gc=False):
@@ -201,6 +216,7 @@ KINDS: dict[type[Record], Kind] = {
     SettlementRecord: Kind("settlements", "visit", Way.STANDING),
     Posting: Kind("postings", "posting", Way.APPENDED),
     SettlementCopy: Kind("settlement_copies", "visit", Way.STANDING),
+    FilingsRecord: Kind("filings", "person", Way.VERSIONED),
 }
 
 

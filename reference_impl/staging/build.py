@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from reference_impl.domain.institution import Institution
+from reference_impl.domain.institution import Institution, filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, care_node
 from reference_impl.domain.policies import PolicyTable
 from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig
@@ -17,6 +17,7 @@ from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
 from scenarios.patients.catalogue import catalogue_of
+from scenarios.patients.filings import filing_table
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
 from scenarios.schema.renumbered import renumberings_of
@@ -61,11 +62,13 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
 
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
+    filing = None if scenario.filing is None else filing_table(scenario.filing)
     return ProvinceConfig(
         catalogue=tuple(catalogue_of(province).values()),
-        institutions=institutions,
+        institutions=institutions if filing is None else (*institutions, filing_platform(province)),
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
+        filing=filing,
     )
 
 

@@ -1,4 +1,4 @@
-"""The stays open before the run began: a running system has them in its books, so the run's books must too."""
+"""What the books hold before a run: a running system has open stays and filings, so the run's books must too."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Admit, PersonNo, Reply, Request, VisitOpened
 from reference_impl.protocol.records import Change, Key, MessageRecord
 from reference_impl.protocol.visits import opened_visit
+from reference_impl.staging.filings import filings_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from reference_impl.hospital.history import History
-    from scenarios.patients.visits import PlannedVisit
+    from scenarios.patients.visits import PlannedVisit, VisitPlan
+    from scenarios.schema import Scenario
 
-__all__ = ["opening_changes"]
+__all__ = ["books_before", "opening_changes"]
+
+
+def books_before(scenario: Scenario, plan: VisitPlan, history: History) -> Iterator[tuple[NodeId, Change]]:
+    """Return what is in each node's books when the run begins: the stays open at the start, and what people filed."""
+    rows = plan.columns.open_at_start.nonzero()[0]
+    yield from opening_changes((plan.visit(int(row)) for row in rows), history)
+    yield from filings_before(scenario, plan, history)
 
 
 def opening_changes(open_stays: Iterable[PlannedVisit], history: History) -> Iterator[tuple[NodeId, Change]]:

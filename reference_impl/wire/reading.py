@@ -17,6 +17,7 @@ from reference_impl.wire.errors import WireError, WireWarning
 from reference_impl.wire.structs import exp_to_read
 from reference_impl.wire.values import (
     FEES,
+    ONE_OF,
     Convert,
     Tools,
     Where,
@@ -268,7 +269,7 @@ def _exp_reader(
     get, get_only = tuple_getter([b.key for b in kept]), tuple_getter([b.key for b in only])
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}.{EXP_CONTENT}")
     check = _exp_check(kept, only, where, tools)
-    targets = [(b.path.removeprefix(_AMOUNTS), b.path.startswith(_AMOUNTS), b.coding == FEES) for b in kept]
+    targets = [(b.path.removeprefix(_AMOUNTS), b.path.startswith(_AMOUNTS), _exp_value(b)) for b in kept]
     empty = {b.path: unset_value(b) for b in kept if b.path not in late}
     empty_body = {path: value for path, value in empty.items() if not path.startswith(_AMOUNTS)}
     empty_amounts = {p.removeprefix(_AMOUNTS): value for p, value in empty.items() if p.startswith(_AMOUNTS)}
@@ -288,18 +289,29 @@ def _exp_reader(
             return
         values = get(said)
         check(text, values, get_only(said))
-        for (target, in_amounts, is_fees), value in zip(targets, values, strict=True):
+        for (target, in_amounts, convert), value in zip(targets, values, strict=True):
             if value is not msgspec.UNSET:
                 into = found.amounts if in_amounts else found.body
-                into[target] = fees_from_list(value) if is_fees else value
+                into[target] = value if convert is None else convert(value)
 
     return read
+
+
+def _exp_value(binding: Binding) -> Convert | None:
+    """Return what makes an attribute of a key's value; None where it is the value itself."""
+    if binding.coding == FEES:
+        return fees_from_list
+    if ONE_OF in binding.coding:
+        yes = binding.coding.partition(ONE_OF)[2]
+        return lambda value: value == yes
+    return None
 
 
 def _exp_check(
     kept: Sequence[Binding], only: Sequence[Binding], where: Where, tools: Tools
 ) -> Callable[[str, tuple[Any, ...], tuple[Any, ...]], None]:
     """Return what refuses a moment that has no date, and a key that asks for something we do not do."""
+    choices = [(i, b.key, b.coding.split(ONE_OF)) for i, b in enumerate(kept) if ONE_OF in b.coding]
     moments = [(i, b.key) for i, b in enumerate(kept) if b.path.endswith(_MOMENT)]
     taken = [(b, frozenset((*b.constants, "", msgspec.UNSET))) for b in only]
 
@@ -310,6 +322,9 @@ def _exp_check(
         for (source, served), value in zip(taken, said, strict=True):
             if value not in served:
                 raise WireError(*where, text, f"{source.key} {_served(source)}: no other is served")
+        for i, key, told in choices:
+            if values[i] not in (*told, "", msgspec.UNSET):
+                raise WireError(*where, text, f"{key} {' or '.join(filter(None, told))}: no other is served")
 
     return check
 

@@ -30,6 +30,8 @@ INTEGER = "int"
 FEES = "fees"
 FLAG = "flag"
 DIGITS = "digits"
+ONE_OF = "|"
+"""Parts the two texts of a coding: what stands for no, and for yes."""
 
 
 class Where(NamedTuple):
@@ -222,6 +224,8 @@ def unset_value(source: Binding) -> Any:
         return 0
     if source.coding == FEES:
         return None
+    if ONE_OF in source.coding:
+        return False
     return FeeLine().approved if source.path == "approved" else ""
 
 

@@ -18,6 +18,7 @@ from reference_impl.wire.errors import WireError
 from reference_impl.wire.structs import to_write
 from reference_impl.wire.values import (
     FEES,
+    ONE_OF,
     Convert,
     Tools,
     Where,
@@ -224,6 +225,8 @@ def _exp_writer(binding: NodeBinding) -> Callable[[Any, bool], Any] | None:
     get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in kept])
     shape = to_write("exp", [], {b.key: msgspec.UNSET for b in (*kept, *fixed)})
     lists = [i for i, b in enumerate(kept) if b.coding == FEES]
+    # A no is said of a patient of another province only: the additions are of cross-region business.
+    choices = [(i, *b.coding.split(ONE_OF)) for i, b in enumerate(kept) if ONE_OF in b.coding]
     # What an attribute has when nobody set it; the reader leaves it at that.
     unset = [unset_value(b) for b in kept]
     by_patient: Any = tuple([b.constants[cross] or msgspec.UNSET for b in fixed] for cross in (0, 1))
@@ -235,6 +238,8 @@ def _exp_writer(binding: NodeBinding) -> Callable[[Any, bool], Any] | None:
         for i in lists:
             if values[i] is not msgspec.UNSET:
                 values[i] = fees_to_list(values[i])
+        for i, no, yes in choices:
+            values[i] = yes if values[i] is True else (cross and no) or msgspec.UNSET
         values += by_patient[cross]
         text = _encode(shape(*values)).decode()
         return msgspec.UNSET if text == "{}" else text

@@ -61,6 +61,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     for number, fault in enumerate(scenario.faults):
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
+    yield from _filing(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -268,6 +269,23 @@ def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
                 yield Problem(("faults", number, "at"), what, format_duration(fault.at), "faults one after the other")
 
 
+def _filing(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse regions that are not there or stand twice, and shares of people who cannot be."""
+    spec = scenario.filing
+    if spec is None:
+        return
+    codes = [one.insured for one in spec.regions]
+    for number, code in enumerate(codes):
+        path: Path = ("filing", "regions", number, "insured")
+        if code in codes[:number]:
+            yield Problem(path, "region named twice", repr(code), "each region once")
+        yield from _region_named(scenario.topology, code, path)
+    if spec.standings.not_uploaded and not any(one.upload_lag for one in (spec, *spec.regions)):
+        expected = "an upload_lag above 0, or no such people"
+        got = f"not_uploaded {spec.standings.not_uploaded:g}"
+        yield Problem(("filing", "standings", "not_uploaded"), "every filing is uploaded at once", got, expected)
+
+
 def _gates(scenario: Scenario) -> Iterator[Problem]:
     for name, texts in scenario.gates.items():
         if not texts:
@@ -284,6 +302,9 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 break
             if gate.measure.startswith("cutover.") and not scenario.cutover:
                 yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
+                break
+            if gate.measure.startswith("filing.") and scenario.filing is None:
+                yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
                 break
             yield from _plan_of_gate(scenario, name)
 

@@ -277,7 +277,7 @@ def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         return f"text that matches {context['pattern']}"
     text = re.split(r", (?:unable|got) ", message.removeprefix("Input should be "))[0]
-    text = text[:1].lower() + text[1:]
+    text = re.sub(r"<\w+\.\w+: ('\w+')>", r"\1", text[:1].lower() + text[1:])  # some of an enum's words, as written
     return f"a value {text}" if text.startswith(("greater", "less")) else text
 
 

@@ -26,6 +26,8 @@ class Fate(StrEnum):
     """A door was closed: the stay ended on the hospital's account, was registered anew and settled later."""
     ESTIMATED_THEN_SETTLED = "estimated_then_settled"
     """A door was closed: the patient paid an estimate; settled later, and the difference made up."""
+    FILED_THEN_DIRECT = "filed_then_direct"
+    """Turned away for want of a filing: filed, or waited for its upload, and settled then."""
     MID_STAY_THEN_DIRECT = "mid_stay_then_direct"
     """Settled before a stop as far as the stay had come, the rest at its end; no door turned it away."""
     REFUSED = "refused"
@@ -38,6 +40,8 @@ class Fate(StrEnum):
     """The patient gave up on direct settlement while it was possible: paid in cash, claimed by paper."""
     PAPER_BY_NUMBER = "paper_by_number"
     """The insurer's map of changed numbers did not have the person: paid in cash, claimed by paper."""
+    PAPER_BY_FILING = "paper_by_filing"
+    """Nothing valid was filed, or could be: paid in cash, claimed by paper."""
     ABANDONED = "abandoned"
     """The patient left the desk's queue before being served."""
     OPEN_AT_END = "open_at_end"
@@ -52,9 +56,21 @@ AFTER_A_STOP = (
     Fate.ESTIMATED_THEN_SETTLED,
 )
 """Settled, and not before the door was open again that had turned them away."""
-DIRECT_FATES = (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, *AFTER_A_STOP, Fate.MID_STAY_THEN_DIRECT)
+DIRECT_FATES = (
+    Fate.DIRECT,
+    Fate.DIRECT_AFTER_RETRY,
+    *AFTER_A_STOP,
+    Fate.FILED_THEN_DIRECT,
+    Fate.MID_STAY_THEN_DIRECT,
+)
 """Direct rate: these over all visits that no rule refused, stays still open left out."""
-PAPER_FATES = (Fate.REVERSED_THEN_PAPER, Fate.PAPER_BY_CLOSURE, Fate.PAPER_BY_CHOICE, Fate.PAPER_BY_NUMBER)
+PAPER_FATES = (
+    Fate.REVERSED_THEN_PAPER,
+    Fate.PAPER_BY_CLOSURE,
+    Fate.PAPER_BY_CHOICE,
+    Fate.PAPER_BY_NUMBER,
+    Fate.PAPER_BY_FILING,
+)
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
 
 SERVED = ("done", "refused", "reversed", "unknown")

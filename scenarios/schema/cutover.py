@@ -248,7 +248,7 @@ class Cutover(Model):
     side: SideChoice = Field(
         default="both", description="the business that stops: as place of care, as insurer, or both."
     )
-    business: Business = Field(
+    business: Literal[Business.ALL, Business.CROSS, Business.LOCAL] = Field(
         default=Business.ALL,
         description="what of it stops: all, cross (between provinces) or local (within a province); the rest goes on.",
     )

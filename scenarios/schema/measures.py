@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reference_impl.domain.error_catalogue import Owner
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.filing import FilingState
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.schema.recourse import Recourse
 
 __all__ = [
-    "BY_PROVINCE", "MEASURES", "PART_PATTERN", "PLAN_PATTERN", "STATISTICS", "Measure", "Part", "Unit", "of_plan",
-    "parted", "planned",
+    "BY_PROVINCE", "FILING_REASONS", "MEASURES", "PART_PATTERN", "PLAN_PATTERN", "STATISTICS", "Measure", "Part",
+    "Unit", "of_plan", "parted", "planned",
 ]  # fmt: skip
 
 
@@ -99,6 +101,36 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("generator.cpu", Unit.SHARE, "largest share of its core that the load generator used")
     yield Measure("generator.lag", Unit.DURATION, "largest 99th percentile of the generator's start lag")
     yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
+
+
+FILING_REASONS: Mapping[Refusal, str] = {
+    Refusal.NOT_FILED: "not_filed",
+    Refusal.FILING_EXPIRED: "expired",
+    Refusal.FILED_ELSEWHERE: "elsewhere",
+    Refusal.HOSPITAL_NOT_NAMED: "not_named",
+    Refusal.FILING_USED_UP: "used_up",
+    Refusal.FILING_NOT_UPLOADED: "not_uploaded",
+}
+"""Refusals for want of a filing, by the name of the measure that counts them."""
+
+
+def _filing() -> Iterator[Measure]:
+    """Yield what filing did to people; absent where everybody counts as filed."""
+    refused = "visits turned away for want of a filing"
+    yield Measure("filing.refused", Unit.COUNT, f"{refused}, once each")
+    for refusal, name in FILING_REASONS.items():
+        yield Measure(f"filing.{name}", Unit.COUNT, f"{refused} with {refusal.value}")
+    yield Measure("filing.rescued", Unit.COUNT, f"{refused}, and settled directly after all")
+    yield Measure("filing.rescued_share", Unit.SHARE, f"of the {refused}, settled directly after all")
+    yield Measure("filing.barred", Unit.COUNT, "visits whose patients asked to have something filed, and were refused")
+    yield Measure("filing.advance", Unit.NUMBER, "cash paid in advance because nothing valid was filed, in yuan")
+    yield Measure("filing.filed", Unit.COUNT, "filings made during the run (2501), at a desk or on the platform")
+    yield Measure("filing.in_stay", Unit.COUNT, "stays whose patients filed before anybody turned them away")
+    for state in FilingState:
+        yield Measure(f"filing.state_{state}", Unit.COUNT, f"filings that are {state} at the end of the horizon")
+    listed = "filings that end in the horizon, or within filing.remind_before after it"
+    yield Measure("filing.due", Unit.COUNT, listed)
+    yield Measure("filing.reminders", Unit.COUNT, "reminders sent by going through that list daily: one a filing")
 
 
 _BACKLOG = "the visits ever parked and those that queued at a desk behind them"
@@ -337,7 +369,16 @@ def _claims() -> Iterator[Measure]:
 
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
-    for measure in (*_distributions(), *_scalars(), *_cutover(), *_gates(), *_policies(), *_abnormal(), *_claims())
+    for measure in (
+        *_distributions(),
+        *_scalars(),
+        *_filing(),
+        *_cutover(),
+        *_gates(),
+        *_policies(),
+        *_abnormal(),
+        *_claims(),
+    )
 }
 
 

@@ -11,6 +11,7 @@ from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
 from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
+from scenarios.schema.filing import Filing
 from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
@@ -46,6 +47,9 @@ class Scenario(Model):
     visits: Visits = Visits()
     topology: Topology = Topology()
     clients: Clients = Clients()
+    filing: Filing | None = Field(
+        default=None, description="filing for treatment elsewhere; without it everybody counts as filed"
+    )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()

@@ -12,11 +12,13 @@ from reference_impl.books.final import FinalBooks
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.benefit import Settlement, take_back
 from reference_impl.domain.fees import FeeTotals, PricedLine
+from reference_impl.domain.filing import Filing, FilingKind
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
 from reference_impl.protocol.records import (
     ChargedBatch,
     ChargesRecord,
+    FilingsRecord,
     Key,
     Leg,
     MessageRecord,
@@ -129,6 +131,12 @@ def posting(
     return Posting(posting=name or f"P{settlement}", settlement=settlement, posted_us=1, legs=legs)
 
 
+def filing(**changes: object) -> Filing:
+    """A filing for Jiaxing, valid for the settlement of a visit."""
+    made = Filing("B0", FilingKind.TEMPORARY, "3304", accepted_us=0, uploaded_us=0, begins_us=0, ends_us=10**12)
+    return msgspec.structs.replace(made, **changes)
+
+
 def reversal_entry(number: int, original: str) -> MessageRecord:
     """A node that said yes to a 2601 of ``original``."""
     body = Reverse(person=PERSON, original=original, original_code="2102")
@@ -167,6 +175,9 @@ class World:
     stations: list[StationRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     inflight: list[InflightRow] = field(default_factory=list)
+    filings: list[Filing] = field(default_factory=list)
+    filed_for: frozenset[str] = frozenset()
+    """The settlements that ask for a filing."""
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""
@@ -176,7 +187,13 @@ class World:
 
     def books(self) -> dict[str, FinalBooks]:
         nothing = MemoryBooks().read_all().records
-        insured = {**nothing, SettlementRecord: self.settlements, Posting: self.postings}
+        filed = [FilingsRecord(PERSON, 1, tuple(self.filings))] if self.filings else []
+        insured = {
+            **nothing,
+            SettlementRecord: self.settlements,
+            Posting: self.postings,
+            FilingsRecord: filed,
+        }
         books = {"33": nothing, "hub": {**nothing, SettlementCopy: self.at_hub}, "63": insured}
         books[self.care_node] = {
             **books[self.care_node],
@@ -204,6 +221,7 @@ def make() -> SimpleNamespace:
         World,
         contact_row,
         copy_of,
+        filing,
         inflight_row,
         settlement,
         message_id,

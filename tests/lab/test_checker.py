@@ -291,6 +291,69 @@ def what_a_hospital_opened_is_not_found_any_more(world, make):
     world.visits.append(make.visit_row(1, fate="refused", refusal="S01", acked=False, settlement_id=""))
 
 
+FILED = "who_needs_a_filing_has_one"
+
+
+def let_through(world, make, **filing):
+    """Let the settlement stand by a filing, which is otherwise as said."""
+    world.filed_for = frozenset({"2102"})
+    world.filings = [make.filing(**filing)]
+    world.settlements = [msgspec.structs.replace(world.settlements[0], filing="B0", posted_us=5_000_000)]
+    world.postings = [msgspec.structs.replace(world.postings[0], posted_us=5_000_000)]
+    world.at_care = world.at_hub = [make.copy_of(world.settlements[0])]
+    world.visits = [make.visit_row(0, settled_us=5_000_000)]
+
+
+@plant(FILED)
+def insurer_asks_for_no_filing(world, make):
+    world.filed_for = frozenset({"2102"})
+
+
+@plant(FILED)
+def insurer_lets_through_what_is_in_no_book(world, make):
+    let_through(world, make)
+    world.filings = []
+
+
+@plant(FILED)
+def filing_was_for_another_place(world, make):
+    let_through(world, make, place="31")
+
+
+@plant(FILED)
+def filing_was_over_when_the_visit_began(world, make):
+    let_through(world, make, ends_us=1_000_000)
+
+
+@plant(FILED)
+def filing_was_withdrawn_before(world, make):
+    let_through(world, make, ended_us=4_000_000)
+
+
+@plant(FILED)
+def filing_was_made_after_the_settlement(world, make):
+    let_through(world, make, accepted_us=6_000_000)
+
+
+@plant(FILED)
+def filing_was_not_uploaded_yet(world, make):
+    let_through(world, make, uploaded_us=6_000_000)
+
+
+@plant(FILED)
+def filing_names_another_hospital(world, make):
+    let_through(world, make, named=("H33040000009",))
+
+
+@plant(FILED)
+def referral_for_one_settlement_let_two_through(world, make):
+    let_through(world, make, allowed=1)
+    world.passed(make.settlement(1, filing="B0", posted_us=5_000_000))
+    world.postings.append(msgspec.structs.replace(make.posting("S1"), posted_us=5_000_000))
+    world.visits.append(make.visit_row(1, settled_us=5_000_000))
+    world.messages.append(make.message_row(1))
+
+
 LINES = "lines_add_up_to_what_is_settled"
 
 
@@ -329,7 +392,7 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    findings = check(world.books(), world.record())
+    findings = check(world.books(), world.record(), filed_for=world.filed_for)
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -384,6 +447,10 @@ def test_every_law_has_a_planted_bug():
 
 def nothing_special(world, make):
     pass
+
+
+def settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit(world, make):
+    let_through(world, make, named=("H33040000001",), allowed=1, ends_us=1_000_001)
 
 
 def taken_back(world, make):
@@ -449,6 +516,7 @@ def hospital_crashed_over_the_message(world, make):
     "story",
     [
         nothing_special,
+        settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit,
         taken_back,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
@@ -463,7 +531,7 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    findings = check(world.books(), world.record())
+    findings = check(world.books(), world.record(), filed_for=world.filed_for)
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

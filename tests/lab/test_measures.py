@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
@@ -14,6 +15,7 @@ from scenarios.record.fates import How
 from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
+from scenarios.schema.filing import Filing
 from scenarios.schema.measures import MEASURES
 from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
@@ -51,6 +53,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.messages = [make.message_row(0, code=code, step=n) for n, code in enumerate(codes)]
     world.messages.append(make.message_row(3, sent_us=begin_us + SECOND, done_us=begin_us + 2 * SECOND))
     world.messages.append(make.message_row(3, sent_us=begin_us, done_us=begin_us + 1, outcome="unknown"))
+    world.messages.append(make.message_row(0, outcome="refused", refusal="E07"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
@@ -79,10 +82,11 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
             "policies": StopPolicies.model_validate({"drug_stock": {}, "paper": {"deadline": "30d"}}),
         }
     )
-    plans = {"cutover": (watched, *stop.cutover[1:])}
+    plans = {"cutover": (watched, *stop.cutover[1:]), "filing": Filing()}
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
+    found.scalars.update(figures_of_books(world.books(), whole))
 
     missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
     assert missing == []

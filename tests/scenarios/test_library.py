@@ -42,6 +42,7 @@ def test_library_holds_these_questions():
         "six-trips",
         "slow-province",
         "two-dialects",
+        "unfiled-holiday",
         "wave-with-straggler",
     )
 

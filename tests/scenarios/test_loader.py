@@ -665,6 +665,36 @@ def test_gate_of_a_cutover_without_one_is_refused(write):
     assert refusal(write(SMALL), sets=["gates.cutover.lost=== 0"]).key == "gates.cutover.lost"
 
 
+FILINGS = [
+    ("{standings: {unfiled: 60%, expired: 60%}}", "filing.standings", "the shares sum to 1.2"),
+    ("{standings: {not_uploaded: 10%}}", "filing.standings.not_uploaded", "every filing is uploaded at once"),
+    ("{standings: {unfild: 10%}}", "filing.standings.unfild", "did you mean 'unfiled'?"),
+    ("{visiting_kinds: {temporary: 50%}}", "filing.visiting_kinds", "temporary and referral sum to 0.8"),
+    ("{needed_for: []}", "filing.needed_for", "no kind of visit"),
+    ("{needed_for: [dentist]}", "filing.needed_for.0", "'outpatient'"),
+    ("{covers: city}", "filing.covers", "'place' or 'hospital'"),
+    ("{temporary: 0}", "filing.temporary", "greater than 0"),
+    ("{upload_lag: 4}", "filing.upload_lag", "a duration such as"),
+    ("{referral_settlements: -1}", "filing.referral_settlements", "greater than or equal to 0"),
+    ("{regions: [{insured: 35}]}", "filing.regions.0.insured", "province is not in the scenario"),
+    ("{regions: [{insured: 34, needed_for: [outpatient]}]}", "filing.regions.0.needed_for", "unknown key"),
+    ("{regions: [{insured: 34}, {insured: 34}]}", "filing.regions.1.insured", "region named twice"),
+    ("{desk: {comes_back_after: 0}}", "filing.desk.comes_back_after", "greater than 0"),
+]
+
+
+@pytest.mark.parametrize(("filing", "key", "words"), FILINGS)
+def test_filing_that_cannot_be_is_refused(write, filing, key, words):
+    error = refusal(write(f"{SMALL}filing: {filing}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
+def test_gate_of_filing_without_one_is_refused(write):
+    assert refusal(write(SMALL), sets=["gates.filing.refused=== 0"]).key == "gates.filing.refused"
+
+
 TOPOLOGIES = [
     ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
     ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),

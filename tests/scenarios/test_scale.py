@@ -68,6 +68,12 @@ BASE = {
             "window": {"planned": "8h", "verify": {"distribution": "constant", "value": "1h"}},
         },
     ],
+    "filing": {
+        "upload_lag": "4h",
+        "residence": "240h",
+        "locked": "24h",
+        "regions": [{"insured": "34", "referral": "3h"}],
+    },
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
 }
 
@@ -85,6 +91,15 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    filing.temporary               4320h
+    filing.referral                4320h
+    filing.residence               240h
+    filing.locked                  24h
+    filing.upload_lag              4h
+    filing.remind_before           720h
+    filing.desk.takes              0.16666666666666666h
+    filing.desk.comes_back_after   24h
+    filing.regions.0.referral      3h
     objective.period           720h
     objective.late_after       0.5h
     cutover.0.at               5h

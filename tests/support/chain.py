@@ -11,7 +11,8 @@ from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.fees import CatalogueItem, FeeLine
-from reference_impl.domain.institution import Institution, register_of
+from reference_impl.domain.filing import FilingTable
+from reference_impl.domain.institution import Institution, filing_platform, register_of
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
@@ -39,8 +40,13 @@ KINDS: tuple[Kind, ...] = ("outpatient", "pharmacy", "inpatient")
 NEIGHBOUR = NodeId("H33040030002")
 FAR_HOSPITAL = NodeId("H63010030001")
 INSTITUTIONS = register_of(
-    Institution(code, region, 3, KINDS)
-    for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
+    [
+        *(
+            Institution(code, region, 3, KINDS)
+            for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
+        ),
+        filing_platform("63"),
+    ]
 )
 """One register for every node."""
 LINE = FeeLine(serial="1", item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
@@ -154,6 +160,7 @@ def build(
     ports: NodePorts,
     year_of: Callable[[int], int] = lambda _: 2024,
     renumberings: tuple[Renumbering, ...] = (),
+    filing: FilingTable | None = None,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -166,7 +173,7 @@ def build(
     return Province(
         ports,
         CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, numbers),
+        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, numbers, filing),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
@@ -203,6 +210,8 @@ class Chain:
     year_of: Callable[[int], int] = lambda _: 2024
     renumberings: tuple[Renumbering, ...] = ()
     """What every node is told of new numbers at its start."""
+    filing: FilingTable | None = None
+    """What every province wants filed for treatment elsewhere."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -214,7 +223,7 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings)
+        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""

@@ -23,7 +23,7 @@ from reference_impl.hospital.pulse import Seen
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.hits import with_hits
-from reference_impl.staging.opening import opening_changes
+from reference_impl.staging.opening import books_before
 from reference_impl.staging.timetable import link_hits_in
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
@@ -59,7 +59,7 @@ def running(scenario: Scenario, folder: Path) -> Iterator[tuple[System, FaultyLi
     (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)))
     system = System(system_config(scenario), folder)
     history = History(Recorder(), stamps_of(scenario))
-    system.fill(opening_changes([visit for visit in plan_visits(scenario) if visit.open_at_start], history))
+    system.fill(books_before(scenario, plan_visits(scenario), history))
     with FaultyLinks(scenario, system, folder) as links, system:
         system.set_epoch(time.monotonic_ns() + LEAD_NS)
         links.follow_epoch()

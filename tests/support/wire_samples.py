@@ -69,7 +69,7 @@ _settle = {
     "hospital_level": st.integers(0, 3),
     "fees": fees,
 }
-settle = st.builds(m.Settle, **_settle)
+settle = st.builds(m.Settle, **_settle, emergency=st.booleans())
 settle_stay = st.builds(
     m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits
 )
@@ -106,11 +106,25 @@ REQUESTS = {
     "2304": settle_stay,
     "2305": cancel,
     "2401": st.builds(
-        m.Admit, person=persons, insurance=insurances, began_us=moments, diagnosis=text20, visit=optional_visits
+        m.Admit,
+        person=persons,
+        insurance=insurances,
+        began_us=moments,
+        diagnosis=text20,
+        visit=optional_visits,
+        emergency=st.booleans(),
     ),
     "2402": st.builds(m.Discharge, person=persons, visit=visits, ended_us=moments, insurance=insurances),
     "2404": st.builds(m.CancelAdmission, person=persons, visit=visits),
     "2405": st.builds(m.CancelDischarge, person=persons, visit=visits),
+    "2501": st.builds(
+        m.File,
+        person=persons,
+        kind=st.sampled_from(["resettled", "long_term", "worker", "temporary", "referral"]),
+        region=regions,
+        hospital=st.just(HOSPITAL),
+    ),
+    "2502": st.builds(m.WithdrawFiling, person=persons, filing=text30.map(m.FilingId)),
     "2601": st.builds(
         m.Reverse, person=persons, original=text30.map(m.MessageId), original_code=st.sampled_from(["2207", "2304"])
     ),
@@ -147,6 +161,7 @@ cancelled = st.builds(
 )
 opened = st.builds(m.VisitOpened, visit=visits)
 done = st.just(m.Done())
+receipt = st.builds(m.Filed, filing=text30.map(m.FilingId))
 
 
 def priced_like(request):
@@ -190,7 +205,8 @@ REPLIES = {
     "2304": settled,
     "2305": cancelled,
     "2401": opened,
-    **dict.fromkeys(["2202", "2203", "2205", "2302", "2402", "2404", "2405", "2601"], done),
+    "2501": receipt,
+    **dict.fromkeys(["2202", "2203", "2205", "2302", "2402", "2404", "2405", "2502", "2601"], done),
 }
 
 

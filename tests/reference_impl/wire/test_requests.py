@@ -343,7 +343,8 @@ NOT_SERVED = [
     (w.SETTLE, "data", "psn_setlway", "02"),
     (ADMIT, "mdtrtinfo", "cert_type", "02"),
     (ADMIT, "mdtrtinfo", "exp_content", '{"TRUM_FLAG":"1"}'),
-    (ADMIT, "mdtrtinfo", "exp_content", '{"IPT_TYPE":"2"}'),
+    (ADMIT, "mdtrtinfo", "exp_content", '{"IPT_TYPE":"3"}'),
+    (w.SETTLE, "data", "exp_content", '{"OTP_ER_REFL_FLAG":"2"}'),
     (TRIAL_2206, "data", "exp_content", '{"TRUM_FLAG":"1"}'),
 ]
 

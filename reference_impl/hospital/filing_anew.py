@@ -1,0 +1,134 @@
+"""What a patient does about a filing on the way: filing from the ward, or at the desk that turned them away.
+
+A clerk files by 2501 through the province, a patient on the platform, which speaks to the insurer directly. What may be
+filed is the insurer's to say; this module must never decide that a visit counts as filed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.domain import transactions as tx
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.filing import FILING_REFUSALS
+from reference_impl.domain.institution import filing_platform
+from reference_impl.domain.keyed import Purpose
+from reference_impl.domain.nodes import insured_node
+from reference_impl.hospital.asking import Asker, RefusedByRule, ShutOut
+from reference_impl.hospital.transacting import Transacting
+from reference_impl.protocol.messages import MessageId, Request, RequestBody
+from scenarios.patients.filings import Standing
+from scenarios.record.fates import Stage
+
+if TYPE_CHECKING:
+    from scenarios.patients.filings import FilingDraws
+
+__all__ = ["NOTHING_FILED", "Registering"]
+
+NOTHING_FILED = FILING_REFUSALS | {
+    Refusal.BENEFITS_INTERRUPTED,
+    Refusal.EARLIER_UNSETTLED,
+    Refusal.FILING_LOCKED,
+    Refusal.NO_FILING_NEEDED,
+}
+"""Refusals after which a bill is paid, and claimed by paper, unless something can be done about it."""
+_TURNS_MAX = 3
+"""How often a patient tries to do something about it."""
+_FIRST_STEP = 500
+"""Messages of the platform count their steps from here, those of a turn tens apart."""
+_IN_WARD, _AT_DESK = 0, 10
+_ON_PLATFORM, _BY_CLERK, _COMES_BACK = range(3)
+"""What is drawn of a visit."""
+
+
+@dataclass(slots=True)
+class PlatformAsker(Asker):
+    """Sends what a patient files from the phone: to the insurer, in the platform's name."""
+
+    def next_id(self) -> MessageId:
+        """Return a new message id of the platform's own."""
+        self.step += 1
+        platform = filing_platform(insured_node(self.visit.insured_region))
+        return self.history.platform_id(platform.code, self.visit, self.step - _FIRST_STEP)
+
+    def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
+        platform = filing_platform(self.node)
+        return Request(code, msgid, platform.code, platform.code, platform.region, self.visit.insured_region, body)
+
+
+class Registering(Transacting):
+    """A visit whose patient may file."""
+
+    __slots__ = ()
+
+    @property
+    def _filing(self) -> FilingDraws | None:
+        """What the scenario says of filing, where this visit needs one."""
+        filing = self.site.filing
+        return None if filing is None or filing.rules(self.visit) is None else filing
+
+    def _turned_down(self, code: str) -> None:
+        """End by a no; who has no filing that holds pays, and claims by paper."""
+        if code in NOTHING_FILED:
+            self._pay(Fate.PAPER_BY_FILING)
+        else:
+            Transacting._turned_down(self, code)
+
+    async def _file_from_ward(self) -> None:
+        """File by phone while lying, for whoever knows that nothing valid is filed; what comes of it shows later."""
+        filing, visit = self._filing, self.visit
+        if filing is None or filing.standing(visit.person) is Standing.FILED or filing.is_emergency(visit):
+            return
+        if self._drawn(_IN_WARD, _ON_PLATFORM) < filing.spec.in_stay:
+            await self._file_on_platform(_IN_WARD)
+
+    async def _comes_again(self, refusal: str) -> bool:
+        """Do something about a refusal for want of a filing, and return whether the patient comes to the desk again."""
+        filing = self._filing
+        if filing is None or refusal not in FILING_REFUSALS or self.filing_turns == _TURNS_MAX:
+            return False
+        self.filing_turns += 1
+        turn, desk, clock = _AT_DESK * self.filing_turns, filing.spec.desk, self.ports.clock
+        if refusal == Refusal.FILING_NOT_UPLOADED:
+            self.filed_anew = self._drawn(turn, _COMES_BACK) < desk.comes_back
+            if self.filed_anew:
+                self.asker.stage = Stage.PARKED
+                await clock.sleep_us(desk.comes_back_after)
+            return self.filed_anew
+        u = self._drawn(turn, _ON_PLATFORM)
+        if u >= desk.files:
+            return False
+        self.asker.stage = Stage.DESK_QUEUE
+        if self._drawn(turn, _BY_CLERK) < desk.by_clerk:
+            self.clerk_files = self.filed_anew = True
+            self.done.discard(tx.FILE)
+        else:
+            await clock.sleep_us(desk.takes)
+            self.filed_anew = await self._file_on_platform(turn)
+        return self.filed_anew
+
+    async def _file_on_platform(self, turn: int) -> bool:
+        """File from the phone, and return whether anything valid stands now. Nobody files behind a closed door."""
+        visit = self.visit
+        asker = PlatformAsker(
+            self.ports,
+            self.site.clients,
+            visit,
+            insured_node(visit.insured_region),
+            self.history,
+            number=self.asker.number,
+        )
+        asker.step = _FIRST_STEP + turn
+        try:
+            await asker.ask(tx.FILE, self._body(tx.FILE), for_good=True, at_closed_doors=False)
+        except RefusedByRule as refusal:
+            return refusal.code == Refusal.FILED_ALREADY
+        except ShutOut:
+            return False
+        finally:
+            self.asker.sent += asker.sent
+        return True
+
+    def _drawn(self, turn: int, what: int) -> float:
+        return self.ports.draws.uniform(self.visit.visit, turn, what, Purpose.FILE)
