@@ -19,7 +19,7 @@ from reference_impl.hospital.asking import Asker, RefusedByRule, ShutOut
 from reference_impl.hospital.transacting import Transacting
 from reference_impl.protocol.messages import MessageId, Request, RequestBody
 from scenarios.patients.filings import Standing
-from scenarios.record.fates import Stage
+from scenarios.record.fates import Fate, Stage
 
 if TYPE_CHECKING:
     from scenarios.patients.filings import FilingDraws
@@ -73,7 +73,7 @@ class Registering(Transacting):
         if code in NOTHING_FILED:
             self._pay(Fate.PAPER_BY_FILING)
         else:
-            Transacting._turned_down(self, code)
+            super()._turned_down(code)
 
     async def _file_from_ward(self) -> None:
         """File by phone while lying, for whoever knows that nothing valid is filed; what comes of it shows later."""
