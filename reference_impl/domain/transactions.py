@@ -18,6 +18,7 @@ __all__ = [
     "CANCELS",
     "CODES",
     "LEAVING",
+    "MED_TYPES",
     "REVERSIBLE",
     "SETTLEMENTS",
     "TRANSACTIONS",
@@ -200,5 +201,7 @@ CANCELS = _codes(Act.CANCEL)
 """What takes a settlement back by a negative one."""
 REVERSIBLE = frozenset(row.code for row in _ROWS if row.reversible)
 """What 2601 covers."""
+MED_TYPES: dict[Kind, str] = {"outpatient": "11", "pharmacy": "41", "inpatient": "2101"}
+"""Dictionary med_type (FOUND S1); that of a stay only looks like a transaction."""
 LEAVING = frozenset({INPATIENT_TRIAL, DISCHARGE, INPATIENT_SETTLE})
 """What is sent when a patient leaves after a stay."""

@@ -12,9 +12,11 @@ from lab.checker import check
 from scenarios.reading.loader import load_scenario
 from scenarios.record.fates import How
 from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
+from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor
 from scenarios.schema.measures import MEASURES
+from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000
@@ -67,7 +69,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     watched = stop.cutover[0].model_copy(
         update={"monitor": Monitor.model_validate({"lasts": "1d"}), "renumber": Renumber()}
     )
-    plans = {"cutover": (watched, *stop.cutover[1:])}
+    plans = {"cutover": (watched, *stop.cutover[1:]), "abnormal": Abnormal(), "paper_claims": PaperClaims()}
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
