@@ -19,6 +19,7 @@ from reference_impl.domain.claims_office import Office, PaperClaim, Worked, work
 from reference_impl.domain.keyed import Purpose, uniform
 from reference_impl.domain.office_hours import OfficeHours
 from reference_impl.domain.self_paid import SelfPaidLine, SelfPaidVisit, UploadRegister
+from reference_impl.domain.transactions import MED_TYPES
 from scenarios.record.fates import PAPER_FATES
 from scenarios.schema.paper_claims import CLAIM_STAGES, ClaimStage
 
@@ -78,8 +79,6 @@ class _Draw(NamedTuple):
         return uniform(self.seed, self.visit, what, number, Purpose.PAPER_CLAIM)
 
 
-_MED_TYPES = {"outpatient": "11", "inpatient": "2101", "pharmacy": "41"}
-"""Dictionary med_type (FOUND S1)."""
 _COMES, _TOLD, _WANTED, _COPY, _TWICE, _UPLOADED, _DIFFERS, _WORK = range(8)
 
 
@@ -162,9 +161,7 @@ def _uploaded(uploads: UploadRegister, rules: PaperClaims, draw: _Draw, row: dic
     lines = (SelfPaidLine("1", invoice_fen - missing_fen),)
     visit, hospital = str(draw.visit), row["hospital"]
     uploads.upload(
-        SelfPaidVisit(
-            visit, hospital, row["person"], row["arrival_us"], row["ended_us"], _MED_TYPES[row["kind"]], lines
-        )
+        SelfPaidVisit(visit, hospital, row["person"], row["arrival_us"], row["ended_us"], MED_TYPES[row["kind"]], lines)
     )
     return _Upload(made=True, balanced=uploads.compare(hospital, visit, invoice_fen) is True)
 

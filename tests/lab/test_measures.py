@@ -13,11 +13,17 @@ from lab.checker import check
 from scenarios.reading.loader import load_scenario
 from scenarios.record.fates import How
 from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
+from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
 from scenarios.schema.measures import MEASURES
+<<<<<<< HEAD
 from scenarios.schema.recourse import StopPolicies
+||||||| 2928dae
+=======
+from scenarios.schema.paper_claims import PaperClaims
+>>>>>>> fcac1492c2ca5160c7c4312f989263e901ec32a8
 from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000
@@ -82,7 +88,13 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
             "policies": StopPolicies.model_validate({"drug_stock": {}, "paper": {"deadline": "30d"}}),
         }
     )
+<<<<<<< HEAD
     plans = {"cutover": (watched, *stop.cutover[1:]), "filing": Filing()}
+||||||| 2928dae
+    plans = {"cutover": (watched, *stop.cutover[1:])}
+=======
+    plans = {"cutover": (watched, *stop.cutover[1:]), "abnormal": Abnormal(), "paper_claims": PaperClaims()}
+>>>>>>> fcac1492c2ca5160c7c4312f989263e901ec32a8
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
