@@ -67,7 +67,9 @@ def _renumbered(course: Course, scope: str) -> pl.Expr:
 
 def kept_visit_id() -> pl.Expr:
     """Return the id under which the books know the visit of a row: after a move another letter is told."""
-    return pl.concat_str(pl.lit(shape_of(Numbered.VISIT).old), pl.col("visit_id").str.slice(1))
+    shape, told = shape_of(Numbered.VISIT), pl.col("visit_id")
+    kept = pl.concat_str(pl.lit(shape.old), told.str.slice(1))
+    return pl.when(told.str.starts_with(shape.issued)).then(kept).otherwise(told)
 
 
 def _sent(messages: pl.DataFrame, codes: frozenset[str]) -> pl.DataFrame:

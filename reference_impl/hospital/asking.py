@@ -132,9 +132,9 @@ class Asker:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
         self.step += 1
         planned, code = self.history.message_id(self.visit, self.step), self.visit.hospital.code
-        return MessageId(self._now(Numbered.INSTITUTION, code) + planned[INSTITUTION_CHARS:])
+        return MessageId(self._number_now(Numbered.INSTITUTION, code) + planned[INSTITUTION_CHARS:])
 
-    def _now(self, of: Numbered, number: str) -> str:
+    def _number_now(self, of: Numbered, number: str) -> str:
         if not self.renumberings:
             return number
         return number_now(self.renumberings, of, number, self.ports.clock.now_us())
@@ -168,7 +168,7 @@ class Asker:
         if not self.renumberings or isinstance(body, CancelSettlement):
             return body
         names = [name for name in _VISITS if getattr(body, name, "")]
-        changed = {name: self._now(Numbered.VISIT, getattr(body, name)) for name in names}
+        changed = {name: self._number_now(Numbered.VISIT, getattr(body, name)) for name in names}
         return msgspec.structs.replace(body, **changed) if changed else body
 
     def learn(self, unknown: Unresolved) -> Awaitable[Answered]:

@@ -15,7 +15,7 @@ from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
 from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_like
 from reference_impl.books.sqlite.shelf import SqliteShelf
-from reference_impl.books.stated import Stated, answered_by, stated_in, unheld
+from reference_impl.books.stated import Stated, Told, answered_by, stated_in
 from reference_impl.domain.nodes import HUB, NodeId
 
 OLD = [
@@ -218,7 +218,7 @@ def test_what_a_neighbour_was_told_is_held_against_the_books(old, new):
     with SqliteShelf.of(hub) as ours, SqliteShelf.of(new) as theirs:
         told = set(answered_by(ours, HUB, NodeId("34")))
         assert not set(answered_by(ours, HUB, NodeId("33")))
-        found = unheld(told, stated_in(theirs))
+        found = Told.of(told, stated_in(theirs)).missing
 
     assert {one.settlement for one in told} == {"A1", "A4", "A5"}
     assert found == (Stated("A4", 999), Stated("A5", 1000))
