@@ -209,13 +209,9 @@ CANCELS = _codes(Act.CANCEL)
 """What takes a settlement back by a negative one."""
 REVERSIBLE = frozenset(row.code for row in _ROWS if row.reversible)
 """What 2601 covers."""
-<<<<<<< HEAD
 FILINGS = _codes(Act.FILE)
 """What registers somebody for treatment elsewhere, or takes that back."""
-||||||| 2928dae
-=======
 MED_TYPES: dict[Kind, str] = {"outpatient": "11", "pharmacy": "41", "inpatient": "2101"}
 """Dictionary med_type (FOUND S1); that of a stay only looks like a transaction."""
->>>>>>> fcac1492c2ca5160c7c4312f989263e901ec32a8
 LEAVING = frozenset({INPATIENT_TRIAL, DISCHARGE, INPATIENT_SETTLE})
 """What is sent when a patient leaves after a stay."""

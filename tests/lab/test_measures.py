@@ -18,12 +18,8 @@ from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
 from scenarios.schema.measures import MEASURES
-<<<<<<< HEAD
-from scenarios.schema.recourse import StopPolicies
-||||||| 2928dae
-=======
 from scenarios.schema.paper_claims import PaperClaims
->>>>>>> fcac1492c2ca5160c7c4312f989263e901ec32a8
+from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
 
 SECOND = 1_000_000
@@ -88,13 +84,12 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
             "policies": StopPolicies.model_validate({"drug_stock": {}, "paper": {"deadline": "30d"}}),
         }
     )
-<<<<<<< HEAD
-    plans = {"cutover": (watched, *stop.cutover[1:]), "filing": Filing()}
-||||||| 2928dae
-    plans = {"cutover": (watched, *stop.cutover[1:])}
-=======
-    plans = {"cutover": (watched, *stop.cutover[1:]), "abnormal": Abnormal(), "paper_claims": PaperClaims()}
->>>>>>> fcac1492c2ca5160c7c4312f989263e901ec32a8
+    plans = {
+        "cutover": (watched, *stop.cutover[1:]),
+        "filing": Filing(),
+        "abnormal": Abnormal(),
+        "paper_claims": PaperClaims(),
+    }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
