@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.staging.hits import with_hits
-from reference_impl.staging.timetable import link_hits_in, perform, timetable
+from reference_impl.staging.timetable import CloseDay, link_hits_in, perform, timetable
 from scenarios.record.recorder import EventRow, Record, Recorder, RunTables, record_of
 from sim.actions import SimActions
+from sim.closing import DayEnds
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND, SAMPLE, WORK, Wakeup
 from sim.sampling import Sampler
@@ -135,9 +136,13 @@ class Simulation:
         self._sampler = Sampler(self.world, self.recorder)
         _Feeder(self.world).start()
         actions = SimActions(self.world)
+        day_ends = DayEnds(self.world, self.recorder, partial(self._schedule, event=None))
         for step in timetable(scenario):
             event = None if step.row is None else (step.chain, step.row)
-            self._schedule(step.at_us, partial(perform, step.act, actions), event)
+            if isinstance(step.act, CloseDay):
+                self._schedule(step.at_us, partial(day_ends.begin, step.act), event)
+            else:
+                self._schedule(step.at_us, partial(perform, step.act, actions), event)
 
     def run(self, until_us: int | None = None) -> SimRun:
         """Let time pass to the end of the run."""

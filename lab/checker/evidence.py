@@ -40,7 +40,8 @@ _AMOUNTS: dict[str, Any] = {**dict.fromkeys(MONEY, pl.Int64), "scope_parts_fen":
 SETTLEMENT_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "person": pl.String, "code": pl.String,
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
-    "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "legs": pl.Int64, **_AMOUNTS,
+    "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "business_day": pl.Int32,
+    "legs": pl.Int64, **_AMOUNTS,
 }  # fmt: skip
 COPY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
@@ -76,6 +77,7 @@ class Evidence:
     attempts: pl.DataFrame
     mid_stays: pl.DataFrame
     inflight: pl.DataFrame
+    closings: pl.DataFrame
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -114,6 +116,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables) -> Evidence:
         attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
         mid_stays=tables.frame("mid_stays"),
         inflight=tables.frame("inflight"),
+        closings=tables.frame("closings"),
     )
 
 
@@ -126,6 +129,7 @@ def portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evi
     sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
     sources["inflight"] = (tables.scan("inflight"), "care_region", _OF_REGION)
+    sources["closings"] = (tables.scan("closings"), "care_region", _OF_REGION)
     provinces = {name: pl.col(by).str.slice(place, _PROVINCE_DIGITS) for name, (_, by, place) in sources.items()}
     every = pl.concat([source.select(province=provinces[name]).unique() for name, (source, _, _) in sources.items()])
     for province in every.unique().collect()["province"].sort():  # of every table: nothing may be left unchecked
@@ -171,7 +175,7 @@ def _postings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
 def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
     return (
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
-        made.reverses, made.before, made.care_region, made.insured_region, _checksum(_legs_of(made)),
+        made.reverses, made.before, made.care_region, made.insured_region, made.business_day, _checksum(_legs_of(made)),
         *_amounts(made.amounts),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ break. Doubled: two effects for one key, or two settlements for one visit (gloss
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,11 +93,27 @@ def check(books: Mapping[str, FinalBooks], record: Record) -> Findings:
     return _judged(gather(books, tables_of(record)))
 
 
-def check_tables(books: Mapping[str, FinalBooks], tables: RunTables) -> Findings:
-    """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time."""
+def check_tables(
+    books: Mapping[str, FinalBooks], tables: RunTables, also: Callable[[Evidence], None] | None = None
+) -> Findings:
+    """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time.
+
+    ``also`` is shown each portion of the evidence beside the laws.
+    """
+    return together([_judged(_shown(portion, also)) for portion in _portions(books, tables)])
+
+
+def _portions(books: Mapping[str, FinalBooks], tables: RunTables) -> Iterator[Evidence]:
     if tables.rows("messages") < PORTIONED_ROWS:
-        return _judged(gather(books, tables))
-    return together([_judged(portion) for portion in portions(books, tables)])
+        yield gather(books, tables)
+    else:
+        yield from portions(books, tables)
+
+
+def _shown(evidence: Evidence, also: Callable[[Evidence], None] | None) -> Evidence:
+    if also is not None:
+        also(evidence)
+    return evidence
 
 
 def together(found: Sequence[Findings]) -> Findings:

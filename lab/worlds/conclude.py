@@ -20,6 +20,7 @@ from lab.checker import Findings, check_tables
 from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
+from lab.worlds.statements import STATEMENTS_FILE, Dates, Statements
 from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
 from scenarios.schema.gates import parse_gates
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 
-_BESIDE = (BREAKS_FILE, LEDGER_FILE, *(f"{name}.parquet" for name in SAMPLED))
+_BESIDE = (BREAKS_FILE, LEDGER_FILE, STATEMENTS_FILE, *(f"{name}.parquet" for name in SAMPLED))
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
@@ -89,9 +90,12 @@ class Answer:
         return judge_all(parse_gates(self.scenario.gates), alone, length=Length.of(self.scenario))
 
 
-def answer(outcome: Outcome) -> Answer:
-    """Check a replication, let what it left one-sided be worked off, and measure it."""
-    findings = check_tables(outcome.books, outcome.tables)
+def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
+    """Check a replication, let what it left one-sided be worked off, and measure it.
+
+    ``statements`` takes what each side states before anything is worked off.
+    """
+    findings = check_tables(outcome.books, outcome.tables, None if statements is None else statements.take)
     tables = with_alarms(_work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
@@ -109,7 +113,9 @@ def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFr
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
-    found = answer(outcome)
+    statements = Statements(Dates.of(outcome.scenario))
+    found = answer(outcome, statements)
+    statements.write(folder)
     write_breaks(folder, worked_off(found.findings))
     found.tables.write(folder)
     if found.ledger is not None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
+from scenarios.schema.closing import US_PER_DAY, Closing
 from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.horizon import Horizon, Scale
@@ -27,6 +28,7 @@ GateTexts = Annotated[
 ]
 
 
+_US_PER_S = 1_000_000
 VERSION = 2
 """The newest version of the scenario file; ``scenarios.reading.versions`` reads the older ones."""
 
@@ -47,6 +49,7 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()
+    closing: Closing | None = Field(default=None, description="the end of a business day. Default: dated, never closed")
     gates: dict[str, GateTexts] = Field(
         default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
     )
@@ -54,3 +57,8 @@ class Scenario(Model):
         default_factory=dict, description="named overlays: the same keys again, merged deeply over this file"
     )
     variant: str = Field(default="", description="the overlay that was applied; written by the loader")
+
+    @property
+    def closes_s(self) -> int:
+        """The second of the day at which a business day ends."""
+        return (US_PER_DAY if self.closing is None else self.closing.at) // _US_PER_S
