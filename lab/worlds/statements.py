@@ -45,9 +45,9 @@ class Dates:
         """Return how a scenario's instants are dated."""
         return cls(scenario.horizon.start, scenario.scale.time, scenario.closes_s)
 
-    def day_of(self, column: str, *, closes_s: int) -> pl.Expr:
+    def day_of(self, column: str) -> pl.Expr:
         """Return the business day of an instant: what comes after closing belongs to the next."""
-        business_us = (pl.col(column) * self.time_scale).cast(pl.Int64) + (MIDNIGHT_S - closes_s) * _US_PER_S
+        business_us = (pl.col(column) * self.time_scale).cast(pl.Int64) + (MIDNIGHT_S - self.closes_s) * _US_PER_S
         at = pl.lit(self.start) + pl.duration(microseconds=business_us)
         return (at.dt.year() * 10_000 + at.dt.month().cast(pl.Int32) * 100 + at.dt.day().cast(pl.Int32)).cast(pl.Int32)
 
@@ -83,14 +83,14 @@ def statements_of(evidence: Evidence, dates: Dates) -> pl.DataFrame:
 
 
 def _hospitals(evidence: Evidence, dates: Dates) -> pl.DataFrame:
-    """Return what hospitals hold, by their own clock and calendar, which ends at midnight."""
+    """Return what hospitals hold, dated by when they heard of it: over the hour of closing, another day."""
     return held_by_hospitals(evidence).with_columns(
         _text("side", Side.HOSPITAL),
         visit="visit_id",
         institution="hospital",
         care=_province("care_region"),
         insured=_province("insured_region"),
-        day=dates.day_of("done_us", closes_s=MIDNIGHT_S),
+        day=dates.day_of("done_us"),
         sign=pl.lit(1, pl.Int8),
     )
 
@@ -114,7 +114,7 @@ def _copies(evidence: Evidence, dates: Dates) -> pl.DataFrame:
             care=_institution().str.slice(1, _PROVINCE),
             insured=_province("insured_region").fill_null(""),
             code=pl.col("code").fill_null(""),
-            day=dates.day_of("settled_us", closes_s=dates.closes_s),
+            day=dates.day_of("settled_us"),
         )
     )
 
@@ -129,7 +129,7 @@ def _insurers(evidence: Evidence, dates: Dates) -> pl.DataFrame:
         institution=_institution(),
         care=_province("care_region"),
         insured=_province("insured_region"),
-        day=pl.when(fixed > 0).then(fixed).otherwise(dates.day_of("posted_us", closes_s=dates.closes_s)),
+        day=pl.when(fixed > 0).then(fixed).otherwise(dates.day_of("posted_us")),
     )
 
 
