@@ -24,14 +24,17 @@ US_PER_S = 1_000_000
 
 def test_library_holds_these_questions():
     assert library_names() == (
+        "books-disagree",
         "cutover-luan-2021",
         "downtime-announced",
         "hub-move",
         "jiaxing-qinghai",
         "kill-every-role",
         "lost-reply",
+        "month-end",
         "national-day",
         "overrun-and-rollback",
+        "prefund-runs-dry",
         "real-stops",
         "rehearsal",
         "renumbering",

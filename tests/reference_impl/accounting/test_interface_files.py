@@ -91,9 +91,17 @@ STORIES = {
     "balanced": ([detail()], [(detail(), "M1")], [("A1", "0", "M1", "")]),
     "only the hospital": ([detail()], [], [("A1", "1", "", "not known here")]),
     "only the centre": ([], [(detail(), "M1")], [("A1", "1", "M1", "only here")]),
-    "other fund": ([detail()], [(detail(fund_pay_sumamt_fen=1), "M1")], [("A1", "1", "M1", "fund_pay_sumamt_fen 0.01 here")]),
+    "other fund": (
+        [detail()],
+        [(detail(fund_pay_sumamt_fen=1), "M1")],
+        [("A1", "1", "M1", "fund_pay_sumamt_fen 0.01 here")],
+    ),
     "several fit": ([detail()], [(detail(), "M1"), (detail(), "M2")], [("", "1", "", "2 rows here fit")]),
-    "sent twice": ([detail(), detail()], [(detail(), "M1")], [("A1", "0", "M1", ""), ("A1", "1", "", "sent more than once")]),
+    "sent twice": (
+        [detail(), detail()],
+        [(detail(), "M1")],
+        [("A1", "0", "M1", ""), ("A1", "1", "", "sent more than once")],
+    ),
 }
 
 

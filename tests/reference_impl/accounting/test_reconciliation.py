@@ -194,7 +194,12 @@ def test_the_daily_result_of_an_institution_names_the_classes_that_are_open():
 
     bad, good = query_day(results, "H33040000001", DAYS[1]), query_day(results, "H33040000001", DAYS[2])
     assert bad is not None
-    assert (bad.stmt_rslt, bad.institution_cnt, bad.centre_cnt, bad.classes) == (StmtResult.UNBALANCED, 0, 1, "only_far")
+    assert (bad.stmt_rslt, bad.institution_cnt, bad.centre_cnt, bad.classes) == (
+        StmtResult.UNBALANCED,
+        0,
+        1,
+        "only_far",
+    )
     assert good is not None
     assert good.stmt_rslt is StmtResult.BALANCED
     assert query_day(results, "H33040000001", 20230101) is None

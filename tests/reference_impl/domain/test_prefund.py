@@ -84,7 +84,14 @@ def test_the_story_of_an_account():
 
 @pytest.mark.parametrize(
     ("used", "alarm"),
-    [(0, Alarm.NONE), (69_99, Alarm.NONE), (70_00, Alarm.YELLOW), (89_99, Alarm.YELLOW), (90_00, Alarm.RED), (200_00, Alarm.RED)],
+    [
+        (0, Alarm.NONE),
+        (69_99, Alarm.NONE),
+        (70_00, Alarm.YELLOW),
+        (89_99, Alarm.YELLOW),
+        (90_00, Alarm.RED),
+        (200_00, Alarm.RED),
+    ],
 )
 def test_warnings_at_seventy_and_ninety_per_cent(used, alarm):
     assert warning_of(used, 100_00) is alarm
