@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from lab.analysis import closing, renumbering, service
 from lab.analysis import cutover as cutovers
-from lab.analysis import renumbering, service
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
@@ -153,6 +153,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= cutovers.measure(record, courses_of(scenario), scenario.scale.time, lost=one_sided, doubled=doubled)
         scalars |= {name: float(value) for name, value in renumbering.measure(record, courses_of(scenario))}
         scalars |= service.measure(record, cutovers.every_held(record, courses_of(scenario)), scenario)
+    scalars |= dict(closing.measure(record))
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))
