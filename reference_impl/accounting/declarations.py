@@ -1,14 +1,14 @@
-"""What an institution declares to its province for a month, and what it is owed: 2172 to 2176.
+"""What an institution declares to its province for a month, and what it is owed: 2172, 2173, 2175, 2176.
 
 The receiver is the provincial clearing platform; fields as published (FOUND, interface facts 6 and 7). A statement
-holds fund and account as sums, so 2174 splits no further.
+holds fund and account as sums: 2174, which splits them by fund, cannot be answered from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -16,8 +16,18 @@ from reference_impl.accounting.clearing import Clearing, ClearingError
 from reference_impl.accounting.totals import clearing_type_of
 from reference_impl.domain.clearing import MOVES, ClearingState, Period, may_move
 
-__all__ = ["DETAIL_PAGE", "SUMMARY_PAGE", "Account", "Declaration", "FundPart", "accounts_of", "declarations_of"]
+__all__ = [
+    "DETAIL_PAGE",
+    "SUMMARY_PAGE",
+    "Account",
+    "Declaration",
+    "accounts_of",
+    "declarations_of",
+    "details_of",
+    "pages",
+]
 
+_RowT = TypeVar("_RowT")
 SUMMARY_PAGE, DETAIL_PAGE = 20, 1_000
 """Rows a page of 2172, and of 2173."""
 
@@ -56,14 +66,6 @@ class Declaration:
         return replace(self, clr_stas=state)
 
 
-class FundPart(NamedTuple):
-    """A row of 2174: what of a declaration a fund is to pay."""
-
-    setl_dcla_no: str
-    fund_pay_type: str
-    fund_appy_sum_fen: int
-
-
 class Account(NamedTuple):
     """A row of 2176: due, declared, paid and unpaid of an institution and a type."""
 
@@ -99,9 +101,29 @@ def declarations_of(clearing: Clearing) -> list[Declaration]:
     ]
 
 
-def pages(declarations: list[Declaration], number: int, size: int = SUMMARY_PAGE) -> list[Declaration]:
-    """Return one page of 2172, counted from 1; beyond the last it is empty."""
-    return declarations[(number - 1) * size : number * size]
+class Detail(NamedTuple):
+    """A row of 2173: one settlement of a declaration."""
+
+    setl_dcla_no: str
+    setl_id: str
+    sumamt_fen: int
+    fund_pay_sumamt_fen: int
+
+
+def details_of(declaration: Declaration, clearing: Clearing) -> list[Detail]:
+    """Return the settlements of a declaration (2173), refunds counted off."""
+    own = clearing.items.filter(
+        (pl.col("institution") == declaration.fixmedins_code)
+        & (pl.col("insured") == declaration.clr_optins)
+        & pl.col("settlement").is_in(list(declaration.settlements))
+    )
+    summed = own.group_by("settlement").agg(pl.col("total_fen", "owed_fen").sum()).sort("settlement")
+    return [Detail(declaration.setl_dcla_no, *row) for row in summed.iter_rows()]
+
+
+def pages(rows: list[_RowT], number: int, size: int = SUMMARY_PAGE) -> list[_RowT]:
+    """Return one page of 2172 or 2173, counted from 1; beyond the last it is empty."""
+    return rows[(number - 1) * size : number * size]
 
 
 def accounts_of(items: pl.DataFrame, declarations: list[Declaration]) -> list[Account]:

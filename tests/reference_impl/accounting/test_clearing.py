@@ -12,7 +12,7 @@ from support.statements import PROVINCES, everywhere, frame, of, refund, row
 
 from reference_impl.accounting import clearing as room
 from reference_impl.accounting.clearing import ITEMS, ClearingError, ClosedMonths, clear, items_of
-from reference_impl.accounting.declarations import accounts_of, declarations_of, pages
+from reference_impl.accounting.declarations import DETAIL_PAGE, accounts_of, declarations_of, details_of, pages
 from reference_impl.accounting.laws import nets_cancel
 from reference_impl.accounting.month_rows import OLD_NAMES, MonthRow, MonthRows, month_rows
 from reference_impl.accounting.payments import Stage, against_fiscal_account, payments_of, progress
@@ -232,6 +232,19 @@ def test_due_declared_paid_and_unpaid_of_an_institution():
     shown = {one.clr_type: one[3:] for one in accounts}
     assert shown == {"99968": (14_000, 7_000, 7_000, 7_000), "9974": (7_000, 7_000, 0, 7_000)}
     assert pages([first, second, third], 2, size=2) == [third]
+
+
+def test_the_details_of_a_declaration_add_up_to_it_page_by_page():
+    many = [item(f"A{n:04}", owed_fen=n) for n in range(1_500)]
+    cleared = clear(items(*many, item("B", institution="H2")), MARCH)
+    declared = declarations_of(cleared)[-1]
+
+    details = details_of(declared, cleared)
+
+    first, second, third = (pages(details, number, DETAIL_PAGE) for number in (1, 2, 3))
+    assert [len(first), len(second), len(third)] == [1_000, 500, 0]
+    assert sum(one.fund_pay_sumamt_fen for one in details) == declared.fund_pay_sumamt_fen
+    assert len(details) == declared.clr_psntime
 
 
 def rows_of(count):
