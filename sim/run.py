@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.staging.hits import with_hits
-from reference_impl.staging.timetable import ListInflight, OpenBySteps, link_hits_in, perform, timetable
+from reference_impl.staging.timetable import CloseDay, ListInflight, OpenBySteps, link_hits_in, perform, timetable
 from scenarios.record.recorder import EventRow, Record, Recorder, RunTables, record_of
 from sim.actions import SimActions
+from sim.closing import DayEnds
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND, LAST, SAMPLE, WORK, Wakeup
 from sim.sampling import Sampler
@@ -136,11 +137,14 @@ class Simulation:
         self._sampler = Sampler(self.world, self.recorder)
         _Feeder(self.world).start()
         actions = SimActions(self.world)
+        day_ends = DayEnds(self.world, self.recorder, partial(self._schedule, event=None))
         for step in timetable(scenario):
             event = None if step.row is None else (step.chain, step.row)
             act = partial(perform, step.act, actions)
             if isinstance(step.act, OpenBySteps):
                 act = partial(open_by_steps, step.act, self.world, self._schedule, partial(self._write, step.chain))
+            elif isinstance(step.act, CloseDay):
+                act = partial(day_ends.begin, step.act)
             # What is open at the start is only there once the first instant is over.
             listed_last = step.at_us == 0 and isinstance(step.act, ListInflight)
             self._schedule(step.at_us, act, event, kind=LAST if listed_last else COMMAND)

@@ -17,6 +17,7 @@ from reference_impl.hospital.site import site_of
 from reference_impl.protocol.assembly import NodeConfig, assemble
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
+from reference_impl.protocol.province import Province
 from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import books_before
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from reference_impl.protocol.hub import Hub
     from reference_impl.protocol.ports import Books
-    from reference_impl.protocol.province import Province
     from scenarios.patients.institutions import Institution
     from scenarios.patients.visits import VisitPlan
     from scenarios.record.recorder import Recorder
@@ -87,6 +87,7 @@ class World:
         self.hosts = self._hosts(service_times.rhythm)
         self.doors: dict[NodeId, dict[tuple[str, str, str], DoorCommand]] = {}
         self.stores: dict[NodeId, MemoryBooks] = {}
+        self._closed: dict[NodeId, tuple[int, int]] = {}
         self.nodes: dict[NodeId, SimNode] = {}
         self._lost: dict[NodeId, LostCommits | None] = {}
         self._starts: dict[NodeId, int] = {}
@@ -177,7 +178,15 @@ class World:
         role: Province | Hub = assemble(self._configs[node.name], ports, starts=starts)
         for command in self.doors.get(node.name, {}).values():
             role.doors.obey(command, clock.now_us())
+        if isinstance(role, Province) and node.name in self._closed:
+            role.days.close(*self._closed[node.name])
         return role
+
+    def close_day(self, node: NodeId, day: int, first_open: int) -> None:
+        """Close a business day of an insurer; a restart of the node repeats it."""
+        self._closed[node] = (day, first_open)
+        role: Any = self.nodes[node].role
+        role.days.close(day, first_open)
 
     def command_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door of ``node``; a restart of the node repeats it."""

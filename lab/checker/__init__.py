@@ -11,6 +11,7 @@ from lab.checker.findings import (
     Violation,
     check,
     check_tables,
+    look_through,
     some_hold_alone,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "check_tables",
     "gather",
     "lay_out",
+    "look_through",
     "some_hold_alone",
 ]

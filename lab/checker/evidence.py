@@ -41,7 +41,7 @@ SETTLEMENT_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "person": pl.String, "code": pl.String,
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
     "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "filing": pl.String,
-    "legs": pl.Int64, **_AMOUNTS,
+    "business_day": pl.Int32, "legs": pl.Int64, **_AMOUNTS,
 }  # fmt: skip
 COPY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
@@ -86,6 +86,7 @@ class Evidence:
     mid_stays: pl.DataFrame
     inflight: pl.DataFrame
     filings: pl.DataFrame
+    closings: pl.DataFrame
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_COLUMNS))
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     filed_for: frozenset[str] = frozenset()
@@ -129,6 +130,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozen
         mid_stays=tables.frame("mid_stays"),
         inflight=tables.frame("inflight"),
         filed_for=filed_for,
+        closings=tables.frame("closings"),
     )
 
 
@@ -159,6 +161,7 @@ def portions(
     sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
     sources["inflight"] = (tables.scan("inflight"), "care_region", _OF_REGION)
+    sources["closings"] = (tables.scan("closings"), "care_region", _OF_REGION)
     if looked_at:
         rest = sources.keys() - looked_at
         sources |= {name: (sources[name][0].clear(), *sources[name][1:]) for name in rest}
@@ -222,7 +225,8 @@ def _postings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
 def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
     return (
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
-        made.reverses, made.before, made.care_region, made.insured_region, made.filing, _checksum(_legs_of(made)),
+        made.reverses, made.before, made.care_region, made.insured_region, made.filing, made.business_day,
+        _checksum(_legs_of(made)),
         *_amounts(made.amounts),
     )  # fmt: skip
 

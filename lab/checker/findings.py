@@ -6,7 +6,7 @@ break. Doubled: two effects for one key, or two settlements for one visit (gloss
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,14 +98,42 @@ def check(books: Mapping[str, FinalBooks], record: Record, *, filed_for: frozens
 
 
 def check_tables(
-    books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, *, filed_for: frozenset[str] = frozenset()
+    books: Mapping[str, FinalBooks] | LaidOut,
+    tables: RunTables,
+    *,
+    filed_for: frozenset[str] = frozenset(),
+    also: Callable[[Evidence], None] | None = None,
 ) -> Findings:
-    """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time."""
+    """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time.
+
+    ``also`` is shown each portion of the evidence beside the laws.
+    """
+    return together([_judged(_shown(portion, also)) for portion in _portions(books, tables, filed_for)])
+
+
+def look_through(
+    books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, look: Callable[[Evidence], None]
+) -> None:
+    """Show each portion of the evidence, of a run that was checked before."""
+    for portion in _portions(books, tables, frozenset()):
+        look(portion)
+
+
+def _portions(
+    books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, filed_for: frozenset[str]
+) -> Iterator[Evidence]:
     if not isinstance(books, LaidOut):
         if tables.rows("messages") < PORTIONED_ROWS:
-            return _judged(gather(books, tables, filed_for))
+            yield gather(books, tables, filed_for)
+            return
         books = lay_out(books, Scratch())
-    return together([_judged(portion) for portion in portions(books, tables, filed_for=filed_for)])
+    yield from portions(books, tables, filed_for=filed_for)
+
+
+def _shown(evidence: Evidence, also: Callable[[Evidence], None] | None) -> Evidence:
+    if also is not None:
+        also(evidence)
+    return evidence
 
 
 def some_hold_alone(laid: LaidOut, tables: RunTables) -> bool:

@@ -21,7 +21,7 @@ MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
 OPEN_FATE = "open_at_end"
 _HELD = ("node", "settlement", "visit_id", "msgid", *MONEY)
-_HOSPITALS = ("visit", *_HELD, "settled_us", "care_region", "local")
+_HOSPITALS = ("visit", *_HELD, "settled_us", "done_us", "hospital", "code", "care_region", "insured_region", "local")
 _OF_INSURER = "_of_insurer"
 
 
@@ -135,7 +135,7 @@ def amounts_add_up(evidence: Evidence) -> Iterator[Violation]:
     held = [
         evidence.settlements.select(*_HELD, "scope_parts_fen"),
         evidence.copies.select(*_HELD, "scope_parts_fen"),
-        _held_by_hospitals(evidence).select(*_HELD, scope_parts_fen="total_fen"),
+        held_by_hospitals(evidence).select(*_HELD, scope_parts_fen="total_fen"),
     ]
     paid_fen = pl.sum_horizontal(*(name for name in MONEY if name != "total_fen"))
     off = (pl.col("total_fen") != paid_fen) | (pl.col("total_fen") != pl.col("scope_parts_fen"))
@@ -149,7 +149,7 @@ def all_sides_hold_the_same_money(evidence: Evidence) -> Iterator[Violation]:
     insured = evidence.settlements.rename({"posted_us": "settled_us"}).unique(["settlement", "sign"], keep="first")
     copies = evidence.copies.join(insured, on=["settlement", "sign"], suffix=_OF_INSURER)
     positive = insured.filter(pl.col("sign") == 1)
-    seen = _held_by_hospitals(evidence).join(positive, on="msgid", suffix=_OF_INSURER)
+    seen = held_by_hospitals(evidence).join(positive, on="msgid", suffix=_OF_INSURER)
     pairs = ((copies, (*MONEY, "split")), (seen, MONEY))
     for joined, names in pairs:
         # A reversal's reply states no time: that of its copy is the time of what it takes back.
@@ -166,7 +166,7 @@ def all_sides_hold_the_same_money(evidence: Evidence) -> Iterator[Violation]:
 
 def every_side_keeps_what_passed(evidence: Evidence) -> Iterator[Violation]:
     """Law 13, third part: care province and hub hold each settlement a hospital holds, and no other one."""
-    kept = _held_by_hospitals(evidence)
+    kept = held_by_hospitals(evidence)
     care = kept.with_columns(keeper=pl.col("care_region").str.head(2))
     hub = kept.filter(~pl.col("local")).with_columns(keeper=pl.lit(HUB))
     standing = evidence.standing_copies()
@@ -355,6 +355,25 @@ def _unfiled(row: dict[str, Any], detail: str) -> Violation:
     )
 
 
+def closed_days_never_grow(evidence: Evidence) -> Iterator[Violation]:
+    """Law 7: a business day holds at the end what it closed with, to the entry and the fen (G9, G10)."""
+    owed_fen = pl.col("fund_fen") + pl.col("account_fen")
+    posted = evidence.settlements.group_by("node", pl.col("care_region").str.head(2), day="business_day").agg(
+        now=pl.len().cast(pl.Int64), now_total_fen=pl.col("total_fen").sum(), now_owed_fen=owed_fen.sum()
+    )
+    sheets = evidence.closings.join(
+        posted.with_columns(pl.col("day").cast(pl.Int64)), on=["node", "care_region", "day"], how="left"
+    ).with_columns(pl.col("now", "now_total_fen", "now_owed_fen").fill_null(0))
+    held = {"entries": "now", "total_fen": "now_total_fen", "owed_fen": "now_owed_fen"}
+    off = pl.any_horizontal(*(pl.col(closed) != pl.col(now) for closed, now in held.items()))
+    for row in sheets.filter(off).sort("node", "day", "care_region").iter_rows(named=True):
+        detail = (
+            f"day {row['day']} at {row['node']} closed with {row['entries']} entries for {row['care_region']}, "
+            f"{row['owed_fen']} fen owed; now it holds {row['now']}, {row['now_owed_fen']} fen"
+        )
+        yield Violation("7 closed day", "", detail)
+
+
 LAWS: tuple[Law, ...] = (
     money_is_conserved,
     postings_say_what_was_settled,
@@ -375,20 +394,25 @@ LAWS: tuple[Law, ...] = (
     deductibles_are_of_one_person,
     a_number_leads_to_one_record,
     who_needs_a_filing_has_one,
+    closed_days_never_grow,
 )
 
 
 def accepted_settlements(evidence: Evidence) -> pl.DataFrame:
-    """Return (visit, msgid, undone) of every settlement a hospital saw accepted."""
+    """Return (visit, msgid, done_us, code, undone) of every settlement a hospital saw accepted."""
     yes = evidence.attempts.filter(pl.col("outcome") == "ok")
-    settled = yes.filter(pl.col("code").is_in(SETTLEMENTS)).group_by("visit", "msgid").agg(pl.col("done_us").min())
+    settled = (
+        yes.filter(pl.col("code").is_in(SETTLEMENTS))
+        .group_by("visit", "msgid")
+        .agg(pl.col("done_us").min(), pl.col("code").first())
+    )
     undo = yes.filter(pl.col("code").is_in(UNDO_CODES)).group_by("visit").agg(pl.col("done_us").max().alias("undo_us"))
     mid_stay = pl.col("msgid").is_in(evidence.mid_stays["msgid"].implode())  # never taken back: the rest of it may be
     undone = (pl.col("undo_us") > pl.col("done_us")).fill_null(value=False) & ~mid_stay
-    return settled.join(undo, on="visit", how="left").select("visit", "msgid", undone=undone)
+    return settled.join(undo, on="visit", how="left").select("visit", "msgid", "done_us", "code", undone=undone)
 
 
-def _held_by_hospitals(evidence: Evidence) -> pl.DataFrame:
+def held_by_hospitals(evidence: Evidence) -> pl.DataFrame:
     """Return the settlements that hospitals saw accepted and did not take back, with the money they hold for each."""
     kept, before = accepted_settlements(evidence).filter(~pl.col("undone")), evidence.mid_stays
     visits = evidence.visits.rename({"settlement_id": "settlement"}).with_columns(node=pl.lit("the hospital"))

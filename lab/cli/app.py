@@ -256,6 +256,53 @@ def curve(  # noqa: PLR0913 - the options of the command
     raise typer.Exit(do(asked, world.value, loads))
 
 
+@app.command()
+def reconcile(
+    folder: RunDir,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: RUN/reconciliation.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Reconcile (对账) what hospitals, care provinces, hub and insurers of a run state; list and close differences."""
+    from lab.cli.commands.accounts import reconcile_run as do
+
+    do(folder, out, as_json=as_json)
+
+
+@app.command()
+def clear(
+    folder: RunDir,
+    month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month to clear and close.")],
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Folder of the closed months. Default: RUN/clearing.")
+    ] = None,
+    prefund: Annotated[
+        list[str] | None,
+        typer.Option("--prefund", metavar="INSURED:CARE=YUAN", help="A prefund to hold the month against."),
+    ] = None,
+    hold: Annotated[
+        list[str] | None, typer.Option("--hold", metavar="SETTLEMENT", help="Leave a settlement for a later month.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Clear (清算) a month of a run between its provinces: all or nothing, and once."""
+    from lab.cli.commands.accounts import ClearingAsked
+    from lab.cli.commands.accounts import clear_run as do
+
+    do(ClearingAsked(folder, month, into or folder / "clearing", prefund or (), hold or ()), as_json=as_json)
+
+
+@app.command(name="pilot-2017")
+def pilot(*, as_json: AsJson = False) -> None:
+    """Show the pilot of 2017 as its source told it, made again by today's rules of prefund and clearing."""
+    from lab.cli.commands.accounts import pilot_2017 as do
+
+    do(as_json=as_json)
+
+
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)

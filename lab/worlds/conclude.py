@@ -19,10 +19,11 @@ from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
 from lab.analysis.monitoring import with_alarms
 from lab.analysis.replicated import Replicated
-from lab.checker import Findings, LaidOut, check_tables
+from lab.checker import Evidence, Findings, LaidOut, check_tables, look_through
 from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
+from lab.worlds.statements import STATEMENTS_FILE, Dates, Statements
 from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
 from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 
-_BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, *(f"{name}.parquet" for name in SAMPLED))
+_BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, STATEMENTS_FILE, *(f"{name}.parquet" for name in SAMPLED))
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
@@ -62,11 +63,13 @@ class Outcome:
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
         return figures_of_books(self.books, self.scenario)
 
-    def checked(self) -> Findings:
-        """Return what the checker finds."""
-        if self.findings is not None:
-            return self.findings
-        return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario))
+    def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
+        """Return what the checker finds; ``also`` is shown what it looks at."""
+        if self.findings is None:
+            return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario), also=also)
+        if also is not None:
+            look_through(self.books, self.tables, also)
+        return self.findings
 
     def let_go(self) -> None:
         """Forget the world that this is the outcome of: it is checked, and its memory is wanted for the measures."""
@@ -112,9 +115,12 @@ class Answer:
         return judge_all(parse_gates(self.scenario.gates), alone, length=Length.of(self.scenario))
 
 
-def answer(outcome: Outcome) -> Answer:
-    """Check a replication, let what it left one-sided be worked off, and measure it."""
-    findings = outcome.checked()
+def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
+    """Check a replication, let what it left one-sided be worked off, and measure it.
+
+    ``statements`` takes what each side states before anything is worked off.
+    """
+    findings = outcome.checked(None if statements is None else statements.take)
     of_books = outcome.figures()
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
@@ -150,7 +156,9 @@ def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFr
 
 def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
-    found = answer(outcome)
+    statements = Statements(Dates.of(outcome.scenario))
+    found = answer(outcome, statements)
+    statements.write(folder)
     write_breaks(folder, worked_off(found.findings))
     found.tables.write(folder)
     if found.ledger is not None:

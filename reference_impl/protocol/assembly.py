@@ -20,6 +20,7 @@ from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
 from reference_impl.domain.renumbering import Renumbering
+from reference_impl.protocol.business_day import MIDNIGHT_S, day_of
 from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
@@ -56,7 +57,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``provinces`` are the insurers that are connected; ``timeout_us`` is how long it waits for the next node.
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
     ``province`` is None for the hub. ``sweep`` says how it drives what it has left open. ``renumberings`` are those
-    of the whole nation, so that it knows a person by either number.
+    of the whole nation, so that it knows a person by either number. ``closes_s`` is the second of the day at which the
+    business day ends.
     """
 
     node: NodeId
@@ -67,6 +69,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     province: ProvinceConfig | None = None
     sweep: SweepRules = DEFAULT_SWEEP
     renumberings: tuple[Renumbering, ...] = ()
+    closes_s: int = MIDNIGHT_S
 
 
 def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub:
@@ -105,6 +108,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             rules.policy.policy(),
             lru_cache(_PERSONS)(rules.persons.reader().find),
             _benefit_year(config),
+            day_of(config.starts_at, config.time_scale, config.closes_s),
             numbers,
             rules.filing,
         ),

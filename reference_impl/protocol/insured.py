@@ -34,6 +34,7 @@ from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import answer_known, busy_with, refused
+from reference_impl.protocol.business_day import BusinessDays
 from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import STALE_LIMIT
@@ -90,15 +91,17 @@ _INSURED_FOR = (Register, Admit, Settle, SellDrugs)
 
 @dataclass(frozen=True, slots=True)
 class InsuredRules:
-    """What an insured province goes by. ``year_of`` gives the benefit year of an instant of the run's clock.
+    """What an insured province goes by.
 
-    Without ``filing`` everybody counts as filed for treatment elsewhere.
+    ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
+    everybody counts as filed for treatment elsewhere.
     """
 
     node: NodeId
     policy: Policy
     facts: Callable[[PersonNo], PersonFacts | None]
     year_of: Callable[[int], int]
+    day_of: Callable[[int], int]
     numbers: Numbers = NO_NUMBERS
     filing: FilingTable | None = None
 
@@ -113,7 +116,7 @@ class _Insured(NamedTuple):
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_filings", "_ports", "_reference", "_rules")
+    __slots__ = ("_filings", "_ports", "_reference", "_rules", "days")
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
@@ -121,6 +124,7 @@ class InsuredRole:
         self._rules = rules
         self._filings = Filings(rules.filing)
         self._reference = reference
+        self.days = BusinessDays(rules.day_of)
 
     async def serve(self, request: Request) -> Answer:
         """Take ``request`` to its verdict and its one effect."""
@@ -142,8 +146,13 @@ class InsuredRole:
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
-            change = self._decide(request, view, original, self._insured(request, number))
-            if isinstance(await books.commit(change), Committed):
+            day = self.days.begin(self._ports.clock.now_us())
+            try:
+                change = self._decide(request, view, original, self._insured(request, number), day)
+                committed = await books.commit(change)
+            finally:
+                self.days.end(day)
+            if isinstance(committed, Committed):
                 reply = change.message.reply
                 assert reply is not None  # every decision of an insurer is a verdict
                 return Answered(reply)
@@ -152,7 +161,7 @@ class InsuredRole:
     # --- deciding ---
 
     def _decide(
-        self, request: Request, view: View, original: MessageRecord | None, insured: _Insured | Refusal
+        self, request: Request, view: View, original: MessageRecord | None, insured: _Insured | Refusal, day: int
     ) -> Change:
         if isinstance(insured, Refusal):
             return self._verdict(request, refused(insured, self._reference()))
@@ -161,11 +170,11 @@ class InsuredRole:
             return self._verdict(request, refused(Refusal.OTHER_INSURANCE, self._reference()))
         match body:
             case Settle() | SellDrugs():
-                return self._settle(request, body, view, insured)
+                return self._settle(request, body, view, insured, day)
             case CancelSettlement():
-                return self._cancel(request, body, view, insured)
+                return self._cancel(request, body, view, insured, day)
             case Reverse():
-                return self._reverse(request, body, view, original, insured)
+                return self._reverse(request, body, view, original, insured, day)
             case FindPerson():
                 found = PersonFound(
                     person=self._rules.numbers.current(body.person),
@@ -196,7 +205,7 @@ class InsuredRole:
             return Refusal.NOT_INSURED
         return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
 
-    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured) -> Change:
+    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int) -> Change:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
         if body.visit in settled_of:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
@@ -250,6 +259,7 @@ class InsuredRole:
             year=year,
             before=person.latest,
             filing=passed.serial,
+            business_day=day,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
         filings = self._filings.after_settlement(view, insured.number, passed)
@@ -284,7 +294,7 @@ class InsuredRole:
         by_discharge = ended_us and self._rules.policy.counts_in == "discharge"
         return self._rules.year_of(ended_us if by_discharge else now_us)
 
-    def _cancel(self, request: Request, body: CancelSettlement, view: View, insured: _Insured) -> Change:
+    def _cancel(self, request: Request, body: CancelSettlement, view: View, insured: _Insured, day: int) -> Change:
         settled = view.get(SettlementRecord)
         refusal = None if settled is None else settlement_refusal(request, settled, self._rules.numbers)
         if refusal is not None:
@@ -295,7 +305,7 @@ class InsuredRole:
         person = self._person(view, insured)
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
-        negative, person = self._taken_back(request.msgid, settled, person)
+        negative, person = self._taken_back(request.msgid, settled, person, day)
         cancelled = Cancelled(
             visit=settled.visit,
             settlement=negative.settlement,
@@ -307,7 +317,13 @@ class InsuredRole:
         return self._posted(request, Reply(self._reference(), cancelled), negative, person, filings)
 
     def _reverse(
-        self, request: Request, body: Reverse, view: View, original: MessageRecord | None, insured: _Insured
+        self,
+        request: Request,
+        body: Reverse,
+        view: View,
+        original: MessageRecord | None,
+        insured: _Insured,
+        day: int,
     ) -> Change:
         """Let the original have no effect, whether it came, comes later, or never does (G4)."""
         settled = view.get(SettlementRecord)
@@ -331,14 +347,14 @@ class InsuredRole:
             return self._verdict(request, done, tombstone=tombstone, records=(moved, *unopened))
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
-        negative, person = self._taken_back(request.msgid, settled, person)
+        negative, person = self._taken_back(request.msgid, settled, person, day)
         posted = self._posted(request, done, negative, person, self._filings.after_taking_back(view, settled))
         return msgspec.structs.replace(posted, tombstone=tombstone)
 
     # --- writing ---
 
     def _taken_back(
-        self, by: MessageId, settled: SettlementRecord, person: PersonRecord
+        self, by: MessageId, settled: SettlementRecord, person: PersonRecord, day: int
     ) -> tuple[SettlementRecord, PersonRecord]:
         negative = msgspec.structs.replace(
             settled,
@@ -348,6 +364,7 @@ class InsuredRole:
             sign=-1,
             amounts=take_back(settled.amounts),
             reverses=settled.settlement,
+            business_day=day,
         )
         year = settled.year or self._rules.year_of(settled.posted_us)
         known = year if year == person.earlier.earlier_year else person.accumulators.year

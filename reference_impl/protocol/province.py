@@ -16,6 +16,7 @@ from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Side
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.answers import NO, answer_known, busy_with, is_known, refused, turned_away, waits_for
+from reference_impl.protocol.business_day import BusinessDays
 from reference_impl.protocol.care import CareRole, CareRules
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import STALE_LIMIT, Forwarder
@@ -66,6 +67,11 @@ class Province:
         self._timeout_us = timeout_us
         self._reference = reference
         self._forwarder = Forwarder(ports, self._care, self._send, reference, sweep)
+
+    @property
+    def days(self) -> BusinessDays:
+        """The business days of its postings."""
+        return self._insured.days
 
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a hospital or from the hub."""

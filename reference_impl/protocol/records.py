@@ -138,6 +138,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     ``year`` is the benefit year it counts in, 0 where that is the year it was posted in. ``before`` is the settlement
     of the person that stood last when this one was made: the latest again once this one is taken back. ``filing`` is
     the receipt of the filing that let it through, empty where none was asked for.
+    ``business_day`` (yyyymmdd) is the day it is dated on, fixed here and never worked out again; 0 in older books.
     """
 
     settlement: SettlementId
@@ -155,6 +156,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     year: int = 0
     before: SettlementId = SettlementId("")
     filing: str = ""
+    business_day: int = 0
 
 
 class SettlementCopy(Record, frozen=True, gc=False):

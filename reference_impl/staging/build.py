@@ -58,6 +58,7 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
         time_scale=scenario.scale.time,
         province=None if node == HUB else _province_config(scenario, node, institutions.get(NodeId(node), ())),
         renumberings=renumberings_of(scenario),
+        closes_s=scenario.closes_s,
     )
 
 

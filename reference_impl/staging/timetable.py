@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import count
+from math import ceil
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side, doorkeeper, sides_of
+from reference_impl.protocol.business_day import day_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.ids import Stamps
 from reference_impl.staging.loss import FALSE_YES
@@ -35,6 +39,7 @@ from scenarios.schema.faults import (
     YesWithErrorText,
     YesWithoutReceipt,
 )
+from scenarios.units import US_PER_DAY
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Act",
     "Actions",
+    "CloseDay",
     "FreezeNode",
     "KillNode",
     "ListInflight",
@@ -137,6 +143,17 @@ class WorkOnBooks:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseDay:
+    """The insurers' business day ``day`` ends, and ``first_open`` begins.
+
+    The simulated world closes it by a barrier; the processes of the real one date by the same hour, and list nothing.
+    """
+
+    day: int
+    first_open: int
+
+
+@dataclass(frozen=True, slots=True)
 class OnlyWritten:
     """Nothing: the link or the books act by themselves."""
 
@@ -152,6 +169,7 @@ Act = (
     | ListInflight
     | WorkOnBooks
     | OpenBySteps
+    | CloseDay
     | OnlyWritten
 )
 
@@ -214,7 +232,7 @@ def perform(act: Act, actions: Actions) -> None:
             actions.move_door(node, command)
         case ListInflight(phase, cutover):
             actions.list_inflight(phase, cutover)
-        case OnlyWritten() | WorkOnBooks() | OpenBySteps():
+        case OnlyWritten() | WorkOnBooks() | OpenBySteps() | CloseDay():
             pass
         case _:
             assert_never(act)
@@ -246,6 +264,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
         steps.extend(_cutover_steps(chain, course, scenario))
+    steps.extend(_closings(scenario, chain=len(scenario.faults) + len(scenario.cutover)))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -287,6 +306,21 @@ def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[St
             assert_never(fault)
     yield Step(fault.at, chain, do, _row(fault, fault.node, note))
     yield Step(fault.until, chain, undo, restarted, undoes=True)
+
+
+def _closings(scenario: Scenario, chain: int) -> Iterator[Step]:
+    """Yield the ends of the business days that come while visits arrive."""
+    if scenario.closing is None:
+        return
+    start, scale = scenario.horizon.start, scenario.scale.time
+    dated = day_of(start, scale, scenario.closes_s)
+    midnight = datetime.combine(start.date(), time())
+    first_us = (midnight + timedelta(seconds=scenario.closes_s) - start) // timedelta(microseconds=1)
+    for number in count(0 if first_us > 0 else 1):
+        at_us = ceil((first_us + number * US_PER_DAY) / scale)
+        if at_us >= scenario.horizon.length:
+            return
+        yield Step(at_us, chain, CloseDay(dated(at_us - 1), dated(at_us)))
 
 
 def link_hits_in(events: Iterable[tuple[int, EventRow]], hits: Mapping[int, int]) -> list[EventRow]:

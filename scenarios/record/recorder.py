@@ -17,6 +17,7 @@ from reference_impl.domain.failures import InputError
 from scenarios.record.tables import (
     ROW_TYPES,
     TABLES,
+    ClosingRow,
     Column,
     ContactRow,
     EventRow,
@@ -33,6 +34,7 @@ from scenarios.record.written import SAMPLED, Part, RunTables, Scratch, hash_fra
 __all__ = [
     "ROW_TYPES",
     "TABLES",
+    "ClosingRow",
     "Column",
     "ContactRow",
     "EventRow",
@@ -67,7 +69,7 @@ _ADDED_COLUMNS = {
     "inflight": ("plan", "code", "msgid"),
 }
 """Columns that were added since: in an older record they are null."""
-_ADDED_TABLES = ("contacts", "turned_away", "mid_stays")
+_ADDED_TABLES = ("contacts", "turned_away", "mid_stays", "closings")
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
@@ -82,6 +84,7 @@ _ORDER = {
     "events": ("at_us",),
     "turned_away": ("visit", "at_us"),
     "mid_stays": ("visit",),
+    "closings": ("day", "node", "care_region"),
 }
 
 
@@ -130,6 +133,10 @@ class Recorder:
     def mid_stay(self, row: MidStayRow) -> None:
         """Take one stay that was settled in its middle."""
         self._take("mid_stays", row)
+
+    def closing(self, row: ClosingRow) -> None:
+        """Take one closed business day of an insurer and a province of care."""
+        self._take("closings", row)
 
     def generator(self, row: GeneratorRow) -> None:
         """Take one sample of the load generator."""
@@ -199,6 +206,7 @@ class Record:
     inflight: pl.DataFrame
     turned_away: pl.DataFrame
     mid_stays: pl.DataFrame
+    closings: pl.DataFrame
     generator: pl.DataFrame
 
     def frames(self) -> dict[str, pl.DataFrame]:

@@ -155,6 +155,20 @@ class MidStayRow(NamedTuple):
     settled_us: int
 
 
+class ClosingRow(NamedTuple):
+    """One insurer's business day, closed: what it had posted for one province of care."""
+
+    node: str
+    care_region: str
+    day: int
+    due_us: int
+    closed_us: int
+    waiting: int
+    entries: int
+    total_fen: int
+    owed_fen: int
+
+
 class GeneratorRow(NamedTuple):
     """The load generator, watching itself."""
 
@@ -292,6 +306,17 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("deductible_fen", _I64, "fen", "deductible charged"),
         Column("settled_us", _I64, "us", "when the insurer settled"),
     ),
+    "closings": (
+        Column("node", _STR, "", "the insured province that closed"),
+        Column("care_region", _STR, "", "province of care, two digits; those without a posting have a row too"),
+        Column("day", _I64, "", "the business day, yyyymmdd"),
+        Column("due_us", _I64, "us", "when it was to close; from here on nothing new is dated on it"),
+        Column("closed_us", _I64, "us", "when nothing of it waited for its commit any more, and it closed"),
+        Column("waiting", _I64, "", "decisions of the insurer that waited for their commit when it was to close"),
+        Column("entries", _I64, "", "settlements posted on it, those that take one back counted too"),
+        Column("total_fen", _I64, "fen", "their bills, refunds counted off"),
+        Column("owed_fen", _I64, "fen", "what fund and account owe for them, refunds counted off"),
+    ),
     "generator": (
         Column("at_us", _I64, "us", "end of the sample"),
         Column("cpu_share", _F64, "share", "share of its core used"),
@@ -311,5 +336,6 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "inflight": InflightRow,
     "turned_away": TurnedAwayRow,
     "mid_stays": MidStayRow,
+    "closings": ClosingRow,
     "generator": GeneratorRow,
 }

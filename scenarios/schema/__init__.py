@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scenarios.schema.base import Model
 from scenarios.schema.clients import Clerk, Clients, ForwardTimeout, Park, Retries
+from scenarios.schema.closing import Closing
 from scenarios.schema.cutover import Cutover
 from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.objective import Objective
@@ -19,6 +20,7 @@ from scenarios.schema.topology import HostSpec, Institutions, Link, Links, NodeC
 __all__ = [
     "Clerk",
     "Clients",
+    "Closing",
     "Cutover",
     "ExplicitVisit",
     "Flows",

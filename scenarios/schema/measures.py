@@ -93,6 +93,9 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
     yield Measure("paper.advance", Unit.NUMBER, "cash paid in advance by paper claimants, in yuan")
     yield Measure("checker.breaches", Unit.COUNT, "breaches of the laws found by the checker")
+    yield Measure("closing.days", Unit.COUNT, "business days that insurers closed, each insurer's day counted")
+    yield Measure("closing.waiting", Unit.COUNT, "decisions that waited for their commit when their day was to close")
+    yield Measure("closing.delay", Unit.DURATION, "longest time from the hour of closing until the day closed")
     yield Measure(
         "bottleneck.utilisation",
         Unit.SHARE,

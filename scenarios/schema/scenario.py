@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
+from scenarios.schema.closing import US_PER_DAY, Closing
 from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.filing import Filing
@@ -30,6 +31,7 @@ GateTexts = Annotated[
 ]
 
 
+_US_PER_S = 1_000_000
 VERSION = 2
 """The newest version of the scenario file; ``scenarios.reading.versions`` reads the older ones."""
 
@@ -59,6 +61,7 @@ class Scenario(Model):
     paper_claims: PaperClaims | None = Field(
         default=None, description="the offices that pay paper claims. Default: a claim takes a plan's policies.paper."
     )
+    closing: Closing | None = Field(default=None, description="the end of a business day. Default: dated, never closed")
     gates: dict[str, GateTexts] = Field(
         default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
     )
@@ -71,3 +74,8 @@ class Scenario(Model):
     def asks_of_everyone(self) -> bool:
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
         return bool(self.cutover) or self.abnormal is not None or self.paper_claims is not None
+
+    @property
+    def closes_s(self) -> int:
+        """The second of the day at which a business day ends."""
+        return (US_PER_DAY if self.closing is None else self.closing.at) // _US_PER_S

@@ -14,6 +14,7 @@ from lab.worlds.sim import simulate_here
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
+from scenarios.record.tables import ClosingRow
 from scenarios.record.written import Scratch
 
 PLANTED = {}
@@ -99,6 +100,29 @@ def what_was_in_flight_has_no_end(world, make):
 def what_was_in_flight_ends_twice(world, make):
     world.inflight = [make.inflight_row(1)]
     world.visits += [make.visit_row(1, fate="refused", acked=False), make.visit_row(1, fate="abandoned", acked=False)]
+
+
+def closed(entries, owed_fen, **changes):
+    """The sheet of 63's business day of 2024-03-13, for care in 33."""
+    sheet = ClosingRow("63", "33", 20240313, 1, 1, 0, entries, 10_000 * entries, owed_fen)
+    return sheet._replace(**changes)
+
+
+@plant("closed_days_never_grow")
+def a_posting_is_dated_on_a_day_that_had_closed(world, make):
+    world.settlements = [make.settlement(0, business_day=20240313)]
+    world.closings = [closed(0, 0)]
+
+
+@plant("closed_days_never_grow")
+def a_closed_day_lost_an_entry(world, make):
+    world.closings = [closed(1, 7_000)]
+
+
+@plant("closed_days_never_grow")
+def a_fen_was_moved_on_a_closed_day(world, make):
+    world.settlements = [make.settlement(0, business_day=20240313)]
+    world.closings = [closed(1, 6_999)]
 
 
 @plant("every_yes_has_a_posting")

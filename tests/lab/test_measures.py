@@ -12,7 +12,15 @@ from lab.analysis.measures import Measures, answered, looked_up, measure, scope_
 from lab.checker import check
 from scenarios.reading.loader import load_scenario
 from scenarios.record.fates import How
-from scenarios.record.recorder import EventRow, GeneratorRow, InflightRow, MidStayRow, StationRow, TurnedAwayRow
+from scenarios.record.recorder import (
+    ClosingRow,
+    EventRow,
+    GeneratorRow,
+    InflightRow,
+    MidStayRow,
+    StationRow,
+    TurnedAwayRow,
+)
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
@@ -61,6 +69,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]
+    world.closings = [ClosingRow("63", "33", 20240313, 1, 1, 0, 0, 0, 0)]
     world.turned_away = [TurnedAwayRow(3, "luan-cross", begin_us, end_us, "parked")]
     for number, how in enumerate(How, start=100):  # each recourse of the turned-away was taken
         paid = {"fate": "paper_by_closure", "paper_fen": 10_000} if how is How.PAID else {"parked_us": SECOND}
@@ -286,3 +295,12 @@ def test_a_record_that_is_looked_at_whole_is_not_copied(world, make, scenario):
     assert scope.messages is record.messages
     assert scope.traffic.columns == ["sent_us"]
     assert answered(record.messages).columns == ["code", "latency_us"]
+
+
+def test_closed_days_are_counted_once_an_insurer_with_what_waited_and_how_late(world, make, scenario):
+    sheet = ClosingRow("63", "33", 20240313, due_us=5, closed_us=5, waiting=2, entries=1, total_fen=1, owed_fen=1)
+    world.closings = [sheet, sheet._replace(care_region="34"), sheet._replace(node="34", closed_us=9, waiting=1)]
+
+    found = measured(world, scenario)
+
+    assert [found.value(f"closing.{name}") for name in ("days", "waiting", "delay")] == [2, 3, 4]

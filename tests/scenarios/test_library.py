@@ -24,6 +24,7 @@ US_PER_S = 1_000_000
 
 def test_library_holds_these_questions():
     assert library_names() == (
+        "books-disagree",
         "cutover-luan-2021",
         "downtime-announced",
         "false-yes",
@@ -32,9 +33,11 @@ def test_library_holds_these_questions():
         "jiaxing-qinghai",
         "kill-every-role",
         "lost-reply",
+        "month-end",
         "national-day",
         "overrun-and-rollback",
         "paper-flood",
+        "prefund-runs-dry",
         "real-stops",
         "rehearsal",
         "renumbering",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -18,6 +19,7 @@ from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
+from reference_impl.protocol.business_day import day_of
 from reference_impl.protocol.care import CareRules
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.hub import Hub
@@ -173,7 +175,7 @@ def build(
     return Province(
         ports,
         CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, numbers, filing),
+        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )

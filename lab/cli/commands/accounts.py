@@ -1,0 +1,272 @@
+"""``yidi reconcile``, ``yidi clear`` and ``yidi pilot-2017``: what agencies do with a finished run's statements.
+
+The run is never changed: differences, entries and closed months lie in folders of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from lab.cli import console
+from lab.runs.file import read_run_file, worlds_in
+from lab.runs.opened import open_run, refuse_altered
+from lab.worlds.statements import STATEMENTS_FILE
+from reference_impl.accounting.clearing import Clearing, ClosedMonths, clear, items_of
+from reference_impl.accounting.declarations import declarations_of
+from reference_impl.accounting.laws import Breach, day_files_agree, nets_cancel
+from reference_impl.accounting.payments import payments_of
+from reference_impl.accounting.pilot import pilot
+from reference_impl.accounting.prefunds import PrefundUse, prefund_use
+from reference_impl.accounting.reconciliation import closing_entries, daily_totals, reconcile
+from reference_impl.accounting.statements import AMOUNTS, COLUMNS, StatementError, read_statements
+from reference_impl.domain.clearing import Period, dates_of
+from reference_impl.domain.differences import CLASSES, ClosingRule, DifferenceClass
+from reference_impl.domain.failures import FailedRunError, InputError
+from reference_impl.domain.money import format_yuan
+from reference_impl.domain.working_days import WorkingDays, date_of, nation
+
+if TYPE_CHECKING:
+    from datetime import date
+
+DIFFERENCES_FILE, ENTRIES_FILE, TOTALS_FILE = "differences.csv", "entries.csv", "totals.csv"
+SHOWN = 20
+"""Differences that a terminal shows; the file holds all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A run's statements, reconciled."""
+
+    statements: pl.DataFrame
+    differences: pl.DataFrame
+    entries: pl.DataFrame
+    left: int
+    """Differences that stand once the entries are booked."""
+
+    @property
+    def waiting(self) -> list[str]:
+        """The settlements whose difference no entry closes yet."""
+        open_ = self.differences.filter(pl.col("rule") == ClosingRule.NO_ENTRY.value)
+        return sorted(set(open_["settlement"]))
+
+
+def reconcile_run(folder: Path, out: Path | None, *, as_json: bool) -> None:
+    """Reconcile what the sides of a run state, and write the list, the entries that close it, and the daily totals.
+
+    Raises:
+        FailedRunError: when the sides' day files differ by more than is listed, or an entry does not close.
+
+    """
+    into = out or folder / "reconciliation"
+    _refuse_there(into)
+    found = _reconciled(folder)
+    totals = daily_totals(found.statements)
+    breaches = [*day_files_agree(found.statements, found.differences)]
+    _write(into, {DIFFERENCES_FILE: found.differences, ENTRIES_FILE: found.entries, TOTALS_FILE: totals})
+    if as_json:
+        console.say_json(_as_data(found, into, breaches))
+    else:
+        _print_reconciled(found, totals, into)
+    if found.left or breaches:
+        what = breaches[0].detail if breaches else f"{found.left} differences stand after the entries"
+        raise FailedRunError(f"{folder}: {what}; expected none: a bug of yidi, keep the folder and report it")
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingAsked:
+    """What ``yidi clear`` is asked."""
+
+    folder: Path
+    month: str
+    into: Path
+    quotas: Sequence[str] = ()
+    held_back: Sequence[str] = ()
+
+
+def clear_run(asked: ClearingAsked, *, as_json: bool) -> None:
+    """Clear one month of a run over its provinces and close it.
+
+    Raises:
+        FailedRunError: when the nets do not cancel; nothing is written then.
+
+    """
+    period, months = Period.parse(asked.month), ClosedMonths(asked.into)
+    months.refuse(period)
+    quotas = _quotas(asked.quotas)
+    found = _reconciled(asked.folder)
+    items = items_of(found.statements, found.entries)
+    _refuse_unknown(asked.held_back, items)
+    cleared = clear(items, period, cleared=months.items(), held_back=[*asked.held_back, *found.waiting])
+    breaches = [*nets_cancel(cleared.obligations, cleared.nets)]
+    if breaches:
+        raise FailedRunError(f"month {period}: {breaches[0].detail}; nothing was closed: a bug of yidi, report it")
+    used = prefund_use(cleared.items, quotas)
+    folder = months.close(cleared)
+    if as_json:
+        console.say_json(_clearing_data(cleared, folder, used))
+    else:
+        _print_clearing(cleared, folder, used)
+
+
+def pilot_2017(*, as_json: bool) -> None:
+    """Show the first months of national settlement as source 000 told them, made again by these rules."""
+    made = pilot()
+    if as_json:
+        console.say_json(made.as_data())
+        return
+    rows = [[name, str(one.items), f"{one.amount_fen / 1e8:,.2f}"] for name, one in made.prefund.items()]
+    console.table(["initial prefund", "items", "million yuan"], rows)
+    months = [
+        [str(one.period), str(len(one.nets)), f"{sum(o.amount_fen for o in one.obligations) / 1e6:,.2f}"]
+        for one in made.months
+    ]
+    console.table(["clearing of", "provinces", "10,000 yuan"], months)
+    console.say(f"{made.stays} stays, {made.fund_e4 / 1e4:.1%} paid by funds".replace("%", " %"))
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _reconciled(folder: Path) -> Reconciled:
+    statements, calendar = _statements(folder), nation()
+    differences = reconcile(statements, calendar)
+    booked_on = _next_open_day(statements, calendar)
+    entries = closing_entries(statements, differences, booked_on)
+    after = reconcile(pl.concat([statements, entries.select(*COLUMNS)]), calendar)
+    left = after.filter(pl.col("rule") != ClosingRule.NO_ENTRY.value).height
+    return Reconciled(statements, differences, entries, left)
+
+
+def _next_open_day(statements: pl.DataFrame, calendar: WorkingDays) -> date:
+    """Return the working day after the last stated one: closed days never grow."""
+    if not statements.height:
+        return calendar.at_or_after(date_of(20240101))
+    return calendar.after(date_of(int(statements["day"].max())), 1)  # pyright: ignore[reportArgumentType] - a column of whole numbers
+
+
+def _statements(folder: Path) -> pl.DataFrame:
+    """Return the statements of a run's first replication.
+
+    Raises:
+        StatementError: when an older version left none.
+
+    """
+    inner = _one_world(folder)
+    opened = open_run(inner, read_run_file(inner), small=True)
+    refuse_altered(opened)
+    path = inner / opened.replication.folder / STATEMENTS_FILE
+    if not path.is_file():
+        raise StatementError(f"{path}: no statements; expected a run of this version; run it again")
+    return read_statements(path)
+
+
+def _one_world(folder: Path) -> Path:
+    found = worlds_in(folder)
+    if len(found) > 1:
+        raise InputError(f"{folder} holds both worlds; expected one run, such as {folder / 'sim'}")
+    [inner] = found.values()
+    return inner
+
+
+def _quotas(texts: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Return the prefund quotas written INSURED:CARE=YUAN, in fen."""
+    quotas: dict[tuple[str, str], int] = {}
+    for text in texts:
+        pair, _, yuan = text.partition("=")
+        insured, _, care = pair.partition(":")
+        if not (insured.isdecimal() and care.isdecimal() and yuan.isdecimal()):
+            raise InputError(f"--prefund {text!r}: expected INSURED:CARE=YUAN, such as 34:33=500000")
+        if (insured, care) in quotas:
+            raise InputError(f"--prefund {text!r}: the prefund of {insured} with {care} is given twice; keep one")
+        quotas[insured, care] = int(yuan) * 100
+    return quotas
+
+
+def _refuse_unknown(settlements: Sequence[str], items: pl.DataFrame) -> None:
+    unknown = sorted(set(settlements) - set(items["settlement"]))
+    if unknown:
+        raise InputError(f"--hold {unknown[0]}: no such settlement to clear; expected one of {items.height} of the run")
+
+
+def _refuse_there(folder: Path) -> None:
+    if folder.exists():
+        raise InputError(f"output {folder} exists; expected a new name, choose another with --out")
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _write(into: Path, frames: dict[str, pl.DataFrame]) -> None:
+    """Write all files or none."""
+    partial = into.with_name(f"{into.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    for name, frame in frames.items():
+        frame.write_csv(partial / name)
+    partial.replace(into)
+
+
+def _as_data(found: Reconciled, into: Path, breaches: Sequence[Breach]) -> dict[str, Any]:
+    counts = found.differences.group_by("class").len().sort("class")
+    return {
+        "folder": str(into),
+        "rows": found.statements.height,
+        "differences": dict(counts.iter_rows()),
+        "entries": found.entries.height,
+        "left": found.left,
+        "breaches": [breach.detail for breach in breaches],
+    }
+
+
+def _print_reconciled(found: Reconciled, totals: pl.DataFrame, into: Path) -> None:
+    rows = [
+        [str(row["day"]), row["side"], f"{row['settlements']:,}", *(format_yuan(row[name]) for name in AMOUNTS[:2])]
+        for row in totals.iter_rows(named=True)
+    ]
+    console.table(["day", "side", "settlements", "bills, yuan", "funds, yuan"], rows, words=2)
+    listed = [
+        [row["class"], CLASSES[DifferenceClass(row["class"])].name_zh, f"{row['near']}-{row['far']}",
+         row["settlement"], row["owner"], str(row["deadline"])]
+        for row in found.differences.head(SHOWN).iter_rows(named=True)
+    ]  # fmt: skip
+    if listed:
+        console.table(["difference", "对账差异", "between", "settlement", "owner", "until"], listed, words=6)
+    more = found.differences.height - len(listed)
+    console.say(
+        f"{found.statements.height:,} rows, {found.differences.height} differences"
+        + (f" ({more} more in the file)" if more else "")
+        + f", closed by {found.entries.height} entries; {into}"
+    )
+
+
+def _print_clearing(cleared: Clearing, folder: Path, used: Sequence[PrefundUse]) -> None:
+    owed = [[one.insured, one.care, format_yuan(one.amount_fen)] for one in cleared.obligations]
+    console.table(["insured", "care", "owed, yuan"], owed, words=2)
+    console.table(["province", "net, yuan"], [[name, format_yuan(fen)] for name, fen in cleared.nets.items()])
+    if used:
+        rows = [
+            [one.insured, one.care, format_yuan(one.limit_fen), format_yuan(one.used_fen), one.alarm.value,
+             format_yuan(one.top_up_fen), str(one.dry_on or "-")]
+            for one in used
+        ]  # fmt: skip
+        console.table(["insured", "care", "prefund, yuan", "used", "warning", "top-up", "dry on"], rows, words=2)
+    dates = dates_of(cleared.period, nation())
+    console.say(", ".join(f"{name.replace('_', ' ')} {day}" for name, day in dates.items()))
+    if not all(nation().knows(day.year) for day in dates.values()):
+        console.say("no public holidays are known for those dates: only weekends are left out")
+    told = [f"{cleared.items.height:,} items ({cleared.late} of earlier months", f"{cleared.held_back} wait)"]
+    if cleared.overdue:
+        told.append(f"{cleared.overdue} later than the rules allow")
+    told += [f"{len(payments_of(cleared))} payments", f"{len(declarations_of(cleared))} declarations"]
+    console.say(f"{', '.join(told)}; nets sum to {sum(cleared.nets.values())} fen; {folder}")
+
+
+def _clearing_data(cleared: Clearing, folder: Path, used: Sequence[PrefundUse]) -> dict[str, Any]:
+    dates = {name: str(day) for name, day in dates_of(cleared.period, nation()).items()}
+    prefunds = [one.as_data() for one in used]
+    return {"folder": str(folder), **json.loads(cleared.summary()), "dates": dates, "prefunds": prefunds}

@@ -1,0 +1,166 @@
+"""Monthly national clearing (清算) over the insurers' statements: what a month takes, what is owed, all or nothing.
+
+A month takes every row up to its end that no earlier month took: so what was held back, disputed, or corrected late
+comes into the next one, and a closed month never changes (G12). This module must never decide what a row is worth.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from reference_impl.accounting.statements import Side, StatementError
+from reference_impl.domain.clearing import CLEARING_DAYS, Obligation, Period, nets_of
+from reference_impl.domain.failures import InputError
+
+__all__ = ["ITEMS", "Clearing", "ClearingError", "ClosedMonths", "clear", "items_of"]
+
+
+class ClearingError(InputError):
+    """A month cannot be cleared as asked."""
+
+
+ITEMS = {
+    "settlement": pl.String, "sign": pl.Int8, "booked_on": pl.Int32, "day": pl.Int32, "institution": pl.String,
+    "insured": pl.String, "care": pl.String, "code": pl.String, "total_fen": pl.Int64, "owed_fen": pl.Int64,
+}  # fmt: skip
+"""What is cleared, a row an entry of the insurer. ``owed_fen`` is what fund and account owe to the province of care;
+``booked_on`` is its own day, or that of the correction that it is."""
+_KEY = ("settlement", "sign", "booked_on")
+_ITEMS_FILE, _SUMMARY_FILE = "items.csv", "clearing.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """One month, cleared."""
+
+    period: Period
+    items: pl.DataFrame
+    obligations: tuple[Obligation, ...]
+    held_back: int
+    """Rows that were due and wait for a later month."""
+
+    @property
+    def nets(self) -> dict[str, int]:
+        """What each province receives less what it pays."""
+        return nets_of(self.obligations)
+
+    @property
+    def late(self) -> int:
+        """Rows of earlier months."""
+        return self.items.filter(pl.col("booked_on") < self.period.first_day).height
+
+    @property
+    def overdue(self) -> int:
+        """Rows that are cleared later than the rules allow."""
+        months = pl.col("booked_on") // 10_000 * 12 + pl.col("booked_on") // 100 % 100
+        now = self.period.year * 12 + self.period.month
+        return self.items.filter(now - months > CLEARING_DAYS.months_late_max).height
+
+    def summary(self) -> bytes:
+        """Return the month in text that is the same bytes for the same month."""
+        said = {
+            "period": str(self.period),
+            "items": self.items.height,
+            "late_items": self.late,
+            "held_back": self.held_back,
+            "obligations": [owed._asdict() for owed in self.obligations],
+            "nets_fen": self.nets,
+            "net_sum_fen": sum(self.nets.values()),
+        }
+        return (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def items_of(statements: pl.DataFrame, entries: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return what can be cleared: the insurers' rows of business between provinces, and corrections to them.
+
+    Raises:
+        StatementError: when a row does not say who owes whom.
+
+    """
+    rows = statements.with_columns(booked_on=pl.col("day"))
+    if entries is not None:
+        rows = pl.concat([rows, entries.select(rows.columns)])
+    insured = rows.filter((pl.col("side") == Side.INSURED.value) & (pl.col("care") != pl.col("insured")))
+    unplaced = insured.filter((pl.col("care") == "") | (pl.col("insured") == ""))
+    if unplaced.height:
+        raise StatementError(f"settlement {unplaced['settlement'][0]}: no province of care or of the insurer is stated")
+    return insured.with_columns(owed_fen=pl.col("fund_fen") + pl.col("account_fen")).select(*ITEMS)
+
+
+def clear(
+    items: pl.DataFrame, period: Period, *, cleared: pl.DataFrame | None = None, held_back: Collection[str] = ()
+) -> Clearing:
+    """Return a month's clearing: every item up to its end but those ``cleared`` before, and those held back.
+
+    ``held_back`` are settlements with an open difference, or not confirmed for this month.
+    """
+    due = items.filter(pl.col("booked_on") <= period.last_day)
+    if cleared is not None:
+        due = due.join(cleared.select(_KEY), on=_KEY, how="anti")
+    waits = pl.DataFrame({"settlement": sorted(held_back)}, schema={"settlement": pl.String})
+    taken = due.join(waits, on="settlement", how="anti").sort(*_KEY, "owed_fen")
+    owed = taken.group_by("insured", "care").agg(pl.col("owed_fen").sum()).sort("insured", "care")
+    obligations = tuple(Obligation(*row) for row in owed.iter_rows())
+    return Clearing(period, taken, obligations, due.height - taken.height)
+
+
+class ClosedMonths:
+    """The months that are closed, a folder each: it is there whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` need not be there yet."""
+        self._folder = folder
+
+    def periods(self) -> list[Period]:
+        """Return the closed months, oldest first."""
+        if not self._folder.is_dir():
+            return []
+        names = [path.name for path in self._folder.iterdir() if path.is_dir() and path.name.isdecimal()]
+        return sorted(Period.parse(name) for name in names)
+
+    def refuse(self, period: Period) -> None:
+        """Raise when ``period`` may not be closed any more.
+
+        Raises:
+            ClearingError: when it, or a later month, is closed.
+
+        """
+        closed = self.periods()
+        if period in closed:
+            raise ClearingError(
+                f"month {period} is closed already in {self._folder / str(period)}; a closed month never changes: "
+                f"what came late is cleared with {closed[-1].next}"
+            )
+        if closed and period < closed[-1]:
+            raise ClearingError(
+                f"month {period} comes before {closed[-1]}, which is closed; clear {closed[-1].next} next"
+            )
+
+    def items(self) -> pl.DataFrame:
+        """Return everything that was cleared."""
+        frames = [pl.read_csv(self._folder / str(one) / _ITEMS_FILE, schema=dict(ITEMS)) for one in self.periods()]
+        return pl.concat([pl.DataFrame(schema=dict(ITEMS)), *frames])
+
+    def close(self, clearing: Clearing) -> Path:
+        """Write a month down and return its folder; killed at any point it leaves none, and may be run again.
+
+        Raises:
+            ClearingError: as :meth:`refuse`.
+
+        """
+        self.refuse(clearing.period)
+        final = self._folder / str(clearing.period)
+        partial = final.with_name(f"{final.name}.partial")
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True)
+        clearing.items.write_csv(partial / _ITEMS_FILE)
+        (partial / _SUMMARY_FILE).write_bytes(clearing.summary())
+        partial.replace(final)
+        return final

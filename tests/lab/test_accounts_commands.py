@@ -1,0 +1,114 @@
+"""``yidi reconcile``, ``yidi clear`` and ``yidi pilot-2017`` over a finished run: the run stays, wrong input leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lab.cli.app import run_command
+from lab.cli.commands.accounts import DIFFERENCES_FILE, ENTRIES_FILE
+from lab.worlds.statements import STATEMENTS_FILE
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """Jiaxing and Qinghai: one settlement that its insurer never saw."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert run_command(["run", "jiaxing-qinghai", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def said(capsys, *arguments: str | Path, code: int = 0) -> str:
+    capsys.readouterr()
+    assert run_command([str(one) for one in arguments]) == code
+    out, err = capsys.readouterr()
+    return out if code == 0 else err
+
+
+def test_the_lost_commit_is_found_with_owner_and_entries(run, capsys):
+    found = json.loads(said(capsys, "reconcile", run, "--json"))
+
+    assert found["differences"] == {"only_near": 1}
+    assert (found["entries"], found["left"], found["breaches"]) == (3, 0, [])
+    listed = pl.read_csv(run / "reconciliation" / DIFFERENCES_FILE)
+    assert listed.select("near", "far", "owner", "insured").rows() == [("hub", "insured", "hospital", 63)]
+
+
+def test_reconciling_again_gives_the_same_bytes(run, capsys):
+    said(capsys, "reconcile", run)
+    said(capsys, "reconcile", run, "--out", run / "again")
+
+    for name in (DIFFERENCES_FILE, ENTRIES_FILE):
+        assert (run / "again" / name).read_bytes() == (run / "reconciliation" / name).read_bytes()
+
+
+def test_a_list_that_is_there_is_not_written_over(run, capsys):
+    said(capsys, "reconcile", run)
+
+    assert "exists; expected a new name" in said(capsys, "reconcile", run, code=2)
+
+
+def test_a_month_is_cleared_once_and_the_next_one_is_empty(run, capsys):
+    said(capsys, "clear", run, "--month", "2018-02")
+
+    assert "month 201802 is closed already" in said(capsys, "clear", run, "--month", "2018-02", code=2)
+    march = json.loads(said(capsys, "clear", run, "--month", "2018-03", "--json"))
+    assert (march["items"], march["net_sum_fen"]) == (0, 0)
+
+
+def test_what_is_held_is_late_in_the_next_month(run, capsys):
+    statements = pl.read_parquet(run / STATEMENTS_FILE)
+    one = statements.filter((pl.col("side") == "insured") & (pl.col("care") != pl.col("insured")))["settlement"][0]
+
+    february = json.loads(said(capsys, "clear", run, "--month", "2018-02", "--hold", one, "--json"))
+    march = json.loads(said(capsys, "clear", run, "--month", "2018-03", "--json"))
+
+    assert (february["held_back"], march["late_items"]) == (1, 1)
+
+
+def test_a_prefund_that_is_too_small_runs_dry(run, capsys):
+    found = json.loads(said(capsys, "clear", run, "--month", "2018-02", "--prefund", "63:33=5000", "--json"))
+
+    [one] = found["prefunds"]
+    assert (one["alarm"], one["limit_fen"]) == ("red", 500_000)
+    assert one["dry_on"] is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--month", "february"], "expected year and month"),
+        (["--month", "2018-02", "--prefund", "34"], "expected INSURED:CARE=YUAN"),
+        (["--month", "2018-02", "--prefund", "63:33=1", "--prefund", "63:33=2"], "is given twice"),
+        (["--month", "2018-02", "--prefund", "63:63=1"], "expected two provinces"),
+        (["--month", "2018-02", "--hold", "A0"], "no such settlement to clear"),
+    ],
+)
+def test_wrong_input_is_one_line_and_closes_nothing(run, capsys, options, text):
+    assert text in said(capsys, "clear", run, *options, code=2)
+    assert not (run / "clearing").exists()
+
+
+def test_statements_that_were_changed_or_taken_away_are_told_by_their_checksum(run, capsys):
+    path = run / STATEMENTS_FILE
+    pl.read_parquet(path).head(3).write_parquet(path)
+    changed = said(capsys, "reconcile", run, code=3)
+    path.unlink()
+    gone = said(capsys, "clear", run, "--month", "2018-02", code=3)
+
+    assert all("statements.parquet: no longer as run.json says" in text for text in (changed, gone))
+
+
+def test_the_pilot_prints_its_sources_table(capsys):
+    text = said(capsys, "pilot-2017")
+
+    assert all(figure in text for figure in ("580", "418.33", "464", "353.65", "333", "306.47", "73.66", "71.5 %"))

@@ -1,0 +1,158 @@
+"""A business day closes by a barrier: whatever is under way, each posting lies in exactly one day, to the fen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import pytest
+from support import day_end, tiny_world
+from support.tiny_world import live, visit
+
+from reference_impl.protocol.business_day import BusinessDays, day_of
+from reference_impl.staging.timetable import CloseDay, timetable
+from scenarios.reading.errors import ScenarioError
+from scenarios.reading.loader import load_scenario
+
+HOUR_US = 3_600_000_000
+MARCH_13, MARCH_14 = 20240313, 20240314
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_day_closes_under_full_load_with_a_difference_of_no_fen(seed):
+    wrong, met = day_end.judged(day_end.day_end(seed))
+
+    assert wrong == []
+    assert met["days closed"] == 3
+    assert met["posted on both days"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_hundred_days_close_under_full_load_and_faults_and_the_rare_is_met():
+    seen = Counter[str]()
+    for seed in range(2, 102):
+        wrong, met = day_end.judged(day_end.day_end(seed))
+        assert wrong == [], f"python -m support.day_end {seed} {seed + 1}"
+        seen += met
+
+    rare = ("closed with decisions waiting", "closed late", "over the closing", "differences")
+    assert {name: seen[name] for name in rare if not seen[name]} == {}
+
+
+# --- dates ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at_us", "closes_s", "day"),
+    [
+        (0, 86_400, MARCH_13),
+        (2 * HOUR_US - 1, 86_400, MARCH_13),
+        (2 * HOUR_US, 86_400, MARCH_14),
+        (HOUR_US - 1, 23 * 3600, MARCH_13),
+        (HOUR_US, 23 * 3600, MARCH_14),  # after the hour of closing it is the next day's
+        (-1, 86_400, MARCH_13),
+        (-23 * HOUR_US, 86_400, 20240312),
+        (2**62, 86_400, 21240528),  # an instant beyond a century is dated at its edge
+    ],
+)
+def test_an_instant_is_dated_by_the_hour_of_closing(at_us, closes_s, day):
+    dated = day_of(datetime(2024, 3, 13, 22), 1.0, closes_s)
+
+    assert dated(at_us) == day
+
+
+def dated_13th(_now_us):
+    return MARCH_13
+
+
+def test_a_day_stays_open_while_a_decision_waits_for_its_commit():
+    days = BusinessDays(dated_13th)
+    first, second = days.begin(0), days.begin(1)
+    days.end(first)
+
+    assert days.under_way(MARCH_13) == 1
+    with pytest.raises(AssertionError, match="nothing in it is under way"):
+        days.close(MARCH_13, MARCH_14)
+    days.end(second)
+    days.close(MARCH_13, MARCH_14)
+    assert days.under_way(MARCH_13) == 0
+
+
+def test_who_comes_late_by_a_stopped_clock_is_dated_on_the_first_open_day():
+    days = BusinessDays(dated_13th)
+    days.close(MARCH_13, MARCH_14)
+
+    assert days.begin(0) == MARCH_14
+
+
+def test_a_day_that_is_closed_again_stays_as_it_was():
+    days = BusinessDays(dated_13th)
+    days.close(MARCH_13, MARCH_14)
+    days.close(20240312, MARCH_13)
+
+    assert days.begin(0) == MARCH_14
+
+
+# --- in a run ---------------------------------------------------------------------------------------------------------
+
+
+def closing_at(at: str, *visits: dict[str, Any], **more: Any):
+    return tiny_world.scenario(*visits, closing={"at": at}, **more)
+
+
+def days_of(run):
+    return [one.business_day for books in run.books.values() for one in books.settlements]
+
+
+def test_what_settles_after_the_hour_is_the_next_days_and_the_sheet_says_so():
+    early, late = visit("pharmacy", at="5s"), visit("pharmacy", at="70s")
+
+    run = live(closing_at("9h1min", early, late))
+
+    assert sorted(days_of(run)) == [MARCH_13, MARCH_14]
+    sheets = run.recorder.frames()["closings"]
+    assert sheets.filter(entries=1).select("node", "care_region", "day").rows() == [("63", "33", MARCH_13)]
+    assert sheets.height == 9  # three insurers, three provinces of care: an empty day closes too
+    assert (sheets["closed_us"] == 60_000_000).all()
+
+
+def test_without_the_key_everything_is_dated_and_nothing_is_listed():
+    run = live(tiny_world.scenario(visit("pharmacy")))
+
+    assert days_of(run) == [MARCH_13]
+    assert run.recorder.frames()["closings"].is_empty()
+
+
+def test_a_frozen_insurer_keeps_no_day_open_that_has_nothing_under_way():
+    faults = [{"kind": "freeze", "node": "63", "at": "50s", "for": "30s"}]
+
+    run = live(closing_at("9h1min", visit("pharmacy", at="5s"), faults=faults))
+
+    assert run.recorder.frames()["closings"].filter(node="63")["closed_us"].unique().to_list() == [60_000_000]
+
+
+def test_a_killed_insurer_closes_and_remembers_it_when_it_comes_back():
+    faults = [{"kind": "kill", "node": "63", "at": "55s", "for": "20s"}]
+
+    run = live(closing_at("9h1min", visit("pharmacy", at="5s"), visit("pharmacy", at="58s"), faults=faults))
+
+    role: Any = run.simulation.world.nodes["63"].role
+    assert role.days.begin(0) == MARCH_14
+    assert sorted(days_of(run)) == [MARCH_13, MARCH_14]
+
+
+def test_days_end_by_people_time_whatever_the_scale():
+    asked = load_scenario("jiaxing-qinghai", sets=["closing.at=23h", "scale.time=1000"])
+
+    closings = [step for step in timetable(asked) if isinstance(step.act, CloseDay)]
+
+    assert [step.act for step in closings] == [CloseDay(20180214 + n, 20180215 + n) for n in range(5)]
+    assert closings[0].at_us == 23 * HOUR_US // 1000
+
+
+@pytest.mark.parametrize("at", ["0s", "25h", "noon"])
+def test_an_hour_that_is_none_is_refused(at):
+    with pytest.raises(ScenarioError):
+        load_scenario("jiaxing-qinghai", sets=[f"closing.at={at}"])
