@@ -27,6 +27,7 @@ from reference_impl.protocol.records import (
     ChargesRecord,
     CommitResult,
     Committed,
+    FilingsRecord,
     Key,
     MessageRecord,
     Record,
@@ -46,6 +47,8 @@ _VISITS: Final = 1000
 """Visits expected by books of their own."""
 SLICES: Final = 32
 """What is put away together was finished within this part of the retention."""
+_PACKED: Final = (ChargesRecord, FilingsRecord)
+"""What is asked for again much later: packed where it is, for a block on disk would be opened for each."""
 _OVER: Final = (VisitState.SETTLED, VisitState.CANCELLED)
 
 _LOOKED_UP: Final = {kind: row.key for kind, row in KINDS.items() if row.way is not Way.APPENDED}
@@ -322,7 +325,7 @@ class ArchivingBooks(MemoryBooks):
         for kind, keys in old.keys.items():
             if kind is VisitRecord:
                 self._put_away_visits(keys)
-            elif kind is ChargesRecord:
+            elif kind in _PACKED:
                 for key in keys:
                     keepers[kind].pack(key)
             else:
