@@ -25,6 +25,7 @@ from reference_impl.protocol.records import (
     ChargesRecord,
     CommitResult,
     Committed,
+    FilingsRecord,
     Key,
     Record,
     Ref,
@@ -52,8 +53,10 @@ _OVER: Final = (VisitState.SETTLED, VisitState.CANCELLED)
 
 _LOOKED_UP: Final = {kind: row.key for kind, row in KINDS.items() if row.way is not Way.APPENDED}
 """The kinds that are asked for, and by which field."""
-_OF_A_VISIT: Final = (VisitRecord, ChargesRecord)
-"""The kinds that say how a visit stands: at hand for as long as it goes on."""
+_AT_HAND: Final = (VisitRecord, ChargesRecord, FilingsRecord)
+"""How a visit stands, for as long as it goes on, and what a person has filed: asked for again much later, one by one."""
+_LYING: Final = (ChargesRecord, FilingsRecord)
+"""Of these, what lies on disk by itself once nothing has changed it for the retention."""
 
 
 def retention_us(scenario: Scenario) -> int | None:
@@ -192,7 +195,7 @@ class ArchivingBooks(MemoryBooks):
         old.messages = []
         keepers: dict[type[Record], Any] = self._keepers
         for kind, keys in old.keys.items():
-            if kind not in _OF_A_VISIT:
+            if kind not in _AT_HAND:
                 for key in keys:
                     keepers[kind].put_away(key)
                 keys.clear()
@@ -203,11 +206,12 @@ class ArchivingBooks(MemoryBooks):
         """Find its messages no more; a visit of it that has not moved meanwhile may lie still for days."""
         self._shelf.forget(old.known_by)
         visits: Any = self._keepers[VisitRecord]
-        charges: Any = self._keepers[ChargesRecord]
         for key in self._put_away_visits(old.keys[VisitRecord]):
             visits.lay_down(key)
-        for key in old.keys[ChargesRecord]:
-            charges.lay_down(key)
+        for kind in _LYING:
+            keeper: Any = self._keepers[kind]
+            for key in old.keys[kind]:
+                keeper.lay_down(key)
 
     def _put_away_visits(self, keys: list[str]) -> list[str]:
         """Put away those of these visits that are over, with their charges; return the others that are at hand."""
