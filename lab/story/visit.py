@@ -34,6 +34,7 @@ _LONG_US = 60_000_000
 """A wait at a desk worth telling."""
 _HOW = {
     How.STAYED_HOME: "knew of the stop and stayed at home",
+    How.STOCKED: "had been given medicine for the days of the stop and stayed at home",
     How.PARKED: "was sent away with a notice",
     How.WAITED: "waited at the hospital",
     How.CAME_BACK: "went home and came again",
@@ -49,6 +50,7 @@ _ENDS = {
     Fate.PAPER_BY_CLOSURE: "The door was closed: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_CHOICE: "Direct settlement was given up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_NUMBER: "The insurer did not find the number: the bill was paid in cash and claimed by paper.",
+    Fate.PAPER_BY_FILING: "No filing held for the treatment: the bill was paid in cash and claimed by paper.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
 }
@@ -56,6 +58,7 @@ _DIRECTLY = {
     Fate.DIRECT: "The bill was settled directly, at the first attempt.",
     Fate.DIRECT_AFTER_RETRY: "The bill was settled directly, after trying again.",
     Fate.ESTIMATED_THEN_SETTLED: "The bill was settled later, and the difference to the estimate made up.",
+    Fate.FILED_THEN_DIRECT: "The bill was settled directly, once the treatment was filed.",
     Fate.MID_STAY_THEN_DIRECT: "The stay was settled in two parts, directly.",
 }
 _LATER = "The bill was settled directly, once the door was open again."

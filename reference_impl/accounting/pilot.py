@@ -18,6 +18,7 @@ from reference_impl.accounting.payments import Payment, Stage, StageSum, progres
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.money import E4, half_up, split_fen
 from reference_impl.domain.regions import PROVINCES
+from reference_impl.domain.transactions import INPATIENT_SETTLE
 
 __all__ = ["Pilot", "pilot"]
 
@@ -83,8 +84,8 @@ def _month(period: Period, provinces: int, hundreds: int) -> Clearing:
     rows = [
         {
             "settlement": f"A{period}{number:03d}", "sign": 1, "booked_on": period.first_day, "day": period.first_day,
-            "institution": f"H{care}0000", "insured": insured, "care": care, "code": "2304", "total_fen": part,
-            "owed_fen": part,
+            "institution": f"H{care}0000", "insured": insured, "care": care,
+            "code": INPATIENT_SETTLE, "total_fen": part, "owed_fen": part,
         }
         for number, (insured, care, part) in enumerate(zip(ring, ring[1:] + ring[:1], parts, strict=True))
     ]  # fmt: skip

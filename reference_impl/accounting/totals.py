@@ -12,6 +12,7 @@ import polars as pl
 
 from reference_impl.accounting.reconciliation import without_refunds
 from reference_impl.accounting.statements import StatementError
+from reference_impl.domain.transactions import INPATIENT_SETTLE, OUTPATIENT_SETTLE, PHARMACY_SETTLE
 
 __all__ = ["StatedTotals", "StmtResult", "TotalsAnswer", "answer_totals", "clearing_type_of", "totals_of"]
 
@@ -23,14 +24,14 @@ class StmtResult(StrEnum):
     UNBALANCED = "1"
 
 
-_CLEARING_TYPES = {"2102": "9974", "2207": "99963", "2304": "99968"}
+_CLEARING_TYPES = {PHARMACY_SETTLE: "9974", OUTPATIENT_SETTLE: "99963", INPATIENT_SETTLE: "99968"}
 """``clr_type`` of business out of the region by what settles it: pharmacy, outpatient, inpatient (FOUND, 1.10)."""
 
 
 def clearing_type_of(code: str) -> str:
     """Return ``clr_type`` for the transaction that settled.
 
-    >>> clearing_type_of("2304")
+    >>> clearing_type_of(INPATIENT_SETTLE)
     '99968'
     """
     return _CLEARING_TYPES[code]

@@ -101,7 +101,8 @@ class Transaction:
     @property
     def has_receipt(self) -> bool:
         """Whether its yes says more than done: a person, an id, prices or amounts."""
-        return self.act not in (Act.MOVE, Act.REVERSE) and self.event is not VisitEvent.CANCEL_CHARGES
+        takes_back = self.event is VisitEvent.CANCEL_CHARGES or self.code == WITHDRAW_FILING
+        return self.act not in (Act.MOVE, Act.REVERSE) and not takes_back
 
 
 _E = VisitEvent

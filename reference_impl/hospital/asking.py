@@ -132,11 +132,11 @@ class Asker:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
         self.step += 1
         planned, code = self.history.message_id(self.visit, self.step), self.visit.hospital.code
+        if not self.renumberings:
+            return planned
         return MessageId(self._number_now(Numbered.INSTITUTION, code) + planned[INSTITUTION_CHARS:])
 
     def _number_now(self, of: Numbered, number: str) -> str:
-        if not self.renumberings:
-            return number
         return number_now(self.renumberings, of, number, self.ports.clock.now_us())
 
     def ask(

@@ -7,7 +7,6 @@ process that stood still is dated on the first open day. This module must never 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -50,7 +49,7 @@ class BusinessDays:
     def __init__(self, dated: Callable[[int], int]) -> None:
         """``dated`` gives the day of an instant."""
         self._dated = dated
-        self._under_way = Counter[int]()
+        self._under_way: dict[int, int] = {}
         self._closed = 0
         self._first_open = 0
 
@@ -59,7 +58,7 @@ class BusinessDays:
         day = self._dated(now_us)
         if day <= self._closed:
             day = self._first_open
-        self._under_way[day] += 1
+        self._under_way[day] = self._under_way.get(day, 0) + 1
         return day
 
     def end(self, day: int) -> None:

@@ -112,7 +112,7 @@ class CareRole:
     def __init__(self, rules: CareRules) -> None:
         """Go by ``rules``."""
         self._rules = rules
-        self._named = Named(rules.numbers)
+        self._named = Named.by(rules.numbers)
 
     # --- acting alone ---
 
@@ -120,10 +120,11 @@ class CareRole:
         self, request: Request, view: View, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         """Return the reply and the records after a transaction that stays in the province, or why not."""
-        outdated = self._named.refusal(request)
-        if outdated is not None:
-            return outdated
-        request = self._named.meant(request)
+        if self._named is not None:
+            outdated = self._named.refusal(request)
+            if outdated is not None:
+                return outdated
+            request = self._named.meant(request)
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         refusal = visit_refusal(request, visit, self._rules.numbers)
@@ -182,16 +183,14 @@ class CareRole:
             return None
         if isinstance(body, OPENING):
             return visit_id(request.msgid)
-        return self._named.visit(body.visit)
+        return body.visit if self._named is None else self._named.visit(body.visit)
 
     def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
         """Return the message as the insurer is to see it, or why it goes no further."""
-        # What was taken in under a number is driven on after that has ended: the insurer may hold its effect.
-        fresh = view.message is None or view.message.withdrawn
-        outdated = self._named.refusal(request) if fresh else None
-        if outdated is not None:
-            return outdated
-        request = self._named.meant(request)
+        meant = request if self._named is None else _as_meant(self._named, request, view)
+        if isinstance(meant, Refusal):
+            return meant
+        request = meant
         next_node = self._rules.next_node(request.insured_region)
         if next_node is None:
             return Refusal.NO_SUCH_INSURER
@@ -301,8 +300,11 @@ class CareRole:
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
         """Return the reply for the hospital and the visit after the insurer's verdict."""
-        given, records = self._finished(self._named.meant(request), reply, view, original)
-        return self._named.told(request, given), records
+        named = self._named
+        if named is None:
+            return self._finished(request, reply, view, original)
+        given, records = self._finished(named.meant(request), reply, view, original)
+        return named.told(request, given), records
 
     def _finished(
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
@@ -406,3 +408,13 @@ def _from_here(request: Request, node: NodeId, body: RequestBody) -> Request:
         request.insured_region,
         body,
     )
+
+
+def _as_meant(named: Named, request: Request, view: View) -> Request | Refusal:
+    """Return a message with the business of the books that it means, or why it may not name it so any more.
+
+    What was taken in under a number is driven on after that has ended: the insurer may hold its effect.
+    """
+    fresh = view.message is None or view.message.withdrawn
+    outdated = named.refusal(request) if fresh else None
+    return named.meant(request) if outdated is None else outdated

@@ -34,12 +34,16 @@ __all__ = ["Named"]
 class Named:
     """The names of a care province's business, by ``Numbers``."""
 
-    __slots__ = ("_numbers", "_ours")
+    __slots__ = ("_numbers",)
 
     def __init__(self, numbers: Numbers) -> None:
         """Go by ``numbers``."""
         self._numbers = numbers
-        self._ours = bool(numbers.kinds - {Numbered.PERSON})
+
+    @classmethod
+    def by(cls, numbers: Numbers) -> Named | None:
+        """Return the names by ``numbers``; None where none but persons' ever change, and every name stays."""
+        return cls(numbers) if numbers.kinds - {Numbered.PERSON} else None
 
     def visit(self, said: VisitId) -> VisitId:
         """Return the visit of the books that is meant."""
@@ -47,15 +51,11 @@ class Named:
 
     def refusal(self, request: Request) -> Refusal | None:
         """Return why a message that is new may not use the numbers that it does."""
-        if not self._ours:
-            return None
         wrong = (self._numbers.refusal(of, number) for of, number in _numbers_in(request) if number)
         return next((one for one in wrong if one is not None), None)
 
     def meant(self, request: Request) -> Request:
         """Return a message with the visits and the settlement of the books that it means."""
-        if not self._ours:
-            return request
         body = request.body
         changed = {
             name: self._numbers.original(of, getattr(body, name))
@@ -68,8 +68,6 @@ class Named:
 
     def told(self, request: Request, reply: Reply) -> Reply:
         """Return a reply with the numbers that the hospital is to know its business by."""
-        if not self._ours:
-            return reply
         body, asked = reply.body, request.body
         match body:
             case VisitOpened():

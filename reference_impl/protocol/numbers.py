@@ -63,6 +63,8 @@ class Numbers:
 
     def refusal(self, of: Numbered, number: str, *, certificate: bool = False) -> Refusal | None:
         """Return why nothing is found under a number now; a ``certificate`` is never out of date."""
+        if not self._renumberings:
+            return None
         found = self._at_work(of, number)
         if found is None:
             given = of is Numbered.PERSON or self._concerning(of, number) is not None
@@ -95,6 +97,8 @@ class Numbers:
 
     def original(self, of: Numbered, number: str) -> str:
         """Return what stays whatever number is borne, at any time: of two who share one, the first."""
+        if not self._renumberings:
+            return number
         renumbering = self._concerning(of, number)
         return number if renumbering is None else renumbering.old(number)
 

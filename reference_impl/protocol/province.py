@@ -35,6 +35,7 @@ class Province:
 
     __slots__ = (
         "_care",
+        "_codes_change",
         "_forwarder",
         "_institutions",
         "_insured",
@@ -63,6 +64,7 @@ class Province:
         self._care = CareRole(care)
         self._institutions = care.institutions
         self.numbers = care.numbers
+        self._codes_change = Numbered.INSTITUTION in self.numbers.kinds
         self._insured = InsuredRole(ports, insured, reference)
         self._timeout_us = timeout_us
         self._reference = reference
@@ -77,7 +79,8 @@ class Province:
         """Serve one message from a hospital or from the hub."""
         if request.sender == HUB:
             return await (self._insured.serve(request) if self.doors.all_open else self._serve_insured(request))
-        request = self._from_institution(request)
+        if self._codes_change:
+            request = self._from_institution(request)
         stranger = sender_refusal(request, self._institutions, self.numbers)
         if stranger is not None:
             return turned_away(stranger)
@@ -95,8 +98,6 @@ class Province:
 
     def _from_institution(self, request: Request) -> Request:
         """Return a message with its sender as the register knows it: one institution has one memory of its keys."""
-        if Numbered.INSTITUTION not in self.numbers.kinds:
-            return request
         sender = NodeId(self.numbers.original(Numbered.INSTITUTION, request.sender))
         return request if sender == request.sender else msgspec.structs.replace(request, sender=sender)
 

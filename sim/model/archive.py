@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,6 +28,7 @@ from reference_impl.protocol.records import (
     Committed,
     FilingsRecord,
     Key,
+    MessageRecord,
     Record,
     Ref,
     View,
@@ -54,7 +56,7 @@ _OVER: Final = (VisitState.SETTLED, VisitState.CANCELLED)
 _LOOKED_UP: Final = {kind: row.key for kind, row in KINDS.items() if row.way is not Way.APPENDED}
 """The kinds that are asked for, and by which field."""
 _AT_HAND: Final = (VisitRecord, ChargesRecord, FilingsRecord)
-"""How a visit stands, for as long as it goes on, and what a person has filed: asked for again much later, one by one."""
+"""How a visit stands, for as long as it goes on, and what a person has filed: asked for again later, one by one."""
 _LYING: Final = (ChargesRecord, FilingsRecord)
 """Of these, what lies on disk by itself once nothing has changed it for the retention."""
 
@@ -190,8 +192,9 @@ class ArchivingBooks(MemoryBooks):
 
     def _put_away(self, old: _Slice) -> None:
         """Put on the shelf what nobody is likely to ask for, and remember it."""
-        for key in old.messages:
-            self._retire(key, old)
+        for key in self._shelf.put(self._finished(old.messages)):
+            del self._messages[key]
+            old.known_by.append(hash(key))
         old.messages = []
         keepers: dict[type[Record], Any] = self._keepers
         for kind, keys in old.keys.items():
@@ -243,13 +246,13 @@ class ArchivingBooks(MemoryBooks):
         if change.lifted is not None:
             self._fetch(change.lifted)
 
-    def _retire(self, key: Key, old: _Slice) -> None:
-        message = self._messages.get(key)
-        if message is None:
-            return  # it was written twice, and retired the first time
-        if message.reply is None and message.request is not None and not message.withdrawn:
-            return  # a restart may still drive it; its outcome is noted when it comes
-        known_by = self._shelf.put(message)
-        if known_by is not None:
-            del self._messages[key]
-            old.known_by.append(known_by)
+    def _finished(self, keys: Iterable[Key]) -> Iterator[MessageRecord]:
+        """Yield the messages of these keys that a restart need not drive on, each once."""
+        messages = self._messages
+        for key in dict.fromkeys(keys):
+            message = messages.get(key)
+            if message is None:
+                continue  # it is on the shelf since an earlier time that it was written
+            if message.reply is None and message.request is not None and not message.withdrawn:
+                continue  # its outcome is noted when it comes
+            yield message

@@ -40,17 +40,20 @@ class MessageShelf:
         self._gone: set[int] = set()
         """The numbers of messages taken out again."""
 
-    def put(self, message: MessageRecord) -> int | None:
-        """Put a message away, and return what it is to be forgotten by; None when another has its hash."""
-        known_by = hash(message.key)
-        if known_by in self.numbers:
-            return None
-        self.numbers[known_by] = len(self._places) * self._spool.block + len(self._open)
-        self._open.append(message)
-        if len(self._open) == self._spool.block:
-            self._places.append(self._spool.put(self._open))
-            self._open = []
-        return known_by
+    def put(self, messages: Iterable[MessageRecord]) -> list[Key]:
+        """Put messages away, and return the keys of those that were: not where another has its hash."""
+        numbers, block, put = self.numbers, self._spool.block, list[Key]()
+        for message in messages:
+            known_by = hash(message.key)
+            if known_by in numbers:
+                continue
+            numbers[known_by] = len(self._places) * block + len(self._open)
+            self._open.append(message)
+            put.append(message.key)
+            if len(self._open) == block:
+                self._places.append(self._spool.put(self._open))
+                self._open = []
+        return put
 
     def take(self, key: Key) -> MessageRecord | None:
         """Take out the message of a key, if it is remembered."""

@@ -97,7 +97,7 @@ def test_a_cost_file_of_another_version_is_refused(tmp_path):
     path = tmp_path / "costs.json"
     path.write_text(json.dumps(json.loads(DEFAULT_COSTS.read_bytes()) | {"version": 9}))
 
-    with pytest.raises(CostError, match="cost file of version 9, newer than this yidi; expected 4"):
+    with pytest.raises(CostError, match="cost file of version 9, newer than this yidi; expected 5"):
         load_costs(path)
 
 

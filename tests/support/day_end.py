@@ -65,7 +65,7 @@ def judged(scenario: Scenario) -> tuple[list[str], Counter[str]]:
     stated: list[pl.DataFrame] = []
     dates = Dates.of(scenario)
     findings = check_tables(
-        outcome.books, outcome.tables, lambda evidence: stated.append(statements_of(evidence, dates))
+        outcome.books, outcome.tables, also=lambda evidence: stated.append(statements_of(evidence, dates))
     )
     [statements] = stated
     closings = outcome.tables.frame("closings")
