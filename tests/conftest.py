@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("yidi", deadline=None)
 """No test asserts wall time: a deadline of Hypothesis would, on a busy machine."""
 settings.load_profile("yidi")
+
+_HERE = Path(__file__).parent
+_SIMULATED = (
+    "sim", "reference_impl/protocol", "reference_impl/domain", "scenarios",
+    *(f"lab/test_{name}.py" for name in ("drain_time", "library_stops", "percentiles", "planner", "stop_storm")),
+)  # fmt: skip
+"""Folders and files whose tests start no server and no load; those of all others may want the machine for themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what may run beside others."""
+    for item in items:
+        place = item.path.relative_to(_HERE)
+        if any(place.is_relative_to(one) for one in _SIMULATED):
+            item.add_marker("simulated")

@@ -117,7 +117,7 @@ def test_both_worlds_leave_the_same_tables_and_a_clean_checker(folder):
         complaints
     )
     for world in ("sim", "load"):
-        assert {path.stem for path in (folder / "run" / world).glob("*.parquet")} == {*TABLES, "breaks"}
+        assert {path.stem for path in (folder / "run" / world).glob("*.parquet")} == {*TABLES, "breaks", "statements"}
     sim, load = (open_run(folder / "run" / w, read_run_file(folder / "run" / w)) for w in ("sim", "load"))
     assert sim.record.visits["visit"].to_list() == load.record.visits["visit"].to_list()
     assert {"kill", "restart"} <= set(load.record.events["kind"])
