@@ -24,7 +24,8 @@ test:
 
 # the studies of many seconds
 slow:
-    .venv/bin/pytest -q -m slow -p no:randomly
+    .venv/bin/pytest -q -m "slow and simulated" -n 2 -p no:randomly
+    .venv/bin/pytest -q -m "slow and not simulated" -p no:randomly
 
 # put the code into the house's form
 format:
