@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.person import PersonRegister, person_no
-from reference_impl.domain.renumbering import Renumbering, is_new_number
+from reference_impl.domain.renumbering import Numbered, Renumbering, is_new_number, is_number
 
 ALL = Renumbering(scope="63", salt=7, from_us=100, old_until_us=200, map_from_us=100)
 REGISTER = PersonRegister(
@@ -89,3 +89,10 @@ def test_a_map_with_collisions_gives_its_share_of_the_people_a_number_in_pairs()
     assert 2 * len(pairs) == pytest.approx(1_000, abs=120)
     assert all(len(both) == 2 for both in pairs)
     assert all(mixed.old(mixed.new(second)) == first for first, second in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("34150010000000000017", True), ("34150012000000000017", True), ("SIM", False)]
+)
+def test_a_number_is_known_by_its_shape_old_or_new(text: str, *, expected: bool) -> None:
+    assert is_number(text, Numbered.PERSON) is expected

@@ -206,3 +206,10 @@ def test_as_many_rows_are_refused_as_the_share_says_and_they_are_mended_evenly()
 
     assert len(late) / 4_000 == pytest.approx(0.3, abs=0.03)
     assert sum(late) / len(late) == pytest.approx(500_000, rel=0.05)
+
+
+def test_rows_are_mended_so_much_later_as_the_door_opens_later():
+    rows, late = unmended(persons=1.0), unmended(persons=1.0).later(1_000)
+
+    assert late.mended_us("SIM1", "") == rows.mended_us("SIM1", "") + 1_000
+    assert (late.from_us, late.until_us) == (1_010, 1_100)

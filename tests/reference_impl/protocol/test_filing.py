@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from reference_impl.domain.institution import filing_platform
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.messages import (
     Answered,
     Closed,
@@ -40,6 +42,7 @@ from reference_impl.protocol.messages import (
     Unknown,
     WithdrawFiling,
 )
+from reference_impl.protocol.records import FilingsRecord, View
 
 LASTS_US = 10**12
 RULES = FilingRules(needed_for=("outpatient", "inpatient"), lasts_us={FilingKind.TEMPORARY: LASTS_US})
@@ -374,3 +377,11 @@ def test_a_door_for_all_business_stops_filing_too() -> None:
 
 def filing_door(state: DoorState) -> DoorCommand:
     return DoorCommand(scope="63", side=Side.INSURED, state=state, business=Business.FILING, reopens_us=10**12)
+
+
+def test_taking_back_a_settlement_that_no_filing_counted_writes_nothing():
+    kept = FilingsRecord(PersonNo(PERSON), 1, ())
+    settled = SimpleNamespace(visit="V1")
+
+    assert Filings(FilingTable(rules=RULES)).after_taking_back(View(None, (kept,)), settled) == ()
+    assert Filings(FilingTable(rules=RULES)).after_taking_back(View(None), settled) == ()
