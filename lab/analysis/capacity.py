@@ -213,11 +213,18 @@ class _Loads:
     def _turn_loads(self) -> dict[str, TurnLoad]:
         """Return the turns of every process, by host."""
         hosts, found = self._topology.hosts(), dict[str, TurnLoad]()
-        for pool, cores in self._topology.cpus().items():
+        for pool, cores in self._usable_cores().items():
             on_it = [name for name, host in hosts.items() if self._topology.cpu_of(host.nodes[0]) == pool]
             loads = turn_loads([self._process(name) for name in on_it], cores, self._costs.file)
             found |= dict(zip(on_it, loads, strict=True))
         return found
+
+    def _usable_cores(self) -> dict[str, float]:
+        """Return the cores of every pool, less what other programs and idle processes take of a machine's."""
+        cpus, processes = self._topology.cpus(), len(self._topology.hosts())
+        if self._topology.machine_cores is None:
+            return cpus
+        return {pool: cores * (1.0 - self._costs.lost_share(processes, cores)) for pool, cores in cpus.items()}
 
     def _process(self, name: str) -> Process:
         host = self._topology.hosts()[name]
@@ -240,6 +247,7 @@ class _Loads:
         )
 
     def _cpus(self) -> Iterator[StationLoad]:
+        usable = self._usable_cores()
         for pool, cores in self._topology.cpus().items():
             hosts = [h for h, spec in self._topology.hosts().items() if self._topology.cpu_of(spec.nodes[0]) == pool]
             turns = [self._turns[host] for host in hosts]
@@ -247,7 +255,7 @@ class _Loads:
             rate, use = sum(rates), sum(turn.use for turn in turns)
             waits = [r * turn.wait_us for r, turn in zip(rates, turns, strict=True) if r]
             wait_us = sum(waits) / rate if rate else 0.0
-            yield StationLoad(pool, "cpu", rate, use * 1e6 / rate if rate else 0.0, cores, use / cores, wait_us)
+            yield StationLoad(pool, "cpu", rate, use * 1e6 / rate if rate else 0.0, cores, use / usable[pool], wait_us)
 
     def _writers(self) -> Iterator[StationLoad]:
         file = self._costs.file

@@ -4,16 +4,18 @@ import math
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from lab.analysis import capacity
 from lab.analysis.capacity import implied_load
 from lab.analysis.queueing import erlang_c, grouping_use, mean_wait_us
+from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from scenarios.patients.arrivals import HOUR_US, Stretch
 from scenarios.patients.streams import profile_of
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
-from sim.model.costs import load_costs
+from sim.model.costs import Costs, Fitted, load_costs
 
 
 def load_of(**changes):
@@ -176,3 +178,43 @@ def test_explicit_visits_alone_imply_no_rate():
     load = load_of(visits={"per_day": 0, "explicit": [visit, visit, at_home]})
 
     assert (load.cross_visits, load.local_visits, load.messages_per_s, load.unstable) == (2, 1, 0, ())
+
+
+# --- what costs beside messages ---------------------------------------------------------------------------------------
+
+
+def at_cost(**changes):
+    """Return the load of one machine's core at the packaged costs, but for some."""
+    file = msgspec.structs.replace(load_costs().file, **changes)
+    stated = {
+        "name": "s",
+        "topology": {"regions": ["11", "33", "34"], "machine_cores": 1},
+        "visits": {"per_day": 20_000},
+    }
+    return implied_load(resolve(Scenario.model_validate(stated)), Costs(file))
+
+
+def use_of(load):
+    [core] = [one for one in load.stations if one.station == "cpu"]
+    return core.utilisation
+
+
+def test_a_checkpoint_is_shared_by_the_changes_before_it():
+    """What it costs is what its share, put on each change, comes to."""
+    none, long = Fitted(0.0, 0.0, 0.0), Fitted(10_000.0, 10_000.0, 10_000.0)
+    a_change = 10_000.0 / CHECKPOINT_CHANGES
+    rows = tuple(
+        msgspec.structs.replace(row, cpu_us=Fitted(row.cpu_us.value + a_change, 0.0, 1e9))
+        if row.stage == "change"
+        else row
+        for row in load_costs().file.rows
+    )
+
+    assert use_of(at_cost(checkpoint_us=long)) == pytest.approx(use_of(at_cost(checkpoint_us=none, rows=rows)))
+    assert use_of(at_cost(checkpoint_us=long)) > 1.1 * use_of(at_cost(checkpoint_us=none))
+
+
+def test_a_machines_core_is_fuller_by_what_idle_processes_and_others_take_of_it():
+    calm, taken = use_of(at_cost()), use_of(at_cost(foreign_share=0.06, standing_share=Fitted(0.01, 0.01, 0.01)))
+
+    assert taken == pytest.approx(calm / 0.9, rel=0.05), "of four processes and others: a tenth is gone"

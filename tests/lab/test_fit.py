@@ -8,6 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from lab.calibration.costfile import Metered, measured_costs
 from lab.calibration.fit import cost_rows, estimate, fit, load_fits, quantile_table, spread_of
 from lab.calibration.pace import at_even_pace, pace_of
 from lab.calibration.windows import windows_of
@@ -17,6 +18,7 @@ from sim.model.costs import mean_us
 
 TURN_US, READ_US, GROUP_US, COLD, COOLING_US = 90.0, 30.0, 80.0, 0.5, 20_000.0
 CHECKPOINT_US = 3000.0
+MACHINE = {"processor": "Tester", "cores": 2, "system": "Linux", "fsync_us": 100}
 PIECES_US = {
     "care 2207 receive": 60.0, "care 2207 forward": 35.0, "care 2207 answer": 45.0, "care 2207 reply": 20.0,
     "care 1101 receive": 40.0, "care 1101 reply": 18.0,
@@ -101,6 +103,22 @@ def test_known_numbers_are_found_again():
     assert found.cooling_us == pytest.approx(COOLING_US, rel=0.25)
     assert found.checkpoint_us == pytest.approx(CHECKPOINT_US, rel=0.03)
     assert found.standing_share < 1e-3
+
+
+def test_what_a_process_uses_when_nobody_asks_and_its_checkpoints_come_into_the_cost_file():
+    """Each process looks at its clock for 5 ms a second more."""
+    seen = [tuple(reading_with_standing(reading, 5_000.0) for reading in load) for load in loads()]
+
+    file = measured_costs([Metered(load, 500.0, 0.0) for load in seen], "planted", MACHINE)
+
+    assert file.standing_share.value == pytest.approx(0.005, rel=0.1)
+    assert file.checkpoint_us.value == pytest.approx(CHECKPOINT_US, rel=0.1)
+    assert file.checkpoint_disk_us == 1_000
+
+
+def reading_with_standing(reading, standing_us):
+    windows = [window | {"cpu_us": window["cpu_us"] + standing_us} for window in reading["windows"]]
+    return reading | {"windows": windows}
 
 
 def test_noise_widens_the_intervals_and_they_hold_the_truth():

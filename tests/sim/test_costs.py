@@ -6,7 +6,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.tiny_world import scenario
 
+from scenarios.patients.visits import plan_visits
 from sim.engine.timeline import WORK, Timeline
 from sim.model.costs import (  # fmt: skip
     DEFAULT_COSTS,
@@ -23,6 +25,7 @@ from sim.model.costs import (  # fmt: skip
 from sim.model.loop import Loop
 from sim.model.service_times import Rhythm, ServiceTimeTables, message_key
 from sim.model.stations import Cpu
+from sim.run import Simulation
 
 
 def test_packaged_costs_are_marked_and_cover_every_role_and_stage():
@@ -97,6 +100,16 @@ def test_a_machine_loses_what_other_programs_and_its_own_idle_processes_take():
     assert costs.lost_share(7, 1.0) == pytest.approx(0.038)
     assert costs.lost_share(7, 2.0) == pytest.approx(0.024)
     assert costs.lost_share(1000, 1.0) == 0.5, "whatever a file says, a machine does not stand still"
+
+
+@pytest.mark.parametrize(("machine", "stretch"), [({"machine_cores": 1}, 1 / (1 - 0.07)), ({}, 1.0)])
+def test_only_cores_that_all_processes_share_lose_something_and_are_shared_fairly(machine, stretch):
+    file = msgspec.structs.replace(load_costs().file, standing_share=Fitted(0.01, 0.01, 0.01), foreign_share=0.03)
+    tiny = scenario(topology=machine)
+
+    cpus = Simulation(tiny, plan_visits(tiny), Costs(file)).world.cpus.values()
+
+    assert {(cpu.fair, round(cpu.stretch, 9)) for cpu in cpus} == {(bool(machine), round(stretch, 9))}
 
 
 BAD = {
