@@ -1,7 +1,8 @@
 """Folding the write-ahead log back into the book file, after the answers have left.
 
 SQLite does it by itself inside every so many commits: then one group in a hundred, and whoever waits for it, pays for
-all of them (a third of all time spent in commits, in one lump of milliseconds). Here it is done between groups, once
+all of them (half a millisecond of CPU and as long again on the disk, by the meters of ``benchmarks/prediction.py``).
+Here it is done between groups, once
 their callers have been told. Nothing hangs on when: what is in the log is as safe as what is in the file (G7).
 """
 
