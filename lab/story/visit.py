@@ -61,6 +61,8 @@ _DIRECTLY = {
     Fate.FILED_THEN_DIRECT: "The bill was settled directly, once the treatment was filed.",
     Fate.MID_STAY_THEN_DIRECT: "The stay was settled in two parts, directly.",
 }
+_TEENS = (11, 12, 13)
+"""Ordinals that end otherwise than their last digit says."""
 _LATER = "The bill was settled directly, once the door was open again."
 
 
@@ -330,6 +332,5 @@ def _nth(number: int) -> str:
     >>> _nth(1), _nth(2), _nth(3), _nth(11), _nth(22)
     ('1st', '2nd', '3rd', '11th', '22nd')
     """
-    teens = 10 < number % 100 < 14  # noqa: PLR2004 - eleventh to thirteenth
-    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    ending = "th" if number % 100 in _TEENS else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
