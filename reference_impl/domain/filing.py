@@ -272,7 +272,7 @@ def filed(
     """Return the list with a new filing; of those that overlap the new one stays valid, the others end (SEED 004).
 
     Refused while a stay elsewhere is unsettled (SEED 004); one at the very place is what filing before discharge is
-    for.
+    for. A hospital added to those ticked is no second referral: what was settled by the first counts on.
     """
     if not is_region(application.region):
         return Refusal.NO_SUCH_REGION  # a shorter code would begin those of many places
@@ -298,6 +298,7 @@ def filed(
         begins_us=now_us,
         ends_us=now_us + rules.lasts_us[kind] if kind in rules.lasts_us else NO_END_US,
         allowed=rules.referral_settlements if kind is FilingKind.REFERRAL else 0,
+        settled=tuple(visit for one in alike for visit in one.settled),
         named=tuple(sorted(ticked)) if rules.by_hospital else (),
     )
     return (*(_ended(one, now_us) if one in standing else one for one in filings), new)

@@ -454,3 +454,19 @@ def test_nothing_is_filed_for_what_is_no_region(region: str) -> None:
 
     assert refusal(chain.send(file(region=region))) == "D22"
     assert chain.books["63"].read_all().filings == ()
+
+
+def test_a_hospital_added_to_a_referral_brings_no_settlement_more() -> None:
+    chain = asking(by_hospital=True, referral_settlements=2)
+    done(chain.send(file(kind="referral")))
+    first, second, third = registered(chain), registered_as(chain, 10), registered_as(chain, 20)
+    settled = done(chain.send(settlement(3, first)))
+    done(chain.send(file(51, kind="referral", hospital=NEIGHBOUR)))
+    last = done(chain.send(settlement(12, second)))
+
+    assert refusal(chain.send(settlement(22, third))) == "E11"
+
+    done(chain.send(cancel(30, last, code="2208")))
+    done(chain.send(cancel(31, settled, code="2208")))
+    done(chain.send(settlement(23, third)))
+    assert [one.settled for one in kept(chain).filings] == [(), (third,)]
