@@ -238,7 +238,7 @@ def _claim(teller: _Teller) -> dict[str, Any] | None:
     assert claims is not None  # there is an office
     mine = claims.filter(pl.col("visit") == teller.row["visit"])
     paid = mine.filter(~pl.col("duplicate")).to_dicts()
-    return None if not paid else {**paid[0], "trips": int(mine["trips"].sum())}
+    return None if not paid else {**paid[0], "trips_in_all": int(mine["trips"].sum())}
 
 
 def _claimed(teller: _Teller, claim: dict[str, Any] | None) -> Iterator[Moment]:
@@ -254,8 +254,7 @@ def _claimed(teller: _Teller, claim: dict[str, Any] | None) -> Iterator[Moment]:
 
     office = f"the claims office of {_place(claim['office'])}"
     yield Moment(at(claim["came_us"]), f"The patient came to {office}.")
-    trips = claim["trips"]
-    yield Moment(at(claim["accepted_us"]), f"The papers were accepted, on the {_nth(trips)} trip.")
+    yield Moment(at(claim["accepted_us"]), f"The papers were accepted, on the {_nth(claim['trips'])} trip.")
     yield Moment(at(claim["left_us"]), f"The money was paid out, {claim['working_days']} working days later.")
 
 
@@ -294,7 +293,7 @@ def _account(teller: _Teller, claim: dict[str, Any] | None) -> Account:
 def _of_claim(teller: _Teller, claim: dict[str, Any] | None, away: list[dict[str, Any]]) -> tuple[float | None, int]:
     """Return the days and trips of a paper claim: of its office, or as the plan states that turned it away."""
     if claim is not None:
-        return (claim["left_us"] - claim["paid_us"]) / _US_PER_DAY, claim["trips"]
+        return (claim["left_us"] - claim["paid_us"]) / _US_PER_DAY, claim["trips_in_all"]
     plans = {plan.name: plan.policies.paper for plan in teller.opened.scenario.cutover}
     stated = [plans[one["plan"]] for one in away if one["plan"] in plans]
     return (stated[-1].days, stated[-1].trips) if stated else (None, 0)

@@ -76,6 +76,14 @@ def test_six_trips_are_six_and_the_money_came_when_the_office_paid(finished):
     assert told.account.advance_days == pytest.approx(21, abs=1)
 
 
+def test_an_invoice_handed_in_twice_costs_the_trips_of_both_and_the_papers_are_accepted_on_the_sixth(tmp_path):
+    twice = ["--set", "paper_claims.invoice.handed_in_twice=100%"]
+    assert run_command(["run", "six-trips", *twice, "--out", str(tmp_path / "twice")]) in (0, 1)
+
+    assert story(tmp_path / "twice", 0).account.trips == 12
+    assert "on the 6th trip" in said(tmp_path / "twice", 0)
+
+
 def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(finished):
     folder = finished["cutover-luan-2021"]
     opened = open_run(folder, read_run_file(folder), small=True)
