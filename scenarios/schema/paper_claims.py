@@ -81,10 +81,8 @@ class Hours(Model):
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Hours:
         if self.closes - self.opens < _SHORTEST_HOURS:
-            raise ValueError(
-                f"closes at {self.closes:g}, and opens at {self.opens:g}; expected to close a quarter of an hour later, "
-                "or more"
-            )
+            hours = f"closes at {self.closes:g}, and opens at {self.opens:g}"
+            raise ValueError(f"{hours}; expected to close a quarter of an hour later, or more")
         if len(set(self.weekdays)) != len(self.weekdays):
             raise ValueError(f"weekdays names one twice: {', '.join(map(str, self.weekdays))}")
         return self
