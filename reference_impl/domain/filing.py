@@ -370,11 +370,17 @@ class Due(NamedTuple):
     ends_us: int
 
 
-def due(kept: Iterable[tuple[str, Iterable[Filing]]], *, since_us: int, until_us: int) -> Iterator[Due]:
-    """Yield the filings that end within a time and that nothing has taken the place of (SEED 004)."""
+def due(
+    kept: Iterable[tuple[str, Iterable[Filing]]], *, since_us: int, until_us: int, now_us: int = NO_END_US
+) -> Iterator[Due]:
+    """Yield the filings that end within a time and that nothing has taken the place of (SEED 004).
+
+    ``now_us`` is when the list is made: what was filed or ended later is not known then. Without it all is known.
+    """
     for person, filings in kept:
         for filing in filings:
-            if since_us <= filing.ends_us < until_us and filing.ended_us >= filing.ends_us:
+            stands = now_us < filing.ended_us or filing.ended_us >= filing.ends_us
+            if since_us <= filing.ends_us < until_us and filing.accepted_us <= now_us and stands:
                 yield Due(person, filing.serial, filing.ends_us)
 
 
