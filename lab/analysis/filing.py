@@ -79,9 +79,11 @@ def _reminded(kept: list[FilingsRecord], scenario: Scenario, before_us: int) -> 
     """Return how many filings stood on the daily lists of the horizon, and how many reminders were sent."""
     day_us, sent, names = max(1, round(US_PER_DAY / scenario.scale.time)), 0, set[str]()
     lists = [(record.person, record.filings) for record in kept]
-    on_any = {one.serial for one in due(lists, since_us=0, until_us=scenario.horizon.length + before_us)}
+    on_any = set[str]()
     for at_us in range(0, scenario.horizon.length + 1, day_us):
-        fresh = reminders(due(lists, since_us=0, until_us=at_us + before_us), names)
+        listed = tuple(due(lists, since_us=0, until_us=at_us + before_us, now_us=at_us))
+        fresh = reminders(listed, names)
+        on_any.update(one.serial for one in listed)
         sent += len(fresh)
         names.update(one.serial for one in fresh)
     return len(on_any), sent

@@ -295,15 +295,19 @@ def _several(frame: pl.DataFrame, keys: list[str], of: str) -> Iterator[dict[str
 def who_needs_a_filing_has_one(evidence: Evidence) -> Iterator[Violation]:
     """Law 20: a settlement that needed a filing names one that was valid then, for that place and that hospital.
 
-    Looked up here by what the books say of the filing, and not by what the insurer decided.
+    Looked up here by what the books say of the filing, and not by what the insurer decided. What an emergency counts as
+    is for its one visit alone.
     """
     made = evidence.settlements.filter(pl.col("sign") == 1)
     cross = pl.col("care_region").str.slice(0, 2) != pl.col("insured_region").str.slice(0, 2)
     unfiled = made.filter(cross & pl.col("code").is_in(evidence.filed_for) & (pl.col("filing") == ""))
     for row in unfiled.sort("settlement").iter_rows(named=True):
         yield _unfiled(row, "names no filing, and needs one")
-    named = made.filter(pl.col("filing") != "").join(_begun(evidence), on="visit_id", how="left")
-    joined = named.join(evidence.filings, on=["node", "filing"], how="left").sort("settlement")
+    begun = _begun(evidence)
+    named = made.filter(pl.col("filing") != "").join(begun, on="visit_id", how="left")
+    its_visit = begun.select(of_visit="visit_id", filed_of_record="of_record")
+    filings = evidence.filings.join(its_visit, on="of_visit", how="left")
+    joined = named.join(filings, on=["node", "filing"], how="left").sort("settlement")
     for row in joined.iter_rows(named=True):
         wrong = _wrong_with(row)
         if wrong:
@@ -338,6 +342,8 @@ def _wrong_with(row: dict[str, Any]) -> str:
         return "is not in the books"
     if not row["care_region"].startswith(row["place"]):
         return f"is for {row['place']}"
+    if row["of_visit"] and (row["filed_of_record"] or row["of_visit"]) != (row["of_record"] or row["visit_id"]):
+        return f"is of the emergency of visit {row['of_visit']} alone"
     if at_us < max(row["accepted_us"], row["begins_us"]):
         return "was not made yet"
     if at_us < row["uploaded_us"]:

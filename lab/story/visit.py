@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from lab.analysis.claims import claims_of
 from reference_impl.domain.error_catalogue import BY_OUTCOME, CATALOGUE
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.regions import PROVINCES
 from reference_impl.domain.transactions import REVERSE, TRANSACTIONS
@@ -140,7 +141,15 @@ def story_of(opened: Opened, visit: int) -> Story:
     teller = _Teller(opened, found[-1])
     claim = _claim(teller)
     moments = sorted(
-        (*_came(teller), *_messages(teller), *_held_up(teller), *_ended(teller), *_claimed(teller, claim)), key=_when
+        (
+            *_came(teller),
+            *_messages(teller),
+            *_came_back(teller),
+            *_held_up(teller),
+            *_ended(teller),
+            *_claimed(teller, claim),
+        ),
+        key=_when,
     )
     row = teller.row
     return Story(visit, _who(row), tuple(moments), _end(row), _account(teller, claim), teller.scale)
@@ -200,6 +209,17 @@ def _messages(teller: _Teller) -> Iterator[Moment]:
         yield Moment(teller.at(first["done_us"]), f"{_asked(teller, first, last, len(alike))}: {how}.")
 
 
+def _came_back(teller: _Teller) -> Iterator[Moment]:
+    """Tell of who went home while a filing was not uploaded yet, and came again to settle by it."""
+    filing = teller.opened.scenario.filing
+    if filing is None:
+        return
+    for told, later in pairwise(teller.rows("messages", "sent_us")):
+        waits = told["refusal"] == Refusal.FILING_NOT_UPLOADED
+        if waits and later["sent_us"] - told["done_us"] >= filing.desk.comes_back_after:
+            yield Moment(teller.at(later["sent_us"]), "The patient came again, for the filing to be uploaded by then.")
+
+
 def _said(attempt: dict[str, Any]) -> tuple[str, str, str]:
     return attempt["msgid"], attempt["outcome"], attempt["refusal"]
 
@@ -240,7 +260,7 @@ def _claim(teller: _Teller) -> dict[str, Any] | None:
     assert claims is not None  # there is an office
     mine = claims.filter(pl.col("visit") == teller.row["visit"])
     paid = mine.filter(~pl.col("duplicate")).to_dicts()
-    return None if not paid else {**paid[0], "trips": int(mine["trips"].sum())}
+    return None if not paid else {**paid[0], "trips_in_all": int(mine["trips"].sum())}
 
 
 def _claimed(teller: _Teller, claim: dict[str, Any] | None) -> Iterator[Moment]:
@@ -256,8 +276,7 @@ def _claimed(teller: _Teller, claim: dict[str, Any] | None) -> Iterator[Moment]:
 
     office = f"the claims office of {_place(claim['office'])}"
     yield Moment(at(claim["came_us"]), f"The patient came to {office}.")
-    trips = claim["trips"]
-    yield Moment(at(claim["accepted_us"]), f"The papers were accepted, on the {_nth(trips)} trip.")
+    yield Moment(at(claim["accepted_us"]), f"The papers were accepted, on the {_nth(claim['trips'])} trip.")
     yield Moment(at(claim["left_us"]), f"The money was paid out, {claim['working_days']} working days later.")
 
 
@@ -277,6 +296,7 @@ def _account(teller: _Teller, claim: dict[str, Any] | None) -> Account:
     away = teller.rows("turned_away", "at_us")
     travelled = len({one["at_us"] for one in away if How(one["how"]) in (How.PARKED, How.CAME_BACK, How.ON_ACCOUNT)})
     days, trips = _of_claim(teller, claim, away) if paper else (None, 0)
+    travelled += len(tuple(_came_back(teller)))
     return Account(
         desk_wait_us=row["desk_wait_us"] * scenario.scale.time,
         parked_us=row["parked_us"] * scenario.scale.time,
@@ -296,7 +316,7 @@ def _account(teller: _Teller, claim: dict[str, Any] | None) -> Account:
 def _of_claim(teller: _Teller, claim: dict[str, Any] | None, away: list[dict[str, Any]]) -> tuple[float | None, int]:
     """Return the days and trips of a paper claim: of its office, or as the plan states that turned it away."""
     if claim is not None:
-        return (claim["left_us"] - claim["paid_us"]) / _US_PER_DAY, claim["trips"]
+        return (claim["left_us"] - claim["paid_us"]) / _US_PER_DAY, claim["trips_in_all"]
     plans = {plan.name: plan.policies.paper for plan in teller.opened.scenario.cutover}
     stated = [plans[one["plan"]] for one in away if one["plan"] in plans]
     return (stated[-1].days, stated[-1].trips) if stated else (None, 0)

@@ -178,6 +178,7 @@ _ROWS = (
     _refusal(Refusal.NO_SUCH_FILING, _HOSPITAL, "无此有效备案", "核对备案编号"),
     _refusal(Refusal.NO_SUCH_FILING_KIND, _HOSPITAL, "无此备案类型", "核对备案类型"),
     _refusal(Refusal.NO_FILING_NEEDED, _HOSPITAL, "该类就医无需备案", "无需备案"),
+    _refusal(Refusal.NO_SUCH_REGION, _HOSPITAL, "备案的就医地编码不存在", "核对就医地编码"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

@@ -74,6 +74,7 @@ class Refusal(StrEnum):
     NO_SUCH_FILING = "D19"
     NO_SUCH_FILING_KIND = "D20"
     NO_FILING_NEEDED = "D21"
+    NO_SUCH_REGION = "D22"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -130,6 +131,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_FILING: "no such filing stands; check trt_dcla_detl_sn",
     Refusal.NO_SUCH_FILING_KIND: "nothing is filed as that; check refl_type",
     Refusal.NO_FILING_NEEDED: "no filing is needed for such treatment; there is nothing to file",
+    Refusal.NO_SUCH_REGION: "nothing can be filed for what is no region's code; check mdtrtarea_admdvs",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

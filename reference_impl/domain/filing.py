@@ -16,7 +16,7 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import WORD, Purpose, uniform
 from reference_impl.domain.policies import Kind
-from reference_impl.domain.regions import city_of, is_cross_province, province_of
+from reference_impl.domain.regions import city_of, is_cross_province, is_region, province_of
 
 __all__ = [
     "FILING_REFUSALS",
@@ -199,7 +199,8 @@ def place_of(region: str) -> str:
 def covering(filings: Iterable[Filing], treatment: Treatment, now_us: int) -> Filing | Refusal:
     """Return the filing by which ``treatment`` may settle directly now, or why there is none.
 
-    One without a number of settlements goes before one that would be used up by it.
+    One that would not be used up by it goes before one that would: it has no number of settlements, or let the visit or
+    the part before it through already.
     """
     counted: Filing | None = None
     nearest = 0
@@ -207,7 +208,7 @@ def covering(filings: Iterable[Filing], treatment: Treatment, now_us: int) -> Fi
         reason = _reason_against(filing, treatment, now_us)
         if reason is not None:
             nearest = max(nearest, _NEARNESS.index(reason))
-        elif not filing.allowed:
+        elif not filing.allowed or _counts_already(filing, treatment):
             return filing
         else:
             counted = filing
@@ -226,10 +227,14 @@ def _reason_against(filing: Filing, treatment: Treatment, now_us: int) -> Refusa
         return Refusal.FILING_EXPIRED
     if filing.named and treatment.institution not in filing.named:
         return Refusal.HOSPITAL_NOT_NAMED
-    again = treatment.visit in filing.settled or (treatment.continues and treatment.continues in filing.settled)
-    if filing.allowed and len(filing.settled) >= filing.allowed and not again:
+    if filing.allowed and len(filing.settled) >= filing.allowed and not _counts_already(filing, treatment):
         return Refusal.FILING_USED_UP
     return Refusal.FILING_NOT_UPLOADED if now_us < filing.uploaded_us else None
+
+
+def _counts_already(filing: Filing, treatment: Treatment) -> bool:
+    """Return whether the filing was used by the visit, or by the part that it goes on from."""
+    return treatment.visit in filing.settled or bool(treatment.continues and treatment.continues in filing.settled)
 
 
 def counted_as_filed(treatment: Treatment, serial: str, now_us: int) -> Filing:
@@ -267,8 +272,10 @@ def filed(
     """Return the list with a new filing; of those that overlap the new one stays valid, the others end (SEED 004).
 
     Refused while a stay elsewhere is unsettled (SEED 004); one at the very place is what filing before discharge is
-    for.
+    for. A hospital added to those ticked is no second referral: what was settled by the first counts on.
     """
+    if not is_region(application.region):
+        return Refusal.NO_SUCH_REGION  # a shorter code would begin those of many places
     place = place_of(application.region)
     if application.kind not in _TO_FILE:
         return Refusal.NO_SUCH_FILING_KIND
@@ -291,6 +298,7 @@ def filed(
         begins_us=now_us,
         ends_us=now_us + rules.lasts_us[kind] if kind in rules.lasts_us else NO_END_US,
         allowed=rules.referral_settlements if kind is FilingKind.REFERRAL else 0,
+        settled=tuple(visit for one in alike for visit in one.settled),
         named=tuple(sorted(ticked)) if rules.by_hospital else (),
     )
     return (*(_ended(one, now_us) if one in standing else one for one in filings), new)
@@ -317,7 +325,7 @@ def used(filings: tuple[Filing, ...], serial: str, treatment: Treatment) -> tupl
 
 
 def _used(filing: Filing, treatment: Treatment) -> Filing:
-    if not filing.allowed or treatment.visit in filing.settled or treatment.continues in filing.settled:
+    if not filing.allowed or _counts_already(filing, treatment):
         return filing
     return msgspec.structs.replace(filing, settled=(*filing.settled, treatment.visit))
 
@@ -362,11 +370,17 @@ class Due(NamedTuple):
     ends_us: int
 
 
-def due(kept: Iterable[tuple[str, Iterable[Filing]]], *, since_us: int, until_us: int) -> Iterator[Due]:
-    """Yield the filings that end within a time and that nothing has taken the place of (SEED 004)."""
+def due(
+    kept: Iterable[tuple[str, Iterable[Filing]]], *, since_us: int, until_us: int, now_us: int = NO_END_US
+) -> Iterator[Due]:
+    """Yield the filings that end within a time and that nothing has taken the place of (SEED 004).
+
+    ``now_us`` is when the list is made: what was filed or ended later is not known then. Without it all is known.
+    """
     for person, filings in kept:
         for filing in filings:
-            if since_us <= filing.ends_us < until_us and filing.ended_us >= filing.ends_us:
+            stands = now_us < filing.ended_us or filing.ended_us >= filing.ends_us
+            if since_us <= filing.ends_us < until_us and filing.accepted_us <= now_us and stands:
                 yield Due(person, filing.serial, filing.ends_us)
 
 

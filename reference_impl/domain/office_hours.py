@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 
 __all__ = ["OfficeHours"]
@@ -34,8 +34,7 @@ class OfficeHours:
 
     def is_open_on(self, day: int) -> bool:
         """Return whether it opens on that day."""
-        on = self.first_day + timedelta(days=day)
-        return on.weekday() in self.weekdays and on not in self.holidays
+        return (self.first_day.weekday() + day) % _WEEK in self.weekdays and day not in self._closed
 
     def office_us(self, at_us: int) -> int:
         """Return how much it has been open from the beginning until ``at_us``."""
@@ -70,10 +69,10 @@ class OfficeHours:
         return self.closes_us - self.opens_us
 
     @cached_property
-    def _closed(self) -> tuple[int, ...]:
+    def _closed(self) -> frozenset[int]:
         """Days that would be open, but for a holiday."""
         days = ((one - self.first_day).days for one in set(self.holidays) if one.weekday() in self.weekdays)
-        return tuple(sorted(day for day in days if day >= 0))
+        return frozenset(day for day in days if day >= 0)
 
     def _open_days_before(self, day: int) -> int:
         weeks, rest = divmod(day, _WEEK)

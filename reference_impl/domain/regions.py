@@ -67,6 +67,7 @@ PROVINCES = _read(_TABLE)
 
 PROVINCE_DIGITS = 2
 CITY_DIGITS = 4
+REGION_DIGITS = 6
 
 
 def province_of(region: str) -> str:
@@ -76,6 +77,15 @@ def province_of(region: str) -> str:
     '34'
     """
     return region[:PROVINCE_DIGITS]
+
+
+def is_region(code: str) -> bool:
+    """Return whether a code can be a region's: six digits, the first two a province's.
+
+    >>> is_region("330400"), is_region("33"), is_region("990000")
+    (True, False, False)
+    """
+    return len(code) == REGION_DIGITS and code.isascii() and code.isdigit() and province_of(code) in PROVINCES
 
 
 def city_of(region: str) -> str:

@@ -11,16 +11,22 @@ from typing import NamedTuple, assert_never
 
 from reference_impl.domain.errors import REASONS, Refusal
 from reference_impl.domain.idempotency import Judgement, differing_field, judge
+from reference_impl.domain.transactions import TRIALS
 from reference_impl.protocol.messages import (
     CARRIERS,
     Answer,
     Answered,
     Busy,
+    Cancelled,
+    Filed,
     MessageId,
     Outcome,
     Reply,
+    ReplyBody,
     Request,
+    Settled,
     Unknown,
+    VisitOpened,
 )
 from reference_impl.protocol.records import MessageRecord, View, VisitRecord
 
@@ -63,9 +69,21 @@ def believed(outcome: Outcome, code: str) -> Outcome:
     if type(outcome) is not Answered:
         return outcome
     reply = outcome.reply
-    if reply.refusal or (type(reply.body) is _RECEIPTS[code] and not reply.reason):
+    if reply.refusal:
         return outcome
-    return Unknown(0)
+    whole = type(reply.body) is _RECEIPTS[code] and not reply.reason and _has_number(code, reply.body)
+    return outcome if whole else Unknown(0)
+
+
+def _has_number(code: str, receipt: ReplyBody | None) -> bool:
+    """Return whether a receipt bears the number that it is for; a trial settles nothing, and others bear none."""
+    match receipt:
+        case VisitOpened(visit=number) | Filed(filing=number) | Cancelled(settlement=number):
+            return number != ""
+        case Settled(settlement=number):
+            return number != "" or code in TRIALS
+        case _:
+            return True
 
 
 def refused(refusal: Refusal | Refused, reference: str, detail: str = "") -> Reply:

@@ -86,12 +86,18 @@ class Filings:
 
     # --- asked by a settlement ---
 
-    def admit(self, request: Request, body: Settle | SellDrugs, view: View, now_us: int) -> Passed | Refusal:
-        """Return by which filing the visit may settle directly, or why it may not."""
+    def admit(
+        self, request: Request, body: Settle | SellDrugs, view: View, now_us: int, part_before: VisitId | None
+    ) -> Passed | Refusal:
+        """Return by which filing the visit may settle directly, or why it may not.
+
+        ``part_before`` is the settled stay that this one truly goes on from, whatever the message says of it.
+        """
         if self._table is None or self._rules_for(request) is None:
             return NOT_ASKED
         kept = view.get(FilingsRecord)
-        treatment = _treatment(request, body, () if kept is None else kept.stays, now_us)
+        began_us = _began_us(body.visit, part_before, () if kept is None else kept.stays, now_us)
+        treatment = Treatment(body.visit, request.institution, request.care_region, began_us, part_before or "")
         found = covering(() if kept is None else kept.filings, treatment, now_us)
         if not isinstance(found, Refusal):
             return Passed(found, treatment)
@@ -189,13 +195,9 @@ def _asks_anything(rules: FilingRules, region: str, insured_region: str) -> bool
     )
 
 
-def _treatment(request: Request, body: Settle | SellDrugs, stays: tuple[Stay, ...], now_us: int) -> Treatment:
-    """Return what is to be settled; a stay that goes on began when its first part did."""
-    continues = body.continues if isinstance(body, Settle) else ""
-    began_us = now_us
-    if stays:
-        began_us = min((stay.began_us for stay in stays if stay.visit in (body.visit, continues)), default=now_us)
-    return Treatment(body.visit, request.institution, request.care_region, began_us, continues)
+def _began_us(visit: VisitId, part_before: VisitId | None, stays: tuple[Stay, ...], now_us: int) -> int:
+    """Return when what is to be settled began; a stay that goes on began when its first part did."""
+    return min((stay.began_us for stay in stays if stay.visit in (visit, part_before)), default=now_us)
 
 
 def _marked(stays: tuple[Stay, ...], visit: str, *, settled: bool) -> tuple[Stay, ...]:

@@ -6,7 +6,7 @@ expecting the version that was read; whoever comes second decides again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -223,14 +223,14 @@ class InsuredRole:
             wrong = Refusal.NO_TERMS
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
-        passed = self._filings.admit(request, body, view, now_us)
+        part = _part_before(request, body, settled_of, self._rules.numbers)
+        passed = self._filings.admit(request, body, view, now_us, None if part is None else part.visit)
         if isinstance(passed, Refusal):
             return self._verdict(request, refused(passed, self._reference()))
         person, year = self._person(view, insured), self._year_of(body, now_us)
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
         before = in_year(person.accumulators, person.earlier, year)
-        earlier = settled_of.get(body.continues) if isinstance(body, Settle) else None
         amounts, after = settle(
             self._rules.policy,
             case,
@@ -238,7 +238,7 @@ class InsuredRole:
             before,
             year,
             use_account=body.use_account,
-            continued=_part_before(request, earlier, self._rules.numbers),
+            continued=None if part is None else Continued(part.year, part.amounts.deductible_fen),
         )
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
@@ -437,13 +437,16 @@ def _continued(body: RequestBody) -> tuple[Ref, ...]:
     return (Ref(SettlementRecord, body.continues),) if isinstance(body, Settle) and body.continues else ()
 
 
-def _part_before(request: Request, earlier: SettlementRecord | None, numbers: Numbers) -> Continued | None:
+def _part_before(
+    request: Request, body: Settle | SellDrugs, settled_of: Mapping[VisitId, SettlementRecord], numbers: Numbers
+) -> SettlementRecord | None:
     """Return the part of this stay that was settled before; another's settlement, or an outpatient's, is none."""
+    if not isinstance(body, Settle) or _kind_of(request.code) != "inpatient":
+        return None
+    earlier = settled_of.get(body.continues)
     if earlier is None or earlier.code != INPATIENT_SETTLE:
         return None
-    if settlement_refusal(request, earlier, numbers) is not None:
-        return None
-    return Continued(earlier.year, earlier.amounts.deductible_fen)
+    return None if settlement_refusal(request, earlier, numbers) is not None else earlier
 
 
 def _visit_of(request: Request) -> VisitId | None:

@@ -131,7 +131,7 @@ def _filing() -> Iterator[Measure]:
     yield Measure("filing.in_stay", Unit.COUNT, "stays whose patients filed before anybody turned them away")
     for state in FilingState:
         yield Measure(f"filing.state_{state}", Unit.COUNT, f"filings that are {state} at the end of the horizon")
-    listed = "filings that end in the horizon, or within filing.remind_before after it"
+    listed = "filings on the list of any day of the horizon: they end within filing.remind_before of it, and stand then"
     yield Measure("filing.due", Unit.COUNT, listed)
     yield Measure("filing.reminders", Unit.COUNT, "reminders sent by going through that list daily: one a filing")
 

@@ -17,6 +17,8 @@ from scenarios.schema.base import Model, Share
 
 __all__ = ["CLAIM_STAGES", "ClaimStage", "PaperClaims", "StageOfClaims"]
 
+_SHORTEST_HOURS = 0.25
+"""An office that is open for less hardly gets anything done: its queue would leave the calendar."""
 Days = Annotated[float, Field(ge=0, le=3660)]
 HourOfDay = Annotated[float, Field(ge=0, le=24)]
 
@@ -78,8 +80,9 @@ class Hours(Model):
 
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Hours:
-        if self.closes <= self.opens:
-            raise ValueError(f"closes at {self.closes:g}, and opens at {self.opens:g}; expected to close later")
+        if self.closes - self.opens < _SHORTEST_HOURS:
+            hours = f"closes at {self.closes:g}, and opens at {self.opens:g}"
+            raise ValueError(f"{hours}; expected to close a quarter of an hour later, or more")
         if len(set(self.weekdays)) != len(self.weekdays):
             raise ValueError(f"weekdays names one twice: {', '.join(map(str, self.weekdays))}")
         return self

@@ -370,6 +370,11 @@ def filing_names_another_hospital(world, make):
 
 
 @plant(FILED)
+def emergency_of_another_visit_let_this_one_through(world, make):
+    let_through(world, make, kind="emergency", visit="SH330400000012024060308000000009")
+
+
+@plant(FILED)
 def referral_for_one_settlement_let_two_through(world, make):
     let_through(world, make, allowed=1)
     world.passed(make.settlement(1, filing="B0", posted_us=5_000_000))

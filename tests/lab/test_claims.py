@@ -169,7 +169,8 @@ def test_a_cutovers_advance_follows_from_the_queue():
 @pytest.mark.parametrize(
     ("office", "said"),
     [
-        ({"hours": {"opens": 17, "closes": 9}}, "closes at 9, and opens at 17; expected to close later"),
+        ({"hours": {"opens": 17, "closes": 9}}, "closes at 9, and opens at 17; expected to close a quarter of an hour"),
+        ({"hours": {"opens": 9, "closes": 9.0000000001}}, "expected to close a quarter of an hour later, or more"),
         ({"hours": {"weekdays": [1, 1]}}, "weekdays names one twice"),
         ({"hours": {"weekdays": []}}, "at least 1 item"),
         ({"stages": {"entry": {"staff": 0}}}, "greater than or equal to 1"),

@@ -76,6 +76,30 @@ def test_six_trips_are_six_and_the_money_came_when_the_office_paid(finished):
     assert told.account.advance_days == pytest.approx(21, abs=1)
 
 
+def test_an_invoice_handed_in_twice_costs_the_trips_of_both_and_the_papers_are_accepted_on_the_sixth(tmp_path):
+    twice = ["--set", "paper_claims.invoice.handed_in_twice=100%"]
+    assert run_command(["run", "six-trips", *twice, "--out", str(tmp_path / "twice")]) in (0, 1)
+
+    assert story(tmp_path / "twice", 0).account.trips == 12
+    assert "on the 6th trip" in said(tmp_path / "twice", 0)
+
+
+def test_who_comes_back_for_a_filing_to_be_uploaded_made_a_trip(tmp_path):
+    late = [
+        "filing.standings={not_uploaded: 100%, unfiled: 0%, expired: 0%, elsewhere: 0%, used_up: 0%}",
+        "filing.desk.comes_back=100%",
+        "filing.upload_lag=20h",
+    ]
+    few = ["visits.per_day=60", "visits.mix={outpatient: 100%, pharmacy: 0%, inpatient: 0%}"]
+    settings = [word for one in (*late, *few) for word in ("--set", one)]
+    run = ["run", "unfiled-holiday", "--variant", "quick", *settings, "--out", str(tmp_path / "late")]
+    assert run_command(run) in (0, 1)
+
+    visit = with_fate(tmp_path / "late", "filed_then_direct")
+    assert story(tmp_path / "late", visit).account.trips == 1
+    assert "came again" in said(tmp_path / "late", visit)
+
+
 def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(finished):
     folder = finished["cutover-luan-2021"]
     opened = open_run(folder, read_run_file(folder), small=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import msgspec
 import pytest
 from support.tiny_world import CARE, INSURED, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
@@ -235,3 +237,16 @@ def test_same_seed_same_run_and_another_seed_other_people() -> None:
     ]
 
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_who_was_reminded_and_then_filed_anew_was_reminded_all_the_same() -> None:
+    """The list of the first day cannot know that another filing takes the place of this one on the second."""
+    asked = asking(visit("outpatient"))
+    run = live(asked)
+    end_us = asked.horizon.length
+    (kept,) = run.books[NodeId(INSURED)].filings
+    soon = msgspec.structs.replace(kept.filings[0], serial="R", accepted_us=0, ends_us=end_us, ended_us=end_us // 2)
+    books = {NodeId(INSURED): SimpleNamespace(filings=[msgspec.structs.replace(kept, filings=(soon,))])}
+    figures = figures_of_books(cast("Any", books), asked)
+
+    assert (figures["filing.due"], figures["filing.reminders"]) == (1, 1)

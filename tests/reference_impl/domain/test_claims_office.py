@@ -162,3 +162,11 @@ def test_random_arrivals_wait_as_long_as_erlang_says(staff: int, load: float) ->
     waited_us = [one.left_us - one.came_us - ask.work_us[0] for one, ask in zip(done, asked, strict=True)]
     expected_us = mean_wait_us(rate_per_s=rate_per_us * 1e6, service_us=service_us, servers=staff)
     assert sum(waited_us) / len(waited_us) == pytest.approx(expected_us, rel=0.1)
+
+
+def test_a_queue_longer_than_any_calendar_still_has_an_end() -> None:
+    """Hundreds of claims of weeks each before one clerk: the last is paid after the year 9999."""
+    claims = [PaperClaim(number, str(number), 0, (10_000 * MIN,)) for number in range(200_000)]
+    last = work_off(office(1), claims)[-1]
+
+    assert last.left_us > (date.max - FRIDAY).days * DAY

@@ -333,3 +333,16 @@ def test_a_filing_listed_twice_on_one_day_is_one_reminder():
     listed = [*due([person], since_us=0, until_us=3000)] * 2
 
     assert len(reminders(listed, ())) == 1
+
+
+def test_a_list_knows_nothing_of_what_is_filed_or_ended_after_it_was_made():
+    replaced, later = (
+        filing(serial="R", ends_us=2000, ended_us=1500),
+        filing(serial="L", accepted_us=1500, ends_us=2100),
+    )
+    kept = [("p", (replaced, later))]
+    before, after = (
+        {one.serial for one in due(kept, since_us=0, until_us=3000, now_us=now_us)} for now_us in (1400, 1600)
+    )
+
+    assert (before, after) == ({"R"}, {"L"})

@@ -385,3 +385,88 @@ def test_taking_back_a_settlement_that_no_filing_counted_writes_nothing():
 
     assert Filings(FilingTable(rules=RULES)).after_taking_back(View(None, (kept,)), settled) == ()
     assert Filings(FilingTable(rules=RULES)).after_taking_back(View(None), settled) == ()
+
+
+# --- what goes on from a settled part ---
+
+
+def goes_on(asked: Request, visit: str) -> Request:
+    return msgspec.structs.replace(asked, body=msgspec.structs.replace(asked.body, continues=visit))
+
+
+def stay_with_charges(chain: Chain, n: int) -> Any:
+    visit = done(chain.send(admit(n))).visit
+    done(chain.send(upload(n + 1, visit, code="2301")))
+    return visit
+
+
+def test_a_clinic_visit_that_claims_to_go_on_from_another_uses_the_referral_like_any_other() -> None:
+    chain = asking(referral_settlements=1)
+    done(chain.send(file(kind="referral")))
+    first, second = registered(chain), registered_as(chain, 10)
+    done(chain.send(settlement(3, first)))
+
+    assert refusal(chain.send(goes_on(settlement(12, second), first))) == "E11"
+    assert len(chain.standing()) == 1
+
+
+def test_a_visit_that_claims_to_go_on_from_an_emergency_does_not_count_as_filed() -> None:
+    chain = asking()
+    stay = done(chain.send(emergency(admit(1)))).visit
+    other = registered_as(chain, 10)
+
+    assert refusal(chain.send(goes_on(settlement(12, other), stay))) == "E07"
+    assert chain.standing() == []
+
+
+def test_a_clinic_visit_is_not_spared_the_deductible_by_claiming_to_go_on_from_a_stay() -> None:
+    chain = asking()
+    done(chain.send(file()))
+    stay, plain, claims = stay_with_charges(chain, 1), registered_as(chain, 20), registered_as(chain, 30)
+    done(chain.send(settlement(3, stay, code="2304")))
+    trial = done(chain.send(settlement(22, plain, code="2206"))).amounts
+
+    assert done(chain.send(goes_on(settlement(32, claims, code="2206"), stay))).amounts == trial
+
+
+def test_the_rest_of_a_stay_uses_no_second_referral() -> None:
+    chain = asking(referral_settlements=1)
+    first_receipt = done(chain.send(file(kind="referral"))).filing
+    first = stay_with_charges(chain, 1)
+    done(chain.send(settlement(3, first, code="2304")))
+    done(chain.send(file(51, kind="referral")))
+    rest = stay_with_charges(chain, 10)
+    done(chain.send(goes_on(settlement(13, rest, code="2304"), first)))
+
+    assert [one.filing for one in chain.standing()] == [first_receipt, first_receipt]
+    assert [one.settled for one in kept(chain).filings] == [(first,), ()]
+
+
+# --- to where ---
+
+
+@pytest.mark.parametrize(
+    "region", ["", "3", "33", "330", "33040a", "999999", "3304001", "\uff13\uff13\uff10\uff14\uff10\uff10"]
+)
+def test_nothing_is_filed_for_what_is_no_region(region: str) -> None:
+    """'3' begins the codes of seven provinces: it was a filing for all of them."""
+    chain = asking()
+
+    assert refusal(chain.send(file(region=region))) == "D22"
+    assert chain.books["63"].read_all().filings == ()
+
+
+def test_a_hospital_added_to_a_referral_brings_no_settlement_more() -> None:
+    chain = asking(by_hospital=True, referral_settlements=2)
+    done(chain.send(file(kind="referral")))
+    first, second, third = registered(chain), registered_as(chain, 10), registered_as(chain, 20)
+    settled = done(chain.send(settlement(3, first)))
+    done(chain.send(file(51, kind="referral", hospital=NEIGHBOUR)))
+    last = done(chain.send(settlement(12, second)))
+
+    assert refusal(chain.send(settlement(22, third))) == "E11"
+
+    done(chain.send(cancel(30, last, code="2208")))
+    done(chain.send(cancel(31, settled, code="2208")))
+    done(chain.send(settlement(23, third)))
+    assert [one.settled for one in kept(chain).filings] == [(), (third,)]
