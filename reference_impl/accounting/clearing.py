@@ -86,11 +86,12 @@ def items_of(statements: pl.DataFrame, entries: pl.DataFrame | None = None) -> p
     rows = statements.with_columns(booked_on=pl.col("day"))
     if entries is not None:
         rows = pl.concat([rows, entries.select(rows.columns)])
-    insured = rows.filter((pl.col("side") == Side.INSURED.value) & (pl.col("care") != pl.col("insured")))
-    unplaced = insured.filter((pl.col("care") == "") | (pl.col("insured") == ""))
+    insured = rows.filter(pl.col("side") == Side.INSURED.value)
+    unplaced = insured.filter(pl.any_horizontal(pl.col("care", "insured").fill_null("") == ""))
     if unplaced.height:
         raise StatementError(f"settlement {unplaced['settlement'][0]}: no province of care or of the insurer is stated")
-    return insured.with_columns(owed_fen=pl.col("fund_fen") + pl.col("account_fen")).select(*ITEMS)
+    between = insured.filter(pl.col("care") != pl.col("insured"))
+    return between.with_columns(owed_fen=pl.col("fund_fen") + pl.col("account_fen")).select(*ITEMS)
 
 
 def clear(

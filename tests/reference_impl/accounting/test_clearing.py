@@ -176,8 +176,9 @@ def test_corrections_of_a_reconciliation_are_items_of_the_month_they_are_booked_
 
 def test_business_within_a_province_is_never_cleared_and_a_row_without_a_place_is_refused():
     assert items_of(frame(row(Side.INSURED, care="34"))).height == 0
-    with pytest.raises(StatementError, match="no province of care or of the insurer"):
-        items_of(frame(row(Side.INSURED, care="")))
+    for places in ({"care": ""}, {"care": "", "insured": ""}, {"care": None}):
+        with pytest.raises(StatementError, match="no province of care or of the insurer"):
+            items_of(frame(row(Side.INSURED, **places)))
 
 
 @pytest.mark.parametrize("text", ["2024", "2024-13", "2024-3", "march", "202400"])
