@@ -6,9 +6,12 @@ comes into the next one, and a closed month never changes (G12). This module mus
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from reference_impl.accounting.statements import Side, StatementError
 from reference_impl.domain.clearing import CLEARING_DAYS, Obligation, Period, nets_of
 from reference_impl.domain.failures import InputError
 
-__all__ = ["ITEMS", "Clearing", "ClearingError", "ClosedMonths", "clear", "items_of"]
+__all__ = ["ITEMS", "Clearing", "ClearingError", "ClosedMonths", "clear", "due_of", "items_of"]
 
 
 class ClearingError(InputError):
@@ -86,11 +89,18 @@ def items_of(statements: pl.DataFrame, entries: pl.DataFrame | None = None) -> p
     rows = statements.with_columns(booked_on=pl.col("day"))
     if entries is not None:
         rows = pl.concat([rows, entries.select(rows.columns)])
-    insured = rows.filter((pl.col("side") == Side.INSURED.value) & (pl.col("care") != pl.col("insured")))
-    unplaced = insured.filter((pl.col("care") == "") | (pl.col("insured") == ""))
+    insured = rows.filter(pl.col("side") == Side.INSURED.value)
+    unplaced = insured.filter(pl.any_horizontal(pl.col("care", "insured").fill_null("") == ""))
     if unplaced.height:
         raise StatementError(f"settlement {unplaced['settlement'][0]}: no province of care or of the insurer is stated")
-    return insured.with_columns(owed_fen=pl.col("fund_fen") + pl.col("account_fen")).select(*ITEMS)
+    between = insured.filter(pl.col("care") != pl.col("insured"))
+    return between.with_columns(owed_fen=pl.col("fund_fen") + pl.col("account_fen")).select(*ITEMS)
+
+
+def due_of(items: pl.DataFrame, period: Period, cleared: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return the items that a month may take: up to its end, and not ``cleared`` before."""
+    due = items.filter(pl.col("booked_on") <= period.last_day)
+    return due if cleared is None else due.join(cleared.select(_KEY), on=_KEY, how="anti")
 
 
 def clear(
@@ -100,14 +110,15 @@ def clear(
 
     ``held_back`` are settlements with an open difference, or not confirmed for this month.
     """
-    due = items.filter(pl.col("booked_on") <= period.last_day)
-    if cleared is not None:
-        due = due.join(cleared.select(_KEY), on=_KEY, how="anti")
+    due = due_of(items, period, cleared)
     waits = pl.DataFrame({"settlement": sorted(held_back)}, schema={"settlement": pl.String})
     taken = due.join(waits, on="settlement", how="anti").sort(*_KEY, "owed_fen")
-    owed = taken.group_by("insured", "care").agg(pl.col("owed_fen").sum()).sort("insured", "care")
-    obligations = tuple(Obligation(*row) for row in owed.iter_rows())
-    return Clearing(period, taken, obligations, due.height - taken.height)
+    return Clearing(period, taken, _obligations(taken), due.height - taken.height)
+
+
+def _obligations(items: pl.DataFrame) -> tuple[Obligation, ...]:
+    owed = items.group_by("insured", "care").agg(pl.col("owed_fen").sum()).sort("insured", "care")
+    return tuple(Obligation(*row) for row in owed.iter_rows())
 
 
 class ClosedMonths:
@@ -128,7 +139,7 @@ class ClosedMonths:
         """Raise when ``period`` may not be closed any more.
 
         Raises:
-            ClearingError: when it, or a later month, is closed.
+            ClearingError: when it, or a later month, is closed, or it would leave one out.
 
         """
         closed = self.periods()
@@ -141,20 +152,78 @@ class ClosedMonths:
             raise ClearingError(
                 f"month {period} comes before {closed[-1]}, which is closed; clear {closed[-1].next} next"
             )
+        if closed and period != closed[-1].next:
+            raise ClearingError(
+                f"month {period} leaves out {closed[-1].next}; closed is up to {closed[-1]}: clear the next one first"
+            )
+
+    def refuse_items(self, period: Period, items: pl.DataFrame) -> None:
+        """Raise when ``items`` are not those that the closed months were taken from, or begin before the first of them.
+
+        Raises:
+            ClearingError: naming the settlement, or the month to clear first.
+
+        """
+        foreign = self.items().join(items, on=list(ITEMS), how="anti")
+        if foreign.height:
+            raise ClearingError(
+                f"{self._folder}: its closed months hold settlement {foreign['settlement'][0]}, which these statements "
+                "do not state so; expected the months of one run, unchanged: choose another folder"
+            )
+        first = items.filter(pl.col("booked_on") < period.first_day)["booked_on"].min()
+        if first is not None and not self.periods():
+            raise ClearingError(
+                f"month {period} leaves out what was booked on {first}, and no month is closed in {self._folder}; "
+                f"clear {str(first)[:6]} first"
+            )
 
     def items(self) -> pl.DataFrame:
-        """Return everything that was cleared."""
-        frames = [pl.read_csv(self._folder / str(one) / _ITEMS_FILE, schema=dict(ITEMS)) for one in self.periods()]
-        return pl.concat([pl.DataFrame(schema=dict(ITEMS)), *frames])
+        """Return everything that was cleared.
+
+        Raises:
+            ClearingError: when a closed month is not as it was written.
+
+        """
+        return pl.concat([pl.DataFrame(schema=dict(ITEMS)), *(self._read(one) for one in self.periods())])
 
     def close(self, clearing: Clearing) -> Path:
         """Write a month down and return its folder; killed at any point it leaves none, and may be run again.
 
+        Of several that close at once one does, and the others are refused.
+
         Raises:
-            ClearingError: as :meth:`refuse`.
+            ClearingError: as :meth:`refuse`, and when nothing can be written there.
 
         """
-        self.refuse(clearing.period)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with _alone_in(self._folder):
+                self.refuse(clearing.period)
+                return self._write(clearing)
+        except OSError as error:
+            raise ClearingError(
+                f"{self._folder}: cannot close month {clearing.period} there ({error.strerror}); expected a folder of "
+                "closed months, or a new name"
+            ) from error
+
+    def _read(self, period: Period) -> pl.DataFrame:
+        """Return what a closed month took, held against its own summary."""
+        folder = self._folder / str(period)
+        try:
+            items = pl.read_csv(folder / _ITEMS_FILE, schema=dict(ITEMS))
+            written = (folder / _SUMMARY_FILE).read_bytes()
+            held_back = json.loads(written)["held_back"]
+        except (OSError, ValueError, TypeError, KeyError, pl.exceptions.PolarsError):
+            pass
+        else:
+            if Clearing(period, items, _obligations(items), held_back).summary() == written:
+                return items
+        raise ClearingError(
+            f"{folder} is not as a clearing wrote it; expected {_ITEMS_FILE} and {_SUMMARY_FILE} that agree: put back "
+            "what was there"
+        )
+
+    def _write(self, clearing: Clearing) -> Path:
         final = self._folder / str(clearing.period)
         partial = final.with_name(f"{final.name}.partial")
         if partial.exists():
@@ -164,3 +233,14 @@ class ClosedMonths:
         (partial / _SUMMARY_FILE).write_bytes(clearing.summary())
         partial.replace(final)
         return final
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Generator[None]:
+    """Let no other process close a month in ``folder`` meanwhile; a killed one holds nobody up."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)

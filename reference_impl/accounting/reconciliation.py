@@ -8,7 +8,7 @@ This module must never change a statement: an entry is a row of its own, booked 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 import polars as pl
@@ -43,14 +43,15 @@ def reconcile(
 ) -> pl.DataFrame:
     """Return every difference between neighbours among ``sides``, in one order.
 
-    ``missing`` are statements that did not come: what only their neighbour lists of such a day waits.
+    ``missing`` are statements that did not come: every settlement of which they may hold a row waits.
     """
     chosen = statements.filter(_by(sides))
     summed = _summed(chosen)
     whole = _whole(summed, sides)
-    found = [_between(_of_pair(summed, whole, pair, sides), whole, pair, missing) for pair in _pairs(sides)]
+    found = [_between(_of_pair(summed, whole, pair, sides), whole, pair) for pair in _pairs(sides)]
     places = chosen.group_by("settlement").agg(*(pl.col(name).max() for name in _PLACES))
-    listed = pl.concat(found).join(places, on="settlement", how="left")
+    judged = pl.concat(found).join(_waiting(chosen, missing), on="settlement", how="anti")
+    listed = judged.join(places, on="settlement", how="left")
     return _owned(listed, calendar).select(*DIFFERENCES).sort("day", "settlement", "near", "class")
 
 
@@ -83,12 +84,7 @@ def closing_entries(
         return pl.DataFrame(schema=ENTRIES)
     whole = _whole(_summed(rows), sides)
     taken_off = rows.with_columns(-pl.col("sign"), *(-pl.col(name) for name in AMOUNTS))
-    as_insured = (
-        rows.filter((pl.col("side") == Side.INSURED.value) & (pl.col("sign") > 0))
-        .sort(*AMOUNTS, "day")
-        .unique("settlement", keep="first", maintain_order=True)
-        .join(whole.filter("both"), on="settlement", how="semi")
-    )
+    as_insured = _as_insured(rows).join(whole.filter("both"), on="settlement", how="semi")
     local = pl.col("care") == pl.col("insured")
     booked = [
         as_insured.filter(~local if side is Side.HUB else pl.lit(value=True)).with_columns(side=pl.lit(side.value))
@@ -96,6 +92,23 @@ def closing_entries(
     ]
     entries = pl.concat([taken_off, *(frame.select(taken_off.columns) for frame in booked)])
     return _netted(entries).with_columns(booked_on=pl.lit(day_number(booked_on), pl.Int32)).select(*ENTRIES)
+
+
+def _as_insured(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a settlement: what the insurer's add up to, or of several that stand, the least.
+
+    The insurer may have corrected a row by taking it back and booking another: its last one dates the sum.
+    """
+    own = rows.filter(pl.col("side") == Side.INSURED.value)
+    positive = own.filter(pl.col("sign") > 0)
+    sums = own.group_by("settlement").agg(
+        pl.col("sign").cast(pl.Int64).sum(), *(pl.col(name).sum() for name in AMOUNTS)
+    )
+    once = sums.filter(pl.col("sign") == 1).select("settlement", *AMOUNTS)
+    last = positive.sort("day", *AMOUNTS).unique("settlement", keep="last", maintain_order=True)
+    least = positive.sort(*AMOUNTS, "day").unique("settlement", keep="first", maintain_order=True)
+    summed = last.drop(AMOUNTS).join(once, on="settlement").select(own.columns)
+    return pl.concat([summed, least.join(once, on="settlement", how="anti")])
 
 
 # --- what a settlement comes to ---------------------------------------------------------------------------------------
@@ -119,10 +132,14 @@ def _summed(statements: pl.DataFrame) -> pl.DataFrame:
 
 
 def _whole(summed: pl.DataFrame, sides: Sequence[Side]) -> pl.DataFrame:
-    """Return by settlement whether it stands at both ends of the way, and lies within one province."""
+    """Return by settlement whether it stands at both ends of the way, and lies within one province.
+
+    What the hub lists is no such business, whatever its provinces: it has to be matched there.
+    """
     stands = pl.col("count") >= 1
     at = [(stands & (pl.col("side") == side.value)).any() for side in (sides[0], sides[-1])]
-    return summed.group_by("settlement").agg(both=at[0] & at[1], local=pl.col("local").any())
+    at_hub = (pl.col("side") == Side.HUB.value).any()
+    return summed.group_by("settlement").agg(both=at[0] & at[1], local=pl.col("local").any() & ~at_hub)
 
 
 def _by(sides: Sequence[Side]) -> pl.Expr:
@@ -148,16 +165,14 @@ def _of_pair(summed: pl.DataFrame, whole: pl.DataFrame, pair: Pair, sides: Seque
     return summed.join(whole.filter("local"), on="settlement", how="semi") if across else summed
 
 
-def _between(
-    of_pair: pl.DataFrame, whole: pl.DataFrame, pair: Pair, missing: Collection[tuple[Side, int]]
-) -> pl.DataFrame:
+def _between(of_pair: pl.DataFrame, whole: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """Return the differences of one pair of neighbours."""
     near, far = pair
     joined = _side(of_pair, near, "near").join(_side(of_pair, far, "far"), on="settlement", how="full", coalesce=True)
     joined = joined.with_columns(pl.col("near_rows", "near_count", "far_rows", "far_count").fill_null(0))
     judged = joined.join(whole, on="settlement", how="left").with_columns(_class().alias("class"))
     return (
-        judged.filter(pl.col("class").is_not_null() & ~_waits(near, far, missing))
+        judged.filter(pl.col("class").is_not_null())
         .with_columns(near=pl.lit(near.value), far=pl.lit(far.value), day=pl.coalesce("far_first", "near_first"))
         .drop("both", "local")
     )
@@ -174,11 +189,9 @@ def _class() -> pl.Expr:
     """Return the class of a pair's two sums; null where they agree."""
     near, far = pl.col("near_count"), pl.col("far_count")
     one_sided = (near != 0) != (far != 0)
-    other_total = pl.col("near_total_fen") != pl.col("far_total_fen")
-    other_fund = (pl.col("near_paid_fen") != pl.col("far_paid_fen")) | (
-        pl.col("near_fund_fen") != pl.col("far_fund_fen")
-    )
-    compared = (pl.col("near_rows") > 0) & (pl.col("far_rows") > 0)
+    other_total = _unlike("total_fen")
+    other_fund = _unlike("paid_fen") | _unlike("fund_fen")
+    compared = ((pl.col("near_rows") > 0) & (pl.col("far_rows") > 0)) | ((near == 0) & (far == 0))
     named: list[tuple[pl.Expr, DifferenceClass]] = [
         (one_sided & pl.col("both"), _Kind.COPY_MISSING),
         (one_sided & (far != 0) & (pl.col("near_rows") == 0), _Kind.ONLY_FAR),
@@ -188,6 +201,7 @@ def _class() -> pl.Expr:
         (compared & other_total & other_fund, _Kind.BOTH),
         (compared & other_total, _Kind.TOTAL),
         (compared & other_fund, _Kind.FUND),
+        (compared & _unlike("cash_fen"), _Kind.TOTAL),
         ((near == 1) & (far == 1) & (pl.col("near_day") != pl.col("far_day")), _Kind.DATE),
     ]
     chain = pl.when(named[0][0]).then(pl.lit(named[0][1].value))
@@ -196,15 +210,37 @@ def _class() -> pl.Expr:
     return chain.otherwise(None)
 
 
-def _waits(near: Side, far: Side, missing: Collection[tuple[Side, int]]) -> pl.Expr:
-    """Return whether a row waits for a statement that did not come."""
+def _unlike(name: str) -> pl.Expr:
+    """Return whether two sums differ; what a side does not list comes to nothing there."""
+    return pl.col(f"near_{name}").fill_null(0) != pl.col(f"far_{name}").fill_null(0)
 
-    def days_of(side: Side) -> list[int]:
-        return sorted(day for stating, day in missing if stating is side)
 
-    alone_near = (pl.col("far_rows") == 0) & pl.col("near_first").is_in(days_of(far))
-    alone_far = (pl.col("near_rows") == 0) & pl.col("far_first").is_in(days_of(near))
-    return (alone_near | alone_far).fill_null(value=False)
+def _waiting(chosen: pl.DataFrame, missing: Collection[tuple[Side, int]]) -> pl.DataFrame:
+    """Return the settlements of which a statement that did not come may hold a row.
+
+    The insurer's day is the one that all but the hospital state; the hospital hears of it then or on the day after.
+    """
+    at_hospital = pl.col("side") == Side.HOSPITAL.value
+    dated = chosen.with_columns(alone=at_hospital.all().over("settlement"))
+    counted = chosen.group_by("settlement", "side").agg(rows=pl.len())
+    found = [pl.DataFrame(schema={"settlement": pl.String})]
+    for side, day in sorted(missing):
+        if side is Side.HOSPITAL:
+            may = ~at_hospital & pl.col("day").is_in([day, _shifted(day, -1)])
+        else:
+            heard = pl.col("alone") & pl.col("day").is_in([day, _shifted(day, 1)])
+            may = (pl.col("side") != side.value) & pl.when(at_hospital).then(heard).otherwise(pl.col("day") == day)
+        if side is Side.HUB:
+            may &= pl.col("care") != pl.col("insured")
+        own = counted.filter(pl.col("side") == side.value).select("settlement", own="rows")
+        theirs = counted.join(dated.filter(may).select("settlement", "side"), on=["settlement", "side"], how="semi")
+        lacks = theirs.join(own, on="settlement", how="left").filter(pl.col("rows") > pl.col("own").fill_null(0))
+        found.append(lacks.select("settlement"))
+    return pl.concat(found).unique()
+
+
+def _shifted(day: int, days: int) -> int:
+    return day_number(date_of(day) + timedelta(days=days))
 
 
 # --- who, until when, by what -----------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def read_statements(path: Path) -> pl.DataFrame:
     """Return the statements in a Parquet file.
 
     Raises:
-        StatementError: when it is not there, or lacks a column.
+        StatementError: when it is not there, lacks a column, or holds a row that is none.
 
     """
     try:
@@ -92,7 +92,22 @@ def read_statements(path: Path) -> pl.DataFrame:
         raise StatementError(
             f"{path}: column {wrong[0]!r} is {frame.schema.get(wrong[0], 'missing')}; expected {COLUMNS[wrong[0]]()}"
         )
+    _refuse_wrong_rows(frame, str(path))
     return frame.select(*COLUMNS)
+
+
+def _refuse_wrong_rows(frame: pl.DataFrame, where: str) -> None:
+    """Refuse rows with an empty column, with a sign but 1 and -1, and with a bill of the other sign."""
+    empties = [name for name in COLUMNS if frame[name].null_count()]
+    if empties:
+        raise StatementError(f"{where}: column {empties[0]!r} is empty in a row; expected a value in every row")
+    wrong = frame.filter(~pl.col("sign").is_in([1, -1]) | (pl.col("sign") * pl.col("total_fen") < 0))
+    if wrong.height:
+        row = wrong.row(0, named=True)
+        raise StatementError(
+            f"{where}: settlement {row['settlement']} has sign {row['sign']} and a bill of {row['total_fen']} fen; "
+            "expected 1, or -1 with a bill below 0 for what is taken back"
+        )
 
 
 # --- as they come in --------------------------------------------------------------------------------------------------
@@ -124,15 +139,16 @@ def take_in(
     The order in which they came changes nothing. ``grace_days`` are working days after the business day (ASSUMED 1).
 
     Raises:
-        StatementError: when a side stated a day twice and otherwise, or rows of another side or day.
+        StatementError: when a side stated a day twice and otherwise, rows of another side or day, or what is no row.
 
     """
     kept: dict[tuple[Side, int], Received] = {}
     found: set[StatementProblem] = set()
     for one in sorted(came, key=lambda r: (PATH.index(r.side), r.day, r.received)):
         _refuse_foreign_rows(one)
-        before = kept.setdefault((one.side, one.day), one)
-        if before is one:
+        before = kept.get((one.side, one.day))
+        if before is None:
+            kept[one.side, one.day] = one
             if one.received > calendar.after(date_of(one.day), grace_days):
                 found.add(StatementProblem(DifferenceClass.STATEMENT_LATE, one.side, one.day))
             continue
@@ -148,6 +164,7 @@ def take_in(
 
 
 def _refuse_foreign_rows(one: Received) -> None:
+    _refuse_wrong_rows(one.rows, f"statement of {one.side} for {one.day}")
     foreign = one.rows.filter((pl.col("side") != one.side.value) | (pl.col("day") != one.day))
     if foreign.height:
         side, day = foreign.row(0, named=True)["side"], foreign.row(0, named=True)["day"]

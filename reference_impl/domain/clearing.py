@@ -5,6 +5,7 @@ Pure. Amounts come from the postings; nothing here may ever work one out again, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 _MONTHS = 12
-_MONTH_DIGITS = 6
+_WRITTEN = re.compile(r"([0-9]{4})-?(0[1-9]|1[0-2])")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 
 
 class Period(NamedTuple):
@@ -46,9 +48,9 @@ class Period(NamedTuple):
             InputError: when it is none.
 
         """
-        digits = text.replace("-", "")
-        if len(digits) == _MONTH_DIGITS and digits.isdecimal() and 1 <= int(digits[4:]) <= _MONTHS:
-            return cls(int(digits[:4]), int(digits[4:]))
+        written = _WRITTEN.fullmatch(text)
+        if written and _FIRST_YEAR <= int(written[1]) <= _LAST_YEAR:
+            return cls(int(written[1]), int(written[2]))
         raise InputError(f"month {text!r} is none; expected year and month, such as 2024-03")
 
     def __str__(self) -> str:

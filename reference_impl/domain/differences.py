@@ -72,7 +72,7 @@ CLASSES: dict[DifferenceClass, Difference] = {
     _D.ONLY_FAR: Difference(
         "医保单边账", "the insurer's side has it, the hospital's not: nobody was told of it", _O.INSURED, _R.TAKE_BACK
     ),
-    _D.TOTAL: Difference("总费用不符", "the bills differ", _O.NEAR, _R.AS_INSURED),
+    _D.TOTAL: Difference("总费用不符", "the bills differ, or what of them is paid in cash", _O.NEAR, _R.AS_INSURED),
     _D.FUND: Difference("统筹不符", "what fund or account pays differs", _O.NEAR, _R.AS_INSURED),
     _D.BOTH: Difference("总费用和统筹不符", "bill and fund's share differ", _O.NEAR, _R.AS_INSURED),
     _D.STATE: Difference(

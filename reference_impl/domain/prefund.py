@@ -49,6 +49,7 @@ class PrefundRefusal(StrEnum):
     RESERVED_ALREADY = "reserved already"
     NOT_RESERVED = "not reserved"
     ENDED = "reservation ended"
+    NEGATIVE = "amount below 0"
 
 
 def quota_fen(months_fen: tuple[int, int, int]) -> int:
@@ -150,6 +151,8 @@ class Prefund:
         """Return the account with an amount reserved, or why not."""
         if key in self.reserved or key in self.ended:
             return PrefundRefusal.RESERVED_ALREADY
+        if amount_fen < 0:  # would free what others may use
+            return PrefundRefusal.NEGATIVE
         if amount_fen > self.free_fen:
             return PrefundRefusal.SHORT
         return replace(self, reserved={**self.reserved, key: amount_fen})

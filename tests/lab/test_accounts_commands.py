@@ -75,6 +75,23 @@ def test_what_is_held_is_late_in_the_next_month(run, capsys):
     assert (february["held_back"], march["late_items"]) == (1, 1)
 
 
+def test_what_is_cleared_already_can_be_held_back_no_more(run, capsys):
+    statements = pl.read_parquet(run / STATEMENTS_FILE)
+    one = statements.filter((pl.col("side") == "insured") & (pl.col("care") != pl.col("insured")))["settlement"][0]
+    said(capsys, "clear", run, "--month", "2018-02")
+
+    assert "no such settlement to clear in this month" in said(
+        capsys, "clear", run, "--month", "2018-03", "--hold", one, code=2
+    )
+
+
+def test_a_list_that_cannot_be_written_is_one_error_and_leaves_nothing(run, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+
+    assert "cannot make output" in said(capsys, "reconcile", run, "--out", tmp_path / "file" / "list", code=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "run"]
+
+
 def test_a_prefund_that_is_too_small_runs_dry(run, capsys):
     found = json.loads(said(capsys, "clear", run, "--month", "2018-02", "--prefund", "63:33=5000", "--json"))
 
@@ -91,6 +108,11 @@ def test_a_prefund_that_is_too_small_runs_dry(run, capsys):
         (["--month", "2018-02", "--prefund", "63:33=1", "--prefund", "63:33=2"], "is given twice"),
         (["--month", "2018-02", "--prefund", "63:63=1"], "expected two provinces"),
         (["--month", "2018-02", "--hold", "A0"], "no such settlement to clear"),
+        (["--month", "2018-02", "--prefund", "99:33=1"], "99 is no province"),
+        (["--month", "2018-02", "--prefund", "6301:33=1"], "6301 is no province"),
+        (["--month", "2018-02", "--prefund", "\uff16\uff13:33=1"], "\uff16\uff13 is no province"),
+        (["--month", "2018-03"], "clear 201802 first"),
+        (["--month", "9999-12"], "expected year and month"),
     ],
 )
 def test_wrong_input_is_one_line_and_closes_nothing(run, capsys, options, text):

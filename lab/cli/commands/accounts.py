@@ -6,7 +6,9 @@ The run is never changed: differences, entries and closed months lie in folders 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from lab.cli import console
 from lab.runs.file import read_run_file, worlds_in
 from lab.runs.opened import open_run, refuse_altered
 from lab.worlds.statements import STATEMENTS_FILE
-from reference_impl.accounting.clearing import Clearing, ClosedMonths, clear, items_of
+from reference_impl.accounting.clearing import Clearing, ClosedMonths, clear, due_of, items_of
 from reference_impl.accounting.declarations import declarations_of
 from reference_impl.accounting.laws import Breach, day_files_agree, nets_cancel
 from reference_impl.accounting.payments import payments_of
@@ -29,12 +31,14 @@ from reference_impl.domain.clearing import Period, dates_of
 from reference_impl.domain.differences import CLASSES, ClosingRule, DifferenceClass
 from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.money import format_yuan
+from reference_impl.domain.regions import PROVINCES
 from reference_impl.domain.working_days import WorkingDays, date_of, nation
 
 if TYPE_CHECKING:
     from datetime import date
 
 DIFFERENCES_FILE, ENTRIES_FILE, TOTALS_FILE = "differences.csv", "entries.csv", "totals.csv"
+_FOLDER_MODE = 0o755
 SHOWN = 20
 """Differences that a terminal shows; the file holds all."""
 
@@ -101,8 +105,10 @@ def clear_run(asked: ClearingAsked, *, as_json: bool) -> None:
     quotas = _quotas(asked.quotas)
     found = _reconciled(asked.folder)
     items = items_of(found.statements, found.entries)
-    _refuse_unknown(asked.held_back, items)
-    cleared = clear(items, period, cleared=months.items(), held_back=[*asked.held_back, *found.waiting])
+    months.refuse_items(period, items)
+    before = months.items()
+    _refuse_unknown(asked.held_back, due_of(items, period, before))
+    cleared = clear(items, period, cleared=before, held_back=[*asked.held_back, *found.waiting])
     breaches = [*nets_cancel(cleared.obligations, cleared.nets)]
     if breaches:
         raise FailedRunError(f"month {period}: {breaches[0].detail}; nothing was closed: a bug of yidi, report it")
@@ -180,18 +186,23 @@ def _quotas(texts: Sequence[str]) -> dict[tuple[str, str], int]:
     for text in texts:
         pair, _, yuan = text.partition("=")
         insured, _, care = pair.partition(":")
-        if not (insured.isdecimal() and care.isdecimal() and yuan.isdecimal()):
+        if not (yuan.isdecimal() and yuan.isascii() and insured.isdecimal() and care.isdecimal()):
             raise InputError(f"--prefund {text!r}: expected INSURED:CARE=YUAN, such as 34:33=500000")
+        unknown = [code for code in (insured, care) if code not in PROVINCES]
+        if unknown:
+            raise InputError(f"--prefund {text!r}: {unknown[0]} is no province; expected its 2 digits, such as 34")
         if (insured, care) in quotas:
             raise InputError(f"--prefund {text!r}: the prefund of {insured} with {care} is given twice; keep one")
         quotas[insured, care] = int(yuan) * 100
     return quotas
 
 
-def _refuse_unknown(settlements: Sequence[str], items: pl.DataFrame) -> None:
-    unknown = sorted(set(settlements) - set(items["settlement"]))
+def _refuse_unknown(settlements: Sequence[str], due: pl.DataFrame) -> None:
+    unknown = sorted(set(settlements) - set(due["settlement"]))
     if unknown:
-        raise InputError(f"--hold {unknown[0]}: no such settlement to clear; expected one of {items.height} of the run")
+        raise InputError(
+            f"--hold {unknown[0]}: no such settlement to clear in this month; expected one of the {due.height} due"
+        )
 
 
 def _refuse_there(folder: Path) -> None:
@@ -203,12 +214,24 @@ def _refuse_there(folder: Path) -> None:
 
 
 def _write(into: Path, frames: dict[str, pl.DataFrame]) -> None:
-    """Write all files or none."""
-    partial = into.with_name(f"{into.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    for name, frame in frames.items():
-        frame.write_csv(partial / name)
-    partial.replace(into)
+    """Write all files or none; of several that write at once one does.
+
+    Raises:
+        InputError: when nothing can be written there.
+
+    """
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f"{into.name}.partial-", dir=into.parent))
+        try:
+            for name, frame in frames.items():
+                frame.write_csv(partial / name)
+            partial.chmod(_FOLDER_MODE)
+            partial.replace(into)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"cannot make output {into}: {error.strerror}; choose another with --out") from error
 
 
 def _as_data(found: Reconciled, into: Path, breaches: Sequence[Breach]) -> dict[str, Any]:
@@ -236,6 +259,7 @@ def _print_reconciled(found: Reconciled, totals: pl.DataFrame, into: Path) -> No
     ]  # fmt: skip
     if listed:
         console.table(["difference", "对账差异", "between", "settlement", "owner", "until"], listed, words=6)
+        _say_unknown({date_of(day) for day in found.differences["deadline"].unique()})
     more = found.differences.height - len(listed)
     console.say(
         f"{found.statements.height:,} rows, {found.differences.height} differences"
@@ -257,13 +281,17 @@ def _print_clearing(cleared: Clearing, folder: Path, used: Sequence[PrefundUse])
         console.table(["insured", "care", "prefund, yuan", "used", "warning", "top-up", "dry on"], rows, words=2)
     dates = dates_of(cleared.period, nation())
     console.say(", ".join(f"{name.replace('_', ' ')} {day}" for name, day in dates.items()))
-    if not all(nation().knows(day.year) for day in dates.values()):
-        console.say("no public holidays are known for those dates: only weekends are left out")
+    _say_unknown(dates.values())
     told = [f"{cleared.items.height:,} items ({cleared.late} of earlier months", f"{cleared.held_back} wait)"]
     if cleared.overdue:
         told.append(f"{cleared.overdue} later than the rules allow")
     told += [f"{len(payments_of(cleared))} payments", f"{len(declarations_of(cleared))} declarations"]
     console.say(f"{', '.join(told)}; nets sum to {sum(cleared.nets.values())} fen; {folder}")
+
+
+def _say_unknown(dates: Iterable[date]) -> None:
+    if not all(nation().knows(day.year) for day in dates):
+        console.say("no public holidays are known for those dates: only weekends are left out")
 
 
 def _clearing_data(cleared: Clearing, folder: Path, used: Sequence[PrefundUse]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from threading import Thread
 
 import polars as pl
 import pytest
@@ -143,6 +144,97 @@ def test_a_month_is_closed_once_and_none_before_it(tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_no_month_is_left_out_after_the_last_closed_one_or_before_the_first(tmp_path):
+    months = ClosedMonths(tmp_path / "closed")
+    with pytest.raises(ClearingError, match=r"month 202404 leaves out what was booked on 20240312.*clear 202403 first"):
+        months.refuse_items(APRIL, items(item()))
+    months.close(clear(items(item()), MARCH))
+
+    with pytest.raises(ClearingError, match="month 202405 leaves out 202404"):
+        months.close(clear(items(), Period(2024, 5)))
+
+
+def spoil_nothing_left(folder):
+    (folder / "items.csv").unlink()
+
+
+def spoil_a_torn_list(folder):
+    text = (folder / "items.csv").read_text().splitlines(keepends=True)
+    (folder / "items.csv").write_text("".join(text[:-1]))
+
+
+def spoil_another_list(folder):
+    (folder / "items.csv").write_text("a,b\n1,2\n")
+
+
+def spoil_an_amount(folder):
+    (folder / "items.csv").write_text((folder / "items.csv").read_text().replace("7000", "7001"))
+
+
+def spoil_the_summary(folder):
+    (folder / "clearing.json").write_text("[]")
+
+
+@pytest.mark.parametrize(
+    "spoil", [spoil_nothing_left, spoil_a_torn_list, spoil_another_list, spoil_an_amount, spoil_the_summary]
+)
+def test_a_closed_month_that_is_not_as_it_was_written_is_refused_and_never_cleared_again(tmp_path, spoil):
+    months = ClosedMonths(tmp_path)
+    spoil(months.close(clear(items(item("A1"), item("A2")), MARCH)))
+
+    with pytest.raises(ClearingError, match="202403 is not as a clearing wrote it"):
+        months.items()
+
+
+def test_months_of_another_run_are_refused(tmp_path):
+    months = ClosedMonths(tmp_path)
+    months.close(clear(items(item("A1")), MARCH))
+
+    months.refuse_items(APRIL, items(item("A1"), item("A2")))
+    for other in (item("B1"), item("A1", owed_fen=6_999)):
+        with pytest.raises(ClearingError, match="hold settlement A1, which these statements do not state so"):
+            months.refuse_items(APRIL, items(other))
+
+
+def test_a_folder_that_is_a_file_or_holds_one_of_the_months_name_is_one_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "months").mkdir()
+    (tmp_path / "months" / "202403").write_text("")
+
+    for folder in (tmp_path / "file", tmp_path / "months"):
+        with pytest.raises(ClearingError, match="cannot close month 202403 there"):
+            ClosedMonths(folder).close(clear(items(item()), MARCH))
+
+
+def test_two_that_close_a_month_at_once_leave_it_whole_and_one_is_refused(tmp_path, monkeypatch):
+    """The second one comes while the first has written half: it waits, and finds the month closed."""
+    written, second = room.Clearing.summary, []
+
+    def slow(clearing):
+        if not second:
+            second.append(Thread(target=close_too))
+            second[0].start()
+            second[0].join(0.3)
+        return written(clearing)
+
+    said: list[str] = []
+
+    def close_too():
+        try:
+            ClosedMonths(tmp_path).close(clear(items(item()), MARCH))
+        except ClearingError as error:
+            said.append(str(error))
+
+    monkeypatch.setattr(room.Clearing, "summary", slow)
+    folder = ClosedMonths(tmp_path).close(clear(items(item()), MARCH))
+    second[0].join()
+
+    assert sorted(path.name for path in folder.iterdir()) == ["clearing.json", "items.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["202403"]
+    assert len(said) == 1
+    assert "month 202403 is closed already" in said[0]
+
+
 def test_killed_halfway_it_closes_nothing_and_the_next_try_gives_the_same_bytes(tmp_path, monkeypatch):
     whole = ClosedMonths(tmp_path / "whole").close(clear(items(item()), MARCH))
     months = ClosedMonths(tmp_path / "killed")
@@ -176,11 +268,15 @@ def test_corrections_of_a_reconciliation_are_items_of_the_month_they_are_booked_
 
 def test_business_within_a_province_is_never_cleared_and_a_row_without_a_place_is_refused():
     assert items_of(frame(row(Side.INSURED, care="34"))).height == 0
-    with pytest.raises(StatementError, match="no province of care or of the insurer"):
-        items_of(frame(row(Side.INSURED, care="")))
+    for places in ({"care": ""}, {"care": "", "insured": ""}, {"care": None}):
+        with pytest.raises(StatementError, match="no province of care or of the insurer"):
+            items_of(frame(row(Side.INSURED, **places)))
 
 
-@pytest.mark.parametrize("text", ["2024", "2024-13", "2024-3", "march", "202400"])
+@pytest.mark.parametrize(
+    "text",
+    ["2024", "2024-13", "2024-3", "march", "202400", "0000-03", "9999-12", "-202403", "2-0-2403", "\uff12024-03"],
+)
 def test_a_month_that_is_none_is_refused(text):
     with pytest.raises(InputError, match="expected year and month"):
         Period.parse(text)

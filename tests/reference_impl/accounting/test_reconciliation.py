@@ -144,6 +144,82 @@ def test_a_statement_that_did_not_come_makes_nothing_one_sided():
     assert set(found_in(of(*books), missing=missing)) == {"A2"}
 
 
+@pytest.mark.parametrize("lacking", [Side.HOSPITAL, Side.INSURED])
+def test_what_no_node_between_keeps_is_not_taken_back_while_a_statement_of_an_end_is_missing(lacking):
+    book = everywhere("A1")
+    book[Side.HUB] = book[lacking] = []
+
+    assert found_in(of(book), missing=[(lacking, DAYS[1])]) == {}
+    assert found_in(of(book), missing=[(lacking, DAYS[3])]) != {}
+
+
+def test_over_midnight_a_settlement_waits_for_the_hospitals_missing_statement_of_the_day_after():
+    book = everywhere("A1")
+    book[Side.HOSPITAL] = []
+
+    assert found_in(of(book), missing=[(Side.HOSPITAL, DAYS[2])]) == {}
+
+
+def test_a_refund_in_a_statement_that_did_not_come_is_no_difference_of_state():
+    book = everywhere("A1")
+    book[Side.HOSPITAL] = []
+    for side in (Side.HUB, Side.INSURED):
+        book[side] += [refund(one, day=DAYS[2]) for one in book[side]]
+
+    assert found_in(of(book), missing=[(Side.CARE, DAYS[2]), (Side.HOSPITAL, DAYS[1])]) == {}
+    assert found_in(of(book)) == {"A1": {DifferenceClass.STATE, DifferenceClass.ONLY_FAR}}
+
+
+def test_a_refund_of_less_than_was_settled_is_found_though_no_hospital_lists_it_and_leaves_nothing():
+    book = everywhere("A1")
+    book[Side.HOSPITAL] = []
+    for side in THREE:
+        book[side] += [refund(one, fund_fen=-6_000, cash_fen=-4_000) for one in book[side]]
+    statements = of(book)
+    differences = reconcile(statements, nation())
+
+    after = with_entries(statements, closing_entries(statements, differences, NEXT_OPEN))
+
+    assert differences.select("near", "far", "class").rows() == [("hospital", "care", "fund")]
+    assert after["fund_fen"].sum() == after["cash_fen"].sum() == 0
+
+
+def test_cash_that_differs_alone_is_found_and_becomes_the_insurers():
+    book = everywhere("A1")
+    book[Side.INSURED][0]["cash_fen"] -= 500
+    statements = of(book)
+    differences = reconcile(statements, nation())
+
+    after = with_entries(statements, closing_entries(statements, differences, NEXT_OPEN))
+
+    assert differences["class"].to_list() == ["total"]
+    assert after.group_by("side").agg(pl.col("cash_fen").sum())["cash_fen"].to_list() == [2_500] * 4
+
+
+def test_a_bill_that_the_insurer_corrected_upwards_becomes_every_sides():
+    book = everywhere("A1")
+    [first] = book[Side.INSURED]
+    book[Side.INSURED] += [refund(first), first | {"fund_fen": 9_000, "cash_fen": 1_000}]
+    statements = of(book)
+
+    entries = closing_entries(statements, reconcile(statements, nation()), NEXT_OPEN)
+
+    sums = with_entries(statements, entries).group_by("side").agg(pl.col("fund_fen").sum())
+    assert sums["fund_fen"].to_list() == [9_000] * 4
+    assert entries.filter(side="insured").height == 0
+
+
+def test_business_within_a_province_that_the_hub_lists_alone_is_found_and_taken_back():
+    statements = frame(row(Side.HUB, care="34", insured="34"))
+    differences = reconcile(statements, nation())
+
+    after = with_entries(statements, closing_entries(statements, differences, NEXT_OPEN))
+
+    assert differences["near"].to_list() == ["care", "hub"]
+    assert found_in(after) == {}
+    assert after["fund_fen"].sum() == 0
+
+
 def test_a_late_statement_gives_the_same_as_if_it_had_come_in_time():
     statements, truth = month(3)
     insured = statements.filter(side=Side.INSURED.value)

@@ -77,3 +77,32 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
     kept.with_columns(more=pl.lit(1)).write_parquet(tmp_path / "whole.parquet")
 
     assert read_statements(tmp_path / "whole.parquet").equals(kept)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sign": 0}, "has sign 0"),
+        ({"sign": 2}, "has sign 2"),
+        ({"sign": -1}, "has sign -1 and a bill of 10000 fen"),
+        ({"total_fen": -10_000}, "has sign 1 and a bill of -10000 fen"),
+        ({"fund_fen": None}, "column 'fund_fen' is empty"),
+        ({"insured": None}, "column 'insured' is empty"),
+    ],
+)
+def test_a_row_without_a_value_or_with_a_sign_that_is_not_its_bills_is_refused(tmp_path, change, said):
+    rows = frame(row(Side.CARE) | change)
+    rows.write_parquet(tmp_path / "s.parquet")
+
+    with pytest.raises(StatementError, match=said):
+        read_statements(tmp_path / "s.parquet")
+    with pytest.raises(StatementError, match=said):
+        take_in([Received(Side.CARE, DAYS[1], date(2024, 3, 13), rows)], [], nation())
+
+
+def test_the_very_same_statement_handed_in_twice_is_a_repeated_one():
+    one = Received(Side.CARE, DAYS[1], date(2024, 3, 13), frame(row(Side.CARE)))
+
+    rows, problems = take_in([one, one], [(Side.CARE, DAYS[1])], nation())
+
+    assert (rows.height, [p.kind for p in problems]) == (1, [Kind.STATEMENT_REPEATED])

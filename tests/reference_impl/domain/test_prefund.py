@@ -67,6 +67,13 @@ STORY = """
 """
 
 
+def test_no_reservation_is_below_zero_and_so_none_frees_what_another_then_takes():
+    account = Prefund(LIMIT_FEN)
+
+    assert account.reserve("a", -1) is PrefundRefusal.NEGATIVE
+    assert account.reserve("b", LIMIT_FEN + 1) is PrefundRefusal.SHORT
+
+
 def test_the_story_of_an_account():
     account = Prefund(LIMIT_FEN)
     for line in STORY.strip().splitlines():
