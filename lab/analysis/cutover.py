@@ -145,7 +145,8 @@ def _figures(plans: Sequence[Held], asked: _Asked) -> Iterator[tuple[str, float]
     yield "cutover.self_pay", paid["person"].n_unique()
     yield "cutover.self_pay_fen", int(paid["paper_fen"].sum())
     away, scale = asked.away(plans), asked.time_scale
-    yield from policies.spared_figures(away, [plan.course.plan for plan in plans])
+    spared = _once([plan.parked.select("visit") for plan in plans])
+    yield from policies.spared_figures(away, spared, [plan.course.plan for plan in plans])
     rest = [policies.rest_of(plan.parked, asked.record.mid_stays) for plan in plans]
     each = zip(plans, rest, strict=True)
     held = policies.once([policies.held_up(p.course.plan, parked, p.paid, away, scale) for p, parked in each])

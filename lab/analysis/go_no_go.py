@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lab.analysis.renumbering import kept_visit_id
 from lab.analysis.stops import went
 from reference_impl.protocol.ids import Stamps
 from reference_impl.staging.unmended import unmended_rows
@@ -69,11 +70,13 @@ def visits_without_row(record: Record, courses: Sequence[Course], scenario: Scen
 def row_refused(visits: pl.DataFrame, rows: UnmendedRows | None) -> pl.Series:
     """Return until when (on the run's clock) each visit's rows were not right; 0 where they always were.
 
-    ``visits`` say ``person`` and ``visit_id``. The draw is the one that the doors made.
+    ``visits`` say ``person`` and ``visit_id``. The draw is the one that the doors made, by the
+    ids that the books know.
     """
     if rows is None:
         return pl.Series("mended_us", [0] * visits.height, dtype=pl.Int64)
-    mended_us = [rows.mended_us(person, visit) for person, visit in visits.select("person", "visit_id").iter_rows()]
+    known = visits.select("person", visit_id=kept_visit_id())
+    mended_us = [rows.mended_us(person, visit) for person, visit in known.iter_rows()]
     return pl.Series("mended_us", [at if at > rows.from_us else 0 for at in mended_us], dtype=pl.Int64)
 
 

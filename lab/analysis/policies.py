@@ -168,10 +168,16 @@ def _owed_fen() -> pl.Expr:
     return pl.when(pl.col("took") == Recourse.STAND_IN.value).then(due_fen - pl.col("estimate_fen"))
 
 
-def spared_figures(away: pl.DataFrame, plans: Sequence[Cutover]) -> Iterator[tuple[str, float]]:
-    """Yield how many pharmacy visits stock put off without a trip; nothing where none was advised."""
+def spared_figures(away: pl.DataFrame, counted: pl.DataFrame, plans: Sequence[Cutover]) -> Iterator[tuple[str, float]]:
+    """Yield how many of the ``counted`` visits stock put off without a trip; nothing where none was advised.
+
+    Whose stock did not last until the door was open, and who was then turned away at it, was spared nothing.
+    """
     if any(plan.policies.drug_stock is not None for plan in plans):
-        yield "cutover.spared_by_stock", away.filter(pl.col("how") == How.STOCKED.value)["visit"].n_unique()
+        how = pl.col("how").cast(pl.String)
+        in_vain = away.filter(~how.is_in(_AT_HOME)).select("visit")
+        stocked = away.filter(how == How.STOCKED.value).join(counted.select("visit"), on="visit", how="semi")
+        yield "cutover.spared_by_stock", stocked.join(in_vain, on="visit", how="anti")["visit"].n_unique()
 
 
 def late_figures(paid: Sequence[tuple[Cutover, pl.DataFrame]], seed: int) -> Iterator[tuple[str, float]]:

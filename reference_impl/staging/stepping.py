@@ -55,8 +55,11 @@ def breaches(gates: StepGates, seen: Seen) -> tuple[str, ...]:
     """Return the gates that are not met, in words."""
     said: list[str] = []
     enough = seen.messages >= gates.fewest
-    if gates.p95 is not None and enough and seen.p95_us is not None and seen.p95_us > gates.p95:
-        said.append(f"p95 {_seconds(seen.p95_us)} above {_seconds(gates.p95)}")
+    if gates.p95 is not None and enough:
+        if seen.p95_us is None:
+            said.append(f"none of {seen.messages} messages answered")
+        elif seen.p95_us > gates.p95:
+            said.append(f"p95 {_seconds(seen.p95_us)} above {_seconds(gates.p95)}")
     if gates.busy is not None and enough and seen.busy_share > gates.busy:
         said.append(f"not served {seen.busy_share:.1%} above {gates.busy:.1%}")
     if gates.oldest is not None and seen.oldest_us > gates.oldest:

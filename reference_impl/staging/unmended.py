@@ -25,7 +25,15 @@ def unmended_rows(course: Course, seed: int, stamps: Stamps) -> UnmendedRows | N
         key=(seed ^ key_hash(course.plan.name)) & WORD,
         persons=refused.get("persons", 0.0),
         visits=refused.get("visits", 0.0),
-        frozen_at=stamps.at(course.close_at),
+        frozen_at=stamps.at(_last_begun_us(course)),
         from_us=course.reopen_at,
         until_us=course.reopen_at + rows.mended_within,
     )
+
+
+def _last_begun_us(course: Course) -> int:
+    """Return until when visits could begin that are open at the freeze.
+
+    An id says when the patient came: who was turned away since has an id of then, and a visit of after the move.
+    """
+    return course.plan.early_at if course.plan.announced else course.plan.stop_at

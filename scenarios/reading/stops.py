@@ -101,7 +101,8 @@ def _under_a_fault(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Pr
         return
     first, last = plan.reopens_between
     moments = [(plan.stop_at, plan.stop_at), (plan.close_at, plan.close_at), (first, last)]
-    moments.append((first + plan.ramp_us, _wide_open_at(scenario, plan)))
+    held = plan.step_gates is not None  # then each step is a command, and when it comes the run shows
+    moments.append((first if held else first + plan.ramp_us, _wide_open_at(scenario, plan)))
     if last > plan.planned_reopen_at:
         moments.append((plan.planned_reopen_at, plan.planned_reopen_at))
     for number, fault in enumerate(scenario.faults):

@@ -59,7 +59,9 @@ class StepGates(Model):
 
     over: PeopleTime = Field(default=span("10min"), gt=0, description="the while that is judged. ASSUMED.")
     p95: Annotated[MachineTime, Field(gt=0)] | None = Field(
-        default=None, description="95 % of the answers of that while came within it, of the stop's business"
+        default=None,
+        description="95 % of the answers of that while came within it, of the stop's business; not met where messages "
+        "had no answer at all",
     )
     busy: Share | None = Field(
         default=None, description="at most this share of its messages met no service; a closed door left out"

@@ -318,7 +318,9 @@ def _policies() -> Iterator[Measure]:
         "cutover.first_alarm", Unit.DURATION, "from full admission to the first alarm; absent without one; people time"
     )
     yield Measure(
-        "cutover.spared_by_stock", Unit.COUNT, "pharmacy visits that medicine in stock put off without a trip"
+        "cutover.spared_by_stock",
+        Unit.COUNT,
+        "pharmacy visits that medicine in stock put off without a trip: none was turned away after it",
     )
     yield Measure(
         "cutover.claims_late", Unit.COUNT, "paper claims of the stop that were handed in after their deadline"

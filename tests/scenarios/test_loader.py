@@ -613,6 +613,18 @@ def test_a_door_that_is_to_move_while_a_fault_has_stopped_its_node_is_refused(wr
         assert load_scenario(path).faults[0].kind == kind
 
 
+@pytest.mark.parametrize("gates", ["", ", gates: {p95: 3s}"])
+def test_a_node_that_is_to_be_told_of_each_step_must_be_up_from_the_reopening_on(write, gates):
+    """A ramp by the clock is told once, at 70 min; one that gates hold at each step, from 70 min on."""
+    ramp = f"{{kind: steps, steps: [{{share: 10%, hold: 20min}}, {{share: 50%, hold: 20min}}]{gates}}}"
+    cutover = f"cutover: {{scope: 34, at: 1h, stop_before: 10min, window: 10min, ramp: {ramp}}}\n"
+    path = write(f"{SMALL}{cutover}{STOPPED.format(kind='kill', node=34, at='87min')}\n")
+    if gates:
+        assert "a door of 34 is to move while faults.0 (kill) has stopped it" in refusal(path).sentence
+    else:
+        assert load_scenario(path).faults[0].kind == "kill"
+
+
 BESIDE = [
     "{scope: 34, at: 1h, window: 10min, business: cross}, {scope: 34, at: 1h, window: 9min, business: local}",
     "{scope: 34, at: 1h, window: 10min, side: care}, {scope: 34, at: 1h, window: 9min, side: insured}",

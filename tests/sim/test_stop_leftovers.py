@@ -56,20 +56,22 @@ def test_the_longer_the_lead_the_more_have_heard_of_the_stop(half_heard_after: s
     assert at_home / 200 == pytest.approx(heard, abs=0.09)
 
 
-def stocked(lasts: str, share: float = 1.0) -> Any:
+def stocked(lasts: str, share: float = 1.0, insured: int = 630100) -> Any:
     policies = {"drug_stock": {"lasts": lasts, "share": share}}
-    return live(
-        scenario(visit("pharmacy", at="50s"), visit("outpatient", at="50s"), cutover=STOP | {"policies": policies})
-    )
+    visits = visit("pharmacy", at="50s", insured=insured), visit("outpatient", at="50s")
+    return live(scenario(*visits, cutover=STOP | {"policies": policies}))
+
+
+def measured(run: Any) -> dict[str, float]:
+    courses = courses_of(run.simulation.world.scenario)
+    return cutover.measure(record_of(run.tables()), courses, 1.0, lost=frozenset(), doubled=frozenset())
 
 
 def test_medicine_in_stock_spares_the_trip_to_the_pharmacy_and_no_other() -> None:
     run = stocked("10min")
     assert sorted(how for how, _ in away(run)) == ["parked", "stocked"]
     assert fates(run) == ["parked_then_direct", "parked_then_direct"]
-    found = cutover.measure(
-        record_of(run.tables()), courses_of(run.simulation.world.scenario), 1.0, lost=frozenset(), doubled=frozenset()
-    )
+    found = measured(run)
     assert found["cutover.spared_by_stock"] == 1
     assert found["cutover.trips"] == 1
     assert_nothing_leaked(run)
@@ -79,6 +81,15 @@ def test_whose_stock_is_at_its_end_before_the_door_opens_comes_then_and_is_turne
     run = stocked("30s")
     assert ("stocked", 70) in away(run)
     assert [how for how, _ in away(run)].count("parked") == 2
+    found = measured(run)
+    assert found["cutover.trips"] == 2
+    assert found["cutover.spared_by_stock"] == 0, "they made the trip in vain all the same"
+
+
+def test_who_is_spared_is_counted_as_all_else_of_the_stop_is_without_business_within_a_province() -> None:
+    run = stocked("10min", insured=330100)
+    assert sorted(how for how, _ in away(run)) == ["parked", "stocked"]
+    assert measured(run)["cutover.spared_by_stock"] == 0
 
 
 def test_who_was_put_off_by_an_earlier_stop_joins_the_backlog_of_the_later_one_at_its_own_door() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 from support.tiny_world import CARE, INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
 from lab.analysis import go_no_go
+from reference_impl.domain.renumbering import Numbered, shape_of
+from reference_impl.protocol.unmended import UnmendedRows
 from scenarios.record.recorder import record_of
 from scenarios.schema.course import courses_of
 
@@ -45,6 +48,33 @@ def test_an_open_stay_without_its_row_waits_and_a_visit_begun_after_the_move_doe
     assert told == {"inpatient": "parked_then_direct", "outpatient": "direct"}
     assert_lawful(run, settled=2)
     assert_nothing_leaked(run)
+
+
+def told(asked: Any, run: Any) -> float:
+    return dict(go_no_go.figures(record_of(run.tables()), courses_of(asked), asked))["cutover.turned_away_by_row"]
+
+
+def test_who_was_turned_away_from_stop_accept_on_begins_after_the_move_and_lacks_no_row() -> None:
+    """They come at 16 s, before the closing and after stop-accept, and begin when they are back."""
+    rows = {"visits": ROW | {"refused": "100%"}, "mended_within": "90s"}
+    asked = moved(visit("outpatient", at="16s"), scope=CARE, rows=rows, announced=False)
+    run = live(asked)
+    assert fates(run) == ["parked_then_direct"]
+    assert run.recorder.frames()["turned_away"]["at_us"].max() < 30 * S
+    assert told(asked, run) == 0
+
+
+def test_a_row_is_looked_up_by_the_id_of_the_books_when_visits_have_new_ids() -> None:
+    rows = UnmendedRows(key=1, persons=0.0, visits=0.5, frozen_at="20240603000000", from_us=10, until_us=100)
+    old = [f"SH33040000001240602080000{number:04d}" for number in range(50)]
+    new = [shape_of(Numbered.VISIT).issued + visit_id[1:] for visit_id in old]
+    mended = [
+        go_no_go.row_refused(pl.DataFrame({"person": ["X"] * 50, "visit_id": ids}), rows).to_list()
+        for ids in (old, new)
+    ]
+    assert 0 in mended[0]
+    assert any(mended[0])
+    assert mended[1] == mended[0]
 
 
 def test_after_a_move_that_was_given_up_every_row_is_where_it_was() -> None:

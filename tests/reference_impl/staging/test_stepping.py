@@ -127,7 +127,8 @@ def test_full_admission_begins_the_watch_that_the_plan_asks_for():
 JUDGED = [
     ({"p95": "3s"}, BAD, 1),
     ({"p95": "3s"}, Seen(messages=19, p95_us=4_000_000, busy=0, oldest_us=0), 0),
-    ({"p95": "3s"}, Seen(messages=50, p95_us=None, busy=50, oldest_us=0), 0),
+    ({"p95": "3s"}, Seen(messages=50, p95_us=None, busy=50, oldest_us=0), 1),
+    ({"p95": "3s"}, Seen(messages=19, p95_us=None, busy=19, oldest_us=0), 0),
     ({"busy": "10%"}, Seen(messages=50, p95_us=1, busy=5, oldest_us=0), 0),
     ({"busy": "10%"}, Seen(messages=50, p95_us=1, busy=6, oldest_us=0), 1),
     ({"oldest": "1h"}, Seen(messages=0, p95_us=None, busy=0, oldest_us=60 * MIN), 0),
