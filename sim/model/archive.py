@@ -76,7 +76,7 @@ def retention_us(scenario: Scenario) -> int | None:
 class _Slice:
     """What was finished within a part of the retention."""
 
-    __slots__ = ("keys", "known_by", "messages", "until_us")
+    __slots__ = ("below", "keys", "known_by", "messages", "until_us")
 
     def __init__(self, until_us: int) -> None:
         self.until_us = until_us
@@ -84,6 +84,8 @@ class _Slice:
         self.messages: list[Key] = []
         self.known_by = array("q")
         """What its messages are to be forgotten by, once they are on the shelf."""
+        self.below = 0
+        """Their numbers there are below this one; whatever of them has a later one is there again, in a later slice."""
         self.keys: dict[type[Record], list[str]] = {kind: [] for kind in KINDS}
 
 
@@ -195,6 +197,7 @@ class ArchivingBooks(MemoryBooks):
         for key in self._shelf.put(self._finished(old.messages)):
             del self._messages[key]
             old.known_by.append(hash(key))
+        old.below = self._shelf.next_number
         old.messages = []
         keepers: dict[type[Record], Any] = self._keepers
         for kind, keys in old.keys.items():
@@ -207,7 +210,7 @@ class ArchivingBooks(MemoryBooks):
 
     def _forget(self, old: _Slice) -> None:
         """Find its messages no more; a visit of it that has not moved meanwhile may lie still for days."""
-        self._shelf.forget(old.known_by)
+        self._shelf.forget(old.known_by, old.below)
         visits: Any = self._keepers[VisitRecord]
         for key in self._put_away_visits(old.keys[VisitRecord]):
             visits.lay_down(key)

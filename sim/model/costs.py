@@ -21,6 +21,7 @@ import msgspec
 from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import Role
+from reference_impl.domain.transactions import TRANSACTIONS
 
 Stage = Literal["receive", "forward", "answer", "decide", "reply", "change"]
 Table = tuple[int, ...]
@@ -36,8 +37,10 @@ COSTS_VERSION = 5
 """The version of the cost file; one that says none is of the first."""
 DEFAULT_COSTS = Path(__file__).with_name("costs.json")
 AS_THE_MEAN = 1000
-_LOST_MAX = 0.5
 """``spread`` is in thousandths of a mean."""
+_LOST_MAX = 0.5
+_MOST_US = 3_600_000_000
+"""An hour: more than anything here can take, and little enough to reckon with."""
 
 
 class CostError(InputError):
@@ -122,6 +125,9 @@ class CostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assumed may be written by hand, without."""
 
 
+_MOST_TIMES_THE_MEAN = 1_000_000
+"""A thousand times the mean, in thousandths of it."""
+_PLAIN_US = ("checkpoint_disk_us", "page_flush_us", "speed_us")
 _FITTED = ("turn_us", "group_us", "cold", "checkpoint_us", "standing_share", "hospital_write_us", "hospital_read_us")
 """The numbers beside the rows of which less is never more; how fast a process cools is no such number."""
 
@@ -143,13 +149,22 @@ class Costs:
         for name in _FITTED:
             _check_fitted(getattr(file, name), name)
         _check_fitted(file.cooling_us, "cooling_us", least=1.0)
+        for name in _PLAIN_US:
+            _check_number(getattr(file, name), name, _MOST_US)
+        for name, share in (("foreign_share", file.foreign_share), ("standing_share", file.standing_share.value)):
+            _check_number(share, name, 1)
         for row in file.rows:
-            _check_fitted(row.cpu_us, f"{row.role} {row.code} {row.stage}")
+            _check_row(row, known=(row.role, row.code, row.stage) in self._rows)
             self._rows[row.role, row.code, row.stage] = row
-        _check_table(file.flush_us, "flush_us")
-        _check_table(file.spread, "spread")
-        if any(share <= 0 for share in file.pace):
-            raise CostError(f"pace is {list(file.pace)}; expected whole numbers above 0, in thousandths of the mean")
+        _check_table(file.flush_us, "flush_us", _MOST_US)
+        _check_table(file.spread, "spread", _MOST_TIMES_THE_MEAN)
+        if not file.spread[-1]:
+            raise CostError("spread is 0 throughout; expected quantiles in thousandths of the mean")
+        if not all(0 < share <= _MOST_TIMES_THE_MEAN for share in file.pace):
+            raise CostError(
+                f"pace is {list(file.pace)}; expected whole numbers above 0, at most {_MOST_TIMES_THE_MEAN}, in "
+                "thousandths of the mean"
+            )
         for role in SERVING_ROLES:
             for stage in STAGES:
                 if (role, ANY_CODE, stage) not in self._rows:
@@ -285,13 +300,28 @@ def _whole(file: CostFile) -> CostFile:
 
 
 def _check_fitted(fitted: Fitted, name: str, *, least: float = 0.0) -> None:
-    if not least <= fitted.value < float("inf") or not fitted.low <= fitted.value <= fitted.high:
+    if not least <= fitted.low <= fitted.value <= fitted.high <= _MOST_US:
         raise CostError(
             f"{name} is {fitted.value} in [{fitted.low}, {fitted.high}]; "
-            f"expected a number of at least {least:g} within its interval"
+            f"expected a number of at least {least:g} and at most {_MOST_US} within its interval"
         )
 
 
-def _check_table(table: Table, name: str) -> None:
-    if not table or table[0] < 0 or any(low > high for low, high in pairwise(table)):
-        raise CostError(f"quantiles of {name} are {list(table)}; expected whole numbers, >= 0, rising")
+def _check_number(number: float, name: str, most: int) -> None:
+    if not 0 <= number <= most:
+        raise CostError(f"{name} is {number}; expected a number from 0 to {most}")
+
+
+def _check_row(row: CostRow, *, known: bool) -> None:
+    """Refuse what would be passed over: a row that no transaction looks up, and the first of two for the same."""
+    name = f"{row.role} {row.code} {row.stage}"
+    _check_fitted(row.cpu_us, name)
+    if row.code != ANY_CODE and row.code not in TRANSACTIONS:
+        raise CostError(f"row {name}: no such transaction; expected a code such as 2207, or {ANY_CODE} for any")
+    if known:
+        raise CostError(f"two rows for {name}; expected one")
+
+
+def _check_table(table: Table, name: str, most: int) -> None:
+    if not table or table[0] < 0 or table[-1] > most or any(low > high for low, high in pairwise(table)):
+        raise CostError(f"quantiles of {name} are {list(table)}; expected whole numbers, >= 0, rising, at most {most}")

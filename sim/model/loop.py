@@ -154,7 +154,8 @@ class Loop:
         self.rate = self._factors[1]
         self._ran_us = ended_us = self._ended()
         self.turning = cpu.starting = False
-        self.had_us = max(self.had_us, cpu.least_us) + ended_us - now_us
+        cpu.least_us = had_us = max(self.had_us, cpu.least_us)
+        self.had_us = had_us + ended_us - now_us
         cpu.booked_us += ended_us - now_us
         heapreplace(cpu.free_us, ended_us)
         if cpu.waiting:

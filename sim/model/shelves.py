@@ -67,11 +67,17 @@ class MessageShelf:
         self._gone.add(number)
         return message
 
-    def forget(self, known_by: Iterable[int]) -> None:
-        """Find these messages no more."""
+    def forget(self, known_by: Iterable[int], below: int) -> None:
+        """Find these messages no more, but for those that were taken out and put here again as ``below`` or later."""
         numbers = self.numbers
         for one in known_by:
-            numbers.pop(one, None)  # it may have been taken out
+            if numbers.get(one, below) < below:
+                del numbers[one]
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next message that is put here."""
+        return len(self._places) * self._spool.block + len(self._open)
 
     def with_rest(self, rest: tuple[MessageRecord, ...]) -> Packed[MessageRecord]:
         """Return all that is here, forgotten or not, and then ``rest``."""

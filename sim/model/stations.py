@@ -198,7 +198,7 @@ class Cpu:
         self.stretch = self.cores / cores / (1.0 - lost_share)
         self.fair = fair
         self.least_us = 0
-        """What the one has had that was served last, where that is fair."""
+        """What the one had had when it began that went first last, whether it had waited or not."""
         self.sums = Sums()
         self.free_us = [0] * self.cores
         """When each core is free; a heap."""
@@ -220,6 +220,8 @@ class Cpu:
             self.waiting.append(runner)
             self.serve()
         else:  # nobody is before it, and a core is free: ``_start`` written out, for this happens at every turn
+            if self.fair:
+                self.least_us = runner.had_us
             self.starting = True
             cpu_us = runner.run()
             self.starting = False

@@ -198,7 +198,8 @@ class Writer:
             cpu.ask(self)
         else:  # what ``ask`` comes to where nobody is before it
             cpu_us = self.run()
-            self.had_us = max(self.had_us, cpu.least_us) + cpu_us
+            cpu.least_us = had_us = max(self.had_us, cpu.least_us)
+            self.had_us = had_us + cpu_us
             cpu.booked_us += cpu_us
             heapreplace(cpu.free_us, now_us + cpu_us)
 

@@ -326,3 +326,18 @@ def test_what_lies_alone_reads_back_as_it_was(left: int) -> None:
 
     assert [laid.get_alone(place) for place in reversed(places)] == items[::-1]
     assert laid.get(block)
+
+
+def test_a_message_that_is_marked_late_is_remembered_for_as_long_again(timeline: Timeline) -> None:
+    """Finished at 0, reversed just before it would have been forgotten: its own copies must still find the mark."""
+    books = ArchivingBooks(timeline, KEEP_US)
+    write(timeline, books, 0, message_of(0))
+    for number in range(1, 250):
+        write(timeline, books, number * S, message_of(number))
+    marked = replace(message_of(0), withdrawn=True)
+    reversal = Change(message=message_of(1000), insert=True, tombstone=marked)
+    timeline.call_at(95 * S + 1, WORK, lambda: books.apply(reversal))
+    for second, known in ((110, True), (190, True), (210, False)):
+        timeline.run_until(second * S + 2)
+        assert (hash(message_of(0).key) in books._remembers) is known, second
+    assert sum(message.key == message_of(0).key for message in books.read_all().messages) == 1

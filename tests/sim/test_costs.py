@@ -130,6 +130,25 @@ BAD = {
     "no value": (changed(lambda d: d.pop("group_us")), "not a cost file"),
     "of the first version": (b'{"mark": "MEASURED", "busy_share": 0.5}', "of version 1, older than .* measure anew"),
     "of a version to come": (changed(lambda d: d.update(version=6)), "of version 6, newer than .* expected 5"),
+    "checkpoint that gives time back": (changed(lambda d: d.update(checkpoint_disk_us=-9)), "checkpoint_disk_us is -9"),
+    "negative page": (changed(lambda d: d.update(page_flush_us=-5)), "page_flush_us is -5"),
+    "negative speed": (changed(lambda d: d.update(speed_us=-5.0)), "speed_us is -5.0"),
+    "others give back": (changed(lambda d: d.update(foreign_share=-3.0)), "foreign_share is -3.0; expected .* 0 to 1"),
+    "others take seven cores": (changed(lambda d: d.update(foreign_share=7.0)), "foreign_share is 7.0"),
+    "idle takes nine cores": (
+        changed(lambda d: d.update(standing_share={"value": 9.0, "low": 9.0, "high": 9.0})),
+        "standing_share is 9.0",
+    ),
+    "negative at its low end": (changed(lambda d: d["turn_us"].update(low=-10.0)), "turn_us is 120.0 in .-10.0"),
+    "longer than time goes": (changed(lambda d: d["turn_us"].update(value=1e300, high=1e300)), "at most 3600000000"),
+    "no spread": (changed(lambda d: d.update(spread=[0, 0])), "spread is 0 throughout"),
+    "endless pace": (changed(lambda d: d.update(pace=[10**18])), "pace is .* at most 1000000"),
+    "endless flush": (changed(lambda d: d.update(flush_us=[10**18])), "flush_us are .* at most"),
+    "two rows for the same": (changed(lambda d: d["rows"].append(d["rows"][0])), "two rows for care . receive"),
+    "no such transaction": (
+        changed(lambda d: d["rows"].append(d["rows"][0] | {"code": "99ZZ"})),
+        "care 99ZZ receive: no such transaction",
+    ),
     "unknown role": (changed(lambda d: d["rows"][0].update(role="bank")), "not a cost file"),
 }
 

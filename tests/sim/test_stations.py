@@ -278,3 +278,45 @@ def test_a_cancelled_patient_leaks_no_desk(timeline: Timeline, at_us: int) -> No
     assert desk.free == 1
     assert not len(patience[100])
     assert not group.tasks
+
+
+def test_a_process_that_was_alone_for_long_is_not_starved_by_one_that_begins(timeline: Timeline) -> None:
+    """What the first had while nobody else wanted the core is no debt: from the second's first turn on, each has half."""
+    cpu = Cpu(timeline, 1, fair=True)
+    first, second = Hog(timeline, cpu, 1_000), Hog(timeline, cpu, 1_000)
+    timeline.call_at(0, WORK, lambda: cpu.ask(first))
+    timeline.call_at(10_000_000, WORK, lambda: cpu.ask(second))
+    for second_s in (11, 12, 20):
+        timeline.run_until(second_s * 1_000_000)
+        together_us = (second_s - 10) * 1_000_000
+        assert abs(second.got_us - together_us // 2) <= 2_000
+        assert abs(first.got_us - 10_000_000 - together_us // 2) <= 2_000
+
+
+def test_loops_that_were_alone_for_long_are_not_starved_either(timeline: Timeline) -> None:
+    """The same of loops, whose turns of one piece on an idle core are served without asking for it."""
+    cpu = Cpu(timeline, 1, fair=True)
+    rhythm = Rhythm(1_000_000, 0, 0, 1)
+    loops = [Loop(timeline, cpu, rhythm, None) for _ in range(2)]
+    for ms in range(5_000):
+        timeline.call_at(ms * 1_000, WORK, lambda: loops[0].post(lambda _: None, None))
+    timeline.run_until(5_000_000)
+    turns = loops[0].turns
+    for ms in range(5_000, 6_000):
+        for loop in loops:
+            timeline.call_at(ms * 1_000, WORK, lambda loop=loop: loop.post(lambda _: None, None))
+    timeline.run_until(6_000_000)
+    assert abs((loops[0].turns - turns) - loops[1].turns) <= 2
+
+
+class Hog:
+    """Asks for the core again when its turn is over, for ever."""
+
+    def __init__(self, timeline: Timeline, cpu: Cpu, turn_us: int) -> None:
+        self.timeline, self.cpu, self.turn_us = timeline, cpu, turn_us
+        self.had_us = self.got_us = 0
+
+    def run(self) -> int:
+        self.got_us += self.turn_us
+        self.timeline.call_at(self.timeline.now_us + self.turn_us, WORK, lambda: self.cpu.ask(self))
+        return self.turn_us
