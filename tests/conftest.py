@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("yidi", deadline=None)
-"""No test asserts wall time: a deadline of Hypothesis would, on a busy machine."""
+settings.register_profile("yidi", deadline=None, derandomize=True)
+"""No test asserts wall time: a deadline of Hypothesis would, on a busy machine. The examples are the same on every run,
+so that a change is blamed for what it broke and branches are covered or not; ``explore`` draws others every time."""
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("yidi")
 
 _HERE = Path(__file__).parent
