@@ -22,16 +22,9 @@ from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
+from reference_impl.staging.acts import Act, MoveDoor, OnlyWritten, WorkOnBooks, perform
 from reference_impl.staging.stepping import OpenBySteps, SteppedRamp, Turn
-from reference_impl.staging.timetable import (
-    Act,
-    MoveDoor,
-    OnlyWritten,
-    Step,
-    WorkOnBooks,
-    perform,
-    timetable,
-)
+from reference_impl.staging.timetable import Step, timetable
 from scenarios.record.recorder import EventRow
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Phase

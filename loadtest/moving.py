@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from reference_impl.server.supervisor import System
-    from reference_impl.staging.timetable import WorkOnBooks
+    from reference_impl.staging.acts import WorkOnBooks
 
 __all__ = ["DRAIN_LIMIT_S", "LONGER_US", "Worked", "put_off", "work_on_books"]
 

@@ -36,8 +36,10 @@ from loadtest.schedule import Schedule, Tally
 from loadtest.summary import write_locust_statistics
 from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
+from reference_impl.staging.acts import ListInflight
 from reference_impl.staging.build import stamps_of
-from reference_impl.staging.timetable import ListInflight, OpenBySteps, timetable
+from reference_impl.staging.stepping import OpenBySteps
+from reference_impl.staging.timetable import timetable
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.speech import Speech
 from scenarios.patients.visits import VisitPlan, plan_visits

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from reference_impl.protocol.business_day import BusinessDays
     from reference_impl.protocol.records import SettlementRecord
-    from reference_impl.staging.timetable import CloseDay
+    from reference_impl.staging.acts import CloseDay
     from scenarios.record.recorder import Recorder
     from sim.world import World
 

@@ -15,8 +15,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reference_impl.hospital.visiting import refund_and_paper
+from reference_impl.staging.acts import CloseDay, ListInflight, perform
 from reference_impl.staging.hits import with_hits
-from reference_impl.staging.timetable import CloseDay, ListInflight, OpenBySteps, link_hits_in, perform, timetable
+from reference_impl.staging.stepping import OpenBySteps
+from reference_impl.staging.timetable import link_hits_in, timetable
 from scenarios.record.recorder import EventRow, Record, Recorder, RunTables, record_of
 from sim.actions import SimActions
 from sim.closing import DayEnds

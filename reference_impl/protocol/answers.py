@@ -7,6 +7,7 @@ the books and the message. This module must never ask another node.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple, assert_never
 
 from reference_impl.domain.errors import REASONS, Refusal
@@ -22,7 +23,6 @@ from reference_impl.protocol.messages import (
     MessageId,
     Outcome,
     Reply,
-    ReplyBody,
     Request,
     Settled,
     Unknown,
@@ -47,6 +47,16 @@ BUSY_RETRY_US = 200_000
 
 
 _RECEIPTS = {code: receipt for code, (_, receipt) in CARRIERS.items()}
+_NUMBER_OF = {
+    VisitOpened: attrgetter("visit"),
+    Filed: attrgetter("filing"),
+    Settled: attrgetter("settlement"),
+    Cancelled: attrgetter("settlement"),
+}
+_NUMBERS = {code: _NUMBER_OF[receipt] for code, receipt in _RECEIPTS.items() if receipt in _NUMBER_OF} | dict.fromkeys(
+    TRIALS
+)
+"""How the number is read that a receipt is for; a trial settles nothing, and others bear none."""
 
 
 class Refused(NamedTuple):
@@ -71,19 +81,11 @@ def believed(outcome: Outcome, code: str) -> Outcome:
     reply = outcome.reply
     if reply.refusal:
         return outcome
-    whole = type(reply.body) is _RECEIPTS[code] and not reply.reason and _has_number(code, reply.body)
-    return outcome if whole else Unknown(0)
-
-
-def _has_number(code: str, receipt: ReplyBody | None) -> bool:
-    """Return whether a receipt bears the number that it is for; a trial settles nothing, and others bear none."""
-    match receipt:
-        case VisitOpened(visit=number) | Filed(filing=number) | Cancelled(settlement=number):
-            return number != ""
-        case Settled(settlement=number):
-            return number != "" or code in TRIALS
-        case _:
-            return True
+    body = reply.body
+    if type(body) is not _RECEIPTS[code] or reply.reason:
+        return Unknown(0)
+    number = _NUMBERS.get(code)
+    return outcome if number is None or number(body) else Unknown(0)
 
 
 def refused(refusal: Refusal | Refused, reference: str, detail: str = "") -> Reply:

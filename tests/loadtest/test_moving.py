@@ -13,8 +13,9 @@ from reference_impl.books.stated import Stated
 from reference_impl.protocol.door import DoorState
 from reference_impl.server.errors import CommandError
 from reference_impl.server.move_steps import MoveAction
+from reference_impl.staging.acts import MoveDoor, WorkOnBooks
 from reference_impl.staging.moves import BooksMove, books_move
-from reference_impl.staging.timetable import MoveDoor, WorkOnBooks, timetable
+from reference_impl.staging.timetable import timetable
 from scenarios.schema import Scenario
 
 S = 1_000_000

@@ -11,7 +11,8 @@ from support import day_end, tiny_world
 from support.tiny_world import live, visit
 
 from reference_impl.protocol.business_day import BusinessDays, day_of
-from reference_impl.staging.timetable import CloseDay, timetable
+from reference_impl.staging.acts import CloseDay
+from reference_impl.staging.timetable import timetable
 from scenarios.reading.errors import ScenarioError
 from scenarios.reading.loader import load_scenario
 

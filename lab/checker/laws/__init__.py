@@ -1,0 +1,60 @@
+"""The laws (docs/guarantees.md), a module a kind: what must be so, never why it is not.
+
+Each has a planted bug in ``tests/lab/test_checker.py`` that it must catch.
+"""
+
+from __future__ import annotations
+
+from lab.checker.laws.effects import (
+    effects_are_remembered,
+    every_posting_has_a_witness,
+    every_reversal_has_a_target,
+    every_yes_has_a_posting,
+    one_posting_a_key,
+    one_reversal_a_settlement,
+    one_standing_settlement_a_visit,
+    replies_never_change,
+)
+from lab.checker.laws.filing import who_needs_a_filing_has_one
+from lab.checker.laws.money import (
+    all_sides_hold_the_same_money,
+    amounts_add_up,
+    closed_days_never_grow,
+    every_side_keeps_what_passed,
+    lines_add_up_to_what_is_settled,
+    money_is_conserved,
+    postings_say_what_was_settled,
+)
+from lab.checker.laws.stops import (
+    a_number_leads_to_one_record,
+    business_in_flight_has_one_fate,
+    deadlines_stand_still,
+    deductibles_are_of_one_person,
+)
+from lab.checker.laws.violation import Law, Violation
+from lab.checker.laws.witnesses import held_by_hospitals
+
+__all__ = ["LAWS", "Law", "Violation", "every_yes_has_a_posting", "held_by_hospitals"]
+
+LAWS: tuple[Law, ...] = (
+    money_is_conserved,
+    postings_say_what_was_settled,
+    one_posting_a_key,
+    one_standing_settlement_a_visit,
+    one_reversal_a_settlement,
+    every_reversal_has_a_target,
+    replies_never_change,
+    every_yes_has_a_posting,
+    every_posting_has_a_witness,
+    amounts_add_up,
+    all_sides_hold_the_same_money,
+    every_side_keeps_what_passed,
+    lines_add_up_to_what_is_settled,
+    effects_are_remembered,
+    business_in_flight_has_one_fate,
+    deadlines_stand_still,
+    deductibles_are_of_one_person,
+    a_number_leads_to_one_record,
+    who_needs_a_filing_has_one,
+    closed_days_never_grow,
+)

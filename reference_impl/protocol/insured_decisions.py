@@ -1,0 +1,411 @@
+"""What an insured province decides about a message, from what was looked up, its rules and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from reference_impl.domain.benefit import (
+    Accumulators,
+    Case,
+    Continued,
+    Policy,
+    Settlement,
+    in_year,
+    kept,
+    settle,
+    take_back,
+    undo,
+)
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import amounts_refusal
+from reference_impl.domain.filing import FilingTable
+from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.person import PersonFacts
+from reference_impl.domain.policies import Kind
+from reference_impl.domain.regions import province_of
+from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
+from reference_impl.protocol.answers import refused
+from reference_impl.protocol.filings import Filings
+from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
+from reference_impl.protocol.messages import (
+    Admit,
+    CancelAdmission,
+    Cancelled,
+    CancelSettlement,
+    Done,
+    File,
+    Filed,
+    FindPerson,
+    MessageId,
+    PersonFound,
+    PersonNo,
+    Register,
+    Reply,
+    Request,
+    Reverse,
+    SellDrugs,
+    Settle,
+    Settled,
+    SettlementId,
+    VisitId,
+    VisitOpened,
+    WithdrawFiling,
+)
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
+from reference_impl.protocol.ports import Clock
+from reference_impl.protocol.records import (
+    Change,
+    Key,
+    Leg,
+    MessageRecord,
+    PersonRecord,
+    Posting,
+    Record,
+    SettlementRecord,
+    View,
+)
+from reference_impl.protocol.references import opening_refusal, original_refusal, settlement_refusal
+
+_INSURED_FOR = (Register, Admit, Settle, SellDrugs)
+"""What says by which insurance the person comes."""
+
+
+_KIND_OF: dict[str, Kind] = {code: one.kind for code, one in TRANSACTIONS.items() if one.kind is not None}
+"""The kind of visit that a transaction belongs to; every settlement belongs to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class InsuredRules:
+    """What an insured province goes by.
+
+    ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
+    everybody counts as filed for treatment elsewhere.
+    """
+
+    node: NodeId
+    policy: Policy
+    facts: Callable[[PersonNo], PersonFacts | None]
+    year_of: Callable[[int], int]
+    day_of: Callable[[int], int]
+    numbers: Numbers = NO_NUMBERS
+    filing: FilingTable | None = None
+
+
+class _Insured(NamedTuple):
+    """Who is meant: the number that the books go by, and what is known of the person."""
+
+    number: PersonNo
+    facts: PersonFacts
+
+
+class InsuredDecisions:
+    """Decides by the rules of one insurer, from what was looked up, and writes nothing."""
+
+    __slots__ = ("_clock", "_filings", "_reference", "_rules")
+
+    def __init__(self, clock: Clock, rules: InsuredRules, filings: Filings, reference: Callable[[], str]) -> None:
+        """Go by ``rules`` and ``filings``; ``reference`` makes a fresh message reference."""
+        self._clock = clock
+        self._rules = rules
+        self._filings = filings
+        self._reference = reference
+
+    def decide(
+        self, request: Request, view: View, original: MessageRecord | None, number: PersonNo | Refusal, day: int
+    ) -> Change:
+        """Return the whole change that a message comes to at this moment: its verdict, and what it moves."""
+        insured = self._insured(request, number)
+        if isinstance(insured, Refusal):
+            return self._verdict(request, refused(insured, self._reference()))
+        body, facts = request.body, insured.facts
+        if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:
+            return self._verdict(request, refused(Refusal.OTHER_INSURANCE, self._reference()))
+        match body:
+            case Settle() | SellDrugs():
+                return self._settle(request, body, view, insured, day)
+            case CancelSettlement():
+                return self._cancel(request, body, view, insured, day)
+            case Reverse():
+                return self._reverse(request, body, view, original, insured, day)
+            case FindPerson():
+                found = PersonFound(
+                    person=self._rules.numbers.current(body.person),
+                    insurance=facts.insurance,
+                    person_type=facts.person_type,
+                    insured_region=facts.insured_region,
+                    balance_fen=self._person(view, insured).accumulators.balance_fen,
+                    age_e1=facts.age_e1,
+                )
+                return self._verdict(request, Reply(self._reference(), found))
+            case Register() | Admit():
+                stay = self._begun(request, body, view, insured)
+                return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)), records=stay)
+            case CancelAdmission():
+                gone = self._filings.after_cancelled_admission(view, body.visit)
+                return self._verdict(request, Reply(self._reference(), Done()), records=gone)
+            case File() | WithdrawFiling():
+                return self._file(request, body, view, insured)
+            case _:
+                return self._verdict(request, Reply(self._reference(), Done()))
+
+    def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
+        """Return who is meant, if insured here and in the region that the message names, or why nobody is."""
+        if isinstance(number, Refusal):
+            return number
+        facts = self._rules.facts(number)
+        if facts is None or province_of(facts.insured_region) != self._rules.node:
+            return Refusal.NOT_INSURED
+        return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
+
+    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int) -> Change:
+        settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
+        if body.visit in settled_of:
+            return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
+        if body.fees is None:
+            return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
+        now_us, facts = self._clock.now_us(), insured.facts
+        case = Case(
+            kind=_KIND_OF[request.code],
+            hospital_level=body.hospital_level,
+            person_type=facts.person_type,
+            temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
+        )
+        wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
+        if wrong is None and not self._rules.policy.covers(case):
+            wrong = Refusal.NO_TERMS
+        if wrong is not None:
+            return self._verdict(request, refused(wrong, self._reference()))
+        part = _part_before(request, body, settled_of, self._rules.numbers)
+        passed = self._filings.admit(request, body, view, now_us, None if part is None else part.visit)
+        if isinstance(passed, Refusal):
+            return self._verdict(request, refused(passed, self._reference()))
+        person, year = self._person(view, insured), self._year_of(body, now_us)
+        if not 0 <= self._rules.year_of(now_us) - year <= 1:
+            return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
+        before = in_year(person.accumulators, person.earlier, year)
+        amounts, after = settle(
+            self._rules.policy,
+            case,
+            body.fees,
+            before,
+            year,
+            use_account=body.use_account,
+            continued=None if part is None else Continued(part.year, part.amounts.deductible_fen),
+        )
+        if request.code in TRIALS:
+            said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
+            return self._verdict(request, Reply(self._reference(), said))
+        made = settlement_id(request.msgid)
+        settled = SettlementRecord(
+            settlement=made,
+            visit=body.visit,
+            person=body.person,
+            institution=request.institution,
+            care_region=request.care_region,
+            insured_region=request.insured_region,
+            code=request.code,
+            settled_by=request.msgid,
+            posted_us=now_us,
+            sign=1,
+            amounts=amounts,
+            year=year,
+            before=person.latest,
+            filing=passed.serial,
+            business_day=day,
+        )
+        said = _settled(request, body.visit, made, now_us, amounts, facts, after)
+        filings = self._filings.after_settlement(view, insured.number, passed)
+        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), filings)
+
+    def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
+        """Return what is remembered of a visit that begins: of a stay, that it is open."""
+        if isinstance(body, Register):
+            return ()
+        return self._filings.after_admission(request, body, view, insured.number, self._clock.now_us())
+
+    def _file(self, request: Request, body: File | WithdrawFiling, view: View, insured: _Insured) -> Change:
+        """Return the verdict on a filing, or on its end.
+
+        The person's version moves with it: a settlement that is being decided at this moment must look again.
+        """
+        now_us = self._clock.now_us()
+        if isinstance(body, File):
+            filings = self._filings.file(request, body, view, insured.number, now_us)
+            said = Filed(filing=filing_id(request.msgid))
+        else:
+            filings, said = self._filings.withdraw(request, body, view, now_us), Done()
+        if isinstance(filings, Refusal):
+            return self._verdict(request, refused(filings, self._reference()))
+        person = self._person(view, insured)
+        moved = _next(person, person.accumulators, person.latest)
+        return self._verdict(request, Reply(self._reference(), said), records=(moved, *filings))
+
+    def _year_of(self, body: Settle | SellDrugs, now_us: int) -> int:
+        """Return the benefit year that a settlement made now counts in."""
+        ended_us = body.ended_us if isinstance(body, Settle) else 0
+        by_discharge = ended_us and self._rules.policy.counts_in == "discharge"
+        return self._rules.year_of(ended_us if by_discharge else now_us)
+
+    def _cancel(self, request: Request, body: CancelSettlement, view: View, insured: _Insured, day: int) -> Change:
+        settled = view.get(SettlementRecord)
+        refusal = None if settled is None else settlement_refusal(request, settled, self._rules.numbers)
+        if refusal is not None:
+            return self._verdict(request, refused(refusal, self._reference()))
+        if settled is None or settled.settlement != body.settlement:
+            # The care side says settled, the books here do not know it: name the difference, let them void theirs.
+            return self._verdict(request, refused(Refusal.ONE_SIDED, self._reference()))
+        person = self._person(view, insured)
+        if settled.settlement != person.latest:
+            return self._verdict(request, self._later_stands(person))
+        negative, person = self._taken_back(request.msgid, settled, person, day)
+        cancelled = Cancelled(
+            visit=settled.visit,
+            settlement=negative.settlement,
+            settled_us=negative.posted_us,
+            amounts=negative.amounts,
+            balance_fen=person.accumulators.balance_fen,
+        )
+        filings = self._filings.after_taking_back(view, settled)
+        return self._posted(request, Reply(self._reference(), cancelled), negative, person, filings)
+
+    def _reverse(
+        self,
+        request: Request,
+        body: Reverse,
+        view: View,
+        original: MessageRecord | None,
+        insured: _Insured,
+        day: int,
+    ) -> Change:
+        """Let the original have no effect, whether it came, comes later, or never does (G4)."""
+        settled = view.get(SettlementRecord)
+        refusal = original_refusal(request, body, original, self._rules.numbers)
+        if refusal is None and settled is not None:
+            refusal = settlement_refusal(request, settled, self._rules.numbers)
+        if refusal is not None:
+            return self._verdict(request, refused(refusal, self._reference()))
+        done, person = Reply(self._reference(), Done()), self._person(view, insured)
+        tombstone = MessageRecord(
+            Key(request.sender, body.original),
+            body.original_code,
+            opened_us=self._clock.now_us(),
+            request=None,
+            reversed_by=request.msgid,
+        )
+        if original is None or settled is None or settled.settled_by != body.original:
+            # The person's version moves all the same: an original being decided at this moment must look again.
+            moved = _next(person, person.accumulators, person.latest)
+            unopened = self._filings.after_reversal(view, original)
+            return self._verdict(request, done, tombstone=tombstone, records=(moved, *unopened))
+        if settled.settlement != person.latest:
+            return self._verdict(request, self._later_stands(person))
+        negative, person = self._taken_back(request.msgid, settled, person, day)
+        posted = self._posted(request, done, negative, person, self._filings.after_taking_back(view, settled))
+        return msgspec.structs.replace(posted, tombstone=tombstone)
+
+    # --- writing ---
+
+    def _taken_back(
+        self, by: MessageId, settled: SettlementRecord, person: PersonRecord, day: int
+    ) -> tuple[SettlementRecord, PersonRecord]:
+        negative = msgspec.structs.replace(
+            settled,
+            settlement=negative_settlement_id(by),
+            settled_by=by,
+            posted_us=self._clock.now_us(),
+            sign=-1,
+            amounts=take_back(settled.amounts),
+            reverses=settled.settlement,
+            business_day=day,
+        )
+        year = settled.year or self._rules.year_of(settled.posted_us)
+        known = year if year == person.earlier.earlier_year else person.accumulators.year
+        before = in_year(person.accumulators, person.earlier, known)
+        after = undo(before, settled.amounts, _KIND_OF[settled.code], year)
+        return negative, _next(person, after, settled.before)
+
+    def _later_stands(self, person: PersonRecord) -> Reply:
+        """Return the no to taking back what a later settlement was worked out upon."""
+        return refused(Refusal.LATER_STANDS, self._reference(), person.latest)
+
+    def _posted(
+        self,
+        request: Request,
+        reply: Reply,
+        settled: SettlementRecord,
+        person: PersonRecord,
+        filings: tuple[Record, ...],
+    ) -> Change:
+        legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
+        posting = Posting(
+            posting=f"P{settled.settlement}",
+            settlement=settled.settlement,
+            posted_us=settled.posted_us,
+            legs=tuple(Leg(account, amount_fen) for account, amount_fen in legs),
+        )
+        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *filings))
+
+    def _verdict(
+        self,
+        request: Request,
+        reply: Reply,
+        *,
+        tombstone: MessageRecord | None = None,
+        records: tuple[Record, ...] = (),
+    ) -> Change:
+        return Change(message=self._entry(request, reply), insert=True, tombstone=tombstone, records=records)
+
+    def _entry(self, request: Request, reply: Reply) -> MessageRecord:
+        key = Key(request.sender, request.msgid)
+        return MessageRecord(key, request.code, self._clock.now_us(), request, reply)
+
+    def _person(self, view: View, insured: _Insured) -> PersonRecord:
+        """Return what is remembered of a person; of one who never came, version 0."""
+        known = view.get(PersonRecord)
+        if known is not None:
+            return known
+        year = self._rules.year_of(self._clock.now_us())
+        return PersonRecord(insured.number, 0, Accumulators(year=year, balance_fen=insured.facts.balance_fen))
+
+
+def _next(person: PersonRecord, moved: Accumulators, latest: SettlementId) -> PersonRecord:
+    now, earlier = kept(person.accumulators, person.earlier, moved)
+    return PersonRecord(person.person, person.version + 1, now, earlier, latest)
+
+
+def _part_before(
+    request: Request, body: Settle | SellDrugs, settled_of: Mapping[VisitId, SettlementRecord], numbers: Numbers
+) -> SettlementRecord | None:
+    """Return the part of this stay that was settled before; another's settlement, or an outpatient's, is none."""
+    if not isinstance(body, Settle) or _KIND_OF[request.code] != "inpatient":
+        return None
+    earlier = settled_of.get(body.continues)
+    if earlier is None or earlier.code != INPATIENT_SETTLE:
+        return None
+    return None if settlement_refusal(request, earlier, numbers) is not None else earlier
+
+
+def _settled(
+    request: Request,
+    visit: VisitId,
+    settlement: SettlementId,
+    settled_us: int,
+    amounts: Settlement,
+    facts: PersonFacts,
+    after: Accumulators,
+) -> Settled:
+    return Settled(
+        visit=visit,
+        settlement=settlement,
+        settled_us=settled_us,
+        amounts=amounts,
+        hospital_settlement=request.msgid,
+        person_type=facts.person_type,
+        age_e1=facts.age_e1,
+        balance_fen=after.balance_fen,
+    )

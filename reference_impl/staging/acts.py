@@ -1,0 +1,198 @@
+"""What can be done to a world at a moment: to processes, doors and books, and what a world must offer for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.door import DoorCommand
+from reference_impl.staging.moves import BooksMove
+from reference_impl.staging.stepping import OpenBySteps
+from scenarios.schema.cutover import Cutover, Phase
+
+__all__ = [
+    "Act",
+    "Actions",
+    "CloseDay",
+    "FreezeNode",
+    "KillNode",
+    "ListInflight",
+    "MoveDoor",
+    "OnlyWritten",
+    "RefuseAll",
+    "RestartNode",
+    "SlowDown",
+    "ThawNode",
+    "WorkOnBooks",
+    "perform",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeNode:
+    """The process of ``node`` stands still."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ThawNode:
+    """A frozen process goes on."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class KillNode:
+    """The process of ``node`` dies at once."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNode:
+    """A killed process starts again on its books."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseAll:
+    """The node answers that it is overloaded, or no longer does."""
+
+    node: NodeId
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDown:
+    """The node takes ``add_us`` longer for every message; a negative one takes that back."""
+
+    node: NodeId
+    add_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDoor:
+    """An operator commands a door of ``node``."""
+
+    node: NodeId
+    command: DoorCommand
+
+
+@dataclass(frozen=True, slots=True)
+class ListInflight:
+    """Every piece of business under way on the cutover's path is listed, under the name of the phase."""
+
+    phase: Phase
+    cutover: Cutover
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOnBooks:
+    """A phase of the move of ``node``'s books to new ones. At ``give_up_us`` the plan turns back, done or not.
+
+    The real world does it; in the simulated one books lie in memory, and it lasts as long as the plan says.
+    """
+
+    node: NodeId
+    phase: Phase
+    how: BooksMove
+    give_up_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseDay:
+    """The insurers' business day ``day`` ends, and ``first_open`` begins.
+
+    The simulated world closes it by a barrier; the processes of the real one date by the same hour, and list nothing.
+    """
+
+    day: int
+    first_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyWritten:
+    """Nothing: the link or the books act by themselves."""
+
+
+Act = (
+    FreezeNode
+    | ThawNode
+    | KillNode
+    | RestartNode
+    | RefuseAll
+    | SlowDown
+    | MoveDoor
+    | ListInflight
+    | WorkOnBooks
+    | OpenBySteps
+    | CloseDay
+    | OnlyWritten
+)
+
+
+class Actions(Protocol):
+    """What a world can do to its nodes. A method may raise what the world's own machinery raises."""
+
+    def freeze(self, node: NodeId) -> None:
+        """Let the node's process stand still."""
+        ...
+
+    def thaw(self, node: NodeId) -> None:
+        """Let it go on."""
+        ...
+
+    def kill(self, node: NodeId) -> None:
+        """End the node's process at once."""
+        ...
+
+    def restart(self, node: NodeId) -> None:
+        """Start it again on its books."""
+        ...
+
+    def refuse(self, node: NodeId, *, on: bool) -> None:
+        """Let the node answer overloaded to everything, or no longer."""
+        ...
+
+    def slow(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node takes for a message."""
+        ...
+
+    def move_door(self, node: NodeId, command: DoorCommand) -> None:
+        """Command a door that the node keeps."""
+        ...
+
+    def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
+        """List the business under way on the cutover's path."""
+        ...
+
+
+def perform(act: Act, actions: Actions) -> None:
+    """Do ``act`` by a world's actions.
+
+    Books are moved by whoever has some on a disk, and doors that open by held steps by whoever sees the run.
+    """
+    match act:
+        case FreezeNode(node):
+            actions.freeze(node)
+        case ThawNode(node):
+            actions.thaw(node)
+        case KillNode(node):
+            actions.kill(node)
+        case RestartNode(node):
+            actions.restart(node)
+        case RefuseAll(node, on):
+            actions.refuse(node, on=on)
+        case SlowDown(node, add_us):
+            actions.slow(node, add_us)
+        case MoveDoor(node, command):
+            actions.move_door(node, command)
+        case ListInflight(phase, cutover):
+            actions.list_inflight(phase, cutover)
+        case OnlyWritten() | WorkOnBooks() | OpenBySteps() | CloseDay():
+            pass
+        case _:
+            assert_never(act)
