@@ -1,12 +1,13 @@
 """Where the processor time of a settlement goes, by room of the code, process by process.
 
-    PYTHONPATH=. python benchmarks/where_time_goes.py [--seconds 20] [--functions 0]
+    PYTHONPATH=. python benchmarks/where_time_goes.py [--seconds 20] [--functions 0] [--flame FILE.png]
 
 The chain of ``settlements_per_second.py`` under load, each process sampled by its own CPU clock (``ITIMER_PROF``): a
 sample is a few milliseconds of its processor time, the kernel's included, and goes to the innermost frame that belongs
 to a room. What is computed in C counts for whoever called it: a socket's write for HTTP, a flush for the flush. Prints
-microseconds a settlement, and with ``--functions N`` the N functions that take most. Sampling slows what it samples, so
-the whole is measured without it before, and the samples say its parts. It needs nothing beyond the pinned requirements.
+microseconds a settlement, with ``--functions N`` the N functions that take most, and draws a flame graph. Sampling
+slows what it samples, so the whole is measured without it before, and the samples say its parts. It needs nothing
+beyond the pinned requirements.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import benchmarks.settlements_per_second as chain
+from benchmarks.flame import Stack, draw
 
 HOSTS = {"care": ["33"], "hub": ["hub"], "insured": ["34"]}
 SAMPLE_S = 0.004
@@ -72,24 +75,34 @@ if "reference_impl.server" in sys.orig_argv:
 """Runs in each process before the program, as its ``sitecustomize``."""
 
 
-def measure(folder: Path, seconds: float, core: int) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]]]:
-    """Return microseconds a settlement by process: by room, and by function."""
+class Told(NamedTuple):
+    """Microseconds a settlement by process: by room, by function, and by stack."""
+
+    rooms: dict[str, Counter[str]]
+    functions: dict[str, Counter[str]]
+    stacks: dict[str, dict[Stack, float]]
+
+
+def measure(folder: Path, seconds: float, core: int) -> Told:
+    """Return where the time goes."""
     chain.MEASURE_S = seconds
     plain = chain.measure_chain(folder / "plain", HOSTS, core)
     (folder / "sitecustomize.py").write_text(_SAMPLER.format(folder=str(folder), sample_s=SAMPLE_S))
     os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     chain.measure_chain(folder / "sampled", HOSTS, core)
-    rooms: dict[str, Counter[str]] = {}
-    functions: dict[str, Counter[str]] = {}
+    told = Told({}, {}, {})
     for host, hop_us in plain.more.items():
         samples = [(names_of(stack), times) for stack, times in json.loads((folder / f"{host}.samples").read_text())]
         serving = [(names, times) for names, times in samples if is_serving(names)]
         each_us = hop_us * len(chain.CODES) / sum(times for _, times in serving)
-        rooms[host], functions[host] = Counter(), Counter()
+        rooms, functions, stacks = Counter[str](), Counter[str](), dict[Stack, float]()
         for names, times in serving:
-            rooms[host][room_of(names)] += times * each_us
-            functions[host][names[0]] += times * each_us
-    return rooms, functions
+            rooms[room_of(names)] += times * each_us
+            functions[names[0]] += times * each_us
+            stack = tuple(reversed(names))
+            stacks[stack] = stacks.get(stack, 0.0) + times * each_us
+        told.rooms[host], told.functions[host], told.stacks[host] = rooms, functions, stacks
+    return told
 
 
 def names_of(stack: list[str]) -> list[str]:
@@ -130,14 +143,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure, and then to sample")
     parser.add_argument("--functions", type=int, default=0, help="print so many functions, too")
+    parser.add_argument("--flame", type=Path, help="draw who called whom, a graph a process, to an SVG or PNG file")
     asked = parser.parse_args()
     system_core, generator_core = sorted(os.sched_getaffinity(0))[:2]
     os.sched_setaffinity(0, {generator_core})
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=Path.cwd()) as name:
-        rooms, functions = measure(Path(name), asked.seconds, system_core)
-    show(rooms, None)
+        told = measure(Path(name), asked.seconds, system_core)
+    show(told.rooms, None)
     if asked.functions:
-        show(functions, asked.functions)
+        show(told.functions, asked.functions)
+    if asked.flame:
+        draw(
+            {f"{host}: {sum(part.values()):.0f} us a settlement": part for host, part in told.stacks.items()},
+            asked.flame,
+        )
 
 
 if __name__ == "__main__":
