@@ -7,8 +7,9 @@ family's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = ["ALONE", "PLANTS", "Planted", "clean_subjects", "plant"]
 _KIND_SHARES = (3, 2, 1)
 _HOSPITALS, _DAYS, _LEVELS = 20, 28, 3
 _FUND_TENTHS = 6
+_PAPER_ONE_IN = 50
 _STAY_DAYS = 8
 _SPLIT_DAYS = 2
 _ONE_DAY = timedelta(days=1)
@@ -35,7 +37,10 @@ def clean_subjects(count: int, first_day: date = date(2024, 3, 1)) -> pl.DataFra
     Each person comes twice, a week and more apart.
     """
     number = pl.int_range(count, eager=True)
-    names, kinds = pl.Series(list(PROVINCES)), pl.Series([k for k, n in zip(KINDS, _KIND_SHARES, strict=True) for _ in range(n)])
+    names, kinds = (
+        pl.Series(list(PROVINCES)),
+        pl.Series([k for k, n in zip(KINDS, _KIND_SHARES, strict=True) for _ in range(n)]),
+    )
     rows = pl.DataFrame({"n": number}).with_columns(
         kind=kinds.gather(number % len(kinds)),
         care=names.gather(number * 7 % len(names)),
@@ -45,19 +50,23 @@ def clean_subjects(count: int, first_day: date = date(2024, 3, 1)) -> pl.DataFra
     )
     stays = pl.col("kind") == "inpatient"
     pharmacy = pl.col("kind") == "pharmacy"
-    total_fen = pl.when(stays).then(100_000 + pl.col("n") * 7_919 % 3_000_000).otherwise(1_000 + pl.col("n") * 7_919 % 90_000)
+    total_fen = (
+        pl.when(stays).then(100_000 + pl.col("n") * 7_919 % 3_000_000).otherwise(1_000 + pl.col("n") * 7_919 % 90_000)
+    )
     level = pl.when(pharmacy).then(0).otherwise(1 + pl.col("hospital") % _LEVELS)
     settled = pl.lit(first_day) + pl.duration(days=pl.col("day"))
     made = rows.with_columns(person=pl.col("n") // 2, level=level, total_fen=total_fen, settled=settled).with_columns(
         fund_fen=pl.col("total_fen") * _FUND_TENTHS // 10,
         stay=pl.when(stays).then(2 + pl.col("n") * 13 % _STAY_DAYS).otherwise(0),
-        paper=pl.col("n") % 50 == 49,
+        paper=pl.col("n") % _PAPER_ONE_IN == 1,
     )
     letter = pl.when(pharmacy).then(pl.lit("P")).otherwise(pl.lit("H"))
     return made.select(
         settlement=pl.format("A{}", pl.col("n").cast(pl.String).str.zfill(12)),
         person=pl.format("P{}", pl.col("person").cast(pl.String).str.zfill(12)),
-        institution=pl.format("{}{}0000{}", letter, "care", (pl.col("level") * 1_000 + pl.col("hospital")).cast(pl.String).str.zfill(5)),
+        institution=pl.format(
+            "{}{}0000{}", letter, "care", (pl.col("level") * 1_000 + pl.col("hospital")).cast(pl.String).str.zfill(5)
+        ),
         care="care",
         insured="insured",
         kind="kind",
@@ -104,24 +113,26 @@ def plant(subjects: pl.DataFrame, families: Sequence[Family], each: int, seed: i
     rows: list[Row] = subjects.to_dicts()
     order = list(range(len(rows)))
     Random(seed).shuffle(order)
-    drawn = iter(_of_different_persons(rows, order))
+    left = list(_of_different_persons(rows, order))
     truth: set[tuple[str, str]] = set()
-    passed_over: list[int] = []
     made: dict[int, list[Row]] = {}
     for family in families:
-        wanted = each
-        retry, passed_over = passed_over, []
-        for number in (*retry, *drawn) if wanted and family.id in PLANTS else ():
-            limit = limit_of(family, rows[number])
-            if limit is None or not wanted:
-                passed_over.append(number)
-                continue
+        chosen = list(islice(_where_it_holds(family, rows, left), each))
+        for number, limit in chosen:
             done = PLANTS[family.id](rows[number], limit)
             made[number] = [*done.guilty, *done.beside]
             truth |= {(row["settlement"], family.id) for row in done.guilty}
-            wanted -= 1
+        left = [number for number in left if number not in made]
     whole = [row for number, one in enumerate(rows) for row in made.get(number, [one])]
     return Planted(pl.DataFrame(whole, schema=dict(SUBJECTS)), frozenset(truth))
+
+
+def _where_it_holds(family: Family, rows: Sequence[Row], numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the rows that a family has a limit for, with that limit; none where it has no plant."""
+    for number in numbers if family.id in PLANTS else ():
+        limit = limit_of(family, rows[number])
+        if limit is not None:
+            yield number, limit
 
 
 def limit_of(family: Family, row: Row) -> int | None:
@@ -212,7 +223,9 @@ PLANTS: Mapping[str, Plant] = {
     "equal-bills": _copies(_of_another),
     "stay-long": _alone(began=lambda row, limit: row["settled"] - (limit + 1) * _ONE_DAY),
     "stay-turned-back": _alone(began=lambda row, limit: row["settled"] + (1 - limit) * _ONE_DAY),
-    "bed-day-dear": lambda row, limit: _Made([_bill(row, (limit + 1) * max(1, (row["settled"] - row["began"]).days), 0)]),
+    "bed-day-dear": lambda row, limit: _Made(
+        [_bill(row, (limit + 1) * max(1, (row["settled"] - row["began"]).days), 0)]
+    ),
     "one-place-crowds": _copies(_dearer_of_another),
     "stay-split": _split_stay,
     "in-a-stay": _within_a_stay,

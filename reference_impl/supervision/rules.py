@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -185,7 +185,9 @@ def as_table(text: str, where: str, kind: type[_KindT], expected: str) -> _KindT
         raise RuleError(f"{where}: is no TOML: {error}; expected {expected} tables") from error
     except msgspec.ValidationError as error:
         said = str(error)
-        raise RuleError(f"{where}: {said[:1].lower()}{said[1:]}; expected {expected} tables as the packaged ones") from error
+        raise RuleError(
+            f"{where}: {said[:1].lower()}{said[1:]}; expected {expected} tables as the packaged ones"
+        ) from error
 
 
 def _problems(family: Family) -> Iterator[str]:
@@ -229,7 +231,7 @@ def _problems_of_local(family: Family) -> Iterator[str]:
 def _refuse_overlaps(families: Sequence[Family], where: str) -> None:
     """Refuse two versions of a family that hold on one day."""
     ordered = sorted(families, key=lambda one: (one.id, one.begins))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.id == after.id and (before.until is None or after.begins <= before.until):
             until = before.until or "now on"
             raise RuleError(

@@ -37,9 +37,9 @@ SUBJECTS: Mapping[str, pl.DataType] = {
     "cash_fen": pl.Int64(),
     "hospital_part_fen": pl.Int64(),
 }
-"""``care`` and ``insured`` are provinces; ``level`` is 1 to 3, of a pharmacy 0. ``registered``: the institution's code is
-in the register. ``began`` is the day of admission, or of the visit; ``settled`` the business day. ``office_days`` are
-the working days that a paper claim took, 0 of what was settled directly."""
+"""``care`` and ``insured`` are provinces; ``level`` is 1 to 3, of a pharmacy 0. ``registered``: the institution's code
+is in the register. ``began`` is the day of admission, or of the visit; ``settled`` the business day. ``office_days``
+are the working days that a paper claim took, 0 of what was settled directly."""
 KINDS = ("outpatient", "pharmacy", "inpatient")
 PLACES = (
     "outpatient-1", "outpatient-2", "outpatient-3", "pharmacy", "inpatient-1", "inpatient-2", "inpatient-3",
@@ -81,8 +81,8 @@ def checked(subjects: pl.DataFrame, where: str = "subjects") -> pl.DataFrame:
         row = outside.row(0, named=True)
         raise InputError(
             f"{where}: settlement {row['settlement']} is of {row['kind']} at level {row['level']} in {row['care']} for "
-            f"{row['insured']}; expected provinces of 2 digits, a kind of {', '.join(KINDS)}, a level from 1 to 3 (0 at "
-            "pharmacies)"
+            f"{row['insured']}; expected provinces of 2 digits, a kind of {', '.join(KINDS)}, a level from 1 to 3 "
+            "(0 at pharmacies)"
         )
     return subjects.select(*SUBJECTS)
 

@@ -62,7 +62,10 @@ def test_every_planted_violation_is_found_and_nobody_else_is_accused(seed):
     assert made.truth <= found, made.truth - found
     touched = subjects.filter(pl.col("settlement").is_in([one for one, _ in made.truth]))
     accused = subjects.join(hits.select("settlement").unique(), on="settlement")
-    near = accused.join(touched, on="person", how="semi"), accused.join(touched, on=["institution", "settled"], how="semi")
+    near = (
+        accused.join(touched, on="person", how="semi"),
+        accused.join(touched, on=["institution", "settled"], how="semi"),
+    )
     assert set(accused["settlement"]) == set(near[0]["settlement"]) | set(near[1]["settlement"])
 
 
@@ -71,7 +74,9 @@ def test_every_planted_violation_is_found_and_nobody_else_is_accused(seed):
 
 def by_hand(rows: list[dict[str, Any]], rule: Rule) -> set[str]:
     """The settlements that break one rule, row by row."""
-    return {row["settlement"] for row in rows if applies(rule, row) and breaks(rule, value(rows, row, rule.family.field))}
+    return {
+        row["settlement"] for row in rows if applies(rule, row) and breaks(rule, value(rows, row, rule.family.field))
+    }
 
 
 def applies(rule: Rule, row: dict[str, Any]) -> bool:
@@ -89,7 +94,11 @@ def value(rows: list[dict[str, Any]], row: dict[str, Any], field: str) -> int:
         return [one for one in rows if all(one[name] == row[name] for name in names)]
 
     def month(*names: str) -> list[dict[str, Any]]:
-        return [one for one in same(*names) if (one["settled"].year, one["settled"].month) == (row["settled"].year, row["settled"].month)]
+        return [
+            one
+            for one in same(*names)
+            if (one["settled"].year, one["settled"].month) == (row["settled"].year, row["settled"].month)
+        ]
 
     days = (row["settled"] - row["began"]).days
     parts = [row[name] for name in ("fund_fen", "account_fen", "cash_fen", "hospital_part_fen")]
@@ -113,7 +122,9 @@ def value(rows: list[dict[str, Any]], row: dict[str, Any], field: str) -> int:
         "equal_bills": lambda: len(same("institution", "kind", "settled", "total_fen")),
         "institution_day": lambda: len(same("institution", "settled")),
         "insured_day": lambda: len(same("institution", "insured", "kind", "settled")),
-        "in_stay": lambda: int(row["kind"] != "inpatient" and any(one["began"] < row["settled"] < one["settled"] for one in stays)),
+        "in_stay": lambda: int(
+            row["kind"] != "inpatient" and any(one["began"] < row["settled"] < one["settled"] for one in stays)
+        ),
         "days_since_stay": lambda: since(row, stays),
     }
     return sums[field]() if field in sums else row[field]
@@ -193,12 +204,17 @@ def test_a_settlement_is_held_against_the_version_of_its_day():
 def test_a_province_and_a_place_have_limits_of_their_own():
     rules = parse_rules(
         FAMILY + "limits = { pharmacy = 100_000_000 }\nplaces = ['pharmacy', 'outpatient-1']\n"
-        "[[family.local]]\ninsured = '34'\nlimit = 0\n", "x"
+        "[[family.local]]\ninsured = '34'\nlimit = 0\n",
+        "x",
     )
     by_place = {rule.rule: rule.limit for rule in unfold(rules, TODAY)}
 
     assert len(by_place) == 64 == rules[0].size
-    assert (by_place["bill.34.pharmacy"], by_place["bill.33.pharmacy"], by_place["bill.33.outpatient-1"]) == (0, 100_000_000, 100)
+    assert (by_place["bill.34.pharmacy"], by_place["bill.33.pharmacy"], by_place["bill.33.outpatient-1"]) == (
+        0,
+        100_000_000,
+        100,
+    )
 
 
 WRONG = [
@@ -239,7 +255,9 @@ def test_a_wrong_family_is_refused_in_one_sentence(was, becomes, told):
 
 
 def test_versions_that_overlap_are_refused():
-    with pytest.raises(RuleError, match="'bill' has versions that overlap: from 2024-01-01 until now on, and from 2025"):
+    with pytest.raises(
+        RuleError, match="'bill' has versions that overlap: from 2024-01-01 until now on, and from 2025"
+    ):
         parse_rules(FAMILY + FAMILY.replace("2024-01-01", "2025-01-01"), "x")
     parse_rules(FAMILY + "until = 2024-12-31\n" + FAMILY.replace("2024-01-01", "2025-01-01"), "x")
 
