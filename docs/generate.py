@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.analysis.audit import AUDIT_COLUMNS
 from lab.analysis.claims import CLAIM_COLUMNS
 from reference_impl.domain.error_catalogue import CATALOGUE, GROUP_LETTERS, GROUP_NAMES_ZH, OWNER_NAMES_ZH
 from scenarios.reading.json_schema import json_schema_text
@@ -46,6 +47,15 @@ def record_page() -> str:
         "| column | type | unit | meaning |",
         "|---|---|---|---|",
         *(f"| `{name}` | {dtype} | {unit or '-'} | {doc} |" for name, (dtype, unit, doc) in CLAIM_COLUMNS.items()),
+        "",
+        "## The audit",
+        "",
+        "A scenario with `audit` leaves `audit.parquet` beside its tables: every case that rules, samples and tickets",
+        "brought before people, and what they made of it ([why](why/rules-unfold.md)).",
+        "",
+        "| column | type | unit | meaning |",
+        "|---|---|---|---|",
+        *(f"| `{name}` | {dtype} | {unit or '-'} | {doc} |" for name, (dtype, unit, doc) in AUDIT_COLUMNS.items()),
     ]
     return "\n".join(lines) + "\n"
 

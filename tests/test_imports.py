@@ -19,6 +19,7 @@ MAY = {
     "reference_impl.wire": ("reference_impl.domain", "reference_impl.protocol"),
     "reference_impl.books": ("reference_impl.domain", "reference_impl.protocol"),
     "reference_impl.accounting": ("reference_impl.domain",),
+    "reference_impl.supervision": ("reference_impl.domain", "reference_impl.accounting"),
     "reference_impl.server": tuple(REFERENCE + room for room in SETTLEMENT),
     "scenarios": ("reference_impl.domain",),
     "reference_impl.hospital": ("reference_impl.domain", "reference_impl.protocol", "scenarios"),
@@ -97,6 +98,8 @@ PLANTED = """
     reference_impl.protocol.care     reference_impl.hospital.ways
     reference_impl.wire.codec        reference_impl.server.host
     reference_impl.accounting.clearing  reference_impl.protocol.records
+    reference_impl.supervision.smart  scenarios.schema
+    reference_impl.server.node       reference_impl.supervision.smart
     reference_impl.server.node       reference_impl.accounting.statements
     reference_impl.wire.codec        scenarios.schema
     reference_impl.books.losing      scenarios.schema.faults

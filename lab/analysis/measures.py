@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, renumbering, service
+from lab.analysis import abnormal, audit, claims, closing, filing, go_no_go, policies, renumbering, service
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
@@ -164,6 +164,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     scalars |= {
         name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
     }
+    scalars |= {name: float(value) for name, value in audit.figures(audit.audit_of(record, scenario), scenario)}
     scalars |= dict(closing.measure(record))
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
@@ -180,7 +181,11 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
             *service.samples(record, cutovers.every_held(record, courses), scenario),
         )
         samples |= {name: sample for name, sample in waits if sample.size}
-    by_people = (*abnormal.samples(record, scenario), *claims.samples(claims.claims_of(record, scenario)))
+    by_people = (
+        *abnormal.samples(record, scenario),
+        *claims.samples(claims.claims_of(record, scenario)),
+        *audit.samples(audit.audit_of(record, scenario)),
+    )
     return samples | {name: sample for name, sample in by_people if sample.size}
 
 

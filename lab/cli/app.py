@@ -285,6 +285,10 @@ def clear(
     hold: Annotated[
         list[str] | None, typer.Option("--hold", metavar="SETTLEMENT", help="Leave a settlement for a later month.")
     ] = None,
+    recoveries: Annotated[
+        Path | None,
+        typer.Option("--recoveries", metavar="FILE", help="recoveries.csv of 'yidi audit': money that goes back."),
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -292,7 +296,26 @@ def clear(
     from lab.cli.commands.accounts import ClearingAsked
     from lab.cli.commands.accounts import clear_run as do
 
-    do(ClearingAsked(folder, month, into or folder / "clearing", prefund or (), hold or ()), as_json=as_json)
+    asked = ClearingAsked(folder, month, into or folder / "clearing", prefund or (), hold or (), recoveries)
+    do(asked, as_json=as_json)
+
+
+@app.command()
+def audit(
+    folder: RunDir,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", metavar="FILE", help="Audit rules. Default: the packaged ones.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: RUN/audit.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Audit (审核) a run: every rule over every settlement, cases, cost checks, anomalies, and what is asked back."""
+    from lab.cli.commands.supervise import audit_run as do
+
+    do(folder, rules, out, as_json=as_json)
 
 
 @app.command(name="pilot-2017")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.analysis.audit import AUDIT_FILE, Audited, audit_of, write_audit
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
 from lab.analysis.filing import figures_of_books, filed_for
 from lab.analysis.gates import Length, judge_all
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 
-_BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, STATEMENTS_FILE, *(f"{name}.parquet" for name in SAMPLED))
+_BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, AUDIT_FILE, STATEMENTS_FILE, *(f"{name}.parquet" for name in SAMPLED))
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
@@ -97,6 +98,8 @@ class Answer:
     """Every piece of business in flight at a planned stop, and what became of it; None where none is planned."""
     claims: pl.DataFrame | None = None
     """Every paper claim, and what its office made of it; None where the scenario has no office."""
+    audited: Audited | None = None
+    """Every case of the audit, and what people made of it; None where the scenario has none."""
 
     @property
     def record(self) -> Record:
@@ -136,6 +139,7 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
         measures,
         _ledger(looked_at, outcome.scenario, findings),
         claims_of(looked_at, outcome.scenario),
+        audit_of(looked_at, outcome.scenario),
     )
 
 
@@ -165,6 +169,8 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         write_ledger(folder, found.ledger)
     if found.claims is not None:
         write_claims(folder, found.claims)
+    if found.audited is not None:
+        write_audit(folder, found.audited)
     return Replication(
         folder=name,
         seed=outcome.scenario.seed,

@@ -168,7 +168,7 @@ class ClosedMonths:
         if foreign.height:
             raise ClearingError(
                 f"{self._folder}: its closed months hold settlement {foreign['settlement'][0]}, which these statements "
-                "do not state so; expected the months of one run, unchanged: choose another folder"
+                "do not state so; expected the months of one run, with the same --recoveries: choose another folder"
             )
         first = items.filter(pl.col("booked_on") < period.first_day)["booked_on"].min()
         if first is not None and not self.periods():

@@ -77,6 +77,9 @@ class Purpose(IntEnum):
     CLAIM = 114
     PAPER_CLAIM = 130
     FILE = 140
+    VIOLATION = 210
+    AUDIT = 211
+    CASE_GROUP = 212
 
 
 def mix64(value: int) -> int:

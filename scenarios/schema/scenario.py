@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from scenarios.schema.abnormal import Abnormal
+from scenarios.schema.audit import Audit
 from scenarios.schema.base import Model, Text
 from scenarios.schema.clients import Clients
 from scenarios.schema.closing import US_PER_DAY, Closing
@@ -61,6 +62,9 @@ class Scenario(Model):
     paper_claims: PaperClaims | None = Field(
         default=None, description="the offices that pay paper claims. Default: a claim takes a plan's policies.paper."
     )
+    audit: Audit | None = Field(
+        default=None, description="audit offices, and what is wrong with the business. Default: nobody audits."
+    )
     closing: Closing | None = Field(default=None, description="the end of a business day. Default: dated, never closed")
     gates: dict[str, GateTexts] = Field(
         default_factory=dict, description="measure: sentences, such as 'contact.latency: [p95 < 3s]'"
@@ -73,7 +77,8 @@ class Scenario(Model):
     @property
     def asks_of_everyone(self) -> bool:
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
-        return bool(self.cutover) or self.abnormal is not None or self.paper_claims is not None
+        of_people = (self.abnormal, self.paper_claims, self.audit)
+        return bool(self.cutover) or any(one is not None for one in of_people)
 
     @property
     def closes_s(self) -> int:

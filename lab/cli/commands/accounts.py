@@ -33,6 +33,7 @@ from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.money import format_yuan
 from reference_impl.domain.regions import PROVINCES
 from reference_impl.domain.working_days import WorkingDays, date_of, nation
+from reference_impl.supervision.recoveries import money_after_audit, read_recoveries, recovery_items
 
 if TYPE_CHECKING:
     from datetime import date
@@ -68,11 +69,11 @@ def reconcile_run(folder: Path, out: Path | None, *, as_json: bool) -> None:
 
     """
     into = out or folder / "reconciliation"
-    _refuse_there(into)
+    refuse_there(into)
     found = _reconciled(folder)
     totals = daily_totals(found.statements)
     breaches = [*day_files_agree(found.statements, found.differences)]
-    _write(into, {DIFFERENCES_FILE: found.differences, ENTRIES_FILE: found.entries, TOTALS_FILE: totals})
+    write_frames(into, {DIFFERENCES_FILE: found.differences, ENTRIES_FILE: found.entries, TOTALS_FILE: totals})
     if as_json:
         console.say_json(_as_data(found, into, breaches))
     else:
@@ -91,6 +92,8 @@ class ClearingAsked:
     into: Path
     quotas: Sequence[str] = ()
     held_back: Sequence[str] = ()
+    recoveries: Path | None = None
+    """What 'yidi audit' decided is asked back."""
 
 
 def clear_run(asked: ClearingAsked, *, as_json: bool) -> None:
@@ -105,11 +108,16 @@ def clear_run(asked: ClearingAsked, *, as_json: bool) -> None:
     quotas = _quotas(asked.quotas)
     found = _reconciled(asked.folder)
     items = items_of(found.statements, found.entries)
+    recoveries = None if asked.recoveries is None else read_recoveries(asked.recoveries)
+    if recoveries is not None:
+        items = pl.concat([items, recovery_items(recoveries, items)])
     months.refuse_items(period, items)
     before = months.items()
     _refuse_unknown(asked.held_back, due_of(items, period, before))
     cleared = clear(items, period, cleared=before, held_back=[*asked.held_back, *found.waiting])
     breaches = [*nets_cancel(cleared.obligations, cleared.nets)]
+    if recoveries is not None:
+        breaches += money_after_audit(recoveries, items)
     if breaches:
         raise FailedRunError(f"month {period}: {breaches[0].detail}; nothing was closed: a bug of yidi, report it")
     used = prefund_use(cleared.items, quotas)
@@ -163,7 +171,7 @@ def _statements(folder: Path) -> pl.DataFrame:
         StatementError: when an older version left none.
 
     """
-    inner = _one_world(folder)
+    inner = one_world(folder)
     opened = open_run(inner, read_run_file(inner), small=True)
     refuse_altered(opened)
     path = inner / opened.replication.folder / STATEMENTS_FILE
@@ -172,7 +180,13 @@ def _statements(folder: Path) -> pl.DataFrame:
     return read_statements(path)
 
 
-def _one_world(folder: Path) -> Path:
+def one_world(folder: Path) -> Path:
+    """Return the folder of the one world that was run.
+
+    Raises:
+        InputError: when both were.
+
+    """
     found = worlds_in(folder)
     if len(found) > 1:
         raise InputError(f"{folder} holds both worlds; expected one run, such as {folder / 'sim'}")
@@ -205,7 +219,13 @@ def _refuse_unknown(settlements: Sequence[str], due: pl.DataFrame) -> None:
         )
 
 
-def _refuse_there(folder: Path) -> None:
+def refuse_there(folder: Path) -> None:
+    """Raise when there is something already where output is to be written.
+
+    Raises:
+        InputError: naming the folder.
+
+    """
     if folder.exists():
         raise InputError(f"output {folder} exists; expected a new name, choose another with --out")
 
@@ -213,7 +233,7 @@ def _refuse_there(folder: Path) -> None:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _write(into: Path, frames: dict[str, pl.DataFrame]) -> None:
+def write_frames(into: Path, frames: dict[str, pl.DataFrame]) -> None:
     """Write all files or none; of several that write at once one does.
 
     Raises:

@@ -1,0 +1,248 @@
+"""An audit after a run: cases from rules, samples and tickets, worked off by people; what they find goes back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lab.analysis.audit import audit_of, breaches_of, figures, recoveries_of, samples
+from lab.analysis.measures import measure
+from lab.cli.app import run_command
+from lab.worlds.conclude import answer
+from lab.worlds.sim import simulate_here
+from scenarios.reading.scale import resolve
+from scenarios.schema import Scenario
+
+DAY_US = 86_400_000_000
+BUSINESS = {
+    "name": "audited",
+    "horizon": {"start": "2024-03-13T00:00:00", "length": "1d", "drain_limit": "4h"},
+    "visits": {"per_day": 400, "local_per_cross": 0, "mix": {"outpatient": 0.4, "pharmacy": 0.3, "inpatient": 0.3}},
+    "topology": {
+        "regions": [33, 34],
+        "hospitals_per_province": {"hospital": 4, "pharmacy": 2},
+        "desks_per_hospital": 4,
+        "machine_cores": 4,
+    },
+    "clients": {"retries": {"max": 2}, "clerk": {"retries": 0}},
+    "faults": [{"kind": "kill", "node": "34", "at": "10h", "for": "20min"}],
+}
+
+
+@pytest.fixture(scope="module")
+def day():
+    """The tables of a day; the audit is put beside them by each test."""
+    return answer(simulate_here(resolve(Scenario.model_validate(BUSINESS)), None)[0])
+
+
+def audited_scenario(**audit: object) -> Scenario:
+    return resolve(Scenario.model_validate(BUSINESS | {"audit": audit}))
+
+
+def audited(day, **audit: object):
+    scenario = audited_scenario(**audit)
+    found = audit_of(day.record, scenario)
+    assert found is not None
+    return found, dict(figures(found, scenario)), scenario
+
+
+def test_without_an_audit_nobody_looks(day):
+    scenario = resolve(Scenario.model_validate(BUSINESS))
+
+    assert audit_of(day.record, scenario) is None
+    assert not [name for name in measure(day.record, scenario).flat() if name.startswith("audit.")]
+
+
+def test_ordinary_business_breaks_no_rule(day):
+    _, made, _ = audited(day, sample=0)
+
+    assert (made["audit.hits"], made["audit.false_alarms"], made["audit.violations"]) == (0, 0, 0)
+    assert made["audit.settlements"] > 300
+    assert made["audit.recovered"] == 0
+
+
+def test_a_paper_claim_of_an_institution_at_home_is_an_alarm_that_the_reviewer_lets_go():
+    """Source 004 looks for it by name; after an outage there is nothing wrong with it."""
+    at_home = BUSINESS | {
+        "visits": {"per_day": 100, "local_per_cross": 3, "mix": {"outpatient": 1, "pharmacy": 0, "inpatient": 0}}
+    }
+    scenario = resolve(Scenario.model_validate(at_home | {"audit": {"sample": 0}}))
+    record = answer(simulate_here(scenario, None)[0]).record
+
+    found = audit_of(record, scenario)
+
+    assert found is not None
+    paper = record.visits.filter((pl.col("paper_fen") > 0) & pl.col("local"))
+    assert set(found.hits["family"]) == {"home-on-paper"}
+    assert found.cases.height == paper.height == dict(figures(found, scenario))["audit.false_alarms"] > 0
+    assert not found.cases["found"].any()
+
+
+def test_paper_claims_are_audited_too_and_nothing_is_asked_back_of_them(day):
+    found, _, _ = audited(day, violations={"seen": 1.0})
+    paper = found.cases.filter(pl.col("settlement").str.starts_with("paper-"))
+
+    assert paper.height == day.record.visits.filter(pl.col("paper_fen") > 0).height > 0
+    assert paper["found"].all()
+    assert paper["recover_fen"].sum() == 0
+
+
+def test_all_that_breaks_a_rule_is_found_and_nothing_else_is_accused(day):
+    found, made, scenario = audited(day, violations={"seen": "20%"}, sample=0, tickets={"asked": 0})
+
+    assert made["audit.hits"] == made["audit.violations"] == made["audit.found"] > 50
+    assert (made["audit.found_share"], made["audit.false_alarms"], made["audit.breaches"]) == (1.0, 0, 0)
+    assert set(found.cases["why"]) == {"hit"}
+    back = recoveries_of(found, scenario)
+    assert back["recover_fen"].sum() == pytest.approx(100 * made["audit.recovered"])
+
+
+def test_what_breaks_no_rule_is_found_by_sample_and_ticket_alone(day):
+    unseen = {"violations": {"unseen": 1.0}}
+    none, made, _ = audited(day, **unseen, sample=0, tickets={"asked": 0})
+    assert none.cases.is_empty()
+    assert made["audit.found_share"] == 0
+    assert "audit.in_time" not in made
+
+    found, made, _ = audited(day, **unseen, sample=1.0)
+    assert made["audit.found_share"] == 1.0
+    assert made["audit.tickets"] > 0
+    twice = found.cases.filter(pl.col("why") == "ticket")
+    assert not twice["found"].any(), "found by the sample before, and money is asked back once"
+    assert twice["recover_fen"].sum() == 0
+
+
+def test_tickets_are_of_stays_between_provinces_above_thirty_thousand_yuan(day):
+    found, _, _ = audited(day, sample=0)
+    stays = day.record.visits.filter(
+        (pl.col("kind") == "inpatient") & (pl.col("settlement_id") != "") & ~pl.col("local")
+        & (pl.col("total_fen") > 3_000_000)
+    )  # fmt: skip
+
+    assert set(found.cases["settlement"]) == set(stays["settlement_id"])
+    assert set(found.cases["why"]) == {"ticket"}
+    assert found.cases["came_us"].min() >= 11 * DAY_US
+
+
+def test_few_people_take_long_and_many_are_in_time(day):
+    asked = {"violations": {"seen": "40%"}, "sample": "20%"}
+    few, late, _ = audited(day, **asked, expert={"staff": 1, "minutes": 400, "working_days": 2})
+    many, soon, _ = audited(day, **asked, expert={"staff": 200}, review={"staff": 200}, tickets={"staff": 200})
+
+    assert late["audit.in_time"] < soon["audit.in_time"] == 1.0
+    assert late["audit.last"] > soon["audit.last"]
+    assert late["audit.backlog"] >= soon["audit.backlog"]
+    assert late["audit.recovered"] == soon["audit.recovered"]
+    assert dict(samples(few))["audit.wait"].mean() > dict(samples(many))["audit.wait"].mean()
+
+
+def test_joint_cases_are_looked_at_by_both_provinces(day):
+    alone, _, _ = audited(day, violations={"seen": "40%"}, sample=0)
+    both, made, _ = audited(day, violations={"seen": "40%"}, sample=0, joint={"share": 1.0})
+
+    joint = both.cases.filter(pl.col("joint"))
+    assert made["audit.joint"] == joint.height > 0
+    assert (joint["care"] != joint["insured"]).all()
+    assert joint["expert"].all()
+    assert both.cases["done_us"].max() > alone.cases["done_us"].max()
+
+
+def test_who_overlooks_it_asks_nothing_back(day):
+    _, made, _ = audited(day, violations={"seen": "20%"}, finds=0)
+
+    assert (made["audit.found"], made["audit.recovered"], made["audit.penalties"]) == (0, 0, 0)
+
+
+def test_money_keeps_law_23_and_a_penalty_is_its_share(day):
+    found, made, scenario = audited(day, violations={"seen": "30%", "unseen": "30%"}, sample=1.0, penalty="50%")
+
+    assert breaches_of(found, scenario) == []
+    assert made["audit.penalties"] == pytest.approx(made["audit.recovered"] / 2, abs=0.01 * found.cases.height)
+
+
+def test_the_same_seed_gives_the_same_cases_and_the_run_keeps_its_digest(day):
+    one, _, scenario = audited(day, violations={"seen": "10%"})
+    again = audit_of(day.record, scenario)
+    other = audit_of(day.record, scenario.model_copy(update={"seed": 2}))
+
+    assert again is not None
+    assert other is not None
+    assert one.cases.equals(again.cases)
+    assert not one.cases.equals(other.cases)
+    assert answer(simulate_here(scenario, None)[0]).digest == day.digest
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert run_command(["run", "audit-backlog", "--set", "visits.per_day=600", "--out", str(folder)]) in (0, 1)
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def said(capsys, *arguments: str | Path, code: int = 0) -> str:
+    capsys.readouterr()
+    assert run_command([str(one) for one in arguments]) == code
+    out, err = capsys.readouterr()
+    return out if code == 0 else err
+
+
+def test_what_is_asked_back_is_cleared_in_its_month(run, capsys):
+    audit = json.loads(said(capsys, "audit", run, "--json"))
+    file = run / "audit" / "recoveries.csv"
+    decided = pl.read_csv(file)
+    april = decided.filter(pl.col("decided_on") > 20240331)["recover_fen"].sum()
+
+    march = json.loads(said(capsys, "clear", run, "--month", "2024-03", "--recoveries", file, "--json"))
+    rest = json.loads(said(capsys, "clear", run, "--month", "2024-04", "--recoveries", file, "--json"))
+
+    assert audit["rules"] == 7_566
+    assert audit["hits"] > 0
+    assert audit["recovered_fen"] == decided["recover_fen"].sum() > 0
+    assert march["net_sum_fen"] == rest["net_sum_fen"] == 0
+    assert -sum(owed["amount_fen"] for owed in rest["obligations"]) == april
+
+
+def test_a_run_without_an_audit_is_held_against_the_rules_alone(run, capsys, tmp_path):
+    plain = tmp_path / "plain"
+    assert run_command(["run", "jiaxing-qinghai", "--out", str(plain)]) == 0
+
+    told = said(capsys, "audit", plain)
+
+    assert "7,566 rules over" in told
+    assert "the scenario has no audit" in told
+    assert pl.read_csv(plain / "audit" / "hits.csv").is_empty()
+
+
+def test_the_tables_of_an_audit_are_the_same_again(run, capsys):
+    told = said(capsys, "audit", run)
+    said(capsys, "audit", run, "--out", run / "again")
+
+    assert "SEED 004" in told
+    for path in (run / "audit").iterdir():
+        assert path.read_bytes() == (run / "again" / path.name).read_bytes()
+
+
+def test_wrong_rules_and_a_folder_that_is_there_are_refused(run, capsys, tmp_path):
+    (tmp_path / "mine.toml").write_text("[[family]]\ncolour = 3\n")
+
+    assert "mine.toml: object contains unknown field `colour`" in said(
+        capsys, "audit", run, "--rules", tmp_path / "mine.toml", code=2
+    )
+    assert not (run / "audit").exists()
+    said(capsys, "audit", run)
+    assert "exists; expected a new name" in said(capsys, "audit", run, code=2)
+    assert "cannot read recoveries" in said(
+        capsys, "clear", run, "--month", "2024-03", "--recoveries", run / "none.csv", code=2
+    )
