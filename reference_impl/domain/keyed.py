@@ -77,6 +77,9 @@ class Purpose(IntEnum):
     CLAIM = 114
     PAPER_CLAIM = 130
     FILE = 140
+    MASTER_ROW = 190
+    DOWNLOAD_ROW = 191
+    STALE_DESK = 192
 
 
 def mix64(value: int) -> int:
