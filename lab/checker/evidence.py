@@ -18,6 +18,7 @@ import polars as pl
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
+from reference_impl.protocol.messages import SellDrugs, UploadLines
 from scenarios.record.written import Scratch
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.benefit import Settlement
     from reference_impl.protocol.records import ChargesRecord, MessageRecord, Posting, SettlementCopy, SettlementRecord
+    from scenarios.patients.master_data import MasterPlan
     from scenarios.record.written import RunTables
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,6 +67,11 @@ CHARGE_COLUMNS: dict[str, Any] = {
 EARLIER_COLUMNS: dict[str, Any] = {"node": pl.String, "before": pl.String, "other": pl.String}
 
 
+CODED_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "msgid": pl.String, "code": pl.String, "item_code": pl.String, "opened_us": pl.Int64,
+}  # fmt: skip
+
+
 FILING_COLUMNS: dict[str, Any] = {
     "node": pl.String, "filing": pl.String, "place": pl.String, "accepted_us": pl.Int64, "uploaded_us": pl.Int64,
     "begins_us": pl.Int64, "ends_us": pl.Int64, "ended_us": pl.Int64, "allowed": pl.Int64, "named": pl.List(pl.String),
@@ -91,6 +98,10 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     filed_for: frozenset[str] = frozenset()
     """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
+    coded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CODED_COLUMNS))
+    """By which codes a place of care priced each message of charges; looked up only where codes are issued anew."""
+    master: MasterPlan | None = None
+    """What was issued anew, and who had it when."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -120,9 +131,15 @@ CHUNK_ROWS = 50_000
 """Rows held as tuples before they are packed into columns."""
 
 
-def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozenset[str] = frozenset()) -> Evidence:
+def gather(
+    books: Mapping[str, FinalBooks],
+    tables: RunTables,
+    filed_for: frozenset[str] = frozenset(),
+    master: MasterPlan | None = None,
+) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
-    laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
+    which = _laid(coded=master is not None)
+    laid = {name: pl.concat(list(_chunks(books, one))) for name, one in which.items()}
     return Evidence(
         **laid,
         visits=tables.frame("visits"),
@@ -131,6 +148,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozen
         inflight=tables.frame("inflight"),
         filed_for=filed_for,
         closings=tables.frame("closings"),
+        master=master,
     )
 
 
@@ -143,20 +161,27 @@ class LaidOut:
     """Holds the files, as long as this does."""
 
 
-def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
-    """Lay the final books out on disk."""
-    files = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
+def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch, *, coded: bool = False) -> LaidOut:
+    """Lay the final books out on disk, with the codes of charges where they are ``coded`` anew."""
+    which = _laid(coded=coded)
+    files = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in which.items()}
     return LaidOut(files, scratch)
 
 
 def portions(
-    laid: LaidOut, tables: RunTables, looked_at: Collection[str] = (), *, filed_for: frozenset[str] = frozenset()
+    laid: LaidOut,
+    tables: RunTables,
+    looked_at: Collection[str] = (),
+    *,
+    filed_for: frozenset[str] = frozenset(),
+    master: MasterPlan | None = None,
 ) -> Iterator[Evidence]:
     """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
 
     With ``looked_at`` only the tables named are read, and the others are empty.
     """
-    sources = {name: (pl.scan_parquet(laid.files[name]), one.by, one.place) for name, one in _LAID.items()}
+    laid_out = _laid(coded="coded" in laid.files)
+    sources = {name: (pl.scan_parquet(laid.files[name]), one.by, one.place) for name, one in laid_out.items()}
     sources["visits"] = (tables.scan("visits"), "hospital", _OF_INSTITUTION)
     sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", _OF_INSTITUTION)
     sources["attempts"] = (tables.scan("messages").select(_ATTEMPTED), "msgid", _OF_INSTITUTION)
@@ -172,7 +197,8 @@ def portions(
             name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
-        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere), filed_for=filed_for)
+        earlier = _earlier(portion["settlements"], elsewhere)
+        yield Evidence(**portion, earlier=earlier, filed_for=filed_for, master=master)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
@@ -267,6 +293,17 @@ def _filings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
             )  # fmt: skip
 
 
+def _coded(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    """Yield each code of the messages of charges that a place of care said yes to."""
+    for message in books.messages:
+        body = None if message.request is None or message.reply is None else message.request.body
+        if isinstance(body, UploadLines | SellDrugs) and body.lines and message.reply is not None:
+            if message.reply.refusal:
+                continue
+            for code in sorted({line.item for line in body.lines}):
+                yield node, message.key.msgid, message.code, code, message.opened_us
+
+
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:
     sum_fen = sum(leg.amount_fen for leg in posting.legs)
     return node, posting.posting, posting.settlement, posting.posted_us, sum_fen, _checksum(tuple(posting.legs))
@@ -332,3 +369,9 @@ _LAID = {
     "filings": _Laid(_filings, FILING_COLUMNS, "place", _OF_REGION),
     "messages": _Laid(_messages, MESSAGE_COLUMNS, "msgid", _OF_INSTITUTION),
 }
+_CODED = _Laid(_coded, CODED_COLUMNS, "msgid", _OF_INSTITUTION)
+
+
+def _laid(*, coded: bool) -> dict[str, _Laid]:
+    """Return the tables that are laid out from the books; the codes of charges only where they are ``coded`` anew."""
+    return {**_LAID, "coded": _CODED} if coded else _LAID

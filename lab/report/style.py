@@ -89,6 +89,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.ON_ACCOUNT_THEN_DIRECT: Look(WINE, hatch="OO"),
     Fate.ESTIMATED_THEN_SETTLED: Look(SAND, hatch="/-"),
     Fate.FILED_THEN_DIRECT: Look(CYAN, hatch="/."),
+    Fate.STALE_THEN_DIRECT: Look(CYAN, hatch="|-"),
     Fate.MID_STAY_THEN_DIRECT: Look(INDIGO, hatch="\\\\|"),
     Fate.REFUSED: Look(GREY, hatch=".."),
     Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
@@ -96,6 +97,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
     Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
+    Fate.PAPER_BY_STALENESS: Look(ROSE, hatch="+-"),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
 }
@@ -115,6 +117,7 @@ FATE_NAMES: dict[str, str] = {
     Fate.ON_ACCOUNT_THEN_DIRECT: "on account, settled later",
     Fate.ESTIMATED_THEN_SETTLED: "estimated, settled later",
     Fate.FILED_THEN_DIRECT: "filed at the desk, then settled",
+    Fate.STALE_THEN_DIRECT: "came again after a download, then settled",
     Fate.MID_STAY_THEN_DIRECT: "settled mid-stay and at its end",
     Fate.REFUSED: "refused by a rule",
     Fate.REVERSED_THEN_PAPER: "taken back, then paper",
@@ -122,6 +125,7 @@ FATE_NAMES: dict[str, str] = {
     Fate.PAPER_BY_CHOICE: "paper: gave up waiting",
     Fate.PAPER_BY_NUMBER: "paper: the number was not found",
     Fate.PAPER_BY_FILING: "paper: nothing valid was filed",
+    Fate.PAPER_BY_STALENESS: "paper: one side's data was stale",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",
 }

@@ -17,6 +17,7 @@ from lab.analysis.claims import claims_of
 from reference_impl.domain.error_catalogue import BY_OUTCOME, CATALOGUE
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.domain.regions import PROVINCES
 from reference_impl.domain.transactions import REVERSE, TRANSACTIONS
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate, How
@@ -52,6 +53,8 @@ _ENDS = {
     Fate.PAPER_BY_CHOICE: "Direct settlement was given up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_NUMBER: "The insurer did not find the number: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_FILING: "No filing held for the treatment: the bill was paid in cash and claimed by paper.",
+    Fate.PAPER_BY_STALENESS: "One side had no code, level or enrolment that holds: the bill was paid in cash and "
+    "claimed by paper.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
 }
@@ -60,6 +63,7 @@ _DIRECTLY = {
     Fate.DIRECT_AFTER_RETRY: "The bill was settled directly, after trying again.",
     Fate.ESTIMATED_THEN_SETTLED: "The bill was settled later, and the difference to the estimate made up.",
     Fate.FILED_THEN_DIRECT: "The bill was settled directly, once the treatment was filed.",
+    Fate.STALE_THEN_DIRECT: "The bill was settled directly, once a download had brought what was wanting.",
     Fate.MID_STAY_THEN_DIRECT: "The stay was settled in two parts, directly.",
 }
 _TEENS = (11, 12, 13)
@@ -210,14 +214,17 @@ def _messages(teller: _Teller) -> Iterator[Moment]:
 
 
 def _came_back(teller: _Teller) -> Iterator[Moment]:
-    """Tell of who went home while a filing was not uploaded yet, and came again to settle by it."""
-    filing = teller.opened.scenario.filing
-    if filing is None:
-        return
+    """Tell of who went home while a filing was not uploaded, or a download had not come, and came again to settle."""
+    filing, master = teller.opened.scenario.filing, teller.opened.scenario.master_data
+    waits: dict[str, tuple[int, str]] = {}
+    if filing is not None:
+        waits[Refusal.FILING_NOT_UPLOADED] = filing.desk.comes_back_after, "the filing to be uploaded by then"
+    if master is not None:
+        waits |= dict.fromkeys(STALE_REFUSALS, (master.desk.comes_back_after, "a download to have come by then"))
     for told, later in pairwise(teller.rows("messages", "sent_us")):
-        waits = told["refusal"] == Refusal.FILING_NOT_UPLOADED
-        if waits and later["sent_us"] - told["done_us"] >= filing.desk.comes_back_after:
-            yield Moment(teller.at(later["sent_us"]), "The patient came again, for the filing to be uploaded by then.")
+        after_us, why = waits.get(told["refusal"], (0, ""))
+        if why and later["sent_us"] - told["done_us"] >= after_us:
+            yield Moment(teller.at(later["sent_us"]), f"The patient came again, for {why}.")
 
 
 def _said(attempt: dict[str, Any]) -> tuple[str, str, str]:

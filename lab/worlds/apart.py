@@ -26,6 +26,7 @@ from lab.analysis.filing import filed_for
 from lab.checker import Findings, LaidOut, check_tables, lay_out, some_hold_alone
 from lab.errors import LabError
 from lab.worlds.conclude import Outcome, work_off
+from scenarios.patients.master_data import master_plan
 from scenarios.record.written import RunTables, Scratch
 
 if TYPE_CHECKING:
@@ -184,9 +185,10 @@ def _live(work: Work, folder: Path, told: Connection[Any, Any]) -> None:
 def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     tables, findings = outcome.tables, None
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
-    laid = lay_out(outcome.books, scratch)
+    laid = lay_out(outcome.books, scratch, coded=outcome.scenario.master_data is not None)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
-        findings = check_tables(laid, tables, filed_for=filed_for(outcome.scenario))
+        asked = outcome.scenario
+        findings = check_tables(laid, tables, filed_for=filed_for(asked), master=master_plan(asked))
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
     return Handed(tables.laid_down(scratch), evidence, findings, dict(outcome.figures()), outcome.took_s, interrupted)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.analysis import filing, master_data
 from lab.analysis.audit import AUDIT_FILE, Audited, audit_of, write_audit
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
-from lab.analysis.filing import figures_of_books, filed_for
+from lab.analysis.filing import filed_for
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
@@ -25,6 +26,7 @@ from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from lab.worlds.statements import STATEMENTS_FILE, Dates, Statements
+from scenarios.patients.master_data import master_plan
 from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
 from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
@@ -62,12 +64,19 @@ class Outcome:
         if self.of_books is not None:
             return self.of_books
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
-        return figures_of_books(self.books, self.scenario)
+        parts = (part.figures_of_books(self.books, self.scenario) for part in (filing, master_data))
+        return {name: value for part in parts for name, value in part.items()}
 
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
         """Return what the checker finds; ``also`` is shown what it looks at."""
         if self.findings is None:
-            return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario), also=also)
+            return check_tables(
+                self.books,
+                self.tables,
+                filed_for=filed_for(self.scenario),
+                master=master_plan(self.scenario),
+                also=also,
+            )
         if also is not None:
             look_through(self.books, self.tables, also)
         return self.findings
@@ -128,8 +137,8 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    asks = outcome.scenario.filing is not None
-    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone, filing=asks)
+    asked = outcome.scenario
+    looked_at = small_record(tables.scan, cutover=asked.asks_of_everyone, refusals=asked.asks_of_refusals)
     measures = measure(looked_at, outcome.scenario, findings)
     measures.scalars.update(of_books)
     return Answer(

@@ -152,6 +152,7 @@ _ROWS = (
     _refusal(Refusal.EARLIER_UNSETTLED, _HOSPITAL, "在他处的住院尚未结算", "先结算，再备案"),
     _refusal(Refusal.FILED_ALREADY, _HOSPITAL, "该就医地该时段已有备案", "无需重复备案"),
     _refusal(Refusal.FILING_LOCKED, _INSURED, "长期居住备案尚在不可变更期内", "向参保地查询可变更日期"),
+    _refusal(Refusal.PERSON_NOT_RECEIVED, _INSURED, "参保地未收到该参保人现行参保信息", "待参保地下次下载后再结算"),
     # --- data ---
     Row(MALFORMED, _HOSPITAL, "the message breaks the interface: the field is named", "mend the field and send it anew",
         "报文不符合接口规范，已指明字段", "改正该字段后重新发送"),
@@ -179,6 +180,9 @@ _ROWS = (
     _refusal(Refusal.NO_SUCH_FILING_KIND, _HOSPITAL, "无此备案类型", "核对备案类型"),
     _refusal(Refusal.NO_FILING_NEEDED, _HOSPITAL, "该类就医无需备案", "无需备案"),
     _refusal(Refusal.NO_SUCH_REGION, _HOSPITAL, "备案的就医地编码不存在", "核对就医地编码"),
+    _refusal(Refusal.CODE_NOT_RECEIVED, _CARE, "项目编码为新版本，就医地尚未下载", "待就医地下次下载后重新上传明细"),
+    _refusal(Refusal.CODE_ENDED, _HOSPITAL, "项目编码已停用", "下载最新目录，重新对码后再上传明细"),
+    _refusal(Refusal.HOSPITAL_NOT_RATED, _INSURED, "参保地无该机构当前有效的结算等级", "待参保地下次下载后再结算"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

@@ -53,6 +53,7 @@ class Refusal(StrEnum):
     EARLIER_UNSETTLED = "S10"
     FILED_ALREADY = "S11"
     FILING_LOCKED = "S12"
+    PERSON_NOT_RECEIVED = "S14"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -75,6 +76,9 @@ class Refusal(StrEnum):
     NO_SUCH_FILING_KIND = "D20"
     NO_FILING_NEEDED = "D21"
     NO_SUCH_REGION = "D22"
+    CODE_NOT_RECEIVED = "D26"
+    CODE_ENDED = "D27"
+    HOSPITAL_NOT_RATED = "D28"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -108,6 +112,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.EARLIER_UNSETTLED: "an earlier stay elsewhere is not settled; settle it, then file",
     Refusal.FILED_ALREADY: "a filing exists for this place and period; there is nothing to file",
     Refusal.FILING_LOCKED: "a residence filing stands that may not be changed yet; ask the insurer until when",
+    Refusal.PERSON_NOT_RECEIVED: (
+        "no enrolment that holds now has come from the person's city; settle after the insurer's next download"
+    ),
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
@@ -132,6 +139,13 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_FILING_KIND: "nothing is filed as that; check refl_type",
     Refusal.NO_FILING_NEEDED: "no filing is needed for such treatment; there is nothing to file",
     Refusal.NO_SUCH_REGION: "nothing can be filed for what is no region's code; check mdtrtarea_admdvs",
+    Refusal.CODE_NOT_RECEIVED: (
+        "a code is newer than what the place of care has downloaded; send the lines again after its next download"
+    ),
+    Refusal.CODE_ENDED: "a code is valid no more; download the catalogue, map the item anew and send the lines again",
+    Refusal.HOSPITAL_NOT_RATED: (
+        "the insurer has no settlement level of this hospital that holds now; settle after its next download"
+    ),
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -80,6 +80,9 @@ class Purpose(IntEnum):
     VIOLATION = 210
     AUDIT = 211
     CASE_GROUP = 212
+    MASTER_ROW = 190
+    DOWNLOAD_ROW = 191
+    STALE_DESK = 192
 
 
 def mix64(value: int) -> int:

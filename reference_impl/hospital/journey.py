@@ -14,7 +14,7 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
-from reference_impl.hospital.filing_anew import NOTHING_FILED, Registering
+from reference_impl.hospital.stale_data import Updating, unless_stale
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import VisitId
@@ -44,7 +44,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Registering):
+class Journey(Updating):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -137,7 +137,7 @@ class Journey(Registering):
             except (ShutOut, NotServed):
                 self.done.discard(tx.INPATIENT_TRIAL)
             except RefusedByRule as refusal:
-                if refusal.code not in NOTHING_FILED:
+                if not self._lies_on(refusal.code):
                     raise
                 self.done.discard(tx.INPATIENT_TRIAL)
             except _Paper:
@@ -145,13 +145,16 @@ class Journey(Registering):
         self.mid_lines = None
 
     async def _be_admitted(self) -> None:
-        """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
+        """Be admitted; when nobody answers the door, or knows the person yet, on account (挂账): papers come later."""
         if self.visit.open_at_start:
             self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
             self.done.update(ADMISSION)
         elif not self._known_stops():
             with suppress(ShutOut, NotServed):
-                await self._at_desk(ADMISSION)
+                try:
+                    await self._at_desk(ADMISSION)
+                except RefusedByRule as refusal:
+                    unless_stale(refusal)
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
@@ -259,15 +262,22 @@ class Journey(Registering):
         self.leave_desk("done")
 
     async def _run_up(self) -> None:
-        """Have what is charged go up, without a patient waiting; behind a closed door it lies until the next time."""
+        """Have what is charged go up, without a patient waiting; behind a closed door it lies until the next time.
+
+        So do charges by codes that the place of care does not know yet, or not any more.
+        """
         self.charged += 1
         if self.charged == 1:
             await self._file_from_ward()
         if tx.ADMIT in self.done:
-            with suppress(ShutOut):
+            try:
                 for batch in range(self.uploaded, self.charged):
                     # No patient waits for it: the machine sends it until it is taken.
                     await self._upload(batch, for_good=True, at_closed_doors=False)
+            except ShutOut:
+                pass
+            except RefusedByRule as refusal:
+                unless_stale(refusal)
 
     def _known_stops(self) -> tuple[Course, ...]:
         fresh = self.contacts == 0 and not self.lying

@@ -10,6 +10,7 @@ from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.patients.filings import FilingDraws, filing_table
+from scenarios.patients.master_data import HospitalCodes, master_plan
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.renumbered import renumberings_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
+    from scenarios.schema.master_data import StaleDesk
 
 __all__ = ["HospitalSite", "concerns", "site_of"]
 
@@ -41,6 +43,9 @@ class HospitalSite:
     dialects: tuple[DialectChange, ...] = ()
     renumberings: tuple[Renumbering, ...] = ()
     filing: FilingDraws | None = None
+    codes: HospitalCodes | None = None
+    """By which codes lines are written; None where every item has one code for ever."""
+    stale_desk: StaleDesk | None = None
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -128,7 +133,7 @@ class HospitalSite:
 
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
-    spec = scenario.filing
+    spec, master = scenario.filing, master_plan(scenario)
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
     return HospitalSite(
         scenario.clients,
@@ -137,6 +142,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
         dialects_of(scenario),
         renumberings_of(scenario),
         filing,
+        None if master is None else HospitalCodes(master),
+        None if master is None else master.desk,
     )
 
 

@@ -13,6 +13,8 @@ import msgspec
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import FeeLine
+from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES
@@ -25,6 +27,7 @@ from reference_impl.protocol.messages import (
     PersonNo,
     RequestBody,
     Reverse,
+    SellDrugs,
     Settle,
     Settled,
     UploadLines,
@@ -70,6 +73,8 @@ class Transacting(VisitState):
         """Send what is not up yet of a batch; with ``upto`` only so many of its lines."""
         lines = self.visit.lines(batch, self.site.uploads_per_stay)[self.uploaded_lines : upto]
         if lines:
+            if self.site.codes is not None:
+                lines = self._coded(lines)
             body = UploadLines(person=self._person, visit=self.visit_id, batch=f"{batch + 1}", lines=lines)
             await self.asker.ask(tx.INPATIENT_LINES, body, for_good=for_good, at_closed_doors=at_closed_doors)
         self.uploaded, self.uploaded_lines = (
@@ -88,6 +93,8 @@ class Transacting(VisitState):
 
     def _body(self, code: str) -> RequestBody:
         body = BODIES[code](self.visit, self.visit_id)
+        if self.site.codes is not None and isinstance(body, UploadLines | SellDrugs):
+            return msgspec.structs.replace(body, lines=self._coded(body.lines))
         if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
             # Of a stay it is said on admission, of an outpatient with the settlement.
             body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")
@@ -96,6 +103,13 @@ class Transacting(VisitState):
         if self.mid_stay is not None:
             return msgspec.structs.replace(body, total_fen=self._unsettled_fen, continues=self.mid_stay.visit)
         return msgspec.structs.replace(body, total_fen=self._charged_fen(), mid_stay=True)
+
+    def _coded(self, lines: tuple[FeeLine, ...]) -> tuple[FeeLine, ...]:
+        """Return lines by the codes that the hospital has mapped its items to by now."""
+        visit, codes = self.visit, self.site.codes
+        assert codes is not None  # whoever asks has looked
+        province = care_node(visit.care_region)
+        return codes.written(visit.hospital.code, province, lines, self.ports.clock.now_us())
 
     def _number_is_old(self, code: str) -> bool:
         """Whether the person was given a new number since the hospital last asked who it is."""

@@ -76,6 +76,10 @@ class VisitState:
     """Whether the clerk is to file before anything else."""
     filed_anew: bool = False
     """Whether the patient comes again, having done so."""
+    stale_turns: int = 0
+    """How often the patient was to wait for a download."""
+    came_for_data: bool = False
+    """Whether the patient comes again, having waited for one."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False
@@ -124,6 +128,8 @@ class VisitState:
             return FATES_AFTER[self.held]
         if self.filed_anew:
             return Fate.FILED_THEN_DIRECT
+        if self.came_for_data:
+            return Fate.STALE_THEN_DIRECT
         if self.mid_stay is not None:
             return Fate.MID_STAY_THEN_DIRECT
         return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT

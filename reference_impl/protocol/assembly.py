@@ -16,6 +16,7 @@ import msgspec
 from reference_impl.domain.fees import CatalogueItem
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
+from reference_impl.domain.master_data import NodeData
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
@@ -25,6 +26,7 @@ from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.master_data import Codes, KnownElsewhere
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
@@ -41,7 +43,7 @@ _HUB_REGION = "100000"
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
-    ``filing`` is None where everybody counts as filed.
+    ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -49,6 +51,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     policy: PolicyTable
     persons: PersonRegister
     filing: FilingTable | None = None
+    master: NodeData | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,7 +87,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         return Hub(
             ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep, numbers=numbers
         )
-    node, rules = config.node, config.province
+    node, rules, master, now_us = config.node, config.province, config.province.master, ports.clock.now_us
 
     def next_node(insured_region: str) -> NodeId | None:
         insurer = insured_node(insured_region)
@@ -102,6 +105,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             next_node,
             ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
             numbers=numbers,
+            codes=None if master is None else Codes(master, node, now_us),
         ),
         InsuredRules(
             node,
@@ -111,6 +115,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             day_of(config.starts_at, config.time_scale, config.closes_s),
             numbers,
             rules.filing,
+            None if master is None else KnownElsewhere(master, node, numbers, now_us),
         ),
         timeout_us=config.timeout_us,
         reference=reference,

@@ -30,6 +30,7 @@ from reference_impl.protocol.charges import charges_of, lines_refusal, recharged
 from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.master_data import Codes
 from reference_impl.protocol.messages import (
     Admit,
     CancelDischarge,
@@ -93,7 +94,8 @@ class CareRules:
     """What a care province goes by: its catalogue, the register of its institutions, the way to an insurer.
 
     ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
-    ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged.
+    ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged. Without ``codes`` an item
+    has one code for ever.
     """
 
     node: NodeId
@@ -102,6 +104,7 @@ class CareRules:
     next_node: Callable[[str], NodeId | None]
     ahead_us: int = DISCHARGED_AHEAD_US
     numbers: Numbers = NO_NUMBERS
+    codes: Codes | None = None
 
 
 class CareRole:
@@ -149,10 +152,13 @@ class CareRole:
     def _charged(
         self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
-        refusal = lines_refusal(upload.lines, charges.lines())
+        lines, codes = upload.lines, self._rules.codes
+        refusal = lines_refusal(lines, charges.lines())
+        if refusal is None and codes is not None:
+            refusal, lines = codes.refusal(lines), codes.meant(lines)
         if refusal is not None:
             return refusal
-        priced = price_lines(self._rules.catalogue, upload.lines)
+        priced = price_lines(self._rules.catalogue, lines)
         fees = add_fees(visit.fees, total_of(priced))
         wrong = amounts_refusal(fees)
         batches = (*charges.batches, ChargedBatch(upload.batch, priced))
@@ -199,7 +205,7 @@ class CareRole:
             case Register() | Admit():
                 body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
             case SellDrugs():
-                sale = self._priced_sale(request, body)
+                sale = self._priced_sale(request, body, view)
                 if isinstance(sale, NO):
                     return sale
                 body = sale
@@ -250,11 +256,15 @@ class CareRole:
             return Refusal.CHARGES_REMAIN
         return None
 
-    def _priced_sale(self, request: Request, sale: SellDrugs) -> SellDrugs | Refusal | Refused:
-        refusal = lines_refusal(sale.lines, ())
+    def _priced_sale(self, request: Request, sale: SellDrugs, view: View) -> SellDrugs | Refusal | Refused:
+        """Return a sale with what its lines come to; one that was taken in is driven on by the codes of then."""
+        lines, codes = sale.lines, self._rules.codes
+        refusal = lines_refusal(lines, ())
+        if refusal is None and codes is not None:
+            refusal, lines = None if _is_taken_in(view) else codes.refusal(lines), codes.meant(lines)
         if refusal is not None:
             return refusal
-        fees = total_of(price_lines(self._rules.catalogue, sale.lines))
+        fees = total_of(price_lines(self._rules.catalogue, lines))
         if fees.total_fen != sale.total_fen:
             return Refusal.TOTALS_DIFFER
         wrong = amounts_refusal(fees)
@@ -415,6 +425,10 @@ def _as_meant(named: Named, request: Request, view: View) -> Request | Refusal:
 
     What was taken in under a number is driven on after that has ended: the insurer may hold its effect.
     """
-    fresh = view.message is None or view.message.withdrawn
-    outdated = named.refusal(request) if fresh else None
+    outdated = None if _is_taken_in(view) else named.refusal(request)
     return named.meant(request) if outdated is None else outdated
+
+
+def _is_taken_in(view: View) -> bool:
+    """Return whether a message stands as an intent: the insurer may hold its effect."""
+    return view.message is not None and not view.message.withdrawn

@@ -32,6 +32,7 @@ from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, T
 from reference_impl.protocol.answers import refused
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
+from reference_impl.protocol.master_data import KnownElsewhere
 from reference_impl.protocol.messages import (
     Admit,
     CancelAdmission,
@@ -84,7 +85,7 @@ class InsuredRules:
     """What an insured province goes by.
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
-    everybody counts as filed for treatment elsewhere.
+    everybody counts as filed for treatment elsewhere; without ``known`` every person and institution is known.
     """
 
     node: NodeId
@@ -94,6 +95,7 @@ class InsuredRules:
     day_of: Callable[[int], int]
     numbers: Numbers = NO_NUMBERS
     filing: FilingTable | None = None
+    known: KnownElsewhere | None = None
 
 
 class _Insured(NamedTuple):
@@ -123,8 +125,6 @@ class InsuredDecisions:
         if isinstance(insured, Refusal):
             return self._verdict(request, refused(insured, self._reference()))
         body, facts = request.body, insured.facts
-        if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:
-            return self._verdict(request, refused(Refusal.OTHER_INSURANCE, self._reference()))
         match body:
             case Settle() | SellDrugs():
                 return self._settle(request, body, view, insured, day)
@@ -154,13 +154,19 @@ class InsuredDecisions:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
-        """Return who is meant, if insured here and in the region that the message names, or why nobody is."""
+        """Return who is meant, if insured here as the message says and by a row that holds, or why nobody is."""
         if isinstance(number, Refusal):
             return number
         facts = self._rules.facts(number)
         if facts is None or province_of(facts.insured_region) != self._rules.node:
             return Refusal.NOT_INSURED
-        return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
+        if facts.insured_region != request.insured_region:
+            return Refusal.NOT_INSURED
+        body, known = request.body, self._rules.known
+        if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:
+            return Refusal.OTHER_INSURANCE
+        stale = None if known is None else known.refusal(request, number)
+        return stale or _Insured(number, facts)
 
     def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int) -> Change:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}

@@ -18,6 +18,7 @@ from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
+from scenarios.patients.master_data import master_plan
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
 from scenarios.schema.renumbered import renumberings_of
@@ -64,12 +65,14 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
     filing = None if scenario.filing is None else filing_table(scenario.filing)
+    plan = master_plan(scenario)
     return ProvinceConfig(
         catalogue=tuple(catalogue_of(province).values()),
         institutions=institutions if filing is None else (*institutions, filing_platform(province)),
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
         filing=filing,
+        master=None if plan is None else plan.node_data(province),
     )
 
 

@@ -38,6 +38,7 @@ from reference_impl.staging.moves import books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
 from reference_impl.staging.stepping import OpenBySteps
 from reference_impl.staging.unmended import unmended_rows
+from scenarios.patients.master_data import planned_downloads
 from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
@@ -49,6 +50,7 @@ from scenarios.schema.faults import (
     Lose,
     LostCommit,
     Refuse,
+    ShortDownload,
     Slow,
     YesWithErrorText,
     YesWithoutReceipt,
@@ -84,7 +86,9 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
         steps.extend(_cutover_steps(chain, course, scenario))
-    steps.extend(_closings(scenario, chain=len(scenario.faults) + len(scenario.cutover)))
+    chain = len(scenario.faults) + len(scenario.cutover)
+    steps.extend(_closings(scenario, chain))
+    steps.extend(_downloads(scenario, chain + 1))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -103,6 +107,8 @@ def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
         case LostCommit():
             note = f"{' '.join(fault.codes)}, {fault.share:.0%}"
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
+        case ShortDownload():
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{fault.of}, {fault.brings:.0%}"))
         case _:
             assert_never(fault)
 
@@ -141,6 +147,23 @@ def _closings(scenario: Scenario, chain: int) -> Iterator[Step]:
         if at_us >= scenario.horizon.length:
             return
         yield Step(at_us, chain, CloseDay(dated(at_us - 1), dated(at_us)))
+
+
+def _downloads(scenario: Scenario, first_chain: int) -> Iterator[Step]:
+    """Yield the timed downloads of master data; one that loads its province slows it while it lasts.
+
+    Those of one plan that slow a province stand in a chain of their own: they come one after the other.
+    """
+    chains: dict[tuple[int, str], int] = {}
+    for plan, province, subject, download, slows_us in planned_downloads(scenario):
+        node, began_us, ended_us = NodeId(province), download.began_us, download.ended_us
+        row = EventRow(began_us, ended_us, "download", province, f"{subject}, {download.brings:.0%}")
+        if not slows_us or began_us == ended_us:
+            yield Step(began_us, first_chain, OnlyWritten(), row)
+            continue
+        chain = chains.setdefault((plan, province), first_chain + 1 + len(chains))
+        yield Step(began_us, chain, SlowDown(node, slows_us), row)
+        yield Step(ended_us, chain, SlowDown(node, -slows_us), undoes=True)
 
 
 def link_hits_in(events: Iterable[tuple[int, EventRow]], hits: Mapping[int, int]) -> list[EventRow]:

@@ -15,6 +15,7 @@ from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
+from scenarios.reading.master_data import master_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
@@ -28,6 +29,7 @@ from scenarios.schema.faults import (
     Lose,
     LostCommit,
     Refuse,
+    ShortDownload,
     Slow,
     YesWithErrorText,
     YesWithoutReceipt,
@@ -62,6 +64,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
+    yield from master_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -306,6 +309,10 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
             if gate.measure.startswith("filing.") and scenario.filing is None:
                 yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
                 break
+            if gate.measure.startswith("stale.") and scenario.master_data is None:
+                what, expected = "measure of master data, and nothing is issued anew", "a 'master_data' section"
+                yield Problem(("gates", name), what, "", expected)
+                break
             yield from _plan_of_gate(scenario, name)
 
 
@@ -356,7 +363,7 @@ def _deadline(scenario: Scenario) -> Iterator[Problem]:
 
 def _windows(scenario: Scenario) -> Iterator[tuple[str, int]]:
     for number, fault in enumerate(scenario.faults):
-        if fault.lasts is not None:
+        if fault.lasts is not None and not isinstance(fault, ShortDownload):
             yield f"faults.{number}.for", fault.lasts
     for plan in scenario.cutover:
         name = "cutover" if len(scenario.cutover) == 1 else f"cutover {plan.name}"

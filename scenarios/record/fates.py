@@ -28,6 +28,8 @@ class Fate(StrEnum):
     """A door was closed: the patient paid an estimate; settled later, and the difference made up."""
     FILED_THEN_DIRECT = "filed_then_direct"
     """Turned away for want of a filing: filed, or waited for its upload, and settled then."""
+    STALE_THEN_DIRECT = "stale_then_direct"
+    """Turned away because one side had no row of master data that holds: came again after a download, settled then."""
     MID_STAY_THEN_DIRECT = "mid_stay_then_direct"
     """Settled before a stop as far as the stay had come, the rest at its end; no door turned it away."""
     REFUSED = "refused"
@@ -42,6 +44,8 @@ class Fate(StrEnum):
     """The insurer's map of changed numbers did not have the person: paid in cash, claimed by paper."""
     PAPER_BY_FILING = "paper_by_filing"
     """Nothing valid was filed, or could be: paid in cash, claimed by paper."""
+    PAPER_BY_STALENESS = "paper_by_staleness"
+    """One side had no row of master data that holds, and was not waited for: paid in cash, claimed by paper."""
     ABANDONED = "abandoned"
     """The patient left the desk's queue before being served."""
     OPEN_AT_END = "open_at_end"
@@ -61,6 +65,7 @@ DIRECT_FATES = (
     Fate.DIRECT_AFTER_RETRY,
     *AFTER_A_STOP,
     Fate.FILED_THEN_DIRECT,
+    Fate.STALE_THEN_DIRECT,
     Fate.MID_STAY_THEN_DIRECT,
 )
 """Direct rate: these over all visits that no rule refused, stays still open left out."""
@@ -70,6 +75,7 @@ PAPER_FATES = (
     Fate.PAPER_BY_CHOICE,
     Fate.PAPER_BY_NUMBER,
     Fate.PAPER_BY_FILING,
+    Fate.PAPER_BY_STALENESS,
 )
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
 

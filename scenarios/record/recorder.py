@@ -260,17 +260,17 @@ def read_record(folder: Path) -> Record:
     return Record(**{name: scan_table(folder, name).collect() for name in TABLES})
 
 
-def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool, filing: bool = False) -> Record:
+def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool, refusals: bool = False) -> Record:
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
-    Of a message no hop and no id, only a number that tells ids apart, and why it was refused only where ``filing`` asks
-    who was turned away. Without a cutover, whose queues everybody stands
-    in, no visit within a province, and of a visit no money of a settlement and nobody's name. Words that repeat are
-    categories, which compare, group and sort as the text they are.
+    Of a message no hop and no id, only a number that tells ids apart, and why it was refused only where ``refusals``
+    are asked for. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit no
+    money of a settlement and nobody's name. Words that repeat are categories, which compare, group and sort as the text
+    they are.
     """
     visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(_NAMES)).collect()
     kept = visits.lazy().select("visit")
-    told = ("code", "outcome", "refusal") if filing else ("code", "outcome")
+    told = ("code", "outcome", "refusal") if refusals else ("code", "outcome")
     words = [pl.col(name).cast(pl.Categorical) for name in told]
     messages = scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
     some = {

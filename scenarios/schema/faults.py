@@ -11,6 +11,7 @@ from pydantic import Field
 
 from reference_impl.domain import transactions as tx
 from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, span
+from scenarios.schema.master_data import Downloaded
 
 ANY = "*"
 
@@ -132,7 +133,18 @@ class YesWithoutReceipt(_FalseYes):
     )
 
 
+class ShortDownload(_NodeFault):
+    """Downloads of master data that begin meanwhile bring a part of their rows alone; the rest comes later."""
+
+    kind: Literal["short_download"]
+    node: CodeText = Field(description="a province's two-digit code; of a mapping, the province of the hospitals")
+    of: Downloaded = Field(description="which downloads: those of a 'master_data' section")
+    brings: Share = Field(
+        default=0.0, description="share of the new rows that come all the same. Default: none, so all are late."
+    )
+
+
 Fault = Annotated[
-    Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit | YesWithErrorText | YesWithoutReceipt,
+    Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit | YesWithErrorText | YesWithoutReceipt | ShortDownload,
     Field(discriminator="kind"),
 ]

@@ -13,6 +13,7 @@ from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.schema.measure import KINDS, Measure, Unit
 from scenarios.schema.measures_audit import AUDIT_MEASURES
+from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
@@ -86,7 +87,7 @@ def _scalars() -> Iterator[Measure]:
 
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
-    for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES, *AUDIT_MEASURES)
+    for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES, *AUDIT_MEASURES, *MASTER_MEASURES)
 }
 
 

@@ -15,6 +15,7 @@ from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.filing import Filing
 from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.master_data import MasterData
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
@@ -53,6 +54,9 @@ class Scenario(Model):
     filing: Filing | None = Field(
         default=None, description="filing for treatment elsewhere; without it everybody counts as filed"
     )
+    master_data: MasterData | None = Field(
+        default=None, description="codes, levels and persons issued anew. Default: all are known to all, for ever."
+    )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()
@@ -79,6 +83,11 @@ class Scenario(Model):
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
         of_people = (self.abnormal, self.paper_claims, self.audit)
         return bool(self.cutover) or any(one is not None for one in of_people)
+
+    @property
+    def asks_of_refusals(self) -> bool:
+        """Whether figures are asked of who was turned away with which words."""
+        return self.filing is not None or self.master_data is not None
 
     @property
     def closes_s(self) -> int:

@@ -36,6 +36,7 @@ from reference_impl.protocol.records import (
     Way,
 )
 from scenarios.schema.course import courses_of
+from scenarios.schema.faults import ShortDownload
 from sim.model.shelves import MessageShelf, ShelvedStanding, ShelvedVersioned, shelved
 from sim.model.spool import Packed, Place, Seen, Spool
 
@@ -67,6 +68,8 @@ def retention_us(scenario: Scenario) -> int | None:
     for fault in scenario.faults:
         if fault.until is None:
             return None
+        if isinstance(fault, ShortDownload):
+            continue  # it holds up no message
         lengths_us.append(fault.until - fault.at)
     lengths_us.extend(stop.full_at - stop.stop_at for stop in courses_of(scenario))
     clients = scenario.clients

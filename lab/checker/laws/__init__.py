@@ -16,6 +16,7 @@ from lab.checker.laws.effects import (
     replies_never_change,
 )
 from lab.checker.laws.filing import who_needs_a_filing_has_one
+from lab.checker.laws.master_data import nothing_goes_by_a_row_that_did_not_hold
 from lab.checker.laws.money import (
     all_sides_hold_the_same_money,
     amounts_add_up,
@@ -57,4 +58,5 @@ LAWS: tuple[Law, ...] = (
     a_number_leads_to_one_record,
     who_needs_a_filing_has_one,
     closed_days_never_grow,
+    nothing_goes_by_a_row_that_did_not_hold,
 )
