@@ -77,6 +77,8 @@ class Purpose(IntEnum):
     CLAIM = 114
     PAPER_CLAIM = 130
     FILE = 140
+    CIVIL_SERVANT = 160
+    AIDED = 161
 
 
 def mix64(value: int) -> int:

@@ -14,6 +14,7 @@ from reference_impl.domain.nodes import HOSPITAL, HUB
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
+from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
@@ -62,6 +63,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
+    yield from benefit_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -305,6 +307,11 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 break
             if gate.measure.startswith("filing.") and scenario.filing is None:
                 yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
+                break
+            if gate.measure.startswith("benefits.") and scenario.benefits is None:
+                yield Problem(
+                    ("gates", name), "measure of benefit policies, and there are none", "", "a 'benefits' key"
+                )
                 break
             yield from _plan_of_gate(scenario, name)
 

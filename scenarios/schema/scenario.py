@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.base import Model, Text
+from scenarios.schema.benefit import Benefits
 from scenarios.schema.clients import Clients
 from scenarios.schema.closing import US_PER_DAY, Closing
 from scenarios.schema.cutover import Plans
@@ -51,6 +52,9 @@ class Scenario(Model):
     clients: Clients = Clients()
     filing: Filing | None = Field(
         default=None, description="filing for treatment elsewhere; without it everybody counts as filed"
+    )
+    benefits: Benefits | None = Field(
+        default=None, description="benefit policies of insured regions; without it each goes by the system's own"
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
