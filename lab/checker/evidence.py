@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.benefit import Settlement
+    from reference_impl.domain.policy_book import PolicyBook
     from reference_impl.protocol.records import ChargesRecord, MessageRecord, Posting, SettlementCopy, SettlementRecord
     from scenarios.record.written import RunTables
 
@@ -42,6 +43,10 @@ SETTLEMENT_COLUMNS: dict[str, Any] = {
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
     "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "filing": pl.String,
     "business_day": pl.Int32, "legs": pl.Int64, **_AMOUNTS,
+    **dict.fromkeys(
+        ("scope_fen", "first_fen", "deductible_fen", "pool_fen", "large_fen", "illness_fen", "civil_fen", "aid_fen"),
+        pl.Int64,
+    ),
 }  # fmt: skip
 COPY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
@@ -91,6 +96,8 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     filed_for: frozenset[str] = frozenset()
     """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
+    policies: PolicyBook | None = None
+    """The policies that insured regions have of their own."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -120,7 +127,12 @@ CHUNK_ROWS = 50_000
 """Rows held as tuples before they are packed into columns."""
 
 
-def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozenset[str] = frozenset()) -> Evidence:
+def gather(
+    books: Mapping[str, FinalBooks],
+    tables: RunTables,
+    filed_for: frozenset[str] = frozenset(),
+    policies: PolicyBook | None = None,
+) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
@@ -131,6 +143,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozen
         inflight=tables.frame("inflight"),
         filed_for=filed_for,
         closings=tables.frame("closings"),
+        policies=policies,
     )
 
 
@@ -150,7 +163,12 @@ def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
 
 
 def portions(
-    laid: LaidOut, tables: RunTables, looked_at: Collection[str] = (), *, filed_for: frozenset[str] = frozenset()
+    laid: LaidOut,
+    tables: RunTables,
+    looked_at: Collection[str] = (),
+    *,
+    filed_for: frozenset[str] = frozenset(),
+    policies: PolicyBook | None = None,
 ) -> Iterator[Evidence]:
     """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
 
@@ -172,7 +190,8 @@ def portions(
             name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
-        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere), filed_for=filed_for)
+        earlier = _earlier(portion["settlements"], elsewhere)
+        yield Evidence(**portion, earlier=earlier, filed_for=filed_for, policies=policies)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
@@ -227,7 +246,7 @@ def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
         made.reverses, made.before, made.care_region, made.insured_region, made.filing, made.business_day,
         _checksum(_legs_of(made)),
-        *_amounts(made.amounts),
+        *_amounts(made.amounts), *_parts(made.amounts),
     )  # fmt: skip
 
 
@@ -277,6 +296,15 @@ def _amounts(amounts: Settlement) -> tuple[int, ...]:
     scope_parts_fen = a.own_pay_fen + a.over_limit_fen + a.pre_self_pay_fen + a.in_scope_fen
     stated = (a.total_fen, a.fund_fen, a.account_fen, a.cash_fen, a.hospital_part_fen)
     return (*stated, scope_parts_fen, _checksum(a))
+
+
+def _parts(amounts: Settlement) -> tuple[int, ...]:
+    """Return what is in scope, and who bears it."""
+    a = amounts
+    return (
+        a.in_scope_fen, a.first_self_pay_fen, a.deductible_fen, a.pool_fen, a.large_sum_fen, a.serious_illness_fen,
+        a.civil_servant_fen, a.aid_fen,
+    )  # fmt: skip
 
 
 def _legs_of(made: SettlementRecord) -> tuple[tuple[str, int], ...]:

@@ -22,6 +22,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lab.analysis.benefits import policies_of
 from lab.analysis.filing import filed_for
 from lab.checker import Findings, LaidOut, check_tables, lay_out, some_hold_alone
 from lab.errors import LabError
@@ -186,7 +187,8 @@ def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
     laid = lay_out(outcome.books, scratch)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
-        findings = check_tables(laid, tables, filed_for=filed_for(outcome.scenario))
+        filed, policies = filed_for(outcome.scenario), policies_of(outcome.scenario)
+        findings = check_tables(laid, tables, filed_for=filed, policies=policies)
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
     return Handed(tables.laid_down(scratch), evidence, findings, dict(outcome.figures()), outcome.took_s, interrupted)

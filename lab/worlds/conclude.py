@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.analysis import benefits
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
 from lab.analysis.filing import figures_of_books, filed_for
 from lab.analysis.gates import Length, judge_all
@@ -61,12 +62,14 @@ class Outcome:
         if self.of_books is not None:
             return self.of_books
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
-        return figures_of_books(self.books, self.scenario)
+        filings = figures_of_books(self.books, self.scenario)
+        return {**filings, **benefits.figures_of_books(self.books, self.scenario)}
 
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
         """Return what the checker finds; ``also`` is shown what it looks at."""
         if self.findings is None:
-            return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario), also=also)
+            filed, policies = filed_for(self.scenario), benefits.policies_of(self.scenario)
+            return check_tables(self.books, self.tables, filed_for=filed, policies=policies, also=also)
         if also is not None:
             look_through(self.books, self.tables, also)
         return self.findings

@@ -73,13 +73,13 @@ class Benefits:
         region = self.of(insured_region)
         return self._own if region is None else region.first
 
-    def holding(self, request: Request, body: Settle | SellDrugs, kind: Kind, year: int, now_us: int) -> Holding:
-        """Return what holds for a visit that is settled now and counts in ``year``; on a day of no version, nothing."""
+    def holding(self, request: Request, body: Settle | SellDrugs, kind: Kind, year: int, today: int) -> Holding:
+        """Return what holds for a visit settled today that counts in ``year``; on a day of no version, nothing."""
         region = self.of(request.insured_region)
         if region is None:
             return Holding(self._own)
         ended_us = body.ended_us if isinstance(body, Settle) and region.first.counts_in == "discharge" else 0
-        day = self._day_of(ended_us or now_us)
+        day = self._day_of(ended_us) if ended_us else today
         asked = Asked(year, day // _DAYS % _DAYS, request.institution, kind)
         return Holding(region.on(day) or _NOTHING_HOLDS, region, asked)
 

@@ -184,7 +184,7 @@ class InsuredDecisions:
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
         )
         year, book = self._year_of(request, body, now_us), self._benefits
-        holding = self._own if book is None else book.holding(request, body, case.kind, year, now_us)
+        holding = self._own if book is None else book.holding(request, body, case.kind, year, day)
         wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
         if wrong is None and not holding.policy.covers(case):
             wrong = Refusal.NO_TERMS

@@ -17,6 +17,7 @@ from scenarios.schema.benefit import BenefitPolicy, WorkedCase
 
 __all__ = ["Worked", "differences", "worked"]
 
+_STAY_YUAN = 10_000
 _YEAR = 1
 """Any benefit year: a case stands by itself."""
 
@@ -31,7 +32,7 @@ class Worked(NamedTuple):
 def worked(policy: BenefitPolicy) -> tuple[Worked, ...]:
     """Return the worked cases of a policy; where it has none, a stay of 10,000 yuan for each person type."""
     cases = policy.worked or tuple(
-        WorkedCase(case="a stay at the third level", person=person, scope=10_000)
+        WorkedCase(case="a stay at the third level", person=person, scope=_STAY_YUAN)
         for person in policy.versions[-1].persons
     )
     return tuple(Worked(case, amounts_of(policy, case)) for case in cases)

@@ -12,11 +12,19 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from reference_impl.domain.money import E4, MoneyFormatError, parse_yuan
+from reference_impl.domain.money import E4, MoneyFormatError, format_yuan, parse_yuan
 from reference_impl.domain.policies import PersonType
 from scenarios.schema.base import Model, Share, Text, VisitKind, known_region_code
 
@@ -54,9 +62,14 @@ def _amount(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+def _yuan(amount_fen: int | None) -> str | None:
+    return None if amount_fen is None else format_yuan(amount_fen)
+
+
 Amount = Annotated[
     int,
     BeforeValidator(_amount),
+    PlainSerializer(_yuan, when_used="json"),
     Field(ge=0),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d{1,2})?$"}]}),
 ]
@@ -106,7 +119,7 @@ class TermsRow(Model):
         if None in bounds[:-1] or bounds[-1] is not None:
             raise ValueError(f"segment bounds {bounds} leave a gap; expected yuan that rise, and null last")
         _rising((upto for upto in bounds if upto is not None), "segment bounds")
-        if self.deductible_per != "visit" and "later" in self.model_fields_set:
+        if self.deductible_per != "visit" and self.later != (1.0,):
             raise ValueError(f"'later' is of stays; expected deductible_per 'visit', got {self.deductible_per!r}")
         for name in ("kinds", "levels", "persons"):
             _once(name, getattr(self, name))
