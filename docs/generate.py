@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.analysis.audit import AUDIT_COLUMNS
 from lab.analysis.claims import CLAIM_COLUMNS
 from reference_impl.domain.error_catalogue import CATALOGUE, GROUP_LETTERS, GROUP_NAMES_ZH, OWNER_NAMES_ZH
-from scenarios.reading.json_schema import json_schema_text
+from scenarios.reading.json_schema import json_schema_text, policy_schema_text
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.tables import TABLES
 from scenarios.schema.measures import BY_PROVINCE, MEASURES, STATISTICS
@@ -138,6 +138,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "measures.md": measures_page,
     "errors.md": errors_page,
     "scenario.schema.json": schema_page,
+    "policy.schema.json": policy_schema_text,
 }
 
 

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import abnormal, audit, claims, closing, filing, go_no_go, master_data, policies, renumbering, service
+from lab.analysis import (
+    abnormal,
+    audit,
+    benefits,
+    claims,
+    closing,
+    filing,
+    go_no_go,
+    master_data,
+    policies,
+    renumbering,
+    service,
+)
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
@@ -153,6 +165,8 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     if scenario.master_data is not None:
         stale = master_data.measure(scope.visits, scope.messages, scenario)
         scalars |= {name: float(value) for name, value in stale}
+    if scenario.benefits is not None:
+        scalars |= {name: float(value) for name, value in benefits.measure(scope.messages)}
     if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()

@@ -4,6 +4,7 @@ The checker uses two independent witnesses, the nodes' books and the run's recor
 It must never repair what it finds: findings are listed, and ``lab.worlds.followup`` works them off.
 """
 
+from lab.checker.agreement import NO_AGREEMENT, Agreement
 from lab.checker.evidence import Evidence, LaidOut, gather, lay_out
 from lab.checker.findings import (
     Findings,
@@ -16,6 +17,8 @@ from lab.checker.findings import (
 )
 
 __all__ = [
+    "NO_AGREEMENT",
+    "Agreement",
     "Evidence",
     "Findings",
     "LaidOut",

@@ -15,6 +15,7 @@ from zlib import crc32
 import msgspec
 import polars as pl
 
+from lab.checker.agreement import NO_AGREEMENT, Agreement
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.benefit import Settlement
     from reference_impl.protocol.records import ChargesRecord, MessageRecord, Posting, SettlementCopy, SettlementRecord
-    from scenarios.patients.master_data import MasterPlan
     from scenarios.record.written import RunTables
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,6 +44,10 @@ SETTLEMENT_COLUMNS: dict[str, Any] = {
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
     "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "filing": pl.String,
     "business_day": pl.Int32, "legs": pl.Int64, **_AMOUNTS,
+    **dict.fromkeys(
+        ("scope_fen", "first_fen", "deductible_fen", "pool_fen", "large_fen", "illness_fen", "civil_fen", "aid_fen"),
+        pl.Int64,
+    ),
 }  # fmt: skip
 COPY_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "msgid": pl.String, "settled_us": pl.Int64,
@@ -96,12 +100,9 @@ class Evidence:
     closings: pl.DataFrame
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_COLUMNS))
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
-    filed_for: frozenset[str] = frozenset()
-    """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
     coded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CODED_COLUMNS))
     """By which codes a place of care priced each message of charges; looked up only where codes are issued anew."""
-    master: MasterPlan | None = None
-    """What was issued anew, and who had it when."""
+    agreement: Agreement = NO_AGREEMENT
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -134,11 +135,10 @@ CHUNK_ROWS = 50_000
 def gather(
     books: Mapping[str, FinalBooks],
     tables: RunTables,
-    filed_for: frozenset[str] = frozenset(),
-    master: MasterPlan | None = None,
+    agreement: Agreement = NO_AGREEMENT,
 ) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
-    which = _laid(coded=master is not None)
+    which = _laid(coded=agreement.master is not None)
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in which.items()}
     return Evidence(
         **laid,
@@ -146,9 +146,8 @@ def gather(
         attempts=tables.scan("messages").select(_ATTEMPTED).collect(),
         mid_stays=tables.frame("mid_stays"),
         inflight=tables.frame("inflight"),
-        filed_for=filed_for,
         closings=tables.frame("closings"),
-        master=master,
+        agreement=agreement,
     )
 
 
@@ -173,8 +172,7 @@ def portions(
     tables: RunTables,
     looked_at: Collection[str] = (),
     *,
-    filed_for: frozenset[str] = frozenset(),
-    master: MasterPlan | None = None,
+    agreement: Agreement = NO_AGREEMENT,
 ) -> Iterator[Evidence]:
     """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
 
@@ -198,7 +196,7 @@ def portions(
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
         earlier = _earlier(portion["settlements"], elsewhere)
-        yield Evidence(**portion, earlier=earlier, filed_for=filed_for, master=master)
+        yield Evidence(**portion, earlier=earlier, agreement=agreement)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
@@ -253,7 +251,7 @@ def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
         made.reverses, made.before, made.care_region, made.insured_region, made.filing, made.business_day,
         _checksum(_legs_of(made)),
-        *_amounts(made.amounts),
+        *_amounts(made.amounts), *_parts(made.amounts),
     )  # fmt: skip
 
 
@@ -314,6 +312,15 @@ def _amounts(amounts: Settlement) -> tuple[int, ...]:
     scope_parts_fen = a.own_pay_fen + a.over_limit_fen + a.pre_self_pay_fen + a.in_scope_fen
     stated = (a.total_fen, a.fund_fen, a.account_fen, a.cash_fen, a.hospital_part_fen)
     return (*stated, scope_parts_fen, _checksum(a))
+
+
+def _parts(amounts: Settlement) -> tuple[int, ...]:
+    """Return what is in scope, and who bears it."""
+    a = amounts
+    return (
+        a.in_scope_fen, a.first_self_pay_fen, a.deductible_fen, a.pool_fen, a.large_sum_fen, a.serious_illness_fen,
+        a.civil_servant_fen, a.aid_fen,
+    )  # fmt: skip
 
 
 def _legs_of(made: SettlementRecord) -> tuple[tuple[str, int], ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from lab.checker.agreement import NO_AGREEMENT, Agreement
 from lab.checker.evidence import Evidence, LaidOut, gather, lay_out, portions
 from lab.checker.laws import LAWS, Violation, every_yes_has_a_posting
 from scenarios.record.recorder import tables_of
@@ -19,7 +20,6 @@ from scenarios.record.written import Scratch
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
-    from scenarios.patients.master_data import MasterPlan
     from scenarios.record.recorder import Record, RunTables
 
 LISTED_MAX = 200
@@ -94,30 +94,27 @@ def check(
     books: Mapping[str, FinalBooks],
     record: Record,
     *,
-    filed_for: frozenset[str] = frozenset(),
-    master: MasterPlan | None = None,
+    agreement: Agreement = NO_AGREEMENT,
 ) -> Findings:
     """Run every law over the final books of all nodes and the record of the run.
 
-    ``filed_for`` are the settlements, by transaction, that ask for a filing between provinces; ``master`` is what was
-    issued anew, and who had it when.
+    ``agreement`` is what the scenario asks of its parties.
     """
-    return _judged(gather(books, tables_of(record), filed_for, master))
+    return _judged(gather(books, tables_of(record), agreement))
 
 
 def check_tables(
     books: Mapping[str, FinalBooks] | LaidOut,
     tables: RunTables,
     *,
-    filed_for: frozenset[str] = frozenset(),
-    master: MasterPlan | None = None,
+    agreement: Agreement = NO_AGREEMENT,
     also: Callable[[Evidence], None] | None = None,
 ) -> Findings:
     """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time.
 
     ``also`` is shown each portion of the evidence beside the laws.
     """
-    return together([_judged(_shown(portion, also)) for portion in _portions(books, tables, filed_for, master)])
+    return together([_judged(_shown(portion, also)) for portion in _portions(books, tables, agreement)])
 
 
 def look_through(
@@ -131,15 +128,14 @@ def look_through(
 def _portions(
     books: Mapping[str, FinalBooks] | LaidOut,
     tables: RunTables,
-    filed_for: frozenset[str] = frozenset(),
-    master: MasterPlan | None = None,
+    agreement: Agreement = NO_AGREEMENT,
 ) -> Iterator[Evidence]:
     if not isinstance(books, LaidOut):
         if tables.rows("messages") < PORTIONED_ROWS:
-            yield gather(books, tables, filed_for, master)
+            yield gather(books, tables, agreement)
             return
-        books = lay_out(books, Scratch(), coded=master is not None)
-    yield from portions(books, tables, filed_for=filed_for, master=master)
+        books = lay_out(books, Scratch(), coded=agreement.master is not None)
+    yield from portions(books, tables, agreement=agreement)
 
 
 def _shown(evidence: Evidence, also: Callable[[Evidence], None] | None) -> Evidence:

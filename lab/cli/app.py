@@ -91,24 +91,50 @@ def _load(source: str, variant: str | None, sets: list[str] | None, seed: int | 
 
 @app.command()
 def check(
-    source: Source,
+    source: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of the library.")
+    ] = None,
     variant: Variant = None,
     sets: Sets = None,
     seed: Seed = None,
     costs: CostsFile = None,
     *,
     resolved: Annotated[bool, typer.Option("--resolved", help="Print the resolved scenario instead.")] = False,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="POLICY", help="Check a benefit policy instead: a file, or a packaged name."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Validate a scenario and print the load it implies."""
+    """Validate a scenario and print the load it implies, or a benefit policy and print its worked cases."""
+    if policy is not None:
+        _refuse_beside_policy(source, variant, sets, seed, costs, resolved or None)
+        from lab.cli.commands.policies import check_policy
+
+        check_policy(policy, as_json=as_json)
+        return
+    if source is None:
+        raise typer.BadParameter("missing; expected a scenario, or --policy POLICY", param_hint="SCENARIO")
     from lab.cli.commands.check import check as do
 
     do(_load(source, variant, sets, seed), costs=costs, resolved=resolved, as_json=as_json)
 
 
+def _refuse_beside_policy(*stated: object) -> None:
+    if any(one is not None for one in stated):
+        raise typer.BadParameter("stands with a scenario; expected --policy alone, with or without --json")
+
+
 @app.command()
-def schema() -> None:
+def schema(
+    *, policy: Annotated[bool, typer.Option("--policy", help="Of benefit policy files instead.")] = False
+) -> None:
     """Print the JSON Schema of scenario files."""
+    if policy:
+        from lab.cli.commands.policies import print_policy_schema
+
+        print_policy_schema()
+        return
     from lab.cli.commands.check import print_schema
 
     print_schema()

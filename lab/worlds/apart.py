@@ -22,11 +22,10 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lab.analysis.filing import filed_for
+from lab.analysis.agreement import agreement_of
 from lab.checker import Findings, LaidOut, check_tables, lay_out, some_hold_alone
 from lab.errors import LabError
 from lab.worlds.conclude import Outcome, work_off
-from scenarios.patients.master_data import master_plan
 from scenarios.record.written import RunTables, Scratch
 
 if TYPE_CHECKING:
@@ -187,8 +186,7 @@ def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
     laid = lay_out(outcome.books, scratch, coded=outcome.scenario.master_data is not None)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
-        asked = outcome.scenario
-        findings = check_tables(laid, tables, filed_for=filed_for(asked), master=master_plan(asked))
+        findings = check_tables(laid, tables, agreement=agreement_of(outcome.scenario))
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
     return Handed(tables.laid_down(scratch), evidence, findings, dict(outcome.figures()), outcome.took_s, interrupted)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.analysis import filing, master_data
+from lab.analysis import benefits, filing, master_data
+from lab.analysis.agreement import agreement_of
 from lab.analysis.audit import AUDIT_FILE, Audited, audit_of, write_audit
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
-from lab.analysis.filing import filed_for
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
@@ -26,7 +26,6 @@ from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from lab.worlds.statements import STATEMENTS_FILE, Dates, Statements
-from scenarios.patients.master_data import master_plan
 from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
 from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
@@ -64,19 +63,13 @@ class Outcome:
         if self.of_books is not None:
             return self.of_books
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
-        parts = (part.figures_of_books(self.books, self.scenario) for part in (filing, master_data))
+        parts = (part.figures_of_books(self.books, self.scenario) for part in (filing, master_data, benefits))
         return {name: value for part in parts for name, value in part.items()}
 
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
         """Return what the checker finds; ``also`` is shown what it looks at."""
         if self.findings is None:
-            return check_tables(
-                self.books,
-                self.tables,
-                filed_for=filed_for(self.scenario),
-                master=master_plan(self.scenario),
-                also=also,
-            )
+            return check_tables(self.books, self.tables, agreement=agreement_of(self.scenario), also=also)
         if also is not None:
             look_through(self.books, self.tables, also)
         return self.findings

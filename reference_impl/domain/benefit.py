@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.domain.money import E4, half_up, share_fen
-from reference_impl.domain.policies import BEIJING_EMPLOYEE, DEFAULT_POLICY, Case, Kind, PersonType, Policy, Terms
+from reference_impl.domain.policies import (
+    BEIJING_EMPLOYEE,
+    DEFAULT_POLICY,
+    Case,
+    Kind,
+    PersonType,
+    Policy,
+    Segment,
+    Supplement,
+    Terms,
+)
+from reference_impl.domain.remembered import NOTHING, Remembered
 
 if TYPE_CHECKING:
     from reference_impl.domain.fees import FeeTotals
@@ -113,10 +124,14 @@ class EarlierYear(msgspec.Struct, frozen=True, gc=False):
 
 
 class Continued(msgspec.Struct, frozen=True, gc=False):
-    """The part of a stay that was settled before: in which year it counts, and the deductible paid for it."""
+    """The part of a stay that was settled before: in which year it counts, and the deductible paid for it.
+
+    ``transfer``: it was settled by another hospital, which sent the patient on.
+    """
 
     year: int
     deductible_fen: int
+    transfer: bool = False
 
 
 def in_year(now: Accumulators, earlier: EarlierYear, year: int) -> Accumulators:
@@ -192,11 +207,13 @@ def settle(
     *,
     use_account: bool = True,
     continued: Continued | None = None,
+    before: Remembered | None = None,
 ) -> tuple[Settlement, Accumulators]:
     """Return who pays what of ``fees``, and what the policy remembers of the person afterwards.
 
     Without ``use_account`` the personal account pays nothing. A new benefit year starts from nothing but the account's
-    balance. ``continued``: the stay is the rest of one that was settled in its middle.
+    balance. ``continued``: the stay is the rest of one that was settled in its middle, or in another hospital.
+    ``before`` is what a policy wants remembered beside the accumulators; None where it wants nothing.
 
     Raises:
         ValueError: when in-scope cost is negative; refunds go through ``take_back``.
@@ -208,19 +225,32 @@ def settle(
         raise ValueError(f"cannot settle an in-scope cost of {scope_fen} fen: expected 0 or more, take back instead")
     now = accumulators if accumulators.year >= year else Accumulators(year, balance_fen=accumulators.balance_fen)
     terms = policy.terms_of(case)
-    first_fen = share_fen(scope_fen, policy.first_self_pay_e4) if case.temporary else 0
+    first_fen = 0
+    if case.temporary:
+        first_e4 = policy.referred_first_self_pay_e4 if case.referred else policy.first_self_pay_e4
+        first_fen = share_fen(scope_fen, first_e4)
     cost_fen = scope_fen - first_fen
-    due_fen = _deductible_due_fen(terms, now, case.kind)
-    if continued is not None and policy.merges_mid_stay:
-        due_fen = _rest_of_deductible_fen(terms, now, continued)
+    due_fen = _deductible_due_fen(terms, now, case.kind, before)
+    if continued is not None and (policy.merges_transfer if continued.transfer else policy.merges_mid_stay):
+        due_fen = _rest_of_deductible_fen(terms, now, continued, before)
     deductible_fen = min(due_fen, cost_fen)
-    pool_fen, uncovered_fen = _pool(terms, deductible_fen, cost_fen, now.pool_paid_fen)
-    large_fen = _large_sum(policy, terms, uncovered_fen, now.supplementary_paid_fen) if uncovered_fen else 0
-    borne_fen = cost_fen - pool_fen - large_fen
-    illness_fen = 0
-    if terms.serious_illness:
-        illness_fen = _serious_illness(terms.serious_illness, now.scope_self_paid_fen, borne_fen)
-    person_fen = fees.total_fen - pool_fen - large_fen - illness_fen
+    room_fen = max(terms.cap_fen - now.pool_paid_fen, 0)
+    if before is None and not terms.above_deductible:
+        pool_fen, uncovered_fen = _pool(terms.segments, deductible_fen, cost_fen, room_fen)
+    else:
+        pool_fen, uncovered_fen = _pool_of(terms, deductible_fen, cost_fen, room_fen, before)
+    large_fen = 0
+    if uncovered_fen and terms.large_sum_e4:
+        paid_fen = now.supplementary_paid_fen if before is None else before.large_sum_fen
+        large_fen = min(share_fen(uncovered_fen, terms.large_sum_e4), max(terms.large_sum_cap_fen - paid_fen, 0))
+    left_fen = cost_fen - pool_fen - large_fen
+    illness_fen = civil_fen = aid_fen = 0
+    if terms.serious_illness is not None:
+        illness = terms.aided_illness if case.aided and terms.aided_illness is not None else terms.serious_illness
+        illness_fen = _stepwise(illness, now.scope_self_paid_fen, left_fen, (before or NOTHING).illness_fen)
+    if before is not None:
+        civil_fen, aid_fen = _of_their_own(terms, case, left_fen - illness_fen, before)
+    person_fen = fees.total_fen - pool_fen - large_fen - illness_fen - civil_fen - aid_fen
     account_fen = min(person_fen, max(now.balance_fen, 0)) if terms.account_pays and use_account else 0
     settlement = Settlement(
         fees.total_fen,
@@ -233,10 +263,12 @@ def settle(
         pool_fen,
         large_fen,
         illness_fen,
+        civil_fen,
+        aid_fen,
         account_fen=account_fen,
         cash_fen=person_fen - account_fen,
     )
-    return settlement, _moved(now, settlement, case.kind, 1)
+    return settlement, _moved(now, settlement, case.kind, 1, own_pay_stays_count=policy.own_pay_stays_count)
 
 
 def together(one: Settlement, other: Settlement) -> Settlement:
@@ -267,18 +299,25 @@ def take_back(settlement: Settlement) -> Settlement:
     )
 
 
-def undo(accumulators: Accumulators, settlement: Settlement, kind: Kind, year: int | None = None) -> Accumulators:
+def undo(
+    accumulators: Accumulators,
+    settlement: Settlement,
+    kind: Kind,
+    year: int | None = None,
+    *,
+    own_pay_stays_count: bool = True,
+) -> Accumulators:
     """Return the accumulators without ``settlement``.
 
     ``year`` is the benefit year the settlement counted in, when it is known: one of another year gives back nothing
-    but the account's money.
+    but the account's money. ``own_pay_stays_count`` is what the policy said when it was made.
     """
     if year is not None and year != accumulators.year:
         return msgspec.structs.replace(accumulators, balance_fen=accumulators.balance_fen + settlement.account_fen)
-    return _moved(accumulators, settlement, kind, -1)
+    return _moved(accumulators, settlement, kind, -1, own_pay_stays_count=own_pay_stays_count)
 
 
-def _moved(a: Accumulators, s: Settlement, kind: Kind, sign: int) -> Accumulators:
+def _moved(a: Accumulators, s: Settlement, kind: Kind, sign: int, *, own_pay_stays_count: bool) -> Accumulators:
     """Return ``a`` with ``s`` counted in (1) or out (-1)."""
     stay = kind == "inpatient"
     borne_fen = s.in_scope_fen - s.first_self_pay_fen - s.pool_fen - s.large_sum_fen
@@ -287,38 +326,57 @@ def _moved(a: Accumulators, s: Settlement, kind: Kind, sign: int) -> Accumulator
         a.deductible_paid_fen + (0 if stay else sign * s.deductible_fen),
         a.pool_paid_fen + sign * s.pool_fen,
         a.supplementary_paid_fen + sign * (s.large_sum_fen + s.serious_illness_fen),
-        a.stays + (sign if stay else 0),
+        a.stays + (sign if stay and (own_pay_stays_count or s.in_scope_fen > 0) else 0),
         a.balance_fen - sign * s.account_fen,
         a.scope_self_paid_fen + sign * borne_fen,
         a.stay_deductible_paid_fen + (sign * s.deductible_fen if stay else 0),
     )
 
 
-def _deductible_due_fen(terms: Terms, now: Accumulators, kind: Kind) -> int:
-    if terms.deductible_yearly:
-        paid_fen = now.stay_deductible_paid_fen if kind == "inpatient" else now.deductible_paid_fen
-        return max(terms.deductible_fen - paid_fen, 0)
-    return terms.repeat_deductible_fen if now.stays > 0 else terms.deductible_fen
+def _deductible_due_fen(terms: Terms, now: Accumulators, kind: Kind, before: Remembered | None) -> int:
+    match terms.deductible_per:
+        case "visit":
+            return _visit_deductible_fen(terms, now.stays) if kind == "inpatient" else terms.deductible_fen
+        case "year":
+            paid_fen = now.stay_deductible_paid_fen if kind == "inpatient" else now.deductible_paid_fen
+        case _:
+            paid_fen = (before or NOTHING).deductible_fen
+    return max(terms.deductible_fen - paid_fen, 0)
 
 
-def _rest_of_deductible_fen(terms: Terms, now: Accumulators, continued: Continued) -> int:
+def _visit_deductible_fen(terms: Terms, stays: int) -> int:
+    """Return the deductible of the next stay after so many of the year."""
+    later = terms.later_deductibles_fen
+    return later[min(stays, len(later)) - 1] if stays > 0 else terms.deductible_fen
+
+
+def _rest_of_deductible_fen(terms: Terms, now: Accumulators, continued: Continued, before: Remembered | None) -> int:
     """Return what is still due of the one deductible of a stay settled in parts."""
-    if terms.deductible_yearly:
-        return _deductible_due_fen(terms, now, "inpatient")
+    if terms.deductible_per != "visit":
+        return _deductible_due_fen(terms, now, "inpatient", before)
     others = now.stays - (continued.year == now.year)
-    due_fen = terms.repeat_deductible_fen if others > 0 else terms.deductible_fen
-    return max(due_fen - continued.deductible_fen, 0)
+    return max(_visit_deductible_fen(terms, others) - continued.deductible_fen, 0)
 
 
-def _pool(terms: Terms, from_fen: int, cost_fen: int, paid_fen: int) -> tuple[int, int]:
-    """Return what the pool pays of the cost above ``from_fen``, and the cost its yearly cap leaves uncovered."""
-    room_fen = max(terms.cap_fen - paid_fen, 0)
+def _pool_of(
+    terms: Terms, deductible_fen: int, cost_fen: int, room_fen: int, before: Remembered | None
+) -> tuple[int, int]:
+    """Return the same as ``_pool`` where the terms count from the deductible on, or cap visits and sales apart."""
+    if terms.above_deductible:
+        deductible_fen, cost_fen = 0, cost_fen - deductible_fen
+    own_fen = room_fen if before is None else max(terms.own_cap_fen - before.own_pool_fen, 0)
+    pool_fen, uncovered_fen = _pool(terms.segments, deductible_fen, cost_fen, min(own_fen, room_fen))
+    return pool_fen, uncovered_fen if room_fen <= own_fen else 0  # large sum pays above the common cap alone
+
+
+def _pool(segments: tuple[Segment, ...], from_fen: int, cost_fen: int, room_fen: int) -> tuple[int, int]:
+    """Return what the pool pays of the cost above ``from_fen``, and the cost its room leaves uncovered."""
     pool_fen = uncovered_fen = 0
-    for segment in terms.segments:
+    for segment in segments:
         upto_fen = min(segment.upto_fen, cost_fen)
         if upto_fen > from_fen:
             part_fen = upto_fen - from_fen
-            pay_fen = share_fen(part_fen, segment.ratio_e4)
+            pay_fen = half_up(part_fen * segment.ratio_e4, E4)
             if pay_fen > room_fen:
                 # The cost whose payment just fills the cap is covered; what is above it is not.
                 uncovered_fen += part_fen - min(-(-room_fen * E4 // segment.ratio_e4), part_fen)
@@ -329,15 +387,21 @@ def _pool(terms: Terms, from_fen: int, cost_fen: int, paid_fen: int) -> tuple[in
     return pool_fen, uncovered_fen
 
 
-def _large_sum(policy: Policy, terms: Terms, uncovered_fen: int, paid_fen: int) -> int:
-    if not terms.large_sum:
-        return 0
-    return min(share_fen(uncovered_fen, policy.large_sum_e4), max(policy.large_sum_cap_fen - paid_fen, 0))
+def _of_their_own(terms: Terms, case: Case, left_fen: int, before: Remembered) -> tuple[int, int]:
+    """Return what the supplement of civil servants and medical aid pay of what is left to those they are for."""
+    civil_fen = aid_fen = 0
+    if case.civil_servant and terms.civil_servant is not None:
+        civil_fen = _stepwise(terms.civil_servant, before.civil_base_fen, left_fen, before.civil_servant_fen)
+    if case.aided and terms.aid is not None:
+        aid_fen = _stepwise(terms.aid, before.aid_base_fen, left_fen - civil_fen, before.aid_fen)
+    return civil_fen, aid_fen
 
 
-def _serious_illness(steps: tuple[tuple[int, int], ...], before_fen: int, borne_fen: int) -> int:
-    """Return what the steps pay of the year's own cost now, less what they paid of it before."""
-    return _stepped(steps, before_fen + borne_fen) - _stepped(steps, before_fen)
+def _stepwise(supplement: Supplement, before_fen: int, left_fen: int, paid_fen: int) -> int:
+    """Return what the steps pay of the year's own cost now, less what they pay of that before, within the cap."""
+    steps = supplement.steps
+    pay_fen = _stepped(steps, before_fen + left_fen) - _stepped(steps, before_fen)
+    return min(pay_fen, max(supplement.cap_fen - paid_fen, 0))
 
 
 def _stepped(steps: tuple[tuple[int, int], ...], cost_fen: int) -> int:

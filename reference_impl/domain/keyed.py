@@ -83,6 +83,8 @@ class Purpose(IntEnum):
     MASTER_ROW = 190
     DOWNLOAD_ROW = 191
     STALE_DESK = 192
+    CIVIL_SERVANT = 160
+    AIDED = 161
 
 
 def mix64(value: int) -> int:

@@ -20,6 +20,7 @@ from reference_impl.domain.master_data import NodeData
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
+from reference_impl.domain.policy_book import PolicyBook, RegionTable
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.protocol.business_day import MIDNIGHT_S, day_of
 from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
@@ -43,7 +44,8 @@ _HUB_REGION = "100000"
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
-    ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew.
+    ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew. ``policies`` are those
+    of insured regions that have their own; all others go by ``policy``.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -52,6 +54,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     persons: PersonRegister
     filing: FilingTable | None = None
     master: NodeData | None = None
+    policies: tuple[RegionTable, ...] = ()
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +119,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             numbers,
             rules.filing,
             None if master is None else KnownElsewhere(master, node, numbers, now_us),
+            PolicyBook(rules.policies) if rules.policies else None,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

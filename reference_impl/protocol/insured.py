@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.protocol.answers import answer_known, busy_with
+from reference_impl.protocol.benefits import Benefits
 from reference_impl.protocol.business_day import BusinessDays
 from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.filings import Filings
@@ -41,7 +42,7 @@ __all__ = ["InsuredRole", "InsuredRules"]
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_decisions", "_filings", "_ports", "_reference", "_rules", "days")
+    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_reference", "_rules", "days")
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
@@ -49,7 +50,9 @@ class InsuredRole:
         self._rules = rules
         self._filings = Filings(rules.filing)
         self._reference = reference
-        self._decisions = InsuredDecisions(ports.clock, rules, self._filings, reference)
+        benefits = Benefits(rules.policy, rules.policies, rules.day_of)
+        self._benefits = benefits if benefits.remembers else None
+        self._decisions = InsuredDecisions(ports.clock, rules, self._filings, benefits, reference)
         self.days = BusinessDays(rules.day_of)
 
     async def serve(self, request: Request) -> Answer:
@@ -59,16 +62,18 @@ class InsuredRole:
         for _ in range(STALE_LIMIT):
             number = self._rules.numbers.kept(body)
             person = body.person if isinstance(number, Refusal) else number
-            remembered, filings = Ref(PersonRecord, person), self._filings.wants(request, person)
+            remembered, also = Ref(PersonRecord, person), self._filings.wants(request, person)
+            if self._benefits is not None:
+                also = (*also, *self._benefits.wants(request, person))
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
                 before = await books.look(Key(request.sender, body.original), remembered)
                 original = before.message
-                view = await books.look(key, *_standing(_visit_settled_by(original)), *filings)
+                view = await books.look(key, *_standing(_visit_settled_by(original)), *also)
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body), *filings)
+                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body), *also)
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known

@@ -27,9 +27,12 @@ from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
+from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.regions import province_of
+from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import refused
+from reference_impl.protocol.benefits import Benefits, Holding
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
 from reference_impl.protocol.master_data import KnownElsewhere
@@ -96,6 +99,7 @@ class InsuredRules:
     numbers: Numbers = NO_NUMBERS
     filing: FilingTable | None = None
     known: KnownElsewhere | None = None
+    policies: PolicyBook | None = None
 
 
 class _Insured(NamedTuple):
@@ -108,11 +112,15 @@ class _Insured(NamedTuple):
 class InsuredDecisions:
     """Decides by the rules of one insurer, from what was looked up, and writes nothing."""
 
-    __slots__ = ("_clock", "_filings", "_reference", "_rules")
+    __slots__ = ("_benefits", "_clock", "_filings", "_own", "_reference", "_rules")
 
-    def __init__(self, clock: Clock, rules: InsuredRules, filings: Filings, reference: Callable[[], str]) -> None:
-        """Go by ``rules`` and ``filings``; ``reference`` makes a fresh message reference."""
+    def __init__(
+        self, clock: Clock, rules: InsuredRules, filings: Filings, benefits: Benefits, reference: Callable[[], str]
+    ) -> None:
+        """Go by ``rules``, ``filings`` and ``benefits``; ``reference`` makes a fresh message reference."""
         self._clock = clock
+        self._benefits = benefits if benefits.dated else None
+        self._own = Holding(rules.policy)
         self._rules = rules
         self._filings = filings
         self._reference = reference
@@ -181,8 +189,10 @@ class InsuredDecisions:
             person_type=facts.person_type,
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
         )
+        year, book = self._year_of(request, body, now_us), self._benefits
+        holding = self._own if book is None else book.holding(request, body, case.kind, year, day)
         wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
-        if wrong is None and not self._rules.policy.covers(case):
+        if wrong is None and not holding.policy.covers(case):
             wrong = Refusal.NO_TERMS
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
@@ -190,18 +200,22 @@ class InsuredDecisions:
         passed = self._filings.admit(request, body, view, now_us, None if part is None else part.visit)
         if isinstance(passed, Refusal):
             return self._verdict(request, refused(passed, self._reference()))
-        person, year = self._person(view, insured), self._year_of(body, now_us)
+        person = self._person(view, insured)
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
-        before = in_year(person.accumulators, person.earlier, year)
+        continued, before = None if part is None else Continued(part.year, part.amounts.deductible_fen), None
+        if book is not None:
+            case, before = book.asked(view, case, holding, insured.number, passed.filing)
+            continued = continued or _sent_on_from(request, body, settled_of, self._rules.numbers)
         amounts, after = settle(
-            self._rules.policy,
+            holding.policy,
             case,
             body.fees,
-            before,
+            in_year(person.accumulators, person.earlier, year),
             year,
             use_account=body.use_account,
-            continued=None if part is None else Continued(part.year, part.amounts.deductible_fen),
+            continued=continued,
+            before=before,
         )
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
@@ -225,8 +239,9 @@ class InsuredDecisions:
             business_day=day,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
-        filings = self._filings.after_settlement(view, insured.number, passed)
-        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), filings)
+        also = self._filings.after_settlement(view, insured.number, passed)
+        also += () if book is None else book.after_settlement(view, insured.number, body.visit, holding, amounts)
+        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), also)
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
         """Return what is remembered of a visit that begins: of a stay, that it is open."""
@@ -251,11 +266,13 @@ class InsuredDecisions:
         moved = _next(person, person.accumulators, person.latest)
         return self._verdict(request, Reply(self._reference(), said), records=(moved, *filings))
 
-    def _year_of(self, body: Settle | SellDrugs, now_us: int) -> int:
+    def _year_of(self, request: Request, body: Settle | SellDrugs, now_us: int) -> int:
         """Return the benefit year that a settlement made now counts in."""
         ended_us = body.ended_us if isinstance(body, Settle) else 0
-        by_discharge = ended_us and self._rules.policy.counts_in == "discharge"
-        return self._rules.year_of(ended_us if by_discharge else now_us)
+        if ended_us:
+            policy = self._rules.policy if self._benefits is None else self._benefits.undated(request.insured_region)
+            now_us = ended_us if policy.counts_in == "discharge" else now_us
+        return self._rules.year_of(now_us)
 
     def _cancel(self, request: Request, body: CancelSettlement, view: View, insured: _Insured, day: int) -> Change:
         settled = view.get(SettlementRecord)
@@ -276,8 +293,8 @@ class InsuredDecisions:
             amounts=negative.amounts,
             balance_fen=person.accumulators.balance_fen,
         )
-        filings = self._filings.after_taking_back(view, settled)
-        return self._posted(request, Reply(self._reference(), cancelled), negative, person, filings)
+        also = self._given_back(view, settled)
+        return self._posted(request, Reply(self._reference(), cancelled), negative, person, also)
 
     def _reverse(
         self,
@@ -311,10 +328,15 @@ class InsuredDecisions:
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
         negative, person = self._taken_back(request.msgid, settled, person, day)
-        posted = self._posted(request, done, negative, person, self._filings.after_taking_back(view, settled))
+        posted = self._posted(request, done, negative, person, self._given_back(view, settled))
         return msgspec.structs.replace(posted, tombstone=tombstone)
 
     # --- writing ---
+
+    def _given_back(self, view: View, settled: SettlementRecord) -> tuple[Record, ...]:
+        """Return what is kept beside the person once a settlement is taken back."""
+        filings = self._filings.after_taking_back(view, settled)
+        return filings if self._benefits is None else (*filings, *self._benefits.after_taking_back(view, settled.visit))
 
     def _taken_back(
         self, by: MessageId, settled: SettlementRecord, person: PersonRecord, day: int
@@ -332,7 +354,8 @@ class InsuredDecisions:
         year = settled.year or self._rules.year_of(settled.posted_us)
         known = year if year == person.earlier.earlier_year else person.accumulators.year
         before = in_year(person.accumulators, person.earlier, known)
-        after = undo(before, settled.amounts, _KIND_OF[settled.code], year)
+        counts = self._benefits is None or self._benefits.undated(settled.insured_region).own_pay_stays_count
+        after = undo(before, settled.amounts, _KIND_OF[settled.code], year, own_pay_stays_count=counts)
         return negative, _next(person, after, settled.before)
 
     def _later_stands(self, person: PersonRecord) -> Reply:
@@ -345,7 +368,7 @@ class InsuredDecisions:
         reply: Reply,
         settled: SettlementRecord,
         person: PersonRecord,
-        filings: tuple[Record, ...],
+        also: tuple[Record, ...],
     ) -> Change:
         legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
         posting = Posting(
@@ -354,7 +377,7 @@ class InsuredDecisions:
             posted_us=settled.posted_us,
             legs=tuple(Leg(account, amount_fen) for account, amount_fen in legs),
         )
-        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *filings))
+        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *also))
 
     def _verdict(
         self,
@@ -394,6 +417,20 @@ def _part_before(
     if earlier is None or earlier.code != INPATIENT_SETTLE:
         return None
     return None if settlement_refusal(request, earlier, numbers) is not None else earlier
+
+
+def _sent_on_from(
+    request: Request, body: Settle | SellDrugs, settled_of: Mapping[VisitId, SettlementRecord], numbers: Numbers
+) -> Continued | None:
+    """Return the stay in another hospital that this one goes on from; another person's is none."""
+    if not isinstance(body, Settle) or _KIND_OF[request.code] != "inpatient":
+        return None
+    earlier = settled_of.get(body.continues)
+    if earlier is None or earlier.code != INPATIENT_SETTLE or earlier.insured_region != request.insured_region:
+        return None
+    if not numbers.same(Numbered.PERSON, earlier.person, body.person):
+        return None
+    return Continued(earlier.year, earlier.amounts.deductible_fen, transfer=True)
 
 
 def _settled(

@@ -16,6 +16,7 @@ from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, Stay
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.remembered import Past
 from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
 
 
@@ -132,6 +133,17 @@ class FilingsRecord(Record, frozen=True, gc=False):
     stays: tuple[Stay, ...] = ()
 
 
+class RememberedRecord(Record, frozen=True, gc=False):
+    """A person's settlements one by one, where a policy asks for more of a year than the accumulators hold.
+
+    Moves with the person; of persons whose policy asks for none of it there is none.
+    """
+
+    person: PersonNo
+    version: int
+    past: tuple[Past, ...]
+
+
 class SettlementRecord(Record, frozen=True, gc=False):
     """A settlement in the insured province's books. ``sign`` is -1 for one that takes ``reverses`` back.
 
@@ -219,6 +231,7 @@ KINDS: dict[type[Record], Kind] = {
     Posting: Kind("postings", "posting", Way.APPENDED),
     SettlementCopy: Kind("settlement_copies", "visit", Way.STANDING),
     FilingsRecord: Kind("filings", "person", Way.VERSIONED),
+    RememberedRecord: Kind("remembered", "person", Way.VERSIONED),
 }
 
 

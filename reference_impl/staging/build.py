@@ -14,7 +14,7 @@ from reference_impl.domain.policies import PolicyTable
 from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
-from reference_impl.staging.benefits import policy_under
+from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
@@ -73,6 +73,7 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         persons=register(),
         filing=filing,
         master=None if plan is None else plan.node_data(province),
+        policies=policies_under(scenario, province),
     )
 
 

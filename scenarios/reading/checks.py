@@ -14,6 +14,7 @@ from reference_impl.domain.nodes import HOSPITAL, HUB
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
+from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.master_data import master_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
@@ -65,6 +66,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
     yield from master_problems(scenario)
+    yield from benefit_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -312,6 +314,11 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
             if gate.measure.startswith("stale.") and scenario.master_data is None:
                 what, expected = "measure of master data, and nothing is issued anew", "a 'master_data' section"
                 yield Problem(("gates", name), what, "", expected)
+                break
+            if gate.measure.startswith("benefits.") and scenario.benefits is None:
+                yield Problem(
+                    ("gates", name), "measure of benefit policies, and there are none", "", "a 'benefits' key"
+                )
                 break
             yield from _plan_of_gate(scenario, name)
 

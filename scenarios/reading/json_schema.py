@@ -1,6 +1,6 @@
-"""The published JSON Schema of a scenario file: what editors complete and check while one is written.
+"""The published JSON Schemas of scenario and policy files: what editors complete and check while one is written.
 
-Made from the models, so it cannot say anything else than the loader does. ``docs/scenario.schema.json`` is its copy,
+Made from the models, so it cannot say anything else than the loader does. ``docs/*.schema.json`` are their copies,
 kept current by a test. Must never be edited by hand.
 """
 
@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from scenarios.schema import Scenario
+from scenarios.schema.benefit import BenefitPolicy
 from scenarios.schema.measures import BY_PROVINCE, MEASURES, PART_PATTERN, PLAN_PATTERN, Measure
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -45,6 +46,13 @@ def json_schema() -> Json:
 def json_schema_text() -> str:
     """Return the schema as the file that is published."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def policy_schema_text() -> str:
+    """Return the JSON Schema of a policy file."""
+    schema = _tidy(BenefitPolicy.model_json_schema(by_alias=True, mode="validation"))
+    whole = {"$schema": DIALECT, "title": "yidi benefit policy", **schema}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
 def _gates() -> Json:

@@ -15,14 +15,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scenarios.reading.benefits import policy_problems
 from scenarios.reading.checks import problems
 from scenarios.reading.errors import Problem, ScenarioError
+from scenarios.reading.policy_file import as_scenario, find_policy, with_policies
 from scenarios.reading.scale import resolve
 from scenarios.reading.shape import keys_at, nearest
 from scenarios.reading.tree import MAX_DEPTH, MAX_DIGITS, Branch, Place, overlay, parse_value, read_tree
 from scenarios.reading.unheard import unheard
 from scenarios.reading.versions import converted, converted_data, new_spelling
 from scenarios.schema import Scenario
+from scenarios.schema.benefit import BenefitPolicy
 from scenarios.units import UnitError
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "dump_scenario",
     "find_scenario",
     "library_names",
+    "load_policy",
     "load_scenario",
     "restore_scenario",
     "variant_names",
@@ -44,6 +48,8 @@ _OTHERS_MAX = 9
 """A wrong file shows its first errors; more would hide them."""
 _MISSING = "missing key"
 """Shown after other errors: a key written wrong is missing as well."""
+_POLICY_KEY = "benefits.policies.0"
+"""Where a policy stands in the scenario that has nothing else."""
 _NOT_DERIVED = "default_factory_not_called"
 """Said of a default that is derived from a key that is wrong itself."""
 
@@ -67,9 +73,29 @@ def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterabl
         expected = "a scenario as written, not as resolved by a run"
         raise _error_at(resolved, "variant", "key of a resolved scenario", expected=expected, at_key=True)
     layers = [tree, *_layers(tree, variant, [*sets])]
-    stated = _validated(layers[-1])
-    _refuse([*problems(stated), *_swallowed(stated, layers)], layers[-1])
+    whole = with_policies(layers[-1])
+    stated = _validated(whole)
+    _refuse([*problems(stated), *_swallowed(stated, layers)], whole)
     return stated
+
+
+def load_policy(source: str) -> BenefitPolicy:
+    """Return a benefit policy: a file, or the name of one that comes with yidi.
+
+    Raises:
+        ScenarioError: when anything is wrong with it, its worked cases included.
+
+    """
+    tree = as_scenario(read_tree(find_policy(source, Path())))
+    try:
+        stated = _validated(tree)
+        _refuse(policy_problems(stated), tree)
+    except ScenarioError as error:
+        for one in (error, *error.others):
+            one.key = one.key.removeprefix(_POLICY_KEY).removeprefix(".")
+        raise
+    assert stated.benefits is not None  # it says nothing else
+    return stated.benefits.policies[0]
 
 
 def variant_names(source: str | Path) -> tuple[str, ...]:

@@ -97,6 +97,15 @@ def _known_region(digits: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+def known_region_code(code: str) -> str:
+    """Return a code of two or four digits, of a province or a city of one; refuse any other."""
+    if len(code) not in (2, 4) or not (code.isascii() and code.isdecimal()):
+        raise ValueError(f"not a region code: {code!r}; expected 2 or 4 digits, such as '34' or '3401'")
+    if code[:2] not in PROVINCES:
+        raise ValueError(f"unknown province {code[:2]!r}; expected one of {', '.join(PROVINCES)}")
+    return code
+
+
 def code_json(digits: int) -> dict[str, Any]:
     """Return the JSON Schema of a region code: text, or the number that an unquoted code is in YAML."""
     number = {"type": "integer", "minimum": 10 ** (digits - 1), "maximum": 10**digits - 1}

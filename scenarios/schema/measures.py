@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.schema.measure import KINDS, Measure, Unit
 from scenarios.schema.measures_audit import AUDIT_MEASURES
+from scenarios.schema.measures_benefits import BENEFIT_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
@@ -85,9 +87,9 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
 
 
+_SUBJECTS = (STOP_MEASURES, PEOPLE_MEASURES, AUDIT_MEASURES, BENEFIT_MEASURES, MASTER_MEASURES)
 MEASURES: Mapping[str, Measure] = {
-    measure.name: measure
-    for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES, *AUDIT_MEASURES, *MASTER_MEASURES)
+    measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))
 }
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.audit import Audit
 from scenarios.schema.base import Model, Text
+from scenarios.schema.benefit import Benefits
 from scenarios.schema.clients import Clients
 from scenarios.schema.closing import US_PER_DAY, Closing
 from scenarios.schema.cutover import Plans
@@ -56,6 +57,9 @@ class Scenario(Model):
     )
     master_data: MasterData | None = Field(
         default=None, description="codes, levels and persons issued anew. Default: all are known to all, for ever."
+    )
+    benefits: Benefits | None = Field(
+        default=None, description="benefit policies of insured regions; without it each goes by the system's own"
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")

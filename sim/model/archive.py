@@ -31,6 +31,7 @@ from reference_impl.protocol.records import (
     MessageRecord,
     Record,
     Ref,
+    RememberedRecord,
     View,
     VisitRecord,
     Way,
@@ -56,9 +57,9 @@ _OVER: Final = (VisitState.SETTLED, VisitState.CANCELLED)
 
 _LOOKED_UP: Final = {kind: row.key for kind, row in KINDS.items() if row.way is not Way.APPENDED}
 """The kinds that are asked for, and by which field."""
-_AT_HAND: Final = (VisitRecord, ChargesRecord, FilingsRecord)
+_AT_HAND: Final = (VisitRecord, ChargesRecord, FilingsRecord, RememberedRecord)
 """How a visit stands, for as long as it goes on, and what a person has filed: asked for again later, one by one."""
-_LYING: Final = (ChargesRecord, FilingsRecord)
+_LYING: Final = (ChargesRecord, FilingsRecord, RememberedRecord)
 """Of these, what lies on disk by itself once nothing has changed it for the retention."""
 
 

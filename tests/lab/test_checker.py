@@ -7,7 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 
-from lab.checker import check, check_tables, evidence, some_hold_alone
+from lab.checker import Agreement, check, check_tables, evidence, some_hold_alone
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
@@ -421,7 +421,7 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    findings = check(world.books(), world.record(), filed_for=world.filed_for)
+    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for))
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -560,7 +560,7 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    findings = check(world.books(), world.record(), filed_for=world.filed_for)
+    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for))
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 from support.both_worlds import HURRIED, TWO_PROVINCES, assert_same_fates
 
-from lab.analysis.filing import figures_of_books, filed_for
+from lab.analysis.agreement import agreement_of
+from lab.analysis.filing import figures_of_books
 from lab.checker import check
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
@@ -44,7 +45,7 @@ def test_both_worlds_turn_the_same_people_away_and_help_the_same(tmp_path):
 
     real = assert_same_fates(asked, tmp_path)
 
-    findings = check(real.books, real.record, filed_for=filed_for(asked))
+    findings = check(real.books, real.record, agreement=agreement_of(asked))
     assert findings.clean, findings.violations
     fates = Counter(real.record.visits["fate"])
     assert min(fates["direct"], fates["filed_then_direct"], fates["paper_by_filing"]) > 0

@@ -37,6 +37,7 @@ def test_library_holds_these_questions():
         "national-day",
         "overrun-and-rollback",
         "paper-flood",
+        "policy-change-midyear",
         "prefund-runs-dry",
         "real-stops",
         "rehearsal",

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from support.tiny_world import CARE, INSURED, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
-from lab.analysis.filing import figures_of_books, filed_for
+from lab.analysis.agreement import agreement_of
+from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import measure
 from lab.checker import check
 from reference_impl.domain.filing import FilingKind, FilingState, state_of
@@ -28,7 +29,7 @@ def asking(*visits: dict[str, Any], seed: int = 1, faults: Any = (), cutover: An
 def lived(*visits: dict[str, Any], **filing: Any) -> SimRun:
     asked = asking(*visits, **filing)
     run = live(asked)
-    assert check(run.books, run.record(), filed_for=filed_for(asked)).clean
+    assert check(run.books, run.record(), agreement=agreement_of(asked)).clean
     assert_nothing_leaked(run)
     return run
 
@@ -196,7 +197,7 @@ def test_a_stay_open_at_the_start_is_known_to_its_insurer_and_settles_by_what_wa
     visits = visits.filter(visits["fate"] != "open_at_end")
 
     assert set(visits["fate"]) == {"direct", "paper_by_filing"}
-    assert check(run.books, run.record(), filed_for=filed_for(asked)).clean
+    assert check(run.books, run.record(), agreement=agreement_of(asked)).clean
     stays = [stay for node in (CARE, INSURED) for kept in run.books[NodeId(node)].filings for stay in kept.stays]
     assert {stay.visit for stay in stays if stay.settled} >= set(visits.filter(fate="direct")["visit_id"])
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.tiny_world import CARE, INSURED, assert_nothing_leaked, fates, live, scenario, visit
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.master_data import figures_of_books
 from lab.analysis.measures import measure
 from lab.checker import check
@@ -35,7 +36,7 @@ def asking(*visits: dict[str, Any], releases: Any, downloads: Any = (), desk: An
 
 def lived(asked: Scenario) -> SimRun:
     run = live(asked)
-    findings = check(run.books, run.record(), master=master_plan(asked))
+    findings = check(run.books, run.record(), agreement=agreement_of(asked))
     assert findings.clean, findings.violations
     assert_nothing_leaked(run)
     return run

@@ -5,6 +5,7 @@ Each has a planted bug in ``tests/lab/test_checker.py`` that it must catch.
 
 from __future__ import annotations
 
+from lab.checker.laws.benefits import who_pays_follows_the_policy_in_force
 from lab.checker.laws.effects import (
     effects_are_remembered,
     every_posting_has_a_witness,
@@ -59,4 +60,5 @@ LAWS: tuple[Law, ...] = (
     who_needs_a_filing_has_one,
     closed_days_never_grow,
     nothing_goes_by_a_row_that_did_not_hold,
+    who_pays_follows_the_policy_in_force,
 )

@@ -20,7 +20,7 @@ def who_needs_a_filing_has_one(evidence: Evidence) -> Iterator[Violation]:
     """
     made = evidence.settlements.filter(pl.col("sign") == 1)
     cross = pl.col("care_region").str.slice(0, 2) != pl.col("insured_region").str.slice(0, 2)
-    unfiled = made.filter(cross & pl.col("code").is_in(evidence.filed_for) & (pl.col("filing") == ""))
+    unfiled = made.filter(cross & pl.col("code").is_in(evidence.agreement.filed_for) & (pl.col("filing") == ""))
     for row in unfiled.sort("settlement").iter_rows(named=True):
         yield _unfiled(row, "names no filing, and needs one")
     begun = _begun(evidence)

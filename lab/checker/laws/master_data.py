@@ -23,9 +23,9 @@ def nothing_goes_by_a_row_that_did_not_hold(evidence: Evidence) -> Iterator[Viol
     Whose visit it was is told by the record; what had come by then follows from the plan of releases and downloads, and
     not from what a node decided.
     """
-    if evidence.master is None:
+    if evidence.agreement.master is None:
         return
-    issued = _Issued(evidence.master)
+    issued = _Issued(evidence.agreement.master)
     yield from _settled(evidence, issued)
     yield from _priced(evidence, issued)
 

@@ -13,6 +13,7 @@ import yaml
 from lab.analysis.capacity import ImpliedLoad, StationLoad, implied_load
 from lab.analysis.ramps import refuse_ramps
 from lab.cli import console
+from lab.cli.commands.policies import say_policy
 from lab.report.format import digits, show_duration
 from scenarios.reading.json_schema import json_schema_text
 from scenarios.reading.loader import dump_scenario
@@ -68,6 +69,8 @@ def _print_load(scenario: Scenario, load: ImpliedLoad) -> None:
     if load.stations_while_slow:
         console.say("while a node is slow:")
         console.table(_HEAD, [_row(station) for station in load.stations_while_slow[:STATIONS_SHOWN]], words=2)
+    for policy in () if scenario.benefits is None else scenario.benefits.policies:
+        say_policy(policy)
     if load.unstable:
         names = ", ".join(station.name for station in load.unstable)
         console.say(f"unstable at the peak: more comes than {names} can ever serve")

@@ -29,7 +29,7 @@ TERMS = {
     "levels": [3],
     "person_types": ["active", "resident"],
     "deductible": 1000,
-    "deductible_per": "stay",
+    "deductible_per": "visit",
     "repeat_e4": 5000,
     "segments": [[10_000, 8000], [0, 9000]],
 }

@@ -1,0 +1,16 @@
+"""What a scenario asks of its parties, as the checker's laws ask for them."""
+
+from __future__ import annotations
+
+from lab.analysis.benefits import policies_of
+from lab.analysis.filing import filed_for
+from lab.checker import Agreement
+from scenarios.patients.master_data import master_plan
+from scenarios.schema import Scenario
+
+__all__ = ["agreement_of"]
+
+
+def agreement_of(scenario: Scenario) -> Agreement:
+    """Return what the scenario asks of its parties."""
+    return Agreement(filed_for(scenario), master_plan(scenario), policies_of(scenario))

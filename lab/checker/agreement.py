@@ -1,0 +1,27 @@
+"""What was agreed beforehand and the books do not say: the laws hold what happened against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reference_impl.domain.policy_book import PolicyBook
+    from scenarios.patients.master_data import MasterPlan
+
+__all__ = ["NO_AGREEMENT", "Agreement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a scenario asks of its parties. Without any, the laws that hold for everybody are left."""
+
+    filed_for: frozenset[str] = frozenset()
+    """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
+    master: MasterPlan | None = None
+    """What was issued anew, and who had it when."""
+    policies: PolicyBook | None = None
+    """The policies that insured regions have of their own."""
+
+
+NO_AGREEMENT = Agreement()

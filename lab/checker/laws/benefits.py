@@ -1,0 +1,102 @@
+"""Law 22: who pays a settlement is what a policy in force says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from lab.checker.evidence import Evidence
+from lab.checker.laws.violation import Violation
+from reference_impl.domain.money import E4, share_fen
+from reference_impl.domain.person import PERSON_TYPES
+from reference_impl.domain.policies import Policy, Terms
+from reference_impl.domain.policy_book import RegionPolicies
+from reference_impl.domain.regions import province_of
+from reference_impl.domain.transactions import TRANSACTIONS
+
+_TYPE, _TEMPORARY = 6, 7
+"""Digits of a person's number."""
+_ORIGINAL = "01"
+"""What the second of them is in a number that was never changed."""
+
+
+def who_pays_follows_the_policy_in_force(evidence: Evidence) -> Iterator[Violation]:
+    """Law 22: funds pay no more than a version in force allows, and none that it does not have for the person.
+
+    What visitors pay first is exact. Told without settling anew: from the amounts of each settlement alone, by the
+    best terms of any hospital level. A stay may count on the day it ended, which the books do not keep: any version
+    that began by then will do. Persons whose number was changed are left out: what their new one says is not theirs.
+    """
+    book = evidence.agreement.policies
+    if book is None:
+        return
+    made = evidence.settlements.filter(pl.col("sign") == 1).sort("settlement")
+    for row in made.iter_rows(named=True):
+        region = book.of(row["insured_region"])
+        if region is None or row["person"][_TEMPORARY] not in _ORIGINAL:
+            continue
+        wrong = [_wrong_with(row, policy, region) for policy in _in_force(row, region)]
+        if not wrong or all(wrong):
+            detail = wrong[-1] if wrong else "no version of the policy held"
+            place = f"settlement {row['settlement']} at {row['node']}, dated {row['business_day']}"
+            yield Violation("22 benefits", row["visit_id"], f"{place}: {detail}", row["msgid"])
+
+
+def _in_force(row: dict[str, Any], region: RegionPolicies) -> list[Policy]:
+    day = row["business_day"]
+    if TRANSACTIONS[row["code"]].kind == "inpatient":
+        return [one.policy for one in region.versions if one.from_day <= day]
+    policy = region.on(day)
+    return [] if policy is None else [policy]
+
+
+def _wrong_with(row: dict[str, Any], policy: Policy, region: RegionPolicies) -> str:
+    """Return what a policy does not allow of a settlement; empty where it allows all."""
+    person = row["person"]
+    away = province_of(row["care_region"]) != province_of(row["insured_region"])
+    temporary = away and person[_TEMPORARY] == "1"
+    ways = [(policy.visiting, policy.first_self_pay_e4)] if temporary else [(policy.terms, 0)]
+    if temporary and row["filing"]:
+        ways.append((policy.referred, policy.referred_first_self_pay_e4))
+    kind, person_type = TRANSACTIONS[row["code"]].kind, PERSON_TYPES[int(person[_TYPE])]
+    wrong = ""
+    for held, first_e4 in ways:
+        terms = [one for case, one in held.items() if (case[0], case[2]) == (kind, person_type)]
+        wrong = _first_wrong(row, first_e4) or _funds_wrong(row, terms) or _people_wrong(row, terms, region)
+        if not wrong:
+            return ""
+    return wrong
+
+
+def _first_wrong(row: dict[str, Any], first_e4: int) -> str:
+    due_fen = share_fen(row["scope_fen"], first_e4)
+    if row["first_fen"] == due_fen:
+        return ""
+    return f"{row['first_fen']} fen are paid first of {row['scope_fen']} fen in scope, and {due_fen} fen are due"
+
+
+def _funds_wrong(row: dict[str, Any], terms: list[Terms]) -> str:
+    if not terms:
+        return "the policy has no terms for the person"
+    above_fen = row["scope_fen"] - row["first_fen"] - row["deductible_fen"]
+    best_e4 = max(segment.ratio_e4 for one in terms for segment in one.segments)
+    rounded_up = max(len(one.segments) for one in terms)
+    most_fen = min(-(-above_fen * best_e4 // E4) + rounded_up, max(min(one.cap_fen, one.own_cap_fen) for one in terms))
+    if row["pool_fen"] > most_fen:
+        return f"the pool pays {row['pool_fen']} fen, and at most {most_fen} fen are its own to pay"
+    if row["large_fen"] and not any(one.large_sum_e4 for one in terms):
+        return f"large sum pays {row['large_fen']} fen, and is not for the person"
+    if row["illness_fen"] and not any(one.serious_illness for one in terms):
+        return f"serious-illness insurance pays {row['illness_fen']} fen, and is not for the person"
+    return ""
+
+
+def _people_wrong(row: dict[str, Any], terms: list[Terms], region: RegionPolicies) -> str:
+    person = row["person"]
+    if row["civil_fen"] and not (any(one.civil_servant for one in terms) and region.is_civil_servant(person)):
+        return f"civil servants' supplement pays {row['civil_fen']} fen, and is not for the person"
+    if row["aid_fen"] and not (any(one.aid for one in terms) and region.is_aided(person)):
+        return f"medical aid pays {row['aid_fen']} fen, and is not for the person"
+    return ""
