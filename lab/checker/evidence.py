@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.domain.benefit import Settlement
+    from reference_impl.domain.network import NetworkScope
     from reference_impl.protocol.records import ChargesRecord, MessageRecord, Posting, SettlementCopy, SettlementRecord
     from scenarios.record.written import RunTables
 
@@ -91,6 +92,8 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     filed_for: frozenset[str] = frozenset()
     """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
+    network: NetworkScope | None = None
+    """What institutions are opened for; None where all serve everybody."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -120,7 +123,12 @@ CHUNK_ROWS = 50_000
 """Rows held as tuples before they are packed into columns."""
 
 
-def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozenset[str] = frozenset()) -> Evidence:
+def gather(
+    books: Mapping[str, FinalBooks],
+    tables: RunTables,
+    filed_for: frozenset[str] = frozenset(),
+    network: NetworkScope | None = None,
+) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
@@ -130,6 +138,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozen
         mid_stays=tables.frame("mid_stays"),
         inflight=tables.frame("inflight"),
         filed_for=filed_for,
+        network=network,
         closings=tables.frame("closings"),
     )
 
@@ -150,7 +159,12 @@ def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
 
 
 def portions(
-    laid: LaidOut, tables: RunTables, looked_at: Collection[str] = (), *, filed_for: frozenset[str] = frozenset()
+    laid: LaidOut,
+    tables: RunTables,
+    looked_at: Collection[str] = (),
+    *,
+    filed_for: frozenset[str] = frozenset(),
+    network: NetworkScope | None = None,
 ) -> Iterator[Evidence]:
     """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
 
@@ -172,7 +186,8 @@ def portions(
             name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
-        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere), filed_for=filed_for)
+        earlier = _earlier(portion["settlements"], elsewhere)
+        yield Evidence(**portion, earlier=earlier, filed_for=filed_for, network=network)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:

@@ -52,6 +52,11 @@ _ENDS = {
     Fate.PAPER_BY_CHOICE: "Direct settlement was given up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_NUMBER: "The insurer did not find the number: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_FILING: "No filing held for the treatment: the bill was paid in cash and claimed by paper.",
+    Fate.PAPER_BY_NETWORK: "The institution does not settle for people from elsewhere: the bill was paid in cash and "
+    "claimed by paper.",
+    Fate.PAPER_BY_IDENTITY: "Nothing that was shown said who the patient is: the bill was paid in cash and claimed by "
+    "paper.",
+    Fate.SELF_PAID: "Nobody was told that the patient is insured: they paid the whole bill alone, and claim nothing.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
 }

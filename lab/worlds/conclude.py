@@ -18,6 +18,7 @@ from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
 from lab.analysis.monitoring import with_alarms
+from lab.analysis.network import scope_of
 from lab.analysis.replicated import Replicated
 from lab.checker import Evidence, Findings, LaidOut, check_tables, look_through
 from lab.checker.findings import HOSPITAL_ONLY
@@ -66,7 +67,8 @@ class Outcome:
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
         """Return what the checker finds; ``also`` is shown what it looks at."""
         if self.findings is None:
-            return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario), also=also)
+            asked = filed_for(self.scenario)
+            return check_tables(self.books, self.tables, filed_for=asked, network=scope_of(self.scenario), also=also)
         if also is not None:
             look_through(self.books, self.tables, also)
         return self.findings
@@ -125,8 +127,8 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    asks = outcome.scenario.filing is not None
-    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone, filing=asks)
+    scenario = outcome.scenario
+    looked_at = small_record(tables.scan, cutover=scenario.asks_of_everyone, why=scenario.asks_why)
     measures = measure(looked_at, outcome.scenario, findings)
     measures.scalars.update(of_books)
     return Answer(

@@ -77,6 +77,9 @@ class Purpose(IntEnum):
     CLAIM = 114
     PAPER_CLAIM = 130
     FILE = 140
+    NETWORK = 150
+    IDENTITY = 151
+    CERTIFICATE = 152
 
 
 def mix64(value: int) -> int:

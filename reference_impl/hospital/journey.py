@@ -11,10 +11,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
-from reference_impl.hospital.filing_anew import NOTHING_FILED, Registering
+from reference_impl.hospital.filing_anew import NOTHING_FILED
+from reference_impl.hospital.identifying import Identifying, NotIdentified
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import VisitId
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journey", "nobody_counts"]
 
+_STAYS_ON = NOTHING_FILED | {Refusal.NOT_OPENED}
+"""Refusals after which a stay is not settled in its middle, and goes on."""
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
 
@@ -44,7 +48,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Registering):
+class Journey(Identifying):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -80,6 +84,8 @@ class Journey(Registering):
             self._turned_down(refusal.code)
         except _Paper as paper:
             self._pay(paper.fate)
+        except NotIdentified as unknown:
+            self._leave_unknown(unknown.fate)
         except Unresolved as unknown:
             await self._reverse(unknown)
         if not self.acked:
@@ -134,10 +140,10 @@ class Journey(Registering):
         if self.charged or self.mid_lines:  # else nothing was charged yet
             try:
                 await self._at_desk(MID_STAY)
-            except (ShutOut, NotServed):
+            except (ShutOut, NotServed, NotIdentified):
                 self.done.discard(tx.INPATIENT_TRIAL)
             except RefusedByRule as refusal:
-                if refusal.code not in NOTHING_FILED:
+                if refusal.code not in _STAYS_ON:
                     raise
                 self.done.discard(tx.INPATIENT_TRIAL)
             except _Paper:
@@ -145,13 +151,24 @@ class Journey(Registering):
         self.mid_lines = None
 
     async def _be_admitted(self) -> None:
-        """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later."""
+        """Be admitted; when nobody answers the door, on account (挂账): the bed comes first, the papers later.
+
+        So is whoever lies where nobody from elsewhere settles, or was not known as insured: that may change before
+        they leave.
+        """
         if self.visit.open_at_start:
-            self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
-            self.done.update(ADMISSION)
+            plain = self.site.network is None and self.site.identity is None
+            if plain or self.site.admitted_before(self.visit):
+                self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
+                self.done.update(ADMISSION)
         elif not self._known_stops():
-            with suppress(ShutOut, NotServed):
+            try:
                 await self._at_desk(ADMISSION)
+            except (ShutOut, NotServed, NotIdentified):
+                pass
+            except RefusedByRule as refusal:
+                if refusal.code != Refusal.NOT_OPENED:
+                    raise
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
@@ -243,7 +260,10 @@ class Journey(Registering):
 
     async def _served(self, codes: tuple[str, ...]) -> None:
         """Do what is to be done at the desk. A contact whose outcome is unknown stays open until it is resolved."""
+        identity = self.site.identity
         try:
+            if identity is not None and tx.PERSON in codes and tx.PERSON not in self.done:
+                await self._identify(identity)
             for code in codes:
                 if code not in self.done:
                     await self._perform(code)
@@ -255,6 +275,9 @@ class Journey(Registering):
             raise
         except NotServed:
             self.leave_desk("not_served")
+            raise
+        except NotIdentified:
+            self.leave_desk("not_identified")
             raise
         self.leave_desk("done")
 

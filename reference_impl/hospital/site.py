@@ -10,6 +10,8 @@ from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.patients.filings import FilingDraws, filing_table
+from scenarios.patients.identity import IdentityDraws
+from scenarios.patients.network import opened_at_start
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.renumbered import renumberings_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import Draws
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
+    from scenarios.schema.network import Network
 
 __all__ = ["HospitalSite", "concerns", "site_of"]
 
@@ -41,6 +44,14 @@ class HospitalSite:
     dialects: tuple[DialectChange, ...] = ()
     renumberings: tuple[Renumbering, ...] = ()
     filing: FilingDraws | None = None
+    network: Network | None = None
+    identity: IdentityDraws | None = None
+
+    def admitted_before(self, visit: PlannedVisit) -> bool:
+        """Return whether a stay that was open when the run began is in the books."""
+        if self.identity is not None and not self.identity.is_shown(visit):
+            return False
+        return self.network is None or opened_at_start(self.network, visit)
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -130,6 +141,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
     spec = scenario.filing
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
+    identity = None if scenario.identity is None else IdentityDraws(scenario.identity, scenario.seed)
     return HospitalSite(
         scenario.clients,
         scenario.visits.uploads_per_stay,
@@ -137,6 +149,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
         dialects_of(scenario),
         renumberings_of(scenario),
         filing,
+        scenario.network,
+        identity,
     )
 
 

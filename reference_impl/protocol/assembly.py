@@ -13,9 +13,11 @@ from itertools import count
 
 import msgspec
 
+from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import CatalogueItem
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
+from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
@@ -25,6 +27,7 @@ from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
@@ -41,7 +44,8 @@ _HUB_REGION = "100000"
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
-    ``filing`` is None where everybody counts as filed.
+    ``filing`` is None where everybody counts as filed, ``network`` where every institution serves everybody,
+    ``certificates`` where an insurer takes every certificate.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -49,6 +53,8 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     policy: PolicyTable
     persons: PersonRegister
     filing: FilingTable | None = None
+    network: NetworkScope | None = None
+    certificates: CertificateRules | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +108,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             next_node,
             ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
             numbers=numbers,
+            networked=None if rules.network is None else Networked(rules.network, ports.clock.now_us),
         ),
         InsuredRules(
             node,
@@ -111,6 +118,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             day_of(config.starts_at, config.time_scale, config.closes_s),
             numbers,
             rules.filing,
+            rules.certificates,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

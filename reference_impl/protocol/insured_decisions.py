@@ -20,6 +20,7 @@ from reference_impl.domain.benefit import (
     take_back,
     undo,
 )
+from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
 from reference_impl.domain.filing import FilingTable
@@ -52,6 +53,7 @@ from reference_impl.protocol.messages import (
     Settle,
     Settled,
     SettlementId,
+    Shown,
     VisitId,
     VisitOpened,
     WithdrawFiling,
@@ -84,7 +86,7 @@ class InsuredRules:
     """What an insured province goes by.
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
-    everybody counts as filed for treatment elsewhere.
+    everybody counts as filed for treatment elsewhere, without ``certificates`` every certificate is taken.
     """
 
     node: NodeId
@@ -94,6 +96,7 @@ class InsuredRules:
     day_of: Callable[[int], int]
     numbers: Numbers = NO_NUMBERS
     filing: FilingTable | None = None
+    certificates: CertificateRules | None = None
 
 
 class _Insured(NamedTuple):
@@ -154,13 +157,19 @@ class InsuredDecisions:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
-        """Return who is meant, if insured here and in the region that the message names, or why nobody is."""
+        """Return who is meant, if insured here and in the region that the message names, and known by what was shown; or why not."""
         if isinstance(number, Refusal):
             return number
         facts = self._rules.facts(number)
         if facts is None or province_of(facts.insured_region) != self._rules.node:
             return Refusal.NOT_INSURED
-        return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
+        if facts.insured_region != request.insured_region:
+            return Refusal.NOT_INSURED
+        body, certificates = request.body, self._rules.certificates
+        if certificates is None or not isinstance(body, Shown):
+            return _Insured(number, facts)
+        suspended = certificates.is_suspended(number, body.certificate)
+        return Refusal.CERTIFICATE_SUSPENDED if suspended else _Insured(number, facts)
 
     def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int) -> Change:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}

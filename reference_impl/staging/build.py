@@ -18,6 +18,8 @@ from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
+from scenarios.patients.identity import certificate_rules
+from scenarios.patients.network import network_scope
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
 from scenarios.schema.renumbered import renumberings_of
@@ -70,6 +72,8 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
         filing=filing,
+        network=None if scenario.network is None else network_scope(scenario.network, institutions),
+        certificates=None if scenario.identity is None else certificate_rules(scenario.identity),
     )
 
 

@@ -15,6 +15,7 @@ from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
+from scenarios.reading.network import network_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
@@ -62,6 +63,8 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
+    if not unmet:
+        yield from network_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)

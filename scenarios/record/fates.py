@@ -42,6 +42,12 @@ class Fate(StrEnum):
     """The insurer's map of changed numbers did not have the person: paid in cash, claimed by paper."""
     PAPER_BY_FILING = "paper_by_filing"
     """Nothing valid was filed, or could be: paid in cash, claimed by paper."""
+    PAPER_BY_NETWORK = "paper_by_network"
+    """The institution was not opened for people from elsewhere: paid in cash, claimed by paper."""
+    PAPER_BY_IDENTITY = "paper_by_identity"
+    """Nothing that was shown said who the patient is: paid in cash, claimed by paper."""
+    SELF_PAID = "self_paid"
+    """Did not show that they are insured: paid all of it alone, and claims nothing."""
     ABANDONED = "abandoned"
     """The patient left the desk's queue before being served."""
     OPEN_AT_END = "open_at_end"
@@ -70,6 +76,8 @@ PAPER_FATES = (
     Fate.PAPER_BY_CHOICE,
     Fate.PAPER_BY_NUMBER,
     Fate.PAPER_BY_FILING,
+    Fate.PAPER_BY_NETWORK,
+    Fate.PAPER_BY_IDENTITY,
 )
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
 

@@ -14,6 +14,8 @@ from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.filing import Filing
 from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.identity import Identity
+from scenarios.schema.network import Network
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
@@ -52,6 +54,12 @@ class Scenario(Model):
     filing: Filing | None = Field(
         default=None, description="filing for treatment elsewhere; without it everybody counts as filed"
     )
+    network: Network | None = Field(
+        default=None, description="institutions that settle for people from elsewhere; without it all of them do"
+    )
+    identity: Identity | None = Field(
+        default=None, description="how people say who they are at the desk; without it an ID card always does"
+    )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()
@@ -73,7 +81,13 @@ class Scenario(Model):
     @property
     def asks_of_everyone(self) -> bool:
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
-        return bool(self.cutover) or self.abnormal is not None or self.paper_claims is not None
+        of_people = (self.abnormal, self.paper_claims, self.network, self.identity)
+        return bool(self.cutover) or any(key is not None for key in of_people)
+
+    @property
+    def asks_why(self) -> bool:
+        """Whether figures are asked of why messages were refused."""
+        return self.filing is not None or self.network is not None
 
     @property
     def closes_s(self) -> int:

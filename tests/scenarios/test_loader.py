@@ -707,6 +707,29 @@ def test_gate_of_filing_without_one_is_refused(write):
     assert refusal(write(SMALL), sets=["gates.filing.refused=== 0"]).key == "gates.filing.refused"
 
 
+NETWORKS = [
+    ("{}", "network.opened", "missing key"),
+    ("{opened: []}", "network.opened", "no line opens anything"),
+    ("{opened: [{care: [35]}]}", "network.opened.0", "no institution fits this line"),
+    ("{opened: [{care: [34], levels: [tertiary], kinds: [pharmacy]}]}", "network.opened.0", "no institution fits"),
+    ("{opened: [{}, {institutions: [H34010039999]}]}", "network.opened.1.institutions", "no such institution"),
+    ("{opened: [{institutions: [clinic]}]}", "network.opened.0.institutions.0", "^[A-Z][0-9]{11}$"),
+    ("{opened: [{levels: [best]}]}", "network.opened.0.levels.0", "'primary'"),
+    ("{opened: [{opens: 2h, closes: 1h}]}", "network.opened.0", "closes is not after opens"),
+    ("{opened: [{opens: 90d}]}", "network.opened.0.opens", "opened after the horizon"),
+    ("{opened: [{}], between: towns}", "network.between", "'provinces' or 'cities'"),
+    ("{opened: [{share: 0}]}", "network.opened.0", "no institution fits this line"),
+]
+
+
+@pytest.mark.parametrize(("network", "key", "words"), NETWORKS)
+def test_a_network_that_cannot_be_is_refused(write, network, key, words):
+    error = refusal(write(f"{SMALL}network: {network}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
 TOPOLOGIES = [
     ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
     ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),
