@@ -60,6 +60,18 @@ _ENDS = {
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
 }
+_MEANS = {
+    "e_credential": "e-credential",
+    "id_card": "ID card",
+    "social_security_card": "social-security card",
+    "by_hand": "number typed in by hand",
+}
+_SHOWN = {
+    "accepted": "said who the patient is",
+    "not_at_hand": "was not at hand",
+    "unreadable": "could not be read",
+    "suspended": "was refused by the insurer as suspended",
+}
 _DIRECTLY = {
     Fate.DIRECT: "The bill was settled directly, at the first attempt.",
     Fate.DIRECT_AFTER_RETRY: "The bill was settled directly, after trying again.",
@@ -148,6 +160,7 @@ def story_of(opened: Opened, visit: int) -> Story:
     moments = sorted(
         (
             *_came(teller),
+            *_identified(teller),
             *_messages(teller),
             *_came_back(teller),
             *_held_up(teller),
@@ -199,6 +212,22 @@ def _ended(teller: _Teller) -> Iterator[Moment]:
     row = teller.row
     if row["ended_us"] is not None:
         yield Moment(teller.at(row["ended_us"]), "The visit ended.")
+
+
+def _identified(teller: _Teller) -> Iterator[Moment]:
+    """Tell of what was shown at the desk, but for what was simply taken."""
+    for row in teller.rows("identifications", "at_us"):
+        if row["outcome"] == "not_shown":
+            what = "The patient did not say that they are insured."
+        elif row["outcome"] == "gave_up":
+            what = "Nothing more was shown, or tried."
+        elif row["outcome"] == "accepted" and row["step"] == 1 and not row["guided"] and not row["self_paid_fen"]:
+            continue
+        else:
+            what = f"The {_MEANS[row['means']]} {_SHOWN[row['outcome']]}{', once the desk asked' * row['guided']}."
+        if row["self_paid_fen"]:
+            what += f" Paid alone for it: {yuan(row['self_paid_fen'])}."
+        yield Moment(teller.at(row["at_us"]), what)
 
 
 def _messages(teller: _Teller) -> Iterator[Moment]:

@@ -74,11 +74,11 @@ class Identifying(Registering):
 
         Return what asking took.
         """
-        visit, guidance, desk_us = self.visit, identity.spec.guidance, 0
+        visit, desk_us = self.visit, 0
         shown = identity.is_shown(visit)
-        if desk == _ADMISSION and guidance.reaches:
-            desk_us = await self._spend(guidance.takes)
-        elif desk == _DISCHARGE:
+        if desk == _ADMISSION:
+            desk_us = await self._spend(identity.spec.guidance.takes)
+        else:
             shown = shown or identity.shows_at_discharge(visit)
         if not shown:
             self._note(1, "", _NOT_SHOWN, desk_us)

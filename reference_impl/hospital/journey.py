@@ -157,7 +157,10 @@ class Journey(Identifying):
         they leave.
         """
         if self.visit.open_at_start:
-            plain = self.site.network is None and self.site.identity is None
+            identity = self.site.identity
+            if identity is not None:
+                self.certificate = identity.shown_before(self.visit) or self.certificate
+            plain = self.site.network is None and identity is None
             if plain or self.site.admitted_before(self.visit):
                 self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
                 self.done.update(ADMISSION)

@@ -49,7 +49,7 @@ class HospitalSite:
 
     def admitted_before(self, visit: PlannedVisit) -> bool:
         """Return whether a stay that was open when the run began is in the books."""
-        if self.identity is not None and not self.identity.is_shown(visit):
+        if self.identity is not None and self.identity.shown_before(visit) is None:
             return False
         return self.network is None or opened_at_start(self.network, visit)
 

@@ -42,6 +42,7 @@ _PAPER_AFTER: Mapping[str, Fate] = {
     Refusal.NUMBER_NOT_MAPPED.value: Fate.PAPER_BY_NUMBER,
     Refusal.OLD_NUMBER.value: Fate.PAPER_BY_NUMBER,
     Refusal.NOT_OPENED.value: Fate.PAPER_BY_NETWORK,
+    Refusal.CERTIFICATE_SUSPENDED.value: Fate.PAPER_BY_IDENTITY,
 }
 """Refusals that say nothing against the claim: what is not found any more under its number, where no scope is open."""
 

@@ -157,7 +157,10 @@ class InsuredDecisions:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
-        """Return who is meant, if insured here and in the region that the message names, and known by what was shown; or why not."""
+        """Return who is meant, if insured here and in the region that the message names, or why nobody is.
+
+        Nobody is known by a certificate that is suspended.
+        """
         if isinstance(number, Refusal):
             return number
         facts = self._rules.facts(number)

@@ -66,6 +66,13 @@ class IdentityDraws:
         """Return whether a stay that nobody registered as insured is settled as such when it ends."""
         return self._drawn(visit, _AT_DISCHARGE) < self.spec.shown_at_discharge
 
+    def shown_before(self, visit: PlannedVisit) -> Certificate | None:
+        """Return by what somebody was known who lay in hospital when the run began; None when nobody knew them."""
+        if not self.is_shown(visit):
+            return None
+        rules = certificate_rules(self.spec)
+        return next((each for each in self.order(visit) if not rules.is_suspended(visit.person, each)), None)
+
     def order(self, visit: PlannedVisit) -> tuple[Certificate, ...]:
         """Return what is shown first, and what a clerk can ask for then."""
         u, first = self._drawn(visit, _FIRST), CERTIFICATES[-1]

@@ -46,6 +46,14 @@ VISITS_MAX = 100_000_000
 
 HOST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 
+_ASKED_BY = {
+    "cutover": "a cutover, and there is none",
+    "filing": "filing, and everybody is filed",
+    "identity": "identity, and everybody shows an ID card",
+    "network": "a network, and every institution serves everybody",
+}
+"""Sections without which there is nothing to measure of them, and why."""
+
 Path = tuple[str | int, ...]
 
 
@@ -303,11 +311,9 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 path: Path = ("gates", name) if unknown else ("gates", name, number)
                 yield Problem(path, error.what, repr(error.got), error.expected, error.hint, unknown)
                 break
-            if gate.measure.startswith("cutover.") and not scenario.cutover:
-                yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
-                break
-            if gate.measure.startswith("filing.") and scenario.filing is None:
-                yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
+            section = gate.measure.partition(".")[0]
+            if section in _ASKED_BY and not getattr(scenario, section):
+                yield Problem(("gates", name), f"measure of {_ASKED_BY[section]}", "", f"a '{section}' section")
                 break
             yield from _plan_of_gate(scenario, name)
 
