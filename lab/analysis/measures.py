@@ -23,7 +23,9 @@ from lab.analysis import (
     closing,
     filing,
     go_no_go,
+    identity,
     master_data,
+    network,
     policies,
     renumbering,
     service,
@@ -167,6 +169,8 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= {name: float(value) for name, value in stale}
     if scenario.benefits is not None:
         scalars |= {name: float(value) for name, value in benefits.measure(scope.messages)}
+    scalars |= {name: float(value) for name, value in network.measure(record, scenario)}
+    scalars |= {name: float(value) for name, value in identity.measure(record, scenario)}
     if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()

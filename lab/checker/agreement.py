@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reference_impl.domain.network import NetworkScope
     from reference_impl.domain.policy_book import PolicyBook
     from scenarios.patients.master_data import MasterPlan
 
@@ -22,6 +23,8 @@ class Agreement:
     """What was issued anew, and who had it when."""
     policies: PolicyBook | None = None
     """The policies that insured regions have of their own."""
+    network: NetworkScope | None = None
+    """What institutions are opened for; None where all serve everybody."""
 
 
 NO_AGREEMENT = Agreement()

@@ -98,6 +98,9 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
     Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
     Fate.PAPER_BY_STALENESS: Look(ROSE, hatch="+-"),
+    Fate.PAPER_BY_NETWORK: Look(ORANGE, hatch="+."),
+    Fate.PAPER_BY_IDENTITY: Look(PURPLE, hatch="o."),
+    Fate.SELF_PAID: Look(GREY, hatch="**"),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
 }
@@ -126,6 +129,9 @@ FATE_NAMES: dict[str, str] = {
     Fate.PAPER_BY_NUMBER: "paper: the number was not found",
     Fate.PAPER_BY_FILING: "paper: nothing valid was filed",
     Fate.PAPER_BY_STALENESS: "paper: one side's data was stale",
+    Fate.PAPER_BY_NETWORK: "paper: not opened for visitors",
+    Fate.PAPER_BY_IDENTITY: "paper: nothing said who it was",
+    Fate.SELF_PAID: "paid alone: status not shown",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",
 }

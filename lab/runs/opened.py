@@ -76,9 +76,9 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    cutover, refusals = scenario.asks_of_everyone, scenario.asks_of_refusals
+    cutover, why = scenario.asks_of_everyone, scenario.asks_why
     scan = partial(scan_table, tables)
-    record = small_record(scan, cutover=cutover, refusals=refusals) if small else read_record(tables)
+    record = small_record(scan, cutover=cutover, why=why) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

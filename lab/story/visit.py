@@ -55,8 +55,25 @@ _ENDS = {
     Fate.PAPER_BY_FILING: "No filing held for the treatment: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_STALENESS: "One side had no code, level or enrolment that holds: the bill was paid in cash and "
     "claimed by paper.",
+    Fate.PAPER_BY_NETWORK: "The institution does not settle for people from elsewhere: the bill was paid in cash and "
+    "claimed by paper.",
+    Fate.PAPER_BY_IDENTITY: "Nothing that was shown said who the patient is: the bill was paid in cash and claimed by "
+    "paper.",
+    Fate.SELF_PAID: "Nobody was told that the patient is insured: they paid the whole bill alone, and claim nothing.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
+}
+_MEANS = {
+    "e_credential": "e-credential",
+    "id_card": "ID card",
+    "social_security_card": "social-security card",
+    "by_hand": "number typed in by hand",
+}
+_SHOWN = {
+    "accepted": "said who the patient is",
+    "not_at_hand": "was not at hand",
+    "unreadable": "could not be read",
+    "suspended": "was refused by the insurer as suspended",
 }
 _DIRECTLY = {
     Fate.DIRECT: "The bill was settled directly, at the first attempt.",
@@ -147,6 +164,7 @@ def story_of(opened: Opened, visit: int) -> Story:
     moments = sorted(
         (
             *_came(teller),
+            *_identified(teller),
             *_messages(teller),
             *_came_back(teller),
             *_held_up(teller),
@@ -198,6 +216,22 @@ def _ended(teller: _Teller) -> Iterator[Moment]:
     row = teller.row
     if row["ended_us"] is not None:
         yield Moment(teller.at(row["ended_us"]), "The visit ended.")
+
+
+def _identified(teller: _Teller) -> Iterator[Moment]:
+    """Tell of what was shown at the desk, but for what was simply taken."""
+    for row in teller.rows("identifications", "at_us"):
+        if row["outcome"] == "not_shown":
+            what = "The patient did not say that they are insured."
+        elif row["outcome"] == "gave_up":
+            what = "Nothing more was shown, or tried."
+        elif row["outcome"] == "accepted" and row["step"] == 1 and not row["guided"] and not row["self_paid_fen"]:
+            continue
+        else:
+            what = f"The {_MEANS[row['means']]} {_SHOWN[row['outcome']]}{', once the desk asked' * row['guided']}."
+        if row["self_paid_fen"]:
+            what += f" Paid alone for it: {yuan(row['self_paid_fen'])}."
+        yield Moment(teller.at(row["at_us"]), what)
 
 
 def _messages(teller: _Teller) -> Iterator[Moment]:

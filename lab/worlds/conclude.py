@@ -131,7 +131,7 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     if not tables.in_memory:
         outcome.let_go()
     asked = outcome.scenario
-    looked_at = small_record(tables.scan, cutover=asked.asks_of_everyone, refusals=asked.asks_of_refusals)
+    looked_at = small_record(tables.scan, cutover=asked.asks_of_everyone, why=asked.asks_why)
     measures = measure(looked_at, outcome.scenario, findings)
     measures.scalars.update(of_books)
     return Answer(

@@ -139,6 +139,8 @@ _ROWS = (
     _refusal(Refusal.FILING_USED_UP, _HOSPITAL, "转诊备案的结算次数已用完", "重新备案后直接结算，否则转手工报销"),
     _refusal(Refusal.FILING_NOT_UPLOADED, _INSURED, "备案已受理，尚未上传国家平台", "稍后再结算"),
     _refusal(Refusal.BENEFITS_INTERRUPTED, _INSURED, "待遇中断，不能备案", "先到参保地处理"),
+    _refusal(Refusal.NOT_OPENED, _CARE, "该机构此类就诊尚未开通异地直接结算", "转手工报销"),
+    _refusal(Refusal.CERTIFICATE_SUSPENDED, _HOSPITAL, "所持就诊凭证已挂失或未激活", "请患者出示其他凭证"),
     # --- state ---
     _refusal(Refusal.NO_SUCH_VISIT, _HOSPITAL, "无此就诊记录", "先办理挂号或入院登记"),
     _refusal(Refusal.VISIT_CANCELLED, _HOSPITAL, "该就诊已撤销", "重新办理登记"),

@@ -41,6 +41,8 @@ class Refusal(StrEnum):
     FILING_USED_UP = "E11"
     FILING_NOT_UPLOADED = "E12"
     BENEFITS_INTERRUPTED = "E13"
+    NOT_OPENED = "E14"
+    CERTIFICATE_SUSPENDED = "E15"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -100,6 +102,8 @@ REASONS: dict[Refusal, str] = {
     Refusal.FILING_USED_UP: "the referral allows no more settlements; file anew and settle, else claim by paper",
     Refusal.FILING_NOT_UPLOADED: "the filing is accepted and not yet uploaded to the nation; settle later",
     Refusal.BENEFITS_INTERRUPTED: "benefits are interrupted: nothing can be filed; settle it with the insurer first",
+    Refusal.NOT_OPENED: "nothing is opened here for such visits of people from elsewhere; claim by paper",
+    Refusal.CERTIFICATE_SUSPENDED: "the certificate shown is suspended or not activated; ask for another one",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",

@@ -85,6 +85,9 @@ class Purpose(IntEnum):
     STALE_DESK = 192
     CIVIL_SERVANT = 160
     AIDED = 161
+    NETWORK = 150
+    IDENTITY = 151
+    CERTIFICATE = 152
 
 
 def mix64(value: int) -> int:

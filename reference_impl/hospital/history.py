@@ -33,7 +33,16 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from scenarios.record.fates import PAPER_FATES, Fate, How, Stage
-from scenarios.record.recorder import ContactRow, InflightRow, MessageRow, MidStayRow, Recorder, TurnedAwayRow, VisitRow
+from scenarios.record.recorder import (
+    ContactRow,
+    IdentificationRow,
+    InflightRow,
+    MessageRow,
+    MidStayRow,
+    Recorder,
+    TurnedAwayRow,
+    VisitRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,6 +136,29 @@ class History:
         done_us = None if outcome == "open" else journey.ports.clock.now_us()
         row = ContactRow(journey.visit.visit, journey.contacts, journey.contact_intended_us, done_us, outcome)
         self._recorder.contact(row)
+
+    def identification(self, journey: VisitState, step: int, means: str, outcome: str, desk_us: int) -> None:
+        """Note what a patient showed at a desk, or that they did not, and what of the bill they pay alone for it."""
+        identity, visit = journey.site.identity, journey.visit
+        assert identity is not None  # nobody is asked otherwise
+        guided = means != "" and not journey.lying and not identity.shows_at_once(visit)
+        self_paid_fen = 0
+        if outcome == "not_shown" and (journey.lying or visit.kind != "inpatient"):
+            self_paid_fen = visit.total_fen
+        elif outcome == "accepted" and journey.lying:
+            self_paid_fen = identity.extra_fen(visit, journey.site.uploads_per_stay)
+        row = IdentificationRow(
+            visit.visit,
+            journey.contacts,
+            step,
+            journey.ports.clock.now_us(),
+            means,
+            outcome,
+            guided,
+            desk_us,
+            self_paid_fen,
+        )
+        self._recorder.identification(row)
 
     def turned_away(
         self, journey: VisitState, stops: tuple[Course, ...], at_us: int, how: How, *, until_us: int | None

@@ -7,13 +7,16 @@ taken back after an unknown, is ``reference_impl.hospital.transacting``.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
+from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.filing_anew import NOTHING_FILED
+from reference_impl.hospital.identifying import Identifying, NotIdentified
 from reference_impl.hospital.stale_data import Updating, unless_stale
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Journey", "nobody_counts"]
 
+_ON_ACCOUNT = STALE_REFUSALS | {Refusal.NOT_OPENED}
+"""Refusals after which a stay is admitted on account: they may not hold when the patient leaves."""
+_STAYS_ON = NOTHING_FILED | _ON_ACCOUNT
+"""Refusals after which a stay is not settled in its middle, and goes on."""
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""
 
@@ -44,7 +51,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Updating):
+class Journey(Updating, Identifying):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -80,6 +87,8 @@ class Journey(Updating):
             self._turned_down(refusal.code)
         except _Paper as paper:
             self._pay(paper.fate)
+        except NotIdentified as unknown:
+            self._leave_unknown(unknown.fate)
         except Unresolved as unknown:
             await self._reverse(unknown)
         if not self.acked:
@@ -134,10 +143,10 @@ class Journey(Updating):
         if self.charged or self.mid_lines:  # else nothing was charged yet
             try:
                 await self._at_desk(MID_STAY)
-            except (ShutOut, NotServed):
+            except (ShutOut, NotServed, NotIdentified):
                 self.done.discard(tx.INPATIENT_TRIAL)
             except RefusedByRule as refusal:
-                if not self._lies_on(refusal.code):
+                if refusal.code not in _STAYS_ON:
                     raise
                 self.done.discard(tx.INPATIENT_TRIAL)
             except _Paper:
@@ -145,16 +154,27 @@ class Journey(Updating):
         self.mid_lines = None
 
     async def _be_admitted(self) -> None:
-        """Be admitted; when nobody answers the door, or knows the person yet, on account (挂账): papers come later."""
+        """Be admitted; when nobody answers the door, or knows the person yet, on account (挂账): papers come later.
+
+        So is whoever lies where nobody from elsewhere settles, or was not known as insured: that may change before
+        they leave.
+        """
         if self.visit.open_at_start:
-            self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
-            self.done.update(ADMISSION)
+            identity = self.site.identity
+            if identity is not None:
+                self.certificate = identity.shown_before(self.visit) or self.certificate
+            plain = self.site.network is None and identity is None
+            if plain or self.site.admitted_before(self.visit):
+                self.visit_id = visit_id(self.asker.next_id())  # its admission is in the books already: see ``opening``
+                self.done.update(ADMISSION)
         elif not self._known_stops():
-            with suppress(ShutOut, NotServed):
-                try:
-                    await self._at_desk(ADMISSION)
-                except RefusedByRule as refusal:
-                    unless_stale(refusal)
+            try:
+                await self._at_desk(ADMISSION)
+            except (ShutOut, NotServed, NotIdentified):
+                pass
+            except RefusedByRule as refusal:
+                if refusal.code not in _ON_ACCOUNT:
+                    raise
 
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
@@ -246,7 +266,10 @@ class Journey(Updating):
 
     async def _served(self, codes: tuple[str, ...]) -> None:
         """Do what is to be done at the desk. A contact whose outcome is unknown stays open until it is resolved."""
+        identity = self.site.identity
         try:
+            if identity is not None and tx.PERSON in codes and tx.PERSON not in self.done:
+                await self._identify(identity)
             for code in codes:
                 if code not in self.done:
                     await self._perform(code)
@@ -258,6 +281,9 @@ class Journey(Updating):
             raise
         except NotServed:
             self.leave_desk("not_served")
+            raise
+        except NotIdentified:
+            self.leave_desk("not_identified")
             raise
         self.leave_desk("done")
 

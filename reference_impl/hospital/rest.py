@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from reference_impl.domain.certificate import Certificate
 from reference_impl.hospital.journey import Journey
 from reference_impl.protocol.messages import PersonNo, Settled, VisitId
 from scenarios.record.fates import Stage
@@ -45,6 +46,7 @@ class Rest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     mid_until: tuple[int, int]
     mid_due: bool | None
     number: PersonNo
+    certificate: Certificate
 
 
 pack = msgspec.msgpack.Encoder().encode
@@ -64,6 +66,7 @@ _OF_JOURNEY: Final = (
     "mid_stay",
     "mid_until",
     "mid_due",
+    "certificate",
 )
 _OF_ASKER: Final = ("step", "sent", "resent", "number")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
@@ -92,6 +95,7 @@ def put_away(journey: Journey) -> Rest:
         journey.mid_until,
         journey.mid_due,
         asker.number,
+        journey.certificate,
     )
 
 

@@ -10,7 +10,9 @@ from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.patients.filings import FilingDraws, filing_table
+from scenarios.patients.identity import IdentityDraws
 from scenarios.patients.master_data import HospitalCodes, master_plan
+from scenarios.patients.network import opened_at_start
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.renumbered import renumberings_of
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients, Cutover, Scenario
     from scenarios.schema.master_data import StaleDesk
+    from scenarios.schema.network import Network
 
 __all__ = ["HospitalSite", "concerns", "site_of"]
 
@@ -46,6 +49,14 @@ class HospitalSite:
     codes: HospitalCodes | None = None
     """By which codes lines are written; None where every item has one code for ever."""
     stale_desk: StaleDesk | None = None
+    network: Network | None = None
+    identity: IdentityDraws | None = None
+
+    def admitted_before(self, visit: PlannedVisit) -> bool:
+        """Return whether a stay that was open when the run began is in the books."""
+        if self.identity is not None and self.identity.shown_before(visit) is None:
+            return False
+        return self.network is None or opened_at_start(self.network, visit)
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -135,6 +146,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
     spec, master = scenario.filing, master_plan(scenario)
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
+    identity = None if scenario.identity is None else IdentityDraws(scenario.identity, scenario.seed)
     return HospitalSite(
         scenario.clients,
         scenario.visits.uploads_per_stay,
@@ -144,6 +156,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
         filing,
         None if master is None else HospitalCodes(master),
         None if master is None else master.desk,
+        scenario.network,
+        identity,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.hospital.asking import RefusedByRule
-from reference_impl.hospital.filing_anew import NOTHING_FILED, Registering
+from reference_impl.hospital.filing_anew import Registering
 from scenarios.record.fates import Fate, Stage
 
 __all__ = ["TURNS_MAX", "Updating", "unless_stale"]
@@ -35,10 +35,6 @@ class Updating(Registering):
             self._pay(Fate.PAPER_BY_STALENESS)
         else:
             super()._turned_down(code)
-
-    def _lies_on(self, code: str) -> bool:
-        """Return whether a stay that is refused a settlement before its end simply goes on."""
-        return code in NOTHING_FILED or code in STALE_REFUSALS
 
     async def _comes_again(self, refusal: str) -> bool:
         """Return whether the patient comes to the desk again, having waited for what was wanting or filed it."""

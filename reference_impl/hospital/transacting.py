@@ -7,11 +7,13 @@ is undone in the order of domain facts §1.4. Must never decide when the patient
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.certificate import ID_CARD
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.nodes import care_node
@@ -30,6 +32,7 @@ from reference_impl.protocol.messages import (
     SellDrugs,
     Settle,
     Settled,
+    Shown,
     UploadLines,
     VisitId,
     VisitOpened,
@@ -38,8 +41,13 @@ from scenarios.record.fates import Fate, Stage
 
 __all__ = ["Transacting"]
 
-_NUMBER_LOST = frozenset({Refusal.NUMBER_NOT_MAPPED.value, Refusal.OLD_NUMBER.value})
-"""Refusals of what is not found any more under its number."""
+_PAPER_AFTER: Mapping[str, Fate] = {
+    Refusal.NUMBER_NOT_MAPPED.value: Fate.PAPER_BY_NUMBER,
+    Refusal.OLD_NUMBER.value: Fate.PAPER_BY_NUMBER,
+    Refusal.NOT_OPENED.value: Fate.PAPER_BY_NETWORK,
+    Refusal.CERTIFICATE_SUSPENDED.value: Fate.PAPER_BY_IDENTITY,
+}
+"""Refusals that say nothing against the claim: what is not found any more under its number, where no scope is open."""
 
 
 class Transacting(VisitState):
@@ -71,7 +79,10 @@ class Transacting(VisitState):
         self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None
     ) -> None:
         """Send what is not up yet of a batch; with ``upto`` only so many of its lines."""
-        lines = self.visit.lines(batch, self.site.uploads_per_stay)[self.uploaded_lines : upto]
+        lines = self.visit.lines(batch, self.site.uploads_per_stay)
+        if self.site.identity is not None:
+            lines = self.site.identity.charged(self.visit, batch, lines)
+        lines = lines[self.uploaded_lines : upto]
         if lines:
             if self.site.codes is not None:
                 lines = self._coded(lines)
@@ -95,6 +106,8 @@ class Transacting(VisitState):
         body = BODIES[code](self.visit, self.visit_id)
         if self.site.codes is not None and isinstance(body, UploadLines | SellDrugs):
             return msgspec.structs.replace(body, lines=self._coded(body.lines))
+        if self.certificate != ID_CARD and isinstance(body, Shown):
+            body = msgspec.structs.replace(body, certificate=self.certificate)
         if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
             # Of a stay it is said on admission, of an outpatient with the settlement.
             body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")
@@ -185,11 +198,12 @@ class Transacting(VisitState):
             self._pay(Fate.PAPER_BY_CHOICE)
 
     def _turned_down(self, code: str) -> None:
-        """End by a no; whom or what nobody finds under a number any more is paid, and claimed by paper."""
-        if code in _NUMBER_LOST:
-            self._pay(Fate.PAPER_BY_NUMBER)
-        else:
+        """End by a no; what could be settled but for where or under which number it came is claimed by paper."""
+        fate = _PAPER_AFTER.get(code)
+        if fate is None:
             self._end(Fate.REFUSED)
+        else:
+            self._pay(fate)
 
     async def _undo(self) -> None:
         """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.benefit import Settlement, together
+from reference_impl.domain.certificate import ID_CARD, Certificate
 from reference_impl.domain.nodes import care_node
 from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.held_up import FATES_AFTER
@@ -70,6 +71,8 @@ class VisitState:
     contacts: int = 0
     contact_intended_us: int = -1
     contact_open: bool = False
+    certificate: Certificate = ID_CARD
+    """What the patient showed that was taken."""
     filing_turns: int = 0
     """How often the patient did something about a filing that was wanting."""
     clerk_files: bool = False

@@ -13,10 +13,12 @@ from itertools import count
 
 import msgspec
 
+from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import CatalogueItem
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.master_data import NodeData
+from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
@@ -28,6 +30,7 @@ from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.master_data import Codes, KnownElsewhere
+from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
@@ -44,8 +47,9 @@ _HUB_REGION = "100000"
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
-    ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew. ``policies`` are those
-    of insured regions that have their own; all others go by ``policy``.
+    ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew, ``network`` where every
+    institution serves everybody, ``certificates`` where an insurer takes every certificate. ``policies`` are those of
+    insured regions that have their own; all others go by ``policy``.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -55,6 +59,8 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     filing: FilingTable | None = None
     master: NodeData | None = None
     policies: tuple[RegionTable, ...] = ()
+    network: NetworkScope | None = None
+    certificates: CertificateRules | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +115,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
             numbers=numbers,
             codes=None if master is None else Codes(master, node, now_us),
+            networked=None if rules.network is None else Networked(rules.network, ports.clock.now_us),
         ),
         InsuredRules(
             node,
@@ -120,6 +127,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             rules.filing,
             None if master is None else KnownElsewhere(master, node, numbers, now_us),
             PolicyBook(rules.policies) if rules.policies else None,
+            rules.certificates,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

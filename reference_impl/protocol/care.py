@@ -58,6 +58,7 @@ from reference_impl.protocol.messages import (
     WithdrawFiling,
 )
 from reference_impl.protocol.named import Named
+from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -95,7 +96,7 @@ class CareRules:
 
     ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
     ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged. Without ``codes`` an item
-    has one code for ever.
+    has one code for ever; without ``networked`` every institution of the register serves people from elsewhere.
     """
 
     node: NodeId
@@ -105,17 +106,19 @@ class CareRules:
     ahead_us: int = DISCHARGED_AHEAD_US
     numbers: Numbers = NO_NUMBERS
     codes: Codes | None = None
+    networked: Networked | None = None
 
 
 class CareRole:
     """Decides for the care province; a ``forwarder.ForwardingPolicy``."""
 
-    __slots__ = ("_named", "_rules")
+    __slots__ = ("_asks", "_named", "_rules")
 
     def __init__(self, rules: CareRules) -> None:
         """Go by ``rules``."""
         self._rules = rules
         self._named = Named.by(rules.numbers)
+        self._asks = self._named is not None or rules.networked is not None
 
     # --- acting alone ---
 
@@ -193,7 +196,7 @@ class CareRole:
 
     def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
         """Return the message as the insurer is to see it, or why it goes no further."""
-        meant = request if self._named is None else _as_meant(self._named, request, view)
+        meant = self._let_in(request, view) if self._asks else request
         if isinstance(meant, Refusal):
             return meant
         request = meant
@@ -226,6 +229,14 @@ class CareRole:
                         ended_us=visit.ended_us,
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
+
+    def _let_in(self, request: Request, view: View) -> Request | Refusal:
+        """Return a message as it is meant, or why it may not be named so, or be sent from where it comes."""
+        meant = request if self._named is None else _as_meant(self._named, request, view)
+        networked = self._rules.networked
+        if networked is None or isinstance(meant, Refusal) or not isinstance(meant.body, OPENING):
+            return meant
+        return networked.refusal(meant, view) or meant
 
     def held(self, request: Request, view: View) -> bool:
         """Return whether another message is deciding about the visit's money; a reversal does not wait for its own."""

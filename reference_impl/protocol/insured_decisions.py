@@ -20,6 +20,7 @@ from reference_impl.domain.benefit import (
     take_back,
     undo,
 )
+from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
 from reference_impl.domain.filing import FilingTable
@@ -56,6 +57,7 @@ from reference_impl.protocol.messages import (
     Settle,
     Settled,
     SettlementId,
+    Shown,
     VisitId,
     VisitOpened,
     WithdrawFiling,
@@ -88,7 +90,8 @@ class InsuredRules:
     """What an insured province goes by.
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
-    everybody counts as filed for treatment elsewhere; without ``known`` every person and institution is known.
+    everybody counts as filed for treatment elsewhere, without ``known`` every person and institution is known, without
+    ``certificates`` every certificate is taken.
     """
 
     node: NodeId
@@ -100,6 +103,7 @@ class InsuredRules:
     filing: FilingTable | None = None
     known: KnownElsewhere | None = None
     policies: PolicyBook | None = None
+    certificates: CertificateRules | None = None
 
 
 class _Insured(NamedTuple):
@@ -162,7 +166,10 @@ class InsuredDecisions:
                 return self._verdict(request, Reply(self._reference(), Done()))
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
-        """Return who is meant, if insured here as the message says and by a row that holds, or why nobody is."""
+        """Return who is meant, if insured here as the message says and by a row that holds, or why nobody is.
+
+        Nobody is known by a certificate that is suspended.
+        """
         if isinstance(number, Refusal):
             return number
         facts = self._rules.facts(number)
@@ -170,9 +177,11 @@ class InsuredDecisions:
             return Refusal.NOT_INSURED
         if facts.insured_region != request.insured_region:
             return Refusal.NOT_INSURED
-        body, known = request.body, self._rules.known
+        body, known, certificates = request.body, self._rules.known, self._rules.certificates
         if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:
             return Refusal.OTHER_INSURANCE
+        if certificates is not None and isinstance(body, Shown) and certificates.is_suspended(number, body.certificate):
+            return Refusal.CERTIFICATE_SUSPENDED
         stale = None if known is None else known.refusal(request, number)
         return stale or _Insured(number, facts)
 

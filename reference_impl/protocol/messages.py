@@ -13,6 +13,7 @@ import msgspec
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.certificate import ID_CARD, Certificate, card_serial
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.domain.nodes import NodeId
 
@@ -32,16 +33,25 @@ class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-class FindPerson(Body, frozen=True, tag="find_person"):
+class Shown(Body, frozen=True, kw_only=True):
+    """What says by which certificate the person is known here."""
+
+    person: PersonNo
+    certificate: Certificate = ID_CARD
+
+    @property
+    def card_sn(self) -> str:
+        """What the card says of itself."""
+        return card_serial(self.person, self.certificate)
+
+
+class FindPerson(Shown, frozen=True, tag="find_person"):
     """1101: ask who holds this certificate and what the person is insured for."""
 
-    person: PersonNo
 
-
-class Register(Body, frozen=True, tag="register"):
+class Register(Shown, frozen=True, tag="register"):
     """2201: open an outpatient visit. ``visit`` is empty from the hospital; the care province issues it."""
 
-    person: PersonNo
     insurance: str
     began_us: int
     visit: VisitId = VisitId("")
@@ -87,13 +97,12 @@ class CancelLines(Body, frozen=True, tag="cancel_lines"):
     named: str = ALL_LINES
 
 
-class Admit(Body, frozen=True, tag="admit"):
+class Admit(Shown, frozen=True, tag="admit"):
     """2401: open a stay. ``visit`` is empty from the hospital; the care province issues it.
 
     An ``emergency`` counts as filed.
     """
 
-    person: PersonNo
     insurance: str
     began_us: int
     diagnosis: str
@@ -124,7 +133,7 @@ class CancelDischarge(Body, frozen=True, tag="cancel_discharge"):
     visit: VisitId
 
 
-class Settle(Body, frozen=True, tag="settle"):
+class Settle(Shown, frozen=True, tag="settle"):
     """2206 and 2303 on trial; 2207 and 2304 for good.
 
     The hospital states ``total_fen``; the care province adds ``fees``, its priced lines summed by category,
@@ -135,7 +144,6 @@ class Settle(Body, frozen=True, tag="settle"):
     filed; that of a stay was said on admission.
     """
 
-    person: PersonNo
     insurance: str
     visit: VisitId
     total_fen: int
@@ -149,10 +157,9 @@ class Settle(Body, frozen=True, tag="settle"):
     emergency: bool = False
 
 
-class SellDrugs(Body, frozen=True, tag="sell_drugs"):
+class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration."""
 
-    person: PersonNo
     insurance: str
     total_fen: int
     use_account: bool = True

@@ -18,7 +18,9 @@ from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
+from scenarios.patients.identity import certificate_rules
 from scenarios.patients.master_data import master_plan
+from scenarios.patients.network import network_scope
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
 from scenarios.schema.renumbered import renumberings_of
@@ -74,6 +76,8 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         filing=filing,
         master=None if plan is None else plan.node_data(province),
         policies=policies_under(scenario, province),
+        network=None if scenario.network is None else network_scope(scenario.network, institutions),
+        certificates=None if scenario.identity is None else certificate_rules(scenario.identity),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId, care_node
+from reference_impl.hospital.site import site_of
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Admit, PersonNo, Reply, Request, VisitOpened
 from reference_impl.protocol.records import Change, Key, MessageRecord
@@ -25,8 +26,9 @@ __all__ = ["books_before", "opening_changes"]
 
 def books_before(scenario: Scenario, plan: VisitPlan, history: History) -> Iterator[tuple[NodeId, Change]]:
     """Return what is in each node's books when the run begins: the stays open at the start, and what people filed."""
-    rows = plan.columns.open_at_start.nonzero()[0]
-    yield from opening_changes((plan.visit(int(row)) for row in rows), history)
+    site, rows = site_of(scenario), plan.columns.open_at_start.nonzero()[0]
+    lying = (plan.visit(int(row)) for row in rows)
+    yield from opening_changes((visit for visit in lying if site.admitted_before(visit)), history)
     yield from filings_before(scenario, plan, history)
 
 

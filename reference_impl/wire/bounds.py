@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import msgspec
 from msgspec import inspect
@@ -156,6 +156,8 @@ class _Maker:
                 return self._rows(told, path)
             case inspect.UnionType():
                 return Union[tuple(self._type(each, path) for each in told.types)]  # noqa: UP007 - known only here
+            case inspect.LiteralType():
+                return Literal[tuple(told.values)]
             case inspect.NoneType():
                 return None
             case _:

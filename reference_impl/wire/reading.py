@@ -46,12 +46,12 @@ class Stated(NamedTuple):
     fill: Callable[[Any], list[Any]]
 
     def hold(self, node: Any, context: Context) -> None:
-        """Refuse a node that says something else; a field left out says nothing."""
+        """Refuse a node that says something else; a field left out or empty says nothing."""
         stated, whole = self.get(node), self.fill(context)
         if stated == tuple(whole):
             return
         for name, said, due in zip(self.fields, stated, whole, strict=True):
-            if said != due and said is not None:
+            if said != due and said:
                 raise WireError(self.code, f"in.{self.node}.{name}", said, f"{due!r}, as the message itself says")
 
 

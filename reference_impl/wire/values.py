@@ -30,6 +30,9 @@ INTEGER = "int"
 FEES = "fees"
 FLAG = "flag"
 DIGITS = "digits"
+IF_ANY = "if_any"
+CHOICE = ","
+"""Parts the texts of a coding of which a value is one."""
 ONE_OF = "|"
 """Parts the two texts of a coding: what stands for no, and for yes."""
 
@@ -58,7 +61,9 @@ def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
         return tools.clock.text
     if coding == FLAG:
         return _writes_flag
-    if coding == DIGITS:
+    if coding == IF_ANY:
+        return lambda value: value or msgspec.UNSET
+    if coding == DIGITS or CHOICE in coding:
         return _writes_text(field, where)
     if coding.isdigit() or field.kind == "int":
         width = int(coding or 1)
@@ -79,6 +84,8 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
         return _reads_flag(where)
     if coding == DIGITS:
         return _reads_digits(field, where)
+    if CHOICE in coding:
+        return _reads_choice(coding.split(CHOICE), where)
     if coding.isdigit() or field.kind == "int":
         return _reads_whole(field, where)
     if coding:
@@ -183,6 +190,15 @@ def _reads_digits(field: Field, where: Where) -> Callable[[str | int | None], st
         if len(text) > field.length:  # of text the parser saw to that; a number has no length in JSON
             raise WireError(*where, value, f"at most {field.length} digits")
         return text
+
+    return read
+
+
+def _reads_choice(served: Sequence[str], where: Where) -> Convert:
+    def read(value: str) -> str:
+        if value in served:
+            return value
+        raise WireError(*where, value, f"{' or '.join(served)}: no other is served")
 
     return read
 

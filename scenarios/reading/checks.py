@@ -17,6 +17,7 @@ from scenarios.patients.provinces import provinces
 from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.master_data import master_problems
+from scenarios.reading.network import network_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
@@ -48,6 +49,14 @@ VISITS_MAX = 100_000_000
 
 HOST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 
+_ASKED_BY = {
+    "cutover": "a cutover, and there is none",
+    "filing": "filing, and everybody is filed",
+    "identity": "identity, and everybody shows an ID card",
+    "network": "a network, and every institution serves everybody",
+}
+"""Sections without which there is nothing to measure of them, and why."""
+
 Path = tuple[str | int, ...]
 
 
@@ -67,6 +76,8 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _filing(scenario)
     yield from master_problems(scenario)
     yield from benefit_problems(scenario)
+    if not unmet:
+        yield from network_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -305,11 +316,9 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 path: Path = ("gates", name) if unknown else ("gates", name, number)
                 yield Problem(path, error.what, repr(error.got), error.expected, error.hint, unknown)
                 break
-            if gate.measure.startswith("cutover.") and not scenario.cutover:
-                yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
-                break
-            if gate.measure.startswith("filing.") and scenario.filing is None:
-                yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
+            section = gate.measure.partition(".")[0]
+            if section in _ASKED_BY and not getattr(scenario, section):
+                yield Problem(("gates", name), f"measure of {_ASKED_BY[section]}", "", f"a '{section}' section")
                 break
             if gate.measure.startswith("stale.") and scenario.master_data is None:
                 what, expected = "measure of master data, and nothing is issued anew", "a 'master_data' section"

@@ -46,6 +46,12 @@ class Fate(StrEnum):
     """Nothing valid was filed, or could be: paid in cash, claimed by paper."""
     PAPER_BY_STALENESS = "paper_by_staleness"
     """One side had no row of master data that holds, and was not waited for: paid in cash, claimed by paper."""
+    PAPER_BY_NETWORK = "paper_by_network"
+    """The institution was not opened for people from elsewhere: paid in cash, claimed by paper."""
+    PAPER_BY_IDENTITY = "paper_by_identity"
+    """Nothing that was shown said who the patient is: paid in cash, claimed by paper."""
+    SELF_PAID = "self_paid"
+    """Did not show that they are insured: paid all of it alone, and claims nothing."""
     ABANDONED = "abandoned"
     """The patient left the desk's queue before being served."""
     OPEN_AT_END = "open_at_end"
@@ -76,6 +82,8 @@ PAPER_FATES = (
     Fate.PAPER_BY_NUMBER,
     Fate.PAPER_BY_FILING,
     Fate.PAPER_BY_STALENESS,
+    Fate.PAPER_BY_NETWORK,
+    Fate.PAPER_BY_IDENTITY,
 )
 """Paper rate: these over all visits that no rule refused, stays still open left out."""
 

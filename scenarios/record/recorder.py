@@ -22,6 +22,7 @@ from scenarios.record.tables import (
     ContactRow,
     EventRow,
     GeneratorRow,
+    IdentificationRow,
     InflightRow,
     MessageRow,
     MidStayRow,
@@ -39,6 +40,7 @@ __all__ = [
     "ContactRow",
     "EventRow",
     "GeneratorRow",
+    "IdentificationRow",
     "InflightRow",
     "MessageRow",
     "MidStayRow",
@@ -69,7 +71,7 @@ _ADDED_COLUMNS = {
     "inflight": ("plan", "code", "msgid"),
 }
 """Columns that were added since: in an older record they are null."""
-_ADDED_TABLES = ("contacts", "turned_away", "mid_stays", "closings")
+_ADDED_TABLES = ("contacts", "turned_away", "mid_stays", "identifications", "closings")
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
@@ -84,6 +86,7 @@ _ORDER = {
     "events": ("at_us",),
     "turned_away": ("visit", "at_us"),
     "mid_stays": ("visit",),
+    "identifications": ("visit", "contact", "step"),
     "closings": ("day", "node", "care_region"),
 }
 
@@ -133,6 +136,10 @@ class Recorder:
     def mid_stay(self, row: MidStayRow) -> None:
         """Take one stay that was settled in its middle."""
         self._take("mid_stays", row)
+
+    def identification(self, row: IdentificationRow) -> None:
+        """Take one thing that was shown at a desk, or not."""
+        self._take("identifications", row)
 
     def closing(self, row: ClosingRow) -> None:
         """Take one closed business day of an insurer and a province of care."""
@@ -206,6 +213,7 @@ class Record:
     inflight: pl.DataFrame
     turned_away: pl.DataFrame
     mid_stays: pl.DataFrame
+    identifications: pl.DataFrame
     closings: pl.DataFrame
     generator: pl.DataFrame
 
@@ -260,17 +268,17 @@ def read_record(folder: Path) -> Record:
     return Record(**{name: scan_table(folder, name).collect() for name in TABLES})
 
 
-def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool, refusals: bool = False) -> Record:
+def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool, why: bool = False) -> Record:
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
-    Of a message no hop and no id, only a number that tells ids apart, and why it was refused only where ``refusals``
-    are asked for. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit no
+    Of a message no hop and no id, only a number that tells ids apart, and ``why`` it was refused only where that is
+    asked. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit no
     money of a settlement and nobody's name. Words that repeat are categories, which compare, group and sort as the text
     they are.
     """
     visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(_NAMES)).collect()
     kept = visits.lazy().select("visit")
-    told = ("code", "outcome", "refusal") if refusals else ("code", "outcome")
+    told = ("code", "outcome", "refusal") if why else ("code", "outcome")
     words = [pl.col(name).cast(pl.Categorical) for name in told]
     messages = scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
     some = {

@@ -155,6 +155,20 @@ class MidStayRow(NamedTuple):
     settled_us: int
 
 
+class IdentificationRow(NamedTuple):
+    """Something that was shown at a desk to say who the patient is, or not; a row each time."""
+
+    visit: int
+    contact: int
+    step: int
+    at_us: int
+    means: str
+    outcome: str
+    guided: bool
+    desk_us: int
+    self_paid_fen: int
+
+
 class ClosingRow(NamedTuple):
     """One insurer's business day, closed: what it had posted for one province of care."""
 
@@ -248,7 +262,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("contact", _I32, "", "1 for the visit's first attendance at a desk; uploads in between are none"),
         Column("intended_us", _I64, "us", "its first message was due: as planned, unless a desk had to be waited for"),
         Column("done_us", _I64, "us", "final answer to its last message; null when none came"),
-        Column("outcome", _STR, "", "done, refused, reversed, closed, not_served, unknown or open"),
+        Column("outcome", _STR, "", "done, refused, reversed, closed, not_served, not_identified, unknown or open"),
     ),
     "stations": (
         Column("at_us", _I64, "us", "end of the sample"),
@@ -306,6 +320,25 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("deductible_fen", _I64, "fen", "deductible charged"),
         Column("settled_us", _I64, "us", "when the insurer settled"),
     ),
+    "identifications": (
+        Column("visit", _I64, "", "number of the visit"),
+        Column("contact", _I32, "", "attendance at a desk, as in contacts"),
+        Column("step", _I32, "", "1 for the first that was tried there"),
+        Column("at_us", _I64, "us", "when it was known how it ended"),
+        Column(
+            "means", _STR, "", "e_credential, id_card, social_security_card or by_hand; empty when nothing was shown"
+        ),
+        Column(
+            "outcome",
+            _STR,
+            "",
+            "accepted, not_at_hand, unreadable, suspended (the insurer refused it), gave_up (after it nothing more was "
+            "tried), or not_shown (the patient did not say that they are insured)",
+        ),
+        Column("guided", _BOOL, "", "the patient showed it because the desk asked"),
+        Column("desk_us", _I64, "us", "what it took at the desk; people time on the run's clock"),
+        Column("self_paid_fen", _I64, "fen", "of the bill, paid alone because the status was not shown"),
+    ),
     "closings": (
         Column("node", _STR, "", "the insured province that closed"),
         Column("care_region", _STR, "", "province of care, two digits; those without a posting have a row too"),
@@ -336,6 +369,7 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "inflight": InflightRow,
     "turned_away": TurnedAwayRow,
     "mid_stays": MidStayRow,
+    "identifications": IdentificationRow,
     "closings": ClosingRow,
     "generator": GeneratorRow,
 }

@@ -22,7 +22,7 @@ __all__ = ["SAMPLED", "Part", "RunTables", "Scratch", "hash_frame", "slices_of"]
 
 SAMPLED: Final = ("stations", "generator")
 """Tables of samples: they describe how a run was made, and are left out of its digest."""
-LATER_TABLES: Final = ("turned_away", "mid_stays", "closings")
+LATER_TABLES: Final = ("turned_away", "mid_stays", "identifications", "closings")
 LATER_COLUMNS: Final[Mapping[str, Sequence[str]]] = {"inflight": ("plan", "code", "msgid")}
 """What was added since digests were last compared: left out of the digest where a table has no rows."""
 SLICE_ROWS: Final = 100_000

@@ -15,6 +15,7 @@ from scenarios.record.fates import Fate
 from scenarios.schema.measure import KINDS, Measure, Unit
 from scenarios.schema.measures_audit import AUDIT_MEASURES
 from scenarios.schema.measures_benefits import BENEFIT_MEASURES
+from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
@@ -87,7 +88,7 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
 
 
-_SUBJECTS = (STOP_MEASURES, PEOPLE_MEASURES, AUDIT_MEASURES, BENEFIT_MEASURES, MASTER_MEASURES)
+_SUBJECTS = (STOP_MEASURES, PEOPLE_MEASURES, AUDIT_MEASURES, BENEFIT_MEASURES, MASTER_MEASURES, DESK_MEASURES)
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))
 }

@@ -16,7 +16,9 @@ from scenarios.schema.cutover import Plans
 from scenarios.schema.faults import Fault
 from scenarios.schema.filing import Filing
 from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.identity import Identity
 from scenarios.schema.master_data import MasterData
+from scenarios.schema.network import Network
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
@@ -61,6 +63,12 @@ class Scenario(Model):
     benefits: Benefits | None = Field(
         default=None, description="benefit policies of insured regions; without it each goes by the system's own"
     )
+    network: Network | None = Field(
+        default=None, description="institutions that settle for people from elsewhere; without it all of them do"
+    )
+    identity: Identity | None = Field(
+        default=None, description="how people say who they are at the desk; without it an ID card always does"
+    )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()
@@ -85,13 +93,13 @@ class Scenario(Model):
     @property
     def asks_of_everyone(self) -> bool:
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
-        of_people = (self.abnormal, self.paper_claims, self.audit)
-        return bool(self.cutover) or any(one is not None for one in of_people)
+        of_people = (self.abnormal, self.paper_claims, self.audit, self.network, self.identity)
+        return bool(self.cutover) or any(key is not None for key in of_people)
 
     @property
-    def asks_of_refusals(self) -> bool:
-        """Whether figures are asked of who was turned away with which words."""
-        return self.filing is not None or self.master_data is not None
+    def asks_why(self) -> bool:
+        """Whether figures are asked of why messages were refused."""
+        return any(key is not None for key in (self.filing, self.master_data, self.network))
 
     @property
     def closes_s(self) -> int:

@@ -341,7 +341,7 @@ WRONG_PERSON = {
     "number": {"certno": "990000190001010000"},
     "kind of number": {"psn_cert_type": "99"},
     "card": {"mdtrt_cert_type": "03", "card_sn": "NOT THEIRS"},
-    "certificate": {"mdtrt_cert_type": "01"},
+    "kind of certificate": {"mdtrt_cert_type": "07"},
 }
 
 

@@ -12,6 +12,7 @@ from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.network import NetworkScope, Opening
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 from scenarios.record.tables import ClosingRow
@@ -383,6 +384,33 @@ def referral_for_one_settlement_let_two_through(world, make):
     world.messages.append(make.message_row(1))
 
 
+OPENED = "only_what_is_opened_serves"
+
+
+def opened(world, *openings, institution="H33040000001", between="provinces"):
+    world.network = NetworkScope(between, {institution: openings})
+
+
+@plant(OPENED)
+def care_province_serves_where_nothing_is_opened(world, make):
+    opened(world, institution="H33040000009")
+
+
+@plant(OPENED)
+def care_province_takes_one_kind_of_visit_for_another(world, make):
+    opened(world, Opening(("inpatient",)))
+
+
+@plant(OPENED)
+def care_province_serves_before_the_opening(world, make):
+    opened(world, Opening(("pharmacy",), 10**12))
+
+
+@plant(OPENED)
+def care_province_serves_after_the_close(world, make):
+    opened(world, Opening(("pharmacy",), 0, 1))
+
+
 LINES = "lines_add_up_to_what_is_settled"
 
 
@@ -421,7 +449,7 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for))
+    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for, network=world.network))
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -480,6 +508,10 @@ def nothing_special(world, make):
 
 def settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit(world, make):
     let_through(world, make, named=("H33040000001",), allowed=1, ends_us=1_000_001)
+
+
+def sold_while_the_pharmacy_was_opened_for_a_while(world, make):
+    opened(world, Opening(("pharmacy",), 0, 2), Opening(("pharmacy",), world.messages[0].done_us))
 
 
 def taken_back(world, make):
@@ -546,6 +578,7 @@ def hospital_crashed_over_the_message(world, make):
     [
         nothing_special,
         settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit,
+        sold_while_the_pharmacy_was_opened_for_a_while,
         taken_back,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
@@ -560,7 +593,7 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for))
+    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for, network=world.network))
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

@@ -16,6 +16,7 @@ from scenarios.record.recorder import (
     ClosingRow,
     EventRow,
     GeneratorRow,
+    IdentificationRow,
     InflightRow,
     MidStayRow,
     StationRow,
@@ -25,7 +26,9 @@ from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
+from scenarios.schema.identity import Identity
 from scenarios.schema.measures import MEASURES
+from scenarios.schema.network import Network
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
@@ -81,6 +84,8 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.mid_stays = [MidStayRow(visit, begin_us, "M", "V", "S", *part, begin_us) for visit in (2, 45)]
     left_us = begin_us - SECOND  # a stay that left in the day before
     world.visits.append(make.visit_row(200, kind="inpatient", arrival_us=left_us - SECOND, ended_us=left_us, **luan))
+    shown = IdentificationRow(0, 1, 1, SECOND, "id_card", "accepted", guided=True, desk_us=5, self_paid_fen=0)
+    world.identifications = [shown]
     world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
@@ -98,6 +103,8 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "filing": Filing(),
         "abnormal": Abnormal(),
         "paper_claims": PaperClaims(),
+        "identity": Identity(),
+        "network": Network.model_validate({"opened": [{}]}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 

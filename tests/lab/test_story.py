@@ -100,6 +100,28 @@ def test_who_comes_back_for_a_filing_to_be_uploaded_made_a_trip(tmp_path):
     assert "came again" in said(tmp_path / "late", visit)
 
 
+def test_what_was_shown_at_the_desk_is_told_and_what_not_showing_it_cost(tmp_path):
+    few = [
+        "visits.per_day=300",
+        "identity.not_shown={outpatient: 20%, pharmacy: 20%, inpatient: 50%}",
+        "identity.guidance.reaches=30%",
+        "identity.fails.e_credential={not_at_hand: 40%, unreadable: 0%}",
+    ]
+    settings = [word for one in few for word in ("--set", one)]
+    run = ["run", "status-not-shown", "--variant", "quick", *settings, "--out", str(tmp_path / "shown")]
+    assert run_command(run) in (0, 1)
+    folder = tmp_path / "shown"
+    rows = open_run(folder, read_run_file(folder)).record.identifications
+
+    alone = said(folder, with_fate(folder, "self_paid"))
+    assert "did not say that they are insured. Paid alone for it" in alone
+    late = rows.filter((rows["outcome"] == "accepted") & (rows["self_paid_fen"] > 0))["visit"][0]
+    assert "said who the patient is. Paid alone for it" in said(folder, late)
+    assert "once the desk asked" in said(folder, rows.filter("guided", outcome="accepted")["visit"][0])
+    assert "The e-credential was not at hand." in said(folder, rows.filter(outcome="not_at_hand")["visit"][0])
+    assert story(folder, with_fate(folder, "paper_by_identity")).account.owed_by
+
+
 def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(finished):
     folder = finished["cutover-luan-2021"]
     opened = open_run(folder, read_run_file(folder), small=True)

@@ -707,6 +707,55 @@ def test_gate_of_filing_without_one_is_refused(write):
     assert refusal(write(SMALL), sets=["gates.filing.refused=== 0"]).key == "gates.filing.refused"
 
 
+NETWORKS = [
+    ("{}", "network.opened", "missing key"),
+    ("{opened: []}", "network.opened", "no line opens anything"),
+    ("{opened: [{care: [35]}]}", "network.opened.0", "no institution fits this line"),
+    ("{opened: [{care: [34], levels: [tertiary], kinds: [pharmacy]}]}", "network.opened.0", "no institution fits"),
+    ("{opened: [{}, {institutions: [H34010039999]}]}", "network.opened.1.institutions", "no such institution"),
+    ("{opened: [{institutions: [clinic]}]}", "network.opened.0.institutions.0", "^[A-Z][0-9]{11}$"),
+    ("{opened: [{levels: [best]}]}", "network.opened.0.levels.0", "'primary'"),
+    ("{opened: [{opens: 2h, closes: 1h}]}", "network.opened.0", "closes is not after opens"),
+    ("{opened: [{opens: 90d}]}", "network.opened.0.opens", "opened after the horizon"),
+    ("{opened: [{}], between: towns}", "network.between", "'provinces' or 'cities'"),
+    ("{opened: [{share: 0}]}", "network.opened.0", "no institution fits this line"),
+]
+
+
+@pytest.mark.parametrize(("network", "key", "words"), NETWORKS)
+def test_a_network_that_cannot_be_is_refused(write, network, key, words):
+    error = refusal(write(f"{SMALL}network: {network}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
+IDENTITIES = [
+    ("{means: {e_credential: 90%}}", "identity.means", "sum to 1.3"),
+    ("{means: {face: 10%}}", "identity.means.face", "unknown key"),
+    ("{fails: {id_card: {not_at_hand: 60%, unreadable: 60%}}}", "identity.fails.id_card", "sum to 1.2"),
+    ("{fails: {id_card: {suspended: 2}}}", "identity.fails.id_card.suspended", "a share"),
+    ("{clerk: {another: 80%, by_hand: 80%}}", "identity.clerk", "sum to 1.6"),
+    ("{clerk: {another_takes: 3}}", "identity.clerk.another_takes", "a duration such as"),
+    ("{not_shown: {dentist: 3%}}", "identity.not_shown.dentist", "unknown key"),
+    ("{guidance: {takes: 20}}", "identity.guidance.takes", "a duration such as"),
+    ("{self_paid: -1}", "identity.self_paid", "a share"),
+]
+
+
+@pytest.mark.parametrize(("identity", "key", "words"), IDENTITIES)
+def test_identity_that_cannot_be_is_refused(write, identity, key, words):
+    error = refusal(write(f"{SMALL}identity: {identity}\n"))
+
+    assert error.key == key
+    assert words in error.sentence
+
+
+@pytest.mark.parametrize("gate", ["identity.charged", "network.refused"])
+def test_gate_of_the_desk_without_its_key_is_refused(write, gate):
+    assert refusal(write(SMALL), sets=[f"gates.{gate}=== 0"]).key == f"gates.{gate}"
+
+
 TOPOLOGIES = [
     ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
     ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),

@@ -74,6 +74,8 @@ BASE = {
         "locked": "24h",
         "regions": [{"insured": "34", "referral": "3h"}],
     },
+    "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
+    "identity": {"guidance": {"takes": "2h"}},
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
 }
 
@@ -100,6 +102,11 @@ PEOPLE = """
     filing.desk.takes              0.16666666666666666h
     filing.desk.comes_back_after   24h
     filing.regions.0.referral      3h
+    network.opened.0.opens     2h
+    network.opened.0.closes    10h
+    identity.guidance.takes    2h
+    identity.clerk.another_takes  0.008333333333333333h
+    identity.clerk.by_hand_takes  0.05h
     objective.period           720h
     objective.late_after       0.5h
     cutover.0.at               5h

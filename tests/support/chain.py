@@ -14,6 +14,7 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
+from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
@@ -25,6 +26,7 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
+from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
@@ -163,6 +165,7 @@ def build(
     year_of: Callable[[int], int] = lambda _: 2024,
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
+    network: NetworkScope | None = None,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -174,7 +177,14 @@ def build(
     facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
-        CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
+        CareRules(
+            NodeId(node),
+            CATALOGUE,
+            INSTITUTIONS,
+            lambda region: _way(node, region),
+            numbers=numbers,
+            networked=None if network is None else Networked(network, ports.clock.now_us),
+        ),
         InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
         timeout_us=2 * WAIT_US,
         reference=reference,
@@ -214,6 +224,8 @@ class Chain:
     """What every node is told of new numbers at its start."""
     filing: FilingTable | None = None
     """What every province wants filed for treatment elsewhere."""
+    network: NetworkScope | None = None
+    """What the institutions of every province are opened for."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -225,7 +237,7 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing)
+        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing, self.network)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""

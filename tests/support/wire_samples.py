@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.certificate import CERTIFICATES
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.protocol import messages as m
 
@@ -60,8 +61,10 @@ def upload(approvals):
     )
 
 
+certificates = st.sampled_from(CERTIFICATES)
 _settle = {
     "person": persons,
+    "certificate": certificates,
     "insurance": insurances,
     "visit": visits,
     "total_fen": money,
@@ -76,6 +79,7 @@ settle_stay = st.builds(
 sell = st.builds(
     m.SellDrugs,
     person=persons,
+    certificate=certificates,
     insurance=insurances,
     total_fen=money,
     use_account=st.booleans(),
@@ -88,11 +92,18 @@ cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
 
 REQUESTS = {
-    "1101": st.builds(m.FindPerson, person=persons),
+    "1101": st.builds(m.FindPerson, person=persons, certificate=certificates),
     "2101": sell,
     "2102": sell,
     "2103": cancel,
-    "2201": st.builds(m.Register, person=persons, insurance=insurances, began_us=moments, visit=optional_visits),
+    "2201": st.builds(
+        m.Register,
+        person=persons,
+        certificate=certificates,
+        insurance=insurances,
+        began_us=moments,
+        visit=optional_visits,
+    ),
     "2202": st.builds(m.CancelRegistration, person=persons, visit=visits),
     "2203": st.builds(m.Diagnose, person=persons, visit=visits, diagnosis=text20, began_us=moments),
     "2204": upload(["0", "1", "2"]),
@@ -108,6 +119,7 @@ REQUESTS = {
     "2401": st.builds(
         m.Admit,
         person=persons,
+        certificate=certificates,
         insurance=insurances,
         began_us=moments,
         diagnosis=text20,

@@ -27,6 +27,7 @@ from lab.checker.laws.money import (
     money_is_conserved,
     postings_say_what_was_settled,
 )
+from lab.checker.laws.network import only_what_is_opened_serves
 from lab.checker.laws.stops import (
     a_number_leads_to_one_record,
     business_in_flight_has_one_fate,
@@ -61,4 +62,5 @@ LAWS: tuple[Law, ...] = (
     closed_days_never_grow,
     nothing_goes_by_a_row_that_did_not_hold,
     who_pays_follows_the_policy_in_force,
+    only_what_is_opened_serves,
 )
