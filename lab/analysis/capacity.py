@@ -1,6 +1,6 @@
 """The load a scenario implies, before it runs: visits, messages at the peak hour, use and wait of every station.
 
-Plain queueing arithmetic on means, with loops that serve in turns (``lab.analysis.turns``), so that an unstable
+Plain queueing arithmetic on means, with loops that serve in turns (``sim.model.turns``), so that an unstable
 scenario is seen at once. Faults are left out, but for slow nodes, whose stations are shown a second time as they are
 while slow. Must never be mistaken for an answer.
 """
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from lab.analysis.queueing import grouping_use, mean_wait_us
-from lab.analysis.turns import Process, TurnLoad, turn_loads
+from sim.model.turns import Process, TurnLoad, turn_loads
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import HUB, Role

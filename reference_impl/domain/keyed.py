@@ -77,6 +77,7 @@ class Purpose(IntEnum):
     CLAIM = 114
     PAPER_CLAIM = 130
     FILE = 140
+    CROWD = 180
 
 
 def mix64(value: int) -> int:

@@ -19,6 +19,8 @@ from sim.engine.timeline import WORK, Timeline, Wakeup
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from sim.model.crowd import Crowd
+
 
 class Tally(NamedTuple):
     """What a station has seen up to now; a difference of two is what it saw in between."""
@@ -307,6 +309,22 @@ class Cpu:
 
     def _clock_us(self) -> int:
         return self._timeline.now_us if self._paused_us is None else self._paused_us
+
+
+class CrowdedCpu(Cpu):
+    """Cores that a crowd without journeys uses too: it counts in what they have been busy for."""
+
+    __slots__ = ("crowd",)
+
+    def __init__(self, timeline: Timeline, cores: float, crowd: Crowd) -> None:
+        """Start idle."""
+        super().__init__(timeline, cores)
+        self.crowd = crowd
+
+    def tally(self) -> Tally:
+        """Return what the cores and the loops on them have seen up to now, the crowd's use among it."""
+        seen = super().tally()
+        return seen._replace(busy_us=seen.busy_us + self.crowd.busy_us(self._timeline.now_us))
 
 
 def _had_us(runner: Runner) -> int:

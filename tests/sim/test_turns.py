@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lab.analysis.turns import Process, turn_loads
+from sim.model.turns import Process, turn_loads
 from sim.engine.timeline import WORK, Timeline
 from sim.model.costs import Fitted, load_costs
 from sim.model.loop import Loop
