@@ -1,8 +1,8 @@
 """Whom stations and desks serve beside those who have journeys: the crowds of ``visits.local_background``.
 
-What a visit within a province takes of its process is what the same messages take there, a turn each; what it takes of a
-desk is the handling of its contacts. This module must never exist in a run without such visits: ``Crowds.of`` says so
-once, when the world is built.
+What a visit within a province takes of its process is what its messages would take, served in turns; what it takes of
+a desk is the handling of its contacts. It takes no worker and no place in the books. ``Crowds.of`` says once, when the
+world is built, whether there are any: without them nothing here is called.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Crowds:
 
     def at_desks(self, place: Institution, now_us: int) -> Crowd | None:
         """Return the crowd at an institution's desks; None where nobody comes, or a desk takes no time."""
-        visits = {kind: self._visits.of(place, kind) * CONTACTS[kind] for kind in place.kinds}
+        visits: dict[Kind, float] = {kind: self._visits.of(place, kind) * CONTACTS[kind] for kind in place.kinds}
         if not any(visits.values()) or not self._handling_us:
             return None
         handling_us = float(self._handling_us)

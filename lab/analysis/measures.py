@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, renumbering, service
+from lab.analysis import abnormal, claims, closing, filing, go_no_go, nation, policies, renumbering, service
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
@@ -165,6 +165,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
     }
     scalars |= dict(closing.measure(record))
+    scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))
@@ -186,7 +187,8 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
     """Return the values that each distribution has, by the measure's name; a distribution without values is absent."""
-    samples = {name: sample for name, sample in _samples(scope) if sample.size}
+    every = (*_samples(scope), *nation.samples(scope.visits, scenario))
+    samples = {name: sample for name, sample in every if sample.size}
     for name in scenario.gates:
         samples |= _sample_of_a_part(scope, name)
     return samples

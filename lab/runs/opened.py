@@ -76,9 +76,9 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    cutover, filing = scenario.asks_of_everyone, scenario.filing is not None
+    cutover, filing, nation = scenario.asks_of_everyone, scenario.filing is not None, scenario.nation is not None
     scan = partial(scan_table, tables)
-    record = small_record(scan, cutover=cutover, filing=filing) if small else read_record(tables)
+    record = small_record(scan, cutover=cutover, filing=filing, nation=nation) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

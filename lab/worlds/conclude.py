@@ -125,8 +125,13 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    asks = outcome.scenario.filing is not None
-    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone, filing=asks)
+    scenario = outcome.scenario
+    looked_at = small_record(
+        tables.scan,
+        cutover=scenario.asks_of_everyone,
+        filing=scenario.filing is not None,
+        nation=scenario.nation is not None,
+    )
     measures = measure(looked_at, outcome.scenario, findings)
     measures.scalars.update(of_books)
     return Answer(

@@ -30,7 +30,7 @@ LEVEL_NAMES = {PRIMARY: "primary", SECONDARY: "secondary", TERTIARY: "tertiary"}
 
 @dataclass(frozen=True, slots=True)
 class Institution:
-    """One hospital or pharmacy. ``kinds`` are the visits it is networked for; a pharmacy counts as primary and public."""
+    """One hospital or pharmacy. ``kinds`` are the visits it is networked for; a pharmacy is primary and public here."""
 
     code: str
     name: str
@@ -138,7 +138,9 @@ def institution(
 ) -> Institution:
     """Return the institution of a kind ("H" or "P") that has this number in its region and level."""
     if number >= (_LEVEL_SERIALS if letter == "H" else _PHARMACY_SERIALS):
-        raise ValueError(f"number {number} of {letter} in region {region}; expected one that a code holds: fewer of them")
+        raise ValueError(
+            f"number {number} of {letter} in region {region}; expected one that a code holds: fewer of them"
+        )
     what = "pharmacy" if letter == "P" else f"{LEVEL_NAMES[level]} hospital"
     code = f"{letter}{region}{level * _LEVEL_SERIALS + number:05d}"
     return Institution(code, f"{region[:4]} {what} {number}", region, level, kinds, desks, public)

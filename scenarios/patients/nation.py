@@ -101,13 +101,13 @@ def numbers_of(nation: Nation, place: str) -> Numbers:
     if is_city:
         base = replace(_of_city(base, place, stated.hospital), **documented().get(place, {}))
     asked = {name: number for name in _NAMES if (number := getattr(stated, name)) is not None}
-    numbers = replace(_shrunk(base, nation.institutions), **asked)
+    numbers = replace(base, **asked)
     if numbers.tertiary + numbers.secondary > numbers.hospital or numbers.inpatient > numbers.hospital:
         raise ValueError(
             f"place {place} would have {numbers.tertiary} tertiary and {numbers.secondary} secondary hospitals, "
             f"{numbers.inpatient} for inpatients, of {numbers.hospital}; expected no more than there are: state all"
         )
-    return numbers
+    return _shrunk(numbers, nation.institutions)
 
 
 def _of_city(province: Numbers, city: str, hospital: int | None) -> Numbers:
@@ -125,7 +125,7 @@ def _of_city(province: Numbers, city: str, hospital: int | None) -> Numbers:
 
 def _shrunk(numbers: Numbers, share: float) -> Numbers:
     """Return a share of the numbers, of each that there is one at least, and the parts no more than the whole."""
-    if share >= 1.0:
+    if share == 1.0:
         return numbers
     few = Numbers(**{name: max(min(1, all_), round(all_ * share)) for name, all_ in _items(numbers)})
     secondary = min(few.secondary, few.hospital - few.tertiary)

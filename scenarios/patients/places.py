@@ -59,10 +59,12 @@ class Places:
         "_regions",
         "_seed",
         "cities",
+        "cross_per_day",
         "flows",
         "hospitals",
         "level_visits",
         "local_shares",
+        "visits_per_day",
     )
 
     def __init__(self, scenario: Scenario) -> None:
@@ -85,12 +87,14 @@ class Places:
         ]
         self._flat = np.array([row for rows in groups for row in rows], np.int32)
         self._choices = GroupedChoice(weights)
-        loads = self._loads(scenario, len(generated), groups, weights)
+        self.cross_per_day, loads = self._loads(scenario, len(generated), groups, weights)
         self.level_visits = _by_level(generated, loads)
+        self.visits_per_day = _expected(scenario, generated, loads)
         if scenario.nation is None:
             generated = with_desks_by_load(generated, loads.sum(axis=1).tolist(), topology.desks_per_hospital)
         else:
-            generated = _with_desks_by_use(scenario, generated, loads * cross_per_day(scenario))
+            desks = desks_for(scenario, self.visits_per_day, scenario.nation.desk_use)
+            generated = [replace(place, desks=count) for place, count in zip(generated, desks, strict=True)]
         # Places added for visits written out are nobody else's choice, so that such a visit changes no other.
         needs = [(visit.kind, visit.care) for visit in self._explicit]
         self.hospitals = tuple(with_places_for(generated, needs, topology.desks_per_hospital))
@@ -140,17 +144,24 @@ class Places:
     def _place_of(self, kind: str, region: str) -> int:
         return next(row for row, place in enumerate(self.hospitals) if place.region == region and kind in place.kinds)
 
-    def _loads(self, scenario: Scenario, rows: int, groups: list[list[int]], weights: list[list[float]]) -> Floats:
-        """Return the visits that each institution expects of each kind, in those between provinces of all of them."""
-        loads = np.zeros((rows, len(KINDS)))
+    def _loads(
+        self, scenario: Scenario, rows: int, groups: list[list[int]], weights: list[list[float]]
+    ) -> tuple[Floats, Floats]:
+        """Return the visits of each kind that each institution expects: from other provinces a day, and all journeys.
+
+        Of the latter there are as many as institutions would share if one came a day from other provinces.
+        """
+        cross, loads = np.zeros((rows, len(KINDS))), np.zeros((rows, len(KINDS)))
         inflow = self.flows.inflow() if self.flows is not None else {}
         mix = scenario.visits.mix
         for number, (group, row_weights) in enumerate(zip(groups, weights, strict=True)):
             province, kind = divmod(number, len(KINDS))
+            from_others = inflow.get(self._regions[province], 0.0)
             local = self.local_shares[province] * scenario.visits.local_per_cross if inflow else 0.0
-            visits = (inflow.get(self._regions[province], 0.0) + local) * getattr(mix, KINDS[kind])
-            loads[group, kind] = visits * np.array(row_weights)
-        return loads
+            of_kind: float = getattr(mix, KINDS[kind])
+            cross[group, kind] = from_others * of_kind * cross_per_day(scenario) * np.array(row_weights)
+            loads[group, kind] = (from_others + local) * of_kind * np.array(row_weights)
+        return cross, loads
 
 
 def _laid_out(scenario: Scenario) -> list[Institution]:
@@ -174,14 +185,13 @@ def _by_level(institutions: Sequence[Institution], loads: Floats) -> dict[int, l
     return {one: loads[level == one].sum(axis=0).tolist() for one in LEVELS}
 
 
-def _with_desks_by_use(scenario: Scenario, institutions: list[Institution], visits: Floats) -> list[Institution]:
-    """Return ``institutions`` with the desks that their visits need, those of the background too."""
-    assert scenario.nation is not None  # whoever has none has a mean number of desks
+def _expected(scenario: Scenario, institutions: list[Institution], loads: Floats) -> Floats:
+    """Return the visits of each kind that each institution expects, a calendar day, those of the background too."""
+    visits = loads * cross_per_day(scenario)
     local = LocalVisits.among(scenario, institutions)
-    if local is not None:
-        visits = visits + np.array([[local.of(place, kind) for kind in KINDS] for place in institutions])
-    desks = desks_for(scenario, visits, scenario.nation.desk_use)
-    return [replace(place, desks=count) for place, count in zip(institutions, desks, strict=True)]
+    if local is None:
+        return visits
+    return visits + np.array([[local.of(place, kind) for kind in KINDS] for place in institutions])
 
 
 def _flows(scenario: Scenario) -> FlowMatrix:

@@ -112,13 +112,25 @@ def profile_of(scenario: Scenario, kind: Kind | None = None, *, weekday: tuple[f
     return Profile(scenario.horizon.start, visits.hourly if hourly is None else hourly, weekday or week)
 
 
+def mean_profile(scenario: Scenario) -> Profile:
+    """Return the rhythm of all kinds of visit together."""
+    profile, mix = profile_of(scenario), scenario.visits.mix
+    if scenario.visits.hourly_by_kind is None:
+        return profile
+    shares = [(getattr(mix, kind), profile_of(scenario, kind).hourly) for kind in KINDS]
+    hours = [math.fsum(share * hourly[hour] / math.fsum(hourly) for share, hourly in shares) for hour in range(24)]
+    return Profile(profile.start, tuple(hours), profile.weekday)
+
+
 def arrivals_of_a_visit_a_day(scenario: Scenario) -> dict[Kind, float]:
     """Return the arrivals of each kind that the horizon has, for one visit a calendar day of all kinds together."""
-    length_us, mix = round(scenario.horizon.length * scenario.scale.time), scenario.visits.mix
-    return {
-        kind: getattr(mix, kind) * Stretch(profile_of(scenario, kind), begin_us=0, end_us=length_us).expected
-        for kind in KINDS
-    }
+    return {kind: getattr(scenario.visits.mix, kind) * arrivals_of_one(scenario, kind) for kind in KINDS}
+
+
+def arrivals_of_one(scenario: Scenario, kind: Kind) -> float:
+    """Return how many of a kind the horizon has, for one a calendar day."""
+    length_us = round(scenario.horizon.length * scenario.scale.time)
+    return Stretch(profile_of(scenario, kind), begin_us=0, end_us=length_us).expected
 
 
 def _arriving(scenario: Scenario, stream: int, per_day: float) -> Traffic:

@@ -221,9 +221,7 @@ def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
     return People(people.person_type, people.temporary, np.where(clash, single_serial(traffic.key), people.serial))
 
 
-def _bills(
-    scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
-) -> tuple[NDArray[np.uint8], Ints]:
+def _bills(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> tuple[NDArray[np.uint8], Ints]:
     """Return the template and the total of every bill."""
     factors = _bill_factors(scenario, placed, places)
     u = uniforms(scenario.seed, traffic.key, 0, 0, Purpose.FEE)

@@ -89,17 +89,17 @@ class Counts(Model):
 class Nation(Model):
     """Institutions by place, level and kind as they are documented, in place of the same number in each province."""
 
-    institutions: Some = Field(
+    institutions: Annotated[float, Field(gt=0, le=100)] = Field(
         default=1.0,
-        description="share of the documented institutions that exist here; a place has one of each at least. With "
-        "fewer, each has more visits and more desks.",
+        description="part of the institutions that exist here, 1 for all of them; a place keeps one of each at least. "
+        "With fewer, each has more visits and more desks. scale.capacity multiplies it by scale.volume.",
     )
     provinces: dict[ProvinceCode, Counts] = Field(
-        default_factory=dict, description="what is otherwise in single provinces; never multiplied by institutions."
+        default_factory=dict, description="what is otherwise in single provinces"
     )
     cities: dict[CityCode, Counts] = Field(
         default_factory=dict,
-        description="what is otherwise in single cities, as part of their provinces; never multiplied by institutions.",
+        description="what is otherwise in single cities, as part of their provinces",
     )
     non_public: SharesByLevel = Field(
         default=SharesByLevel(tertiary=0.12, secondary=0.45, primary=0.3),

@@ -1,9 +1,9 @@
 """The work that a crowd without journeys brings to some servers: one number, how much of it is still to be done.
 
-A Poisson stream of many small jobs is, seen from afar, a Brownian motion whose drift is what comes less what the servers
-can do, held above zero because nobody works ahead. Between two looks it is drawn exactly (the motion and its lowest
-point), so a look costs the same however many came. Whoever looks waits as often as Erlang's formula says, and then for
-what is there, so the mean is that of Pollaczek and Khinchine; and may add work of its own.
+A Poisson stream of many small jobs is, seen from afar, a Brownian motion: what comes less what the servers can do, and
+never below zero because nobody works ahead. Between two looks it is drawn exactly (the motion and its lowest point), so
+a look costs the same however many came. Whoever looks waits as often as Erlang's formula says, and then for what is
+there, so the mean is that of Pollaczek and Khinchine; and may add work of its own.
 [why](docs/why/a-crowd-is-one-number.md)
 
 This module must never know who comes, nor see a single job.

@@ -105,21 +105,21 @@ class CrowdedDesk(SimDesk):
         self._crowd = crowd
         self._handling_us = handling_us
 
-    @types.coroutine
-    def seize(self, patience_us: int) -> Generator[Wakeup, Any, bool]:
+    async def seize(self, patience_us: int) -> bool:
         """Wait for a free desk and take it; False when the patience ran out first."""
         wait_us, sums = self._crowd.wait_us(self._timeline.now_us), self._servers.sums
         if wait_us:
-            yield from self._queue_for(min(wait_us, max(patience_us, 0)))
+            await self._queue_for(min(wait_us, max(patience_us, 0)))
             if wait_us > patience_us:
                 sums.arrivals += 1
                 sums.refused += 1
                 return False
-        served = yield from super().seize(patience_us - wait_us)
+        served = await super().seize(patience_us - wait_us)
         if served:
             self._crowd.add(self._handling_us)
         return served
 
+    @types.coroutine
     def _queue_for(self, wait_us: int) -> Generator[Wakeup, Any, None]:
         """Stand in the queue for a time."""
         timeline, sums = self._timeline, self._servers.sums

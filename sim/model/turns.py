@@ -37,7 +37,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class TurnLoad:
-    """The turns of one process: pieces of each, the cores they use, the wait for one; how long each is, how many are on."""
+    """The turns of one process: pieces of each, cores they use, the wait for one; how long it is, how many are on."""
 
     pieces: float
     cold: float

@@ -15,8 +15,8 @@ from scenarios.patients.arrivals import HOUR_US, Stretch
 from scenarios.patients.streams import profile_of
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
-from sim.model.queueing import erlang_c
 from sim.model.costs import Costs, Fitted, load_costs
+from sim.model.queueing import erlang_c
 
 
 def load_of(**changes):
