@@ -266,9 +266,9 @@ def small_record(
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
     Of a message no hop and no id, only a number that tells ids apart, and why it was refused only where ``filing`` asks
-    who was turned away. Without a cutover, whose queues everybody stands
-    in, no visit within a province, and of a visit no money of a settlement and nobody's name; only a ``nation`` asks for
-    its hospital and its bill. Words that repeat are categories, which compare, group and sort as the text they are.
+    who was turned away. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit
+    no money of a settlement and nobody's name; only a ``nation`` asks for its hospital and its bill. Words that repeat
+    are categories, which compare, group and sort as the text they are.
     """
     left_out = [name for name in _NAMES if not (nation and name in _OF_A_NATION)]
     visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(left_out)).collect()
