@@ -2,8 +2,8 @@
 
 A Poisson stream of many small jobs is, seen from afar, a Brownian motion: what comes less what the servers can do, and
 never below zero because nobody works ahead. Between two looks it is drawn exactly (the motion and its lowest point), so
-a look costs the same however many came. Whoever looks waits as often as Erlang's formula says, and then for what is
-there, so the mean is that of Pollaczek and Khinchine; and may add work of its own.
+a look costs the same however many came. Whoever looks waits as often as Erlang's formula says and as long as that of
+Pollaczek and Khinchine, and may add work of its own.
 [why](docs/why/a-crowd-is-one-number.md)
 
 This module must never know who comes, nor see a single job.
@@ -24,9 +24,8 @@ __all__ = ["Crowd", "Demand", "Hours", "crowd_key"]
 STEPS: Final = 1024
 _MASK: Final = STEPS - 1
 _BITS: Final = 10
-_UNIT_BITS: Final = 40
-_UNIT_MASK: Final = (1 << _UNIT_BITS) - 1
-_TO_UNIT: Final = 2.0**-_UNIT_BITS
+_STEADY: Final = 8.0
+"""Backlogs of more than so many means a steady hour has next to never."""
 _DIGITS: Final = 9
 """Tables are rounded to these, as the logarithms behind them differ in their last bit from machine to machine."""
 
@@ -84,20 +83,22 @@ class Crowd:
 
     __slots__ = (
         "_backlog_us",
-        "_bits",
         "_capacity",
         "_demand",
+        "_each",
+        "_free_us",
         "_gone",
-        "_had_us",
         "_hours",
         "_key",
         "_last_us",
         "_looks",
+        "_mean_us",
         "_own_us",
         "_servers",
+        "_told_us",
         "_until_us",
-        "_use",
-        "_waits",
+        "_worked_us",
+        "added_us",
         "wanted",
     )
 
@@ -113,10 +114,14 @@ class Crowd:
         self._last_us = self._until_us = now_us
         self.wanted = Demand(0.0, 0.0)
         """What is wanted now."""
-        self._waits = self._use = 1.0
-        """The share of those who come that have to wait, and the use of the servers, 1 at most."""
-        self._backlog_us = self._own_us = self._had_us = 0.0
-        self._bits = self._looks = 0
+        self._mean_us = self._free_us = 0.0
+        """The mean backlog of a steady hour, and that up to which a server is free."""
+        self._each = 1.0 / servers
+        """The wait for a microsecond of backlog above it."""
+        self._backlog_us = self._own_us = self._worked_us = 0.0
+        self.added_us = 0.0
+        """All work that was added."""
+        self._looks = self._told_us = 0
         self._gone = False
 
     # --- who looks ----------------------------------------------------------------------------------------------------
@@ -128,24 +133,24 @@ class Crowd:
             self._gone = False
         elif now_us > self._last_us:
             self._advance(now_us)
-        backlog_us, own_us = self._backlog_us, 0.0
-        if self._servers == 1:  # of many servers, whoever looks has taken one and left the others
-            own_us = self._own_us = min(self._own_us, backlog_us)
-        if (self._bits >> 2 * _BITS & _UNIT_MASK) * _TO_UNIT >= self._waits:
-            return int(own_us)
-        return int(own_us + (backlog_us - own_us) / self._use / self._servers)
+        own_us = self._own_us = min(self._own_us, self._backlog_us)
+        ahead_us = self._ahead_us(self._backlog_us - own_us)
+        # Of many servers, whoever looks has taken one and left the others.
+        return int(ahead_us + own_us if self._servers == 1 else ahead_us)
 
     def add(self, work_us: float) -> None:
         """Let whoever comes later find this work too."""
         self._backlog_us += work_us
         self._own_us += work_us
-        self._had_us -= work_us * self.wanted.counted
+        self.added_us += work_us
+        self._worked_us += work_us * (1.0 - self.wanted.counted)
 
     def busy_us(self, now_us: int) -> int:
-        """Return what the crowd has had of the servers until now."""
+        """Return for how long the servers have worked until now, for the crowd and for what was added."""
         if now_us > self._last_us:
             self._advance(now_us)
-        return max(0, int(self._had_us))
+        self._told_us = max(self._told_us, int(self._worked_us))
+        return self._told_us
 
     # --- what can befall the servers ----------------------------------------------------------------------------------
 
@@ -183,23 +188,37 @@ class Crowd:
     def _enter(self, hour: int) -> None:
         """Take what the crowd wants in an hour."""
         self.wanted = wanted = self._demand(hour)
-        stable = wanted.busy < self._servers
-        self._use = wanted.busy / self._servers if stable and wanted.busy else 1.0
-        self._waits = erlang_c(wanted.busy, self._servers)
+        self._mean_us = self._free_us = 0.0
+        self._each = 1.0 / self._servers
+        if 0.0 < wanted.busy < self._servers:
+            self._mean_us = wanted.uneven_us / (2.0 * (self._servers - wanted.busy))
+            waits = erlang_c(wanted.busy, self._servers)
+            self._free_us = self._mean_us * round(-math.log(waits), _DIGITS) if waits else math.inf
+            self._each = 1.0 / wanted.busy
         self._until_us = max(self._hours.begins_us(hour + 1), self._last_us + 1)
+
+    def _ahead_us(self, backlog_us: float) -> float:
+        """Return the wait that a backlog of the crowd means.
+
+        In a steady hour backlogs are spread exponentially, and so are waits but of those who find a server free: one is
+        read off the other at the same rank. On what is beyond a steady hour, as after a rush, all servers work.
+        """
+        steady_us = min(backlog_us, _STEADY * self._mean_us)
+        return max(0.0, steady_us - self._free_us) * self._each + (backlog_us - steady_us) / self._servers
 
     def _pass(self, span_us: int) -> None:
         """Draw what is left after a time in which the rates stay what they are."""
         wanted = self.wanted
         self._looks += 1
-        self._bits = bits = mix64(self._key + self._looks * GOLDEN)
+        bits = mix64(self._key + self._looks * GOLDEN)
         spread2 = wanted.uneven_us * span_us
         moved = (wanted.busy - self._capacity) * span_us
         moved += math.sqrt(spread2) * _NORMAL[bits & _MASK]
         lowest = (moved - math.sqrt(moved * moved + 2.0 * spread2 * _EXPONENTIAL[bits >> _BITS & _MASK])) / 2.0
-        idle = max(0.0, -(self._backlog_us + lowest))
-        self._backlog_us = max(0.0, self._backlog_us + moved + idle)
-        self._had_us += (self._capacity * span_us - idle) * wanted.counted
+        idle_us = max(0.0, -(self._backlog_us + lowest))
+        self._backlog_us = max(0.0, self._backlog_us + moved + idle_us)
+        if self._capacity:
+            self._worked_us += (self._capacity * span_us - idle_us) * wanted.counted
 
 
 def crowd_key(seed: int, name: str) -> int:
