@@ -61,4 +61,4 @@ class Sampler:
             yield name, "writer", 1, node.writer.tally()
         for province, pool in world.desks.items():
             if pool.desks:
-                yield province, "desk", pool.desks, pool.sums.tally(world.timeline.now_us)
+                yield province, "desk", pool.desks, pool.tally(world.timeline.now_us)

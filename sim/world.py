@@ -22,18 +22,19 @@ from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import books_before
 from scenarios.patients.draws import KeyedDraws
+from sim.crowds import Crowds, OthersAtDesks
 from sim.engine.driver import SimClock, TaskGroup
 from sim.engine.timeline import Timeline
 from sim.engine.timers import Timeouts
 from sim.model.archive import ArchivingBooks, retention_us
-from sim.model.desks import SimDesk
+from sim.model.desks import CrowdedDesk, SimDesk
 from sim.model.hosts import Host
 from sim.model.links import Link
 from sim.model.loop import LoopClock
 from sim.model.node import SimNode
 from sim.model.service_times import ServiceTimeTables
 from sim.model.spool import Seen, Spool
-from sim.model.stations import Cpu, Sums
+from sim.model.stations import Cpu, CrowdedCpu, Sums
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
 from sim.stays import Journeys
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from sim.model.costs import Costs
     from sim.model.node import Role
     from sim.model.service_times import Rhythm
+    from sim.model.stations import Tally
 
 
 @dataclass(slots=True)
@@ -58,6 +60,13 @@ class DeskPool:
 
     desks: int = 0
     sums: Sums = field(default_factory=Sums)
+    others: OthersAtDesks | None = None
+    """Whoever has no journey: they count in what the desks were busy for."""
+
+    def tally(self, now_us: int) -> Tally:
+        """Return what the desks have seen up to now."""
+        seen = self.sums.tally(now_us)
+        return seen if self.others is None else seen._replace(busy_us=seen.busy_us + self.others.busy_us(now_us))
 
 
 class World:
@@ -82,6 +91,7 @@ class World:
         self.journeys = Journeys(self, self._spool)
         self.outside = TaskGroup()
         """Where the patients' journeys live: no host, so nothing freezes or kills them."""
+        self._crowds = Crowds.of(scenario, plan.hospitals, costs)
         self.cpus = self._cores(costs)
         service_times = ServiceTimeTables(costs)
         self.hosts = self._hosts(service_times.rhythm)
@@ -106,7 +116,11 @@ class World:
         self._draws = KeyedDraws(scenario.seed)
         self._tasks = SimTasks(self.timeline, self.outside)
         self._hospitals: dict[str, HospitalPorts] = {}
-        self.desks: dict[str, DeskPool] = {code: DeskPool() for code in scenario.topology.province_nodes()}
+        crowds = self._crowds
+        self.desks: dict[str, DeskPool] = {
+            code: DeskPool(others=None if crowds is None else OthersAtDesks(crowds))
+            for code in scenario.topology.province_nodes()
+        }
 
     # --- hospitals ----------------------------------------------------------------------------------------------------
 
@@ -116,10 +130,22 @@ class World:
         if ports is None:
             pool = self.desks[institution.region[:2]]
             pool.desks += institution.desks
-            desk = SimDesk(self.timeline, self.timeouts, institution.desks, pool.sums)
+            desk = self._desk(institution, pool)
             ports = HospitalPorts(self.clock, self._peers, self._draws, desk, self._tasks)
             self._hospitals[institution.code] = ports
         return ports
+
+    def _desk(self, institution: Institution, pool: DeskPool) -> SimDesk:
+        """Open the desks of an institution, where others may be before its first patient."""
+        now_us = self.timeline.now_us
+        crowd = None if self._crowds is None else self._crowds.at_desks(institution, now_us)
+        if crowd is None or pool.others is None:
+            return SimDesk(self.timeline, self.timeouts, institution.desks, pool.sums)
+        pool.others.come_to(institution, now_us)
+        handling_us = self.scenario.visits.handling
+        return CrowdedDesk(
+            self.timeline, self.timeouts, institution.desks, pool.sums, crowd=crowd, handling_us=handling_us
+        )
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 
@@ -127,6 +153,8 @@ class World:
         """Return a host's own cores, first come first served, or those of the machine that all hosts share fairly."""
         topology = self.scenario.topology
         shared = topology.machine_cores is not None
+        if self._crowds is not None:
+            return {name: self._crowded_cores(name, self._crowds) for name in topology.cpus()}
         processes = len(topology.hosts()) if shared else 0
         return {
             name: Cpu(
@@ -135,13 +163,21 @@ class World:
             for name, cores in topology.cpus().items()
         }
 
+    def _crowded_cores(self, name: str, crowds: Crowds) -> Cpu:
+        """Return a host's own cores, with whom it serves beside those who have journeys."""
+        spec = self.scenario.topology.hosts()[name]
+        crowd = crowds.at_host(name, spec)
+        return Cpu(self.timeline, spec.cores) if crowd is None else CrowdedCpu(self.timeline, spec.cores, crowd)
+
     def _hosts(self, rhythm: Rhythm) -> dict[str, Host]:
         topology = self.scenario.topology
         hosts: dict[str, Host] = {}
         for name, spec in topology.hosts().items():
             pool = topology.cpu_of(spec.nodes[0])
+            cpu = self.cpus[pool]
+            crowd = cpu.crowd if isinstance(cpu, CrowdedCpu) else None
             hosts[name] = Host(
-                self.timeline, name, self.cpus[pool], rhythm, own_cpu=pool == name, nodes=len(spec.nodes)
+                self.timeline, name, cpu, rhythm, own_cpu=pool == name, nodes=len(spec.nodes), crowd=crowd
             )
         return hosts
 

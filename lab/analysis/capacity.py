@@ -1,6 +1,6 @@
 """The load a scenario implies, before it runs: visits, messages at the peak hour, use and wait of every station.
 
-Plain queueing arithmetic on means, with loops that serve in turns (``lab.analysis.turns``), so that an unstable
+Plain queueing arithmetic on means, with loops that serve in turns (``sim.model.turns``), so that an unstable
 scenario is seen at once. Faults are left out, but for slow nodes, whose stations are shown a second time as they are
 while slow. Must never be mistaken for an answer.
 """
@@ -14,27 +14,32 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from lab.analysis.queueing import grouping_use, mean_wait_us
-from lab.analysis.turns import Process, TurnLoad, turn_loads
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import HUB, Role
+from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
+from scenarios.patients.background import CONTACTS, local_per_day
 from scenarios.patients.flows import national_flows, restrict
+from scenarios.patients.institutions import KINDS, LEVEL_NAMES
+from scenarios.patients.places import Places
 from scenarios.patients.provinces import provinces
-from scenarios.patients.streams import profile_of
+from scenarios.patients.streams import arrivals_of_one, mean_profile, profile_of
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow
 from sim.model.costs import Costs, Stage
+from sim.model.turns import Process, TurnLoad, turn_loads
 
-_CONTACTS = {"outpatient": 1, "pharmacy": 1, "inpatient": 2}
 _WEEK_US = 7 * DAY_US
 
 _FORWARDED: tuple[Stage, ...] = ("receive", "forward", "answer", "reply")
 _LOCAL: tuple[Stage, ...] = ("receive", "decide", "decide", "reply")
 _ENDED: tuple[Stage, ...] = ("receive", "reply")
+_AT: tuple[tuple[str, tuple[Kind, ...]], ...] = (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",)))
+"""Which visits come to the desks of which institutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class ImpliedLoad:
 
     cross_visits: float
     local_visits: float
+    background_visits: float
+    """Within provinces, without a journey."""
     peak_at: datetime
     settlements_per_s: float
     messages_per_s: float
@@ -106,32 +113,38 @@ class _Stream:
 def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     """Return the load that a resolved scenario implies."""
     visits, time_scale = scenario.visits, scenario.scale.time
-    profile = profile_of(scenario)
+    profile = mean_profile(scenario)
     per_day = visits.per_day * scenario.scale.volume
+    others = local_per_day(scenario)
     length_us = round(scenario.horizon.length * time_scale)
-    peak_begin_us, peak_per_hour = _peak_hour(profile, length_us) if per_day else (0, 0.0)
+    peak_begin_us, peak_per_hour = _peak_hour(profile, length_us) if per_day or others else (0, 0.0)
     cross_per_s = per_day * peak_per_hour / 3600 * time_scale
     local_per_s = cross_per_s * visits.local_per_cross
     cross = per_day * Stretch(profile, begin_us=0, end_us=length_us).expected if per_day else 0.0
     slow = {fault.node: float(fault.add) for fault in scenario.faults if isinstance(fault, Slow)}
-    streams = tuple(_streams(scenario, cross_per_s, local_per_s))
-    sent = [stream for stream in streams if stream.role == "care"]
+    journeys = tuple(_streams(scenario, cross_per_s, local_per_s))
+    sent = [stream for stream in journeys if stream.role == "care"]
+    peak = _PeakHour(scenario, peak_begin_us, min(peak_begin_us + HOUR_US, length_us))
+    streams = (*journeys, *_background_streams(scenario, others, peak))
     return ImpliedLoad(
         cross_visits=cross + sum(is_cross_province(v.care, v.insured) for v in visits.explicit),
         local_visits=cross * visits.local_per_cross
         + sum(not is_cross_province(v.care, v.insured) for v in visits.explicit),
+        background_visits=math.fsum(
+            count * arrivals_of_one(scenario, kind) for of_kinds in others.values() for kind, count in of_kinds.items()
+        ),
         peak_at=scenario.horizon.start + timedelta(microseconds=peak_begin_us),
         settlements_per_s=cross_per_s,
         messages_per_s=sum(stream.rate_per_s for stream in sent),
         hub_messages_per_s=sum(stream.rate_per_s for stream in streams if stream.role == "hub"),
-        stations=_Loads(scenario, costs, streams, {}).stations(),
-        stations_while_slow=_Loads(scenario, costs, streams, slow).stations() if slow else (),
+        stations=_Loads(scenario, costs, streams, {}, peak).stations(),
+        stations_while_slow=_Loads(scenario, costs, streams, slow, peak).stations() if slow else (),
     )
 
 
 def patients_per_s(scenario: Scenario, node: str) -> float:
     """Return the patients a second at the peak, on the run's clock, whose visits pass a node in any role."""
-    profile, time_scale = profile_of(scenario), scenario.scale.time
+    profile, time_scale = mean_profile(scenario), scenario.scale.time
     per_day = scenario.visits.per_day * scenario.scale.volume
     if not per_day:
         return 0.0
@@ -178,6 +191,40 @@ def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iter
                 yield _Stream(node, "insured", code, cross * insured[node], forwarded=False, local=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _PeakHour:
+    """The busiest hour of the horizon, or what of it lies inside."""
+
+    scenario: Scenario
+    begin_us: int
+    end_us: int
+
+    def per_s(self, kind: Kind) -> float:
+        """Return how many of a kind come in a second of the run's clock, for one a calendar day."""
+        came = Stretch(profile_of(self.scenario, kind), begin_us=self.begin_us, end_us=self.end_us).expected
+        return came / (self.end_us - self.begin_us) * 1e6 * self.scenario.scale.time
+
+
+def _background_streams(
+    scenario: Scenario, per_day: Mapping[str, Mapping[Kind, float]], peak: _PeakHour
+) -> Iterator[_Stream]:
+    """Yield the messages that visits without a journey would send: stations bear them all the same."""
+    for node, of_kinds in per_day.items():
+        rates: dict[str, float] = {}
+        for kind, count in of_kinds.items():
+            for code, per_visit in _messages_of(scenario, kind).items():
+                rates[code] = rates.get(code, 0.0) + count * peak.per_s(kind) * per_visit
+        for code, rate in rates.items():
+            yield _Stream(node, "care", code, rate, forwarded=TRANSACTIONS[code].forwarded, local=True)
+
+
+def _messages_of(scenario: Scenario, kind: Kind) -> dict[str, float]:
+    counts = dict.fromkeys(SENT_ONCE[kind], 1.0)
+    if kind == "inpatient":
+        counts[tx.INPATIENT_LINES] = float(scenario.visits.uploads_per_stay)
+    return counts
+
+
 def flow_shares(scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]:
     """Return each province's share of cross-province visits, as place of care and as insurer."""
     flows = scenario.visits.flows
@@ -199,8 +246,14 @@ class _Loads:
     """The stations of one scenario under given streams; ``slow`` adds to the work of a node's workers."""
 
     def __init__(
-        self, scenario: Scenario, costs: Costs, streams: tuple[_Stream, ...], slow: Mapping[str, float]
+        self,
+        scenario: Scenario,
+        costs: Costs,
+        streams: tuple[_Stream, ...],
+        slow: Mapping[str, float],
+        peak: _PeakHour,
     ) -> None:
+        self._peak = peak
         self._scenario, self._topology, self._costs = scenario, scenario.topology, costs
         self._streams, self._slow = streams, slow
         self._turns = self._turn_loads()
@@ -279,15 +332,18 @@ class _Loads:
 
     def _desks(self) -> Iterator[StationLoad]:
         """Take the mean hospital and the mean pharmacy of each province; desks go where the patients go."""
+        if self._scenario.nation is not None:
+            yield from self._desks_of_levels()
+            return
         visits, topology = self._scenario.visits, self._topology
         for node in topology.regions:
             come_per_s = sum(
                 s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", tx.PERSON)
             )
-            for place, kinds in (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",))):
+            for place, kinds in _AT:
                 desks = topology.desks_per_hospital
                 count = getattr(topology.hospitals_per_province, place)
-                contacts = sum(getattr(visits.mix, kind) * _CONTACTS[kind] for kind in kinds)
+                contacts = sum(getattr(visits.mix, kind) * CONTACTS[kind] for kind in kinds)
                 rate = come_per_s * contacts / count
                 sent = sum(getattr(visits.mix, kind) * len(codes) for kind, codes in SENT_ONCE.items() if kind in kinds)
                 calls = sent / contacts if contacts else 0
@@ -295,6 +351,21 @@ class _Loads:
                 wait_us = mean_wait_us(rate_per_s=rate, service_us=service_us, servers=desks)
                 use = rate * service_us / 1e6 / desks
                 yield StationLoad(node, f"{place} desk", rate, service_us, desks, use, wait_us)
+
+    def _desks_of_levels(self) -> Iterator[StationLoad]:
+        """Take the mean hospital of each level and the mean pharmacy of each province of a nation."""
+        places = Places(self._scenario)
+        contacts = places.visits_per_day @ [self._peak.per_s(kind) * CONTACTS[kind] for kind in KINDS]
+        groups: dict[tuple[str, str], list[int]] = {}
+        for row, place in enumerate(places.hospitals[: len(contacts)]):
+            name = LEVEL_NAMES[place.level] if place.code[0] == "H" else "pharmacy"
+            groups.setdefault((place.province, name), []).append(row)
+        service_us = float(self._scenario.visits.handling)
+        for (node, name), rows in groups.items():
+            desks = sum(places.hospitals[row].desks for row in rows)
+            rate, servers = float(contacts[rows].sum()), max(1, round(desks / len(rows)))
+            wait_us = mean_wait_us(rate_per_s=rate / len(rows), service_us=service_us, servers=servers)
+            yield StationLoad(node, f"{name} desk", rate, service_us, desks, rate * service_us / 1e6 / desks, wait_us)
 
     def _answer_us(self, node: str) -> float:
         """Return the mean time from a desk's send to the answer."""

@@ -25,6 +25,7 @@ from lab.analysis import (
     go_no_go,
     identity,
     master_data,
+    nation,
     network,
     policies,
     renumbering,
@@ -187,6 +188,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     }
     scalars |= {name: float(value) for name, value in audit.figures(audit.audit_of(record, scenario), scenario)}
     scalars |= dict(closing.measure(record))
+    scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))
@@ -212,7 +214,8 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
     """Return the values that each distribution has, by the measure's name; a distribution without values is absent."""
-    samples = {name: sample for name, sample in _samples(scope) if sample.size}
+    every = (*_samples(scope), *nation.samples(scope.visits, scenario))
+    samples = {name: sample for name, sample in every if sample.size}
     for name in scenario.gates:
         samples |= _sample_of_a_part(scope, name)
     return samples

@@ -108,10 +108,13 @@ def shares(loads: int) -> list[float]:
 
 def loaded(scenario: Scenario) -> Scenario:
     """Return the scenario with even arrivals, desks for everybody, no gates and no faults, on the measured machine."""
-    visits = scenario.visits.model_copy(update={"hourly": _EVEN_DAY, "weekday": _EVEN_WEEK, "explicit": ()})
+    even: dict[str, object] = {"hourly": _EVEN_DAY, "hourly_by_kind": None, "weekday": _EVEN_WEEK, "explicit": ()}
+    visits = scenario.visits.model_copy(update=even)
     scenario = as_measured(scenario)
     topology = scenario.topology.model_copy(update={"desks_per_hospital": DESKS})
     rest: dict[str, object] = {"gates": {}, "faults": (), "cutover": ()}
+    if scenario.nation is not None:
+        rest["nation"] = scenario.nation.model_copy(update={"desk_use": 1 / DESKS})
     return scenario.model_copy(update={"visits": visits, "topology": topology, **rest})
 
 
@@ -119,6 +122,11 @@ def refuse_unloaded(scenario: Scenario) -> None:
     """Raise when a scenario has no rate that could be raised."""
     if scenario.visits.per_day <= 0:
         raise InputError("visits.per_day is 0: a curve needs a scenario whose visits are generated at a rate")
+    if scenario.visits.local_background is not None:
+        raise InputError(
+            "visits.local_background stays what it is at every load of a curve, and its machine has one core for all; "
+            "expected a scenario without it: add --set visits.local_background=null"
+        )
 
 
 def capacity_per_s(scenario: Scenario, costs: Costs) -> float:

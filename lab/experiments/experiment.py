@@ -23,6 +23,7 @@ from lab.runs.file import Replication, RunFile, World
 from lab.worlds.conclude import Interrupted
 from lab.worlds.sim import SimTask, simulate_all, simulate_task
 from reference_impl.domain.keyed import replication_seed
+from reference_impl.staging.build import refuse_crowds
 from scenarios.reading.loader import digest, dump_scenario
 from scenarios.reading.scale import slices_of_cores
 from scenarios.schema.gates import parse_gates
@@ -80,6 +81,8 @@ class Silent:
 def run_world(question: Question, world: World, folder: Path, watcher: Watcher) -> RunFile:
     """Answer a question in one world; return the run file of the whole run folder."""
     refuse_ramps(question.scenario, load_costs(question.costs))  # told before a folder is made, and a wrong file too
+    if world == "load":
+        refuse_crowds(question.scenario)
     partial = runs.begin(folder)
     done: list[Replication] = []
     try:

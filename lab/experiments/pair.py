@@ -27,6 +27,7 @@ from lab.runs.file import RunFile, World, read_run_file
 from lab.runs.opened import open_run
 from lab.worlds.load import METERED_FILE
 from reference_impl.domain.failures import InvalidRunError
+from reference_impl.staging.build import refuse_crowds
 from scenarios.schema import Link, Links
 from sim.model.costs import DEFAULT_COSTS, load_costs, write_costs
 
@@ -50,6 +51,7 @@ def run_pair(question: Question, folder: Path, watcher: Watcher) -> dict[World, 
     """Answer a question in both worlds, into ``folder``'s ``sim``, ``load`` and ``sim-own``."""
     costs = load_costs(question.costs)  # a wrong file is told before a folder is made
     refuse_ramps(question.scenario, costs)
+    refuse_crowds(question.scenario)
     partial = runs.begin(folder)
     elsewhere = other_machine(costs.file, describe_machine(partial))
     if elsewhere:

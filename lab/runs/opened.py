@@ -76,9 +76,9 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    cutover, why = scenario.asks_of_everyone, scenario.asks_why
+    cutover, why, nation = scenario.asks_of_everyone, scenario.asks_why, scenario.nation is not None
     scan = partial(scan_table, tables)
-    record = small_record(scan, cutover=cutover, why=why) if small else read_record(tables)
+    record = small_record(scan, cutover=cutover, why=why, nation=nation) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

@@ -131,7 +131,9 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     if not tables.in_memory:
         outcome.let_go()
     asked = outcome.scenario
-    looked_at = small_record(tables.scan, cutover=asked.asks_of_everyone, why=asked.asks_why)
+    looked_at = small_record(
+        tables.scan, cutover=asked.asks_of_everyone, why=asked.asks_why, nation=asked.nation is not None
+    )
     measures = measure(looked_at, outcome.scenario, findings)
     measures.scalars.update(of_books)
     return Answer(

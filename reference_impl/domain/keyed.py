@@ -88,6 +88,7 @@ class Purpose(IntEnum):
     NETWORK = 150
     IDENTITY = 151
     CERTIFICATE = 152
+    CROWD = 180
 
 
 def mix64(value: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.institution import Institution, filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, care_node
 from reference_impl.domain.policies import PolicyTable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from scenarios.patients.institutions import Institution as Place
     from scenarios.schema import Scenario
 
-__all__ = ["institutions_of", "node_config", "stamps_of", "system_config"]
+__all__ = ["institutions_of", "node_config", "refuse_crowds", "stamps_of", "system_config"]
 
 Institutions = Mapping[NodeId, tuple[Institution, ...]]
 """The register of every province's institutions."""
@@ -81,8 +82,23 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
     )
 
 
+def refuse_crowds(scenario: Scenario) -> None:
+    """Raise when a scenario has business that only the simulated world has: visits without a journey send nothing.
+
+    Raises:
+        InputError: with what to state in its place.
+
+    """
+    if scenario.visits.local_background is not None:
+        raise InputError(
+            "visits.local_background is a load on simulated stations and desks: its visits send no message to real "
+            "ones; expected --world sim, or visits.local_background=null and those visits as visits.local_per_cross"
+        )
+
+
 def system_config(scenario: Scenario) -> SystemConfig:
     """Return what the reference system's processes are told when they are to serve ``scenario``."""
+    refuse_crowds(scenario)
     topology, institutions = scenario.topology, institutions_of(Places(scenario).hospitals)
     return SystemConfig(
         hosts={name: host.nodes for name, host in topology.hosts().items()},

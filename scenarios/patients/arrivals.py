@@ -52,7 +52,7 @@ class Stretch:
         offset_us = profile.since_midnight_us
         first, last = (begin_us + offset_us) // HOUR_US, -((-end_us - offset_us) // HOUR_US)
         edges = [begin_us, *(hour * HOUR_US - offset_us for hour in range(first + 1, last)), end_us]
-        shares = _hour_shares(profile)
+        shares = hour_shares(profile)
         per_hour = [shares[(hour // _HOURS) % _WEEKDAYS][hour % _HOURS] for hour in range(first, last)]
         widths = [b - a for a, b in pairwise(edges)]
         self._weights = np.array([weight * width / HOUR_US for weight, width in zip(per_hour, widths, strict=True)])
@@ -77,7 +77,7 @@ class Stretch:
         return int(weighted[-1])
 
 
-def _hour_shares(profile: Profile) -> list[list[float]]:
+def hour_shares(profile: Profile) -> list[list[float]]:
     """Return, for each weekday counted from the horizon's first day, each hour's share of a mean calendar day."""
     hours = math.fsum(profile.hourly)
     days = math.fsum(profile.weekday)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -23,12 +23,14 @@ PHARMACY_KINDS: tuple[Kind, ...] = ("pharmacy",)
 HOSPITAL_KINDS: tuple[Kind, ...] = ("outpatient", "inpatient")
 
 _LEVEL_SERIALS = 10_000
+_PHARMACY_SERIALS = 90_000
+LEVELS = (PRIMARY, SECONDARY, TERTIARY)
 LEVEL_NAMES = {PRIMARY: "primary", SECONDARY: "secondary", TERTIARY: "tertiary"}
 
 
 @dataclass(frozen=True, slots=True)
 class Institution:
-    """One hospital or pharmacy. ``kinds`` are the visits it is networked for; a pharmacy counts as primary."""
+    """One hospital or pharmacy. ``kinds`` are the visits it is networked for; a pharmacy is primary and public here."""
 
     code: str
     name: str
@@ -36,6 +38,7 @@ class Institution:
     level: int
     kinds: tuple[Kind, ...]
     desks: int
+    public: bool = field(default=True, repr=False)
 
     @property
     def province(self) -> str:
@@ -84,7 +87,7 @@ def with_places_for(institutions: list[Institution], needs: Iterable[tuple[str, 
         letter, level = ("P", PRIMARY) if kind == "pharmacy" else ("H", TERTIARY)
         kinds = PHARMACY_KINDS if kind == "pharmacy" else HOSPITAL_KINDS
         number = 1 + sum(place.region == region and place.code[0] == letter for place in found)
-        found.append(_institution(letter, region, number, level, kinds, desks))
+        found.append(institution(letter, region, number, level, kinds, desks))
     return found
 
 
@@ -101,7 +104,7 @@ def _hospitals(province: str, named: Sequence[str], sites: Sites) -> list[Instit
         # The first hospital of a city takes inpatients at any level, or a small city would have no bed.
         networked = level > PRIMARY or slot < len(cities) or primary % rules()["networked"]["primary_one_in"] == 0
         kinds = HOSPITAL_KINDS if networked else ("outpatient",)
-        found.append(_institution("H", f"{city}00", number, level, kinds, sites.desks))
+        found.append(institution("H", f"{city}00", number, level, kinds, sites.desks))
     return found
 
 
@@ -109,7 +112,7 @@ def _pharmacies(province: str, named: Sequence[str], sites: Sites) -> list[Insti
     cities = _cities_in_turn(province, named, at_least=sites.pharmacies)
     count = max(sites.pharmacies, len(named) + 1) if named else sites.pharmacies
     return [
-        _institution(
+        institution(
             "P", f"{cities[slot % len(cities)]}00", 1 + slot // len(cities), PRIMARY, ("pharmacy",), sites.desks
         )
         for slot in range(count)
@@ -130,10 +133,17 @@ def _levels(count: int) -> list[int]:
     return [TERTIARY] * tertiary + [SECONDARY] * secondary + [PRIMARY] * (count - tertiary - secondary)
 
 
-def _institution(letter: str, region: str, number: int, level: int, kinds: tuple[Kind, ...], desks: int) -> Institution:
+def institution(
+    letter: str, region: str, number: int, level: int, kinds: tuple[Kind, ...], desks: int, *, public: bool = True
+) -> Institution:
+    """Return the institution of a kind ("H" or "P") that has this number in its region and level."""
+    if number >= (_LEVEL_SERIALS if letter == "H" else _PHARMACY_SERIALS):
+        raise ValueError(
+            f"number {number} of {letter} in region {region}; expected one that a code holds: fewer of them"
+        )
     what = "pharmacy" if letter == "P" else f"{LEVEL_NAMES[level]} hospital"
     code = f"{letter}{region}{level * _LEVEL_SERIALS + number:05d}"
-    return Institution(code, f"{region[:4]} {what} {number}", region, level, kinds, desks)
+    return Institution(code, f"{region[:4]} {what} {number}", region, level, kinds, desks, public)
 
 
 # --- the pull on patients ---------------------------------------------------------------------------------------------
@@ -144,7 +154,13 @@ def choice_weights(places: Sequence[Institution], kind: str, city_shares: Mappin
 
     A city of ``city_shares`` gets exactly that share of the province's visits, the others share the rest.
     """
-    raw = [_pull(place, kind) for place in places]
+    return shared_among_cities(places, [_pull(place, kind) for place in places], city_shares)
+
+
+def shared_among_cities(
+    places: Sequence[Institution], raw: Sequence[float], city_shares: Mapping[str, float]
+) -> list[float]:
+    """Return the weights ``raw`` of one province's institutions, scaled to 1 and to the shares of cities."""
     by_city: dict[str, float] = {}
     for place, weight in zip(places, raw, strict=True):
         by_city[place.city] = by_city.get(place.city, 0.0) + weight
@@ -195,6 +211,5 @@ def with_desks_by_load(institutions: Sequence[Institution], loads: Sequence[floa
             continue
         for row in rows:
             count = max(1, round(desks * len(rows) * loads[row] / total))
-            place = found[row]
-            found[row] = Institution(place.code, place.name, place.region, place.level, place.kinds, count)
+            found[row] = replace(found[row], desks=count)
     return found

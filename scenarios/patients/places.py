@@ -5,17 +5,21 @@ Cross-province visits follow the flows, in-province visits the residents, visits
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference_impl.domain.keyed import Purpose
-from scenarios.patients.draws import GroupedChoice, Ints, uniforms
+from reference_impl.domain.policies import Kind
+from scenarios.patients.background import LocalVisits, desks_for
+from scenarios.patients.draws import Floats, GroupedChoice, Ints, uniforms
 from scenarios.patients.flows import FlowMatrix, national_flows, restrict
 from scenarios.patients.institutions import (
     KINDS,
+    LEVELS,
     Institution,
     Sites,
     build,
@@ -23,6 +27,7 @@ from scenarios.patients.institutions import (
     with_desks_by_load,
     with_places_for,
 )
+from scenarios.patients.nation import build_nation, level_weights
 from scenarios.patients.people import insured_cities
 from scenarios.patients.population import rules
 from scenarios.patients.provinces import provinces
@@ -54,9 +59,12 @@ class Places:
         "_regions",
         "_seed",
         "cities",
+        "cross_per_day",
         "flows",
         "hospitals",
+        "level_visits",
         "local_shares",
+        "visits_per_day",
     )
 
     def __init__(self, scenario: Scenario) -> None:
@@ -71,16 +79,22 @@ class Places:
         self.flows = _flows(scenario) if cross_per_day(scenario) > 0.0 else None
         residents = [provinces()[region].residents_e4 for region in self._regions]
         self.local_shares = [count / sum(residents) for count in residents]
-        generated = build(_sites(scenario))
+        generated = _laid_out(scenario)
         groups = _by_province_and_kind(generated, self._regions)
         weights = [
-            choice_weights([generated[row] for row in rows], KINDS[number % len(KINDS)], flows.care_city_shares)
+            _weights(scenario, [generated[row] for row in rows], KINDS[number % len(KINDS)])
             for number, rows in enumerate(groups)
         ]
         self._flat = np.array([row for rows in groups for row in rows], np.int32)
         self._choices = GroupedChoice(weights)
-        loads = self._loads(scenario, len(generated), groups, weights)
-        generated = with_desks_by_load(generated, loads, topology.desks_per_hospital)
+        self.cross_per_day, loads = self._loads(scenario, len(generated), groups, weights)
+        self.level_visits = _by_level(generated, loads)
+        self.visits_per_day = _expected(scenario, generated, loads)
+        if scenario.nation is None:
+            generated = with_desks_by_load(generated, loads.sum(axis=1).tolist(), topology.desks_per_hospital)
+        else:
+            desks = desks_for(scenario, self.visits_per_day, scenario.nation.desk_use)
+            generated = [replace(place, desks=count) for place, count in zip(generated, desks, strict=True)]
         # Places added for visits written out are nobody else's choice, so that such a visit changes no other.
         needs = [(visit.kind, visit.care) for visit in self._explicit]
         self.hospitals = tuple(with_places_for(generated, needs, topology.desks_per_hospital))
@@ -131,19 +145,53 @@ class Places:
         return next(row for row, place in enumerate(self.hospitals) if place.region == region and kind in place.kinds)
 
     def _loads(
-        self, scenario: Scenario, institutions: int, groups: list[list[int]], weights: list[list[float]]
-    ) -> list[float]:
-        """Return the visits each institution expects, in any unit."""
-        loads = [0.0] * institutions
+        self, scenario: Scenario, rows: int, groups: list[list[int]], weights: list[list[float]]
+    ) -> tuple[Floats, Floats]:
+        """Return the visits of each kind that each institution expects: from other provinces a day, and all journeys.
+
+        Of the latter there are as many as institutions would share if one came a day from other provinces.
+        """
+        cross, loads = np.zeros((rows, len(KINDS))), np.zeros((rows, len(KINDS)))
         inflow = self.flows.inflow() if self.flows is not None else {}
         mix = scenario.visits.mix
-        for number, (rows, row_weights) in enumerate(zip(groups, weights, strict=True)):
+        for number, (group, row_weights) in enumerate(zip(groups, weights, strict=True)):
             province, kind = divmod(number, len(KINDS))
+            from_others = inflow.get(self._regions[province], 0.0)
             local = self.local_shares[province] * scenario.visits.local_per_cross if inflow else 0.0
-            visits = (inflow.get(self._regions[province], 0.0) + local) * getattr(mix, KINDS[kind])
-            for row, weight in zip(rows, row_weights, strict=True):
-                loads[row] += visits * weight
-        return loads
+            of_kind: float = getattr(mix, KINDS[kind])
+            cross[group, kind] = from_others * of_kind * cross_per_day(scenario) * np.array(row_weights)
+            loads[group, kind] = (from_others + local) * of_kind * np.array(row_weights)
+        return cross, loads
+
+
+def _laid_out(scenario: Scenario) -> list[Institution]:
+    """Return the institutions of a scenario, each with a number of desks that says nothing yet."""
+    sites = _sites(scenario)
+    if scenario.nation is None:
+        return build(sites)
+    return build_nation(scenario.nation, sites.regions, sites.cities)
+
+
+def _weights(scenario: Scenario, places: Sequence[Institution], kind: Kind) -> list[float]:
+    shares = scenario.visits.flows.care_city_shares
+    if scenario.nation is None:
+        return choice_weights(places, kind, shares)
+    return level_weights(places, kind, scenario.nation.visitors, shares)
+
+
+def _by_level(institutions: Sequence[Institution], loads: Floats) -> dict[int, list[float]]:
+    """Return the visits that each level of hospital expects, by kind."""
+    level = np.array([place.level if place.code[0] == "H" else 0 for place in institutions])
+    return {one: loads[level == one].sum(axis=0).tolist() for one in LEVELS}
+
+
+def _expected(scenario: Scenario, institutions: list[Institution], loads: Floats) -> Floats:
+    """Return the visits of each kind that each institution expects, a calendar day, those of the background too."""
+    visits = loads * cross_per_day(scenario)
+    local = LocalVisits.among(scenario, institutions)
+    if local is None:
+        return visits
+    return visits + np.array([[local.of(place, kind) for kind in KINDS] for place in institutions])
 
 
 def _flows(scenario: Scenario) -> FlowMatrix:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference_impl.domain.keyed import Purpose, uniform
+from reference_impl.domain.policies import Kind
 from scenarios.patients.arrivals import DAY_US, Profile, Stretch, discharge_us, to_run_clock
 from scenarios.patients.draws import GroupedChoice, Ints, poisson, uniforms
 from scenarios.patients.institutions import INPATIENT, KINDS
@@ -68,7 +69,8 @@ def traffic_of(scenario: Scenario) -> Traffic:
         (LOCAL, cross_per_day(scenario) * visits.local_per_cross),
     ):
         if per_day > 0.0:
-            parts.append(_arriving(scenario, stream, per_day))
+            arriving = _arriving if visits.hourly_by_kind is None else _arriving_by_kind
+            parts.append(arriving(scenario, stream, per_day))
             parts.append(_already_open(scenario, stream + CROSS_BEFORE, per_day * visits.mix.inpatient))
     parts.append(_written_out(scenario))
     return Traffic(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
@@ -97,17 +99,38 @@ def cross_per_day(scenario: Scenario) -> float:
 def arrivals_expected(scenario: Scenario) -> float:
     """Return how many visits are expected to arrive in the horizon, without drawing them."""
     visits = scenario.visits
-    length_us = round(scenario.horizon.length * scenario.scale.time)
     per_day = cross_per_day(scenario) * (1 + visits.local_per_cross)
-    drawn = per_day * Stretch(profile_of(scenario), begin_us=0, end_us=length_us).expected if per_day else 0.0
+    drawn = per_day * math.fsum(arrivals_of_a_visit_a_day(scenario).values()) if per_day else 0.0
     return drawn + len(visits.explicit)
 
 
-def profile_of(scenario: Scenario) -> Profile:
-    """Return the rhythm of the scenario's days."""
+def profile_of(scenario: Scenario, kind: Kind | None = None, *, weekday: tuple[float, ...] = ()) -> Profile:
+    """Return the rhythm of the scenario's days, of one kind of visit where it has its own."""
     visits = scenario.visits
-    weekday = MEAN_WEEK if visits.day == "average" else visits.weekday
-    return Profile(scenario.horizon.start, visits.hourly, weekday)
+    hourly = None if kind is None or visits.hourly_by_kind is None else getattr(visits.hourly_by_kind, kind)
+    week = MEAN_WEEK if visits.day == "average" else visits.weekday
+    return Profile(scenario.horizon.start, visits.hourly if hourly is None else hourly, weekday or week)
+
+
+def mean_profile(scenario: Scenario) -> Profile:
+    """Return the rhythm of all kinds of visit together."""
+    profile, mix = profile_of(scenario), scenario.visits.mix
+    if scenario.visits.hourly_by_kind is None:
+        return profile
+    shares = [(getattr(mix, kind), profile_of(scenario, kind).hourly) for kind in KINDS]
+    hours = [math.fsum(share * hourly[hour] / math.fsum(hourly) for share, hourly in shares) for hour in range(24)]
+    return Profile(profile.start, tuple(hours), profile.weekday)
+
+
+def arrivals_of_a_visit_a_day(scenario: Scenario) -> dict[Kind, float]:
+    """Return the arrivals of each kind that the horizon has, for one visit a calendar day of all kinds together."""
+    return {kind: getattr(scenario.visits.mix, kind) * arrivals_of_one(scenario, kind) for kind in KINDS}
+
+
+def arrivals_of_one(scenario: Scenario, kind: Kind) -> float:
+    """Return how many of a kind the horizon has, for one a calendar day."""
+    length_us = round(scenario.horizon.length * scenario.scale.time)
+    return Stretch(profile_of(scenario, kind), begin_us=0, end_us=length_us).expected
 
 
 def _arriving(scenario: Scenario, stream: int, per_day: float) -> Traffic:
@@ -118,6 +141,25 @@ def _arriving(scenario: Scenario, stream: int, per_day: float) -> Traffic:
     mix = scenario.visits.mix
     kinds = GroupedChoice([[getattr(mix, kind) for kind in KINDS]])
     kind = kinds.draw(np.zeros(len(key), np.int64), uniforms(scenario.seed, key, 0, 0, Purpose.KIND)).astype(np.uint8)
+    return _with_stays(scenario, key, kind, moment_us)
+
+
+def _arriving_by_kind(scenario: Scenario, stream: int, per_day: float) -> Traffic:
+    """Return the visits of a stream whose kinds have rhythms of their own: each visit's kind before its moment."""
+    length_us = round(scenario.horizon.length * scenario.scale.time)
+    expected = arrivals_of_a_visit_a_day(scenario)
+    key = _keys(scenario.seed, stream, per_day * math.fsum(expected.values()))
+    kinds = GroupedChoice([list(expected.values())])
+    kind = kinds.draw(np.zeros(len(key), np.int64), uniforms(scenario.seed, key, 0, 0, Purpose.KIND)).astype(np.uint8)
+    moment_us = np.zeros(len(key), np.int64)
+    for number, name in enumerate(KINDS):
+        rows = kind == number
+        stretch = Stretch(profile_of(scenario, name), begin_us=0, end_us=length_us)
+        moment_us[rows] = _moments(scenario.seed, key[rows], stretch)
+    return _with_stays(scenario, key, kind, moment_us)
+
+
+def _with_stays(scenario: Scenario, key: Ints, kind: NDArray[np.uint8], moment_us: Ints) -> Traffic:
     end_us = moment_us.copy()
     stays = kind == INPATIENT
     end_us[stays] = _ends(scenario, key[stays], moment_us[stays])
@@ -130,7 +172,7 @@ def _already_open(scenario: Scenario, stream: int, per_day: float) -> Traffic:
     """Return the stays admitted in the past and not over: their arrival is 0, their stay what is left of it."""
     longest_us = shape("stay").maximum * scenario.visits.stay_mean * scenario.scale.time
     history_us = DAY_US * (math.ceil(longest_us / DAY_US) + 2)
-    stretch = Stretch(profile_of(scenario), begin_us=-history_us, end_us=0)
+    stretch = Stretch(profile_of(scenario, "inpatient"), begin_us=-history_us, end_us=0)
     key = _keys(scenario.seed, stream, per_day * stretch.expected)
     moment_us = _moments(scenario.seed, key, stretch)
     end_us = _ends(scenario, key, moment_us)

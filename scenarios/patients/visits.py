@@ -21,9 +21,10 @@ from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.person import PERSON_TYPES, person_no
 from reference_impl.domain.policies import Kind, PersonType
-from scenarios.patients.draws import Ints, uniforms
+from scenarios.patients.draws import Floats, Ints, uniforms
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
-from scenarios.patients.institutions import KINDS, Institution
+from scenarios.patients.institutions import INPATIENT, KINDS, LEVELS, OUTPATIENT, PHARMACY, Institution
+from scenarios.patients.nation import bill_factors
 from scenarios.patients.people import People, Pools, Visitors, draw_people, overlapping, person_keys, single_serial
 from scenarios.patients.places import Placed, Places
 from scenarios.patients.population import insurance_of, person_facts, shape
@@ -150,6 +151,8 @@ class VisitPlan:
             column = getattr(self.columns, field.name)
             state.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<")).tobytes())
         state.update(repr(self.hospitals).encode())
+        if not all(place.public for place in self.hospitals):
+            state.update(bytes(place.public for place in self.hospitals))
         return state.hexdigest()
 
     @property
@@ -175,7 +178,7 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
     traffic = by_arrival(traffic_of(scenario))
     placed = places.draw(traffic)
     people = _people(scenario, traffic, placed, places)
-    template, total_fen = _bills(scenario, traffic)
+    template, total_fen = _bills(scenario, traffic, placed, places)
     columns = Columns(
         arrival_us=traffic.arrival_us,
         stay_us=traffic.stay_us,
@@ -218,8 +221,9 @@ def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
     return People(people.person_type, people.temporary, np.where(clash, single_serial(traffic.key), people.serial))
 
 
-def _bills(scenario: Scenario, traffic: Traffic) -> tuple[NDArray[np.uint8], Ints]:
+def _bills(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> tuple[NDArray[np.uint8], Ints]:
     """Return the template and the total of every bill."""
+    factors = _bill_factors(scenario, placed, places)
     u = uniforms(scenario.seed, traffic.key, 0, 0, Purpose.FEE)
     which = uniforms(scenario.seed, traffic.key, 0, 0, Purpose.TEMPLATE)
     template, total_fen = np.zeros(len(u), np.uint8), np.zeros(len(u), np.int64)
@@ -227,11 +231,27 @@ def _bills(scenario: Scenario, traffic: Traffic) -> tuple[NDArray[np.uint8], Int
         rows = traffic.kind == kind
         template[rows] = (which[rows] * len(templates(kind))).astype(np.uint8)
         drawn = bill_shape(kind).scaled(mean_total_fen(kind)).at_many(u[rows])
+        if factors is not None and kind != PHARMACY:
+            drawn = drawn * factors[kind][rows]
         total_fen[rows] = np.maximum(drawn.astype(np.int64), _FEN_MIN)
     for row in np.flatnonzero(traffic.stream == EXPLICIT):
         stated_fen = scenario.visits.explicit[explicit_number(int(traffic.key[row]))].total_fen
         total_fen[row] = total_fen[row] if stated_fen is None else stated_fen
     return template, total_fen
+
+
+def _bill_factors(scenario: Scenario, placed: Placed, places: Places) -> dict[int, Floats] | None:
+    """Return what each visit's bill is multiplied by for the level of its hospital, by kind; None where all are 1."""
+    nation = scenario.nation
+    if nation is None:
+        return None
+    level = np.array([place.level for place in places.hospitals])[placed.hospital]
+    found: dict[int, Floats] = {}
+    for kind in (OUTPATIENT, INPATIENT):
+        visits = {one: by_kind[kind] for one, by_kind in places.level_visits.items()}
+        factors = bill_factors(getattr(nation.bills, KINDS[kind]), visits)
+        found[kind] = np.array([1.0, *(factors[one] for one in LEVELS)])[level]
+    return found
 
 
 def _handling(scenario: Scenario, traffic: Traffic) -> Ints:

@@ -17,6 +17,7 @@ from scenarios.patients.provinces import provinces
 from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.master_data import master_problems
+from scenarios.reading.nation import nation_problems
 from scenarios.reading.network import network_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
@@ -69,6 +70,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     if not unmet:  # from here on, of the provinces that are kept
         scenario = with_provinces(scenario)
     yield from _visits(scenario)
+    yield from nation_problems(scenario)
     yield from _slices(scenario)
     for number, fault in enumerate(scenario.faults):
         yield from _fault(scenario, fault, ("faults", number))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reference_impl.domain.nodes import HUB
+from scenarios.patients.places import Places
 from scenarios.reading.errors import Problem
 from scenarios.reading.policies import kinds_of
 from scenarios.reading.shape import nearest
@@ -65,9 +66,7 @@ def _above_capacity(scenario: Scenario, plan: Cutover, ramp: Ramp, rate: float, 
 
     What processes bear depends on measured costs: ``yidi check`` shows it.
     """
-    places = scenario.topology.hospitals_per_province
-    provinces = 1 if plan.side == "care" and plan.scope != HUB else len(scenario.topology.regions)
-    desks = provinces * (places.hospital + places.pharmacy) * scenario.topology.desks_per_hospital
+    desks = _desks(scenario, plan)
     handling_us = scenario.visits.handling
     if not handling_us:
         return
@@ -79,3 +78,14 @@ def _above_capacity(scenario: Scenario, plan: Cutover, ramp: Ramp, rate: float, 
             f"at most {int(bound * (ramp.every or 0))} in {every}: {desks} desks at {format_duration(handling_us)}"
         )
         yield Problem(path, "lets in more than the desks can serve", f"{ramp.admit} in {every}", expected + less)
+
+
+def _desks(scenario: Scenario, plan: Cutover) -> int:
+    """Return the desks behind a plan's door: those of its own place of care, or of all."""
+    own = plan.side == "care" and plan.scope != HUB
+    if scenario.nation is not None:
+        hospitals = Places(scenario).hospitals
+        return sum(place.desks for place in hospitals if not own or place.province == plan.scope[:2])
+    places = scenario.topology.hospitals_per_province
+    provinces = 1 if own else len(scenario.topology.regions)
+    return provinces * (places.hospital + places.pharmacy) * scenario.topology.desks_per_hospital

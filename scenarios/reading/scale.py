@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from reference_impl.domain.nodes import HUB
 from scenarios.patients.flows import busiest, national_flows, restrict, share_among
 from scenarios.schema.base import Model, PeopleClock
+from scenarios.schema.nation import Nation
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.topology import HostSpec, Institutions, NodeChanges, NodeSpec, Topology
 
@@ -61,10 +62,22 @@ def with_provinces(scenario: Scenario) -> Scenario:
     }
     if scenario.scale.capacity:
         kept["hub"] = _scaled_node(topology.hub, share)
-    fewer = {"per_day": visits.per_day * share, "flows": flows.model_copy(update=shares)}
+    fewer: dict[str, Any] = {"per_day": visits.per_day * share, "flows": flows.model_copy(update=shares)}
+    if visits.local_background is not None:
+        fewer["local_background"] = _within(visits.local_background, regions, "cities")
     return scenario.model_copy(
-        update={"topology": topology.model_copy(update=kept), "visits": visits.model_copy(update=fewer)}
+        update={
+            "topology": topology.model_copy(update=kept),
+            "visits": visits.model_copy(update=fewer),
+            "nation": None if scenario.nation is None else _within(scenario.nation, regions, "provinces", "cities"),
+        }
     )
+
+
+def _within(model: ModelT, regions: Collection[str], *names: str) -> ModelT:
+    """Return ``model`` with the places of its fields ``names`` that lie in ``regions``."""
+    kept = {name: {place: of for place, of in getattr(model, name).items() if place[:2] in regions} for name in names}
+    return model.model_copy(update=kept)
 
 
 def _hosts_of(topology: Topology, regions: Collection[str]) -> Iterator[tuple[str, HostSpec]]:
@@ -78,7 +91,11 @@ def with_capacity(scenario: Scenario) -> Scenario:
     """Return ``scenario`` with its stations scaled with its visits, when ``scale.capacity`` says so."""
     if not scenario.scale.capacity:
         return scenario
-    return scenario.model_copy(update={"topology": _scaled_topology(scenario.topology, scenario.scale.volume)})
+    volume = scenario.scale.volume
+    scaled: dict[str, Any] = {"topology": _scaled_topology(scenario.topology, volume)}
+    if scenario.nation is not None:
+        scaled["nation"] = _scaled_nation(scenario.nation, volume)
+    return scenario.model_copy(update=scaled)
 
 
 def slices_of_cores(scenario: Scenario) -> dict[str, float]:
@@ -162,3 +179,7 @@ def _scaled_institutions(institutions: Institutions, volume: float) -> Instituti
     return Institutions(
         hospital=max(1, round(institutions.hospital * volume)), pharmacy=max(1, round(institutions.pharmacy * volume))
     )
+
+
+def _scaled_nation(nation: Nation, volume: float) -> Nation:
+    return nation.model_copy(update={"institutions": nation.institutions * volume})

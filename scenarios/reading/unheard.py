@@ -17,7 +17,8 @@ from scenarios.units import format_duration
 
 __all__ = ["Unheard", "unheard"]
 
-_OF_DRAWN_VISITS = ("mix", "hourly", "weekday", "day", "flows", "stay_mean")
+_OF_DRAWN_VISITS = ("mix", "hourly", "hourly_by_kind", "weekday", "day", "flows", "stay_mean")
+_OF_BACKGROUND_TOO = ("hourly", "hourly_by_kind", "weekday", "day")
 
 Path = tuple[str | int, ...]
 
@@ -33,6 +34,7 @@ def unheard(scenario: Scenario) -> Iterator[Unheard]:
     """Yield every stated key that another one of the scenario leaves without effect."""
     yield from _cores(scenario.topology)
     yield from _stops(scenario)
+    yield from _as_many_everywhere(scenario)
     if not scenario.visits.per_day:
         yield from _nobody_comes(scenario)
 
@@ -79,13 +81,26 @@ def _stops(scenario: Scenario) -> Iterator[Unheard]:
             yield Unheard(Problem((*path, "early_cutoff"), what, got, expected), (*path, "announced"))
 
 
+def _as_many_everywhere(scenario: Scenario) -> Iterator[Unheard]:
+    """Yield the numbers of institutions and desks of an even nation, where there is a believable one."""
+    for name in ("hospitals_per_province", "desks_per_hospital"):
+        if scenario.nation is not None and name in scenario.topology.model_fields_set:
+            what, expected = "a nation has its own numbers of institutions and desks", "no such key, or no nation"
+            yield Unheard(Problem(("topology", name), what, "nation", expected), ("nation",))
+
+
 def _nobody_comes(scenario: Scenario) -> Iterator[Unheard]:
-    """Yield what shapes visits drawn at a rate where the rate is 0; visits written out have all of it themselves."""
+    """Yield what shapes visits drawn at a rate where the rate is 0; visits written out have all of it themselves.
+
+    Local business in the background has a rate of its own.
+    """
     visits, scale = scenario.visits, scenario.scale
-    stated = [("visits", name) for name in _OF_DRAWN_VISITS if name in visits.model_fields_set]
+    others = visits.local_background is not None
+    shaping = [name for name in _OF_DRAWN_VISITS if not (others and name in _OF_BACKGROUND_TOO)]
+    stated = [("visits", name) for name in shaping if name in visits.model_fields_set]
     if visits.local_per_cross and "local_per_cross" in visits.model_fields_set:
         stated.append(("visits", "local_per_cross"))
-    if scale.volume != 1 and not scale.capacity:
+    if scale.volume != 1 and not scale.capacity and not others:
         stated.append(("scale", "volume"))
     for path in stated:
         what, expected = "shapes visits drawn at a rate, and none are drawn", "visits.per_day above 0, or no such key"

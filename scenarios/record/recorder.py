@@ -268,15 +268,18 @@ def read_record(folder: Path) -> Record:
     return Record(**{name: scan_table(folder, name).collect() for name in TABLES})
 
 
-def small_record(scan: Callable[[str], pl.LazyFrame], *, cutover: bool, why: bool = False) -> Record:
+def small_record(
+    scan: Callable[[str], pl.LazyFrame], *, cutover: bool, why: bool = False, nation: bool = False
+) -> Record:
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
     Of a message no hop and no id, only a number that tells ids apart, and ``why`` it was refused only where that is
-    asked. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit no
-    money of a settlement and nobody's name. Words that repeat are categories, which compare, group and sort as the text
-    they are.
+    asked. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit no money of a
+    settlement and nobody's name; only a ``nation`` asks for its hospital and its bill. Words that repeat are
+    categories, which compare, group and sort as the text they are.
     """
-    visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(_NAMES)).collect()
+    left_out = [name for name in _NAMES if not (nation and name in _OF_A_NATION)]
+    visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(left_out)).collect()
     kept = visits.lazy().select("visit")
     told = ("code", "outcome", "refusal") if why else ("code", "outcome")
     words = [pl.col(name).cast(pl.Categorical) for name in told]
@@ -293,6 +296,9 @@ _NAMES = (
     "hospital", "person", "refusal", "settlement_id", "visit_id", "total_fen", "fund_fen", "cash_fen", "account_fen",
     "hospital_part_fen", "settled_us",
 )  # fmt: skip
+
+
+_OF_A_NATION = ("hospital", "total_fen")
 
 
 def _stored(folder: Path, name: str) -> pl.LazyFrame:

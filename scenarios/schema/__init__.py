@@ -12,8 +12,10 @@ from scenarios.schema.clients import Clerk, Clients, ForwardTimeout, Park, Retri
 from scenarios.schema.closing import Closing
 from scenarios.schema.cutover import Cutover
 from scenarios.schema.horizon import Horizon, Scale
+from scenarios.schema.mix import Mix
+from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.objective import Objective
-from scenarios.schema.people import ExplicitVisit, Flows, Mix, Visits
+from scenarios.schema.people import ExplicitVisit, Flows, Visits
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.topology import HostSpec, Institutions, Link, Links, NodeChanges, NodeSpec, Topology
 
@@ -30,8 +32,10 @@ __all__ = [
     "Institutions",
     "Link",
     "Links",
+    "LocalBackground",
     "Mix",
     "Model",
+    "Nation",
     "NodeChanges",
     "NodeSpec",
     "Objective",

@@ -17,6 +17,7 @@ from scenarios.schema.measures_audit import AUDIT_MEASURES
 from scenarios.schema.measures_benefits import BENEFIT_MEASURES
 from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
+from scenarios.schema.measures_nation import NATION_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
@@ -88,7 +89,15 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("generator.dropped", Unit.COUNT, "arrivals the generator dropped at its cap")
 
 
-_SUBJECTS = (STOP_MEASURES, PEOPLE_MEASURES, AUDIT_MEASURES, BENEFIT_MEASURES, MASTER_MEASURES, DESK_MEASURES)
+_SUBJECTS = (
+    STOP_MEASURES,
+    PEOPLE_MEASURES,
+    AUDIT_MEASURES,
+    BENEFIT_MEASURES,
+    MASTER_MEASURES,
+    DESK_MEASURES,
+    NATION_MEASURES,
+)
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))
 }

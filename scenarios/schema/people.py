@@ -18,13 +18,14 @@ from scenarios.schema.base import (
     Weight,
     span,
 )
+from scenarios.schema.mix import Mix
+from scenarios.schema.nation import LocalBackground
 
 _HOURLY = (
     *(0.3, 0.2, 0.2, 0.2, 0.3, 0.6, 1.5, 5.0, 15.0, 13.0, 11.5, 8.0),
     *(4.0, 6.0, 9.0, 8.5, 6.5, 3.5, 2.0, 1.7, 1.3, 0.8, 0.5, 0.4),
 )
 _WEEKDAY = (1.15, 1.10, 1.05, 1.05, 1.00, 0.85, 0.80)
-_SUM_TOLERANCE = 1e-6
 TOTAL_FEN_MAX = 999_999_999_999
 """Of a bill, which may be one charge line: the interface writes its price as n16,6, ten digits of yuan."""
 
@@ -36,23 +37,7 @@ def _not_all_zero(weights: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Weights = Annotated[tuple[Weight, ...], AfterValidator(_not_all_zero)]
-
-
-class Mix(Model):
-    """Shares of the kinds of visit; together 1."""
-
-    outpatient: Share = Field(
-        default=0.682, description="ordinary 63.8 % and chronic 4.4 % together (2025 Q1). DERIVED from S24."
-    )
-    pharmacy: Share = Field(default=0.267, description="DERIVED from S24.")
-    inpatient: Share = Field(default=0.051, description="DERIVED from S24.")
-
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> Mix:
-        total = self.outpatient + self.pharmacy + self.inpatient
-        if abs(total - 1.0) > _SUM_TOLERANCE:
-            raise ValueError(f"outpatient, pharmacy and inpatient sum to {total:g}; expected shares that sum to 1")
-        return self
+HourlyWeights = Annotated[Weights, Field(min_length=24, max_length=24)]
 
 
 class Flows(Model):
@@ -75,6 +60,14 @@ class Flows(Model):
         default_factory=dict,
         description="share of its province's travelling patients that a named city insures. Default: by the model.",
     )
+
+
+class HourlyByKind(Model):
+    """The rhythm of single kinds of visit; a kind that is not stated keeps ``visits.hourly``."""
+
+    outpatient: HourlyWeights | None = None
+    pharmacy: HourlyWeights | None = None
+    inpatient: HourlyWeights | None = Field(default=None, description="of admissions; discharges keep visits.hourly.")
 
 
 class ExplicitVisit(Model):
@@ -114,6 +107,9 @@ class Visits(Model):
         max_length=24,
         description="weight of each hour of the day; an 08:00 rush with 15 % of the day. ASSUMED.",
     )
+    hourly_by_kind: HourlyByKind | None = Field(
+        default=None, description="weights of the hours for single kinds of visit. Default: visits.hourly for all."
+    )
     weekday: Weights = Field(
         default=_WEEKDAY, min_length=7, max_length=7, description="weight of each day, Monday first. ASSUMED."
     )
@@ -130,6 +126,11 @@ class Visits(Model):
         default=0.5,
         description="in-province visits per cross-province visit, as background on the same stations. ASSUMED; the "
         "whole platform has about 42 (28 M against 0.652 M a day, DERIVED from S28 and S23), on far larger stations.",
+    )
+    local_background: LocalBackground | None = Field(
+        default=None,
+        description="in-province visits without a journey each, at their true number, as a load on stations and desks "
+        "of the simulated world. Default: none.",
     )
     stay_mean: PeopleTime = Field(default=span("8d"), gt=0, description="mean stay of an inpatient. ASSUMED.")
     uploads_per_stay: Annotated[int, Field(ge=1, le=100)] = Field(

@@ -18,6 +18,7 @@ from scenarios.schema.filing import Filing
 from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.identity import Identity
 from scenarios.schema.master_data import MasterData
+from scenarios.schema.nation import Nation
 from scenarios.schema.network import Network
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
@@ -53,6 +54,11 @@ class Scenario(Model):
     scale: Scale = Scale()
     visits: Visits = Visits()
     topology: Topology = Topology()
+    nation: Nation | None = Field(
+        default=None,
+        description="institutions in their documented numbers, by place, level and kind. Default: those of "
+        "topology.hospitals_per_province, as many in each province",
+    )
     clients: Clients = Clients()
     filing: Filing | None = Field(
         default=None, description="filing for treatment elsewhere; without it everybody counts as filed"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
-from sim.engine.timeline import WORK, Timeline, Wakeup
+from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
 from sim.model.stations import Servers, Sums, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from sim.engine.timers import Timeouts
+    from sim.model.crowd import Crowd
 
 
 class _Turn(Wakeup):
@@ -89,3 +90,45 @@ class SimDesk:
     def tally(self) -> Tally:
         """Return what the desks have seen up to now; ``refused`` are patients who left the queue."""
         return self._servers.tally()
+
+
+class CrowdedDesk(SimDesk):
+    """The desks of a hospital where people queue who have no journey: whoever comes waits for those before."""
+
+    __slots__ = ("_crowd", "_handling_us")
+
+    def __init__(
+        self, timeline: Timeline, timeouts: Timeouts, desks: int, sums: Sums, *, crowd: Crowd, handling_us: int
+    ) -> None:
+        """Open ``desks`` counters; whoever reaches one keeps it for about ``handling_us``."""
+        super().__init__(timeline, timeouts, desks, sums)
+        self._crowd = crowd
+        self._handling_us = handling_us
+
+    async def seize(self, patience_us: int) -> bool:
+        """Wait for a free desk and take it; False when the patience ran out first."""
+        wait_us, sums = self._crowd.wait_us(self._timeline.now_us), self._servers.sums
+        if wait_us:
+            await self._queue_for(min(wait_us, max(patience_us, 0)))
+            if wait_us > patience_us:
+                sums.arrivals += 1
+                sums.refused += 1
+                return False
+        served = await super().seize(patience_us - wait_us)
+        if served:
+            self._crowd.add(self._handling_us)
+        return served
+
+    @types.coroutine
+    def _queue_for(self, wait_us: int) -> Generator[Wakeup, Any, None]:
+        """Stand in the queue for a time."""
+        timeline, sums = self._timeline, self._servers.sums
+        turn = Wakeup()
+        sums.waiting += 1
+        sums.waited_sum -= timeline.now_us
+        timeline.at(timeline.now_us + wait_us, TIMER, turn)
+        try:
+            yield turn
+        finally:
+            sums.waiting -= 1
+            sums.waited_sum += timeline.now_us

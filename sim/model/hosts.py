@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import Owned, Timeline
 from sim.model.calls import Call, Work
-from sim.model.loop import Loop
+from sim.model.loop import CrowdedLoop, Loop
 
 if TYPE_CHECKING:
+    from sim.model.crowd import Crowd
     from sim.model.service_times import Rhythm
     from sim.model.stations import Cpu
 
@@ -61,15 +62,31 @@ class Host:
     )
 
     def __init__(
-        self, timeline: Timeline, name: str, cpu: Cpu, rhythm: Rhythm, *, own_cpu: bool, nodes: int = 1
+        self,
+        timeline: Timeline,
+        name: str,
+        cpu: Cpu,
+        rhythm: Rhythm,
+        *,
+        own_cpu: bool,
+        nodes: int = 1,
+        crowd: Crowd | None = None,
     ) -> None:
-        """Start running; ``own_cpu`` says that nobody else runs on ``cpu``, ``nodes`` how many it will serve."""
+        """Start running; ``own_cpu`` says that nobody else runs on ``cpu``, ``nodes`` how many it will serve.
+
+        ``crowd`` is whom it serves beside those who have journeys.
+        """
         self._timeline = timeline
         self.name = name
         self.cpu = cpu
         self._own_cpu = own_cpu
         self.nodes = nodes
-        self.loop = Loop(timeline, cpu, rhythm, self, loops=cpu.cores if own_cpu else 1)
+        loops = cpu.cores if own_cpu else 1
+        self.loop = (
+            Loop(timeline, cpu, rhythm, self, loops=loops)
+            if crowd is None
+            else CrowdedLoop(timeline, cpu, rhythm, self, crowd, loops=loops)
+        )
         """Where everything that the process does takes its turn."""
         self.group = TaskGroup()
         self.alive = True

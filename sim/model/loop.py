@@ -22,6 +22,7 @@ from sim.model.service_times import COOLING_STEPS, WARM
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from sim.model.crowd import Crowd
     from sim.model.service_times import Rhythm
     from sim.model.stations import Cpu
 
@@ -350,6 +351,60 @@ class Loop:
         self.committers, self._gathered = [], 0
         self._free_us = [min(free_us, now_us) for free_us in self._free_us]
         self._ran_us = COLD_SINCE_US
+        return lost
+
+
+class CrowdedLoop(Loop):
+    """A loop that also serves a crowd without journeys: what comes waits for what of it is before, and is before it."""
+
+    __slots__ = ("_crowd",)
+
+    def __init__(
+        self, timeline: Timeline, cpu: Cpu, rhythm: Rhythm, owner: object, crowd: Crowd, *, loops: int = 1
+    ) -> None:
+        """Start with nothing to do, and cold."""
+        super().__init__(timeline, cpu, rhythm, owner, loops=loops)
+        self._crowd = crowd
+
+    def post(self, action: Callable[[Any], None], event: Any) -> None:
+        """Call ``action`` with ``event`` in the next turn, after those of the crowd that came before."""
+        if not self._held:
+            now_us = self._timeline.now_us
+            wait_us = self._crowd.wait_us(now_us)
+            if wait_us:  # with one bound for all, the heap stays one
+                self._free_us = [max(free_us, now_us + wait_us) for free_us in self._free_us]
+        super().post(action, event)
+
+    def _begin(self, now_us: int) -> None:
+        wanted = self._crowd.wanted
+        self._ran_us = max(self._ran_us, now_us - wanted.gap_us)  # the crowd keeps it warm, and shares its turns
+        self._turn_ns = int(self._rhythm.turn_ns / wanted.together)
+        super()._begin(now_us)
+
+    def _ended(self) -> int:
+        ended_us = super()._ended()
+        self._crowd.add(ended_us - self.began_us)
+        return ended_us
+
+    def _commit_gathered(self) -> int:
+        cpu_us = super()._commit_gathered()
+        self._crowd.add(cpu_us)
+        return cpu_us
+
+    def stand_still(self) -> None:
+        """Let others have the core that was asked for, and the crowd pile up."""
+        super().stand_still()
+        self._crowd.stand_still(self._timeline.now_us)
+
+    def go_on(self, since_us: int, shift_us: int) -> None:
+        """Go on after standing still from ``since_us`` for ``shift_us``."""
+        self._crowd.go_on(self._timeline.now_us)
+        super().go_on(since_us, shift_us)
+
+    def forget(self) -> list[Piece]:
+        """Lose all that is ready and all that is under way, the crowd's too, as a crash does; return what was ready."""
+        lost = super().forget()
+        self._crowd.leave(self._timeline.now_us)
         return lost
 
 

@@ -19,6 +19,8 @@ from sim.engine.timeline import WORK, Timeline, Wakeup
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from sim.model.crowd import Crowd
+
 
 class Tally(NamedTuple):
     """What a station has seen up to now; a difference of two is what it saw in between."""
@@ -246,7 +248,7 @@ class Cpu:
     def stop(self) -> None:
         """Drop everything booked, as a crash does."""
         now_us = self._clock_us()
-        self.booked_us = self.tally().busy_us
+        self.booked_us = self._worked_us()
         self.free_us = [min(free_us, now_us) for free_us in self.free_us]
         self._paused_us = None
 
@@ -265,12 +267,17 @@ class Cpu:
 
     def tally(self) -> Tally:
         """Return what the cores and the loops on them have seen up to now; a paused host's work stands still."""
-        now_us, ahead_us, sums = self._clock_us(), 0, self.sums
+        sums = self.sums
+        waited_us = sums.waited_sum + self._timeline.now_us * sums.waiting
+        return Tally(waited_us, self._worked_us(), sums.arrivals, sums.refused)
+
+    def _worked_us(self) -> int:
+        """Return how much of what the cores were taken for is done."""
+        now_us, ahead_us = self._clock_us(), 0
         for free_us in self.free_us:
             if free_us > now_us:
                 ahead_us += free_us - now_us
-        waited_us = sums.waited_sum + self._timeline.now_us * sums.waiting
-        return Tally(waited_us, self.booked_us - ahead_us, sums.arrivals, sums.refused)
+        return self.booked_us - ahead_us
 
     def _start(self, runner: Runner) -> None:
         """Let ``runner`` run on the core that is free first."""
@@ -307,6 +314,25 @@ class Cpu:
 
     def _clock_us(self) -> int:
         return self._timeline.now_us if self._paused_us is None else self._paused_us
+
+
+class CrowdedCpu(Cpu):
+    """Cores that a crowd without journeys uses too: it counts in what they have been busy for."""
+
+    __slots__ = ("crowd",)
+
+    def __init__(self, timeline: Timeline, cores: float, crowd: Crowd) -> None:
+        """Start idle."""
+        super().__init__(timeline, cores)
+        self.crowd = crowd
+
+    def tally(self) -> Tally:
+        """Return what the cores and the loops on them have seen up to now, the crowd's use among it.
+
+        What the loops did the crowd knows; a writer beside them asks for a core without it.
+        """
+        busy_us = self.crowd.busy_us(self._timeline.now_us) + max(0, self.booked_us - int(self.crowd.added_us))
+        return super().tally()._replace(busy_us=busy_us)
 
 
 def _had_us(runner: Runner) -> int:

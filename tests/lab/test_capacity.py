@@ -9,13 +9,14 @@ import pytest
 
 from lab.analysis import capacity
 from lab.analysis.capacity import implied_load
-from lab.analysis.queueing import erlang_c, grouping_use, mean_wait_us
+from lab.analysis.queueing import grouping_use, mean_wait_us
 from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from scenarios.patients.arrivals import HOUR_US, Stretch
 from scenarios.patients.streams import profile_of
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 from sim.model.costs import Costs, Fitted, load_costs
+from sim.model.queueing import erlang_c
 
 
 def load_of(**changes):

@@ -55,11 +55,16 @@ def resolved_text(scenario: Scenario, *, ascii_only: bool = False) -> str:
     return note + yaml.safe_dump(data, sort_keys=False, allow_unicode=not ascii_only, width=110)
 
 
+def _beside(load: ImpliedLoad) -> str:
+    """Return what is said of visits without a journey; nothing where there are none."""
+    return f"{digits(round(load.background_visits))} in-province without a journey; " if load.background_visits else ""
+
+
 def _print_load(scenario: Scenario, load: ImpliedLoad) -> None:
     console.say(f"{scenario.name}: {scenario.title or 'no title'} — valid")
     console.say(
         f"visits: {digits(round(load.cross_visits))} cross-province, {digits(round(load.local_visits))} in-province; "
-        f"peak hour from {load.peak_at:%Y-%m-%d %H:%M}"
+        f"{_beside(load)}peak hour from {load.peak_at:%Y-%m-%d %H:%M}"
     )
     console.say(
         f"at the peak: {digits(load.settlements_per_s)} settlements/s, {digits(load.messages_per_s)} messages/s, "

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from lab.analysis.turns import Process, turn_loads
 from sim.engine.timeline import WORK, Timeline
 from sim.model.costs import Fitted, load_costs
 from sim.model.loop import Loop
 from sim.model.service_times import Rhythm
 from sim.model.stations import Cpu
+from sim.model.turns import Process, turn_loads
 
 TURN_US, PIECE_US, SECONDS = 120.0, 100.0, 8
 

@@ -37,12 +37,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class TurnLoad:
-    """The turns of one process: how many pieces each has, the cores they use, the wait for one (us)."""
+    """The turns of one process: pieces of each, cores they use, the wait for one; how long it is, how many are on."""
 
     pieces: float
     cold: float
     use: float
     wait_us: float
+    turn_us: float = 0.0
+    under_way: float = 0.0
 
 
 def turn_loads(processes: Sequence[Process], cores: float, costs: CostFile) -> list[TurnLoad]:
@@ -94,4 +96,4 @@ def _next(process: Process, load: TurnLoad, costs: CostFile, *, speed: float, ot
     cold = 1.0 + costs.cold.value * gap_us / (gap_us + costs.cooling_us.value)  # the mean over gaps without memory
     use = min(1.0, rate_per_us / load.pieces * cpu_us) * process.loops * speed
     busy = min(1.0, rate_per_us / load.pieces * turn_us)
-    return TurnLoad(pieces, cold, use, busy * turn_us / 2)
+    return TurnLoad(pieces, cold, use, busy * turn_us / 2, turn_us, busy * process.loops)
