@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, renumbering, service
+from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, relay_times, renumbering, service
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
@@ -165,6 +165,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
     }
     scalars |= dict(closing.measure(record))
+    scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))
@@ -180,8 +181,12 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
             *service.samples(record, cutovers.every_held(record, courses), scenario),
         )
         samples |= {name: sample for name, sample in waits if sample.size}
-    by_people = (*abnormal.samples(record, scenario), *claims.samples(claims.claims_of(record, scenario)))
-    return samples | {name: sample for name, sample in by_people if sample.size}
+    beside = (
+        *abnormal.samples(record, scenario),
+        *claims.samples(claims.claims_of(record, scenario)),
+        *relay_times.samples(scope.visits, scope.messages, scenario.topology.relays()),
+    )
+    return samples | {name: sample for name, sample in beside if sample.size}
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
@@ -193,8 +198,8 @@ def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
 
 
 def narrowed(scope: Scope, part: Part) -> Scope:
-    """Return the scope of the visits of one province, or of everybody but those."""
-    here = pl.col(f"{part.side}_region").str.starts_with(part.province)
+    """Return the scope of the visits of one province or city, or of everybody but those."""
+    here = pl.col(f"{part.side}_region").str.starts_with(part.place)
     visits = scope.visits.filter(~here if part.but else here)
     kept = visits.select("visit")
     return replace(

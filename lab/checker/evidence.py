@@ -16,6 +16,7 @@ import msgspec
 import polars as pl
 
 from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.nodes import is_city
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
 from scenarios.record.written import Scratch
@@ -91,6 +92,8 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     filed_for: frozenset[str] = frozenset()
     """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
+    relays: tuple[str, ...] = ()
+    """The cities that are nodes of their own, and so have books."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -131,6 +134,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozen
         inflight=tables.frame("inflight"),
         filed_for=filed_for,
         closings=tables.frame("closings"),
+        relays=_relays(books),
     )
 
 
@@ -141,12 +145,18 @@ class LaidOut:
     files: Mapping[str, list[Path]]
     scratch: Scratch
     """Holds the files, as long as this does."""
+    relays: tuple[str, ...] = ()
+    """As in the evidence."""
 
 
 def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
     """Lay the final books out on disk."""
     files = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in _LAID.items()}
-    return LaidOut(files, scratch)
+    return LaidOut(files, scratch, _relays(books))
+
+
+def _relays(books: Mapping[str, FinalBooks]) -> tuple[str, ...]:
+    return tuple(filter(is_city, books))
 
 
 def portions(
@@ -172,7 +182,8 @@ def portions(
             name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
-        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere), filed_for=filed_for)
+        earlier = _earlier(portion["settlements"], elsewhere)
+        yield Evidence(**portion, earlier=earlier, filed_for=filed_for, relays=laid.relays)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:

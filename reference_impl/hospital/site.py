@@ -41,6 +41,7 @@ class HospitalSite:
     dialects: tuple[DialectChange, ...] = ()
     renumberings: tuple[Renumbering, ...] = ()
     filing: FilingDraws | None = None
+    relays: frozenset[str] = frozenset()
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -137,6 +138,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         dialects_of(scenario),
         renumberings_of(scenario),
         filing,
+        frozenset(scenario.topology.relays()),
     )
 
 

@@ -5,6 +5,7 @@ Cross-province visits follow the flows, in-province visits the residents, visits
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,10 +74,7 @@ class Places:
         self.local_shares = [count / sum(residents) for count in residents]
         generated = build(_sites(scenario))
         groups = _by_province_and_kind(generated, self._regions)
-        weights = [
-            choice_weights([generated[row] for row in rows], KINDS[number % len(KINDS)], flows.care_city_shares)
-            for number, rows in enumerate(groups)
-        ]
+        weights = _weights(generated, groups, flows.care_city_shares)
         self._flat = np.array([row for rows in groups for row in rows], np.int32)
         self._choices = GroupedChoice(weights)
         loads = self._loads(scenario, len(generated), groups, weights)
@@ -144,6 +142,39 @@ class Places:
             for row, weight in zip(rows, row_weights, strict=True):
                 loads[row] += visits * weight
         return loads
+
+
+def care_shares_of_cities(scenario: Scenario) -> dict[str, dict[str, float]]:
+    """Return by city, and by kind of visit, the share of its province's visits that its institutions have."""
+    regions, generated = tuple(scenario.topology.regions), build(_sites(scenario))
+    groups = _by_province_and_kind(generated, regions)
+    found: dict[str, dict[str, float]] = {place.city: {} for place in generated}
+    for number, (rows, weights) in enumerate(
+        zip(groups, _weights(generated, groups, scenario.visits.flows.care_city_shares), strict=True)
+    ):
+        kind, total = KINDS[number % len(KINDS)], sum(weights)
+        for row, weight in zip(rows, weights, strict=True):
+            shares = found[generated[row].city]
+            shares[kind] = shares.get(kind, 0.0) + weight / total
+    return found
+
+
+def insured_shares_of_cities(scenario: Scenario) -> dict[str, float]:
+    """Return by city the share of its province's travelling patients that it insures."""
+    topology, flows = scenario.topology, scenario.visits.flows
+    named = (*topology.cities, *flows.insured_city_shares)
+    cities = insured_cities(tuple(topology.regions), named, flows.insured_city_shares)
+    return dict(zip(cities.codes, cities.shares, strict=True))
+
+
+def _weights(
+    generated: list[Institution], groups: list[list[int]], city_shares: Mapping[str, float]
+) -> list[list[float]]:
+    """Return the weights of the institutions of each group of ``_by_province_and_kind``."""
+    return [
+        choice_weights([generated[row] for row in rows], KINDS[number % len(KINDS)], city_shares)
+        for number, rows in enumerate(groups)
+    ]
 
 
 def _flows(scenario: Scenario) -> FlowMatrix:

@@ -10,7 +10,8 @@ from datetime import date
 from re import findall, fullmatch
 
 from reference_impl.domain.century import FIRST_YEAR, LAST_YEAR
-from reference_impl.domain.nodes import HOSPITAL, HUB
+from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
+from reference_impl.domain.regions import PROVINCE_DIGITS
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
@@ -74,13 +75,22 @@ def _topology(topology: Topology) -> Iterator[Problem]:
         if region in seen:
             yield Problem(("topology", "regions", number), "province named twice", repr(region), "each province once")
         seen[region] = number
-    for number, city in enumerate(topology.cities):
-        if city in topology.cities[:number]:
-            yield Problem(("topology", "cities", number), "city named twice", repr(city), "each city once")
-        yield from _city_named(topology, city, ("topology", "cities", number))
+    yield from _cities(topology)
     for code in topology.provinces:
         yield from _region_named(topology, code, ("topology", "provinces", code))
     yield from _hosts(topology)
+
+
+def _cities(topology: Topology) -> Iterator[Problem]:
+    cities = topology.cities
+    if isinstance(cities, dict):
+        for city in cities:
+            yield from _city_named(topology, city, ("topology", "cities", city))
+        return
+    for number, city in enumerate(cities):
+        if city in cities[:number]:
+            yield Problem(("topology", "cities", number), "city named twice", repr(city), "each city once")
+        yield from _city_named(topology, city, ("topology", "cities", number))
 
 
 def _hosts(topology: Topology) -> Iterator[Problem]:
@@ -210,18 +220,27 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
 
 
 def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
-    ends = (HOSPITAL, HUB, ANY, *topology.regions)
+    ends = (HOSPITAL, ANY, *topology.nodes())
     for number, end in enumerate(link):
         if end not in ends:
-            expected = f"'{HOSPITAL}', '{HUB}', '{ANY}' or a province of the scenario"
+            expected = f"'{HOSPITAL}', '{HUB}', '{ANY}', a province of the scenario or a city of it that has a relay"
             yield Problem((*path, number), "unknown end of a link", repr(end), expected, nearest(end, ends))
             return
     caller, callee = link
-    if callee == HOSPITAL or (HOSPITAL in link and HUB in link) or (caller == callee and caller != ANY):
+    if any(map(is_city, link)):
+        yield from _link_of_city(topology, link, path)
+    elif callee == HOSPITAL or (HOSPITAL in link and HUB in link) or (caller == callee and caller != ANY):
         expected = "hospital -> province, province -> hub or hub -> province"
         yield Problem(path, "no such link", f"{caller} -> {callee}", expected)
     elif caller not in (HOSPITAL, HUB, ANY) and callee not in (HUB, ANY):
         yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
+
+
+def _link_of_city(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
+    """Refuse a link that a city's relay does not have."""
+    if not any(all(said in (ANY, end) for said, end in zip(link, way, strict=True)) for way in topology.ways()):
+        expected = "hospital -> city, city -> its province or province -> city"
+        yield Problem(path, "no such link", " -> ".join(link), expected)
 
 
 def _receipts(fault: YesWithoutReceipt, path: Path) -> Iterator[Problem]:
@@ -236,7 +255,7 @@ def _receipts(fault: YesWithoutReceipt, path: Path) -> Iterator[Problem]:
 def _codes_on_link(fault: Lose | Delay | YesWithErrorText | YesWithoutReceipt, path: Path) -> Iterator[Problem]:
     """Refuse transactions that never take the link: what a care province does alone it sends nobody."""
     caller, callee = fault.link
-    if isinstance(fault, Delay) or (caller in (HOSPITAL, ANY) and callee != HUB):
+    if isinstance(fault, Delay) or is_city(caller) or (caller in (HOSPITAL, ANY) and callee != HUB):
         return
     for number, code in enumerate(fault.codes):
         if not TRANSACTIONS[code].forwarded:
@@ -291,7 +310,8 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
         if not texts:
             yield Problem(("gates", name), "a gate without a bound", "[]", "one bound or more, or no such gate")
         for region in findall(r"=(\d+)\]", name):
-            yield from _region_named(scenario.topology, region, ("gates", name))
+            named = _region_named if len(region) == PROVINCE_DIGITS else _city_named
+            yield from named(scenario.topology, region, ("gates", name))
         for number, text in enumerate(texts):
             try:
                 gate = parse_gate(name, text)
@@ -302,6 +322,10 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 break
             if gate.measure.startswith("cutover.") and not scenario.cutover:
                 yield Problem(("gates", name), "measure of a cutover, and there is none", "", "a 'cutover' section")
+                break
+            if gate.measure.startswith("relay.") and not scenario.topology.relays():
+                expected = "a city in topology.cities that is no door"
+                yield Problem(("gates", name), "measure of cities' relays, and no city has one", "", expected)
                 break
             if gate.measure.startswith("filing.") and scenario.filing is None:
                 yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
@@ -323,12 +347,14 @@ def _timeouts(scenario: Scenario) -> Iterator[Problem]:
     if time_scale == 1:
         return
     clients = scenario.clients
-    longest_name, longest_us = max(
+    waits = [
         ("clients.timeout", clients.timeout),
         ("clients.forward_timeout.care", clients.forward_timeout.care),
         ("clients.forward_timeout.hub", clients.forward_timeout.hub),
-        key=lambda item: item[1],
-    )
+    ]
+    if scenario.topology.relays():
+        waits.append(("clients.forward_timeout.city", clients.forward_timeout.city))
+    longest_name, longest_us = max(waits, key=lambda item: item[1])
     for window_name, window_us in _windows(scenario):
         shrunk_us = shrink_us(window_us, time_scale)
         if longest_us * TIMEOUT_SHARE <= shrunk_us:
