@@ -77,8 +77,8 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
     cutover, filing = scenario.asks_of_everyone, scenario.filing is not None
-    scan = partial(scan_table, tables)
-    record = small_record(scan, cutover=cutover, filing=filing) if small else read_record(tables)
+    scan, relays = partial(scan_table, tables), bool(scenario.topology.relays())
+    record = small_record(scan, cutover=cutover, filing=filing, relays=relays) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

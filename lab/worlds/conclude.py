@@ -125,9 +125,10 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    asks = outcome.scenario.filing is not None
-    looked_at = small_record(tables.scan, cutover=outcome.scenario.asks_of_everyone, filing=asks)
-    measures = measure(looked_at, outcome.scenario, findings)
+    scenario = outcome.scenario
+    asks, relays = scenario.filing is not None, bool(scenario.topology.relays())
+    looked_at = small_record(tables.scan, cutover=scenario.asks_of_everyone, filing=asks, relays=relays)
+    measures = measure(looked_at, scenario, findings)
     measures.scalars.update(of_books)
     return Answer(
         outcome.scenario,
