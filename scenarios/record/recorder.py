@@ -266,9 +266,9 @@ def small_record(
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
     Of a message no hop and no id, only a number that tells ids apart, and why it was refused only where ``filing`` asks
-    who was turned away; the first two hops where ``relays`` ask how long the first was at it. Without a cutover, whose queues everybody stands
-    in, no visit within a province, and of a visit no money of a settlement and nobody's name. Words that repeat are
-    categories, which compare, group and sort as the text they are.
+    who was turned away; the first two hops where ``relays`` ask how long the first was at it. Without a cutover, whose
+    queues everybody stands in, no visit within a province, and of a visit no money of a settlement and nobody's name.
+    Words that repeat are categories, which compare, group and sort as the text they are.
     """
     visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(_NAMES)).collect()
     kept = visits.lazy().select("visit")

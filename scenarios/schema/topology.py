@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
 from reference_impl.domain.regions import PROVINCES, province_of
@@ -92,8 +92,16 @@ RegionList = Annotated[
 ]
 
 
-CityPlace = Literal["door"] | NodeChanges
+CityPlace = Annotated[
+    Annotated[Literal["door"], Tag("(door)")] | Annotated[NodeChanges, Tag("(relay)")],
+    Discriminator(lambda value: "(door)" if isinstance(value, str) else "(relay)"),
+]
 """What a city is: a door that its province keeps, or a relay, with what differs from ``topology.city``."""
+Cities = Annotated[
+    Annotated[tuple[CityCode, ...], Tag("(list)")] | Annotated[dict[CityCode, CityPlace], Tag("(mapping)")],
+    Discriminator(lambda value: "(mapping)" if isinstance(value, dict) else "(list)"),
+]
+"""Cities as doors, or each as what it is."""
 
 
 class Topology(Model):
@@ -102,7 +110,7 @@ class Topology(Model):
     regions: RegionList = Field(
         default=cast("tuple[str, ...]", "all"), description="two-digit codes of the provinces, or 'all'."
     )
-    cities: tuple[CityCode, ...] | dict[CityCode, CityPlace] = Field(
+    cities: Cities = Field(
         default=(),
         description="the cities that a plan may stop, by four-digit code. A list: each is a door that its province "
         "keeps. A mapping: a city is 'door', or a relay of its own on its hospitals' way to the province and on the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from support.chain import CARE_CITY, INSURED_CITY, LOCAL_PERSON, Chain, Crossing, always, at_rest, once, run
+from support.dying import DyingBooks
 from support.messages import (
     admitted,
     cancel,
@@ -42,7 +43,6 @@ from reference_impl.protocol.messages import (
 from reference_impl.protocol.relay import as_carried, said_on
 from scenarios.record.fates import DIRECT_FATES
 from scenarios.schema import Clients
-from tests.reference_impl.protocol.test_crash_at_every_step import DyingBooks
 
 BOTH = (CARE_CITY, INSURED_CITY)
 LINKS = (
