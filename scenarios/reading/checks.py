@@ -10,18 +10,17 @@ from datetime import date
 from re import findall, fullmatch
 
 from reference_impl.domain.century import FIRST_YEAR, LAST_YEAR
-from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
 from reference_impl.domain.regions import PROVINCE_DIGITS
-from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
+from scenarios.reading.links import link_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
-    ANY,
     Delay,
     Fault,
     Freeze,
@@ -201,10 +200,7 @@ def _flows(scenario: Scenario) -> Iterator[Problem]:
 def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
     topology = scenario.topology
     if isinstance(fault, Lose | Delay | YesWithErrorText | YesWithoutReceipt):
-        yield from _link(topology, fault.link, (*path, "link"))
-        yield from _codes_on_link(fault, path)
-        if isinstance(fault, YesWithoutReceipt):
-            yield from _receipts(fault, path)
+        yield from link_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
     else:
@@ -217,51 +213,6 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
             yield Problem((*path, "node"), what, repr(fault.node), expected, "give it a host of its own, or use freeze")
     if fault.at >= scenario.horizon.length:
         yield Problem((*path, "at"), "after the horizon", format_duration(fault.at), _before_end(scenario))
-
-
-def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
-    ends = (HOSPITAL, ANY, *topology.nodes())
-    for number, end in enumerate(link):
-        if end not in ends:
-            expected = f"'{HOSPITAL}', '{HUB}', '{ANY}', a province of the scenario or a city of it that has a relay"
-            yield Problem((*path, number), "unknown end of a link", repr(end), expected, nearest(end, ends))
-            return
-    caller, callee = link
-    if any(map(is_city, link)):
-        yield from _link_of_city(topology, link, path)
-    elif callee == HOSPITAL or (HOSPITAL in link and HUB in link) or (caller == callee and caller != ANY):
-        expected = "hospital -> province, province -> hub or hub -> province"
-        yield Problem(path, "no such link", f"{caller} -> {callee}", expected)
-    elif caller not in (HOSPITAL, HUB, ANY) and callee not in (HUB, ANY):
-        yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
-
-
-def _link_of_city(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
-    """Refuse a link that a city's relay does not have."""
-    if not any(all(said in (ANY, end) for said, end in zip(link, way, strict=True)) for way in topology.ways()):
-        expected = "hospital -> city, city -> its province or province -> city"
-        yield Problem(path, "no such link", " -> ".join(link), expected)
-
-
-def _receipts(fault: YesWithoutReceipt, path: Path) -> Iterator[Problem]:
-    """Refuse transactions whose yes says no more than done: nothing of it can be left out."""
-    for number, code in enumerate(fault.codes):
-        if not TRANSACTIONS[code].has_receipt:
-            what = f"the yes to {code} has no receipt that could be missing"
-            expected = f"one of {', '.join(one for one, row in TRANSACTIONS.items() if row.has_receipt)}"
-            yield Problem((*path, "codes", number), what, repr(code), expected)
-
-
-def _codes_on_link(fault: Lose | Delay | YesWithErrorText | YesWithoutReceipt, path: Path) -> Iterator[Problem]:
-    """Refuse transactions that never take the link: what a care province does alone it sends nobody."""
-    caller, callee = fault.link
-    if isinstance(fault, Delay) or is_city(caller) or (caller in (HOSPITAL, ANY) and callee != HUB):
-        return
-    for number, code in enumerate(fault.codes):
-        if not TRANSACTIONS[code].forwarded:
-            what = f"{code} never crosses the link {caller} -> {callee}: the care province acts alone"
-            expected = "a transaction that is sent on, or a link from 'hospital'"
-            yield Problem((*path, "codes", number), what, repr(code), expected)
 
 
 def _lost_commit(topology: Topology, fault: LostCommit, path: Path) -> Iterator[Problem]:
