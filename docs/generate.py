@@ -74,7 +74,7 @@ def measures_page() -> str:
         "width. A share of 99.9 % of 100 visits lies in its interval in about 40 of 100 cases with `--reps 5`, in 62",
         "with 10 (of 1000 visits: 95 and more); a count of 0.2 a replication in 64 and 88 (of 1 and more: 93 up).",
         f"A distribution needs a statistic: {', '.join(f'`{name}`' for name in STATISTICS)}.",
-        "Of one province, or of all but it, ask `contact.latency[insured=41]`, `[insured!=41]`, `[care=33]`,",
+        "Of one province or city, or of all but it, ask `contact.latency[insured=41]`, `[insured!=41]`, `[care=33]`,",
         "where the table says *by province*.",
         "",
         "A cutover may have several plans. A piece of business belongs to each plan whose door it met: one that listed",

@@ -20,7 +20,7 @@ import msgspec
 
 from loadtest.proxy import ProxiedLink, ProxyConfig
 from reference_impl.domain.failures import FailedRunError
-from reference_impl.domain.nodes import HOSPITAL, HUB
+from reference_impl.domain.nodes import HOSPITAL
 from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances
@@ -126,7 +126,6 @@ class FaultyLinks:
 
 def faulty_links(scenario: Scenario, faults: tuple[Disturbance, ...]) -> Iterator[tuple[str, str]]:
     """Return the (caller, callee) pairs of the scenario on which any fault lies."""
-    for province in scenario.topology.province_nodes():
-        for caller, callee in ((HOSPITAL, province), (province, HUB), (HUB, province)):
-            if not FaultyLink(scenario.seed, caller, callee, faults).sound:
-                yield caller, callee
+    for caller, callee in scenario.topology.ways():
+        if not FaultyLink(scenario.seed, caller, callee, faults).sound:
+            yield caller, callee

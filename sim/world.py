@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.domain.nodes import HOSPITAL, HUB, NodeId
+from reference_impl.domain.nodes import HOSPITAL, HUB, NodeId, care_node
 from reference_impl.hospital.history import History
 from reference_impl.hospital.site import site_of
 from reference_impl.protocol.assembly import NodeConfig, assemble
@@ -41,6 +41,7 @@ from sim.stays import Journeys
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reference_impl.protocol.city import City
     from reference_impl.protocol.hub import Hub
     from reference_impl.protocol.ports import Books
     from scenarios.patients.institutions import Institution
@@ -192,7 +193,13 @@ class World:
             self._configs[node] = node_config(self.scenario, name, institutions)
             self._routes[node] = {}
             made = SimNode(
-                self.timeline, node, host, topology.spec(name), service_times=service_times, seed=self.scenario.seed
+                self.timeline,
+                node,
+                host,
+                topology.spec(name),
+                service_times=service_times,
+                seed=self.scenario.seed,
+                relays=[city for city in topology.relays() if city[:2] == name],
             )
             self.nodes[node] = made
             made.open(store, self._role)
@@ -211,7 +218,7 @@ class World:
             books = LosingBooks(books, lost, clock)
         ports = NodePorts(clock, peers, books, SimTasks(self.timeline, node.host.group, node.host.loop))
         starts = self._starts[node.name] = self._starts.get(node.name, -1) + 1
-        role: Province | Hub = assemble(self._configs[node.name], ports, starts=starts)
+        role: Province | Hub | City = assemble(self._configs[node.name], ports, starts=starts)
         for command in self.doors.get(node.name, {}).values():
             role.doors.obey(command, clock.now_us())
         if isinstance(role, Province) and node.name in self._closed:
@@ -240,6 +247,11 @@ class World:
             from_hospitals[node] = (self.nodes[node], self._link(HOSPITAL, province, links.hospital_province))
             self._routes[node][HUB] = (self.nodes[HUB], self._link(province, HUB, links.province_hub))
             self._routes[HUB][node] = (self.nodes[node], self._link(HUB, province, links.province_hub))
+        for city in self.scenario.topology.relays():
+            node, province = NodeId(city), care_node(city)
+            from_hospitals[node] = (self.nodes[node], self._link(HOSPITAL, city, links.hospital_city))
+            self._routes[node][province] = (self.nodes[province], self._link(city, province, links.city_province))
+            self._routes[province][node] = (self.nodes[node], self._link(province, city, links.city_province))
 
     def _link(self, caller: str, callee: str, spec: LinkSpec) -> Link:
         faulty = FaultyLink(self.scenario.seed, caller, callee, disturbances(self.scenario))

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from lab.analysis.queueing import grouping_use, mean_wait_us
+from lab.analysis.relays import relayed
+from lab.analysis.streams import Stream, messages_by_kind
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
-from reference_impl.domain.nodes import HUB, Role
+from reference_impl.domain.nodes import HUB, care_node
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS
@@ -30,14 +32,11 @@ from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import arrivals_of_one, mean_profile, profile_of
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow
-from sim.model.costs import Costs, Stage
+from sim.model.costs import Costs
 from sim.model.turns import Process, TurnLoad, turn_loads
 
 _WEEK_US = 7 * DAY_US
 
-_FORWARDED: tuple[Stage, ...] = ("receive", "forward", "answer", "reply")
-_LOCAL: tuple[Stage, ...] = ("receive", "decide", "decide", "reply")
-_ENDED: tuple[Stage, ...] = ("receive", "reply")
 _AT: tuple[tuple[str, tuple[Kind, ...]], ...] = (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",)))
 """Which visits come to the desks of which institutions."""
 
@@ -86,30 +85,6 @@ class ImpliedLoad:
         return tuple(station for station in self.stations if station.unstable)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """Messages of one kind at one node in one role, a second."""
-
-    node: str
-    role: Role
-    code: str
-    rate_per_s: float
-    forwarded: bool
-    local: bool
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """What is done here with a message: each is a piece of a turn."""
-        if not self.forwarded:
-            return _ENDED
-        return _LOCAL if self.local else _FORWARDED
-
-    @property
-    def commits(self) -> int:
-        """Commits of one message: an intent and an outcome at a forwarder; within a province the insurer's too."""
-        return len(self.stages) - 1 if self.local and self.forwarded else len(self.stages) // 2
-
-
 def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     """Return the load that a resolved scenario implies."""
     visits, time_scale = scenario.visits, scenario.scale.time
@@ -151,7 +126,8 @@ def patients_per_s(scenario: Scenario, node: str) -> float:
     per_hour = _peak_hour(profile, round(scenario.horizon.length * time_scale))[1]
     cross_per_s = per_day * per_hour / 3600 * time_scale
     streams = _streams(scenario, cross_per_s, cross_per_s * scenario.visits.local_per_cross)
-    return sum(stream.rate_per_s for stream in streams if stream.node == node and stream.code == tx.PERSON)
+    counted = (one for one in streams if one.node == node and one.code == tx.PERSON and one.kept)
+    return sum(one.rate_per_s for one in counted)
 
 
 def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
@@ -171,24 +147,30 @@ def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
     return busiest[0], per_hour(busiest)
 
 
-def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iterator[_Stream]:
+def _streams(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iterator[Stream]:
     """Yield every stream of messages, as if all messages of a visit were sent in the hour it comes."""
+    yield from relayed(scenario, _streams_by_doors(scenario, cross_per_s, local_per_s))
+
+
+def _streams_by_doors(scenario: Scenario, cross_per_s: float, local_per_s: float) -> Iterator[Stream]:
+    """Yield every stream as it is where no city has a relay of its own."""
     if cross_per_s <= 0:
         return
     care, insured = flow_shares(scenario)
     residents = {code: provinces()[code].residents_e4 for code in scenario.topology.regions}
     everybody = sum(residents.values())
-    for code, per_visit in _messages_per_visit(scenario).items():
+    for code, by_kind in messages_by_kind(scenario).items():
+        per_visit = sum(by_kind.values())
         forwarded = TRANSACTIONS[code].forwarded
         cross, local = cross_per_s * per_visit, local_per_s * per_visit
         if forwarded:
-            yield _Stream(HUB, "hub", code, cross, forwarded=True, local=False)
+            yield Stream(HUB, "hub", code, cross, forwarded=True, local=False)
         for node in scenario.topology.regions:
             here = local * residents[node] / everybody
-            yield _Stream(node, "care", code, cross * care[node], forwarded=forwarded, local=False)
-            yield _Stream(node, "care", code, here, forwarded=forwarded, local=True)
+            yield Stream(node, "care", code, cross * care[node], forwarded=forwarded, local=False)
+            yield Stream(node, "care", code, here, forwarded=forwarded, local=True)
             if forwarded:
-                yield _Stream(node, "insured", code, cross * insured[node], forwarded=False, local=False)
+                yield Stream(node, "insured", code, cross * insured[node], forwarded=False, local=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +189,7 @@ class _PeakHour:
 
 def _background_streams(
     scenario: Scenario, per_day: Mapping[str, Mapping[Kind, float]], peak: _PeakHour
-) -> Iterator[_Stream]:
+) -> Iterator[Stream]:
     """Yield the messages that visits without a journey would send: stations bear them all the same."""
     for node, of_kinds in per_day.items():
         rates: dict[str, float] = {}
@@ -215,7 +197,7 @@ def _background_streams(
             for code, per_visit in _messages_of(scenario, kind).items():
                 rates[code] = rates.get(code, 0.0) + count * peak.per_s(kind) * per_visit
         for code, rate in rates.items():
-            yield _Stream(node, "care", code, rate, forwarded=TRANSACTIONS[code].forwarded, local=True)
+            yield Stream(node, "care", code, rate, forwarded=TRANSACTIONS[code].forwarded, local=True)
 
 
 def _messages_of(scenario: Scenario, kind: Kind) -> dict[str, float]:
@@ -233,15 +215,6 @@ def flow_shares(scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]
     return matrix.inflow(), matrix.outflow()
 
 
-def _messages_per_visit(scenario: Scenario) -> dict[str, float]:
-    mix = scenario.visits.mix
-    counts = {tx.INPATIENT_LINES: mix.inpatient * scenario.visits.uploads_per_stay}
-    for kind, codes in SENT_ONCE.items():
-        for code in codes:
-            counts[code] = counts.get(code, 0.0) + getattr(mix, kind)
-    return counts
-
-
 class _Loads:
     """The stations of one scenario under given streams; ``slow`` adds to the work of a node's workers."""
 
@@ -249,7 +222,7 @@ class _Loads:
         self,
         scenario: Scenario,
         costs: Costs,
-        streams: tuple[_Stream, ...],
+        streams: tuple[Stream, ...],
         slow: Mapping[str, float],
         peak: _PeakHour,
     ) -> None:
@@ -372,16 +345,22 @@ class _Loads:
         mine = [s for s in self._streams if s.node == node and s.role == "care"]
         rate = sum(s.rate_per_s for s in mine)
         inside = sum(s.rate_per_s * (self._own_us(s) + self._downstream_us(s)) for s in mine) / rate if rate else 0.0
-        return inside + 2 * self._link_us("hospital_province")
+        return inside + 2 * self._link_us("hospital_province") + (self._relays_us(node) / rate if rate else 0.0)
 
-    def _pieces_us(self, stream: _Stream) -> float:
+    def _relays_us(self, node: str) -> float:
+        """Return how much longer the way by relays is for what hospitals send a province, times how much takes it."""
+        links_us = self._link_us("hospital_city") + self._link_us("city_province") - self._link_us("hospital_province")
+        sent = [s for s in self._streams if s.role == "city" and not s.city and care_node(s.node) == node]
+        return sum(s.rate_per_s * (self._own_us(s) + 2 * links_us) for s in sent)
+
+    def _pieces_us(self, stream: Stream) -> float:
         return sum(self._costs.mean_us(stream.role, stream.code, stage) for stage in stream.stages)
 
-    def _change_us(self, stream: _Stream) -> float:
+    def _change_us(self, stream: Stream) -> float:
         """Return the CPU of a change, with its share of folding the log back."""
         return self._costs.mean_us(stream.role, stream.code, "change") + self._costs.checkpoint_of_change_us
 
-    def _own_us(self, stream: _Stream) -> float:
+    def _own_us(self, stream: Stream) -> float:
         """Return how long a node itself is at a message: pieces, each in a turn after a wait; commits; being slow."""
         file, turn = self._costs.file, self._turns[self._topology.host_of(stream.node)]
         wait_us = 0.0 if math.isinf(turn.wait_us) else turn.wait_us
@@ -390,27 +369,43 @@ class _Loads:
         commits_us = stream.commits * (turn.cold * change_us + self._costs.mean_flush_us())
         return turns_us + commits_us + self._slow.get(stream.node, 0.0)
 
-    def _held_us(self, stream: _Stream) -> float:
+    def _held_us(self, stream: Stream) -> float:
         holds = self._topology.spec(stream.node).hold_while_waiting
         return self._own_us(stream) + (self._downstream_us(stream) if holds else 0.0)
 
-    def _downstream_us(self, stream: _Stream) -> float:
+    def _downstream_us(self, stream: Stream) -> float:
         """Return how long a forwarder waits for the next node: its patience at most."""
         patience = self._scenario.clients.forward_timeout
         if not stream.forwarded or stream.local:
             return 0.0
+        if stream.role in ("city", "insured"):
+            return min(2 * self._link_us("city_province") + self._behind_us(stream), float(patience.of(stream.node)))
         link_us = 2 * self._link_us("province_hub")
         hub_us = min(link_us + self._insured_us(stream.code), float(patience.hub))
         if stream.role == "hub":
             return hub_us
-        hub = _Stream(HUB, "hub", stream.code, 0.0, forwarded=True, local=False)
+        hub = Stream(HUB, "hub", stream.code, 0.0, forwarded=True, local=False)
         return min(link_us + self._own_us(hub) + hub_us, float(patience.care))
 
     def _insured_us(self, code: str) -> float:
-        """Return the mean time at the insurers, by their share."""
-        there = [s for s in self._streams if s.role == "insured" and s.code == code]
-        rate = sum(s.rate_per_s for s in there)
-        return sum(s.rate_per_s * self._own_us(s) for s in there) / rate if rate else 0.0
+        """Return the mean time at the insurers, by their share; what a city brings is in the time of who asked it."""
+        there = [s for s in self._streams if (s.role, s.code) == ("insured", code) and (s.forwarded or not s.city)]
+        return self._mean_us(there)
+
+    def _behind_us(self, stream: Stream) -> float:
+        """Return the mean time at the node that a city's relay asks, or that an insured province asks of it."""
+        asked = "city" if stream.role == "insured" else "insured" if stream.city else "care"
+        node = stream.city if asked == "city" else care_node(stream.node)
+        there = [
+            s
+            for s in self._streams
+            if (s.node, s.role, s.code, s.city) == (node, asked, stream.code, stream.city) and s.kept
+        ]
+        return self._mean_us(there)
+
+    def _mean_us(self, streams: list[Stream]) -> float:
+        rate = sum(s.rate_per_s for s in streams)
+        return sum(s.rate_per_s * (self._own_us(s) + self._downstream_us(s)) for s in streams) / rate if rate else 0.0
 
     def _link_us(self, kind: str) -> float:
         link = getattr(self._topology.links, kind)

@@ -28,6 +28,7 @@ from lab.analysis import (
     nation,
     network,
     policies,
+    relay_times,
     renumbering,
     service,
 )
@@ -189,6 +190,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     scalars |= {name: float(value) for name, value in audit.figures(audit.audit_of(record, scenario), scenario)}
     scalars |= dict(closing.measure(record))
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
+    scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))
@@ -204,12 +206,13 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
             *service.samples(record, cutovers.every_held(record, courses), scenario),
         )
         samples |= {name: sample for name, sample in waits if sample.size}
-    by_people = (
+    beside = (
         *abnormal.samples(record, scenario),
         *claims.samples(claims.claims_of(record, scenario)),
         *audit.samples(audit.audit_of(record, scenario)),
+        *relay_times.samples(scope.visits, scope.messages, scenario.topology.relays()),
     )
-    return samples | {name: sample for name, sample in by_people if sample.size}
+    return samples | {name: sample for name, sample in beside if sample.size}
 
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
@@ -222,8 +225,8 @@ def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
 
 
 def narrowed(scope: Scope, part: Part) -> Scope:
-    """Return the scope of the visits of one province, or of everybody but those."""
-    here = pl.col(f"{part.side}_region").str.starts_with(part.province)
+    """Return the scope of the visits of one province or city, or of everybody but those."""
+    here = pl.col(f"{part.side}_region").str.starts_with(part.place)
     visits = scope.visits.filter(~here if part.but else here)
     kept = visits.select("visit")
     return replace(

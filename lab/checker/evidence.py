@@ -17,6 +17,7 @@ import polars as pl
 
 from lab.checker.agreement import NO_AGREEMENT, Agreement
 from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.nodes import is_city
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
 from reference_impl.protocol.messages import SellDrugs, UploadLines
@@ -102,6 +103,8 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     coded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CODED_COLUMNS))
     """By which codes a place of care priced each message of charges; looked up only where codes are issued anew."""
+    relays: tuple[str, ...] = ()
+    """The cities that are nodes of their own, and so have books."""
     agreement: Agreement = NO_AGREEMENT
 
     def standing(self) -> pl.DataFrame:
@@ -148,6 +151,7 @@ def gather(
         inflight=tables.frame("inflight"),
         closings=tables.frame("closings"),
         agreement=agreement,
+        relays=_relays(books),
     )
 
 
@@ -158,13 +162,19 @@ class LaidOut:
     files: Mapping[str, list[Path]]
     scratch: Scratch
     """Holds the files, as long as this does."""
+    relays: tuple[str, ...] = ()
+    """As in the evidence."""
 
 
 def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch, *, coded: bool = False) -> LaidOut:
     """Lay the final books out on disk, with the codes of charges where they are ``coded`` anew."""
     which = _laid(coded=coded)
     files = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in which.items()}
-    return LaidOut(files, scratch)
+    return LaidOut(files, scratch, _relays(books))
+
+
+def _relays(books: Mapping[str, FinalBooks]) -> tuple[str, ...]:
+    return tuple(filter(is_city, books))
 
 
 def portions(
@@ -196,7 +206,7 @@ def portions(
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
         earlier = _earlier(portion["settlements"], elsewhere)
-        yield Evidence(**portion, earlier=earlier, agreement=agreement)
+        yield Evidence(**portion, earlier=earlier, agreement=agreement, relays=laid.relays)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:

@@ -11,9 +11,10 @@ import msgspec
 from pydantic import ValidationError
 
 from lab.runs.file import RUN_FILE, Replication, RunFile, checksum, sealed
+from lab.runs.small import looked_at
 from reference_impl.domain.failures import InputError, InvalidRunError
 from scenarios.reading.loader import data_digest, restore_scenario
-from scenarios.record.recorder import read_record, scan_table, small_record, stored_digest
+from scenarios.record.recorder import read_record, scan_table, stored_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +77,8 @@ def open_run(folder: Path, run: RunFile, *, small: bool = False) -> Opened:
         )
     first = run.replications[0]
     scenario, tables = _scenario(folder, run), folder / first.folder
-    cutover, why, nation = scenario.asks_of_everyone, scenario.asks_why, scenario.nation is not None
     scan = partial(scan_table, tables)
-    record = small_record(scan, cutover=cutover, why=why, nation=nation) if small else read_record(tables)
+    record = looked_at(scan, scenario) if small else read_record(tables)
     alterations = tuple(_alterations(folder, run))
     if alterations:
         run = msgspec.structs.replace(run, notes=(*run.notes, *alterations))

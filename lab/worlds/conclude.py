@@ -24,9 +24,10 @@ from lab.analysis.replicated import Replicated
 from lab.checker import Evidence, Findings, LaidOut, check_tables, look_through
 from lab.checker.findings import HOSPITAL_ONLY
 from lab.runs.file import Commits, GateResult, Replication, Validity, checksum
+from lab.runs.small import looked_at
 from lab.worlds.followup import BREAKS_FILE, HeldByHospital, followed_up, held_by_hospitals, worked_off, write_breaks
 from lab.worlds.statements import STATEMENTS_FILE, Dates, Statements
-from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, small_record, tables_of
+from scenarios.record.recorder import SAMPLED, Record, RunTables, record_of, tables_of
 from scenarios.schema.course import courses_of
 from scenarios.schema.gates import parse_gates
 
@@ -130,20 +131,17 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     tables = with_alarms(work_off(outcome, findings), outcome.scenario)
     if not tables.in_memory:
         outcome.let_go()
-    asked = outcome.scenario
-    looked_at = small_record(
-        tables.scan, cutover=asked.asks_of_everyone, why=asked.asks_why, nation=asked.nation is not None
-    )
-    measures = measure(looked_at, outcome.scenario, findings)
+    seen = looked_at(tables.scan, outcome.scenario)
+    measures = measure(seen, outcome.scenario, findings)
     measures.scalars.update(of_books)
     return Answer(
         outcome.scenario,
         tables,
         findings,
         measures,
-        _ledger(looked_at, outcome.scenario, findings),
-        claims_of(looked_at, outcome.scenario),
-        audit_of(looked_at, outcome.scenario),
+        _ledger(seen, outcome.scenario, findings),
+        claims_of(seen, outcome.scenario),
+        audit_of(seen, outcome.scenario),
     )
 
 

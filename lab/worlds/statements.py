@@ -96,12 +96,16 @@ def _hospitals(evidence: Evidence, dates: Dates) -> pl.DataFrame:
 
 
 def _copies(evidence: Evidence, dates: Dates) -> pl.DataFrame:
-    """Return what care provinces and hub keep: by the insurer's time, as its reply stated it."""
+    """Return what care provinces and hub keep: by the insurer's time, as its reply stated it.
+
+    A city states nothing: its province does, and what its relay keeps is held against the insurer by the checker.
+    """
     at_hub = pl.col("node") == HUB
     known = _regions(evidence)
+    kept = evidence.copies.filter(~pl.col("node").is_in(evidence.relays)) if evidence.relays else evidence.copies
     codes = evidence.attempts.select("msgid", "code").unique("msgid", keep="first")
-    positive = evidence.copies.filter(pl.col("sign") == 1).select("node", "settlement", made_by="msgid")
-    copies = evidence.copies.with_columns(_counts_for()).join(
+    positive = kept.filter(pl.col("sign") == 1).select("node", "settlement", made_by="msgid")
+    copies = kept.with_columns(_counts_for()).join(
         positive.unique(["node", "settlement"], keep="first"), on=["node", "settlement"], how="left"
     )
     return (

@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from reference_impl.domain.nodes import HUB, care_node, is_city
-from reference_impl.domain.regions import is_cross_province
+from reference_impl.domain.regions import CITY_DIGITS, is_cross_province
 from reference_impl.hospital.pulse import Pulse, Seen
 from reference_impl.hospital.site import concerns
 from reference_impl.hospital.standing import Claim, claim_of, stage_of
@@ -321,17 +321,24 @@ _NO_HOPS: tuple[int | None, ...] = (None,) * 8
 
 
 def _by_role(request: Request, hops: tuple[Hop, ...]) -> tuple[int | None, ...]:
-    """Return (city, care, hub, insured) x (in, out) of the hops on the way."""
+    """Return (city, care, hub, insured) x (in, out) of the hops on the way.
+
+    Of an insurer that asks its city's relay and is asked by it, the outer one counts: the city is within.
+    """
     times: list[int | None] = [None] * 8
-    care = care_node(request.care_region)
+    care, city = care_node(request.care_region), request.care_region[:CITY_DIGITS]
     for hop in hops:
         node = hop.node
         if node == care:
             place = 2
         elif node == HUB:
             place = 4
+        elif node == city:
+            place = 0
+        elif times[6] is not None or is_city(node):
+            continue
         else:
-            place = 0 if is_city(node) else 6
+            place = 6
         times[place], times[place + 1] = hop.in_us, hop.out_us
     return tuple(times)
 

@@ -58,6 +58,8 @@ class HospitalSite:
             return False
         return self.network is None or opened_at_start(self.network, visit)
 
+    relays: frozenset[str] = frozenset()
+
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
         return self.filing is not None and self.filing.is_emergency(visit)
@@ -158,6 +160,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         None if master is None else master.desk,
         scenario.network,
         identity,
+        frozenset(scenario.topology.relays()),
     )
 
 

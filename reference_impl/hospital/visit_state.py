@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.certificate import ID_CARD, Certificate
-from reference_impl.domain.nodes import care_node
+from reference_impl.domain.nodes import care_node, entry_node
 from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.held_up import FATES_AFTER
 from reference_impl.hospital.site import HospitalSite
@@ -91,7 +91,8 @@ class VisitState:
     paper_fen: int = 0
 
     def __post_init__(self) -> None:
-        node = care_node(self.visit.care_region)
+        region, relays = self.visit.care_region, self.site.relays
+        node = entry_node(region, relays) if relays else care_node(region)
         self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history, self.site.renumberings)
 
     @property

@@ -23,9 +23,11 @@ from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
 from reference_impl.domain.policy_book import PolicyBook, RegionTable
+from reference_impl.domain.regions import REGION_DIGITS
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.protocol.business_day import MIDNIGHT_S, day_of
 from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
+from reference_impl.protocol.city import City
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.insured import InsuredRules
@@ -36,7 +38,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, SweepRules
 
-__all__ = ["NodeConfig", "ProvinceConfig", "assemble"]
+__all__ = ["CityConfig", "NodeConfig", "ProvinceConfig", "assemble"]
 
 _PERSONS = 256
 """Persons whose facts are at hand: a visit asks for those of its patient several times within minutes."""
@@ -49,7 +51,8 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew, ``network`` where every
     institution serves everybody, ``certificates`` where an insurer takes every certificate. ``policies`` are those of
-    insured regions that have their own; all others go by ``policy``.
+    insured regions that have their own; all others go by ``policy``. ``relays`` are its cities that are nodes of their
+    own.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -61,6 +64,13 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     policies: tuple[RegionTable, ...] = ()
     network: NetworkScope | None = None
     certificates: CertificateRules | None = None
+    relays: tuple[NodeId, ...] = ()
+
+
+class CityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a city's relay goes by: the institutions it hears."""
+
+    institutions: tuple[Institution, ...]
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,9 +78,9 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``provinces`` are the insurers that are connected; ``timeout_us`` is how long it waits for the next node.
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
-    ``province`` is None for the hub. ``sweep`` says how it drives what it has left open. ``renumberings`` are those
-    of the whole nation, so that it knows a person by either number. ``closes_s`` is the second of the day at which the
-    business day ends.
+    ``province`` is None for the hub and a city, ``city`` for all but a city. ``sweep`` says how it drives what it has
+    left open. ``renumberings`` are those of the whole nation, so that it knows a person by either number. ``closes_s``
+    is the second of the day at which the business day ends.
     """
 
     node: NodeId
@@ -79,19 +89,30 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     starts_at: datetime
     time_scale: float
     province: ProvinceConfig | None = None
+    city: CityConfig | None = None
     sweep: SweepRules = DEFAULT_SWEEP
     renumberings: tuple[Renumbering, ...] = ()
     closes_s: int = MIDNIGHT_S
 
 
-def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub:
-    """Return the hub or the province that ``config`` describes, on these ports.
+def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub | City:
+    """Return the hub, the province or the city that ``config`` describes, on these ports.
 
     ``starts`` is how often the node has started on its books before, so that no message reference is given twice.
     """
     provinces = frozenset(config.provinces)
     reference = _references(config, ports, starts)
     numbers = Numbers(config.renumberings, ports.clock.now_us)
+    if config.city is not None:
+        return City(
+            ports,
+            config.node,
+            register_of(config.city.institutions),
+            timeout_us=config.timeout_us,
+            reference=reference,
+            sweep=config.sweep,
+            numbers=numbers,
+        )
     if config.province is None:
         return Hub(
             ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep, numbers=numbers
@@ -132,6 +153,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         timeout_us=config.timeout_us,
         reference=reference,
         sweep=config.sweep,
+        relays=frozenset(rules.relays),
     )
 
 
@@ -141,7 +163,7 @@ def _references(config: NodeConfig, ports: NodePorts, starts: int) -> Callable[[
     A serial is the number of the start (4) and one of its own (6): a process that starts again within a second counts
     anew, and must not repeat what the one before it gave away.
     """
-    region = _HUB_REGION if config.node == HUB else f"{config.node}0000"
+    region = _HUB_REGION if config.node == HUB else config.node.ljust(REGION_DIGITS, "0")
     stamps, serials = Stamps(config.starts_at, config.time_scale), count(1)
     start = f"{starts % 10**4:04d}"
     return lambda: f"{region}{stamps.at(ports.clock.now_us())}{start}{next(serials) % 10**6:06d}"

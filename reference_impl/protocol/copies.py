@@ -1,4 +1,4 @@
-"""What a node keeps of a settlement whose verdict passes it: the money on the way, for care province and hub alike.
+"""What a node keeps of a settlement whose verdict passes it: the money on the way, the same for all that pass it on.
 
 Pure: the record is committed with the outcome. It states what the insurer's reply stated, and must never work out an
 amount of its own.
@@ -11,7 +11,7 @@ import msgspec
 from reference_impl.domain.benefit import Settlement, take_back
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.transactions import SETTLEMENTS
-from reference_impl.protocol.ids import negative_settlement_id
+from reference_impl.protocol.ids import negative_settlement_id, visit_id
 from reference_impl.protocol.messages import (
     Cancelled,
     CancelSettlement,
@@ -34,11 +34,14 @@ _TAKING_BACK = (CancelSettlement, Reverse)
 
 
 def settled_visit_of(request: Request, original: MessageRecord | None) -> VisitId | None:
-    """Return the visit whose settlement a message may move, as it goes between provinces; of a 2601, its original's."""
+    """Return the visit whose settlement a message may move; of a 2601, its original's.
+
+    A sale as the pharmacy sent it names none yet: its care province will know it by the message's id.
+    """
     body = request.body
     if isinstance(body, Reverse):
         return None if original is None or original.request is None else settled_visit_of(original.request, None)
-    return body.visit if isinstance(body, MOVING_MONEY) else None
+    return (body.visit or visit_id(request.msgid)) if isinstance(body, MOVING_MONEY) else None
 
 
 def copy_refs(request: Request, visit: VisitId | None) -> tuple[Ref, ...]:

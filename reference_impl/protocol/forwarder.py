@@ -1,7 +1,8 @@
 """How a node that passes a message on stays honest: a durable intent, the call, the outcome with the reply.
 
-The care province and the hub are forwarders. What they write beside the message, and where they send the message, is
-theirs to say (``ForwardingPolicy``); when a message is fresh, busy, replayed or withdrawn is said here, once.
+The care province, the hub and a city's relay are forwarders. What they write beside the message, and where they send
+the message, is theirs to say (``ForwardingPolicy``); when a message is fresh, busy, replayed or withdrawn is said here,
+once.
 
 The intent's fates: an answer closes it with its reply; an unknown leaves it open and is answered *busy*, so that the
 sender asks again with the same key; a node that surely did not act (closed, full, unreachable) withdraws it, for no
@@ -60,7 +61,7 @@ from reference_impl.protocol.records import (
 )
 from reference_impl.protocol.sweeper import Parked, Sweeper, SweepRules
 
-__all__ = ["STALE_LIMIT", "Forwarder", "ForwardingPolicy", "Prepared"]
+__all__ = ["STALE_LIMIT", "UNREACHABLE_RETRY_US", "Forwarder", "ForwardingPolicy", "Prepared"]
 
 STALE_LIMIT = 8
 """How often a step may be decided again because somebody else moved first; then the sender is told busy."""

@@ -82,6 +82,19 @@ class Named:
                 return reply
         return msgspec.structs.replace(reply, body=body)
 
+    def meant_by(self, reply: Reply) -> Reply:
+        """Return what ``told`` was made of: a reply with the numbers of the province's books."""
+        body = reply.body
+        match body:
+            case Settled():
+                made = SettlementId(self._numbers.original(Numbered.SETTLEMENT, body.settlement))
+                body = msgspec.structs.replace(body, visit=self.visit(body.visit), settlement=made)
+            case Cancelled():
+                body = msgspec.structs.replace(body, visit=self.visit(body.visit))
+            case _:
+                return reply
+        return msgspec.structs.replace(reply, body=body)
+
     def _new_visit(self, visit: VisitId) -> VisitId:
         return VisitId(self._numbers.issued(Numbered.VISIT, visit))
 

@@ -1,7 +1,8 @@
 """A province (省): the care side and the insured side of one node, and the cities whose doors it keeps.
 
-A city (pooling area, 统筹区) is a relay without books, co-hosted with its province: a door, and a line in the
-list of hops. Business of one province passes both sides without leaving it.
+A city (pooling area, 统筹区) is a door and a line in the list of hops; one with a relay of its own (``city``) stands
+between its institutions and the province, and asks the province for the people it insures. Business of one province
+passes both sides without leaving it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from reference_impl.protocol.messages import Answer, Answered, Closed, Hop, Outc
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
 from reference_impl.protocol.references import sender_refusal
+from reference_impl.protocol.relay import brought_refusal, said_on
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
 
 __all__ = ["Province"]
@@ -41,6 +43,7 @@ class Province:
         "_insured",
         "_ports",
         "_reference",
+        "_relays",
         "_timeout_us",
         "doors",
         "node",
@@ -56,8 +59,9 @@ class Province:
         timeout_us: int,
         reference: Callable[[], str],
         sweep: SweepRules = DEFAULT_SWEEP,
+        relays: frozenset[NodeId] = frozenset(),
     ) -> None:
-        """``timeout_us`` is how long the province waits for the hub."""
+        """``timeout_us`` is how long the province waits for the hub; ``relays`` are its cities that have their own."""
         self.node = care.node
         self.doors = Doors(care.numbers)
         self._ports = ports
@@ -67,6 +71,7 @@ class Province:
         self._codes_change = Numbered.INSTITUTION in self.numbers.kinds
         self._insured = InsuredRole(ports, insured, reference)
         self._timeout_us = timeout_us
+        self._relays = relays
         self._reference = reference
         self._forwarder = Forwarder(ports, self._care, self._send, reference, sweep)
 
@@ -78,7 +83,12 @@ class Province:
     async def handle(self, request: Request) -> Answer:
         """Serve one message from a hospital or from the hub."""
         if request.sender == HUB:
+            if self._relays and city_of(request.insured_region) in self._relays:
+                return await self._ask_city(request)
             return await (self._insured.serve(request) if self.doors.all_open else self._serve_insured(request))
+        if request.sender in self._relays:
+            refusal = brought_refusal(request)
+            return await self._serve_insured(request) if refusal is None else turned_away(refusal)
         if self._codes_change:
             request = self._from_institution(request)
         stranger = sender_refusal(request, self._institutions, self.numbers)
@@ -92,8 +102,10 @@ class Province:
         forwarded = TRANSACTIONS[request.code].forwarded
         answer = await (self._forwarder.forward(request) if forwarded else self._act(request))
         if isinstance(answer, Answered):
-            city = Hop(NodeId(city_of(request.care_region)), came_us, self._ports.clock.now_us())
-            return Answered(answer.reply, (city, *answer.hops))
+            city = NodeId(city_of(request.care_region))
+            if city in self._relays:  # it writes its own line
+                return answer
+            return Answered(answer.reply, (Hop(city, came_us, self._ports.clock.now_us()), *answer.hops))
         return answer
 
     def _from_institution(self, request: Request) -> Request:
@@ -114,8 +126,21 @@ class Province:
         return self._forwarder.sweeper.open
 
     async def _serve_insured(self, request: Request) -> Answer:
-        refusal = await self._refusal(request, Side.INSURED)
+        refusal = None if self.doors.all_open else await self._refusal(request, Side.INSURED)
         return refusal if refusal is not None else await self._insured.serve(request)
+
+    async def _ask_city(self, request: Request) -> Answer:
+        """Have a message for the people of a city go by its relay, which brings it back to be decided.
+
+        Nothing is written down for that: what the relay and the books behind it hold is all there is of it.
+        """
+        city = NodeId(city_of(request.insured_region))
+        if not self.doors.all_open:
+            refusal = await self._refusal(msgspec.structs.replace(request, sender=city), Side.INSURED)
+            if refusal is not None:
+                return refusal
+        asked = msgspec.structs.replace(request, sender=self.node)
+        return said_on(await self._ports.peers.call(city, asked, self._timeout_us), request)
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         if node == self.node:

@@ -84,7 +84,7 @@ class App:
         return HttpReply(*await (work if self._meter is None else self._meter.run(work)))
 
     def _node_at(self, path: str, entrance: Entrance) -> ServedNode | BrokenNode | None:
-        """Return the node of a path; hospitals reach provinces alone, and a province by the name of its city too."""
+        """Return the node of a path; hospitals reach no hub; the name of a city that is no node is its province's."""
         found = self._nodes.get(path)
         if entrance is Entrance.NEIGHBOURS:
             return found

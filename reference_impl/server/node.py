@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from reference_impl.domain.nodes import HUB, NodeId, role_of
+from reference_impl.domain.nodes import HUB, NodeId, care_node, role_of
 from reference_impl.domain.scopes import Business, sides_of
 from reference_impl.protocol.answers import turned_away
 from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.door import DoorCommand, Doors, DoorState
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.relay import as_carried
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
@@ -54,6 +55,7 @@ class ServedNode:
         "_in_force",
         "_meter",
         "_numbers_file",
+        "_relays",
         "_renumberings",
         "_role",
         "faults",
@@ -80,6 +82,7 @@ class ServedNode:
         clock = ports.clock
         self.name = service.node.node
         self.neighbours = neighbours_of(service)
+        self._relays = relays_of(service)
         self.faults = NodeFaults()
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
@@ -116,6 +119,8 @@ class ServedNode:
             return codec.encode_malformed(error, came_us)
         if not sender:
             request = msgspec.structs.replace(request, sender=request.institution)
+        elif sender in self._relays:
+            request = as_carried(request)
         if self._meter is not None:
             self._meter.name(role_of(self.name, request.sender), request.code)
         answer = self._unheard(request, codec, came_us) or await self._serve(request)
@@ -226,7 +231,16 @@ class BrokenNode:
 
 def neighbours_of(service: ServiceConfig) -> frozenset[str]:
     """Return who may send to a node under a name of its own; a hospital is known by its institution."""
-    return frozenset(service.node.provinces) if service.node.node == HUB else frozenset({HUB})
+    node = service.node
+    if node.node == HUB:
+        return frozenset(node.provinces)
+    return frozenset({care_node(node.node)}) if node.city is not None else relays_of(service) | {HUB}
+
+
+def relays_of(service: ServiceConfig) -> frozenset[str]:
+    """Return the cities that bring a province messages, its institutions' too."""
+    province = service.node.province
+    return frozenset() if province is None else frozenset(province.relays)
 
 
 def _read(path: Path, kind: type[_T]) -> _T | None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.institution import Institution, filing_platform
-from reference_impl.domain.nodes import HUB, NodeId, care_node
+from reference_impl.domain.nodes import HUB, NodeId, care_node, is_city
 from reference_impl.domain.policies import PolicyTable
-from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig
+from reference_impl.domain.regions import city_of
+from reference_impl.protocol.assembly import CityConfig, NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policies_under, policy_under
@@ -52,15 +53,17 @@ def institutions_of(hospitals: Iterable[Place]) -> Institutions:
 
 
 def node_config(scenario: Scenario, node: str, institutions: Institutions) -> NodeConfig:
-    """Return what the hub or the province ``node`` of ``scenario`` is told."""
-    patience = scenario.clients.forward_timeout
+    """Return what the hub, the province or the city ``node`` of ``scenario`` is told."""
+    city = is_city(node)
+    there = () if node == HUB else institutions.get(care_node(node), ())
     return NodeConfig(
         node=NodeId(node),
         provinces=tuple(NodeId(code) for code in scenario.topology.province_nodes()),
-        timeout_us=patience.hub if node == HUB else patience.care,
+        timeout_us=scenario.clients.forward_timeout.of(node),
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
-        province=None if node == HUB else _province_config(scenario, node, institutions.get(NodeId(node), ())),
+        province=None if node == HUB or city else _province_config(scenario, node, there),
+        city=CityConfig(institutions=tuple(one for one in there if city_of(one.region) == node)) if city else None,
         renumberings=renumberings_of(scenario),
         closes_s=scenario.closes_s,
     )
@@ -79,6 +82,7 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         policies=policies_under(scenario, province),
         network=None if scenario.network is None else network_scope(scenario.network, institutions),
         certificates=None if scenario.identity is None else certificate_rules(scenario.identity),
+        relays=tuple(NodeId(city) for city in scenario.topology.relays() if care_node(city) == province),
     )
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from reference_impl.domain.nodes import HUB
+from reference_impl.domain.nodes import HUB, is_city
+from reference_impl.domain.regions import CITY_DIGITS
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.faults import LostCommit
 
@@ -35,7 +36,7 @@ _FORWARDED = [code for code, row in TRANSACTIONS.items() if row.forwarded]
 _FOREVER_US = 1 << 62
 _SEEN = (
     "visit", "code", "msgid", "sent_us", "done_us", "outcome", "care_in_us", "care_out_us", "hub_in_us", "hub_out_us",
-    "insured_in_us", "insured_out_us",
+    "insured_in_us", "insured_out_us", "city_in_us", "city_out_us",
 )  # fmt: skip
 
 
@@ -82,6 +83,8 @@ def _on_their_way(tables: RunTables) -> pl.DataFrame:
         "visit",
         care=pl.col("care_region").str.head(_PROVINCE_DIGITS),
         insured=pl.col("insured_region").str.head(_PROVINCE_DIGITS),
+        care_city=pl.col("care_region").str.head(CITY_DIGITS),
+        insured_city=pl.col("insured_region").str.head(CITY_DIGITS),
     )
     across = pl.col("code").is_in(_FORWARDED) & (pl.col("care") != pl.col("insured"))
     attempts = tables.scan("messages").select(_SEEN).join(ends, on="visit", how="left")
@@ -96,6 +99,12 @@ def _met(event: dict[str, Any], nodes: Iterable[str]) -> pl.Expr:
 def _met_at(node: str, event: dict[str, Any], until_us: int) -> pl.Expr:
     if node == HUB:
         return pl.col("across") & _while(event, until_us, "care_in_us", "hub")
+    if is_city(node):
+        # What passes it for its insured is within its province's time there, which the record tells.
+        out = (pl.col("care_city") == node) & _while(event, until_us, "sent_us", "city")
+        return out | (
+            pl.col("across") & (pl.col("insured_city") == node) & _while(event, until_us, "hub_in_us", "insured")
+        )
     care = (pl.col("care") == node) & _while(event, until_us, "sent_us", "care")
     return care | (pl.col("across") & (pl.col("insured") == node) & _while(event, until_us, "hub_in_us", "insured"))
 

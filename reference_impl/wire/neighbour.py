@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["NeighbourCodec"]
 
 _HOPS_MAX = 16
-"""Hops of one answer; the longest way has five."""
+"""Hops of one answer; the longest way has seven."""
 _WAIT = Bound(0, 10**15)
 _MSGID = Bound(0, MSGID_CHARACTERS)
 _HEADERS = {"content-type": "application/json"}

@@ -81,10 +81,7 @@ class Places:
         self.local_shares = [count / sum(residents) for count in residents]
         generated = _laid_out(scenario)
         groups = _by_province_and_kind(generated, self._regions)
-        weights = [
-            _weights(scenario, [generated[row] for row in rows], KINDS[number % len(KINDS)])
-            for number, rows in enumerate(groups)
-        ]
+        weights = _weights(scenario, generated, groups)
         self._flat = np.array([row for rows in groups for row in rows], np.int32)
         self._choices = GroupedChoice(weights)
         self.cross_per_day, loads = self._loads(scenario, len(generated), groups, weights)
@@ -172,7 +169,7 @@ def _laid_out(scenario: Scenario) -> list[Institution]:
     return build_nation(scenario.nation, sites.regions, sites.cities)
 
 
-def _weights(scenario: Scenario, places: Sequence[Institution], kind: Kind) -> list[float]:
+def _weights_of(scenario: Scenario, places: Sequence[Institution], kind: Kind) -> list[float]:
     shares = scenario.visits.flows.care_city_shares
     if scenario.nation is None:
         return choice_weights(places, kind, shares)
@@ -192,6 +189,35 @@ def _expected(scenario: Scenario, institutions: list[Institution], loads: Floats
     if local is None:
         return visits
     return visits + np.array([[local.of(place, kind) for kind in KINDS] for place in institutions])
+
+
+def care_shares_of_cities(scenario: Scenario) -> dict[str, dict[str, float]]:
+    """Return by city, and by kind of visit, the share of its province's visits that its institutions have."""
+    regions, generated = tuple(scenario.topology.regions), _laid_out(scenario)
+    groups = _by_province_and_kind(generated, regions)
+    found: dict[str, dict[str, float]] = {place.city: {} for place in generated}
+    for number, (rows, weights) in enumerate(zip(groups, _weights(scenario, generated, groups), strict=True)):
+        kind, total = KINDS[number % len(KINDS)], sum(weights)
+        for row, weight in zip(rows, weights, strict=True):
+            shares = found[generated[row].city]
+            shares[kind] = shares.get(kind, 0.0) + weight / total
+    return found
+
+
+def insured_shares_of_cities(scenario: Scenario) -> dict[str, float]:
+    """Return by city the share of its province's travelling patients that it insures."""
+    topology, flows = scenario.topology, scenario.visits.flows
+    named = (*topology.cities, *flows.insured_city_shares)
+    cities = insured_cities(tuple(topology.regions), named, flows.insured_city_shares)
+    return dict(zip(cities.codes, cities.shares, strict=True))
+
+
+def _weights(scenario: Scenario, generated: list[Institution], groups: list[list[int]]) -> list[list[float]]:
+    """Return the weights of the institutions of each group of ``_by_province_and_kind``."""
+    return [
+        _weights_of(scenario, [generated[row] for row in rows], KINDS[number % len(KINDS)])
+        for number, rows in enumerate(groups)
+    ]
 
 
 def _flows(scenario: Scenario) -> FlowMatrix:

@@ -10,12 +10,13 @@ from datetime import date
 from re import findall, fullmatch
 
 from reference_impl.domain.century import FIRST_YEAR, LAST_YEAR
-from reference_impl.domain.nodes import HOSPITAL, HUB
-from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.regions import PROVINCE_DIGITS
+from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.errors import Problem
+from scenarios.reading.links import link_problems
 from scenarios.reading.master_data import master_problems
 from scenarios.reading.nation import nation_problems
 from scenarios.reading.network import network_problems
@@ -24,7 +25,6 @@ from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
-    ANY,
     Delay,
     Fault,
     Freeze,
@@ -51,6 +51,7 @@ VISITS_MAX = 100_000_000
 HOST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 _ASKED_BY = {
+    "benefits": "benefit policies, and there are none",
     "cutover": "a cutover, and there is none",
     "filing": "filing, and everybody is filed",
     "identity": "identity, and everybody shows an ID card",
@@ -92,13 +93,22 @@ def _topology(topology: Topology) -> Iterator[Problem]:
         if region in seen:
             yield Problem(("topology", "regions", number), "province named twice", repr(region), "each province once")
         seen[region] = number
-    for number, city in enumerate(topology.cities):
-        if city in topology.cities[:number]:
-            yield Problem(("topology", "cities", number), "city named twice", repr(city), "each city once")
-        yield from _city_named(topology, city, ("topology", "cities", number))
+    yield from _cities(topology)
     for code in topology.provinces:
         yield from _region_named(topology, code, ("topology", "provinces", code))
     yield from _hosts(topology)
+
+
+def _cities(topology: Topology) -> Iterator[Problem]:
+    cities = topology.cities
+    if isinstance(cities, dict):
+        for city in cities:
+            yield from _city_named(topology, city, ("topology", "cities", city))
+        return
+    for number, city in enumerate(cities):
+        if city in cities[:number]:
+            yield Problem(("topology", "cities", number), "city named twice", repr(city), "each city once")
+        yield from _city_named(topology, city, ("topology", "cities", number))
 
 
 def _hosts(topology: Topology) -> Iterator[Problem]:
@@ -209,10 +219,7 @@ def _flows(scenario: Scenario) -> Iterator[Problem]:
 def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
     topology = scenario.topology
     if isinstance(fault, Lose | Delay | YesWithErrorText | YesWithoutReceipt):
-        yield from _link(topology, fault.link, (*path, "link"))
-        yield from _codes_on_link(fault, path)
-        if isinstance(fault, YesWithoutReceipt):
-            yield from _receipts(fault, path)
+        yield from link_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
     else:
@@ -225,42 +232,6 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
             yield Problem((*path, "node"), what, repr(fault.node), expected, "give it a host of its own, or use freeze")
     if fault.at >= scenario.horizon.length:
         yield Problem((*path, "at"), "after the horizon", format_duration(fault.at), _before_end(scenario))
-
-
-def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
-    ends = (HOSPITAL, HUB, ANY, *topology.regions)
-    for number, end in enumerate(link):
-        if end not in ends:
-            expected = f"'{HOSPITAL}', '{HUB}', '{ANY}' or a province of the scenario"
-            yield Problem((*path, number), "unknown end of a link", repr(end), expected, nearest(end, ends))
-            return
-    caller, callee = link
-    if callee == HOSPITAL or (HOSPITAL in link and HUB in link) or (caller == callee and caller != ANY):
-        expected = "hospital -> province, province -> hub or hub -> province"
-        yield Problem(path, "no such link", f"{caller} -> {callee}", expected)
-    elif caller not in (HOSPITAL, HUB, ANY) and callee not in (HUB, ANY):
-        yield Problem(path, "no such link", f"{caller} -> {callee}", "a province as caller of the hub only")
-
-
-def _receipts(fault: YesWithoutReceipt, path: Path) -> Iterator[Problem]:
-    """Refuse transactions whose yes says no more than done: nothing of it can be left out."""
-    for number, code in enumerate(fault.codes):
-        if not TRANSACTIONS[code].has_receipt:
-            what = f"the yes to {code} has no receipt that could be missing"
-            expected = f"one of {', '.join(one for one, row in TRANSACTIONS.items() if row.has_receipt)}"
-            yield Problem((*path, "codes", number), what, repr(code), expected)
-
-
-def _codes_on_link(fault: Lose | Delay | YesWithErrorText | YesWithoutReceipt, path: Path) -> Iterator[Problem]:
-    """Refuse transactions that never take the link: what a care province does alone it sends nobody."""
-    caller, callee = fault.link
-    if isinstance(fault, Delay) or (caller in (HOSPITAL, ANY) and callee != HUB):
-        return
-    for number, code in enumerate(fault.codes):
-        if not TRANSACTIONS[code].forwarded:
-            what = f"{code} never crosses the link {caller} -> {callee}: the care province acts alone"
-            expected = "a transaction that is sent on, or a link from 'hospital'"
-            yield Problem((*path, "codes", number), what, repr(code), expected)
 
 
 def _lost_commit(topology: Topology, fault: LostCommit, path: Path) -> Iterator[Problem]:
@@ -309,7 +280,8 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
         if not texts:
             yield Problem(("gates", name), "a gate without a bound", "[]", "one bound or more, or no such gate")
         for region in findall(r"=(\d+)\]", name):
-            yield from _region_named(scenario.topology, region, ("gates", name))
+            named = _region_named if len(region) == PROVINCE_DIGITS else _city_named
+            yield from named(scenario.topology, region, ("gates", name))
         for number, text in enumerate(texts):
             try:
                 gate = parse_gate(name, text)
@@ -322,14 +294,13 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
             if section in _ASKED_BY and not getattr(scenario, section):
                 yield Problem(("gates", name), f"measure of {_ASKED_BY[section]}", "", f"a '{section}' section")
                 break
+            if gate.measure.startswith("relay.") and not scenario.topology.relays():
+                expected = "a city in topology.cities that is no door"
+                yield Problem(("gates", name), "measure of cities' relays, and no city has one", "", expected)
+                break
             if gate.measure.startswith("stale.") and scenario.master_data is None:
                 what, expected = "measure of master data, and nothing is issued anew", "a 'master_data' section"
                 yield Problem(("gates", name), what, "", expected)
-                break
-            if gate.measure.startswith("benefits.") and scenario.benefits is None:
-                yield Problem(
-                    ("gates", name), "measure of benefit policies, and there are none", "", "a 'benefits' key"
-                )
                 break
             yield from _plan_of_gate(scenario, name)
 
@@ -348,12 +319,14 @@ def _timeouts(scenario: Scenario) -> Iterator[Problem]:
     if time_scale == 1:
         return
     clients = scenario.clients
-    longest_name, longest_us = max(
+    waits = [
         ("clients.timeout", clients.timeout),
         ("clients.forward_timeout.care", clients.forward_timeout.care),
         ("clients.forward_timeout.hub", clients.forward_timeout.hub),
-        key=lambda item: item[1],
-    )
+    ]
+    if scenario.topology.relays():
+        waits.append(("clients.forward_timeout.city", clients.forward_timeout.city))
+    longest_name, longest_us = max(waits, key=lambda item: item[1])
     for window_name, window_us in _windows(scenario):
         shrunk_us = shrink_us(window_us, time_scale)
         if longest_us * TIMEOUT_SHARE <= shrunk_us:

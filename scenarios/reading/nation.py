@@ -57,7 +57,7 @@ def _numbers(scenario: Scenario, nation: Nation) -> Iterator[Problem]:
     if unmet:
         return
     try:
-        build_nation(nation, regions, scenario.topology.cities)
+        build_nation(nation, regions, tuple(scenario.topology.cities))
     except ValueError as error:
         yield Problem(("nation",), str(error), "", "")
 
@@ -69,6 +69,10 @@ def _background(scenario: Scenario) -> Iterator[Problem]:
     if scenario.nation is None:
         expected = "nation: {}, or no local_background"
         yield Problem(path, "nobody knows how many institutions of which level they go to", "no nation", expected)
+    relays = scenario.topology.relays()
+    if relays:
+        what, expected = "is a load on provinces, and a city with a relay has its institutions", "cities that are doors"
+        yield Problem(path, what, f"a relay of {relays[0]}", expected)
     if scenario.topology.machine_cores is not None:
         got, expected = f"{scenario.topology.machine_cores:g} cores for all", "no topology.machine_cores"
         yield Problem(path, "is a load on the cores of a province's own host", got, expected)

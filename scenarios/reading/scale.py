@@ -56,7 +56,7 @@ def with_provinces(scenario: Scenario) -> Scenario:
     }
     kept: dict[str, Any] = {
         "regions": regions,
-        "cities": tuple(city for city in topology.cities if city[:2] in regions),
+        "cities": _cities_of(topology, regions),
         "provinces": {code: node for code, node in topology.provinces.items() if code in regions},
         "named_hosts": {name: host for name, host in _hosts_of(topology, regions) if host.nodes},
     }
@@ -80,10 +80,18 @@ def _within(model: ModelT, regions: Collection[str], *names: str) -> ModelT:
     return model.model_copy(update=kept)
 
 
+def _cities_of(topology: Topology, regions: Collection[str]) -> object:
+    """Return the cities that are kept, as they were named."""
+    cities = topology.cities
+    if isinstance(cities, dict):
+        return {city: place for city, place in cities.items() if city[:2] in regions}
+    return tuple(city for city in cities if city[:2] in regions)
+
+
 def _hosts_of(topology: Topology, regions: Collection[str]) -> Iterator[tuple[str, HostSpec]]:
     """Yield the named hosts with the nodes that are kept."""
     for name, host in topology.named_hosts.items():
-        nodes = tuple(node for node in host.nodes if node == HUB or node in regions)
+        nodes = tuple(node for node in host.nodes if node == HUB or node[:2] in regions)
         yield name, host.model_copy(update={"nodes": nodes})
 
 
@@ -154,10 +162,21 @@ def _scaled_topology(topology: Topology, volume: float) -> Topology:
             "hub": _scaled_node(topology.hub, volume),
             "province": _scaled_node(topology.province, volume),
             "provinces": {code: _scaled_node(node, volume) for code, node in topology.provinces.items()},
+            "city": _scaled_node(topology.city, volume),
+            "cities": _scaled_cities(topology, volume),
             "named_hosts": {name: _scaled_host(host, volume) for name, host in topology.named_hosts.items()},
             "hospitals_per_province": _scaled_institutions(topology.hospitals_per_province, volume),
         }
     )
+
+
+def _scaled_cities(topology: Topology, volume: float) -> object:
+    cities = topology.cities
+    if not isinstance(cities, dict):
+        return cities
+    return {
+        city: _scaled_node(place, volume) if isinstance(place, NodeChanges) else place for city, place in cities.items()
+    }
 
 
 def _scaled_node(node: NodeT, volume: float) -> NodeT:

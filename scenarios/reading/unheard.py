@@ -33,6 +33,7 @@ class Unheard(NamedTuple):
 def unheard(scenario: Scenario) -> Iterator[Unheard]:
     """Yield every stated key that another one of the scenario leaves without effect."""
     yield from _cores(scenario.topology)
+    yield from _no_relays(scenario)
     yield from _stops(scenario)
     yield from _as_many_everywhere(scenario)
     if not scenario.visits.per_day:
@@ -55,17 +56,47 @@ def _cores(topology: Topology) -> Iterator[Unheard]:
 def _stated_cores(topology: Topology) -> Iterator[tuple[Path, float, tuple[str, ...]]]:
     """Yield every stated number of cores with its path and the nodes that could run on them."""
     changes, named = topology.provinces, topology.named_hosts
+    relays = _relay_changes(topology)
     like_all = tuple(code for code in topology.regions if code not in changes or changes[code].cores is None)
+    like_all_cities = tuple(code for code, changed in relays.items() if changed.cores is None)
     places: list[tuple[Path, NodeSpec | NodeChanges | HostSpec, tuple[str, ...]]] = [
         (("hub",), topology.hub, (HUB,)),
         (("province",), topology.province, like_all),
         *((("provinces", code), changed, (code,)) for code, changed in changes.items()),
+        (("city",), topology.city, like_all_cities),
+        *((("cities", code), changed, (code,)) for code, changed in relays.items()),
     ]
     if topology.machine_cores is not None:
         places.extend((("hosts", name), host, host.nodes) for name, host in named.items())
     for place, stated, nodes in places:
         if "cores" in stated.model_fields_set and stated.cores is not None:
             yield ("topology", *place, "cores"), stated.cores, nodes
+
+
+def _no_relays(scenario: Scenario) -> Iterator[Unheard]:
+    """Yield what is said of cities' relays where no city has one."""
+    topology = scenario.topology
+    if topology.relays():
+        return
+    stated: list[Path] = [("city",)] if "city" in topology.model_fields_set else []
+    stated.extend(
+        ("links", name) for name in ("hospital_city", "city_province") if name in topology.links.model_fields_set
+    )
+    places: list[Path] = [("topology", *path) for path in stated]
+    if "city" in scenario.clients.forward_timeout.model_fields_set:
+        places.append(("clients", "forward_timeout", "city"))
+    for place in places:
+        expected = "a city in topology.cities that is no door, or no such key"
+        yield _without_effect(
+            place, "no city has a relay of its own", "no topology.cities but doors", expected, "cities"
+        )
+
+
+def _relay_changes(topology: Topology) -> dict[str, NodeChanges]:
+    cities = topology.cities
+    if not isinstance(cities, dict):
+        return {}
+    return {city: place for city, place in cities.items() if isinstance(place, NodeChanges)}
 
 
 def _stops(scenario: Scenario) -> Iterator[Unheard]:

@@ -269,21 +269,28 @@ def read_record(folder: Path) -> Record:
 
 
 def small_record(
-    scan: Callable[[str], pl.LazyFrame], *, cutover: bool, why: bool = False, nation: bool = False
+    scan: Callable[[str], pl.LazyFrame],
+    *,
+    cutover: bool,
+    why: bool = False,
+    nation: bool = False,
+    relays: bool = False,
 ) -> Record:
     """Return what measures and pages look at, in little memory; ``scan`` gives a table to be read as far as needed.
 
     Of a message no hop and no id, only a number that tells ids apart, and ``why`` it was refused only where that is
-    asked. Without a cutover, whose queues everybody stands in, no visit within a province, and of a visit no money of a
-    settlement and nobody's name; only a ``nation`` asks for its hospital and its bill. Words that repeat are
-    categories, which compare, group and sort as the text they are.
+    asked; the first two hops where ``relays`` ask how long the first was at it. Without a cutover, whose queues
+    everybody stands in, no visit within a province, and of a visit no money of a settlement and nobody's name; only a
+    ``nation`` asks for its hospital and its bill. Words that repeat are categories, which compare, group and sort as
+    the text they are.
     """
     left_out = [name for name in _NAMES if not (nation and name in _OF_A_NATION)]
     visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(left_out)).collect()
     kept = visits.lazy().select("visit")
     told = ("code", "outcome", "refusal") if why else ("code", "outcome")
     words = [pl.col(name).cast(pl.Categorical) for name in told]
-    messages = scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us")
+    hops = _FIRST_HOPS if relays else ()
+    messages = scan("messages").select("visit", *words, pl.col("msgid").hash(), "sent_us", "done_us", *hops)
     some = {
         name: table.join(kept, on="visit", how="semi", maintain_order="left").collect()
         for name, table in (("messages", messages), ("contacts", scan("contacts")))
@@ -292,6 +299,7 @@ def small_record(
     return Record(visits=visits, **some, **rest)
 
 
+_FIRST_HOPS = ("city_in_us", "city_out_us", "care_in_us", "care_out_us")
 _NAMES = (
     "hospital", "person", "refusal", "settlement_id", "visit_id", "total_fen", "fund_fen", "cash_fen", "account_fen",
     "hospital_part_fen", "settled_us",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reference_impl.domain.nodes import HUB, is_city
 from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, span
 
 
@@ -31,8 +32,17 @@ class Clerk(Model):
 class ForwardTimeout(Model):
     """How long a forwarder waits for the next node."""
 
+    city: MachineTime = Field(
+        default=span("55s"), gt=0, description="a city's relay for its province (topology.cities). ASSUMED."
+    )
     care: MachineTime = Field(default=span("50s"), gt=0, description="care province for the hub. ASSUMED.")
     hub: MachineTime = Field(default=span("40s"), gt=0, description="hub for the insured province. ASSUMED.")
+
+    def of(self, node: str) -> int:
+        """Return how long ``node`` waits."""
+        if node == HUB:
+            return self.hub
+        return self.city if is_city(node) else self.care
 
 
 class Park(Model):

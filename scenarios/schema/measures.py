@@ -19,6 +19,7 @@ from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_nation import NATION_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
+from scenarios.schema.measures_relays import RELAY_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
 __all__ = [
@@ -97,6 +98,7 @@ _SUBJECTS = (
     MASTER_MEASURES,
     DESK_MEASURES,
     NATION_MEASURES,
+    RELAY_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))
@@ -105,16 +107,16 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the visits: those of one province, by the side that counts, or everybody but those."""
+    """Some of the visits: those of one province or city, by the side that counts, or everybody but those."""
 
     side: str
-    province: str
+    place: str
     but: bool
 
     @property
     def name(self) -> str:
         """The part as it stands behind a measure's name."""
-        return f"{self.side}{'!=' if self.but else '='}{self.province}"
+        return f"{self.side}{'!=' if self.but else '='}{self.place}"
 
 
 _VISIT_MEASURES = ("contact.latency", "settlement.latency")
@@ -123,20 +125,20 @@ BY_PROVINCE = frozenset(
     | {name for name in MEASURES if name.startswith(_VISIT_MEASURES)}
 )
 """Measures of visits: they may be asked of a part of them."""
-PART_PATTERN = r"\[(?:care|insured)!?=\d{2}\]"
-_PARTED = re.compile(r"(?P<measure>[^\[]+)\[(?P<side>care|insured)(?P<but>!?)=(?P<province>\d{2})\]")
+PART_PATTERN = r"\[(?:care|insured)!?=\d{2}(?:\d{2})?\]"
+_PARTED = re.compile(r"(?P<measure>[^\[]+)\[(?P<side>care|insured)(?P<but>!?)=(?P<place>\d{2}(?:\d{2})?)\]")
 
 
 def parted(name: str) -> tuple[str, Part | None]:
     """Return the measure's own name, and the part of the visits that is asked about; None for all of them.
 
     >>> parted("contact.latency[insured!=41]")
-    ('contact.latency', Part(side='insured', province='41', but=True))
+    ('contact.latency', Part(side='insured', place='41', but=True))
     """
     found = _PARTED.fullmatch(name)
     if found is None:
         return name, None
-    return found["measure"], Part(found["side"], found["province"], but=bool(found["but"]))
+    return found["measure"], Part(found["side"], found["place"], but=bool(found["but"]))
 
 
 PLAN_PATTERN = r"\[plan=[a-z0-9]+(?:-[a-z0-9]+)*\]"

@@ -1,17 +1,19 @@
 """The nodes, the hosts they run on and the links between them: ``topology``.
 
-Three levels: a *node* plays a role (``hub``, or a province such as ``33``), a *host* is one process that serves one or
-more nodes, and its cores are its own unless ``machine_cores`` says that all hosts share one machine.
+Three levels: a *node* plays a role (``hub``, a province such as ``33``, a city's relay such as ``3415``), a *host* is
+one process that serves one or more nodes, and its cores are its own unless ``machine_cores`` says that all share one
+machine.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from collections.abc import Iterator
+from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from reference_impl.domain.nodes import HUB
-from reference_impl.domain.regions import PROVINCES
+from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
+from reference_impl.domain.regions import PROVINCES, province_of
 from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, code_json, span
 
 MACHINE = "machine"
@@ -33,7 +35,7 @@ class NodeSpec(Model):
 
 
 class NodeChanges(Model):
-    """What differs for one province from ``topology.province``."""
+    """What differs for one province from ``topology.province``, or for one city's relay from ``topology.city``."""
 
     workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     queue: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
@@ -45,7 +47,9 @@ class HostSpec(Model):
     """One process and the nodes it serves."""
 
     cores: Positive = Field(default=1.0, description="cores that its nodes share. ASSUMED.")
-    nodes: tuple[CodeText, ...] = Field(min_length=1, description="'hub' and province codes.")
+    nodes: tuple[CodeText, ...] = Field(
+        min_length=1, description="'hub', province codes, and codes of cities that have a relay."
+    )
 
 
 class Institutions(Model):
@@ -66,6 +70,13 @@ class Links(Model):
     """The kinds of link."""
 
     hospital_province: Link = Field(default=Link(latency=span("5ms"), jitter=span("2ms")), description="ASSUMED.")
+    hospital_city: Link = Field(
+        default=Link(latency=span("3ms"), jitter=span("1ms")),
+        description="where the city has a relay of its own (topology.cities). ASSUMED.",
+    )
+    city_province: Link = Field(
+        default=Link(latency=span("5ms"), jitter=span("2ms")), description="of a city's relay. ASSUMED."
+    )
     province_hub: Link = Field(default=Link(latency=span("15ms"), jitter=span("5ms")), description="ASSUMED.")
 
 
@@ -81,15 +92,31 @@ RegionList = Annotated[
 ]
 
 
+CityPlace = Annotated[
+    Annotated[Literal["door"], Tag("(door)")] | Annotated[NodeChanges, Tag("(relay)")],
+    Discriminator(lambda value: "(door)" if isinstance(value, str) else "(relay)"),
+]
+"""What a city is: a door that its province keeps, or a relay, with what differs from ``topology.city``."""
+Cities = Annotated[
+    Annotated[tuple[CityCode, ...], Tag("(list)")] | Annotated[dict[CityCode, CityPlace], Tag("(mapping)")],
+    Discriminator(lambda value: "(mapping)" if isinstance(value, dict) else "(list)"),
+]
+"""Cities as doors, or each as what it is."""
+
+
 class Topology(Model):
     """Who is there and how strong."""
 
     regions: RegionList = Field(
         default=cast("tuple[str, ...]", "all"), description="two-digit codes of the provinces, or 'all'."
     )
-    cities: tuple[CityCode, ...] = Field(
-        default=(), description="four-digit codes of the cities that have a door of their own to close."
+    cities: Cities = Field(
+        default=(),
+        description="the cities that a plan may stop, by four-digit code. A list: each is a door that its province "
+        "keeps. A mapping: a city is 'door', or a relay of its own on its hospitals' way to the province and on the "
+        "province's to the people it insures, with what differs from 'city' ({} for nothing).",
     )
+    city: NodeSpec = Field(default=NodeSpec(), description="what the relay of a city can do.")
     hospitals_per_province: Institutions = Institutions()
     desks_per_hospital: Annotated[int, Field(ge=1, le=1000)] = Field(default=6, description="ASSUMED.")
     hub: NodeSpec = NodeSpec()
@@ -114,17 +141,30 @@ class Topology(Model):
         return self.regions
 
     def nodes(self) -> tuple[str, ...]:
-        """Return all serving nodes, the hub first."""
-        return (HUB, *self.regions)
+        """Return all serving nodes, the hub first and the cities' relays last."""
+        return (HUB, *self.regions, *self.relays())
+
+    def ways(self) -> Iterator[tuple[str, str]]:
+        """Yield the ends of every directed link, caller and callee."""
+        for province in self.regions:
+            yield from ((HOSPITAL, province), (province, HUB), (HUB, province))
+        for city in self.relays():
+            yield from ((HOSPITAL, city), (city, province_of(city)), (province_of(city), city))
+
+    def relays(self) -> tuple[str, ...]:
+        """Return the cities that are nodes of their own, in the order of the file."""
+        if not isinstance(self.cities, dict):
+            return ()
+        return tuple(city for city, place in self.cities.items() if place != "door")
 
     def spec(self, node: str) -> NodeSpec:
         """Return what ``node`` can do, with its changes applied."""
         if node == HUB:
             return self.hub
-        changes = self.provinces.get(node)
-        if changes is None:
-            return self.province
-        return self.province.model_copy(update=changes.model_dump(exclude_none=True))
+        if is_city(node):
+            assert isinstance(self.cities, dict)  # a city that is a node stands in a mapping
+            return _changed(self.city, self.cities[node])
+        return _changed(self.province, self.provinces.get(node))
 
     def hosts(self) -> dict[str, HostSpec]:
         """Return every host process by name; a node that no host names has one to itself, called after it."""
@@ -145,3 +185,7 @@ class Topology(Model):
         if self.machine_cores is not None:
             return {MACHINE: self.machine_cores}
         return {name: host.cores for name, host in self.hosts().items()}
+
+
+def _changed(spec: NodeSpec, changes: NodeChanges | str | None) -> NodeSpec:
+    return spec.model_copy(update=changes.model_dump(exclude_none=True)) if isinstance(changes, NodeChanges) else spec

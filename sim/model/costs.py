@@ -30,7 +30,16 @@ STAGES: tuple[Stage, ...] = ("receive", "forward", "answer", "decide", "reply", 
 """What a message has done at a node: it is read and decided; sent on; the next node's answer is read and decided; it is
 decided once more after a commit (business within a province); its answer is written. And a change in the books."""
 SERVING_ROLES: tuple[Role, ...] = ("care", "hub", "insured")
-"""The roles that cost something: a city is a door of its province's process."""
+"""The roles that every cost file tells of; a city's relay takes what these do, where a file has no rows of its own."""
+_AS_A_RELAY: dict[Stage, Role] = {
+    "receive": "care",
+    "forward": "hub",
+    "answer": "hub",
+    "decide": "hub",
+    "reply": "care",
+    "change": "hub",
+}
+"""Whose work a city's is like: it hears hospitals as the care province does, and passes on as the hub. ASSUMED."""
 ANY_CODE = "*"
 """Stands for every transaction that has no row of its own."""
 COSTS_VERSION = 5
@@ -183,9 +192,9 @@ class Costs:
         return Costs(msgspec.structs.replace(file, rows=rows, **fitted))
 
     def mean_us(self, role: Role, code: str, stage: Stage) -> float:
-        """Return the mean CPU time of one stage, falling back to that of any transaction."""
-        found = self._rows.get((role, code, stage))
-        return (found or self._rows[role, ANY_CODE, stage]).cpu_us.value
+        """Return the mean CPU time of one stage, falling back to that of any transaction, and then of another role."""
+        found = self._rows.get((role, code, stage)) or self._rows.get((role, ANY_CODE, stage))
+        return found.cpu_us.value if found is not None else self.mean_us(_AS_A_RELAY[stage], code, stage)
 
     def lost_share(self, processes: int, cores: float) -> float:
         """Return what is lost of a machine's cores to other programs, and to so many processes that look at clocks."""

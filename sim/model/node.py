@@ -35,7 +35,7 @@ from sim.model.stations import Servers
 from sim.model.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from reference_impl.protocol.messages import Answer
@@ -71,6 +71,7 @@ class SimNode:
     """One node: what arrives at it, and what of it is in work."""
 
     __slots__ = (
+        "_as_insurer",
         "_build",
         "_clock",
         "_flush",
@@ -100,8 +101,9 @@ class SimNode:
         *,
         service_times: ServiceTimeTables,
         seed: int,
+        relays: Iterable[str] = (),
     ) -> None:
-        """Make the node without its role; ``open`` gives it one."""
+        """Make the node without its role; ``open`` gives it one. ``relays`` are its cities that are nodes too."""
         self._timeline = timeline
         self.name = name
         self.host = host
@@ -116,6 +118,8 @@ class SimNode:
         self._service_times = service_times
         self._flush = service_times.flush
         self._times: tuple[dict[str, ServiceTimes], dict[str, ServiceTimes]] = ({}, {})
+        self._as_insurer = frozenset({HUB, *relays})
+        """Whose messages it serves as the insurer's node: a city writes its hospitals' in their own names."""
         self._taken: dict[Work, None] = {}
         host.serve(self)
 
@@ -154,7 +158,7 @@ class SimNode:
         loop, request = self.host.loop, work.request
         work.received = True
         work.came_us = loop.began_us + loop.spent_ns // NS_PER_US
-        known = self._times[request.sender == HUB].get(request.code)
+        known = self._times[request.sender in self._as_insurer].get(request.code)
         service_times = work.service_times = known or self._times_of(request.sender, request.code)
         bits = work.bits = bits_at(work.key, self.place)
         loop.spent_ns += service_times.receive[bits >> RECEIVE_AT & STEP_MASK] * loop.rate >> WARM_BITS
@@ -245,10 +249,11 @@ class SimNode:
         return change[bits & STEP_MASK], self._flush[bits >> STEP_BITS]
 
     def _times_of(self, sender: str, code: str) -> ServiceTimes:
-        """Return what the messages of a transaction cost here, which depends on whether the hub sent them."""
-        known = self._times[sender == HUB].get(code)
+        """Return what the messages of a transaction cost here, which depends on whether they come for the insurer."""
+        insurer = sender in self._as_insurer
+        known = self._times[insurer].get(code)
         if known is None:
-            known = self._times[sender == HUB][code] = self._service_times.of(role_of(self.name, sender), code)
+            known = self._times[insurer][code] = self._service_times.of(role_of(self.name, sender), code)
         return known
 
     # --- what can befall a process ------------------------------------------------------------------------------------

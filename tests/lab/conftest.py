@@ -170,6 +170,8 @@ class World:
     lines: list[ChargesRecord] = field(default_factory=lambda: [visit_with_lines()[1]])
     at_hub: list[SettlementCopy] = field(default_factory=lambda: [copy_of(settlement(0))])
     care_node: str = "33"
+    at_cities: dict[str, list[SettlementCopy]] = field(default_factory=dict)
+    """What cities keep that have relays of their own."""
     stored: list[MessageRecord] = field(default_factory=list)
     remembers: bool = True
     """Whether the insurer still knows the messages by which it settled."""
@@ -204,6 +206,7 @@ class World:
             VisitRecord: self.charged,
             ChargesRecord: self.lines,
         }
+        books |= {city: {**nothing, SettlementCopy: copies} for city, copies in self.at_cities.items()}
         known = [*map(settling_entry, self.settlements)] if self.remembers else []
         return {node: FinalBooks([*known, *self.stored] if node == "63" else (), kept) for node, kept in books.items()}
 

@@ -259,6 +259,21 @@ def hub_keeps_what_nobody_settled(world, make):
     world.at_hub.append(make.copy_of(make.settlement(7)))
 
 
+@plant("every_side_keeps_what_passed")
+def city_of_care_keeps_no_copy(world, make):
+    world.at_cities = {"3304": [], "6311": [make.copy_of(make.settlement(0))]}
+
+
+@plant("every_side_keeps_what_passed")
+def city_of_the_insured_keeps_no_copy(world, make):
+    world.at_cities = {"3304": [make.copy_of(make.settlement(0))], "6311": []}
+
+
+@plant("all_sides_hold_the_same_money")
+def city_keeps_a_fen_less_from_the_fund(world, make):
+    world.at_cities = {"3304": [split(world.at_care[0], pool_fen=7_000 - 1, cash_fen=3_000 + 1)]}
+
+
 @plant("deductibles_are_of_one_person")
 def two_persons_have_one_deductible(world, make):
     """Both were given one number: the second one's settlement is worked out upon the first one's."""
@@ -504,6 +519,21 @@ def test_every_law_has_a_planted_bug():
 
 def nothing_special(world, make):
     pass
+
+
+def cities_keep_what_passed_them(world, make):
+    world.at_cities = {city: [make.copy_of(make.settlement(0))] for city in ("3304", "6311")}
+
+
+def a_city_on_nobodys_way_keeps_nothing(world, make):
+    world.at_cities = {"3301": [], "6301": []}
+
+
+def the_insureds_city_is_not_on_the_way_within_a_province(world, make):
+    make_local = {"insured_region": "330100", "local": True}
+    world.at_cities = {"3304": [make.copy_of(make.settlement(0))], "3301": []}
+    world.visits = [make.visit_row(0, **make_local)]
+    world.at_hub = []
 
 
 def settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit(world, make):

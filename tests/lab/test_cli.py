@@ -65,7 +65,7 @@ WRONG = """
     operate 127.0.0.1:9 33 explode                              | explode
     operate 127.0.0.1:9 33 reopen --ramp 5                      | expected a duration
     cutover status nonsense 33                                  | expected HOST:PORT
-    cutover freeze 127.0.0.1:9 3304                             | a city has no books of its own
+    cutover freeze 127.0.0.1:9 3304                             | a city's are not moved
     cutover verify 127.0.0.1:9 33                               | nobody answers
     cutover drain 127.0.0.1:9 33 --within 5                     | expected a duration
     cutover explode                                             | No such command 'explode'

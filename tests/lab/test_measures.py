@@ -22,6 +22,7 @@ from scenarios.record.recorder import (
     StationRow,
     TurnedAwayRow,
 )
+from scenarios.schema import NodeChanges
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
@@ -67,6 +68,8 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.messages.append(make.message_row(3, sent_us=begin_us + SECOND, done_us=begin_us + 2 * SECOND))
     world.messages.append(make.message_row(3, sent_us=begin_us, done_us=begin_us + 1, outcome="unknown"))
     world.messages.append(make.message_row(0, outcome="refused", refusal="E07"))
+    hops = {"city_in_us": 1, "city_out_us": 9, "care_in_us": 3, "care_out_us": 7}
+    world.messages.append(make.message_row(0, code="1101", step=99, **hops))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
@@ -105,6 +108,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "paper_claims": PaperClaims(),
         "identity": Identity(),
         "network": Network.model_validate({"opened": [{}]}),
+        "topology": stop.topology.model_copy(update={"cities": {"3304": NodeChanges(), "3415": "door"}}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 

@@ -153,6 +153,7 @@ MACHINE = """
     clients.deadline                    600s
     clients.retries.backoff             1s
     clients.retries.cap                 60s
+    clients.forward_timeout.city       55s
     clients.forward_timeout.care       50s
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s

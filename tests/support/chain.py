@@ -15,13 +15,15 @@ from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
 from reference_impl.domain.network import NetworkScope
-from reference_impl.domain.nodes import HUB, NodeId
+from reference_impl.domain.nodes import HUB, NodeId, entry_node, is_city
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
+from reference_impl.domain.regions import city_of, province_of
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.business_day import day_of
 from reference_impl.protocol.care import CareRules
+from reference_impl.protocol.city import City
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.insured import InsuredRules
@@ -55,6 +57,8 @@ INSTITUTIONS = register_of(
 """One register for every node."""
 LINE = FeeLine(serial="1", item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
 NODES = (NodeId("33"), HUB, NodeId("63"))
+CARE_CITY, INSURED_CITY = NodeId("3304"), NodeId("6301")
+"""The cities of the hospital and of the person, where they have relays of their own."""
 WAIT_US = 1_000_000
 PATIENCE_STEPS = 50
 
@@ -166,7 +170,8 @@ def build(
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
     network: NetworkScope | None = None,
-) -> Province | Hub:
+    relays: tuple[str, ...] = (),
+) -> Province | Hub | City:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
     serial = count()
@@ -174,6 +179,9 @@ def build(
     if node == HUB:
         provinces = frozenset({NodeId("33"), NodeId("63")})
         return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
+    if is_city(node):
+        own = {code: one for code, one in INSTITUTIONS.items() if city_of(one.region) == node}
+        return City(ports, NodeId(node), own, timeout_us=3 * WAIT_US, reference=reference, numbers=numbers)
     facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
@@ -188,6 +196,7 @@ def build(
         InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
         timeout_us=2 * WAIT_US,
         reference=reference,
+        relays=frozenset(NodeId(city) for city in relays if province_of(city) == node),
     )
 
 
@@ -199,6 +208,10 @@ def at_rest(chain: Chain) -> None:
     settled = chain.money_settled("33") | chain.money_settled("63")
     assert chain.money_held("33") == chain.money_held("hub") | chain.money_settled("33")
     assert chain.money_held("33").items() <= settled.items()
+    if CARE_CITY in chain.relays:
+        assert chain.money_held(CARE_CITY) == chain.money_held("33")
+    if INSURED_CITY in chain.relays:
+        assert chain.money_held(INSURED_CITY) == chain.money_settled("63")
 
 
 def standing_of(settlements: Any) -> list[Any]:
@@ -213,7 +226,7 @@ class Chain:
 
     clock: FakeClock = field(default_factory=FakeClock)
     books: dict[str, MemoryBooks] = field(default_factory=dict)
-    nodes: dict[str, Province | Hub] = field(default_factory=dict)
+    nodes: dict[str, Province | Hub | City] = field(default_factory=dict)
     faults: list[Callable[[str, str, Request], str | None]] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -226,9 +239,11 @@ class Chain:
     """What every province wants filed for treatment elsewhere."""
     network: NetworkScope | None = None
     """What the institutions of every province are opened for."""
+    relays: tuple[str, ...] = ()
+    """The cities that are nodes of their own, of the hospital and of the person: the way leads over them."""
 
     def __post_init__(self) -> None:
-        for node in NODES:
+        for node in (*NODES, *self.relays):
             self.books[node] = MemoryBooks()
             self.boot(node)
 
@@ -237,7 +252,9 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing, self.network)
+        self.nodes[node] = build(
+            node, ports, self.year_of, self.renumberings, self.filing, self.network, relays=self.relays
+        )
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""
@@ -279,7 +296,7 @@ class Chain:
 
     def send(self, request: Request) -> Outcome:
         """Send as the hospital does."""
-        return run(self.peers_of(HOSPITAL).call(NodeId("33"), request, 10 * WAIT_US))
+        return run(self.peers_of(HOSPITAL).call(entry_node("330400", self.relays), request, 10 * WAIT_US))
 
     def standing(self, node: str = "63") -> list[Any]:
         """The settlements at the insurer that nothing takes back."""

@@ -14,6 +14,7 @@ from lab.checker.laws.witnesses import (
     of_open_visits,
 )
 from reference_impl.domain.nodes import HUB
+from reference_impl.domain.regions import CITY_DIGITS
 
 _OF_INSURER = "_of_insurer"
 
@@ -70,12 +71,17 @@ def all_sides_hold_the_same_money(evidence: Evidence) -> Iterator[Violation]:
 
 
 def every_side_keeps_what_passed(evidence: Evidence) -> Iterator[Violation]:
-    """Law 13, third part: care province and hub hold each settlement a hospital holds, and no other one."""
+    """Law 13, third part: all on the way hold each settlement a hospital holds, and no other one.
+
+    That is the care province, and between provinces the hub; and a city's relay, the insured's between provinces alone.
+    """
     kept = held_by_hospitals(evidence)
     care = kept.with_columns(keeper=pl.col("care_region").str.head(2))
     hub = kept.filter(~pl.col("local")).with_columns(keeper=pl.lit(HUB))
     standing = evidence.standing_copies()
-    wanted = pl.concat([care, hub]).select("visit_id", "msgid", "settlement", "keeper")
+    relays = [_by_city(kept, "care_region"), _by_city(kept.filter(~pl.col("local")), "insured_region")]
+    by_relays = [passed.filter(pl.col("keeper").is_in(evidence.relays)) for passed in relays if evidence.relays]
+    wanted = pl.concat([care, hub, *by_relays]).select("visit_id", "msgid", "settlement", "keeper")
     without = wanted.join(standing, left_on=["msgid", "keeper"], right_on=["msgid", "node"], how="anti")
     for row in without.sort("settlement", "keeper").iter_rows(named=True):
         detail = f"settlement {row['settlement']}: the hospital holds it, {row['keeper']} keeps no copy that stands"
@@ -84,6 +90,10 @@ def every_side_keeps_what_passed(evidence: Evidence) -> Iterator[Violation]:
     for row in standing.join(known, on="msgid", how="anti").sort("settlement", "node").iter_rows(named=True):
         detail = f"settlement {row['settlement']} stands at {row['node']}, and neither at the insurer nor the hospital"
         yield Violation("13 copy alone", row["visit_id"], detail, row["msgid"])
+
+
+def _by_city(kept: pl.DataFrame, region: str) -> pl.DataFrame:
+    return kept.with_columns(keeper=pl.col(region).str.head(CITY_DIGITS))
 
 
 def lines_add_up_to_what_is_settled(evidence: Evidence) -> Iterator[Violation]:

@@ -51,9 +51,7 @@ class Operated:
         """
         self.place = place_of(address)
         if node != HUB and not (node.isdecimal() and len(node) == PROVINCE_DIGITS):
-            raise InputError(
-                f"node {node!r}; expected 'hub' or a province's two digits: a city has no books of its own"
-            )
+            raise InputError(f"node {node!r}; expected 'hub' or a province's two digits: a city's are not moved")
         self.address = address
         self.node = node
         self.as_json = as_json

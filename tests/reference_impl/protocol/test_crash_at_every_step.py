@@ -5,50 +5,15 @@ The steps are before and after every look and every commit, which is where a pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
-from support.chain import LOCAL_PERSON, Chain, Crash, at_rest, run
+from support.chain import LOCAL_PERSON, Chain, at_rest, run
+from support.dying import DyingBooks
 from support.patients import FakeVisit, Patient
 
 from scenarios.record.fates import DIRECT_FATES
 
 ROLES = ["33", "hub", "63"]
 STEPS_MAX = 1_000
-
-
-@dataclass
-class DyingBooks:
-    """Real books whose node dies at its ``dies_at``-th step, once; what was committed by then stays."""
-
-    books: Any
-    node: str
-    dies_at: int
-    steps: int = 0
-
-    async def look(self, key: Any, *refs: Any) -> Any:
-        self._step()
-        seen = await self.books.look(key, *refs)
-        self._step()
-        return seen
-
-    async def commit(self, change: Any) -> Any:
-        self._step()
-        verdict = await self.books.commit(change)
-        self._step()
-        return verdict
-
-    async def open_intents(self) -> Any:
-        return await self.books.open_intents()
-
-    def read_all(self) -> Any:
-        return self.books.read_all()
-
-    def _step(self) -> None:
-        self.steps += 1
-        if self.steps == self.dies_at:
-            raise Crash(self.node)
 
 
 def dying(role: str, dies_at: int) -> tuple[Chain, DyingBooks]:

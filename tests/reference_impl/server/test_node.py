@@ -65,7 +65,7 @@ class World:
         self.codecs = codecs_of(self.config)
         self.codec = self.codecs.hospitals
         self.clock = Clock()
-        self.books = {name: WaitingBooks() for name in ("hub", "33", "34")}
+        self.books = {name: WaitingBooks() for name in self.config.services}
         self.folder = folder
         self.meter = meter
         self.lost = set()
@@ -104,6 +104,46 @@ def test_a_settlement_crosses_three_nodes_and_names_its_hops(world):
     assert isinstance(answer.reply.body, Settled)
     assert [hop.node for hop in answer.hops] == ["33", "3304", "hub", "34"]
     assert len(world.books["34"].read_all().settlements) == 1
+
+
+@pytest.fixture
+def over_cities(tmp_path):
+    """The same world, in which the pharmacy's city and the person's are nodes of their own."""
+    nodes = ["hub", "33", "34", "3304", "3401"]
+    return World(tmp_path, hosts={"all": nodes}, topology={"cities": {"3304": {}, "3401": {}}})
+
+
+def test_a_settlement_over_two_cities_names_them_and_bears_its_institutions_key(over_cities):
+    answer = asyncio.run(over_cities.ask(sale(1), node="3304"))
+
+    assert isinstance(answer.reply.body, Settled)
+    assert [hop.node for hop in answer.hops] == ["3304", "33", "hub", "34", "3401", "34"]
+    keys = {
+        name: [message.key.sender for message in books.read_all().messages] for name, books in over_cities.books.items()
+    }
+    assert keys == {"3304": [PHARMACY], "33": [PHARMACY], "hub": ["33"], "3401": ["34"], "34": ["3401"]}
+    for sender in ("", "3304"):
+        again = asyncio.run(over_cities.ask(sale(1), sender=sender))
+        assert again.reply == answer.reply, "past the relay, and brought by it, it is the same message"
+    assert len(over_cities.books["34"].read_all().settlements) == 1
+
+
+def test_a_province_hears_its_own_relays_and_the_hub_and_a_city_its_province(over_cities, world):
+    neighbours = {name: node.neighbours for name, node in over_cities.nodes.items()}
+
+    assert neighbours == {
+        "hub": {"33", "34"}, "33": {"hub", "3304"}, "34": {"hub", "3401"}, "3304": {"33"}, "3401": {"34"},
+    }  # fmt: skip
+    assert world.nodes["33"].neighbours == {"hub"}
+
+
+def test_a_city_speaks_for_no_institution_of_another_city(over_cities):
+    elsewhere = msgspec.structs.replace(sale(1), care_region="330100")
+
+    answer = asyncio.run(over_cities.ask(elsewhere, sender="3304"))
+
+    assert answer.reply.refusal
+    assert all(not books.read_all().messages for books in over_cities.books.values())
 
 
 def test_a_hospital_is_known_by_its_institution(world):
