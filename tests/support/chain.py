@@ -17,6 +17,7 @@ from reference_impl.domain.institution import Institution, filing_platform, regi
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
+from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.business_day import day_of
@@ -163,6 +164,7 @@ def build(
     year_of: Callable[[int], int] = lambda _: 2024,
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
+    policies: PolicyBook | None = None,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -171,14 +173,20 @@ def build(
     if node == HUB:
         provinces = frozenset({NodeId("33"), NodeId("63")})
         return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
-    facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
+    facts = lambda p: _facts(p) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
         CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
+        InsuredRules(
+            NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing, policies
+        ),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
+
+
+def _facts(person: str) -> PersonFacts:
+    return PersonFacts("active", "310", person[:6], person[7] == "1", BALANCE_FEN, 470)
 
 
 def at_rest(chain: Chain) -> None:
@@ -214,6 +222,8 @@ class Chain:
     """What every node is told of new numbers at its start."""
     filing: FilingTable | None = None
     """What every province wants filed for treatment elsewhere."""
+    policies: PolicyBook | None = None
+    """The policies of insured regions that have their own."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -225,7 +235,7 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing)
+        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing, self.policies)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""
