@@ -302,6 +302,26 @@ def _said(pair: tuple[str, int, str]) -> str:
     return f"{pair[2]}, {pair[0]}, level {pair[1]}"
 
 
+def _following(versions: tuple[PolicyVersion, ...]) -> tuple[PolicyVersion, ...]:
+    for number, (one, after) in enumerate(pairwise(versions)):
+        _joined(number, one, after)
+    return versions
+
+
+def _joined(number: int, one: PolicyVersion, after: PolicyVersion) -> None:
+    """Refuse a gap or an overlap between a version and the one that follows."""
+    if one.until is None or after.since is None:
+        missing, which = ("last", number) if one.until is None else ("first", number + 1)
+        raise ValueError(f"version {which} has no {missing} day, and another stands beside it; expected one")
+    wanted = one.until + timedelta(days=1)
+    if after.since != wanted:
+        what = "a gap" if after.since > wanted else "an overlap"
+        raise ValueError(
+            f"{what} between version {number}, which ends {one.until}, and version {number + 1}, which begins "
+            f"{after.since}; expected it to begin {wanted}"
+        )
+
+
 class BenefitPolicy(Model):
     """The policy of some insured regions, in all its versions."""
 
@@ -325,14 +345,12 @@ class BenefitPolicy(Model):
     others: Literal["default", "refused"] = Field(
         default="refused", description="person types without terms go by the system's default, or are refused (C01)"
     )
-    versions: Annotated[tuple[PolicyVersion, ...], Some]
+    versions: Annotated[tuple[PolicyVersion, ...], Some, AfterValidator(_following)]
     worked: tuple[WorkedCase, ...] = Field(default=(), description="cases worked by hand")
 
     @model_validator(mode="after")
-    def _follows(self) -> BenefitPolicy:
+    def _sound(self) -> BenefitPolicy:
         _once("insured", self.insured)
-        for number, (one, after) in enumerate(pairwise(self.versions)):
-            _joined(number, one, after)
         for number, case in enumerate(self.worked):
             self._covered(number, case)
         for fund in ("civil_servant", "aid"):
@@ -363,20 +381,6 @@ class BenefitPolicy(Model):
         for one in self.versions[1:]:
             assert one.since is not None  # what follows has a first day
             yield one.since
-
-
-def _joined(number: int, one: PolicyVersion, after: PolicyVersion) -> None:
-    """Refuse a gap or an overlap between a version and the one that follows."""
-    if one.until is None or after.since is None:
-        missing, which = ("last", number) if one.until is None else ("first", number + 1)
-        raise ValueError(f"version {which} has no {missing} day, and another stands beside it; expected one")
-    wanted = one.until + timedelta(days=1)
-    if after.since != wanted:
-        what = "a gap" if after.since > wanted else "an overlap"
-        raise ValueError(
-            f"{what} between version {number}, which ends {one.until}, and version {number + 1}, which begins "
-            f"{after.since}; expected it to begin {wanted}"
-        )
 
 
 class _ByNameToo:
