@@ -90,8 +90,15 @@ def split_of(fees: FeeTotals) -> Split:
     return Split(fees.own_pay_fen, fees.over_limit_fen, fees.pre_self_pay_fen, fees.in_scope_fen)
 
 
+ALWAYS, FOR_EVER = 0, 99_999_999
+"""No row of a catalogue holds before the one, and none after the other."""
+
+
 class CatalogueItem(msgspec.Struct, frozen=True, gc=False):
-    """What a place's catalogue says of an item. ``cap_price_e6`` 0 means no cap on the unit price."""
+    """What a place's catalogue says of an item, from a day (yyyymmdd) to a day, both included.
+
+    ``cap_price_e6`` 0 means no cap on the unit price.
+    """
 
     item: str
     grade: str
@@ -100,6 +107,8 @@ class CatalogueItem(msgspec.Struct, frozen=True, gc=False):
     self_pay_e4: int = 0
     restricted: bool = False
     list_price_e6: int = 0
+    valid_from: int = ALWAYS
+    valid_until: int = FOR_EVER
 
 
 Catalogue = Mapping[str, CatalogueItem]
@@ -110,7 +119,8 @@ ZERO_FEES = FeeTotals()
 def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Rounding = half_up) -> tuple[PricedLine, ...]:
     """Return each line split by the catalogue; the parts of every line add up to its total.
 
-    ``rounding`` applies at each line, since the interface states no rule.
+    ``rounding`` applies to each part of each line. A line's own total is price times count, half a fen up (interface
+    facts 1: FOUND); how its parts are rounded is not stated: ASSUMED the same.
     """
     priced: list[PricedLine] = []
     find = catalogue.get

@@ -13,7 +13,8 @@ from itertools import count
 
 import msgspec
 
-from reference_impl.domain.fees import CatalogueItem
+from reference_impl.domain.catalogue import DatedCatalogue, is_dated
+from reference_impl.domain.fees import Catalogue, CatalogueItem
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
@@ -96,6 +97,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         return node if insurer == node else HUB
 
     catalogue = {item.item: item for item in rules.catalogue}
+    dated_on = day_of(config.starts_at, config.time_scale, config.closes_s)
     return Province(
         ports,
         CareRules(
@@ -105,13 +107,14 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             next_node,
             ahead_us=round(DISCHARGED_AHEAD_US / config.time_scale),
             numbers=numbers,
+            dated=_dated_catalogue(rules.catalogue, dated_on),
         ),
         InsuredRules(
             node,
             rules.policy.policy(),
             lru_cache(_PERSONS)(rules.persons.reader().find),
             _benefit_year(config),
-            day_of(config.starts_at, config.time_scale, config.closes_s),
+            dated_on,
             numbers,
             rules.filing,
             PolicyBook(rules.policies) if rules.policies else None,
@@ -120,6 +123,16 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         reference=reference,
         sweep=config.sweep,
     )
+
+
+def _dated_catalogue(
+    rows: tuple[CatalogueItem, ...], day_of_instant: Callable[[int], int]
+) -> Callable[[int], Catalogue] | None:
+    """Return what gives the catalogue of an instant; None where it is the same on all days."""
+    if not is_dated(rows):
+        return None
+    book = DatedCatalogue(rows)
+    return lambda at_us: book.on(day_of_instant(at_us))
 
 
 def _references(config: NodeConfig, ports: NodePorts, starts: int) -> Callable[[], str]:

@@ -93,7 +93,8 @@ class CareRules:
     """What a care province goes by: its catalogue, the register of its institutions, the way to an insurer.
 
     ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
-    ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged.
+    ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged. ``dated`` is there where the
+    catalogue is not the same on all days, and gives that of an instant in its place.
     """
 
     node: NodeId
@@ -102,16 +103,18 @@ class CareRules:
     next_node: Callable[[str], NodeId | None]
     ahead_us: int = DISCHARGED_AHEAD_US
     numbers: Numbers = NO_NUMBERS
+    dated: Callable[[int], Catalogue] | None = None
 
 
 class CareRole:
     """Decides for the care province; a ``forwarder.ForwardingPolicy``."""
 
-    __slots__ = ("_named", "_rules")
+    __slots__ = ("_dated", "_named", "_rules")
 
     def __init__(self, rules: CareRules) -> None:
         """Go by ``rules``."""
         self._rules = rules
+        self._dated = rules.dated
         self._named = Named.by(rules.numbers)
 
     # --- acting alone ---
@@ -135,7 +138,7 @@ class CareRole:
             return state
         match request.body:
             case UploadLines() as upload:
-                return self._charged(upload, visit, state, charges_of(visit, view))
+                return self._charged(upload, visit, state, charges_of(visit, view), now_us)
             case CancelLines() as cancel:
                 return uncharged(request.code, cancel, next_version(visit, state), charges_of(visit, view))
             case Discharge() as leaving:
@@ -147,12 +150,13 @@ class CareRole:
                 return Done(), (next_version(visit, state),)
 
     def _charged(
-        self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord
+        self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         refusal = lines_refusal(upload.lines, charges.lines())
         if refusal is not None:
             return refusal
-        priced = price_lines(self._rules.catalogue, upload.lines)
+        catalogue = self._rules.catalogue if self._dated is None else self._dated(now_us)
+        priced = price_lines(catalogue, upload.lines)
         fees = add_fees(visit.fees, total_of(priced))
         wrong = amounts_refusal(fees)
         batches = (*charges.batches, ChargedBatch(upload.batch, priced))
@@ -185,8 +189,13 @@ class CareRole:
             return visit_id(request.msgid)
         return body.visit if self._named is None else self._named.visit(body.visit)
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
-        """Return the message as the insurer is to see it, or why it goes no further."""
+    def prepare(
+        self, request: Request, view: View, original: MessageRecord | None, opened_us: int
+    ) -> Prepared | Refusal | Refused:
+        """Return the message as the insurer is to see it, or why it goes no further.
+
+        A sale is priced by the day it was taken in (``opened_us``): the same however often it is driven on.
+        """
         meant = request if self._named is None else _as_meant(self._named, request, view)
         if isinstance(meant, Refusal):
             return meant
@@ -199,7 +208,7 @@ class CareRole:
             case Register() | Admit():
                 body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
             case SellDrugs():
-                sale = self._priced_sale(request, body)
+                sale = self._priced_sale(request, body, opened_us)
                 if isinstance(sale, NO):
                     return sale
                 body = sale
@@ -250,11 +259,12 @@ class CareRole:
             return Refusal.CHARGES_REMAIN
         return None
 
-    def _priced_sale(self, request: Request, sale: SellDrugs) -> SellDrugs | Refusal | Refused:
+    def _priced_sale(self, request: Request, sale: SellDrugs, opened_us: int) -> SellDrugs | Refusal | Refused:
         refusal = lines_refusal(sale.lines, ())
         if refusal is not None:
             return refusal
-        fees = total_of(price_lines(self._rules.catalogue, sale.lines))
+        catalogue = self._rules.catalogue if self._dated is None else self._dated(opened_us)
+        fees = total_of(price_lines(catalogue, sale.lines))
         if fees.total_fen != sale.total_fen:
             return Refusal.TOTALS_DIFFER
         wrong = amounts_refusal(fees)

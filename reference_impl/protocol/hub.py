@@ -42,8 +42,10 @@ class _HubPolicy:
         del request, view
         return ()
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
-        del view
+    def prepare(
+        self, request: Request, view: View, original: MessageRecord | None, opened_us: int
+    ) -> Prepared | Refusal:
+        del view, opened_us
         insurer = NodeId(province_of(request.insured_region))
         if insurer not in self._provinces:
             return Refusal.NO_SUCH_INSURER

@@ -15,6 +15,7 @@ from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.benefits import benefit_problems
+from scenarios.reading.care_catalogue import catalogue_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
@@ -64,6 +65,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
     yield from benefit_problems(scenario)
+    yield from catalogue_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.base import Model, Text
 from scenarios.schema.benefit import Benefits
+from scenarios.schema.care_catalogue import CareCatalogue
 from scenarios.schema.clients import Clients
 from scenarios.schema.closing import US_PER_DAY, Closing
 from scenarios.schema.cutover import Plans
@@ -55,6 +56,9 @@ class Scenario(Model):
     )
     benefits: Benefits | None = Field(
         default=None, description="benefit policies of insured regions; without it each goes by the system's own"
+    )
+    care_catalogue: CareCatalogue | None = Field(
+        default=None, description="changes of places' catalogues by day; without it they are the same on all days"
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")

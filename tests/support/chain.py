@@ -11,6 +11,7 @@ from typing import Any
 from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.catalogue import DatedCatalogue
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
@@ -35,6 +36,7 @@ CATALOGUE = {
     "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),
     "X2": CatalogueItem(item="X2", grade="03", category=9, cap_price_e6=0, self_pay_e4=10_000, restricted=False),
 }
+DAY_OF = day_of(datetime(2024, 3, 13), 1.0)
 PERSON = "63010010000000000001"
 LOCAL_PERSON = "33040010000000000001"
 BALANCE_FEN = 5_000
@@ -165,6 +167,7 @@ def build(
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
     policies: PolicyBook | None = None,
+    catalogue: DatedCatalogue | None = None,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -176,10 +179,15 @@ def build(
     facts = lambda p: _facts(p) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
-        CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
-        InsuredRules(
-            NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing, policies
+        CareRules(
+            NodeId(node),
+            CATALOGUE,
+            INSTITUTIONS,
+            lambda region: _way(node, region),
+            numbers=numbers,
+            dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
         ),
+        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, DAY_OF, numbers, filing, policies),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
@@ -224,6 +232,8 @@ class Chain:
     """What every province wants filed for treatment elsewhere."""
     policies: PolicyBook | None = None
     """The policies of insured regions that have their own."""
+    catalogue: DatedCatalogue | None = None
+    """The rows of the places' catalogue, where they are not the same on all days."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -235,7 +245,9 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing, self.policies)
+        self.nodes[node] = build(
+            node, ports, self.year_of, self.renumberings, self.filing, self.policies, self.catalogue
+        )
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""
