@@ -75,6 +75,9 @@ class Refusal(StrEnum):
     NO_SUCH_FILING_KIND = "D20"
     NO_FILING_NEEDED = "D21"
     NO_SUCH_REGION = "D22"
+    NO_LINE_TO_REFUND = "D23"
+    REFUND_TOO_LARGE = "D24"
+    REFUND_SIGN = "D25"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -132,6 +135,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_FILING_KIND: "nothing is filed as that; check refl_type",
     Refusal.NO_FILING_NEEDED: "no filing is needed for such treatment; there is nothing to file",
     Refusal.NO_SUCH_REGION: "nothing can be filed for what is no region's code; check mdtrtarea_admdvs",
+    Refusal.NO_LINE_TO_REFUND: "no charge of this number is on the visit to be refunded; check init_feedetl_sn",
+    Refusal.REFUND_TOO_LARGE: "more is refunded than is left of that charge; check the count",
+    Refusal.REFUND_SIGN: "a price is never negative, and a refund has a negative count and amount; check the lines",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

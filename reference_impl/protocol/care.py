@@ -17,7 +17,6 @@ from reference_impl.domain.fees import (
     FeeTotals,
     add_fees,
     amounts_refusal,
-    price_lines,
     split_of,
     total_of,
 )
@@ -26,7 +25,7 @@ from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.answers import NO, Refused
-from reference_impl.protocol.charges import charges_of, lines_refusal, recharged, uncharged
+from reference_impl.protocol.charges import NO_CHARGES, charges_of, lines_refusal, priced_charges, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
@@ -156,7 +155,9 @@ class CareRole:
         if refusal is not None:
             return refusal
         catalogue = self._rules.catalogue if self._dated is None else self._dated(now_us)
-        priced = price_lines(catalogue, upload.lines)
+        priced = priced_charges(catalogue, upload.lines, charges)
+        if isinstance(priced, Refused):
+            return priced
         fees = add_fees(visit.fees, total_of(priced))
         wrong = amounts_refusal(fees)
         batches = (*charges.batches, ChargedBatch(upload.batch, priced))
@@ -264,7 +265,10 @@ class CareRole:
         if refusal is not None:
             return refusal
         catalogue = self._rules.catalogue if self._dated is None else self._dated(opened_us)
-        fees = total_of(price_lines(catalogue, sale.lines))
+        priced = priced_charges(catalogue, sale.lines, NO_CHARGES)
+        if isinstance(priced, Refused):
+            return priced
+        fees = total_of(priced)
         if fees.total_fen != sale.total_fen:
             return Refusal.TOTALS_DIFFER
         wrong = amounts_refusal(fees)
