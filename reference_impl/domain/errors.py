@@ -81,6 +81,9 @@ class Refusal(StrEnum):
     CODE_NOT_RECEIVED = "D26"
     CODE_ENDED = "D27"
     HOSPITAL_NOT_RATED = "D28"
+    NO_LINE_TO_REFUND = "D23"
+    REFUND_TOO_LARGE = "D24"
+    REFUND_SIGN = "D25"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -150,6 +153,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.HOSPITAL_NOT_RATED: (
         "the insurer has no settlement level of this hospital that holds now; settle after its next download"
     ),
+    Refusal.NO_LINE_TO_REFUND: "no charge of this number is on the visit to be refunded; check init_feedetl_sn",
+    Refusal.REFUND_TOO_LARGE: "more is refunded than is left of that charge; check the count",
+    Refusal.REFUND_SIGN: "a price is never negative, and a refund has a negative count and amount; check the lines",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

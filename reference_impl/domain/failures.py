@@ -16,6 +16,7 @@ Every error is raised where its room is, and derives from one of three branches:
     │   ├── TableError                      a field table of the interface; a ValueError
     │   ├── WireError                       bytes that are no message of the interface; a ValueError
     │   ├── MoneyFormatError                an amount; a ValueError
+    │   ├── OverlapError                    two rows of a catalogue for one item and one day; a ValueError
     │   ├── StatementError                  a statement, or a file of one, that says what it may not
     │   ├── ClearingError                   a month that cannot be cleared, fetched or confirmed as asked
     │   ├── RuleError                       a table of audit rules, ways to pay or indicators that says what it may not

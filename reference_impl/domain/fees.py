@@ -39,7 +39,8 @@ _NO_CATEGORIES = (0,) * CATEGORIES
 class FeeLine(msgspec.Struct, frozen=True, gc=False):
     """One charge as the hospital states it: ``serial`` is its own number for it, unique in the visit.
 
-    ``approved`` is hosp_appr_flag; a refund has a negative count and total.
+    ``approved`` is hosp_appr_flag. A refund has a negative count and total, and a price as any other; ``refunds`` is
+    the number of the line that it takes from (init_feedetl_sn), whose split it then follows.
     Books from before lines had numbers hold some without.
     """
 
@@ -49,6 +50,7 @@ class FeeLine(msgspec.Struct, frozen=True, gc=False):
     price_e6: int = 0
     total_fen: int = 0
     approved: str = "0"
+    refunds: str = ""
 
 
 class PricedLine(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +65,7 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
     grade: str = GRADE_FULL
     category: int = CATEGORY_OTHER
     reason: str = ""
+    refunds: str = ""
 
 
 class FeeTotals(msgspec.Struct, frozen=True, gc=False):
@@ -90,8 +93,15 @@ def split_of(fees: FeeTotals) -> Split:
     return Split(fees.own_pay_fen, fees.over_limit_fen, fees.pre_self_pay_fen, fees.in_scope_fen)
 
 
+ALWAYS, FOR_EVER = 0, 99_999_999
+"""No row of a catalogue holds before the one, and none after the other."""
+
+
 class CatalogueItem(msgspec.Struct, frozen=True, gc=False):
-    """What a place's catalogue says of an item. ``cap_price_e6`` 0 means no cap on the unit price."""
+    """What a place's catalogue says of an item, from a day (yyyymmdd) to a day, both included.
+
+    ``cap_price_e6`` 0 means no cap on the unit price.
+    """
 
     item: str
     grade: str
@@ -100,6 +110,8 @@ class CatalogueItem(msgspec.Struct, frozen=True, gc=False):
     self_pay_e4: int = 0
     restricted: bool = False
     list_price_e6: int = 0
+    valid_from: int = ALWAYS
+    valid_until: int = FOR_EVER
 
 
 Catalogue = Mapping[str, CatalogueItem]
@@ -110,7 +122,8 @@ ZERO_FEES = FeeTotals()
 def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Rounding = half_up) -> tuple[PricedLine, ...]:
     """Return each line split by the catalogue; the parts of every line add up to its total.
 
-    ``rounding`` applies at each line, since the interface states no rule.
+    ``rounding`` applies to each part of each line. A line's own total is price times count, half a fen up (interface
+    facts 1: FOUND); how its parts are rounded is not stated: ASSUMED the same.
     """
     priced: list[PricedLine] = []
     find = catalogue.get
@@ -137,6 +150,33 @@ def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Roundi
             PricedLine(serial, total_fen, over_fen, 0, pre_fen, rest_fen - pre_fen, grade, item.category),
         )
     return tuple(priced)
+
+
+def refund_of(line: FeeLine, original: PricedLine, refunded_fen: int) -> PricedLine:
+    """Return a refund split as the line it takes from was, of which ``refunded_fen`` have gone back before.
+
+    Each part goes back in proportion, counted over all refunds of the line together: once all of it has gone back,
+    nothing of any part is left, whatever the catalogue says by then.
+    """
+    before_fen, after_fen = refunded_fen, refunded_fen - line.total_fen
+    whole_fen = original.total_fen
+
+    def part(fen: int) -> int:
+        return half_up(fen * before_fen, whole_fen) - half_up(fen * after_fen, whole_fen)
+
+    over_fen, own_fen, pre_fen = map(part, (original.over_limit_fen, original.own_pay_fen, original.pre_self_pay_fen))
+    return PricedLine(
+        line.serial,
+        line.total_fen,
+        over_fen,
+        own_fen,
+        pre_fen,
+        line.total_fen - over_fen - own_fen - pre_fen,
+        original.grade,
+        original.category,
+        original.reason,
+        original.serial,
+    )
 
 
 def total_of(priced: Iterable[PricedLine]) -> FeeTotals:

@@ -13,8 +13,9 @@ from itertools import count
 
 import msgspec
 
+from reference_impl.domain.catalogue import DatedCatalogue, is_dated
 from reference_impl.domain.certificate import CertificateRules
-from reference_impl.domain.fees import CatalogueItem
+from reference_impl.domain.fees import Catalogue, CatalogueItem
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.master_data import NodeData
@@ -126,6 +127,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         return node if insurer == node else HUB
 
     catalogue = {item.item: item for item in rules.catalogue}
+    dated_on = day_of(config.starts_at, config.time_scale, config.closes_s)
     return Province(
         ports,
         CareRules(
@@ -137,13 +139,14 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             numbers=numbers,
             codes=None if master is None else Codes(master, node, now_us),
             networked=None if rules.network is None else Networked(rules.network, ports.clock.now_us),
+            dated=_dated_catalogue(rules.catalogue, dated_on),
         ),
         InsuredRules(
             node,
             rules.policy.policy(),
             lru_cache(_PERSONS)(rules.persons.reader().find),
             _benefit_year(config),
-            day_of(config.starts_at, config.time_scale, config.closes_s),
+            dated_on,
             numbers,
             rules.filing,
             None if master is None else KnownElsewhere(master, node, numbers, now_us),
@@ -155,6 +158,16 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         sweep=config.sweep,
         relays=frozenset(rules.relays),
     )
+
+
+def _dated_catalogue(
+    rows: tuple[CatalogueItem, ...], day_of_instant: Callable[[int], int]
+) -> Callable[[int], Catalogue] | None:
+    """Return what gives the catalogue of an instant; None where it is the same on all days."""
+    if not is_dated(rows):
+        return None
+    book = DatedCatalogue(rows)
+    return lambda at_us: book.on(day_of_instant(at_us))
 
 
 def _references(config: NodeConfig, ports: NodePorts, starts: int) -> Callable[[], str]:

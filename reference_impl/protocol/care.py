@@ -17,7 +17,6 @@ from reference_impl.domain.fees import (
     FeeTotals,
     add_fees,
     amounts_refusal,
-    price_lines,
     split_of,
     total_of,
 )
@@ -26,7 +25,7 @@ from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.answers import NO, Refused
-from reference_impl.protocol.charges import charges_of, lines_refusal, recharged, uncharged
+from reference_impl.protocol.charges import NO_CHARGES, charges_of, lines_refusal, priced_charges, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
@@ -97,6 +96,7 @@ class CareRules:
     ``next_node`` returns where a message for this insured region goes, or None when no such insurer is connected.
     ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged. Without ``codes`` an item
     has one code for ever; without ``networked`` every institution of the register serves people from elsewhere.
+    ``dated`` is there where the catalogue is not the same on all days, and gives that of an instant in its place.
     """
 
     node: NodeId
@@ -107,16 +107,18 @@ class CareRules:
     numbers: Numbers = NO_NUMBERS
     codes: Codes | None = None
     networked: Networked | None = None
+    dated: Callable[[int], Catalogue] | None = None
 
 
 class CareRole:
     """Decides for the care province; a ``forwarder.ForwardingPolicy``."""
 
-    __slots__ = ("_asks", "_named", "_rules")
+    __slots__ = ("_asks", "_dated", "_named", "_rules")
 
     def __init__(self, rules: CareRules) -> None:
         """Go by ``rules``."""
         self._rules = rules
+        self._dated = rules.dated
         self._named = Named.by(rules.numbers)
         self._asks = self._named is not None or rules.networked is not None
 
@@ -141,7 +143,7 @@ class CareRole:
             return state
         match request.body:
             case UploadLines() as upload:
-                return self._charged(upload, visit, state, charges_of(visit, view))
+                return self._charged(upload, visit, state, charges_of(visit, view), now_us)
             case CancelLines() as cancel:
                 return uncharged(request.code, cancel, next_version(visit, state), charges_of(visit, view))
             case Discharge() as leaving:
@@ -153,7 +155,7 @@ class CareRole:
                 return Done(), (next_version(visit, state),)
 
     def _charged(
-        self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord
+        self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         lines, codes = upload.lines, self._rules.codes
         refusal = lines_refusal(lines, charges.lines())
@@ -161,7 +163,10 @@ class CareRole:
             refusal, lines = codes.refusal(lines), codes.meant(lines)
         if refusal is not None:
             return refusal
-        priced = price_lines(self._rules.catalogue, lines)
+        catalogue = self._rules.catalogue if self._dated is None else self._dated(now_us)
+        priced = priced_charges(catalogue, lines, charges)
+        if isinstance(priced, Refused):
+            return priced
         fees = add_fees(visit.fees, total_of(priced))
         wrong = amounts_refusal(fees)
         batches = (*charges.batches, ChargedBatch(upload.batch, priced))
@@ -194,8 +199,13 @@ class CareRole:
             return visit_id(request.msgid)
         return body.visit if self._named is None else self._named.visit(body.visit)
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
-        """Return the message as the insurer is to see it, or why it goes no further."""
+    def prepare(
+        self, request: Request, view: View, original: MessageRecord | None, opened_us: int
+    ) -> Prepared | Refusal | Refused:
+        """Return the message as the insurer is to see it, or why it goes no further.
+
+        A sale is priced by the day it was taken in (``opened_us``): the same however often it is driven on.
+        """
         meant = self._let_in(request, view) if self._asks else request
         if isinstance(meant, Refusal):
             return meant
@@ -208,7 +218,7 @@ class CareRole:
             case Register() | Admit():
                 body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
             case SellDrugs():
-                sale = self._priced_sale(request, body, view)
+                sale = self._priced_sale(request, body, view, opened_us)
                 if isinstance(sale, NO):
                     return sale
                 body = sale
@@ -267,7 +277,9 @@ class CareRole:
             return Refusal.CHARGES_REMAIN
         return None
 
-    def _priced_sale(self, request: Request, sale: SellDrugs, view: View) -> SellDrugs | Refusal | Refused:
+    def _priced_sale(
+        self, request: Request, sale: SellDrugs, view: View, opened_us: int
+    ) -> SellDrugs | Refusal | Refused:
         """Return a sale with what its lines come to; one that was taken in is driven on by the codes of then."""
         lines, codes = sale.lines, self._rules.codes
         refusal = lines_refusal(lines, ())
@@ -275,7 +287,11 @@ class CareRole:
             refusal, lines = None if _is_taken_in(view) else codes.refusal(lines), codes.meant(lines)
         if refusal is not None:
             return refusal
-        fees = total_of(price_lines(self._rules.catalogue, lines))
+        catalogue = self._rules.catalogue if self._dated is None else self._dated(opened_us)
+        priced = priced_charges(catalogue, lines, NO_CHARGES)
+        if isinstance(priced, Refused):
+            return priced
+        fees = total_of(priced)
         if fees.total_fen != sale.total_fen:
             return Refusal.TOTALS_DIFFER
         wrong = amounts_refusal(fees)

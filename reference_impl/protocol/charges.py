@@ -5,6 +5,7 @@ Pure decisions of the care province about the lines alone; what they come to is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -12,19 +13,25 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import (
     ZERO_FEES,
+    Catalogue,
     FeeLine,
     PricedLine,
     amounts_refusal,
     line_amount_wrong,
+    price_lines,
+    refund_of,
     take_fees,
     total_of,
 )
 from reference_impl.domain.transactions import CANCEL_OUTPATIENT_LINES
 from reference_impl.protocol.answers import Refused
-from reference_impl.protocol.messages import ALL_LINES, CancelLines, Done, ReplyBody
+from reference_impl.protocol.messages import ALL_LINES, CancelLines, Done, ReplyBody, VisitId
 from reference_impl.protocol.records import ChargedBatch, ChargesRecord, Record, View, VisitRecord
 
-__all__ = ["charges_of", "lines_refusal", "recharged", "uncharged"]
+__all__ = ["NO_CHARGES", "charges_of", "lines_refusal", "priced_charges", "recharged", "uncharged"]
+
+NO_CHARGES = ChargesRecord(VisitId(""), 0, ())
+"""What a sale has on it before its own lines."""
 
 
 def lines_refusal(lines: tuple[FeeLine, ...], charged: Iterable[PricedLine]) -> Refused | None:
@@ -35,8 +42,42 @@ def lines_refusal(lines: tuple[FeeLine, ...], charged: Iterable[PricedLine]) -> 
             return Refused(Refusal.LINE_REPEATED, f"feedetl_sn {line.serial}")
         if line_amount_wrong(line):
             return Refused(Refusal.LINE_AMOUNT, f"det_item_fee_sumamt of feedetl_sn {line.serial}")
+        if line.price_e6 < 0 or (line.refunds and line.total_fen >= 0):
+            return Refused(Refusal.REFUND_SIGN, f"feedetl_sn {line.serial}")
         serials.add(line.serial)
     return None
+
+
+def priced_charges(
+    catalogue: Catalogue, lines: tuple[FeeLine, ...], charges: ChargesRecord
+) -> tuple[PricedLine, ...] | Refused:
+    """Return each line split by the catalogue, a refund as the line that it takes from, or why one takes too much."""
+    for line in lines:
+        if line.refunds:
+            return _with_refunds(catalogue, lines, charges)
+    return price_lines(catalogue, lines)
+
+
+def _with_refunds(
+    catalogue: Catalogue, lines: tuple[FeeLine, ...], charges: ChargesRecord
+) -> tuple[PricedLine, ...] | Refused:
+    charged = {line.serial: line for line in charges.lines() if line.total_fen > 0}
+    refunded_fen = Counter[str]()
+    for line in charges.lines():
+        refunded_fen[line.refunds] -= line.total_fen
+    priced: list[PricedLine] = []
+    for line in lines:
+        if not line.refunds:
+            priced += price_lines(catalogue, (line,))
+            continue
+        original, before_fen = charged.get(line.refunds), refunded_fen[line.refunds]
+        if original is None:
+            return Refused(Refusal.NO_LINE_TO_REFUND, f"init_feedetl_sn {line.refunds}")
+        if before_fen - line.total_fen > original.total_fen:
+            return Refused(Refusal.REFUND_TOO_LARGE, f"feedetl_sn {line.serial}")
+        priced.append(refund_of(line, original, before_fen))
+        refunded_fen[line.refunds] -= line.total_fen
+    return tuple(priced)
 
 
 def charges_of(visit: VisitRecord, view: View) -> ChargesRecord:

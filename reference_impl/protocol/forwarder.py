@@ -83,7 +83,9 @@ class ForwardingPolicy(Protocol):
         """Return what the message held, let go, when it turns out not to have been served."""
         ...
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal | Refused:
+    def prepare(
+        self, request: Request, view: View, original: MessageRecord | None, opened_us: int
+    ) -> Prepared | Refusal | Refused:
         """Return what to write with the intent and what to send on, or why not."""
         ...
 
@@ -178,8 +180,8 @@ class Forwarder:
                 return await self._unless_undecided(view.message, known)
             if self._policy.held(request, view):
                 return busy_with(waits_for(request, view))
-            prepared = self._policy.prepare(request, view, original)
             message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
+            prepared = self._policy.prepare(request, view, original, message.opened_us)
             if isinstance(prepared, NO):
                 reply = refused(prepared, self._reference())
                 change = Change(message=message.answered(reply), insert=True)
@@ -227,7 +229,7 @@ class Forwarder:
         if isinstance(known, Answered):
             answer = await self._unless_undecided(view.message, known)
             return answer, isinstance(answer, Answered)  # answered or reversed since the intent was read
-        prepared = self._policy.prepare(request, view, original)
+        prepared = self._policy.prepare(request, view, original, message.opened_us)
         if isinstance(prepared, NO):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())

@@ -74,9 +74,11 @@ class RelayPolicy:
         del request, view
         return ()
 
-    def prepare(self, request: Request, view: View, original: MessageRecord | None) -> Prepared | Refusal:
+    def prepare(
+        self, request: Request, view: View, original: MessageRecord | None, opened_us: int
+    ) -> Prepared | Refusal:
         """Return the message as it goes on, word for word, or why it does not."""
-        del view
+        del view, opened_us
         next_node = self._ways.get(province_of(request.insured_region))
         if next_node is None:
             return Refusal.NO_SUCH_INSURER

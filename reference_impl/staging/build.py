@@ -18,7 +18,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
-from scenarios.patients.catalogue import catalogue_of
+from scenarios.patients.catalogue import dated_catalogue
 from scenarios.patients.filings import filing_table
 from scenarios.patients.identity import certificate_rules
 from scenarios.patients.master_data import master_plan
@@ -72,8 +72,9 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
     filing = None if scenario.filing is None else filing_table(scenario.filing)
     plan = master_plan(scenario)
+    changes = () if scenario.care_catalogue is None else scenario.care_catalogue.changes
     return ProvinceConfig(
-        catalogue=tuple(catalogue_of(province).values()),
+        catalogue=dated_catalogue(province, changes),
         institutions=institutions if filing is None else (*institutions, filing_platform(province)),
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),

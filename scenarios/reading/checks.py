@@ -15,6 +15,7 @@ from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.benefits import benefit_problems
+from scenarios.reading.care_catalogue import catalogue_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.links import link_problems
 from scenarios.reading.master_data import master_problems
@@ -81,6 +82,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from benefit_problems(scenario)
     if not unmet:
         yield from network_problems(scenario)
+    yield from catalogue_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)

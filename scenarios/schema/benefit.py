@@ -7,10 +7,10 @@ ratios as shares (``85%``). This module must never compute a settlement: ``refer
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -83,6 +83,19 @@ InsuredCode = Annotated[
 Bounds = tuple[tuple[Yuan, Ratio], ...]
 
 
+Things = TypeVar("Things", bound=Sized)
+
+
+def _some(things: Things) -> Things:
+    if not len(things):
+        raise ValueError("an empty list; expected one or more")
+    return things
+
+
+Some = AfterValidator(_some)
+"""Of a list that may not be empty; said only where its members are sound, or each wrong one would be said twice."""
+
+
 def _rising(bounds: Iterable[int], what: str) -> None:
     stated = list(bounds)
     if any(later <= earlier for earlier, later in pairwise(stated)):
@@ -92,9 +105,9 @@ def _rising(bounds: Iterable[int], what: str) -> None:
 class TermsRow(Model):
     """What the pool pays for some kinds of visit, hospital levels and person types, and what a person pays first."""
 
-    kinds: tuple[VisitKind, ...] = Field(min_length=1)
-    levels: tuple[Level, ...] = Field(default=LEVELS, min_length=1, description="1 primary, 2 secondary, 3 tertiary")
-    persons: tuple[PersonType, ...] = Field(min_length=1)
+    kinds: Annotated[tuple[VisitKind, ...], Some]
+    levels: Annotated[tuple[Level, ...], Some] = Field(default=LEVELS, description="1 primary, 2 secondary, 3 tertiary")
+    persons: Annotated[tuple[PersonType, ...], Some]
     deductible: Yuan = Field(description="what the person pays first, in yuan")
     deductible_per: Literal["visit", "month", "quarter", "year", "hospital_year"] = Field(
         default="visit",
@@ -106,8 +119,8 @@ class TermsRow(Model):
         min_length=1,
         description="of the deductible, at the second stay of a year, the third, ...; the last is for all that follow",
     )
-    segments: tuple[tuple[Yuan | None, Ratio], ...] = Field(
-        min_length=1, description="[up to so many yuan in scope, the pool's ratio]; the last has no bound: null"
+    segments: Annotated[tuple[tuple[Yuan | None, Ratio], ...], Some] = Field(
+        description="[up to so many yuan in scope, the pool's ratio]; the last has no bound: null"
     )
     segments_from: Literal["first_yuan", "deductible"] = Field(
         default="first_yuan", description="whether bounds count the deductible in, or begin above it"
@@ -173,7 +186,7 @@ class Visitors(Model):
 class LargeSum(Model):
     """The supplement above the pool's yearly cap (职工大额, hifob_pay)."""
 
-    persons: tuple[PersonType, ...] = Field(default=("active", "retired"), min_length=1)
+    persons: Annotated[tuple[PersonType, ...], Some] = ("active", "retired")
     ratio: Ratio
     cap: Yuan = Field(description="what it pays at most in a year, in yuan")
 
@@ -181,7 +194,7 @@ class LargeSum(Model):
 class Steps(Model):
     """What pays in steps of a person's own in-scope cost of the year: [from so many yuan, ratio]."""
 
-    steps: Bounds = Field(min_length=1)
+    steps: Annotated[Bounds, Some]
     cap: Yuan | None = Field(default=None, description="what it pays at most in a year, in yuan. Default: no cap")
 
     @model_validator(mode="after")
@@ -196,7 +209,7 @@ class Steps(Model):
 class SeriousIllness(Steps):
     """Serious-illness insurance (大病, hifmi_pay), for residents or for employees too."""
 
-    persons: tuple[PersonType, ...] = Field(default=("resident",), min_length=1)
+    persons: Annotated[tuple[PersonType, ...], Some] = ("resident",)
     aided: Steps | None = Field(default=None, description="its steps for people with medical aid. Default: the same")
 
 
@@ -209,13 +222,13 @@ class ForSome(Steps):
 class Aid(ForSome):
     """Medical aid (医疗救助, maf_pay)."""
 
-    persons: tuple[PersonType, ...] = Field(default=PERSON_TYPES, min_length=1)
+    persons: Annotated[tuple[PersonType, ...], Some] = PERSON_TYPES
 
 
 class CivilServants(ForSome):
     """The supplement of civil servants (公务员医疗补助, cvlserv_pay)."""
 
-    persons: tuple[Literal["active", "retired"], ...] = Field(default=("active", "retired"), min_length=1)
+    persons: Annotated[tuple[Literal["active", "retired"], ...], Some] = ("active", "retired")
 
 
 class WorkedCase(Model):
@@ -243,7 +256,7 @@ class PolicyVersion(Model):
 
     since: date | None = Field(default=None, alias="from", description="its first day. Default: always")
     until: date | None = Field(default=None, description="its last day. Default: without end")
-    terms: tuple[TermsRow, ...] = Field(min_length=1)
+    terms: Annotated[tuple[TermsRow, ...], Some]
     cap: Caps = Field(description="what the pool pays at most in a year (crt_payb_lmt_amt)")
     own_cap: Caps = Field(
         default=Caps(), description="the same for outpatient visits and pharmacy sales alone, within the cap"
@@ -289,13 +302,33 @@ def _said(pair: tuple[str, int, str]) -> str:
     return f"{pair[2]}, {pair[0]}, level {pair[1]}"
 
 
+def _following(versions: tuple[PolicyVersion, ...]) -> tuple[PolicyVersion, ...]:
+    for number, (one, after) in enumerate(pairwise(versions)):
+        _joined(number, one, after)
+    return versions
+
+
+def _joined(number: int, one: PolicyVersion, after: PolicyVersion) -> None:
+    """Refuse a gap or an overlap between a version and the one that follows."""
+    if one.until is None or after.since is None:
+        missing, which = ("last", number) if one.until is None else ("first", number + 1)
+        raise ValueError(f"version {which} has no {missing} day, and another stands beside it; expected one")
+    wanted = one.until + timedelta(days=1)
+    if after.since != wanted:
+        what = "a gap" if after.since > wanted else "an overlap"
+        raise ValueError(
+            f"{what} between version {number}, which ends {one.until}, and version {number + 1}, which begins "
+            f"{after.since}; expected it to begin {wanted}"
+        )
+
+
 class BenefitPolicy(Model):
     """The policy of some insured regions, in all its versions."""
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="short, in lower case and hyphens")
     title: Text = ""
     sources: Text = Field(min_length=1, description="where its figures come from, each with its mark")
-    insured: tuple[InsuredCode, ...] = Field(min_length=1, description="provinces (2 digits) and cities (4)")
+    insured: Annotated[tuple[InsuredCode, ...], Some] = Field(description="provinces (2 digits) and cities (4)")
     counts_in: Literal["discharge", "settlement"] = Field(
         default="discharge",
         description="the day that decides the year and the version of a stay: of its discharge, or of its settlement. "
@@ -312,14 +345,12 @@ class BenefitPolicy(Model):
     others: Literal["default", "refused"] = Field(
         default="refused", description="person types without terms go by the system's default, or are refused (C01)"
     )
-    versions: tuple[PolicyVersion, ...] = Field(min_length=1)
+    versions: Annotated[tuple[PolicyVersion, ...], Some, AfterValidator(_following)]
     worked: tuple[WorkedCase, ...] = Field(default=(), description="cases worked by hand")
 
     @model_validator(mode="after")
-    def _follows(self) -> BenefitPolicy:
+    def _sound(self) -> BenefitPolicy:
         _once("insured", self.insured)
-        for number, (one, after) in enumerate(pairwise(self.versions)):
-            _joined(number, one, after)
         for number, case in enumerate(self.worked):
             self._covered(number, case)
         for fund in ("civil_servant", "aid"):
@@ -352,20 +383,6 @@ class BenefitPolicy(Model):
             yield one.since
 
 
-def _joined(number: int, one: PolicyVersion, after: PolicyVersion) -> None:
-    """Refuse a gap or an overlap between a version and the one that follows."""
-    if one.until is None or after.since is None:
-        missing, which = ("last", number) if one.until is None else ("first", number + 1)
-        raise ValueError(f"version {which} has no {missing} day, and another stands beside it; expected one")
-    wanted = one.until + timedelta(days=1)
-    if after.since != wanted:
-        what = "a gap" if after.since > wanted else "an overlap"
-        raise ValueError(
-            f"{what} between version {number}, which ends {one.until}, and version {number + 1}, which begins "
-            f"{after.since}; expected it to begin {wanted}"
-        )
-
-
 class _ByNameToo:
     """Says in the JSON Schema that a text may stand for what the loader puts in its place."""
 
@@ -376,7 +393,6 @@ class _ByNameToo:
 class Benefits(Model):
     """Which benefit policies hold in the scenario's regions; all others go by the system's default."""
 
-    policies: tuple[Annotated[BenefitPolicy, _ByNameToo()], ...] = Field(
-        min_length=1,
+    policies: Annotated[tuple[Annotated[BenefitPolicy, _ByNameToo()], ...], Some] = Field(
         description="each a policy that comes with yidi (its name), a policy file (its path from here), or written out",
     )

@@ -10,6 +10,7 @@ from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.audit import Audit
 from scenarios.schema.base import Model, Text
 from scenarios.schema.benefit import Benefits
+from scenarios.schema.care_catalogue import CareCatalogue
 from scenarios.schema.clients import Clients
 from scenarios.schema.closing import US_PER_DAY, Closing
 from scenarios.schema.cutover import Plans
@@ -74,6 +75,9 @@ class Scenario(Model):
     )
     identity: Identity | None = Field(
         default=None, description="how people say who they are at the desk; without it an ID card always does"
+    )
+    care_catalogue: CareCatalogue | None = Field(
+        default=None, description="changes of places' catalogues by day; without it they are the same on all days"
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")

@@ -15,6 +15,7 @@ from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, FilingKind
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.network import NetworkScope
+from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -183,6 +184,8 @@ class World:
     """The settlements that ask for a filing."""
     network: NetworkScope | None = None
     """What institutions are opened for."""
+    policies: PolicyBook | None = None
+    """The policies of insured regions that have their own."""
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""

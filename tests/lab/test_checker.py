@@ -11,8 +11,11 @@ from lab.checker import Agreement, check, check_tables, evidence, some_hold_alon
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
+from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.network import NetworkScope, Opening
+from reference_impl.domain.policies import PolicyTable, Segment, Supplement, Terms
+from reference_impl.domain.policy_book import PolicyBook, RegionTable, VersionTable
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 from scenarios.record.tables import ClosingRow
@@ -331,6 +334,155 @@ def what_a_hospital_opened_is_not_found_any_more(world, make):
     world.visits.append(make.visit_row(1, fate="refused", refusal="S01", acked=False, settlement_id=""))
 
 
+IN_FORCE = "who_pays_follows_the_policy_in_force"
+HALF = Terms(
+    deductible_fen=0,
+    later_deductibles_fen=(0,),
+    deductible_per="visit",
+    segments=(Segment(10**15, 7_000),),
+    cap_fen=10**9,
+)
+
+
+def under_policies(world, *, terms=HALF, kinds=("pharmacy", "inpatient"), since=0, changed=0, shares=None, **policy):
+    """Let the settlement's region have a policy of 70 %, and from the day after ``changed`` on one of 10 %."""
+
+    def table(terms):
+        people = ("active", "retired", "resident")
+        rows = tuple((kind, level, person, terms) for kind in kinds for level in (1, 2, 3) for person in people)
+        return PolicyTable(name="plain", rows=rows, **policy)
+
+    poor = msgspec.structs.replace(terms, segments=(Segment(10**15, 1_000),))
+    versions = (VersionTable(policy=table(terms), from_day=since),)
+    if changed:
+        versions = (
+            VersionTable(policy=table(terms), until_day=changed),
+            VersionTable(policy=table(poor), from_day=changed + 1),
+        )
+    world.policies = PolicyBook((RegionTable(region="6311", versions=versions, **(shares or {})),))
+
+
+def settled_as(world, make, day=20240313, **amounts):
+    """Let the settlement be dated on a day, and be paid otherwise than as it was."""
+    settled = world.settlements[0]
+    paid = msgspec.structs.replace(settled.amounts, **amounts)
+    world.settlements = [msgspec.structs.replace(settled, business_day=day, amounts=paid)]
+    world.at_care = world.at_hub = [make.copy_of(world.settlements[0])]
+    legs = legs_for(paid, "63", "33")
+    world.postings = [msgspec.structs.replace(world.postings[0], legs=tuple(Leg(*leg) for leg in legs))]
+    world.visits = [make.visit_row(0, fund_fen=paid.fund_fen, cash_fen=paid.cash_fen)]
+
+
+@plant(IN_FORCE)
+def settled_by_the_version_of_the_day_before(world, make):
+    under_policies(world, changed=20240312)
+    settled_as(world, make)
+
+
+@plant(IN_FORCE)
+def settled_on_a_day_of_no_version(world, make):
+    under_policies(world, since=20240314)
+    settled_as(world, make)
+
+
+@plant(IN_FORCE)
+def pool_pays_more_than_any_ratio(world, make):
+    under_policies(world)
+    settled_as(world, make, pool_fen=7_100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def pool_pays_above_the_cap(world, make):
+    under_policies(world, terms=msgspec.structs.replace(HALF, cap_fen=6_999))
+    settled_as(world, make)
+
+
+@plant(IN_FORCE)
+def one_who_is_at_home_pays_a_visitors_share_first(world, make):
+    under_policies(world)
+    settled_as(world, make, first_self_pay_fen=1)
+
+
+@plant(IN_FORCE)
+def large_sum_pays_where_there_is_none(world, make):
+    under_policies(world)
+    settled_as(world, make, large_sum_fen=100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def serious_illness_pays_where_there_is_none(world, make):
+    under_policies(world)
+    settled_as(world, make, serious_illness_fen=100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def civil_servants_supplement_pays_one_who_is_none(world, make):
+    under_policies(world, terms=msgspec.structs.replace(HALF, civil_servant=Supplement(((0, 5_000),))))
+    settled_as(world, make, civil_servant_fen=100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def medical_aid_pays_one_it_is_not_for(world, make):
+    under_policies(world, shares={"aided_share": 1.0})
+    settled_as(world, make, aid_fen=100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def what_the_policy_has_no_terms_for_is_settled(world, make):
+    under_policies(world, kinds=("inpatient",))
+    settled_as(world, make)
+
+
+VISITOR = "631100110000000000000001"
+
+
+def visits_from_elsewhere(world, **changes):
+    """Let the patient be a temporary visitor."""
+    world.settlements = [msgspec.structs.replace(world.settlements[0], **({"person": VISITOR} | changes))]
+
+
+@plant(IN_FORCE)
+def visitor_pays_first_what_was_due_before_it_came_down(world, make):
+    under_policies(world, first_self_pay_e4=1_000)
+    visits_from_elsewhere(world)
+    settled_as(world, make, first_self_pay_fen=3_000, pool_fen=4_900, cash_fen=5_100)
+    world.visits = [world.visits[0]._replace(person=VISITOR)]
+
+
+@plant(IN_FORCE)
+def visitor_loses_no_points(world, make):
+    under_policies(world, points_e4=1_000)
+    visits_from_elsewhere(world)
+    settled_as(world, make)
+    world.visits = [world.visits[0]._replace(person=VISITOR)]
+
+
+@pytest.mark.parametrize(
+    ("terms", "amounts"),
+    [
+        ({}, {}),
+        ({"large_sum_e4": 1}, {"large_sum_fen": 100, "cash_fen": 2_900}),
+        ({"civil_servant": Supplement(((0, 1),))}, {"civil_servant_fen": 100, "cash_fen": 2_900}),
+        ({"aid": Supplement(((0, 1),))}, {"aid_fen": 100, "cash_fen": 2_900}),
+        ({"serious_illness": Supplement(((0, 1),))}, {"serious_illness_fen": 100, "cash_fen": 2_900}),
+    ],
+)
+def test_what_a_policy_in_force_allows_breaks_no_law(world, make, terms, amounts):
+    everyone = {"civil_servant_share": 1.0, "aided_share": 1.0}
+    under_policies(world, terms=msgspec.structs.replace(HALF, **terms), changed=20240313, shares=everyone)
+    settled_as(world, make, **amounts)
+
+    assert check(world.books(), world.record(), policies=world.policies).clean
+
+
+def test_another_region_and_a_changed_number_are_not_judged_by_a_policy(world, make):
+    under_policies(world, first_self_pay_e4=1_000)
+    visits_from_elsewhere(world, person="631100120000000000000001")
+    assert check(world.books(), world.record(), policies=world.policies).laws[IN_FORCE] == 0
+    visits_from_elsewhere(world, insured_region="630100")
+    assert check(world.books(), world.record(), policies=world.policies).laws[IN_FORCE] == 0
+
+
 FILED = "who_needs_a_filing_has_one"
 
 
@@ -464,7 +616,8 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for, network=world.network))
+    agreement = Agreement(world.filed_for, policies=world.policies, network=world.network)
+    findings = check(world.books(), world.record(), agreement=agreement)
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -623,7 +776,8 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    findings = check(world.books(), world.record(), agreement=Agreement(world.filed_for, network=world.network))
+    agreement = Agreement(world.filed_for, policies=world.policies, network=world.network)
+    findings = check(world.books(), world.record(), agreement=agreement)
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

@@ -29,10 +29,22 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "taken").mkdir()
     (tmp_path / "bad-key.yaml").write_text("name: bad\nhorizn: {length: 1d}\n")
     (tmp_path / "bad-unit.yaml").write_text("name: bad\nhorizon: {length: 3 fortnights}\n")
+    (tmp_path / "gap.yaml").write_text(GAP)
     (tmp_path / "binary.yaml").write_bytes(bytes(range(256)))
     (tmp_path / "costs.json").write_text("{}")
     return tmp_path
 
+
+GAP = """\
+name: gap
+sources: by hand
+insured: [34]
+others: default
+versions:
+  - {until: 2023-06-30, cap: {active: 1}, terms: [&row {kinds: [outpatient, pharmacy, inpatient], persons: [active],
+     deductible: 0, segments: [[null, 50%]]}]}
+  - {from: 2023-07-02, cap: {active: 1}, terms: [*row]}
+"""
 
 WRONG = """
     check nation                                                | did you mean 'national-day'?
@@ -48,6 +60,10 @@ WRONG = """
     check national-day --set gates={speed: "< 3s"}              | unknown measure
     check slow-province --set scale.time=100000                 | breaks a timeout
     check national-day --costs costs.json                       | not a cost file
+    check --policy beijing-employe                              | did you mean 'beijing-employee'?
+    check --policy gap.yaml                                     | gap.yaml:6:3: key 'versions': a gap between version 0
+    check lost-reply --policy points                            | expected --policy alone
+    check                                                       | expected a scenario, or --policy POLICY
     run lost-reply --out taken                                  | output folder taken exists
     run lost-reply --costs nowhere.json                         | nowhere.json: cannot read
     run lost-reply --world both --costs costs.json              | not a cost file
@@ -155,6 +171,30 @@ def test_check_prints_the_load_a_scenario_implies(here, capsys):
     assert shown.err == ""
 
 
+def test_check_of_a_policy_shows_what_its_worked_cases_come_to(capsys):
+    assert run_command(["check", "--policy", "points"]) == 0
+
+    shown = capsys.readouterr()
+    assert "of 10000.00 in scope: pool 4840.00, the person 5160.00; as by hand" in shown.out
+    assert shown.err == ""
+
+
+def test_check_of_a_policy_writes_json(capsys):
+    assert run_command(["check", "--policy", "four-funds", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["policy"]["name"] == "four-funds"
+    assert found["worked"][2]["amounts"]["civil_servant_fen"] == 322_000
+
+
+def test_check_of_a_scenario_shows_its_policies_too(capsys):
+    assert run_command(["check", "policy-change-midyear"]) == 0
+
+    said = capsys.readouterr().out
+    assert "insured in 3709; versions: always until 2023-06-30, from 2023-07-01" in said
+    assert "active, inpatient, level 3, after 1 stays" in said
+
+
 def test_check_writes_json(here, capsys):
     assert run_command(["check", "slow-province", "--json"]) == 0
 
@@ -173,6 +213,8 @@ def test_schema_is_json(capsys):
     assert run_command(["schema"]) == 0
 
     assert json.loads(capsys.readouterr().out)["title"] == "yidi scenario"
+    assert run_command(["schema", "--policy"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "yidi benefit policy"
 
 
 def test_run_says_its_verdict_and_leaves_a_page(here, capsys):

@@ -11,6 +11,7 @@ from typing import Any
 from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.catalogue import DatedCatalogue
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
@@ -18,6 +19,7 @@ from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.nodes import HUB, NodeId, entry_node, is_city
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
+from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.regions import city_of, province_of
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
@@ -38,6 +40,7 @@ CATALOGUE = {
     "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),
     "X2": CatalogueItem(item="X2", grade="03", category=9, cap_price_e6=0, self_pay_e4=10_000, restricted=False),
 }
+DAY_OF = day_of(datetime(2024, 3, 13), 1.0)
 PERSON = "63010010000000000001"
 LOCAL_PERSON = "33040010000000000001"
 BALANCE_FEN = 5_000
@@ -163,17 +166,32 @@ class Contested:
         return self.books.read_all()
 
 
-def build(
-    node: str,
-    ports: NodePorts,
-    year_of: Callable[[int], int] = lambda _: 2024,
-    renumberings: tuple[Renumbering, ...] = (),
-    filing: FilingTable | None = None,
-    network: NetworkScope | None = None,
-    relays: tuple[str, ...] = (),
-) -> Province | Hub | City:
+@dataclass
+class Asked:
+    """What every node of a chain is told at its start."""
+
+    year_of: Callable[[int], int] = lambda _: 2024
+    renumberings: tuple[Renumbering, ...] = ()
+    """New numbers."""
+    filing: FilingTable | None = None
+    """What every province wants filed for treatment elsewhere."""
+    network: NetworkScope | None = None
+    """What the institutions of every province are opened for."""
+    relays: tuple[str, ...] = ()
+    """The cities that are nodes of their own, of the hospital and of the person: the way leads over them."""
+    policies: PolicyBook | None = None
+    """The policies of insured regions that have their own."""
+    catalogue: DatedCatalogue | None = None
+    """The rows of the places' catalogue, where they are not the same on all days."""
+
+
+NOTHING_ASKED = Asked()
+
+
+def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province | Hub | City:
     """Build a node of the chain on any ports."""
-    numbers = Numbers(renumberings, ports.clock.now_us)
+    numbers = Numbers(asked.renumberings, ports.clock.now_us)
+    network, catalogue = asked.network, asked.catalogue
     serial = count()
     reference = lambda: f"{node}{next(serial)}"  # noqa: E731
     if node == HUB:
@@ -182,7 +200,7 @@ def build(
     if is_city(node):
         own = {code: one for code, one in INSTITUTIONS.items() if city_of(one.region) == node}
         return City(ports, NodeId(node), own, timeout_us=3 * WAIT_US, reference=reference, numbers=numbers)
-    facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
+    facts = lambda p: _facts(p) if p[0] in "36" else None  # noqa: E731
     return Province(
         ports,
         CareRules(
@@ -192,12 +210,19 @@ def build(
             lambda region: _way(node, region),
             numbers=numbers,
             networked=None if network is None else Networked(network, ports.clock.now_us),
+            dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
         ),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
+        InsuredRules(
+            NodeId(node), DEFAULT_POLICY, facts, asked.year_of, DAY_OF, numbers, asked.filing, policies=asked.policies
+        ),
         timeout_us=2 * WAIT_US,
         reference=reference,
-        relays=frozenset(NodeId(city) for city in relays if province_of(city) == node),
+        relays=frozenset(NodeId(city) for city in asked.relays if province_of(city) == node),
     )
+
+
+def _facts(person: str) -> PersonFacts:
+    return PersonFacts("active", "310", person[:6], person[7] == "1", BALANCE_FEN, 470)
 
 
 def at_rest(chain: Chain) -> None:
@@ -220,8 +245,8 @@ def standing_of(settlements: Any) -> list[Any]:
     return [one for one in settlements if one.sign > 0 and one.settlement not in gone]
 
 
-@dataclass
-class Chain:
+@dataclass(kw_only=True)
+class Chain(Asked):
     """Hospital H33040030001 in Jiaxing; provinces 33 (care) and 63 (insured); the hub."""
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -232,15 +257,6 @@ class Chain:
     calls: list[tuple[str, str]] = field(default_factory=list)
     beside: dict[str, list[Coroutine[Any, Any, None]]] = field(default_factory=dict)
     """What each node has started beside its messages; it stands at its first await until a test lets it go on."""
-    year_of: Callable[[int], int] = lambda _: 2024
-    renumberings: tuple[Renumbering, ...] = ()
-    """What every node is told of new numbers at its start."""
-    filing: FilingTable | None = None
-    """What every province wants filed for treatment elsewhere."""
-    network: NetworkScope | None = None
-    """What the institutions of every province are opened for."""
-    relays: tuple[str, ...] = ()
-    """The cities that are nodes of their own, of the hospital and of the person: the way leads over them."""
 
     def __post_init__(self) -> None:
         for node in (*NODES, *self.relays):
@@ -252,9 +268,7 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(
-            node, ports, self.year_of, self.renumberings, self.filing, self.network, relays=self.relays
-        )
+        self.nodes[node] = build(node, ports, self)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""

@@ -10,9 +10,11 @@ from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, 
 from support.messages import TOTAL_FEN, done, find_person, refusal, sale
 
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import CatalogueItem
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonRegister
-from reference_impl.domain.policies import DEFAULT_POLICY, PolicyTable
+from reference_impl.domain.policies import DEFAULT_POLICY, PolicyTable, Segment, Terms
+from reference_impl.domain.policy_book import RegionTable, VersionTable
 from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig, assemble
 from reference_impl.protocol.messages import Request, Settled
 from reference_impl.protocol.ports import NodePorts
@@ -32,8 +34,7 @@ PROVINCE = ProvinceConfig(
 )
 
 
-@pytest.fixture
-def chain(chain: Chain) -> Chain:
+def assembled(chain: Chain, rules: ProvinceConfig) -> Chain:
     """The chain with every node assembled from its configuration; two business seconds pass in one of the run's."""
     for node in NODES:
         config = NodeConfig(
@@ -42,13 +43,18 @@ def chain(chain: Chain) -> Chain:
             timeout_us=WAIT_US,
             starts_at=AT_23_O_CLOCK,
             time_scale=2.0,
-            province=None if node == HUB else PROVINCE,
+            province=None if node == HUB else rules,
         )
         again = msgspec.json.decode(msgspec.json.encode(config), type=NodeConfig)
         chain.nodes[node] = assemble(
             again, NodePorts(chain.clock, chain.peers_of(node), chain.books[node], Beside(chain, node))
         )
     return chain
+
+
+@pytest.fixture
+def chain(chain: Chain) -> Chain:
+    return assembled(chain, PROVINCE)
 
 
 def of(person: str, region: str, message: Request) -> Request:
@@ -124,3 +130,35 @@ def test_no_reference_is_given_twice_however_often_a_node_starts_within_a_second
 
     assert len(set(given)) == len(given)
     assert {len(each) for each in given} == {30}
+
+
+def test_a_configuration_of_catalogue_rows_and_policies_by_day_is_gone_by() -> None:
+    """On the last day of the year X1 is in scope whole and the pool pays half; on the next, 70 % of it, and all."""
+    rows = (
+        CatalogueItem("X1", "01", 9, valid_until=20241231),
+        CatalogueItem("X1", "02", 9, self_pay_e4=3_000, valid_from=20250101),
+    )
+    table = PolicyTable.of(DEFAULT_POLICY)
+
+    def paying(ratio_e4: int) -> PolicyTable:
+        terms = Terms(
+            deductible_fen=0,
+            later_deductibles_fen=(0,),
+            deductible_per="visit",
+            segments=(Segment(10**15, ratio_e4),),
+            cap_fen=10**12,
+        )
+        return msgspec.structs.replace(table, rows=tuple((*row[:3], terms) for row in table.rows))
+
+    versions = (
+        VersionTable(policy=paying(5_000), until_day=20241231),
+        VersionTable(policy=paying(10_000), from_day=20250101),
+    )
+    policies = (RegionTable(region="63", versions=versions),)
+    chain = assembled(Chain(), msgspec.structs.replace(PROVINCE, catalogue=rows, policies=policies))
+    old = done(chain.send(sale_to_a_retired_person(1))).amounts
+    chain.clock.us = 1_800 * S
+    new = done(chain.send(sale_to_a_retired_person(2))).amounts
+
+    assert (old.in_scope_fen, old.pool_fen) == (TOTAL_FEN, TOTAL_FEN // 2)
+    assert (new.in_scope_fen, new.pool_fen) == (TOTAL_FEN * 7 // 10, TOTAL_FEN * 7 // 10)

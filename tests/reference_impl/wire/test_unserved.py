@@ -22,7 +22,6 @@ SETTLE_STAY = w.request("2304", w.SETTLE.body)
 
 UNSERVED = [
     (SETTLE_STAY, "data", "dscgTime", "2024-06-03"),
-    (STAY_LINES, "feedetail", "init_feedetl_sn", "17"),
     (STAY_LINES, "feedetail", "etip_flag", "1"),
     (STAY_LINES, "feedetail", "matn_fee_flag", "1"),
     (LINES, "feedetail", "etip_flag", "1"),

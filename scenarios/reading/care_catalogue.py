@@ -1,0 +1,39 @@
+"""What no single change of a catalogue can know: its item, its place, and the changes beside it.
+
+Must never change a scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from scenarios.patients.catalogue import catalogue
+from scenarios.reading.errors import Problem
+from scenarios.reading.shape import nearest
+from scenarios.schema import Scenario
+from scenarios.schema.care_catalogue import CatalogueChange
+
+__all__ = ["catalogue_problems"]
+
+
+def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield changes of what is not there, and two changes of one item that hold on one day."""
+    changes = () if scenario.care_catalogue is None else scenario.care_catalogue.changes
+    regions, items = scenario.topology.regions, catalogue()
+    for number, change in enumerate(changes):
+        path = ("care_catalogue", "changes", number)
+        if change.care not in regions:
+            expected, hint = f"one of topology.regions: {', '.join(regions)}", nearest(change.care, regions)
+            yield Problem((*path, "care"), "province is not in the scenario", repr(change.care), expected, hint)
+        if change.item not in items:
+            expected = "an item of scenarios/data/catalogue.csv"
+            yield Problem((*path, "item"), "unknown item", repr(change.item), expected, nearest(change.item, items))
+        for before, other in enumerate(changes[:number]):
+            if (other.care, other.item) == (change.care, change.item) and _overlap(other, change):
+                what = f"overlaps care_catalogue.changes.{before}, of the same item"
+                yield Problem((*path, "from"), what, str(change.since), "changes of an item one after the other")
+
+
+def _overlap(one: CatalogueChange, other: CatalogueChange) -> bool:
+    return one.since <= (other.until or date.max) and other.since <= (one.until or date.max)

@@ -1,0 +1,71 @@
+"""A policy that changes while people are treated: each settlement by the version of its day, in the simulated world."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.analysis.benefits import figures_of_books, policies_of
+from lab.analysis.filing import filed_for
+from lab.checker import check
+from reference_impl.domain.policies import PolicyTable
+from reference_impl.domain.policy_book import FIRST_DAY, PolicyBook, RegionTable, VersionTable
+from reference_impl.protocol.records import RememberedRecord
+from scenarios.patients.visits import plan_visits
+from scenarios.reading.loader import load_scenario
+from sim.model.costs import load_costs
+from sim.run import Simulation
+
+IN_FORCE = "who_pays_follows_the_policy_in_force"
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return load_scenario("policy-change-midyear", variant="quick", sets=["visits.per_day=250"])
+
+
+@pytest.fixture(scope="module")
+def run(asked):
+    return Simulation(asked, plan_visits(asked), load_costs()).run()
+
+
+def test_what_visitors_pay_first_comes_down_on_the_day(asked, run):
+    figures = figures_of_books(run.books, asked)
+
+    assert check(run.books, run.record(), filed_for=filed_for(asked), policies=policies_of(asked)).clean
+    assert 0.15 < figures["benefits.first_share_before"] < 0.3
+    assert figures["benefits.first_share_after"] == pytest.approx(0.1, abs=1e-5)
+    assert figures["benefits.fund_share_after"] > figures["benefits.fund_share_before"]
+    assert min(figures[f"benefits.{fund}"] for fund in ("civil_servant", "aid", "serious_illness")) > 0
+
+
+def test_law_22_hears_when_the_change_came_a_day_later_than_the_insurer_held(asked, run):
+    """The books are those of a change on 1 July; a policy of which each version began a day later is not theirs."""
+    first, last = policies_of(asked).of("370911").versions
+    later = (
+        VersionTable(policy=PolicyTable.of(first.policy), from_day=FIRST_DAY, until_day=last.from_day),
+        VersionTable(policy=PolicyTable.of(last.policy), from_day=last.from_day + 1),
+    )
+    other = PolicyBook((RegionTable(region="3709", versions=later),))
+    found = check(run.books, run.record(), filed_for=filed_for(asked), policies=other)
+
+    assert found.laws[IN_FORCE] > 0
+    assert {law for law, broken in found.laws.items() if broken} == {IN_FORCE}
+
+
+def test_without_policies_nothing_is_measured_and_nothing_remembered(asked):
+    plain = asked.model_copy(update={"benefits": None})
+
+    assert figures_of_books({}, plain) == {}
+    assert policies_of(plain) is None
+
+
+def test_what_an_insurer_remembers_is_what_stands_in_its_books(asked, run):
+    """Of each person whose policy wants it: the settlements that nothing takes back, one by one, to the fen."""
+    books = run.books["32"]
+    gone = {one.reverses for one in books.settlements if one.sign < 0}
+    standing = {one.visit: one.amounts for one in books.settlements if one.sign > 0 and one.settlement not in gone}
+    remembered = {past.visit: past for record in books.of(RememberedRecord) for past in record.past}
+
+    assert remembered.keys() == standing.keys()
+    assert all(remembered[visit].pool_fen == paid.pool_fen for visit, paid in standing.items())
+    assert remembered
