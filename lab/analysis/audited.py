@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from lab.analysis.admissions import began_s
 from lab.analysis.claims import claims_of
 from reference_impl.domain.keyed import Purpose, uniform
 from reference_impl.supervision.planting import ALONE, PLANTS, limit_of
@@ -31,6 +32,7 @@ UNSEEN = "unseen"
 """What is planted where a violation breaks no rule."""
 _DIRECT, _PAPER = [fate.value for fate in DIRECT_FATES], [fate.value for fate in PAPER_FATES]
 _PROVINCE = 2
+_US_PER_S = 1_000_000
 _SEEN, _FAMILY, _UNSEEN = range(3)
 
 
@@ -105,6 +107,7 @@ def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
     return (
         visits.with_columns(pl.col("hospital").cast(pl.String), pl.col("kind").cast(pl.String))
         .join(known, on="hospital", how="left", maintain_order="left")
+        .join(began_s(scenario), on="visit", how="left", maintain_order="left")
         .with_columns(
             registered=pl.col("level").is_not_null(),
             level=pl.when(pharmacy).then(0).otherwise(pl.col("level").fill_null(1)).cast(pl.Int8),
@@ -115,7 +118,7 @@ def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
         )
         .with_columns(
             began=pl.when(pl.col("kind") == "inpatient")
-            .then(pl.min_horizontal(_day(pl.col("arrival_us"), scenario), "settled"))
+            .then(pl.min_horizontal(_date(pl.col("began_s") * _US_PER_S, scenario), "settled"))
             .otherwise("settled")
         )
         .select(pl.col(name).cast(kind) for name, kind in SUBJECTS.items())
@@ -123,8 +126,13 @@ def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
 
 
 def _day(at_us: pl.Expr, scenario: Scenario) -> pl.Expr:
+    """Return the date of an instant of the run's clock."""
+    return _date((at_us * scenario.scale.time).cast(pl.Int64), scenario)
+
+
+def _date(people_us: pl.Expr, scenario: Scenario) -> pl.Expr:
     start: datetime = scenario.horizon.start
-    return (pl.lit(start) + pl.duration(microseconds=(at_us * scenario.scale.time).cast(pl.Int64))).dt.date()
+    return (pl.lit(start) + pl.duration(microseconds=people_us)).dt.date()
 
 
 def _drawn(books: pl.DataFrame, scenario: Scenario) -> dict[str, str]:

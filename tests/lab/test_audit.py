@@ -246,3 +246,38 @@ def test_wrong_rules_and_a_folder_that_is_there_are_refused(run, capsys, tmp_pat
     assert "cannot read recoveries" in said(
         capsys, "clear", run, "--month", "2024-03", "--recoveries", run / "none.csv", code=2
     )
+
+
+def test_a_month_is_paid_by_contract_less_what_the_audit_took_off(run, capsys, tmp_path):
+    said(capsys, "audit", run)
+    file = run / "audit" / "recoveries.csv"
+    decided = pl.read_csv(file).filter(pl.col("decided_on") <= 20240331)
+
+    plain = json.loads(said(capsys, "pay", run, "--month", "2024-03", "--json"))
+    less = json.loads(
+        said(capsys, "pay", run, "--month", "2024-03", "--recoveries", file, "--out", tmp_path / "less", "--json")
+    )
+
+    assert {row["clr_way"] for row in plain["contracts"]} == {"1", "3", "4", "40", "50"}
+    for row in plain["contracts"]:
+        assert row["difference_fen"] == row["due_fen"] - row["billed_fen"]
+    taken = int(decided["recover_fen"].sum() + decided["penalty_fen"].sum())
+    assert less["paid"]["taken_off_fen"] == taken > 0
+    assert plain["paid"]["paid_fen"] - less["paid"]["paid_fen"] == taken
+    assert "exists; expected a new name" in said(capsys, "pay", run, "--month", "2024-03", code=2)
+
+
+def test_contracts_of_ones_own_pay_and_set_advances_off(run, capsys, tmp_path):
+    kinds = "['inpatient', 'outpatient', 'pharmacy']"
+    item = f"[[contract]]\nid = 'all'\norigin = 'mine'\nway = 'item'\nkinds = {kinds}\nfrom = 2017-01-01\n"
+    hospital = pl.read_parquet(run / "visits.parquet").filter(pl.col("settlement_id") != "")["hospital"][0]
+    ahead = f"[[advance]]\ninstitution = '{hospital}'\nmonth = '2024-02'\namount_fen = 100\nshare_e4 = 10_000\n"
+    (tmp_path / "mine.toml").write_text(item + ahead)
+
+    told = said(capsys, "pay", run, "--month", "2024-03", "--contracts", tmp_path / "mine.toml")
+
+    assert "set off against advances 1.00" in told
+    (tmp_path / "mine.toml").write_text(item + item)
+    assert "both pay for" in said(
+        capsys, "pay", run, "--month", "2024-03", "--contracts", tmp_path / "mine.toml", "--out", tmp_path / "x", code=2
+    )
