@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
-__all__ = ["UNSEEN", "AuditedBusiness", "business_of", "paper_number"]
+__all__ = ["UNSEEN", "AuditedBusiness", "business_of", "subjects_of"]
 
 UNSEEN = "unseen"
 """What is planted where a violation breaks no rule."""
@@ -45,9 +45,9 @@ class AuditedBusiness(NamedTuple):
     """By settlement: visit, and what fund and account paid (``owed_fen``)."""
 
 
-def paper_number(visit: int) -> str:
-    """Return what a paper claim is called in an audit."""
-    return f"paper-{visit}"
+def subjects_of(record: Record, scenario: Scenario) -> pl.DataFrame:
+    """Return the settlements and paper claims of a run as they are, nothing planted."""
+    return checked(_subjects(_visits(record, scenario), scenario), "visits of the run")
 
 
 def business_of(record: Record, scenario: Scenario) -> AuditedBusiness:

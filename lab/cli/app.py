@@ -319,6 +319,28 @@ def audit(
 
 
 @app.command()
+def indicators(
+    folder: RunDir,
+    place: Annotated[str, typer.Option("--place", metavar="PROVINCE", help="Two digits of a province.")],
+    month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month to report on.")],
+    groups: Annotated[
+        Path | None, typer.Option("--indicators", metavar="FILE", help="Indicators. Default: the packaged ones.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to be made. Default: RUN/indicators-PROVINCE-YYYYMM."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Report on a province's month: 1,486 indicators in both roles, and its clearing detail (清算明细)."""
+    from lab.cli.commands.supervise import IndicatorsAsked
+    from lab.cli.commands.supervise import indicators_of_run as do
+
+    do(IndicatorsAsked(folder, place, month, groups, out), as_json=as_json)
+
+
+@app.command()
 def pay(
     folder: RunDir,
     month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month to pay for.")],

@@ -281,3 +281,29 @@ def test_contracts_of_ones_own_pay_and_set_advances_off(run, capsys, tmp_path):
     assert "both pay for" in said(
         capsys, "pay", run, "--month", "2024-03", "--contracts", tmp_path / "mine.toml", "--out", tmp_path / "x", code=2
     )
+
+
+def test_the_report_of_a_month_and_its_clearing_detail_in_both_roles(run, capsys):
+    made = json.loads(said(capsys, "indicators", run, "--place", "33", "--month", "2024-03", "--json"))
+    cleared = json.loads(said(capsys, "clear", run, "--month", "2024-03", "--json"))
+    told = said(capsys, "indicators", run, "--place", "33", "--month", "2024-03", "--out", run / "again")
+
+    assert made["indicators"] == 1_486
+    assert made["owed_fen"]["care"] - made["owed_fen"]["insured"] == cleared["nets_fen"]["33"]
+    assert "1,486 indicators of 33 for 202403" in told
+    report = pl.read_csv(run / "indicators-33-202403" / "indicators.csv", infer_schema_length=None)
+    counted = report.filter(pl.col("indicator") == "care.whole.whole.settlements.month")["figure"][0]
+    assert counted >= made["items"]["care"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--place", "99", "--month", "2024-03"], "place '99' is no province"),
+        (["--place", "33", "--month", "2024-00"], "month '2024-00' is none"),
+        (["--place", "33", "--month", "2024-03", "--indicators", "none.toml"], "cannot read indicators"),
+    ],
+)
+def test_a_report_of_nothing_is_refused(run, capsys, options, told):
+    assert told in said(capsys, "indicators", run, *options, code=2)
+    assert not [path for path in run.iterdir() if path.name.startswith("indicators")]
