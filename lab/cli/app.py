@@ -364,6 +364,20 @@ def pay(
     do(PayAsked(folder, month, contracts, recoveries, out), as_json=as_json)
 
 
+@app.command()
+def acceptance(
+    tests: Annotated[
+        Path | None, typer.Option("--tests", metavar="FILE", help="CSV of tests made. Default: the plan alone.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the ledger of an acceptance campaign: 16 kinds of business at 511 institutions, 3,071 tests."""
+    from lab.cli.commands.acceptance import acceptance as do
+
+    do(tests, as_json=as_json)
+
+
 @app.command(name="pilot-2017")
 def pilot(*, as_json: AsJson = False) -> None:
     """Show the pilot of 2017 as its source told it, made again by today's rules of prefund and clearing."""

@@ -1,0 +1,92 @@
+"""Time to audit a million settlements, to report on a month of them and to get its clearing detail, and a plain loop.
+
+    PYTHONPATH=. python benchmarks/supervision.py
+
+Source 004 gives ten seconds for each of the three. Settlements are made by arithmetic, with violations planted in the
+first 20,000: found and missed are counted. The plain loop holds every rule of one field at a time against a sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections.abc import Callable
+from datetime import date
+from time import perf_counter
+from typing import TypeVar
+
+import polars as pl
+
+from reference_impl.accounting.clearing import ITEMS
+from reference_impl.domain.clearing import Period
+from reference_impl.supervision.indicators import clearing_detail, indicators, packaged_groups
+from reference_impl.supervision.planting import clean_subjects, plant
+from reference_impl.supervision.rules import Breaks, packaged_rules, unfold
+from reference_impl.supervision.smart import smart_audit
+from reference_impl.supervision.subjects import FIELDS, checked, with_fields
+
+_T = TypeVar("_T")
+MARCH, TODAY = Period(2024, 3), date(2024, 3, 13)
+PLANTED_IN = 20_000
+
+
+def timed(work: Callable[[], _T]) -> tuple[_T, float]:
+    """Return what ``work`` gives, and its seconds."""
+    begun = perf_counter()
+    made = work()
+    return made, perf_counter() - begun
+
+
+def loop(sample: pl.DataFrame) -> int:
+    """Return the hits of every rule against every row, one by one; fields that look at other rows are given."""
+    rows = with_fields(sample).to_dicts()
+    hits = 0
+    for rule in unfold(packaged_rules(), TODAY):
+        field = f"field_{rule.family.field}"
+        above = rule.family.breaks is Breaks.ABOVE
+        for row in rows:
+            if all(row[name] == wanted for name, wanted in rule.where.items()):
+                hits += row[field] > rule.limit if above else row[field] < rule.limit
+    return hits
+
+
+def items_of(subjects: pl.DataFrame) -> pl.DataFrame:
+    """Return the settlements as items of a clearing."""
+    day = pl.col("settled").dt.strftime("%Y%m%d").cast(pl.Int32)
+    return subjects.select(
+        "settlement", pl.lit(1, pl.Int8).alias("sign"), day.alias("booked_on"), day.alias("day"), "institution",
+        "insured", "care", pl.lit("2304").alias("code"), "total_fen", pl.col("fund_fen").alias("owed_fen"),
+    ).select(*ITEMS)  # fmt: skip
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settlements", type=int, default=1_000_000)
+    parser.add_argument("--sample", type=int, default=1_000, help="rows of the plain loop")
+    asked = parser.parse_args()
+    clean = clean_subjects(asked.settlements)
+    planted = plant(clean.head(PLANTED_IN), packaged_rules(), each=20, seed=1)
+    subjects = checked(pl.concat([planted.subjects, clean.slice(PLANTED_IN)]))
+    rules = len(unfold(packaged_rules(), TODAY))
+
+    hits, audit_s = timed(lambda: smart_audit(subjects, packaged_rules()))
+    missed = planted.truth - set(hits.select("settlement", "family").iter_rows())
+    alarms, _ = timed(lambda: smart_audit(clean, packaged_rules()).height)
+    report, report_s = timed(lambda: indicators(subjects, packaged_groups(), "37", MARCH))
+    items = items_of(subjects)
+    detail, detail_s = timed(lambda: clearing_detail(items, "37", MARCH))
+    print(f"{subjects.height:,} settlements, {rules:,} rules over {len(FIELDS)} fields: {audit_s:.2f} s")
+    print(f"  {len(planted.truth):,} violations planted, {len(missed)} missed; {alarms} alarms over clean business")
+    print(f"{report.height:,} indicators of one place: {report_s:.2f} s")
+    print(f"clearing detail, {sum(one.height for one in detail.values()):,} items in both roles: {detail_s:.2f} s")
+
+    sample = clean.head(asked.sample)
+    _, looped_s = timed(lambda: loop(sample))
+    ratio = looped_s / sample.height / (audit_s / subjects.height)
+    print(f"a plain loop over {sample.height:,}: {looped_s:.1f} s, so {ratio:,.0f} times as long")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
+
+
+if __name__ == "__main__":
+    main()
