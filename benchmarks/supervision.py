@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=1_000, help="rows of the plain loop")
     asked = parser.parse_args()
     clean = clean_subjects(asked.settlements)
-    planted = plant(clean.head(PLANTED_IN), packaged_rules(), each=20, seed=1)
+    planted = plant(clean.head(PLANTED_IN), packaged_rules(), each=3, seed=1)
     subjects = checked(pl.concat([planted.subjects, clean.slice(PLANTED_IN)]))
     rules = len(unfold(packaged_rules(), TODAY))
 
