@@ -42,7 +42,8 @@ class AuditedBusiness(NamedTuple):
     subjects: pl.DataFrame
     planted: Mapping[str, str]
     books: pl.DataFrame
-    """By settlement: visit, and what fund and account paid (``owed_fen``)."""
+    """By settlement: visit, what fund and account paid (``owed_fen``), and when a claims office paid it out
+    (``paid_out_us`` from the midnight before the run, 0 of others)."""
 
 
 def subjects_of(record: Record, scenario: Scenario) -> pl.DataFrame:
@@ -54,7 +55,7 @@ def business_of(record: Record, scenario: Scenario) -> AuditedBusiness:
     """Return what of a run is audited, with violations planted where the scenario says that there are some."""
     visits = _visits(record, scenario)
     subjects = checked(_subjects(visits, scenario), "visits of the run")
-    books = visits.select("settlement", "visit", owed_fen=pl.col("fund_fen") + pl.col("account_fen"))
+    books = visits.select("settlement", "visit", "paid_out_us", owed_fen=pl.col("fund_fen") + pl.col("account_fen"))
     planted = _drawn(books, scenario)
     families = {family.id: family for family in packaged_rules()}
     wrong = subjects.filter(pl.col("settlement").is_in([one for one, what in planted.items() if what != UNSEEN]))
@@ -91,10 +92,12 @@ _PARTS = ("fund_fen", "account_fen", "hospital_part_fen")
 def _with_office_days(visits: pl.DataFrame, record: Record, scenario: Scenario) -> pl.DataFrame:
     claims = claims_of(record, scenario)
     if claims is None:
-        return visits.with_columns(office_days=pl.lit(0, pl.Int32))
-    days = claims.filter(~pl.col("duplicate")).select("visit", office_days=pl.col("working_days").cast(pl.Int32))
+        return visits.with_columns(office_days=pl.lit(0, pl.Int32), paid_out_us=pl.lit(0, pl.Int64))
+    days = claims.filter(~pl.col("duplicate")).select(
+        "visit", office_days=pl.col("working_days").cast(pl.Int32), paid_out_us="left_us"
+    )
     joined = visits.join(days, on="visit", how="left", maintain_order="left")
-    return joined.with_columns(pl.col("office_days").fill_null(0))
+    return joined.with_columns(pl.col("office_days", "paid_out_us").fill_null(0))
 
 
 def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:

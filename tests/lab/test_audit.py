@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from lab.analysis.audit import audit_of, breaches_of, figures, recoveries_of, samples
+from lab.analysis.claims import claims_of
 from lab.analysis.measures import measure
 from lab.cli.app import run_command
 from lab.worlds.conclude import answer
@@ -89,6 +90,22 @@ def test_paper_claims_are_audited_too_and_nothing_is_asked_back_of_them(day):
     assert paper.height == day.record.visits.filter(pl.col("paper_fen") > 0).height > 0
     assert paper["found"].all()
     assert paper["recover_fen"].sum() == 0
+
+
+def test_a_paper_claim_that_took_too_long_is_found_by_the_ten_working_days_of_source_004(day):
+    """The office is slow: ten working days and more pass, and the auditors see a claim the night after it was paid."""
+    slow = {"stages": {"audit": {"staff": 1, "minutes": 900}}}
+    scenario = resolve(Scenario.model_validate(BUSINESS | {"audit": {"sample": 0}, "paper_claims": slow}))
+    claims = claims_of(day.record, scenario)
+    found = audit_of(day.record, scenario)
+    assert claims is not None
+    assert found is not None
+
+    late = claims.filter(pl.col("working_days") > 10)
+    overdue = found.cases.filter(pl.col("family") == "overdue").join(late, on="visit")
+    assert overdue.height == late.height == found.hits.filter(pl.col("family") == "overdue").height > 0
+    assert (overdue["came_us"] > overdue["left_us"]).all()
+    assert overdue["recover_fen"].sum() == 0
 
 
 def test_all_that_breaks_a_rule_is_found_and_nothing_else_is_accused(day):
