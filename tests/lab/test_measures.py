@@ -22,6 +22,7 @@ from scenarios.record.recorder import (
     TurnedAwayRow,
 )
 from scenarios.schema.abnormal import Abnormal
+from scenarios.schema.audit import Audit
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
@@ -98,6 +99,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "filing": Filing(),
         "abnormal": Abnormal(),
         "paper_claims": PaperClaims(),
+        "audit": Audit.model_validate({"violations": {"seen": "50%"}, "sample": 1.0}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
