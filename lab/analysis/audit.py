@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -149,7 +149,13 @@ def _seen(business: AuditedBusiness, hits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cases(seen: pl.DataFrame, scenario: Scenario, first_day: Any) -> Iterator[_Case]:
+def _night_us(row: dict[str, Any], first_day: date) -> int:
+    """Return the night of the smart audit: after the day of settlement, of a paper claim after it was paid out."""
+    days = max((row["settled"] - first_day).days, row["paid_out_us"] // US_PER_DAY)
+    return (days + 1) * US_PER_DAY
+
+
+def _cases(seen: pl.DataFrame, scenario: Scenario, first_day: date) -> Iterator[_Case]:
     """Yield the cases in the order of the settlements."""
     rules = scenario.audit
     assert rules is not None  # as for what was audited
@@ -159,7 +165,7 @@ def _cases(seen: pl.DataFrame, scenario: Scenario, first_day: Any) -> Iterator[_
         def at(what: int, visit: int = row["visit"]) -> float:
             return uniform(scenario.seed, visit, what, 0, Purpose.AUDIT)
 
-        night_us = ((row["settled"] - first_day).days + 1) * US_PER_DAY
+        night_us = _night_us(row, first_day)
         across = row["care"] != row["insured"]
         if row["rules"]:
             joint = bool(row["expert"] and across and not row["paper"] and at(_DRAW_JOINT) < rules.joint.share)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from lab.analysis.admissions import began_s
 from lab.analysis.claims import claims_of
 from reference_impl.domain.keyed import Purpose, uniform
 from reference_impl.supervision.planting import ALONE, PLANTS, limit_of
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
-__all__ = ["UNSEEN", "AuditedBusiness", "business_of", "paper_number"]
+__all__ = ["UNSEEN", "AuditedBusiness", "business_of", "subjects_of"]
 
 UNSEEN = "unseen"
 """What is planted where a violation breaks no rule."""
 _DIRECT, _PAPER = [fate.value for fate in DIRECT_FATES], [fate.value for fate in PAPER_FATES]
 _PROVINCE = 2
+_US_PER_S = 1_000_000
 _SEEN, _FAMILY, _UNSEEN = range(3)
 
 
@@ -40,19 +42,20 @@ class AuditedBusiness(NamedTuple):
     subjects: pl.DataFrame
     planted: Mapping[str, str]
     books: pl.DataFrame
-    """By settlement: visit, and what fund and account paid (``owed_fen``)."""
+    """By settlement: visit, what fund and account paid (``owed_fen``), and when a claims office paid it out
+    (``paid_out_us`` from the midnight before the run, 0 of others)."""
 
 
-def paper_number(visit: int) -> str:
-    """Return what a paper claim is called in an audit."""
-    return f"paper-{visit}"
+def subjects_of(record: Record, scenario: Scenario) -> pl.DataFrame:
+    """Return the settlements and paper claims of a run as they are, nothing planted."""
+    return checked(_subjects(_visits(record, scenario), scenario), "visits of the run")
 
 
 def business_of(record: Record, scenario: Scenario) -> AuditedBusiness:
     """Return what of a run is audited, with violations planted where the scenario says that there are some."""
     visits = _visits(record, scenario)
     subjects = checked(_subjects(visits, scenario), "visits of the run")
-    books = visits.select("settlement", "visit", owed_fen=pl.col("fund_fen") + pl.col("account_fen"))
+    books = visits.select("settlement", "visit", "paid_out_us", owed_fen=pl.col("fund_fen") + pl.col("account_fen"))
     planted = _drawn(books, scenario)
     families = {family.id: family for family in packaged_rules()}
     wrong = subjects.filter(pl.col("settlement").is_in([one for one, what in planted.items() if what != UNSEEN]))
@@ -89,10 +92,12 @@ _PARTS = ("fund_fen", "account_fen", "hospital_part_fen")
 def _with_office_days(visits: pl.DataFrame, record: Record, scenario: Scenario) -> pl.DataFrame:
     claims = claims_of(record, scenario)
     if claims is None:
-        return visits.with_columns(office_days=pl.lit(0, pl.Int32))
-    days = claims.filter(~pl.col("duplicate")).select("visit", office_days=pl.col("working_days").cast(pl.Int32))
+        return visits.with_columns(office_days=pl.lit(0, pl.Int32), paid_out_us=pl.lit(0, pl.Int64))
+    days = claims.filter(~pl.col("duplicate")).select(
+        "visit", office_days=pl.col("working_days").cast(pl.Int32), paid_out_us="left_us"
+    )
     joined = visits.join(days, on="visit", how="left", maintain_order="left")
-    return joined.with_columns(pl.col("office_days").fill_null(0))
+    return joined.with_columns(pl.col("office_days", "paid_out_us").fill_null(0))
 
 
 def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
@@ -105,6 +110,7 @@ def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
     return (
         visits.with_columns(pl.col("hospital").cast(pl.String), pl.col("kind").cast(pl.String))
         .join(known, on="hospital", how="left", maintain_order="left")
+        .join(began_s(scenario), on="visit", how="left", maintain_order="left")
         .with_columns(
             registered=pl.col("level").is_not_null(),
             level=pl.when(pharmacy).then(0).otherwise(pl.col("level").fill_null(1)).cast(pl.Int8),
@@ -115,7 +121,7 @@ def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
         )
         .with_columns(
             began=pl.when(pl.col("kind") == "inpatient")
-            .then(pl.min_horizontal(_day(pl.col("arrival_us"), scenario), "settled"))
+            .then(pl.min_horizontal(_date(pl.col("began_s") * _US_PER_S, scenario), "settled"))
             .otherwise("settled")
         )
         .select(pl.col(name).cast(kind) for name, kind in SUBJECTS.items())
@@ -123,8 +129,13 @@ def _subjects(visits: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
 
 
 def _day(at_us: pl.Expr, scenario: Scenario) -> pl.Expr:
+    """Return the date of an instant of the run's clock."""
+    return _date((at_us * scenario.scale.time).cast(pl.Int64), scenario)
+
+
+def _date(people_us: pl.Expr, scenario: Scenario) -> pl.Expr:
     start: datetime = scenario.horizon.start
-    return (pl.lit(start) + pl.duration(microseconds=(at_us * scenario.scale.time).cast(pl.Int64))).dt.date()
+    return (pl.lit(start) + pl.duration(microseconds=people_us)).dt.date()
 
 
 def _drawn(books: pl.DataFrame, scenario: Scenario) -> dict[str, str]:

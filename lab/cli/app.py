@@ -344,6 +344,66 @@ def audit(
     do(folder, rules, out, as_json=as_json)
 
 
+@app.command()
+def indicators(
+    folder: RunDir,
+    place: Annotated[str, typer.Option("--place", metavar="PROVINCE", help="Two digits of a province.")],
+    month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month to report on.")],
+    groups: Annotated[
+        Path | None, typer.Option("--indicators", metavar="FILE", help="Indicators. Default: the packaged ones.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to be made. Default: RUN/indicators-PROVINCE-YYYYMM."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Report on a province's month: 1,486 indicators in both roles, and its clearing detail (清算明细)."""
+    from lab.cli.commands.supervise import IndicatorsAsked
+    from lab.cli.commands.supervise import indicators_of_run as do
+
+    do(IndicatorsAsked(folder, place, month, groups, out), as_json=as_json)
+
+
+@app.command()
+def pay(
+    folder: RunDir,
+    month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month to pay for.")],
+    contracts: Annotated[
+        Path | None, typer.Option("--contracts", metavar="FILE", help="Ways to pay. Default: the packaged ones.")
+    ] = None,
+    recoveries: Annotated[
+        Path | None,
+        typer.Option("--recoveries", metavar="FILE", help="recoveries.csv of 'yidi audit': taken off what is paid."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: RUN/payments-YYYYMM.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Pay (拨付) the hospitals of a run for a month: by item, DRG or DIP weight, bed-day, head, disease or quota."""
+    from lab.cli.commands.pay import PayAsked
+    from lab.cli.commands.pay import pay_run as do
+
+    do(PayAsked(folder, month, contracts, recoveries, out), as_json=as_json)
+
+
+@app.command()
+def acceptance(
+    tests: Annotated[
+        Path | None, typer.Option("--tests", metavar="FILE", help="CSV of tests made. Default: the plan alone.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the ledger of an acceptance campaign: 16 kinds of business at 511 institutions, 3,071 tests."""
+    from lab.cli.commands.acceptance import acceptance as do
+
+    do(tests, as_json=as_json)
+
+
 @app.command(name="pilot-2017")
 def pilot(*, as_json: AsJson = False) -> None:
     """Show the pilot of 2017 as its source told it, made again by today's rules of prefund and clearing."""

@@ -1,4 +1,4 @@
-"""What a run leaves to people: abnormal transactions and paper claims, as the content of a page and as its tables."""
+"""What a run leaves to people: abnormal transactions, paper claims, audits; the content of a page and its tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OF_PEOPLE", "backlog_rows", "office_days"]
 
-OF_PEOPLE = ("abnormal.", "claims.")
+OF_PEOPLE = ("abnormal.", "claims.", "audit.")
 """How the measures begin that a page shows of it."""
 _ROWS_SHOWN = 40
 

@@ -8,25 +8,24 @@ never hold a limit in code.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from itertools import pairwise, product
+from itertools import product
 from math import prod
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
-from reference_impl.domain.failures import InputError
 from reference_impl.domain.money import E4
+from reference_impl.domain.rule_tables import RuleError, as_table, read_text, refuse_overlaps
 from reference_impl.supervision.subjects import DIMENSIONS, FIELDS
 
 __all__ = [
-    "DOCUMENTED_RULES", "Breaks", "Family", "Local", "Rule", "RuleError", "as_table",
+    "DOCUMENTED_RULES", "Breaks", "Family", "Local", "Rule",
     "packaged_rules", "parse_rules", "read_rules", "rule_name", "unfold",
 ]  # fmt: skip
 
@@ -34,11 +33,6 @@ DOCUMENTED_RULES = 7_566
 """Rules that Tai'an's platform runs over all paper claims (SEED 004)."""
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LOCAL = ("insured", "care")
-_KindT = TypeVar("_KindT", bound=msgspec.Struct)
-
-
-class RuleError(InputError):
-    """A table of rules, of ways to pay or of indicators that says what it may not."""
 
 
 class Breaks(StrEnum):
@@ -150,11 +144,7 @@ def read_rules(path: Path) -> tuple[Family, ...]:
         RuleError: when it cannot be read, or says what it may not.
 
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(f"{path}: cannot read rules ({error}); expected a TOML file of [[family]] tables") from error
-    return parse_rules(text, str(path))
+    return parse_rules(read_text(path, "rules"), str(path))
 
 
 def parse_rules(text: str, where: str) -> tuple[Family, ...]:
@@ -164,30 +154,12 @@ def parse_rules(text: str, where: str) -> tuple[Family, ...]:
         RuleError: naming the family, what it says, and what may stand there.
 
     """
-    families = tuple(as_table(text, where, _File, "[[family]]").family)
+    families = tuple(as_table(text, where, _File).family)
     for family in families:
         for problem in _problems(family):
             raise RuleError(f"{where}: family {family.id!r} {problem}")
-    _refuse_overlaps(families, where)
+    refuse_overlaps(families, where)
     return families
-
-
-def as_table(text: str, where: str, kind: type[_KindT], expected: str) -> _KindT:
-    """Return TOML text as the tables of ``kind``.
-
-    Raises:
-        RuleError: when it is no TOML, or has a key, a type or a value that may not stand there.
-
-    """
-    try:
-        return msgspec.convert(tomllib.loads(text), kind)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: is no TOML: {error}; expected {expected} tables") from error
-    except msgspec.ValidationError as error:
-        said = str(error)
-        raise RuleError(
-            f"{where}: {said[:1].lower()}{said[1:]}; expected {expected} tables as the packaged ones"
-        ) from error
 
 
 def _problems(family: Family) -> Iterator[str]:
@@ -226,15 +198,3 @@ def _problems_of_local(family: Family) -> Iterator[str]:
             yield f"has a local limit of {said or 'nobody'}; expected provinces of its dimensions {list(family.over)}"
     if len({(own.insured, own.care) for own in family.local}) != len(family.local):
         yield "has two local limits of one province; keep one"
-
-
-def _refuse_overlaps(families: Sequence[Family], where: str) -> None:
-    """Refuse two versions of a family that hold on one day."""
-    ordered = sorted(families, key=lambda one: (one.id, one.begins))
-    for before, after in pairwise(ordered):
-        if before.id == after.id and (before.until is None or after.begins <= before.until):
-            until = before.until or "now on"
-            raise RuleError(
-                f"{where}: family {after.id!r} has versions that overlap: from {before.begins} until {until}, and from "
-                f"{after.begins}; expected the earlier to end before"
-            )

@@ -181,28 +181,33 @@ def with_fields(subjects: pl.DataFrame, names: Mapping[str, object] | None = Non
 
 def _stays(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the stays by person in the order of admission, with the last discharge of this and any before."""
-    stays = rows.filter(pl.col("kind") == "inpatient").select("settlement", "person", "began", "settled")
-    ordered = stays.sort("person", "began", "settled", "settlement")
+    numbered = rows.select("settlement", "person", "kind", "began", "settled").with_row_index("row")
+    ordered = numbered.filter(pl.col("kind") == "inpatient").sort("person", "began", "settled", "settlement")
     return ordered.with_columns(last=pl.col("settled").cum_max().over("person"))
 
 
 def _with_in_stay(rows: pl.DataFrame) -> pl.DataFrame:
     """Mark what was settled on a day between the admission and the discharge of a stay of the same person."""
-    stays = _stays(rows).select("person", stay_began="began", until="last").sort("stay_began")
-    dated = rows.with_row_index("row").with_columns(before=pl.col("settled") - pl.duration(days=1)).sort("before")
+    stays = _stays(rows).select("person", stay_began="began", until="last").sort("stay_began", "until")
+    others = rows.select("person", "kind", "settled").with_row_index("row").filter(pl.col("kind") != "inpatient")
+    dated = (
+        others.join(stays.select("person").unique(), on="person", how="semi")
+        .with_columns(before=pl.col("settled") - pl.duration(days=1))
+        .sort("before")
+    )
     joined = dated.join_asof(
         stays, left_on="before", right_on="stay_began", by="person", strategy="backward", check_sortedness=False
     )
-    lies = (pl.col("kind") != "inpatient") & (pl.col("until") > pl.col("settled"))
-    marked = joined.with_columns(in_stay=_flag(lies.fill_null(value=False)))
-    return marked.sort("row").drop("row", "before", "stay_began", "until")
+    lying = joined.filter(pl.col("until") > pl.col("settled"))["row"]
+    return rows.with_columns(in_stay=_flag(pl.int_range(pl.len(), dtype=pl.UInt32).is_in(lying.implode())))
 
 
 def _with_days_since_stay(rows: pl.DataFrame) -> pl.DataFrame:
     """Add, to each stay, the days from the person's last discharge to this admission."""
     before = _stays(rows).with_columns(before=pl.col("last").shift(1).over("person"))
-    since = before.select("settlement", days_since_stay=(pl.col("began") - pl.col("before")).dt.total_days())
-    joined = rows.join(since, on="settlement", how="left", maintain_order="left")
+    since = before.select("row", days_since_stay=(pl.col("began") - pl.col("before")).dt.total_days())
+    known = since.drop_nulls()
+    joined = rows.with_row_index("row").join(known, on="row", how="left", maintain_order="left").drop("row")
     return joined.with_columns(pl.col("days_since_stay").fill_null(NEVER_DAYS))
 
 

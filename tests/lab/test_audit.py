@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from lab.analysis.audit import audit_of, breaches_of, figures, recoveries_of, samples
+from lab.analysis.claims import claims_of
 from lab.analysis.measures import measure
 from lab.cli.app import run_command
 from lab.worlds.conclude import answer
@@ -89,6 +90,22 @@ def test_paper_claims_are_audited_too_and_nothing_is_asked_back_of_them(day):
     assert paper.height == day.record.visits.filter(pl.col("paper_fen") > 0).height > 0
     assert paper["found"].all()
     assert paper["recover_fen"].sum() == 0
+
+
+def test_a_paper_claim_that_took_too_long_is_found_by_the_ten_working_days_of_source_004(day):
+    """The office is slow: ten working days and more pass, and the auditors see a claim the night after it was paid."""
+    slow = {"stages": {"audit": {"staff": 1, "minutes": 900}}}
+    scenario = resolve(Scenario.model_validate(BUSINESS | {"audit": {"sample": 0}, "paper_claims": slow}))
+    claims = claims_of(day.record, scenario)
+    found = audit_of(day.record, scenario)
+    assert claims is not None
+    assert found is not None
+
+    late = claims.filter(pl.col("working_days") > 10)
+    overdue = found.cases.filter(pl.col("family") == "overdue").join(late, on="visit")
+    assert overdue.height == late.height == found.hits.filter(pl.col("family") == "overdue").height > 0
+    assert (overdue["came_us"] > overdue["left_us"]).all()
+    assert overdue["recover_fen"].sum() == 0
 
 
 def test_all_that_breaks_a_rule_is_found_and_nothing_else_is_accused(day):
@@ -246,3 +263,64 @@ def test_wrong_rules_and_a_folder_that_is_there_are_refused(run, capsys, tmp_pat
     assert "cannot read recoveries" in said(
         capsys, "clear", run, "--month", "2024-03", "--recoveries", run / "none.csv", code=2
     )
+
+
+def test_a_month_is_paid_by_contract_less_what_the_audit_took_off(run, capsys, tmp_path):
+    said(capsys, "audit", run)
+    file = run / "audit" / "recoveries.csv"
+    decided = pl.read_csv(file).filter(pl.col("decided_on") <= 20240331)
+
+    plain = json.loads(said(capsys, "pay", run, "--month", "2024-03", "--json"))
+    less = json.loads(
+        said(capsys, "pay", run, "--month", "2024-03", "--recoveries", file, "--out", tmp_path / "less", "--json")
+    )
+
+    assert {row["clr_way"] for row in plain["contracts"]} == {"1", "3", "4", "40", "50"}
+    for row in plain["contracts"]:
+        assert row["difference_fen"] == row["due_fen"] - row["billed_fen"]
+    taken = int(decided["recover_fen"].sum() + decided["penalty_fen"].sum())
+    assert less["paid"]["taken_off_fen"] == taken > 0
+    assert plain["paid"]["paid_fen"] - less["paid"]["paid_fen"] == taken
+    assert "exists; expected a new name" in said(capsys, "pay", run, "--month", "2024-03", code=2)
+
+
+def test_contracts_of_ones_own_pay_and_set_advances_off(run, capsys, tmp_path):
+    kinds = "['inpatient', 'outpatient', 'pharmacy']"
+    item = f"[[contract]]\nid = 'all'\norigin = 'mine'\nway = 'item'\nkinds = {kinds}\nfrom = 2017-01-01\n"
+    hospital = pl.read_parquet(run / "visits.parquet").filter(pl.col("settlement_id") != "")["hospital"][0]
+    ahead = f"[[advance]]\ninstitution = '{hospital}'\nmonth = '2024-02'\namount_fen = 100\nshare_e4 = 10_000\n"
+    (tmp_path / "mine.toml").write_text(item + ahead)
+
+    told = said(capsys, "pay", run, "--month", "2024-03", "--contracts", tmp_path / "mine.toml")
+
+    assert "set off against advances 1.00" in told
+    (tmp_path / "mine.toml").write_text(item + item)
+    assert "both pay for" in said(
+        capsys, "pay", run, "--month", "2024-03", "--contracts", tmp_path / "mine.toml", "--out", tmp_path / "x", code=2
+    )
+
+
+def test_the_report_of_a_month_and_its_clearing_detail_in_both_roles(run, capsys):
+    made = json.loads(said(capsys, "indicators", run, "--place", "33", "--month", "2024-03", "--json"))
+    cleared = json.loads(said(capsys, "clear", run, "--month", "2024-03", "--json"))
+    told = said(capsys, "indicators", run, "--place", "33", "--month", "2024-03", "--out", run / "again")
+
+    assert made["indicators"] == 1_486
+    assert made["owed_fen"]["care"] - made["owed_fen"]["insured"] == cleared["nets_fen"]["33"]
+    assert "1,486 indicators of 33 for 202403" in told
+    report = pl.read_csv(run / "indicators-33-202403" / "indicators.csv", infer_schema_length=None)
+    counted = report.filter(pl.col("indicator") == "care.whole.whole.settlements.month")["figure"][0]
+    assert counted >= made["items"]["care"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--place", "99", "--month", "2024-03"], "place '99' is no province"),
+        (["--place", "33", "--month", "2024-00"], "month '2024-00' is none"),
+        (["--place", "33", "--month", "2024-03", "--indicators", "none.toml"], "cannot read indicators"),
+    ],
+)
+def test_a_report_of_nothing_is_refused(run, capsys, options, told):
+    assert told in said(capsys, "indicators", run, *options, code=2)
+    assert not [path for path in run.iterdir() if path.name.startswith("indicators")]

@@ -24,6 +24,7 @@ from scenarios.record.recorder import (
 )
 from scenarios.schema import NodeChanges
 from scenarios.schema.abnormal import Abnormal
+from scenarios.schema.audit import Audit
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
@@ -109,6 +110,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "identity": Identity(),
         "network": Network.model_validate({"opened": [{}]}),
         "topology": stop.topology.model_copy(update={"cities": {"3304": NodeChanges(), "3415": "door"}}),
+        "audit": Audit.model_validate({"violations": {"seen": "50%"}, "sample": 1.0}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 

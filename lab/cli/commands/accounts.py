@@ -148,7 +148,7 @@ def pilot_2017(*, as_json: bool) -> None:
 
 
 def _reconciled(folder: Path) -> Reconciled:
-    statements, calendar = _statements(folder), nation()
+    statements, calendar = statements_of_run(folder), nation()
     differences = reconcile(statements, calendar)
     booked_on = _next_open_day(statements, calendar)
     entries = closing_entries(statements, differences, booked_on)
@@ -164,7 +164,7 @@ def _next_open_day(statements: pl.DataFrame, calendar: WorkingDays) -> date:
     return calendar.after(date_of(int(statements["day"].max())), 1)  # pyright: ignore[reportArgumentType] - a column of whole numbers
 
 
-def _statements(folder: Path) -> pl.DataFrame:
+def statements_of_run(folder: Path) -> pl.DataFrame:
     """Return the statements of a run's first replication.
 
     Raises:

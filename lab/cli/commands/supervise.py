@@ -1,4 +1,7 @@
-"""``yidi audit``: what rules, people and lists make of a finished run's business. The run is never changed."""
+"""``yidi audit`` and ``yidi indicators``: what rules, people, lists and reports make of a finished run's business.
+
+The run is never changed.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,23 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lab.analysis.audit import Audited, audit_of, breaches_of, recoveries_of
-from lab.analysis.audited import business_of
+from lab.analysis.audited import subjects_of
 from lab.cli import console
-from lab.cli.commands.accounts import one_world, refuse_there, write_frames
+from lab.cli.commands.accounts import one_world, refuse_there, statements_of_run, write_frames
 from lab.runs.file import read_run_file
 from lab.runs.opened import Opened, open_run, refuse_altered
+from reference_impl.accounting.clearing import items_of
+from reference_impl.domain.clearing import Period
 from reference_impl.domain.failures import FailedRunError
 from reference_impl.domain.money import format_yuan
 from reference_impl.supervision.anomalies import anomalies
+from reference_impl.supervision.indicators import (
+    clearing_detail,
+    indicators,
+    packaged_groups,
+    read_groups,
+    refuse_place,
+)
 from reference_impl.supervision.recoveries import RECOVERIES
 from reference_impl.supervision.rules import packaged_rules, read_rules, unfold
 from reference_impl.supervision.smart import rules_hit, smart_audit
@@ -88,7 +100,7 @@ def _audit(opened: Opened, families: Sequence[Family]) -> _Found:
     rules = len(unfold(families, scenario.horizon.start.date()))
     audited = audit_of(record, scenario, families)
     if audited is None:
-        subjects = business_of(record, scenario).subjects
+        subjects = subjects_of(record, scenario)
         hits = smart_audit(subjects, families)
         nobody = pl.DataFrame(schema={"why": pl.String}), pl.DataFrame(schema=dict(RECOVERIES))
         return _Found(subjects.height, rules, hits, nobody[0], anomalies(subjects), nobody[1])
@@ -136,3 +148,38 @@ def _print(found: _Found, families: Sequence[Family], into: Path) -> None:
         f"{found.recoveries.height:,} settlements give back {format_yuan(back)} yuan to insured places, penalties "
         f"{format_yuan(kept)} yuan stay in the place of care; {found.anomalies.height:,} anomalies listed; {into}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorsAsked:
+    """What ``yidi indicators`` is asked."""
+
+    folder: Path
+    place: str
+    month: str
+    groups: Path | None
+    out: Path | None
+
+
+def indicators_of_run(asked: IndicatorsAsked, *, as_json: bool) -> None:
+    """Write a place's indicators of a month, and its clearing detail as place of care and as insured place."""
+    refuse_place(asked.place)
+    period = Period.parse(asked.month)
+    groups = packaged_groups() if asked.groups is None else read_groups(asked.groups)
+    into = asked.out or asked.folder / f"indicators-{asked.place}-{period}"
+    refuse_there(into)
+    opened = opened_whole(asked.folder)
+    made = indicators(subjects_of(opened.record, opened.scenario), groups, asked.place, period)
+    detail = clearing_detail(items_of(statements_of_run(asked.folder)), asked.place, period)
+    write_frames(into, {"indicators.csv": made, **{f"as_{role}.csv": frame for role, frame in detail.items()}})
+    if as_json:
+        rows = {role: frame.height for role, frame in detail.items()}
+        owed = {role: int(frame["owed_fen"].sum()) for role, frame in detail.items()}
+        console.say_json({"folder": str(into), "indicators": made.height, "items": rows, "owed_fen": owed})
+        return
+    whole = made.filter((pl.col("over") == "whole") & (pl.col("period") == "month"))
+    by_measure = whole.pivot("role", index="measure", values="figure", maintain_order=True)
+    rows = [["-" if one is None else str(one) for one in row] for row in by_measure.iter_rows()]
+    console.table(list(by_measure.columns), rows)
+    told = ", ".join(f"as {role} {frame.height:,} items" for role, frame in detail.items())
+    console.say(f"{made.height:,} indicators of {asked.place} for {period}; clearing detail: {told}; {into}")

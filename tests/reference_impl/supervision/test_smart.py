@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.rule_tables import RuleError
 from reference_impl.supervision.planting import ALONE, PLANTS, clean_subjects, plant
 from reference_impl.supervision.rules import (
     DOCUMENTED_RULES,
     Breaks,
     Rule,
-    RuleError,
     packaged_rules,
     parse_rules,
     read_rules,

@@ -1,0 +1,95 @@
+"""``yidi pay``: what the hospitals of a finished run are due and paid for a month. The run is never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from lab.analysis.paying import cases_of
+from lab.cli import console
+from lab.cli.commands.accounts import one_world, refuse_there, statements_of_run, write_frames
+from lab.runs.file import read_run_file
+from lab.runs.opened import open_run
+from reference_impl.accounting.hospital_pay import Terms, packaged_contracts, pay, payouts, read_contracts
+from reference_impl.domain.clearing import Period
+from reference_impl.domain.money import format_yuan
+from reference_impl.supervision.recoveries import read_recoveries
+
+_SAID = {
+    "due_fen": "due",
+    "set_off_fen": "set off against advances",
+    "taken_off_fen": "taken off after audit",
+    "paid_fen": "paid",
+}
+_SUMS = ("settlements", "billed_fen", "due_fen", "difference_fen")
+
+
+@dataclass(frozen=True, slots=True)
+class PayAsked:
+    """What ``yidi pay`` is asked."""
+
+    folder: Path
+    month: str
+    contracts: Path | None
+    recoveries: Path | None
+    out: Path | None
+
+
+def pay_run(asked: PayAsked, *, as_json: bool) -> None:
+    """Work out a month's payments by contract, and write what each institution is due and paid."""
+    period = Period.parse(asked.month)
+    terms = packaged_contracts() if asked.contracts is None else read_contracts(asked.contracts)
+    into = asked.out or asked.folder / f"payments-{period}"
+    refuse_there(into)
+    taken_off = {} if asked.recoveries is None else _taken_off(read_recoveries(asked.recoveries), period)
+    cases = _cases(asked.folder, terms)
+    made = {month: pay(cases, terms, month) for month in _months(terms, period)}
+    due = {month: _by_institution(frame) for month, frame in made.items()}
+    paid = payouts(due, terms.advances, period, taken_off)
+    write_frames(into, {"due.csv": made[period], "payments.csv": paid})
+    by_contract = made[period].group_by("contract", "clr_way").agg(pl.len(), *(pl.col(name).sum() for name in _SUMS))
+    if as_json:
+        rows = by_contract.sort("contract").to_dicts()
+        sums = {name: int(paid[name].sum()) for name in paid.columns if name.endswith("_fen")}
+        console.say_json({"folder": str(into), "month": str(period), "contracts": rows, "paid": sums})
+        return
+    shown = [
+        [name, way, f"{count:,}", f"{settled:,}", *(format_yuan(fen) for fen in amounts)]
+        for name, way, count, settled, *amounts in by_contract.sort("contract").iter_rows()
+    ]
+    console.table(
+        ["contract", "clr_way", "institutions", "settlements", "billed, yuan", "due, yuan", "difference"],
+        shown,
+        words=2,
+    )
+    sums = ", ".join(f"{said} {format_yuan(int(paid[name].sum()))}" for name, said in _SAID.items())
+    console.say(f"{paid.height:,} institutions: {sums} yuan; {into}")
+
+
+def _cases(folder: Path, terms: Terms) -> pl.DataFrame:
+    statements, inner = statements_of_run(folder), one_world(folder)
+    opened = open_run(inner, read_run_file(inner))
+    return cases_of(statements, opened.record, opened.scenario, terms)
+
+
+def _months(terms: Terms, period: Period) -> list[Period]:
+    """Return the months from the first advance on, up to the one asked."""
+    month = min([period, *(Period.parse(one.month) for one in terms.advances)])
+    found = [month]
+    while month < period:
+        month = month.next
+        found.append(month)
+    return found
+
+
+def _by_institution(frame: pl.DataFrame) -> dict[str, int]:
+    return dict(frame.group_by("institution").agg(pl.col("due_fen").sum()).iter_rows())
+
+
+def _taken_off(recoveries: pl.DataFrame, period: Period) -> dict[str, int]:
+    """Return by institution what an audit decided in the month that it gives back, and its penalties."""
+    decided = recoveries.filter(pl.col("decided_on").is_between(period.first_day, period.last_day))
+    summed = decided.group_by("institution").agg((pl.col("recover_fen") + pl.col("penalty_fen")).sum())
+    return dict(summed.iter_rows())
