@@ -219,12 +219,14 @@ def many(**identity: Any) -> Scenario:
     return Scenario.model_validate(
         {
             "name": "many",
-            "horizon": {"start": "2024-03-13T09:00:00", "length": "3h", "drain_limit": "30d"},
-            "visits": {"per_day": 1_500, "mix": {"outpatient": 0.5, "pharmacy": 0.2, "inpatient": 0.3}},
+            "horizon": {"start": "2024-03-13T09:00:00", "length": "2h", "drain_limit": "30d"},
+            "visits": {
+                "per_day": 800, "mix": {"outpatient": 0.6, "pharmacy": 0.2, "inpatient": 0.2}, "stay_mean": "12h",
+            },
             "topology": {"regions": ["33", "63"], "hospitals_per_province": {"hospital": 3, "pharmacy": 2}},
             "identity": identity,
         }
-    )
+    )  # fmt: skip
 
 
 def test_every_visit_has_one_fate_and_what_went_wrong_adds_up() -> None:
