@@ -18,11 +18,13 @@ from lab.analysis.turns import Process, TurnLoad, turn_loads
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import HUB, Role
+from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
 from scenarios.patients.flows import national_flows, restrict
+from scenarios.patients.identity import mean_desk_us
 from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import profile_of
 from scenarios.schema import Scenario
@@ -30,6 +32,7 @@ from scenarios.schema.faults import Slow
 from sim.model.costs import Costs, Stage
 
 _CONTACTS = {"outpatient": 1, "pharmacy": 1, "inpatient": 2}
+_PLACES: dict[str, tuple[Kind, ...]] = {"hospital": ("outpatient", "inpatient"), "pharmacy": ("pharmacy",)}
 _WEEK_US = 7 * DAY_US
 
 _FORWARDED: tuple[Stage, ...] = ("receive", "forward", "answer", "reply")
@@ -195,6 +198,11 @@ def _messages_per_visit(scenario: Scenario) -> dict[str, float]:
     return counts
 
 
+def _asking_us(scenario: Scenario, kind: Kind) -> float:
+    """Return the mean desk time that knowing a patient takes beside what their contact does anyway."""
+    return 0.0 if scenario.identity is None else mean_desk_us(scenario.identity, kind)
+
+
 class _Loads:
     """The stations of one scenario under given streams; ``slow`` adds to the work of a node's workers."""
 
@@ -284,14 +292,16 @@ class _Loads:
             come_per_s = sum(
                 s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", tx.PERSON)
             )
-            for place, kinds in (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",))):
+            for place, kinds in _PLACES.items():
                 desks = topology.desks_per_hospital
                 count = getattr(topology.hospitals_per_province, place)
                 contacts = sum(getattr(visits.mix, kind) * _CONTACTS[kind] for kind in kinds)
                 rate = come_per_s * contacts / count
                 sent = sum(getattr(visits.mix, kind) * len(codes) for kind, codes in SENT_ONCE.items() if kind in kinds)
                 calls = sent / contacts if contacts else 0
-                service_us = visits.handling + calls * self._answer_us(node)
+                asking_us = sum(getattr(visits.mix, kind) * _asking_us(self._scenario, kind) for kind in kinds)
+                asked_us = asking_us / contacts if contacts else 0.0  # at the first contact of each visit
+                service_us = visits.handling + asked_us + calls * self._answer_us(node)
                 wait_us = mean_wait_us(rate_per_s=rate, service_us=service_us, servers=desks)
                 use = rate * service_us / 1e6 / desks
                 yield StationLoad(node, f"{place} desk", rate, service_us, desks, use, wait_us)

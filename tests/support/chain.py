@@ -11,6 +11,7 @@ from typing import Any
 from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
@@ -166,6 +167,7 @@ def build(
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
     network: NetworkScope | None = None,
+    certificates: CertificateRules | None = None,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -185,7 +187,16 @@ def build(
             numbers=numbers,
             networked=None if network is None else Networked(network, ports.clock.now_us),
         ),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
+        InsuredRules(
+            NodeId(node),
+            DEFAULT_POLICY,
+            facts,
+            year_of,
+            day_of(datetime(2024, 3, 13), 1.0),
+            numbers,
+            filing,
+            certificates,
+        ),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
@@ -226,6 +237,8 @@ class Chain:
     """What every province wants filed for treatment elsewhere."""
     network: NetworkScope | None = None
     """What the institutions of every province are opened for."""
+    certificates: CertificateRules | None = None
+    """Which certificates no insurer takes."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -237,7 +250,9 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing, self.network)
+        self.nodes[node] = build(
+            node, ports, self.year_of, self.renumberings, self.filing, self.network, self.certificates
+        )
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""
