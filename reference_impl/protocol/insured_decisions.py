@@ -164,9 +164,11 @@ class InsuredDecisions:
         if isinstance(number, Refusal):
             return number
         facts = self._rules.facts(number)
-        if facts is None or province_of(facts.insured_region) != self._rules.node:
-            return Refusal.NOT_INSURED
-        if facts.insured_region != request.insured_region:
+        if (
+            facts is None
+            or facts.insured_region != request.insured_region
+            or province_of(facts.insured_region) != self._rules.node
+        ):
             return Refusal.NOT_INSURED
         body, certificates = request.body, self._rules.certificates
         if certificates is None or not isinstance(body, Shown):
