@@ -26,6 +26,7 @@ from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
 from scenarios.patients.background import CONTACTS, local_per_day
 from scenarios.patients.flows import national_flows, restrict
+from scenarios.patients.identity import mean_desk_us
 from scenarios.patients.institutions import KINDS, LEVEL_NAMES
 from scenarios.patients.places import Places
 from scenarios.patients.provinces import provinces
@@ -215,6 +216,11 @@ def flow_shares(scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]
     return matrix.inflow(), matrix.outflow()
 
 
+def _asking_us(scenario: Scenario, kind: Kind) -> float:
+    """Return the mean desk time that knowing a patient takes beside what their contact does anyway."""
+    return 0.0 if scenario.identity is None else mean_desk_us(scenario.identity, kind)
+
+
 class _Loads:
     """The stations of one scenario under given streams; ``slow`` adds to the work of a node's workers."""
 
@@ -320,7 +326,9 @@ class _Loads:
                 rate = come_per_s * contacts / count
                 sent = sum(getattr(visits.mix, kind) * len(codes) for kind, codes in SENT_ONCE.items() if kind in kinds)
                 calls = sent / contacts if contacts else 0
-                service_us = visits.handling + calls * self._answer_us(node)
+                asking_us = sum(getattr(visits.mix, kind) * _asking_us(self._scenario, kind) for kind in kinds)
+                asked_us = asking_us / contacts if contacts else 0.0  # at the first contact of each visit
+                service_us = visits.handling + asked_us + calls * self._answer_us(node)
                 wait_us = mean_wait_us(rate_per_s=rate, service_us=service_us, servers=desks)
                 use = rate * service_us / 1e6 / desks
                 yield StationLoad(node, f"{place} desk", rate, service_us, desks, use, wait_us)

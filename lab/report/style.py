@@ -33,8 +33,8 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
-CYAN, ROSE = "#88CCEE", "#CC6677"
-"""Paul Tol's muted colours: where eight are too few."""
+CYAN, ROSE, MOSS, MAUVE, SLATE = "#88CCEE", "#CC6677", "#117733", "#AA4499", "#4A6FA5"
+"""Paul Tol's muted colours, and one of ours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
 
@@ -98,9 +98,9 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
     Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
     Fate.PAPER_BY_STALENESS: Look(ROSE, hatch="+-"),
-    Fate.PAPER_BY_NETWORK: Look(ORANGE, hatch="+."),
-    Fate.PAPER_BY_IDENTITY: Look(PURPLE, hatch="o."),
-    Fate.SELF_PAID: Look(GREY, hatch="**"),
+    Fate.PAPER_BY_NETWORK: Look(MAUVE, hatch="+."),
+    Fate.PAPER_BY_IDENTITY: Look(SLATE, hatch="o."),
+    Fate.SELF_PAID: Look(MOSS, hatch="O."),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
 }

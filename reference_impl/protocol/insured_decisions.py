@@ -173,9 +173,11 @@ class InsuredDecisions:
         if isinstance(number, Refusal):
             return number
         facts = self._rules.facts(number)
-        if facts is None or province_of(facts.insured_region) != self._rules.node:
-            return Refusal.NOT_INSURED
-        if facts.insured_region != request.insured_region:
+        if (
+            facts is None
+            or facts.insured_region != request.insured_region
+            or province_of(facts.insured_region) != self._rules.node
+        ):
             return Refusal.NOT_INSURED
         body, known, certificates = request.body, self._rules.known, self._rules.certificates
         if isinstance(body, _INSURED_FOR) and body.insurance != facts.insurance:

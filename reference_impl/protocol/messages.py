@@ -33,11 +33,16 @@ class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-class Shown(Body, frozen=True, kw_only=True):
+class _Certified(Body, frozen=True, kw_only=True):
+    """What names a certificate, after all that it says beside."""
+
+    certificate: Certificate = ID_CARD
+
+
+class Shown(_Certified, frozen=True):
     """What says by which certificate the person is known here."""
 
     person: PersonNo
-    certificate: Certificate = ID_CARD
 
     @property
     def card_sn(self) -> str:

@@ -52,7 +52,10 @@ class Stated(NamedTuple):
             return
         for name, said, due in zip(self.fields, stated, whole, strict=True):
             if said != due and said:
-                raise WireError(self.code, f"in.{self.node}.{name}", said, f"{due!r}, as the message itself says")
+                expected = (
+                    "nothing: no other is served" if due is msgspec.UNSET else f"{due!r}, as the message itself says"
+                )
+                raise WireError(self.code, f"in.{self.node}.{name}", said, expected)
 
 
 class Found:

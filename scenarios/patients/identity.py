@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reference_impl.domain.certificate import CERTIFICATES, Certificate, CertificateRules
 from reference_impl.domain.fees import Catalogue, FeeLine, price_lines
 from reference_impl.domain.keyed import Purpose, uniform
+from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import province_of
 from scenarios.patients.catalogue import catalogue_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema.identity import Identity
 
-__all__ = ["MEANS", "IdentityDraws", "Next", "certificate_rules"]
+__all__ = ["MEANS", "IdentityDraws", "Next", "certificate_rules", "mean_desk_us"]
 
 MEANS: dict[Certificate, str] = dict(
     zip(CERTIFICATES, ("e_credential", "id_card", "social_security_card"), strict=True)
@@ -121,6 +122,26 @@ class IdentityDraws:
 def certificate_rules(spec: Identity) -> CertificateRules:
     """Return which certificates insurers do not take."""
     return CertificateRules({code: getattr(spec.fails, name).suspended for code, name in MEANS.items()})
+
+
+def mean_desk_us(spec: Identity, kind: Kind) -> float:
+    """Return the mean desk time that it takes to know a patient, by arithmetic: asking, and what follows failures."""
+    shown = 1 - getattr(spec.not_shown, kind) * (1 - spec.guidance.reaches)
+    names = tuple(MEANS.values())
+    orders = [(name, *(other for other in names if other != name)) for name in names]
+    after_us = sum(getattr(spec.means, order[0]) * _after_failures_us(spec, order) for order in orders)
+    return spec.guidance.takes + shown * after_us
+
+
+def _after_failures_us(spec: Identity, order: tuple[str, ...]) -> float:
+    """Return the mean time until somebody is known, or given up, who shows these one after the other."""
+    clerk, fails = spec.clerk, getattr(spec.fails, order[0])
+    here = fails.not_at_hand + fails.unreadable
+    failing = here + (1 - here) * fails.suspended
+    if len(order) == 1:  # none is left to ask for
+        return failing * (clerk.another + clerk.by_hand) * clerk.by_hand_takes
+    another_us = clerk.another_takes + _after_failures_us(spec, order[1:])
+    return failing * (clerk.another * another_us + clerk.by_hand * clerk.by_hand_takes)
 
 
 def _own_pay_fen(catalogue: Catalogue, lines: tuple[FeeLine, ...]) -> int:

@@ -33,7 +33,7 @@ DAY = {
         "not_shown": {"outpatient": 0.2, "pharmacy": 0.2, "inpatient": 0.3},
         "guidance": {"reaches": 0.3, "takes": "10s"},
     },
-    "network": {"opened": [{"care": ["33"]}, {"care": ["63"], "kinds": ["inpatient"], "opens": "3h"}]},
+    "network": {"opened": [{"care": ["33"]}, {"care": ["63"], "kinds": ["inpatient"]}]},
 }
 
 

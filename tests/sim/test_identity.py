@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from support.tiny_world import (
     CARE,
@@ -22,6 +23,8 @@ from support.tiny_world import (
 from lab.analysis.measures import measure
 from lab.checker import check
 from reference_impl.domain.nodes import NodeId
+from scenarios.patients.identity import IdentityDraws, Next, certificate_rules, mean_desk_us
+from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
 from sim.run import SimRun
 
@@ -219,12 +222,14 @@ def many(**identity: Any) -> Scenario:
     return Scenario.model_validate(
         {
             "name": "many",
-            "horizon": {"start": "2024-03-13T09:00:00", "length": "3h", "drain_limit": "30d"},
-            "visits": {"per_day": 1_500, "mix": {"outpatient": 0.5, "pharmacy": 0.2, "inpatient": 0.3}},
+            "horizon": {"start": "2024-03-13T09:00:00", "length": "2h", "drain_limit": "30d"},
+            "visits": {
+                "per_day": 800, "mix": {"outpatient": 0.6, "pharmacy": 0.2, "inpatient": 0.2}, "stay_mean": "12h",
+            },
             "topology": {"regions": ["33", "63"], "hospitals_per_province": {"hospital": 3, "pharmacy": 2}},
             "identity": identity,
         }
-    )
+    )  # fmt: skip
 
 
 def test_every_visit_has_one_fate_and_what_went_wrong_adds_up() -> None:
@@ -250,6 +255,39 @@ def test_every_visit_has_one_fate_and_what_went_wrong_adds_up() -> None:
     alone = visits.filter(fate="self_paid")
     assert alone["paper_fen"].sum() == 0
     assert alone["acked"].sum() == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_desk_time_is_on_average_what_the_arithmetic_says(share: float) -> None:
+    """Drawn over thousands of visits, without a run: each step of what a clerk does, by what the draws say."""
+    fails = {means: {"not_at_hand": 0.2, "unreadable": 0.1, "suspended": 0.2} for means in NEVER_FAILS}
+    clerk = {"another": 0.6, "by_hand": 0.3, "another_takes": "30s", "by_hand_takes": "2min"}
+    asked = asking(
+        visit("outpatient"), fails=fails, clerk=clerk, not_shown={"outpatient": share}, guidance={"takes": "10s"}
+    )
+    assert asked.identity is not None
+    draws, rules, planned = (
+        IdentityDraws(asked.identity, 1),
+        certificate_rules(asked.identity),
+        plan_visits(asked).visit(0),
+    )
+
+    def desk_us(number: int) -> int:
+        one = msgspec.structs.replace(planned, visit=number, person=f"63010000{number:012d}")
+        spent_us, spec = asked.identity.guidance.takes, asked.identity.clerk  # type: ignore[union-attr]
+        if not draws.is_shown(one):
+            return spent_us
+        for tries, certificate in enumerate(draws.order(one), start=1):
+            if not draws.failure(one, certificate, desk=0) and not rules.is_suspended(one.person, certificate):
+                return spent_us
+            following = draws.next_step(one, tries, desk=0)
+            if following is not Next.ANOTHER:
+                return spent_us + (spec.by_hand_takes if following is Next.BY_HAND else 0)
+            spent_us += spec.another_takes
+        raise AssertionError("after the last means nothing else can be asked for")
+
+    mean_us = sum(map(desk_us, range(6_000))) / 6_000
+    assert mean_us == pytest.approx(mean_desk_us(asked.identity, "outpatient"), rel=0.05)
 
 
 def test_the_same_seed_tells_the_same_story() -> None:

@@ -12,6 +12,7 @@ from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.catalogue import DatedCatalogue
+from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
@@ -183,6 +184,8 @@ class Asked:
     """The policies of insured regions that have their own."""
     catalogue: DatedCatalogue | None = None
     """The rows of the places' catalogue, where they are not the same on all days."""
+    certificates: CertificateRules | None = None
+    """Which certificates no insurer takes."""
 
 
 NOTHING_ASKED = Asked()
@@ -213,7 +216,15 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
             dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
         ),
         InsuredRules(
-            NodeId(node), DEFAULT_POLICY, facts, asked.year_of, DAY_OF, numbers, asked.filing, policies=asked.policies
+            NodeId(node),
+            DEFAULT_POLICY,
+            facts,
+            asked.year_of,
+            DAY_OF,
+            numbers,
+            asked.filing,
+            policies=asked.policies,
+            certificates=asked.certificates,
         ),
         timeout_us=2 * WAIT_US,
         reference=reference,

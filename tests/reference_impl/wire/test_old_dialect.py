@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support import wire_samples as w
 
+from reference_impl.domain.certificate import CERTIFICATES, ID_CARD
 from reference_impl.domain.dialects import OLD_TRANSACTIONS, TODAYS
 from reference_impl.domain.transactions import REVERSE, REVERSIBLE, TRANSACTIONS
 from reference_impl.protocol import messages as m
@@ -60,9 +61,25 @@ def test_a_request_written_and_read_is_itself(code: str, data: Any, now_us: int)
         request = msgspec.structs.replace(
             request, body=msgspec.structs.replace(request.body, original_code=data.draw(st.sampled_from(CODES[:3])))
         )
+    request = by_id_card(request)
     content = written(lambda: OLD_CODEC.encode_request(request, now_us))
     assert is_old(content)
     assert OLD_CODEC.decode_request(content, request.sender) == request
+
+
+def by_id_card(request: m.Request) -> m.Request:
+    """The older interface knows people by their ID cards alone."""
+    body = request.body
+    if isinstance(body, m.Shown):
+        body = msgspec.structs.replace(body, certificate=ID_CARD)
+    return msgspec.structs.replace(request, body=body)
+
+
+@pytest.mark.parametrize("certificate", CERTIFICATES)
+def test_whatever_was_shown_is_an_id_card_to_the_older_interface(certificate: Any) -> None:
+    shown = msgspec.structs.replace(STAY, body=msgspec.structs.replace(STAY.body, certificate=certificate))
+
+    assert OLD_CODEC.decode_request(OLD_CODEC.encode_request(shown, 0), w.HOSPITAL) == STAY
 
 
 @pytest.mark.parametrize("code", CODES)

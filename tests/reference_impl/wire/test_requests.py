@@ -337,7 +337,6 @@ NOT_SERVED = [
     (FIND, "data", "certno", "99"),
     (FIND, "data", "psn_cert_type", "99"),
     (FIND, "data", "mdtrt_cert_type", "04"),
-    (w.SETTLE, "data", "mdtrt_cert_type", ""),
     (ADMIT, "mdtrtinfo", "mdtrt_cert_type", "99"),
     (FIND, "data", "card_sn", "NOT THEIRS"),
     (SALE, "druginfo", "psn_name", "SOMEBODY ELSE"),
