@@ -11,10 +11,11 @@ import pytest
 from reference_impl.books.final import FinalBooks
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.benefit import Settlement, take_back
-from reference_impl.domain.fees import FeeTotals, PricedLine
+from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, FilingKind
 from reference_impl.domain.lifecycle import VisitState
-from reference_impl.protocol.messages import Done, Reply, Request, Reverse
+from reference_impl.domain.master_data import Download, Release, Subject
+from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, Reverse, UploadLines
 from reference_impl.protocol.records import (
     ChargedBatch,
     ChargesRecord,
@@ -27,6 +28,7 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     VisitRecord,
 )
+from scenarios.patients.master_data import MasterPlan
 from scenarios.record.recorder import (
     TABLES,
     ContactRow,
@@ -38,6 +40,7 @@ from scenarios.record.recorder import (
     VisitRow,
     frame_of,
 )
+from scenarios.schema.master_data import StaleDesk
 
 HOSPITAL = "H33040000001"
 PERSON = "631100100000000000000001"
@@ -151,6 +154,26 @@ def settling_entry(settled: SettlementRecord) -> MessageRecord:
     return MessageRecord(Key("hub", settled.settled_by), "2102", 5, request, Reply("R", Done()))
 
 
+def priced_entry(opened_us: int, *codes: str) -> MessageRecord:
+    """Charges by these codes to which a place of care said yes."""
+    lines = tuple(FeeLine(f"{serial}", code, 10_000, 1, 0) for serial, code in enumerate(codes))
+    body = UploadLines(person=PERSON, visit="V0", batch="1", lines=lines)
+    request = Request("2204", message_id(70), HOSPITAL, HOSPITAL, "330400", "631100", body)
+    key = Key(HOSPITAL, message_id(70))
+    return MessageRecord(key, "2204", opened_us, request, Reply("R", LinesPriced(lines=())))
+
+
+def issued(
+    of: str, *, valid_from: int = 0, downloads: tuple[Download, ...] | None = None, **more: object
+) -> MasterPlan:
+    """A plan with one release of everything of a subject, and the downloads of those who need it."""
+    subject = Subject(of)
+    node = "33" if subject is Subject.CATALOGUE else "63"
+    release = Release(1, 0, valid_from, 1.0, **more)
+    releases = {one: (release,) if one is subject else () for one in Subject}
+    return MasterPlan(7, releases, {} if downloads is None else {(node, subject): downloads}, StaleDesk())
+
+
 def tombstone(original: str) -> MessageRecord:
     return MessageRecord(Key("hub", original), "2102", 5, None, reversed_by=message_id(99))
 
@@ -178,6 +201,10 @@ class World:
     filings: list[Filing] = field(default_factory=list)
     filed_for: frozenset[str] = frozenset()
     """The settlements that ask for a filing."""
+    master: MasterPlan | None = None
+    """What was issued anew, and who had it when."""
+    priced: list[MessageRecord] = field(default_factory=list)
+    """The messages of charges to which the place of care said yes."""
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""
@@ -202,7 +229,8 @@ class World:
             ChargesRecord: self.lines,
         }
         known = [*map(settling_entry, self.settlements)] if self.remembers else []
-        return {node: FinalBooks([*known, *self.stored] if node == "63" else (), kept) for node, kept in books.items()}
+        messages = {"63": [*known, *self.stored], "33": self.priced}
+        return {node: FinalBooks(messages.get(node, ()), kept) for node, kept in books.items()}
 
     def record(self) -> Record:
         made = {name: getattr(self, name, []) for name in TABLES}
@@ -227,6 +255,9 @@ def make() -> SimpleNamespace:
         message_id,
         message_row,
         posting,
+        priced_entry,
+        issued,
+        Download,
         reversal_entry,
         tombstone,
         visit_row,

@@ -383,6 +383,48 @@ def referral_for_one_settlement_let_two_through(world, make):
     world.messages.append(make.message_row(1))
 
 
+ROWS = "nothing_goes_by_a_row_that_did_not_hold"
+
+
+@plant(ROWS)
+def insurer_settled_for_a_person_before_the_download_was_over(world, make):
+    world.master = make.issued("persons", downloads=(make.Download(0, 9),))  # the settlement was posted at 1
+
+
+@plant(ROWS)
+def insurer_settled_by_a_level_that_it_never_had(world, make):
+    world.master = make.issued("institutions", downloads=())
+
+
+@plant(ROWS)
+def insurer_settled_at_a_hospital_that_was_not_rated_yet(world, make):
+    world.master = make.issued("institutions", valid_from=9, first=True)
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_had_not_come(world, make):
+    world.master = make.issued("catalogue", downloads=(make.Download(0, 9),))
+    world.priced = [make.priced_entry(8, "X", "X.1")]
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_no_release_gave(world, make):
+    world.master = make.issued("catalogue")
+    world.priced = [make.priced_entry(8, "X.2")]
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_did_not_hold_yet(world, make):
+    world.master = make.issued("catalogue", valid_from=9)
+    world.priced = [make.priced_entry(8, "X.1")]
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_had_ended(world, make):
+    world.master = make.issued("catalogue", overlap_us=5)
+    world.priced = [make.priced_entry(5, "X")]
+
+
 LINES = "lines_add_up_to_what_is_settled"
 
 
@@ -421,7 +463,7 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    findings = check(world.books(), world.record(), filed_for=world.filed_for)
+    findings = check(world.books(), world.record(), filed_for=world.filed_for, master=world.master)
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -480,6 +522,15 @@ def nothing_special(world, make):
 
 def settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit(world, make):
     let_through(world, make, named=("H33040000001",), allowed=1, ends_us=1_000_001)
+
+
+def settled_and_priced_by_rows_that_were_there(world, make):
+    world.master = make.issued("catalogue", downloads=(make.Download(0, 7),), overlap_us=2)
+    world.priced = [make.priced_entry(7, "X.1"), make.priced_entry(6, "X")]
+
+
+def settled_before_the_level_was_stated_anew(world, make):
+    world.master = make.issued("institutions", valid_from=2, downloads=())
 
 
 def taken_back(world, make):
@@ -546,6 +597,8 @@ def hospital_crashed_over_the_message(world, make):
     [
         nothing_special,
         settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit,
+        settled_and_priced_by_rows_that_were_there,
+        settled_before_the_level_was_stated_anew,
         taken_back,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
@@ -560,7 +613,7 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    findings = check(world.books(), world.record(), filed_for=world.filed_for)
+    findings = check(world.books(), world.record(), filed_for=world.filed_for, master=world.master)
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

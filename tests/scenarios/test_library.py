@@ -44,6 +44,7 @@ def test_library_holds_these_questions():
         "reopening-storm",
         "six-trips",
         "slow-province",
+        "stale-codes",
         "two-dialects",
         "unfiled-holiday",
         "wave-with-straggler",

@@ -74,6 +74,10 @@ BASE = {
         "locked": "24h",
         "regions": [{"insured": "34", "referral": "3h"}],
     },
+    "master_data": {
+        "releases": [{"of": "catalogue", "published": "2h", "valid_from": "3h", "overlap": "5h"}],
+        "downloads": [{"of": "catalogue", "at": "7h", "every": "12h", "slows": "5ms"}],
+    },
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
 }
 
@@ -100,6 +104,12 @@ PEOPLE = """
     filing.desk.takes              0.16666666666666666h
     filing.desk.comes_back_after   24h
     filing.regions.0.referral      3h
+    master_data.releases.0.published     2h
+    master_data.releases.0.valid_from    3h
+    master_data.releases.0.overlap       5h
+    master_data.downloads.0.every        12h
+    master_data.downloads.0.takes        0.5h
+    master_data.desk.comes_back_after    24h
     objective.period           720h
     objective.late_after       0.5h
     cutover.0.at               5h
@@ -142,6 +152,8 @@ PEOPLE = """
     cutover.2.monitor.over         1h
 """
 MACHINE = """
+    master_data.downloads.0.at     25200000ms
+    master_data.downloads.0.slows  5ms
     clients.timeout                    60s
     clients.deadline                    600s
     clients.retries.backoff             1s
