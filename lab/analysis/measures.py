@@ -150,9 +150,8 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= _found(findings)
     if scenario.filing is not None:
         scalars |= {name: float(value) for name, value in filing.measure(scope.visits, scope.messages)}
-    if scenario.master_data is not None:
-        stale = master_data.measure(scope.visits, scope.messages, scenario)
-        scalars |= {name: float(value) for name, value in stale}
+    stale = master_data.measure(scope.visits, scope.messages, scenario)
+    scalars |= {name: float(value) for name, value in stale}
     if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()

@@ -22,8 +22,7 @@ DAY = {
     "visits": {
         "per_day": 400,
         "local_per_cross": 0,
-        "mix": {"outpatient": 0.6, "pharmacy": 0.2, "inpatient": 0.2},
-        "stay_mean": "2h",
+        "mix": {"outpatient": 0.7, "pharmacy": 0.3, "inpatient": 0},
     },
     "topology": TWO_PROVINCES,
     "clients": HURRIED,
