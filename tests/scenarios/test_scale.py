@@ -152,8 +152,8 @@ PEOPLE = """
     cutover.2.monitor.over         1h
 """
 MACHINE = """
-    master_data.downloads.0.at     25200000ms
-    master_data.downloads.0.slows  5ms
+    master_data.downloads.0.at          25200s
+    master_data.downloads.0.slows       0.005s
     clients.timeout                    60s
     clients.deadline                    600s
     clients.retries.backoff             1s
