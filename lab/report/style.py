@@ -33,7 +33,7 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
-CYAN, ROSE = "#88CCEE", "#CC6677"
+CYAN, ROSE, MOSS, MAUVE = "#88CCEE", "#CC6677", "#117733", "#AA4499"
 """Paul Tol's muted colours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
@@ -89,7 +89,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.ON_ACCOUNT_THEN_DIRECT: Look(WINE, hatch="OO"),
     Fate.ESTIMATED_THEN_SETTLED: Look(SAND, hatch="/-"),
     Fate.FILED_THEN_DIRECT: Look(CYAN, hatch="/."),
-    Fate.STALE_THEN_DIRECT: Look(CYAN, hatch="|-"),
+    Fate.STALE_THEN_DIRECT: Look(MOSS, hatch="|-"),
     Fate.MID_STAY_THEN_DIRECT: Look(INDIGO, hatch="\\\\|"),
     Fate.REFUSED: Look(GREY, hatch=".."),
     Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
@@ -97,7 +97,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
     Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
-    Fate.PAPER_BY_STALENESS: Look(ROSE, hatch="+-"),
+    Fate.PAPER_BY_STALENESS: Look(MAUVE, hatch="+-"),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
 }
