@@ -166,9 +166,8 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= _found(findings)
     if scenario.filing is not None:
         scalars |= {name: float(value) for name, value in filing.measure(scope.visits, scope.messages)}
-    if scenario.master_data is not None:
-        stale = master_data.measure(scope.visits, scope.messages, scenario)
-        scalars |= {name: float(value) for name, value in stale}
+    stale = master_data.measure(scope.visits, scope.messages, scenario)
+    scalars |= {name: float(value) for name, value in stale}
     if scenario.benefits is not None:
         scalars |= {name: float(value) for name, value in benefits.measure(scope.messages)}
     scalars |= {name: float(value) for name, value in network.measure(record, scenario)}

@@ -59,8 +59,8 @@ PHASES = {
 }
 PLANS_NAMED = 2
 """Of one plan no name is needed at the marks, and those of more than two would be longer than the axis."""
-UNMARKED = ("restart", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value, Phase.MONITOR.value)
-"""Events that get no line of their own: what is done behind a closed door lies between two that have one."""
+UNMARKED = ("restart", "download", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value, Phase.MONITOR.value)
+"""Events that get no line of their own: downloads, which come daily, and what is done behind a closed door."""
 FAULT = to_rgb(VERMILLION)
 STATIONS_SHOWN = 10
 PER_HOUR_BELOW = 0.5
@@ -175,6 +175,9 @@ def _mark(axes: Axes, events: pl.DataFrame, scenario: Scenario, unit: series.Tim
             axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (5, 2)))
             plan = f" ({row['note'].partition(',')[0]})" if len(scenario.cutover) == PLANS_NAMED else ""
             marks.append(Mark(at, f"{PHASES[row['kind']]}{plan}", INK))
+        elif row["kind"] == "release":
+            axes.axvline(at, color=GREY, linewidth=1, linestyle=(0, (1, 2)))
+            marks.append(Mark(at, f"new {row['target']}", GREY))
         elif row["kind"] not in UNMARKED:
             until_us = row["until_us"] if row["until_us"] is not None else scenario.horizon.length
             axes.axvspan(at, until_us * stretch, facecolor=(*FAULT, 0.09), edgecolor=(*FAULT, 0.30), hatch="///", lw=0)

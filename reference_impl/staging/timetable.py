@@ -88,7 +88,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
         steps.extend(_cutover_steps(chain, course, scenario))
     chain = len(scenario.faults) + len(scenario.cutover)
     steps.extend(_closings(scenario, chain))
-    steps.extend(_downloads(scenario, chain + 1))
+    steps.extend((*_releases(scenario, chain + 1), *_downloads(scenario, chain + 2)))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -147,6 +147,18 @@ def _closings(scenario: Scenario, chain: int) -> Iterator[Step]:
         if at_us >= scenario.horizon.length:
             return
         yield Step(at_us, chain, CloseDay(dated(at_us - 1), dated(at_us)))
+
+
+def _releases(scenario: Scenario, chain: int) -> Iterator[Step]:
+    """Yield when new rows of master data begin to hold, and until when old codes hold beside the new ones."""
+    for one in () if scenario.master_data is None else scenario.master_data.releases:
+        until_us = one.valid_from + one.overlap if one.overlap else None
+        yield Step(
+            one.valid_from,
+            chain,
+            OnlyWritten(),
+            EventRow(one.valid_from, until_us, "release", one.of, f"{one.share:.0%}"),
+        )
 
 
 def _downloads(scenario: Scenario, first_chain: int) -> Iterator[Step]:

@@ -224,7 +224,7 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
         yield from link_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
-    else:
+    elif not isinstance(fault, ShortDownload):
         yield from _node_named(topology, fault.node, (*path, "node"))
     if isinstance(fault, Kill) and fault.node in topology.nodes():
         others = [node for node in topology.hosts()[topology.host_of(fault.node)].nodes if node != fault.node]

@@ -285,7 +285,9 @@ def _problem(error: Any, tree: Branch) -> Problem:
     return Problem(path, "wrong value", _shown(tree, path), _expected(error["type"], error["msg"], context))
 
 
-_FAULT_KINDS = "freeze, kill, refuse, slow, lose, delay, lost_commit, yes_with_error_text, yes_without_receipt"
+_FAULT_KINDS = (
+    "freeze, kill, refuse, slow, lose, delay, lost_commit, yes_with_error_text, yes_without_receipt, short_download"
+)
 
 
 def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str:

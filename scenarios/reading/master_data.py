@@ -48,9 +48,13 @@ def _places(scenario: Scenario) -> Iterator[Problem]:
             if province in plan.by[:place]:
                 yield Problem(path, "province named twice", repr(province), "each province once")
             elif province not in regions:
-                expected = f"one of topology.regions: {', '.join(regions)}"
-                hint = nearest(province, regions)
-                yield Problem(path, "province is not in the scenario", repr(province), expected, hint)
+                yield _not_here(path, province, scenario)
+
+
+def _not_here(path: tuple[str | int, ...], province: str, scenario: Scenario) -> Problem:
+    regions = scenario.topology.regions
+    expected = f"one of topology.regions: {', '.join(regions)}"
+    return Problem(path, "province is not in the scenario", repr(province), expected, nearest(province, regions))
 
 
 def _times(scenario: Scenario) -> Iterator[Problem]:
@@ -74,6 +78,9 @@ def _short(scenario: Scenario, planned: tuple[Planned, ...]) -> Iterator[Problem
     for number, fault in enumerate(scenario.faults):
         if not isinstance(fault, ShortDownload):
             continue
+        if fault.node not in scenario.topology.regions:
+            yield _not_here(("faults", number, "node"), fault.node, scenario)
+            continue
         own = [one.download for one in planned if (one.province, one.subject) == (fault.node, fault.of)]
         if not any(fault.at <= one.began_us < fault.until for one in own):
             began = ", ".join(format_duration(one.began_us) for one in own[:3])
@@ -81,7 +88,7 @@ def _short(scenario: Scenario, planned: tuple[Planned, ...]) -> Iterator[Problem
             expected = (
                 f"a window with one of them: they begin {began} and so on from the start" if own else "a plan of it"
             )
-            yield Problem(("faults", number), what, format_duration(fault.at), expected)
+            yield Problem(("faults", number, "at"), what, format_duration(fault.at), expected)
 
 
 def _killed(scenario: Scenario, planned: tuple[Planned, ...]) -> Iterator[Problem]:

@@ -276,7 +276,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "events": (
         Column("at_us", _I64, "us", "begin"),
         Column("until_us", _I64, "us", "end; null for an instant"),
-        Column("kind", _STR, "", "a fault's kind, a phase of a cutover (stop_accept, close, reopen, full), or restart"),
+        Column("kind", _STR, "", "a fault's kind, a phase of a cutover (such as reopen), restart, release or download"),
         Column("target", _STR, "", "node, link or scope"),
         Column("note", _STR, "", "what a reader should know"),
         Column("hits", _I64, "", "messages that a fault lost, delayed, or met at its node; null for what is no fault"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from scenarios.schema.base import MachineTime, Model, PeopleTime, ProvinceCode, Share, span
 from scenarios.schema.closing import US_PER_DAY
@@ -98,10 +98,18 @@ class StaleDesk(Model):
     comes_back_after: PeopleTime = Field(default=span("1d"), gt=0, description="when they come again. ASSUMED.")
 
 
+def _check_some(releases: tuple[MasterRelease, ...]) -> tuple[MasterRelease, ...]:
+    if not releases:
+        raise ValueError("nothing is issued anew; expected one release or more, or no master_data at all")
+    return releases
+
+
 class MasterData(Model):
     """What is issued anew during the run, and how it reaches whoever needs it."""
 
-    releases: tuple[MasterRelease, ...] = Field(min_length=1, description="what is issued anew, one after the other")
+    releases: Annotated[tuple[MasterRelease, ...], AfterValidator(_check_some)] = Field(
+        description="what is issued anew, one after the other"
+    )
     downloads: tuple[DownloadPlan, ...] = Field(
         default=(), description="who downloads what; who downloads nothing of a kind has it as it is published"
     )

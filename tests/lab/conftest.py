@@ -8,15 +8,17 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from lab.checker import Agreement
 from reference_impl.books.final import FinalBooks
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.benefit import Settlement, take_back
-from reference_impl.domain.fees import FeeTotals, PricedLine
+from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, FilingKind
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.master_data import Download, Release, Subject
 from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.policy_book import PolicyBook
-from reference_impl.protocol.messages import Done, Reply, Request, Reverse
+from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, Reverse, UploadLines
 from reference_impl.protocol.records import (
     ChargedBatch,
     ChargesRecord,
@@ -29,6 +31,7 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     VisitRecord,
 )
+from scenarios.patients.master_data import MasterPlan
 from scenarios.record.recorder import (
     TABLES,
     ContactRow,
@@ -40,6 +43,7 @@ from scenarios.record.recorder import (
     VisitRow,
     frame_of,
 )
+from scenarios.schema.master_data import StaleDesk
 
 HOSPITAL = "H33040000001"
 PERSON = "631100100000000000000001"
@@ -153,6 +157,26 @@ def settling_entry(settled: SettlementRecord) -> MessageRecord:
     return MessageRecord(Key("hub", settled.settled_by), "2102", 5, request, Reply("R", Done()))
 
 
+def priced_entry(opened_us: int, *codes: str) -> MessageRecord:
+    """Charges by these codes to which a place of care said yes."""
+    lines = tuple(FeeLine(f"{serial}", code, 10_000, 1, 0) for serial, code in enumerate(codes))
+    body = UploadLines(person=PERSON, visit="V0", batch="1", lines=lines)
+    request = Request("2204", message_id(70), HOSPITAL, HOSPITAL, "330400", "631100", body)
+    key = Key(HOSPITAL, message_id(70))
+    return MessageRecord(key, "2204", opened_us, request, Reply("R", LinesPriced(lines=())))
+
+
+def issued(
+    of: str, *, valid_from: int = 0, downloads: tuple[Download, ...] | None = None, **more: object
+) -> MasterPlan:
+    """A plan with one release of everything of a subject, and the downloads of those who need it."""
+    subject = Subject(of)
+    node = "33" if subject is Subject.CATALOGUE else "63"
+    release = Release(1, 0, valid_from, 1.0, **more)
+    releases = {one: (release,) if one is subject else () for one in Subject}
+    return MasterPlan(7, releases, {} if downloads is None else {(node, subject): downloads}, StaleDesk())
+
+
 def tombstone(original: str) -> MessageRecord:
     return MessageRecord(Key("hub", original), "2102", 5, None, reversed_by=message_id(99))
 
@@ -186,6 +210,15 @@ class World:
     """What institutions are opened for."""
     policies: PolicyBook | None = None
     """The policies of insured regions that have their own."""
+    master: MasterPlan | None = None
+    """What was issued anew, and who had it when."""
+    priced: list[MessageRecord] = field(default_factory=list)
+    """The messages of charges to which the place of care said yes."""
+
+    @property
+    def agreement(self) -> Agreement:
+        """What was agreed beforehand."""
+        return Agreement(self.filed_for, self.master, self.policies, self.network)
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""
@@ -211,7 +244,8 @@ class World:
         }
         books |= {city: {**nothing, SettlementCopy: copies} for city, copies in self.at_cities.items()}
         known = [*map(settling_entry, self.settlements)] if self.remembers else []
-        return {node: FinalBooks([*known, *self.stored] if node == "63" else (), kept) for node, kept in books.items()}
+        messages = {"63": [*known, *self.stored], "33": self.priced}
+        return {node: FinalBooks(messages.get(node, ()), kept) for node, kept in books.items()}
 
     def record(self) -> Record:
         made = {name: getattr(self, name, []) for name in TABLES}
@@ -236,6 +270,9 @@ def make() -> SimpleNamespace:
         message_id,
         message_row,
         posting,
+        priced_entry,
+        issued,
+        Download,
         reversal_entry,
         tombstone,
         visit_row,

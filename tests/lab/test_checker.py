@@ -7,7 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 
-from lab.checker import Agreement, check, check_tables, evidence, some_hold_alone
+from lab.checker import check, check_tables, evidence, some_hold_alone
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
@@ -578,6 +578,48 @@ def care_province_serves_after_the_close(world, make):
     opened(world, Opening(("pharmacy",), 0, 1))
 
 
+ROWS = "nothing_goes_by_a_row_that_did_not_hold"
+
+
+@plant(ROWS)
+def insurer_settled_for_a_person_before_the_download_was_over(world, make):
+    world.master = make.issued("persons", downloads=(make.Download(0, 9),))  # the settlement was posted at 1
+
+
+@plant(ROWS)
+def insurer_settled_by_a_level_that_it_never_had(world, make):
+    world.master = make.issued("institutions", downloads=())
+
+
+@plant(ROWS)
+def insurer_settled_at_a_hospital_that_was_not_rated_yet(world, make):
+    world.master = make.issued("institutions", valid_from=9, first=True)
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_had_not_come(world, make):
+    world.master = make.issued("catalogue", downloads=(make.Download(0, 9),))
+    world.priced = [make.priced_entry(8, "X", "X.1")]
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_no_release_gave(world, make):
+    world.master = make.issued("catalogue")
+    world.priced = [make.priced_entry(8, "X.2")]
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_did_not_hold_yet(world, make):
+    world.master = make.issued("catalogue", valid_from=9)
+    world.priced = [make.priced_entry(8, "X.1")]
+
+
+@plant(ROWS)
+def lines_were_priced_by_a_code_that_had_ended(world, make):
+    world.master = make.issued("catalogue", overlap_us=5)
+    world.priced = [make.priced_entry(5, "X")]
+
+
 LINES = "lines_add_up_to_what_is_settled"
 
 
@@ -616,8 +658,7 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    agreement = Agreement(world.filed_for, policies=world.policies, network=world.network)
-    findings = check(world.books(), world.record(), agreement=agreement)
+    findings = check(world.books(), world.record(), agreement=world.agreement)
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -697,6 +738,15 @@ def sold_while_the_pharmacy_was_opened_for_a_while(world, make):
     opened(world, Opening(("pharmacy",), 0, 2), Opening(("pharmacy",), world.messages[0].done_us))
 
 
+def settled_and_priced_by_rows_that_were_there(world, make):
+    world.master = make.issued("catalogue", downloads=(make.Download(0, 7),), overlap_us=2)
+    world.priced = [make.priced_entry(7, "X.1"), make.priced_entry(6, "X")]
+
+
+def settled_before_the_level_was_stated_anew(world, make):
+    world.master = make.issued("institutions", valid_from=2, downloads=())
+
+
 def taken_back(world, make):
     """Cancelled by the hospital, and cancelled in the books."""
     world.passed(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
@@ -762,6 +812,8 @@ def hospital_crashed_over_the_message(world, make):
         nothing_special,
         settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit,
         sold_while_the_pharmacy_was_opened_for_a_while,
+        settled_and_priced_by_rows_that_were_there,
+        settled_before_the_level_was_stated_anew,
         taken_back,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
@@ -776,8 +828,7 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    agreement = Agreement(world.filed_for, policies=world.policies, network=world.network)
-    findings = check(world.books(), world.record(), agreement=agreement)
+    findings = check(world.books(), world.record(), agreement=world.agreement)
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.analysis import master_data
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
@@ -29,6 +30,7 @@ from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
 from scenarios.schema.identity import Identity
+from scenarios.schema.master_data import MasterData
 from scenarios.schema.measures import MEASURES
 from scenarios.schema.network import Network
 from scenarios.schema.paper_claims import PaperClaims
@@ -71,6 +73,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.messages.append(make.message_row(0, outcome="refused", refusal="E07"))
     hops = {"city_in_us": 1, "city_out_us": 9, "care_in_us": 3, "care_out_us": 7}
     world.messages.append(make.message_row(0, code="1101", step=99, **hops))
+    world.messages.append(make.message_row(0, outcome="refused", refusal="S14"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
@@ -111,11 +114,13 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "network": Network.model_validate({"opened": [{}]}),
         "topology": stop.topology.model_copy(update={"cities": {"3304": NodeChanges(), "3415": "door"}}),
         "audit": Audit.model_validate({"violations": {"seen": "50%"}, "sample": 1.0}),
+        "master_data": MasterData.model_validate({"releases": [{"of": "persons", "valid_from": 0}]}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
     found.scalars.update(figures_of_books(world.books(), whole))
+    found.scalars.update(master_data.figures_of_books(world.books(), whole))
 
     missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
     assert missing == []

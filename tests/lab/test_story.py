@@ -122,6 +122,21 @@ def test_what_was_shown_at_the_desk_is_told_and_what_not_showing_it_cost(tmp_pat
     assert story(folder, with_fate(folder, "paper_by_identity")).account.owed_by
 
 
+def test_who_comes_back_for_a_download_to_have_come_made_a_trip(tmp_path):
+    few = [
+        "visits.per_day=60",
+        "visits.mix={outpatient: 100%, pharmacy: 0%, inpatient: 0%}",
+        "master_data.desk.comes_back=100%",
+    ]
+    settings = [word for one in few for word in ("--set", one)]
+    run = ["run", "stale-codes", "--variant", "quick", *settings, "--out", str(tmp_path / "stale")]
+    assert run_command(run) in (0, 1)
+
+    visit = with_fate(tmp_path / "stale", "stale_then_direct")
+    assert story(tmp_path / "stale", visit).account.trips >= 1
+    assert "came again, for a download to have come by then" in said(tmp_path / "stale", visit)
+
+
 def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(finished):
     folder = finished["cutover-luan-2021"]
     opened = open_run(folder, read_run_file(folder), small=True)

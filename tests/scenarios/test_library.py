@@ -49,6 +49,7 @@ def test_library_holds_these_questions():
         "six-trips",
         "slow-province",
         "status-not-shown",
+        "stale-codes",
         "two-dialects",
         "unfiled-holiday",
         "wave-with-straggler",

@@ -76,6 +76,10 @@ BASE = {
     },
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
+    "master_data": {
+        "releases": [{"of": "catalogue", "published": "2h", "valid_from": "3h", "overlap": "5h"}],
+        "downloads": [{"of": "catalogue", "at": "7h", "every": "12h", "slows": "5ms"}],
+    },
     "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
 }
 
@@ -107,6 +111,12 @@ PEOPLE = """
     identity.guidance.takes    2h
     identity.clerk.another_takes  0.008333333333333333h
     identity.clerk.by_hand_takes  0.05h
+    master_data.releases.0.published     2h
+    master_data.releases.0.valid_from    3h
+    master_data.releases.0.overlap       5h
+    master_data.downloads.0.every        12h
+    master_data.downloads.0.takes        0.5h
+    master_data.desk.comes_back_after    24h
     objective.period           720h
     objective.late_after       0.5h
     cutover.0.at               5h
@@ -149,6 +159,8 @@ PEOPLE = """
     cutover.2.monitor.over         1h
 """
 MACHINE = """
+    master_data.downloads.0.at          25200s
+    master_data.downloads.0.slows       0.005s
     clients.timeout                    60s
     clients.deadline                    600s
     clients.retries.backoff             1s

@@ -10,9 +10,10 @@ from support.tiny_world import CARE, INSURED, assert_nothing_leaked, fates, live
 from lab.analysis.agreement import agreement_of
 from lab.analysis.master_data import figures_of_books
 from lab.analysis.measures import measure
-from lab.checker import check
+from lab.checker import check, check_tables, findings
 from reference_impl.domain.nodes import NodeId
 from scenarios.patients.master_data import master_plan
+from scenarios.record.recorder import tables_of
 from scenarios.schema import Scenario
 from sim.run import SimRun
 
@@ -36,8 +37,8 @@ def asking(*visits: dict[str, Any], releases: Any, downloads: Any = (), desk: An
 
 def lived(asked: Scenario) -> SimRun:
     run = live(asked)
-    findings = check(run.books, run.record(), agreement=agreement_of(asked))
-    assert findings.clean, findings.violations
+    found = check(run.books, run.record(), agreement=agreement_of(asked))
+    assert found.clean, found.violations
     assert_nothing_leaked(run)
     return run
 
@@ -131,6 +132,63 @@ def test_where_both_sides_are_behind_an_ended_code_is_priced_and_nobody_notices(
     assert figures_of_books(run.books, asked) == {"stale.unnoticed": 1}
 
 
+def test_who_has_come_three_times_in_vain_pays() -> None:
+    asked = asking(visit("outpatient"), releases=[release("persons")], downloads=[download("persons", 599)], desk=COMES)
+
+    run = lived(asked)
+
+    assert fates(run) == ["paper_by_staleness"]
+    assert refusals(run) == ["S14"] * 4
+
+
+def test_a_stay_that_was_to_be_settled_ahead_of_a_stop_lies_on_while_its_hospital_is_not_rated() -> None:
+    early = {"forced_mid_stay": {"share": 1, "lead": "5s"}}
+    stop = {"scope": INSURED, "at": "150s", "stop_before": "30s", "window": "20s", "ramp": "2s", "policies": early}
+    lies_long, rated = visit("inpatient", at="4s") | {"stay": "180s"}, [download("institutions", 160)]
+    asked = asking(lies_long, releases=[release("institutions")], downloads=rated, cutover=stop)
+
+    run = lived(asked.model_copy(update={"horizon": asked.horizon.model_copy(update={"length": 300_000_000})}))
+
+    assert fates(run) == ["direct"]
+    assert refusals(run) == ["D28"]
+
+
+def test_other_refusals_end_as_they_did() -> None:
+    """Nothing valid was filed: the wards that wait for downloads do not wait for that."""
+    filing = {"standings": {"unfiled": 1}, "desk": NOBODY}
+
+    run = live(asking(visit("outpatient"), releases=[release("persons")], filing={**filing, "desk": {"files": 0}}))
+
+    assert (fates(run), refusals(run)) == (["paper_by_filing"], ["E07"])
+
+
+TURNS_AT = [release("catalogue", valid_from="12s")]
+"""While a sale of the eleventh second is under way, its codes end, and both sides hear of it at once."""
+
+
+def test_a_sale_that_was_taken_in_is_driven_on_by_the_codes_of_then() -> None:
+    """The insurer may hold its effect, so the place of care must not turn it away for a code that has ended since."""
+    lost = {"kind": "lose", "link": [CARE, "hub"], "direction": "request", "codes": ["2102"], "first": 1}
+
+    run = lived(asking(visit("pharmacy"), releases=TURNS_AT, faults=[lost]))
+
+    assert fates(run) == ["direct_after_retry"]
+    assert refusals(run) == []
+    assert run.recorder.frames()["visits"]["settle_done_us"][0] > 12_000_000
+
+
+def test_a_sale_that_was_not_taken_in_goes_by_the_codes_of_now() -> None:
+    full = {"kind": "refuse", "node": "hub", "at": "11030ms", "for": "2s"}
+    patient = {"retries": {"max": 9, "backoff": "2s", "cap": "2s"}}
+
+    run = lived(asking(visit("pharmacy"), releases=TURNS_AT, faults=[full], clients=patient))
+
+    settling = run.recorder.frames()["messages"].filter(code="2102")
+    assert settling["outcome"].to_list() == ["overloaded", "refused"]
+    assert settling["msgid"].n_unique() == 1
+    assert (refusals(run), fates(run)) == (["D27"], ["paper_by_staleness"])
+
+
 def test_the_insurer_of_the_place_itself_needs_no_level_from_elsewhere() -> None:
     at_home = visit("outpatient", insured=330400)
 
@@ -161,6 +219,23 @@ def test_a_download_slows_its_province_while_it_lasts() -> None:
 
     took = [run.recorder.frames()["contacts"].select("done_us", "intended_us").row(0) for run in (fast, slow)]
     assert (took[1][0] - took[1][1]) - (took[0][0] - took[0][1]) >= 900_000  # three messages
+
+
+@pytest.mark.parametrize(("of", "downloads"), [("catalogue", HOSPITAL_AHEAD), ("institutions", NOT_RATED)])
+def test_a_world_that_went_by_what_it_could_not_have_is_found_whole_or_place_by_place(
+    monkeypatch: pytest.MonkeyPatch, of: str, downloads: Any
+) -> None:
+    """A planted bug: all was known at once, in a scenario in which a download had to bring it."""
+    cheated = lived(asking(visit("outpatient"), releases=[release(of)]))
+    truly = master_plan(asking(visit("outpatient"), releases=[release(of)], downloads=downloads))
+    record = cheated.record()
+
+    whole = check(cheated.books, record, master=truly)
+    monkeypatch.setattr(findings, "PORTIONED_ROWS", 0)
+    by_place = check_tables(cheated.books, tables_of(record), master=truly)
+
+    assert {law for law, count in whole.laws.items() if count} == {"nothing_goes_by_a_row_that_did_not_hold"}
+    assert by_place.violations == whole.violations
 
 
 def test_without_the_key_nothing_is_told_and_nothing_is_measured() -> None:
