@@ -472,15 +472,15 @@ def test_what_a_policy_in_force_allows_breaks_no_law(world, make, terms, amounts
     under_policies(world, terms=msgspec.structs.replace(HALF, **terms), changed=20240313, shares=everyone)
     settled_as(world, make, **amounts)
 
-    assert check(world.books(), world.record(), policies=world.policies).clean
+    assert check(world.books(), world.record(), agreement=world.agreement).clean
 
 
 def test_another_region_and_a_changed_number_are_not_judged_by_a_policy(world, make):
     under_policies(world, first_self_pay_e4=1_000)
     visits_from_elsewhere(world, person="631100120000000000000001")
-    assert check(world.books(), world.record(), policies=world.policies).laws[IN_FORCE] == 0
+    assert check(world.books(), world.record(), agreement=world.agreement).laws[IN_FORCE] == 0
     visits_from_elsewhere(world, insured_region="630100")
-    assert check(world.books(), world.record(), policies=world.policies).laws[IN_FORCE] == 0
+    assert check(world.books(), world.record(), agreement=world.agreement).laws[IN_FORCE] == 0
 
 
 FILED = "who_needs_a_filing_has_one"

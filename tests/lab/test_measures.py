@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.analysis import master_data
+from lab.analysis import benefits, master_data
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
-from scenarios.reading.loader import load_scenario
+from scenarios.reading.loader import load_policy, load_scenario
 from scenarios.record.fates import How
 from scenarios.record.recorder import (
     ClosingRow,
@@ -26,6 +26,7 @@ from scenarios.record.recorder import (
 from scenarios.schema import NodeChanges
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.audit import Audit
+from scenarios.schema.benefit import Benefits
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
@@ -52,6 +53,14 @@ def measured(world, scenario, *, generator=()):
     world.generator = list(generator)
     record = world.record()
     return measure(record, scenario, check(world.books(), record))
+
+
+def changing_policy():
+    """The policy of Tai'an, for another city and with another day of its change."""
+    policy = load_policy("taian").model_dump(mode="json")
+    first, last = policy["versions"]
+    versions = [first | {"until": "2021-10-29"}, last | {"from": "2021-10-30"}]
+    return policy | {"insured": ["3415"], "versions": versions, "worked": []}
 
 
 def test_every_gate_measure_can_be_measured(world, make, scenario):
@@ -115,12 +124,16 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "topology": stop.topology.model_copy(update={"cities": {"3304": NodeChanges(), "3415": "door"}}),
         "audit": Audit.model_validate({"violations": {"seen": "50%"}, "sample": 1.0}),
         "master_data": MasterData.model_validate({"releases": [{"of": "persons", "valid_from": 0}]}),
+        "benefits": Benefits.model_validate({"policies": [changing_policy()]}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
     found = measure(record, whole, check(world.books(), record))
     found.scalars.update(figures_of_books(world.books(), whole))
     found.scalars.update(master_data.figures_of_books(world.books(), whole))
+    visitor = {"person": "34150011000000000001", "insured_region": "341500"}
+    world.settlements = [make.settlement(0, business_day=day, **visitor) for day in (20211029, 20211031)]
+    found.scalars.update(benefits.figures_of_books(world.books(), whole))
 
     missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
     assert missing == []

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from support.both_worlds import HURRIED, TWO_PROVINCES, assert_same_fates
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.master_data import figures_of_books
 from lab.checker import check
-from scenarios.patients.master_data import master_plan
 from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 
@@ -48,7 +48,7 @@ def test_both_worlds_turn_the_same_people_away_and_settle_the_same_later(tmp_pat
 
     real = assert_same_fates(asked, tmp_path)
 
-    findings = check(real.books, real.record, master=master_plan(asked))
+    findings = check(real.books, real.record, agreement=agreement_of(asked))
     assert findings.clean, findings.violations
     fates = Counter(real.record.visits["fate"])
     assert min(fates["direct"], fates["stale_then_direct"], fates["paper_by_staleness"]) > 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.benefits import figures_of_books, policies_of
-from lab.analysis.filing import filed_for
 from lab.checker import check
 from reference_impl.domain.policies import PolicyTable
 from reference_impl.domain.policy_book import FIRST_DAY, PolicyBook, RegionTable, VersionTable
@@ -31,7 +33,7 @@ def run(asked):
 def test_what_visitors_pay_first_comes_down_on_the_day(asked, run):
     figures = figures_of_books(run.books, asked)
 
-    assert check(run.books, run.record(), filed_for=filed_for(asked), policies=policies_of(asked)).clean
+    assert check(run.books, run.record(), agreement=agreement_of(asked)).clean
     assert 0.15 < figures["benefits.first_share_before"] < 0.3
     assert figures["benefits.first_share_after"] == pytest.approx(0.1, abs=1e-5)
     assert figures["benefits.fund_share_after"] > figures["benefits.fund_share_before"]
@@ -46,7 +48,7 @@ def test_law_22_hears_when_the_change_came_a_day_later_than_the_insurer_held(ask
         VersionTable(policy=PolicyTable.of(last.policy), from_day=last.from_day + 1),
     )
     other = PolicyBook((RegionTable(region="3709", versions=later),))
-    found = check(run.books, run.record(), filed_for=filed_for(asked), policies=other)
+    found = check(run.books, run.record(), agreement=replace(agreement_of(asked), policies=other))
 
     assert found.laws[IN_FORCE] > 0
     assert {law for law, broken in found.laws.items() if broken} == {IN_FORCE}

@@ -10,7 +10,7 @@ from support.tiny_world import CARE, INSURED, assert_nothing_leaked, fates, live
 from lab.analysis.agreement import agreement_of
 from lab.analysis.master_data import figures_of_books
 from lab.analysis.measures import measure
-from lab.checker import check, check_tables, findings
+from lab.checker import Agreement, check, check_tables, findings
 from reference_impl.domain.nodes import NodeId
 from scenarios.patients.master_data import master_plan
 from scenarios.record.recorder import tables_of
@@ -230,9 +230,9 @@ def test_a_world_that_went_by_what_it_could_not_have_is_found_whole_or_place_by_
     truly = master_plan(asking(visit("outpatient"), releases=[release(of)], downloads=downloads))
     record = cheated.record()
 
-    whole = check(cheated.books, record, master=truly)
+    whole = check(cheated.books, record, agreement=Agreement(master=truly))
     monkeypatch.setattr(findings, "PORTIONED_ROWS", 0)
-    by_place = check_tables(cheated.books, tables_of(record), master=truly)
+    by_place = check_tables(cheated.books, tables_of(record), agreement=Agreement(master=truly))
 
     assert {law for law, count in whole.laws.items() if count} == {"nothing_goes_by_a_row_that_did_not_hold"}
     assert by_place.violations == whole.violations

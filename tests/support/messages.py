@@ -46,7 +46,9 @@ def request(code: str, n: int, body: RequestBody, sender: str = HOSPITAL) -> Req
 
 
 def line(total_fen: int = TOTAL_FEN, item: str = LINE.item, serial: str = "1") -> FeeLine:
-    return FeeLine(serial=serial, item=item, count_e4=10_000, price_e6=total_fen * 10_000, total_fen=total_fen)
+    """One charge; of a refund the count is negative, and the price is as any other."""
+    count_e4 = -10_000 if total_fen < 0 else 10_000
+    return FeeLine(serial=serial, item=item, count_e4=count_e4, price_e6=abs(total_fen) * 10_000, total_fen=total_fen)
 
 
 # --- what was answered ---

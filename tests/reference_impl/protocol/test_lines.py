@@ -121,7 +121,7 @@ def test_a_line_that_was_taken_back_may_be_charged_again_and_settled(chain: Chai
 
 def test_a_line_whose_refund_stays_is_not_taken_back(chain: Chain) -> None:
     visit, code = opened_for(chain, "2302")
-    lines = (line(serial="1"), FeeLine("2", "X1", -4_000, 100_000_000, -4_000))
+    lines = (line(serial="1"), line(-4_000, serial="2"))
     done(chain.send(request(code, 3, UploadLines(person=PersonNo(PERSON), visit=visit, batch="B", lines=lines))))
 
     assert refusal(chain.send(cancel_lines(4, visit, code="2302", named="1"))) == Refusal.NEGATIVE_TOTAL
