@@ -66,7 +66,9 @@ class LocalVisits:
         background = scenario.visits.local_background
         if background is None:
             return None
-        alike = Counter((place.province, kind, place.level) for place in institutions for kind in place.kinds)
+        alike: Counter[tuple[str, Kind, int]] = Counter(
+            (place.province, kind, place.level) for place in institutions for kind in place.kinds
+        )
         return cls(background, local_per_day(scenario), alike)
 
     def of(self, place: Institution, kind: Kind) -> float:

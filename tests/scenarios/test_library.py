@@ -24,6 +24,8 @@ US_PER_S = 1_000_000
 
 def test_library_holds_these_questions():
     assert library_names() == (
+        "beijing-tianjin-hebei-2020",
+        "believable-nation",
         "books-disagree",
         "cutover-luan-2021",
         "downtime-announced",
@@ -44,6 +46,7 @@ def test_library_holds_these_questions():
         "reopening-storm",
         "six-trips",
         "slow-province",
+        "taian-2023",
         "two-dialects",
         "unfiled-holiday",
         "wave-with-straggler",
