@@ -26,6 +26,7 @@ from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
 from scenarios.schema.measures import MEASURES
+from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
@@ -81,6 +82,10 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.mid_stays = [MidStayRow(visit, begin_us, "M", "V", "S", *part, begin_us) for visit in (2, 45)]
     left_us = begin_us - SECOND  # a stay that left in the day before
     world.visits.append(make.visit_row(200, kind="inpatient", arrival_us=left_us - SECOND, ended_us=left_us, **luan))
+    for number, level in enumerate((3, 2, 1), start=210):  # hospitals of each level had both of their kinds
+        at_level = {"hospital": f"H330400{level}0001", **luan}
+        world.visits.append(make.visit_row(number, kind="outpatient", **at_level))
+        world.visits.append(make.visit_row(number + 3, kind="inpatient", **at_level))
     world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
@@ -98,6 +103,8 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "filing": Filing(),
         "abnormal": Abnormal(),
         "paper_claims": PaperClaims(),
+        "nation": Nation(institutions=0.01),
+        "visits": stop.visits.model_copy(update={"local_background": LocalBackground()}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 
