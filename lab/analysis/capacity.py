@@ -27,7 +27,7 @@ from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
 from scenarios.patients.background import CONTACTS, local_per_day
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.identity import mean_desk_us
-from scenarios.patients.institutions import KINDS, LEVEL_NAMES
+from scenarios.patients.institutions import HOSPITAL_KINDS, KINDS, LEVEL_NAMES, PHARMACY_KINDS
 from scenarios.patients.places import Places
 from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import arrivals_of_one, mean_profile, profile_of
@@ -36,10 +36,8 @@ from scenarios.schema.faults import Slow
 from sim.model.costs import Costs
 from sim.model.turns import Process, TurnLoad, turn_loads
 
+_KINDS_AT: Mapping[str, tuple[Kind, ...]] = {"hospital": HOSPITAL_KINDS, "pharmacy": PHARMACY_KINDS}
 _WEEK_US = 7 * DAY_US
-
-_AT: tuple[tuple[str, tuple[Kind, ...]], ...] = (("hospital", ("outpatient", "inpatient")), ("pharmacy", ("pharmacy",)))
-"""Which visits come to the desks of which institutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +200,7 @@ def _background_streams(
 
 
 def _messages_of(scenario: Scenario, kind: Kind) -> dict[str, float]:
-    counts = dict.fromkeys(SENT_ONCE[kind], 1.0)
+    counts: dict[str, float] = dict.fromkeys(SENT_ONCE[kind], 1.0)
     if kind == "inpatient":
         counts[tx.INPATIENT_LINES] = float(scenario.visits.uploads_per_stay)
     return counts
@@ -319,7 +317,7 @@ class _Loads:
             come_per_s = sum(
                 s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", tx.PERSON)
             )
-            for place, kinds in _AT:
+            for place, kinds in _KINDS_AT.items():
                 desks = topology.desks_per_hospital
                 count = getattr(topology.hospitals_per_province, place)
                 contacts = sum(getattr(visits.mix, kind) * CONTACTS[kind] for kind in kinds)

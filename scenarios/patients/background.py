@@ -66,7 +66,7 @@ class LocalVisits:
         background = scenario.visits.local_background
         if background is None:
             return None
-        alike = Counter[tuple[str, Kind, int]](
+        alike: Counter[tuple[str, Kind, int]] = Counter[tuple[str, Kind, int]](
             (place.province, kind, place.level) for place in institutions for kind in place.kinds
         )
         return cls(background, local_per_day(scenario), alike)

@@ -37,7 +37,7 @@ def _not_all_zero(weights: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Weights = Annotated[tuple[Weight, ...], AfterValidator(_not_all_zero)]
-HourlyWeights = Annotated[Weights, Field(min_length=24, max_length=24)]
+HourlyWeights = Annotated[tuple[Weight, ...], Field(min_length=24, max_length=24), AfterValidator(_not_all_zero)]
 
 
 class Flows(Model):

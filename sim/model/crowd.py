@@ -93,6 +93,7 @@ class Crowd:
         "_last_us",
         "_looks",
         "_mean_us",
+        "_own_until_us",
         "_own_us",
         "_servers",
         "_told_us",
@@ -119,6 +120,7 @@ class Crowd:
         self._each = 1.0 / servers
         """The wait for a microsecond of backlog above it."""
         self._backlog_us = self._own_us = self._worked_us = 0.0
+        self._own_until_us = 0.0
         self.added_us = 0.0
         """All work that was added."""
         self._looks = self._told_us = 0
@@ -133,15 +135,18 @@ class Crowd:
             self._gone = False
         elif now_us > self._last_us:
             self._advance(now_us)
-        own_us = self._own_us = min(self._own_us, self._backlog_us)
+        own_us = min(self._own_us, self._backlog_us)
+        if self._servers > 1:  # whoever looks has taken one of many servers and left the others: theirs is no wait
+            own_us = min(own_us, max(0.0, self._own_until_us - now_us) * self._servers)
+        self._own_us = own_us
         ahead_us = self._ahead_us(self._backlog_us - own_us)
-        # Of many servers, whoever looks has taken one and left the others.
         return int(ahead_us + own_us if self._servers == 1 else ahead_us)
 
     def add(self, work_us: float) -> None:
         """Let whoever comes later find this work too."""
         self._backlog_us += work_us
         self._own_us += work_us
+        self._own_until_us = self._last_us + self._backlog_us / self._servers  # first come, first served
         self.added_us += work_us
         self._worked_us += work_us * (1.0 - self.wanted.counted)
 

@@ -33,6 +33,7 @@ from scenarios.schema.filing import Filing
 from scenarios.schema.identity import Identity
 from scenarios.schema.master_data import MasterData
 from scenarios.schema.measures import MEASURES
+from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.network import Network
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.recourse import StopPolicies
@@ -102,6 +103,10 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.visits.append(make.visit_row(200, kind="inpatient", arrival_us=left_us - SECOND, ended_us=left_us, **luan))
     shown = IdentificationRow(0, 1, 1, SECOND, "id_card", "accepted", guided=True, desk_us=5, self_paid_fen=0)
     world.identifications = [shown]
+    for number, level in enumerate((3, 2, 1), start=210):  # hospitals of each level had both of their kinds
+        at_level = {"hospital": f"H330400{level}0001", **luan}
+        world.visits.append(make.visit_row(number, kind="outpatient", **at_level))
+        world.visits.append(make.visit_row(number + 3, kind="inpatient", **at_level))
     world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
     record = world.record()
@@ -125,6 +130,8 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "audit": Audit.model_validate({"violations": {"seen": "50%"}, "sample": 1.0}),
         "master_data": MasterData.model_validate({"releases": [{"of": "persons", "valid_from": 0}]}),
         "benefits": Benefits.model_validate({"policies": [changing_policy()]}),
+        "nation": Nation(institutions=0.01),
+        "visits": stop.visits.model_copy(update={"local_background": LocalBackground()}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 

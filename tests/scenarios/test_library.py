@@ -25,6 +25,8 @@ US_PER_S = 1_000_000
 def test_library_holds_these_questions():
     assert library_names() == (
         "audit-backlog",
+        "beijing-tianjin-hebei-2020",
+        "believable-nation",
         "books-disagree",
         "city-relay",
         "cutover-luan-2021",
@@ -50,6 +52,7 @@ def test_library_holds_these_questions():
         "slow-province",
         "status-not-shown",
         "stale-codes",
+        "taian-2023",
         "two-dialects",
         "unfiled-holiday",
         "wave-with-straggler",

@@ -374,7 +374,7 @@ def test_what_cannot_be_is_refused_with_its_place(line):
 
 
 def test_a_stop_of_local_business_is_refused_where_local_business_has_no_journey():
-    stop = "cutover={scope: 63, at: 30min, window: {drain: 5min, migrate: 10min}}"
+    stop = "cutover={scope: 63, at: 30min, window: {planned: 15min, migrate: 10min}}"
     with pytest.raises(ScenarioError) as caught:
         load_scenario("believable-nation", variant="quick", sets=[stop])
 
