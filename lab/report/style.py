@@ -133,6 +133,7 @@ STAGE_NAMES: dict[str, str] = {
     Stage.UNKNOWN: "outcome unknown",
     Stage.REVERSAL_PENDING: "reversal pending",
     Stage.OPEN_STAY: "open stay",
+    Stage.FILING_PENDING: "filing pending",
     Stage.PARKED: "parked",
     Stage.MANUAL_CLAIM: "claim by paper",
     Stage.ENDED: "ended",

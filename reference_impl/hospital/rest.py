@@ -45,6 +45,8 @@ class Rest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     mid_until: tuple[int, int]
     mid_due: bool | None
     number: PersonNo
+    filing_pending: bool
+    phone_shut: int
 
 
 pack = msgspec.msgpack.Encoder().encode
@@ -64,6 +66,8 @@ _OF_JOURNEY: Final = (
     "mid_stay",
     "mid_until",
     "mid_due",
+    "filing_pending",
+    "phone_shut",
 )
 _OF_ASKER: Final = ("step", "sent", "resent", "number")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
@@ -92,6 +96,8 @@ def put_away(journey: Journey) -> Rest:
         journey.mid_until,
         journey.mid_due,
         asker.number,
+        journey.filing_pending,
+        journey.phone_shut,
     )
 
 

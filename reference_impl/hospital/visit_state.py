@@ -76,6 +76,10 @@ class VisitState:
     """Whether the clerk is to file before anything else."""
     filed_anew: bool = False
     """Whether the patient comes again, having done so."""
+    filing_pending: bool = False
+    """Whether something is to be filed that nobody has accepted yet: it is being sent, or a door was closed to it."""
+    phone_shut: int = 0
+    """How often a door was closed to what the patient filed by phone."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False

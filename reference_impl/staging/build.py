@@ -20,6 +20,7 @@ from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
+from scenarios.schema.course import courses_of
 from scenarios.schema.renumbered import renumberings_of
 from scenarios.schema.spoken import dialects_of
 
@@ -63,7 +64,7 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
 
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
-    filing = None if scenario.filing is None else filing_table(scenario.filing)
+    filing = None if scenario.filing is None else filing_table(scenario.filing, courses_of(scenario))
     return ProvinceConfig(
         catalogue=tuple(catalogue_of(province).values()),
         institutions=institutions if filing is None else (*institutions, filing_platform(province)),

@@ -94,6 +94,8 @@ class Stage(StrEnum):
     """Something is being taken back."""
     OPEN_STAY = "open_stay"
     """The patient lies, and nothing is under way."""
+    FILING_PENDING = "filing_pending"
+    """Something is to be filed before anything is settled, and nobody has accepted it yet."""
     PARKED = "parked"
     """The patient has left, to settle later."""
     MANUAL_CLAIM = "manual_claim"

@@ -65,6 +65,7 @@ BASE = {
         {
             "scope": "3401",
             "at": "7h",
+            "make_up": "168h",
             "window": {"planned": "8h", "verify": {"distribution": "constant", "value": "1h"}},
         },
     ],
@@ -109,6 +110,7 @@ PEOPLE = """
     cutover.0.renumber.late_by          3h
     cutover.0.renumber.both_answer_for  720h
     cutover.0.dialect.both_answer_for   720h
+    cutover.3.make_up              168h
     cutover.0.policies.wait.patience         3h
     cutover.0.policies.settle_later.spread   2h
     cutover.0.policies.forced_mid_stay.lead  1h
