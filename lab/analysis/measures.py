@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, renumbering, service
+from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, prefund, renumbering, service
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
@@ -150,6 +150,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= _found(findings)
     if scenario.filing is not None:
         scalars |= {name: float(value) for name, value in filing.measure(scope.visits, scope.messages)}
+    scalars |= prefund.measure(scope.visits, scenario)
     if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
@@ -16,6 +17,7 @@ import msgspec
 import polars as pl
 
 from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
 from scenarios.record.written import Scratch
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from reference_impl.protocol.records import ChargesRecord, MessageRecord, Posting, SettlementCopy, SettlementRecord
     from scenarios.record.written import RunTables
 
+NO_PREFUNDS: Mapping[str, PrefundRules] = MappingProxyType({})
+"""Of a run in which nothing is reserved."""
 _encode = msgspec.msgpack.Encoder().encode
 UNDO_CODES = frozenset({*CANCELS, REVERSE})
 """The transactions that take a settlement back."""
@@ -91,6 +95,8 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     filed_for: frozenset[str] = frozenset()
     """The settlements, by transaction, that ask for a filing between provinces; none where everybody is filed."""
+    prefunds: Mapping[str, PrefundRules] = field(default_factory=dict[str, PrefundRules])
+    """The prefunds of insured provinces; none where nothing is reserved."""
 
     def standing(self) -> pl.DataFrame:
         """Return the settlements that no reversal has taken back."""
@@ -120,7 +126,12 @@ CHUNK_ROWS = 50_000
 """Rows held as tuples before they are packed into columns."""
 
 
-def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozenset[str] = frozenset()) -> Evidence:
+def gather(
+    books: Mapping[str, FinalBooks],
+    tables: RunTables,
+    filed_for: frozenset[str] = frozenset(),
+    prefunds: Mapping[str, PrefundRules] = NO_PREFUNDS,
+) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in _LAID.items()}
     return Evidence(
@@ -130,6 +141,7 @@ def gather(books: Mapping[str, FinalBooks], tables: RunTables, filed_for: frozen
         mid_stays=tables.frame("mid_stays"),
         inflight=tables.frame("inflight"),
         filed_for=filed_for,
+        prefunds=prefunds,
         closings=tables.frame("closings"),
     )
 
@@ -150,7 +162,12 @@ def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch) -> LaidOut:
 
 
 def portions(
-    laid: LaidOut, tables: RunTables, looked_at: Collection[str] = (), *, filed_for: frozenset[str] = frozenset()
+    laid: LaidOut,
+    tables: RunTables,
+    looked_at: Collection[str] = (),
+    *,
+    filed_for: frozenset[str] = frozenset(),
+    prefunds: Mapping[str, PrefundRules] = NO_PREFUNDS,
 ) -> Iterator[Evidence]:
     """Give the same evidence by province of care, one after the other: what is not looked at lies on disk.
 
@@ -172,7 +189,8 @@ def portions(
             name: source.filter(provinces[name] == province).collect() for name, (source, _, _) in sources.items()
         }
         elsewhere = {name: source.filter(provinces[name] != province) for name, (source, _, _) in sources.items()}
-        yield Evidence(**portion, earlier=_earlier(portion["settlements"], elsewhere), filed_for=filed_for)
+        earlier = _earlier(portion["settlements"], elsewhere)
+        yield Evidence(**portion, earlier=earlier, filed_for=filed_for, prefunds=prefunds)
 
 
 def _earlier(settlements: pl.DataFrame, elsewhere: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:

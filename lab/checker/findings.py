@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lab.checker.evidence import Evidence, LaidOut, gather, lay_out, portions
+from lab.checker.evidence import NO_PREFUNDS, Evidence, LaidOut, gather, lay_out, portions
 from lab.checker.laws import LAWS, Violation, every_yes_has_a_posting
 from scenarios.record.recorder import tables_of
 from scenarios.record.written import Scratch
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
+    from reference_impl.domain.prefund import PrefundRules
     from scenarios.record.recorder import Record, RunTables
 
 LISTED_MAX = 200
@@ -89,12 +90,19 @@ PORTIONED_ROWS = 500_000
 """Attempts from which a run is checked in portions: there no visit of one has to do with another's."""
 
 
-def check(books: Mapping[str, FinalBooks], record: Record, *, filed_for: frozenset[str] = frozenset()) -> Findings:
+def check(
+    books: Mapping[str, FinalBooks],
+    record: Record,
+    *,
+    filed_for: frozenset[str] = frozenset(),
+    prefunds: Mapping[str, PrefundRules] = NO_PREFUNDS,
+) -> Findings:
     """Run every law over the final books of all nodes and the record of the run.
 
-    ``filed_for`` are the settlements, by transaction, that ask for a filing between provinces.
+    ``filed_for`` are the settlements, by transaction, that ask for a filing between provinces, ``prefunds`` those of
+    insured provinces.
     """
-    return _judged(gather(books, tables_of(record), filed_for))
+    return _judged(gather(books, tables_of(record), filed_for, prefunds))
 
 
 def check_tables(
@@ -102,32 +110,36 @@ def check_tables(
     tables: RunTables,
     *,
     filed_for: frozenset[str] = frozenset(),
+    prefunds: Mapping[str, PrefundRules] = NO_PREFUNDS,
     also: Callable[[Evidence], None] | None = None,
 ) -> Findings:
     """Do as :func:`check`; of a large run, one place of care after the other, so that one is in memory at a time.
 
     ``also`` is shown each portion of the evidence beside the laws.
     """
-    return together([_judged(_shown(portion, also)) for portion in _portions(books, tables, filed_for)])
+    return together([_judged(_shown(portion, also)) for portion in _portions(books, tables, filed_for, prefunds)])
 
 
 def look_through(
     books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, look: Callable[[Evidence], None]
 ) -> None:
     """Show each portion of the evidence, of a run that was checked before."""
-    for portion in _portions(books, tables, frozenset()):
+    for portion in _portions(books, tables, frozenset(), NO_PREFUNDS):
         look(portion)
 
 
 def _portions(
-    books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, filed_for: frozenset[str]
+    books: Mapping[str, FinalBooks] | LaidOut,
+    tables: RunTables,
+    filed_for: frozenset[str],
+    prefunds: Mapping[str, PrefundRules],
 ) -> Iterator[Evidence]:
     if not isinstance(books, LaidOut):
         if tables.rows("messages") < PORTIONED_ROWS:
-            yield gather(books, tables, filed_for)
+            yield gather(books, tables, filed_for, prefunds)
             return
         books = lay_out(books, Scratch())
-    yield from portions(books, tables, filed_for=filed_for)
+    yield from portions(books, tables, filed_for=filed_for, prefunds=prefunds)
 
 
 def _shown(evidence: Evidence, also: Callable[[Evidence], None] | None) -> Evidence:

@@ -33,7 +33,7 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
-CYAN, ROSE = "#88CCEE", "#CC6677"
+CYAN, ROSE, MAGENTA = "#88CCEE", "#CC6677", "#AA4499"
 """Paul Tol's muted colours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
@@ -95,6 +95,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.PAPER_BY_CLOSURE: Look(ORANGE, hatch="--"),
     Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
+    Fate.PAPER_BY_PREFUND: Look(MAGENTA, hatch="+."),
     Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
@@ -121,6 +122,7 @@ FATE_NAMES: dict[str, str] = {
     Fate.PAPER_BY_CLOSURE: "paper: the door was closed",
     Fate.PAPER_BY_CHOICE: "paper: gave up waiting",
     Fate.PAPER_BY_NUMBER: "paper: the number was not found",
+    Fate.PAPER_BY_PREFUND: "paper: the prefund was used up",
     Fate.PAPER_BY_FILING: "paper: nothing valid was filed",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",

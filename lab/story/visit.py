@@ -51,6 +51,7 @@ _ENDS = {
     Fate.PAPER_BY_CLOSURE: "The door was closed: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_CHOICE: "Direct settlement was given up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_NUMBER: "The insurer did not find the number: the bill was paid in cash and claimed by paper.",
+    Fate.PAPER_BY_PREFUND: "The insurer's prefund was used up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_FILING: "No filing held for the treatment: the bill was paid in cash and claimed by paper.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lab.analysis.filing import filed_for
+from lab.analysis.prefund import prefunds_of
 from lab.checker import Findings, LaidOut, check_tables, lay_out, some_hold_alone
 from lab.errors import LabError
 from lab.worlds.conclude import Outcome, work_off
@@ -186,7 +187,8 @@ def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
     laid = lay_out(outcome.books, scratch)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
-        findings = check_tables(laid, tables, filed_for=filed_for(outcome.scenario))
+        scenario = outcome.scenario
+        findings = check_tables(laid, tables, filed_for=filed_for(scenario), prefunds=prefunds_of(scenario))
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
     return Handed(tables.laid_down(scratch), evidence, findings, dict(outcome.figures()), outcome.took_s, interrupted)

@@ -18,6 +18,7 @@ from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, measure
 from lab.analysis.monitoring import with_alarms
+from lab.analysis.prefund import figures_of_prefunds, prefunds_of
 from lab.analysis.replicated import Replicated
 from lab.checker import Evidence, Findings, LaidOut, check_tables, look_through
 from lab.checker.findings import HOSPITAL_ONLY
@@ -61,12 +62,14 @@ class Outcome:
         if self.of_books is not None:
             return self.of_books
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
-        return figures_of_books(self.books, self.scenario)
+        return figures_of_books(self.books, self.scenario) | figures_of_prefunds(self.books, self.scenario)
 
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
         """Return what the checker finds; ``also`` is shown what it looks at."""
         if self.findings is None:
-            return check_tables(self.books, self.tables, filed_for=filed_for(self.scenario), also=also)
+            scenario = self.scenario
+            asked, prefunds = filed_for(scenario), prefunds_of(scenario)
+            return check_tables(self.books, self.tables, filed_for=asked, prefunds=prefunds, also=also)
         if also is not None:
             look_through(self.books, self.tables, also)
         return self.findings

@@ -53,6 +53,7 @@ class Refusal(StrEnum):
     EARLIER_UNSETTLED = "S10"
     FILED_ALREADY = "S11"
     FILING_LOCKED = "S12"
+    PREFUND_SHORT = "S16"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -108,6 +109,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.EARLIER_UNSETTLED: "an earlier stay elsewhere is not settled; settle it, then file",
     Refusal.FILED_ALREADY: "a filing exists for this place and period; there is nothing to file",
     Refusal.FILING_LOCKED: "a residence filing stands that may not be changed yet; ask the insurer until when",
+    Refusal.PREFUND_SHORT: "the insurer's prefund with the care place does not cover it; claim by paper",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",

@@ -174,6 +174,8 @@ class Transacting(VisitState):
         """End by a no; whom or what nobody finds under a number any more is paid, and claimed by paper."""
         if code in _NUMBER_LOST:
             self._pay(Fate.PAPER_BY_NUMBER)
+        elif code == Refusal.PREFUND_SHORT:
+            self._pay(Fate.PAPER_BY_PREFUND)
         else:
             self._end(Fate.REFUSED)
 

@@ -19,6 +19,7 @@ from reference_impl.domain.institution import Institution, register_of
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.protocol.business_day import MIDNIGHT_S, day_of
 from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
@@ -41,7 +42,7 @@ _HUB_REGION = "100000"
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
-    ``filing`` is None where everybody counts as filed.
+    ``filing`` is None where everybody counts as filed, ``prefund`` where nothing is reserved.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -49,6 +50,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     policy: PolicyTable
     persons: PersonRegister
     filing: FilingTable | None = None
+    prefund: PrefundRules | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +113,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             day_of(config.starts_at, config.time_scale, config.closes_s),
             numbers,
             rules.filing,
+            rules.prefund,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

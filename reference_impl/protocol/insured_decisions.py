@@ -27,6 +27,7 @@ from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import refused
@@ -58,6 +59,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import Clock
+from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.records import (
     Change,
     Key,
@@ -84,7 +86,7 @@ class InsuredRules:
     """What an insured province goes by.
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
-    everybody counts as filed for treatment elsewhere.
+    everybody counts as filed for treatment elsewhere, without ``prefund`` nothing is reserved.
     """
 
     node: NodeId
@@ -94,6 +96,7 @@ class InsuredRules:
     day_of: Callable[[int], int]
     numbers: Numbers = NO_NUMBERS
     filing: FilingTable | None = None
+    prefund: PrefundRules | None = None
 
 
 class _Insured(NamedTuple):
@@ -106,19 +109,31 @@ class _Insured(NamedTuple):
 class InsuredDecisions:
     """Decides by the rules of one insurer, from what was looked up, and writes nothing."""
 
-    __slots__ = ("_clock", "_filings", "_reference", "_rules")
+    __slots__ = ("_clock", "_filings", "_prefunds", "_reference", "_rules")
 
-    def __init__(self, clock: Clock, rules: InsuredRules, filings: Filings, reference: Callable[[], str]) -> None:
-        """Go by ``rules`` and ``filings``; ``reference`` makes a fresh message reference."""
+    def __init__(
+        self,
+        clock: Clock,
+        rules: InsuredRules,
+        filings: Filings,
+        reference: Callable[[], str],
+        *,
+        prefunds: Prefunds | None = None,
+    ) -> None:
+        """Go by ``rules``, ``filings`` and ``prefunds``; ``reference`` makes a fresh message reference."""
         self._clock = clock
         self._rules = rules
         self._filings = filings
+        self._prefunds = prefunds
         self._reference = reference
 
     def decide(
         self, request: Request, view: View, original: MessageRecord | None, number: PersonNo | Refusal, day: int
-    ) -> Change:
-        """Return the whole change that a message comes to at this moment: its verdict, and what it moves."""
+    ) -> Change | Dry:
+        """Return the whole change that a message comes to at this moment: its verdict, and what it moves.
+
+        Dry: there is no verdict, for the money that it would take is not there now.
+        """
         insured = self._insured(request, number)
         if isinstance(insured, Refusal):
             return self._verdict(request, refused(insured, self._reference()))
@@ -162,7 +177,9 @@ class InsuredDecisions:
             return Refusal.NOT_INSURED
         return _Insured(number, facts) if facts.insured_region == request.insured_region else Refusal.NOT_INSURED
 
-    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int) -> Change:
+    def _settle(
+        self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int
+    ) -> Change | Dry:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
         if body.visit in settled_of:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
@@ -219,8 +236,18 @@ class InsuredDecisions:
             business_day=day,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
-        filings = self._filings.after_settlement(view, insured.number, passed)
-        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), filings)
+        beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
+        if self._prefunds is not None:
+            used = self._prefunds.used(view, settled)
+            if isinstance(used, Dry):
+                short = refused(Refusal.PREFUND_SHORT, self._reference())
+                return used if self._prefunds.waits else self._verdict(request, short)
+            beside = (*beside, *used)
+        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), beside)
+
+    def _let_go(self, view: View, negative: SettlementRecord, filings: tuple[Record, ...]) -> tuple[Record, ...]:
+        """Return what moves beside a settlement that is taken back: what the person has filed, and the prefund."""
+        return filings if self._prefunds is None else (*filings, *self._prefunds.let_go(view, negative))
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
         """Return what is remembered of a visit that begins: of a stay, that it is open."""
@@ -270,8 +297,8 @@ class InsuredDecisions:
             amounts=negative.amounts,
             balance_fen=person.accumulators.balance_fen,
         )
-        filings = self._filings.after_taking_back(view, settled)
-        return self._posted(request, Reply(self._reference(), cancelled), negative, person, filings)
+        beside = self._let_go(view, negative, self._filings.after_taking_back(view, settled))
+        return self._posted(request, Reply(self._reference(), cancelled), negative, person, beside)
 
     def _reverse(
         self,
@@ -305,7 +332,8 @@ class InsuredDecisions:
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
         negative, person = self._taken_back(request.msgid, settled, person, day)
-        posted = self._posted(request, done, negative, person, self._filings.after_taking_back(view, settled))
+        beside = self._let_go(view, negative, self._filings.after_taking_back(view, settled))
+        posted = self._posted(request, done, negative, person, beside)
         return msgspec.structs.replace(posted, tombstone=tombstone)
 
     # --- writing ---
@@ -339,7 +367,7 @@ class InsuredDecisions:
         reply: Reply,
         settled: SettlementRecord,
         person: PersonRecord,
-        filings: tuple[Record, ...],
+        beside: tuple[Record, ...],
     ) -> Change:
         legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
         posting = Posting(
@@ -348,7 +376,7 @@ class InsuredDecisions:
             posted_us=settled.posted_us,
             legs=tuple(Leg(account, amount_fen) for account, amount_fen in legs),
         )
-        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *filings))
+        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *beside))
 
     def _verdict(
         self,

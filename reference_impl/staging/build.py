@@ -16,6 +16,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
+from reference_impl.staging.prefunds import prefund_rules
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
 from scenarios.patients.places import Places
@@ -71,6 +72,7 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
         filing=filing,
+        prefund=prefund_rules(scenario, province),
     )
 
 

@@ -15,6 +15,7 @@ from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
 from scenarios.reading.errors import Problem
+from scenarios.reading.prefund import prefund_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
@@ -62,6 +63,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
+    yield from prefund_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -305,6 +307,9 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 break
             if gate.measure.startswith("filing.") and scenario.filing is None:
                 yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
+                break
+            if gate.measure.startswith("prefund.") and scenario.prefund is None:
+                yield Problem(("gates", name), "measure of prefunds, and there is none", "", "a 'prefund' section")
                 break
             yield from _plan_of_gate(scenario, name)
 

@@ -40,6 +40,8 @@ class Fate(StrEnum):
     """The patient gave up on direct settlement while it was possible: paid in cash, claimed by paper."""
     PAPER_BY_NUMBER = "paper_by_number"
     """The insurer's map of changed numbers did not have the person: paid in cash, claimed by paper."""
+    PAPER_BY_PREFUND = "paper_by_prefund"
+    """The insurer's prefund with the place of care did not cover it: paid in cash, claimed by paper."""
     PAPER_BY_FILING = "paper_by_filing"
     """Nothing valid was filed, or could be: paid in cash, claimed by paper."""
     ABANDONED = "abandoned"
@@ -69,6 +71,7 @@ PAPER_FATES = (
     Fate.PAPER_BY_CLOSURE,
     Fate.PAPER_BY_CHOICE,
     Fate.PAPER_BY_NUMBER,
+    Fate.PAPER_BY_PREFUND,
     Fate.PAPER_BY_FILING,
 )
 """Paper rate: these over all visits that no rule refused, stays still open left out."""

@@ -13,6 +13,7 @@ from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.schema.measure import KINDS, Measure, Unit
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
+from scenarios.schema.measures_prefund import PREFUND_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
 __all__ = [
@@ -84,7 +85,8 @@ def _scalars() -> Iterator[Measure]:
 
 
 MEASURES: Mapping[str, Measure] = {
-    measure.name: measure for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES)
+    measure.name: measure
+    for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES, *PREFUND_MEASURES)
 }
 
 

@@ -17,6 +17,7 @@ from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
+from scenarios.schema.prefund import PrefundSection
 from scenarios.schema.topology import Topology
 
 
@@ -51,6 +52,9 @@ class Scenario(Model):
     clients: Clients = Clients()
     filing: Filing | None = Field(
         default=None, description="filing for treatment elsewhere; without it everybody counts as filed"
+    )
+    prefund: PrefundSection | None = Field(
+        default=None, description="prefunds that settlements may not pass. Default: nothing is reserved or refused."
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")

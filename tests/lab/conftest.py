@@ -14,6 +14,7 @@ from reference_impl.domain.benefit import Settlement, take_back
 from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, FilingKind
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.protocol.messages import Done, Reply, Request, Reverse
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -178,6 +179,7 @@ class World:
     filings: list[Filing] = field(default_factory=list)
     filed_for: frozenset[str] = frozenset()
     """The settlements that ask for a filing."""
+    prefunds: dict[str, PrefundRules] = field(default_factory=dict)
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""

@@ -12,6 +12,7 @@ from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.prefund import PrefundRules, Quota, TopUp
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 from scenarios.record.tables import ClosingRow
@@ -123,6 +124,25 @@ def a_closed_day_lost_an_entry(world, make):
 def a_fen_was_moved_on_a_closed_day(world, make):
     world.settlements = [make.settlement(0, business_day=20240313)]
     world.closings = [closed(1, 6_999)]
+
+
+PREFUND = "prefunds_are_never_passed"
+
+
+def prefund_of(world, limit_fen, *top_ups):
+    """Let 63 keep a prefund with 33; what the planted settlement owes is 7,000 fen."""
+    quota = Quota("33", limit_fen, tuple(TopUp(*one) for one in top_ups))
+    world.prefunds = {"63": PrefundRules((quota,))}
+
+
+@plant(PREFUND)
+def a_settlement_passed_the_prefund_by_a_fen(world, make):
+    prefund_of(world, 6_999)
+
+
+@plant(PREFUND)
+def a_settlement_was_made_before_the_top_up_came(world, make):
+    prefund_of(world, 0, (world.settlements[0].posted_us + 1, 10_000))
 
 
 @plant("every_yes_has_a_posting")
@@ -421,7 +441,7 @@ def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
     bug(world, make)
 
-    findings = check(world.books(), world.record(), filed_for=world.filed_for)
+    findings = check(world.books(), world.record(), filed_for=world.filed_for, prefunds=world.prefunds)
 
     assert {law for law, count in findings.laws.items() if count} == expected
     assert not findings.clean
@@ -512,6 +532,15 @@ def sale_was_settled_and_reversed(world, make):
     world.lines = []
 
 
+def settled_by_the_last_fen_of_a_prefund_that_was_topped_up(world, make):
+    prefund_of(world, 6_000, (world.settlements[0].posted_us, 1_000))
+
+
+def taken_back_and_settled_anew_by_the_same_prefund(world, make):
+    taken_back(world, make)
+    prefund_of(world, 7_000)
+
+
 def reversal_is_on_its_way_when_the_run_ends(world, make):
     """The insurer took it back; the yes to it has not come back to anybody."""
     world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
@@ -547,6 +576,8 @@ def hospital_crashed_over_the_message(world, make):
         nothing_special,
         settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit,
         taken_back,
+        settled_by_the_last_fen_of_a_prefund_that_was_topped_up,
+        taken_back_and_settled_anew_by_the_same_prefund,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
         sale_was_settled_and_reversed,
@@ -560,7 +591,7 @@ def hospital_crashed_over_the_message(world, make):
 def test_sound_story_breaks_no_law(story, world, make):
     story(world, make)
 
-    findings = check(world.books(), world.record(), filed_for=world.filed_for)
+    findings = check(world.books(), world.record(), filed_for=world.filed_for, prefunds=world.prefunds)
 
     assert findings.violations == ()
     assert (findings.lost, findings.doubled, findings.one_sided) == (0, 0, ())

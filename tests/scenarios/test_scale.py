@@ -69,6 +69,11 @@ BASE = {
             "window": {"planned": "8h", "verify": {"distribution": "constant", "value": "1h"}},
         },
     ],
+    "prefund": {
+        "quotas": [{"insured": "34", "care": "33", "limit_fen": 1, "top_ups": [{"at": "3h", "fen": 1}]}],
+        "when_dry": "wait",
+        "retry": "20s",
+    },
     "filing": {
         "upload_lag": "4h",
         "residence": "240h",
@@ -92,6 +97,7 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    prefund.quotas.0.top_ups.0.at  3h
     filing.temporary               4320h
     filing.referral                4320h
     filing.residence               240h
@@ -151,6 +157,7 @@ MACHINE = """
     clients.forward_timeout.care       50s
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
+    prefund.retry                      20s
     faults.0.add                        0.5s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s

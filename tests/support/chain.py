@@ -17,6 +17,7 @@ from reference_impl.domain.institution import Institution, filing_platform, regi
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.business_day import day_of
@@ -163,6 +164,7 @@ def build(
     year_of: Callable[[int], int] = lambda _: 2024,
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
+    prefund: PrefundRules | None = None,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -175,7 +177,9 @@ def build(
     return Province(
         ports,
         CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
+        InsuredRules(
+            NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing, prefund
+        ),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
@@ -214,6 +218,8 @@ class Chain:
     """What every node is told of new numbers at its start."""
     filing: FilingTable | None = None
     """What every province wants filed for treatment elsewhere."""
+    prefund: PrefundRules | None = None
+    """What every province has paid in advance."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -225,7 +231,7 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing)
+        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing, self.prefund)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""

@@ -25,6 +25,7 @@ from lab.checker.laws.money import (
     money_is_conserved,
     postings_say_what_was_settled,
 )
+from lab.checker.laws.prefund import prefunds_are_never_passed
 from lab.checker.laws.stops import (
     a_number_leads_to_one_record,
     business_in_flight_has_one_fate,
@@ -57,4 +58,5 @@ LAWS: tuple[Law, ...] = (
     a_number_leads_to_one_record,
     who_needs_a_filing_has_one,
     closed_days_never_grow,
+    prefunds_are_never_passed,
 )
