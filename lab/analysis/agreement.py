@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.analysis.benefits import policies_of
 from lab.analysis.filing import filed_for
 from lab.analysis.network import scope_of
+from lab.analysis.prefund import prefunds_of
 from lab.checker import Agreement
 from scenarios.patients.master_data import master_plan
 from scenarios.schema import Scenario
@@ -14,4 +15,6 @@ __all__ = ["agreement_of"]
 
 def agreement_of(scenario: Scenario) -> Agreement:
     """Return what the scenario asks of its parties."""
-    return Agreement(filed_for(scenario), master_plan(scenario), policies_of(scenario), scope_of(scenario))
+    return Agreement(
+        filed_for(scenario), master_plan(scenario), policies_of(scenario), scope_of(scenario), prefunds_of(scenario)
+    )

@@ -104,8 +104,8 @@ def held_up(record: Record, course: Course, *, alone: bool) -> Held:
 
     Business within a province is counted where the plan stops nothing else; otherwise it only lengthens queues.
     """
-    plan, counted = course.plan, stops.counted(course.plan)
-    everyone, inflight = stops.wanting(record), record.inflight
+    plan, counted = course.plan, stops.counted(course.plan, record.messages.lazy())
+    everyone, inflight = stops.wanting_through(record, plan), record.inflight
     visits = everyone
     if not alone:
         doors = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.filing import FilingState, due, reminders, state_of
+from reference_impl.domain.filing import FilingKind, FilingState, due, reminders, state_of
 from reference_impl.domain.transactions import FILE, SETTLEMENTS, TRANSACTIONS
 from scenarios.record.fates import DIRECT_FATES, Fate
 from scenarios.schema.measures import FILING_REASONS
@@ -21,6 +21,7 @@ from scenarios.units import US_PER_DAY
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
+    from reference_impl.domain.filing import Filing
     from reference_impl.protocol.records import FilingsRecord
     from scenarios.schema import Scenario
 
@@ -57,6 +58,10 @@ def measure(visits: pl.DataFrame, messages: pl.DataFrame) -> Iterator[tuple[str,
     in_stay = stays.join(refused.select("visit"), on="visit", how="anti")
     yield "filing.in_stay", in_stay["visit"].n_unique()
     barred = messages.filter((pl.col("code") == FILE) & (pl.col("outcome") == "refused"))
+    shut = messages.filter((pl.col("code") == FILE) & (pl.col("outcome") == "closed")).select("visit").unique()
+    shut_out = visits.join(shut, on="visit", how="semi")
+    yield "filing.shut_out", shut_out.height
+    yield "filing.shut_out_direct", shut_out.filter(pl.col("fate").is_in([one.value for one in DIRECT_FATES])).height
     yield "filing.barred", barred.filter(pl.col("refusal") != Refusal.FILED_ALREADY.value)["visit"].n_unique()
 
 
@@ -70,9 +75,16 @@ def figures_of_books(books: Mapping[str, FinalBooks], scenario: Scenario) -> dic
     listed, reminded = _reminded(kept, scenario, scenario.filing.remind_before)
     return {
         **{f"filing.state_{state}": float(states[state]) for state in FilingState},
+        "filing.made_up": float(sum(_is_made_up(one, end_us) for record in kept for one in record.filings)),
         "filing.due": float(listed),
         "filing.reminders": float(reminded),
     }
+
+
+def _is_made_up(filing: Filing, end_us: int) -> bool:
+    """Return whether a filing of the run was dated back; that an emergency begins with its treatment is none."""
+    dated_back = filing.begins_us < filing.accepted_us
+    return dated_back and 0 <= filing.accepted_us <= end_us and filing.kind is not FilingKind.EMERGENCY
 
 
 def _reminded(kept: list[FilingsRecord], scenario: Scenario, before_us: int) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from lab.analysis import (
     nation,
     network,
     policies,
+    prefund,
     relay_times,
     renumbering,
     service,
@@ -172,6 +173,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         scalars |= {name: float(value) for name, value in benefits.measure(scope.messages)}
     scalars |= {name: float(value) for name, value in network.measure(record, scenario)}
     scalars |= {name: float(value) for name, value in identity.measure(record, scenario)}
+    scalars |= prefund.measure(scope.visits, scenario)
     if scenario.cutover:
         one_sided: frozenset[int] = findings.one_sided_visits if findings is not None else frozenset()
         doubled: frozenset[str] = findings.doubled_visits if findings is not None else frozenset()

@@ -46,7 +46,7 @@ def _alarms(tables: RunTables, events: pl.DataFrame, visits: pl.DataFrame, cours
     monitor, plan = course.plan.monitor, course.plan
     assert monitor is not None
     full_us = went(events, course).full_us
-    mine = visits.lazy().filter(on_its_way(plan)).select("visit")
+    mine = visits.lazy().filter(on_its_way(plan, tables.scan("messages"))).select("visit")
     answered = tables.scan("messages").filter(
         pl.col("outcome").is_in(["ok", "refused"])
         & pl.col("done_us").is_between(full_us, full_us + monitor.lasts, closed="left")

@@ -27,7 +27,7 @@ from scenarios.schema.measures import of_plan
 if TYPE_CHECKING:
     from lab.analysis.cutover import Held
     from scenarios.record.recorder import Record
-    from scenarios.schema import Objective, Scenario
+    from scenarios.schema import Cutover, Objective, Scenario
     from scenarios.schema.course import Course
 
 __all__ = ["GROUP", "KINDS", "downtime_us", "intents", "measure", "samples"]
@@ -109,12 +109,16 @@ def samples(record: Record, plans: Sequence[Held], scenario: Scenario) -> Iterat
 
 
 def _seen(record: Record, held: Held, objective: Objective) -> _Seen:
-    mine = intents(stops.wanting(record).filter(stops.on_its_way(held.course.plan)), objective)
+    mine = intents(_on_the_way(record, held.course.plan), objective)
     went = stops.went(record.events, held.course)
     away = record.turned_away.join(held.backlog.select("visit"), on="visit", how="semi")
     last_us = away["until_us"].max()
     back_us = max(held.course.reopen_at, last_us if isinstance(last_us, int) else 0)
     return _Seen(held.course, went, mine, held.drained_us, back_us)
+
+
+def _on_the_way(record: Record, plan: Cutover) -> pl.DataFrame:
+    return stops.wanting_through(record, plan).filter(stops.on_its_way(plan, record.messages.lazy()))
 
 
 def _while_it_lasted(one: _Seen) -> pl.Expr:

@@ -14,6 +14,7 @@ import polars as pl
 
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, Side, sides_of
+from reference_impl.domain.transactions import FILINGS
 from scenarios.record.fates import AT_HOME, Fate
 from scenarios.schema.cutover import Phase
 
@@ -53,18 +54,40 @@ def went(events: pl.DataFrame, course: Course) -> Went:
     return Went(stopped_us, at_us.get(Phase.CLOSE, course.close_at), reopened_us, full_us)
 
 
-def counted(plan: Cutover) -> pl.Expr:
-    """Return which visits a plan's figures count: within a province those of a plan that stops nothing else."""
+def counted(plan: Cutover, messages: pl.LazyFrame) -> pl.Expr:
+    """Return which visits a plan's figures count, by what was sent for them.
+
+    Within a province those of a plan that stops nothing else; of one that stops filing who wanted to file.
+    """
+    if plan.business is Business.FILING:
+        filing = _filings(messages).select("visit").unique().collect()
+        return ~pl.col("local") & pl.col("visit").is_in(filing["visit"].implode())
     return pl.col("local") if plan.business is Business.LOCAL else ~pl.col("local")
 
 
-def on_its_way(plan: Cutover) -> pl.Expr:
+def _filings(messages: pl.LazyFrame) -> pl.LazyFrame:
+    return messages.filter(pl.col("code").cast(pl.String).is_in([*FILINGS]))
+
+
+def on_its_way(plan: Cutover, messages: pl.LazyFrame) -> pl.Expr:
     """Return which visits pass the plan's door and are counted."""
     if plan.scope == HUB:
-        return ~pl.col("local")
+        return counted(plan, messages)
     regions = {Side.CARE: "care_region", Side.INSURED: "insured_region"}
     sides = [pl.col(regions[side]).str.starts_with(plan.scope) for side in sides_of(plan.scope, plan.side)]
-    return counted(plan) & pl.any_horizontal(sides)
+    return counted(plan, messages) & pl.any_horizontal(sides)
+
+
+def wanting_through(record: Record, plan: Cutover) -> pl.DataFrame:
+    """Return visits with ``wanted_us``, when each first wanted through the plan's door: to settle, or to file.
+
+    Of a plan that stops filing it is null for who never wanted to file.
+    """
+    visits = wanting(record)
+    if plan.business is not Business.FILING:
+        return visits
+    asked = _filings(record.messages.lazy()).group_by("visit").agg(wanted_us=pl.col("sent_us").min()).collect()
+    return visits.drop("wanted_us").join(asked, on="visit", how="left", maintain_order="left")
 
 
 def wanting(record: Record) -> pl.DataFrame:
@@ -127,7 +150,7 @@ def offered(record: Record, course: Course, moments: Went) -> pl.DataFrame:
 
     ``at_once``: settled directly without being turned away; ``refused``: turned away, parked or to pay.
     """
-    mine = wanting(record).filter(on_its_way(course.plan))
+    mine = wanting_through(record, course.plan).filter(on_its_way(course.plan, record.messages.lazy()))
     came = mine.filter(pl.col("wanted_us").is_between(moments.stopped_us, moments.full_us, closed="left"))
     return came.select("visit", "wanted_us", at_once=at_once(), refused=refused())
 
@@ -148,7 +171,7 @@ def arrival_peak(record: Record, course: Course, moments: Went, time_scale: floa
     Those who were turned away come again when they come back, and only then if they stayed at home till then. None
     when nobody came before the stop.
     """
-    mine = wanting(record).filter(on_its_way(course.plan))
+    mine = wanting_through(record, course.plan).filter(on_its_way(course.plan, record.messages.lazy()))
     before = mine.filter(pl.col("wanted_us") < moments.stopped_us).height
     if not before or not moments.stopped_us:
         return None
@@ -165,7 +188,7 @@ def arrival_peak(record: Record, course: Course, moments: Went, time_scale: floa
 
 def attempts(record: Record, course: Course, from_us: int, until_us: float) -> pl.DataFrame:
     """Return the attempts of a plan's business between two moments."""
-    mine = record.visits.filter(on_its_way(course.plan)).select("visit")
+    mine = record.visits.filter(on_its_way(course.plan, record.messages.lazy())).select("visit")
     last_us = min(until_us, 2**62)
     sent = record.messages.filter(pl.col("sent_us").is_between(from_us, int(last_us)))
     return sent.select("visit", "msgid", "sent_us").join(mine, on="visit", how="semi")
@@ -175,5 +198,5 @@ def desk_waits_us(record: Record, course: Course, from_us: int, until_us: float)
     """Return (visit, desk_wait_us) of the plan's business with a contact at a desk between two moments."""
     last_us = min(until_us, 2**62)
     at_desk = record.contacts.filter(pl.col("intended_us").is_between(from_us, int(last_us)))
-    mine = record.visits.filter(on_its_way(course.plan))
+    mine = record.visits.filter(on_its_way(course.plan, record.messages.lazy()))
     return mine.join(at_desk.select("visit").unique(), on="visit", how="semi").select("visit", "desk_wait_us")

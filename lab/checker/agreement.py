@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from reference_impl.domain.prefund import PrefundRules
 
 if TYPE_CHECKING:
     from reference_impl.domain.network import NetworkScope
@@ -25,6 +28,8 @@ class Agreement:
     """The policies that insured regions have of their own."""
     network: NetworkScope | None = None
     """What institutions are opened for; None where all serve everybody."""
+    prefunds: Mapping[str, PrefundRules] = field(default_factory=dict[str, PrefundRules])
+    """The prefunds of insured provinces; none where nothing is reserved."""
 
 
 NO_AGREEMENT = Agreement()

@@ -82,7 +82,9 @@ def backlog_over_time(record: Record, scenario: Scenario, begin_us: int, end_us:
 
 def came_and_let_in(record: Record, scenario: Scenario, begin_us: int, end_us: int, width_us: int) -> pl.DataFrame:
     """Return one row a bin: how many of the stops' business came, who comes back with them, and how many settled."""
-    ways = pl.any_horizontal(*(stops.on_its_way(course.plan) for course in courses_of(scenario)))
+    ways = pl.any_horizontal(
+        *(stops.on_its_way(course.plan, record.messages.lazy()) for course in courses_of(scenario))
+    )
     mine = stops.wanting(record).filter(ways)
     back = record.turned_away.join(mine.select("visit"), on="visit", how="semi").drop_nulls("until_us")
     moments = {

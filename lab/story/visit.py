@@ -52,6 +52,7 @@ _ENDS = {
     Fate.PAPER_BY_CLOSURE: "The door was closed: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_CHOICE: "Direct settlement was given up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_NUMBER: "The insurer did not find the number: the bill was paid in cash and claimed by paper.",
+    Fate.PAPER_BY_PREFUND: "The insurer's prefund was used up: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_FILING: "No filing held for the treatment: the bill was paid in cash and claimed by paper.",
     Fate.PAPER_BY_STALENESS: "One side had no code, level or enrolment that holds: the bill was paid in cash and "
     "claimed by paper.",

@@ -1,6 +1,6 @@
 """How far settlements used the prefunds, pair by pair and day by day: warnings, the day one ran dry, the top-up wanted.
 
-Read off what was posted: the system reserves nothing ahead of a settlement, so here nothing is refused either.
+Read off what was posted, whether the run was held to a prefund or not: here nothing is refused.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from reference_impl.protocol.records import (
     MessageRecord,
     PersonRecord,
     Posting,
+    PrefundRecord,
     Record,
     RecordT,
     SettlementCopy,
@@ -71,6 +72,11 @@ class FinalBooks:
     def copies(self) -> Sequence[SettlementCopy]:
         """The settlements that passed on their way to the hospital, and the negative ones."""
         return self.of(SettlementCopy)
+
+    @property
+    def prefunds(self) -> Sequence[PrefundRecord]:
+        """What is posted against the prefund with each province of care."""
+        return self.of(PrefundRecord)
 
     @property
     def postings(self) -> Sequence[Posting]:

@@ -155,6 +155,7 @@ _ROWS = (
     _refusal(Refusal.FILED_ALREADY, _HOSPITAL, "该就医地该时段已有备案", "无需重复备案"),
     _refusal(Refusal.FILING_LOCKED, _INSURED, "长期居住备案尚在不可变更期内", "向参保地查询可变更日期"),
     _refusal(Refusal.PERSON_NOT_RECEIVED, _INSURED, "参保地未收到该参保人现行参保信息", "待参保地下次下载后再结算"),
+    _refusal(Refusal.PREFUND_SHORT, _INSURED, "参保地在就医地的预付金余额不足", "转手工报销，并提请紧急调增"),
     # --- data ---
     Row(MALFORMED, _HOSPITAL, "the message breaks the interface: the field is named", "mend the field and send it anew",
         "报文不符合接口规范，已指明字段", "改正该字段后重新发送"),

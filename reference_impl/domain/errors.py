@@ -56,6 +56,7 @@ class Refusal(StrEnum):
     FILED_ALREADY = "S11"
     FILING_LOCKED = "S12"
     PERSON_NOT_RECEIVED = "S14"
+    PREFUND_SHORT = "S16"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -122,6 +123,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.PERSON_NOT_RECEIVED: (
         "no enrolment that holds now has come from the person's city; settle after the insurer's next download"
     ),
+    Refusal.PREFUND_SHORT: "the insurer's prefund with the care place does not cover it; claim by paper",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",

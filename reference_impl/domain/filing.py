@@ -29,6 +29,7 @@ __all__ = [
     "FilingRules",
     "FilingState",
     "FilingTable",
+    "MakeUp",
     "Stay",
     "Treatment",
     "counted_as_filed",
@@ -139,11 +140,24 @@ class FilingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     interrupted_share: float = 0.0
 
 
+class MakeUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Make-up days: what people insured in a scope file between two moments is dated back to when filing stopped."""
+
+    scope: str
+    stopped_us: int
+    from_us: int
+    until_us: int
+
+
 class FilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The rules of a province's insured regions: of one that ``regions`` names by its beginning, else ``rules``."""
+    """The rules of a province's insured regions: of one that ``regions`` names by its beginning, else ``rules``.
+
+    ``make_ups`` are the make-up days after planned stops, wherever they are.
+    """
 
     rules: FilingRules
     regions: dict[str, FilingRules] = {}
+    make_ups: tuple[MakeUp, ...] = ()
 
     def of(self, region: str) -> FilingRules:
         """Return the rules of an insured region; the longest beginning counts."""
@@ -151,6 +165,15 @@ class FilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             return self.rules
         named = [prefix for prefix in self.regions if region.startswith(prefix)]
         return self.regions[max(named, key=len)] if named else self.rules
+
+    def begins_us(self, region: str, now_us: int) -> int:
+        """Return from when on counts what somebody insured in a region files now: from now on, but in make-up days."""
+        stopped = (
+            one.stopped_us
+            for one in self.make_ups
+            if region.startswith(one.scope) and one.from_us <= now_us < one.until_us
+        )
+        return min(stopped, default=now_us)
 
 
 class Treatment(NamedTuple):
@@ -164,12 +187,16 @@ class Treatment(NamedTuple):
 
 
 class Application(NamedTuple):
-    """What somebody asks to have filed: under which receipt, as what, for which region and hospital."""
+    """What somebody asks to have filed: under which receipt, as what, for which region and hospital.
+
+    ``begins_us`` is from when on it counts, where that is not its acceptance.
+    """
 
     serial: str
     kind: str
     region: str
     hospital: str
+    begins_us: int = NO_END_US
 
 
 # --- what a filing lets through ---------------------------------------------------------------------------------------
@@ -295,7 +322,7 @@ def filed(
         place,
         accepted_us=now_us,
         uploaded_us=now_us + rules.upload_us,
-        begins_us=now_us,
+        begins_us=min(application.begins_us, now_us),
         ends_us=now_us + rules.lasts_us[kind] if kind in rules.lasts_us else NO_END_US,
         allowed=rules.referral_settlements if kind is FilingKind.REFERRAL else 0,
         settled=tuple(visit for one in alike for visit in one.settled),

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+import msgspec
+
 from reference_impl.domain.money import half_up
 
 __all__ = [
@@ -18,6 +20,9 @@ __all__ = [
     "Alarm",
     "Prefund",
     "PrefundRefusal",
+    "PrefundRules",
+    "Quota",
+    "TopUp",
     "bank_fee_legs",
     "deposit_legs",
     "interest_legs",
@@ -81,6 +86,37 @@ def top_up_fen(used_fen: int, limit_fen: int) -> int:
     if warning_of(used_fen, limit_fen) is Alarm.NONE:
         return 0
     return used_fen * E4 // YELLOW_E4 + 1 - limit_fen
+
+
+class TopUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An increase of a limit, from an instant of the run's clock on."""
+
+    at_us: int
+    amount_fen: int
+
+
+class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an insured province has paid in advance to one province of care."""
+
+    care: str
+    limit_fen: int
+    top_ups: tuple[TopUp, ...] = ()
+
+    def limit_at(self, now_us: int) -> int:
+        """Return what may be owed at most at an instant.
+
+        >>> Quota("33", 100, (TopUp(5, 20),)).limit_at(4), Quota("33", 100, (TopUp(5, 20),)).limit_at(5)
+        (100, 120)
+        """
+        return self.limit_fen + sum(one.amount_fen for one in self.top_ups if one.at_us <= now_us)
+
+
+class PrefundRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The prefunds of one insured province. ``waits``: who is not covered is told to ask again after ``retry_us``."""
+
+    quotas: tuple[Quota, ...]
+    waits: bool = False
+    retry_us: int = 0
 
 
 Legs = tuple[tuple[str, int], ...]

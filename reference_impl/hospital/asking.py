@@ -64,11 +64,12 @@ class RefusedByRule(Exception):
 class ShutOut(Exception):
     """The door is closed for planned work until ``reopens_us``; nothing was done."""
 
-    def __init__(self, closed: Closed) -> None:
+    def __init__(self, closed: Closed, code: str) -> None:
         """Carry the parts."""
-        super().__init__(f"{closed.scope} is closed until {closed.reopens_us} us")
+        super().__init__(f"{closed.scope} is closed to {code} until {closed.reopens_us} us")
         self.scope = closed.scope
         self.reopens_us = closed.reopens_us
+        self.code = code
 
 
 class OnHold(Exception):
@@ -210,7 +211,7 @@ class Asker:
                     self._give_up(outcome, request, attempt, began_us if uncertain else None)
                 elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
                     self.stage = resting
-                    raise ShutOut(outcome)
+                    raise ShutOut(outcome, request.code)
                 self.resent += 1
                 await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
         finally:
@@ -245,7 +246,7 @@ class Asker:
             return
         match outcome:
             case Closed():
-                raise ShutOut(outcome)
+                raise ShutOut(outcome, request.code)
             case Overloaded() | Unreachable():
                 if attempt > self.clients.retries.max:
                     raise NotServed(request.code)

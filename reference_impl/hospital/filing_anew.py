@@ -1,11 +1,13 @@
 """What a patient does about a filing on the way: filing from the ward, or at the desk that turned them away.
 
-A clerk files by 2501 through the province, a patient on the platform, which speaks to the insurer directly. What may be
-filed is the insurer's to say; this module must never decide that a visit counts as filed.
+A clerk files by 2501 through the province, a patient on the platform, which speaks to the insurer directly. Where a
+door is closed to it, the filing is pending until it is accepted. What may be filed is the insurer's to say; this module
+must never decide that a visit counts as filed.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,8 @@ _TURNS_MAX = 3
 """How often a patient tries to do something about it."""
 _FIRST_STEP = 500
 """Messages of the platform count their steps from here, those of a turn tens apart."""
-_IN_WARD, _AT_DESK = 0, 10
+_IN_WARD, _AT_DESK, _AGAIN = 0, 10, 100
+"""Where the steps begin of what is filed from the ward, in each turn at the desk, and again after a closed door."""
 _ON_PLATFORM, _BY_CLERK, _COMES_BACK = range(3)
 """What is drawn of a visit."""
 
@@ -76,12 +79,38 @@ class Registering(Transacting):
             super()._turned_down(code)
 
     async def _file_from_ward(self) -> None:
-        """File by phone while lying, for whoever knows that nothing valid is filed; what comes of it shows later."""
+        """File by phone while lying, for whoever knows that nothing valid is filed; what comes of it shows later.
+
+        A closed door is tried again with the next charges.
+        """
+        with suppress(ShutOut):
+            if self.filing_pending:
+                await self._file_on_platform(_AGAIN + self.phone_shut)
+            elif self.charged == 1 and self._would_file_from_ward():
+                await self._file_on_platform(_IN_WARD)
+
+    def _would_file_from_ward(self) -> bool:
         filing, visit = self._filing, self.visit
         if filing is None or filing.standing(visit.person) is Standing.FILED or filing.is_emergency(visit):
-            return
-        if self._drawn(_IN_WARD, _ON_PLATFORM) < filing.spec.in_stay:
-            await self._file_on_platform(_IN_WARD)
+            return False
+        return self._drawn(_IN_WARD, _ON_PLATFORM) < filing.spec.in_stay
+
+    async def _file_what_is_pending(self) -> None:
+        """File by phone again what a closed door turned away; what a clerk is to file is filed at the desk."""
+        if self.filing_pending and not self.clerk_files:
+            self.filed_anew |= await self._file_on_platform(_AGAIN + self.phone_shut)
+
+    async def _does_about(self, refusal: RefusedByRule) -> ShutOut | None:
+        """Let the patient do something about a refusal, and return the closed door that was met, if one was.
+
+        Raises the refusal where nothing is done, or nothing comes of it.
+        """
+        try:
+            if await self._comes_again(refusal.code):
+                return None
+        except ShutOut as closed:
+            return closed
+        raise refusal
 
     async def _comes_again(self, refusal: str) -> bool:
         """Do something about a refusal for want of a filing, and return whether the patient comes to the desk again."""
@@ -109,8 +138,12 @@ class Registering(Transacting):
         return self.filed_anew
 
     async def _file_on_platform(self, turn: int) -> bool:
-        """File from the phone, and return whether anything valid stands now. Nobody files behind a closed door."""
+        """File from the phone, and return whether anything valid stands now.
+
+        Raises ShutOut where a door is closed to it: then it is pending.
+        """
         visit = self.visit
+        self.filing_pending = True
         asker = PlatformAsker(
             self.ports,
             self.site.clients,
@@ -123,11 +156,14 @@ class Registering(Transacting):
         try:
             await asker.ask(tx.FILE, self._body(tx.FILE), for_good=True, at_closed_doors=False)
         except RefusedByRule as refusal:
+            self.filing_pending = False
             return refusal.code == Refusal.FILED_ALREADY
         except ShutOut:
-            return False
+            self.phone_shut += 1
+            raise
         finally:
             self.asker.sent += asker.sent
+        self.filing_pending = False
         return True
 
     def _drawn(self, turn: int, what: int) -> float:

@@ -14,9 +14,10 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import CITY_DIGITS, is_cross_province
+from reference_impl.domain.transactions import FILINGS
 from reference_impl.hospital.pulse import Pulse, Seen
 from reference_impl.hospital.site import concerns
-from reference_impl.hospital.standing import Claim, claim_of, stage_of
+from reference_impl.hospital.standing import Claim, claim_of, is_filing, stage_of
 from reference_impl.protocol.ids import Stamps, message_id
 from reference_impl.protocol.messages import (
     Answered,
@@ -120,7 +121,7 @@ class History:
     ) -> None:
         """Note one attempt and what came of it."""
         for pulse in self._pulses:
-            if concerns(pulse.plan, request):
+            if concerns(pulse.plan, request, filing=request.code in FILINGS):
                 pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
             reply = outcome.reply
@@ -217,7 +218,9 @@ class History:
         came_us = [
             live.came_us
             for live in self._live.values()
-            if not isinstance(live, int) and live.came_us >= 0 and concerns(pulse.plan, live.visit)
+            if not isinstance(live, int)
+            and live.came_us >= 0
+            and concerns(pulse.plan, live.visit, filing=is_filing(live))
         ]
         return pulse.look(now_us, now_us - min(came_us, default=now_us))
 
@@ -236,7 +239,7 @@ class History:
     def _under_way(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
         for journey in map(self._journey, self._live.values()):
             visit, stage = journey.visit, stage_of(journey)
-            if not concerns(plan, visit):
+            if not concerns(plan, visit, filing=is_filing(journey)):
                 continue
             asked = journey.asker.asked if stage in _OF_A_MESSAGE else None
             yield InflightRow(
@@ -255,7 +258,7 @@ class History:
 
     def _claimed(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
         for claim in self._claims.values():
-            if concerns(plan, claim):
+            if concerns(plan, claim, filing=claim.filing):
                 yield InflightRow(
                     name,
                     now_us,

@@ -13,7 +13,7 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.master_data import STALE_REFUSALS
-from reference_impl.domain.transactions import SETTLEMENTS
+from reference_impl.domain.transactions import FILINGS, SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.filing_anew import NOTHING_FILED
 from reference_impl.hospital.identifying import Identifying, NotIdentified
@@ -181,8 +181,9 @@ class Journey(Updating, Identifying):
         await self._heed_the_notice()
         while (shut := await self._shut_out(codes)) is not None:
             kept = await self._turned_away(*shut)
+            self._heed_make_up(shut[0])
             if kept is not None:
-                await self._send_kept(codes, kept)
+                await self._send_kept(self._with_filing(codes), kept)
                 return
 
     async def _shut_out(self, codes: tuple[str, ...]) -> tuple[tuple[Course, ...], int] | None:
@@ -190,12 +191,15 @@ class Journey(Updating, Identifying):
         clerk, clock = self.site.clients.clerk, self.ports.clock
         while not (stops := self._known_stops()):
             try:
-                await self._at_desk((tx.FILE, *codes) if self.clerk_files else codes)
+                if self.filing_pending:
+                    await self._file_what_is_pending()
+                await self._at_desk(self._with_filing(codes))
             except ShutOut as closed:
-                return self.site.met(closed.scope, self.visit, clock.now_us()), closed.reopens_us
+                return self._met(closed), closed.reopens_us
             except RefusedByRule as refusal:
-                if not await self._comes_again(refusal.code):
-                    raise
+                closed = await self._does_about(refusal)
+                if closed is not None:
+                    return self._met(closed), closed.reopens_us
             except NotServed:
                 if self.clerk_tries >= clerk.retries:
                     raise _Paper(Fate.PAPER_BY_CHOICE) from None
@@ -205,6 +209,23 @@ class Journey(Updating, Identifying):
             else:
                 return None
         return stops, stops[0].told_reopening_us(clock.now_us())
+
+    def _with_filing(self, codes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what is to be done at the desk: first the filing, where the clerk is to file."""
+        return (tx.FILE, *codes) if self.clerk_files else codes
+
+    def _met(self, shut: ShutOut | OnHold) -> tuple[Course, ...]:
+        """Return the stop whose closed door was met; where a filing met it, that is pending from here on."""
+        self.filing_pending = shut.code in FILINGS
+        return self.site.met(shut.scope, self.visit, self.ports.clock.now_us(), filing=self.filing_pending)
+
+    def _heed_make_up(self, stops: tuple[Course, ...]) -> None:
+        """Pay, where what a stop kept from being filed may be made up no more: to file after leaving is too late."""
+        stop = stops[0] if self.filing_pending and stops else None
+        if stop is None or stop.plan.make_up is None:
+            return
+        if self.ports.clock.now_us() >= stop.reopen_at + stop.plan.make_up:
+            raise _Paper(Fate.PAPER_BY_FILING)
 
     async def _at_desk(self, codes: tuple[str, ...]) -> None:
         """Have these transactions done at the desk, over a door that closes while an outcome is unknown."""
@@ -220,7 +241,7 @@ class Journey(Updating, Identifying):
         settles = held.code in SETTLEMENTS
         how, self.held = (How.SETTLE_LATER, Recourse.SETTLE_LATER) if settles else (How.PARKED, Recourse.PARK)
         while True:
-            stops = self.site.met(held.scope, self.visit, self.ports.clock.now_us())
+            stops = self._met(held)
             spread_us = self.site.policies(stops).settle_later.spread
             await self._wait_for_reopening(stops, held.reopens_us, how, spread_us, stage=Stage.UNKNOWN)
             try:
@@ -293,7 +314,7 @@ class Journey(Updating, Identifying):
         So do charges by codes that the place of care does not know yet, or not any more.
         """
         self.charged += 1
-        if self.charged == 1:
+        if self.charged == 1 or self.filing_pending:
             await self._file_from_ward()
         if tx.ADMIT in self.done:
             try:
@@ -392,14 +413,16 @@ class Journey(Updating, Identifying):
         for code in codes:
             while code not in self.done and self._can_say(code):
                 try:
+                    await self._file_what_is_pending()
                     await self._perform(code, for_good=True, at_closed_doors=False)
                 except ShutOut as shut:
-                    stops = self.site.met(shut.scope, self.visit, self.ports.clock.now_us())
+                    stops = self._met(shut)
                     spread_us = self.site.policies(stops).settle_later.spread
                     await self._wait_for_reopening(stops, shut.reopens_us, how, spread_us)
+                    self._heed_make_up(stops)
 
     async def _unregister(self) -> None:
         """Take back what the old system knows of a stay on account: it is registered anew, with all its charges."""
         await self._undo()
         self.visit_id, self.uploaded, self.uploaded_lines = VisitId(""), *self.mid_until
-        self.done.clear()
+        self.done.intersection_update(FILINGS)  # of no visit: what was filed stands

@@ -47,6 +47,8 @@ class Rest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     mid_due: bool | None
     number: PersonNo
     certificate: Certificate
+    filing_pending: bool
+    phone_shut: int
 
 
 pack = msgspec.msgpack.Encoder().encode
@@ -67,6 +69,8 @@ _OF_JOURNEY: Final = (
     "mid_until",
     "mid_due",
     "certificate",
+    "filing_pending",
+    "phone_shut",
 )
 _OF_ASKER: Final = ("step", "sent", "resent", "number")
 _DONE: Final[dict[frozenset[str], frozenset[str]]] = {}
@@ -96,6 +100,8 @@ def put_away(journey: Journey) -> Rest:
         journey.mid_due,
         asker.number,
         journey.certificate,
+        journey.filing_pending,
+        journey.phone_shut,
     )
 
 

@@ -91,9 +91,12 @@ class HospitalSite:
         ]
         return tuple(sorted(found, key=lambda stop: -stop.told_reopening_us(now_us)))
 
-    def met(self, scope: str, visit: PlannedVisit, now_us: int) -> tuple[Course, ...]:
-        """Return the stop whose closed door of ``scope`` the visit has met; none when an operator closed it."""
-        here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit)]
+    def met(self, scope: str, visit: PlannedVisit, now_us: int, *, filing: bool = False) -> tuple[Course, ...]:
+        """Return the stop whose closed door of ``scope`` the visit has met; none when an operator closed it.
+
+        ``filing``: it was a filing that met it, which may have a door of its own.
+        """
+        here = [stop for stop in self.stops if stop.plan.scope == scope and concerns(stop.plan, visit, filing=filing)]
         return tuple(sorted(here, key=lambda stop: max(stop.stop_at - now_us, now_us - stop.full_at))[:1])
 
     def can_say(self, code: str, visit: PlannedVisit, now_us: int) -> bool:
@@ -164,9 +167,12 @@ def site_of(scenario: Scenario) -> HospitalSite:
     )
 
 
-def concerns(plan: Cutover, visit: PlannedVisit | Claim | Request) -> bool:
-    """Return whether the planned stop is on the way of a visit, of what it left behind, or of a message."""
+def concerns(plan: Cutover, visit: PlannedVisit | Claim | Request, *, filing: bool = False) -> bool:
+    """Return whether the planned stop is on the way of a visit, of what it left behind, or of a message.
+
+    ``filing``: it is about a filing, which alone meets a plan that stops no more than that.
+    """
     care, insured = visit.care_region, visit.insured_region
-    return concerned(plan.business, care_region=care, insured_region=insured) and on_the_way(
+    return concerned(plan.business, care_region=care, insured_region=insured, filing=filing) and on_the_way(
         plan.scope, plan.side, care_region=care, insured_region=insured
     )

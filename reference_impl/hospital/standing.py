@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.domain.transactions import SETTLEMENTS, TRIALS
+from reference_impl.domain.transactions import FILINGS, SETTLEMENTS, TRIALS
 from scenarios.record.fates import PAPER_FATES, Stage
 
 if TYPE_CHECKING:
     from reference_impl.hospital.visit_state import VisitState
 
-__all__ = ["Claim", "claim_of", "stage_of"]
+__all__ = ["Claim", "claim_of", "is_filing", "stage_of"]
 
 _NOTHING_UNDER_WAY = (Stage.DESK_QUEUE, Stage.AT_DESK)
+_WAITS_TO_FILE = (Stage.DESK_QUEUE, Stage.PARKED, Stage.OPEN_STAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Claim:
     care_region: str
     insured_region: str
     advance_fen: int
+    filing: bool
+    """Whether it was a filing that nobody accepted."""
 
 
 def claim_of(journey: VisitState) -> Claim | None:
@@ -36,7 +39,15 @@ def claim_of(journey: VisitState) -> Claim | None:
     if journey.fate not in PAPER_FATES:
         return None
     visit = journey.visit
-    return Claim(visit.visit, visit.kind, visit.care_region, visit.insured_region, journey.paper_fen)
+    return Claim(
+        visit.visit, visit.kind, visit.care_region, visit.insured_region, journey.paper_fen, journey.filing_pending
+    )
+
+
+def is_filing(journey: VisitState) -> bool:
+    """Return whether something is being filed for the visit, or waits to be."""
+    asked = journey.asker.asked
+    return journey.filing_pending or (asked is not None and asked.code in FILINGS)
 
 
 def stage_of(journey: VisitState) -> Stage:
@@ -44,5 +55,7 @@ def stage_of(journey: VisitState) -> Stage:
     stage = journey.asker.stage
     if journey.ended_us >= 0:
         return Stage.REVERSAL_PENDING
+    if journey.filing_pending and stage in _WAITS_TO_FILE:
+        return Stage.FILING_PENDING
     tried = not journey.done.isdisjoint(TRIALS) and journey.done.isdisjoint(SETTLEMENTS)
     return Stage.TRIED if tried and stage in _NOTHING_UNDER_WAY else stage

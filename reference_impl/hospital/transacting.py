@@ -46,6 +46,7 @@ _PAPER_AFTER: Mapping[str, Fate] = {
     Refusal.OLD_NUMBER.value: Fate.PAPER_BY_NUMBER,
     Refusal.NOT_OPENED.value: Fate.PAPER_BY_NETWORK,
     Refusal.CERTIFICATE_SUSPENDED.value: Fate.PAPER_BY_IDENTITY,
+    Refusal.PREFUND_SHORT.value: Fate.PAPER_BY_PREFUND,
 }
 """Refusals that say nothing against the claim: what is not found any more under its number, where no scope is open."""
 

@@ -83,6 +83,10 @@ class VisitState:
     """How often the patient was to wait for a download."""
     came_for_data: bool = False
     """Whether the patient comes again, having waited for one."""
+    filing_pending: bool = False
+    """Whether something is to be filed that nobody has accepted yet: it is being sent, or a door was closed to it."""
+    phone_shut: int = 0
+    """How often a door was closed to what the patient filed by phone."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False

@@ -24,6 +24,7 @@ from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import PolicyTable
 from reference_impl.domain.policy_book import PolicyBook, RegionTable
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import REGION_DIGITS
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.protocol.business_day import MIDNIGHT_S, day_of
@@ -51,9 +52,9 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
     ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew, ``network`` where every
-    institution serves everybody, ``certificates`` where an insurer takes every certificate. ``policies`` are those of
-    insured regions that have their own; all others go by ``policy``. ``relays`` are its cities that are nodes of their
-    own.
+    institution serves everybody, ``certificates`` where an insurer takes every certificate, ``prefund`` where nothing
+    is reserved. ``policies`` are those of insured regions that have their own; all others go by ``policy``. ``relays``
+    are its cities that are nodes of their own.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -63,6 +64,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     filing: FilingTable | None = None
     master: NodeData | None = None
     policies: tuple[RegionTable, ...] = ()
+    prefund: PrefundRules | None = None
     network: NetworkScope | None = None
     certificates: CertificateRules | None = None
     relays: tuple[NodeId, ...] = ()
@@ -72,6 +74,7 @@ class CityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What a city's relay goes by: the institutions it hears."""
 
     institutions: tuple[Institution, ...]
+    prefund: PrefundRules | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +155,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             None if master is None else KnownElsewhere(master, node, numbers, now_us),
             PolicyBook(rules.policies) if rules.policies else None,
             rules.certificates,
+            rules.prefund,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

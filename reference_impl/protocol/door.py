@@ -107,19 +107,21 @@ class Door:
             case DoorState.OPEN:
                 return self._row_missing(request, now_us)
             case DoorState.DRAINING:
-                fresh = TRANSACTIONS[request.code].starts_business and not known
-                return self._closed(now_us) if fresh else None
+                return self._closed(now_us) if not known and self._starts(request) else None
             case DoorState.CLOSED:
                 return self._closed(now_us)
             case DoorState.REFUSING:
                 return Overloaded(_REFUSING_RETRY_US)
             case DoorState.RAMP:
-                fresh = TRANSACTIONS[request.code].starts_business and not known
-                if fresh and not self._let_in(request, now_us):
+                if not known and self._starts(request) and not self._let_in(request, now_us):
                     return self._not_yet(request, now_us)
                 return self._row_missing(request, now_us)
             case _:
                 assert_never(state)
+
+    def _starts(self, request: Request) -> bool:
+        """Return whether the request begins what this door is for: behind one for filing, every filing does."""
+        return self.command.business is Business.FILING or TRANSACTIONS[request.code].starts_business
 
     def _row_missing(self, request: Request, now_us: int) -> Closed | None:
         """Refuse whose row is not right yet, until it is."""

@@ -157,12 +157,13 @@ class Filings:
     ) -> tuple[Record, ...] | Refusal:
         """Return what the person has filed with one more, or why it is not filed."""
         kept = view.get(FilingsRecord) or _nothing(person)
-        rules = self._rules_of(request)
-        if rules is None or not _asks_anything(rules, body.region, request.insured_region):
+        table, rules = self._table, self._rules_of(request)
+        if table is None or rules is None or not _asks_anything(rules, body.region, request.insured_region):
             return Refusal.NO_FILING_NEEDED
         if is_interrupted(person, rules.interrupted_share):
             return Refusal.BENEFITS_INTERRUPTED
-        application = Application(filing_id(request.msgid), body.kind, body.region, body.hospital)
+        since_us = table.begins_us(request.insured_region, now_us)
+        application = Application(filing_id(request.msgid), body.kind, body.region, body.hospital, since_us)
         filings = filed(kept.filings, kept.stays, application, rules, now_us)
         return filings if isinstance(filings, Refusal) else _moved(kept, filings, kept.stays)
 

@@ -19,6 +19,7 @@ from reference_impl.protocol.insured_decisions import InsuredDecisions, InsuredR
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
+    Overloaded,
     Request,
     RequestBody,
     Reverse,
@@ -26,6 +27,7 @@ from reference_impl.protocol.messages import (
     VisitId,
 )
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.records import (
     Committed,
     Key,
@@ -42,7 +44,7 @@ __all__ = ["InsuredRole", "InsuredRules"]
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_reference", "_rules", "days")
+    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_prefunds", "_reference", "_rules", "days")
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
@@ -52,7 +54,10 @@ class InsuredRole:
         self._reference = reference
         benefits = Benefits(rules.policy, rules.policies, rules.day_of)
         self._benefits = benefits if benefits.remembers else None
-        self._decisions = InsuredDecisions(ports.clock, rules, self._filings, benefits, reference)
+        self._prefunds = None if rules.prefund is None else Prefunds(rules.prefund)
+        self._decisions = InsuredDecisions(
+            ports.clock, rules, self._filings, benefits, reference, prefunds=self._prefunds
+        )
         self.days = BusinessDays(rules.day_of)
 
     async def serve(self, request: Request) -> Answer:
@@ -62,24 +67,29 @@ class InsuredRole:
         for _ in range(STALE_LIMIT):
             number = self._rules.numbers.kept(body)
             person = body.person if isinstance(number, Refusal) else number
-            remembered, also = Ref(PersonRecord, person), self._filings.wants(request, person)
+            remembered, beside = Ref(PersonRecord, person), self._filings.wants(request, person)
             if self._benefits is not None:
-                also = (*also, *self._benefits.wants(request, person))
+                beside = (*beside, *self._benefits.wants(request, person))
+            if self._prefunds is not None:
+                beside = (*beside, *self._prefunds.wants(request))
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
                 before = await books.look(Key(request.sender, body.original), remembered)
                 original = before.message
-                view = await books.look(key, *_standing(_visit_settled_by(original)), *also)
+                view = await books.look(key, *_standing(_visit_settled_by(original)), *beside)
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body), *also)
+                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body), *beside)
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
             day = self.days.begin(self._ports.clock.now_us())
             try:
                 change = self._decisions.decide(request, view, original, number, day)
+                if isinstance(change, Dry):
+                    assert self._prefunds is not None  # only with one is money not there
+                    return Overloaded(self._prefunds.retry_us)
                 committed = await books.commit(change)
             finally:
                 self.days.end(day)

@@ -29,6 +29,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.policy_book import PolicyBook
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
@@ -64,6 +65,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import Clock
+from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.records import (
     Change,
     Key,
@@ -91,7 +93,7 @@ class InsuredRules:
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
     everybody counts as filed for treatment elsewhere, without ``known`` every person and institution is known, without
-    ``certificates`` every certificate is taken.
+    ``certificates`` every certificate is taken, without ``prefund`` nothing is reserved.
     """
 
     node: NodeId
@@ -104,6 +106,7 @@ class InsuredRules:
     known: KnownElsewhere | None = None
     policies: PolicyBook | None = None
     certificates: CertificateRules | None = None
+    prefund: PrefundRules | None = None
 
 
 class _Insured(NamedTuple):
@@ -116,23 +119,35 @@ class _Insured(NamedTuple):
 class InsuredDecisions:
     """Decides by the rules of one insurer, from what was looked up, and writes nothing."""
 
-    __slots__ = ("_benefits", "_clock", "_filings", "_own", "_reference", "_rules")
+    __slots__ = ("_benefits", "_clock", "_filings", "_keeps_more", "_own", "_prefunds", "_reference", "_rules")
 
     def __init__(
-        self, clock: Clock, rules: InsuredRules, filings: Filings, benefits: Benefits, reference: Callable[[], str]
+        self,
+        clock: Clock,
+        rules: InsuredRules,
+        filings: Filings,
+        benefits: Benefits,
+        reference: Callable[[], str],
+        *,
+        prefunds: Prefunds | None = None,
     ) -> None:
-        """Go by ``rules``, ``filings`` and ``benefits``; ``reference`` makes a fresh message reference."""
+        """Go by what is given; ``reference`` makes a fresh message reference."""
         self._clock = clock
         self._benefits = benefits if benefits.dated else None
         self._own = Holding(rules.policy)
+        self._keeps_more = benefits.dated or prefunds is not None
         self._rules = rules
         self._filings = filings
+        self._prefunds = prefunds
         self._reference = reference
 
     def decide(
         self, request: Request, view: View, original: MessageRecord | None, number: PersonNo | Refusal, day: int
-    ) -> Change:
-        """Return the whole change that a message comes to at this moment: its verdict, and what it moves."""
+    ) -> Change | Dry:
+        """Return the whole change that a message comes to at this moment: its verdict, and what it moves.
+
+        Dry: there is no verdict, for the money that it would take is not there now.
+        """
         insured = self._insured(request, number)
         if isinstance(insured, Refusal):
             return self._verdict(request, refused(insured, self._reference()))
@@ -187,7 +202,9 @@ class InsuredDecisions:
         stale = None if known is None else known.refusal(request, number)
         return stale or _Insured(number, facts)
 
-    def _settle(self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int) -> Change:
+    def _settle(
+        self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int
+    ) -> Change | Dry:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
         if body.visit in settled_of:
             return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
@@ -203,8 +220,7 @@ class InsuredDecisions:
         year, book = self._year_of(request, body, now_us), self._benefits
         holding = self._own if book is None else book.holding(request, body, case.kind, year, day)
         wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
-        if wrong is None and not holding.policy.covers(case):
-            wrong = Refusal.NO_TERMS
+        wrong = wrong or (None if holding.policy.covers(case) else Refusal.NO_TERMS)
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
         part = _part_before(request, body, settled_of, self._rules.numbers)
@@ -250,9 +266,34 @@ class InsuredDecisions:
             business_day=day,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
-        also = self._filings.after_settlement(view, insured.number, passed)
-        also += () if book is None else book.after_settlement(view, insured.number, body.visit, holding, amounts)
-        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), also)
+        beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
+        if self._keeps_more:
+            more = self._kept_beside(request, body.visit, view, insured, holding, settled)
+            if not isinstance(more, tuple):
+                return more
+            beside += more
+        return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), beside)
+
+    def _kept_beside(
+        self,
+        request: Request,
+        visit: VisitId,
+        view: View,
+        insured: _Insured,
+        holding: Holding,
+        settled: SettlementRecord,
+    ) -> tuple[Record, ...] | Change | Dry:
+        """Return what a policy remembers of a settlement and what of a prefund it takes, or that none is left."""
+        kept: tuple[Record, ...] = ()
+        if self._benefits is not None:
+            kept += self._benefits.after_settlement(view, insured.number, visit, holding, settled.amounts)
+        if self._prefunds is None:
+            return kept
+        used = self._prefunds.used(view, settled)
+        if isinstance(used, Dry):
+            short = refused(Refusal.PREFUND_SHORT, self._reference())
+            return used if self._prefunds.waits else self._verdict(request, short)
+        return kept + used
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
         """Return what is remembered of a visit that begins: of a stay, that it is open."""
@@ -304,8 +345,8 @@ class InsuredDecisions:
             amounts=negative.amounts,
             balance_fen=person.accumulators.balance_fen,
         )
-        also = self._given_back(view, settled)
-        return self._posted(request, Reply(self._reference(), cancelled), negative, person, also)
+        beside = self._given_back(view, settled, negative)
+        return self._posted(request, Reply(self._reference(), cancelled), negative, person, beside)
 
     def _reverse(
         self,
@@ -339,15 +380,20 @@ class InsuredDecisions:
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
         negative, person = self._taken_back(request.msgid, settled, person, day)
-        posted = self._posted(request, done, negative, person, self._given_back(view, settled))
+        beside = self._given_back(view, settled, negative)
+        posted = self._posted(request, done, negative, person, beside)
         return msgspec.structs.replace(posted, tombstone=tombstone)
 
     # --- writing ---
 
-    def _given_back(self, view: View, settled: SettlementRecord) -> tuple[Record, ...]:
-        """Return what is kept beside the person once a settlement is taken back."""
-        filings = self._filings.after_taking_back(view, settled)
-        return filings if self._benefits is None else (*filings, *self._benefits.after_taking_back(view, settled.visit))
+    def _given_back(self, view: View, settled: SettlementRecord, negative: SettlementRecord) -> tuple[Record, ...]:
+        """Return what moves beside the person once a settlement is taken back."""
+        beside: tuple[Record, ...] = self._filings.after_taking_back(view, settled)
+        if self._benefits is not None:
+            beside += self._benefits.after_taking_back(view, settled.visit)
+        if self._prefunds is not None:
+            beside += self._prefunds.let_go(view, negative)
+        return beside
 
     def _taken_back(
         self, by: MessageId, settled: SettlementRecord, person: PersonRecord, day: int
@@ -379,7 +425,7 @@ class InsuredDecisions:
         reply: Reply,
         settled: SettlementRecord,
         person: PersonRecord,
-        also: tuple[Record, ...],
+        beside: tuple[Record, ...],
     ) -> Change:
         legs = legs_for(settled.amounts, province_of(settled.insured_region), province_of(settled.care_region))
         posting = Posting(
@@ -388,7 +434,7 @@ class InsuredDecisions:
             posted_us=settled.posted_us,
             legs=tuple(Leg(account, amount_fen) for account, amount_fen in legs),
         )
-        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *also))
+        return Change(message=self._entry(request, reply), insert=True, records=(person, settled, posting, *beside))
 
     def _verdict(
         self,

@@ -204,6 +204,17 @@ class Posting(Record, frozen=True, gc=False):
     legs: tuple[Leg, ...]
 
 
+class PrefundRecord(Record, frozen=True, gc=False):
+    """What an insured province has posted against its prefund with one province of care, and nobody took back.
+
+    Moved in the commit of each settlement that uses it, so that two that are decided at once never pass its limit.
+    """
+
+    care: str
+    version: int
+    posted_fen: int
+
+
 class Way(Enum):
     """How a kind of record is kept."""
 
@@ -232,6 +243,7 @@ KINDS: dict[type[Record], Kind] = {
     SettlementCopy: Kind("settlement_copies", "visit", Way.STANDING),
     FilingsRecord: Kind("filings", "person", Way.VERSIONED),
     RememberedRecord: Kind("remembered", "person", Way.VERSIONED),
+    PrefundRecord: Kind("prefunds", "care", Way.VERSIONED),
 }
 
 

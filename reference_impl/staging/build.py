@@ -18,6 +18,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
+from reference_impl.staging.prefunds import prefund_rules
 from scenarios.patients.catalogue import dated_catalogue
 from scenarios.patients.filings import filing_table
 from scenarios.patients.identity import certificate_rules
@@ -25,6 +26,7 @@ from scenarios.patients.master_data import master_plan
 from scenarios.patients.network import network_scope
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
+from scenarios.schema.course import courses_of
 from scenarios.schema.renumbered import renumberings_of
 from scenarios.schema.spoken import dialects_of
 
@@ -70,7 +72,7 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
 
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
-    filing = None if scenario.filing is None else filing_table(scenario.filing)
+    filing = None if scenario.filing is None else filing_table(scenario.filing, courses_of(scenario))
     plan = master_plan(scenario)
     changes = () if scenario.care_catalogue is None else scenario.care_catalogue.changes
     return ProvinceConfig(
@@ -84,6 +86,7 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         network=None if scenario.network is None else network_scope(scenario.network, institutions),
         certificates=None if scenario.identity is None else certificate_rules(scenario.identity),
         relays=tuple(NodeId(city) for city in scenario.topology.relays() if care_node(city) == province),
+        prefund=prefund_rules(scenario, province),
     )
 
 

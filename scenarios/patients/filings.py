@@ -6,16 +6,17 @@ never look at how a run goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from reference_impl.domain.filing import FilingKind, FilingRules, FilingTable, needs_filing
+from reference_impl.domain.filing import FilingKind, FilingRules, FilingTable, MakeUp, needs_filing
 from reference_impl.domain.keyed import WORD, Purpose, uniform
 
 if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit
+    from scenarios.schema.course import Course
     from scenarios.schema.filing import Filing, FilingPolicy
 
 __all__ = ["FilingDraws", "Standing", "filing_table"]
@@ -77,9 +78,19 @@ class FilingDraws:
         return uniform(self.seed, int(person) & WORD, what, 0, Purpose.FILING)
 
 
-def filing_table(spec: Filing) -> FilingTable:
-    """Return the rules of every insured region, as an insurer is told them."""
-    return FilingTable(rules=_rules(spec, spec), regions={one.insured: _rules(spec, one) for one in spec.regions})
+def filing_table(spec: Filing, stops: Iterable[Course] = ()) -> FilingTable:
+    """Return the rules of every insured region, as an insurer is told them, with the make-up days after ``stops``."""
+    return FilingTable(
+        rules=_rules(spec, spec),
+        regions={one.insured: _rules(spec, one) for one in spec.regions},
+        make_ups=tuple(_make_ups(stops)),
+    )
+
+
+def _make_ups(stops: Iterable[Course]) -> Iterator[MakeUp]:
+    for stop in stops:
+        if stop.plan.make_up is not None:
+            yield MakeUp(stop.plan.scope, stop.stop_at, stop.reopen_at, stop.reopen_at + stop.plan.make_up)
 
 
 def _rules(spec: Filing, policy: FilingPolicy) -> FilingRules:

@@ -21,6 +21,7 @@ from scenarios.reading.links import link_problems
 from scenarios.reading.master_data import master_problems
 from scenarios.reading.nation import nation_problems
 from scenarios.reading.network import network_problems
+from scenarios.reading.prefund import prefund_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
@@ -83,6 +84,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     if not unmet:
         yield from network_problems(scenario)
     yield from catalogue_problems(scenario)
+    yield from prefund_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -303,6 +305,9 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
             if gate.measure.startswith("stale.") and scenario.master_data is None:
                 what, expected = "measure of master data, and nothing is issued anew", "a 'master_data' section"
                 yield Problem(("gates", name), what, "", expected)
+                break
+            if gate.measure.startswith("prefund.") and scenario.prefund is None:
+                yield Problem(("gates", name), "measure of prefunds, and there is none", "", "a 'prefund' section")
                 break
             yield from _plan_of_gate(scenario, name)
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, doorkeeper, sides_of
+from scenarios.reading.administration import administration_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.go_no_go import gate_problems
 from scenarios.reading.policies import beside_problems, policy_problems
@@ -34,6 +35,7 @@ def stop_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _order(scenario, plan, path)
         yield from _roll_back(plan, path)
         yield from _under_a_fault(scenario, plan, path)
+        yield from administration_problems(scenario, plan, path)
         yield from policy_problems(scenario, plan, path)
         yield from gate_problems(plan, path)
         yield from ramp_problems(scenario, plan, path)
@@ -122,7 +124,9 @@ def _beside(scenario: Scenario, plan: Cutover, other: Cutover, number: int, path
         what = f"plan called as cutover.{number}"
         yield Problem((*path, "name"), what, repr(plan.name), "a name for each plan: 'name'")
     same_door = plan.scope == other.scope and {*sides_of(plan.scope, plan.side)} & {*sides_of(other.scope, other.side)}
-    same_business = Business.ALL in (plan.business, other.business) or plan.business is other.business
+    of_treatment = Business.FILING not in (plan.business, other.business)
+    one_is_all = of_treatment and Business.ALL in (plan.business, other.business)
+    same_business = one_is_all or plan.business is other.business
     if same_door and same_business and _at_once(scenario, plan, other):
         what = f"stops the same door at the same time as cutover.{number} ({other.name})"
         got = f"{plan.scope}, {plan.side}, {plan.business}"

@@ -42,6 +42,8 @@ class Fate(StrEnum):
     """The patient gave up on direct settlement while it was possible: paid in cash, claimed by paper."""
     PAPER_BY_NUMBER = "paper_by_number"
     """The insurer's map of changed numbers did not have the person: paid in cash, claimed by paper."""
+    PAPER_BY_PREFUND = "paper_by_prefund"
+    """The insurer's prefund with the place of care did not cover it: paid in cash, claimed by paper."""
     PAPER_BY_FILING = "paper_by_filing"
     """Nothing valid was filed, or could be: paid in cash, claimed by paper."""
     PAPER_BY_STALENESS = "paper_by_staleness"
@@ -80,6 +82,7 @@ PAPER_FATES = (
     Fate.PAPER_BY_CLOSURE,
     Fate.PAPER_BY_CHOICE,
     Fate.PAPER_BY_NUMBER,
+    Fate.PAPER_BY_PREFUND,
     Fate.PAPER_BY_FILING,
     Fate.PAPER_BY_STALENESS,
     Fate.PAPER_BY_NETWORK,
@@ -108,6 +111,8 @@ class Stage(StrEnum):
     """Something is being taken back."""
     OPEN_STAY = "open_stay"
     """The patient lies, and nothing is under way."""
+    FILING_PENDING = "filing_pending"
+    """Something is to be filed before anything is settled, and nobody has accepted it yet."""
     PARKED = "parked"
     """The patient has left, to settle later."""
     MANUAL_CLAIM = "manual_claim"

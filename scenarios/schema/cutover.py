@@ -248,9 +248,10 @@ class Cutover(Model):
     side: SideChoice = Field(
         default="both", description="the business that stops: as place of care, as insurer, or both."
     )
-    business: Literal[Business.ALL, Business.CROSS, Business.LOCAL] = Field(
+    business: Business = Field(
         default=Business.ALL,
-        description="what of it stops: all, cross (between provinces) or local (within a province); the rest goes on.",
+        description="what of it stops: all, cross (between provinces), local (within a province) or filing alone "
+        "(administration stops); the rest goes on.",
     )
     name: str = Field(
         default_factory=_default_name, pattern=_NAME, description="of the plan; its scope, if it is given none"
@@ -284,6 +285,12 @@ class Cutover(Model):
         "claim by paper. Default: clients.park.share.",
     )
     policies: StopPolicies = StopPolicies()
+    make_up: Annotated[PeopleTime, Field(gt=0)] | None = Field(
+        default=None,
+        description="make-up days for filing: what this stop turned away and is filed so long after the reopening at "
+        "most is dated back to when it stopped, and who comes later claims by paper (Xinxiang: 7 working days). "
+        "Default: whenever they come, dated when it is accepted",
+    )
 
     def concerns_insurer(self, province: str) -> bool:
         """Return whether the stop holds up patients insured in a province: all do that stop more than another's."""

@@ -19,6 +19,7 @@ from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_nation import NATION_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
+from scenarios.schema.measures_prefund import PREFUND_MEASURES
 from scenarios.schema.measures_relays import RELAY_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
@@ -99,6 +100,7 @@ _SUBJECTS = (
     DESK_MEASURES,
     NATION_MEASURES,
     RELAY_MEASURES,
+    PREFUND_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))

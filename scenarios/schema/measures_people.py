@@ -32,6 +32,10 @@ def _filing() -> Iterator[Measure]:
     yield Measure("filing.advance", Unit.NUMBER, "cash paid in advance because nothing valid was filed, in yuan")
     yield Measure("filing.filed", Unit.COUNT, "filings made during the run (2501), at a desk or on the platform")
     yield Measure("filing.in_stay", Unit.COUNT, "stays whose patients filed before anybody turned them away")
+    shut_out = "visits whose filing met a closed door"
+    yield Measure("filing.shut_out", Unit.COUNT, f"{shut_out}, in the ward, at the desk or on the platform")
+    yield Measure("filing.shut_out_direct", Unit.COUNT, f"{shut_out}, and settled directly after all")
+    yield Measure("filing.made_up", Unit.COUNT, "filings dated back to a stop of filing, in the make-up days after it")
     for state in FilingState:
         yield Measure(f"filing.state_{state}", Unit.COUNT, f"filings that are {state} at the end of the horizon")
     listed = "filings on the list of any day of the horizon: they end within filing.remind_before of it, and stand then"

@@ -24,6 +24,7 @@ from scenarios.schema.network import Network
 from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
+from scenarios.schema.prefund import PrefundSection
 from scenarios.schema.topology import Topology
 
 
@@ -78,6 +79,9 @@ class Scenario(Model):
     )
     care_catalogue: CareCatalogue | None = Field(
         default=None, description="changes of places' catalogues by day; without it they are the same on all days"
+    )
+    prefund: PrefundSection | None = Field(
+        default=None, description="prefunds that settlements may not pass. Default: nothing is reserved or refused."
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")

@@ -16,6 +16,7 @@ from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.network import NetworkScope, Opening
 from reference_impl.domain.policies import PolicyTable, Segment, Supplement, Terms
 from reference_impl.domain.policy_book import PolicyBook, RegionTable, VersionTable
+from reference_impl.domain.prefund import PrefundRules, Quota, TopUp
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 from scenarios.record.tables import ClosingRow
@@ -127,6 +128,25 @@ def a_closed_day_lost_an_entry(world, make):
 def a_fen_was_moved_on_a_closed_day(world, make):
     world.settlements = [make.settlement(0, business_day=20240313)]
     world.closings = [closed(1, 6_999)]
+
+
+PREFUND = "prefunds_are_never_passed"
+
+
+def prefund_of(world, limit_fen, *top_ups):
+    """Let 63 keep a prefund with 33; what the planted settlement owes is 7,000 fen."""
+    quota = Quota("33", limit_fen, tuple(TopUp(*one) for one in top_ups))
+    world.prefunds = {"63": PrefundRules((quota,))}
+
+
+@plant(PREFUND)
+def a_settlement_passed_the_prefund_by_a_fen(world, make):
+    prefund_of(world, 6_999)
+
+
+@plant(PREFUND)
+def a_settlement_was_made_before_the_top_up_came(world, make):
+    prefund_of(world, 0, (world.settlements[0].posted_us + 1, 10_000))
 
 
 @plant("every_yes_has_a_posting")
@@ -777,6 +797,15 @@ def sale_was_settled_and_reversed(world, make):
     world.lines = []
 
 
+def settled_by_the_last_fen_of_a_prefund_that_was_topped_up(world, make):
+    prefund_of(world, 6_000, (world.settlements[0].posted_us, 1_000))
+
+
+def taken_back_and_settled_anew_by_the_same_prefund(world, make):
+    taken_back(world, make)
+    prefund_of(world, 7_000)
+
+
 def reversal_is_on_its_way_when_the_run_ends(world, make):
     """The insurer took it back; the yes to it has not come back to anybody."""
     world.settlements.append(make.settlement(0, settlement="N0", sign=-1, reverses="S0", settled_by=make.message_id(9)))
@@ -815,6 +844,8 @@ def hospital_crashed_over_the_message(world, make):
         settled_and_priced_by_rows_that_were_there,
         settled_before_the_level_was_stated_anew,
         taken_back,
+        settled_by_the_last_fen_of_a_prefund_that_was_topped_up,
+        taken_back_and_settled_anew_by_the_same_prefund,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
         sale_was_settled_and_reversed,

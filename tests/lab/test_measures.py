@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.analysis import benefits, master_data
+from lab.analysis import benefits, master_data, prefund
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
@@ -36,6 +36,7 @@ from scenarios.schema.measures import MEASURES
 from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.network import Network
 from scenarios.schema.paper_claims import PaperClaims
+from scenarios.schema.prefund import PrefundQuota, PrefundSection
 from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
 
@@ -64,11 +65,9 @@ def changing_policy():
     return policy | {"insured": ["3415"], "versions": versions, "worked": []}
 
 
-def test_every_gate_measure_can_be_measured(world, make, scenario):
-    """A name that may stand in a gate and that no run can ever fill would make that gate inconclusive for ever."""
-    stop = load_scenario("cutover-luan-2021")
+def met_everything(world, make, course):
+    """Fill a world with all that can be measured of one: every kind, recourse, level, refusal and alarm."""
     world.visits = [make.visit_row(n, kind=kind) for n, kind in enumerate(("outpatient", "pharmacy", "inpatient"))]
-    course = course_of(stop.cutover[0], stop.seed)
     begin_us, end_us = course.stop_at, course.full_at
     luan = {"insured_region": "341500"}
     world.visits.append(make.visit_row(3, arrival_us=begin_us, parked_us=SECOND, ended_us=end_us, **luan))
@@ -109,6 +108,12 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         world.visits.append(make.visit_row(number + 3, kind="inpatient", **at_level))
     world.events = [EventRow(end_us + SECOND, None, "alarm", "3415", "luan-cross, slow")]
     world.generator = [GeneratorRow(SECOND, 0.2, 300, 5, 5, 0)]
+
+
+def test_every_gate_measure_can_be_measured(world, make, scenario):
+    """A name that may stand in a gate and that no run can ever fill would make that gate inconclusive for ever."""
+    stop = load_scenario("cutover-luan-2021")
+    met_everything(world, make, course_of(stop.cutover[0], stop.seed))
     record = world.record()
     watched = stop.cutover[0].model_copy(
         update={
@@ -131,6 +136,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "master_data": MasterData.model_validate({"releases": [{"of": "persons", "valid_from": 0}]}),
         "benefits": Benefits.model_validate({"policies": [changing_policy()]}),
         "nation": Nation(institutions=0.01),
+        "prefund": PrefundSection(quotas=(PrefundQuota(insured="63", care="33", limit_fen=100),)),
         "visits": stop.visits.model_copy(update={"local_background": LocalBackground()}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
@@ -141,6 +147,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     visitor = {"person": "34150011000000000001", "insured_region": "341500"}
     world.settlements = [make.settlement(0, business_day=day, **visitor) for day in (20211029, 20211031)]
     found.scalars.update(benefits.figures_of_books(world.books(), whole))
+    found.scalars.update(prefund.figures_of_books(world.books(), whole))
 
     missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
     assert missing == []

@@ -27,6 +27,7 @@ def test_library_holds_these_questions():
         "audit-backlog",
         "beijing-tianjin-hebei-2020",
         "believable-nation",
+        "administration-stop",
         "books-disagree",
         "city-relay",
         "cutover-luan-2021",

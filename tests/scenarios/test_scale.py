@@ -65,9 +65,15 @@ BASE = {
         {
             "scope": "3401",
             "at": "7h",
+            "make_up": "168h",
             "window": {"planned": "8h", "verify": {"distribution": "constant", "value": "1h"}},
         },
     ],
+    "prefund": {
+        "quotas": [{"insured": "34", "care": "33", "limit_fen": 1, "top_ups": [{"at": "3h", "fen": 1}]}],
+        "when_dry": "wait",
+        "retry": "20s",
+    },
     "filing": {
         "upload_lag": "4h",
         "residence": "240h",
@@ -97,6 +103,7 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    prefund.quotas.0.top_ups.0.at  3h
     filing.temporary               4320h
     filing.referral                4320h
     filing.residence               240h
@@ -126,6 +133,7 @@ PEOPLE = """
     cutover.0.renumber.late_by          3h
     cutover.0.renumber.both_answer_for  720h
     cutover.0.dialect.both_answer_for   720h
+    cutover.3.make_up              168h
     cutover.0.policies.wait.patience         3h
     cutover.0.policies.settle_later.spread   2h
     cutover.0.policies.forced_mid_stay.lead  1h
@@ -169,6 +177,7 @@ MACHINE = """
     clients.forward_timeout.care       50s
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
+    prefund.retry                      20s
     faults.0.add                        0.5s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s

@@ -170,14 +170,14 @@ def test_the_insurer_is_away_while_a_patient_files_and_is_asked_until_it_answers
     assert fates(run) == ["filed_then_direct"]
 
 
-def test_nobody_files_behind_a_closed_door() -> None:
+def test_who_cannot_file_because_the_insurer_is_closed_is_held_up_by_that_stop() -> None:
     """The insurer closes while the patient is at the phone."""
     stop = {"scope": INSURED, "at": "30s", "stop_before": "0s", "window": "60s", "ramp": "0s", "announced": False}
     asked = asking(visit("outpatient"), standings={"unfiled": 1}, desk=AT_DESK, cutover=stop)
     run = live(asked)
 
-    assert [outcome for _, outcome in sent(run, "2501")] == ["closed"]
-    assert fates(run) == ["paper_by_filing"]
+    assert [outcome for _, outcome in sent(run, "2501")] == ["closed", "ok"]
+    assert fates(run) == ["parked_then_direct"]
     assert_nothing_leaked(run)
 
 

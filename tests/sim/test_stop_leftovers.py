@@ -41,7 +41,7 @@ def test_a_stop_at_the_first_instant_lists_the_stays_that_are_open_then() -> Non
     run = live(asked)
     frames = run.recorder.frames()
     there = frames["visits"].filter(frames["visits"]["open_at_start"])
-    ways = there.filter(stops.on_its_way(asked.cutover[0]))["visit"].to_list()
+    ways = there.filter(stops.on_its_way(asked.cutover[0], run.record().messages.lazy()))["visit"].to_list()
     assert ways
     assert set(frames["inflight"].filter(snapshot="close")["visit"]) >= set(ways)
 

@@ -21,6 +21,7 @@ from reference_impl.domain.nodes import HUB, NodeId, entry_node, is_city
 from reference_impl.domain.person import PersonFacts
 from reference_impl.domain.policies import DEFAULT_POLICY, Kind
 from reference_impl.domain.policy_book import PolicyBook
+from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import city_of, province_of
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
@@ -186,6 +187,8 @@ class Asked:
     """The rows of the places' catalogue, where they are not the same on all days."""
     certificates: CertificateRules | None = None
     """Which certificates no insurer takes."""
+    prefund: PrefundRules | None = None
+    """What every province has paid in advance."""
 
 
 NOTHING_ASKED = Asked()
@@ -225,6 +228,7 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
             asked.filing,
             policies=asked.policies,
             certificates=asked.certificates,
+            prefund=asked.prefund,
         ),
         timeout_us=2 * WAIT_US,
         reference=reference,

@@ -28,6 +28,7 @@ from lab.checker.laws.money import (
     postings_say_what_was_settled,
 )
 from lab.checker.laws.network import only_what_is_opened_serves
+from lab.checker.laws.prefund import prefunds_are_never_passed
 from lab.checker.laws.stops import (
     a_number_leads_to_one_record,
     business_in_flight_has_one_fate,
@@ -63,4 +64,5 @@ LAWS: tuple[Law, ...] = (
     nothing_goes_by_a_row_that_did_not_hold,
     who_pays_follows_the_policy_in_force,
     only_what_is_opened_serves,
+    prefunds_are_never_passed,
 )

@@ -117,6 +117,18 @@ INSERT INTO remembered (person, version, past) VALUES (?, ?, ?) ON CONFLICT (per
 -- all_remembered()
 SELECT remembered.person, remembered.version, remembered.past FROM remembered
 
+-- find_prefunds(care)
+SELECT prefunds.care, prefunds.version, prefunds.posted_fen FROM prefunds WHERE prefunds.care = ?
+
+-- version_of_prefunds(care)
+SELECT prefunds.version FROM prefunds WHERE prefunds.care = ?
+
+-- keep_prefunds(care, version, posted_fen)
+INSERT INTO prefunds (care, version, posted_fen) VALUES (?, ?, ?) ON CONFLICT (care) DO UPDATE SET version = excluded.version, posted_fen = excluded.posted_fen
+
+-- all_prefunds()
+SELECT prefunds.care, prefunds.version, prefunds.posted_fen FROM prefunds
+
 -- keep_postings_legs(serial, place, account, amount_fen)
 INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)
 
@@ -212,6 +224,21 @@ INSERT INTO remembered (person, version, past) VALUES (?, ?, ?) ON CONFLICT (per
 
 -- drop_remembered(person)
 DELETE FROM remembered WHERE remembered.person = ?
+
+-- page_prefunds(after_care)
+SELECT prefunds.care, prefunds.version, prefunds.posted_fen FROM prefunds WHERE (prefunds.care) > (?) ORDER BY prefunds.care
+
+-- count_prefunds()
+SELECT count(*) AS count_1 FROM prefunds
+
+-- sums_prefunds()
+SELECT coalesce(sum(prefunds.posted_fen), 0) AS posted_fen FROM prefunds
+
+-- put_prefunds(care, version, posted_fen)
+INSERT INTO prefunds (care, version, posted_fen) VALUES (?, ?, ?) ON CONFLICT (care) DO UPDATE SET version = excluded.version, posted_fen = excluded.posted_fen
+
+-- drop_prefunds(care)
+DELETE FROM prefunds WHERE prefunds.care = ?
 
 -- page_settlement_copies(after_serial)
 SELECT settlement_copies.serial, settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies WHERE (settlement_copies.serial) > (?) ORDER BY settlement_copies.serial

@@ -368,6 +368,23 @@ def test_a_door_for_filing_stops_filing_alone() -> None:
     done(chain.send(settlement(4, visit)))
 
 
+def test_a_door_for_filing_that_drains_lets_in_no_new_filing_and_answers_for_the_old() -> None:
+    chain = asking()
+    receipt = done(chain.send(file())).filing
+    chain.nodes["63"].doors.obey(filing_door(DoorState.DRAINING))
+
+    assert isinstance(chain.send(file(51, kind="referral")), Closed)
+    assert done(chain.send(file())).filing == receipt
+
+
+def test_a_ramp_for_filing_reaches_who_files_bit_by_bit() -> None:
+    chain = asking()
+    opening = msgspec.structs.replace(filing_door(DoorState.RAMP), reopens_us=0, full_us=10**12)
+    chain.nodes["63"].doors.obey(opening)
+
+    assert isinstance(chain.send(file()), Closed)
+
+
 def test_a_door_for_all_business_stops_filing_too() -> None:
     chain = asking()
     chain.command("63", DoorState.CLOSED, side=Side.INSURED)

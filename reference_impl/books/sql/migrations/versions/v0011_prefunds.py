@@ -1,0 +1,24 @@
+"""What an insured province has posted against its prefund with each place of care."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Make the table; nothing was posted against a prefund before."""
+    op.create_table(
+        "prefunds",
+        sa.Column("care", sa.Text, primary_key=True, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("posted_fen", sa.Integer, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Refuse: books go forward only."""
+    raise NotImplementedError("revision 0011 is not taken back: open the file with a yidi of its own version")

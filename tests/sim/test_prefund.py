@@ -1,0 +1,91 @@
+"""Prefunds in a run: who is not covered pays and claims by paper, or waits; the account is right to the fen."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from support.tiny_world import CARE, INSURED, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
+
+from lab.analysis.agreement import agreement_of
+from lab.analysis.measures import measure
+from lab.analysis.prefund import figures_of_books
+from lab.checker import check
+from reference_impl.domain.nodes import NodeId
+from scenarios.schema import Scenario
+from sim.run import SimRun
+
+PLENTY = 10**9
+PAPER = "paper_by_prefund"
+
+
+def asking(limit_fen: int, *visits: dict[str, Any], faults: Any = (), top_ups: Any = (), **more: Any) -> Scenario:
+    quota = {"insured": INSURED, "care": CARE, "limit_fen": limit_fen, "top_ups": top_ups}
+    return scenario(*visits, faults=faults, prefund={"quotas": [quota], **more})
+
+
+def lived(asked: Scenario) -> SimRun:
+    run = live(asked)
+    assert check(cast("Any", run.books), run.record(), agreement=agreement_of(asked)).clean
+    assert figures_of_books(cast("Any", run.books), asked)["prefund.adrift"] == 0
+    assert_nothing_leaked(run)
+    return run
+
+
+@pytest.mark.parametrize("kind", ["pharmacy", "outpatient", "inpatient"])
+def test_whom_the_prefund_does_not_cover_pays_and_claims_by_paper(kind: str) -> None:
+    asked = asking(0, visit(kind))
+    run = lived(asked)
+
+    figures = measure(run.record(), asked).flat()
+    assert fates(run) == [PAPER]
+    assert figures["prefund.refused"] == 1
+    assert figures["prefund.refused_yuan"] == 4_000
+    assert_lawful(run, settled=0)
+
+
+def test_it_is_used_to_the_last_visit_that_fits_and_the_warning_is_red() -> None:
+    asked = asking(300_000, visit("outpatient"), visit("outpatient", at="20s"))
+    run = lived(asked)
+
+    figures = figures_of_books(cast("Any", run.books), asked)
+    assert fates(run) == ["direct", PAPER]
+    assert 0.9 < figures["prefund.used_share"] <= 1
+    assert figures["prefund.alarms"] == 1
+
+
+def test_another_insurer_and_the_province_itself_are_not_limited() -> None:
+    asked = asking(0, visit("pharmacy", insured=110100), visit("pharmacy", at="20s", insured=330400))
+
+    assert fates(lived(asked)) == ["direct", "direct"]
+
+
+def test_who_waits_settles_when_the_top_up_comes_and_who_waits_too_long_pays() -> None:
+    top_ups = [{"at": "30s", "fen": PLENTY}]
+    waits = {"when_dry": "wait", "retry": "1s"}
+
+    assert fates(lived(asking(0, visit("pharmacy"), top_ups=top_ups, **waits))) == ["direct_after_retry"]
+    assert fates(lived(asking(0, visit("pharmacy"), **waits))) == ["paper_by_choice"]
+
+
+def test_after_a_top_up_the_next_patient_is_covered() -> None:
+    top_ups = [{"at": "15s", "fen": PLENTY}]
+
+    assert fates(lived(asking(0, visit("pharmacy"), visit("pharmacy", at="20s"), top_ups=top_ups))) == [PAPER, "direct"]
+
+
+def test_a_settlement_that_was_reversed_has_left_its_room_to_others() -> None:
+    """Of the first no reply ever comes back: it is reversed, and the second has the whole prefund."""
+    lost = {"kind": "lose", "link": [CARE, "hub"], "direction": "reply", "codes": ["2102"], "first": 60}
+    asked = asking(400_000, visit("pharmacy"), visit("pharmacy", at="1min50s"), faults=[lost])
+    run = lived(asked)
+
+    assert fates(run)[0] in ("reversed_then_paper", "direct_after_retry")
+    (account,) = run.books[NodeId(INSURED)].prefunds
+    assert account.posted_fen <= 400_000
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    asked = asking(300_000, visit("outpatient"), visit("inpatient", at="20s"))
+
+    assert live(asked).digest() == live(asked).digest()
