@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.analysis import care_types
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
 from lab.analysis.filing import figures_of_books, filed_for
 from lab.analysis.gates import Length, judge_all
@@ -61,7 +62,7 @@ class Outcome:
         if self.of_books is not None:
             return self.of_books
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
-        return figures_of_books(self.books, self.scenario)
+        return figures_of_books(self.books, self.scenario) | care_types.figures_of_books(self.books, self.scenario)
 
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
         """Return what the checker finds; ``also`` is shown what it looks at."""

@@ -139,6 +139,8 @@ _ROWS = (
     _refusal(Refusal.FILING_USED_UP, _HOSPITAL, "转诊备案的结算次数已用完", "重新备案后直接结算，否则转手工报销"),
     _refusal(Refusal.FILING_NOT_UPLOADED, _INSURED, "备案已受理，尚未上传国家平台", "稍后再结算"),
     _refusal(Refusal.BENEFITS_INTERRUPTED, _INSURED, "待遇中断，不能备案", "先到参保地处理"),
+    _refusal(Refusal.DISEASE_NOT_RECOGNISED, _HOSPITAL, "未认定该门诊慢特病病种", "按普通门诊结算"),
+    _refusal(Refusal.NOT_DUAL_CHANNEL, _HOSPITAL, "本药店不是双通道定点药店", "到双通道药店购药"),
     # --- state ---
     _refusal(Refusal.NO_SUCH_VISIT, _HOSPITAL, "无此就诊记录", "先办理挂号或入院登记"),
     _refusal(Refusal.VISIT_CANCELLED, _HOSPITAL, "该就诊已撤销", "重新办理登记"),
@@ -179,6 +181,8 @@ _ROWS = (
     _refusal(Refusal.NO_SUCH_FILING_KIND, _HOSPITAL, "无此备案类型", "核对备案类型"),
     _refusal(Refusal.NO_FILING_NEEDED, _HOSPITAL, "该类就医无需备案", "无需备案"),
     _refusal(Refusal.NO_SUCH_REGION, _HOSPITAL, "备案的就医地编码不存在", "核对就医地编码"),
+    _refusal(Refusal.NO_SUCH_CARE_TYPE, _HOSPITAL, "此处不支持该医疗类别", "核对医疗类别"),
+    _refusal(Refusal.OTHER_CARE_TYPE, _HOSPITAL, "结算的医疗类别与就诊信息不符", "核对医疗类别和急诊标志"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

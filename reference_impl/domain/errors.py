@@ -41,6 +41,8 @@ class Refusal(StrEnum):
     FILING_USED_UP = "E11"
     FILING_NOT_UPLOADED = "E12"
     BENEFITS_INTERRUPTED = "E13"
+    DISEASE_NOT_RECOGNISED = "E19"
+    NOT_DUAL_CHANNEL = "E20"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -75,6 +77,8 @@ class Refusal(StrEnum):
     NO_SUCH_FILING_KIND = "D20"
     NO_FILING_NEEDED = "D21"
     NO_SUCH_REGION = "D22"
+    NO_SUCH_CARE_TYPE = "D30"
+    OTHER_CARE_TYPE = "D31"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -96,6 +100,10 @@ REASONS: dict[Refusal, str] = {
     Refusal.FILING_USED_UP: "the referral allows no more settlements; file anew and settle, else claim by paper",
     Refusal.FILING_NOT_UPLOADED: "the filing is accepted and not yet uploaded to the nation; settle later",
     Refusal.BENEFITS_INTERRUPTED: "benefits are interrupted: nothing can be filed; settle it with the insurer first",
+    Refusal.DISEASE_NOT_RECOGNISED: (
+        "the insurer has not recognised this chronic or special disease of the person; settle as an ordinary visit"
+    ),
+    Refusal.NOT_DUAL_CHANNEL: "this pharmacy is not designated for special drugs; go to one of two channels",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
@@ -132,6 +140,10 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_SUCH_FILING_KIND: "nothing is filed as that; check refl_type",
     Refusal.NO_FILING_NEEDED: "no filing is needed for such treatment; there is nothing to file",
     Refusal.NO_SUCH_REGION: "nothing can be filed for what is no region's code; check mdtrtarea_admdvs",
+    Refusal.NO_SUCH_CARE_TYPE: "such a visit is not paid as that here; check med_type",
+    Refusal.OTHER_CARE_TYPE: (
+        "the visit is of another care type than this settlement; check med_type against 2203, and OTP_ER_REFL_FLAG"
+    ),
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

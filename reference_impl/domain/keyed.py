@@ -77,6 +77,11 @@ class Purpose(IntEnum):
     CLAIM = 114
     PAPER_CLAIM = 130
     FILE = 140
+    CARE_TYPE = 200
+    DISEASE = 201
+    RECOGNISED = 202
+    DUAL_CHANNEL = 203
+    AS_ORDINARY = 204
 
 
 def mix64(value: int) -> int:

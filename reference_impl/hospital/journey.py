@@ -14,7 +14,8 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
-from reference_impl.hospital.filing_anew import NOTHING_FILED, Registering
+from reference_impl.hospital.care_typed import CareTyped
+from reference_impl.hospital.filing_anew import NOTHING_FILED
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import VisitId
@@ -44,7 +45,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Registering):
+class Journey(CareTyped):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()

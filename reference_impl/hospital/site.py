@@ -9,6 +9,7 @@ from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_o
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
+from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.filings import FilingDraws, filing_table
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
@@ -41,6 +42,7 @@ class HospitalSite:
     dialects: tuple[DialectChange, ...] = ()
     renumberings: tuple[Renumbering, ...] = ()
     filing: FilingDraws | None = None
+    care_types: CareTypeDraws | None = None
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -129,6 +131,7 @@ class HospitalSite:
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
     spec = scenario.filing
+    typed = scenario.visits.care_types
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
     return HospitalSite(
         scenario.clients,
@@ -137,6 +140,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         dialects_of(scenario),
         renumberings_of(scenario),
         filing,
+        None if typed is None else CareTypeDraws(typed, scenario.seed),
     )
 
 

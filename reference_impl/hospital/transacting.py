@@ -15,7 +15,7 @@ from reference_impl.domain import transactions as tx
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import RefusedByRule, Unresolved
-from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.bodies import BODIES, said_as
 from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
 from reference_impl.hospital.ways import CANCEL_SETTLEMENT, UNDO
 from reference_impl.protocol.messages import (
@@ -88,6 +88,8 @@ class Transacting(VisitState):
 
     def _body(self, code: str) -> RequestBody:
         body = BODIES[code](self.visit, self.visit_id)
+        if self.site.care_types is not None and not self.as_ordinary:
+            body = said_as(body, self.visit, self.site.care_types)
         if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
             # Of a stay it is said on admission, of an outpatient with the settlement.
             body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")

@@ -76,6 +76,8 @@ class VisitState:
     """Whether the clerk is to file before anything else."""
     filed_anew: bool = False
     """Whether the patient comes again, having done so."""
+    as_ordinary: bool = False
+    """Whether the desk settles it as an ordinary visit, for its chronic disease is not recognised."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False

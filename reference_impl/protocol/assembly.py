@@ -13,6 +13,7 @@ from itertools import count
 
 import msgspec
 
+from reference_impl.domain.care_types import SpecialCare
 from reference_impl.domain.fees import CatalogueItem
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, register_of
@@ -41,7 +42,7 @@ _HUB_REGION = "100000"
 class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a province goes by: catalogue and institutions as a place of care, policy and persons as an insurer.
 
-    ``filing`` is None where everybody counts as filed.
+    ``filing`` is None where everybody counts as filed, ``special`` where every visit is paid as an ordinary one.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -49,6 +50,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     policy: PolicyTable
     persons: PersonRegister
     filing: FilingTable | None = None
+    special: SpecialCare | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +113,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             day_of(config.starts_at, config.time_scale, config.closes_s),
             numbers,
             rules.filing,
+            rules.special,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from reference_impl.domain.care_types import CARE_TYPES, CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import (
     Catalogue,
@@ -35,6 +36,7 @@ from reference_impl.protocol.messages import (
     CancelDischarge,
     CancelLines,
     CancelSettlement,
+    Diagnose,
     Discharge,
     Done,
     File,
@@ -120,11 +122,11 @@ class CareRole:
         self, request: Request, view: View, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         """Return the reply and the records after a transaction that stays in the province, or why not."""
-        if self._named is not None:
-            outdated = self._named.refusal(request)
-            if outdated is not None:
-                return outdated
-            request = self._named.meant(request)
+        named = self._named
+        outdated = None if named is None else named.refusal(request)
+        if outdated is not None:
+            return outdated
+        request = request if named is None else named.meant(request)
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         refusal = visit_refusal(request, visit, self._rules.numbers)
@@ -141,6 +143,10 @@ class CareRole:
             case Discharge() as leaving:
                 refusal = _leaving_refusal(leaving, visit, now_us + self._rules.ahead_us)
                 return refusal or (Done(), (next_version(visit, state, ended_us=leaving.ended_us),))
+            case Diagnose(care_type=care_type, diagnosis=diagnosis):
+                if care_type not in CARE_TYPES["outpatient"]:
+                    return Refusal.NO_SUCH_CARE_TYPE
+                return Done(), (next_version(visit, state, care_type=care_type, diagnosis=diagnosis),)
             case CancelDischarge():
                 return Done(), (next_version(visit, state, ended_us=0),)
             case _:
@@ -218,6 +224,7 @@ class CareRole:
                         hospital_level=self._level_of(request),
                         stated=None,
                         ended_us=visit.ended_us,
+                        disease=visit.diagnosis if body.care_type == CareType.CHRONIC else "",
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
 
@@ -245,6 +252,9 @@ class CareRole:
         if isinstance(state, Refusal):
             return state
         if isinstance(body, Settle):
+            unsaid = body.care_type == CareType.EMERGENCY and not body.emergency  # an emergency is said twice
+            if unsaid or body.care_type != visit.care_type:
+                return Refusal.OTHER_CARE_TYPE
             return _total_refusal(body, visit.fees)
         if event is VisitEvent.CANCEL_VISIT and visit.fees.total_fen:
             return Refusal.CHARGES_REMAIN
@@ -252,6 +262,8 @@ class CareRole:
 
     def _priced_sale(self, request: Request, sale: SellDrugs) -> SellDrugs | Refusal | Refused:
         refusal = lines_refusal(sale.lines, ())
+        if refusal is None and sale.care_type == CareType.SPECIAL_DRUGS:
+            refusal = None if self._rules.institutions[request.sender].dual_channel else Refusal.NOT_DUAL_CHANNEL
         if refusal is not None:
             return refusal
         fees = total_of(price_lines(self._rules.catalogue, sale.lines))

@@ -20,6 +20,7 @@ from reference_impl.domain.benefit import (
     take_back,
     undo,
 )
+from reference_impl.domain.care_types import CareType, Claim, SpecialCare, policy_for, refusal_of
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
 from reference_impl.domain.filing import FilingTable
@@ -84,7 +85,7 @@ class InsuredRules:
     """What an insured province goes by.
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
-    everybody counts as filed for treatment elsewhere.
+    everybody counts as filed for treatment elsewhere. Without ``special`` every visit is paid as an ordinary one.
     """
 
     node: NodeId
@@ -94,6 +95,7 @@ class InsuredRules:
     day_of: Callable[[int], int]
     numbers: Numbers = NO_NUMBERS
     filing: FilingTable | None = None
+    special: SpecialCare | None = None
 
 
 class _Insured(NamedTuple):
@@ -176,8 +178,12 @@ class InsuredDecisions:
             temporary=facts.temporary and province_of(request.care_region) != province_of(request.insured_region),
         )
         wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
-        if wrong is None and not self._rules.policy.covers(case):
+        policy = self._rules.policy
+        if wrong is None and not policy.covers(case):
             wrong = Refusal.NO_TERMS
+        if wrong is None and body.care_type != CareType.ORDINARY:
+            special = self._special(body, case, insured)
+            wrong, policy = (special, policy) if isinstance(special, Refusal) else (None, special)
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
         part = _part_before(request, body, settled_of, self._rules.numbers)
@@ -189,7 +195,7 @@ class InsuredDecisions:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
         before = in_year(person.accumulators, person.earlier, year)
         amounts, after = settle(
-            self._rules.policy,
+            policy,
             case,
             body.fees,
             before,
@@ -217,10 +223,21 @@ class InsuredDecisions:
             before=person.latest,
             filing=passed.serial,
             business_day=day,
+            care_type=body.care_type,
+            disease=body.disease if isinstance(body, Settle) else "",
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
         filings = self._filings.after_settlement(view, insured.number, passed)
         return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), filings)
+
+    def _special(self, body: Settle | SellDrugs, case: Case, insured: _Insured) -> Policy | Refusal:
+        """Return the policy for care that is not ordinary, or why it is not paid as that."""
+        claim = Claim(body.care_type, body.disease if isinstance(body, Settle) else "", insured.number)
+        special = self._rules.special
+        refusal = refusal_of(claim, case.kind, special)
+        if refusal is not None or special is None:
+            return refusal or Refusal.NO_SUCH_CARE_TYPE
+        return policy_for(claim, case, self._rules.policy, special)
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
         """Return what is remembered of a visit that begins: of a stay, that it is open."""

@@ -13,6 +13,7 @@ import msgspec
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.domain.nodes import NodeId
 
@@ -55,12 +56,16 @@ class CancelRegistration(Body, frozen=True, tag="cancel_registration"):
 
 
 class Diagnose(Body, frozen=True, tag="diagnose"):
-    """2203: say what the visit is for."""
+    """2203: say what the visit is for, and as what it is to be paid (``domain.care_types``).
+
+    A text, as in what settles the visit: who prices and who pays refuse what is none.
+    """
 
     person: PersonNo
     visit: VisitId
     diagnosis: str
     began_us: int
+    care_type: str = CareType.ORDINARY.value
 
 
 ALL_LINES = "0000"
@@ -132,7 +137,8 @@ class Settle(Body, frozen=True, tag="settle"):
     province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
     it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
     whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
-    filed; that of a stay was said on admission.
+    filed; that of a stay was said on admission. ``care_type`` is that of the visit; where it is chronic, the care
+    province adds the ``disease``, which its diagnosis said.
     """
 
     person: PersonNo
@@ -147,6 +153,8 @@ class Settle(Body, frozen=True, tag="settle"):
     mid_stay: bool = False
     continues: VisitId = VisitId("")
     emergency: bool = False
+    care_type: str = CareType.ORDINARY.value
+    disease: str = ""
 
 
 class SellDrugs(Body, frozen=True, tag="sell_drugs"):
@@ -160,6 +168,7 @@ class SellDrugs(Body, frozen=True, tag="sell_drugs"):
     visit: VisitId = VisitId("")
     hospital_level: int = 0
     fees: FeeTotals | None = None
+    care_type: str = CareType.ORDINARY.value
 
 
 class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):

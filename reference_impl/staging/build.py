@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reference_impl.domain.institution import Institution, filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, care_node
 from reference_impl.domain.policies import PolicyTable
@@ -16,6 +18,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policy_under
 from reference_impl.staging.loss import commit_losses
+from scenarios.patients.care_types import CareTypeDraws, special_care
 from scenarios.patients.catalogue import catalogue_of
 from scenarios.patients.filings import filing_table
 from scenarios.patients.places import Places
@@ -64,12 +67,24 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
     filing = None if scenario.filing is None else filing_table(scenario.filing)
+    typed = scenario.visits.care_types
+    if typed is not None:
+        institutions = _designated(institutions, CareTypeDraws(typed, scenario.seed))
     return ProvinceConfig(
         catalogue=tuple(catalogue_of(province).values()),
         institutions=institutions if filing is None else (*institutions, filing_platform(province)),
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
         filing=filing,
+        special=None if typed is None else special_care(typed),
+    )
+
+
+def _designated(institutions: tuple[Institution, ...], draws: CareTypeDraws) -> tuple[Institution, ...]:
+    """Return the register with the pharmacies of two channels marked."""
+    return tuple(
+        msgspec.structs.replace(one, dual_channel=True) if draws.is_dual_channel(one.code) else one
+        for one in institutions
     )
 
 

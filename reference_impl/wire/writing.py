@@ -42,6 +42,7 @@ _ENVELOPE = {
     "person": "request.body.person",
     "insurance": "request.body.insurance",
     "person_type": "person_type",
+    "care_type": "request.body.care_type",
 }
 _encode = msgspec.json.Encoder().encode
 

@@ -306,6 +306,10 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
             if gate.measure.startswith("filing.") and scenario.filing is None:
                 yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
                 break
+            if gate.measure.startswith("care_types.") and scenario.visits.care_types is None:
+                what, expected = "measure of care types, and every visit is ordinary", "a 'visits.care_types' section"
+                yield Problem(("gates", name), what, "", expected)
+                break
             yield from _plan_of_gate(scenario, name)
 
 

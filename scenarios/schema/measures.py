@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from reference_impl.domain.transactions import CODES
 from scenarios.record.fates import Fate
 from scenarios.schema.measure import KINDS, Measure, Unit
+from scenarios.schema.measures_care import CARE_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
@@ -84,7 +85,8 @@ def _scalars() -> Iterator[Measure]:
 
 
 MEASURES: Mapping[str, Measure] = {
-    measure.name: measure for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES)
+    measure.name: measure
+    for measure in (*_distributions(), *_scalars(), *STOP_MEASURES, *PEOPLE_MEASURES, *CARE_MEASURES)
 }
 
 

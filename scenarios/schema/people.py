@@ -18,6 +18,7 @@ from scenarios.schema.base import (
     Weight,
     span,
 )
+from scenarios.schema.care_types import CareTypes
 
 _HOURLY = (
     *(0.3, 0.2, 0.2, 0.2, 0.3, 0.6, 1.5, 5.0, 15.0, 13.0, 11.5, 8.0),
@@ -140,6 +141,9 @@ class Visits(Model):
     )
     handling: PeopleTime = Field(
         default=span("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
+    )
+    care_types: CareTypes | None = Field(
+        default=None, description="as what visits are paid; without it every one is an ordinary one of its kind"
     )
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."

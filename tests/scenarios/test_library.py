@@ -25,6 +25,7 @@ US_PER_S = 1_000_000
 def test_library_holds_these_questions():
     assert library_names() == (
         "books-disagree",
+        "chronic-month",
         "cutover-luan-2021",
         "downtime-announced",
         "false-yes",

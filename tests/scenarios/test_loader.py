@@ -707,6 +707,27 @@ def test_gate_of_filing_without_one_is_refused(write):
     assert refusal(write(SMALL), sets=["gates.filing.refused=== 0"]).key == "gates.filing.refused"
 
 
+CARE_TYPES = [
+    ("{emergency: 60%, chronic: 60%}", "visits.care_types", "emergency and chronic sum to 1.2"),
+    ("{chronik: 10%}", "visits.care_types.chronik", "did you mean 'chronic'?"),
+    ("{chronic_bill: 0}", "visits.care_types.chronic_bill", "greater than 0"),
+    ("{dual_channel: 120%}", "visits.care_types.dual_channel", "120%"),
+]
+
+
+@pytest.mark.parametrize(("typed", "key", "words"), CARE_TYPES)
+def test_care_types_that_cannot_be_are_refused(write, typed, key, words):
+    error = refusal(write(SMALL), sets=[f"visits.care_types={typed}"])
+
+    assert error.key == key
+    assert words in str(error)
+
+
+def test_gate_of_care_types_without_any_is_refused(write):
+    named = "gates.care_types.chronic.settled"
+    assert refusal(write(SMALL), sets=[f"{named}=== 0"]).key == named
+
+
 TOPOLOGIES = [
     ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
     ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),

@@ -8,9 +8,11 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+import msgspec
 from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.care_types import SpecialCare
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
@@ -163,6 +165,9 @@ def build(
     year_of: Callable[[int], int] = lambda _: 2024,
     renumberings: tuple[Renumbering, ...] = (),
     filing: FilingTable | None = None,
+    special: SpecialCare | None = None,
+    *,
+    dual_channel: bool = False,
 ) -> Province | Hub:
     """Build a node of the chain on any ports."""
     numbers = Numbers(renumberings, ports.clock.now_us)
@@ -172,10 +177,15 @@ def build(
         provinces = frozenset({NodeId("33"), NodeId("63")})
         return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
     facts = lambda p: PersonFacts("active", "310", p[:6], False, BALANCE_FEN, 470) if p[0] in "36" else None  # noqa: E731
+    known = INSTITUTIONS
+    if dual_channel:
+        known = {code: msgspec.structs.replace(one, dual_channel=True) for code, one in known.items()}
     return Province(
         ports,
-        CareRules(NodeId(node), CATALOGUE, INSTITUTIONS, lambda region: _way(node, region), numbers=numbers),
-        InsuredRules(NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing),
+        CareRules(NodeId(node), CATALOGUE, known, lambda region: _way(node, region), numbers=numbers),
+        InsuredRules(
+            NodeId(node), DEFAULT_POLICY, facts, year_of, day_of(datetime(2024, 3, 13), 1.0), numbers, filing, special
+        ),
         timeout_us=2 * WAIT_US,
         reference=reference,
     )
@@ -214,6 +224,10 @@ class Chain:
     """What every node is told of new numbers at its start."""
     filing: FilingTable | None = None
     """What every province wants filed for treatment elsewhere."""
+    special: SpecialCare | None = None
+    """What every insurer pays of special care."""
+    dual_channel: bool = False
+    """Whether every institution is designated for special drugs."""
 
     def __post_init__(self) -> None:
         for node in NODES:
@@ -225,7 +239,9 @@ class Chain:
         for work in self.beside.pop(node, ()):
             work.close()
         ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
-        self.nodes[node] = build(node, ports, self.year_of, self.renumberings, self.filing)
+        self.nodes[node] = build(
+            node, ports, self.year_of, self.renumberings, self.filing, self.special, dual_channel=self.dual_channel
+        )
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
         """Let something else happen between a look of this node and its commit."""

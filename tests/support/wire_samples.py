@@ -69,7 +69,8 @@ _settle = {
     "hospital_level": st.integers(0, 3),
     "fees": fees,
 }
-settle = st.builds(m.Settle, **_settle, emergency=st.booleans())
+care_types = st.sampled_from(["ordinary", "emergency", "chronic"])
+settle = st.builds(m.Settle, **_settle, emergency=st.booleans(), care_type=care_types)
 settle_stay = st.builds(
     m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits
 )
@@ -83,6 +84,7 @@ sell = st.builds(
     visit=optional_visits,
     hospital_level=st.integers(0, 3),
     fees=fees,
+    care_type=st.sampled_from(["ordinary", "special_drugs"]),
 )
 cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
@@ -94,7 +96,9 @@ REQUESTS = {
     "2103": cancel,
     "2201": st.builds(m.Register, person=persons, insurance=insurances, began_us=moments, visit=optional_visits),
     "2202": st.builds(m.CancelRegistration, person=persons, visit=visits),
-    "2203": st.builds(m.Diagnose, person=persons, visit=visits, diagnosis=text20, began_us=moments),
+    "2203": st.builds(
+        m.Diagnose, person=persons, visit=visits, diagnosis=text20, began_us=moments, care_type=care_types
+    ),
     "2204": upload(["0", "1", "2"]),
     "2205": cancel_lines,
     "2206": settle,

@@ -5,6 +5,7 @@ Each has a planted bug in ``tests/lab/test_checker.py`` that it must catch.
 
 from __future__ import annotations
 
+from lab.checker.laws.care_types import a_visit_is_paid_as_what_it_is
 from lab.checker.laws.effects import (
     effects_are_remembered,
     every_posting_has_a_witness,
@@ -57,4 +58,5 @@ LAWS: tuple[Law, ...] = (
     a_number_leads_to_one_record,
     who_needs_a_filing_has_one,
     closed_days_never_grow,
+    a_visit_is_paid_as_what_it_is,
 )
