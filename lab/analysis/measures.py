@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from lab.analysis import abnormal, claims, closing, filing, go_no_go, policies, renumbering, service
+from lab.analysis import abnormal, claims, closing, filing, go_no_go, mid_stays, policies, renumbering, service
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
@@ -165,6 +165,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
         name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
     }
     scalars |= dict(closing.measure(record))
+    scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))

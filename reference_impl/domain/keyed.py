@@ -82,6 +82,7 @@ class Purpose(IntEnum):
     RECOGNISED = 202
     DUAL_CHANNEL = 203
     AS_ORDINARY = 204
+    LONG_STAY = 205
 
 
 def mix64(value: int) -> int:

@@ -115,9 +115,9 @@ class Journey(CareTyped):
         self.batch_due_us = self.ports.clock.now_us() + self._batch_us
 
     def _rest_us(self) -> int:
-        """Return how long the stay lies until its next charges are due, or it is settled ahead of a stop."""
+        """Return how long the stay lies until its next charges are due, or it is settled in its middle."""
         now_us, due_us = self.ports.clock.now_us(), self.batch_due_us
-        if self.site.stops and self.mid_due is None:
+        if self.mid_due is None and (self.site.stops or self.site.mid_stays is not None):
             early_us = self.site.mid_stay_us(self.visit, self.ports.draws)
             if early_us is not None and now_us < early_us < due_us:
                 due_us, self.mid_due = early_us, True

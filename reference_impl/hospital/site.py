@@ -11,6 +11,7 @@ from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.filings import FilingDraws, filing_table
+from scenarios.patients.mid_stays import MidStayDraws
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.renumbered import renumberings_of
@@ -43,6 +44,7 @@ class HospitalSite:
     renumberings: tuple[Renumbering, ...] = ()
     filing: FilingDraws | None = None
     care_types: CareTypeDraws | None = None
+    mid_stays: MidStayDraws | None = None
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -111,9 +113,9 @@ class HospitalSite:
         return Recourse.PAPER if too_much else drawn
 
     def mid_stay_us(self, visit: PlannedVisit, draws: Draws) -> int | None:
-        """Return when a stay is settled ahead of a stop, by the first plan that says so; None when by none.
+        """Return when a stay is settled in its middle: ahead of a stop, by the first plan that says so, or when asked.
 
-        Stays that are planned to end before new business is refused are let be.
+        Stays that are planned to end before new business is refused are let be by a plan.
         """
         for number, stop in enumerate(self.stops):
             forced = stop.plan.policies.forced_mid_stay
@@ -121,7 +123,7 @@ class HospitalSite:
                 continue
             if draws.uniform(visit.visit, number, 0, Purpose.MID_STAY) < forced.share:
                 return stop.stop_at - int(forced.lead * draws.uniform(visit.visit, number, 1, Purpose.MID_STAY))
-        return None
+        return None if self.mid_stays is None else self.mid_stays.due_us(visit)
 
     def _park_share(self, stops: tuple[Course, ...]) -> float:
         stated = stops[0].plan.park_share if stops else None
@@ -131,7 +133,7 @@ class HospitalSite:
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
     spec = scenario.filing
-    typed = scenario.visits.care_types
+    typed, long_stays = scenario.visits.care_types, scenario.visits.mid_stay
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
     return HospitalSite(
         scenario.clients,
@@ -141,6 +143,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         renumberings_of(scenario),
         filing,
         None if typed is None else CareTypeDraws(typed, scenario.seed),
+        None if long_stays is None else MidStayDraws(long_stays, scenario.seed),
     )
 
 

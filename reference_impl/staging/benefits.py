@@ -23,7 +23,9 @@ _COUNTS_IN: Mapping[str, CountsIn] = {"of_discharge": "discharge", "of_settlemen
 
 def policy_under(scenario: Scenario, province: str) -> Policy:
     """Return what the insurer of ``province`` goes by; no two plans tell it different things."""
-    policy = policy_of(province)
+    policy, long_stays = policy_of(province), scenario.visits.mid_stay
+    if long_stays is not None:
+        policy = msgspec.structs.replace(policy, merges_mid_stay=long_stays.merge_deductible)
     for plan in scenario.cutover:
         if not plan.concerns_insurer(province):
             continue

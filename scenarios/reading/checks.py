@@ -62,6 +62,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _fault(scenario, fault, ("faults", number))
     yield from _overlaps(scenario.faults)
     yield from _filing(scenario)
+    yield from _mid_stay(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -286,6 +287,14 @@ def _filing(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(("filing", "standings", "not_uploaded"), "every filing is uploaded at once", got, expected)
 
 
+def _mid_stay(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse long stays that two rules would settle in their middle: a stay is settled so once."""
+    forced = any(plan.policies.forced_mid_stay is not None for plan in scenario.cutover)
+    if scenario.visits.mid_stay is not None and forced:
+        what = "a planned stop settles stays in their middle too (forced_mid_stay)"
+        yield Problem(("visits", "mid_stay"), what, "", "one of the two: a stay is settled so once")
+
+
 def _gates(scenario: Scenario) -> Iterator[Problem]:
     for name, texts in scenario.gates.items():
         if not texts:
@@ -305,6 +314,10 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 break
             if gate.measure.startswith("filing.") and scenario.filing is None:
                 yield Problem(("gates", name), "measure of filing, and everybody is filed", "", "a 'filing' section")
+                break
+            if gate.measure.startswith("mid_stay.") and scenario.visits.mid_stay is None:
+                what, expected = "measure of long stays, and nobody asks", "a 'visits.mid_stay' section"
+                yield Problem(("gates", name), what, "", expected)
                 break
             if gate.measure.startswith("care_types.") and scenario.visits.care_types is None:
                 what, expected = "measure of care types, and every visit is ordinary", "a 'visits.care_types' section"

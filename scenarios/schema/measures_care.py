@@ -1,4 +1,4 @@
-"""The measures of care types: what was paid as what, and who was refused as that."""
+"""The measures of kinds of care: what was paid as what, who was refused as that, and long stays settled in parts."""
 
 from __future__ import annotations
 
@@ -34,5 +34,15 @@ def _care() -> Iterator[Measure]:
     yield Measure("care_types.as_ordinary", Unit.COUNT, f"visits so refused, and settled as ordinary ones; {whole}")
 
 
-CARE_MEASURES: tuple[Measure, ...] = tuple(_care())
+def _mid_stay() -> Iterator[Measure]:
+    """Yield what was settled of long stays; absent where nobody may ask for it."""
+    asked = "stays settled in their middle because their patients asked"
+    whole = "over the whole run, local business only where a planned stop or paper is looked at"
+    yield Measure("mid_stay.settled", Unit.COUNT, f"{asked}; {whole}")
+    yield Measure("mid_stay.fund", Unit.NUMBER, f"what the funds paid of those parts, in yuan; {whole}")
+    yield Measure("mid_stay.deductible", Unit.NUMBER, f"deductibles paid with those parts, in yuan; {whole}")
+    yield Measure("mid_stay.settled_whole", Unit.COUNT, f"of them, the rest settled directly too; {whole}")
+
+
+CARE_MEASURES: tuple[Measure, ...] = (*_care(), *_mid_stay())
 """All of them, in the order of the manual."""

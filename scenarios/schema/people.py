@@ -19,6 +19,7 @@ from scenarios.schema.base import (
     span,
 )
 from scenarios.schema.care_types import CareTypes
+from scenarios.schema.mid_stay import LongStays
 
 _HOURLY = (
     *(0.3, 0.2, 0.2, 0.2, 0.3, 0.6, 1.5, 5.0, 15.0, 13.0, 11.5, 8.0),
@@ -141,6 +142,9 @@ class Visits(Model):
     )
     handling: PeopleTime = Field(
         default=span("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
+    )
+    mid_stay: LongStays | None = Field(
+        default=None, description="long stays settled in their middle; without it only a planned stop does that"
     )
     care_types: CareTypes | None = Field(
         default=None, description="as what visits are paid; without it every one is an ordinary one of its kind"

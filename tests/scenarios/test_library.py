@@ -33,6 +33,7 @@ def test_library_holds_these_questions():
         "hub-move",
         "jiaxing-qinghai",
         "kill-every-role",
+        "long-stays",
         "lost-reply",
         "month-end",
         "national-day",
