@@ -35,6 +35,7 @@ __all__ = [
     "SpecialTerms",
     "is_recognised",
     "policy_for",
+    "recognised_of",
     "refusal_of",
 ]
 
@@ -101,6 +102,12 @@ def is_recognised(person: str, disease: str, share: float) -> bool:
     """Return whether the insurer has recognised a disease of a person; drawn from both, so that all agree."""
     number = _NUMBER_OF.get(disease)
     return number is not None and uniform(0, int(person) & WORD, number, 0, Purpose.RECOGNISED) < share
+
+
+def recognised_of(person: str, special: SpecialCare | None) -> tuple[Disease, ...]:
+    """Return the diseases that the insurer has recognised of a person; of nobody any without terms of special care."""
+    share = 0.0 if special is None else special.recognised_share
+    return tuple(disease for disease in DISEASES if is_recognised(person, disease.code, share))
 
 
 def refusal_of(claim: Claim, kind: Kind, special: SpecialCare | None) -> Refusal | None:

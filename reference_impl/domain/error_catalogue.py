@@ -183,6 +183,7 @@ _ROWS = (
     _refusal(Refusal.NO_SUCH_REGION, _HOSPITAL, "备案的就医地编码不存在", "核对就医地编码"),
     _refusal(Refusal.NO_SUCH_CARE_TYPE, _HOSPITAL, "此处不支持该医疗类别", "核对医疗类别"),
     _refusal(Refusal.OTHER_CARE_TYPE, _HOSPITAL, "结算的医疗类别与就诊信息不符", "核对医疗类别和急诊标志"),
+    _refusal(Refusal.NOT_DIAGNOSED, _HOSPITAL, "该就诊未上传诊断", "先上传就诊信息"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

@@ -79,6 +79,7 @@ class Refusal(StrEnum):
     NO_SUCH_REGION = "D22"
     NO_SUCH_CARE_TYPE = "D30"
     OTHER_CARE_TYPE = "D31"
+    NOT_DIAGNOSED = "D32"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -144,6 +145,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.OTHER_CARE_TYPE: (
         "the visit is of another care type than this settlement; check med_type against 2203, and OTP_ER_REFL_FLAG"
     ),
+    Refusal.NOT_DIAGNOSED: "no diagnosis of the visit was told; send 2203 first",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -13,6 +13,7 @@ from reference_impl.domain.filing import FilingKind
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Admit,
+    AskRecognised,
     CancelAdmission,
     CancelDischarge,
     CancelLines,
@@ -90,6 +91,7 @@ def _file(visit: PlannedVisit, _: VisitId) -> File:
 
 BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
     tx.PERSON: lambda visit, _: FindPerson(person=PersonNo(visit.person)),
+    tx.ASK_RECOGNISED: lambda visit, _: AskRecognised(person=PersonNo(visit.person)),
     tx.PHARMACY_TRIAL: _sell,
     tx.PHARMACY_SETTLE: _sell,
     tx.REGISTER: _register,

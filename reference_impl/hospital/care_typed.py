@@ -8,6 +8,7 @@ from __future__ import annotations
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.errors import Refusal
 from reference_impl.hospital.filing_anew import Registering
+from reference_impl.hospital.ways import LOOKED_UP, OUTPATIENT
 from scenarios.record.fates import Stage
 
 __all__ = ["CareTyped"]
@@ -17,6 +18,11 @@ class CareTyped(Registering):
     """A visit that may be an emergency, of a chronic disease, or for special drugs."""
 
     __slots__ = ()
+
+    def _looked_up(self) -> tuple[str, ...]:
+        """Return the way of an outpatient, with a look at the recognised diseases where the desk takes one."""
+        draws = self.site.care_types
+        return LOOKED_UP if draws is not None and draws.looks_up(self.visit) else OUTPATIENT
 
     async def _comes_again(self, refusal: str) -> bool:
         """Say an ordinary visit anew where the disease is not recognised; what a filing wants is as before."""

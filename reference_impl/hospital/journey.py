@@ -92,7 +92,7 @@ class Journey(CareTyped):
         if visit.kind == "pharmacy":
             await self._contact(PHARMACY)
         elif visit.kind == "outpatient":
-            await self._contact(OUTPATIENT)
+            await self._contact(OUTPATIENT if self.site.care_types is None else self._looked_up())
         else:
             await self._stay_on()
             self.asker.stage = Stage.OPEN_STAY

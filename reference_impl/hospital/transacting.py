@@ -23,6 +23,7 @@ from reference_impl.protocol.messages import (
     Body,
     CancelSettlement,
     PersonNo,
+    Recognised,
     RequestBody,
     Reverse,
     Settle,
@@ -119,6 +120,9 @@ class Transacting(VisitState):
                 self.settlement, self.acked = body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
                 self._answered_settlement()
+            case Recognised() if self.site.care_types is not None:
+                disease = self.site.care_types.disease(self.visit.person)
+                self.as_ordinary = disease not in {one.code for one in body.diseases}
             case _:
                 pass
 

@@ -33,6 +33,7 @@ from reference_impl.protocol.forwarder import Prepared
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import (
     Admit,
+    AskRecognised,
     CancelDischarge,
     CancelLines,
     CancelSettlement,
@@ -85,7 +86,7 @@ from reference_impl.protocol.visits import (
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
 _CHARGING = (UploadLines, CancelLines)
-_OF_NO_VISIT = (FindPerson, File, WithdrawFiling)
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, AskRecognised)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -211,7 +212,7 @@ class CareRole:
                 body = sale
             case Reverse():
                 return self._prepare_reversal(request, body, visit, original, next_node)
-            case FindPerson() | File() | WithdrawFiling():
+            case FindPerson() | File() | WithdrawFiling() | AskRecognised():
                 pass
             case _:
                 refusal = self._refusal(request, visit)
@@ -341,7 +342,7 @@ class CareRole:
         if visit is None:
             return None
         match body:
-            case Register() | Admit() | FindPerson() | File() | WithdrawFiling():
+            case Register() | Admit() | FindPerson() | File() | WithdrawFiling() | AskRecognised():
                 return None
             case Settle():
                 return self._settled(request, reply, visit)
@@ -358,6 +359,7 @@ class CareRole:
         return msgspec.structs.replace(
             opened_visit(request, request.msgid, request.code, VisitState.SETTLED, visit),
             fees=FeeTotals(total_fen=sale.total_fen),
+            care_type=sale.care_type,
             settlement=reply.body.settlement,
             settled_by=request.msgid,
         )

@@ -20,7 +20,7 @@ from reference_impl.domain.benefit import (
     take_back,
     undo,
 )
-from reference_impl.domain.care_types import CareType, Claim, SpecialCare, policy_for, refusal_of
+from reference_impl.domain.care_types import CareType, Claim, SpecialCare, policy_for, recognised_of, refusal_of
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
 from reference_impl.domain.filing import FilingTable
@@ -35,6 +35,7 @@ from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
 from reference_impl.protocol.messages import (
     Admit,
+    AskRecognised,
     CancelAdmission,
     Cancelled,
     CancelSettlement,
@@ -45,6 +46,8 @@ from reference_impl.protocol.messages import (
     MessageId,
     PersonFound,
     PersonNo,
+    Recognised,
+    RecognisedDisease,
     Register,
     Reply,
     Request,
@@ -153,7 +156,8 @@ class InsuredDecisions:
             case File() | WithdrawFiling():
                 return self._file(request, body, view, insured)
             case _:
-                return self._verdict(request, Reply(self._reference(), Done()))
+                told = self._recognised(insured) if isinstance(body, AskRecognised) else Done()
+                return self._verdict(request, Reply(self._reference(), told))
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
         """Return who is meant, if insured here and in the region that the message names, or why nobody is."""
@@ -238,6 +242,11 @@ class InsuredDecisions:
         if refusal is not None or special is None:
             return refusal or Refusal.NO_SUCH_CARE_TYPE
         return policy_for(claim, case, self._rules.policy, special)
+
+    def _recognised(self, insured: _Insured) -> Recognised:
+        """Return the diseases that were recognised of a person, under the number by which the books know them."""
+        known = recognised_of(insured.number, self._rules.special)
+        return Recognised(diseases=tuple(RecognisedDisease(disease.code, disease.name) for disease in known))
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
         """Return what is remembered of a visit that begins: of a stay, that it is open."""

@@ -206,6 +206,27 @@ class Reverse(Body, frozen=True, tag="reverse"):
     original_code: str
 
 
+class AskDiagnosis(Body, frozen=True, tag="ask_diagnosis"):
+    """5202: ask what a visit of one's own was said to be for."""
+
+    person: PersonNo
+    visit: VisitId
+
+
+class AskSettlement(Body, frozen=True, tag="ask_settlement"):
+    """5203: ask for a settlement of one's own that stands."""
+
+    person: PersonNo
+    visit: VisitId
+    settlement: SettlementId
+
+
+class AskRecognised(Body, frozen=True, tag="ask_recognised"):
+    """5301: ask which chronic and special diseases the insurer has recognised of a person."""
+
+    person: PersonNo
+
+
 # --- replies ----------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +286,39 @@ class Filed(Body, frozen=True, tag="filed"):
     filing: FilingId
 
 
+class DiagnosisTold(Body, frozen=True, tag="diagnosis_told"):
+    """5202: the diagnosis that stands, of a visit that began then."""
+
+    visit: VisitId
+    diagnosis: str
+    began_us: int
+
+
+class SettlementTold(Settled, frozen=True, tag="settlement_told"):
+    """5203: the settlement as its yes stated it, from when to when its visit was, and as what it is paid and cleared.
+
+    ``care`` is the care type, of an ordinary visit its kind; ``clearing`` the same, told apart by where it was.
+    """
+
+    began_us: int = 0
+    ended_us: int = 0
+    care: str = "outpatient"
+    clearing: str = "outpatient"
+
+
+class RecognisedDisease(msgspec.Struct, frozen=True, gc=False):
+    """A disease by its code (opsp_dise_code) and name."""
+
+    code: str
+    name: str
+
+
+class Recognised(Body, frozen=True, tag="recognised"):
+    """5301: the diseases; none is an answer too."""
+
+    diseases: tuple[RecognisedDisease, ...]
+
+
 class Done(Body, frozen=True, tag="done"):
     """The transactions whose reply has no output."""
 
@@ -286,8 +340,22 @@ RequestBody = (
     | File
     | WithdrawFiling
     | Reverse
+    | AskDiagnosis
+    | AskSettlement
+    | AskRecognised
 )
-ReplyBody = PersonFound | VisitOpened | LinesPriced | Settled | Cancelled | Filed | Done
+ReplyBody = (
+    PersonFound
+    | VisitOpened
+    | LinesPriced
+    | Settled
+    | Cancelled
+    | Filed
+    | DiagnosisTold
+    | SettlementTold
+    | Recognised
+    | Done
+)
 
 CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.PERSON: (FindPerson, PersonFound),
@@ -314,6 +382,9 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.FILE: (File, Filed),
     tx.WITHDRAW_FILING: (WithdrawFiling, Done),
     tx.REVERSE: (Reverse, Done),
+    tx.ASK_DIAGNOSIS: (AskDiagnosis, DiagnosisTold),
+    tx.ASK_SETTLEMENT: (AskSettlement, SettlementTold),
+    tx.ASK_RECOGNISED: (AskRecognised, Recognised),
 }
 """Which message type carries a transaction, as request and as reply. A test holds it to the catalogue."""
 

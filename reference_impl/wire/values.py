@@ -30,6 +30,8 @@ INTEGER = "int"
 FEES = "fees"
 FLAG = "flag"
 DIGITS = "digits"
+YEAR = "year"
+"""The calendar year of a moment."""
 ONE_OF = "|"
 """Parts the two texts of a coding: what stands for no, and for yes."""
 
@@ -58,6 +60,9 @@ def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
         return tools.clock.text
     if coding == FLAG:
         return _writes_flag
+    if coding == YEAR:
+        text = tools.clock.text
+        return lambda value: text(value)[:4]
     if coding == DIGITS:
         return _writes_text(field, where)
     if coding.isdigit() or field.kind == "int":

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _ENVELOPE = {
     "now": "now",
     "msgid": "request.msgid",
+    "institution": "request.institution",
     "care_region": "request.care_region",
     "insured_region": "insured_region",
     "person": "request.body.person",

@@ -64,6 +64,11 @@ class CareTypeDraws:
         drawn = uniform(self.seed, key_hash(code), 0, 0, Purpose.DUAL_CHANNEL)
         return code.startswith("P") and drawn < self.spec.dual_channel
 
+    def looks_up(self, visit: PlannedVisit) -> bool:
+        """Return whether the desk of a chronic visit asks which diseases are recognised before it says one."""
+        asks = uniform(self.seed, visit.visit, 1, 0, Purpose.AS_ORDINARY) < self.spec.looks_up
+        return asks and self.care_type(visit) is CareType.CHRONIC
+
     def as_ordinary(self, visit: PlannedVisit) -> bool:
         """Return whether the desk settles a visit as an ordinary one once its disease is not recognised."""
         return uniform(self.seed, visit.visit, 0, 0, Purpose.AS_ORDINARY) < self.spec.as_ordinary

@@ -37,6 +37,11 @@ class CareTypes(Model):
         description="of visits whose disease is not recognised: the desk settles them as ordinary ones; the others "
         "are refused. ASSUMED.",
     )
+    looks_up: Share = Field(
+        default=0.0,
+        description="of chronic visits: the desk asks first which diseases are recognised (5301), and says an ordinary "
+        "visit where theirs is not",
+    )
     dual_channel: Share = Field(
         default=0.3, description="of pharmacies: designated for special drugs (双通道). ASSUMED."
     )

@@ -85,6 +85,15 @@ def test_a_disease_that_is_not_recognised_is_settled_as_ordinary_or_not_at_all(
     assert [code for code, _ in said(run)].count("2201") == 1
 
 
+@pytest.mark.parametrize(("recognised", "paid"), [(1, ["chronic"]), (0, ["ordinary"])])
+def test_a_desk_that_looks_first_is_told_no_by_nobody(recognised: int, paid: list[str]) -> None:
+    run, figures = lived(visit("outpatient"), chronic=1, recognised=recognised, looks_up=1, as_ordinary=0)
+
+    assert (fates(run), paid_as(run)) == (["direct"], paid)
+    assert [code for code, _ in said(run)] == ["1101", "5301", "2201", "2203", "2204", "2206", "2207"]
+    assert figures["care_types.not_recognised"] == 0
+
+
 def test_who_asks_the_wrong_pharmacy_for_special_drugs_is_told_so_at_the_first_word() -> None:
     run, figures = lived(visit("pharmacy"), dual_channel=0, astray=1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import strategies as st
 
 from reference_impl.domain.benefit import Settlement
@@ -90,6 +91,9 @@ cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
 
 REQUESTS = {
+    "5202": st.builds(m.AskDiagnosis, person=persons, visit=visits),
+    "5203": st.builds(m.AskSettlement, person=persons, visit=visits, settlement=settlements),
+    "5301": st.builds(m.AskRecognised, person=persons),
     "1101": st.builds(m.FindPerson, person=persons),
     "2101": sell,
     "2102": sell,
@@ -196,7 +200,29 @@ found = st.builds(
     age_e1=ages,
 )
 
+seconds = st.integers(0, 10**6).map(lambda s: s * 1_000_000)
+"""What a date and time without an exp_content beside it can hold."""
+told_settlement = st.builds(
+    m.SettlementTold,
+    visit=visits,
+    settlement=settlements,
+    settled_us=seconds,
+    amounts=amounts.map(lambda one: msgspec.structs.replace(one, first_self_pay_fen=0)),
+    hospital_settlement=msgids,
+    person_type=person_types,
+    age_e1=ages,
+    balance_fen=money,
+    began_us=seconds,
+    ended_us=seconds,
+    care=st.sampled_from(["outpatient", "chronic", "inpatient"]),
+    clearing=st.sampled_from(["outpatient", "chronic_elsewhere", "inpatient_elsewhere"]),
+)
+recognised = st.lists(st.builds(m.RecognisedDisease, code=text30, name=text30), max_size=3).map(tuple)
+
 REPLIES = {
+    "5202": st.builds(m.DiagnosisTold, visit=visits, diagnosis=text20, began_us=seconds),
+    "5203": told_settlement,
+    "5301": recognised.map(lambda diseases: m.Recognised(diseases=diseases)),
     "1101": found,
     "2101": trial,
     "2102": settled,
