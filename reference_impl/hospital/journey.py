@@ -117,7 +117,10 @@ class Journey(CareTyped):
     def _rest_us(self) -> int:
         """Return how long the stay lies until its next charges are due, or it is settled in its middle."""
         now_us, due_us = self.ports.clock.now_us(), self.batch_due_us
-        if self.mid_due is None and (self.site.stops or self.site.mid_stays is not None):
+        asked, batches = self.site.mid_stays, self.site.uploads_per_stay
+        if asked is not None and self.mid_due is None and asked.due_after(self.visit, batches) == self.charged:
+            due_us, self.mid_due = now_us, True
+        elif self.site.stops and self.mid_due is None:
             early_us = self.site.mid_stay_us(self.visit, self.ports.draws)
             if early_us is not None and now_us < early_us < due_us:
                 due_us, self.mid_due = early_us, True

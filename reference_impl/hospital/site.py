@@ -113,9 +113,9 @@ class HospitalSite:
         return Recourse.PAPER if too_much else drawn
 
     def mid_stay_us(self, visit: PlannedVisit, draws: Draws) -> int | None:
-        """Return when a stay is settled in its middle: ahead of a stop, by the first plan that says so, or when asked.
+        """Return when a stay is settled ahead of a stop, by the first plan that says so; None when by none.
 
-        Stays that are planned to end before new business is refused are let be by a plan.
+        Stays that are planned to end before new business is refused are let be.
         """
         for number, stop in enumerate(self.stops):
             forced = stop.plan.policies.forced_mid_stay
@@ -123,7 +123,7 @@ class HospitalSite:
                 continue
             if draws.uniform(visit.visit, number, 0, Purpose.MID_STAY) < forced.share:
                 return stop.stop_at - int(forced.lead * draws.uniform(visit.visit, number, 1, Purpose.MID_STAY))
-        return None if self.mid_stays is None else self.mid_stays.due_us(visit)
+        return None
 
     def _park_share(self, stops: tuple[Course, ...]) -> float:
         stated = stops[0].plan.park_share if stops else None

@@ -1,4 +1,4 @@
-"""Whose long stay is settled in its middle, and when: drawn by the visits' numbers. Must never look at a run."""
+"""Whose long stay is settled in its middle, and how far on: drawn by the visits' numbers. Must never look at a run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ class MidStayDraws:
     spec: LongStays
     seed: int
 
-    def due_us(self, visit: PlannedVisit) -> int | None:
-        """Return when a stay is settled in its middle because its patient asks for it; None when it is not."""
-        if visit.stay_us < self.spec.longer_than or self._drawn(visit, 0) >= self.spec.share:
+    def due_after(self, visit: PlannedVisit, batches: int) -> int | None:
+        """Return after which of its batches of charges a stay is settled because its patient asks; None when it is not.
+
+        By the batches and not by the clock: a stay that began late is settled as far on as one that did not.
+        """
+        if batches == 1 or visit.stay_us < self.spec.longer_than or self._drawn(visit, 0) >= self.spec.share:
             return None
-        return visit.arrival_us + int(visit.stay_us * (1 + 2 * self._drawn(visit, 1)) / 4)
+        return 1 + int(self._drawn(visit, 1) * (batches - 1))
 
     def _drawn(self, visit: PlannedVisit, what: int) -> float:
         return uniform(self.seed, visit.visit, what, 0, Purpose.LONG_STAY)

@@ -19,7 +19,8 @@ class LongStays(Model):
         default=span("14d"), gt=0, description="stays of at least this, counted within the run, are long. ASSUMED."
     )
     share: Share = Field(
-        default=0.3, description="of long stays, whose patients ask for it: in the middle half of the stay. ASSUMED."
+        default=0.3,
+        description="of long stays, whose patients ask for it: after any batch of charges but the last. ASSUMED.",
     )
     merge_deductible: bool = Field(
         default=True,
