@@ -73,7 +73,9 @@ def measure(
     """
     plans = every_held(record, courses)
     asked = _Asked(record, time_scale, lost, doubled, alone=len(plans) == 1)
-    found = dict(_figures(plans, asked)) | dict(policies.mid_stay_figures(record))
+    found = dict(_figures(plans, asked))
+    if any(plan.course.plan.policies.forced_mid_stay is not None for plan in plans):
+        found |= dict(policies.mid_stay_figures(record))
     if len(plans) > 1:
         for plan in plans:
             found |= {of_plan(name, plan.course.plan.name): value for name, value in _figures([plan], asked)}

@@ -25,6 +25,7 @@ from lab.analysis import (
     go_no_go,
     identity,
     master_data,
+    mid_stays,
     nation,
     network,
     policies,
@@ -192,6 +193,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     scalars |= dict(closing.measure(record))
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
+    scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope))

@@ -44,7 +44,7 @@ SETTLEMENT_COLUMNS: dict[str, Any] = {
     "node": pl.String, "settlement": pl.String, "visit_id": pl.String, "person": pl.String, "code": pl.String,
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
     "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "filing": pl.String,
-    "business_day": pl.Int32, "legs": pl.Int64, **_AMOUNTS,
+    "business_day": pl.Int32, "care_type": pl.String, "disease": pl.String, "legs": pl.Int64, **_AMOUNTS,
     **dict.fromkeys(
         ("scope_fen", "first_fen", "deductible_fen", "pool_fen", "large_fen", "illness_fen", "civil_fen", "aid_fen"),
         pl.Int64,
@@ -67,7 +67,7 @@ MESSAGE_COLUMNS: dict[str, Any] = {
 
 CHARGE_COLUMNS: dict[str, Any] = {
     "node": pl.String, "visit_id": pl.String, "settlement": pl.String, "fees_fen": pl.Int64, "lines_fen": pl.Int64,
-    "repeated": pl.String,
+    "repeated": pl.String, "told_as": pl.String, "told_of": pl.String,
 }  # fmt: skip
 EARLIER_COLUMNS: dict[str, Any] = {"node": pl.String, "before": pl.String, "other": pl.String}
 
@@ -260,7 +260,7 @@ def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
     return (
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
         made.reverses, made.before, made.care_region, made.insured_region, made.filing, made.business_day,
-        _checksum(_legs_of(made)),
+        made.care_type, made.disease, _checksum(_legs_of(made)),
         *_amounts(made.amounts), *_parts(made.amounts),
     )  # fmt: skip
 
@@ -279,7 +279,16 @@ def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
         if visit.opened_as in SETTLEMENTS:
             continue  # a sale is settled with the message that holds its lines, also once it is taken back
         lines_fen, repeated = summed.get(visit.visit, _NOTHING)
-        yield node, visit.visit, visit.settlement, visit.fees.total_fen, lines_fen, repeated
+        yield (
+            node,
+            visit.visit,
+            visit.settlement,
+            visit.fees.total_fen,
+            lines_fen,
+            repeated,
+            visit.care_type,
+            visit.diagnosis,
+        )
 
 
 _NOTHING = (0, "")

@@ -34,7 +34,8 @@ YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
 CYAN, ROSE, MOSS, MAUVE, SLATE = "#88CCEE", "#CC6677", "#117733", "#AA4499", "#4A6FA5"
-"""Paul Tol's muted colours, and one of ours: where eight are too few."""
+CORAL, LIME, BARK = "#EE8866", "#BBCC33", "#7E6148"
+"""Paul Tol's muted and light colours, and two of ours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
 
@@ -89,16 +90,16 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.ON_ACCOUNT_THEN_DIRECT: Look(WINE, hatch="OO"),
     Fate.ESTIMATED_THEN_SETTLED: Look(SAND, hatch="/-"),
     Fate.FILED_THEN_DIRECT: Look(CYAN, hatch="/."),
-    Fate.STALE_THEN_DIRECT: Look(MOSS, hatch="|-"),
+    Fate.STALE_THEN_DIRECT: Look(LIME, hatch="|-"),
     Fate.MID_STAY_THEN_DIRECT: Look(INDIGO, hatch="\\\\|"),
     Fate.REFUSED: Look(GREY, hatch=".."),
     Fate.REVERSED_THEN_PAPER: Look(VERMILLION, hatch="xx"),
     Fate.PAPER_BY_CLOSURE: Look(ORANGE, hatch="--"),
     Fate.PAPER_BY_CHOICE: Look(PURPLE, hatch="||"),
     Fate.PAPER_BY_NUMBER: Look(BROWN, hatch="-|"),
-    Fate.PAPER_BY_PREFUND: Look(MAUVE, hatch="+."),
+    Fate.PAPER_BY_PREFUND: Look(CORAL, hatch="+o"),
     Fate.PAPER_BY_FILING: Look(ROSE, hatch="x."),
-    Fate.PAPER_BY_STALENESS: Look(MAUVE, hatch="+-"),
+    Fate.PAPER_BY_STALENESS: Look(BARK, hatch="+-"),
     Fate.PAPER_BY_NETWORK: Look(MAUVE, hatch="+."),
     Fate.PAPER_BY_IDENTITY: Look(SLATE, hatch="o."),
     Fate.SELF_PAID: Look(MOSS, hatch="O."),

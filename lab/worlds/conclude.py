@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.analysis import benefits, filing, master_data, prefund
+from lab.analysis import benefits, care_types, filing, master_data, prefund
 from lab.analysis.agreement import agreement_of
 from lab.analysis.audit import AUDIT_FILE, Audited, audit_of, write_audit
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
@@ -42,6 +42,10 @@ _BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, AUDIT_FILE, STATEMENTS_FILE, *
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
+_OF_BOOKS = (filing, master_data, benefits, prefund, care_types)
+"""What has figures that the books alone tell."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a world hands over when a replication is done."""
@@ -64,7 +68,7 @@ class Outcome:
         if self.of_books is not None:
             return self.of_books
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
-        parts = (part.figures_of_books(self.books, self.scenario) for part in (filing, master_data, benefits, prefund))
+        parts = (part.figures_of_books(self.books, self.scenario) for part in _OF_BOOKS)
         return {name: value for part in parts for name, value in part.items()}
 
     def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:

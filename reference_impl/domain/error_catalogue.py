@@ -141,6 +141,8 @@ _ROWS = (
     _refusal(Refusal.BENEFITS_INTERRUPTED, _INSURED, "待遇中断，不能备案", "先到参保地处理"),
     _refusal(Refusal.NOT_OPENED, _CARE, "该机构此类就诊尚未开通异地直接结算", "转手工报销"),
     _refusal(Refusal.CERTIFICATE_SUSPENDED, _HOSPITAL, "所持就诊凭证已挂失或未激活", "请患者出示其他凭证"),
+    _refusal(Refusal.DISEASE_NOT_RECOGNISED, _HOSPITAL, "未认定该门诊慢特病病种", "按普通门诊结算"),
+    _refusal(Refusal.NOT_DUAL_CHANNEL, _HOSPITAL, "本药店不是双通道定点药店", "到双通道药店购药"),
     # --- state ---
     _refusal(Refusal.NO_SUCH_VISIT, _HOSPITAL, "无此就诊记录", "先办理挂号或入院登记"),
     _refusal(Refusal.VISIT_CANCELLED, _HOSPITAL, "该就诊已撤销", "重新办理登记"),
@@ -189,6 +191,9 @@ _ROWS = (
     _refusal(Refusal.NO_LINE_TO_REFUND, _HOSPITAL, "就诊中无此原费用明细，不能退费", "核对被退明细流水号"),
     _refusal(Refusal.REFUND_TOO_LARGE, _HOSPITAL, "退费金额超过原明细剩余金额", "核对退费数量"),
     _refusal(Refusal.REFUND_SIGN, _HOSPITAL, "单价不得为负，退费的数量和金额应为负", "核对明细"),
+    _refusal(Refusal.NO_SUCH_CARE_TYPE, _HOSPITAL, "此处不支持该医疗类别", "核对医疗类别"),
+    _refusal(Refusal.OTHER_CARE_TYPE, _HOSPITAL, "结算的医疗类别与就诊信息不符", "核对医疗类别和急诊标志"),
+    _refusal(Refusal.NOT_DIAGNOSED, _HOSPITAL, "该就诊未上传诊断", "先上传就诊信息"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

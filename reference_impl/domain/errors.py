@@ -43,6 +43,8 @@ class Refusal(StrEnum):
     BENEFITS_INTERRUPTED = "E13"
     NOT_OPENED = "E14"
     CERTIFICATE_SUSPENDED = "E15"
+    DISEASE_NOT_RECOGNISED = "E19"
+    NOT_DUAL_CHANNEL = "E20"
     NO_SUCH_VISIT = "S01"
     VISIT_CANCELLED = "S02"
     ALREADY_SETTLED = "S03"
@@ -85,6 +87,9 @@ class Refusal(StrEnum):
     NO_LINE_TO_REFUND = "D23"
     REFUND_TOO_LARGE = "D24"
     REFUND_SIGN = "D25"
+    NO_SUCH_CARE_TYPE = "D30"
+    OTHER_CARE_TYPE = "D31"
+    NOT_DIAGNOSED = "D32"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -108,6 +113,10 @@ REASONS: dict[Refusal, str] = {
     Refusal.BENEFITS_INTERRUPTED: "benefits are interrupted: nothing can be filed; settle it with the insurer first",
     Refusal.NOT_OPENED: "nothing is opened here for such visits of people from elsewhere; claim by paper",
     Refusal.CERTIFICATE_SUSPENDED: "the certificate shown is suspended or not activated; ask for another one",
+    Refusal.DISEASE_NOT_RECOGNISED: (
+        "the insurer has not recognised this chronic or special disease of the person; settle as an ordinary visit"
+    ),
+    Refusal.NOT_DUAL_CHANNEL: "this pharmacy is not designated for special drugs; go to one of two channels",
     Refusal.NO_SUCH_VISIT: "no such visit; register or admit first",
     Refusal.VISIT_CANCELLED: "the visit is cancelled; open a new one",
     Refusal.ALREADY_SETTLED: "the visit is settled; cancel the settlement first",
@@ -158,6 +167,11 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_LINE_TO_REFUND: "no charge of this number is on the visit to be refunded; check init_feedetl_sn",
     Refusal.REFUND_TOO_LARGE: "more is refunded than is left of that charge; check the count",
     Refusal.REFUND_SIGN: "a price is never negative, and a refund has a negative count and amount; check the lines",
+    Refusal.NO_SUCH_CARE_TYPE: "such a visit is not paid as that here; check med_type",
+    Refusal.OTHER_CARE_TYPE: (
+        "the visit is of another care type than this settlement; check med_type against 2203, and OTP_ER_REFL_FLAG"
+    ),
+    Refusal.NOT_DIAGNOSED: "no diagnosis of the visit was told; send 2203 first",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -31,12 +31,16 @@ _CODE = re.compile(r"[A-Z][0-9]{11}", re.ASCII)
 
 
 class Institution(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """One hospital or pharmacy: its code, its region (6 digits), its level (1 to 3), the visits it is networked for."""
+    """One hospital or pharmacy: its code, its region (6 digits), its level (1 to 3), the visits it is networked for.
+
+    ``dual_channel``: a pharmacy that is designated for special drugs (双通道).
+    """
 
     code: NodeId
     region: str
     level: int
     kinds: tuple[Kind, ...]
+    dual_channel: bool = False
 
 
 def is_institution(code: str) -> bool:

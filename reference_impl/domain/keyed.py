@@ -89,6 +89,12 @@ class Purpose(IntEnum):
     IDENTITY = 151
     CERTIFICATE = 152
     CROWD = 180
+    CARE_TYPE = 200
+    DISEASE = 201
+    RECOGNISED = 202
+    DUAL_CHANNEL = 203
+    AS_ORDINARY = 204
+    LONG_STAY = 205
 
 
 def mix64(value: int) -> int:

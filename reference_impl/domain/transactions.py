@@ -52,6 +52,9 @@ CANCEL_DISCHARGE: Final = "2405"
 FILE: Final = "2501"
 WITHDRAW_FILING: Final = "2502"
 REVERSE: Final = "2601"
+ASK_DIAGNOSIS: Final = "5202"
+ASK_SETTLEMENT: Final = "5203"
+ASK_RECOGNISED: Final = "5301"
 
 
 class Act(StrEnum):
@@ -75,9 +78,10 @@ class Transaction:
     """One row of the catalogue.
 
     ``kind`` is the kind of visit it belongs to; None where any may send it. ``forwarded``: the care province sends it
-    on through the hub to the insured province; otherwise it acts alone. ``starts_business``: a draining door lets it in
-    no more. ``opens``: its visit is issued by the care province from the message id. ``event``: what it does to a
-    visit. ``holds``: the visit stands still until its outcome is known. ``reversible``: 2601 covers it (FOUND S1, Hunan
+    on through the hub to the insured province; otherwise it acts alone, or answers from its books.
+    ``starts_business``: a draining door lets it in no more. ``opens``: its visit is issued by the care province from
+    the message id. ``event``: what it does to a visit. ``holds``: the visit stands still until its outcome is known.
+    ``reversible``: 2601 covers it (FOUND S1, Hunan
     edition; Zhongshan's adds 2103, 2208 and 2305).
     """
 
@@ -192,6 +196,10 @@ _ROWS = (
     Transaction(FILE, "file", "转院备案", Act.FILE),
     Transaction(WITHDRAW_FILING, "withdraw filing", "备案撤销", Act.FILE),
     Transaction(REVERSE, "reverse", "冲正", Act.REVERSE),
+    # queries
+    Transaction(ASK_DIAGNOSIS, "diagnosis query", "诊断信息查询", Act.ASK, forwarded=False),
+    Transaction(ASK_SETTLEMENT, "settlement query", "结算信息查询", Act.ASK, forwarded=False),
+    Transaction(ASK_RECOGNISED, "recognised diseases", "人员慢特病备案查询", Act.ASK),
 )
 
 TRANSACTIONS: dict[str, Transaction] = {row.code: row for row in _ROWS}

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.filing import FilingKind
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import (
     Admit,
+    AskRecognised,
     CancelAdmission,
     CancelDischarge,
     CancelLines,
@@ -28,9 +32,10 @@ from reference_impl.protocol.messages import (
 )
 
 if TYPE_CHECKING:
+    from scenarios.patients.care_types import CareTypeDraws
     from scenarios.patients.visits import PlannedVisit
 
-__all__ = ["BODIES"]
+__all__ = ["BODIES", "said_as"]
 
 _DIAGNOSIS = "R69.x00"
 """ICD-10, illness unspecified: the diagnosis decides nothing in the model."""
@@ -86,6 +91,7 @@ def _file(visit: PlannedVisit, _: VisitId) -> File:
 
 BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
     tx.PERSON: lambda visit, _: FindPerson(person=PersonNo(visit.person)),
+    tx.ASK_RECOGNISED: lambda visit, _: AskRecognised(person=PersonNo(visit.person)),
     tx.PHARMACY_TRIAL: _sell,
     tx.PHARMACY_SETTLE: _sell,
     tx.REGISTER: _register,
@@ -105,3 +111,16 @@ BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
     tx.CANCEL_DISCHARGE: lambda visit, visit_id: CancelDischarge(person=PersonNo(visit.person), visit=visit_id),
 }
 """By transaction. The batches of a stay (2301) and the corrections that name another message are the journey's own."""
+
+
+def said_as(body: RequestBody, visit: PlannedVisit, draws: CareTypeDraws) -> RequestBody:
+    """Return what is said of a visit with its care type (医疗类别): in the diagnosis, and again to settle it."""
+    if not isinstance(body, Diagnose | Settle | SellDrugs):
+        return body
+    care_type = draws.care_type(visit)
+    typed = msgspec.structs.replace(body, care_type=care_type.value)
+    if isinstance(typed, Diagnose) and care_type is CareType.CHRONIC:
+        return msgspec.structs.replace(typed, diagnosis=draws.disease(visit.person))
+    if isinstance(typed, Settle) and care_type is CareType.EMERGENCY:
+        return msgspec.structs.replace(typed, emergency=True)
+    return typed

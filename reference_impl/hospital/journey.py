@@ -15,6 +15,7 @@ from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.domain.transactions import FILINGS, SETTLEMENTS
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.care_typed import CareTyped
 from reference_impl.hospital.filing_anew import NOTHING_FILED
 from reference_impl.hospital.identifying import Identifying, NotIdentified
 from reference_impl.hospital.stale_data import Updating, unless_stale
@@ -51,7 +52,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Updating, Identifying):
+class Journey(Updating, CareTyped, Identifying):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -100,7 +101,7 @@ class Journey(Updating, Identifying):
         if visit.kind == "pharmacy":
             await self._contact(PHARMACY)
         elif visit.kind == "outpatient":
-            await self._contact(OUTPATIENT)
+            await self._contact(OUTPATIENT if self.site.care_types is None else self._looked_up())
         else:
             await self._stay_on()
             self.asker.stage = Stage.OPEN_STAY
@@ -123,9 +124,12 @@ class Journey(Updating, Identifying):
         self.batch_due_us = self.ports.clock.now_us() + self._batch_us
 
     def _rest_us(self) -> int:
-        """Return how long the stay lies until its next charges are due, or it is settled ahead of a stop."""
+        """Return how long the stay lies until its next charges are due, or it is settled in its middle."""
         now_us, due_us = self.ports.clock.now_us(), self.batch_due_us
-        if self.site.stops and self.mid_due is None:
+        asked, batches = self.site.mid_stays, self.site.uploads_per_stay
+        if asked is not None and self.mid_due is None and asked.due_after(self.visit, batches) == self.charged:
+            due_us, self.mid_due = now_us, True
+        elif self.site.stops and self.mid_due is None:
             early_us = self.site.mid_stay_us(self.visit, self.ports.draws)
             if early_us is not None and now_us < early_us < due_us:
                 due_us, self.mid_due = early_us, True

@@ -9,9 +9,11 @@ from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_o
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
+from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.filings import FilingDraws, filing_table
 from scenarios.patients.identity import IdentityDraws
 from scenarios.patients.master_data import HospitalCodes, master_plan
+from scenarios.patients.mid_stays import MidStayDraws
 from scenarios.patients.network import opened_at_start
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
@@ -59,6 +61,8 @@ class HospitalSite:
         return self.network is None or opened_at_start(self.network, visit)
 
     relays: frozenset[str] = frozenset()
+    care_types: CareTypeDraws | None = None
+    mid_stays: MidStayDraws | None = None
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -150,6 +154,7 @@ class HospitalSite:
 def site_of(scenario: Scenario) -> HospitalSite:
     """Return what every hospital of a resolved scenario shares."""
     spec, master = scenario.filing, master_plan(scenario)
+    typed, long_stays = scenario.visits.care_types, scenario.visits.mid_stay
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
     identity = None if scenario.identity is None else IdentityDraws(scenario.identity, scenario.seed)
     return HospitalSite(
@@ -164,6 +169,8 @@ def site_of(scenario: Scenario) -> HospitalSite:
         scenario.network,
         identity,
         frozenset(scenario.topology.relays()),
+        None if typed is None else CareTypeDraws(typed, scenario.seed),
+        None if long_stays is None else MidStayDraws(long_stays, scenario.seed),
     )
 
 

@@ -19,7 +19,7 @@ from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import RefusedByRule, Unresolved
-from reference_impl.hospital.bodies import BODIES
+from reference_impl.hospital.bodies import BODIES, said_as
 from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
 from reference_impl.hospital.ways import CANCEL_SETTLEMENT, UNDO
 from reference_impl.protocol.messages import (
@@ -27,6 +27,7 @@ from reference_impl.protocol.messages import (
     Body,
     CancelSettlement,
     PersonNo,
+    Recognised,
     RequestBody,
     Reverse,
     SellDrugs,
@@ -109,6 +110,8 @@ class Transacting(VisitState):
             return msgspec.structs.replace(body, lines=self._coded(body.lines))
         if self.certificate != ID_CARD and isinstance(body, Shown):
             body = msgspec.structs.replace(body, certificate=self.certificate)
+        if self.site.care_types is not None and not self.as_ordinary:
+            body = said_as(body, self.visit, self.site.care_types)
         if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
             # Of a stay it is said on admission, of an outpatient with the settlement.
             body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")
@@ -145,6 +148,9 @@ class Transacting(VisitState):
                 self.settlement, self.acked = body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
                 self._answered_settlement()
+            case Recognised() if self.site.care_types is not None:
+                disease = self.site.care_types.disease(self.visit.person)
+                self.as_ordinary = disease not in {one.code for one in body.diseases}
             case _:
                 pass
 

@@ -87,6 +87,8 @@ class VisitState:
     """Whether something is to be filed that nobody has accepted yet: it is being sent, or a door was closed to it."""
     phone_shut: int = 0
     """How often a door was closed to what the patient filed by phone."""
+    as_ordinary: bool = False
+    """Whether the desk settles it as an ordinary visit, for its chronic disease is not recognised."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.policies import Kind
 
-__all__ = ["ADMISSION", "CANCEL_SETTLEMENT", "DISCHARGE", "MID_STAY", "OUTPATIENT", "PHARMACY", "SENT_ONCE", "UNDO"]
+__all__ = [
+    "ADMISSION",
+    "CANCEL_SETTLEMENT",
+    "DISCHARGE",
+    "LOOKED_UP",
+    "MID_STAY",
+    "OUTPATIENT",
+    "PHARMACY",
+    "SENT_ONCE",
+    "UNDO",
+]
 
 PHARMACY = (tx.PERSON, tx.PHARMACY_TRIAL, tx.PHARMACY_SETTLE)
 OUTPATIENT = (
@@ -18,6 +28,8 @@ OUTPATIENT = (
     tx.OUTPATIENT_TRIAL,
     tx.OUTPATIENT_SETTLE,
 )
+LOOKED_UP = (tx.PERSON, tx.ASK_RECOGNISED, *OUTPATIENT[1:])
+"""The same of a desk that asks first which chronic diseases are recognised."""
 ADMISSION = (tx.PERSON, tx.ADMIT)
 DISCHARGE = (*ADMISSION, tx.INPATIENT_LINES, tx.INPATIENT_TRIAL, tx.DISCHARGE, tx.INPATIENT_SETTLE)
 """What must be done before the patient goes home; what was done on admission and during the stay is skipped."""

@@ -13,6 +13,7 @@ from itertools import count
 
 import msgspec
 
+from reference_impl.domain.care_types import SpecialCare
 from reference_impl.domain.catalogue import DatedCatalogue, is_dated
 from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import Catalogue, CatalogueItem
@@ -53,8 +54,8 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``filing`` is None where everybody counts as filed, ``master`` where nothing is issued anew, ``network`` where every
     institution serves everybody, ``certificates`` where an insurer takes every certificate, ``prefund`` where nothing
-    is reserved. ``policies`` are those of insured regions that have their own; all others go by ``policy``. ``relays``
-    are its cities that are nodes of their own.
+    is reserved, ``special`` where every visit is paid as an ordinary one. ``policies`` are those of insured regions
+    that have their own; all others go by ``policy``. ``relays`` are its cities that are nodes of their own.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -65,6 +66,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     master: NodeData | None = None
     policies: tuple[RegionTable, ...] = ()
     prefund: PrefundRules | None = None
+    special: SpecialCare | None = None
     network: NetworkScope | None = None
     certificates: CertificateRules | None = None
     relays: tuple[NodeId, ...] = ()
@@ -75,6 +77,7 @@ class CityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     institutions: tuple[Institution, ...]
     prefund: PrefundRules | None = None
+    special: SpecialCare | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,6 +159,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             PolicyBook(rules.policies) if rules.policies else None,
             rules.certificates,
             rules.prefund,
+            rules.special,
         ),
         timeout_us=config.timeout_us,
         reference=reference,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from reference_impl.domain.care_types import CARE_TYPES, CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import (
     Catalogue,
@@ -32,9 +33,11 @@ from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.master_data import Codes
 from reference_impl.protocol.messages import (
     Admit,
+    AskRecognised,
     CancelDischarge,
     CancelLines,
     CancelSettlement,
+    Diagnose,
     Discharge,
     Done,
     File,
@@ -84,7 +87,7 @@ from reference_impl.protocol.visits import (
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
 _CHARGING = (UploadLines, CancelLines)
-_OF_NO_VISIT = (FindPerson, File, WithdrawFiling)
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, AskRecognised)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -128,11 +131,11 @@ class CareRole:
         self, request: Request, view: View, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         """Return the reply and the records after a transaction that stays in the province, or why not."""
-        if self._named is not None:
-            outdated = self._named.refusal(request)
-            if outdated is not None:
-                return outdated
-            request = self._named.meant(request)
+        named = self._named
+        outdated = None if named is None else named.refusal(request)
+        if outdated is not None:
+            return outdated
+        request = request if named is None else named.meant(request)
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         refusal = visit_refusal(request, visit, self._rules.numbers)
@@ -149,6 +152,10 @@ class CareRole:
             case Discharge() as leaving:
                 refusal = _leaving_refusal(leaving, visit, now_us + self._rules.ahead_us)
                 return refusal or (Done(), (next_version(visit, state, ended_us=leaving.ended_us),))
+            case Diagnose(care_type=care_type, diagnosis=diagnosis):
+                if care_type not in CARE_TYPES["outpatient"]:
+                    return Refusal.NO_SUCH_CARE_TYPE
+                return Done(), (next_version(visit, state, care_type=care_type, diagnosis=diagnosis),)
             case CancelDischarge():
                 return Done(), (next_version(visit, state, ended_us=0),)
             case _:
@@ -224,7 +231,7 @@ class CareRole:
                 body = sale
             case Reverse():
                 return self._prepare_reversal(request, body, visit, original, next_node)
-            case FindPerson() | File() | WithdrawFiling():
+            case FindPerson() | File() | WithdrawFiling() | AskRecognised():
                 pass
             case _:
                 refusal = self._refusal(request, visit)
@@ -237,6 +244,7 @@ class CareRole:
                         hospital_level=self._level_of(request),
                         stated=None,
                         ended_us=visit.ended_us,
+                        disease=visit.diagnosis if body.care_type == CareType.CHRONIC else "",
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
 
@@ -272,6 +280,9 @@ class CareRole:
         if isinstance(state, Refusal):
             return state
         if isinstance(body, Settle):
+            unsaid = body.care_type == CareType.EMERGENCY and not body.emergency  # an emergency is said twice
+            if unsaid or body.care_type != visit.care_type:
+                return Refusal.OTHER_CARE_TYPE
             return _total_refusal(body, visit.fees)
         if event is VisitEvent.CANCEL_VISIT and visit.fees.total_fen:
             return Refusal.CHARGES_REMAIN
@@ -283,6 +294,8 @@ class CareRole:
         """Return a sale with what its lines come to; one that was taken in is driven on by the codes of then."""
         lines, codes = sale.lines, self._rules.codes
         refusal = lines_refusal(lines, ())
+        if refusal is None and sale.care_type == CareType.SPECIAL_DRUGS:
+            refusal = None if self._rules.institutions[request.sender].dual_channel else Refusal.NOT_DUAL_CHANNEL
         if refusal is None and codes is not None:
             refusal, lines = None if _is_taken_in(view) else codes.refusal(lines), codes.meant(lines)
         if refusal is not None:
@@ -366,7 +379,7 @@ class CareRole:
         if visit is None:
             return None
         match body:
-            case Register() | Admit() | FindPerson() | File() | WithdrawFiling():
+            case Register() | Admit() | FindPerson() | File() | WithdrawFiling() | AskRecognised():
                 return None
             case Settle():
                 return self._settled(request, reply, visit)
@@ -383,6 +396,7 @@ class CareRole:
         return msgspec.structs.replace(
             opened_visit(request, request.msgid, request.code, VisitState.SETTLED, visit),
             fees=FeeTotals(total_fen=sale.total_fen),
+            care_type=sale.care_type,
             settlement=reply.body.settlement,
             settled_by=request.msgid,
         )

@@ -20,6 +20,7 @@ from reference_impl.domain.benefit import (
     take_back,
     undo,
 )
+from reference_impl.domain.care_types import CareType, Claim, SpecialCare, policy_for, recognised_of, refusal_of
 from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import amounts_refusal
@@ -33,13 +34,14 @@ from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
-from reference_impl.protocol.answers import refused
+from reference_impl.protocol.answers import Refused, refused
 from reference_impl.protocol.benefits import Benefits, Holding
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
 from reference_impl.protocol.master_data import KnownElsewhere
 from reference_impl.protocol.messages import (
     Admit,
+    AskRecognised,
     CancelAdmission,
     Cancelled,
     CancelSettlement,
@@ -50,6 +52,8 @@ from reference_impl.protocol.messages import (
     MessageId,
     PersonFound,
     PersonNo,
+    Recognised,
+    RecognisedDisease,
     Register,
     Reply,
     Request,
@@ -93,7 +97,8 @@ class InsuredRules:
 
     ``year_of`` gives the benefit year of an instant of the run's clock, ``day_of`` its business day. Without ``filing``
     everybody counts as filed for treatment elsewhere, without ``known`` every person and institution is known, without
-    ``certificates`` every certificate is taken, without ``prefund`` nothing is reserved.
+    ``certificates`` every certificate is taken, without ``prefund`` nothing is reserved, without ``special`` every
+    visit is paid as an ordinary one.
     """
 
     node: NodeId
@@ -107,6 +112,7 @@ class InsuredRules:
     policies: PolicyBook | None = None
     certificates: CertificateRules | None = None
     prefund: PrefundRules | None = None
+    special: SpecialCare | None = None
 
 
 class _Insured(NamedTuple):
@@ -178,7 +184,8 @@ class InsuredDecisions:
             case File() | WithdrawFiling():
                 return self._file(request, body, view, insured)
             case _:
-                return self._verdict(request, Reply(self._reference(), Done()))
+                told = self._recognised(insured) if isinstance(body, AskRecognised) else Done()
+                return self._verdict(request, Reply(self._reference(), told))
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
         """Return who is meant, if insured here as the message says and by a row that holds, or why nobody is.
@@ -206,10 +213,10 @@ class InsuredDecisions:
         self, request: Request, body: Settle | SellDrugs, view: View, insured: _Insured, day: int
     ) -> Change | Dry:
         settled_of = {one.visit: one for one in view.records if isinstance(one, SettlementRecord)}
-        if body.visit in settled_of:
-            return self._verdict(request, refused(Refusal.ALREADY_SETTLED, self._reference()))
-        if body.fees is None:
-            return self._verdict(request, refused(Refusal.TOTALS_DIFFER, self._reference(), "no category totals came"))
+        if body.visit in settled_of or body.fees is None:
+            no_totals = Refused(Refusal.TOTALS_DIFFER, "no category totals came")
+            why = Refusal.ALREADY_SETTLED if body.visit in settled_of else no_totals
+            return self._verdict(request, refused(why, self._reference()))
         now_us, facts = self._clock.now_us(), insured.facts
         case = Case(
             kind=_KIND_OF[request.code],
@@ -220,7 +227,11 @@ class InsuredDecisions:
         year, book = self._year_of(request, body, now_us), self._benefits
         holding = self._own if book is None else book.holding(request, body, case.kind, year, day)
         wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
-        wrong = wrong or (None if holding.policy.covers(case) else Refusal.NO_TERMS)
+        policy = holding.policy
+        wrong = wrong or (None if policy.covers(case) else Refusal.NO_TERMS)
+        if wrong is None and body.care_type != CareType.ORDINARY:
+            special = self._special(body, case, insured, policy)
+            wrong, policy = (special, policy) if isinstance(special, Refusal) else (None, special)
         if wrong is not None:
             return self._verdict(request, refused(wrong, self._reference()))
         part = _part_before(request, body, settled_of, self._rules.numbers)
@@ -235,7 +246,7 @@ class InsuredDecisions:
             case, before = book.asked(view, case, holding, insured.number, passed.filing)
             continued = continued or _sent_on_from(request, body, settled_of, self._rules.numbers)
         amounts, after = settle(
-            holding.policy,
+            policy,
             case,
             body.fees,
             in_year(person.accumulators, person.earlier, year),
@@ -264,6 +275,8 @@ class InsuredDecisions:
             before=person.latest,
             filing=passed.serial,
             business_day=day,
+            care_type=body.care_type,
+            disease=body.disease if isinstance(body, Settle) else "",
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
         beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
@@ -294,6 +307,20 @@ class InsuredDecisions:
             short = refused(Refusal.PREFUND_SHORT, self._reference())
             return used if self._prefunds.waits else self._verdict(request, short)
         return kept + used
+
+    def _special(self, body: Settle | SellDrugs, case: Case, insured: _Insured, policy: Policy) -> Policy | Refusal:
+        """Return the policy for care that is not ordinary, or why it is not paid as that."""
+        claim = Claim(body.care_type, body.disease if isinstance(body, Settle) else "", insured.number)
+        special = self._rules.special
+        refusal = refusal_of(claim, case.kind, special)
+        if refusal is not None or special is None:
+            return refusal or Refusal.NO_SUCH_CARE_TYPE
+        return policy_for(claim, case, policy, special)
+
+    def _recognised(self, insured: _Insured) -> Recognised:
+        """Return the diseases that were recognised of a person, under the number by which the books know them."""
+        known = recognised_of(insured.number, self._rules.special)
+        return Recognised(diseases=tuple(RecognisedDisease(disease.code, disease.name) for disease in known))
 
     def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
         """Return what is remembered of a visit that begins: of a stay, that it is open."""

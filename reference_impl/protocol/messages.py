@@ -13,6 +13,7 @@ import msgspec
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.certificate import ID_CARD, Certificate, card_serial
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.domain.nodes import NodeId
@@ -70,12 +71,16 @@ class CancelRegistration(Body, frozen=True, tag="cancel_registration"):
 
 
 class Diagnose(Body, frozen=True, tag="diagnose"):
-    """2203: say what the visit is for."""
+    """2203: say what the visit is for, and as what it is to be paid (``domain.care_types``).
+
+    A text, as in what settles the visit: who prices and who pays refuse what is none.
+    """
 
     person: PersonNo
     visit: VisitId
     diagnosis: str
     began_us: int
+    care_type: str = CareType.ORDINARY.value
 
 
 ALL_LINES = "0000"
@@ -146,7 +151,8 @@ class Settle(Shown, frozen=True, tag="settle"):
     province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
     it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
     whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
-    filed; that of a stay was said on admission.
+    filed; that of a stay was said on admission. ``care_type`` is that of the visit; where it is chronic, the care
+    province adds the ``disease``, which its diagnosis said.
     """
 
     insurance: str
@@ -160,6 +166,8 @@ class Settle(Shown, frozen=True, tag="settle"):
     mid_stay: bool = False
     continues: VisitId = VisitId("")
     emergency: bool = False
+    care_type: str = CareType.ORDINARY.value
+    disease: str = ""
 
 
 class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
@@ -172,6 +180,7 @@ class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     visit: VisitId = VisitId("")
     hospital_level: int = 0
     fees: FeeTotals | None = None
+    care_type: str = CareType.ORDINARY.value
 
 
 class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):
@@ -207,6 +216,27 @@ class Reverse(Body, frozen=True, tag="reverse"):
     person: PersonNo
     original: MessageId
     original_code: str
+
+
+class AskDiagnosis(Body, frozen=True, tag="ask_diagnosis"):
+    """5202: ask what a visit of one's own was said to be for."""
+
+    person: PersonNo
+    visit: VisitId
+
+
+class AskSettlement(Body, frozen=True, tag="ask_settlement"):
+    """5203: ask for a settlement of one's own that stands."""
+
+    person: PersonNo
+    visit: VisitId
+    settlement: SettlementId
+
+
+class AskRecognised(Body, frozen=True, tag="ask_recognised"):
+    """5301: ask which chronic and special diseases the insurer has recognised of a person."""
+
+    person: PersonNo
 
 
 # --- replies ----------------------------------------------------------------------------------------------------------
@@ -268,6 +298,39 @@ class Filed(Body, frozen=True, tag="filed"):
     filing: FilingId
 
 
+class DiagnosisTold(Body, frozen=True, tag="diagnosis_told"):
+    """5202: the diagnosis that stands, of a visit that began then."""
+
+    visit: VisitId
+    diagnosis: str
+    began_us: int
+
+
+class SettlementTold(Settled, frozen=True, tag="settlement_told"):
+    """5203: the settlement as its yes stated it, from when to when its visit was, and as what it is paid and cleared.
+
+    ``care`` is the care type, of an ordinary visit its kind; ``clearing`` the same, told apart by where it was.
+    """
+
+    began_us: int = 0
+    ended_us: int = 0
+    care: str = "outpatient"
+    clearing: str = "outpatient"
+
+
+class RecognisedDisease(msgspec.Struct, frozen=True, gc=False):
+    """A disease by its code (opsp_dise_code) and name."""
+
+    code: str
+    name: str
+
+
+class Recognised(Body, frozen=True, tag="recognised"):
+    """5301: the diseases; none is an answer too."""
+
+    diseases: tuple[RecognisedDisease, ...]
+
+
 class Done(Body, frozen=True, tag="done"):
     """The transactions whose reply has no output."""
 
@@ -289,8 +352,22 @@ RequestBody = (
     | File
     | WithdrawFiling
     | Reverse
+    | AskDiagnosis
+    | AskSettlement
+    | AskRecognised
 )
-ReplyBody = PersonFound | VisitOpened | LinesPriced | Settled | Cancelled | Filed | Done
+ReplyBody = (
+    PersonFound
+    | VisitOpened
+    | LinesPriced
+    | Settled
+    | Cancelled
+    | Filed
+    | DiagnosisTold
+    | SettlementTold
+    | Recognised
+    | Done
+)
 
 CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.PERSON: (FindPerson, PersonFound),
@@ -317,6 +394,9 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.FILE: (File, Filed),
     tx.WITHDRAW_FILING: (WithdrawFiling, Done),
     tx.REVERSE: (Reverse, Done),
+    tx.ASK_DIAGNOSIS: (AskDiagnosis, DiagnosisTold),
+    tx.ASK_SETTLEMENT: (AskSettlement, SettlementTold),
+    tx.ASK_RECOGNISED: (AskRecognised, Recognised),
 }
 """Which message type carries a transaction, as request and as reply. A test holds it to the catalogue."""
 

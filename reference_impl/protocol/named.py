@@ -14,8 +14,11 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.protocol.messages import (
+    AskDiagnosis,
+    AskSettlement,
     Cancelled,
     CancelSettlement,
+    DiagnosisTold,
     Reply,
     Request,
     RequestBody,
@@ -76,6 +79,8 @@ class Named:
                 visit = self._new_visit(body.visit) if isinstance(asked, SellDrugs) else _asked_of(asked, body.visit)
                 made = SettlementId(self._numbers.issued(Numbered.SETTLEMENT, body.settlement))
                 body = msgspec.structs.replace(body, visit=visit, settlement=made)
+            case DiagnosisTold():
+                body = msgspec.structs.replace(body, visit=_asked_of(asked, body.visit))
             case Cancelled():
                 body = msgspec.structs.replace(body, visit=_asked_of(asked, body.visit))
             case _:
@@ -111,10 +116,10 @@ def _fields_of(body: RequestBody) -> Iterator[tuple[Numbered, str]]:
         yield Numbered.VISIT, "visit"
     if isinstance(body, Settle):
         yield Numbered.VISIT, "continues"
-    if isinstance(body, CancelSettlement):
+    if isinstance(body, CancelSettlement | AskSettlement):
         yield Numbered.SETTLEMENT, "settlement"
 
 
 def _asked_of(asked: RequestBody, visit: VisitId) -> VisitId:
     """Return the visit as the message that is answered called it."""
-    return asked.visit if isinstance(asked, Settle | CancelSettlement) else visit
+    return asked.visit if isinstance(asked, Settle | CancelSettlement | AskSettlement | AskDiagnosis) else visit

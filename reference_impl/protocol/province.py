@@ -24,6 +24,7 @@ from reference_impl.protocol.forwarder import STALE_LIMIT, Forwarder
 from reference_impl.protocol.insured import InsuredRole, InsuredRules
 from reference_impl.protocol.messages import Answer, Answered, Closed, Hop, Outcome, Overloaded, Reply, Request
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.queries import QUERIES, answered_from
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import brought_refusal, said_on
@@ -148,7 +149,9 @@ class Province:
         return self._ports.peers.call(node, request, self._timeout_us)
 
     async def _act(self, request: Request) -> Answer:
-        """Do what stays in the province: one commit of message, reply and visit."""
+        """Do what stays in the province: one commit of message, reply and visit; a query writes nothing."""
+        if isinstance(request.body, QUERIES):
+            return await answered_from(self._ports.books, request, self.numbers, self._reference())
         key = Key(request.sender, request.msgid)
         for _ in range(STALE_LIMIT):
             view = await self._ports.books.look(key, *self._care.wants(request, None))

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 
 from reference_impl.domain.benefit import Accumulators, EarlierYear, Settlement
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, Stay
 from reference_impl.domain.lifecycle import VisitState
@@ -67,7 +68,7 @@ class VisitRecord(Record, frozen=True, gc=False):
     ``held_by`` is the message that is deciding about the visit's money elsewhere: until its outcome is known nothing
     else may move the visit, so that the message means the same however often it is sent. ``ended_us`` is when a
     discharged stay ended. ``insurance`` and ``began_us`` are what the opening message said; a visit from before books
-    kept them has none.
+    kept them has none. ``care_type`` is as what it is to be paid, and ``diagnosis`` what for, as 2203 said it.
     """
 
     visit: VisitId
@@ -85,6 +86,8 @@ class VisitRecord(Record, frozen=True, gc=False):
     ended_us: int = 0
     insurance: str = ""
     began_us: int = 0
+    care_type: str = CareType.ORDINARY.value
+    diagnosis: str = ""
 
 
 class ChargedBatch(msgspec.Struct, frozen=True, gc=False):
@@ -151,6 +154,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     of the person that stood last when this one was made: the latest again once this one is taken back. ``filing`` is
     the receipt of the filing that let it through, empty where none was asked for.
     ``business_day`` (yyyymmdd) is the day it is dated on, fixed here and never worked out again; 0 in older books.
+    ``care_type`` is as what it was paid, ``disease`` for which chronic or special disease, empty where for none.
     """
 
     settlement: SettlementId
@@ -169,6 +173,8 @@ class SettlementRecord(Record, frozen=True, gc=False):
     before: SettlementId = SettlementId("")
     filing: str = ""
     business_day: int = 0
+    care_type: str = CareType.ORDINARY.value
+    disease: str = ""
 
 
 class SettlementCopy(Record, frozen=True, gc=False):

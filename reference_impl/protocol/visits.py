@@ -85,6 +85,8 @@ def next_version(
     settlement: SettlementId | None = None,
     settled_by: MessageId | None = None,
     ended_us: int | None = None,
+    care_type: str | None = None,
+    diagnosis: str | None = None,
 ) -> VisitRecord:
     """Return the next version of ``visit``; what is not given stays."""
     return VisitRecord(
@@ -102,4 +104,6 @@ def next_version(
         ended_us=visit.ended_us if ended_us is None else ended_us,
         insurance=visit.insurance,
         began_us=visit.began_us,
+        care_type=visit.care_type if care_type is None else care_type,
+        diagnosis=visit.diagnosis if diagnosis is None else diagnosis,
     )

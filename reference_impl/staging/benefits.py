@@ -46,8 +46,10 @@ def _with(table: RegionTable, said: Mapping[str, Any]) -> RegionTable:
 
 
 def _said_otherwise(scenario: Scenario, province: str) -> dict[str, Any]:
-    """Return what planned stops say of the policies of ``province``; no two plans tell it different things."""
+    """Return what long stays and planned stops say of the policies of ``province``; no two plans tell it otherwise."""
     said: dict[str, Any] = {}
+    if scenario.visits.mid_stay is not None:
+        said["merges_mid_stay"] = scenario.visits.mid_stay.merge_deductible
     for plan in scenario.cutover:
         if not plan.concerns_insurer(province):
             continue

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.institution import Institution, filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, care_node, is_city
@@ -19,6 +21,7 @@ from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
 from reference_impl.staging.prefunds import prefund_rules
+from scenarios.patients.care_types import CareTypeDraws, special_care
 from scenarios.patients.catalogue import dated_catalogue
 from scenarios.patients.filings import filing_table
 from scenarios.patients.identity import certificate_rules
@@ -75,6 +78,9 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
     filing = None if scenario.filing is None else filing_table(scenario.filing, courses_of(scenario))
     plan = master_plan(scenario)
     changes = () if scenario.care_catalogue is None else scenario.care_catalogue.changes
+    typed = scenario.visits.care_types
+    if typed is not None:
+        institutions = _designated(institutions, CareTypeDraws(typed, scenario.seed))
     return ProvinceConfig(
         catalogue=dated_catalogue(province, changes),
         institutions=institutions if filing is None else (*institutions, filing_platform(province)),
@@ -87,6 +93,15 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         certificates=None if scenario.identity is None else certificate_rules(scenario.identity),
         relays=tuple(NodeId(city) for city in scenario.topology.relays() if care_node(city) == province),
         prefund=prefund_rules(scenario, province),
+        special=None if typed is None else special_care(typed),
+    )
+
+
+def _designated(institutions: tuple[Institution, ...], draws: CareTypeDraws) -> tuple[Institution, ...]:
+    """Return the register with the pharmacies of two channels marked."""
+    return tuple(
+        msgspec.structs.replace(one, dual_channel=True) if draws.is_dual_channel(one.code) else one
+        for one in institutions
     )
 
 

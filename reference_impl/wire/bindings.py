@@ -152,7 +152,9 @@ def _node_binding(
     chosen: dict[str, Binding] = {}
     for line, words in section.body:
         if words[0] == "use":
-            chosen.update({b.field: b for b in groups[words[1]] if b.in_exp or b.field in node.fields})
+            chosen.update(
+                {b.field: b for b in groups[words[1]] if (EXP_CONTENT if b.in_exp else b.field) in node.fields}
+            )
             continue
         binding = _binding(words, line)
         if not binding.in_exp and binding.field not in node.fields:

@@ -39,7 +39,7 @@ from reference_impl.wire.sides import Side, read_side, sides_of
 from reference_impl.wire.tables import NEW
 from reference_impl.wire.writing import context_of
 
-_SETTLED = (m.Settled, m.Cancelled)
+_SETTLED = (m.Settled, m.SettlementTold, m.Cancelled)
 _FEES = "fees."
 _NOTHING: dict[str, Any] = {}
 _JSON = "application/json"

@@ -31,6 +31,7 @@ _ROW_TYPES: dict[tuple[str, str], type[Any]] = {
     ("UploadLines", "lines"): FeeLine,
     ("SellDrugs", "lines"): FeeLine,
     ("LinesPriced", "lines"): PricedLine,
+    ("Recognised", "diseases"): m.RecognisedDisease,
 }
 
 

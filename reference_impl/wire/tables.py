@@ -20,7 +20,16 @@ Direction = Literal["in", "out"]
 NEW, OLD = "", "old"
 """The dialects, by the folder of their tables: today's national interface, and the old provincial protocol."""
 _FILES = {
-    NEW: ("person.txt", "pharmacy.txt", "outpatient.txt", "inpatient.txt", "stay.txt", "filing.txt", "session.txt"),
+    NEW: (
+        "person.txt",
+        "pharmacy.txt",
+        "outpatient.txt",
+        "inpatient.txt",
+        "stay.txt",
+        "filing.txt",
+        "session.txt",
+        "queries.txt",
+    ),
     OLD: ("stays.txt",),
 }
 _FIELD = re.compile(r"(\w+) (int|dt|s|n|d)(\d*)(?:,(\d+))?(\*?)(!?)")

@@ -33,6 +33,8 @@ DIGITS = "digits"
 IF_ANY = "if_any"
 CHOICE = ","
 """Parts the texts of a coding of which a value is one."""
+YEAR = "year"
+"""The calendar year of a moment."""
 ONE_OF = "|"
 """Parts the two texts of a coding: what stands for no, and for yes."""
 
@@ -63,6 +65,9 @@ def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
         return _writes_flag
     if coding == IF_ANY:
         return lambda value: value or msgspec.UNSET
+    if coding == YEAR:
+        text = tools.clock.text
+        return lambda value: text(value)[:4]
     if coding == DIGITS or CHOICE in coding:
         return _writes_text(field, where)
     if coding.isdigit() or field.kind == "int":

@@ -37,11 +37,13 @@ if TYPE_CHECKING:
 _ENVELOPE = {
     "now": "now",
     "msgid": "request.msgid",
+    "institution": "request.institution",
     "care_region": "request.care_region",
     "insured_region": "insured_region",
     "person": "request.body.person",
     "insurance": "request.body.insurance",
     "person_type": "person_type",
+    "care_type": "request.body.care_type",
 }
 _encode = msgspec.json.Encoder().encode
 

@@ -21,6 +21,7 @@ from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.person import PERSON_TYPES, person_no
 from reference_impl.domain.policies import Kind, PersonType
+from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.draws import Floats, Ints, uniforms
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
 from scenarios.patients.institutions import INPATIENT, KINDS, LEVELS, OUTPATIENT, PHARMACY, Institution
@@ -234,6 +235,10 @@ def _bills(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places)
         if factors is not None and kind != PHARMACY:
             drawn = drawn * factors[kind][rows]
         total_fen[rows] = np.maximum(drawn.astype(np.int64), _FEN_MIN)
+    if scenario.visits.care_types is not None:
+        draws = CareTypeDraws(scenario.visits.care_types, scenario.seed)
+        rows = draws.chronic(len(u)) & (traffic.kind == KINDS.index("outpatient"))
+        total_fen[rows] = (total_fen[rows] * draws.spec.chronic_bill).astype(np.int64)
     for row in np.flatnonzero(traffic.stream == EXPLICIT):
         stated_fen = scenario.visits.explicit[explicit_number(int(traffic.key[row]))].total_fen
         total_fen[row] = total_fen[row] if stated_fen is None else stated_fen

@@ -5,9 +5,11 @@ Names against the topology, windows against the horizon, timeouts against scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from operator import attrgetter
 from re import findall, fullmatch
+from typing import NamedTuple
 
 from reference_impl.domain.century import FIRST_YEAR, LAST_YEAR
 from reference_impl.domain.regions import PROVINCE_DIGITS
@@ -52,14 +54,40 @@ VISITS_MAX = 100_000_000
 
 HOST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 
-_ASKED_BY = {
-    "benefits": "benefit policies, and there are none",
-    "cutover": "a cutover, and there is none",
-    "filing": "filing, and everybody is filed",
-    "identity": "identity, and everybody shows an ID card",
-    "network": "a network, and every institution serves everybody",
+
+class _Asked(NamedTuple):
+    """A section without which there is nothing to measure of a subject, and why."""
+
+    section: Callable[[Scenario], object]
+    what: str
+    expected: str
+
+
+def _relays(scenario: Scenario) -> object:
+    return scenario.topology.relays()
+
+
+_ASKED_BY: dict[str, _Asked] = {
+    "benefits": _Asked(attrgetter("benefits"), "benefit policies, and there are none", "a 'benefits' section"),
+    "care_types": _Asked(
+        attrgetter("visits.care_types"), "care types, and every visit is ordinary", "a 'visits.care_types' section"
+    ),
+    "cutover": _Asked(attrgetter("cutover"), "a cutover, and there is none", "a 'cutover' section"),
+    "filing": _Asked(attrgetter("filing"), "filing, and everybody is filed", "a 'filing' section"),
+    "identity": _Asked(attrgetter("identity"), "identity, and everybody shows an ID card", "an 'identity' section"),
+    "mid_stay": _Asked(attrgetter("visits.mid_stay"), "long stays, and nobody asks", "a 'visits.mid_stay' section"),
+    "network": _Asked(
+        attrgetter("network"), "a network, and every institution serves everybody", "a 'network' section"
+    ),
+    "prefund": _Asked(attrgetter("prefund"), "prefunds, and there is none", "a 'prefund' section"),
+    "relay": _Asked(
+        _relays,
+        "cities' relays, and no city has one",
+        "a city of topology.cities that is no door",
+    ),
+    "stale": _Asked(attrgetter("master_data"), "master data, and nothing is issued anew", "a 'master_data' section"),
 }
-"""Sections without which there is nothing to measure of them, and why."""
+"""By the first word of a measure's name."""
 
 Path = tuple[str | int, ...]
 
@@ -85,6 +113,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from network_problems(scenario)
     yield from catalogue_problems(scenario)
     yield from prefund_problems(scenario)
+    yield from _mid_stay(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -279,6 +308,14 @@ def _filing(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(("filing", "standings", "not_uploaded"), "every filing is uploaded at once", got, expected)
 
 
+def _mid_stay(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse long stays that two rules would settle in their middle: a stay is settled so once."""
+    forced = any(plan.policies.forced_mid_stay is not None for plan in scenario.cutover)
+    if scenario.visits.mid_stay is not None and forced:
+        what = "a planned stop settles stays in their middle too (forced_mid_stay)"
+        yield Problem(("visits", "mid_stay"), what, "", "one of the two: a stay is settled so once")
+
+
 def _gates(scenario: Scenario) -> Iterator[Problem]:
     for name, texts in scenario.gates.items():
         if not texts:
@@ -294,20 +331,9 @@ def _gates(scenario: Scenario) -> Iterator[Problem]:
                 path: Path = ("gates", name) if unknown else ("gates", name, number)
                 yield Problem(path, error.what, repr(error.got), error.expected, error.hint, unknown)
                 break
-            section = gate.measure.partition(".")[0]
-            if section in _ASKED_BY and not getattr(scenario, section):
-                yield Problem(("gates", name), f"measure of {_ASKED_BY[section]}", "", f"a '{section}' section")
-                break
-            if gate.measure.startswith("relay.") and not scenario.topology.relays():
-                expected = "a city in topology.cities that is no door"
-                yield Problem(("gates", name), "measure of cities' relays, and no city has one", "", expected)
-                break
-            if gate.measure.startswith("stale.") and scenario.master_data is None:
-                what, expected = "measure of master data, and nothing is issued anew", "a 'master_data' section"
-                yield Problem(("gates", name), what, "", expected)
-                break
-            if gate.measure.startswith("prefund.") and scenario.prefund is None:
-                yield Problem(("gates", name), "measure of prefunds, and there is none", "", "a 'prefund' section")
+            asked = _ASKED_BY.get(gate.measure.partition(".")[0])
+            if asked is not None and not asked.section(scenario):
+                yield Problem(("gates", name), f"measure of {asked.what}", "", asked.expected)
                 break
             yield from _plan_of_gate(scenario, name)
 

@@ -139,7 +139,7 @@ class TurnedAwayRow(NamedTuple):
 
 
 class MidStayRow(NamedTuple):
-    """A stay settled before a stop as far as it had come, under a visit of its own; the visit's row holds the whole."""
+    """A stay settled in its middle as far as it had come, under a visit of its own; the visit's row holds the whole."""
 
     visit: int
     at_us: int

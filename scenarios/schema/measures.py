@@ -15,6 +15,7 @@ from scenarios.record.fates import Fate
 from scenarios.schema.measure import KINDS, Measure, Unit
 from scenarios.schema.measures_audit import AUDIT_MEASURES
 from scenarios.schema.measures_benefits import BENEFIT_MEASURES
+from scenarios.schema.measures_care import CARE_MEASURES
 from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_nation import NATION_MEASURES
@@ -101,6 +102,7 @@ _SUBJECTS = (
     NATION_MEASURES,
     RELAY_MEASURES,
     PREFUND_MEASURES,
+    CARE_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))

@@ -18,6 +18,8 @@ from scenarios.schema.base import (
     Weight,
     span,
 )
+from scenarios.schema.care_types import CareTypes
+from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.mix import Mix
 from scenarios.schema.nation import LocalBackground
 
@@ -141,6 +143,12 @@ class Visits(Model):
     )
     handling: PeopleTime = Field(
         default=span("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
+    )
+    mid_stay: LongStays | None = Field(
+        default=None, description="long stays settled in their middle; without it only a planned stop does that"
+    )
+    care_types: CareTypes | None = Field(
+        default=None, description="as what visits are paid; without it every one is an ordinary one of its kind"
     )
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."

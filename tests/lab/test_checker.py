@@ -673,6 +673,41 @@ def less_was_settled_than_charged(world, make):
     world.charged = [msgspec.structs.replace(world.charged[0], fees=make.FeeTotals(10_001))]
 
 
+TYPED = "a_visit_is_paid_as_what_it_is"
+
+
+def paid_as(world, make, told_as, told_of, **paid):
+    """Let the settlement be of a visit that the care place was told this of, paid as said."""
+    charge(world, make, ("1", 6_000), ("2", 4_000))
+    world.charged = [msgspec.structs.replace(world.charged[0], care_type=told_as, diagnosis=told_of)]
+    world.settlements = [msgspec.structs.replace(world.settlements[0], **paid)]
+
+
+@plant(TYPED)
+def emergency_was_paid_as_an_ordinary_visit(world, make):
+    paid_as(world, make, "emergency", "R69")
+
+
+@plant(TYPED)
+def ordinary_visit_was_paid_as_a_chronic_one(world, make):
+    paid_as(world, make, "ordinary", "R69", care_type="chronic", disease="M03900")
+
+
+@plant(TYPED)
+def chronic_visit_was_paid_for_another_disease(world, make):
+    paid_as(world, make, "chronic", "M03900", care_type="chronic", disease="M07800")
+
+
+@plant(TYPED)
+def chronic_visit_was_paid_for_no_disease(world, make):
+    paid_as(world, make, "chronic", "", care_type="chronic")
+
+
+@plant(TYPED)
+def sale_was_paid_for_a_disease(world, make):
+    world.settlements = [msgspec.structs.replace(world.settlements[0], disease="M03900")]
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_bug_is_caught_by_its_laws_alone(name, world, make):
     bug, expected = PLANTED[name]
@@ -789,6 +824,10 @@ def reversed_without_amounts_or_time_in_the_reply(world, make):
     world.postings[1] = msgspec.structs.replace(world.postings[1], posted_us=9)
 
 
+def chronic_visit_was_paid_for_its_disease(world, make):
+    paid_as(world, make, "chronic", "M03900", care_type="chronic", disease="M03900")
+
+
 def sale_was_settled_and_reversed(world, make):
     """A sale has its lines in its message; its visit keeps the total when nothing stands that settled it."""
     taken_back(world, make)
@@ -848,6 +887,7 @@ def hospital_crashed_over_the_message(world, make):
         taken_back_and_settled_anew_by_the_same_prefund,
         in_province,
         reversed_without_amounts_or_time_in_the_reply,
+        chronic_visit_was_paid_for_its_disease,
         sale_was_settled_and_reversed,
         reversal_is_on_its_way_when_the_run_ends,
         reply_lost_then_replayed,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.analysis import benefits, master_data, prefund
+from lab.analysis import benefits, care_types, master_data, mid_stays, prefund
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
@@ -27,12 +27,15 @@ from scenarios.schema import NodeChanges
 from scenarios.schema.abnormal import Abnormal
 from scenarios.schema.audit import Audit
 from scenarios.schema.benefit import Benefits
+from scenarios.schema.care_types import CareTypes
 from scenarios.schema.course import course_of
 from scenarios.schema.cutover import Monitor, Ramp, Window
 from scenarios.schema.filing import Filing
 from scenarios.schema.identity import Identity
 from scenarios.schema.master_data import MasterData
 from scenarios.schema.measures import MEASURES
+from scenarios.schema.measures_care import SPECIAL
+from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.network import Network
 from scenarios.schema.paper_claims import PaperClaims
@@ -121,7 +124,9 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
             "renumber": Renumber(),
             "window": Window.model_validate(GATED),
             "ramp": Ramp.model_validate(STEPPED),
-            "policies": StopPolicies.model_validate({"drug_stock": {}, "paper": {"deadline": "30d"}}),
+            "policies": StopPolicies.model_validate(
+                {"drug_stock": {}, "paper": {"deadline": "30d"}, "forced_mid_stay": {}}
+            ),
         }
     )
     plans = {
@@ -148,6 +153,11 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.settlements = [make.settlement(0, business_day=day, **visitor) for day in (20211029, 20211031)]
     found.scalars.update(benefits.figures_of_books(world.books(), whole))
     found.scalars.update(prefund.figures_of_books(world.books(), whole))
+    typed = stop.visits.model_copy(update={"care_types": CareTypes(), "mid_stay": LongStays()})
+    special = whole.model_copy(update={"visits": typed})
+    world.settlements = [make.settlement(n, care_type=care_type.value) for n, care_type in enumerate(SPECIAL)]
+    found.scalars.update(care_types.figures_of_books(world.books(), special))
+    found.scalars.update(mid_stays.figures(record, special))
 
     missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
     assert missing == []

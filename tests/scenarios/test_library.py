@@ -24,11 +24,12 @@ US_PER_S = 1_000_000
 
 def test_library_holds_these_questions():
     assert library_names() == (
+        "administration-stop",
         "audit-backlog",
         "beijing-tianjin-hebei-2020",
         "believable-nation",
-        "administration-stop",
         "books-disagree",
+        "chronic-month",
         "city-relay",
         "cutover-luan-2021",
         "downtime-announced",
@@ -37,6 +38,7 @@ def test_library_holds_these_questions():
         "hub-move",
         "jiaxing-qinghai",
         "kill-every-role",
+        "long-stays",
         "lost-reply",
         "month-end",
         "national-day",
@@ -51,8 +53,8 @@ def test_library_holds_these_questions():
         "reopening-storm",
         "six-trips",
         "slow-province",
-        "status-not-shown",
         "stale-codes",
+        "status-not-shown",
         "taian-2023",
         "two-dialects",
         "unfiled-holiday",

@@ -758,6 +758,46 @@ def test_gate_of_the_desk_without_its_key_is_refused(write, gate):
     assert refusal(write(SMALL), sets=[f"gates.{gate}=== 0"]).key == f"gates.{gate}"
 
 
+CARE_TYPES = [
+    ("{emergency: 60%, chronic: 60%}", "visits.care_types", "emergency and chronic sum to 1.2"),
+    ("{chronik: 10%}", "visits.care_types.chronik", "did you mean 'chronic'?"),
+    ("{chronic_bill: 0}", "visits.care_types.chronic_bill", "greater than 0"),
+    ("{dual_channel: 120%}", "visits.care_types.dual_channel", "120%"),
+]
+
+
+@pytest.mark.parametrize(("typed", "key", "words"), CARE_TYPES)
+def test_care_types_that_cannot_be_are_refused(write, typed, key, words):
+    error = refusal(write(SMALL), sets=[f"visits.care_types={typed}"])
+
+    assert error.key == key
+    assert words in str(error)
+
+
+def test_gate_of_care_types_without_any_is_refused(write):
+    named = "gates.care_types.chronic.settled"
+    assert refusal(write(SMALL), sets=[f"{named}=== 0"]).key == named
+
+
+FORCED = "{scope: 34, at: 1h, window: 1h, policies: {forced_mid_stay: {}}}"
+
+
+def test_a_stay_is_not_settled_in_its_middle_by_two_rules(write):
+    error = refusal(write(SMALL), sets=["visits.mid_stay={share: 30%}", f"cutover={FORCED}"])
+
+    assert error.key == "visits.mid_stay"
+    assert "one of the two" in str(error)
+
+
+@pytest.mark.parametrize(("long", "words"), [("{longer_than: 0}", "greater than 0"), ("{share: 2}", "from 0 to 1")])
+def test_long_stays_that_cannot_be_are_refused(write, long, words):
+    assert words in str(refusal(write(SMALL), sets=[f"visits.mid_stay={long}"]))
+
+
+def test_gate_of_long_stays_that_nobody_has_settled_is_refused(write):
+    assert refusal(write(SMALL), sets=["gates.mid_stay.settled=== 0"]).key == "gates.mid_stay.settled"
+
+
 TOPOLOGIES = [
     ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
     ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),

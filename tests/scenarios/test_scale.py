@@ -86,7 +86,10 @@ BASE = {
         "releases": [{"of": "catalogue", "published": "2h", "valid_from": "3h", "overlap": "5h"}],
         "downloads": [{"of": "catalogue", "at": "7h", "every": "12h", "slows": "5ms"}],
     },
-    "visits": {"explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}]},
+    "visits": {
+        "mid_stay": {},
+        "explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}],
+    },
 }
 
 HOUR_US = 3_600_000_000
@@ -95,6 +98,7 @@ PEOPLE = """
     horizon.drain_limit      2h
     visits.stay_mean         192h
     visits.handling          0.025h
+    visits.mid_stay.longer_than   336h
     visits.explicit.0.at     2h
     visits.explicit.0.stay   72h
     clients.desk_patience    2h

@@ -8,9 +8,11 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+import msgspec
 from support.loom import Crash
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.care_types import SpecialCare
 from reference_impl.domain.catalogue import DatedCatalogue
 from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import CatalogueItem, FeeLine
@@ -189,6 +191,10 @@ class Asked:
     """Which certificates no insurer takes."""
     prefund: PrefundRules | None = None
     """What every province has paid in advance."""
+    special: SpecialCare | None = None
+    """What every insurer pays of special care."""
+    dual_channel: bool = False
+    """Whether every institution is designated for special drugs."""
 
 
 NOTHING_ASKED = Asked()
@@ -207,12 +213,15 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
         own = {code: one for code, one in INSTITUTIONS.items() if city_of(one.region) == node}
         return City(ports, NodeId(node), own, timeout_us=3 * WAIT_US, reference=reference, numbers=numbers)
     facts = lambda p: _facts(p) if p[0] in "36" else None  # noqa: E731
+    known = INSTITUTIONS
+    if asked.dual_channel:
+        known = {code: msgspec.structs.replace(one, dual_channel=True) for code, one in known.items()}
     return Province(
         ports,
         CareRules(
             NodeId(node),
             CATALOGUE,
-            INSTITUTIONS,
+            known,
             lambda region: _way(node, region),
             numbers=numbers,
             networked=None if network is None else Networked(network, ports.clock.now_us),
@@ -229,6 +238,7 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
             policies=asked.policies,
             certificates=asked.certificates,
             prefund=asked.prefund,
+            special=asked.special,
         ),
         timeout_us=2 * WAIT_US,
         reference=reference,

@@ -50,7 +50,7 @@ def scenario(*visits: dict[str, Any], faults: Any = (), clients: Any = None, see
             "horizon": {"start": "2024-03-13T09:00:00", "length": "2min", "drain_limit": "10min"},
             "visits": {
                 "per_day": 0, "local_per_cross": 0, "handling": "1s", "uploads_per_stay": 2, "lines_per_upload": 2,
-                "explicit": visits,
+                "explicit": visits, **more.pop("visits", {}),
             },
             "topology": {
                 "regions": [CARE, INSURED, OTHER],

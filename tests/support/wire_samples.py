@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import strategies as st
 
 from reference_impl.domain.benefit import Settlement
@@ -72,7 +73,8 @@ _settle = {
     "hospital_level": st.integers(0, 3),
     "fees": fees,
 }
-settle = st.builds(m.Settle, **_settle, emergency=st.booleans())
+care_types = st.sampled_from(["ordinary", "emergency", "chronic"])
+settle = st.builds(m.Settle, **_settle, emergency=st.booleans(), care_type=care_types)
 settle_stay = st.builds(
     m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits
 )
@@ -87,11 +89,15 @@ sell = st.builds(
     visit=optional_visits,
     hospital_level=st.integers(0, 3),
     fees=fees,
+    care_type=st.sampled_from(["ordinary", "special_drugs"]),
 )
 cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
 
 REQUESTS = {
+    "5202": st.builds(m.AskDiagnosis, person=persons, visit=visits),
+    "5203": st.builds(m.AskSettlement, person=persons, visit=visits, settlement=settlements),
+    "5301": st.builds(m.AskRecognised, person=persons),
     "1101": st.builds(m.FindPerson, person=persons, certificate=certificates),
     "2101": sell,
     "2102": sell,
@@ -105,7 +111,9 @@ REQUESTS = {
         visit=optional_visits,
     ),
     "2202": st.builds(m.CancelRegistration, person=persons, visit=visits),
-    "2203": st.builds(m.Diagnose, person=persons, visit=visits, diagnosis=text20, began_us=moments),
+    "2203": st.builds(
+        m.Diagnose, person=persons, visit=visits, diagnosis=text20, began_us=moments, care_type=care_types
+    ),
     "2204": upload(["0", "1", "2"]),
     "2205": cancel_lines,
     "2206": settle,
@@ -204,7 +212,29 @@ found = st.builds(
     age_e1=ages,
 )
 
+seconds = st.integers(0, 10**6).map(lambda s: s * 1_000_000)
+"""What a date and time without an exp_content beside it can hold."""
+told_settlement = st.builds(
+    m.SettlementTold,
+    visit=visits,
+    settlement=settlements,
+    settled_us=seconds,
+    amounts=amounts.map(lambda one: msgspec.structs.replace(one, first_self_pay_fen=0)),
+    hospital_settlement=msgids,
+    person_type=person_types,
+    age_e1=ages,
+    balance_fen=money,
+    began_us=seconds,
+    ended_us=seconds,
+    care=st.sampled_from(["outpatient", "chronic", "inpatient"]),
+    clearing=st.sampled_from(["outpatient", "chronic_elsewhere", "inpatient_elsewhere"]),
+)
+recognised = st.lists(st.builds(m.RecognisedDisease, code=text30, name=text30), max_size=3).map(tuple)
+
 REPLIES = {
+    "5202": st.builds(m.DiagnosisTold, visit=visits, diagnosis=text20, began_us=seconds),
+    "5203": told_settlement,
+    "5301": recognised.map(lambda diseases: m.Recognised(diseases=diseases)),
     "1101": found,
     "2101": trial,
     "2102": settled,

@@ -6,6 +6,7 @@ Each has a planted bug in ``tests/lab/test_checker.py`` that it must catch.
 from __future__ import annotations
 
 from lab.checker.laws.benefits import who_pays_follows_the_policy_in_force
+from lab.checker.laws.care_types import a_visit_is_paid_as_what_it_is
 from lab.checker.laws.effects import (
     effects_are_remembered,
     every_posting_has_a_witness,
@@ -65,4 +66,5 @@ LAWS: tuple[Law, ...] = (
     who_pays_follows_the_policy_in_force,
     only_what_is_opened_serves,
     prefunds_are_never_passed,
+    a_visit_is_paid_as_what_it_is,
 )

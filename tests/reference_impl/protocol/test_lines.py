@@ -133,7 +133,9 @@ def test_an_amount_that_is_not_count_times_price_is_refused_by_its_number(chain:
     off = FeeLine("77", "X1", 30_000, 100_000_000, 10_000)
 
     answer = chain.send(request("2204", 3, UploadLines(PersonNo(PERSON), visit, "B", (off,))))
-    sold = chain.send(request("2102", 4, SellDrugs("310", 10_000, person=PersonNo(PERSON), lines=(off,))))
+    sold = chain.send(
+        request("2102", 4, SellDrugs(insurance="310", total_fen=10_000, person=PersonNo(PERSON), lines=(off,)))
+    )
 
     assert [refusal(answer), refusal(sold)] == [Refusal.LINE_AMOUNT, Refusal.LINE_AMOUNT]
     assert "feedetl_sn 77" in reason(answer)

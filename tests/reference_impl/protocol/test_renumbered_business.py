@@ -25,7 +25,17 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import Numbered, Renumbering, is_new_number, shape_of
-from reference_impl.protocol.messages import Answered, MessageId, Outcome, Request, SettlementId, VisitId
+from reference_impl.protocol.messages import (
+    Answered,
+    AskDiagnosis,
+    AskSettlement,
+    Diagnose,
+    MessageId,
+    Outcome,
+    Request,
+    SettlementId,
+    VisitId,
+)
 
 DAY_US = 86_400_000_000
 KINDS = (Numbered.VISIT, Numbered.SETTLEMENT, Numbered.INSTITUTION)
@@ -329,3 +339,38 @@ def test_a_message_that_names_nothing_is_heard_under_any_number() -> None:
     chain = reopened(renumbered(Numbered.VISIT, Numbered.SETTLEMENT, map_from_us=None))
     done(chain.send(find_person(1)))
     assert refusal(chain.send(request("1101", 1, find_person().body))) == ""
+
+
+# --- asked about ---
+
+
+def test_a_visit_is_asked_about_by_either_id_and_after_the_old_one_ended_by_the_new_alone() -> None:
+    chain = renumbered(Numbered.VISIT, Numbered.SETTLEMENT)
+    visit = done(chain.send(register(1))).visit
+    person = register(1).body.person
+    done(chain.send(request("2203", 2, Diagnose(person=person, visit=visit, diagnosis="J06.900", began_us=0))))
+    done(chain.send(upload(3, visit)))
+    settled = done(chain.send(settlement(4, visit)))
+    reopened(chain)
+
+    def asked(n: int, visit: VisitId) -> Request:
+        return request("5202", n, AskDiagnosis(person=person, visit=visit))
+
+    def asked_for(n: int, visit: VisitId, made: SettlementId) -> Request:
+        return request("5203", n, AskSettlement(person=person, visit=visit, settlement=made))
+
+    for n, named in ((5, visit), (6, new_visit(visit))):
+        assert done(chain.send(asked(n, named))).visit == named, "a reply says what was asked"
+    by_old, by_new = (
+        done(chain.send(asked_for(n, one, made)))
+        for n, one, made in (
+            (7, visit, settled.settlement),
+            (8, new_visit(visit), new_settlement(settled.settlement)),
+        )
+    )
+    assert by_old.amounts == by_new.amounts == settled.amounts
+    assert by_new.visit == new_visit(visit)
+
+    chain.clock.us = 11 * DAY_US
+    assert refusal(chain.send(asked(9, visit))) == Refusal.OLD_NUMBER
+    assert done(chain.send(asked(10, new_visit(visit)))).diagnosis == "J06.900"

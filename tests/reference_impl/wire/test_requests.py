@@ -326,13 +326,9 @@ NOT_SERVED = [
     (SETTLE_2304, "data", "mid_setl_flag", "2"),
     (SETTLE_2304, "data", "acct_used_flag", "2"),
     (w.SETTLE, "data", "acct_used_flag", "2"),
-    (w.SETTLE, "data", "med_type", "13"),
-    (w.SETTLE, "data", "med_type", "14"),
-    (w.SETTLE, "data", "med_type", "51"),
     (w.SETTLE, "data", "chrg_bchno", "3"),
     (SALE, "druginfo", "acct_used_flag", "7"),
     (ADMIT, "mdtrtinfo", "med_type", "52"),
-    (DIAGNOSE, "mdtrtinfo", "med_type", "13"),
     (FIND, "data", "psn_name", "SOMEBODY ELSE"),
     (FIND, "data", "certno", "99"),
     (FIND, "data", "psn_cert_type", "99"),
@@ -360,6 +356,27 @@ def test_a_field_that_asks_for_what_is_not_served_is_refused_by_name_and_never_s
         codec.decode_request(data, w.HOSPITAL)
 
     assert "no other is served" in str(refused.value)
+
+
+CARE_TYPES = [
+    (w.SETTLE, "data", "11", "ordinary"),
+    (w.SETTLE, "data", "13", "emergency"),
+    (TRIAL_2206, "data", "14", "chronic"),
+    (DIAGNOSE, "mdtrtinfo", "14", "chronic"),
+    (DIAGNOSE, "mdtrtinfo", "51", "51"),  # none that we know: who prices and who pays refuse it by name
+    (SALE, "druginfo", "41", "ordinary"),
+    (SALE, "druginfo", "18", "special_drugs"),
+    (SALE, "druginfo", "11", "11"),
+]
+
+
+@pytest.mark.parametrize(("request_", "node", "written", "read"), CARE_TYPES)
+def test_a_care_type_is_read_as_what_it_is_and_what_is_none_stays_as_it_was_written(
+    codec, request_, node, written, read
+):
+    data = changed(codec, request_, "input", node, "med_type", to=written)
+
+    assert codec.decode_request(data, w.HOSPITAL).body.care_type == read
 
 
 STATED = [{"fulamt_ownpay_amt": "40.00", "inscp_scp_amt": "60.00"}, {"overlmt_selfpay": "0.01"}, {"inscp_scp_amt": "1"}]

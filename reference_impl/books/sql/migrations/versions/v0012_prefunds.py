@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
@@ -21,4 +21,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: books go forward only."""
-    raise NotImplementedError("revision 0011 is not taken back: open the file with a yidi of its own version")
+    raise NotImplementedError("revision 0012 is not taken back: open the file with a yidi of its own version")

@@ -1,0 +1,57 @@
+"""What was paid as what: emergencies, chronic diseases, special drugs; and who was refused as that.
+
+Counted from the final books over the whole run, business within provinces too. Nothing is measured where every visit is
+an ordinary one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.care_types import CareType
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.institution import is_institution
+from scenarios.schema.measures_care import CARE_REFUSALS, SPECIAL
+
+if TYPE_CHECKING:
+    from reference_impl.books.final import FinalBooks
+    from reference_impl.protocol.records import SettlementRecord
+    from scenarios.schema import Scenario
+
+__all__ = ["figures_of_books"]
+
+_FEN_PER_YUAN = 100
+
+
+def figures_of_books(books: Mapping[str, FinalBooks], scenario: Scenario) -> dict[str, float]:
+    """Return how many visits were settled as what, what the funds paid of each, and how many were refused as that."""
+    if scenario.visits.care_types is None:
+        return {}
+    standing = [made for final in books.values() for made in _standing(final)]
+    figures: dict[str, float] = {}
+    for care_type in SPECIAL:
+        paid_fen = [made.amounts.fund_fen for made in standing if made.care_type == care_type]
+        figures[f"care_types.{care_type}.settled"] = float(len(paid_fen))
+        if paid_fen:
+            figures[f"care_types.{care_type}.fund"] = sum(paid_fen) / len(paid_fen) / _FEN_PER_YUAN
+    refused = {refusal: set(_refused(books, refusal)) for refusal in CARE_REFUSALS}
+    figures |= {f"care_types.{name}": float(len(refused[refusal])) for refusal, name in CARE_REFUSALS.items()}
+    ordinary = {made.visit for made in standing if made.care_type == CareType.ORDINARY}
+    after_all = refused[Refusal.DISEASE_NOT_RECOGNISED] & ordinary
+    return figures | {"care_types.as_ordinary": float(len(after_all))}
+
+
+def _standing(final: FinalBooks) -> Iterator[SettlementRecord]:
+    taken_back = {made.reverses for made in final.settlements if made.sign < 0}
+    return (made for made in final.settlements if made.sign > 0 and made.settlement not in taken_back)
+
+
+def _refused(books: Mapping[str, FinalBooks], refusal: Refusal) -> Iterator[str]:
+    """Yield the visits that were told so, by what a hospital's message named; a sale is known by its person."""
+    for final in books.values():
+        for message in final.messages:
+            told = message.reply is not None and message.reply.refusal == refusal
+            if told and message.request is not None and is_institution(message.key.sender):
+                body = message.request.body
+                yield getattr(body, "visit", "") or body.person
