@@ -219,7 +219,7 @@ told_settlement = st.builds(
     visit=visits,
     settlement=settlements,
     settled_us=seconds,
-    amounts=amounts.map(lambda one: msgspec.structs.replace(one, first_self_pay_fen=0)),
+    amounts=amounts.map(lambda one: msgspec.structs.replace(one, first_self_pay_fen=0, hospital_part_fen=0)),
     hospital_settlement=msgids,
     person_type=person_types,
     age_e1=ages,
