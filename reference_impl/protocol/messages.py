@@ -309,8 +309,8 @@ class DiagnosisTold(Body, frozen=True, tag="diagnosis_told"):
 class SettlementTold(Settled, frozen=True, tag="settlement_told"):
     """5203: the settlement as its yes stated it, from when to when its visit was, and as what it is paid and cleared.
 
-    ``care`` is the care type, of an ordinary visit its kind; ``clearing`` the same, told apart by where it was. What was
-    paid first, and the hospital's own part, have no field in the reply to a hospital.
+    ``care`` is the care type, of an ordinary visit its kind; ``clearing`` the same, told apart by where it was. What
+    was paid first, and the hospital's own part, have no field in the reply to a hospital.
     """
 
     began_us: int = 0
