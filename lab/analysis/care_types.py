@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from reference_impl.domain.care_types import CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import is_institution
+from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.messages import SellDrugs, Settle
 from scenarios.schema.measures_care import CARE_REFUSALS, SPECIAL
 
 if TYPE_CHECKING:
@@ -48,10 +50,17 @@ def _standing(final: FinalBooks) -> Iterator[SettlementRecord]:
 
 
 def _refused(books: Mapping[str, FinalBooks], refusal: Refusal) -> Iterator[str]:
-    """Yield the visits that were told so, by what a hospital's message named; a sale is known by its person."""
+    """Yield the visits that were told so, each by the one number of the books; a sale is a visit of its own.
+
+    A visit is named by who passed its message on: a hospital may have a new number for it.
+    """
     for final in books.values():
         for message in final.messages:
             told = message.reply is not None and message.reply.refusal == refusal
-            if told and message.request is not None and is_institution(message.key.sender):
-                body = message.request.body
-                yield getattr(body, "visit", "") or body.person
+            if not told or message.request is None:
+                continue
+            body = message.request.body
+            if isinstance(body, SellDrugs):
+                yield visit_id(message.request.msgid)
+            elif isinstance(body, Settle) and not is_institution(message.key.sender):
+                yield body.visit

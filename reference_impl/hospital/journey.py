@@ -34,7 +34,7 @@ __all__ = ["Journey", "nobody_counts"]
 
 _ON_ACCOUNT = STALE_REFUSALS | {Refusal.NOT_OPENED}
 """Refusals after which a stay is admitted on account: they may not hold when the patient leaves."""
-_STAYS_ON = NOTHING_FILED | _ON_ACCOUNT
+_STAYS_ON = NOTHING_FILED | _ON_ACCOUNT | {Refusal.PREFUND_SHORT, Refusal.NUMBER_NOT_MAPPED, Refusal.OLD_NUMBER}
 """Refusals after which a stay is not settled in its middle, and goes on."""
 _DESK_FREE_US = 1_000
 """A desk taken sooner than this was free: to take one needs no time, to read a real clock twice does."""

@@ -62,7 +62,7 @@ async def _told(books: Books, request: Request, numbers: Numbers) -> DiagnosisTo
         return DiagnosisTold(visit=visit.visit, diagnosis=visit.diagnosis, began_us=visit.began_us)
     if not visit.settlement or visit.settlement != body.settlement:
         return Refusal.NOT_SETTLED
-    settled = (await books.look(Key(visit.institution, visit.settled_by))).message
+    settled = (await books.look(Key(request.sender, visit.settled_by))).message
     said = None if settled is None or settled.reply is None else settled.reply.body
     if not isinstance(said, Settled):
         return Refusal.NOT_SETTLED  # books that were moved without the message

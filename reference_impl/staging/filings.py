@@ -6,7 +6,7 @@ places has one filing after the other: of overlapping ones one is valid. This mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -27,6 +27,7 @@ from reference_impl.domain.filing import (
 from reference_impl.domain.institution import filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, insured_node
 from reference_impl.domain.regions import PROVINCES, province_of
+from reference_impl.hospital.site import site_of
 from reference_impl.protocol.ids import Stamps, filing_id, message_id, visit_id
 from reference_impl.protocol.messages import (
     Admit,
@@ -68,7 +69,7 @@ def filings_before(scenario: Scenario, plan: VisitPlan, history: History) -> Ite
     if scenario.filing is None:
         return
     draws = FilingDraws(scenario.filing, filing_table(scenario.filing), scenario.seed)
-    books = _Books(draws, stamps_of(scenario), history, scenario.scale.time)
+    books = _Books(draws, stamps_of(scenario), history, scenario.scale.time, site_of(scenario).admitted_before)
     asked = (visit for visit in plan if draws.rules(visit) is not None)
     of_person = sorted(asked, key=lambda visit: (visit.person, visit.arrival_us, visit.visit))
     for person, visits in groupby(of_person, key=lambda visit: visit.person):
@@ -79,12 +80,16 @@ def filings_before(scenario: Scenario, plan: VisitPlan, history: History) -> Ite
 
 @dataclass(slots=True)
 class _Books:
-    """Makes what the insurers' books hold; ``count`` filings are made so far."""
+    """Makes what the insurers' books hold; ``count`` filings are made so far.
+
+    Of a stay that lies on account (``admitted``) no insurer was told.
+    """
 
     draws: FilingDraws
     stamps: Stamps
     history: History
     time_scale: float
+    admitted: Callable[[PlannedVisit], bool]
     count: int = 0
 
     def change(self, person: PersonNo, visits: Sequence[PlannedVisit]) -> tuple[NodeId, Change] | None:
@@ -93,7 +98,7 @@ class _Books:
         rules = self.draws.rules(first)
         assert rules is not None  # only such visits are looked at
         filings = tuple(self._numbered(filing, first) for filing in self._filings(visits, rules))
-        lying = next((visit for visit in visits if visit.open_at_start), None)
+        lying = next((visit for visit in visits if visit.open_at_start and self.admitted(visit)), None)
         if lying is not None:
             message, record = self._admitted(person, lying, filings)
         elif filings:

@@ -20,6 +20,7 @@ from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.care_catalogue import catalogue_problems
 from scenarios.reading.errors import Problem
 from scenarios.reading.links import link_problems
+from scenarios.reading.long_stays import care_type_problems, long_stay_problems
 from scenarios.reading.master_data import master_problems
 from scenarios.reading.nation import nation_problems
 from scenarios.reading.network import network_problems
@@ -113,7 +114,8 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from network_problems(scenario)
     yield from catalogue_problems(scenario)
     yield from prefund_problems(scenario)
-    yield from _mid_stay(scenario)
+    yield from care_type_problems(scenario)
+    yield from long_stay_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
     yield from _deadline(scenario)
@@ -306,14 +308,6 @@ def _filing(scenario: Scenario) -> Iterator[Problem]:
         expected = "an upload_lag above 0, or no such people"
         got = f"not_uploaded {spec.standings.not_uploaded:g}"
         yield Problem(("filing", "standings", "not_uploaded"), "every filing is uploaded at once", got, expected)
-
-
-def _mid_stay(scenario: Scenario) -> Iterator[Problem]:
-    """Refuse long stays that two rules would settle in their middle: a stay is settled so once."""
-    forced = any(plan.policies.forced_mid_stay is not None for plan in scenario.cutover)
-    if scenario.visits.mid_stay is not None and forced:
-        what = "a planned stop settles stays in their middle too (forced_mid_stay)"
-        yield Problem(("visits", "mid_stay"), what, "", "one of the two: a stay is settled so once")
 
 
 def _gates(scenario: Scenario) -> Iterator[Problem]:

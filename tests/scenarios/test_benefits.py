@@ -220,3 +220,12 @@ def test_a_published_schema_says_what_a_policy_file_may_say():
     assert {"name", "sources", "insured", "versions"} == set(schema["required"])
     assert "from" in schema["$defs"]["PolicyVersion"]["properties"]
     assert POLICIES.is_dir()
+
+
+@pytest.mark.parametrize(("merges", "asked"), [("none", "{}"), ("both", "{merge_deductible: false}")])
+def test_long_stays_and_a_policy_that_merge_parts_otherwise_are_refused(merges, asked, tmp_path):
+    path = scenario(tmp_path, [POLICY | {"merges": merges}])
+
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario(path, sets=[f"visits.mid_stay={asked}"])
+    assert refused.value.key == "benefits.policies.0.merges"

@@ -789,6 +789,30 @@ def test_a_stay_is_not_settled_in_its_middle_by_two_rules(write):
     assert "one of the two" in str(error)
 
 
+STAYS_ALONE = "visits.mix={outpatient: 0, pharmacy: 0, inpatient: 1}"
+NO_STAYS = "visits.mix={outpatient: 1, pharmacy: 0, inpatient: 0}"
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "words"),
+    [
+        (["visits.care_types={}", STAYS_ALONE], "visits.care_types", "stays alone"),
+        (["visits.mid_stay={}", NO_STAYS], "visits.mid_stay", "no stays"),
+        (["visits.mid_stay={}", "visits.uploads_per_stay=1"], "visits.mid_stay", "uploads_per_stay 1"),
+        (
+            ["visits.mid_stay={}", "faults=[{kind: lost_commit, node: 34, codes: [2304], count: 1}]"],
+            "visits.mid_stay",
+            "nobody works off the first part",
+        ),
+    ],
+)
+def test_visits_that_never_come_or_would_be_paid_twice_are_refused(write, said, key, words):
+    error = refusal(write(SMALL), sets=said)
+
+    assert error.key == key
+    assert words in str(error)
+
+
 @pytest.mark.parametrize(("long", "words"), [("{longer_than: 0}", "greater than 0"), ("{share: 2}", "from 0 to 1")])
 def test_long_stays_that_cannot_be_are_refused(write, long, words):
     assert words in str(refusal(write(SMALL), sets=[f"visits.mid_stay={long}"]))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 from support.tiny_world import CARE, INSURED, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
 from lab.analysis.care_types import figures_of_books
 from lab.checker import check
 from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import MessageId
 from scenarios.patients.visits import plan_visits
 from scenarios.schema import Scenario
 from sim.run import SimRun
@@ -135,3 +137,27 @@ def test_a_chronic_bill_is_larger_and_nothing_else_of_the_plan_moves() -> None:
     assert (everyone.total_fen[~outpatient] == without.total_fen[~outpatient]).all()
     assert (everyone.hospital == without.hospital).all()
     assert (everyone.serial == without.serial).all()
+
+
+def test_a_refused_claim_is_of_the_visit_that_was_settled_as_ordinary_whatever_its_number() -> None:
+    renumber = {"map": "present", "visits": {}}
+    stop = {"scope": CARE, "at": "20s", "stop_before": 0, "window": "20s", "ramp": "1s", "renumber": renumber}
+    none = {"emergency": 0, "chronic": 1, "recognised": 0, "as_ordinary": 1}
+    asked = scenario(visit("outpatient", at="90s"), visits={"care_types": none}, cutover=stop)
+    run = live(asked)
+    figures = figures_of_books(run.books, asked)
+
+    assert fates(run) == ["direct"]
+    assert (figures["care_types.not_recognised"], figures["care_types.as_ordinary"]) == (1, 1)
+
+
+def test_each_sale_that_is_refused_counts_also_of_one_person() -> None:
+    asked = asking(visit("pharmacy"), dual_channel=0, astray=1)
+    books = dict(live(asked).books)
+    [refused] = [one for one in books[NodeId(CARE)].messages if one.reply is not None and one.reply.refusal]
+    assert refused.request is not None
+    again = msgspec.structs.replace(refused.request, msgid=MessageId(refused.request.msgid[:-1] + "9"))
+    messages = (refused, msgspec.structs.replace(refused, request=again))
+    both = cast("Any", {CARE: SimpleNamespace(settlements=(), messages=messages)})
+
+    assert figures_of_books(both, asked)["care_types.not_dual_channel"] == 2

@@ -111,3 +111,16 @@ def test_nothing_is_measured_where_nobody_may_ask() -> None:
     asked = scenario(LONG, horizon=HORIZON)
 
     assert not [name for name in measure(live(asked).record(), asked).scalars if name.startswith("mid_stay")]
+
+
+def test_a_prefund_that_is_dry_in_the_middle_of_a_stay_lets_it_go_on_and_settles_it_whole() -> None:
+    """The prefund is topped up before the patient leaves."""
+    topped_up = {"insured": INSURED, "care": CARE, "limit_fen": 0, "top_ups": [{"at": "150s", "fen": 10**9}]}
+    asked = scenario(
+        LONG, visits={"mid_stay": {"longer_than": "60s", "share": 1}}, horizon=HORIZON, prefund={"quotas": [topped_up]}
+    )
+    run = live(asked)
+
+    assert fates(run) == ["direct"]
+    [whole] = parts(run)
+    assert whole.total_fen == BILL_FEN

@@ -374,3 +374,14 @@ def test_a_visit_is_asked_about_by_either_id_and_after_the_old_one_ended_by_the_
     chain.clock.us = 11 * DAY_US
     assert refusal(chain.send(asked(9, visit))) == Refusal.OLD_NUMBER
     assert done(chain.send(asked(10, new_visit(visit)))).diagnosis == "J06.900"
+
+
+@pytest.mark.parametrize("asks_as", [HOSPITAL, NEW_CODE])
+def test_what_was_opened_and_settled_under_a_new_code_is_told_to_either_code(asks_as: str) -> None:
+    chain = reopened(renumbered(Numbered.INSTITUTION))
+    visit = done(chain.send(under(NEW_CODE, register(1)))).visit
+    done(chain.send(under(NEW_CODE, upload(2, visit))))
+    settled = done(chain.send(under(NEW_CODE, settlement(3, visit))))
+
+    named = AskSettlement(person=register(1).body.person, visit=visit, settlement=settled.settlement)
+    assert done(chain.send(under(asks_as, request("5203", 4, named)))).amounts == settled.amounts

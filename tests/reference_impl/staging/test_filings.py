@@ -134,3 +134,22 @@ def test_receipts_and_messages_are_of_one_filing_each():
     assert len(set(serials)) == len(serials)
     assert len(set(keys)) == len(keys)
     assert max(map(len, serials)) <= 30
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"identity": {"not_shown": {"inpatient": 1}}},
+        {"network": {"opened": [{"levels": ["primary"], "kinds": ["pharmacy"]}]}},
+    ],
+)
+def test_of_a_stay_that_lies_on_account_no_insurer_was_told(unknown):
+    asked = resolve(Scenario.model_validate(ASKED | {"filing": {}} | unknown))
+    plan = plan_visits(asked)
+    history = History(Recorder(), stamps_of(asked))
+    lying = [visit for visit in asking(plan) if visit.open_at_start]
+
+    assert lying
+    changes = list(filings_before(asked, plan, history))
+    assert not [record for _, change in changes for record in change.records if record.stays]
+    assert not {history.message_id(visit, 1) for visit in lying} & {change.message.key.msgid for _, change in changes}
