@@ -132,7 +132,7 @@ def policy_for(claim: Claim, case: Case, policy: Policy, special: SpecialCare) -
     last = Segment(_NO_END_FEN, 0 if terms.limit_fen else terms.ratio_e4)
     own = (Segment(terms.limit_fen, terms.ratio_e4), last) if terms.limit_fen else (last,)
     changed = msgspec.structs.replace(
-        policy.terms_of(case), deductible_fen=0, repeat_deductible_fen=0, deductible_yearly=False, segments=own
+        policy.terms_of(case), deductible_fen=0, later_deductibles_fen=(0,), deductible_per="visit", segments=own
     )
     return msgspec.structs.replace(policy, terms={case[:3]: changed})
 
