@@ -217,6 +217,14 @@ def test_an_insurer_is_told_its_own_regions_policies_and_what_a_stop_says_of_the
     assert (table.versions[0].policy.counts_in, table.versions[0].policy.merges_mid_stay) == (counts_in, merges)
 
 
+@pytest.mark.parametrize(("said", "merges"), [({}, False), ({"merge_deductible": True}, True)])
+def test_long_stays_leave_the_deductible_to_the_policy_unless_they_say_otherwise(said, merges, tmp_path):
+    path = scenario(tmp_path, [POLICY | {"merges": "none"}], visits={"mid_stay": said})
+    [table] = policies_under(load_scenario(path), "34")
+
+    assert table.versions[0].policy.merges_mid_stay == merges
+
+
 def test_a_node_is_told_its_policies_in_a_configuration_that_can_be_read_again(tmp_path):
     config = node_config(load_scenario(scenario(tmp_path, ["points"])), "34", {})
     again = msgspec.json.decode(msgspec.json.encode(config), type=NodeConfig)
