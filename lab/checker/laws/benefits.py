@@ -20,6 +20,8 @@ from reference_impl.domain.transactions import TRANSACTIONS
 
 _TYPE, _TEMPORARY = 6, 7
 """Digits of a person's number."""
+_NAMED = ("pool_fen", "large_fen", "illness_fen", "civil_fen", "aid_fen")
+"""What the funds pay that a policy may have."""
 _ORIGINAL = "01"
 """What the second of them is in a number that was never changed."""
 
@@ -109,6 +111,9 @@ def _funds_wrong(row: dict[str, Any], terms: list[Terms]) -> str:
     most_fen = min(-(-above_fen * best_e4 // E4) + rounded_up, max(min(one.cap_fen, one.own_cap_fen) for one in terms))
     if row["pool_fen"] > most_fen:
         return f"the pool pays {row['pool_fen']} fen, and at most {most_fen} fen are its own to pay"
+    others_fen = row["fund_fen"] - sum(row[fund] for fund in _NAMED) + row["hospital_part_fen"]
+    if others_fen:
+        return f"other funds and the hospital bear {others_fen} fen, and no policy has them pay"
     if row["large_fen"] and not any(one.large_sum_e4 for one in terms):
         return f"large sum pays {row['large_fen']} fen, and is not for the person"
     if row["illness_fen"] and not any(one.serious_illness for one in terms):
