@@ -7,6 +7,7 @@ from lab.analysis.filing import filed_for
 from lab.analysis.network import scope_of
 from lab.analysis.prefund import prefunds_of
 from lab.checker import Agreement
+from scenarios.patients.care_types import special_care
 from scenarios.patients.master_data import master_plan
 from scenarios.schema import Scenario
 
@@ -15,6 +16,12 @@ __all__ = ["agreement_of"]
 
 def agreement_of(scenario: Scenario) -> Agreement:
     """Return what the scenario asks of its parties."""
+    typed = scenario.visits.care_types
     return Agreement(
-        filed_for(scenario), master_plan(scenario), policies_of(scenario), scope_of(scenario), prefunds_of(scenario)
+        filed_for(scenario),
+        master_plan(scenario),
+        policies_of(scenario),
+        scope_of(scenario),
+        prefunds_of(scenario),
+        () if typed is None else special_care(typed).terms,
     )

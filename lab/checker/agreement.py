@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reference_impl.domain.prefund import PrefundRules
 
 if TYPE_CHECKING:
+    from reference_impl.domain.care_types import SpecialTerms
     from reference_impl.domain.network import NetworkScope
     from reference_impl.domain.policy_book import PolicyBook
     from scenarios.patients.master_data import MasterPlan
@@ -30,6 +31,8 @@ class Agreement:
     """What institutions are opened for; None where all serve everybody."""
     prefunds: Mapping[str, PrefundRules] = field(default_factory=dict[str, PrefundRules])
     """The prefunds of insured provinces; none where nothing is reserved."""
+    special: tuple[SpecialTerms, ...] = ()
+    """What special care is paid by in place of a policy's own ratios; none where all care is ordinary."""
 
 
 NO_AGREEMENT = Agreement()

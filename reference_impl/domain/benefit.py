@@ -126,12 +126,14 @@ class EarlierYear(msgspec.Struct, frozen=True, gc=False):
 class Continued(msgspec.Struct, frozen=True, gc=False):
     """The part of a stay that was settled before: in which year it counts, and the deductible paid for it.
 
-    ``transfer``: it was settled by another hospital, which sent the patient on.
+    ``transfer``: it was settled by another hospital, which sent the patient on. ``counts``: it is one of the
+    year's stays, as one of which nothing was in scope may not be.
     """
 
     year: int
     deductible_fen: int
     transfer: bool = False
+    counts: bool = True
 
 
 def in_year(now: Accumulators, earlier: EarlierYear, year: int) -> Accumulators:
@@ -354,7 +356,7 @@ def _rest_of_deductible_fen(terms: Terms, now: Accumulators, continued: Continue
     """Return what is still due of the one deductible of a stay settled in parts."""
     if terms.deductible_per != "visit":
         return _deductible_due_fen(terms, now, "inpatient", before)
-    others = now.stays - (continued.year == now.year)
+    others = now.stays - (continued.counts and continued.year == now.year)
     return max(_visit_deductible_fen(terms, others) - continued.deductible_fen, 0)
 
 

@@ -152,26 +152,26 @@ def price_lines(catalogue: Catalogue, lines: Sequence[FeeLine], rounding: Roundi
     return tuple(priced)
 
 
-def refund_of(line: FeeLine, original: PricedLine, refunded_fen: int) -> PricedLine:
-    """Return a refund split as the line it takes from was, of which ``refunded_fen`` have gone back before.
+def refund_of(line: FeeLine, original: PricedLine, left: FeeTotals) -> PricedLine:
+    """Return a refund split as the line it takes from was; ``left`` is what earlier refunds have left of that line.
 
-    Each part goes back in proportion, counted over all refunds of the line together: once all of it has gone back,
-    nothing of any part is left, whatever the catalogue says by then.
+    Each part is brought down to its proportion of what is left afterwards, whichever refunds stand by then: once all of
+    the line has gone back, nothing of any part is left, whatever the catalogue says, and no part is ever below nothing.
     """
-    before_fen, after_fen = refunded_fen, refunded_fen - line.total_fen
-    whole_fen = original.total_fen
+    whole_fen, after_fen = original.total_fen, left.total_fen + line.total_fen
 
-    def part(fen: int) -> int:
-        return half_up(fen * before_fen, whole_fen) - half_up(fen * after_fen, whole_fen)
+    def still(fen: int) -> int:
+        return half_up(fen * after_fen, whole_fen)
 
-    over_fen, own_fen, pre_fen = map(part, (original.over_limit_fen, original.own_pay_fen, original.pre_self_pay_fen))
+    over_fen, own_fen = still(original.over_limit_fen), still(original.own_pay_fen)
+    pre_fen = min(still(original.pre_self_pay_fen), after_fen - over_fen - own_fen)
     return PricedLine(
         line.serial,
         line.total_fen,
-        over_fen,
-        own_fen,
-        pre_fen,
-        line.total_fen - over_fen - own_fen - pre_fen,
+        over_fen - left.over_limit_fen,
+        own_fen - left.own_pay_fen,
+        pre_fen - left.pre_self_pay_fen,
+        after_fen - over_fen - own_fen - pre_fen - left.in_scope_fen,
         original.grade,
         original.category,
         original.reason,

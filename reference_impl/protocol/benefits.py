@@ -25,6 +25,7 @@ _CONCERNED = (*MOVING_MONEY, Reverse)
 _AS_REFERRED = (FilingKind.REFERRAL, FilingKind.EMERGENCY)
 """Whoever is filed as one of these is referred, as benefits see it; an emergency's reduction is that of a referral."""
 _DAYS = 100
+_JANUARY, _DECEMBER = 1, 12
 _NOTHING_HOLDS = Policy(name="none in force", terms={})
 
 
@@ -80,7 +81,7 @@ class Benefits:
             return Holding(self._own)
         ended_us = body.ended_us if isinstance(body, Settle) and region.first.counts_in == "discharge" else 0
         day = self._day_of(ended_us) if ended_us else today
-        asked = Asked(year, day // _DAYS % _DAYS, request.institution, kind)
+        asked = Asked(year, _month_in(year, day), request.institution, kind)
         return Holding(region.on(day) or _NOTHING_HOLDS, region, asked)
 
     def asked(
@@ -118,3 +119,15 @@ class Benefits:
         if kept is None:
             return ()
         return (RememberedRecord(kept.person, kept.version + 1, left_out(kept.past, visit)),)
+
+
+def _month_in(year: int, day: int) -> int:
+    """Return the month of a benefit year that a business day falls in.
+
+    Where a day ends before midnight, the last evening of a year is dated in the next: it is still December's.
+
+    >>> _month_in(2025, 20251130), _month_in(2025, 20260101)
+    (11, 12)
+    """
+    of_year, month = day // _DAYS // _DAYS, day // _DAYS % _DAYS
+    return month if of_year == year else _DECEMBER if of_year > year else _JANUARY

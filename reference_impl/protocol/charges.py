@@ -5,7 +5,6 @@ Pure decisions of the care province about the lines alone; what they come to is 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -16,6 +15,7 @@ from reference_impl.domain.fees import (
     Catalogue,
     FeeLine,
     PricedLine,
+    add_fees,
     amounts_refusal,
     line_amount_wrong,
     price_lines,
@@ -62,21 +62,23 @@ def _with_refunds(
     catalogue: Catalogue, lines: tuple[FeeLine, ...], charges: ChargesRecord
 ) -> tuple[PricedLine, ...] | Refused:
     charged = {line.serial: line for line in charges.lines() if line.total_fen > 0}
-    refunded_fen = Counter[str]()
+    left = {serial: total_of((line,)) for serial, line in charged.items()}
     for line in charges.lines():
-        refunded_fen[line.refunds] -= line.total_fen
+        if line.refunds in left:
+            left[line.refunds] = add_fees(left[line.refunds], total_of((line,)))
     priced: list[PricedLine] = []
     for line in lines:
         if not line.refunds:
             priced += price_lines(catalogue, (line,))
             continue
-        original, before_fen = charged.get(line.refunds), refunded_fen[line.refunds]
+        original = charged.get(line.refunds)
         if original is None:
             return Refused(Refusal.NO_LINE_TO_REFUND, f"init_feedetl_sn {line.refunds}")
-        if before_fen - line.total_fen > original.total_fen:
+        if left[line.refunds].total_fen + line.total_fen < 0:
             return Refused(Refusal.REFUND_TOO_LARGE, f"feedetl_sn {line.serial}")
-        priced.append(refund_of(line, original, before_fen))
-        refunded_fen[line.refunds] -= line.total_fen
+        refund = refund_of(line, original, left[line.refunds])
+        left[line.refunds] = add_fees(left[line.refunds], total_of((refund,)))
+        priced.append(refund)
     return tuple(priced)
 
 
@@ -103,10 +105,16 @@ def uncharged(
         if not taken:
             return Refused(Refusal.NO_SUCH_LINE, f"{'chrg_bchno' if by_batch else 'feedetl_sn'} {named}")
         fees = take_fees(visit.fees, total_of(taken))
-        wrong = amounts_refusal(fees)  # a refund that stays may be larger than the charges that do
+        # A refund that stays may be larger than the charges that do, or of a charge that does not.
+        wrong = Refusal.NEGATIVE_TOTAL if _refunded(left) & {line.serial for line in taken} else amounts_refusal(fees)
         if wrong is not None:
             return wrong
     return Done(), (msgspec.structs.replace(visit, fees=fees), recharged(charges, left))
+
+
+def _refunded(batches: tuple[ChargedBatch, ...]) -> set[str]:
+    """Return the numbers of the lines that refunds among these name."""
+    return {line.refunds for batch in batches for line in batch.lines if line.refunds}
 
 
 def _parted(

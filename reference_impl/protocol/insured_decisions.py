@@ -241,10 +241,10 @@ class InsuredDecisions:
         person = self._person(view, insured)
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
-        continued, before = None if part is None else Continued(part.year, part.amounts.deductible_fen), None
+        continued, before = None if part is None else _rest_of(part, policy), None
         if book is not None:
             case, before = book.asked(view, case, holding, insured.number, passed.filing)
-            continued = continued or _sent_on_from(request, body, settled_of, self._rules.numbers)
+            continued = continued or _sent_on_from(request, body, settled_of, self._rules.numbers, policy)
         amounts, after = settle(
             policy,
             case,
@@ -438,7 +438,8 @@ class InsuredDecisions:
         year = settled.year or self._rules.year_of(settled.posted_us)
         known = year if year == person.earlier.earlier_year else person.accumulators.year
         before = in_year(person.accumulators, person.earlier, known)
-        counts = self._benefits is None or self._benefits.undated(settled.insured_region).own_pay_stays_count
+        policy = self._own.policy if self._benefits is None else self._benefits.undated(settled.insured_region)
+        counts = policy.own_pay_stays_count
         after = undo(before, settled.amounts, _KIND_OF[settled.code], year, own_pay_stays_count=counts)
         return negative, _next(person, after, settled.before)
 
@@ -504,7 +505,11 @@ def _part_before(
 
 
 def _sent_on_from(
-    request: Request, body: Settle | SellDrugs, settled_of: Mapping[VisitId, SettlementRecord], numbers: Numbers
+    request: Request,
+    body: Settle | SellDrugs,
+    settled_of: Mapping[VisitId, SettlementRecord],
+    numbers: Numbers,
+    policy: Policy,
 ) -> Continued | None:
     """Return the stay in another hospital that this one goes on from; another person's is none."""
     if not isinstance(body, Settle) or _KIND_OF[request.code] != "inpatient":
@@ -514,7 +519,14 @@ def _sent_on_from(
         return None
     if not numbers.same(Numbered.PERSON, earlier.person, body.person):
         return None
-    return Continued(earlier.year, earlier.amounts.deductible_fen, transfer=True)
+    return _rest_of(earlier, policy, transfer=True)
+
+
+def _rest_of(part: SettlementRecord, policy: Policy, *, transfer: bool = False) -> Continued:
+    """Return what a stay goes on from."""
+    amounts = part.amounts
+    counts = policy.own_pay_stays_count or amounts.in_scope_fen > 0
+    return Continued(part.year, amounts.deductible_fen, transfer, counts)
 
 
 def _settled(

@@ -48,8 +48,9 @@ def _with(table: RegionTable, said: Mapping[str, Any]) -> RegionTable:
 def _said_otherwise(scenario: Scenario, province: str) -> dict[str, Any]:
     """Return what long stays and planned stops say of the policies of ``province``; no two plans tell it otherwise."""
     said: dict[str, Any] = {}
-    if scenario.visits.mid_stay is not None:
-        said["merges_mid_stay"] = scenario.visits.mid_stay.merge_deductible
+    long_stays = scenario.visits.mid_stay
+    if long_stays is not None and long_stays.merge_deductible is not None:
+        said["merges_mid_stay"] = long_stays.merge_deductible
     for plan in scenario.cutover:
         if not plan.concerns_insurer(province):
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from reference_impl.domain.fees import GRADE_PART
 from scenarios.patients.catalogue import catalogue
 from scenarios.reading.errors import Problem
 from scenarios.reading.shape import nearest
@@ -29,6 +30,9 @@ def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
         if change.item not in items:
             expected = "an item of scenarios/data/catalogue.csv"
             yield Problem((*path, "item"), "unknown item", repr(change.item), expected, nearest(change.item, items))
+        elif change.self_pay is not None and (grade := change.grade or items[change.item].grade) != GRADE_PART:
+            expected = f"{GRADE_PART}, the grade that is paid in part: self_pay is of no other"
+            yield Problem((*path, "self_pay"), "changes nothing of this grade", grade, expected)
         for before, other in enumerate(changes[:number]):
             if (other.care, other.item) == (change.care, change.item) and _overlap(other, change):
                 what = f"overlaps care_catalogue.changes.{before}, of the same item"

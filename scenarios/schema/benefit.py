@@ -48,7 +48,16 @@ def _ten_thousandths(share: float) -> float:
 
 
 Ratio = Annotated[Share, AfterValidator(_ten_thousandths)]
-Yuan = Annotated[int, Field(ge=0, le=_YUAN_MAX)]
+
+
+def _number(value: object) -> object:
+    """Refuse a yes or no where an amount is meant, which would count as one yuan or none."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no amount; expected whole yuan")  # noqa: TRY004  # pydantic collects these
+    return value
+
+
+Yuan = Annotated[int, Field(ge=0, le=_YUAN_MAX), BeforeValidator(_number)]
 Level = Literal[1, 2, 3]
 
 
@@ -131,9 +140,13 @@ class TermsRow(Model):
         bounds = [upto for upto, _ in self.segments]
         if None in bounds[:-1] or bounds[-1] is not None:
             raise ValueError(f"segment bounds {bounds} leave a gap; expected yuan that rise, and null last")
+        if bounds[0] == 0:
+            raise ValueError("the first segment ends at 0 yuan and holds nothing; expected a bound above 0, or null")
         _rising((upto for upto in bounds if upto is not None), "segment bounds")
         if self.deductible_per != "visit" and self.later != (1.0,):
             raise ValueError(f"'later' is of stays; expected deductible_per 'visit', got {self.deductible_per!r}")
+        if self.kinds != ("inpatient",) and self.later != (1.0,):
+            raise ValueError(f"'later' is of stays; expected kinds ['inpatient'] alone, got {list(self.kinds)}")
         for name in ("kinds", "levels", "persons"):
             _once(name, getattr(self, name))
         return self
@@ -290,7 +303,20 @@ class PolicyVersion(Model):
                 raise ValueError(f"no terms for {_said(missing[0])}; expected terms for each kind and level")
             if self.cap.of(person) is None:
                 raise ValueError(f"no cap for {person}; expected what the pool pays at most for them in a year")
+        for what, person in self._named():
+            if person not in self.persons:
+                raise ValueError(f"{what} names {person}, who has no terms; expected one of {', '.join(self.persons)}")
         return self
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """Yield the person types that caps and funds name, and where; what a fund says by default is not named."""
+        for what in ("cap", "own_cap"):
+            caps: Caps = getattr(self, what)
+            yield from ((what, person) for person in PERSON_TYPES if caps.of(person) is not None)
+        for what in ("large_sum", "serious_illness", "civil_servant", "aid"):
+            fund: LargeSum | SeriousIllness | CivilServants | Aid | None = getattr(self, what)
+            if fund is not None and "persons" in fund.model_fields_set:
+                yield from ((what, person) for person in fund.persons)
 
     @property
     def persons(self) -> tuple[PersonType, ...]:
@@ -313,6 +339,8 @@ def _joined(number: int, one: PolicyVersion, after: PolicyVersion) -> None:
     if one.until is None or after.since is None:
         missing, which = ("last", number) if one.until is None else ("first", number + 1)
         raise ValueError(f"version {which} has no {missing} day, and another stands beside it; expected one")
+    if one.until == date.max:
+        raise ValueError(f"version {number} ends {one.until}, the last day there is, and another follows; expected one")
     wanted = one.until + timedelta(days=1)
     if after.since != wanted:
         what = "a gap" if after.since > wanted else "an overlap"
@@ -320,6 +348,17 @@ def _joined(number: int, one: PolicyVersion, after: PolicyVersion) -> None:
             f"{what} between version {number}, which ends {one.until}, and version {number + 1}, which begins "
             f"{after.since}; expected it to begin {wanted}"
         )
+
+
+def _is_for(fund: CivilServants | Aid | None, case: WorkedCase) -> bool:
+    return fund is not None and case.person in fund.persons
+
+
+def _aids(version: PolicyVersion, case: WorkedCase) -> bool:
+    """Return whether it changes anything that the person has medical aid."""
+    illness = version.serious_illness
+    steps = illness is not None and illness.aided is not None and case.person in illness.persons
+    return steps or _is_for(version.aid, case)
 
 
 class BenefitPolicy(Model):
@@ -366,6 +405,13 @@ class BenefitPolicy(Model):
         if case.person not in version.persons:
             known = ", ".join(version.persons)
             raise ValueError(f"worked case {number}: no terms for {case.person}; expected one of {known}")
+        for said, meant, what in (
+            (case.stays_before, case.kind == "inpatient", "stays_before, which is of stays alone"),
+            (case.civil_servant, _is_for(version.civil_servant, case), "civil_servant, and has no such fund for them"),
+            (case.aided, _aids(version, case), "aided, and has no such fund for them"),
+        ):
+            if said and not meant:
+                raise ValueError(f"worked case {number} says {what}; expected a case that it changes")
 
     def version_on(self, day: date | None) -> PolicyVersion | None:
         """Return what holds on a day; without a day, the last version."""

@@ -22,7 +22,8 @@ class LongStays(Model):
         default=0.3,
         description="of long stays, whose patients ask for it: after any batch of charges but the last. ASSUMED.",
     )
-    merge_deductible: bool = Field(
-        default=True,
-        description="both parts together pay one deductible, and not one each (MERG_DEDC_TYPE: FOUND). Which: ASSUMED.",
+    merge_deductible: bool | None = Field(
+        default=None,
+        description="both parts together pay one deductible, and not one each (MERG_DEDC_TYPE: FOUND). Default: as the "
+        "policy of the region says, and one where it has none of its own: ASSUMED.",
     )

@@ -113,7 +113,7 @@ class Scenario(Model):
     @property
     def asks_why(self) -> bool:
         """Whether figures are asked of why messages were refused."""
-        return any(key is not None for key in (self.filing, self.master_data, self.network))
+        return any(key is not None for key in (self.filing, self.master_data, self.network, self.benefits))
 
     @property
     def closes_s(self) -> int:

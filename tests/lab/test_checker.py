@@ -390,7 +390,8 @@ def settled_as(world, make, day=20240313, **amounts):
     world.at_care = world.at_hub = [make.copy_of(world.settlements[0])]
     legs = legs_for(paid, "63", "33")
     world.postings = [msgspec.structs.replace(world.postings[0], legs=tuple(Leg(*leg) for leg in legs))]
-    world.visits = [make.visit_row(0, fund_fen=paid.fund_fen, cash_fen=paid.cash_fen)]
+    borne = {"cash_fen": paid.cash_fen, "hospital_part_fen": paid.hospital_part_fen}
+    world.visits = [make.visit_row(0, fund_fen=paid.fund_fen, **borne)]
 
 
 @plant(IN_FORCE)
@@ -409,6 +410,18 @@ def settled_on_a_day_of_no_version(world, make):
 def pool_pays_more_than_any_ratio(world, make):
     under_policies(world)
     settled_as(world, make, pool_fen=7_100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def a_fund_that_no_policy_has_pays(world, make):
+    under_policies(world)
+    settled_as(world, make, other_fund_fen=100, cash_fen=2_900)
+
+
+@plant(IN_FORCE)
+def the_hospital_bears_a_part(world, make):
+    under_policies(world)
+    settled_as(world, make, hospital_part_fen=100, cash_fen=2_900)
 
 
 @plant(IN_FORCE)

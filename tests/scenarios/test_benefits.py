@@ -67,6 +67,17 @@ WRONG = [
     (with_version(serious_illness={"steps": [[5, "50%"], [5, "60%"]]}), "steps [5, 5] do not rise"),
     (with_version(aid={"people": "5%", "steps": [[0, "60%"], [5, "50%"]]}), "ratios [0.6, 0.5] fall"),
     (with_version(civil_servant={"people": "5%", "persons": ["resident"], "steps": [[0, "60%"]]}), "'active' or 'retired'"),
+    (with_version(cap={"active": True}), "true is no amount"),
+    (with_version(cap={"active": 5, "resident": 5}), "cap names resident, who has no terms"),
+    (with_version(own_cap={"retired": 5}), "own_cap names retired, who has no terms"),
+    (with_version(large_sum={"persons": ["resident"], "ratio": "5%", "cap": 5}), "large_sum names resident"),
+    (with_version(aid={"people": "5%", "persons": ["retired"], "steps": [[0, "50%"]]}), "aid names retired"),
+    (with_stays(segments=[[0, "80%"], [None, "90%"]]), "the first segment ends at 0 yuan"),
+    (with_stays(kinds=["pharmacy", "inpatient"], later=["50%"]), "'later' is of stays; expected kinds ['inpatient']"),
+    (two({"until": "9999-12-31"}, {"from": "9999-12-31"}), "the last day there is"),
+    (POLICY | {"worked": [{"scope": 1, "aided": True}]}, "worked case 0 says aided, and has no such fund"),
+    (POLICY | {"worked": [{"scope": 1, "civil_servant": True}]}, "worked case 0 says civil_servant"),
+    (POLICY | {"worked": [{"scope": 1, "kind": "pharmacy", "stays_before": 1}]}, "worked case 0 says stays_before"),
     (POLICY | {"insured": [341]}, "not a region code: '341'"),
     (POLICY | {"insured": [99]}, "unknown province '99'"),
     (POLICY | {"insured": [34, 34]}, "insured names '34' twice"),
@@ -204,6 +215,14 @@ def test_an_insurer_is_told_its_own_regions_policies_and_what_a_stop_says_of_the
     assert policies_under(stopped, "33") == ()
     assert table.region == "34"
     assert (table.versions[0].policy.counts_in, table.versions[0].policy.merges_mid_stay) == (counts_in, merges)
+
+
+@pytest.mark.parametrize(("said", "merges"), [({}, False), ({"merge_deductible": True}, True)])
+def test_long_stays_leave_the_deductible_to_the_policy_unless_they_say_otherwise(said, merges, tmp_path):
+    path = scenario(tmp_path, [POLICY | {"merges": "none"}], visits={"mid_stay": said})
+    [table] = policies_under(load_scenario(path), "34")
+
+    assert table.versions[0].policy.merges_mid_stay == merges
 
 
 def test_a_node_is_told_its_policies_in_a_configuration_that_can_be_read_again(tmp_path):

@@ -54,6 +54,14 @@ WRONG = """
     {care: 31, item: S09006, from: 2023-07-01, gone: true, grade: "01"}               | expected gone alone, or at least one
     {care: 31, item: S09006, from: 2023-07-01, until: 2023-06-30, gone: true}         | ends 2023-06-30 before it begins
     {care: 31, item: S09006, from: 2023-07-01, cap_price: -1}                         | greater than or equal to 0
+    {care: 31, item: S09006, from: 2023-07-01, cap_price: true}                       | true is no price
+    {care: 31, item: S09006, from: 2023-07-01, cap_price: 0.0000001}                  | finer than a millionth
+    {care: 31, item: S09006, from: 2023-07-01, cap_price: 1e300}                      | less than or equal to 1000000000
+    {care: 31, item: S09006, from: 2023-07-01, grade: "02", self_pay: 0.00001}        | finer than a ten-thousandth
+    {care: 31, item: S01001, from: 2023-07-01, self_pay: 10%}                         | changes nothing of this grade
+    {care: 31, item: S09006, from: 2023-07-01, grade: "03", self_pay: 10%}            | changes nothing of this grade
+    {care: 31, item: S09006, from: 0001-01-01, gone: true}                            | the first day there is, or the last
+    {care: 31, item: S09006, from: 2023-07-01, until: 9999-12-31, gone: true}         | the first day there is, or the last
     {care: 31, item: S09006, from: yesterday, gone: true}                             | a date, such as
     {care: 31, item: S09006, from: 2023-07-01, price: 4}                              | unknown key
     {care: 31, item: S09006, from: 2023-07-01, gone: true}, {care: 31, item: S09006, from: 2024-01-01, grade: "03"} | overlaps care_catalogue.changes.0

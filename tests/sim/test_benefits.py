@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from lab.analysis.agreement import agreement_of
@@ -52,6 +53,33 @@ def test_law_22_hears_when_the_change_came_a_day_later_than_the_insurer_held(ask
 
     assert found.laws[IN_FORCE] > 0
     assert {law for law, broken in found.laws.items() if broken} == {IN_FORCE}
+
+
+@pytest.fixture(scope="module")
+def special():
+    """Chronic care and special drugs under policies of regions, where nobody asks for a filing."""
+    typed = "visits.care_types={chronic: 40%, emergency: 5%, special_drugs: 50%, recognised: 95%}"
+    sets = ["visits.per_day=150", "horizon.length=2d", "visits.mix={outpatient: 70%, pharmacy: 30%, inpatient: 0%}"]
+    asked = load_scenario("policy-change-midyear", variant="quick", sets=[*sets, typed])
+    asked = asked.model_copy(update={"filing": None, "gates": {}})
+    return asked, Simulation(asked, plan_visits(asked), load_costs()).run()
+
+
+def test_special_care_under_a_policy_is_paid_by_its_own_ratio_and_law_22_knows(special):
+    asked, run = special
+    agreed = agreement_of(asked)
+    halved = tuple(msgspec.structs.replace(one, ratio_e4=one.ratio_e4 // 2) for one in agreed.special)
+
+    assert check(run.books, run.record(), agreement=agreed).clean
+    for other in ((), halved):
+        assert check(run.books, run.record(), agreement=replace(agreed, special=other)).laws[IN_FORCE] > 0
+
+
+def test_why_is_looked_at_where_only_policies_ask(special):
+    asked, _ = special
+
+    assert asked.filing is None
+    assert asked.asks_why
 
 
 def test_without_policies_nothing_is_measured_and_nothing_remembered(asked):

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from lab.checker.evidence import Evidence
 from lab.checker.laws.violation import Violation
+from reference_impl.domain.care_types import SpecialTerms
 from reference_impl.domain.money import E4, share_fen
 from reference_impl.domain.person import PERSON_TYPES
-from reference_impl.domain.policies import Policy, Terms
+from reference_impl.domain.policies import NO_END_FEN, Policy, Segment, Terms
 from reference_impl.domain.policy_book import RegionPolicies
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import TRANSACTIONS
 
 _TYPE, _TEMPORARY = 6, 7
 """Digits of a person's number."""
+_NAMED = ("pool_fen", "large_fen", "illness_fen", "civil_fen", "aid_fen")
+"""What the funds pay that a policy may have."""
 _ORIGINAL = "01"
 """What the second of them is in a number that was never changed."""
 
@@ -26,8 +30,9 @@ def who_pays_follows_the_policy_in_force(evidence: Evidence) -> Iterator[Violati
     """Law 22: funds pay no more than a version in force allows, and none that it does not have for the person.
 
     What visitors pay first is exact. Told without settling anew: from the amounts of each settlement alone, by the
-    best terms of any hospital level. A stay may count on the day it ended, which the books do not keep: any version
-    that began by then will do. Persons whose number was changed are left out: what their new one says is not theirs.
+    best terms of any hospital level, and of special care by its own ratio. A stay may count on the day it ended, which
+    the books do not keep: any version that began by then will do. Persons whose number was changed are left out: what
+    their new one says is not theirs.
     """
     book = evidence.agreement.policies
     if book is None:
@@ -37,7 +42,7 @@ def who_pays_follows_the_policy_in_force(evidence: Evidence) -> Iterator[Violati
         region = book.of(row["insured_region"])
         if region is None or row["person"][_TEMPORARY] not in _ORIGINAL:
             continue
-        wrong = [_wrong_with(row, policy, region) for policy in _in_force(row, region)]
+        wrong = [_wrong_with(row, policy, region, evidence.agreement.special) for policy in _in_force(row, region)]
         if not wrong or all(wrong):
             detail = wrong[-1] if wrong else "no version of the policy held"
             place = f"settlement {row['settlement']} at {row['node']}, dated {row['business_day']}"
@@ -52,22 +57,42 @@ def _in_force(row: dict[str, Any], region: RegionPolicies) -> list[Policy]:
     return [] if policy is None else [policy]
 
 
-def _wrong_with(row: dict[str, Any], policy: Policy, region: RegionPolicies) -> str:
+def _wrong_with(row: dict[str, Any], policy: Policy, region: RegionPolicies, special: tuple[SpecialTerms, ...]) -> str:
     """Return what a policy does not allow of a settlement; empty where it allows all."""
     person = row["person"]
     away = province_of(row["care_region"]) != province_of(row["insured_region"])
     temporary = away and person[_TEMPORARY] == "1"
-    ways = [(policy.visiting, policy.first_self_pay_e4)] if temporary else [(policy.terms, 0)]
+    ways = [(policy.terms, 0, 0)]
+    if temporary:
+        ways = [(policy.visiting, policy.first_self_pay_e4, policy.points_e4)]
     if temporary and row["filing"]:
-        ways.append((policy.referred, policy.referred_first_self_pay_e4))
+        ways.append((policy.referred, policy.referred_first_self_pay_e4, policy.referred_points_e4))
     kind, person_type = TRANSACTIONS[row["code"]].kind, PERSON_TYPES[int(person[_TYPE])]
+    own = _special_of(row, special)
     wrong = ""
-    for held, first_e4 in ways:
+    for held, first_e4, points_e4 in ways:
         terms = [one for case, one in held.items() if (case[0], case[2]) == (kind, person_type)]
+        if own is not None:
+            terms = [_paid_specially(one, own, points_e4) for one in terms]
         wrong = _first_wrong(row, first_e4) or _funds_wrong(row, terms) or _people_wrong(row, terms, region)
         if not wrong:
             return ""
     return wrong
+
+
+def _special_of(row: dict[str, Any], special: tuple[SpecialTerms, ...]) -> SpecialTerms | None:
+    """Return what the care of a settlement is paid by in place of the policy's ratios, if by anything."""
+    claimed = (row["care_type"], PERSON_TYPES[int(row["person"][_TYPE])])
+    of_type = (one for one in special if (one.care_type, one.person_type) == claimed)
+    return next((one for one in of_type if one.disease in ("", row["disease"])), None)
+
+
+def _paid_specially(terms: Terms, special: SpecialTerms, points_e4: int) -> Terms:
+    """Return the terms with the ratio of special care, and what that comes to at most where it has a limit."""
+    ratio_e4 = max(special.ratio_e4 - points_e4, 0)
+    most_fen = -(-special.limit_fen * ratio_e4 // E4) if special.limit_fen else NO_END_FEN
+    own_cap_fen = min(terms.own_cap_fen, most_fen)
+    return msgspec.structs.replace(terms, segments=(Segment(NO_END_FEN, ratio_e4),), own_cap_fen=own_cap_fen)
 
 
 def _first_wrong(row: dict[str, Any], first_e4: int) -> str:
@@ -86,6 +111,9 @@ def _funds_wrong(row: dict[str, Any], terms: list[Terms]) -> str:
     most_fen = min(-(-above_fen * best_e4 // E4) + rounded_up, max(min(one.cap_fen, one.own_cap_fen) for one in terms))
     if row["pool_fen"] > most_fen:
         return f"the pool pays {row['pool_fen']} fen, and at most {most_fen} fen are its own to pay"
+    others_fen = row["fund_fen"] - sum(row[fund] for fund in _NAMED) + row["hospital_part_fen"]
+    if others_fen:
+        return f"other funds and the hospital bear {others_fen} fen, and no policy has them pay"
     if row["large_fen"] and not any(one.large_sum_e4 for one in terms):
         return f"large sum pays {row['large_fen']} fen, and is not for the person"
     if row["illness_fen"] and not any(one.serious_illness for one in terms):

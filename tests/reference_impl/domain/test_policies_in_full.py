@@ -107,8 +107,10 @@ def test_a_worked_case_of_the_domain_holds_to_the_fen(policy, bill, fund):
 def test_ten_percent_paid_first_and_ten_points_are_not_the_same():
     """5,070.00 and 4,840.00 of 10,000: (9,000 - 1,200) at 65 %, and (10,000 - 1,200) at 55 %."""
     row = {"persons": ["active"], "deductible": 1200, "segments": [[None, 0.65]]}
-    first = plain(stays=row, visits={"persons": ["active"]}, visitors={"other": {"first_self_pay": 0.1}})
-    points = plain(stays=row, visits={"persons": ["active"]}, visitors={"other": {"points": 0.1}})
+    first, points = (
+        plain(stays=row, visits={"persons": ["active"]}, cap={"active": 100_000}, visitors={"other": {lost: 0.1}})
+        for lost in ("first_self_pay", "points")
+    )
     bill = stay(10_000, visitor="temporary")
 
     assert [format_yuan(person_year(one, [bill])[0].pool_fen) for one in (first, points)] == ["5070.00", "4840.00"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support import chain as support_chain
 from support.chain import Chain
 from support.messages import (
     OTHER_PERSON,
@@ -25,10 +26,10 @@ from support.messages import (
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.filing import FilingKind, FilingRules, FilingTable
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.policies import PersonType, PolicyTable, Segment, Supplement, Terms
+from reference_impl.domain.policies import DEFAULT_POLICY, PersonType, PolicyTable, Segment, Supplement, Terms
 from reference_impl.domain.policy_book import LAST_DAY, PolicyBook, RegionTable, VersionTable
 from reference_impl.protocol.messages import Admit, File, PersonNo, Request, Settled, VisitId
-from reference_impl.protocol.records import RememberedRecord
+from reference_impl.protocol.records import PersonRecord, RememberedRecord
 
 DAY_US = 86_400 * 1_000_000
 BILL_FEN = 100_000
@@ -239,7 +240,9 @@ def test_the_referred_and_emergencies_lose_less_than_other_visitors(
 # --- a stay that goes on in another hospital ---
 
 
-def stay_at(chain: Chain, n: int, institution: str, continues: str = "", person: str = PERSON) -> Settled:
+def stay_at(
+    chain: Chain, n: int, institution: str, continues: str = "", person: str = PERSON, item: str = "X1"
+) -> Settled:
     """A stay of 100 yuan at a hospital."""
 
     def there(asked: Request) -> Request:
@@ -247,7 +250,7 @@ def stay_at(chain: Chain, n: int, institution: str, continues: str = "", person:
         return msgspec.structs.replace(asked, msgid=msgid, sender=NodeId(institution), institution=NodeId(institution))
 
     visit = done(chain.send(there(admit(n, person=person)))).visit
-    done(chain.send(there(upload(n + 1, visit, code="2301", person=person))))
+    done(chain.send(there(upload(n + 1, visit, code="2301", person=person, item=item))))
     asked = there(settlement(n + 2, visit, code="2304", person=person))
     body = msgspec.structs.replace(asked.body, continues=VisitId(continues))
     return done(chain.send(msgspec.structs.replace(asked, body=body)))
@@ -275,3 +278,32 @@ def test_another_persons_stay_is_none_to_go_on_from() -> None:
     later = stay_at(chain, 21, "H33040030002", sale_visit)
 
     assert (mine.amounts.deductible_fen, later.amounts.deductible_fen) == (10_000, 6_000)
+
+
+SELF_PAID = "NOWHERE"
+"""An item of no catalogue: nothing of it is in scope."""
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_rest_of_a_stay_that_was_none_of_the_year_is_the_next_stay_all_the_same(*, elsewhere: bool) -> None:
+    """Its first part was wholly self-paid, and such a stay does not count: the one before it does."""
+    terms = msgspec.structs.replace(ROW, deductible_fen=12_000, later_deductibles_fen=(6_000,))
+    chain = chain_with(version(terms=terms, own_pay_stays_count=False, merges_transfer=True))
+    stay_at(chain, 1, "H33040030001")
+    part = stay_at(chain, 11, "H33040030001", item=SELF_PAID)
+    rest = stay_at(chain, 21, "H33040030002" if elsewhere else "H33040030001", part.visit)
+
+    assert (part.amounts.deductible_fen, rest.amounts.deductible_fen) == (0, 6_000)
+
+
+@pytest.mark.parametrize("in_a_book", [False, True])
+def test_a_stay_that_never_counted_is_not_counted_out(monkeypatch: pytest.MonkeyPatch, *, in_a_book: bool) -> None:
+    own = msgspec.structs.replace(DEFAULT_POLICY, own_pay_stays_count=False)
+    monkeypatch.setattr(support_chain, "DEFAULT_POLICY", own)
+    chain = chain_with(version(own_pay_stays_count=False)) if in_a_book else Chain()
+    chain.boot("63")
+    settled = stay_at(chain, 1, "H33040030001", item=SELF_PAID)
+    done(chain.send(cancel(11, settled, code="2305")))
+
+    [person] = chain.books["63"].read_all().of(PersonRecord)
+    assert person.accumulators.stays == 0

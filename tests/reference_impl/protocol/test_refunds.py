@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.chain import Chain
-from support.messages import PERSON, admit, done, line, refusal, request, sale, settlement
+from support.messages import PERSON, admit, cancel_lines, done, line, refusal, request, sale, settlement
 
 from reference_impl.domain.catalogue import DatedCatalogue
 from reference_impl.domain.fees import CatalogueItem, FeeLine, PricedLine, refund_of, total_of
@@ -86,6 +86,34 @@ def test_no_more_is_refunded_than_was_charged(row: str) -> None:
     assert refusal(together) == wanted.replace("-", "")
 
 
+def test_a_charge_is_not_taken_back_while_a_refund_of_it_stays() -> None:
+    """Else the refund would take from the other charge of the visit."""
+    chain = Chain()
+    visit = charged(chain)
+    done(chain.send(lines(3, visit, back("3", "1"))))
+
+    assert refusal(chain.send(cancel_lines(4, visit, code="2302", named="1"))) == "D10"
+    done(chain.send(cancel_lines(5, visit, code="2302", named="3")))
+    done(chain.send(cancel_lines(6, visit, code="2302", named="1")))
+    assert done(chain.send(settlement(7, visit, code="2304"))).amounts.total_fen == WHOLE_FEN
+
+
+def test_all_of_a_charge_goes_back_though_a_refund_in_between_was_taken_back() -> None:
+    """Three fen, of which one is paid first: each refund's part is what is left of it by then."""
+    chain = Chain()
+    chain.catalogue = DatedCatalogue([CatalogueItem("X1", "02", 9, self_pay_e4=5_000)])
+    chain.boot("33")
+    visit = done(chain.send(admit(1))).visit
+    done(chain.send(lines(2, visit, FeeLine("1", "X1", 30_000, 10_000, 3))))
+    for n in (3, 4):
+        done(chain.send(lines(n, visit, FeeLine(f"{n}", "X1", -10_000, 10_000, -1, refunds="1"))))
+    done(chain.send(cancel_lines(5, visit, code="2302", named="3")))
+    done(chain.send(lines(6, visit, FeeLine("6", "X1", -20_000, 10_000, -2, refunds="1"))))
+    [record] = chain.visits()
+
+    assert record.fees.total_fen == record.fees.in_scope_fen == record.fees.pre_self_pay_fen == 0
+
+
 def test_a_refund_of_a_refund_is_none() -> None:
     chain = Chain()
     visit = charged(chain)
@@ -130,8 +158,9 @@ def test_refunds_of_all_of_a_charge_leave_nothing_of_any_part(over, own, pre, sc
     for share in [*shares, whole]:
         fen = min(share, whole - gone)
         if fen > 0:
-            priced.append(refund_of(FeeLine("2", "X", -1, 1, -fen, refunds="1"), original, gone))
+            priced.append(refund_of(FeeLine("2", "X", -1, 1, -fen, refunds="1"), original, total_of(priced)))
             gone += fen
+        assert min(msgspec.structs.astuple(total_of(priced))[:5]) >= 0
     left = total_of(priced)
 
     assert all(
