@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from reference_impl.domain.master_data import Download, Release, Subject, code_of, concerns, item_of
+from reference_impl.domain.nodes import is_city
 from reference_impl.domain.versioned import NEVER_US
 from reference_impl.protocol.messages import SellDrugs, UploadLines
 from scenarios.patients.master_data import MasterPlan, master_plan, planned_downloads
@@ -84,9 +85,14 @@ def figures_of_books(books: Mapping[str, FinalBooks], scenario: Scenario) -> dic
     if plan is None:
         return {}
     end_of = _Ends(plan).end_us
-    priced = ((message.opened_us, lines) for final in books.values() for message, lines in _priced(final))
+    priced = ((message.opened_us, lines) for final in _that_price(books) for message, lines in _priced(final))
     unnoticed = sum(any(end_of(line.item) <= at_us for line in lines) for at_us, lines in priced)
     return {"stale.unnoticed": float(unnoticed)}
+
+
+def _that_price(books: Mapping[str, FinalBooks]) -> Iterator[FinalBooks]:
+    """Yield the books of the nodes that price: a city that is a node of its own passes on what its province prices."""
+    return (final for node, final in books.items() if not is_city(node))
 
 
 def _priced(final: FinalBooks) -> Iterator[tuple[MessageRecord, tuple[FeeLine, ...]]]:

@@ -311,7 +311,9 @@ def _filings(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
 
 
 def _coded(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
-    """Yield each code of the messages of charges that a place of care said yes to."""
+    """Yield each code of the messages of charges that a place of care said yes to; a relay only passes them on."""
+    if is_city(node):
+        return
     for message in books.messages:
         body = None if message.request is None or message.reply is None else message.request.body
         if isinstance(body, UploadLines | SellDrugs) and body.lines and message.reply is not None:

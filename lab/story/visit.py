@@ -256,9 +256,11 @@ def _came_back(teller: _Teller) -> Iterator[Moment]:
         waits[Refusal.FILING_NOT_UPLOADED] = filing.desk.comes_back_after, "the filing to be uploaded by then"
     if master is not None:
         waits |= dict.fromkeys(STALE_REFUSALS, (master.desk.comes_back_after, "a download to have come by then"))
+    attended = [one for one in teller.rows("contacts", "intended_us") if one["done_us"] is not None]
     for told, later in pairwise(teller.rows("messages", "sent_us")):
         after_us, why = waits.get(told["refusal"], (0, ""))
-        if why and later["sent_us"] - told["done_us"] >= after_us:
+        at_a_desk = any(one["intended_us"] <= told["sent_us"] <= one["done_us"] for one in attended)
+        if why and at_a_desk and later["sent_us"] - told["done_us"] >= after_us:  # charges are sent from the ward
             yield Moment(teller.at(later["sent_us"]), f"The patient came again, for {why}.")
 
 

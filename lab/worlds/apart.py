@@ -47,6 +47,7 @@ class Handed(NamedTuple):
 
     tables: dict[str, list[Path]]
     evidence: dict[str, list[Path]]
+    relays: tuple[str, ...]
     findings: Findings | None
     """What the checker found there already; None where nothing has been worked off."""
     of_books: dict[str, float]
@@ -74,7 +75,7 @@ def conduct_apart(scenario: Scenario, work: Work, progress: Progress | None, fol
     except BaseException:
         scratch.remove()
         raise
-    tables, books = RunTables(handed.tables, scratch), LaidOut(handed.evidence, scratch)
+    tables, books = RunTables(handed.tables, scratch), LaidOut(handed.evidence, scratch, handed.relays)
     return Outcome(
         scenario, tables, books, handed.took_s, findings=handed.findings, of_books=handed.of_books
     ), handed.interrupted
@@ -182,14 +183,15 @@ def _live(work: Work, folder: Path, told: Connection[Any, Any]) -> None:
 
 
 def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
-    tables, findings = outcome.tables, None
+    tables, findings, of_books = outcome.tables, None, dict(outcome.figures())  # before anything is worked off, as here
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
     laid = lay_out(outcome.books, scratch, coded=outcome.scenario.master_data is not None)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
         findings = check_tables(laid, tables, agreement=agreement_of(outcome.scenario))
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
-    return Handed(tables.laid_down(scratch), evidence, findings, dict(outcome.figures()), outcome.took_s, interrupted)
+    laid_down = tables.laid_down(scratch)
+    return Handed(laid_down, evidence, laid.relays, findings, of_books, outcome.took_s, interrupted)
 
 
 def _portable(error: Exception) -> Exception:

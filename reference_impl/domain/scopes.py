@@ -71,6 +71,8 @@ def concerned(business: Business, *, care_region: str, insured_region: str, fili
         return True
     if business is Business.FILING:
         return filing
+    if filing and business is Business.LOCAL:
+        return False  # nobody files for treatment within the province, wherever the message comes from
     return is_cross_province(care_region, insured_region) is (business is Business.CROSS)
 
 

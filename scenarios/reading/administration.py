@@ -36,6 +36,9 @@ def administration_problems(scenario: Scenario, plan: Cutover, path: Path) -> It
 def _make_up(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Problem]:
     if scenario.filing is None:
         yield Problem(path, "nobody files in this scenario", "", "a section 'filing', or no make_up")
+    elif plan.business is Business.LOCAL:
+        expected = "a stop of business between provinces, of all or of filing"
+        yield Problem(path, "a stop of business within a province turns no filing away", f"'{plan.business}'", expected)
     elif plan.scope == HUB or plan.side == "care":
         expected = "a province or city as scope, and side: both or insured"
         yield Problem(path, "what counts as filed is the insurer's to say", f"{plan.scope}, {plan.side}", expected)

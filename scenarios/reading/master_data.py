@@ -81,6 +81,8 @@ def _short(scenario: Scenario, planned: tuple[Planned, ...]) -> Iterator[Problem
         if fault.node not in scenario.topology.regions:
             yield _not_here(("faults", number, "node"), fault.node, scenario)
             continue
+        if fault.brings >= 1:
+            yield Problem(("faults", number, "brings"), "nothing comes short", "100%", "less than 100%, or no fault")
         own = [one.download for one in planned if (one.province, one.subject) == (fault.node, fault.of)]
         if not any(fault.at <= one.began_us < fault.until for one in own):
             began = ", ".join(format_duration(one.began_us) for one in own[:3])

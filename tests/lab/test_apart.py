@@ -56,6 +56,18 @@ def test_a_world_of_its_own_has_the_results_of_one_that_is_here(name, worked_off
     assert whats_left(tmp_path / "apart") == whats_left(tmp_path / "here"), "what lay on disk meanwhile is gone"
 
 
+def test_a_world_of_its_own_says_which_cities_have_books(tmp_path, monkeypatch):
+    """What a process hands over says which cities have books: without them no law asks what those keep."""
+    asked = {"sets": ("visits.per_day=30000", "horizon.length=20min", "horizon.warm_up=0s", "faults=[]", "gates={}")}
+    monkeypatch.setattr(sim, "APART_ARRIVALS", 0)
+    seen: list[Any] = []
+    monkeypatch.setattr(sim, "conclude", lambda outcome, *_: seen.append(outcome.books.relays))
+
+    concluded("city-relay", tmp_path / "apart", variant=None, **asked)
+
+    assert seen == [("3304", "3415")]
+
+
 @pytest.mark.parametrize(
     "sets",
     [(), DAY, ("horizon.length=30min",), ("visits.per_day=0", "scale.volume=1"), ("visits.local_per_cross=0", *DAY)],

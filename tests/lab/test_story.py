@@ -137,6 +137,23 @@ def test_who_comes_back_for_a_download_to_have_come_made_a_trip(tmp_path):
     assert "came again, for a download to have come by then" in said(tmp_path / "stale", visit)
 
 
+def test_who_lies_in_the_ward_while_its_charges_wait_for_a_download_made_no_trip(tmp_path):
+    """The ward sends the next charges half a day later: nobody went home, and nobody came again."""
+    few = [
+        "visits.per_day=40",
+        "visits.mix={outpatient: 0%, pharmacy: 0%, inpatient: 100%}",
+        "master_data.desk={comes_back: 0%, comes_back_after: 10min}",
+    ]
+    settings = [word for one in few for word in ("--set", one)]
+    run = ["run", "stale-codes", "--variant", "quick", *settings, "--out", str(tmp_path / "ward")]
+    assert run_command(run) in (0, 1)
+
+    messages = open_run(tmp_path / "ward", read_run_file(tmp_path / "ward")).record.messages
+    lying = messages.filter(code="2301", outcome="refused")["visit"].unique().sort().head(5)
+    assert lying.len() == 5
+    assert {story(tmp_path / "ward", visit).account.trips for visit in lying} == {0}
+
+
 def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(finished):
     folder = finished["cutover-luan-2021"]
     opened = open_run(folder, read_run_file(folder), small=True)

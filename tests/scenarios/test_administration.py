@@ -65,3 +65,10 @@ def test_filing_is_not_stopped_twice_at_once() -> None:
 def test_make_up_days_are_the_insurers_to_give(wrong: dict[str, Any]) -> None:
     assert (("make_up",), "what counts as filed is the insurer's to say") in problems(PLAN | {"make_up": "7d"} | wrong)
     assert problems(PLAN | {"make_up": "7d"}) == []
+
+
+def test_a_stop_within_a_province_turns_no_filing_away_that_could_be_made_up() -> None:
+    found = problems(PLAN | {"make_up": "7d", "business": "local"})
+
+    assert (("make_up",), "a stop of business within a province turns no filing away") in found
+    assert problems(PLAN | {"make_up": "7d", "business": "cross"}) == []

@@ -78,6 +78,7 @@ NIGHTLY = f"master_data: {{{CODES}, downloads: [{{of: catalogue, takes: 1h, slow
         (NIGHTLY + SHORT.replace("catalogue", "persons"), "faults.0.at", "a plan of it"),
         (NIGHTLY + SHORT.replace("33", "hub"), "faults.0.node", "not in the scenario"),
         (NIGHTLY + SHORT.replace("33", "35"), "faults.0.node", "not in the scenario"),
+        (NIGHTLY + SHORT.replace("for: 2h", "for: 2h, brings: 100%"), "faults.0.brings", "nothing comes short"),
         (NIGHTLY + "faults: [{kind: kill, node: 33, at: 17h, for: 10min}]\n", "faults.0.at", "slows it"),
         ("gates: {stale.refused: ['>= 1']}\n", "gates.stale.refused", "nothing is issued anew"),
     ],

@@ -128,6 +128,15 @@ def test_a_clerk_files_again_at_each_desk_until_the_door_is_open_to_the_patient(
     assert fates(run) == ["parked_then_direct"]
 
 
+@pytest.mark.parametrize("by_clerk", [0, 1])
+def test_a_stop_of_business_within_provinces_turns_no_filing_away(by_clerk: int) -> None:
+    """The platform speaks to the insurer from within its province, and what it files is for treatment elsewhere."""
+    run = lived(asking(visit("outpatient"), stop={"business": "local"}, by_clerk=by_clerk))
+
+    assert [outcome for _, outcome in filed(run)] == ["ok"]
+    assert fates(run) == ["filed_then_direct"]
+
+
 # --- two plans at once ---
 
 ALL = {"name": "settlement", "scope": INSURED, "at": "20s", "stop_before": "1s", "window": "30s", "ramp": "0s"}

@@ -245,3 +245,14 @@ def test_without_the_key_nothing_is_told_and_nothing_is_measured() -> None:
     assert master_plan(asked) is None
     assert figure(asked, run, "refused") is None
     assert figures_of_books(run.books, asked) == {}
+
+
+def test_a_city_that_passes_charges_on_prices_nothing_and_counts_nothing() -> None:
+    """The province does not know yet that a code has ended: no law of the relay's, and no charge counted twice."""
+    releases, behind = [release("catalogue")], [download("catalogue", 600), download("mapping", 600)]
+    asked = asking(visit("pharmacy"), releases=releases, downloads=behind, topology={"cities": {"3304": {}}})
+
+    run = lived(asked)
+
+    assert fates(run) == ["direct"]
+    assert figures_of_books(run.books, asked)["stale.unnoticed"] == 2  # the trial and the sale, once each
