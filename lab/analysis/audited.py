@@ -13,6 +13,7 @@ import polars as pl
 
 from lab.analysis.admissions import began_s
 from lab.analysis.claims import claims_of
+from lab.analysis.renumbering import kept_settlement_id
 from reference_impl.domain.keyed import Purpose, uniform
 from reference_impl.supervision.planting import ALONE, PLANTS, limit_of
 from reference_impl.supervision.rules import packaged_rules
@@ -78,7 +79,7 @@ def _visits(record: Record, scenario: Scenario) -> pl.DataFrame:
     direct = pl.col("fate").is_in(_DIRECT) & (pl.col("settlement_id") != "")
     paper = pl.col("fate").is_in(_PAPER) & (pl.col("paper_fen") > 0)
     taken = whole.filter(direct | paper).with_columns(paper=paper)
-    number = pl.when("paper").then(pl.format("paper-{}", "visit")).otherwise(pl.col("settlement_id"))
+    number = pl.when("paper").then(pl.format("paper-{}", "visit")).otherwise(kept_settlement_id())
     own = [pl.when("paper").then(0).otherwise(pl.col(name)).alias(name) for name in _PARTS]
     bill = pl.when("paper").then("paper_fen").otherwise("total_fen")
     cash = pl.when("paper").then("paper_fen").otherwise("cash_fen")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lab.analysis.admissions import began_s
+from lab.analysis.renumbering import kept_visit_id
 from reference_impl.accounting.hospital_pay import CASES, Way
 from reference_impl.accounting.statements import Side
 from reference_impl.domain.keyed import Purpose, key_hash, uniform
@@ -61,9 +62,13 @@ def _visits(record: Record, scenario: Scenario) -> pl.DataFrame:
     ended = pl.coalesce("settled_us", "ended_us", "arrival_us")
     ended_s = (ended * scenario.scale.time).cast(pl.Int64) // _US_PER_S
     days = ((ended_s - pl.col("began_s")) / _S_PER_DAY).ceil().cast(pl.Int64).clip(1)
-    known = record.visits.filter(pl.col("visit_id") != "").join(began_s(scenario), on="visit", how="left")
+    known = (
+        record.visits.filter(pl.col("visit_id") != "")
+        .with_columns(visit_id=kept_visit_id())
+        .join(began_s(scenario), on="visit", how="left")
+    )
     whole = known.select("visit", "person", "visit_id", stay_days=days)
-    parts = record.mid_stays.select("visit", "visit_id").join(whole.drop("visit_id"), on="visit")
+    parts = record.mid_stays.select("visit", visit_id=kept_visit_id()).join(whole.drop("visit_id"), on="visit")
     every = pl.concat([whole, parts.select(whole.columns)]).unique("visit_id", keep="first", maintain_order=True)
     return every.select(visit="visit_id", person="person", stay_days="stay_days")
 

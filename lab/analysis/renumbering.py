@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scenarios.record.recorder import Record
     from scenarios.schema.course import Course
 
-__all__ = ["kept_visit_id", "measure"]
+__all__ = ["kept_settlement_id", "kept_visit_id", "measure"]
 
 
 def measure(record: Record, courses: Sequence[Course]) -> Iterator[tuple[str, float]]:
@@ -67,9 +67,18 @@ def _renumbered(course: Course, scope: str) -> pl.Expr:
 
 def kept_visit_id() -> pl.Expr:
     """Return the id under which the books know the visit of a row: after a move another letter is told."""
-    shape, told = shape_of(Numbered.VISIT), pl.col("visit_id")
+    return _kept(Numbered.VISIT, "visit_id")
+
+
+def kept_settlement_id(column: str = "settlement_id") -> pl.Expr:
+    """Return the id under which the books know the settlement that a hospital holds as ``column``."""
+    return _kept(Numbered.SETTLEMENT, column)
+
+
+def _kept(of: Numbered, column: str) -> pl.Expr:
+    shape, told = shape_of(of), pl.col(column)
     kept = pl.concat_str(pl.lit(shape.old), told.str.slice(1))
-    return pl.when(told.str.starts_with(shape.issued)).then(kept).otherwise(told)
+    return pl.when(told.str.starts_with(shape.issued)).then(kept).otherwise(told).alias(column)
 
 
 def _sent(messages: pl.DataFrame, codes: frozenset[str]) -> pl.DataFrame:

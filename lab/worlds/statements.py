@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lab.analysis.renumbering import kept_settlement_id, kept_visit_id
 from lab.checker.laws import held_by_hospitals
 from reference_impl.accounting.statements import COLUMNS, Side, empty
 from reference_impl.domain.nodes import HUB
@@ -86,7 +87,8 @@ def _hospitals(evidence: Evidence, dates: Dates) -> pl.DataFrame:
     """Return what hospitals hold, dated by when they heard of it: over the hour of closing, another day."""
     return held_by_hospitals(evidence).with_columns(
         _text("side", Side.HOSPITAL),
-        visit="visit_id",
+        settlement=kept_settlement_id("settlement"),
+        visit=kept_visit_id(),
         institution="hospital",
         care=_province("care_region"),
         insured=_province("insured_region"),
@@ -101,7 +103,7 @@ def _copies(evidence: Evidence, dates: Dates) -> pl.DataFrame:
     A city states nothing: its province does, and what its relay keeps is held against the insurer by the checker.
     """
     at_hub = pl.col("node") == HUB
-    known = _regions(evidence)
+    known = _known(evidence)
     kept = evidence.copies.filter(~pl.col("node").is_in(evidence.relays)) if evidence.relays else evidence.copies
     codes = evidence.attempts.select("msgid", "code").unique("msgid", keep="first")
     positive = kept.filter(pl.col("sign") == 1).select("node", "settlement", made_by="msgid")
@@ -126,7 +128,8 @@ def _copies(evidence: Evidence, dates: Dates) -> pl.DataFrame:
 def _insurers(evidence: Evidence, dates: Dates) -> pl.DataFrame:
     """Return what insurers hold, on the business day that was fixed with the posting."""
     fixed = pl.col("business_day")
-    return evidence.settlements.with_columns(
+    hospitals = _known(evidence).select("visit_id", "hospital")
+    return evidence.settlements.join(hospitals, on="visit_id", how="left").with_columns(
         _text("side", Side.INSURED),
         _counts_for(),
         visit="visit_id",
@@ -137,10 +140,11 @@ def _insurers(evidence: Evidence, dates: Dates) -> pl.DataFrame:
     )
 
 
-def _regions(evidence: Evidence) -> pl.DataFrame:
-    """Return by visit, as its care province calls it, the region of the insurer."""
-    visits = evidence.visits.select("visit", "visit_id", "insured_region")
-    parts = evidence.mid_stays.select("visit", "visit_id").join(visits.drop("visit_id"), on="visit")
+def _known(evidence: Evidence) -> pl.DataFrame:
+    """Return by visit, as the books call it, the hospital by the number it began with, and the insurer's region."""
+    visits = evidence.visits.select("visit", kept_visit_id(), "hospital", "insured_region")
+    own = evidence.mid_stays.select("visit", kept_visit_id())
+    parts = own.join(visits.drop("visit_id"), on="visit")
     return pl.concat([visits, parts.select(visits.columns)]).unique("visit_id", keep="first").drop("visit")
 
 
@@ -149,7 +153,10 @@ def _counts_for() -> pl.Expr:
 
 
 def _institution() -> pl.Expr:
-    return pl.col("visit_id").str.slice(_INSTITUTION_FROM, _INSTITUTION_CHARS)
+    """Return who treated: one payee, whatever number it has since; of a visit that no record knows, by its id."""
+    return pl.coalesce(
+        pl.col("hospital").cast(pl.String), pl.col("visit_id").str.slice(_INSTITUTION_FROM, _INSTITUTION_CHARS)
+    )
 
 
 def _province(column: str) -> pl.Expr:

@@ -16,6 +16,7 @@ import polars as pl
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.rule_tables import as_table
+from reference_impl.domain.working_days import date_of
 
 __all__ = ["LEDGER", "TESTS", "Campaign", "Kind", "campaign", "ledger", "planned", "read_tests"]
 
@@ -71,7 +72,7 @@ def read_tests(path: Path) -> pl.DataFrame:
     """Return the tests in a CSV file.
 
     Raises:
-        InputError: when it cannot be read, or has other columns.
+        InputError: when it cannot be read, or has other columns, or a day that is none.
 
     """
     try:
@@ -80,6 +81,8 @@ def read_tests(path: Path) -> pl.DataFrame:
         raise InputError(f"{path}: cannot read tests; expected a CSV file with {', '.join(TESTS)}") from error
     if read.columns != list(TESTS) or any(read[name].null_count() for name in read.columns):
         raise InputError(f"{path}: has columns {', '.join(read.columns)}; expected {', '.join(TESTS)}, none empty")
+    for day in read["day"].unique():
+        date_of(day)
     return read
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from reference_impl.accounting.clearing import ITEMS
 from reference_impl.accounting.laws import Breach
+from reference_impl.accounting.statements import Side
 from reference_impl.domain.clearing import Legs, Obligation
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.working_days import date_of
@@ -24,6 +25,7 @@ __all__ = [
     "read_recoveries",
     "recovery_items",
     "recovery_legs",
+    "refuse_foreign",
 ]
 
 RECOVERIES: Mapping[str, type[pl.DataType]] = {
@@ -64,6 +66,35 @@ def _refuse_wrong_rows(recoveries: pl.DataFrame, where: str) -> None:
         raise InputError(f"{where}: settlement {below['settlement'][0]} has an amount below 0; expected 0 or more")
     for day in recoveries["decided_on"].unique():
         date_of(day)
+
+
+def refuse_foreign(recoveries: pl.DataFrame, statements: pl.DataFrame) -> None:
+    """Raise when a recovery is not of what the insurers state: another payee or payer would bear or get the money.
+
+    Business inside a province is held against them as well: it is paid here, though it is not cleared.
+
+    Raises:
+        InputError: naming the settlement, and what it says otherwise.
+
+    """
+    stated = (
+        statements.filter(pl.col("side") == Side.INSURED.value)
+        .group_by("settlement")
+        .agg(
+            pl.col("institution", "care", "insured").first().name.suffix("_stated"),
+            first=pl.col("day").min(),
+            owed_fen=pl.col("fund_fen").sum() + pl.col("account_fen").sum(),
+        )
+    )
+    joined = recoveries.join(stated, on="settlement", how="left")
+    _refuse(joined.filter(pl.col("first").is_null()), "is in no statement of the insurer")
+    for name in ("institution", "care", "insured"):
+        other = joined.filter(pl.col(name) != pl.col(f"{name}_stated"))
+        if other.height:
+            said, stands = other[name][0], other[f"{name}_stated"][0]
+            _refuse(other, f"has {name} {said}, and {stands} in the insurer's statement")
+    _refuse(joined.filter(pl.col("recover_fen") > pl.col("owed_fen")), "is to give back more than was owed for it")
+    _refuse(joined.filter(pl.col("decided_on") < pl.col("first")), "was decided on before it was settled")
 
 
 def recovery_items(recoveries: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

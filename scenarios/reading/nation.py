@@ -26,6 +26,7 @@ def nation_problems(scenario: Scenario) -> Iterator[Problem]:
     if nation is not None:
         named = [*_known(scenario, nation.provinces, ("nation", "provinces"))]
         named += _known(scenario, nation.cities, ("nation", "cities"))
+        named += _nowhere_else(scenario.topology.regions, nation)
         yield from named
         if not named:
             yield from _numbers(scenario, nation)
@@ -41,6 +42,16 @@ def _known(scenario: Scenario, places: Iterable[str], path: Path) -> Iterator[Pr
         if place not in there:
             expected = f"one of {', '.join(there)}"
             yield Problem((*path, place), "place is not in the scenario", repr(place), expected, nearest(place, there))
+
+
+def _nowhere_else(regions: Iterable[str], nation: Nation) -> Iterator[Problem]:
+    """Refuse numbers of every city of a province: the rest of the province has nowhere to be but there."""
+    for province in regions:
+        cities = provinces()[province].cities
+        if all(city in nation.cities for city in cities):
+            what = f"leaves the other institutions of {province} no city"
+            expected = f"the numbers of the whole in nation.provinces.{province}"
+            yield Problem(("nation", "cities", cities[-1]), what, f"every city of {province}", expected)
 
 
 def _numbers(scenario: Scenario, nation: Nation) -> Iterator[Problem]:

@@ -324,3 +324,48 @@ def test_the_report_of_a_month_and_its_clearing_detail_in_both_roles(run, capsys
 def test_a_report_of_nothing_is_refused(run, capsys, options, told):
     assert told in said(capsys, "indicators", run, *options, code=2)
     assert not [path for path in run.iterdir() if path.name.startswith("indicators")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("institution", "H99", "has institution H99"),
+        ("care", "41", "has care 41"),
+        ("insured", "41", "has insured 41"),
+        ("settlement", "none", "is in no statement"),
+        ("recover_fen", 10**12, "more than was owed"),
+        ("decided_on", 20240312, "before it was settled"),
+    ],
+)
+def test_a_recovery_that_is_not_of_what_insurers_state_is_neither_cleared_nor_taken_off(
+    run, capsys, tmp_path, column, value, expected
+):
+    said(capsys, "audit", run)
+    whole = pl.read_csv(run / "audit" / "recoveries.csv", schema_overrides={"care": pl.String, "insured": pl.String})
+    one = whole.head(1)
+    one.with_columns(pl.lit(value).alias(column)).write_csv(tmp_path / "altered.csv")
+    asked = "--month", "2024-03", "--recoveries", tmp_path / "altered.csv"
+
+    assert expected in said(capsys, "clear", run, *asked, "--into", tmp_path / "months", code=2)
+    assert expected in said(capsys, "pay", run, *asked, "--out", tmp_path / "paid", code=2)
+    assert not (tmp_path / "months").exists()
+    assert not (tmp_path / "paid").exists()
+
+
+def test_numbers_changed_by_a_move_part_neither_the_sides_nor_what_is_paid_and_asked_back(capsys, tmp_path):
+    moved = tmp_path / "moved"
+    changed = ["--set", "visits.per_day=400", "--set", "audit={violations: {seen: 30%, unseen: 10%}}"]
+    run_command(["run", "renumbering", "--variant", "business", *changed, "--out", str(moved)])
+    issued = pl.read_parquet(moved / "visits.parquet").filter(pl.col("settlement_id").str.starts_with("C"))
+
+    reconciled = json.loads(said(capsys, "reconcile", moved, "--json"))
+    said(capsys, "audit", moved)
+    asked = "--month", "2024-03", "--recoveries", moved / "audit" / "recoveries.csv", "--json"
+    cleared = json.loads(said(capsys, "clear", moved, *asked))
+    said(capsys, "pay", moved, *asked)
+    paid = pl.read_csv(moved / "payments-202403" / "payments.csv")
+
+    assert issued.height > 0
+    assert (reconciled["differences"], reconciled["entries"]) == ({}, 0)
+    assert cleared["items"] > 0
+    assert paid["institution"].str.head(1).is_in(["H", "P"]).all()

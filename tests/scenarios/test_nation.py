@@ -346,6 +346,7 @@ def test_provinces_that_are_left_out_take_their_numbers_along():
 WRONG = """
     nation.provinces={42: {pharmacy: 3}}                                 | nation.provinces | place is not in the scenario
     nation.cities={1199: {pharmacy: 3}}                                  | nation.cities    | place is not in the scenario
+    nation.cities={1101: {hospital: 3}}                                  | nation.cities    | leaves the other institutions
     nation.provinces={11: {hospital: 10}}                                | nation.provinces | of 10
     nation.provinces={11: {hospital: 2, tertiary: 3}}                    | nation.provinces | tertiary and secondary
     nation.provinces={11: {hospital: 2, tertiary: 1, secondary: 1, inpatient: 3}} | nation.provinces | inpatient is 3 of 2

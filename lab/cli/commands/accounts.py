@@ -33,7 +33,7 @@ from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.money import format_yuan
 from reference_impl.domain.regions import PROVINCES
 from reference_impl.domain.working_days import WorkingDays, date_of, nation
-from reference_impl.supervision.recoveries import money_after_audit, read_recoveries, recovery_items
+from reference_impl.supervision.recoveries import money_after_audit, read_recoveries, recovery_items, refuse_foreign
 
 if TYPE_CHECKING:
     from datetime import date
@@ -110,6 +110,7 @@ def clear_run(asked: ClearingAsked, *, as_json: bool) -> None:
     items = items_of(found.statements, found.entries)
     recoveries = None if asked.recoveries is None else read_recoveries(asked.recoveries)
     if recoveries is not None:
+        refuse_foreign(recoveries, pl.concat([found.statements, found.entries.select(*COLUMNS)]))
         items = pl.concat([items, recovery_items(recoveries, items)])
     months.refuse_items(period, items)
     before = months.items()

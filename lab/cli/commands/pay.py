@@ -15,7 +15,7 @@ from lab.runs.opened import open_run
 from reference_impl.accounting.hospital_pay import Terms, packaged_contracts, pay, payouts, read_contracts
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.money import format_yuan
-from reference_impl.supervision.recoveries import read_recoveries
+from reference_impl.supervision.recoveries import read_recoveries, refuse_foreign
 
 _SAID = {
     "due_fen": "due",
@@ -43,7 +43,7 @@ def pay_run(asked: PayAsked, *, as_json: bool) -> None:
     terms = packaged_contracts() if asked.contracts is None else read_contracts(asked.contracts)
     into = asked.out or asked.folder / f"payments-{period}"
     refuse_there(into)
-    taken_off = {} if asked.recoveries is None else _taken_off(read_recoveries(asked.recoveries), period)
+    taken_off = {} if asked.recoveries is None else _taken_off(asked.folder, asked.recoveries, period)
     cases = _cases(asked.folder, terms)
     made = {month: pay(cases, terms, month) for month in _months(terms, period)}
     due = {month: _by_institution(frame) for month, frame in made.items()}
@@ -88,8 +88,10 @@ def _by_institution(frame: pl.DataFrame) -> dict[str, int]:
     return dict(frame.group_by("institution").agg(pl.col("due_fen").sum()).iter_rows())
 
 
-def _taken_off(recoveries: pl.DataFrame, period: Period) -> dict[str, int]:
+def _taken_off(folder: Path, recoveries_file: Path, period: Period) -> dict[str, int]:
     """Return by institution what an audit decided in the month that it gives back, and its penalties."""
+    recoveries = read_recoveries(recoveries_file)
+    refuse_foreign(recoveries, statements_of_run(folder))
     decided = recoveries.filter(pl.col("decided_on").is_between(period.first_day, period.last_day))
     summed = decided.group_by("institution").agg((pl.col("recover_fen") + pl.col("penalty_fen")).sum())
     return dict(summed.iter_rows())

@@ -95,3 +95,10 @@ def test_a_wrong_file_of_tests_is_refused(tmp_path, text):
         read_tests(tmp_path / "t.csv")
     with pytest.raises(InputError, match="cannot read tests"):
         read_tests(tmp_path / "none.csv")
+
+
+def test_a_test_on_a_day_that_is_none_is_refused(tmp_path):
+    (tmp_path / "made.csv").write_text("institution,kind,day,passed\nT001,credential,20209999,true\n")
+
+    with pytest.raises(InputError, match="20209999 is no date"):
+        read_tests(tmp_path / "made.csv")
