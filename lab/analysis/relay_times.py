@@ -23,11 +23,15 @@ def figures(visits: pl.DataFrame, relays: Collection[str]) -> Iterator[tuple[str
 
 
 def samples(visits: pl.DataFrame, messages: pl.DataFrame, relays: Collection[str]) -> Iterator[tuple[str, Floats]]:
-    """Yield what relays add to the attempts of their hospitals that the care province answered."""
+    """Yield what relays add to the attempts of their hospitals that the care province answered.
+
+    A filing on the insurer's own platform passes a relay after the province, and no hospital waited for that.
+    """
     if not relays:
         return
     here = visits.filter(_by("care_region", relays)).select("visit")
     answered = messages.filter(pl.col("care_out_us").is_not_null()).join(here, on="visit", how="semi")
+    answered = answered.filter(pl.col("city_in_us") <= pl.col("care_in_us"))
     at_city, at_care = (pl.col(f"{hop}_out_us") - pl.col(f"{hop}_in_us") for hop in ("city", "care"))
     yield "relay.time", answered.select(added=at_city - at_care)["added"].drop_nulls().to_numpy().astype(np.float64)
 

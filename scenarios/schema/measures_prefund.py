@@ -5,7 +5,11 @@ from __future__ import annotations
 from scenarios.schema.measure import Measure, Unit
 
 PREFUND_MEASURES: tuple[Measure, ...] = (
-    Measure("prefund.refused", Unit.COUNT, "visits that a prefund did not cover, paid in cash and claimed by paper"),
+    Measure(
+        "prefund.refused",
+        Unit.COUNT,
+        "visits refused for want of a prefund, paid in cash and claimed by paper; not who waited in vain",
+    ),
     Measure("prefund.refused_yuan", Unit.NUMBER, "what those paid in cash in advance, in yuan"),
     Measure("prefund.used_share", Unit.SHARE, "largest share of a limit that is used at the end of the run"),
     Measure("prefund.alarms", Unit.COUNT, "prefunds of which 70 % or more is used at the end of the run"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from lab.analysis.capacity import implied_load, patients_per_s
 from lab.analysis.measures import measure
+from lab.analysis.relay_times import samples
 from lab.checker import gather
 from lab.worlds.statements import Dates, statements_of
 from scenarios.patients.places import care_shares_of_cities, insured_shares_of_cities
@@ -138,3 +140,13 @@ def test_gates_may_ask_of_one_city():
 
 def test_the_library_scenario_has_the_relays_that_it_asks_about():
     assert load_scenario("city-relay").topology.relays() == ("3304", "3415")
+
+
+def test_a_filing_that_passes_a_relay_after_its_province_adds_nothing():
+    visits = pl.DataFrame({"visit": [1], "care_region": ["330400"]})
+    hops = {"city_in_us": [1, 30], "city_out_us": [90, 50], "care_in_us": [10, 20], "care_out_us": [80, 70]}
+    messages = pl.DataFrame({"visit": [1, 1]} | hops)
+
+    ((name, added_us),) = samples(visits, messages, ("3304",))
+
+    assert (name, added_us.tolist()) == ("relay.time", [19.0])
