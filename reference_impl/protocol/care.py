@@ -156,10 +156,9 @@ class CareRole:
                 if care_type not in CARE_TYPES["outpatient"]:
                     return Refusal.NO_SUCH_CARE_TYPE
                 return Done(), (next_version(visit, state, care_type=care_type, diagnosis=diagnosis),)
-            case CancelDischarge():
+            case body:
+                assert isinstance(body, CancelDischarge)  # the last of what stays in the province
                 return Done(), (next_version(visit, state, ended_us=0),)
-            case _:
-                return Done(), (next_version(visit, state),)
 
     def _charged(
         self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord, now_us: int

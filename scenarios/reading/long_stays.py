@@ -47,7 +47,7 @@ def long_stay_problems(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(_HERE, what, "", "no lost_commit of 2304 beside mid_stay")
     for number, policy in enumerate(() if scenario.benefits is None else scenario.benefits.policies):
         merges = policy.merges in ("mid_stay", "both")
-        if merges != asked.merge_deductible:
+        if asked.merge_deductible not in (None, merges):
             what = f"visits.mid_stay.merge_deductible says {str(asked.merge_deductible).lower()} of the same stays"
             expected = "the same in both: whether the parts of a stay pay one deductible"
             yield Problem(("benefits", "policies", number, "merges"), what, repr(policy.merges), expected)

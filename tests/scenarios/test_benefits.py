@@ -217,12 +217,15 @@ def test_an_insurer_is_told_its_own_regions_policies_and_what_a_stop_says_of_the
     assert (table.versions[0].policy.counts_in, table.versions[0].policy.merges_mid_stay) == (counts_in, merges)
 
 
-@pytest.mark.parametrize(("said", "merges"), [({}, False), ({"merge_deductible": True}, True)])
-def test_long_stays_leave_the_deductible_to_the_policy_unless_they_say_otherwise(said, merges, tmp_path):
-    path = scenario(tmp_path, [POLICY | {"merges": "none"}], visits={"mid_stay": said})
+@pytest.mark.parametrize(
+    ("merges", "said", "merged"),
+    [("none", {}, False), ("mid_stay", {}, True), ("mid_stay", {"merge_deductible": True}, True)],
+)
+def test_long_stays_that_say_nothing_leave_the_deductible_to_the_policy(merges, said, merged, tmp_path):
+    path = scenario(tmp_path, [POLICY | {"merges": merges}], visits={"mid_stay": said})
     [table] = policies_under(load_scenario(path), "34")
 
-    assert table.versions[0].policy.merges_mid_stay == merges
+    assert table.versions[0].policy.merges_mid_stay == merged
 
 
 def test_a_node_is_told_its_policies_in_a_configuration_that_can_be_read_again(tmp_path):
@@ -241,7 +244,9 @@ def test_a_published_schema_says_what_a_policy_file_may_say():
     assert POLICIES.is_dir()
 
 
-@pytest.mark.parametrize(("merges", "asked"), [("none", "{}"), ("both", "{merge_deductible: false}")])
+@pytest.mark.parametrize(
+    ("merges", "asked"), [("none", "{merge_deductible: true}"), ("both", "{merge_deductible: false}")]
+)
 def test_long_stays_and_a_policy_that_merge_parts_otherwise_are_refused(merges, asked, tmp_path):
     path = scenario(tmp_path, [POLICY | {"merges": merges}])
 
