@@ -458,13 +458,16 @@ def test_what_a_line_asks_for_and_nobody_does_is_named(target, code, field):
     assert heard.refused or heard.warns_of(field), heard
 
 
-def test_a_refund_of_a_named_line_says_that_the_name_is_not_looked_at(target):
+def test_a_refund_takes_from_the_line_that_it_names_and_from_none_that_is_not_there(target):
     person = target.person()
     stay = target.admitted(person)
 
-    heard = target.home.ask("2301", ANHUI, raw.charges(raw.charge(person, stay, 7, "-40.00", init_feedetl_sn="1")))
+    def refund(number, of):
+        line = raw.charge(person, stay, number, "-40.00", init_feedetl_sn=of)
+        return target.home.ask("2301", ANHUI, raw.charges(line))
 
-    assert heard.refused or heard.warns_of("init_feedetl_sn"), heard
+    assert refund(7, "999").refused
+    assert not refund(8, "1").refused
 
 
 def test_nothing_stays_open(target):
