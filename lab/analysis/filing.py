@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.filing import FilingKind, FilingState, due, reminders, state_of
+from reference_impl.domain.filing import FilingKind, FilingState, state_of
+from reference_impl.domain.filing_reminders import due, reminders
 from reference_impl.domain.transactions import FILE, SETTLEMENTS, TRANSACTIONS
 from scenarios.record.fates import DIRECT_FATES, Fate
 from scenarios.schema.measures import FILING_REASONS

@@ -13,7 +13,8 @@ import polars as pl
 
 from lab.analysis.admissions import began_s
 from lab.analysis.renumbering import kept_visit_id
-from reference_impl.accounting.hospital_pay import CASES, Way
+from reference_impl.accounting.contracts import Way
+from reference_impl.accounting.hospital_pay import CASES
 from reference_impl.accounting.statements import Side
 from reference_impl.domain.keyed import Purpose, key_hash, uniform
 from reference_impl.domain.money import E4
@@ -23,7 +24,7 @@ from scenarios.patients.places import Places
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from reference_impl.accounting.hospital_pay import Contract, Terms
+    from reference_impl.accounting.contracts import Contract, Terms
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 

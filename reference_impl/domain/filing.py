@@ -7,7 +7,7 @@ there are is FOUND (domain facts 2.3, S10), how long they last is a parameter. T
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -23,7 +23,6 @@ __all__ = [
     "NO_END_US",
     "RESIDENCE",
     "Application",
-    "Due",
     "Filing",
     "FilingKind",
     "FilingRules",
@@ -34,13 +33,11 @@ __all__ = [
     "Treatment",
     "counted_as_filed",
     "covering",
-    "due",
     "filed",
     "given_back",
     "is_interrupted",
     "needs_filing",
     "place_of",
-    "reminders",
     "state_of",
     "used",
     "withdrawn",
@@ -384,37 +381,6 @@ def _is_locked(filing: Filing, rules: FilingRules, now_us: int) -> bool:
 
 def _ended(filing: Filing, now_us: int) -> Filing:
     return msgspec.structs.replace(filing, ended_us=now_us)
-
-
-# --- reminders --------------------------------------------------------------------------------------------------------
-
-
-class Due(NamedTuple):
-    """A filing that ends soon, or has: whose, which, and when."""
-
-    person: str
-    serial: str
-    ends_us: int
-
-
-def due(
-    kept: Iterable[tuple[str, Iterable[Filing]]], *, since_us: int, until_us: int, now_us: int = NO_END_US
-) -> Iterator[Due]:
-    """Yield the filings that end within a time and that nothing has taken the place of (SEED 004).
-
-    ``now_us`` is when the list is made: what was filed or ended later is not known then. Without it all is known.
-    """
-    for person, filings in kept:
-        for filing in filings:
-            stands = now_us < filing.ended_us or filing.ended_us >= filing.ends_us
-            if since_us <= filing.ends_us < until_us and filing.accepted_us <= now_us and stands:
-                yield Due(person, filing.serial, filing.ends_us)
-
-
-def reminders(listed: Iterable[Due], reminded: Container[str]) -> tuple[Due, ...]:
-    """Return whom to remind: each filing once, however often it was listed; ``reminded`` are receipts of before."""
-    fresh = {one.serial: one for one in listed if one.serial not in reminded}
-    return tuple(fresh.values())
 
 
 def needs_filing(rules: FilingRules, kind: Kind, *, care_region: str, insured_region: str) -> bool:

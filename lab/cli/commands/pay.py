@@ -12,7 +12,8 @@ from lab.cli import console
 from lab.cli.commands.accounts import one_world, refuse_there, statements_of_run, write_frames
 from lab.runs.file import read_run_file
 from lab.runs.opened import open_run
-from reference_impl.accounting.hospital_pay import Terms, packaged_contracts, pay, payouts, read_contracts
+from reference_impl.accounting.contracts import Terms, packaged_contracts, read_contracts
+from reference_impl.accounting.hospital_pay import pay, payouts
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.money import format_yuan
 from reference_impl.supervision.recoveries import read_recoveries, refuse_foreign

@@ -9,21 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.accounting.hospital_pay import (
-    CASES,
+from reference_impl.accounting.contracts import (
     CLR_WAYS,
-    PAYOUTS,
     Advance,
     Contract,
     Terms,
     Way,
     packaged_contracts,
     parse_contracts,
-    pay,
-    payment_to_hospital_legs,
-    payouts,
     read_contracts,
 )
+from reference_impl.accounting.hospital_pay import CASES, PAYOUTS, pay, payment_to_hospital_legs, payouts
 from reference_impl.accounting.laws import balances_are_sums
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.failures import InputError

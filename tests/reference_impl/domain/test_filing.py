@@ -23,16 +23,15 @@ from reference_impl.domain.filing import (
     Treatment,
     counted_as_filed,
     covering,
-    due,
     filed,
     given_back,
     is_interrupted,
     place_of,
-    reminders,
     state_of,
     used,
     withdrawn,
 )
+from reference_impl.domain.filing_reminders import due, reminders
 
 HOSPITAL, OTHER_HOSPITAL = "H31010000001", "H31010000002"
 RULES = FilingRules(

@@ -267,7 +267,9 @@ def test_a_draining_door_lets_through_what_the_books_behind_it_hold(chain: Chain
 
 
 def test_a_door_that_closed_while_a_message_was_at_the_city_keeps_it_out_of_the_books(chain: Chain) -> None:
-    close = lambda: door(chain, "63", "63", Side.INSURED, DoorState.CLOSED)  # noqa: E731
+    def close() -> None:
+        door(chain, "63", "63", Side.INSURED, DoorState.CLOSED)
+
     chain.crossings.append(Crossing(f"63->{INSURED_CITY}", "2102", "before", close))
 
     assert isinstance(chain.send(sale(1)), Closed)
