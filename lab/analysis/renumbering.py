@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from lab.checker.evidence import UNDO_CODES
+from lab.checker.rows import UNDO_CODES
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.renumbering import Numbered, shape_of
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS

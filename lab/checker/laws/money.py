@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from lab.checker.evidence import MONEY, Evidence
+from lab.checker.evidence import Evidence
 from lab.checker.laws.violation import Violation
 from lab.checker.laws.witnesses import (
     HELD,
     held_by_hospitals,
     of_open_visits,
 )
+from lab.checker.rows import MONEY
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import CITY_DIGITS
 

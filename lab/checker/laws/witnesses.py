@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from lab.checker.evidence import MONEY, UNDO_CODES, Evidence
+from lab.checker.evidence import Evidence
+from lab.checker.rows import MONEY, UNDO_CODES
 from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.transactions import SETTLEMENTS
 
