@@ -57,8 +57,6 @@ PHASES = {
     Phase.FULL.value: "fully open",
     "alarm": "alarm",
 }
-PLANS_NAMED = 2
-"""Of one plan no name is needed at the marks, and those of more than two would be longer than the axis."""
 UNMARKED = ("restart", "download", Phase.FREEZE.value, Phase.MIGRATE.value, Phase.VERIFY.value, Phase.MONITOR.value)
 """Events that get no line of their own: downloads, which come daily, and what is done behind a closed door."""
 FAULT = to_rgb(VERMILLION)
@@ -67,6 +65,9 @@ PER_HOUR_BELOW = 0.5
 """Rates under so many a second are shown an hour."""
 NAMES_APART = 0.1
 """Marks closer than this share of the axis share one name."""
+LETTER = 0.0085
+"""About the width of a letter of a name, as a share of the axis."""
+NAME_ROW_PT = 10
 HATCHES = ("", "//", "\\\\", "..")
 
 
@@ -173,8 +174,7 @@ def _mark(axes: Axes, events: pl.DataFrame, scenario: Scenario, unit: series.Tim
         at = row["at_us"] * stretch
         if row["kind"] in PHASES:
             axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (5, 2)))
-            plan = f" ({row['note'].partition(',')[0]})" if len(scenario.cutover) == PLANS_NAMED else ""
-            marks.append(Mark(at, f"{PHASES[row['kind']]}{plan}", INK))
+            marks.append(Mark(at, PHASES[row["kind"]], INK))
         elif row["kind"] == "release":
             axes.axvline(at, color=GREY, linewidth=1, linestyle=(0, (1, 2)))
             marks.append(Mark(at, f"new {row['target']}", GREY))
@@ -184,8 +184,8 @@ def _mark(axes: Axes, events: pl.DataFrame, scenario: Scenario, unit: series.Tim
             marks.append(Mark(at, f"{row['kind']} {row['target']}", VERMILLION))
     if named:
         length = max(scenario.horizon.length * stretch, *(mark.at for mark in marks), 1e-9)
-        for mark in joined(marks, length * NAMES_APART):
-            _name(axes, mark)
+        for name in in_rows(joined(marks, length * NAMES_APART), length):
+            _name(axes, name)
 
 
 def joined(marks: list[Mark], apart: float) -> list[Mark]:
@@ -205,11 +205,41 @@ def joined(marks: list[Mark], apart: float) -> list[Mark]:
     return groups
 
 
-def _name(axes: Axes, mark: Mark) -> None:
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Where the name of a mark is written: its row from the top, and whether it stands left of its mark."""
+
+    mark: Mark
+    row: int
+    left: bool
+
+
+def in_rows(marks: list[Mark], length: float) -> list[Name]:
+    """Return a name for each mark: in a row where it meets no other, left of its mark if it would run over the end.
+
+    >>> marks = [Mark(0, "stop accepting", INK), Mark(11, "closed", INK), Mark(98, "reopens", INK)]
+    >>> [(name.row, name.left) for name in in_rows(marks, 100)]
+    [(0, False), (1, False), (0, True)]
+    """
+    ends: list[float] = []
+    names: list[Name] = []
+    for mark in marks:
+        wide = (len(mark.name) + 2) * LETTER * length
+        left = mark.at + wide > length
+        start = mark.at - wide if left else mark.at
+        row = next((row for row, end in enumerate(ends) if end <= start), len(ends))
+        ends[row : row + 1] = [start + wide]
+        names.append(Name(mark, row, left))
+    return names
+
+
+def _name(axes: Axes, name: Name) -> None:
+    """Write a name; it takes no room from the axis."""
+    offset = (-4 if name.left else 4, -3 - NAME_ROW_PT * name.row)
     axes.annotate(
-        mark.name, (mark.at, 1), xycoords=("data", "axes fraction"), xytext=(4, -3), textcoords="offset points",
-        fontsize=8, color=mark.colour, va="top", ha="left",
-    )  # fmt: skip
+        name.mark.name, (name.mark.at, 1), xycoords=("data", "axes fraction"), xytext=offset,
+        textcoords="offset points", fontsize=8, color=name.mark.colour, va="top", ha="right" if name.left else "left",
+    ).set_in_layout(False)  # fmt: skip
 
 
 def draw_fates(counts: dict[str, int], folder: Path) -> Picture:
