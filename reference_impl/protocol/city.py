@@ -87,6 +87,10 @@ class City:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
+    def oldest_open_us(self) -> int | None:
+        """Return when the oldest of them was opened; None without one."""
+        return self._forwarder.sweeper.oldest_us()
+
     def _from_institution(self, request: Request) -> Request:
         """Return a message with its sender as the register knows it: one institution has one memory of its keys."""
         sender = NodeId(self.numbers.original(Numbered.INSTITUTION, request.sender))

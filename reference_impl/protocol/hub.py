@@ -68,5 +68,9 @@ class Hub:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
+    def oldest_open_us(self) -> int | None:
+        """Return when the oldest of them was opened; None without one."""
+        return self._forwarder.sweeper.oldest_us()
+
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         return self._ports.peers.call(node, request, self._timeout_us)

@@ -126,6 +126,10 @@ class Province:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
+    def oldest_open_us(self) -> int | None:
+        """Return when the oldest of them was opened; None without one."""
+        return self._forwarder.sweeper.oldest_us()
+
     async def _serve_insured(self, request: Request) -> Answer:
         refusal = None if self.doors.all_open else await self._refusal(request, Side.INSURED)
         return refusal if refusal is not None else await self._insured.serve(request)

@@ -97,6 +97,11 @@ class Sweeper:
         """How many intents stand in line."""
         return len(self._lane_of)
 
+    def oldest_us(self) -> int | None:
+        """Return when the oldest intent in line was opened; None when none is."""
+        opened = (each.message.opened_us for lane in self._lanes.values() for each in lane.line.values())
+        return min(opened, default=None)
+
     def recover(self, messages: Iterable[MessageRecord]) -> None:
         """Put intents that a former process left open in line; nobody else is at them, so their turn is now."""
         now_us = self._ports.clock.now_us()

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["App"]
 
 _SENDER = SENDER_HEADER.encode("ascii")
-_JSON = {"content-type": "application/json"}
 _OPERATOR = "/operator/"
 _HOSPITAL = ""
 """The sender whom its institution code will name."""
@@ -58,8 +57,7 @@ class App:
             if not request.path.startswith(_OPERATOR):
                 return refusal(HTTPStatus.NOT_FOUND, "this is the operators' address; messages are posted to another")
             command = request.path.removeprefix(_OPERATOR)
-            status, answer = await self._operator.obey(request.method, command, request.body)
-            return HttpReply(status, _JSON, answer)
+            return await self._operator.obey(request.method, command, request.body)
         except asyncio.CancelledError:  # the process stops and can wait no longer; what was begun is an open intent
             return _unknown("stopping")
         except BooksError as error:

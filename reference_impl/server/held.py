@@ -55,6 +55,17 @@ class HeldBooks:
         """Return the intents without outcome, oldest first."""
         return self._books.open_intents()
 
+    def probe(self) -> Awaitable[None]:
+        """Commit to them without changing what they say.
+
+        Raises:
+            BooksError: when they are frozen, or cannot be written.
+
+        """
+        if self.frozen:
+            raise BooksError(f"books {self.path} are frozen while they are moved")
+        return self._books.probe()
+
     async def freeze(self) -> None:
         """Take no more commits, and return when those that were taken are on disk."""
         self.frozen = True

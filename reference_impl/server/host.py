@@ -40,6 +40,7 @@ from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks
+from reference_impl.server.running import Running
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codecs import Codecs
 
@@ -79,7 +80,7 @@ class Host:
         self.meter = Meter() if config.meter else None
         self.books: dict[str, HeldBooks] = {}
         self.moves: dict[str, Move] = {}
-        self.peers: list[HttpPeers] = []
+        self.peers: dict[str, HttpPeers] = {}
         self.nodes: dict[str, ServedNode] = {}
         self.broken: dict[str, BrokenNode] = {}
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
@@ -105,7 +106,7 @@ class Host:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
         peers = HttpPeers(config.routes.get(name, {}), self._codecs.neighbours, self.clock, sender=name)
-        self.peers.append(peers)
+        self.peers[name] = peers
         node = ServedNode(
             service,
             NodePorts(self.clock, peers, written, self.tasks),
@@ -131,7 +132,7 @@ class Host:
         await self.tasks.stop()
         for move in self.moves.values():
             await move.close()
-        for peers in self.peers:
+        for peers in self.peers.values():
             peers.close()
         for books in self.books.values():
             books.close()
@@ -176,9 +177,7 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
         operator = Operator(
             config.host,
             host.clock,
-            nodes=host.nodes,
-            broken=host.broken,
-            moves=host.moves,
+            Running(host.nodes, host.broken, host.moves, host.peers),
             tasks=host.tasks,
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,

@@ -21,6 +21,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.relay import as_carried
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
+from reference_impl.server.served import UNHEARD, Served, verdict_of
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
 from reference_impl.wire.errors import WireError, WireWarning
 from reference_impl.wire.old import OldCodec
@@ -61,6 +62,7 @@ class ServedNode:
         "faults",
         "name",
         "neighbours",
+        "served",
         "workers",
     )
 
@@ -84,6 +86,7 @@ class ServedNode:
         self.neighbours = neighbours_of(service)
         self._relays = relays_of(service)
         self.faults = NodeFaults()
+        self.served = Served()
         self.workers = Workers(clock, service.workers, service.queue)
         self._clock = clock
         self._codecs = codecs
@@ -116,6 +119,7 @@ class ServedNode:
         try:
             request = codec.decode_request(content, NodeId(sender), warnings)
         except WireError as error:
+            self.served.count(UNHEARD, "malformed", clock.now_us() - came_us)
             return codec.encode_malformed(error, came_us)
         if not sender:
             request = msgspec.structs.replace(request, sender=request.institution)
@@ -125,6 +129,7 @@ class ServedNode:
             self._meter.name(role_of(self.name, request.sender), request.code)
         answer = self._unheard(request, codec, came_us) or await self._serve(request)
         now_us = clock.now_us()
+        self.served.count(request.code, verdict_of(answer), now_us - came_us)
         if isinstance(answer, Answered):
             answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
         return codec.encode_answer(request, answer, now_us, warnings)
@@ -181,6 +186,10 @@ class ServedNode:
     def open_intents(self) -> int:
         """Return how many intents wait to be driven again."""
         return self._role.open_intents()
+
+    def oldest_open_us(self) -> int | None:
+        """Return when the oldest of them was opened; None without one."""
+        return self._role.oldest_open_us()
 
     def doors(self) -> tuple[DoorCommand, ...]:
         """Return the door commands in force."""

@@ -7,7 +7,8 @@ never touch a message.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,16 +16,19 @@ import msgspec
 from reference_impl.books.stated import Told
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import FaultCommand
+from reference_impl.server.http_message import HttpReply, refusal
 from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.ports import RunClock
+from reference_impl.server.readiness import Ready, try_all
 
 if TYPE_CHECKING:
     from reference_impl.books.stated import Stated
     from reference_impl.protocol.sweeper import Parked
     from reference_impl.server.meter import Meter
-    from reference_impl.server.moving import Move, MoveStatus
-    from reference_impl.server.node import BrokenNode, ServedNode
+    from reference_impl.server.moving import MoveStatus
+    from reference_impl.server.node import ServedNode
     from reference_impl.server.ports import AsyncioTasks
+    from reference_impl.server.running import Running
 
 __all__ = [
     "DoorOrder",
@@ -38,6 +42,7 @@ __all__ = [
     "Stats",
 ]
 
+_JSON = {"content-type": "application/json"}
 _LEFTOVERS_LISTED = 100
 _NS_PER_US = 1000
 
@@ -166,6 +171,7 @@ class Operator:
         "_meter",
         "_moves",
         "_nodes",
+        "_running",
         "_stop",
         "_tasks",
         "recovered",
@@ -175,27 +181,28 @@ class Operator:
         self,
         host: str,
         clock: RunClock,
+        running: Running,
         *,
-        nodes: Mapping[str, ServedNode],
-        broken: Mapping[str, BrokenNode],
-        moves: Mapping[str, Move],
         tasks: AsyncioTasks,
         stop: Callable[[], None],
         meter: Meter | None,
     ) -> None:
-        """Command these nodes and the moves of their books; ``stop`` ends the process cleanly."""
+        """Command what is ``running``; ``stop`` ends the process cleanly."""
         self._host = host
         self._clock = clock
-        self._nodes = nodes
-        self._broken = broken
-        self._books = {name: move.books for name, move in moves.items()}
-        self._moves = moves
+        self._nodes = running.nodes
+        self._broken = running.broken
+        self._books = {name: move.books for name, move in running.moves.items()}
+        self._moves = running.moves
+        self._running = running
         self._tasks = tasks
         self._stop = stop
         self._meter = meter
         self.recovered = False
         self._actions: dict[tuple[str, str], Callable[[bytes], Awaitable[Any]]] = {
             ("GET", "health"): self._health,
+            ("GET", "ready"): self._ready,
+            ("GET", "metrics"): self._metrics,
             ("GET", "stats"): self._stats,
             ("GET", "meter"): self._read_meter,
             ("GET", "doors"): self._doors,
@@ -212,26 +219,46 @@ class Operator:
             ("POST", "stop"): self._end,
         }
 
-    async def obey(self, method: str, name: str, content: bytes) -> tuple[int, bytes]:
-        """Return the HTTP status and the JSON answer to a command."""
+    async def obey(self, method: str, name: str, content: bytes) -> HttpReply:
+        """Return the answer to a command: JSON, but for the metrics."""
         action = self._actions.get((method, name))
         if action is None:
             known = ", ".join(f"{verb} {each}" for verb, each in self._actions)
-            return 404, msgspec.json.encode({"error": f"no command {method} {name}; expected one of {known}"})
+            return refusal(HTTPStatus.NOT_FOUND, f"no command {method} {name}; expected one of {known}")
         try:
             answer = await action(content)
         except (ValueError, RecursionError) as error:  # no JSON, nested too deep, or a value that may not be
-            return 400, msgspec.json.encode({"error": f"{name}: {error}"})
+            return refusal(HTTPStatus.BAD_REQUEST, f"{name}: {error}")
         except LookupError as error:
-            return 404, msgspec.json.encode({"error": str(error.args[0])})
-        status = 503 if isinstance(answer, Health) and not answer.ready else 200
-        return status, msgspec.json.encode(answer)
+            return refusal(HTTPStatus.NOT_FOUND, str(error.args[0]))
+        if isinstance(answer, HttpReply):
+            return answer
+        unready = isinstance(answer, Health | Ready) and not answer.ready
+        status = HTTPStatus.SERVICE_UNAVAILABLE if unready else HTTPStatus.OK
+        return HttpReply(status, _JSON, msgspec.json.encode(answer))
 
     async def _health(self, _: bytes) -> Health:
         nodes = {name: self._state_of(name) for name in self._nodes}
         nodes |= {name: node.reason for name, node in self._broken.items()}
         ready = all(state == "ready" for state in nodes.values())
         return Health(ready=ready, nodes=nodes, broken=tuple(self._broken))
+
+    async def _ready(self, _: bytes) -> Ready:
+        return await try_all(self._running)
+
+    async def _metrics(self, content: bytes) -> HttpReply:
+        from reference_impl.server import metrics  # noqa: PLC0415 - 0.2 s at the start of who may never be scraped
+
+        now_us = self._clock.now_us()
+        opened_us = {name: node.oldest_open_us() for name, node in self._nodes.items()}
+        health = await self._health(content)
+        scraped = metrics.Scraped(
+            stats=await self._stats(content),
+            served={name: node.served for name, node in self._nodes.items()},
+            oldest_us={name: 0 if at_us is None else now_us - at_us for name, at_us in opened_us.items()},
+            ready={name: state == "ready" for name, state in health.nodes.items()},
+        )
+        return HttpReply(HTTPStatus.OK, {"content-type": metrics.CONTENT_TYPE}, metrics.exposition(scraped))
 
     def _state_of(self, name: str) -> str:
         failure = self._books[name].failure

@@ -6,6 +6,7 @@ one into the other.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,15 @@ from reference_impl.server.client import Destination, Failure
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
     from reference_impl.wire.codecs import AnyCodec
 
+_PROBE_US = 1_000_000
+"""How long a neighbour that is asked whether it is there may take."""
 __all__ = ["MSGID_HEADER", "SENDER_HEADER", "HttpPeers"]
 
 SENDER_HEADER = "x-yidi-sender"
@@ -70,6 +73,17 @@ class HttpPeers:
                 if not isinstance(outcome, Unknown):
                     return outcome
         return Unknown(self._clock.now_us() - began_us)
+
+    async def silent(self, nodes: Collection[str]) -> tuple[str, ...]:
+        """Return those of ``nodes`` that give no answer of any kind at this moment; no message is sent."""
+        asked = [node for node in sorted(nodes) if node in self._destinations]
+        heard = await asyncio.gather(*map(self._answers, asked))
+        return tuple(node for node, answers in zip(asked, heard, strict=True) if not answers)
+
+    async def _answers(self, node: str) -> bool:
+        destination, line = self._destinations[node]
+        question = line.replace(b"POST ", b"GET ", 1) + b"content-length: 0\r\n\r\n"
+        return not isinstance(await destination.exchange(question, _PROBE_US), Failure)
 
     def close(self) -> None:
         """Drop every connection."""

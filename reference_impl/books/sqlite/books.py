@@ -7,6 +7,7 @@ connection that writes, which nothing changes between two turns.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from contextlib import closing
@@ -21,6 +22,7 @@ from reference_impl.books.sqlite.connection import (
     count_start,
     find_intents,
     find_latest_us,
+    probe,
     read_whole,
     see,
     see_at_one_instant,
@@ -93,6 +95,20 @@ class SqliteBooks:
                 return count_start(connection)
         except sqlite3.Error as error:
             raise BooksError(f"books {self.path} cannot be written: {error}") from None
+
+    async def probe(self) -> None:
+        """Commit to the file without changing what it says, beside the writer; what failed before is forgiven.
+
+        Raises:
+            BooksError: when it cannot be written.
+
+        """
+        try:
+            await asyncio.to_thread(probe, self.path)
+        except sqlite3.Error as error:
+            self._writer.group.failure = error
+            raise BooksError(f"books {self.path} cannot be written: {error}") from None
+        self._writer.group.failure = None
 
     def latest_us(self) -> int | None:
         """Return the latest instant that anything in the books was opened or posted at; None in empty books."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.final import BooksError, FinalBooks, refuse_unknown
@@ -27,6 +28,7 @@ __all__ = [
     "count_start",
     "find_intents",
     "find_latest_us",
+    "probe",
     "read_whole",
     "see",
     "see_at_one_instant",
@@ -107,6 +109,15 @@ def count_start(connection: sqlite3.Connection) -> int:
     connection.execute(_SQL["keep_start"], (None,))
     connection.execute("COMMIT")
     return before
+
+
+def probe(path: Path) -> None:
+    """Have the disk take a page of the file at ``path``: its version is written over with itself, and flushed."""
+    with closing(connect(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute("COMMIT")
 
 
 def find_latest_us(connection: sqlite3.Connection) -> int | None:

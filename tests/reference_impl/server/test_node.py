@@ -26,12 +26,13 @@ from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
 from reference_impl.server.held import HeldBooks
-from reference_impl.server.http_message import HttpRequest
+from reference_impl.server.http_message import HttpReply, HttpRequest
 from reference_impl.server.meter import Meter
 from reference_impl.server.moving import Move
 from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.ports import AsyncioTasks, RunClock
+from reference_impl.server.running import Running
 
 
 class Clock(RunClock):
@@ -274,16 +275,14 @@ def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flo
     operator = Operator(
         "all",
         world.clock,
-        nodes={"33": world.nodes["33"]},
-        broken={},
-        moves={},
+        Running({"33": world.nodes["33"]}, {}, {}, {}),
         tasks=None,
         stop=None,
         meter=None,
     )
-    status, listed = asyncio.run(operator.obey("GET", "parked", b""))
-    [parked] = msgspec.json.decode(listed)["33"]
-    assert (status, parked["msgid"], parked["code"]) == (200, msgid(1), "2102")
+    told = asyncio.run(operator.obey("GET", "parked", b""))
+    [parked] = msgspec.json.decode(told.body)["33"]
+    assert (told.status, parked["msgid"], parked["code"]) == (200, msgid(1), "2102")
     assert parked["why"] == "LookupError: planted"
     assert "planted" in capsys.readouterr().err
 
@@ -307,9 +306,10 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
 
 
 def numbers_at(world, node="34", **order):
-    operator = Operator("all", world.clock, nodes=world.nodes, broken={}, moves={}, tasks=None, stop=None, meter=None)
+    operator = Operator("all", world.clock, Running(world.nodes, {}, {}, {}), tasks=None, stop=None, meter=None)
     content = json.dumps({"node": node, "scope": "34"} | order).encode()
-    return asyncio.run(operator.obey("POST", "numbers", content))
+    told = asyncio.run(operator.obey("POST", "numbers", content))
+    return told.status, told.body
 
 
 def test_new_numbers_come_into_force_when_an_operator_says_so_and_stay_so_over_a_restart(tmp_path):
@@ -370,7 +370,7 @@ def test_messages_are_posted_to_a_node_or_to_a_city_of_it(world, line):
 
 class Obeying:
     async def obey(self, method, name, content):
-        return 200, name.encode()
+        return HttpReply(200, {}, name.encode())
 
 
 ENTRANCES = """
@@ -640,9 +640,7 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
         operator = Operator(
             "all",
             world.clock,
-            nodes=world.nodes,
-            broken={},
-            moves={"33": Move("33", HeldBooks(books), world.clock, world.nodes["33"].is_shut)},
+            Running(world.nodes, {}, {"33": Move("33", HeldBooks(books), world.clock, world.nodes["33"].is_shut)}, {}),
             tasks=None,
             stop=None,
             meter=None,

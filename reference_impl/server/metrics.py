@@ -1,0 +1,115 @@
+"""The figures of a process in the Prometheus text format, as an operator's collector scrapes them.
+
+Names and units are those of Prometheus: seconds, totals that only grow. Nothing here may name a person, a visit or an
+institution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from reference_impl.server.served import BOUNDS_US
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+    from reference_impl.server.operator import Stats
+    from reference_impl.server.served import Served
+
+__all__ = ["CONTENT_TYPE", "Scraped", "exposition"]
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_US_PER_S = 1_000_000
+_PER_NODE: tuple[tuple[str, str, str, int], ...] = (
+    ("workers", "yidi_workers", "Messages that a node has in work at once at most.", 1),
+    ("in_service", "yidi_in_service", "Messages in work.", 1),
+    ("queued", "yidi_queued", "Messages that wait for a worker.", 1),
+    ("open_intents", "yidi_open_intents", "Messages without an outcome that wait to be driven again.", 1),
+    ("parked", "yidi_parked", "Messages that cannot be driven and wait for a person.", 1),
+    ("writer_backlog", "yidi_books_backlog", "Changes that wait for the disk.", 1),
+    ("commit_us_p95", "yidi_commit_p95_seconds", "95th percentile of the latest commits, flush included.", _US_PER_S),
+)
+_PER_NODE_TOTAL: tuple[tuple[str, str, str, int], ...] = (
+    ("arrivals", "yidi_arrivals", "Messages that came.", 1),
+    ("refused", "yidi_turned_away", "Messages for which there was no room.", 1),
+    ("workers_busy_us", "yidi_workers_busy_seconds", "Time that workers were busy, summed over them.", _US_PER_S),
+    ("workers_waited_us", "yidi_workers_waited_seconds", "Time that messages waited for a worker.", _US_PER_S),
+    ("writer_changes", "yidi_books_changes", "Changes written.", 1),
+    ("writer_batches", "yidi_books_commits", "Commits: each writes a group of changes.", 1),
+    ("writer_busy_us", "yidi_books_busy_seconds", "Time that the books were being written.", _US_PER_S),
+)
+
+
+class Scraped(NamedTuple):
+    """What one scrape tells. ``oldest_us``: the age of each node's oldest message without an outcome, 0 without one."""
+
+    stats: Stats
+    served: Mapping[str, Served]
+    oldest_us: Mapping[str, int]
+    ready: Mapping[str, bool]
+
+
+def exposition(scraped: Scraped) -> bytes:
+    """Return the text of one scrape."""
+    registry = CollectorRegistry()
+    registry.register(_Once(scraped))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    """Yields what was read a moment ago."""
+
+    def __init__(self, scraped: Scraped) -> None:
+        self._scraped = scraped
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family after the other."""
+        stats = self._scraped.stats
+        yield CounterMetricFamily("yidi_cpu_seconds", "Processor time of the process.", stats.cpu_us / _US_PER_S)
+        yield GaugeMetricFamily("yidi_tasks", "Work beside messages.", stats.tasks)
+        yield CounterMetricFamily("yidi_tasks_failed", "Work beside messages that failed.", stats.tasks_failed)
+        for field, name, about, per in _PER_NODE:
+            gauge = GaugeMetricFamily(name, about, labels=["node"])
+            for node, figures in stats.nodes.items():
+                gauge.add_metric([node], getattr(figures, field) / per)
+            yield gauge
+        for field, name, about, per in _PER_NODE_TOTAL:
+            counter = CounterMetricFamily(name, about, labels=["node"])
+            for node, figures in stats.nodes.items():
+                counter.add_metric([node], getattr(figures, field) / per)
+            yield counter
+        yield from self._ages()
+        yield self._served()
+
+    def _ages(self) -> Iterator[Metric]:
+        oldest = GaugeMetricFamily(
+            "yidi_oldest_open_intent_age_seconds", "Age of the oldest message without an outcome.", labels=["node"]
+        )
+        ready = GaugeMetricFamily("yidi_ready", "1 when a node can commit.", labels=["node"])
+        for node, age_us in self._scraped.oldest_us.items():
+            oldest.add_metric([node], age_us / _US_PER_S)
+        for node, is_ready in self._scraped.ready.items():
+            ready.add_metric([node], float(is_ready))
+        yield oldest
+        yield ready
+
+    def _served(self) -> Metric:
+        family = HistogramMetricFamily(
+            "yidi_message_seconds",
+            "Time from the last byte of a message to its answer.",
+            labels=["node", "transaction", "verdict"],
+        )
+        for node, served in self._scraped.served.items():
+            for (code, verdict), series in served.series.items():
+                below = [*accumulate(series.counts)]
+                bounds = [*(f"{bound / _US_PER_S:g}" for bound in BOUNDS_US), "+Inf"]
+                family.add_metric(
+                    [node, code, verdict], [*zip(bounds, map(float, below), strict=True)], series.sum_us / _US_PER_S
+                )
+        return family
