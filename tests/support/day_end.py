@@ -34,7 +34,7 @@ from scenarios.schema import Scenario
 NODES = ("hub", "31", "33", "34")
 WORLD = {
     "name": "day-end",
-    "horizon": {"start": "2024-03-13T10:00:00", "length": "40s", "drain_limit": "2h"},
+    "horizon": {"start": "2024-03-13T10:00:10", "length": "18s", "drain_limit": "2h"},
     "closing": {"at": "10h20s"},
     "visits": {"per_day": 1_000_000, "local_per_cross": 0.2, "handling": "1s", "mix": {"outpatient": 0, "pharmacy": 1, "inpatient": 0}},
     "topology": {
@@ -56,7 +56,7 @@ def day_end(seed: int) -> Scenario:
     faults: list[dict[str, Any]] = []
     for _ in range(rng.randint(0, 3)):
         kind = rng.choice(["kill", "freeze", "freeze", "slow", "lose"])
-        fault: dict[str, Any] = {"kind": kind, "at": f"{rng.randint(12, 20)}s", "for": f"{rng.randint(2, 60)}s"}
+        fault: dict[str, Any] = {"kind": kind, "at": f"{rng.randint(2, 10)}s", "for": f"{rng.randint(2, 60)}s"}
         if kind == "lose":
             fault |= {"link": ["hub", rng.choice(NODES[1:])], "direction": "reply", "share": 0.5}
         else:
