@@ -52,7 +52,7 @@ def pay_run(asked: PayAsked, *, as_json: bool) -> None:
     into = asked.out or asked.folder / f"payments-{period}"
     refuse_there(into)
     found = reconciled(asked.folder)
-    taken_off = {} if asked.recoveries is None else _taken_off(found, asked.recoveries)
+    taken_off: ByMonth = {} if asked.recoveries is None else _taken_off(found, asked.recoveries)
     cases = _cases(asked.folder, found, terms)
     made = {month: pay(cases, terms, month) for month in _months(cases, terms, period)}
     due = {month: _by_institution(frame) for month, frame in made.items()}
