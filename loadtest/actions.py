@@ -19,13 +19,16 @@ from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
 from reference_impl.hospital.pulse import Seen
 from reference_impl.protocol.door import DoorCommand
+from reference_impl.server.closing import ClosedDay
 from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
-from reference_impl.staging.acts import Act, MoveDoor, OnlyWritten, WorkOnBooks, perform
+from reference_impl.staging.acts import Act, CloseDay, MoveDoor, OnlyWritten, WorkOnBooks, perform
+from reference_impl.staging.day_ends import DayEnd, closing_rows
 from reference_impl.staging.stepping import OpenBySteps, SteppedRamp, Turn
 from reference_impl.staging.timetable import Step, timetable
 from scenarios.record.recorder import EventRow
+from scenarios.record.tables import ClosingRow
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.renumbered import renumberings_of
@@ -97,11 +100,17 @@ class Injector:
         self._failures: list[str] = []
         self._renumbered = frozenset(one.scope for one in renumberings_of(scenario))
         self._seen: dict[str, Seen] = {}
+        self._provinces = scenario.topology.province_nodes()
+        self._closings: list[ClosingRow] = []
         by_chain = sorted(timetable(scenario), key=attrgetter("chain"))
-        self._threads = [
-            threading.Thread(target=self._do_chain, args=(tuple(steps),), name=f"timetable {chain}", daemon=True)
-            for chain, steps in groupby(by_chain, key=attrgetter("chain"))
-        ]
+        self._threads: list[threading.Thread] = []
+        self._day_ends: list[tuple[int, threading.Thread]] = []
+        for chain, each in groupby(by_chain, key=attrgetter("chain")):
+            steps = tuple(each)
+            thread = threading.Thread(target=self._do_chain, args=(steps,), name=f"timetable {chain}", daemon=True)
+            self._threads.append(thread)
+            if isinstance(steps[-1].act, CloseDay):
+                self._day_ends.append((steps[-1].at_us, thread))
 
     @property
     def events(self) -> tuple[EventRow, ...]:
@@ -113,6 +122,12 @@ class Injector:
         """What was done so far, in the order of the timetable, each with the chain that it belongs to."""
         with self._lock:
             return tuple(sorted(self._events, key=lambda entry: (entry[1].at_us, entry[0])))
+
+    @property
+    def closings(self) -> tuple[ClosingRow, ...]:
+        """The sheets of the business days that closed so far."""
+        with self._lock:
+            return tuple(sorted(self._closings, key=attrgetter("day", "node", "care_region")))
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -129,6 +144,14 @@ class Injector:
         """Begin to wait for the first step."""
         for thread in self._threads:
             thread.start()
+
+    def end_days(self) -> None:
+        """Wait until the last business day of the timetable has closed, which may be after the last patient has left.
+
+        One that does not close in its time is left to :meth:`stop`, which makes it a failure.
+        """
+        for due_us, thread in self._day_ends:
+            thread.join(max(0, due_us - self._now_us()) / _US_PER_S + _STOP_LIMIT_S)
 
     def stop(self) -> None:
         """Undo what is still on, do nothing more, and return when every thread has ended."""
@@ -161,6 +184,8 @@ class Injector:
             return self._work(step, step.act)
         if isinstance(step.act, OpenBySteps):
             return self._open_by_steps(step, _opened_later(step.act, late_us))
+        if isinstance(step.act, CloseDay):
+            return self._close_day(step.act, step.at_us)
         if not self._perform(_put_off(step.act, late_us), until_us=None if undo is None else undo.at_us):
             return False
         if undo is not None:
@@ -183,6 +208,25 @@ class Injector:
             note = f"{step.row.note}, {worked.note}" if worked.note else step.row.note
             row = step.row._replace(note=note)
             self._write(replace(step, row=row), at_us=began_us, until_us=max(began_us, self._now_us()))
+        return True
+
+    def _close_day(self, end: CloseDay, due_us: int) -> bool:
+        """Order a day closed until nothing of it waits any more, and write its sheet down; return whether it closed."""
+        order = ClosedDay(end.day, end.first_open)
+        waiting: int | None = None
+        while True:
+            said = self._insist(partial(self._system.close_day, end.node, order), until_us=None)
+            if said is None:
+                return False
+            waiting = said.waiting if waiting is None else waiting
+            if said.closed_us is not None:
+                break
+            if self._over.wait(_INSIST_EVERY_S):
+                self._fail(f"day {end.day} of node {end.node} stays open: {said.waiting} decisions wait")
+                return False
+        ended = DayEnd(end.node, end.day, due_us, said.closed_us, waiting)
+        with self._lock:
+            self._closings.extend(closing_rows(ended, said.sheet, self._provinces))
         return True
 
     def _put_off_numbers(self, scope: str, late_us: int) -> None:

@@ -43,6 +43,7 @@ from scenarios.schema.course import courses_of
 from scenarios.schema.measures import STATISTICS, Part, parted
 
 if TYPE_CHECKING:
+    from lab.analysis.audit import Audited
     from lab.checker import Findings
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
@@ -159,9 +160,12 @@ def _of_visits(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     return _only(rows, pl.col("visit").is_in(visits["visit"].implode()))
 
 
-def measure(record: Record, scenario: Scenario, findings: Findings | None = None) -> Measures:
-    """Return every measure that this record can give."""
+def measure(
+    record: Record, scenario: Scenario, findings: Findings | None = None, *, audited: Audited | None = None
+) -> Measures:
+    """Return every measure that this record can give; ``audited`` is what its audit came to, where that is known."""
     scope = scope_of(record, scenario)
+    audited = audited or audit.audit_of(record, scenario)
     record = claims.with_claims(record, scenario)
     scalars = {name: float(value) for part in _PARTS for name, value in part(scope)}
     if findings is not None:
@@ -189,17 +193,17 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     scalars |= {
         name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
     }
-    scalars |= {name: float(value) for name, value in audit.figures(audit.audit_of(record, scenario), scenario)}
+    scalars |= {name: float(value) for name, value in audit.figures(audited, scenario)}
     scalars |= dict(closing.measure(record))
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
-    return Measures(scalars, every_sample(record, scenario, scope))
+    return Measures(scalars, every_sample(record, scenario, scope, audited))
 
 
-def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, Floats]:
+def every_sample(record: Record, scenario: Scenario, scope: Scope, audited: Audited | None) -> dict[str, Floats]:
     """Return the values that each distribution has, those of planned stops too; ``scope`` is the record's."""
     samples = samples_of(scope, scenario)
     if scenario.cutover:
@@ -212,7 +216,7 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope) -> dict[str, 
     beside = (
         *abnormal.samples(record, scenario),
         *claims.samples(claims.claims_of(record, scenario)),
-        *audit.samples(audit.audit_of(record, scenario)),
+        *audit.samples(audited),
         *relay_times.samples(scope.visits, scope.messages, scenario.topology.relays()),
     )
     return samples | {name: sample for name, sample in beside if sample.size}

@@ -1,4 +1,4 @@
-"""What hospitals of a run are paid for: the insurers' statements as cases, with the group that a coder would give.
+"""What hospitals of a run are paid for: the insurers' rows and corrections as cases, in groups as a coder would give.
 
 A run knows no diagnosis. The group of a case is drawn: one whose standard lies near its bill, as far off as
 ``_SPREAD`` either way (ASSUMED). Must never say what a case is due: contracts do.
@@ -36,9 +36,9 @@ _FEN_OF_A_POINT = 1_400_000
 """What a bill of weight 1 comes to where points have no price of their own (DIP). ASSUMED."""
 
 
-def cases_of(statements: pl.DataFrame, record: Record, scenario: Scenario, terms: Terms) -> pl.DataFrame:
-    """Return what hospitals are to be paid for: the insurers' rows, local business too."""
-    insured = statements.filter(pl.col("side") == Side.INSURED.value)
+def cases_of(booked: pl.DataFrame, record: Record, scenario: Scenario, terms: Terms) -> pl.DataFrame:
+    """Return what hospitals are to be paid for: the insurers' ``booked`` rows, local business too."""
+    insured = booked.filter(pl.col("side") == Side.INSURED.value)
     kinds = {code: str(TRANSACTIONS[code].kind) for code in insured["code"].unique() if code in TRANSACTIONS}
     made = pl.col("day").filter(pl.col("sign") > 0).min().over("settlement")
     rows = (
@@ -51,6 +51,7 @@ def cases_of(statements: pl.DataFrame, record: Record, scenario: Scenario, terms
             stay_days=pl.col("stay_days").fill_null(1),
             person=pl.col("person").fill_null(pl.col("visit")),
             owed_fen=pl.col("fund_fen") + pl.col("account_fen"),
+            day="booked_on",
         )
         .with_columns(level=pl.when(pl.col("kind") == "pharmacy").then(0).otherwise("level"))
     )

@@ -136,7 +136,8 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     if not tables.in_memory:
         outcome.let_go()
     seen = looked_at(tables.scan, outcome.scenario)
-    measures = measure(seen, outcome.scenario, findings)
+    audited = audit_of(seen, outcome.scenario)
+    measures = measure(seen, outcome.scenario, findings, audited=audited)
     measures.scalars.update(of_books)
     return Answer(
         outcome.scenario,
@@ -145,7 +146,7 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
         measures,
         _ledger(seen, outcome.scenario, findings),
         claims_of(seen, outcome.scenario),
-        audit_of(seen, outcome.scenario),
+        audited,
     )
 
 

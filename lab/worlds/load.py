@@ -196,6 +196,8 @@ class Replay:
         try:
             with SpeedWatch() as speed:
                 code = self._generate(system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+                if code != INTERRUPTED:
+                    injector.end_days()
             self.speed_us = speed.speed_us
             self.system_cpu_s = _cpu_s(system) - before_s
             others_s = _busy_s(self.cores.system) - busy_s - self.system_cpu_s
@@ -209,7 +211,11 @@ class Replay:
                     self.meters = system.meters()
             self._failures = injector.failures
             self._done = injector.done
-            self._rows = {"events": list(injector.events), "stations": stations.rows}
+            self._rows = {
+                "events": list(injector.events),
+                "stations": stations.rows,
+                "closings": list(injector.closings),
+            }
 
     def _generate(self, system: System, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
         """Run the generator to its end and return its exit code; Ctrl-C lets it write what is finished.

@@ -21,7 +21,7 @@ from reference_impl.accounting.statements import Side, StatementError
 from reference_impl.domain.clearing import CLEARING_DAYS, Obligation, Period, nets_of
 from reference_impl.domain.failures import InputError
 
-__all__ = ["ITEMS", "Clearing", "ClearingError", "ClosedMonths", "clear", "due_of", "items_of"]
+__all__ = ["ITEMS", "Clearing", "ClearingError", "ClosedMonths", "booked", "clear", "due_of", "items_of"]
 
 
 class ClearingError(InputError):
@@ -79,6 +79,12 @@ class Clearing:
         return (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
+def booked(statements: pl.DataFrame, entries: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return all rows with the day that each is booked on: its own, or of a correction the open one it was made on."""
+    rows = statements.with_columns(booked_on=pl.col("day"))
+    return rows if entries is None else pl.concat([rows, entries.select(rows.columns)])
+
+
 def items_of(statements: pl.DataFrame, entries: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return what can be cleared: the insurers' rows of business between provinces, and corrections to them.
 
@@ -86,10 +92,7 @@ def items_of(statements: pl.DataFrame, entries: pl.DataFrame | None = None) -> p
         StatementError: when a row does not say who owes whom.
 
     """
-    rows = statements.with_columns(booked_on=pl.col("day"))
-    if entries is not None:
-        rows = pl.concat([rows, entries.select(rows.columns)])
-    insured = rows.filter(pl.col("side") == Side.INSURED.value)
+    insured = booked(statements, entries).filter(pl.col("side") == Side.INSURED.value)
     unplaced = insured.filter(pl.any_horizontal(pl.col("care", "insured").fill_null("") == ""))
     if unplaced.height:
         raise StatementError(f"settlement {unplaced['settlement'][0]}: no province of care or of the insurer is stated")

@@ -21,6 +21,7 @@ __all__ = [
     "CASES",
     "PAYMENTS",
     "PAYOUTS",
+    "ByMonth",
     "pay",
     "payment_to_hospital_legs",
     "payouts",
@@ -32,9 +33,9 @@ CASES: Mapping[str, pl.DataType] = {
     "institution": pl.String(), "care": pl.String(), "kind": pl.String(), "level": pl.Int8(), "group": pl.String(),
     "stay_days": pl.Int64(), "person": pl.String(), "total_fen": pl.Int64(), "owed_fen": pl.Int64(),
 }  # fmt: skip
-"""What is paid for, a row an entry of the insurer with its sign. ``day`` is its business day, ``settled_on`` that of
-the settlement it is or takes back, by whose contract it is paid. ``group`` is its DRG, DIP or disease group.
-``owed_fen`` is what fund and account owe; the rest of the bill is the patient's."""
+"""What is paid for, a row an entry of the insurer with its sign. ``day`` is the one it is booked on, ``settled_on``
+the business day of the settlement it is or takes back, by whose contract it is paid. ``group`` is its DRG, DIP or
+disease group. ``owed_fen`` is what fund and account owe; the rest of the bill is the patient's."""
 PAYMENTS = (
     "institution", "care", "contract", "clr_way", "settlements", "billed_fen", "due_fen", "difference_fen",
 )  # fmt: skip
@@ -149,39 +150,50 @@ _OF_INSTITUTIONS = {Way.HEAD: _heads, Way.DIP: _points, Way.QUOTA: _quotas}
 # --- what is paid -----------------------------------------------------------------------------------------------------
 
 PAYOUTS = {
-    "institution": pl.String(), "due_fen": pl.Int64(), "set_off_fen": pl.Int64(), "taken_off_fen": pl.Int64(),
-    "paid_fen": pl.Int64(), "advance_left_fen": pl.Int64(),
+    "institution": pl.String(), "due_fen": pl.Int64(), "brought_fen": pl.Int64(), "set_off_fen": pl.Int64(),
+    "taken_off_fen": pl.Int64(), "paid_fen": pl.Int64(), "carried_fen": pl.Int64(), "advance_left_fen": pl.Int64(),
 }  # fmt: skip
-"""What an institution is paid for a month: what it is due, less what is set off against advances and what an audit took
-off it. Below 0 it pays back."""
+"""What an institution is paid for a month: what it is due, less what is set off against advances, what an audit took
+off it and what it still owed from before (``brought_fen``, never above 0). What is below 0 then is not paid but carried
+into the next month (``carried_fen``)."""
+ByMonth = Mapping[Period, Mapping[str, int]]
+"""Money by institution, month by month."""
 
 
-def payouts(
-    due: Mapping[Period, Mapping[str, int]], advances: Sequence[Advance], period: Period, taken_off: Mapping[str, int]
-) -> pl.DataFrame:
-    """Return what institutions are paid for a month; ``due`` are the months from the first advance on."""
+def payouts(due: ByMonth, advances: Sequence[Advance], period: Period, taken_off: ByMonth) -> pl.DataFrame:
+    """Return what institutions are paid for a month; ``due`` are the months from the first of business on."""
     left = [one.amount_fen for one in advances]
-    set_off: dict[str, int] = {}
+    rows: list[tuple[str | int, ...]] = []
+    carried: dict[str, int] = {}
     for month in sorted(month for month in due if month <= period):
-        set_off = {}
-        for number, one in enumerate(advances):
-            if Period.parse(one.month) <= month:
-                before_fen = set_off.get(one.institution, 0)
-                due_fen = max(0, due[month].get(one.institution, 0) - before_fen)
-                off_fen = min(left[number], share_fen(due_fen, one.share_e4))
-                left[number] -= off_fen
-                set_off[one.institution] = before_fen + off_fen
-    asked = due.get(period, {})
+        parts = due[month], carried, _set_off(due[month], advances, left, month), taken_off.get(month, {})
+        paid = {name: _paid(*(part.get(name, 0) for part in parts)) for name in sorted(set[str]().union(*parts))}
+        carried = {name: amounts[-1] for name, amounts in paid.items() if amounts[-1]}
+        rows = [(name, *amounts) for name, amounts in paid.items()]
     held: dict[str, int] = {}
     for one, left_fen in zip(advances, left, strict=True):
         if Period.parse(one.month) <= period:
             held[one.institution] = held.get(one.institution, 0) + left_fen
-    rows = [
-        (name, asked.get(name, 0), set_off.get(name, 0), taken_off.get(name, 0),
-         asked.get(name, 0) - set_off.get(name, 0) - taken_off.get(name, 0), held.get(name, 0))
-        for name in sorted({*asked, *set_off, *taken_off})
-    ]  # fmt: skip
-    return pl.DataFrame(rows, schema=PAYOUTS, orient="row")
+    return pl.DataFrame([(*row, held.get(str(row[0]), 0)) for row in rows], schema=PAYOUTS, orient="row")
+
+
+def _paid(due_fen: int, brought_fen: int, set_off_fen: int, taken_off_fen: int) -> tuple[int, ...]:
+    """Return the parts of a payment with what comes of them: paid out, or carried on below 0."""
+    left_fen = due_fen + brought_fen - set_off_fen - taken_off_fen
+    return due_fen, brought_fen, set_off_fen, taken_off_fen, max(0, left_fen), min(0, left_fen)
+
+
+def _set_off(due: Mapping[str, int], advances: Sequence[Advance], left: list[int], month: Period) -> dict[str, int]:
+    """Return what a month sets off against the advances paid by then, and take it from what is ``left`` of them."""
+    set_off: dict[str, int] = {}
+    for number, one in enumerate(advances):
+        if Period.parse(one.month) <= month:
+            before_fen = set_off.get(one.institution, 0)
+            due_fen = max(0, due.get(one.institution, 0) - before_fen)
+            off_fen = min(left[number], share_fen(due_fen, one.share_e4))
+            left[number] -= off_fen
+            set_off[one.institution] = before_fen + off_fen
+    return set_off
 
 
 def payment_to_hospital_legs(care: str, institution: str, billed_fen: int, due_fen: int) -> Legs:

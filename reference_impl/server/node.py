@@ -18,7 +18,9 @@ from reference_impl.protocol.assembly import assemble
 from reference_impl.protocol.door import DoorCommand, Doors, DoorState
 from reference_impl.protocol.messages import Answer, Answered, Hop, Overloaded
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.province import Province
 from reference_impl.protocol.relay import as_carried
+from reference_impl.server.closing import ClosedDay
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.served import UNHEARD, Served, verdict_of
@@ -30,6 +32,7 @@ from reference_impl.wire.speech import HospitalCodec, speech_refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reference_impl.protocol.business_day import BusinessDays
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
     from reference_impl.protocol.sweeper import Parked
@@ -51,6 +54,7 @@ class ServedNode:
     __slots__ = (
         "_clock",
         "_codecs",
+        "_days_file",
         "_dialects",
         "_doors_file",
         "_in_force",
@@ -101,11 +105,27 @@ class ServedNode:
         self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks), starts=starts)
         self._doors_file = beside.with_name(f"{beside.name}.doors.json")
         self._numbers_file = beside.with_name(f"{beside.name}.numbers.json")
+        self._days_file = beside.with_name(f"{beside.name}.days.json")
         for command in _read(self._doors_file, tuple[DoorCommand, ...]) or ():
             self._role.doors.obey(command, clock.now_us())
         self._in_force: dict[str, int | None] = _read(self._numbers_file, dict[str, int | None]) or {}
         for scope, at_us in self._in_force.items():
             self._role.numbers.come_into_force(scope, at_us)
+        closed = _read(self._days_file, ClosedDay)
+        if closed is not None:
+            self.days.close(closed.day, closed.first_open)
+
+    @property
+    def days(self) -> BusinessDays:
+        """The business days of an insurer.
+
+        Raises:
+            LookupError: when the node insures nobody.
+
+        """
+        if isinstance(self._role, Province):
+            return self._role.days
+        raise LookupError(f"node {self.name} is no insurer and closes no day; expected a province")
 
     async def recover(self) -> None:
         """Start to drive what a crash left open."""
@@ -178,6 +198,32 @@ class ServedNode:
             ) from None
         self._in_force = in_force
         self._role.numbers.come_into_force(scope, at_us)
+
+    def close_day(self, closed: ClosedDay) -> int:
+        """Close a business day, so that a restart knows it; return how many decisions of it wait for their commit.
+
+        As long as any does, it stays open.
+
+        Raises:
+            LookupError: when the node insures nobody.
+            ValueError: when it cannot be written down; the day is not closed.
+
+        """
+        days = self.days
+        waiting = days.under_way(closed.day)
+        if waiting:
+            return waiting
+        last = _read(self._days_file, ClosedDay)
+        if last is None or last.day < closed.day:
+            try:
+                _write(self._days_file, closed)
+            except OSError as error:
+                raise ValueError(
+                    f"cannot write down the closed day of node {self.name}: {self._days_file}: {error}; day "
+                    f"{closed.day} stays open"
+                ) from None
+        days.close(closed.day, closed.first_open)
+        return 0
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the messages that cannot be driven."""

@@ -6,6 +6,7 @@ never touch a message.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -15,6 +16,7 @@ import msgspec
 
 from reference_impl.books.stated import Told
 from reference_impl.protocol.door import DoorCommand, DoorState
+from reference_impl.server.closing import ClosingOrder, DayClosing, sheet_in
 from reference_impl.server.faults import FaultCommand
 from reference_impl.server.http_message import HttpReply, refusal
 from reference_impl.server.move_steps import MoveAction
@@ -214,6 +216,7 @@ class Operator:
             ("POST", "move"): self._move,
             ("POST", "settlements"): self._settlements,
             ("POST", "numbers"): self._numbers,
+            ("POST", "closing"): self._close_day,
             ("POST", "fault"): self._fault,
             ("POST", "epoch"): self._epoch,
             ("POST", "stop"): self._end,
@@ -352,6 +355,15 @@ class Operator:
         order = msgspec.json.decode(content, type=NumbersOrder)
         self._node(order.node).obey_numbers(order.scope, order.at_us)
         return {order.scope: order.at_us}
+
+    async def _close_day(self, content: bytes) -> DayClosing:
+        order = msgspec.json.decode(content, type=ClosingOrder)
+        waiting = self._node(order.node).close_day(order.closed)
+        if waiting:
+            return DayClosing(waiting=waiting)
+        closed_us, path = self._clock.now_us(), self._books[order.node].path
+        sheet = await asyncio.to_thread(sheet_in, path, order.closed.day)
+        return DayClosing(waiting=0, closed_us=closed_us, sheet=sheet)
 
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:
         order = msgspec.json.decode(content, type=DoorOrder)

@@ -22,6 +22,7 @@ from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand
+from reference_impl.server.closing import ClosedDay, ClosingOrder, DayClosing
 from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
 from reference_impl.server.errors import StartError
 from reference_impl.server.guardian import Guardian
@@ -44,6 +45,8 @@ STOP_LIMIT_S = 10.0
 """Longer than a host process takes for a clean stop."""
 MOVE_LIMIT_S = 600.0
 """How long a step of a move may take before it is asked for again: verifying goes through every row."""
+SHEET_LIMIT_S = 60.0
+"""How long a node may take to close a day before it is asked again: its sheet goes through every settlement."""
 _NS_PER_US = 1000
 
 
@@ -262,6 +265,16 @@ class System:
     def numbers(self, node: str, scope: str, at_us: int | None) -> None:
         """Have the node give the new numbers of a scope at another time than was planned; None is never."""
         self._process(node).ask("POST", "numbers", {"node": node, "scope": scope, "at_us": at_us})
+
+    def close_day(self, node: str, closed: ClosedDay) -> DayClosing:
+        """Have the node close a business day; return its sheet, or what it waits for.
+
+        Raises:
+            CommandError: when the node insures nobody, or cannot write the day down.
+
+        """
+        said = self._process(node).ask("POST", "closing", ClosingOrder(node, closed), timeout_s=SHEET_LIMIT_S)
+        return msgspec.convert(said, DayClosing)
 
     def in_flight(self, node: str) -> Any:
         """Return what the node has under way."""

@@ -104,11 +104,9 @@ class WorkOnBooks:
 
 @dataclass(frozen=True, slots=True)
 class CloseDay:
-    """The insurers' business day ``day`` ends, and ``first_open`` begins.
+    """The business day ``day`` of the insurer ``node`` ends, and ``first_open`` begins: closed by a barrier."""
 
-    The simulated world closes it by a barrier; the processes of the real one date by the same hour, and list nothing.
-    """
-
+    node: NodeId
     day: int
     first_open: int
 
@@ -173,7 +171,8 @@ class Actions(Protocol):
 def perform(act: Act, actions: Actions) -> None:
     """Do ``act`` by a world's actions.
 
-    Books are moved by whoever has some on a disk, and doors that open by held steps by whoever sees the run.
+    Books are moved by whoever has some on a disk, days are closed by whoever writes down their sheets, and doors that
+    open by held steps by whoever sees the run.
     """
     match act:
         case FreezeNode(node):

@@ -87,8 +87,10 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
         steps.extend(_cutover_steps(chain, course, scenario))
     chain = len(scenario.faults) + len(scenario.cutover)
-    steps.extend(_closings(scenario, chain))
-    steps.extend((*_releases(scenario, chain + 1), *_downloads(scenario, chain + 2)))
+    for node in map(NodeId, scenario.topology.province_nodes()):
+        steps.extend(_closings(scenario, chain, node))
+        chain += 1
+    steps.extend((*_releases(scenario, chain), *_downloads(scenario, chain + 1)))
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
@@ -134,8 +136,8 @@ def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[St
     yield Step(fault.until, chain, undo, restarted, undoes=True)
 
 
-def _closings(scenario: Scenario, chain: int) -> Iterator[Step]:
-    """Yield the ends of the business days that come while visits arrive."""
+def _closings(scenario: Scenario, chain: int, node: NodeId) -> Iterator[Step]:
+    """Yield the ends of an insurer's business days that come while visits arrive."""
     if scenario.closing is None:
         return
     start, scale = scenario.horizon.start, scenario.scale.time
@@ -146,7 +148,7 @@ def _closings(scenario: Scenario, chain: int) -> Iterator[Step]:
         at_us = ceil((first_us + number * US_PER_DAY) / scale)
         if at_us >= scenario.horizon.length:
             return
-        yield Step(at_us, chain, CloseDay(dated(at_us - 1), dated(at_us)))
+        yield Step(at_us, chain, CloseDay(node, dated(at_us - 1), dated(at_us)))
 
 
 def _releases(scenario: Scenario, chain: int) -> Iterator[Step]:

@@ -24,7 +24,8 @@ class MasterRelease(Model):
 
     of: Literal["catalogue", "institutions", "persons"] = Field(
         description="'catalogue': items get new codes (dynamic maintenance of codes: SEED 001); 'institutions': "
-        "settlement levels are stated anew, for insurers elsewhere; 'persons': enrolments are renewed by the cities"
+        "a row says anew, to insurers elsewhere, that a hospital is rated; its level itself stays what it is, so no "
+        "fee, deductible tier or scope changes with it; 'persons': enrolments are renewed by the cities"
     )
     valid_from: PeopleTime = Field(description="when the new rows begin to hold, from the start of the horizon")
     published: PeopleTime | None = Field(

@@ -130,6 +130,56 @@ def test_statements_that_were_changed_or_taken_away_are_told_by_their_checksum(r
     assert all("statements.parquet: no longer as run.json says" in text for text in (changed, gone))
 
 
+# --- paying hospitals -------------------------------------------------------------------------------------------------
+
+BY_ITEM = """
+[[contract]]
+id = "all"
+origin = "mine"
+way = "item"
+kinds = ["inpatient", "outpatient", "pharmacy"]
+from = 2017-01-01
+"""
+
+
+@pytest.fixture
+def taken_back(run, monkeypatch) -> tuple[str, int]:
+    """All was stated on the last day of February, and one settlement by its insurer alone: in March it is taken back."""
+    stated = pl.read_parquet(run / STATEMENTS_FILE).with_columns(day=pl.lit(20180228, pl.Int32))
+    insured, across = pl.col("side") == "insured", pl.col("care") != pl.col("insured")
+    one = stated.filter(insured & across).row(0, named=True)
+    altered = stated.filter(across & (insured | (pl.col("settlement") != one["settlement"])))
+    monkeypatch.setattr("lab.cli.commands.accounts.statements_of_run", lambda _: altered)
+    (run / "item.toml").write_text(BY_ITEM)
+    return one["institution"], one["fund_fen"] + one["account_fen"]
+
+
+def test_hospitals_are_paid_what_is_cleared_and_what_is_taken_back_is_carried_on(run, capsys, taken_back):
+    institution, owed_fen = taken_back
+    cleared: dict[str, list[dict[str, int]]] = {}
+    paid: dict[str, pl.DataFrame] = {}
+    for month in ("2018-02", "2018-03", "2018-04"):
+        cleared[month] = json.loads(said(capsys, "clear", run, "--month", month, "--json"))["obligations"]
+        said(capsys, "pay", run, "--month", month, "--contracts", run / "item.toml")
+        paid[month] = pl.read_csv(run / f"payments-{month.replace('-', '')}" / "payments.csv")
+
+    owed = {month: sum(one["amount_fen"] for one in rows) for month, rows in cleared.items()}
+    assert [int(frame["due_fen"].sum()) for frame in paid.values()] == list(owed.values())
+    assert owed["2018-03"] == -owed_fen
+    assert paid["2018-02"]["carried_fen"].sum() == 0
+    parts = ("institution", "due_fen", "brought_fen", "paid_fen", "carried_fen")
+    assert paid["2018-03"].select(parts).rows() == [(institution, -owed_fen, 0, 0, -owed_fen)]
+    assert paid["2018-04"].select(parts).rows() == [(institution, 0, -owed_fen, 0, -owed_fen)]
+
+
+def test_paying_again_gives_the_same_bytes(run, capsys, taken_back):
+    for name in ("once", "again"):
+        said(capsys, "pay", run, "--month", "2018-03", "--contracts", run / "item.toml", "--out", run / name)
+
+    for file in ("due.csv", "payments.csv"):
+        assert (run / "once" / file).read_bytes() == (run / "again" / file).read_bytes()
+
+
 def test_the_pilot_prints_its_sources_table(capsys):
     text = said(capsys, "pilot-2017")
 

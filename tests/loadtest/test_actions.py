@@ -12,9 +12,12 @@ import pytest
 
 from loadtest.actions import Injector
 from reference_impl.domain.scopes import Business, Side
+from reference_impl.protocol.day_sheet import SheetLine
 from reference_impl.protocol.door import DoorCommand, DoorState, DoorStep
+from reference_impl.server.closing import ClosedDay, DayClosing
 from reference_impl.server.faults import RefuseCommand, SlowCommand
 from scenarios.record.recorder import EventRow
+from scenarios.record.tables import ClosingRow
 from scenarios.schema import Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +31,8 @@ class FakeSystem:
         self.did: list[tuple] = []
         self.deaf = deaf
         self.changed = threading.Event()
+        self.waits, self.closed_us = 0, 0
+        """So many orders find decisions of the day that wait; then it closes."""
 
     def _do(self, *what: object) -> None:
         if self.deaf:
@@ -50,6 +55,13 @@ class FakeSystem:
 
     def door(self, node: str, command: DoorCommand) -> None:
         self._do("door", node, command)
+
+    def close_day(self, node: str, closed: ClosedDay) -> DayClosing:
+        self._do("close", node, closed)
+        waits = len([one for one in self.did if one[:2] == ("close", node)]) <= self.waits
+        if waits:
+            return DayClosing(waiting=2)
+        return DayClosing(waiting=0, closed_us=self.closed_us, sheet=(SheetLine(care="33", entries=3, total_fen=9),))
 
     def fault(self, command: object) -> None:
         self._do("fault", command)
@@ -158,6 +170,69 @@ def test_fault_that_could_not_be_done_in_its_time_is_reported():
 
 def test_injector_that_was_never_started_stops():
     Injector(scenario({"kind": "freeze", "node": "63", "at": "0s", "for": "1h"}), FakeSystem(), lambda: 0).stop()
+
+
+# --- the end of a business day ---
+
+MIDNIGHT_US = 15 * 3_600_000_000
+"""From nine in the morning, when the horizon begins."""
+
+
+def closing() -> Scenario:
+    horizon = {"start": "2024-03-13T09:00:00", "length": "1d"}
+    return Scenario.model_validate(
+        {"name": "closing", "horizon": horizon, "closing": {}, "topology": {"regions": [33, 63]}}
+    )
+
+
+def test_a_day_is_ordered_closed_of_each_insurer_until_nothing_of_it_waits(monkeypatch):
+    monkeypatch.setattr("loadtest.actions._INSIST_EVERY_S", 0.001)
+    system = FakeSystem(deaf=1)
+    system.waits, system.closed_us = 2, MIDNIGHT_US + 7
+
+    injector = done(closing(), system)
+    injector.end_days()
+
+    order = ClosedDay(20240313, 20240314)
+    assert sorted(system.did) == [("close", node, order) for node in ("33", "63") for _ in range(3)]
+    assert injector.failures == ()
+    assert injector.closings == tuple(
+        ClosingRow(node, care, 20240313, MIDNIGHT_US, MIDNIGHT_US + 7, 2, *((3, 9, 0) if care == "33" else (0, 0, 0)))
+        for node in ("33", "63")
+        for care in ("33", "63")
+    )
+
+
+def test_a_day_that_does_not_close_before_the_run_ends_is_reported():
+    system = FakeSystem()
+    system.waits = 10**6
+    injector = Injector(closing(), system, lambda: AFTER_ALL_US)
+    injector.start()
+    assert system.changed.wait(5)
+
+    injector.stop()
+
+    assert min(injector.failures) == "day 20240313 of node 33 stays open: 2 decisions wait"
+    assert injector.closings == ()
+
+
+def test_a_day_whose_end_does_not_come_is_neither_closed_nor_missed():
+    injector = Injector(closing(), FakeSystem(), lambda: 0)
+    injector.start()
+
+    injector.stop()
+
+    assert (injector.failures, injector.closings) == ((), ())
+
+
+def test_a_day_of_a_process_that_never_hears_is_reported(monkeypatch):
+    monkeypatch.setattr("loadtest.actions._INSIST_EVERY_S", 0.001)
+    injector = Injector(closing(), FakeSystem(deaf=10**6), lambda: AFTER_ALL_US)
+    injector.start()
+
+    injector.stop()
+
+    assert injector.failures == ("nobody listens", "nobody listens")
 
 
 # --- the planned stop ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.both_worlds import HURRIED, TWO_PROVINCES, assert_same_fates
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.care_types import figures_of_books
 from lab.checker import check
 from scenarios.reading.scale import resolve
@@ -37,7 +38,7 @@ def test_both_worlds_pay_the_same_people_as_the_same(tmp_path):
 
     real = assert_same_fates(asked, tmp_path)
 
-    findings = check(real.books, real.record)
+    findings = check(real.books, real.record, agreement=agreement_of(asked))
     assert findings.clean, findings.violations
     figures = figures_of_books(real.books, asked)
     assert figures["care_types.chronic.settled"] > 0

@@ -11,6 +11,7 @@ import pytest
 from support.real_system import run_for_real
 from support.tiny_world import CARE, HUB, INSURED, scenario, visit
 
+from lab.analysis.agreement import agreement_of
 from lab.checker import check
 from reference_impl.server.supervisor import System
 from scenarios.reading.scale import resolve
@@ -34,7 +35,9 @@ def moved(folder):
     ended = run_for_real(resolve(asked), folder)
     assert ended.finished, ended.errors
     assert ended.failures == ()
-    return ended, check({str(node): books for node, books in ended.books.items()}, ended.record)
+    return ended, check(
+        {str(node): books for node, books in ended.books.items()}, ended.record, agreement=agreement_of(asked)
+    )
 
 
 def test_books_that_moved_along_whole_find_the_settlement_again(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from support.both_worlds import assert_same_fates
 from support.real_system import run_for_real
 
+from lab.analysis.agreement import agreement_of
 from lab.checker import check
 from reference_impl.books.journal import serving_books
 from reference_impl.books.sqlite.opening import make_like
@@ -33,7 +34,7 @@ def test_moving_the_books_for_real_changes_nobodys_fate(tmp_path):
         told = notes(ended, node)
         assert ", refused: 0" in told["migrate"]
         assert ", verified: " in told["verify"]
-    assert check(ended.books, ended.record).violations == ()
+    assert check(ended.books, ended.record, agreement=agreement_of(asked)).violations == ()
 
 
 def refuse_half(target, like):
@@ -70,7 +71,7 @@ def test_rows_that_new_books_refuse_under_load_are_named_and_moved_again_and_eve
     assert "verification failed: messages: " in told["verify"]
     assert "moved again: verified: " in told["verify"]
     assert serving_books(tmp_path / "books", "34").name == "34.2.sqlite"
-    assert check(ended.books, ended.record).violations == ()
+    assert check(ended.books, ended.record, agreement=agreement_of(asked)).violations == ()
 
 
 def test_killed_in_the_midst_of_its_move_a_province_goes_on_and_every_law_holds(tmp_path):
@@ -87,4 +88,4 @@ def test_killed_in_the_midst_of_its_move_a_province_goes_on_and_every_law_holds(
     assert serving_books(tmp_path / "books", "34").name == "34.2.sqlite"
     order = [row["kind"] for row in ended.record.events.sort("at_us").iter_rows(named=True)]
     assert order.index("migrate") < order.index("kill") < order.index("verify")
-    assert check(ended.books, ended.record).violations == ()
+    assert check(ended.books, ended.record, agreement=agreement_of(asked)).violations == ()

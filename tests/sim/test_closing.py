@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from contextlib import nullcontext
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support import day_end, tiny_world
 from support.tiny_world import live, visit
 
+from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.business_day import BusinessDays, day_of
 from reference_impl.staging.acts import CloseDay
 from reference_impl.staging.timetable import timetable
@@ -27,6 +31,20 @@ def test_a_day_closes_under_full_load_with_a_difference_of_no_fen(seed):
     assert wrong == []
     assert met["days closed"] == 3
     assert met["posted on both days"]
+
+
+def test_seeds_that_are_written_down_are_not_run_again_and_a_line_that_was_broken_off_is(tmp_path, monkeypatch):
+    kept = tmp_path / "days.jsonl"
+    kept.write_text('[0, [], {"differences": 2}]\n[1, ["law 7"], {}]\n[2, [], {"diff')
+    run: list[int] = []
+    monkeypatch.setattr(day_end, "worker_pool", lambda _: nullcontext(SimpleNamespace(map=map)))
+    monkeypatch.setattr(day_end, "closed", lambda seed: (run.append(seed), day_end.Closed(seed, [], {}))[1])
+
+    met = list(day_end.gone_through(range(4), kept, 1))
+
+    assert [one.seed for one in met] == [0, 1, 2, 3]
+    assert (met[1].wrong, run) == (["law 7"], [2, 3])
+    assert [one[0] for one in map(json.loads, kept.read_text().splitlines())] == [0, 1, 2, 3]
 
 
 @pytest.mark.slow
@@ -149,8 +167,16 @@ def test_days_end_by_people_time_whatever_the_scale():
 
     closings = [step for step in timetable(asked) if isinstance(step.act, CloseDay)]
 
-    assert [step.act for step in closings] == [CloseDay(20180214 + n, 20180215 + n) for n in range(5)]
+    assert [step.act for step in closings] == [
+        CloseDay(NodeId(node), 20180214 + n, 20180215 + n) for n in range(5) for node in asked.topology.province_nodes()
+    ]
     assert closings[0].at_us == 23 * HOUR_US // 1000
+
+
+def test_a_day_ends_at_midnight_when_no_hour_is_said():
+    asked = load_scenario("jiaxing-qinghai", sets=["closing={}"])
+
+    assert asked.closes_s == 86_400
 
 
 @pytest.mark.parametrize("at", ["0s", "25h", "noon"])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,13 +73,14 @@ def run_for_real(scenario: Scenario, folder: Path) -> Ended:
         injector.start()
         try:
             code, errors = generated(folder, injector)
+            injector.end_days()
         finally:
             injector.stop()
         counted = links.stop()
     return Ended(
         code,
         errors,
-        completed(scenario, folder, system, link_hits_in(injector.done, links.hits)),
+        completed(scenario, folder, system, link_hits_in(injector.done, links.hits), injector.closings),
         system.final_books(),
         injector.events,
         injector.failures,
@@ -111,7 +112,8 @@ def generated(folder: Path, injector: Injector) -> tuple[int, str]:
     return generator.returncode, errors.read_text()
 
 
-def completed(scenario: Scenario, folder: Path, system: System, events: list) -> Record:
-    """Return the generator's tables with the events, and what each fault hit."""
-    record = replace(read_record(folder), events=frame_of("events", events))
+def completed(scenario: Scenario, folder: Path, system: System, events: list, closings: Iterable) -> Record:
+    """Return the generator's tables with the events and closed days, and what each fault hit."""
+    seen = {"events": frame_of("events", events), "closings": frame_of("closings", list(closings))}
+    record = replace(read_record(folder), **seen)
     return record_of(with_hits(tables_of(record), scenario, system.final_books))

@@ -55,6 +55,11 @@ class Reconciled:
     """Differences that stand once the entries are booked."""
 
     @property
+    def rows(self) -> pl.DataFrame:
+        """What is stated, with the corrections."""
+        return pl.concat([self.statements, self.entries.select(*COLUMNS)])
+
+    @property
     def waiting(self) -> list[str]:
         """The settlements whose difference no entry closes yet."""
         open_ = self.differences.filter(pl.col("rule") == ClosingRule.NO_ENTRY.value)
@@ -70,7 +75,7 @@ def reconcile_run(folder: Path, out: Path | None, *, as_json: bool) -> None:
     """
     into = out or folder / "reconciliation"
     refuse_there(into)
-    found = _reconciled(folder)
+    found = reconciled(folder)
     totals = daily_totals(found.statements)
     breaches = [*day_files_agree(found.statements, found.differences)]
     write_frames(into, {DIFFERENCES_FILE: found.differences, ENTRIES_FILE: found.entries, TOTALS_FILE: totals})
@@ -106,11 +111,11 @@ def clear_run(asked: ClearingAsked, *, as_json: bool) -> None:
     period, months = Period.parse(asked.month), ClosedMonths(asked.into)
     months.refuse(period)
     quotas = _quotas(asked.quotas)
-    found = _reconciled(asked.folder)
+    found = reconciled(asked.folder)
     items = items_of(found.statements, found.entries)
     recoveries = None if asked.recoveries is None else read_recoveries(asked.recoveries)
     if recoveries is not None:
-        refuse_foreign(recoveries, pl.concat([found.statements, found.entries.select(*COLUMNS)]))
+        refuse_foreign(recoveries, found.rows)
         items = pl.concat([items, recovery_items(recoveries, items)])
     months.refuse_items(period, items)
     before = months.items()
@@ -148,7 +153,8 @@ def pilot_2017(*, as_json: bool) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _reconciled(folder: Path) -> Reconciled:
+def reconciled(folder: Path) -> Reconciled:
+    """Return what the sides of a run state, where they differ, and the entries that close it."""
     statements, calendar = statements_of_run(folder), nation()
     differences = reconcile(statements, calendar)
     booked_on = _next_open_day(statements, calendar)

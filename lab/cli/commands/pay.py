@@ -1,4 +1,8 @@
-"""``yidi pay``: what the hospitals of a finished run are due and paid for a month. The run is never changed."""
+"""``yidi pay``: what the hospitals of a finished run are due and paid for a month. The run is never changed.
+
+Paid for is what is cleared, and business within a province: the insurers' rows with the entries that close their
+differences, less what waits for a statement.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,23 @@ import polars as pl
 
 from lab.analysis.paying import cases_of
 from lab.cli import console
-from lab.cli.commands.accounts import one_world, refuse_there, statements_of_run, write_frames
+from lab.cli.commands.accounts import Reconciled, one_world, reconciled, refuse_there, write_frames
 from lab.runs.file import read_run_file
 from lab.runs.opened import open_run
+from reference_impl.accounting.clearing import booked
 from reference_impl.accounting.contracts import Terms, packaged_contracts, read_contracts
-from reference_impl.accounting.hospital_pay import pay, payouts
+from reference_impl.accounting.hospital_pay import ByMonth, pay, payouts
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.money import format_yuan
 from reference_impl.supervision.recoveries import read_recoveries, refuse_foreign
 
 _SAID = {
     "due_fen": "due",
+    "brought_fen": "brought from before",
     "set_off_fen": "set off against advances",
     "taken_off_fen": "taken off after audit",
     "paid_fen": "paid",
+    "carried_fen": "carried on",
 }
 _SUMS = ("settlements", "billed_fen", "due_fen", "difference_fen")
 
@@ -44,9 +51,10 @@ def pay_run(asked: PayAsked, *, as_json: bool) -> None:
     terms = packaged_contracts() if asked.contracts is None else read_contracts(asked.contracts)
     into = asked.out or asked.folder / f"payments-{period}"
     refuse_there(into)
-    taken_off = {} if asked.recoveries is None else _taken_off(asked.folder, asked.recoveries, period)
-    cases = _cases(asked.folder, terms)
-    made = {month: pay(cases, terms, month) for month in _months(terms, period)}
+    found = reconciled(asked.folder)
+    taken_off: ByMonth = {} if asked.recoveries is None else _taken_off(found, asked.recoveries)
+    cases = _cases(asked.folder, found, terms)
+    made = {month: pay(cases, terms, month) for month in _months(cases, terms, period)}
     due = {month: _by_institution(frame) for month, frame in made.items()}
     paid = payouts(due, terms.advances, period, taken_off)
     write_frames(into, {"due.csv": made[period], "payments.csv": paid})
@@ -69,15 +77,17 @@ def pay_run(asked: PayAsked, *, as_json: bool) -> None:
     console.say(f"{paid.height:,} institutions: {sums} yuan; {into}")
 
 
-def _cases(folder: Path, terms: Terms) -> pl.DataFrame:
-    statements, inner = statements_of_run(folder), one_world(folder)
+def _cases(folder: Path, found: Reconciled, terms: Terms) -> pl.DataFrame:
+    inner = one_world(folder)
     opened = open_run(inner, read_run_file(inner))
-    return cases_of(statements, opened.record, opened.scenario, terms)
+    rows = booked(found.statements, found.entries).filter(~pl.col("settlement").is_in(found.waiting))
+    return cases_of(rows, opened.record, opened.scenario, terms)
 
 
-def _months(terms: Terms, period: Period) -> list[Period]:
-    """Return the months from the first advance on, up to the one asked."""
-    month = min([period, *(Period.parse(one.month) for one in terms.advances)])
+def _months(cases: pl.DataFrame, terms: Terms, period: Period) -> list[Period]:
+    """Return the months from the first case or advance on, up to the one asked: what is below 0 is carried on."""
+    began = [Period.parse(str(day // 100)) for day in cases["day"].sort().head(1)]
+    month = min([period, *began, *(Period.parse(one.month) for one in terms.advances)])
     found = [month]
     while month < period:
         month = month.next
@@ -89,10 +99,14 @@ def _by_institution(frame: pl.DataFrame) -> dict[str, int]:
     return dict(frame.group_by("institution").agg(pl.col("due_fen").sum()).iter_rows())
 
 
-def _taken_off(folder: Path, recoveries_file: Path, period: Period) -> dict[str, int]:
-    """Return by institution what an audit decided in the month that it gives back, and its penalties."""
+def _taken_off(found: Reconciled, recoveries_file: Path) -> ByMonth:
+    """Return by month and institution what an audit decided that it gives back, and its penalties."""
     recoveries = read_recoveries(recoveries_file)
-    refuse_foreign(recoveries, statements_of_run(folder))
-    decided = recoveries.filter(pl.col("decided_on").is_between(period.first_day, period.last_day))
-    summed = decided.group_by("institution").agg((pl.col("recover_fen") + pl.col("penalty_fen")).sum())
-    return dict(summed.iter_rows())
+    refuse_foreign(recoveries, found.rows)
+    summed = recoveries.group_by("institution", month=pl.col("decided_on") // 100).agg(
+        (pl.col("recover_fen") + pl.col("penalty_fen")).sum()
+    )
+    off: dict[Period, dict[str, int]] = {}
+    for institution, month, fen in summed.iter_rows():
+        off.setdefault(Period.parse(str(month)), {})[institution] = fen
+    return off

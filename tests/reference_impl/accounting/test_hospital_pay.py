@@ -195,9 +195,39 @@ def test_an_advance_is_set_off_by_its_share_until_nothing_is_left():
     assert [made[m]["paid_fen"] for m in months] == [800, 400, 400, 600]
 
 
-def test_what_an_audit_took_off_may_leave_the_hospital_owing():
-    [row] = payouts({MARCH: {"H33": 100}}, [], MARCH, {"H33": 130}).iter_rows(named=True)
-    assert (row["taken_off_fen"], row["paid_fen"]) == (130, -30)
+MAY, JUNE = Period(2024, 5), Period(2024, 6)
+
+
+def test_what_an_audit_took_off_beyond_what_was_due_is_carried_on_until_it_is_paid_back():
+    due_of = {MARCH: {"H33": 100}, APRIL: {"H33": 20}, MAY: {"H33": 40}, JUNE: {"H33": 50}}
+
+    made = [payouts(due_of, [], month, {MARCH: {"H33": 130}}).row(0, named=True) for month in due_of]
+
+    parts = ("due_fen", "brought_fen", "taken_off_fen", "paid_fen", "carried_fen")
+    assert [tuple(row[part] for part in parts) for row in made] == [
+        (100, 0, 130, 0, -30), (20, -30, 0, 0, -10), (40, -10, 0, 30, 0), (50, 0, 0, 50, 0),
+    ]  # fmt: skip
+
+
+def test_a_hospital_that_only_gives_back_is_paid_nothing_and_is_listed_until_it_is_even():
+    due_of: dict[Period, dict[str, int]] = {MARCH: {"H33": -70}, APRIL: {}, MAY: {"H33": 70}, JUNE: {}}
+
+    made = [payouts(due_of, [], month, {}) for month in due_of]
+
+    assert [frame["carried_fen"].to_list() for frame in made] == [[-70], [-70], [0], []]
+    assert not any(frame["paid_fen"].sum() for frame in made)
+
+
+@given(st.lists(st.tuples(st.integers(-(10**6), 10**7), st.integers(0, 10**7)), min_size=1, max_size=12))
+def test_months_pay_what_was_due_less_what_was_taken_off_and_none_pays_below_nothing(monthly):
+    due_of = {Period(2024, n + 1): {"H33": fen} for n, (fen, _) in enumerate(monthly)}
+    off = {Period(2024, n + 1): {"H33": fen} for n, (_, fen) in enumerate(monthly)}
+
+    made = [payouts(due_of, [], month, off) for month in due_of]
+
+    assert all(int(frame["paid_fen"].sum()) >= 0 >= int(frame["carried_fen"].sum()) for frame in made)
+    paid = sum(int(frame["paid_fen"].sum()) for frame in made)
+    assert paid + int(made[-1]["carried_fen"].sum()) == sum(fen - less for fen, less in monthly)
 
 
 @given(

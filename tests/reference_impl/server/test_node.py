@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import is_new_number
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import BUSY_RETRY_US
+from reference_impl.protocol.day_sheet import sheet_of
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
@@ -303,6 +305,93 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
     world.nodes["33"] = world.node("33")
     assert world.nodes["33"].doors() == ()
     assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
+
+
+def ordered(world, command, order):
+    """What a process answers to an operator's order."""
+    moves = {name: SimpleNamespace(books=SimpleNamespace(path=world.folder / name)) for name in world.nodes}
+    operator = Operator(
+        "all", world.clock, nodes=world.nodes, broken={}, moves=moves, tasks=None, stop=None, meter=None
+    )
+    status, said = asyncio.run(operator.obey("POST", command, json.dumps(order).encode()))
+    return status, json.loads(said)
+
+
+def closing_of(node, day=20240313, first_open=20240314):
+    return {"node": node, "closed": {"day": day, "first_open": first_open}}
+
+
+@pytest.fixture
+def sheet_of_memory(world, monkeypatch):
+    """The books of these nodes lie in memory: the sheet is read from there."""
+    monkeypatch.setattr(
+        "reference_impl.server.operator.sheet_in",
+        lambda path, day: sheet_of(world.books[path.name].read_all().settlements, day),
+    )
+
+
+def day_of(world):
+    [settled] = world.books["34"].read_all().settlements
+    return settled.business_day
+
+
+def test_a_day_closes_with_its_sheet_and_takes_nothing_more_over_a_restart(world, sheet_of_memory):
+    asyncio.run(world.ask(sale(1)))
+    day = day_of(world)
+    [settled] = world.books["34"].read_all().settlements
+    order = closing_of("34", day, day + 1)
+
+    status, said = ordered(world, "closing", order)
+
+    owed_fen = settled.amounts.fund_fen + settled.amounts.account_fen
+    line = {"care": "33", "entries": 1, "total_fen": settled.amounts.total_fen, "owed_fen": owed_fen}
+    assert (status, said) == (200, {"waiting": 0, "closed_us": world.clock.now, "sheet": [line]})
+    world.nodes["34"] = world.node("34")
+    asyncio.run(world.ask(sale(2)))
+    assert [one.business_day for one in world.books["34"].read_all().settlements] == [day, day + 1]
+    assert ordered(world, "closing", order)[1]["sheet"] == [line], "closed again, it is what it was"
+    assert ordered(world, "closing", closing_of("34", day - 1, day))[1]["sheet"] == []
+    assert world.node("34").days.begin(0) == day + 1
+
+
+def test_a_day_stays_open_while_a_decision_of_it_waits(world, sheet_of_memory):
+    days = world.nodes["34"].days
+    day = days.begin(world.clock.now)
+
+    assert ordered(world, "closing", closing_of("34", day, day + 1)) == (
+        200, {"waiting": 1, "closed_us": None, "sheet": []},
+    )  # fmt: skip
+    days.end(day)
+    assert ordered(world, "closing", closing_of("34", day, day + 1))[1]["waiting"] == 0
+
+
+def test_a_day_that_cannot_be_written_down_stays_open(world, sheet_of_memory, monkeypatch):
+    def full(_path, _content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reference_impl.server.node._write", full)
+    asyncio.run(world.ask(sale(1)))
+    day = day_of(world)
+
+    status, said = ordered(world, "closing", closing_of("34", day, day + 1))
+
+    assert (status, "stays open" in said["error"]) == (400, True)
+    assert world.nodes["34"].days.begin(world.clock.now) == day
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        (closing_of("hub"), (404, "node hub is no insurer and closes no day")),
+        (closing_of("34", 20240314, 20240314), (400, "day 20240314 cannot close before 20240314")),
+        (closing_of("34", 0), (400, "expected a day, such as 20240313")),
+        (closing_of("99"), (404, "no node '99' in process 'all'")),
+    ],
+)
+def test_a_closing_of_nothing_is_refused(world, order, told):
+    status, said = ordered(world, "closing", order)
+
+    assert (status, told[1] in said["error"]) == (told[0], True), said
 
 
 def numbers_at(world, node="34", **order):
