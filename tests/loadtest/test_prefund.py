@@ -20,16 +20,15 @@ from sim.run import simulate
 
 pytestmark = pytest.mark.slow
 
-PLENTY_FEN, SCARCE_FEN, TOP_UP_FEN = 10**11, 3_000_000, 1_500_000
+PLENTY_FEN, SCARCE_FEN, TOP_UP_FEN = 10**11, 2_000_000, 1_000_000
 DAY: dict[str, Any] = {
     "name": "prefund",
     "horizon": {"start": "2024-03-13T09:00:00", "length": "6h", "drain_limit": "24h"},
     "scale": {"time": 1_920},
     "visits": {
-        "per_day": 500,
+        "per_day": 300,
         "local_per_cross": 0,
-        "mix": {"outpatient": 0.7, "pharmacy": 0.2, "inpatient": 0.1},
-        "stay_mean": "2h",
+        "mix": {"outpatient": 0.7, "pharmacy": 0.3, "inpatient": 0},
     },
     "topology": TWO_PROVINCES,
     "clients": HURRIED,
