@@ -24,11 +24,11 @@ from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
-from scenarios.patients.background import CONTACTS, local_per_day
+from scenarios.patients.background import CONTACTS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.identity import mean_desk_us
 from scenarios.patients.institutions import HOSPITAL_KINDS, KINDS, LEVEL_NAMES, PHARMACY_KINDS
-from scenarios.patients.places import Places
+from scenarios.patients.places import Places, background_per_day
 from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import arrivals_of_one, mean_profile, profile_of
 from scenarios.schema import Scenario
@@ -89,7 +89,7 @@ def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     visits, time_scale = scenario.visits, scenario.scale.time
     profile = mean_profile(scenario)
     per_day = visits.per_day * scenario.scale.volume
-    others = local_per_day(scenario)
+    others = background_per_day(scenario)
     length_us = round(scenario.horizon.length * time_scale)
     peak_begin_us, peak_per_hour = _peak_hour(profile, length_us) if per_day or others else (0, 0.0)
     cross_per_s = per_day * peak_per_hour / 3600 * time_scale

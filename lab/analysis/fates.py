@@ -2,7 +2,8 @@
 
 Near the edge of a fault's window, at a deadline or at a timeout, a millisecond decides which side of it an attempt
 falls on, and no two machines agree on that. Visits with such an attempt are listed and left out by rule, never by
-their result.
+their result. So are those of two provinces whose prefund has run short: the order of two settlements then says which of
+them it covers.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.regions import PROVINCE_DIGITS
+
 if TYPE_CHECKING:
     from scenarios.record.recorder import EventRow, Record
     from scenarios.schema import Clients
 
 __all__ = ["FateComparison", "compare_fates", "edges_of"]
 
+_PAIR = ("care_region", "insured_region")
 _TOLD = ("fate", "settlement_id", "fund_fen", "cash_fen", "answers")
 
 
@@ -55,9 +60,14 @@ def compare_fates(
     of it, in either record, was under way within ``guard_us`` of one of ``edges_us``, or ended within ``guard_us`` of
     its message's deadline, or had its verdict within ``guard_us`` (at most half) of the shortest timeout on its way; so
     are the other visits of such a person, whose account and deductible it moved. With a guard of 0 nothing is left out.
+
+    Between two provinces whose prefund ran short in either record, so is whatever was asked from then on.
     """
     left_out = [_at_an_edge(one.messages, clients, edges_us, guard_us) for one in (record, other)]
-    touched = record.visits.join(pl.concat(left_out).select("visit"), on="visit", how="semi")["person"]
+    if guard_us > 0:
+        short = _ran_short(record, other)
+        left_out += [_contested(one, short, guard_us) for one in (record, other)]
+    touched = record.visits.join(pl.concat([one.select("visit") for one in left_out]), on="visit", how="semi")["person"]
     edges = record.visits.filter(pl.col("person").is_in(touched.to_list()))["visit"].sort()
     both = _told(record).join(_told(other), on="visit", how="full", suffix="_other", coalesce=True)
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_other")) for name in _TOLD)
@@ -84,3 +94,22 @@ def _at_an_edge(messages: pl.DataFrame, clients: Clients, edges_us: tuple[int, .
     slow = verdict & (ended - pl.col("sent_us") >= max(shortest_us - guard_us, shortest_us // 2))
     under_way = [pl.col("sent_us").le(edge_us + guard_us) & ended.ge(edge_us - guard_us) for edge_us in edges_us]
     return messages.filter(pl.any_horizontal(late, slow, *under_way))
+
+
+def _ran_short(*records: Record) -> pl.DataFrame:
+    """Return since when no order of settlements is told by the plan: the first refusal of each pair of provinces."""
+    asked = [_between(one).filter(pl.col("refusal").cast(pl.String) == Refusal.PREFUND_SHORT.value) for one in records]
+    return pl.concat(asked).group_by(_PAIR).agg(short_us=pl.col("sent_us").min())
+
+
+def _contested(record: Record, short: pl.DataFrame, guard_us: int) -> pl.DataFrame:
+    """Return the attempts between such a pair from then on."""
+    ended = pl.coalesce("done_us", "sent_us")
+    return _between(record).join(short, on=_PAIR).filter(ended >= pl.col("short_us") - guard_us)
+
+
+def _between(record: Record) -> pl.DataFrame:
+    """Return attempts with the provinces that they are between."""
+    provinces = [pl.col(name).cast(pl.String).str.slice(0, PROVINCE_DIGITS).alias(name) for name in _PAIR]
+    attempts = record.messages.select("visit", "sent_us", "done_us", "refusal")
+    return attempts.join(record.visits.select("visit", *provinces), on="visit")

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scenarios.patients.background import local_per_day
 from scenarios.patients.institutions import KINDS
-from scenarios.patients.places import Places
+from scenarios.patients.places import Places, background_per_day
 from scenarios.patients.streams import arrivals_of_a_visit_a_day, arrivals_of_one, cross_per_day
 from scenarios.schema.measures_nation import LEVELS_BY_NAME
 
@@ -63,7 +62,7 @@ def samples(visits: pl.DataFrame, scenario: Scenario) -> Iterator[tuple[str, Flo
 def _expected(scenario: Scenario) -> Iterator[tuple[str, float]]:
     """Yield what the scenario's own numbers say: the visits without a journey, and where visitors are the most."""
     arrivals = {kind: arrivals_of_one(scenario, kind) for kind in KINDS}
-    others = local_per_day(scenario).values()
+    others = background_per_day(scenario).values()
     background = math.fsum(visits * arrivals[kind] for of_kinds in others for kind, visits in of_kinds.items())
     yield "nation.background", background
     cross = cross_per_day(scenario) * math.fsum(arrivals_of_a_visit_a_day(scenario).values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.prefund import Alarm, PrefundRules, warning_of
 from reference_impl.domain.regions import province_of
@@ -35,7 +36,11 @@ def measure(visits: pl.DataFrame, scenario: Scenario) -> dict[str, float]:
     if scenario.prefund is None:
         return {}
     paid = visits.filter(pl.col("fate") == Fate.PAPER_BY_PREFUND.value)
-    return {"prefund.refused": float(paid.height), "prefund.refused_yuan": int(paid["paper_fen"].sum()) / _FEN_PER_YUAN}
+    return {
+        "prefund.refused": float(paid.height),
+        "prefund.refused_yuan": int(paid["paper_fen"].sum()) / _FEN_PER_YUAN,
+        "prefund.gave_up": float(paid.filter(pl.col("refusal") != Refusal.PREFUND_SHORT.value).height),
+    }
 
 
 def figures_of_books(books: Mapping[str, FinalBooks], scenario: Scenario) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from reference_impl.domain.institution import PLATFORM_LETTER
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.scopes import Business, Side, sides_of
 from reference_impl.domain.transactions import FILINGS
@@ -60,22 +61,37 @@ def counted(plan: Cutover, messages: pl.LazyFrame) -> pl.Expr:
     Within a province those of a plan that stops nothing else; of one that stops filing who wanted to file.
     """
     if plan.business is Business.FILING:
-        filing = _filings(messages).select("visit").unique().collect()
-        return ~pl.col("local") & pl.col("visit").is_in(filing["visit"].implode())
+        return ~pl.col("local") & _of(_filings(messages, plan))
     return pl.col("local") if plan.business is Business.LOCAL else ~pl.col("local")
 
 
-def _filings(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return messages.filter(pl.col("code").cast(pl.String).is_in([*FILINGS]))
+def _filings(messages: pl.LazyFrame, plan: Cutover) -> pl.LazyFrame:
+    """Return the filings that can meet a door of the plan: what is filed by phone passes the insurer's alone."""
+    filings = messages.filter(pl.col("code").cast(pl.String).is_in([*FILINGS]))
+    return filings if plan.stops_phones else _by_clerk(filings)
+
+
+def _by_clerk(filings: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what was not filed by phone."""
+    return filings.filter(~pl.col("msgid").cast(pl.String).str.starts_with(PLATFORM_LETTER))
+
+
+def _of(messages: pl.LazyFrame) -> pl.Expr:
+    """Return which visits sent such messages."""
+    return pl.col("visit").is_in(messages.select("visit").unique().collect()["visit"].implode())
 
 
 def on_its_way(plan: Cutover, messages: pl.LazyFrame) -> pl.Expr:
     """Return which visits pass the plan's door and are counted."""
     if plan.scope == HUB:
         return counted(plan, messages)
-    regions = {Side.CARE: "care_region", Side.INSURED: "insured_region"}
-    sides = [pl.col(regions[side]).str.starts_with(plan.scope) for side in sides_of(plan.scope, plan.side)]
-    return counted(plan, messages) & pl.any_horizontal(sides)
+    sides = {
+        Side.CARE: pl.col("care_region").str.starts_with(plan.scope),
+        Side.INSURED: pl.col("insured_region").str.starts_with(plan.scope),
+    }
+    if plan.business is Business.FILING:
+        sides[Side.CARE] &= _of(_by_clerk(_filings(messages, plan)))
+    return counted(plan, messages) & pl.any_horizontal(sides[side] for side in sides_of(plan.scope, plan.side))
 
 
 def wanting_through(record: Record, plan: Cutover) -> pl.DataFrame:
@@ -86,7 +102,7 @@ def wanting_through(record: Record, plan: Cutover) -> pl.DataFrame:
     visits = wanting(record)
     if plan.business is not Business.FILING:
         return visits
-    asked = _filings(record.messages.lazy()).group_by("visit").agg(wanted_us=pl.col("sent_us").min()).collect()
+    asked = _filings(record.messages.lazy(), plan).group_by("visit").agg(wanted_us=pl.col("sent_us").min()).collect()
     return visits.drop("wanted_us").join(asked, on="visit", how="left", maintain_order="left")
 
 

@@ -19,7 +19,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.domain.regions import PROVINCES
-from reference_impl.domain.transactions import REVERSE, TRANSACTIONS
+from reference_impl.domain.transactions import REVERSE, TRANSACTIONS, WITHDRAW_FILING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate, How
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ _MEANS = {
     "social_security_card": "social-security card",
     "by_hand": "number typed in by hand",
 }
+_ALWAYS_TOLD = (REVERSE, WITHDRAW_FILING)
+"""Messages that are told of even when they were simply answered yes: what follows hangs on them."""
 _SHOWN = {
     "accepted": "said who the patient is",
     "not_at_hand": "was not at hand",
@@ -242,7 +244,7 @@ def _messages(teller: _Teller) -> Iterator[Moment]:
     for (_, outcome, refusal), same in groupby(attempts, key=_said):
         alike = list(same)
         first, last = alike[0], alike[-1]
-        if outcome == "ok" and last["attempt"] == 1 and last["code"] != REVERSE:
+        if outcome == "ok" and last["attempt"] == 1 and last["code"] not in _ALWAYS_TOLD:
             continue
         how = "yes" if outcome == "ok" else _no(outcome, refusal, told)
         yield Moment(teller.at(first["done_us"]), f"{_asked(teller, first, last, len(alike))}: {how}.")

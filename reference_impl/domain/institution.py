@@ -16,17 +16,21 @@ from reference_impl.domain.policies import Kind
 
 __all__ = [
     "INSTITUTION_CHARS",
+    "PLATFORM_LETTER",
     "PRIMARY",
     "SECONDARY",
     "TERTIARY",
     "Institution",
     "filing_platform",
+    "is_filing_platform",
     "is_institution",
     "register_of",
 ]
 
 PRIMARY, SECONDARY, TERTIARY = 1, 2, 3
 INSTITUTION_CHARS = 12
+PLATFORM_LETTER = "A"
+"""With which no hospital's or pharmacy's code begins. ASSUMED."""
 _CODE = re.compile(r"[A-Z][0-9]{11}", re.ASCII)
 
 
@@ -57,7 +61,16 @@ def filing_platform(province: str) -> Institution:
 
     No visit is ever at it. Its code is ASSUMED.
     """
-    return Institution(NodeId(f"A{province}000000001"), f"{province}0000", PRIMARY, ())
+    return Institution(NodeId(f"{PLATFORM_LETTER}{province}000000001"), f"{province}0000", PRIMARY, ())
+
+
+def is_filing_platform(code: str) -> bool:
+    """Return whether ``code``, or the message id that begins with it, is of a platform.
+
+    >>> is_filing_platform(filing_platform("34").code), is_filing_platform("H34150000001")
+    (True, False)
+    """
+    return code.startswith(PLATFORM_LETTER)
 
 
 def register_of(institutions: Iterable[Institution]) -> Mapping[NodeId, Institution]:

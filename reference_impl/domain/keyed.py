@@ -95,6 +95,7 @@ class Purpose(IntEnum):
     DUAL_CHANNEL = 203
     AS_ORDINARY = 204
     LONG_STAY = 205
+    WITHDRAW = 330
 
 
 def mix64(value: int) -> int:

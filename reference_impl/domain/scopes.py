@@ -71,17 +71,23 @@ def concerned(business: Business, *, care_region: str, insured_region: str, fili
         return True
     if business is Business.FILING:
         return filing
-    if filing and business is Business.LOCAL:
-        return False  # nobody files for treatment within the province, wherever the message comes from
+    if filing:  # nobody files for treatment within the province, wherever the message comes from
+        return business is Business.CROSS
     return is_cross_province(care_region, insured_region) is (business is Business.CROSS)
 
 
-def on_the_way(scope: str, side: SideChoice, *, care_region: str, insured_region: str) -> bool:
+def on_the_way(scope: str, side: SideChoice, *, care_region: str, insured_region: str, by_phone: bool = False) -> bool:
     """Return whether the chain of a visit passes a door of ``scope`` on ``side``.
+
+    ``by_phone``: it is what somebody files on the platform, which speaks to the insurer alone.
 
     >>> on_the_way("3415", "insured", care_region="330400", insured_region="341500")
     True
+    >>> on_the_way("hub", "both", care_region="330400", insured_region="341500", by_phone=True)
+    False
     """
+    if by_phone:
+        return Side.INSURED in _SIDES[side] and insured_region.startswith(scope)
     if scope == HUB:
         return is_cross_province(care_region, insured_region)
     regions = {Side.CARE: care_region, Side.INSURED: insured_region}

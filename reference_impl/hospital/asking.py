@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients
 
-__all__ = ["Asker", "NotServed", "OnHold", "RefusedByRule", "ShutOut", "Unresolved"]
+__all__ = ["Asker", "NotCovered", "NotServed", "OnHold", "RefusedByRule", "ShutOut", "Unresolved"]
 
 NO_DEADLINE = None
 _VISITS = ("visit", "continues")
@@ -87,6 +87,10 @@ class NotServed(Exception):
     """Every try was turned away before it could have an effect."""
 
 
+class NotCovered(NotServed):
+    """The insurer's prefund is short, and nobody waits for it any longer; no try can have had its effect."""
+
+
 class Unresolved(Exception):
     """The deadline passed and nobody knows whether the message had its effect."""
 
@@ -123,6 +127,8 @@ class Asker:
     step: int = 0
     sent: int = 0
     resent: int = 0
+    short_patience_us: int | None = None
+    """How long a hospital asks again by itself while a prefund is short; None: for good."""
     number: PersonNo = PersonNo("")
     """The person's new number, once 1101 has told it; empty while it is the certificate's."""
     asked: Request | None = None
@@ -151,7 +157,8 @@ class Asker:
 
         A message on hold is asked for again by its own id, with what is left of its deadline.
 
-        Raises RefusedByRule, ShutOut, NotServed, OnHold or Unresolved.
+        Raises RefusedByRule, ShutOut, NotServed, OnHold or Unresolved; with ``for_good`` RefusedByRule or ShutOut, and
+        NotCovered or Unresolved where a wait for money has an end.
         """
         held, self._held = self._held, None
         if held is not None and held.request.code == code:
@@ -190,7 +197,7 @@ class Asker:
         clients, clock = self.clients, self.ports.clock
         timeout_us = clients.reversal_timeout if for_good else clients.timeout
         resting, began_us, uncertain = self.stage, clock.now_us() - (spent_us or 0), spent_us is not None
-        self.asked = request
+        self.asked, short_us = request, None
         try:
             while True:
                 attempt += 1
@@ -212,6 +219,12 @@ class Asker:
                 elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
                     self.stage = resting
                     raise ShutOut(outcome, request.code)
+                elif self.short_patience_us is not None:
+                    if short_us is None and isinstance(outcome, Overloaded) and outcome.why:
+                        short_us = clock.now_us()
+                    if short_us is not None and clock.now_us() - short_us >= self.short_patience_us:
+                        self.stage = resting
+                        raise Unresolved(request, attempt) if uncertain else NotCovered(request.code)
                 self.resent += 1
                 await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
         finally:
@@ -249,7 +262,8 @@ class Asker:
                 raise ShutOut(outcome, request.code)
             case Overloaded() | Unreachable():
                 if attempt > self.clients.retries.max:
-                    raise NotServed(request.code)
+                    short = isinstance(outcome, Overloaded) and outcome.why
+                    raise NotCovered(request.code) if short else NotServed(request.code)
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""What a patient does about a filing on the way: filing from the ward, or at the desk that turned them away.
+"""What a patient does about a filing on the way: filing from the ward or at the desk, or withdrawing one that holds.
 
 A clerk files by 2501 through the province, a patient on the platform, which speaks to the insurer directly. Where a
 door is closed to it, the filing is pending until it is accepted. What may be filed is the insurer's to say; this module
@@ -19,7 +19,8 @@ from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import insured_node
 from reference_impl.hospital.asking import Asker, RefusedByRule, ShutOut
 from reference_impl.hospital.transacting import Transacting
-from reference_impl.protocol.messages import MessageId, Request, RequestBody
+from reference_impl.protocol.ids import filing_id
+from reference_impl.protocol.messages import MessageId, Request, RequestBody, WithdrawFiling
 from scenarios.patients.filings import Standing
 from scenarios.record.fates import Fate, Stage
 
@@ -39,8 +40,9 @@ _TURNS_MAX = 3
 """How often a patient tries to do something about it."""
 _FIRST_STEP = 500
 """Messages of the platform count their steps from here, those of a turn tens apart."""
-_IN_WARD, _AT_DESK, _AGAIN = 0, 10, 100
-"""Where the steps begin of what is filed from the ward, in each turn at the desk, and again after a closed door."""
+_IN_WARD, _AT_DESK, _WITHDRAWS, _AGAIN = 0, 10, 50, 100
+"""Where the steps begin of what is filed from the ward, in each turn at the desk, of a withdrawal, and of what is filed
+again after a closed door."""
 _ON_PLATFORM, _BY_CLERK, _COMES_BACK = range(3)
 """What is drawn of a visit."""
 
@@ -95,6 +97,24 @@ class Registering(Transacting):
             return False
         return self._drawn(_IN_WARD, _ON_PLATFORM) < filing.spec.in_stay
 
+    async def _withdraw(self) -> None:
+        """Withdraw what was filed for the visit, for whoever does so and comes nonetheless.
+
+        The insurer may keep it, and behind a closed door nobody takes it: then it holds on.
+        """
+        filing, visit = self._filing, self.visit
+        if filing is None or not filing.withdraws(visit):
+            return
+        body = WithdrawFiling(person=self._person, filing=filing_id(self.history.filed_before(visit)))
+        by_clerk = self._drawn(_WITHDRAWS, _BY_CLERK) < filing.spec.desk.by_clerk
+        asker = self.asker if by_clerk else self._phone(_WITHDRAWS)
+        try:
+            await asker.ask(tx.WITHDRAW_FILING, body, for_good=True, at_closed_doors=False)
+        except (RefusedByRule, ShutOut):
+            pass
+        finally:
+            self.asker.sent += 0 if by_clerk else asker.sent
+
     async def _file_what_is_pending(self) -> None:
         """File by phone again what a closed door turned away; what a clerk is to file is filed at the desk."""
         if self.filing_pending and not self.clerk_files:
@@ -142,17 +162,8 @@ class Registering(Transacting):
 
         Raises ShutOut where a door is closed to it: then it is pending.
         """
-        visit = self.visit
         self.filing_pending = True
-        asker = PlatformAsker(
-            self.ports,
-            self.site.clients,
-            visit,
-            insured_node(visit.insured_region),
-            self.history,
-            number=self.asker.number,
-        )
-        asker.step = _FIRST_STEP + turn
+        asker = self._phone(turn)
         try:
             await asker.ask(tx.FILE, self._body(tx.FILE), for_good=True, at_closed_doors=False)
         except RefusedByRule as refusal:
@@ -165,6 +176,12 @@ class Registering(Transacting):
             self.asker.sent += asker.sent
         self.filing_pending = False
         return True
+
+    def _phone(self, turn: int) -> PlatformAsker:
+        """Return what sends from the patient's phone; its messages of each turn have steps of their own."""
+        node, step = insured_node(self.visit.insured_region), _FIRST_STEP + turn
+        number = self.asker.number
+        return PlatformAsker(self.ports, self.site.clients, self.visit, node, self.history, step=step, number=number)
 
     def _drawn(self, turn: int, what: int) -> float:
         return self.ports.draws.uniform(self.visit.visit, turn, what, Purpose.FILE)

@@ -12,12 +12,14 @@ from zlib import crc32
 
 import msgspec
 
-from reference_impl.domain.nodes import HUB, care_node, is_city
+from reference_impl.domain.institution import filing_platform, is_filing_platform
+from reference_impl.domain.nodes import HUB, care_node, insured_node, is_city
 from reference_impl.domain.regions import CITY_DIGITS, is_cross_province
+from reference_impl.domain.scopes import Business
 from reference_impl.domain.transactions import FILINGS
 from reference_impl.hospital.pulse import Pulse, Seen
 from reference_impl.hospital.site import concerns
-from reference_impl.hospital.standing import Claim, claim_of, is_filing, stage_of
+from reference_impl.hospital.standing import Claim, claim_of, is_by_phone, is_filing, stage_of
 from reference_impl.protocol.ids import Stamps, message_id
 from reference_impl.protocol.messages import (
     Answered,
@@ -64,6 +66,8 @@ _OUTCOMES: dict[type[Outcome], str] = {
 }
 _SEQUENCES = 10_000
 """Message ids of one sender within a second."""
+_BEFORE_THE_RUN = -1_000
+"""The step of what was filed long before: no other message of a platform is of that time."""
 _OF_A_MESSAGE = (Stage.IN_TRANSIT, Stage.UNKNOWN, Stage.REVERSAL_PENDING)
 """Where a message of a visit is what is in flight."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -105,6 +109,10 @@ class History:
         seconds, sequence = divmod(visit.visit, _SEQUENCES)
         return message_id(platform, self._stamps.second(step * _SEQUENCES + seconds), sequence)
 
+    def filed_before(self, visit: PlannedVisit) -> MessageId:
+        """Return the id of the message that filed, before the run, what the visit's patient is going to withdraw."""
+        return self.platform_id(filing_platform(insured_node(visit.insured_region)).code, visit, _BEFORE_THE_RUN)
+
     def began(self, journey: VisitState) -> None:
         """Note that a visit is under way."""
         self._live[journey.visit.visit] = journey
@@ -121,7 +129,8 @@ class History:
     ) -> None:
         """Note one attempt and what came of it."""
         for pulse in self._pulses:
-            if concerns(pulse.plan, request, filing=request.code in FILINGS):
+            filing, by_phone = request.code in FILINGS, is_filing_platform(request.sender)
+            if concerns(pulse.plan, request, filing=filing, by_phone=by_phone):
                 pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
             reply = outcome.reply
@@ -218,9 +227,7 @@ class History:
         came_us = [
             live.came_us
             for live in self._live.values()
-            if not isinstance(live, int)
-            and live.came_us >= 0
-            and concerns(pulse.plan, live.visit, filing=is_filing(live))
+            if not isinstance(live, int) and live.came_us >= 0 and _is_on_its_way(live, pulse.plan)
         ]
         return pulse.look(now_us, now_us - min(came_us, default=now_us))
 
@@ -239,7 +246,7 @@ class History:
     def _under_way(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
         for journey in map(self._journey, self._live.values()):
             visit, stage = journey.visit, stage_of(journey)
-            if not concerns(plan, visit, filing=is_filing(journey)):
+            if not _is_on_its_way(journey, plan):
                 continue
             asked = journey.asker.asked if stage in _OF_A_MESSAGE else None
             yield InflightRow(
@@ -258,7 +265,8 @@ class History:
 
     def _claimed(self, name: str, now_us: int, plan: Cutover) -> Iterator[InflightRow]:
         for claim in self._claims.values():
-            if concerns(plan, claim, filing=claim.filing):
+            by_phone = claim.by_phone and plan.business is Business.FILING
+            if concerns(plan, claim, filing=claim.filing, by_phone=by_phone):
                 yield InflightRow(
                     name,
                     now_us,
@@ -318,6 +326,12 @@ class History:
             visit.open_at_start,
         )
         self._recorder.visit(row)
+
+
+def _is_on_its_way(journey: VisitState, plan: Cutover) -> bool:
+    """Return whether a plan is on the way of a visit, or, if it stops no more than that, of its filing."""
+    by_phone = plan.business is Business.FILING and is_by_phone(journey)
+    return concerns(plan, journey.visit, filing=is_filing(journey), by_phone=by_phone)
 
 
 _NO_HOPS: tuple[int | None, ...] = (None,) * 8

@@ -14,7 +14,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.domain.transactions import FILINGS, SETTLEMENTS
-from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.asking import NotCovered, NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.care_typed import CareTyped
 from reference_impl.hospital.filing_anew import NOTHING_FILED
 from reference_impl.hospital.identifying import Identifying, NotIdentified
@@ -183,6 +183,8 @@ class Journey(Updating, CareTyped, Identifying):
     async def _contact(self, codes: tuple[str, ...]) -> None:
         """Go to the desk until these transactions are done, or the patient gives up on direct settlement."""
         await self._heed_the_notice()
+        if self.site.filing is not None:
+            await self._withdraw()
         while (shut := await self._shut_out(codes)) is not None:
             kept = await self._turned_away(*shut)
             self._heed_make_up(shut[0])
@@ -204,9 +206,10 @@ class Journey(Updating, CareTyped, Identifying):
                 closed = await self._does_about(refusal)
                 if closed is not None:
                     return self._met(closed), closed.reopens_us
-            except NotServed:
+            except NotServed as tried:
                 if self.clerk_tries >= clerk.retries:
-                    raise _Paper(Fate.PAPER_BY_CHOICE) from None
+                    short = isinstance(tried, NotCovered)
+                    raise _Paper(Fate.PAPER_BY_PREFUND if short else Fate.PAPER_BY_CHOICE) from None
                 self.clerk_tries += 1
                 self.asker.stage = Stage.DESK_QUEUE
                 await clock.sleep_us(clerk.wait)
@@ -419,6 +422,8 @@ class Journey(Updating, CareTyped, Identifying):
                 try:
                     await self._file_what_is_pending()
                     await self._perform(code, for_good=True, at_closed_doors=False)
+                except NotCovered:
+                    raise _Paper(Fate.PAPER_BY_PREFUND) from None
                 except ShutOut as shut:
                     stops = self._met(shut)
                     spread_us = self.site.policies(stops).settle_later.spread

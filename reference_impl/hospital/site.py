@@ -63,6 +63,8 @@ class HospitalSite:
     relays: frozenset[str] = frozenset()
     care_types: CareTypeDraws | None = None
     mid_stays: MidStayDraws | None = None
+    short_patience_us: int | None = None
+    """How long a hospital asks by itself for what a prefund does not cover; None where nobody waits for that."""
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -171,15 +173,19 @@ def site_of(scenario: Scenario) -> HospitalSite:
         frozenset(scenario.topology.relays()),
         None if typed is None else CareTypeDraws(typed, scenario.seed),
         None if long_stays is None else MidStayDraws(long_stays, scenario.seed),
+        None if scenario.prefund is None else scenario.prefund.patience_us,
     )
 
 
-def concerns(plan: Cutover, visit: PlannedVisit | Claim | Request, *, filing: bool = False) -> bool:
+def concerns(
+    plan: Cutover, visit: PlannedVisit | Claim | Request, *, filing: bool = False, by_phone: bool = False
+) -> bool:
     """Return whether the planned stop is on the way of a visit, of what it left behind, or of a message.
 
-    ``filing``: it is about a filing, which alone meets a plan that stops no more than that.
+    ``filing``: it is about a filing, which alone meets a plan that stops no more than that; ``by_phone``: on the
+    platform, which no door stands before but the insurer's.
     """
     care, insured = visit.care_region, visit.insured_region
     return concerned(plan.business, care_region=care, insured_region=insured, filing=filing) and on_the_way(
-        plan.scope, plan.side, care_region=care, insured_region=insured
+        plan.scope, plan.side, care_region=care, insured_region=insured, by_phone=by_phone
     )

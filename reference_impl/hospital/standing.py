@@ -15,7 +15,7 @@ from scenarios.record.fates import PAPER_FATES, Stage
 if TYPE_CHECKING:
     from reference_impl.hospital.visit_state import VisitState
 
-__all__ = ["Claim", "claim_of", "is_filing", "stage_of"]
+__all__ = ["Claim", "claim_of", "is_by_phone", "is_filing", "stage_of"]
 
 _NOTHING_UNDER_WAY = (Stage.DESK_QUEUE, Stage.AT_DESK)
 _WAITS_TO_FILE = (Stage.DESK_QUEUE, Stage.PARKED, Stage.OPEN_STAY)
@@ -32,6 +32,8 @@ class Claim:
     advance_fen: int
     filing: bool
     """Whether it was a filing that nobody accepted."""
+    by_phone: bool
+    """Whether that was to be filed by phone."""
 
 
 def claim_of(journey: VisitState) -> Claim | None:
@@ -40,7 +42,13 @@ def claim_of(journey: VisitState) -> Claim | None:
         return None
     visit = journey.visit
     return Claim(
-        visit.visit, visit.kind, visit.care_region, visit.insured_region, journey.paper_fen, journey.filing_pending
+        visit.visit,
+        visit.kind,
+        visit.care_region,
+        visit.insured_region,
+        journey.paper_fen,
+        journey.filing_pending,
+        journey.filing_pending and not journey.clerk_files,
     )
 
 
@@ -48,6 +56,12 @@ def is_filing(journey: VisitState) -> bool:
     """Return whether something is being filed for the visit, or waits to be."""
     asked = journey.asker.asked
     return journey.filing_pending or (asked is not None and asked.code in FILINGS)
+
+
+def is_by_phone(journey: VisitState) -> bool:
+    """Return whether that is filed by the patient, and not by a clerk."""
+    asked = journey.asker.asked
+    return journey.filing_pending and not journey.clerk_files and (asked is None or asked.code not in FILINGS)
 
 
 def stage_of(journey: VisitState) -> Stage:

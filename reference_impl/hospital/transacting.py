@@ -18,7 +18,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
-from reference_impl.hospital.asking import RefusedByRule, Unresolved
+from reference_impl.hospital.asking import NotCovered, RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES, said_as
 from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
 from reference_impl.hospital.ways import CANCEL_SETTLEMENT, UNDO
@@ -195,6 +195,10 @@ class Transacting(VisitState):
             self._answered_settlement()
             self.leave_desk("refused")
             self._turned_down(refusal.code)
+            return
+        except NotCovered:
+            self.leave_desk("not_served")
+            self._pay(Fate.PAPER_BY_PREFUND)
             return
         self._learn(unknown.code, answered.reply.body)
         self.done.add(unknown.code)

@@ -99,7 +99,15 @@ class VisitState:
     def __post_init__(self) -> None:
         region, relays = self.visit.care_region, self.site.relays
         node = entry_node(region, relays) if relays else care_node(region)
-        self.asker = Asker(self.ports, self.site.clients, self.visit, node, self.history, self.site.renumberings)
+        self.asker = Asker(
+            self.ports,
+            self.site.clients,
+            self.visit,
+            node,
+            self.history,
+            self.site.renumberings,
+            short_patience_us=self.site.short_patience_us,
+        )
 
     @property
     def advance_fen(self) -> int:

@@ -76,8 +76,6 @@ class CityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What a city's relay goes by: the institutions it hears."""
 
     institutions: tuple[Institution, ...]
-    prefund: PrefundRules | None = None
-    special: SpecialCare | None = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

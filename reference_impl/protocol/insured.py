@@ -89,7 +89,7 @@ class InsuredRole:
                 change = self._decisions.decide(request, view, original, number, day)
                 if isinstance(change, Dry):
                     assert self._prefunds is not None  # only with one is money not there
-                    return Overloaded(self._prefunds.retry_us)
+                    return Overloaded(self._prefunds.retry_us, Refusal.PREFUND_SHORT)
                 committed = await books.commit(change)
             finally:
                 self.days.end(day)

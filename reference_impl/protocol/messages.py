@@ -468,9 +468,13 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Overloaded(msgspec.Struct, frozen=True, gc=False):
-    """The node's queue is full, or it refuses work: it did not act. Never stored."""
+    """The node's queue is full, or it refuses work: it did not act. Never stored.
+
+    ``why`` is the code of a refusal that is none yet: what is wanting may come. Empty for want of capacity alone.
+    """
 
     retry_after_us: int
+    why: str = ""
 
 
 class Unreachable(msgspec.Struct, frozen=True, gc=False):

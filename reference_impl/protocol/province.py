@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
 from reference_impl.domain.renumbering import Numbered
@@ -96,7 +97,7 @@ class Province:
         if stranger is not None:
             return turned_away(stranger)
         came_us = self._ports.clock.now_us()
-        if not self.doors.all_open:
+        if not self.doors.all_open and not is_filing_platform(request.sender):  # nobody is treated there
             refusal = await self._refusal(request, Side.CARE)
             if refusal is not None:
                 return refusal

@@ -2,8 +2,9 @@
 
 An intent stays open when the next node was silent. Its sender asks again until a deadline and then reverses it; but a
 sender may have given up, and thousands may have at once. So each is driven again some time after it was last touched,
-oldest first, a bounded number a round, one at a time for each insured province: a province that is back is not flooded,
-and one that stays away holds up nobody else's. What fails waits longer before its next turn, at the end of the line.
+oldest first, a bounded number a round, one at a time for each insured province, or city with a relay of its own: one
+that is back is not flooded, and one that stays away holds up nobody else's. What fails waits longer before its next
+turn, at the end of the line.
 
 A drive is made under a lease that the forwarder keeps in memory: it lasts as long as that one drive, which the timeout
 of its call bounds, and it ends with the process. So two sweeps at once, or a sweep beside a resend, are as good as one.
@@ -23,7 +24,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from reference_impl.domain.regions import province_of
+from reference_impl.domain.regions import city_of, province_of
 from reference_impl.protocol.messages import MessageId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord
@@ -31,7 +32,7 @@ from reference_impl.protocol.records import Key, MessageRecord
 __all__ = ["DEFAULT_SWEEP", "Parked", "SweepRules", "Sweeper"]
 
 FAILURES_MAX = 3
-"""So many fruitless drives end a lane's round: the province, or the way there, does not answer."""
+"""So many fruitless drives end a lane's round: who is at its end, or the way there, does not answer."""
 
 
 class SweepRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,12 +40,13 @@ class SweepRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     An intent is driven once nobody has touched it for ``age_us``, at most ``batch`` in a round for each insured
     province, with ``interval_us`` between rounds. One that fails waits an interval, then twice as long each time, at
-    most ``age_us``.
+    most ``age_us``. ``apart`` are the cities that may be away while the rest of their province is not: its relays.
     """
 
     interval_us: int = 1_000_000
     age_us: int = 60_000_000
     batch: int = 256
+    apart: frozenset[str] = frozenset()
 
 
 DEFAULT_SWEEP = SweepRules()
@@ -69,7 +71,7 @@ class _Open(msgspec.Struct):
 
 
 class _Lane:
-    """The open intents for one insured province, in the order they were last touched."""
+    """The open intents for one insured province, or city apart, in the order they were last touched."""
 
     __slots__ = ("line", "swept")
 
@@ -130,8 +132,9 @@ class Sweeper:
     def _put(self, message: MessageRecord, due_us: int) -> None:
         request = message.request
         assert request is not None  # a tombstone is never driven
-        province = province_of(request.insured_region)
-        lane = self._lanes.setdefault(province, _Lane())
+        region = request.insured_region
+        city = city_of(region)
+        lane = self._lanes.setdefault(city if city in self._rules.apart else province_of(region), _Lane())
         self.over(message.key)
         self._lane_of[message.key] = lane
         lane.line[message.key] = _Open(message, due_us, self._rules.interval_us)

@@ -17,6 +17,7 @@ from reference_impl.domain.policies import PolicyTable
 from reference_impl.domain.regions import city_of
 from reference_impl.protocol.assembly import CityConfig, NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
+from reference_impl.protocol.sweeper import SweepRules
 from reference_impl.server.config import ServiceConfig, SystemConfig
 from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
@@ -69,6 +70,7 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
         time_scale=scenario.scale.time,
         province=None if node == HUB or city else _province_config(scenario, node, there),
         city=CityConfig(institutions=tuple(one for one in there if city_of(one.region) == node)) if city else None,
+        sweep=SweepRules(apart=frozenset(scenario.topology.relays())),
         renumberings=renumberings_of(scenario),
         closes_s=scenario.closes_s,
     )

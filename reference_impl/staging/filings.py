@@ -94,17 +94,21 @@ class _Books:
 
     def change(self, person: PersonNo, visits: Sequence[PlannedVisit]) -> tuple[NodeId, Change] | None:
         """Return what the insurer of a person holds; None where that is nothing."""
-        first, msgid = visits[0], self._id(visits[0])
+        first = visits[0]
         rules = self.draws.rules(first)
         assert rules is not None  # only such visits are looked at
-        filings = tuple(self._numbered(filing, first) for filing in self._filings(visits, rules))
+        drafts = tuple(self._filings(visits, rules))
+        ids = [self._id_of(filing, visits) for filing in drafts]
+        filings = tuple(
+            msgspec.structs.replace(one, serial=filing_id(msgid)) for one, msgid in zip(drafts, ids, strict=True)
+        )
         lying = next((visit for visit in visits if visit.open_at_start and self.admitted(visit)), None)
         if lying is not None:
             message, record = self._admitted(person, lying, filings)
         elif filings:
             sender, (body, said) = _platform(first), _filed(person, first, filings[0])
             at_home = filing_platform(insured_node(first.insured_region)).region
-            request = Request(tx.FILE, msgid, sender, sender, at_home, first.insured_region, body)
+            request = Request(tx.FILE, ids[0], sender, sender, at_home, first.insured_region, body)
             # What is accepted while the run goes on lies in the books from the start, and serves from its time on.
             came_us = min(0, filings[0].accepted_us)
             message, record = _message(request, came_us, said), FilingsRecord(person, 1, filings)
@@ -147,15 +151,22 @@ class _Books:
         lasts_us = draft.rules.lasts_us.get(draft.kind, self._run_us(_OLD_US))
         return self._began_us(draft.visit) - 1 - draft.rules.upload_us - int(age * lasts_us / 2)
 
-    def _numbered(self, filing: Filing, visit: PlannedVisit) -> Filing:
-        numbered = msgspec.structs.replace(filing, serial=filing_id(self._id(visit)))
-        self.count += 1
-        return numbered
+    def _id_of(self, filing: Filing, visits: Sequence[PlannedVisit]) -> MessageId:
+        """Return the id of the message that filed: of before the run, so that none of the run is the same.
 
-    def _id(self, visit: PlannedVisit) -> MessageId:
-        """Return the id of the message that files next: of before the run, so that none of the run is the same."""
+        Of what a patient is going to withdraw it is one that the patient knows it by.
+        """
+        for visit in visits:
+            if self.draws.withdraws(visit) and self._serves(filing, visit):
+                return self.history.filed_before(visit)
         seconds, sequence = divmod(self.count, _SEQUENCES)
-        return message_id(_platform(visit), self.stamps.second(-1 - seconds), sequence)
+        self.count += 1
+        return message_id(_platform(visits[0]), self.stamps.second(-1 - seconds), sequence)
+
+    def _serves(self, filing: Filing, visit: PlannedVisit) -> bool:
+        """Return whether a visit falls into the place and the time of a filing."""
+        in_time = filing.begins_us <= self._began_us(visit) < filing.ends_us
+        return in_time and visit.care_region.startswith(filing.place)
 
     # --- stays ---
 

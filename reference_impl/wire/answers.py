@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from reference_impl.domain.error_catalogue import UNCODED
+from reference_impl.domain.errors import REASONS, Refusal
 from reference_impl.protocol.messages import Busy, Closed, MessageId, Overloaded, Unknown, Unreachable
 from reference_impl.wire.envelope import ERROR_CHARACTERS
 
@@ -59,6 +60,7 @@ class Door(msgspec.Struct, frozen=True, omit_defaults=True):
     reopens_us: int = 0
     msgid: str = ""
     reason: str = ""
+    why: str = ""
 
 
 class DoorOutput(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ def door_of(answer: Busy | Closed | Overloaded) -> Door:
         case Closed():
             return Door("closed", answer.retry_after_us, answer.scope, answer.reopens_us)
         case _:
-            return Door("overloaded", answer.retry_after_us)
+            return Door("overloaded", answer.retry_after_us, why=answer.why)
 
 
 def answer_of(door: Door) -> Busy | Closed | Overloaded:
@@ -96,7 +98,7 @@ def answer_of(door: Door) -> Busy | Closed | Overloaded:
         case "closed":
             return Closed(door.scope, door.reopens_us, door.retry_after_us)
         case _:
-            return Overloaded(door.retry_after_us)
+            return Overloaded(door.retry_after_us, door.why)
 
 
 def sentence_of(door: Door, clock: BusinessClock) -> str:
@@ -108,7 +110,8 @@ def sentence_of(door: Door, clock: BusinessClock) -> str:
             reopens = clock.text(door.reopens_us)
             return f"[CLOSED] {door.scope} is closed for planned work; it reopens at {reopens}"
         case _:
-            return "[OVERLOADED] too much work; nothing was done; try again"
+            wanting = f" ({REASONS[Refusal(door.why)]})" if door.why in REASONS else ""
+            return f"[OVERLOADED] too much work{wanting}; nothing was done; try again"
 
 
 def retry_headers(door: Door) -> dict[str, str]:

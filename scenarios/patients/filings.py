@@ -74,6 +74,12 @@ class FilingDraws:
         drawn = uniform(self.seed, visit.visit, 0, 0, Purpose.EMERGENCY)
         return drawn < self.spec.emergency and visit.kind != "pharmacy"
 
+    def withdraws(self, visit: PlannedVisit) -> bool:
+        """Return whether the patient withdraws a filing that holds, and comes nonetheless."""
+        drawn = uniform(self.seed, visit.visit, 0, 0, Purpose.WITHDRAW) if self.spec.withdrawn else 1.0
+        holds = drawn < self.spec.withdrawn and self.standing(visit.person) is Standing.FILED
+        return holds and not self.is_emergency(visit)
+
     def _uniform(self, person: str, what: int) -> float:
         return uniform(self.seed, int(person) & WORD, what, 0, Purpose.FILING)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.policies import Kind
-from scenarios.patients.background import LocalVisits, desks_for
+from scenarios.patients.background import LocalVisits, desks_for, local_per_day
 from scenarios.patients.draws import Floats, GroupedChoice, Ints, uniforms
 from scenarios.patients.flows import FlowMatrix, national_flows, restrict
 from scenarios.patients.institutions import (
@@ -189,6 +189,21 @@ def _expected(scenario: Scenario, institutions: list[Institution], loads: Floats
     if local is None:
         return visits
     return visits + np.array([[local.of(place, kind) for kind in KINDS] for place in institutions])
+
+
+def background_per_day(scenario: Scenario) -> dict[str, dict[Kind, float]]:
+    """Return each province's background visits a calendar day, by kind, with what is said of single cities."""
+    whole, background = local_per_day(scenario), scenario.visits.local_background
+    if background is None or not background.cities:
+        return whole
+    institutions = _laid_out(scenario)
+    local = LocalVisits.among(scenario, institutions)
+    assert local is not None  # there is a background
+    found: dict[str, dict[Kind, float]] = {region: dict.fromkeys(KINDS, 0.0) for region in whole}
+    for place in institutions:
+        for kind in place.kinds:
+            found[place.province][kind] += local.of(place, kind)
+    return found
 
 
 def care_shares_of_cities(scenario: Scenario) -> dict[str, dict[str, float]]:

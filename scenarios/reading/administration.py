@@ -12,6 +12,7 @@ from reference_impl.domain.scopes import Business
 from scenarios.reading.errors import Problem
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Window
+from scenarios.schema.filing import Filing
 
 __all__ = ["administration_problems"]
 
@@ -27,6 +28,10 @@ def administration_problems(scenario: Scenario, plan: Cutover, path: Path) -> It
     if scenario.filing is None:
         expected = "a section 'filing', or a stop of other business"
         yield Problem((*path, "business"), "nobody files in this scenario", "'filing'", expected)
+    elif not plan.stops_phones and _nobody_by_clerk(scenario.filing):
+        what = "everybody files by phone, and that passes no door but the insurer's"
+        expected = "filing.desk.by_clerk above 0, or a province or city as scope, and side: both or insured"
+        yield Problem((*path, "scope"), what, f"{plan.scope}, {plan.side}", expected)
     for key, stated in _about_treatment(plan):
         if stated:
             what = "is about treatment, and this plan stops filing alone"
@@ -42,6 +47,10 @@ def _make_up(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[Problem]
     elif plan.scope == HUB or plan.side == "care":
         expected = "a province or city as scope, and side: both or insured"
         yield Problem(path, "what counts as filed is the insurer's to say", f"{plan.scope}, {plan.side}", expected)
+
+
+def _nobody_by_clerk(filing: Filing) -> bool:
+    return filing.desk.by_clerk == 0 or (filing.desk.files == 0 and filing.withdrawn == 0)
 
 
 def _about_treatment(plan: Cutover) -> Iterator[tuple[Path, bool]]:

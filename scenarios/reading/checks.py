@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 from operator import attrgetter
 from re import findall, fullmatch
 from typing import NamedTuple
@@ -118,6 +119,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from long_stay_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
+    yield from _forward_timeouts(scenario)
     yield from _deadline(scenario)
     yield from _timeouts(scenario)
 
@@ -367,6 +369,19 @@ def _timeouts(scenario: Scenario) -> Iterator[Problem]:
             f"{time_scale:g}",
             f"{longest_name} of at most {bound}" + (f", or scale.time of at most {fitting:g}" if fitting >= 1 else ""),
         )
+
+
+def _forward_timeouts(scenario: Scenario) -> Iterator[Problem]:
+    """Refuse a forwarder that gives up before the next one does: of each message that waits it would never learn."""
+    timeouts, topology = scenario.clients.forward_timeout, scenario.topology
+    waits = [("care", timeouts.care), ("hub", timeouts.hub)] if len(topology.regions) > 1 else []
+    if topology.relays():
+        waits = [("city", timeouts.city), ("care", timeouts.care), *waits[1:]]
+    for (name, waits_us), (after, after_us) in pairwise(waits):
+        if waits_us < after_us:
+            what = f"gives up before the node does that it waits for (clients.forward_timeout.{after})"
+            expected = f"{format_duration(after_us)} or more, or a shorter {after}"
+            yield Problem(("clients", "forward_timeout", name), what, format_duration(waits_us), expected)
 
 
 def _deadline(scenario: Scenario) -> Iterator[Problem]:

@@ -30,9 +30,10 @@ def prefund_problems(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(path, "a prefund stated twice", f"{quota.insured} with {quota.care}", "each pair once")
         yield from _pair(scenario, quota, path)
         yield from _top_ups(scenario, quota, (*path, "top_ups"))
-    if spec.when_dry == "refuse" and spec.retry is not None:
-        what, got = "nobody waits where a dry prefund refuses", format_duration(spec.retry)
-        yield Problem(("prefund", "retry"), what, got, "'when_dry: wait', or no retry")
+    for name, stated in (("retry", spec.retry), ("patience", spec.patience)):
+        if spec.when_dry == "refuse" and stated is not None:
+            what = "nobody waits where a dry prefund refuses"
+            yield Problem(("prefund", name), what, format_duration(stated), f"'when_dry: wait', or no {name}")
 
 
 def _pair(scenario: Scenario, quota: PrefundQuota, path: Path) -> Iterator[Problem]:

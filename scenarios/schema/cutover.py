@@ -300,6 +300,11 @@ class Cutover(Model):
     dialect: Dialect | None = Field(default=None, description="the protocol its hospitals speak changes")
 
     @property
+    def stops_phones(self) -> bool:
+        """Whether a door of it stands before the platform, which speaks to the insurer alone."""
+        return self.scope != HUB and self.side != "care"
+
+    @property
     def stop_at(self) -> int:
         """New settlements are turned away from here on."""
         return self.at - self.stop_before

@@ -143,6 +143,11 @@ class Filing(FilingPolicy):
         description="of those who lie in hospital without a valid filing, file by phone before they leave: they are "
         "settled directly (FOUND S10). ASSUMED.",
     )
+    withdrawn: Share = Field(
+        default=0.0,
+        description="of visits of people whose filing holds, just withdrew it (2502) and come nonetheless; by the "
+        "hospital or by phone, as desk.by_clerk says. ASSUMED.",
+    )
     desk: FilingDesk = FilingDesk()
     remind_before: PeopleTime = Field(
         default=span("30d"), gt=0, description="who is to be reminded: whose filing ends within this time. ASSUMED."

@@ -35,12 +35,19 @@ def _filing() -> Iterator[Measure]:
     shut_out = "visits whose filing met a closed door"
     yield Measure("filing.shut_out", Unit.COUNT, f"{shut_out}, in the ward, at the desk or on the platform")
     yield Measure("filing.shut_out_direct", Unit.COUNT, f"{shut_out}, and settled directly after all")
+    withdrew = "visits whose patients withdrew a filing that held (2502)"
+    yield Measure("filing.withdrawn", Unit.COUNT, f"{withdrew} and came nonetheless")
+    yield Measure("filing.kept", Unit.COUNT, "visits whose patients asked to withdraw a filing, and were refused")
+    yield Measure("filing.withdrawn_direct", Unit.COUNT, f"{withdrew}, and were settled directly after all")
+    yield Measure("filing.withdrawn_paper", Unit.COUNT, f"{withdrew}, and claim by paper for want of one")
     yield Measure("filing.made_up", Unit.COUNT, "filings dated back to a stop of filing, in the make-up days after it")
     for state in FilingState:
         yield Measure(f"filing.state_{state}", Unit.COUNT, f"filings that are {state} at the end of the horizon")
     listed = "filings on the list of any day of the horizon: they end within filing.remind_before of it, and stand then"
     yield Measure("filing.due", Unit.COUNT, listed)
-    yield Measure("filing.reminders", Unit.COUNT, "reminders sent by going through that list daily: one a filing")
+    nightly = "reminders sent by going through that list every night that administration is not stopped: one a filing"
+    yield Measure("filing.reminders", Unit.COUNT, nightly)
+    yield Measure("filing.reminded_late", Unit.COUNT, "of those, sent after the filing had ended")
 
 
 def _abnormal() -> Iterator[Measure]:

@@ -8,9 +8,14 @@ PREFUND_MEASURES: tuple[Measure, ...] = (
     Measure(
         "prefund.refused",
         Unit.COUNT,
-        "visits refused for want of a prefund, paid in cash and claimed by paper; not who waited in vain",
+        "visits that a prefund did not cover: paid in cash, claimed by paper",
     ),
     Measure("prefund.refused_yuan", Unit.NUMBER, "what those paid in cash in advance, in yuan"),
+    Measure(
+        "prefund.gave_up",
+        Unit.COUNT,
+        "of those, visits that no verdict refused: patient or hospital waited in vain for the money",
+    ),
     Measure("prefund.used_share", Unit.SHARE, "largest share of a limit that is used at the end of the run"),
     Measure("prefund.alarms", Unit.COUNT, "prefunds of which 70 % or more is used at the end of the run"),
     Measure("prefund.adrift", Unit.NUMBER, "fen by which the accounts differ from the settlements that stand"),

@@ -127,10 +127,14 @@ class Nation(Model):
     )
 
 
+_PER_1000_MAX = 1_000.0
+"""A visit of every resident every day: fifty times what there are."""
+
+
 class LocalBackground(Model):
     """Visits within a province that load stations and desks and leave no journey, no message and no row in books."""
 
-    per_1000: Weight = Field(
+    per_1000: Annotated[Weight, Field(le=_PER_1000_MAX)] = Field(
         default=19.4,
         description="such visits a calendar day for 1,000 residents of a province, before scale.volume; beside "
         "visits.local_per_cross. DERIVED: 28 M settlements a day (S28) less 652,000 (S23) over 1.41 bn residents "

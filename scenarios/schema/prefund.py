@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenarios.schema.base import MachineTime, Model, PeopleTime, ProvinceCode
+from scenarios.schema.base import MachineTime, Model, PeopleTime, ProvinceCode, span
 
 __all__ = ["PrefundQuota", "PrefundSection", "TopUp"]
 
 _RETRY_US = 30_000_000
+_PATIENCE_US = span("1d")
 _Fen = Annotated[int, Field(ge=0, lt=10**16)]
 
 
@@ -42,11 +43,24 @@ class PrefundSection(Model):
     when_dry: Literal["refuse", "wait"] = Field(
         default="refuse",
         description="refuse: a verdict (S16), and the patient claims by paper; wait: no verdict, the desk tries again "
-        "as after any busy answer, until money is there or the patient gives up. ASSUMED.",
+        "as after any busy answer, until money is there, or patient and hospital give up and claim by paper. ASSUMED.",
     )
     retry: Annotated[MachineTime, Field(gt=0)] | None = Field(
         default=None, description="of those that wait: how soon they may ask again. Default 30 s: ASSUMED."
     )
+
+    patience: Annotated[PeopleTime, Field(gt=0)] | None = Field(
+        default=None,
+        description="of those that wait: so long a hospital asks that settles for somebody who has left (settle_later, "
+        "stand_in); at a desk the patient gives up sooner. Default 1 d: ASSUMED.",
+    )
+
+    @property
+    def patience_us(self) -> int | None:
+        """How long a hospital asks again by itself; None where nobody waits."""
+        if self.when_dry == "refuse":
+            return None
+        return _PATIENCE_US if self.patience is None else self.patience
 
     @property
     def retry_us(self) -> int:

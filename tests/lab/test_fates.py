@@ -67,3 +67,21 @@ def test_who_was_under_way_at_an_edge_is_left_out_with_all_visits_of_the_same_pe
 
     assert (compared.at_an_edge, compared.compared, compared.differing.height) == ((5, 9), 1, 0)
     assert compare_fates(one, other, CLIENTS, edges_us=edges_us, guard_us=0).differing["visit"].to_list() == [5]
+
+
+SHORT = {"outcome": "refused", "refusal": "S16", "sent_us": 50 * S, "done_us": 51 * S}
+LATER = {"sent_us": 60 * S, "done_us": 61 * S}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_from_when_a_prefund_runs_short_its_order_is_no_plans(record_of, which):
+    """Visit 1 came before that and is compared; visit 3 is of other provinces, and is too."""
+    elsewhere = {"insured_region": "110100"}
+    plain = {1: AS_PLANNED, 2: ({}, LATER), 3: (elsewhere, LATER), 4: ({}, LATER)}
+    short = plain | {2: ({"fate": "paper_by_prefund"}, SHORT)}
+    records = [record_of(plain), record_of(short)]
+
+    compared = compare_fates(records[which], records[1 - which], CLIENTS, edges_us=(), guard_us=S // 10)
+
+    assert compared.at_an_edge == (2, 4)
+    assert compared.differing.is_empty()

@@ -34,6 +34,7 @@ DAY = {
         "upload_lag": "2h",
         "referral_settlements": 1,
         "interrupted": 0.1,
+        "withdrawn": 0.2,
         "desk": {"files": 0.8, "by_clerk": 0.5, "comes_back_after": "3h"},
         "regions": [{"insured": "63", "covers": "hospital"}],
     },
@@ -52,5 +53,7 @@ def test_both_worlds_turn_the_same_people_away_and_help_the_same(tmp_path):
     refusals = set(real.record.messages["refusal"]) - {""}
     assert refusals >= {"E07", "E08", "E09", "E10", "E12"}
     assert {msgid[0] for msgid in real.record.messages.filter(code="2501")["msgid"]} == {"A", "H"}
+    withdrawn = real.record.messages.filter(code="2502", outcome="ok")
+    assert {msgid[0] for msgid in withdrawn["msgid"]} == {"A", "H"}
     figures = figures_of_books(real.books, asked)
     assert figures["filing.state_valid"] > 0

@@ -62,6 +62,8 @@ WRONG = """
     {care: 31, item: S09006, from: 2023-07-01, grade: "03", self_pay: 10%}            | changes nothing of this grade
     {care: 31, item: S09006, from: 0001-01-01, gone: true}                            | the first day there is, or the last
     {care: 31, item: S09006, from: 2023-07-01, until: 9999-12-31, gone: true}         | the first day there is, or the last
+    {care: 31, item: S09006, from: 2999-01-01, gone: true}                            | begins after the run
+    {care: 31, item: S09006, from: 2019-01-01, until: 2019-12-31, gone: true}         | is over before the run begins
     {care: 31, item: S09006, from: yesterday, gone: true}                             | a date, such as
     {care: 31, item: S09006, from: 2023-07-01, price: 4}                              | unknown key
     {care: 31, item: S09006, from: 2023-07-01, gone: true}, {care: 31, item: S09006, from: 2024-01-01, grade: "03"} | overlaps care_catalogue.changes.0

@@ -100,6 +100,13 @@ REFUSED = [
     ("[3304]", "  city: {workers: 2}", "topology.city", "no city has a relay"),
     ("{3304: door}", "  links: {city_province: {latency: 1ms}}", "topology.links.city_province", "no city has a relay"),
     ("[3304]", "  links: {hospital_city: {latency: 1ms}}", "topology.links.hospital_city", "no city has a relay"),
+    (
+        "{3304: {}}",
+        "clients: {forward_timeout: {city: 49s}}",
+        "clients.forward_timeout.city",
+        "gives up before the node",
+    ),
+    ("[3304]", "clients: {forward_timeout: {hub: 51s}}", "clients.forward_timeout.care", "gives up before the node"),
     ("[]", "clients: {forward_timeout: {city: 9s}}", "clients.forward_timeout.city", "no city has a relay"),
     (
         "{3304: {}}",

@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from reference_impl.domain.institution import PRIMARY, SECONDARY, TERTIARY, is_institution
 from scenarios.patients.arrivals import HOUR_US
 from scenarios.patients.background import LocalVisits, local_per_day, week_of
 from scenarios.patients.institutions import INPATIENT, KINDS, OUTPATIENT, PHARMACY, institution
 from scenarios.patients.nation import bill_factors, build_nation, documented, numbers_of, of_provinces
-from scenarios.patients.places import Places
+from scenarios.patients.places import Places, background_per_day
 from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import arrivals_of_a_visit_a_day, arrivals_of_one, mean_profile, traffic_of
 from scenarios.patients.visits import VisitPlan, plan_visits
@@ -269,6 +270,21 @@ def test_a_city_with_few_residents_has_few_of_them_at_its_desks():
     for place in places:
         for kind in place.kinds:
             assert after.of(place, kind) == pytest.approx(0.1 * before.of(place, kind))
+
+
+def test_what_is_said_of_a_city_shows_in_the_numbers_of_its_province():
+    """Beijing is one city: five times as many there are five times as many in all, and elsewhere nothing changes."""
+    plain, more = background_per_day(with_background()), background_per_day(with_background(cities={"1101": 5}))
+
+    for kind in KINDS:
+        assert more["11"][kind] == pytest.approx(5 * plain["11"][kind])
+        assert more["44"][kind] == pytest.approx(plain["44"][kind])
+
+
+def test_nobody_comes_more_often_than_every_day():
+    assert with_background(per_1000=1000)
+    with pytest.raises(ValidationError, match="less than or equal to 1000"):
+        with_background(per_1000=1001)
 
 
 def test_a_level_that_a_province_has_not_leaves_its_people_to_the_others():

@@ -18,6 +18,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"quotas": [QUOTA | {"top_ups": [{"at": "3min", "fen": 1}]}]}, "arrives after the horizon"),
     ({"quotas": [QUOTA | {"top_ups": [{"at": "20s", "fen": 1}, {"at": "10s", "fen": 1}]}]}, "out of their order"),
     ({"quotas": [QUOTA], "retry": "1s"}, "nobody waits where a dry prefund refuses"),
+    ({"quotas": [QUOTA], "patience": "1d"}, "nobody waits where a dry prefund refuses"),
 ]
 
 

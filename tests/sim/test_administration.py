@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from support.tiny_world import INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
+from support.tiny_world import CARE, INSURED, S, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
 from lab.analysis.agreement import agreement_of
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import measure
 from lab.checker import check
 from reference_impl.domain.nodes import NodeId
+from scenarios.reading.checks import problems
 from scenarios.schema import Scenario
 from sim.run import SimRun
 
@@ -195,3 +196,60 @@ def test_the_same_seed_lives_the_same_stop_again() -> None:
     asked = asking(visit("outpatient"), visit("inpatient", at="20s"), in_stay=1)
 
     assert live(asked).digest() == live(asked).digest()
+
+
+WAYS = """
+    scope  side      business  by phone  by a clerk
+    hub    both      filing    passes    stopped
+    hub    both      cross     passes    stopped
+    33     care      filing    passes    stopped
+    33     both      filing    passes    stopped
+    33     care      cross     passes    stopped
+    63     insured   filing    stopped   stopped
+    63     both      filing    stopped   stopped
+    63     insured   cross     stopped   stopped
+    63     both      cross     stopped   stopped
+    63     both      all       stopped   stopped
+    63     care      filing    passes    passes
+    63     care      all       passes    passes
+    63     both      local     passes    passes
+"""
+
+
+@pytest.mark.parametrize("by_clerk", [0, 1])
+@pytest.mark.parametrize("row", WAYS.strip().splitlines()[1:])
+def test_what_is_filed_by_phone_passes_the_insurers_door_alone(row: str, by_clerk: int) -> None:
+    """The patient is turned away for want of a filing before the door closes, and files after that."""
+    scope, side, business, *ways = row.split()
+    stop = {"scope": scope, "side": side, "business": business, "at": "18s", "stop_before": "0s"}
+    spec = {"standings": {"unfiled": 1}, "desk": DESK | {"by_clerk": by_clerk}}
+    plan = STOP | stop | {"announced": business == "filing"}
+    run = lived(scenario(visit("outpatient"), visits={"handling": "6s"}, cutover=plan, filing=spec))
+
+    first = filed(run)[0]
+    assert first == ("H" if by_clerk else "A", {"passes": "ok", "stopped": "closed"}[ways[by_clerk]])
+
+
+@pytest.mark.parametrize(("by_clerk", "met"), [(0, 0), (1, 1)])
+@pytest.mark.parametrize(("scope", "side"), [("hub", "both"), (CARE, "care"), (CARE, "both")])
+def test_a_stop_on_the_way_of_clerks_counts_and_lists_whom_they_were_to_file(
+    scope: str, side: str, by_clerk: int, met: int
+) -> None:
+    stop = {"scope": scope, "side": side, "at": "18s", "stop_before": "1s"}
+    spec = {"standings": {"unfiled": 1}, "desk": DESK | {"by_clerk": by_clerk or 0.000001}}
+    asked = scenario(visit("outpatient"), visits={"handling": "6s"}, cutover=STOP | stop, filing=spec)
+    run = lived(asked)
+
+    figures = measure(run.record(), asked).flat()
+    assert figures["cutover.offered"] == figures["cutover.backlog"] == met
+    assert listed(run) == [("reopen", "filing_pending")] * met
+    assert fates(run) == ["parked_then_direct" if met else "filed_then_direct"]
+
+
+def test_a_stop_that_nobody_who_files_can_meet_is_refused() -> None:
+    stop = {"scope": "hub", "policies": {}}
+    (found,) = problems(asking(visit("outpatient"), stop=stop))
+
+    assert found.path == ("cutover", 0, "scope")
+    assert "everybody files by phone" in found.what
+    assert not list(problems(asking(visit("outpatient"), stop=stop, by_clerk=1)))

@@ -13,8 +13,10 @@ from lab.analysis.agreement import agreement_of
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import measure
 from lab.checker import check
-from reference_impl.domain.filing import FilingKind, FilingState, state_of
+from reference_impl.domain.filing import Filing, FilingKind, FilingState, state_of
 from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import PersonNo
+from reference_impl.protocol.records import FilingsRecord
 from scenarios.schema import Scenario
 from sim.run import SimRun
 
@@ -251,3 +253,61 @@ def test_who_was_reminded_and_then_filed_anew_was_reminded_all_the_same() -> Non
     figures = figures_of_books(cast("Any", books), asked)
 
     assert (figures["filing.due"], figures["filing.reminders"]) == (1, 1)
+
+
+def nights(*filings: Any, remind_before: str = "2d", **stop: Any) -> dict[str, float]:
+    """Return what the nightly lists of a week come to, of one person's filings."""
+    plan = {"scope": INSURED, "business": "filing", "at": "20h", "stop_before": "0s", "ramp": "0s", **stop}
+    asked = scenario(
+        horizon={"start": "2024-03-11T00:00:00", "length": "7d", "drain_limit": "1d"},
+        filing={"remind_before": remind_before},
+        cutover=plan if stop else (),
+    )
+    kept = FilingsRecord(PersonNo("63010020000000000017"), 1, filings)
+    return figures_of_books(cast("Any", {NodeId(INSURED): SimpleNamespace(filings=[kept])}), asked)
+
+
+def ending(serial: str, day: float, **given: Any) -> Filing:
+    """A filing that ends so many days from the start of the run."""
+    end_us = round(day * 86_400_000_000)
+    return Filing(serial, FilingKind.TEMPORARY, "33", 0, 0, -1, ends_us=end_us, **given)
+
+
+def test_each_filing_that_ends_in_a_week_is_reminded_of_once_and_in_time() -> None:
+    figures = nights(*(ending(f"B{day}", day) for day in range(1, 12)))
+
+    assert (figures["filing.due"], figures["filing.reminders"], figures["filing.reminded_late"]) == (8, 8, 0)
+
+
+def test_while_administration_is_stopped_nobody_is_reminded_and_then_late_but_once() -> None:
+    """No list is made in the nights of days 1 to 4; what ended on day 2 to 4 is told of on day 5, with the others."""
+    filings = [ending(f"B{day}", day + 0.5) for day in range(12)]
+    figures = nights(*filings, window="4d")
+
+    told_before, late = {0, 1}, {2, 3, 4}
+    assert figures["filing.reminders"] == figures["filing.due"] == 9
+    assert figures["filing.reminded_late"] == len(late - told_before)
+
+
+@pytest.mark.parametrize("stop", [{"business": "local"}, {"scope": "hub"}, {"side": "care"}, {"scope": CARE}])
+def test_a_stop_of_anything_else_stops_no_list(stop: dict[str, Any]) -> None:
+    filings = [ending(f"B{day}", day + 0.5) for day in range(12)]
+
+    assert nights(*filings, **{"window": "4d", **stop})["filing.reminded_late"] == 0
+
+
+def test_a_withdrawn_filing_is_on_no_later_list() -> None:
+    gone = ending("B1", 6, ended_us=86_400_000_000)
+
+    assert nights(gone)["filing.reminders"] == 0
+
+
+def test_an_insurer_that_is_killed_reminds_once_all_the_same() -> None:
+    """The list is read from its books, so the same people are on it whether the process lived through or not."""
+    kill = {"kind": "kill", "node": INSURED, "at": "30s", "for": "20s"}
+    several = [visit("outpatient", at=f"{at}s") for at in range(10, 110, 5)]
+    spec = {"temporary": "400d", "referral": "400d", "residence": "400d", "remind_before": "3000d"}
+    runs = [asking(*several, faults=faults, **spec) for faults in ((), (kill,))]
+    calm, killed = (figures_of_books(live(asked).books, asked) for asked in runs)
+
+    assert killed["filing.reminders"] == calm["filing.reminders"] == killed["filing.due"] == len(several)

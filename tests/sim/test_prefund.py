@@ -19,9 +19,11 @@ PLENTY = 10**9
 PAPER = "paper_by_prefund"
 
 
-def asking(limit_fen: int, *visits: dict[str, Any], faults: Any = (), top_ups: Any = (), **more: Any) -> Scenario:
+def asking(
+    limit_fen: int, *visits: dict[str, Any], faults: Any = (), cutover: Any = (), top_ups: Any = (), **more: Any
+) -> Scenario:
     quota = {"insured": INSURED, "care": CARE, "limit_fen": limit_fen, "top_ups": top_ups}
-    return scenario(*visits, faults=faults, prefund={"quotas": [quota], **more})
+    return scenario(*visits, faults=faults, cutover=cutover, prefund={"quotas": [quota], **more})
 
 
 def lived(asked: Scenario) -> SimRun:
@@ -65,7 +67,56 @@ def test_who_waits_settles_when_the_top_up_comes_and_who_waits_too_long_pays() -
     waits = {"when_dry": "wait", "retry": "1s"}
 
     assert fates(lived(asking(0, visit("pharmacy"), top_ups=top_ups, **waits))) == ["direct_after_retry"]
-    assert fates(lived(asking(0, visit("pharmacy"), **waits))) == ["paper_by_choice"]
+    asked = asking(0, visit("pharmacy"), **waits)
+    run = lived(asked)
+    figures = measure(run.record(), asked).flat()
+    assert fates(run) == [PAPER]
+    assert figures["prefund.refused"] == figures["prefund.gave_up"] == 1
+    assert run.recorder.frames()["visits"]["refusal"].to_list() == [""]  # nobody has given a verdict
+
+
+KEPT: dict[str, Any] = {
+    "scope": INSURED, "at": "10s", "stop_before": "1s", "window": "30s", "ramp": "0s", "announced": False,
+}  # fmt: skip
+LATER: dict[str, Any] = {"settle_later": {"spread": "1s"}, "stand_in": {"limit_fen": 1_000_000}}
+
+
+@pytest.mark.parametrize(
+    ("top_up", "recourse", "fate"),
+    [
+        ("70s", "settle_later", "settled_later"),
+        ("70s", "stand_in", "estimated_then_settled"),
+        ("110s", "settle_later", PAPER),
+        ("110s", "stand_in", PAPER),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pharmacy", "outpatient"])
+def test_what_a_hospital_kept_waits_for_money_so_long_and_then_goes_to_paper(
+    kind: str, top_up: str, recourse: str, fate: str
+) -> None:
+    """The door opens at 40 s; the hospital asks for a minute at most, from the first time it is told of the money."""
+    plan = KEPT | {"policies": {"mixes": [{recourse: 1}], **LATER}}
+    asked = asking(
+        0, visit(kind), cutover=plan, when_dry="wait", retry="1s", patience="60s",
+        top_ups=[{"at": top_up, "fen": PLENTY}],
+    )  # fmt: skip
+    run = lived(asked)
+
+    figures = measure(run.record(), asked).flat()
+    assert fates(run) == [fate]
+    assert figures["prefund.gave_up"] == (fate == PAPER)
+    assert run.recorder.frames()["visits"]["ended_us"][0] < 105_000_000
+    assert_lawful(run, settled=int(fate != PAPER))
+
+
+def test_who_may_have_been_settled_while_the_money_ran_out_is_reversed_before_the_hospital_gives_up() -> None:
+    """Its first answer is lost on the way, so no later one can say that it had no effect."""
+    lost = {"kind": "lose", "link": ["hospital", CARE], "direction": "reply", "codes": ["2102"], "first": 1}
+    plan = KEPT | {"policies": {"mixes": [{"settle_later": 1}], **LATER}}
+    run = lived(asking(0, visit("pharmacy"), faults=[lost], cutover=plan, when_dry="wait", retry="1s", patience="10s"))
+
+    assert fates(run) == ["reversed_then_paper"]
+    assert_lawful(run, settled=0)
 
 
 def test_after_a_top_up_the_next_patient_is_covered() -> None:

@@ -47,16 +47,16 @@ class Crowd:
         self.loom.spawn(work)
 
     async def drive(self, message: MessageRecord) -> bool:
-        province = message.request.insured_region[:2]  # type: ignore[union-attr]
+        region = message.request.insured_region  # type: ignore[union-attr]
         self.driven.append((self.now_us(), message.key.msgid))
         self.inside += 1
         self.inside_max = max(self.inside_max, self.inside)
-        await Nap(20 * S if province in self.silent else 5_000)
+        await Nap(5_000 if self.silent.isdisjoint((region[:2], region[:4])) else 20 * S)
         self.inside -= 1
         if int(message.key.msgid[-4:]) in self.poison:
             self.sweeper.park(message, LookupError("planted"))
             return False
-        return province not in self.silent
+        return self.silent.isdisjoint((region[:2], region[:4]))
 
     def leave(self, number: int, region: str = "630100") -> MessageRecord:
         request = msgspec.structs.replace(sale(number), insured_region=region)
@@ -108,6 +108,28 @@ def test_a_silent_province_holds_up_nobody_elses(crowd: Crowd) -> None:
     crowd.rest()
 
     assert open_at == [50], "the other province's are closed, the silent one's are not"
+
+
+@pytest.mark.parametrize(
+    ("apart", "open_then"),
+    [(frozenset({"6301"}), 50), (frozenset[str](), 100)],
+    ids=["a city with a relay", "a city that is a door"],
+)
+def test_a_silent_relay_holds_up_nobody_else_of_its_province(apart: frozenset[str], open_then: int) -> None:
+    crowd = Crowd(msgspec.structs.replace(RULES, apart=apart))
+    crowd.silent.add("6301")
+    open_at: list[int] = []
+    for number in range(50):
+        crowd.leave(number)
+    for number in range(50):
+        crowd.leave(100 + number, "630200")
+    crowd.after(45 * S, lambda: open_at.append(crowd.sweeper.open))
+    crowd.after(200 * S, crowd.silent.clear)
+
+    crowd.rest()
+
+    assert open_at == [open_then]
+    assert crowd.sweeper.open == 0
     assert crowd.sweeper.open == 0
     assert crowd.inside_max <= 2
 

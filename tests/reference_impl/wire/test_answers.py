@@ -129,7 +129,13 @@ SYSTEM = [
         "60",
         "[CLOSED] 3415 is closed for planned work; it reopens at 2024-06-05 12:00:00",
     ),
-    (m.Overloaded(1), 503, "1", "[OVERLOADED]"),
+    (m.Overloaded(1), 503, "1", "[OVERLOADED] too much work; nothing was done"),
+    (
+        m.Overloaded(1, "S16"),
+        503,
+        "1",
+        "[OVERLOADED] too much work (the insurer's prefund with the care place does not",
+    ),
 ]
 
 
@@ -139,6 +145,13 @@ def test_an_answer_of_the_system_says_when_to_come_back_and_is_no_verdict(codec,
 
     assert (got, headers["retry-after"], reply["infcode"]) == (status, retry_s, 999)
     assert reply["err_msg"].startswith(text)
+
+
+@pytest.mark.parametrize("why", ["", "S16"])
+def test_what_is_wanting_reaches_the_hospital(codec, why):
+    answer = m.Overloaded(1_000_000, why)
+
+    assert codec.decode_answer(*codec.encode_answer(w.SETTLE, answer, 0), "2207") == answer
 
 
 def test_a_refusal_is_a_verdict_with_its_code_in_front(codec):

@@ -139,6 +139,13 @@ def test_a_node_that_cannot_serve_did_nothing_and_says_why(neighbour):
     assert neighbour.decode_answer(*answer, "2102") == m.Overloaded(7)
 
 
+@pytest.mark.parametrize("why", ["", "S16"])
+def test_a_node_says_what_is_wanting_that_may_yet_come(neighbour, why):
+    answer = m.Overloaded(7, why)
+
+    assert neighbour.decode_answer(*neighbour.encode_answer(SALE, answer, 0), "2102") == answer
+
+
 def test_bytes_nobody_can_read_are_answered_with_the_field_named(neighbour):
     with pytest.raises(WireError) as caught:
         neighbour.decode_request(changed(SALE, "msgid", to="x"), HUB)
