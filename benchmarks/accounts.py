@@ -13,8 +13,8 @@ import argparse
 import resource
 from collections.abc import Callable
 from datetime import date
-from time import perf_counter
-from typing import TypeVar
+from time import perf_counter, process_time
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -61,20 +61,30 @@ def statements(rows: int) -> pl.DataFrame:
     return pl.concat(side.select(*COLUMNS) for side in sides)
 
 
-def timed(work: Callable[[], _T]) -> tuple[_T, float]:
-    """Return what ``work`` gives, and its seconds."""
-    begun = perf_counter()
+class Took(NamedTuple):
+    """Seconds by the clock, and of processor time."""
+
+    wall_s: float
+    cpu_s: float
+
+    def __str__(self) -> str:
+        return f"{self.wall_s:.2f} s ({self.cpu_s:.2f} s of processor time)"
+
+
+def timed(work: Callable[[], _T]) -> tuple[_T, Took]:
+    """Return what ``work`` gives, and how long it took."""
+    begun, used = perf_counter(), process_time()
     made = work()
-    return made, perf_counter() - begun
+    return made, Took(perf_counter() - begun, process_time() - used)
 
 
 def reconciliation(count: int) -> None:
     """Print how long so many rows take."""
     rows = statements(count)
-    found, reconciled_s = timed(lambda: reconcile(rows, nation()))
-    entries, closed_s = timed(lambda: closing_entries(rows, found, APRIL_1))
-    print(f"{rows.height:,} rows: {found.height} differences in {reconciled_s:.2f} s; ", end="")
-    print(f"{entries.height} entries in {closed_s:.2f} s")
+    found, reconciled = timed(lambda: reconcile(rows, nation()))
+    entries, closed = timed(lambda: closing_entries(rows, found, APRIL_1))
+    print(f"{rows.height:,} rows: {found.height} differences in {reconciled}; ", end="")
+    print(f"{entries.height} entries in {closed}")
 
 
 def clearing(count: int) -> None:
@@ -85,10 +95,10 @@ def clearing(count: int) -> None:
         *ITEMS
     )
     del across
-    month, cleared_s = timed(lambda: clear(items, MARCH))
-    summary, told_s = timed(month.summary)
-    print(f"{month.items.height:,} items, {len(month.obligations)} pairs: cleared in {cleared_s:.2f} s, ", end="")
-    print(f"told in {told_s:.2f} s ({len(summary):,} bytes); nets sum to {sum(month.nets.values())} fen")
+    month, cleared = timed(lambda: clear(items, MARCH))
+    summary, told = timed(month.summary)
+    print(f"{month.items.height:,} items, {len(month.obligations)} pairs: cleared in {cleared}, ", end="")
+    print(f"told in {told} ({len(summary):,} bytes); nets sum to {sum(month.nets.values())} fen")
 
 
 def main() -> None:

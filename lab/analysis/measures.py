@@ -383,7 +383,13 @@ def _flow(scope: Scope) -> Iterator[tuple[str, float]]:
 
 
 def _burden(scope: Scope) -> Iterator[tuple[str, float]]:
+    """Yield who bore the bills: patients in advance, or funds at the desk."""
     yield "paper.advance", float(scope.visits["paper_fen"].sum()) / FEN_PER_YUAN
+    direct = scope.visits.filter(pl.col("fate").cast(pl.String).is_in(DIRECT_FATES))
+    bills_fen = int(direct["total_fen"].sum())
+    yield "direct.bills", bills_fen / FEN_PER_YUAN
+    if bills_fen:
+        yield "direct.fund_share", int(direct["fund_fen"].sum()) / bills_fen
 
 
 def _bottleneck(scope: Scope) -> Iterator[tuple[str, float]]:

@@ -280,11 +280,11 @@ def small_record(
 
     Of a message no hop and no id, only a number that tells ids apart, and ``why`` it was refused only where that is
     asked; the first two hops where ``relays`` ask how long the first was at it. Without a cutover, whose queues
-    everybody stands in, no visit within a province, and of a visit no money of a settlement and nobody's name; only a
-    ``nation`` asks for its hospital and its bill. Words that repeat are categories, which compare, group and sort as
-    the text they are.
+    everybody stands in, no visit within a province, and of a visit no more money than the bill and what funds paid of
+    it, and nobody's name; only a ``nation`` asks for its hospital. Words that repeat are categories, which compare,
+    group and sort as the text they are.
     """
-    left_out = [name for name in _NAMES if not (nation and name in _OF_A_NATION)]
+    left_out = [name for name in _NAMES if not (nation and name == _OF_A_NATION)]
     visits = (scan("visits") if cutover else scan("visits").filter(~pl.col("local")).drop(left_out)).collect()
     kept = visits.lazy().select("visit")
     told = ("code", "outcome", "refusal") if why else ("code", "outcome")
@@ -301,12 +301,12 @@ def small_record(
 
 _FIRST_HOPS = ("city_in_us", "city_out_us", "care_in_us", "care_out_us")
 _NAMES = (
-    "hospital", "person", "refusal", "settlement_id", "visit_id", "total_fen", "fund_fen", "cash_fen", "account_fen",
-    "hospital_part_fen", "settled_us",
+    "hospital", "person", "refusal", "settlement_id", "visit_id", "cash_fen", "account_fen", "hospital_part_fen",
+    "settled_us",
 )  # fmt: skip
 
 
-_OF_A_NATION = ("hospital", "total_fen")
+_OF_A_NATION = "hospital"
 
 
 def _stored(folder: Path, name: str) -> pl.LazyFrame:

@@ -78,6 +78,8 @@ def _scalars() -> Iterator[Measure]:
     yield Measure("messages.rate", Unit.RATE, "hospital attempts a second of the run's clock")
     yield Measure("retry.amplification", Unit.NUMBER, "attempts over distinct messages of the hospitals")
     yield Measure("paper.advance", Unit.NUMBER, "cash paid in advance by paper claimants, in yuan")
+    yield Measure("direct.bills", Unit.NUMBER, "bills settled directly, in yuan")
+    yield Measure("direct.fund_share", Unit.SHARE, "of the bills settled directly, paid by funds")
     yield Measure("checker.breaches", Unit.COUNT, "breaches of the laws found by the checker")
     yield Measure("closing.days", Unit.COUNT, "business days that insurers closed, each insurer's day counted")
     yield Measure("closing.waiting", Unit.COUNT, "decisions that waited for their commit when their day was to close")

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from lab.cli.app import run_command
-from lab.cli.commands.accounts import DIFFERENCES_FILE, ENTRIES_FILE
+from lab.cli.commands import accounts
+from lab.cli.commands.accounts import DIFFERENCES_FILE, ENTRIES_FILE, TOTALS_FILE
 from lab.worlds.statements import STATEMENTS_FILE
 
 
@@ -49,6 +50,16 @@ def test_reconciling_again_gives_the_same_bytes(run, capsys):
 
     for name in (DIFFERENCES_FILE, ENTRIES_FILE):
         assert (run / "again" / name).read_bytes() == (run / "reconciliation" / name).read_bytes()
+
+
+def test_of_a_run_of_many_days_a_terminal_shows_the_last_ones(run, capsys, monkeypatch):
+    monkeypatch.setattr(accounts, "SHOWN", 3)
+
+    told = said(capsys, "reconcile", run)
+
+    days = pl.read_csv(run / "reconciliation" / TOTALS_FILE)
+    assert f"(the last days; {days.height - 3} rows before them are in {TOTALS_FILE})" in told
+    assert sum(line.startswith("2018") for line in told.splitlines()) == 3
 
 
 def test_a_list_that_is_there_is_not_written_over(run, capsys):

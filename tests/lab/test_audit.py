@@ -325,6 +325,9 @@ def test_the_report_of_a_month_and_its_clearing_detail_in_both_roles(run, capsys
     assert made["indicators"] == 1_486
     assert made["owed_fen"]["care"] - made["owed_fen"]["insured"] == cleared["nets_fen"]["33"]
     assert "1,486 indicators of 33 for 202403" in told
+    assert "mean_bill, yuan" in told
+    assert "_fen" not in told
+    assert " %" in next(line for line in told.splitlines() if line.startswith("fund_share"))
     report = pl.read_csv(run / "indicators-33-202403" / "indicators.csv", infer_schema_length=None)
     counted = report.filter(pl.col("indicator") == "care.whole.whole.settlements.month")["figure"][0]
     assert counted >= made["items"]["care"] > 0

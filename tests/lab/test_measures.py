@@ -60,6 +60,29 @@ def measured(world, scenario, *, generator=()):
     return measure(record, scenario, check(world.books(), record))
 
 
+def test_funds_pay_their_share_of_what_is_settled_directly_and_of_nothing_else(world, make, scenario):
+    row = make.visit_row
+    world.visits = [
+        row(0, total_fen=10_000, fund_fen=7_000, fate="direct"),
+        row(1, total_fen=30_000, fund_fen=15_000, fate="filed_then_direct"),
+        row(2, total_fen=50_000, fund_fen=0, fate="paper_by_closure"),
+    ]
+
+    found = measured(world, scenario)
+
+    assert found.value("direct.bills") == 400
+    assert found.value("direct.fund_share") == 0.55
+
+
+def test_where_nothing_is_settled_directly_funds_have_no_share(world, make, scenario):
+    world.visits = [make.visit_row(0, total_fen=50_000, fund_fen=0, fate="paper_by_closure")]
+
+    found = measured(world, scenario)
+
+    assert found.value("direct.bills") == 0
+    assert found.value("direct.fund_share") is None
+
+
 def changing_policy():
     """The policy of Tai'an, for another city and with another day of its change."""
     policy = load_policy("taian").model_dump(mode="json")

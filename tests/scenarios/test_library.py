@@ -45,6 +45,7 @@ def test_library_holds_these_questions():
         "only-province-level",
         "overrun-and-rollback",
         "paper-flood",
+        "pilot-2017",
         "policy-change-midyear",
         "prefund-runs-dry",
         "real-stops",

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 DIFFERENCES_FILE, ENTRIES_FILE, TOTALS_FILE = "differences.csv", "entries.csv", "totals.csv"
 _FOLDER_MODE = 0o755
 SHOWN = 20
-"""Differences that a terminal shows; the file holds all."""
+"""Differences, and daily totals, that a terminal shows; the files hold all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +276,11 @@ def _as_data(found: Reconciled, into: Path, breaches: Sequence[Breach]) -> dict[
 def _print_reconciled(found: Reconciled, totals: pl.DataFrame, into: Path) -> None:
     rows = [
         [str(row["day"]), row["side"], f"{row['settlements']:,}", *(format_yuan(row[name]) for name in AMOUNTS[:2])]
-        for row in totals.iter_rows(named=True)
+        for row in totals.tail(SHOWN).iter_rows(named=True)
     ]
     console.table(["day", "side", "settlements", "bills, yuan", "funds, yuan"], rows, words=2)
+    if totals.height > len(rows):
+        console.say(f"(the last days; {totals.height - len(rows)} rows before them are in {TOTALS_FILE})")
     listed = [
         [row["class"], CLASSES[DifferenceClass(row["class"])].name_zh, f"{row['near']}-{row['far']}",
          row["settlement"], row["owner"], str(row["deadline"])]

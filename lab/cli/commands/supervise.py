@@ -20,7 +20,7 @@ from lab.runs.opened import Opened, open_run, refuse_altered
 from reference_impl.accounting.clearing import items_of
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.failures import FailedRunError
-from reference_impl.domain.money import format_yuan
+from reference_impl.domain.money import E4, format_yuan
 from reference_impl.supervision.anomalies import anomalies
 from reference_impl.supervision.indicators import (
     clearing_detail,
@@ -34,7 +34,7 @@ from reference_impl.supervision.rules import packaged_rules, read_rules, unfold
 from reference_impl.supervision.smart import rules_hit, smart_audit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from reference_impl.supervision.rules import Family
 
@@ -179,7 +179,29 @@ def indicators_of_run(asked: IndicatorsAsked, *, as_json: bool) -> None:
         return
     whole = made.filter((pl.col("over") == "whole") & (pl.col("period") == "month"))
     by_measure = whole.pivot("role", index="measure", values="figure", maintain_order=True)
-    rows = [["-" if one is None else str(one) for one in row] for row in by_measure.iter_rows()]
+    rows = [_shown(name, figures) for name, *figures in by_measure.iter_rows()]
     console.table(list(by_measure.columns), rows)
     told = ", ".join(f"as {role} {frame.height:,} items" for role, frame in detail.items())
     console.say(f"{made.height:,} indicators of {asked.place} for {period}; clearing detail: {told}; {into}")
+
+
+_FEN, _TEN_THOUSANDTHS = "_fen", "_e4"
+"""How the name of a measure says its unit."""
+
+
+def _shown(name: str, figures: Iterable[int | None]) -> list[str]:
+    """Return a measure's row for people, who read yuan and percent; the file holds fen and ten-thousandths.
+
+    >>> _shown("mean_bill_fen", [358762, None]), _shown("fund_share_e4", [5589]), _shown("persons", [3859])
+    (['mean_bill, yuan', '3587.62', '-'], ['fund_share', '55.89 %'], ['persons', '3,859'])
+    """
+    said, write = name, "{:,}".format
+    if name.endswith(_FEN):
+        said, write = f"{name.removesuffix(_FEN)}, yuan", format_yuan
+    elif name.endswith(_TEN_THOUSANDTHS):
+        said, write = name.removesuffix(_TEN_THOUSANDTHS), _percent
+    return [said, *("-" if one is None else write(one) for one in figures)]
+
+
+def _percent(share_e4: int) -> str:
+    return f"{share_e4 / E4:.2%}".replace("%", " %")
