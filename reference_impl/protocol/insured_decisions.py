@@ -277,6 +277,7 @@ class InsuredDecisions:
             care_type=body.care_type,
             disease=body.disease if isinstance(body, Settle) else "",
             part=WHOLE if stay is BY_ITSELF else part_of(stay, continued, policy, year),
+            hospital_level=body.hospital_level,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
         beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)

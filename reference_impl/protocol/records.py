@@ -175,7 +175,8 @@ class SettlementRecord(Record, frozen=True, gc=False):
     the receipt of the filing that let it through, empty where none was asked for.
     ``business_day`` (yyyymmdd) is the day it is dated on, fixed here and never worked out again; 0 in older books.
     ``care_type`` is as what it was paid, ``disease`` for which chronic or special disease, empty where for none.
-    ``part`` says of a stay settled in parts which of them it is.
+    ``part`` says of a stay settled in parts which of them it is, ``hospital_level`` by which level it was paid, 0 in
+    older books.
     """
 
     settlement: SettlementId
@@ -197,6 +198,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     care_type: str = CareType.ORDINARY.value
     disease: str = ""
     part: StayPart = WHOLE
+    hospital_level: int = 0
 
 
 class ContinuationRecord(Record, frozen=True, gc=False):

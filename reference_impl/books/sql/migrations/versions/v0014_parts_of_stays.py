@@ -1,4 +1,4 @@
-"""As which part of a stay a settlement was made, and which settled stays another one goes on from.
+"""As which part of a stay a settlement was made, by which level it was paid, and which stays another one goes on from.
 
 As what a care province knows a stay: settled in its middle, or the rest of one that was.
 """
@@ -22,7 +22,7 @@ def upgrade() -> None:
     for table in ("settlements", "visits"):
         op.execute(f"ALTER TABLE {table} ADD COLUMN mid_stay INTEGER NOT NULL DEFAULT 0")
         op.execute(f"ALTER TABLE {table} ADD COLUMN continues TEXT NOT NULL DEFAULT ''")
-    for column in ("merged_deductible_fen", "merged_stays"):
+    for column in ("merged_deductible_fen", "merged_stays", "hospital_level"):
         op.execute(f"ALTER TABLE settlements ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
     op.execute(sa.text("UPDATE settlements SET mid_stay = 1 WHERE code = :code").bindparams(code=INPATIENT_SETTLE))
     settled = sa.text("UPDATE visits SET mid_stay = 1 WHERE opened_as = :code AND settlement <> ''")
