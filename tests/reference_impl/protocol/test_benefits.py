@@ -15,6 +15,7 @@ from support.messages import (
     cancel,
     discharge,
     done,
+    find_person,
     refusal,
     request,
     reversal,
@@ -235,6 +236,17 @@ def test_the_referred_and_emergencies_lose_less_than_other_visitors(
 
     wanted = other_fen if filed_as is FilingKind.TEMPORARY else referred_fen
     assert (paid.first_self_pay_fen, paid.pool_fen) == wanted
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_person_and_a_settlement_say_whether_the_supplement_of_civil_servants_is_theirs(share: float) -> None:
+    terms = msgspec.structs.replace(ROW, civil_servant=Supplement(((0, 5_000),)))
+    chain = chain_with(version(terms=terms), civil_servant_share=share)
+    found = done(chain.send(find_person(1)))
+    trial, settled = (done(chain.send(sale(n, BILL_FEN, code=code))) for n, code in ((2, "2101"), (3, "2102")))
+
+    assert found.civil_servant == trial.civil_servant == settled.civil_servant == bool(share)
+    assert bool(settled.amounts.civil_servant_fen) == bool(share)
 
 
 # --- a stay that goes on in another hospital ---
