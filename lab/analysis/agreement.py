@@ -7,6 +7,7 @@ from lab.analysis.filing import filed_for
 from lab.analysis.network import scope_of
 from lab.analysis.prefund import prefunds_of
 from lab.checker import Agreement
+from reference_impl.staging.benefits import policy_under
 from scenarios.patients.care_types import special_care
 from scenarios.patients.master_data import master_plan
 from scenarios.schema import Scenario
@@ -23,5 +24,6 @@ def agreement_of(scenario: Scenario) -> Agreement:
         policies_of(scenario),
         scope_of(scenario),
         prefunds_of(scenario),
+        {province: policy_under(scenario, province) for province in scenario.topology.province_nodes()},
         () if typed is None else special_care(typed).terms,
     )

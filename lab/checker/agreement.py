@@ -11,6 +11,7 @@ from reference_impl.domain.prefund import PrefundRules
 if TYPE_CHECKING:
     from reference_impl.domain.care_types import SpecialTerms
     from reference_impl.domain.network import NetworkScope
+    from reference_impl.domain.policies import Policy
     from reference_impl.domain.policy_book import PolicyBook
     from scenarios.patients.master_data import MasterPlan
 
@@ -31,6 +32,8 @@ class Agreement:
     """What institutions are opened for; None where all serve everybody."""
     prefunds: Mapping[str, PrefundRules] = field(default_factory=dict[str, PrefundRules])
     """The prefunds of insured provinces; none where nothing is reserved."""
+    own: Mapping[str, Policy] = field(default_factory=dict[str, "Policy"])
+    """What each insured province goes by for regions without a policy of their own."""
     special: tuple[SpecialTerms, ...] = ()
     """What special care is paid by in place of a policy's own ratios; none where all care is ordinary."""
 

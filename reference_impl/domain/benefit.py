@@ -124,16 +124,16 @@ class EarlierYear(msgspec.Struct, frozen=True, gc=False):
 
 
 class Continued(msgspec.Struct, frozen=True, gc=False):
-    """The part of a stay that was settled before: in which year it counts, and the deductible paid for it.
+    """What was settled of a stay before: in which year its last part counts, and the deductible paid for all parts.
 
-    ``transfer``: it was settled by another hospital, which sent the patient on. ``counts``: it is one of the
-    year's stays, as one of which nothing was in scope may not be.
+    ``transfer``: it was settled by another hospital, which sent the patient on. ``stays``: so many of that year's
+    stays they are; a part of which nothing was in scope may be none.
     """
 
     year: int
     deductible_fen: int
     transfer: bool = False
-    counts: bool = True
+    stays: int = 1
 
 
 def in_year(now: Accumulators, earlier: EarlierYear, year: int) -> Accumulators:
@@ -233,7 +233,7 @@ def settle(
         first_fen = share_fen(scope_fen, first_e4)
     cost_fen = scope_fen - first_fen
     due_fen = _deductible_due_fen(terms, now, case.kind, before)
-    if continued is not None and (policy.merges_transfer if continued.transfer else policy.merges_mid_stay):
+    if continued is not None and policy.merges(transfer=continued.transfer):
         due_fen = _rest_of_deductible_fen(terms, now, continued, before)
     deductible_fen = min(due_fen, cost_fen)
     room_fen = max(terms.cap_fen - now.pool_paid_fen, 0)
@@ -356,7 +356,7 @@ def _rest_of_deductible_fen(terms: Terms, now: Accumulators, continued: Continue
     """Return what is still due of the one deductible of a stay settled in parts."""
     if terms.deductible_per != "visit":
         return _deductible_due_fen(terms, now, "inpatient", before)
-    others = now.stays - (continued.counts and continued.year == now.year)
+    others = now.stays - (continued.stays if continued.year == now.year else 0)
     return max(_visit_deductible_fen(terms, others) - continued.deductible_fen, 0)
 
 

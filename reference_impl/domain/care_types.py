@@ -33,6 +33,8 @@ __all__ = [
     "Disease",
     "SpecialCare",
     "SpecialTerms",
+    "care_of",
+    "clearing_of",
     "is_recognised",
     "policy_for",
     "recognised_of",
@@ -96,6 +98,21 @@ class Claim(NamedTuple):
     care_type: str
     disease: str
     person: str
+
+
+def care_of(kind: Kind, care_type: str) -> str:
+    """Return as what a visit is paid: an ordinary one as its kind.
+
+    >>> care_of("inpatient", CareType.ORDINARY), care_of("outpatient", CareType.CHRONIC)
+    ('inpatient', 'chronic')
+    """
+    return f"{kind if care_type == CareType.ORDINARY else CareType(care_type)}"
+
+
+def clearing_of(kind: Kind, care_type: str, *, elsewhere: bool) -> str:
+    """Return as what a visit is cleared: as what it is paid, told apart by whether its patient is from elsewhere."""
+    care = care_of(kind, care_type)
+    return f"{care}_elsewhere" if elsewhere else care
 
 
 def is_recognised(person: str, disease: str, share: float) -> bool:

@@ -158,6 +158,9 @@ _ROWS = (
     _refusal(Refusal.FILING_LOCKED, _INSURED, "长期居住备案尚在不可变更期内", "向参保地查询可变更日期"),
     _refusal(Refusal.PERSON_NOT_RECEIVED, _INSURED, "参保地未收到该参保人现行参保信息", "待参保地下次下载后再结算"),
     _refusal(Refusal.PREFUND_SHORT, _INSURED, "参保地在就医地的预付金余额不足", "转手工报销，并提请紧急调增"),
+    _refusal(Refusal.STAY_WAS_WHOLE, _HOSPITAL, "所续住院已出院结算，不能续接", "不填续接就诊号，按单次住院结算"),
+    _refusal(Refusal.CONTINUED_ALREADY, _HOSPITAL, "所续住院已有后续住院结算", "改填最近一次中途结算的就诊号"),
+    _refusal(Refusal.NOT_TREATED_HERE, _HOSPITAL, "该参保人在本机构无进行中的就诊", "先办理挂号，再凭就诊号查询"),
     # --- data ---
     Row(MALFORMED, _HOSPITAL, "the message breaks the interface: the field is named", "mend the field and send it anew",
         "报文不符合接口规范，已指明字段", "改正该字段后重新发送"),
@@ -194,6 +197,8 @@ _ROWS = (
     _refusal(Refusal.NO_SUCH_CARE_TYPE, _HOSPITAL, "此处不支持该医疗类别", "核对医疗类别"),
     _refusal(Refusal.OTHER_CARE_TYPE, _HOSPITAL, "结算的医疗类别与就诊信息不符", "核对医疗类别和急诊标志"),
     _refusal(Refusal.NOT_DIAGNOSED, _HOSPITAL, "该就诊未上传诊断", "先上传就诊信息"),
+    _refusal(Refusal.NO_SUCH_PART, _HOSPITAL, "所续就诊号下无该参保人的住院结算", "核对续接就诊号"),
+    _refusal(Refusal.MID_STAY_ENDED, _HOSPITAL, "已办理出院，不能中途结算", "核对中途结算标志"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

@@ -59,6 +59,9 @@ class Refusal(StrEnum):
     FILING_LOCKED = "S12"
     PERSON_NOT_RECEIVED = "S14"
     PREFUND_SHORT = "S16"
+    STAY_WAS_WHOLE = "S17"
+    CONTINUED_ALREADY = "S18"
+    NOT_TREATED_HERE = "S19"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -90,6 +93,8 @@ class Refusal(StrEnum):
     NO_SUCH_CARE_TYPE = "D30"
     OTHER_CARE_TYPE = "D31"
     NOT_DIAGNOSED = "D32"
+    NO_SUCH_PART = "D33"
+    MID_STAY_ENDED = "D34"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -133,6 +138,11 @@ REASONS: dict[Refusal, str] = {
         "no enrolment that holds now has come from the person's city; settle after the insurer's next download"
     ),
     Refusal.PREFUND_SHORT: "the insurer's prefund with the care place does not cover it; claim by paper",
+    Refusal.STAY_WAS_WHOLE: (
+        "the stay named was settled at its end, and none goes on from it; settle without CONT_MDTRT_ID"
+    ),
+    Refusal.CONTINUED_ALREADY: "another stay goes on from the one named; name the part that was settled last",
+    Refusal.NOT_TREATED_HERE: "no open visit here of this person is named; register the visit, then ask with MDTRT_ID",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
@@ -172,6 +182,10 @@ REASONS: dict[Refusal, str] = {
         "the visit is of another care type than this settlement; check med_type against 2203, and OTP_ER_REFL_FLAG"
     ),
     Refusal.NOT_DIAGNOSED: "no diagnosis of the visit was told; send 2203 first",
+    Refusal.NO_SUCH_PART: (
+        "no settled stay of the person is known by the number that this one goes on from; check CONT_MDTRT_ID"
+    ),
+    Refusal.MID_STAY_ENDED: "the stay is discharged, and is settled in its middle no more; check mid_setl_flag",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

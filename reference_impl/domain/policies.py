@@ -176,6 +176,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             raise LookupError(f"policy {self.name!r} has no terms for {case[:3]}: expected one of {sorted(self.terms)}")
         return terms
 
+    def merges(self, *, transfer: bool) -> bool:
+        """Return whether a stay and what it goes on from pay one deductible."""
+        return self.merges_transfer if transfer else self.merges_mid_stay
+
     @property
     def remembers(self) -> bool:
         """Whether any of its terms asks for more of a person's year than the accumulators hold."""

@@ -115,6 +115,8 @@ class Transacting(VisitState):
         if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
             # Of a stay it is said on admission, of an outpatient with the settlement.
             body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")
+        if isinstance(body, Admit) and self.mid_stay is not None:
+            return msgspec.structs.replace(body, continues=self.mid_stay.visit)
         if not isinstance(body, Settle) or (self.mid_lines is None and self.mid_stay is None):
             return body
         if self.mid_stay is not None:

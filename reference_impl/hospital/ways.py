@@ -28,8 +28,8 @@ OUTPATIENT = (
     tx.OUTPATIENT_TRIAL,
     tx.OUTPATIENT_SETTLE,
 )
-LOOKED_UP = (tx.PERSON, tx.ASK_RECOGNISED, *OUTPATIENT[1:])
-"""The same of a desk that asks first which chronic diseases are recognised."""
+LOOKED_UP = (tx.PERSON, tx.REGISTER, tx.ASK_RECOGNISED, *OUTPATIENT[2:])
+"""The same of a desk that asks which chronic diseases are recognised, before it tells the diagnosis."""
 ADMISSION = (tx.PERSON, tx.ADMIT)
 DISCHARGE = (*ADMISSION, tx.INPATIENT_LINES, tx.INPATIENT_TRIAL, tx.DISCHARGE, tx.INPATIENT_SETTLE)
 """What must be done before the patient goes home; what was done on admission and during the stay is skipped."""

@@ -24,7 +24,7 @@ from reference_impl.domain.fees import (
 from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.transactions import ADMIT, SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.answers import NO, Refused
 from reference_impl.protocol.charges import NO_CHARGES, charges_of, lines_refusal, priced_charges, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
@@ -87,7 +87,7 @@ from reference_impl.protocol.visits import (
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
 _CHARGING = (UploadLines, CancelLines)
-_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, AskRecognised)
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -191,6 +191,9 @@ class CareRole:
         body = request.body
         if isinstance(body, _CHARGING):
             return (Ref(VisitRecord, visit), Ref(ChargesRecord, visit))
+        if isinstance(body, Admit) and body.continues:
+            part = body.continues if self._named is None else self._named.visit(body.continues)
+            return (Ref(VisitRecord, visit), Ref(VisitRecord, part))
         return (Ref(VisitRecord, visit), *copy_refs(request, visit))
 
     def _visit_of(self, request: Request, original: MessageRecord | None) -> VisitId | None:
@@ -221,16 +224,14 @@ class CareRole:
             return Refusal.NO_SUCH_INSURER
         body, visit = request.body, view.get(VisitRecord)
         match body:
-            case Register() | Admit():
-                body = msgspec.structs.replace(body, visit=visit_id(request.msgid))
-            case SellDrugs():
-                sale = self._priced_sale(request, body, view, opened_us)
-                if isinstance(sale, NO):
-                    return sale
-                body = sale
+            case Register() | Admit() | SellDrugs():
+                opening = self._opening(request, body, view, opened_us)
+                if isinstance(opening, NO):
+                    return opening
+                body = opening
             case Reverse():
                 return self._prepare_reversal(request, body, visit, original, next_node)
-            case FindPerson() | File() | WithdrawFiling() | AskRecognised():
+            case FindPerson() | File() | WithdrawFiling():
                 pass
             case _:
                 refusal = self._refusal(request, visit)
@@ -248,10 +249,15 @@ class CareRole:
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
 
     def _let_in(self, request: Request, view: View) -> Request | Refusal:
-        """Return a message as it is meant, or why it may not be named so, or be sent from where it comes."""
+        """Return a message as it is meant, or why it may not be named so, or be sent from where it comes.
+
+        The rest of a stay opens nothing new: it is settled by what its first part was admitted under.
+        """
         meant = request if self._named is None else _as_meant(self._named, request, view)
         networked = self._rules.networked
         if networked is None or isinstance(meant, Refusal) or not isinstance(meant.body, OPENING):
+            return meant
+        if isinstance(meant.body, Admit) and meant.body.continues:
             return meant
         return networked.refusal(meant, view) or meant
 
@@ -269,6 +275,9 @@ class CareRole:
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
         refusal = visit_refusal(request, visit, self._rules.numbers)
+        if isinstance(body, AskRecognised):
+            open_here = refusal is None and visit is not None and visit.state is VisitState.OPEN
+            return None if open_here else Refusal.NOT_TREATED_HERE
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_VISIT
         if isinstance(body, CancelSettlement) and body.settlement != visit.settlement:
@@ -279,6 +288,8 @@ class CareRole:
         if isinstance(state, Refusal):
             return state
         if isinstance(body, Settle):
+            if visit.continues and body.continues != visit.continues:
+                return Refusal.NO_SUCH_PART
             unsaid = body.care_type == CareType.EMERGENCY and not body.emergency  # an emergency is said twice
             if unsaid or body.care_type != visit.care_type:
                 return Refusal.OTHER_CARE_TYPE
@@ -286,6 +297,15 @@ class CareRole:
         if event is VisitEvent.CANCEL_VISIT and visit.fees.total_fen:
             return Refusal.CHARGES_REMAIN
         return None
+
+    def _opening(
+        self, request: Request, body: Register | Admit | SellDrugs, view: View, opened_us: int
+    ) -> Register | Admit | SellDrugs | Refusal | Refused:
+        """Return what opens a visit, with the visit that it opens, or why it may not."""
+        if isinstance(body, SellDrugs):
+            return self._priced_sale(request, body, view, opened_us)
+        refusal = _rest_refusal(request, body, view, self._rules.numbers)
+        return refusal or msgspec.structs.replace(body, visit=visit_id(request.msgid))
 
     def _priced_sale(
         self, request: Request, sale: SellDrugs, view: View, opened_us: int
@@ -359,6 +379,8 @@ class CareRole:
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
         visit, copies = view.get(VisitRecord), copies_after(request, reply, view)
+        if visit is not None and request.code == ADMIT:
+            visit = _opened_by(request, view)
         if reply.refusal:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:
                 return reply, (*_kept(self._taken_back(visit)), *copies)
@@ -406,7 +428,9 @@ class CareRole:
         state = move(visit.state, VisitEvent.SETTLE)
         if isinstance(state, Refusal):
             return None
-        return next_version(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
+        settled = next_version(visit, state, settlement=reply.body.settlement, settled_by=request.msgid)
+        goes_on = isinstance(request.body, Settle) and request.body.mid_stay
+        return msgspec.structs.replace(settled, mid_stay=1) if goes_on else settled
 
     def _reversed(self, request: Request, body: Reverse, visit: VisitRecord) -> VisitRecord | None:
         if visit.settled_by == body.original:
@@ -421,12 +445,29 @@ class CareRole:
         state = VisitState.CANCELLED if sold else move(visit.state, VisitEvent.TAKE_BACK)
         if isinstance(state, Refusal):
             return None
-        return next_version(visit, state, settlement=SettlementId(""), settled_by=MessageId(""))
+        unsettled = next_version(visit, state, settlement=SettlementId(""), settled_by=MessageId(""))
+        return msgspec.structs.replace(unsettled, mid_stay=0) if visit.mid_stay else unsettled
 
     def _moved(self, request: Request, visit: VisitRecord) -> VisitRecord | None:
         event = TRANSACTIONS[request.code].event
         state = move(visit.state, event) if event else None
         return next_version(visit, state) if isinstance(state, VisitState) else None
+
+
+def _opened_by(request: Request, view: View) -> VisitRecord | None:
+    """Return the visit that an admission opens, as it is known; the part that it is the rest of is another."""
+    opened = visit_id(request.msgid)
+    return next((one for one in view.records if isinstance(one, VisitRecord) and one.visit == opened), None)
+
+
+def _rest_refusal(request: Request, body: Register | Admit, view: View, numbers: Numbers) -> Refusal | None:
+    """Return why a stay is not the rest that it is said to be; what was taken in before is carried to its end."""
+    if isinstance(body, Register) or not body.continues or _is_taken_in(view):
+        return None
+    part = next((one for one in view.records if isinstance(one, VisitRecord) and one.visit == body.continues), None)
+    if part is None or visit_refusal(request, part, numbers) is not None or not part.settlement:
+        return Refusal.NO_SUCH_PART
+    return None if part.mid_stay else Refusal.STAY_WAS_WHOLE
 
 
 def _leaving_refusal(body: Discharge, visit: VisitRecord, latest_us: int) -> Refusal | None:

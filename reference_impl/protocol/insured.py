@@ -16,16 +16,7 @@ from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import STALE_LIMIT
 from reference_impl.protocol.insured_decisions import InsuredDecisions, InsuredRules
-from reference_impl.protocol.messages import (
-    Answer,
-    Answered,
-    Overloaded,
-    Request,
-    RequestBody,
-    Reverse,
-    Settle,
-    VisitId,
-)
+from reference_impl.protocol.messages import Answer, Answered, Overloaded, Request, Reverse, Settle, VisitId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.records import (
@@ -37,6 +28,7 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     View,
 )
+from reference_impl.protocol.stays import continuation_refs
 
 __all__ = ["InsuredRole", "InsuredRules"]
 
@@ -80,7 +72,8 @@ class InsuredRole:
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                view = await books.look(key, remembered, *_standing(_visit_of(request)), *_continued(body), *beside)
+                goes_on = continuation_refs(body) if isinstance(body, Settle) else ()
+                view = await books.look(key, remembered, *_standing(_visit_of(request)), *goes_on, *beside)
             known = answer_known(view.message, request, self._reference)
             if known is not None:
                 return known
@@ -103,11 +96,6 @@ class InsuredRole:
 def _standing(visit: VisitId | None) -> tuple[Ref, ...]:
     """Name the settlement of a visit that stands."""
     return () if visit is None else (Ref(SettlementRecord, visit),)
-
-
-def _continued(body: RequestBody) -> tuple[Ref, ...]:
-    """Name the settlement of the visit that a stay goes on from."""
-    return (Ref(SettlementRecord, body.continues),) if isinstance(body, Settle) and body.continues else ()
 
 
 def _visit_of(request: Request) -> VisitId | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,6 @@ import msgspec
 from reference_impl.domain.benefit import (
     Accumulators,
     Case,
-    Continued,
     Policy,
     Settlement,
     in_year,
@@ -32,8 +31,7 @@ from reference_impl.domain.policies import Kind
 from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
-from reference_impl.domain.renumbering import Numbered
-from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS, TRIALS
+from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
 from reference_impl.protocol.answers import Refused, refused
 from reference_impl.protocol.benefits import Benefits, Holding
 from reference_impl.protocol.filings import Filings
@@ -71,6 +69,7 @@ from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import Clock
 from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.records import (
+    WHOLE,
     Change,
     Key,
     Leg,
@@ -82,6 +81,7 @@ from reference_impl.protocol.records import (
     View,
 )
 from reference_impl.protocol.references import opening_refusal, original_refusal, settlement_refusal
+from reference_impl.protocol.stays import BY_ITSELF, asked_of, continued_by, given_up, part_of, rest_of
 
 _INSURED_FOR = (Register, Admit, Settle, SellDrugs)
 """What says by which insurance the person comes."""
@@ -166,6 +166,7 @@ class InsuredDecisions:
             case Reverse():
                 return self._reverse(request, body, view, original, insured, day)
             case FindPerson():
+                region = None if self._benefits is None else self._benefits.of(request.insured_region)
                 found = PersonFound(
                     person=self._rules.numbers.current(body.person),
                     insurance=facts.insurance,
@@ -173,6 +174,7 @@ class InsuredDecisions:
                     insured_region=facts.insured_region,
                     balance_fen=self._person(view, insured).accumulators.balance_fen,
                     age_e1=facts.age_e1,
+                    civil_servant=region is not None and region.is_civil_servant(insured.number),
                 )
                 return self._verdict(request, Reply(self._reference(), found))
             case Register() | Admit():
@@ -226,25 +228,22 @@ class InsuredDecisions:
         )
         year, book = self._year_of(request, body, now_us), self._benefits
         holding = self._own if book is None else book.holding(request, body, case.kind, year, day)
-        wrong = opening_refusal(request, body.visit, self._rules.numbers) or amounts_refusal(body.fees)
-        policy = holding.policy
-        wrong = wrong or (None if policy.covers(case) else Refusal.NO_TERMS)
-        if wrong is None and body.care_type != CareType.ORDINARY:
-            special = self._special(body, case, insured, policy)
-            wrong, policy = (special, policy) if isinstance(special, Refusal) else (None, special)
-        if wrong is not None:
-            return self._verdict(request, refused(wrong, self._reference()))
-        part = _part_before(request, body, settled_of, self._rules.numbers)
-        passed = self._filings.admit(request, body, view, now_us, None if part is None else part.visit)
+        stay = BY_ITSELF
+        if isinstance(body, Settle) and (body.continues or body.mid_stay):
+            stay = asked_of(request, body, view, self._rules.numbers)
+        policy = stay.refusal or self._paid_by(request, body, case, holding, insured)
+        if isinstance(policy, Refusal):
+            return self._verdict(request, refused(policy, self._reference()))
+        passed = self._filings.admit(request, body, view, now_us, stay.part_before)
         if isinstance(passed, Refusal):
             return self._verdict(request, refused(passed, self._reference()))
         person = self._person(view, insured)
         if not 0 <= self._rules.year_of(now_us) - year <= 1:
             return self._verdict(request, refused(Refusal.YEAR_CLOSED, self._reference()))
-        continued, before = None if part is None else _rest_of(part, policy), None
+        continued = None if stay.earlier is None else rest_of(stay, stay.earlier, policy, self._rules.year_of)
+        before = None
         if book is not None:
             case, before = book.asked(view, case, holding, insured.number, passed.filing)
-            continued = continued or _sent_on_from(request, body, settled_of, self._rules.numbers, policy)
         amounts, after = settle(
             policy,
             case,
@@ -257,7 +256,7 @@ class InsuredDecisions:
         )
         if request.code in TRIALS:
             said = _settled(request, body.visit, SettlementId(""), now_us, amounts, facts, after)
-            return self._verdict(request, Reply(self._reference(), said))
+            return self._verdict(request, Reply(self._reference(), self._with_civil_service(said, holding, insured)))
         made = settlement_id(request.msgid)
         settled = SettlementRecord(
             settlement=made,
@@ -277,15 +276,25 @@ class InsuredDecisions:
             business_day=day,
             care_type=body.care_type,
             disease=body.disease if isinstance(body, Settle) else "",
+            part=WHOLE if stay is BY_ITSELF else part_of(stay, continued, policy, year),
+            hospital_level=body.hospital_level,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
         beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
+        beside += () if stay.earlier is None else continued_by(settled)
         if self._keeps_more:
             more = self._kept_beside(request, body.visit, view, insured, holding, settled)
             if not isinstance(more, tuple):
                 return more
-            beside += more
+            beside, said = beside + more, self._with_civil_service(said, holding, insured)
         return self._posted(request, Reply(self._reference(), said), settled, _next(person, after, made), beside)
+
+    def _with_civil_service(self, said: Settled, holding: Holding, insured: _Insured) -> Settled:
+        """Return what is said of a settlement, with whether the supplement of civil servants is for the person."""
+        region = holding.region
+        if region is None or not region.is_civil_servant(insured.number):
+            return said
+        return msgspec.structs.replace(said, civil_servant=True)
 
     def _kept_beside(
         self,
@@ -307,6 +316,21 @@ class InsuredDecisions:
             short = refused(Refusal.PREFUND_SHORT, self._reference())
             return used if self._prefunds.waits else self._verdict(request, short)
         return kept + used
+
+    def _paid_by(
+        self, request: Request, body: Settle | SellDrugs, case: Case, holding: Holding, insured: _Insured
+    ) -> Policy | Refusal:
+        """Return the policy that a visit is paid by, or why it is paid by none."""
+        wrong = opening_refusal(request, body.visit, self._rules.numbers)
+        if wrong is None and body.fees is not None:
+            wrong = amounts_refusal(body.fees)
+        if wrong is None and not holding.policy.covers(case):
+            wrong = Refusal.NO_TERMS
+        if wrong is not None:
+            return wrong
+        if body.care_type == CareType.ORDINARY:
+            return holding.policy
+        return self._special(body, case, insured, holding.policy)
 
     def _special(self, body: Settle | SellDrugs, case: Case, insured: _Insured, policy: Policy) -> Policy | Refusal:
         """Return the policy for care that is not ordinary, or why it is not paid as that."""
@@ -416,6 +440,8 @@ class InsuredDecisions:
     def _given_back(self, view: View, settled: SettlementRecord, negative: SettlementRecord) -> tuple[Record, ...]:
         """Return what moves beside the person once a settlement is taken back."""
         beside: tuple[Record, ...] = self._filings.after_taking_back(view, settled)
+        if settled.part.continues:
+            beside += given_up(settled, negative.settlement)
         if self._benefits is not None:
             beside += self._benefits.after_taking_back(view, settled.visit)
         if self._prefunds is not None:
@@ -490,43 +516,6 @@ class InsuredDecisions:
 def _next(person: PersonRecord, moved: Accumulators, latest: SettlementId) -> PersonRecord:
     now, earlier = kept(person.accumulators, person.earlier, moved)
     return PersonRecord(person.person, person.version + 1, now, earlier, latest)
-
-
-def _part_before(
-    request: Request, body: Settle | SellDrugs, settled_of: Mapping[VisitId, SettlementRecord], numbers: Numbers
-) -> SettlementRecord | None:
-    """Return the part of this stay that was settled before; another's settlement, or an outpatient's, is none."""
-    if not isinstance(body, Settle) or _KIND_OF[request.code] != "inpatient":
-        return None
-    earlier = settled_of.get(body.continues)
-    if earlier is None or earlier.code != INPATIENT_SETTLE:
-        return None
-    return None if settlement_refusal(request, earlier, numbers) is not None else earlier
-
-
-def _sent_on_from(
-    request: Request,
-    body: Settle | SellDrugs,
-    settled_of: Mapping[VisitId, SettlementRecord],
-    numbers: Numbers,
-    policy: Policy,
-) -> Continued | None:
-    """Return the stay in another hospital that this one goes on from; another person's is none."""
-    if not isinstance(body, Settle) or _KIND_OF[request.code] != "inpatient":
-        return None
-    earlier = settled_of.get(body.continues)
-    if earlier is None or earlier.code != INPATIENT_SETTLE or earlier.insured_region != request.insured_region:
-        return None
-    if not numbers.same(Numbered.PERSON, earlier.person, body.person):
-        return None
-    return _rest_of(earlier, policy, transfer=True)
-
-
-def _rest_of(part: SettlementRecord, policy: Policy, *, transfer: bool = False) -> Continued:
-    """Return what a stay goes on from."""
-    amounts = part.amounts
-    counts = policy.own_pay_stays_count or amounts.in_scope_fen > 0
-    return Continued(part.year, amounts.deductible_fen, transfer, counts)
 
 
 def _settled(

@@ -110,7 +110,8 @@ class CancelLines(Body, frozen=True, tag="cancel_lines"):
 class Admit(Shown, frozen=True, tag="admit"):
     """2401: open a stay. ``visit`` is empty from the hospital; the care province issues it.
 
-    An ``emergency`` counts as filed.
+    An ``emergency`` counts as filed. ``continues`` is the visit of the same stay that the hospital settled in its
+    middle: the rest of what was admitted once.
     """
 
     insurance: str
@@ -118,6 +119,7 @@ class Admit(Shown, frozen=True, tag="admit"):
     diagnosis: str
     visit: VisitId = VisitId("")
     emergency: bool = False
+    continues: VisitId = VisitId("")
 
 
 class Discharge(Body, frozen=True, tag="discharge"):
@@ -234,9 +236,10 @@ class AskSettlement(Body, frozen=True, tag="ask_settlement"):
 
 
 class AskRecognised(Body, frozen=True, tag="ask_recognised"):
-    """5301: ask which chronic and special diseases the insurer has recognised of a person."""
+    """5301: ask which chronic and special diseases the insurer has recognised of a person, for a visit that is open."""
 
     person: PersonNo
+    visit: VisitId = VisitId("")
 
 
 # --- replies ----------------------------------------------------------------------------------------------------------
@@ -251,6 +254,7 @@ class PersonFound(Body, frozen=True, tag="person_found"):
     insured_region: str
     balance_fen: int
     age_e1: int
+    civil_servant: bool = False
 
 
 class VisitOpened(Body, frozen=True, tag="visit_opened"):
@@ -268,8 +272,8 @@ class LinesPriced(Body, frozen=True, tag="lines_priced"):
 class Settled(Body, frozen=True, tag="settled"):
     """2206, 2207, 2303, 2304, 2101, 2102: who pays what. ``settlement`` is empty on trial.
 
-    ``balance_fen`` is what is left on the personal account. The defaults are what every reply once said of a person:
-    books kept from then hold such replies.
+    ``balance_fen`` is what is left on the personal account, ``civil_servant`` whether the supplement of civil servants
+    is for the person. The defaults are what every reply once said of a person: books kept from then hold such replies.
     """
 
     visit: VisitId
@@ -280,6 +284,7 @@ class Settled(Body, frozen=True, tag="settled"):
     person_type: str = "active"
     age_e1: int = 0
     balance_fen: int = 0
+    civil_servant: bool = False
 
 
 class Cancelled(Body, frozen=True, tag="cancelled"):

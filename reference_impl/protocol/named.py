@@ -14,6 +14,7 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.protocol.messages import (
+    Admit,
     AskDiagnosis,
     AskSettlement,
     Cancelled,
@@ -114,7 +115,7 @@ def _numbers_in(request: Request) -> Iterator[tuple[Numbered, str]]:
 def _fields_of(body: RequestBody) -> Iterator[tuple[Numbered, str]]:
     if hasattr(body, "visit"):
         yield Numbered.VISIT, "visit"
-    if isinstance(body, Settle):
+    if isinstance(body, Settle | Admit):
         yield Numbered.VISIT, "continues"
     if isinstance(body, CancelSettlement | AskSettlement):
         yield Numbered.SETTLEMENT, "settlement"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from reference_impl.domain.care_types import CareType
+from reference_impl.domain.care_types import care_of, clearing_of
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS
@@ -67,11 +67,11 @@ async def _told(books: Books, request: Request, numbers: Numbers) -> DiagnosisTo
     if not isinstance(said, Settled):
         return Refusal.NOT_SETTLED  # books that were moved without the message
     kind, elsewhere = TRANSACTIONS[visit.opened_as].kind, is_cross_province(request.care_region, visit.insured_region)
-    care = f"{kind}" if visit.care_type == CareType.ORDINARY else visit.care_type
+    assert kind is not None  # what opens a visit is of its kind
     return SettlementTold(
         **msgspec.structs.asdict(said),
         began_us=visit.began_us or said.settled_us,
         ended_us=visit.ended_us or said.settled_us,
-        care=care,
-        clearing=f"{care}_elsewhere" if elsewhere else care,
+        care=care_of(kind, visit.care_type),
+        clearing=clearing_of(kind, visit.care_type, elsewhere=elsewhere),
     )

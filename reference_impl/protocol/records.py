@@ -69,6 +69,7 @@ class VisitRecord(Record, frozen=True, gc=False):
     else may move the visit, so that the message means the same however often it is sent. ``ended_us`` is when a
     discharged stay ended. ``insurance`` and ``began_us`` are what the opening message said; a visit from before books
     kept them has none. ``care_type`` is as what it is to be paid, and ``diagnosis`` what for, as 2203 said it.
+    ``mid_stay`` is 1 where what is settled is no whole stay, ``continues`` the part whose rest this one is.
     """
 
     visit: VisitId
@@ -88,6 +89,8 @@ class VisitRecord(Record, frozen=True, gc=False):
     began_us: int = 0
     care_type: str = CareType.ORDINARY.value
     diagnosis: str = ""
+    mid_stay: Literal[0, 1] = 0
+    continues: VisitId = VisitId("")
 
 
 class ChargedBatch(msgspec.Struct, frozen=True, gc=False):
@@ -147,6 +150,23 @@ class RememberedRecord(Record, frozen=True, gc=False):
     past: tuple[Past, ...]
 
 
+class StayPart(msgspec.Struct, frozen=True, gc=False):
+    """As which part of a stay a settlement was made; empty of what is settled whole.
+
+    ``mid_stay`` is 1 where the stay goes on under a visit of its own, ``continues`` the visit that this one goes on
+    from. Where the policy has parts pay one deductible, ``merged_deductible_fen`` was paid of it by the parts before,
+    and ``merged_stays`` of the stays of this benefit year are these.
+    """
+
+    mid_stay: Literal[0, 1] = 0
+    continues: VisitId = VisitId("")
+    merged_deductible_fen: int = 0
+    merged_stays: int = 0
+
+
+WHOLE = StayPart()
+
+
 class SettlementRecord(Record, frozen=True, gc=False):
     """A settlement in the insured province's books. ``sign`` is -1 for one that takes ``reverses`` back.
 
@@ -155,6 +175,8 @@ class SettlementRecord(Record, frozen=True, gc=False):
     the receipt of the filing that let it through, empty where none was asked for.
     ``business_day`` (yyyymmdd) is the day it is dated on, fixed here and never worked out again; 0 in older books.
     ``care_type`` is as what it was paid, ``disease`` for which chronic or special disease, empty where for none.
+    ``part`` says of a stay settled in parts which of them it is, ``hospital_level`` by which level it was paid, 0 in
+    older books.
     """
 
     settlement: SettlementId
@@ -175,6 +197,21 @@ class SettlementRecord(Record, frozen=True, gc=False):
     business_day: int = 0
     care_type: str = CareType.ORDINARY.value
     disease: str = ""
+    part: StayPart = WHOLE
+    hospital_level: int = 0
+
+
+class ContinuationRecord(Record, frozen=True, gc=False):
+    """That a stay goes on from a settled one, in the insured province's books, by what was settled: no other may.
+
+    Its own negative is written when that settlement is taken back.
+    """
+
+    settlement: SettlementId
+    continues: VisitId
+    visit: VisitId
+    sign: Literal[1, -1]
+    reverses: SettlementId = SettlementId("")
 
 
 class SettlementCopy(Record, frozen=True, gc=False):
@@ -250,6 +287,7 @@ KINDS: dict[type[Record], Kind] = {
     FilingsRecord: Kind("filings", "person", Way.VERSIONED),
     RememberedRecord: Kind("remembered", "person", Way.VERSIONED),
     PrefundRecord: Kind("prefunds", "care", Way.VERSIONED),
+    ContinuationRecord: Kind("continuations", "continues", Way.STANDING),
 }
 
 

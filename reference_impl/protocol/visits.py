@@ -11,7 +11,16 @@ from reference_impl.domain.fees import ZERO_FEES, FeeTotals
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.ids import visit_id
-from reference_impl.protocol.messages import Admit, MessageId, Register, Request, Reverse, SellDrugs, SettlementId
+from reference_impl.protocol.messages import (
+    Admit,
+    MessageId,
+    Register,
+    Request,
+    Reverse,
+    SellDrugs,
+    SettlementId,
+    VisitId,
+)
 from reference_impl.protocol.records import MessageRecord, Record, VisitRecord
 
 __all__ = ["OPENING", "REGISTERING", "held_for", "let_go", "next_version", "opened_visit", "touched", "unopened"]
@@ -74,6 +83,7 @@ def opened_visit(
         ZERO_FEES,
         insurance=body.insurance if isinstance(body, OPENING) else "",
         began_us=body.began_us if isinstance(body, REGISTERING) else 0,
+        continues=body.continues if isinstance(body, Admit) else VisitId(""),
     )
 
 
@@ -106,4 +116,6 @@ def next_version(
         began_us=visit.began_us,
         care_type=visit.care_type if care_type is None else care_type,
         diagnosis=visit.diagnosis if diagnosis is None else diagnosis,
+        mid_stay=visit.mid_stay,
+        continues=visit.continues,
     )

@@ -57,6 +57,6 @@ def _said_otherwise(scenario: Scenario, province: str) -> dict[str, Any]:
         year, forced = plan.policies.benefit_year, plan.policies.forced_mid_stay
         if year is not None:
             said["counts_in"] = _COUNTS_IN[year]
-        if forced is not None:
+        if forced is not None and forced.merge_deductible is not None:
             said["merges_mid_stay"] = forced.merge_deductible
     return said

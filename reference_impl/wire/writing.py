@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
+from reference_impl.domain.care_types import clearing_of
 from reference_impl.domain.fees import ZERO_FEES, FeeLine, FeeTotals, Split
 from reference_impl.domain.person import type_of
+from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.wire.bindings import EXP_CONTENT, FUNDS, UNSERVED, Binding, FundType, NodeBinding
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.structs import to_write
@@ -31,7 +33,7 @@ from reference_impl.wire.values import (
 
 if TYPE_CHECKING:
     from reference_impl.domain.benefit import Settlement
-    from reference_impl.protocol.messages import Request, UploadLines
+    from reference_impl.protocol.messages import Request, SellDrugs, Settle, UploadLines
     from reference_impl.wire.tables import Node
 
 _ENVELOPE = {
@@ -44,6 +46,7 @@ _ENVELOPE = {
     "insurance": "request.body.insurance",
     "person_type": "person_type",
     "care_type": "request.body.care_type",
+    "clearing": "clearing",
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -62,6 +65,13 @@ class Context(NamedTuple):
     def person_type(self) -> str:
         """The type that stands in the person's number."""
         return type_of(self.request.body.person)
+
+    @property
+    def clearing(self) -> str:
+        """As what a settlement is cleared."""
+        kind = TRANSACTIONS[self.request.code].kind
+        assert kind is not None  # a settlement is of a kind of visit
+        return clearing_of(kind, cast("Settle | SellDrugs", self.request.body).care_type, elsewhere=self.cross)
 
 
 class _RowContext(NamedTuple):

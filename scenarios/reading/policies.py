@@ -114,10 +114,16 @@ def beside_problems(scenario: Scenario, plan: Cutover, other: Cutover, path: Pat
     said, before = plan.policies.benefit_year, other.policies.benefit_year
     if said and before and said != before:
         yield _contradiction((*path, "policies", "benefit_year"), other, shared[0], said, before)
-    mine, theirs = plan.policies.forced_mid_stay, other.policies.forced_mid_stay
-    if mine and theirs and mine.merge_deductible != theirs.merge_deductible:
+    mine, theirs = _merging(plan), _merging(other)
+    if None not in (mine, theirs) and mine != theirs:
         key = (*path, "policies", "forced_mid_stay", "merge_deductible")
-        yield _contradiction(key, other, shared[0], str(mine.merge_deductible), str(theirs.merge_deductible))
+        yield _contradiction(key, other, shared[0], str(mine), str(theirs))
+
+
+def _merging(plan: Cutover) -> bool | None:
+    """Return what a plan says of the deductible of stays in parts; None where it leaves that to the policy."""
+    forced = plan.policies.forced_mid_stay
+    return None if forced is None else forced.merge_deductible
 
 
 def _contradiction(path: Path, other: Cutover, province: str, said: str, before: str) -> Problem:

@@ -148,10 +148,11 @@ class MidStay(Model):
     lead: PeopleTime = Field(
         default=span("1d"), gt=0, description="over the last such time before new business is refused. ASSUMED."
     )
-    merge_deductible: bool = Field(
-        default=True,
+    merge_deductible: bool | None = Field(
+        default=None,
         description="the rest counts as the same stay for the deductible; else it pays that of another stay. An option "
-        "of the platform (MERG_DEDC_TYPE). FOUND.",
+        "of the platform (MERG_DEDC_TYPE: FOUND). Default: as the policy of the region says, and the same stay where "
+        "it has none of its own: ASSUMED.",
     )
 
 

@@ -17,6 +17,7 @@ from reference_impl.domain.filing import Filing, FilingKind
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.master_data import Download, Release, Subject
 from reference_impl.domain.network import NetworkScope
+from reference_impl.domain.policies import Policy
 from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, Reverse, UploadLines
@@ -219,7 +220,10 @@ class World:
     @property
     def agreement(self) -> Agreement:
         """What was agreed beforehand."""
-        return Agreement(self.filed_for, self.master, self.policies, self.network, self.prefunds)
+        return Agreement(self.filed_for, self.master, self.policies, self.network, self.prefunds, self.own)
+
+    own: dict[str, Policy] = field(default_factory=dict)
+    """What insured provinces go by for regions without a policy of their own."""
 
     prefunds: dict[str, PrefundRules] = field(default_factory=dict)
 

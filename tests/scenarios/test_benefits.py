@@ -202,6 +202,7 @@ def test_a_measure_of_policies_wants_policies(tmp_path):
         ({}, "discharge", True),
         ({"benefit_year": "of_settlement"}, "settlement", True),
         ({"forced_mid_stay": {"merge_deductible": False}}, "discharge", False),
+        ({"forced_mid_stay": {}}, "discharge", True),
     ],
 )
 def test_an_insurer_is_told_its_own_regions_policies_and_what_a_stop_says_of_them(
@@ -222,8 +223,18 @@ def test_an_insurer_is_told_its_own_regions_policies_and_what_a_stop_says_of_the
     [("none", {}, False), ("mid_stay", {}, True), ("mid_stay", {"merge_deductible": True}, True)],
 )
 def test_long_stays_that_say_nothing_leave_the_deductible_to_the_policy(merges, said, merged, tmp_path):
-    path = scenario(tmp_path, [POLICY | {"merges": merges}], visits={"mid_stay": said})
+    path = scenario(tmp_path, [POLICY | {"merges": merges}], visits={"mid_stay": {"longer_than": "2d", **said}})
     [table] = policies_under(load_scenario(path), "34")
+
+    assert table.versions[0].policy.merges_mid_stay == merged
+
+
+@pytest.mark.parametrize(("said", "merged"), [({}, False), ({"merge_deductible": True}, True)])
+def test_a_stop_that_says_nothing_of_the_deductible_leaves_it_to_the_policy(said, merged, tmp_path):
+    """Found by an adversary: a stop that settled stays in their middle merged what the region does not."""
+    asked = load_scenario(scenario(tmp_path, [POLICY | {"merges": "none"}]))
+    plan = {"scope": 34, "at": "10h", "window": "2h", "policies": {"forced_mid_stay": said}}
+    [table] = policies_under(Scenario.model_validate({**dump_scenario(asked), "cutover": plan}), "34")
 
     assert table.versions[0].policy.merges_mid_stay == merged
 
@@ -251,5 +262,5 @@ def test_long_stays_and_a_policy_that_merge_parts_otherwise_are_refused(merges, 
     path = scenario(tmp_path, [POLICY | {"merges": merges}])
 
     with pytest.raises(ScenarioError) as refused:
-        load_scenario(path, sets=[f"visits.mid_stay={asked}"])
+        load_scenario(path, sets=[f"visits.mid_stay={asked}", "visits.mid_stay.longer_than=2d"])
     assert refused.value.key == "benefits.policies.0.merges"

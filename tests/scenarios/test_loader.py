@@ -515,7 +515,8 @@ CUTOVERS += [
     ),
     (
         TWO_POLICIES.format(
-            one="forced_mid_stay: {lead: 1min}", other="forced_mid_stay: {lead: 1min, merge_deductible: false}"
+            one="forced_mid_stay: {lead: 1min, merge_deductible: true}",
+            other="forced_mid_stay: {lead: 1min, merge_deductible: false}",
         ),
         "cutover.1.policies.forced_mid_stay.merge_deductible",
         "otherwise than plan 34 does",
@@ -789,6 +790,7 @@ def test_a_stay_is_not_settled_in_its_middle_by_two_rules(write):
     assert "one of the two" in str(error)
 
 
+STAY = "[{kind: inpatient, care: 330400, insured: 340100, at: 1h, stay: 2h}]"
 STAYS_ALONE = "visits.mix={outpatient: 0, pharmacy: 0, inpatient: 1}"
 NO_STAYS = "visits.mix={outpatient: 1, pharmacy: 0, inpatient: 0}"
 
@@ -811,6 +813,26 @@ def test_visits_that_never_come_or_would_be_paid_twice_are_refused(write, said, 
 
     assert error.key == key
     assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("longer_than", "more", "words"),
+    [
+        ("17h", [], "the run ends before such a stay is charged once"),
+        ("400d", ["horizon.length=365d"], "no stay is as long"),
+        ("3h", [f"visits.explicit={STAY}", "visits.per_day=0", "visits.local_per_cross=0"], "no stay is as long"),
+    ],
+)
+def test_a_length_at_which_nobody_is_asked_is_refused(write, longer_than, more, words):
+    """Found by an adversary: stays longer than the run were waited for in silence."""
+    error = refusal(write(SMALL), sets=[*more, f"visits.mid_stay={{longer_than: {longer_than}}}"])
+
+    assert error.key == "visits.mid_stay.longer_than"
+    assert words in str(error)
+
+
+def test_a_length_at_which_somebody_may_be_asked_is_taken(write):
+    assert load_scenario(write(SMALL), sets=["visits.mid_stay={longer_than: 16h}"]).visits.mid_stay is not None
 
 
 @pytest.mark.parametrize(("long", "words"), [("{longer_than: 0}", "greater than 0"), ("{share: 2}", "from 0 to 1")])

@@ -82,6 +82,16 @@ def test_a_stay_that_was_admitted_is_settled_after_the_hospital_has_left() -> No
     assert_lawful(run, settled=1)
 
 
+def test_a_stay_that_was_admitted_is_settled_whole_after_the_hospital_has_left_also_in_parts() -> None:
+    """Found by an adversary: after its settlement in the middle, the rest of a long stay went to paper."""
+    long_stays = {"mid_stay": {"longer_than": "30s", "share": 1}, "uploads_per_stay": 4}
+    run = lived(visit("inpatient") | {"stay": "60s"}, opened=[{"care": [CARE], "closes": "20s"}], visits=long_stays)
+
+    assert fates(run) == ["mid_stay_then_direct"]
+    assert refusals(run) == []
+    assert sum(one.sign for books in run.books.values() for one in books.settlements) == 2
+
+
 def test_scope_by_kind_turns_the_other_kinds_away() -> None:
     run = lived(*map(visit, KINDS), opened=[{"care": [CARE], "kinds": ["inpatient"]}])
 

@@ -21,7 +21,7 @@ def only_what_is_opened_serves(evidence: Evidence) -> Iterator[Violation]:
     """Law 21: a yes that opened a visit from elsewhere came of an institution that was opened for it meanwhile.
 
     Held against the lines of the scenario and what hospitals saw, over the whole time from the first send to the yes:
-    not against what a node looked up.
+    not against what a node looked up. A stay that was settled in its middle is admitted once: its rest opens nothing.
     """
     scope = evidence.agreement.network
     if scope is None:
@@ -31,7 +31,10 @@ def only_what_is_opened_serves(evidence: Evidence) -> Iterator[Violation]:
     digits = PROVINCE_DIGITS if scope.between == "provinces" else CITY_DIGITS
     elsewhere = pl.col("care_region").str.slice(0, digits) != pl.col("insured_region").str.slice(0, digits)
     asked = evidence.visits.filter(elsewhere).select("visit", "visit_id", "hospital", "kind")
-    rows = begun.join(asked, on="visit").join(first, on="msgid").sort("msgid", "done_us")
+    parts = evidence.mid_stays.group_by("visit").agg(settled_us=pl.col("at_us").min())
+    rows = begun.join(asked, on="visit").join(first, on="msgid").join(parts, on="visit", how="left")
+    rest = (pl.col("first_us") >= pl.col("settled_us")).fill_null(value=False)
+    rows = rows.filter(~rest).sort("msgid", "done_us")
     for row in rows.iter_rows(named=True):
         if not _opened_meanwhile(scope, row):
             detail = f"{row['code']} was done at {row['hospital']}, which was opened for no such visit from elsewhere"

@@ -261,6 +261,28 @@ def copying(old, then, now):
     return f"INSERT INTO {then} ({', '.join(names)}) SELECT {today} FROM new.{now}"  # noqa: S608 - names
 
 
+def test_of_settled_stays_of_old_books_each_may_still_be_gone_on_from(tmp_path):
+    """Books of before 0014 do not say which stays were settled in their middle: none of these may be turned away."""
+    old, new = tmp_path / "34.sqlite", tmp_path / "new.sqlite"
+    opening._migrate(old, revision="0013", version=13)
+    stay = msgspec.structs.replace(settlement(1), code="2304")
+    sale = settlement(2, visit_number=2)
+    fill_books(new, [insert(done(1), stay, sale)])
+    execute(old, f"ATTACH '{new}' AS new", copying(old, "settlements", "settlements"))
+
+    kept = read_final(migrated(old)).settlements
+
+    assert [(one.code, one.part.mid_stay, one.part.continues, one.hospital_level) for one in kept] == [
+        ("2304", 1, "", 0),
+        ("2102", 0, "", 0),
+    ]
+
+
+def migrated(path):
+    SqliteBooks(path).close()
+    return path
+
+
 def test_old_books_that_cannot_be_brought_up_are_told_and_left_as_they_were(tmp_path):
     path = first_schema_with(tmp_path, settled(1, version=1))
     execute(path, "CREATE TABLE messages (stray TEXT)")

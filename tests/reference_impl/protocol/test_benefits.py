@@ -15,6 +15,7 @@ from support.messages import (
     cancel,
     discharge,
     done,
+    find_person,
     refusal,
     request,
     reversal,
@@ -237,22 +238,33 @@ def test_the_referred_and_emergencies_lose_less_than_other_visitors(
     assert (paid.first_self_pay_fen, paid.pool_fen) == wanted
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_person_and_a_settlement_say_whether_the_supplement_of_civil_servants_is_theirs(share: float) -> None:
+    terms = msgspec.structs.replace(ROW, civil_servant=Supplement(((0, 5_000),)))
+    chain = chain_with(version(terms=terms), civil_servant_share=share)
+    found = done(chain.send(find_person(1)))
+    trial, settled = (done(chain.send(sale(n, BILL_FEN, code=code))) for n, code in ((2, "2101"), (3, "2102")))
+
+    assert found.civil_servant == trial.civil_servant == settled.civil_servant == bool(share)
+    assert bool(settled.amounts.civil_servant_fen) == bool(share)
+
+
 # --- a stay that goes on in another hospital ---
 
 
-def stay_at(
-    chain: Chain, n: int, institution: str, continues: str = "", person: str = PERSON, item: str = "X1"
-) -> Settled:
+def stay_at(chain: Chain, n: int, institution: str, continues: str = "", **more: Any) -> Settled:
     """A stay of 100 yuan at a hospital."""
 
     def there(asked: Request) -> Request:
         msgid = asked.msgid.replace("H33040030001", institution)
         return msgspec.structs.replace(asked, msgid=msgid, sender=NodeId(institution), institution=NodeId(institution))
 
+    person: str = more.get("person", PERSON)
     visit = done(chain.send(there(admit(n, person=person)))).visit
-    done(chain.send(there(upload(n + 1, visit, code="2301", person=person, item=item))))
+    done(chain.send(there(upload(n + 1, visit, code="2301", person=person, item=more.get("item", "X1")))))
     asked = there(settlement(n + 2, visit, code="2304", person=person))
-    body = msgspec.structs.replace(asked.body, continues=VisitId(continues))
+    mid_stay = more.get("mid_stay", False)
+    body = msgspec.structs.replace(asked.body, continues=VisitId(continues), mid_stay=mid_stay)
     return done(chain.send(msgspec.structs.replace(asked, body=body)))
 
 
@@ -269,15 +281,27 @@ def test_a_stay_that_goes_on_elsewhere_pays_one_deductible_where_the_policy_merg
     assert (first.amounts.deductible_fen, rest.amounts.deductible_fen) == (10_000, due_fen)
 
 
+def test_a_stay_in_three_hospitals_pays_one_deductible_and_is_sent_on_once() -> None:
+    terms = msgspec.structs.replace(ROW, deductible_fen=25_000, later_deductibles_fen=(6_000,))
+    chain = chain_with(version(terms=terms, merges_transfer=True))
+    first = stay_at(chain, 1, "H33040030001")
+    second = stay_at(chain, 11, "H33040030002", first.visit)
+    third = stay_at(chain, 21, "H33040030001", second.visit)
+
+    assert [one.amounts.deductible_fen for one in (first, second, third)] == [10_000, 10_000, 5_000]
+    with pytest.raises(AssertionError, match="another stay goes on"):
+        stay_at(chain, 31, "H33040030002", first.visit)
+
+
 def test_another_persons_stay_is_none_to_go_on_from() -> None:
     terms = msgspec.structs.replace(ROW, deductible_fen=12_000, later_deductibles_fen=(6_000,))
     chain = chain_with(version(terms=terms, merges_transfer=True))
     theirs = stay_at(chain, 1, "H33040030001", person=OTHER_PERSON)
     sale_visit = sold(chain, 5).visit
-    mine = stay_at(chain, 11, "H33040030002", theirs.visit)
-    later = stay_at(chain, 21, "H33040030002", sale_visit)
 
-    assert (mine.amounts.deductible_fen, later.amounts.deductible_fen) == (10_000, 6_000)
+    for n, visit in ((11, theirs.visit), (21, sale_visit)):
+        with pytest.raises(AssertionError, match="no settled stay of the person"):
+            stay_at(chain, n, "H33040030002", visit)
 
 
 SELF_PAID = "NOWHERE"
@@ -290,7 +314,7 @@ def test_the_rest_of_a_stay_that_was_none_of_the_year_is_the_next_stay_all_the_s
     terms = msgspec.structs.replace(ROW, deductible_fen=12_000, later_deductibles_fen=(6_000,))
     chain = chain_with(version(terms=terms, own_pay_stays_count=False, merges_transfer=True))
     stay_at(chain, 1, "H33040030001")
-    part = stay_at(chain, 11, "H33040030001", item=SELF_PAID)
+    part = stay_at(chain, 11, "H33040030001", item=SELF_PAID, mid_stay=not elsewhere)
     rest = stay_at(chain, 21, "H33040030002" if elsewhere else "H33040030001", part.visit)
 
     assert (part.amounts.deductible_fen, rest.amounts.deductible_fen) == (0, 6_000)

@@ -136,5 +136,43 @@ def test_charges_of_an_open_stay_go_up_after_the_close() -> None:
     assert done(chain.send(upload(2, visit, code="2301"))).lines
 
 
+@pytest.mark.parametrize(("as_the_rest", "said"), [(True, ""), (False, "E14")])
+def test_the_rest_of_a_stay_that_was_admitted_in_scope_is_settled_in_scope(said: str, *, as_the_rest: bool) -> None:
+    """A stay settled in its middle goes on under a visit of its own, which opens nothing new."""
+    chain = opened("inpatient", until=2_000)
+    first = done(chain.send(admit())).visit
+    done(chain.send(upload(2, first, code="2301")))
+    part = settlement(3, first, code="2304")
+    done(chain.send(msgspec.structs.replace(part, body=msgspec.structs.replace(part.body, mid_stay=True))))
+    chain.clock.us = 5_000
+    rest = admit(4)
+    if as_the_rest:
+        rest = msgspec.structs.replace(rest, body=msgspec.structs.replace(rest.body, continues=first))
+
+    assert refusal(chain.send(rest)) == said
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_the_rest_of_a_stay_is_opened_once_whatever_is_lost_on_the_way(*, crashed: bool) -> None:
+    chain = opened("inpatient", until=2_000)
+    first = done(chain.send(admit())).visit
+    done(chain.send(upload(2, first, code="2301")))
+    part = settlement(3, first, code="2304")
+    done(chain.send(msgspec.structs.replace(part, body=msgspec.structs.replace(part.body, mid_stay=True))))
+    chain.clock.us = 5_000
+    rest = msgspec.structs.replace(admit(4), body=msgspec.structs.replace(admit(4).body, continues=first))
+    chain.faults.append(always("33->hub", "2401", "lose reply"))
+    assert not refusal_or_none(chain.send(rest))
+    chain.faults.clear()
+    if crashed:
+        chain.restart("33")
+
+    visit = done(chain.send(rest)).visit
+    opened_as_rest = [one.continues for one in chain.visits() if one.visit == visit]
+    assert opened_as_rest == [first]
+    at_rest(chain)
+
+
 def refusal_or_none(outcome: Any) -> str:
     return "" if not hasattr(outcome, "reply") else outcome.reply.refusal

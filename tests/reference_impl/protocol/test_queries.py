@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.chain import PERSON, Chain
-from support.messages import cancel, done, refusal, register, request, sale, settlement, upload
+from support.chain import PERSON, Chain, at_rest
+from support.messages import OTHER_PERSON, cancel, done, refusal, register, request, sale, settlement, upload
 
 from reference_impl.domain.care_types import DISEASES, SPECIAL_TERMS, SpecialCare, is_recognised
 from reference_impl.domain.errors import Refusal
@@ -126,11 +126,16 @@ def test_books_that_have_the_visit_and_not_its_message_tell_nothing(chain: Chain
     assert refusal(answer) == Refusal.NOT_SETTLED
 
 
+def asks_for_diseases(n: int, visit: str, *, person: str = PERSON) -> Request:
+    return request("5301", n, AskRecognised(person=PersonNo(person), visit=VisitId(visit)))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_an_insurer_tells_the_diseases_by_which_it_would_settle(share: float) -> None:
-    special = SpecialCare(terms=SPECIAL_TERMS, recognised_share=share)
+    chain = Chain(special=SpecialCare(terms=SPECIAL_TERMS, recognised_share=share))
+    visit = done(chain.send(register(1))).visit
 
-    told = done(Chain(special=special).send(request("5301", 1, AskRecognised(person=PersonNo(PERSON)))))
+    told = done(chain.send(asks_for_diseases(2, visit)))
 
     assert isinstance(told, Recognised)
     expected = {disease.code for disease in DISEASES if is_recognised(PERSON, disease.code, share)}
@@ -138,6 +143,17 @@ def test_an_insurer_tells_the_diseases_by_which_it_would_settle(share: float) ->
 
 
 def test_an_insurer_without_special_care_has_recognised_nothing(chain: Chain) -> None:
-    told = done(chain.send(request("5301", 1, AskRecognised(person=PersonNo(PERSON)))))
+    visit = done(chain.send(register(1))).visit
 
-    assert told == Recognised(diseases=())
+    assert done(chain.send(asks_for_diseases(2, visit))) == Recognised(diseases=())
+
+
+@pytest.mark.parametrize("asked", ["of nobody", "of another person", "of no visit", "of a settled visit"])
+def test_nobody_asks_for_the_diseases_of_a_person_who_is_not_there(chain: Chain, asked: str) -> None:
+    """Found by an adversary: a hospital read the diseases of a person whom it had never seen."""
+    visit = settled_visit(chain).visit if asked == "of a settled visit" else done(chain.send(register(7))).visit
+    named = {"of nobody": "SNOBODY", "of no visit": ""}.get(asked, visit)
+    person = OTHER_PERSON if asked == "of another person" else PERSON
+
+    assert refusal(chain.send(asks_for_diseases(8, named, person=person))) == Refusal.NOT_TREATED_HERE
+    at_rest(chain)

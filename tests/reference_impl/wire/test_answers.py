@@ -73,6 +73,37 @@ def test_a_local_settlement_is_cleared_as_a_local_one(codec):
     assert said(codec, w.answered(w.SETTLED), local)[2]["output"]["setlinfo"]["clr_type"] == "11"
 
 
+@pytest.mark.parametrize(
+    ("code", "care_type", "local", "elsewhere"),
+    [
+        ("2207", "ordinary", "11", "99963"),
+        ("2206", "emergency", "13", "99963"),
+        ("2207", "chronic", "14", "9987"),
+        ("2101", "ordinary", "41", "9974"),
+        ("2102", "special_drugs", "18", "9974"),
+    ],
+)
+def test_a_settlement_is_cleared_as_what_it_is_paid(codec, code, care_type, local, elsewhere):
+    kind = m.SellDrugs if code[:2] == "21" else m.Settle
+    named = {} if kind is m.SellDrugs else {"visit": w.VISIT}
+    body = kind(person=w.PERSON, insurance="310", total_fen=579_253, care_type=care_type, **named)
+    request = w.request(code, body)
+
+    for region, cleared in (("330100", local), (request.insured_region, elsewhere)):
+        asked = msgspec.structs.replace(request, insured_region=region)
+        assert said(codec, w.answered(w.SETTLED), asked)[2]["output"]["setlinfo"]["clr_type"] == cleared
+
+
+@pytest.mark.parametrize(("is_one", "flag"), [(True, "1"), (False, "0")])
+def test_a_settlement_says_whether_the_person_is_a_civil_servant_and_what_that_supplement_pays(codec, is_one, flag):
+    amounts = msgspec.structs.replace(w.AMOUNTS, civil_servant_fen=1_000, cash_fen=267_599)
+    settled = msgspec.structs.replace(w.SETTLED, amounts=amounts, civil_servant=is_one)
+    output = said(codec, w.answered(settled))[2]["output"]
+
+    assert (output["setlinfo"]["cvlserv_flag"], output["setlinfo"]["cvlserv_pay"]) == (flag, 10.00)
+    assert ("320100", 10.00) in [(row["fund_pay_type"], row["fund_payamt"]) for row in output["setldetail"]]
+
+
 def test_a_trial_has_no_settlement_id(codec):
     trial = msgspec.structs.replace(w.SETTLED, settlement=m.SettlementId(""))
     request = msgspec.structs.replace(w.SETTLE, code="2206")
