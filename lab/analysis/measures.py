@@ -33,6 +33,7 @@ from lab.analysis import (
     relay_times,
     renumbering,
     service,
+    sessions,
 )
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
@@ -191,6 +192,7 @@ def measure(record: Record, scenario: Scenario, findings: Findings | None = None
     }
     scalars |= {name: float(value) for name, value in audit.figures(audit.audit_of(record, scenario), scenario)}
     scalars |= dict(closing.measure(record))
+    scalars |= sessions.figures(record, scenario)
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}

@@ -95,6 +95,7 @@ class Purpose(IntEnum):
     DUAL_CHANNEL = 203
     AS_ORDINARY = 204
     LONG_STAY = 205
+    SIGN_OUT = 300
 
 
 def mix64(value: int) -> int:

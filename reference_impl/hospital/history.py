@@ -14,6 +14,7 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, care_node, is_city
 from reference_impl.domain.regions import CITY_DIGITS, is_cross_province
+from reference_impl.domain.sessions import SESSION_REFUSALS
 from reference_impl.domain.transactions import FILINGS
 from reference_impl.hospital.pulse import Pulse, Seen
 from reference_impl.hospital.site import concerns
@@ -74,6 +75,12 @@ def reply_crc(reply: Reply) -> int:
     return crc32(_encode(reply))
 
 
+def _said(reply: Reply) -> str:
+    if not reply.refusal:
+        return "ok"
+    return "unsigned" if reply.refusal in SESSION_REFUSALS else "refused"
+
+
 class History:
     """The hospitals' history of one run."""
 
@@ -125,7 +132,7 @@ class History:
                 pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
             reply = outcome.reply
-            said = "refused" if reply.refusal else "ok"
+            said = _said(reply)
             refusal, crc, hops = reply.refusal, reply_crc(reply), _by_role(request, outcome.hops)
         else:
             said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS
