@@ -136,10 +136,7 @@ class Asker:
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
         self.step += 1
-        return self._id_at(self.step)
-
-    def _id_at(self, step: int) -> MessageId:
-        planned, code = self.history.message_id(self.visit, step), self.visit.hospital.code
+        planned, code = self.history.message_id(self.visit, self.step), self.visit.hospital.code
         if not self.renumberings:
             return planned
         return MessageId(self._number_now(Numbered.INSTITUTION, code) + planned[INSTITUTION_CHARS:])
@@ -252,6 +249,13 @@ class Asker:
             self.signing.forget(request.session)
             return SIGN_IN_FIRST
         return outcome
+
+    def _id_at(self, step: int) -> MessageId:
+        """Return the id of a message beside those of the visit, which goes on from the step where it is."""
+        own, self.step = self.step, step - 1
+        msgid = self.next_id()
+        self.step = own
+        return msgid
 
     def _sign_in(self, signing: Signing) -> Awaitable[SessionNo | Outcome]:
         self.sent += 1

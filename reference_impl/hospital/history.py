@@ -75,12 +75,6 @@ def reply_crc(reply: Reply) -> int:
     return crc32(_encode(reply))
 
 
-def _said(reply: Reply) -> str:
-    if not reply.refusal:
-        return "ok"
-    return "unsigned" if reply.refusal in SESSION_REFUSALS else "refused"
-
-
 class History:
     """The hospitals' history of one run."""
 
@@ -132,7 +126,8 @@ class History:
                 pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
             reply = outcome.reply
-            said = _said(reply)
+            unserved = "unsigned" if reply.refusal in SESSION_REFUSALS else "refused"
+            said = unserved if reply.refusal else "ok"
             refusal, crc, hops = reply.refusal, reply_crc(reply), _by_role(request, outcome.hops)
         else:
             said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS
