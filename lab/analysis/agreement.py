@@ -6,6 +6,7 @@ from lab.analysis.benefits import policies_of
 from lab.analysis.filing import filed_for
 from lab.analysis.network import scope_of
 from lab.analysis.prefund import prefunds_of
+from lab.analysis.sessions import sessions_of
 from lab.checker import Agreement
 from scenarios.patients.care_types import special_care
 from scenarios.patients.master_data import master_plan
@@ -24,4 +25,5 @@ def agreement_of(scenario: Scenario) -> Agreement:
         scope_of(scenario),
         prefunds_of(scenario),
         () if typed is None else special_care(typed).terms,
+        sessions_of(scenario),
     )

@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from reference_impl.domain.transactions import SIGN_IN, SIGN_OUT
+from scenarios.patients.sessions import session_rules
 
 if TYPE_CHECKING:
+    from reference_impl.domain.sessions import SessionRules
     from scenarios.record.recorder import Record
     from scenarios.schema import Scenario
 
-__all__ = ["figures"]
+__all__ = ["figures", "sessions_of"]
 
 _BIN_US = 600_000_000
 """Ten minutes of people time."""
+
+
+def sessions_of(scenario: Scenario) -> dict[str, SessionRules]:
+    """Return what each province asks of its desks."""
+    told = {province: session_rules(scenario, province) for province in scenario.topology.province_nodes()}
+    return {province: rules for province, rules in told.items() if rules is not None}
 
 
 def figures(record: Record, scenario: Scenario) -> dict[str, float]:

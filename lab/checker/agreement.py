@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.sessions import SessionRules
 
 if TYPE_CHECKING:
     from reference_impl.domain.care_types import SpecialTerms
@@ -33,6 +34,9 @@ class Agreement:
     """The prefunds of insured provinces; none where nothing is reserved."""
     special: tuple[SpecialTerms, ...] = ()
     """What special care is paid by in place of a policy's own ratios; none where all care is ordinary."""
+
+    sessions: Mapping[str, SessionRules] = field(default_factory=dict[str, SessionRules])
+    """What provinces of care ask of their desks; none where nobody needs to be signed in."""
 
 
 NO_AGREEMENT = Agreement()

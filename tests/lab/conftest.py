@@ -19,6 +19,7 @@ from reference_impl.domain.master_data import Download, Release, Subject
 from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, Reverse, UploadLines
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -219,9 +220,12 @@ class World:
     @property
     def agreement(self) -> Agreement:
         """What was agreed beforehand."""
-        return Agreement(self.filed_for, self.master, self.policies, self.network, self.prefunds)
+        return Agreement(
+            self.filed_for, self.master, self.policies, self.network, self.prefunds, sessions=self.sessions
+        )
 
     prefunds: dict[str, PrefundRules] = field(default_factory=dict)
+    sessions: dict[str, SessionRules] = field(default_factory=dict)
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from support.both_worlds import HURRIED, TWO_PROVINCES, assert_same_fates
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.sessions import figures
 from lab.checker import check
 from scenarios.reading.scale import resolve
@@ -30,7 +31,7 @@ def test_both_worlds_sign_in_again_after_a_reopening_and_nobody_loses_anything_b
 
     real = assert_same_fates(asked, tmp_path)
 
-    findings = check(real.books, real.record)
+    findings = check(real.books, real.record, agreement=agreement_of(asked))
     assert findings.clean, findings.violations
     found = figures(real.record, asked)
     assert found["sessions.sign_ins"] > found["sessions.sign_outs"] > 0

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from support.tiny_world import CARE, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.measures import measure
 from lab.checker import check
 from sim.run import SimRun
@@ -25,7 +26,7 @@ def lived(*visits: dict[str, Any], settled: int, **more: Any) -> tuple[SimRun, d
     sessions = more.pop("sessions", {})
     asked = scenario(*visits, sessions=sessions, **more)
     run = live(asked)
-    findings = check(cast("Any", run.books), run.record())
+    findings = check(cast("Any", run.books), run.record(), agreement=agreement_of(asked))
     assert findings.clean, findings.violations
     assert_lawful(run, settled=settled)
     assert_nothing_leaked(run)
