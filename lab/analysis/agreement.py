@@ -6,6 +6,7 @@ from lab.analysis.benefits import policies_of
 from lab.analysis.filing import filed_for
 from lab.analysis.network import scope_of
 from lab.analysis.prefund import prefunds_of
+from lab.analysis.sessions import sessions_of
 from lab.checker import Agreement
 from reference_impl.staging.benefits import policy_under
 from scenarios.patients.care_types import special_care
@@ -26,4 +27,5 @@ def agreement_of(scenario: Scenario) -> Agreement:
         prefunds_of(scenario),
         {province: policy_under(scenario, province) for province in scenario.topology.province_nodes()},
         () if typed is None else special_care(typed).terms,
+        sessions_of(scenario),
     )

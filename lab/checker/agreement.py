@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.sessions import SessionRules
 
 if TYPE_CHECKING:
     from reference_impl.domain.care_types import SpecialTerms
@@ -36,6 +37,9 @@ class Agreement:
     """What each insured province goes by for regions without a policy of their own."""
     special: tuple[SpecialTerms, ...] = ()
     """What special care is paid by in place of a policy's own ratios; none where all care is ordinary."""
+
+    sessions: Mapping[str, SessionRules] = field(default_factory=dict[str, SessionRules])
+    """What provinces of care ask of their desks; none where nobody needs to be signed in."""
 
 
 NO_AGREEMENT = Agreement()

@@ -106,7 +106,7 @@ def shares_over_time(record: Record, end_us: int) -> pl.DataFrame:
 
 def by_transaction(messages: pl.DataFrame) -> pl.DataFrame:
     """Return one row a transaction: attempts by outcome, and percentiles of the answered ones."""
-    outcomes = ("ok", "refused", "busy", "closed", "overloaded", "unreachable", "unknown")
+    outcomes = ("ok", "refused", "unsigned", "busy", "closed", "overloaded", "unreachable", "unknown")
     counts = messages.group_by("code").agg(
         pl.len().alias("attempts"), *((pl.col("outcome") == o).sum().alias(o) for o in outcomes)
     )

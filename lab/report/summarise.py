@@ -75,7 +75,7 @@ HEADLINES = (
     "visits.lost",
     "visits.doubled",
 )
-OUTCOMES = ("ok", "refused", "unknown", "busy", "closed", "overloaded", "unreachable")
+OUTCOMES = ("ok", "refused", "unsigned", "unknown", "busy", "closed", "overloaded", "unreachable")
 DIFFERENCES_LISTED = 30
 _OF_DISTRIBUTIONS = tuple(
     f"cutover.{name}.{statistic}"

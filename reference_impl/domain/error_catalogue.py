@@ -125,6 +125,10 @@ _ROWS = (
         "应答成功但带错误信息或缺少回执，不能视为成功", "用原报文号重发查询"),
     Row("T07", _CARE, "the node cannot serve at all: nothing was done", "try again, then tell the care place",
         "节点无法提供服务，业务未办理", "稍后重试，仍不行时报就医地"),
+    # --- identity and session ---
+    _refusal(Refusal.NOT_SIGNED_IN, _HOSPITAL, "窗口尚未签到", "先办理9001签到，再重新发送"),
+    _refusal(Refusal.SESSION_OVER, _HOSPITAL, "签到已失效或本系统无此签到", "重新办理9001签到后再发送"),
+    _refusal(Refusal.OTHERS_SESSION, _HOSPITAL, "签到编号属于其他机构或窗口", "核对签到流水号"),
     # --- eligibility ---
     _refusal(Refusal.NOT_INSURED, _INSURED, "该地无此参保人", "核对证件号码和参保地"),
     _refusal(Refusal.NO_SUCH_INSURER, _HOSPITAL, "参保地编码无对应省份", "核对参保地编码"),

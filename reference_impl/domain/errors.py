@@ -6,6 +6,7 @@
     ├── verdict, final, stored under the key
     │   ├── done
     │   └── refused: Refusal
+    │       ├── I  identity and session of who asks
     │       ├── E  eligibility of the person
     │       ├── S  state: duplicate, settled, cancelled, reversed
     │       ├── D  data: totals, mapping, content of the key
@@ -28,6 +29,9 @@ __all__ = ["REASONS", "Refusal"]
 class Refusal(StrEnum):
     """Why a verdict is no."""
 
+    NOT_SIGNED_IN = "I01"
+    SESSION_OVER = "I02"
+    OTHERS_SESSION = "I03"
     NOT_INSURED = "E01"
     NO_SUCH_INSURER = "E02"
     NOT_NETWORKED = "E03"
@@ -101,6 +105,9 @@ class Refusal(StrEnum):
 
 
 REASONS: dict[Refusal, str] = {
+    Refusal.NOT_SIGNED_IN: "the desk is not signed in here; sign in (9001) and send it again",
+    Refusal.SESSION_OVER: "the session is over, or not known here; sign in anew (9001) and send it again",
+    Refusal.OTHERS_SESSION: "the session is another desk's; check sign_no",
     Refusal.NOT_INSURED: "no insured person of this number here; check the certificate and the insured region",
     Refusal.NO_SUCH_INSURER: "no province answers for this insured region; check insuplc_admdvs",
     Refusal.NOT_NETWORKED: "no institution of this code is networked for such a visit here; check fixmedins_code",

@@ -96,6 +96,7 @@ class Purpose(IntEnum):
     AS_ORDINARY = 204
     LONG_STAY = 205
     WITHDRAW = 330
+    SIGN_OUT = 300
 
 
 def mix64(value: int) -> int:

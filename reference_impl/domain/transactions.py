@@ -22,6 +22,7 @@ __all__ = [
     "MED_TYPES",
     "REVERSIBLE",
     "SETTLEMENTS",
+    "SIGNING",
     "TRANSACTIONS",
     "TRIALS",
     "Act",
@@ -55,6 +56,8 @@ REVERSE: Final = "2601"
 ASK_DIAGNOSIS: Final = "5202"
 ASK_SETTLEMENT: Final = "5203"
 ASK_RECOGNISED: Final = "5301"
+SIGN_IN: Final = "9001"
+SIGN_OUT: Final = "9002"
 
 
 class Act(StrEnum):
@@ -71,6 +74,8 @@ class Act(StrEnum):
     FILE = "file"
     """Registers somebody for treatment elsewhere, or takes that back: of no visit, behind a door of its own."""
     REVERSE = "reverse"
+    SIGN = "sign"
+    """Begins or ends the session under which a desk sends the others: of no visit and of nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,9 @@ _ROWS = (
     Transaction(ASK_DIAGNOSIS, "diagnosis query", "诊断信息查询", Act.ASK, forwarded=False),
     Transaction(ASK_SETTLEMENT, "settlement query", "结算信息查询", Act.ASK, forwarded=False),
     Transaction(ASK_RECOGNISED, "recognised diseases", "人员慢特病备案查询", Act.ASK),
+    # sessions
+    Transaction(SIGN_IN, "sign in", "签到", Act.SIGN, forwarded=False),
+    Transaction(SIGN_OUT, "sign out", "签退", Act.SIGN, forwarded=False),
 )
 
 TRANSACTIONS: dict[str, Transaction] = {row.code: row for row in _ROWS}
@@ -220,6 +228,8 @@ REVERSIBLE = frozenset(row.code for row in _ROWS if row.reversible)
 """What 2601 covers."""
 FILINGS = _codes(Act.FILE)
 """What registers somebody for treatment elsewhere, or takes that back."""
+SIGNING = _codes(Act.SIGN)
+"""What begins or ends a session."""
 MED_TYPES: dict[Kind, str] = {"outpatient": "11", "pharmacy": "41", "inpatient": "2101"}
 """Dictionary med_type (FOUND S1); that of a stay only looks like a transaction."""
 LEAVING = frozenset({INPATIENT_TRIAL, DISCHARGE, INPATIENT_SETTLE})

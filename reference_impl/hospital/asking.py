@@ -17,6 +17,7 @@ from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import Numbered, number_now
+from reference_impl.hospital.signing import SIGN_IN_FIRST, Signing, wants_session
 from reference_impl.protocol.answers import believed
 from reference_impl.protocol.messages import (
     Answered,
@@ -31,6 +32,7 @@ from reference_impl.protocol.messages import (
     PersonNo,
     Request,
     RequestBody,
+    SessionNo,
     Unknown,
     Unreachable,
 )
@@ -123,6 +125,8 @@ class Asker:
     history: History
     renumberings: tuple[Renumbering, ...] = ()
     """The maps that the hospital has: to what its own numbers and those of its visits are changed."""
+    signing: Signing | None = None
+    """The desk that signs in before it sends anything; None where none needs to."""
     stage: Stage = Stage.AT_DESK
     step: int = 0
     sent: int = 0
@@ -195,13 +199,13 @@ class Asker:
     ) -> Answered:
         """Send until there is a verdict; ``spent_us`` of the deadline are gone of a message that may have acted."""
         clients, clock = self.clients, self.ports.clock
-        timeout_us = clients.reversal_timeout if for_good else clients.timeout
+        timeout_us, step = clients.reversal_timeout if for_good else clients.timeout, self.step
         resting, began_us, uncertain = self.stage, clock.now_us() - (spent_us or 0), spent_us is not None
         self.asked, short_us = request, None
         try:
             while True:
                 attempt += 1
-                outcome = await self._send(request, attempt, timeout_us)
+                outcome = await self._send(request, attempt, timeout_us, step)
                 if isinstance(outcome, Answered):
                     self.stage = resting
                     if outcome.reply.refusal:
@@ -240,15 +244,35 @@ class Asker:
         visit, institution = self.visit, NodeId(msgid[:INSTITUTION_CHARS])
         return Request(code, msgid, institution, institution, visit.care_region, visit.insured_region, body)
 
-    async def _send(self, request: Request, attempt: int, timeout_us: int) -> Outcome:
+    async def _send(self, request: Request, attempt: int, timeout_us: int, step: int) -> Outcome:
+        """Send a message once, under the desk's session where it needs one, and return what came of it."""
+        if self.signing is not None:
+            session = self.signing.session or await self._sign_in(self.signing)
+            if not isinstance(session, str):
+                return session
+            request = msgspec.structs.replace(request, session=session)
         sent_us = self.ports.clock.now_us()
         if self.stage is not Stage.REVERSAL_PENDING:
             self.stage = Stage.IN_TRANSIT
         self.sent += 1
         outcome = believed(await self.ports.peers.call(self.node, request, timeout_us), request.code)
         now_us = self.ports.clock.now_us()
-        self.history.attempt(self.visit.visit, self.step, attempt, request, sent_us, outcome, now_us=now_us)
+        self.history.attempt(self.visit.visit, step, attempt, request, sent_us, outcome, now_us=now_us)
+        if self.signing is not None and wants_session(outcome):
+            self.signing.forget(request.session)
+            return SIGN_IN_FIRST
         return outcome
+
+    def _id_at(self, step: int) -> MessageId:
+        """Return the id of a message beside those of the visit, which goes on from the step where it is."""
+        own, self.step = self.step, step - 1
+        msgid = self.next_id()
+        self.step = own
+        return msgid
+
+    def _sign_in(self, signing: Signing) -> Awaitable[SessionNo | Outcome]:
+        self.sent += 1
+        return signing.sign_in(self._id_at, self.sent)
 
     def _give_up(self, outcome: Outcome, request: Request, attempt: int, first_sent_us: int | None) -> None:
         """Raise when this outcome is the last of its message."""
@@ -273,6 +297,8 @@ class Asker:
         wait_us = min(float(retries.cap), retries.backoff * retries.factor ** min(attempt - 1, 60))
         drawn = self.ports.draws.uniform(self.visit.visit, self.step, attempt, Purpose.BACKOFF)
         backoff_us = int(wait_us * (1.0 - retries.jitter * drawn))
+        if outcome is SIGN_IN_FIRST:
+            return 0 if attempt == 1 else backoff_us
         match outcome:
             case Closed(retry_after_us=retry_after_us) if for_good:
                 return retry_after_us + backoff_us

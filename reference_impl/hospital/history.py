@@ -16,6 +16,7 @@ from reference_impl.domain.institution import filing_platform, is_filing_platfor
 from reference_impl.domain.nodes import HUB, care_node, insured_node, is_city
 from reference_impl.domain.regions import CITY_DIGITS, is_cross_province
 from reference_impl.domain.scopes import Business
+from reference_impl.domain.sessions import SESSION_REFUSALS
 from reference_impl.domain.transactions import FILINGS
 from reference_impl.hospital.pulse import Pulse, Seen
 from reference_impl.hospital.site import concerns
@@ -134,7 +135,8 @@ class History:
                 pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
             reply = outcome.reply
-            said = "refused" if reply.refusal else "ok"
+            unserved = "unsigned" if reply.refusal in SESSION_REFUSALS else "refused"
+            said = unserved if reply.refusal else "ok"
             refusal, crc, hops = reply.refusal, reply_crc(reply), _by_role(request, outcome.hops)
         else:
             said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS

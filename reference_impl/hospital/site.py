@@ -9,12 +9,14 @@ from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_o
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.hospital.signing import DeskSessions
 from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.filings import FilingDraws, filing_table
 from scenarios.patients.identity import IdentityDraws
 from scenarios.patients.master_data import HospitalCodes, master_plan
 from scenarios.patients.mid_stays import MidStayDraws
 from scenarios.patients.network import opened_at_start
+from scenarios.patients.sessions import session_hours
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
 from scenarios.schema.renumbered import renumberings_of
@@ -65,6 +67,8 @@ class HospitalSite:
     mid_stays: MidStayDraws | None = None
     short_patience_us: int | None = None
     """How long a hospital asks by itself for what a prefund does not cover; None where nobody waits for that."""
+    sessions: DeskSessions | None = None
+    """The sessions that the desks hold; None where none needs any."""
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -158,6 +162,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
     spec, master = scenario.filing, master_plan(scenario)
     typed, long_stays = scenario.visits.care_types, scenario.visits.mid_stay
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
+    hours = session_hours(scenario)
     identity = None if scenario.identity is None else IdentityDraws(scenario.identity, scenario.seed)
     return HospitalSite(
         scenario.clients,
@@ -174,6 +179,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         None if typed is None else CareTypeDraws(typed, scenario.seed),
         None if long_stays is None else MidStayDraws(long_stays, scenario.seed),
         None if scenario.prefund is None else scenario.prefund.patience_us,
+        None if hours is None else DeskSessions(hours),
     )
 
 

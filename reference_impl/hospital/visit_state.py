@@ -14,6 +14,7 @@ from reference_impl.domain.certificate import ID_CARD, Certificate
 from reference_impl.domain.nodes import care_node, entry_node
 from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.held_up import FATES_AFTER
+from reference_impl.hospital.signing import Signing
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.messages import Settled, SettlementId, VisitId
 from reference_impl.protocol.ports import HospitalPorts
@@ -99,15 +100,18 @@ class VisitState:
     def __post_init__(self) -> None:
         region, relays = self.visit.care_region, self.site.relays
         node = entry_node(region, relays) if relays else care_node(region)
+        site, sessions = self.site, self.site.sessions
         self.asker = Asker(
             self.ports,
-            self.site.clients,
+            site.clients,
             self.visit,
             node,
             self.history,
-            self.site.renumberings,
-            short_patience_us=self.site.short_patience_us,
+            site.renumberings,
+            short_patience_us=site.short_patience_us,
         )
+        if sessions is not None:
+            self.asker.signing = Signing(sessions, self.ports, self.visit, node, self.history, site.clients.timeout)
 
     @property
     def advance_fen(self) -> int:

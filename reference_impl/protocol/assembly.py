@@ -28,6 +28,7 @@ from reference_impl.domain.policy_book import PolicyBook, RegionTable
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import REGION_DIGITS
 from reference_impl.domain.renumbering import Renumbering
+from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.business_day import MIDNIGHT_S, day_of
 from reference_impl.protocol.care import DISCHARGED_AHEAD_US, CareRules
 from reference_impl.protocol.city import City
@@ -56,6 +57,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     institution serves everybody, ``certificates`` where an insurer takes every certificate, ``prefund`` where nothing
     is reserved, ``special`` where every visit is paid as an ordinary one. ``policies`` are those of insured regions
     that have their own; all others go by ``policy``. ``relays`` are its cities that are nodes of their own.
+    ``sessions`` is None where desks need not be signed in.
     """
 
     catalogue: tuple[CatalogueItem, ...]
@@ -70,6 +72,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     network: NetworkScope | None = None
     certificates: CertificateRules | None = None
     relays: tuple[NodeId, ...] = ()
+    sessions: SessionRules | None = None
 
 
 class CityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -163,6 +166,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         reference=reference,
         sweep=config.sweep,
         relays=frozenset(rules.relays),
+        sessions=rules.sessions,
     )
 
 

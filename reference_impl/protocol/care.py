@@ -54,6 +54,8 @@ from reference_impl.protocol.messages import (
     Settle,
     Settled,
     SettlementId,
+    SignIn,
+    SignOut,
     UploadLines,
     VisitId,
     VisitOpened,
@@ -87,7 +89,7 @@ from reference_impl.protocol.visits import (
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
 _CHARGING = (UploadLines, CancelLines)
-_OF_NO_VISIT = (FindPerson, File, WithdrawFiling)
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, SignIn, SignOut)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 

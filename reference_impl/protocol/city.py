@@ -19,7 +19,7 @@ from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import is_known, turned_away
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder
-from reference_impl.protocol.messages import Answer, Outcome, Request
+from reference_impl.protocol.messages import Answer, Outcome, Request, SessionNo
 from reference_impl.protocol.named import Named
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import NodePorts
@@ -62,6 +62,8 @@ class City:
     async def handle(self, request: Request) -> Answer:
         """Serve one message of an institution of the city, or of its province for a person insured here."""
         insured = request.sender == self._province
+        if request.session:  # it is the province that desks sign in at
+            request = msgspec.structs.replace(request, session=SessionNo(""))
         if not insured:
             request = self._from_institution(request)
         stranger = self._not_ours(request) if insured else sender_refusal(request, self._institutions, self.numbers)

@@ -7,7 +7,7 @@ This module must never decide anything.
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import ClassVar, NewType
 
 import msgspec
 
@@ -23,6 +23,8 @@ MessageId = NewType("MessageId", str)
 VisitId = NewType("VisitId", str)
 SettlementId = NewType("SettlementId", str)
 PersonNo = NewType("PersonNo", str)
+SessionNo = NewType("SessionNo", str)
+"""What a sign-in is answered with (sign_no), and every message of the desk bears from then on."""
 FilingId = NewType("FilingId", str)
 """The receipt of a filing (trt_dcla_detl_sn)."""
 
@@ -242,6 +244,25 @@ class AskRecognised(Body, frozen=True, tag="ask_recognised"):
     visit: VisitId = VisitId("")
 
 
+class _OfNobody(Body, frozen=True):
+    """What is about no person."""
+
+    person: ClassVar[PersonNo] = PersonNo("")
+
+
+class SignIn(_OfNobody, frozen=True, tag="sign_in"):
+    """9001: begin the session of a desk, by who works at it (opter_no)."""
+
+    operator: str
+
+
+class SignOut(_OfNobody, frozen=True, tag="sign_out"):
+    """9002: end a session of that desk."""
+
+    operator: str
+    session: SessionNo
+
+
 # --- replies ----------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +358,16 @@ class Recognised(Body, frozen=True, tag="recognised"):
     diseases: tuple[RecognisedDisease, ...]
 
 
+class SignedIn(Body, frozen=True, tag="signed_in"):
+    """9001: the session."""
+
+    session: SessionNo
+
+
+class SignedOut(Body, frozen=True, tag="signed_out"):
+    """9002: the session is over."""
+
+
 class Done(Body, frozen=True, tag="done"):
     """The transactions whose reply has no output."""
 
@@ -361,6 +392,8 @@ RequestBody = (
     | AskDiagnosis
     | AskSettlement
     | AskRecognised
+    | SignIn
+    | SignOut
 )
 ReplyBody = (
     PersonFound
@@ -372,6 +405,8 @@ ReplyBody = (
     | DiagnosisTold
     | SettlementTold
     | Recognised
+    | SignedIn
+    | SignedOut
     | Done
 )
 
@@ -403,6 +438,8 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.ASK_DIAGNOSIS: (AskDiagnosis, DiagnosisTold),
     tx.ASK_SETTLEMENT: (AskSettlement, SettlementTold),
     tx.ASK_RECOGNISED: (AskRecognised, Recognised),
+    tx.SIGN_IN: (SignIn, SignedIn),
+    tx.SIGN_OUT: (SignOut, SignedOut),
 }
 """Which message type carries a transaction, as request and as reply. A test holds it to the catalogue."""
 
@@ -410,12 +447,13 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
 # --- envelopes --------------------------------------------------------------------------------------------------------
 
 
-class Request(msgspec.Struct, frozen=True, gc=False):
+class Request(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request in its envelope.
 
     ``sender`` is the neighbour that sent it, ``(sender, msgid)`` the key (G1). The message id keeps its value on the
     whole path: it holds the institution's code, so it is unique in the nation, and the key a forwarder uses
-    downstream is derived from the upstream key by changing the sender alone.
+    downstream is derived from the upstream key by changing the sender alone. ``session`` is that of the desk, empty
+    where it holds none: the care province looks at it and takes it off, so it is no part of what is kept or sent on.
     """
 
     code: str
@@ -425,6 +463,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     care_region: str
     insured_region: str
     body: RequestBody
+    session: SessionNo = SessionNo("")
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

@@ -16,19 +16,33 @@ from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.regions import city_of
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Side
-from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.domain.sessions import SessionRules
+from reference_impl.domain.transactions import SIGNING, TRANSACTIONS
 from reference_impl.protocol.answers import NO, answer_known, busy_with, is_known, refused, turned_away, waits_for
 from reference_impl.protocol.business_day import BusinessDays
 from reference_impl.protocol.care import CareRole, CareRules
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import STALE_LIMIT, Forwarder
 from reference_impl.protocol.insured import InsuredRole, InsuredRules
-from reference_impl.protocol.messages import Answer, Answered, Closed, Hop, Outcome, Overloaded, Reply, Request
+from reference_impl.protocol.messages import (
+    Answer,
+    Answered,
+    Closed,
+    Hop,
+    Outcome,
+    Overloaded,
+    Reply,
+    Request,
+    SessionNo,
+    SignIn,
+    SignOut,
+)
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.queries import QUERIES, answered_from
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import brought_refusal, said_on
+from reference_impl.protocol.sessions import Sessions
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
 
 __all__ = ["Province"]
@@ -46,6 +60,8 @@ class Province:
         "_ports",
         "_reference",
         "_relays",
+        "_sessions",
+        "_sessions_asked",
         "_timeout_us",
         "doors",
         "node",
@@ -62,8 +78,12 @@ class Province:
         reference: Callable[[], str],
         sweep: SweepRules = DEFAULT_SWEEP,
         relays: frozenset[NodeId] = frozenset(),
+        sessions: SessionRules | None = None,
     ) -> None:
-        """``timeout_us`` is how long the province waits for the hub; ``relays`` are its cities that have their own."""
+        """``timeout_us`` is how long the province waits for the hub; ``relays`` are its cities that have their own.
+
+        Without ``sessions`` no desk needs to be signed in.
+        """
         self.node = care.node
         self.doors = Doors(care.numbers)
         self._ports = ports
@@ -75,6 +95,8 @@ class Province:
         self._timeout_us = timeout_us
         self._relays = relays
         self._reference = reference
+        self._sessions = Sessions(sessions, ports.clock.now_us, care.numbers, reference)
+        self._sessions_asked = self._sessions.asked
         self._forwarder = Forwarder(ports, self._care, self._send, reference, sweep)
 
     @property
@@ -97,18 +119,33 @@ class Province:
         if stranger is not None:
             return turned_away(stranger)
         came_us = self._ports.clock.now_us()
-        if not self.doors.all_open and not is_filing_platform(request.sender):  # nobody is treated there
-            refusal = await self._refusal(request, Side.CARE)
-            if refusal is not None:
-                return refusal
+        refusal = None if self.doors.all_open else await self._institution_refusal(request)
+        if refusal is not None:
+            return refusal
+        of_session: Answered | None = None
+        if self._sessions_asked or request.session or request.code in SIGNING:
+            request, of_session = self._under_session(request)
         forwarded = TRANSACTIONS[request.code].forwarded
-        answer = await (self._forwarder.forward(request) if forwarded else self._act(request))
+        answer = of_session or await (self._forwarder.forward(request) if forwarded else self._act(request))
         if isinstance(answer, Answered):
             city = NodeId(city_of(request.care_region))
             if city in self._relays:  # it writes its own line
                 return answer
             return Answered(answer.reply, (Hop(city, came_us, self._ports.clock.now_us()), *answer.hops))
         return answer
+
+    def _under_session(self, request: Request) -> tuple[Request, Answered | None]:
+        """Return business as it is without its session, and the answer to what goes no further.
+
+        A platform by which people file is no desk: it signs in nowhere.
+        """
+        body = request.body
+        if isinstance(body, SignIn | SignOut):
+            return request, self._sessions.signed(request, body)
+        if not self._institutions[request.sender].kinds:
+            return msgspec.structs.replace(request, session=SessionNo("")), None
+        business = self._sessions.taken_off(request)
+        return (request, business) if isinstance(business, Answered) else (business, None)
 
     def _from_institution(self, request: Request) -> Request:
         """Return a message with its sender as the register knows it: one institution has one memory of its keys."""
@@ -176,6 +213,10 @@ class Province:
             if isinstance(await self._ports.books.commit(change), Committed):
                 return Answered(reply)
         return busy_with(request.msgid)
+
+    async def _institution_refusal(self, request: Request) -> Closed | Overloaded | None:
+        """Return what the door of care answers; a platform by which people file treats nobody, and passes it."""
+        return None if is_filing_platform(request.sender) else await self._refusal(request, Side.CARE)
 
     async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
         key = Key(request.sender, request.msgid)

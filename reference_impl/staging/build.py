@@ -30,6 +30,7 @@ from scenarios.patients.master_data import master_plan
 from scenarios.patients.network import network_scope
 from scenarios.patients.places import Places
 from scenarios.patients.population import register
+from scenarios.patients.sessions import session_rules
 from scenarios.schema.course import courses_of
 from scenarios.schema.renumbered import renumberings_of
 from scenarios.schema.spoken import dialects_of
@@ -96,6 +97,7 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         relays=tuple(NodeId(city) for city in scenario.topology.relays() if care_node(city) == province),
         prefund=prefund_rules(scenario, province),
         special=None if typed is None else special_care(typed),
+        sessions=session_rules(scenario, province),
     )
 
 

@@ -87,6 +87,7 @@ class Codec:
             request.institution,
             request.institution,
             content,
+            sign_no=request.session,
         )
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
@@ -134,6 +135,7 @@ class Codec:
             care_region,
             insured_region,
             side.body(**found.body),
+            m.SessionNo(envelope.sign_no or ""),
         )
         if found.statements:
             context = context_of(request.body, request, "", cross=is_cross_province(care_region, insured_region))

@@ -27,6 +27,7 @@ from scenarios.reading.nation import nation_problems
 from scenarios.reading.network import network_problems
 from scenarios.reading.prefund import prefund_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
+from scenarios.reading.sessions import session_problems
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
 from scenarios.schema import Scenario
@@ -87,6 +88,7 @@ _ASKED_BY: dict[str, _Asked] = {
         "cities' relays, and no city has one",
         "a city of topology.cities that is no door",
     ),
+    "sessions": _Asked(attrgetter("sessions"), "sessions, and no desk needs one", "a 'sessions' section"),
     "stale": _Asked(attrgetter("master_data"), "master data, and nothing is issued anew", "a 'master_data' section"),
 }
 """By the first word of a measure's name."""
@@ -116,6 +118,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from catalogue_problems(scenario)
     yield from prefund_problems(scenario)
     yield from care_type_problems(scenario)
+    yield from session_problems(scenario)
     yield from long_stay_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)

@@ -248,7 +248,12 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("attempt", _I32, "", "1 for the first send of this message id"),
         Column("sent_us", _I64, "us", "sent by the hospital"),
         Column("done_us", _I64, "us", "answered, or given up"),
-        Column("outcome", _STR, "", "ok, refused, busy, closed, overloaded, unreachable or unknown"),
+        Column(
+            "outcome",
+            _STR,
+            "",
+            "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown",
+        ),
         Column("refusal", _STR, "", "code of the rule that refused"),
         Column("reply_crc", _I64, "", "CRC-32 of the reply's content; null unless ok or refused"),
         *(

@@ -22,6 +22,7 @@ from scenarios.schema.measures_nation import NATION_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_prefund import PREFUND_MEASURES
 from scenarios.schema.measures_relays import RELAY_MEASURES
+from scenarios.schema.measures_sessions import SESSION_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 
 __all__ = [
@@ -104,6 +105,7 @@ _SUBJECTS = (
     NATION_MEASURES,
     RELAY_MEASURES,
     PREFUND_MEASURES,
+    SESSION_MEASURES,
     CARE_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {

@@ -25,6 +25,7 @@ from scenarios.schema.objective import Objective
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
 from scenarios.schema.prefund import PrefundSection
+from scenarios.schema.sessions import SessionsSection
 from scenarios.schema.topology import Topology
 
 
@@ -82,6 +83,9 @@ class Scenario(Model):
     )
     prefund: PrefundSection | None = Field(
         default=None, description="prefunds that settlements may not pass. Default: nothing is reserved or refused."
+    )
+    sessions: SessionsSection | None = Field(
+        default=None, description="desks must be signed in at their province. Default: nobody asks."
     )
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")

@@ -20,6 +20,7 @@ from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.policies import Policy
 from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, Reverse, UploadLines
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -220,12 +221,15 @@ class World:
     @property
     def agreement(self) -> Agreement:
         """What was agreed beforehand."""
-        return Agreement(self.filed_for, self.master, self.policies, self.network, self.prefunds, self.own)
+        return Agreement(
+            self.filed_for, self.master, self.policies, self.network, self.prefunds, self.own, sessions=self.sessions
+        )
 
     own: dict[str, Policy] = field(default_factory=dict)
     """What insured provinces go by for regions without a policy of their own."""
 
     prefunds: dict[str, PrefundRules] = field(default_factory=dict)
+    sessions: dict[str, SessionRules] = field(default_factory=dict)
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""

@@ -17,6 +17,7 @@ from reference_impl.domain.network import NetworkScope, Opening
 from reference_impl.domain.policies import PolicyTable, Segment, Supplement, Terms
 from reference_impl.domain.policy_book import PolicyBook, RegionTable, VersionTable
 from reference_impl.domain.prefund import PrefundRules, Quota, TopUp
+from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 from scenarios.record.tables import ClosingRow
@@ -147,6 +148,38 @@ def a_settlement_passed_the_prefund_by_a_fen(world, make):
 @plant(PREFUND)
 def a_settlement_was_made_before_the_top_up_came(world, make):
     prefund_of(world, 0, (world.settlements[0].posted_us + 1, 10_000))
+
+
+SESSION = "nothing_is_answered_without_a_session"
+
+
+def signed_in(world, make, told_us, *, lasts_us=10**12, dropped_us=()):
+    """Have 33 ask its desks for sessions, and the desk of the planted visit sign in; not where ``told_us`` is None."""
+    world.sessions = {"33": SessionRules(lasts_us=lasts_us, dropped_us=dropped_us)}
+    if told_us is not None:
+        asked = {"code": "9001", "msgid": make.message_id(8), "step": 902, "reply_crc": 8}
+        world.messages.append(make.message_row(0, sent_us=told_us - 5, done_us=told_us, **asked))
+
+
+@plant(SESSION)
+def a_desk_was_served_that_never_signed_in(world, make):
+    signed_in(world, make, None)
+
+
+@plant(SESSION)
+def a_desk_was_served_before_it_signed_in(world, make):
+    signed_in(world, make, world.messages[0].done_us + 10)
+
+
+@plant(SESSION)
+def a_desk_was_served_under_a_session_that_had_lasted(world, make):
+    signed_in(world, make, world.messages[0].sent_us - 100, lasts_us=100)
+
+
+@plant(SESSION)
+def a_new_system_served_a_desk_that_was_signed_in_at_the_old_one(world, make):
+    sent_us = world.messages[0].sent_us
+    signed_in(world, make, sent_us - 100, dropped_us=(sent_us - 50,))
 
 
 @plant("every_yes_has_a_posting")
@@ -841,6 +874,20 @@ def chronic_visit_was_paid_for_its_disease(world, make):
     paid_as(world, make, "chronic", "M03900", care_type="chronic", disease="M03900")
 
 
+def served_in_the_last_microsecond_of_a_session(world, make):
+    signed_in(world, make, world.messages[0].sent_us - 100, lasts_us=101)
+
+
+def a_new_system_that_came_while_the_answer_was_on_its_way(world, make):
+    sent_us = world.messages[0].sent_us
+    signed_in(world, make, sent_us - 100, dropped_us=(sent_us + 1,))
+
+
+def a_province_that_asks_for_no_session(world, make):
+    signed_in(world, make, None)
+    world.sessions = {"34": world.sessions["33"]}
+
+
 def sale_was_settled_and_reversed(world, make):
     """A sale has its lines in its message; its visit keeps the total when nothing stands that settled it."""
     taken_back(world, make)
@@ -902,6 +949,9 @@ def hospital_crashed_over_the_message(world, make):
         reversed_without_amounts_or_time_in_the_reply,
         chronic_visit_was_paid_for_its_disease,
         sale_was_settled_and_reversed,
+        served_in_the_last_microsecond_of_a_session,
+        a_new_system_that_came_while_the_answer_was_on_its_way,
+        a_province_that_asks_for_no_session,
         reversal_is_on_its_way_when_the_run_ends,
         reply_lost_then_replayed,
         reversal_came_before_its_original,

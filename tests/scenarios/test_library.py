@@ -52,6 +52,7 @@ def test_library_holds_these_questions():
         "rehearsal",
         "renumbering",
         "reopening-storm",
+        "session-storm",
         "six-trips",
         "slow-province",
         "stale-codes",

@@ -844,6 +844,29 @@ def test_gate_of_long_stays_that_nobody_has_settled_is_refused(write):
     assert refusal(write(SMALL), sets=["gates.mid_stay.settled=== 0"]).key == "gates.mid_stay.settled"
 
 
+@pytest.mark.parametrize(
+    ("said", "key", "words"),
+    [
+        (["sessions={lasts: 0}"], "sessions.lasts", "greater than 0"),
+        (["sessions={signs_out: 25h}"], "sessions.signs_out", "less than or equal"),
+        (["sessions={spread: -1h}"], "sessions.spread", "duration"),
+        (["sessions={last: 3h}"], "sessions.last", "did you mean 'lasts'?"),
+        (["sessions={}", "topology.cities={3401: {}}"], "sessions", "a city's relay passes no session on"),
+        (
+            ["sessions={}", "cutover={scope: 34, at: 2h, window: 1h, dialect: {from: old}}"],
+            "cutover.dialect",
+            "no session",
+        ),
+        (["gates.sessions.peak=> 1"], "gates.sessions.peak", "a 'sessions' section"),
+    ],
+)
+def test_sessions_that_cannot_be_are_refused(write, said, key, words):
+    error = refusal(write(SMALL), sets=said)
+
+    assert error.key == key
+    assert words in str(error)
+
+
 TOPOLOGIES = [
     ("topology.cities=[3499]", "topology.cities.0", "unknown city"),
     ("topology.cities=[4401]", "topology.cities.0", "province is not in the scenario"),

@@ -27,6 +27,7 @@ from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import city_of, province_of
 from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.scopes import Side
+from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.business_day import day_of
 from reference_impl.protocol.care import CareRules
 from reference_impl.protocol.city import City
@@ -193,6 +194,8 @@ class Asked:
     """What every province has paid in advance."""
     special: SpecialCare | None = None
     """What every insurer pays of special care."""
+    sessions: SessionRules | None = None
+    """What every province asks of its desks."""
     dual_channel: bool = False
     """Whether every institution is designated for special drugs."""
 
@@ -243,6 +246,7 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
         timeout_us=2 * WAIT_US,
         reference=reference,
         relays=frozenset(NodeId(city) for city in asked.relays if province_of(city) == node),
+        sessions=asked.sessions,
     )
 
 
