@@ -20,7 +20,7 @@ from sim.run import simulate
 
 pytestmark = pytest.mark.slow
 
-PLENTY_FEN, SCARCE_FEN, TOP_UP_FEN = 10**11, 2_000_000, 1_000_000
+PLENTY_FEN, SCARCE_FEN, TOP_UP_FEN = 10**11, 3_500_000, 500_000
 DAY: dict[str, Any] = {
     "name": "prefund",
     "horizon": {"start": "2024-03-13T09:00:00", "length": "6h", "drain_limit": "24h"},
