@@ -22,6 +22,8 @@ from reference_impl.server.peers import SENDER_HEADER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.server.gate import HospitalGate
     from reference_impl.server.meter import Meter
     from reference_impl.server.node import BrokenNode, ServedNode
     from reference_impl.server.operator import Operator
@@ -38,12 +40,19 @@ _HOSPITAL = ""
 class App:
     """Routes requests to the nodes served here."""
 
-    __slots__ = ("_entrances", "_meter", "_nodes", "_operator")
+    __slots__ = ("_entrances", "_gate", "_meter", "_nodes", "_operator")
 
     def __init__(
-        self, nodes: Mapping[str, ServedNode | BrokenNode], operator: Operator, meter: Meter | None, *, ports: Ports
+        self,
+        nodes: Mapping[str, ServedNode | BrokenNode],
+        operator: Operator,
+        meter: Meter | None,
+        *,
+        ports: Ports,
+        gate: HospitalGate | None = None,
     ) -> None:
-        """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came."""
+        """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came, ``gate`` which hospital sends."""
+        self._gate = gate
         self._nodes = {f"/{name}": node for name, node in nodes.items()}
         self._operator = operator
         self._meter = meter
@@ -80,7 +89,17 @@ class App:
         if sender is None:
             named = f"{SENDER_HEADER} {', '.join(senders)!r}"
             return refusal(HTTPStatus.FORBIDDEN, f"{named} may not send by the {entrance}' address")
-        work = node.respond(request.body, sender)
+        if self._gate is None or entrance is not Entrance.HOSPITALS:
+            return await self._answer(node, request, sender)
+        heard = self._gate.hear(node.name, request)
+        if isinstance(heard, HttpReply):
+            return heard
+        return self._gate.signed(heard, await self._answer(node, request, sender, speaker=heard.institution))
+
+    async def _answer(
+        self, node: ServedNode | BrokenNode, request: HttpRequest, sender: str, *, speaker: NodeId | None = None
+    ) -> HttpReply:
+        work = node.respond(request.body, sender, speaker)
         return HttpReply(*await (work if self._meter is None else self._meter.run(work)))
 
     def _node_at(self, path: str, entrance: Entrance) -> ServedNode | BrokenNode | None:

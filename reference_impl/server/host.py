@@ -28,9 +28,11 @@ from reference_impl.books.journal import serving_books
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Disk
+from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import App
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
+from reference_impl.server.gate import HospitalGate
 from reference_impl.server.held import HeldBooks
 from reference_impl.server.http import serving
 from reference_impl.server.kept import KeptClock
@@ -40,11 +42,13 @@ from reference_impl.server.node import BrokenNode, ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks
+from reference_impl.trust.errors import TrustError
+from reference_impl.trust.seals import reader_of
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codecs import Codecs
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.ports import Books
+    from reference_impl.protocol.ports import Books, SealReader
 
 __all__ = ["run_host"]
 
@@ -85,6 +89,8 @@ class Host:
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
         self._disk = Disk.under(Path(config.books), nodes=len(config.services), asked=config.committing)
         self._codecs = Codecs.at(BusinessClock(config.starts_at, config.time_scale))
+        self.gate = None if config.trust is None else HospitalGate(config.trust, config.services)
+        self._sealed = config.trust is not None and config.trust.sealed
         for name, service in self._services.items():
             try:
                 self.nodes[name] = self._open(service, config)
@@ -108,7 +114,7 @@ class Host:
         self.peers.append(peers)
         node = ServedNode(
             service,
-            NodePorts(self.clock, peers, written, self.tasks),
+            NodePorts(self.clock, peers, written, self.tasks, self._seals(name)),
             codecs=self._codecs,
             beside=folder / name,
             meter=self.meter,
@@ -116,6 +122,9 @@ class Host:
         )
         self.moves[name] = Move(name, books, self.clock, node.is_shut)
         return node
+
+    def _seals(self, node: str) -> SealReader | None:
+        return reader_of(self.gate.keys[node]) if self.gate is not None and self._sealed and node != HUB else None
 
     async def recover(self) -> None:
         """Start to drive every intent that a crash left open."""
@@ -148,7 +157,7 @@ def run_host(config: HostConfig) -> int:
             listening = [stack.enter_context(_listen(config, entrance)) for entrance in Entrance]
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             runner.run(_serve(config, listening))
-    except (BooksError, ConfigError) as error:
+    except (BooksError, ConfigError, TrustError) as error:
         sys.stderr.write(f"yidi: {error}\n")
         return 2
     return 0
@@ -182,9 +191,10 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
             tasks=host.tasks,
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,
+            gate=host.gate,
         )
         await host.recover()
-        app = App({**host.nodes, **host.broken}, operator, host.meter, ports=config.ports)
+        app = App({**host.nodes, **host.broken}, operator, host.meter, ports=config.ports, gate=host.gate)
         server = _Server(_settings(app, config.bounds))
         _stop_when_told(server, with_parent=config.stop_with_parent)
         operator.recovered = True

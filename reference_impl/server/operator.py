@@ -17,10 +17,12 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.faults import FaultCommand
 from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.ports import RunClock
+from reference_impl.trust.errors import TrustError
 
 if TYPE_CHECKING:
     from reference_impl.books.stated import Stated
     from reference_impl.protocol.sweeper import Parked
+    from reference_impl.server.gate import Entry, HospitalGate
     from reference_impl.server.meter import Meter
     from reference_impl.server.moving import Move, MoveStatus
     from reference_impl.server.node import BrokenNode, ServedNode
@@ -161,7 +163,7 @@ class Operator:
         "_books",
         "_broken",
         "_clock",
-        "_disk",
+        "_gate",
         "_host",
         "_meter",
         "_moves",
@@ -171,7 +173,7 @@ class Operator:
         "recovered",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a process consists of
         self,
         host: str,
         clock: RunClock,
@@ -182,8 +184,10 @@ class Operator:
         tasks: AsyncioTasks,
         stop: Callable[[], None],
         meter: Meter | None,
+        gate: HospitalGate | None = None,
     ) -> None:
-        """Command these nodes and the moves of their books; ``stop`` ends the process cleanly."""
+        """Command these nodes, the moves of their books and the ``gate``; ``stop`` ends the process cleanly."""
+        self._gate = gate
         self._host = host
         self._clock = clock
         self._nodes = nodes
@@ -202,6 +206,8 @@ class Operator:
             ("GET", "parked"): self._parked,
             ("GET", "inflight"): self._inflight,
             ("GET", "moves"): self._read_moves,
+            ("GET", "register"): self._register,
+            ("POST", "keys"): self._read_keys,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
             ("POST", "move"): self._move,
@@ -221,6 +227,8 @@ class Operator:
         try:
             answer = await action(content)
         except (ValueError, RecursionError) as error:  # no JSON, nested too deep, or a value that may not be
+            return 400, msgspec.json.encode({"error": f"{name}: {error}"})
+        except TrustError as error:  # the keys of before stay in force
             return 400, msgspec.json.encode({"error": f"{name}: {error}"})
         except LookupError as error:
             return 404, msgspec.json.encode({"error": str(error.args[0])})
@@ -311,6 +319,16 @@ class Operator:
 
     async def _read_moves(self, _: bytes) -> dict[str, MoveStatus]:
         return {name: self._moves[name].status() for name in self._nodes}
+
+    async def _register(self, _: bytes) -> dict[str, tuple[Entry, ...]]:
+        if self._gate is None:
+            raise LookupError("hospitals do not sign here: there are no keys; start the system with 'trust'")
+        return {name: self._gate.register(name) for name in self._nodes}
+
+    async def _read_keys(self, _: bytes) -> dict[str, tuple[Entry, ...]]:
+        if self._gate is not None:
+            self._gate.read_anew()
+        return await self._register(_)
 
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)

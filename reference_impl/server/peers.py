@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
+    from reference_impl.server.client import HttpAnswer
+    from reference_impl.trust.holder import Holder
+    from reference_impl.trust.signing import Signed
     from reference_impl.wire.codecs import AnyCodec
 
 __all__ = ["MSGID_HEADER", "SENDER_HEADER", "HttpPeers"]
@@ -32,13 +35,22 @@ MSGID_HEADER = "x-yidi-msgid"
 class HttpPeers:
     """The neighbours of one node, or of a hospital."""
 
-    __slots__ = ("_clock", "_codec", "_destinations")
+    __slots__ = ("_clock", "_codec", "_destinations", "_holder")
 
-    def __init__(self, routes: Mapping[str, str], codec: AnyCodec, clock: Clock, *, sender: str | None) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, str],
+        codec: AnyCodec,
+        clock: Clock,
+        *,
+        sender: str | None,
+        holder: Holder | None = None,
+    ) -> None:
         """``routes`` gives each neighbour's ``host:port``; ``sender`` is the node that calls, None a hospital.
 
-        ``codec`` is that of the sender: a node's neighbours, or hospitals'.
+        ``codec`` is that of the sender: a node's neighbours, or hospitals'. ``holder`` signs for hospitals.
         """
+        self._holder = holder
         named = "" if sender is None else f"{SENDER_HEADER}: {sender}\r\n"
         self._codec = codec
         self._clock = clock
@@ -55,13 +67,18 @@ class HttpPeers:
             return Unreachable()
         destination, line = known
         began_us = self._clock.now_us()
+        holder = self._holder
+        if holder is not None:
+            request = holder.sealed(request)
         content = self._codec.encode_request(request, began_us)
-        rest = f"{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
+        signed = None if holder is None else holder.sign(("POST", f"/{node}"), request, content)
+        lines = "" if signed is None else signed.lines
+        rest = f"{lines}{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
         message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
         heard = await destination.exchange(message, timeout_us)
         if heard is Failure.NOBODY_LISTENS:
             return Unreachable()
-        if not isinstance(heard, Failure):
+        if not isinstance(heard, Failure) and self._is_believed(signed, heard):
             try:
                 outcome = self._codec.decode_answer(heard.status, heard.headers, heard.content, request.code)
             except WireError as error:
@@ -70,6 +87,12 @@ class HttpPeers:
                 if not isinstance(outcome, Unknown):
                     return outcome
         return Unknown(self._clock.now_us() - began_us)
+
+    def _is_believed(self, signed: Signed | None, heard: HttpAnswer) -> bool:
+        """Return whether an answer is of whom was asked; nodes have a connection of their own for that."""
+        if signed is None or self._holder is None:
+            return True
+        return self._holder.believes(signed, heard.status, heard.headers, heard.content)
 
     def close(self) -> None:
         """Drop every connection."""

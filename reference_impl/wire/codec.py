@@ -35,6 +35,7 @@ from reference_impl.wire.envelope import (
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
 from reference_impl.wire.hops import HOPS_HEADER, hops_from_text, hops_to_text
 from reference_impl.wire.reading import Found
+from reference_impl.wire.sealed import SEALED, seal_in, seal_text
 from reference_impl.wire.sides import Side, read_side, sides_of
 from reference_impl.wire.tables import NEW
 from reference_impl.wire.writing import context_of
@@ -88,6 +89,8 @@ class Codec:
             request.institution,
             content,
         )
+        if request.seal is not None:
+            envelope.signtype, envelope.cainfo = SEALED, seal_text(request.seal)
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
             check_size(code, "input", self._encode(content))
@@ -135,6 +138,8 @@ class Codec:
             insured_region,
             side.body(**found.body),
         )
+        if envelope.signtype == SEALED:
+            request = msgspec.structs.replace(request, seal=seal_in(code, envelope.cainfo or "", request.body))
         if found.statements:
             context = context_of(request.body, request, "", cross=is_cross_province(care_region, insured_region))
             for stated, node in found.statements:
