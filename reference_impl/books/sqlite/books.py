@@ -28,6 +28,7 @@ from reference_impl.books.sqlite.connection import (
 from reference_impl.books.sqlite.disk import Committing, Disk
 from reference_impl.books.sqlite.group import GroupCommit, Watcher, WriterStats
 from reference_impl.books.sqlite.opening import lock, make_ready
+from reference_impl.books.sqlite.trailing import begin_trail, extend_trail
 from reference_impl.books.sqlite.writer import BesideWriter, TurnWriter, Writer
 from reference_impl.protocol.records import Committed
 
@@ -158,6 +159,7 @@ class SqliteBooks:
 def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, Writer]:
     """Return what looks and what writes."""
     connection = connect(path)
+    begin_trail(connection)
     group = GroupCommit(connection, path.stem)
     if committing is Committing.TURN:
         return connection, TurnWriter(group)
@@ -193,11 +195,14 @@ def fill_books(path: Path, changes: Iterable[Change]) -> None:
     try:
         make_ready([path])
         with closing(connect(path)) as connection:
+            begin_trail(connection)
             connection.execute("BEGIN IMMEDIATE")
-            for change in changes:
+            wanted = list(changes)
+            for change in wanted:
                 verdict = apply(connection, change)
                 if not isinstance(verdict, Committed):
                     raise BooksError(f"books {path} already hold what is to come before the run: {verdict}")
+            extend_trail(connection, wanted)
             connection.execute("COMMIT")
     finally:
         os.close(held)

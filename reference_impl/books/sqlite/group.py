@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.checkpoint import Checkpoint
-from reference_impl.books.sqlite.connection import apply
+from reference_impl.books.sqlite.connection import COMMITTED, apply
 from reference_impl.books.sqlite.core_wait import core_wait_ns
+from reference_impl.books.sqlite.trailing import extend_trail
 
 if TYPE_CHECKING:
     from reference_impl.protocol.records import Change, CommitResult
@@ -137,6 +138,7 @@ class GroupCommit:
         try:
             connection.execute("BEGIN IMMEDIATE")
             done: list[Done] = [(future, apply(connection, change)) for change, future, _ in group]
+            extend_trail(connection, [job[0] for job, one in zip(group, done, strict=True) if one[1] is COMMITTED])
             self._flush()
         except Exception as error:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
             self._undo()
@@ -155,6 +157,7 @@ class GroupCommit:
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = apply(connection, change)
+            extend_trail(connection, [change] if result is COMMITTED else [])
             self._flush()
         except sqlite3.Error as error:
             self._undo()
