@@ -47,6 +47,7 @@ class TrustFacts(msgspec.Struct, frozen=True):
     keys: str
     window_ms: int
     sealed: bool
+    mutual_tls: bool = False
 
 
 class SystemFile(msgspec.Struct, frozen=True):

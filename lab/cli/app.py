@@ -210,6 +210,24 @@ def operate(
 
 
 @app.command()
+def authority(
+    source: Source,
+    variant: Variant = None,
+    sets: Sets = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Folder of keys. Default: that of 'yidi serve'.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a certificate authority for a trial, and a certificate for each process of a scenario (needs openssl)."""
+    from lab.cli.commands.authority import authority as do
+
+    scenario = _load(source, variant, sets, None)
+    do(scenario, into or Path("runs") / f"{scenario.name}-serve" / "keys", as_json=as_json)
+
+
+@app.command()
 def trail(
     books: Annotated[Path, typer.Argument(metavar="BOOKS", help="A file of books, or the folder of them.")],
     noted: Annotated[

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from hmac import compare_digest
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, is_city
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from reference_impl.server.node import BrokenNode, ServedNode
     from reference_impl.server.operator import Operator
 
-__all__ = ["App"]
+__all__ = ["NO_PROOFS", "App", "Proofs"]
 
 _SENDER = SENDER_HEADER.encode("ascii")
 _JSON = {"content-type": "application/json"}
@@ -37,10 +38,32 @@ _HOSPITAL = ""
 """The sender whom its institution code will name."""
 
 
+class Proofs(NamedTuple):
+    """What a process asks of neighbours and operators: a certificate of their own, a token."""
+
+    certificates: bool
+    token: bytes
+
+    def has_token(self, request: HttpRequest) -> bool:
+        """Return whether an operator's request shows the token, where there is one."""
+        if not self.token:
+            return True
+        shown = [value for name, value in request.headers if name == b"authorization"]
+        return len(shown) == 1 and compare_digest(shown[0], b"Bearer " + self.token)
+
+    def is_proved(self, request: HttpRequest, sender: str | None) -> bool:
+        """Return whether a neighbour is who it says; who says nothing sensible is refused for that."""
+        return not self.certificates or sender is None or sender in request.proved
+
+
+NO_PROOFS = Proofs(certificates=False, token=b"")
+"""A system in which everybody is honest."""
+
+
 class App:
     """Routes requests to the nodes served here."""
 
-    __slots__ = ("_entrances", "_gate", "_meter", "_nodes", "_operator")
+    __slots__ = ("_entrances", "_gate", "_meter", "_nodes", "_operator", "_proofs")
 
     def __init__(
         self,
@@ -50,9 +73,14 @@ class App:
         *,
         ports: Ports,
         gate: HospitalGate | None = None,
+        proofs: Proofs = NO_PROOFS,
     ) -> None:
-        """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came, ``gate`` which hospital sends."""
+        """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came, ``gate`` which hospital sends.
+
+        ``proofs`` is what neighbours and operators have to prove.
+        """
         self._gate = gate
+        self._proofs = proofs
         self._nodes = {f"/{name}": node for name, node in nodes.items()}
         self._operator = operator
         self._meter = meter
@@ -66,6 +94,8 @@ class App:
                 return await self._pass_on(request, entrance)
             if not request.path.startswith(_OPERATOR):
                 return refusal(HTTPStatus.NOT_FOUND, "this is the operators' address; messages are posted to another")
+            if not self._proofs.has_token(request):
+                return refusal(HTTPStatus.UNAUTHORIZED, "an operator shows the token of this system")
             command = request.path.removeprefix(_OPERATOR)
             status, answer = await self._operator.obey(request.method, command, request.body)
             return HttpReply(status, _JSON, answer)
@@ -86,6 +116,8 @@ class App:
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "messages are posted")
         senders = [value.decode("latin-1") for name, value in request.headers if name == _SENDER]
         sender = _sender_of(node, entrance, senders)
+        if entrance is Entrance.NEIGHBOURS and not self._proofs.is_proved(request, sender):
+            return refusal(HTTPStatus.FORBIDDEN, "the certificate of this connection is not that of its sender")
         if sender is None:
             named = f"{SENDER_HEADER} {', '.join(senders)!r}"
             return refusal(HTTPStatus.FORBIDDEN, f"{named} may not send by the {entrance}' address")

@@ -63,12 +63,14 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TrustRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """By what a system knows hospitals: which headers, and how old a signature may be.
 
-    With ``sealed`` an insurer believes no message that its institution has not sealed.
+    With ``sealed`` an insurer believes no message that its institution has not sealed, with ``mutual_tls`` no node
+    another that does not prove which it is. Operators show a token.
     """
 
     family: Family
     window_ms: int
     sealed: bool
+    mutual_tls: bool = False
 
 
 class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,11 +10,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
-from reference_impl.server.client import Destination, Failure
+from reference_impl.server.client import Destination, Failure, Secured
+from reference_impl.trust.authority import name_of
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
 
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Request
@@ -45,10 +47,12 @@ class HttpPeers:
         *,
         sender: str | None,
         holder: Holder | None = None,
+        tls: SSLContext | None = None,
     ) -> None:
         """``routes`` gives each neighbour's ``host:port``; ``sender`` is the node that calls, None a hospital.
 
-        ``codec`` is that of the sender: a node's neighbours, or hospitals'. ``holder`` signs for hospitals.
+        ``codec`` is that of the sender: a node's neighbours, or hospitals'. ``holder`` signs for hospitals,
+        ``tls`` is how nodes prove which they are.
         """
         self._holder = holder
         named = "" if sender is None else f"{SENDER_HEADER}: {sender}\r\n"
@@ -58,7 +62,8 @@ class HttpPeers:
         for node, address in routes.items():
             host, _, port = address.rpartition(":")
             line = f"POST /{node} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{named}"
-            self._destinations[node] = Destination(host, int(port)), line.encode("ascii")
+            secured = None if tls is None else Secured(tls, name_of(node))
+            self._destinations[node] = Destination(host, int(port), secured), line.encode("ascii")
 
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node`` and return what became of it."""

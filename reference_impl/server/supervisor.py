@@ -27,7 +27,8 @@ from reference_impl.server.errors import StartError
 from reference_impl.server.guardian import Guardian
 from reference_impl.server.kept import hold_clock, kept_us
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
-from reference_impl.trust.keys import read_lines
+from reference_impl.trust.authority import AUTHORITY_FILE, make_authority
+from reference_impl.trust.keys import TOKEN_FILE, new_token, read_lines, read_token, write_private
 from reference_impl.trust.making import HOSPITALS_FILE, new_lines, write_keys
 
 if TYPE_CHECKING:
@@ -370,16 +371,30 @@ class System:
         if rules is None:
             return None
         return TrustConfig(
-            family=rules.family, window_ms=rules.window_ms, sealed=rules.sealed, keys=str(self.keys.absolute())
+            family=rules.family,
+            window_ms=rules.window_ms,
+            sealed=rules.sealed,
+            mutual_tls=rules.mutual_tls,
+            keys=str(self.keys.absolute()),
         )
 
     def _registers(self) -> Registers:
         return {node: [one.code for one in told.institutions] for node, told in self.config.services.items()}
 
     def _make_keys(self) -> None:
-        """Make keys where hospitals sign and nobody brought any."""
-        if self.config.trust is not None and not (self.keys / HOSPITALS_FILE).exists():
+        """Make keys, certificates and a token where they are wanted and nobody brought any."""
+        trust = self.config.trust
+        if trust is None:
+            return
+        if not (self.keys / HOSPITALS_FILE).exists():
             write_keys(self.keys, new_lines(self._registers()), self._registers())
+        if trust.mutual_tls and not (self.keys / AUTHORITY_FILE).exists():
+            make_authority(self.keys, self.config.hosts)
+        token_file = self.keys / TOKEN_FILE
+        if not token_file.exists():
+            write_private(token_file, new_token())
+        for process in self._processes.values():
+            process.token = read_token(token_file).decode("ascii")
 
     def _make_ready(self) -> None:
         """Make new books and migrate old ones here, once, before many processes would; those that fail say so there."""

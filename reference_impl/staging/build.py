@@ -138,7 +138,12 @@ def _trust_rules(scenario: Scenario) -> TrustRules | None:
     asked = scenario.trust
     if asked is None:
         return None
-    return TrustRules(family=Family(asked.headers), window_ms=asked.window // _US_PER_MS, sealed=asked.seals)
+    return TrustRules(
+        family=Family(asked.headers),
+        window_ms=asked.window // _US_PER_MS,
+        sealed=asked.seals,
+        mutual_tls=asked.mutual_tls,
+    )
 
 
 def _service_config(scenario: Scenario, node: str, institutions: Institutions) -> ServiceConfig:

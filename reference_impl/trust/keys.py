@@ -11,6 +11,7 @@ import base64
 import binascii
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,11 +24,28 @@ from reference_impl.domain.institution import is_institution
 from reference_impl.domain.nodes import NodeId
 from reference_impl.trust.errors import TrustError
 
-__all__ = ["HASH", "Key", "KeyLine", "NodeKeys", "derived", "keys_in", "read_lines", "read_node_keys", "write_private"]
+__all__ = [
+    "HASH",
+    "SECRET_BYTES",
+    "TOKEN_FILE",
+    "Key",
+    "KeyLine",
+    "NodeKeys",
+    "derived",
+    "keys_in",
+    "new_token",
+    "read_lines",
+    "read_node_keys",
+    "read_private",
+    "read_token",
+    "write_private",
+]
 
 HASH = "sha256"
 SECRET_BYTES = 32
 """A secret has so many at least: as long as the hash (RFC 2104)."""
+TOKEN_FILE = "operator.token"  # noqa: S105 - the name of a file
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]{32,256}")
 _ENVIRONMENT = "env:"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -121,6 +139,24 @@ def read_lines(path: Path) -> tuple[KeyLine, ...]:
 
     """
     return _read(path).keys
+
+
+def new_token() -> bytes:
+    """Return a new token of operators."""
+    return secrets.token_urlsafe(SECRET_BYTES).encode("ascii")
+
+
+def read_token(path: Path) -> bytes:
+    """Return the token that operators show.
+
+    Raises:
+        TrustError: when its file cannot be read, or holds none.
+
+    """
+    token = read_private(path).strip()
+    if not _TOKEN.fullmatch(token):
+        raise TrustError(f"{path}: no token; expected 32 or more letters, digits, _ or - in one line")
+    return token
 
 
 def keys_in(path: Path, lines: Iterable[KeyLine]) -> Keys:

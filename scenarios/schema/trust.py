@@ -33,3 +33,8 @@ class TrustSection(Model):
         description="whether institutions seal what they ask, and insurers believe nothing else: neither hub nor care "
         "province can invent a message or change an amount. ASSUMED.",
     )
+    mutual_tls: bool = Field(
+        default=False,
+        description="whether nodes prove to each other which they are, by certificates of one authority. Not together "
+        "with faults of the links between nodes: the proxy that makes those cannot look into what is encrypted.",
+    )
