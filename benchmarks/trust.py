@@ -40,7 +40,9 @@ from scenarios.schema import Scenario
 ROUNDS = 5
 WARM_UP_S, MEASURE_S = 1.0, 5.0
 ARMS = ("neither", "trail", "trail, signed and sealed")
-WITHOUT_TRAIL = "import reference_impl.books.sqlite.group as g\ng.extend_trail = lambda connection, changes: None\n"
+WITHOUT_TRAIL = (
+    "import reference_impl.books.sqlite.group as g\ng.extend_trail = lambda connection, changes, tip=None: tip\n"
+)
 HOSTS = {node: [node] for node in NODES}
 
 

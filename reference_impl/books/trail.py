@@ -17,6 +17,7 @@ import msgspec
 
 from reference_impl.books.final import BooksError, FinalBooks
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.protocol.messages import MessageId, Reply, Request
 from reference_impl.protocol.records import KINDS, Change, Committed, Key, MessageRecord, Record, Way
 
 __all__ = [
@@ -57,9 +58,15 @@ BEGINNING = Noted(0, bytes(_HASH().digest_size))
 
 
 class _Done(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One change. The message of an outcome leaves out what it asked, which stands with its intent."""
+    """One change, its message laid flat. That of an outcome leaves out what it asked, which stands with its intent."""
 
-    message: MessageRecord
+    key: Key
+    code: str
+    opened_us: int
+    request: Request | None
+    reply: Reply | None
+    reversed_by: MessageId | None
+    withdrawn: bool
     insert: bool
     tombstone: MessageRecord | None
     lifted: Key | None
@@ -169,19 +176,23 @@ class _Replay:
                 return
             for done in told.changes:
                 if not isinstance(self.books.apply(_change_of(done)), Committed):
-                    key = done.message.key
+                    key = done.key
                     yield f"entry {entry.serial}: message {key.sender} {key.msgid} does not follow from those before"
         except (msgspec.MsgspecError, BooksError, LookupError) as error:
             yield f"entry {entry.serial}: cannot be done again: {error}"
 
 
 def _done(change: Change) -> _Done:
-    message, records = change.message, change.records
-    if not change.insert:
-        message = msgspec.structs.replace(message, request=None)
+    message, records, insert = change.message, change.records, change.insert
     return _Done(
-        message,
-        change.insert,
+        message.key,
+        message.code,
+        message.opened_us,
+        message.request if insert else None,
+        message.reply,
+        message.reversed_by,
+        message.withdrawn,
+        insert,
         change.tombstone,
         change.lifted,
         tuple([(_NAME_OF[type(record)], record) for record in records]) if records else (),
@@ -189,8 +200,11 @@ def _done(change: Change) -> _Done:
 
 
 def _change_of(done: _Done) -> Change:
+    message = MessageRecord(
+        done.key, done.code, done.opened_us, done.request, done.reply, done.reversed_by, done.withdrawn
+    )
     return Change(
-        message=done.message,
+        message=message,
         insert=done.insert,
         tombstone=done.tombstone,
         lifted=done.lifted,

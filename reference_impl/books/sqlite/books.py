@@ -67,7 +67,7 @@ class SqliteBooks:
         try:
             make_ready([path])
             self._reader, self._writer = _connected(path, disk.committing)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             os.close(self._lock)
             raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
         except BaseException:

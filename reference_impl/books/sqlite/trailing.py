@@ -26,10 +26,12 @@ _SQL = read_statements()
 _LAST, _KEEP = _SQL["last_of_trail"], _SQL["keep_trail"]
 
 
-def extend_trail(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    """Write the entry of a commit, inside its transaction."""
-    if changes:
-        _append(connection, written(changes))
+def extend_trail(connection: sqlite3.Connection, changes: Sequence[Change], tip: Noted | None = None) -> Noted | None:
+    """Write the entry of a commit, inside its transaction; return it, to be the ``tip`` that the next one follows.
+
+    Without a tip it is looked for.
+    """
+    return _append(connection, written(changes), tip) if changes else tip
 
 
 def begin_trail(connection: sqlite3.Connection) -> None:
@@ -60,6 +62,8 @@ def verify_file(path: Path, noted: Sequence[Noted] = ()) -> Verified:
         raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
 
 
-def _append(connection: sqlite3.Connection, content: bytes) -> None:
-    serial, before = connection.execute(_LAST).fetchone() or BEGINNING
-    connection.execute(_KEEP, entry_after(serial, before, content))
+def _append(connection: sqlite3.Connection, content: bytes, tip: Noted | None = None) -> Noted:
+    serial, before = tip or connection.execute(_LAST).fetchone() or BEGINNING
+    entry = entry_after(serial, before, content)
+    connection.execute(_KEEP, entry)
+    return Noted(entry.serial, entry.hash)
