@@ -16,6 +16,9 @@ from loadtest.inputs import Address, SystemFile
 from loadtest.own_time import OwnTime
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
+from reference_impl.trust.holder import Holder
+from reference_impl.trust.signing import Signed
+from reference_impl.wire.answers import NOBODY_LISTENS_HEADER
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.speech import Speech
 
@@ -39,12 +42,23 @@ class NotAnsweredError(Exception):
 class _Destination(NamedTuple):
     head: bytes
     connections: Connections
+    path: str
+    by_proxy: bool
 
 
 class GeventPeers:
     """The provinces, as hospitals reach them."""
 
-    def __init__(self, system: SystemFile, speech: Speech, clock: GeventClock, events: RequestEvent) -> None:
+    def __init__(
+        self,
+        system: SystemFile,
+        speech: Speech,
+        clock: GeventClock,
+        events: RequestEvent,
+        holder: Holder | None = None,
+    ) -> None:
+        """Reach ``system``; ``holder`` signs for its hospitals, where they sign."""
+        self._holder = holder
         self._system = system
         self._speech = speech
         self._clock = clock
@@ -84,11 +98,17 @@ class GeventPeers:
     def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
         entered_ns = time.thread_time_ns()
         destination = self._destination(node)
-        codec = self._speech.codec(request, entered_us)
+        codec, holder = self._speech.codec(request, entered_us), self._holder
+        if holder is not None:
+            request = holder.sealed(request)
         body = codec.encode_request(request, entered_us)
-        key = f"X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
+        signed = None if holder is None else holder.sign((METHOD, destination.path), request, body)
+        lines = "" if signed is None else signed.lines
+        key = f"{lines}X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
         try:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
+            if not self._is_believed(destination, signed, answer):
+                return Unknown(self._clock.now_us() - entered_us), len(answer.content)
             outcome = codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
             self._speech.heard(request, outcome)
             self.own_time.keep(entered_ns, answer)
@@ -104,6 +124,14 @@ class GeventPeers:
             return Unknown(self._clock.now_us() - entered_us), len(answer.content)
         return outcome, len(answer.content)
 
+    def _is_believed(self, destination: _Destination, signed: Signed | None, answer: HttpAnswer) -> bool:
+        """Return whether an answer is that of whom was asked; our own proxy's note is one too, where it stands."""
+        if signed is None or self._holder is None:
+            return True
+        if destination.by_proxy and NOBODY_LISTENS_HEADER in answer.headers:
+            return True
+        return self._holder.believes(signed, answer.status, answer.headers, answer.content)
+
     def _carry(self, lane: Connections, request: bytes, deadline_s: float) -> HttpAnswer:
         """Send one request; if it cannot leave for want of a descriptor, take that of an idle connection elsewhere."""
         try:
@@ -117,7 +145,9 @@ class GeventPeers:
         known = self._destinations.get(node)
         if known is None:
             address = self._system.address(node)
-            self._destinations[node] = known = _Destination(_head(address), self._lane(address))
+            self._destinations[node] = known = _Destination(
+                _head(address), self._lane(address), address.path, self._system.is_by_proxy(node)
+            )
         return known
 
     def _lane(self, address: Address) -> Connections:

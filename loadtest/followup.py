@@ -23,6 +23,7 @@ from loadtest.gevent_ports import GeventClock, run_to_end
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys
 from loadtest.run import business_clock, settle_on_core
+from loadtest.signing import holder_for
 from loadtest.watch import say
 from reference_impl.domain.failures import InputError
 from reference_impl.hospital.history import History
@@ -68,7 +69,7 @@ def _refund(inputs: Inputs, held: Sequence[Held], history: History) -> int:
     scenario = inputs.scenario
     clock = GeventClock(inputs.system.epoch_monotonic_ns)
     speech, events = Speech(dialects_of(scenario), business_clock(scenario)), Environment(user_classes=[]).events
-    peers = GeventPeers(inputs.system, speech, clock, events.request)
+    peers = GeventPeers(inputs.system, speech, clock, events.request, holder_for(inputs.scenario, inputs.system))
     plan = plan_visits(scenario)
     journeys = Journeys(scenario, plan, clock, peers, history)
     undone = {one.visit for one in held}

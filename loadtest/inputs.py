@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HOSPITAL
+from reference_impl.trust.families import Family
 from scenarios.reading.loader import restore_scenario
 from scenarios.schema import Scenario
 
@@ -39,6 +40,16 @@ class NodeFacts(msgspec.Struct, frozen=True):
     host: str = ""
 
 
+class TrustFacts(msgspec.Struct, frozen=True):
+    """By what the system knows hospitals, and the folder of their secrets."""
+
+    family: Family
+    keys: str
+    window_ms: int
+    sealed: bool
+    mutual_tls: bool = False
+
+
 class SystemFile(msgspec.Struct, frozen=True):
     """The running system, as its supervisor wrote it down.
 
@@ -52,6 +63,11 @@ class SystemFile(msgspec.Struct, frozen=True):
     links: dict[str, dict[str, str]] = {}
     generator_core: int | None = None
     generator_pids: tuple[int, ...] = ()
+    trust: TrustFacts | None = None
+
+    def is_by_proxy(self, callee: str, *, caller: str = HOSPITAL) -> bool:
+        """Return whether our own proxy stands between ``caller`` and ``callee``."""
+        return callee in self.links.get(caller, {})
 
     def address(self, callee: str, *, caller: str = HOSPITAL) -> Address:
         """Return where ``caller`` reaches the node ``callee``."""

@@ -33,6 +33,7 @@ from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
 from loadtest.lags import lag_limit
 from loadtest.schedule import Schedule, Tally
+from loadtest.signing import holder_for
 from loadtest.summary import write_locust_statistics
 from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
@@ -78,7 +79,7 @@ class LoadRun:
         stamps = stamps_of(scenario)
         self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
-        self._peers = GeventPeers(system, speech, self._clock, events.request)
+        self._peers = GeventPeers(system, speech, self._clock, events.request, holder_for(scenario, system))
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options

@@ -210,6 +210,40 @@ def operate(
 
 
 @app.command()
+def authority(
+    source: Source,
+    variant: Variant = None,
+    sets: Sets = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Folder of keys. Default: that of 'yidi serve'.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a certificate authority for a trial, and a certificate for each process of a scenario (needs openssl)."""
+    from lab.cli.commands.authority import authority as do
+
+    scenario = _load(source, variant, sets, None)
+    do(scenario, into or Path("runs") / f"{scenario.name}-serve" / "keys", as_json=as_json)
+
+
+@app.command()
+def trail(
+    books: Annotated[Path, typer.Argument(metavar="BOOKS", help="A file of books, or the folder of them.")],
+    noted: Annotated[
+        list[str] | None,
+        typer.Option("--noted", metavar="NUMBER:HASH", help="An entry that was noted elsewhere: it must be there."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the trail (留痕) of a node's books: a row that is missing, added or altered is named."""
+    from lab.cli.commands.trail import trail as do
+
+    raise typer.Exit(do(books, noted or (), as_json=as_json))
+
+
+@app.command()
 def report(folder: RunDir, *, as_json: AsJson = False) -> None:
     """Write the report page of a run folder again."""
     from lab.cli.commands.reports import report as do

@@ -66,7 +66,7 @@ STOP_LIMIT_S = 20.0
 METERED_FILE = "metered.json"
 """What the processes of a replication metered, until a cost file is made of it."""
 _CORES_NEEDED = 2
-_WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
+_WORK_FILES = ("hosts", "books", "keys", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
 
 class Watching(Protocol):

@@ -24,6 +24,8 @@ from reference_impl.protocol.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reference_impl.protocol.messages import MessageId
     from reference_impl.protocol.records import Key, Record, Ref
 
@@ -174,6 +176,12 @@ class MemoryBooks:
             keepers[type(record)].keep(record)
         return _COMMITTED
 
+    def put_in(self, messages: Iterable[MessageRecord], records: Iterable[Record]) -> None:
+        """Hold what other books held, as it stands, whatever its version."""
+        self._messages.update((message.key, message) for message in messages)
+        for record in records:
+            self._keepers[type(record)].keep(record)
+
     def intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""
         open_ = [message for message in self._messages.values() if _is_open(message)]
@@ -222,7 +230,7 @@ def _closed(stored: MessageRecord | None, message: MessageRecord) -> MessageReco
     """Return a stored message with the outcome in ``message``; what it asked stands."""
     if stored is None:
         raise BooksError(f"no message of key {message.key} to replace: insert it first")
-    if stored.request is message.request:
+    if message.request is not None and stored.request is message.request:
         return message
     return msgspec.structs.replace(message, code=stored.code, opened_us=stored.opened_us, request=stored.request)
 

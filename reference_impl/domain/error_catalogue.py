@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from reference_impl.domain.errors import REASONS, Refusal
+from reference_impl.domain.unheard import UNHEARD_REASONS, Unheard
 
 __all__ = [
     "BY_OUTCOME",
@@ -108,6 +109,12 @@ def _refusal(refusal: Refusal, owner: Owner, what_zh: str, next_zh: str, *, unme
 
 
 _HOSPITAL, _CARE, _HUB, _INSURED = Owner
+
+
+def _unheard(why: Unheard, what_zh: str, next_zh: str) -> Row:
+    what, _, next_step = UNHEARD_REASONS[why].rpartition("; ")
+    return Row(why.value, _HOSPITAL, what, next_step, what_zh, next_zh)
+
 
 _ROWS = (
     # --- no verdict came: never stored, and never a no ---
@@ -209,6 +216,17 @@ _ROWS = (
     # --- configuration of the benefit ---
     _refusal(Refusal.NO_TERMS, _INSURED, "待遇政策未规定此类就诊", "转手工报销"),
     _refusal(Refusal.YEAR_CLOSED, _INSURED, "出院年度已关账或尚未开始", "转手工报销"),
+    # --- identity of the sender ---
+    _unheard(Unheard.NOT_SIGNED, "签名报文头缺失、重复或格式不符", "按约定的报文头签名后发送"),
+    _unheard(Unheard.UNKNOWN_KEY, "无此密钥编号", "与就医地核对密钥编号"),
+    _unheard(Unheard.REVOKED_KEY, "密钥已注销", "改用新密钥签名"),
+    _unheard(Unheard.BAD_SIGNATURE, "签名与报文不符，报文被改动或密钥有误", "对实际发送的报文重新签名"),
+    _unheard(Unheard.STALE_TIME, "签名时间过旧、过早或早于系统启动", "校准时钟后重新签名发送"),
+    _unheard(Unheard.REPLAYED, "该签名报文已受理过", "重新签名后再查询"),
+    _refusal(Refusal.OTHERS_KEY, _HOSPITAL, "所用密钥属于其他机构", "核对机构编码和密钥"),
+    _refusal(Refusal.NOT_SEALED, _HOSPITAL, "报文未经医药机构签封", "在 cainfo 中签封后重新发送"),
+    _refusal(Refusal.SEAL_BROKEN, _CARE, "收到的内容与医药机构签封的不符", "告知参保地，并重新发送"),
+    _refusal(Refusal.SEAL_KEY_UNKNOWN, _INSURED, "参保地无该机构现行签封密钥", "报送密钥后重新发送"),
     # --- one-sided ---
     _refusal(Refusal.ONE_SIDED, _INSURED, "参保地无此结算记录", "退费并转手工报销"),
 )  # fmt: skip

@@ -7,6 +7,7 @@
     │   ├── done
     │   └── refused: Refusal
     │       ├── I  identity and session of who asks
+    │       ├── I  identity of the sender
     │       ├── E  eligibility of the person
     │       ├── S  state: duplicate, settled, cancelled, reversed
     │       ├── D  data: totals, mapping, content of the key
@@ -102,6 +103,10 @@ class Refusal(StrEnum):
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
+    OTHERS_KEY = "I16"
+    NOT_SEALED = "I17"
+    SEAL_BROKEN = "I18"
+    SEAL_KEY_UNKNOWN = "I19"
 
 
 REASONS: dict[Refusal, str] = {
@@ -196,5 +201,13 @@ REASONS: dict[Refusal, str] = {
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",
+    Refusal.OTHERS_KEY: "signed with the key of another institution; check fixmedins_code and the key",
+    Refusal.NOT_SEALED: "the institution vouches for none of it; seal the message (cainfo) and send it anew",
+    Refusal.SEAL_BROKEN: (
+        "what arrived is not what its institution sealed, or that key is not its own; tell the insurer, and send anew"
+    ),
+    Refusal.SEAL_KEY_UNKNOWN: (
+        "the insurer has no such key of the institution in force; have it sent there, and send the message anew"
+    ),
 }
 """What the clerk reads: what is wrong, and what to do. A test holds it complete."""

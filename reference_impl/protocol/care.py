@@ -500,6 +500,7 @@ def _from_here(request: Request, node: NodeId, body: RequestBody) -> Request:
         request.care_region,
         request.insured_region,
         body,
+        request.seal,
     )
 
 

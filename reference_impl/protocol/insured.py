@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.protocol.answers import answer_known, busy_with
+from reference_impl.protocol.answers import answer_known, busy_with, turned_away
 from reference_impl.protocol.benefits import Benefits
 from reference_impl.protocol.business_day import BusinessDays
 from reference_impl.protocol.copies import MOVING_MONEY
@@ -28,6 +28,7 @@ from reference_impl.protocol.records import (
     SettlementRecord,
     View,
 )
+from reference_impl.protocol.sealed import Seals
 from reference_impl.protocol.stays import continuation_refs
 
 __all__ = ["InsuredRole", "InsuredRules"]
@@ -36,7 +37,7 @@ __all__ = ["InsuredRole", "InsuredRules"]
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_prefunds", "_reference", "_rules", "days")
+    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_prefunds", "_reference", "_rules", "_seals", "days")
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
@@ -44,6 +45,7 @@ class InsuredRole:
         self._rules = rules
         self._filings = Filings(rules.filing)
         self._reference = reference
+        self._seals = None if ports.seals is None else Seals(ports.seals, rules.numbers)
         benefits = Benefits(rules.policy, rules.policies, rules.day_of)
         self._benefits = benefits if benefits.remembers else None
         self._prefunds = None if rules.prefund is None else Prefunds(rules.prefund)
@@ -54,6 +56,10 @@ class InsuredRole:
 
     async def serve(self, request: Request) -> Answer:
         """Take ``request`` to its verdict and its one effect."""
+        if self._seals is not None:
+            forged = self._seals.refusal(request)
+            if forged is not None:  # never stored: the key is the institution's, whoever used it
+                return turned_away(forged)
         key = Key(request.sender, request.msgid)
         body, books = request.body, self._ports.books
         for _ in range(STALE_LIMIT):

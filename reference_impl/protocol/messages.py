@@ -7,7 +7,7 @@ This module must never decide anything.
 
 from __future__ import annotations
 
-from typing import ClassVar, NewType
+from typing import Annotated, ClassVar, NewType
 
 import msgspec
 
@@ -447,6 +447,28 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
 # --- envelopes --------------------------------------------------------------------------------------------------------
 
 
+class Seal(msgspec.Struct, frozen=True, gc=False, eq=False, omit_defaults=True):
+    """By what the institution vouches for the business in a request, all the way to the insurer (``sealed``).
+
+    ``visit``, ``settlement`` and ``continues`` are as the institution called them. A seal is evidence of what is asked
+    and no part of it: the same message sealed with another key is the same message (G1).
+    """
+
+    key: Annotated[str, msgspec.Meta(max_length=64)]
+    mac: Annotated[str, msgspec.Meta(max_length=64)]
+    visit: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    settlement: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    continues: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+    def __eq__(self, other: object) -> bool:
+        """Say that no request differs by its seal."""
+        return other is None or isinstance(other, Seal)
+
+    def __hash__(self) -> int:
+        """Return the same for all, as they are equal."""
+        return 0
+
+
 class Request(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request in its envelope.
 
@@ -463,6 +485,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     care_region: str
     insured_region: str
     body: RequestBody
+    seal: Seal | None = None
     session: SessionNo = SessionNo("")
 
 

@@ -6,12 +6,13 @@ Every method that returns an awaitable may be cancelled at that await.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import NodeId
-from reference_impl.protocol.messages import Outcome, Request
+from reference_impl.protocol.messages import Outcome, Request, Seal
 from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 
@@ -83,14 +84,19 @@ class Tasks(Protocol):
         ...
 
 
+SealReader = Callable[[Seal, NodeId, bytes], Refusal | None]
+"""Says why a seal is not that institution's over that content, or None; it knows the keys in force now."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodePorts:
-    """What a serving node is given."""
+    """What a serving node is given. Without ``seals`` an insurer believes whoever brings it a message."""
 
     clock: Clock
     peers: Peers
     books: Books
     tasks: Tasks
+    seals: SealReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

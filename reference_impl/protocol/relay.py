@@ -94,6 +94,7 @@ class RelayPolicy:
             request.care_region,
             request.insured_region,
             request.body,
+            request.seal,
         )
         return Prepared(downstream, next_node, tombstone=_tombstone(request, original))
 

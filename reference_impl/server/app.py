@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from hmac import compare_digest
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, is_city
@@ -22,11 +23,13 @@ from reference_impl.server.peers import SENDER_HEADER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reference_impl.domain.nodes import NodeId
+    from reference_impl.server.gate import HospitalGate
     from reference_impl.server.meter import Meter
     from reference_impl.server.node import BrokenNode, ServedNode
     from reference_impl.server.operator import Operator
 
-__all__ = ["App"]
+__all__ = ["NO_PROOFS", "App", "Proofs"]
 
 _SENDER = SENDER_HEADER.encode("ascii")
 _OPERATOR = "/operator/"
@@ -34,15 +37,49 @@ _HOSPITAL = ""
 """The sender whom its institution code will name."""
 
 
+class Proofs(NamedTuple):
+    """What a process asks of neighbours and operators: a certificate of their own, a token."""
+
+    certificates: bool
+    token: bytes
+
+    def has_token(self, request: HttpRequest) -> bool:
+        """Return whether an operator's request shows the token, where there is one."""
+        if not self.token:
+            return True
+        shown = [value for name, value in request.headers if name == b"authorization"]
+        return len(shown) == 1 and compare_digest(shown[0], b"Bearer " + self.token)
+
+    def is_proved(self, request: HttpRequest, sender: str | None) -> bool:
+        """Return whether a neighbour is who it says; who says nothing sensible is refused for that."""
+        return not self.certificates or sender is None or sender in request.proved
+
+
+NO_PROOFS = Proofs(certificates=False, token=b"")
+"""A system in which everybody is honest."""
+
+
 class App:
     """Routes requests to the nodes served here."""
 
-    __slots__ = ("_entrances", "_meter", "_nodes", "_operator")
+    __slots__ = ("_entrances", "_gate", "_meter", "_nodes", "_operator", "_proofs")
 
     def __init__(
-        self, nodes: Mapping[str, ServedNode | BrokenNode], operator: Operator, meter: Meter | None, *, ports: Ports
+        self,
+        nodes: Mapping[str, ServedNode | BrokenNode],
+        operator: Operator,
+        meter: Meter | None,
+        *,
+        ports: Ports,
+        gate: HospitalGate | None = None,
+        proofs: Proofs = NO_PROOFS,
     ) -> None:
-        """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came."""
+        """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came, ``gate`` which hospital sends.
+
+        ``proofs`` is what neighbours and operators have to prove.
+        """
+        self._gate = gate
+        self._proofs = proofs
         self._nodes = {f"/{name}": node for name, node in nodes.items()}
         self._operator = operator
         self._meter = meter
@@ -56,6 +93,8 @@ class App:
                 return await self._pass_on(request, entrance)
             if not request.path.startswith(_OPERATOR):
                 return refusal(HTTPStatus.NOT_FOUND, "this is the operators' address; messages are posted to another")
+            if not self._proofs.has_token(request):
+                return refusal(HTTPStatus.UNAUTHORIZED, "an operator shows the token of this system")
             command = request.path.removeprefix(_OPERATOR)
             return await self._operator.obey(request.method, command, request.body)
         except asyncio.CancelledError:  # the process stops and can wait no longer; what was begun is an open intent
@@ -75,10 +114,22 @@ class App:
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "messages are posted")
         senders = [value.decode("latin-1") for name, value in request.headers if name == _SENDER]
         sender = _sender_of(node, entrance, senders)
+        if entrance is Entrance.NEIGHBOURS and not self._proofs.is_proved(request, sender):
+            return refusal(HTTPStatus.FORBIDDEN, "the certificate of this connection is not that of its sender")
         if sender is None:
             named = f"{SENDER_HEADER} {', '.join(senders)!r}"
             return refusal(HTTPStatus.FORBIDDEN, f"{named} may not send by the {entrance}' address")
-        work = node.respond(request.body, sender)
+        if self._gate is None or entrance is not Entrance.HOSPITALS:
+            return await self._answer(node, request, sender)
+        heard = self._gate.hear(node.name, request)
+        if isinstance(heard, HttpReply):
+            return heard
+        return self._gate.signed(heard, await self._answer(node, request, sender, speaker=heard.institution))
+
+    async def _answer(
+        self, node: ServedNode | BrokenNode, request: HttpRequest, sender: str, *, speaker: NodeId | None = None
+    ) -> HttpReply:
+        work = node.respond(request.body, sender, speaker)
         return HttpReply(*await (work if self._meter is None else self._meter.run(work)))
 
     def _node_at(self, path: str, entrance: Entrance) -> ServedNode | BrokenNode | None:

@@ -16,8 +16,10 @@ _OK = (200, 503)
 """503 is how a process that is not ready answers the question of its health."""
 
 
-def ask_host(place: str, verb: str, command: str, content: object = None, *, timeout_s: float = TIMEOUT_S) -> Any:
-    """Return the answer of the process at ``place`` (``host:port``) to an operator's command.
+def ask_host(
+    place: str, verb: str, command: str, content: object = None, *, timeout_s: float = TIMEOUT_S, token: str = ""
+) -> Any:
+    """Return the answer of the process at ``place`` (``host:port``) to an operator's command, shown their ``token``.
 
     Raises:
         CommandError: when the process refuses the command.
@@ -28,7 +30,8 @@ def ask_host(place: str, verb: str, command: str, content: object = None, *, tim
     connection = HTTPConnection(host, int(port), timeout=timeout_s)
     try:
         body = None if content is None else msgspec.json.encode(content)
-        connection.request(verb, f"/operator/{command}", body)
+        shown = {"authorization": f"Bearer {token}"} if token else {}
+        connection.request(verb, f"/operator/{command}", body, shown)
         answer = connection.getresponse()
         said = answer.read()
     except HTTPException as error:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import math
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple, cast
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import httptools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Destination", "Failure", "HttpAnswer"]
+__all__ = ["Destination", "Failure", "HttpAnswer", "Secured"]
 
 _IDLE_MAX = 512
 """Kept connections to one destination; beyond it an idle one is closed."""
@@ -33,6 +34,13 @@ class HttpAnswer(NamedTuple):
     status: int
     headers: dict[str, str]
     content: bytes
+
+
+class Secured(NamedTuple):
+    """TLS to somebody of that name, in asyncio's words."""
+
+    ssl: SSLContext
+    server_hostname: str
 
 
 class Failure(Enum):
@@ -194,10 +202,11 @@ class _Connection(asyncio.Protocol):
 class Destination:
     """One address and the connections kept to it."""
 
-    __slots__ = ("_host", "_idle", "_open", "_port")
+    __slots__ = ("_host", "_idle", "_open", "_port", "_secured")
 
-    def __init__(self, host: str, port: int) -> None:
-        """Connect when first asked."""
+    def __init__(self, host: str, port: int, secured: Secured | None = None) -> None:
+        """Connect when first asked; ``secured`` with TLS, to whom."""
+        self._secured = secured
         self._host = host
         self._port = port
         self._idle: list[_Connection] = []
@@ -242,7 +251,8 @@ class Destination:
         connection = _Connection(loop, self._open.discard)
         try:
             async with asyncio.timeout(timeout_us / _US_PER_S):
-                await loop.create_connection(lambda: connection, self._host, self._port)
+                secured: dict[str, Any] = {} if self._secured is None else self._secured._asdict()
+                await loop.create_connection(lambda: connection, self._host, self._port, **secured)
         except TimeoutError:
             return Failure.SILENT
         except OSError:

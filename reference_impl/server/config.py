@@ -16,7 +16,9 @@ from reference_impl.books.losing import CommitLoss
 from reference_impl.books.sqlite.disk import Committing
 from reference_impl.domain.dialects import DialectChange
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.institution import Institution
 from reference_impl.protocol.assembly import NodeConfig
+from reference_impl.trust.families import Family
 
 __all__ = [
     "ConfigError",
@@ -26,6 +28,8 @@ __all__ = [
     "Ports",
     "ServiceConfig",
     "SystemConfig",
+    "TrustConfig",
+    "TrustRules",
     "read_config",
     "write_config",
 ]
@@ -49,11 +53,31 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     losses: tuple[CommitLoss, ...] = ()
     dialects: tuple[DialectChange, ...] = ()
 
+    @property
+    def institutions(self) -> tuple[Institution, ...]:
+        """The register of those that the node hears; the hub hears none."""
+        sides = (self.node.province, self.node.city)
+        return tuple(one for side in sides if side is not None for one in side.institutions)
+
+
+class TrustRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By what a system knows hospitals: which headers, and how old a signature may be.
+
+    With ``sealed`` an insurer believes no message that its institution has not sealed, with ``mutual_tls`` no node
+    another that does not prove which it is. Operators show a token.
+    """
+
+    family: Family
+    window_ms: int
+    sealed: bool
+    mutual_tls: bool = False
+
 
 class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of a system: which process serves which nodes, every node, and business time as it runs it.
 
-    ``committing`` says where every process makes its commits; None lets each choose.
+    ``committing`` says where every process makes its commits; None lets each choose. ``trust`` says by what hospitals
+    are known; without it by what they say.
     """
 
     hosts: dict[str, tuple[str, ...]]
@@ -61,6 +85,7 @@ class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     starts_at: datetime
     time_scale: float
     committing: Committing | None = None
+    trust: TrustRules | None = None
 
 
 class Entrance(StrEnum):
@@ -89,6 +114,12 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 return self.operators
             case _:
                 assert_never(entrance)
+
+
+class TrustConfig(TrustRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same for a process, with the folder of its keys: secrets stand in files there, never here."""
+
+    keys: str
 
 
 class HttpBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +153,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     bounds: HttpBounds = HttpBounds()
     stop_with_parent: bool = True
     committing: Committing | None = None
+    trust: TrustConfig | None = None
 
 
 def read_config(path: Path) -> HostConfig:

@@ -18,7 +18,8 @@ import sys
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 import uvicorn
 import uvloop
@@ -28,9 +29,11 @@ from reference_impl.books.journal import serving_books
 from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Disk
+from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.ports import NodePorts
-from reference_impl.server.app import App
-from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig
+from reference_impl.server.app import NO_PROOFS, App, Proofs
+from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig, TrustConfig
+from reference_impl.server.gate import HospitalGate
 from reference_impl.server.held import HeldBooks
 from reference_impl.server.http import serving
 from reference_impl.server.kept import KeptClock
@@ -41,11 +44,15 @@ from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks
 from reference_impl.server.running import Running
+from reference_impl.server.tls import for_callers, for_calls
+from reference_impl.trust.errors import TrustError
+from reference_impl.trust.keys import TOKEN_FILE, read_token
+from reference_impl.trust.seals import reader_of
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codecs import Codecs
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.ports import Books
+    from reference_impl.protocol.ports import Books, SealReader
 
 __all__ = ["run_host"]
 
@@ -58,8 +65,34 @@ GC_THRESHOLDS = (20_000, 20, 20)
 """Messages make next to no cycles: looking for them at every 700th object costs some per cent of the processor."""
 
 
+class _Secured(NamedTuple):
+    """The port at which callers prove who they are, and how."""
+
+    port: int
+    tls: SSLContext
+
+
 class _Server(uvicorn.Server):
-    """Uvicorn without its own signals: it would raise them again after a clean stop."""
+    """Uvicorn without its own signals: it would raise them again after a clean stop; and with TLS on one socket."""
+
+    def __init__(self, config: uvicorn.Config, secured: _Secured | None) -> None:
+        super().__init__(config)
+        self._secured = secured
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen: at the port that is secured with TLS, at the others without."""
+        secured, listening = self._secured, sockets or []
+        if secured is None:
+            await super().startup(listening)
+            return
+        await super().startup([each for each in listening if each.getsockname()[1] != secured.port])
+        [neighbours] = [each for each in listening if each.getsockname()[1] == secured.port]
+        loop, config = asyncio.get_running_loop(), self.config
+        protocol: Any = partial(
+            config.http_protocol_class, config=config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        server = await loop.create_server(protocol, sock=neighbours, ssl=secured.tls, backlog=config.backlog)
+        self.servers.append(server)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -86,6 +119,9 @@ class Host:
         self._services: dict[str, ServiceConfig] = {service.node.node: service for service in config.services}
         self._disk = Disk.under(Path(config.books), nodes=len(config.services), asked=config.committing)
         self._codecs = Codecs.at(BusinessClock(config.starts_at, config.time_scale))
+        self.gate = None if config.trust is None else HospitalGate(config.trust, config.services)
+        self._tls = for_calls(Path(config.trust.keys), config.host) if _is_secured(config.trust) else None
+        self._sealed = config.trust is not None and config.trust.sealed
         for name, service in self._services.items():
             try:
                 self.nodes[name] = self._open(service, config)
@@ -105,11 +141,11 @@ class Host:
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
-        peers = HttpPeers(config.routes.get(name, {}), self._codecs.neighbours, self.clock, sender=name)
+        peers = HttpPeers(config.routes.get(name, {}), self._codecs.neighbours, self.clock, sender=name, tls=self._tls)
         self.peers[name] = peers
         node = ServedNode(
             service,
-            NodePorts(self.clock, peers, written, self.tasks),
+            NodePorts(self.clock, peers, written, self.tasks, self._seals(name)),
             codecs=self._codecs,
             beside=folder / name,
             meter=self.meter,
@@ -117,6 +153,9 @@ class Host:
         )
         self.moves[name] = Move(name, books, self.clock, node.is_shut)
         return node
+
+    def _seals(self, node: str) -> SealReader | None:
+        return reader_of(self.gate.keys[node]) if self.gate is not None and self._sealed and node != HUB else None
 
     async def recover(self) -> None:
         """Start to drive every intent that a crash left open."""
@@ -149,7 +188,7 @@ def run_host(config: HostConfig) -> int:
             listening = [stack.enter_context(_listen(config, entrance)) for entrance in Entrance]
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             runner.run(_serve(config, listening))
-    except (BooksError, ConfigError) as error:
+    except (BooksError, ConfigError, TrustError) as error:
         sys.stderr.write(f"yidi: {error}\n")
         return 2
     return 0
@@ -181,10 +220,18 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
             tasks=host.tasks,
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,
+            gate=host.gate,
         )
         await host.recover()
-        app = App({**host.nodes, **host.broken}, operator, host.meter, ports=config.ports)
-        server = _Server(_settings(app, config.bounds))
+        app = App(
+            {**host.nodes, **host.broken},
+            operator,
+            host.meter,
+            ports=config.ports,
+            gate=host.gate,
+            proofs=_proofs_for(config.trust),
+        )
+        server = _Server(_settings(app, config.bounds), _secured_for(config))
         _stop_when_told(server, with_parent=config.stop_with_parent)
         operator.recovered = True
         gc.collect()
@@ -193,6 +240,33 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
         await server.serve(sockets=listening)
     finally:
         await host.close()
+
+
+def _is_secured(trust: TrustConfig | None) -> TypeGuard[TrustConfig]:
+    return trust is not None and trust.mutual_tls
+
+
+def _secured_for(config: HostConfig) -> _Secured | None:
+    """Return how neighbours are taken in.
+
+    Raises:
+        TrustError: when certificates cannot be used.
+
+    """
+    trust = config.trust
+    return _Secured(config.ports.neighbours, for_callers(Path(trust.keys), config.host)) if _is_secured(trust) else None
+
+
+def _proofs_for(trust: TrustConfig | None) -> Proofs:
+    """Return what neighbours and operators have to prove.
+
+    Raises:
+        TrustError: when the file of the token cannot be used.
+
+    """
+    if trust is None:
+        return NO_PROOFS
+    return Proofs(certificates=trust.mutual_tls, token=read_token(Path(trust.keys) / TOKEN_FILE))
 
 
 def _settings(app: App, bounds: HttpBounds) -> uvicorn.Config:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reference_impl.server.http_message import HttpReply, HttpRequest, refusal, written
 from reference_impl.server.http_reader import Deadline, RequestReader, Unfinished
+from reference_impl.server.tls import proved_by
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -99,6 +100,7 @@ class HttpConnection(asyncio.Protocol):
             Deadline(self._loop.time),
             take=self._take,
             encourage=self._encourage,
+            proved=proved_by(transport),
         )
         self._state.connections.add(cast("Any", self))
         self._look()
@@ -205,7 +207,8 @@ class HttpConnection(asyncio.Protocol):
 
         Closed with bytes unread, the connection is reset, and the caller may lose what was said to them.
         """
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # over TLS nothing can be closed by half
+            self.transport.write_eof()
         self.transport.resume_reading()
         if self._timer is not None:
             self._timer.cancel()

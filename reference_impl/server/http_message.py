@@ -17,7 +17,7 @@ _JSON = {"content-type": "application/json"}
 class HttpRequest(NamedTuple):
     """A whole request: header names are in lower case, ``port`` is the one it came in by.
 
-    After one that is not ``kept`` its connection ends.
+    After one that is not ``kept`` its connection ends. ``proved`` are the nodes that its connection proves.
     """
 
     port: int
@@ -26,6 +26,7 @@ class HttpRequest(NamedTuple):
     headers: list[tuple[bytes, bytes]]
     body: bytes
     kept: bool = True
+    proved: frozenset[str] = frozenset()
 
 
 class HttpReply(NamedTuple):

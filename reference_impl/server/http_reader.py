@@ -85,6 +85,7 @@ class RequestReader:
         "_over",
         "_parser",
         "_port",
+        "_proved",
         "_read_bytes",
         "_refused",
         "_take",
@@ -102,8 +103,13 @@ class RequestReader:
         *,
         take: Callable[[HttpRequest], None],
         encourage: Callable[[], None],
+        proved: frozenset[str] = frozenset(),
     ) -> None:
-        """Read what comes in by ``port``; ``encourage`` tells a caller who asks first to go on with the body."""
+        """Read what comes in by ``port``; ``encourage`` tells a caller who asks first to go on with the body.
+
+        ``proved`` is who the connection proves its other end to be.
+        """
+        self._proved = proved
         self._port = port
         self._bounds = bounds
         self._unfinished = unfinished
@@ -210,7 +216,8 @@ class RequestReader:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self.drop_body()
         kept = parser.should_keep_alive() and not self._over
-        self._take(HttpRequest(self._port, parser.get_method().decode("ascii"), path, self._headers, body, kept))
+        method = parser.get_method().decode("ascii")
+        self._take(HttpRequest(self._port, method, path, self._headers, body, kept, self._proved))
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser; who offers another protocol is heard in this one, and the connection ends after it."""

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId, care_node, role_of
+from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Business, sides_of
 from reference_impl.protocol.answers import turned_away
 from reference_impl.protocol.assembly import assemble
@@ -102,7 +104,7 @@ class ServedNode:
             books, peers = MeteredBooks(books), MeteredPeers(peers)
         if not service.hold_while_waiting:
             peers = LettingGo(peers)
-        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks), starts=starts)
+        self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks, ports.seals), starts=starts)
         self._doors_file = beside.with_name(f"{beside.name}.doors.json")
         self._numbers_file = beside.with_name(f"{beside.name}.numbers.json")
         self._days_file = beside.with_name(f"{beside.name}.days.json")
@@ -131,8 +133,11 @@ class ServedNode:
         """Start to drive what a crash left open."""
         await self._role.recover()
 
-    async def respond(self, content: bytes, sender: str) -> WireAnswer:
-        """Return the answer to the request in ``content``; without a sender's name it is a hospital's."""
+    async def respond(self, content: bytes, sender: str, speaker: NodeId | None = None) -> WireAnswer:
+        """Return the answer to the request in ``content``; without a sender's name it is a hospital's.
+
+        ``speaker`` is the institution whose key signed it, where hospitals sign: it speaks for no other.
+        """
         codec, clock = self._codecs.of(sender, content), self._clock
         came_us = clock.now_us()
         warnings: list[WireWarning] = []
@@ -147,6 +152,8 @@ class ServedNode:
             request = as_carried(request)
         if self._meter is not None:
             self._meter.name(role_of(self.name, request.sender), request.code)
+        if speaker is not None and speaker != self._role.numbers.original(Numbered.INSTITUTION, request.institution):
+            return codec.encode_answer(request, turned_away(Refusal.OTHERS_KEY), came_us)
         answer = self._unheard(request, codec, came_us) or await self._serve(request)
         now_us = clock.now_us()
         self.served.count(request.code, verdict_of(answer), now_us - came_us)
@@ -277,8 +284,9 @@ class BrokenNode:
         self._codecs = codecs
         self._clock = clock
 
-    async def respond(self, content: bytes, sender: str) -> WireAnswer:
+    async def respond(self, content: bytes, sender: str, speaker: NodeId | None = None) -> WireAnswer:
         """Return that nothing was done."""
+        del speaker
         return self._codecs.of(sender, content).encode_unavailable(
             self.reason, OVERLOADED_RETRY_US, self._clock.now_us()
         )

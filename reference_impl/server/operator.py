@@ -22,10 +22,12 @@ from reference_impl.server.http_message import HttpReply, refusal
 from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.ports import RunClock
 from reference_impl.server.readiness import Ready, try_all
+from reference_impl.trust.errors import TrustError
 
 if TYPE_CHECKING:
     from reference_impl.books.stated import Stated
     from reference_impl.protocol.sweeper import Parked
+    from reference_impl.server.gate import Entry, HospitalGate
     from reference_impl.server.meter import Meter
     from reference_impl.server.moving import MoveStatus
     from reference_impl.server.node import ServedNode
@@ -168,7 +170,7 @@ class Operator:
         "_books",
         "_broken",
         "_clock",
-        "_disk",
+        "_gate",
         "_host",
         "_meter",
         "_moves",
@@ -188,8 +190,10 @@ class Operator:
         tasks: AsyncioTasks,
         stop: Callable[[], None],
         meter: Meter | None,
+        gate: HospitalGate | None = None,
     ) -> None:
-        """Command what is ``running``; ``stop`` ends the process cleanly."""
+        """Command what is ``running``, and the ``gate``; ``stop`` ends the process cleanly."""
+        self._gate = gate
         self._host = host
         self._clock = clock
         self._nodes = running.nodes
@@ -211,6 +215,8 @@ class Operator:
             ("GET", "parked"): self._parked,
             ("GET", "inflight"): self._inflight,
             ("GET", "moves"): self._read_moves,
+            ("GET", "register"): self._register,
+            ("POST", "keys"): self._read_keys,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
             ("POST", "move"): self._move,
@@ -231,6 +237,8 @@ class Operator:
         try:
             answer = await action(content)
         except (ValueError, RecursionError) as error:  # no JSON, nested too deep, or a value that may not be
+            return refusal(HTTPStatus.BAD_REQUEST, f"{name}: {error}")
+        except TrustError as error:  # the keys of before stay in force
             return refusal(HTTPStatus.BAD_REQUEST, f"{name}: {error}")
         except LookupError as error:
             return refusal(HTTPStatus.NOT_FOUND, str(error.args[0]))
@@ -341,6 +349,16 @@ class Operator:
 
     async def _read_moves(self, _: bytes) -> dict[str, MoveStatus]:
         return {name: self._moves[name].status() for name in self._nodes}
+
+    async def _register(self, _: bytes) -> dict[str, tuple[Entry, ...]]:
+        if self._gate is None:
+            raise LookupError("hospitals do not sign here: there are no keys; start the system with 'trust'")
+        return {name: self._gate.register(name) for name in self._nodes}
+
+    async def _read_keys(self, _: bytes) -> dict[str, tuple[Entry, ...]]:
+        if self._gate is not None:
+            self._gate.read_anew()
+        return await self._register(_)
 
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)

@@ -11,15 +11,20 @@ import sys
 from typing import TYPE_CHECKING
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
-from reference_impl.server.client import Destination, Failure
+from reference_impl.server.client import Destination, Failure, Secured
+from reference_impl.trust.authority import name_of
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from ssl import SSLContext
 
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
+    from reference_impl.server.client import HttpAnswer
+    from reference_impl.trust.holder import Holder
+    from reference_impl.trust.signing import Signed
     from reference_impl.wire.codecs import AnyCodec
 
 _PROBE_US = 1_000_000
@@ -35,13 +40,24 @@ MSGID_HEADER = "x-yidi-msgid"
 class HttpPeers:
     """The neighbours of one node, or of a hospital."""
 
-    __slots__ = ("_clock", "_codec", "_destinations")
+    __slots__ = ("_clock", "_codec", "_destinations", "_holder")
 
-    def __init__(self, routes: Mapping[str, str], codec: AnyCodec, clock: Clock, *, sender: str | None) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, str],
+        codec: AnyCodec,
+        clock: Clock,
+        *,
+        sender: str | None,
+        holder: Holder | None = None,
+        tls: SSLContext | None = None,
+    ) -> None:
         """``routes`` gives each neighbour's ``host:port``; ``sender`` is the node that calls, None a hospital.
 
-        ``codec`` is that of the sender: a node's neighbours, or hospitals'.
+        ``codec`` is that of the sender: a node's neighbours, or hospitals'. ``holder`` signs for hospitals,
+        ``tls`` is how nodes prove which they are.
         """
+        self._holder = holder
         named = "" if sender is None else f"{SENDER_HEADER}: {sender}\r\n"
         self._codec = codec
         self._clock = clock
@@ -49,7 +65,8 @@ class HttpPeers:
         for node, address in routes.items():
             host, _, port = address.rpartition(":")
             line = f"POST /{node} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{named}"
-            self._destinations[node] = Destination(host, int(port)), line.encode("ascii")
+            secured = None if tls is None else Secured(tls, name_of(node))
+            self._destinations[node] = Destination(host, int(port), secured), line.encode("ascii")
 
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send ``request`` to ``node`` and return what became of it."""
@@ -58,13 +75,18 @@ class HttpPeers:
             return Unreachable()
         destination, line = known
         began_us = self._clock.now_us()
+        holder = self._holder
+        if holder is not None:
+            request = holder.sealed(request)
         content = self._codec.encode_request(request, began_us)
-        rest = f"{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
+        signed = None if holder is None else holder.sign(("POST", f"/{node}"), request, content)
+        lines = "" if signed is None else signed.lines
+        rest = f"{lines}{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
         message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
         heard = await destination.exchange(message, timeout_us)
         if heard is Failure.NOBODY_LISTENS:
             return Unreachable()
-        if not isinstance(heard, Failure):
+        if not isinstance(heard, Failure) and self._is_believed(signed, heard):
             try:
                 outcome = self._codec.decode_answer(heard.status, heard.headers, heard.content, request.code)
             except WireError as error:
@@ -84,6 +106,12 @@ class HttpPeers:
         destination, line = self._destinations[node]
         question = line.replace(b"POST ", b"GET ", 1) + b"content-length: 0\r\n\r\n"
         return not isinstance(await destination.exchange(question, _PROBE_US), Failure)
+
+    def _is_believed(self, signed: Signed | None, heard: HttpAnswer) -> bool:
+        """Return whether an answer is of whom was asked; nodes have a connection of their own for that."""
+        if signed is None or self._holder is None:
+            return True
+        return self._holder.believes(signed, heard.status, heard.headers, heard.content)
 
     def close(self) -> None:
         """Drop every connection."""

@@ -39,6 +39,8 @@ class HostProcess:
         self.log_path = folder / f"{config.host}.log"
         self.child: subprocess.Popen[bytes] | None = None
         self.frozen = False
+        self.token = ""
+        """What it asks of operators to be shown; empty when nothing."""
 
     def place(self, entrance: Entrance) -> str:
         """Return where it listens for those who come in there: ``host:port``."""
@@ -46,7 +48,7 @@ class HostProcess:
 
     def ask(self, verb: str, command: str, content: object = None, *, timeout_s: float = TIMEOUT_S) -> Any:
         """Return its answer to an operator's command; raises what ``ask_host`` raises."""
-        return ask_host(self.place(Entrance.OPERATORS), verb, command, content, timeout_s=timeout_s)
+        return ask_host(self.place(Entrance.OPERATORS), verb, command, content, timeout_s=timeout_s, token=self.token)
 
     def release(self) -> None:
         """Let others have its ports."""

@@ -23,20 +23,25 @@ from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.closing import ClosedDay, ClosingOrder, DayClosing
-from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, write_config
+from reference_impl.server.config import Entrance, HostConfig, Ports, SystemConfig, TrustConfig, write_config
 from reference_impl.server.errors import StartError
 from reference_impl.server.guardian import Guardian
 from reference_impl.server.kept import hold_clock, kept_us
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
+from reference_impl.trust.authority import AUTHORITY_FILE, make_authority
+from reference_impl.trust.keys import TOKEN_FILE, new_token, read_lines, read_token, write_private
+from reference_impl.trust.making import HOSPITALS_FILE, new_lines, write_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
     from reference_impl.server.move_steps import MoveAction
+    from reference_impl.trust.keys import KeyLine
+    from reference_impl.trust.making import Registers
 
 __all__ = ["System"]
 
@@ -77,6 +82,8 @@ class System:
         """
         self.config = config
         self.folder = folder
+        self.keys = folder / "keys"
+        """Where secrets stand, for their owner alone; part of no record."""
         self.epoch_ns = time.monotonic_ns()
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
@@ -105,6 +112,7 @@ class System:
                     core=core,
                     meter=meter,
                     committing=config.committing,
+                    trust=self._trust(),
                 )
                 self._processes[name] = HostProcess(told, reserved, folder / "hosts")
                 self._host_of.update(dict.fromkeys(nodes, name))
@@ -155,6 +163,7 @@ class System:
         hosts.mkdir(parents=True, exist_ok=True)
         (self.folder / "books").mkdir(exist_ok=True)
         try:
+            self._make_keys()
             hold_clock(self.folder / "books", self.config.starts_at, self.config.time_scale)
             self._make_ready()
             self._go_on_in_time()
@@ -276,6 +285,10 @@ class System:
         said = self._process(node).ask("POST", "closing", ClosingOrder(node, closed), timeout_s=SHEET_LIMIT_S)
         return msgspec.convert(said, DayClosing)
 
+    def operate(self, node: str, verb: str, command: str) -> Any:
+        """Return what the node's process says to an operator's command that needs nothing said."""
+        return self._process(node).ask(verb, command)
+
     def in_flight(self, node: str) -> Any:
         """Return what the node has under way."""
         return self._process(node).ask("GET", "inflight")[node]
@@ -350,12 +363,51 @@ class System:
             },
             "generator_core": self.generator_core,
             "generator_pids": self.generator_pids,
+            "trust": self._trust(),
         }
         partial = self.folder / "system.json.partial"
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
         partial.replace(self.folder / "system.json")
 
+    def rotate(self, change: Callable[[list[KeyLine]], list[KeyLine]]) -> None:
+        """Change the keys of hospitals while the system serves: insurers know of it before anybody signs so."""
+        lines = change(list(read_lines(self.keys / HOSPITALS_FILE)))
+        write_keys(self.keys, lines, self._registers())
+        for process in self._processes.values():
+            if process.running:
+                process.ask("POST", "keys")
+
     # --- inside ---
+
+    def _trust(self) -> TrustConfig | None:
+        rules = self.config.trust
+        if rules is None:
+            return None
+        return TrustConfig(
+            family=rules.family,
+            window_ms=rules.window_ms,
+            sealed=rules.sealed,
+            mutual_tls=rules.mutual_tls,
+            keys=str(self.keys.absolute()),
+        )
+
+    def _registers(self) -> Registers:
+        return {node: [one.code for one in told.institutions] for node, told in self.config.services.items()}
+
+    def _make_keys(self) -> None:
+        """Make keys, certificates and a token where they are wanted and nobody brought any."""
+        trust = self.config.trust
+        if trust is None:
+            return
+        if not (self.keys / HOSPITALS_FILE).exists():
+            write_keys(self.keys, new_lines(self._registers()), self._registers())
+        if trust.mutual_tls and not (self.keys / AUTHORITY_FILE).exists():
+            make_authority(self.keys, self.config.hosts)
+        token_file = self.keys / TOKEN_FILE
+        if not token_file.exists():
+            write_private(token_file, new_token())
+        for process in self._processes.values():
+            process.token = read_token(token_file).decode("ascii")
 
     def _make_ready(self) -> None:
         """Make new books and migrate old ones here, once, before many processes would; those that fail say so there."""

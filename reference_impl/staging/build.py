@@ -18,10 +18,11 @@ from reference_impl.domain.regions import city_of
 from reference_impl.protocol.assembly import CityConfig, NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.sweeper import SweepRules
-from reference_impl.server.config import ServiceConfig, SystemConfig
+from reference_impl.server.config import ServiceConfig, SystemConfig, TrustRules
 from reference_impl.staging.benefits import policies_under, policy_under
 from reference_impl.staging.loss import commit_losses
 from reference_impl.staging.prefunds import prefund_rules
+from reference_impl.trust.families import Family
 from scenarios.patients.care_types import CareTypeDraws, special_care
 from scenarios.patients.catalogue import dated_catalogue
 from scenarios.patients.filings import filing_table
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["institutions_of", "node_config", "refuse_crowds", "stamps_of", "system_config"]
 
+_US_PER_MS = 1000
 Institutions = Mapping[NodeId, tuple[Institution, ...]]
 """The register of every province's institutions."""
 
@@ -132,6 +134,19 @@ def system_config(scenario: Scenario) -> SystemConfig:
         services={node: _service_config(scenario, node, institutions) for node in topology.nodes()},
         starts_at=scenario.horizon.start,
         time_scale=scenario.scale.time,
+        trust=_trust_rules(scenario),
+    )
+
+
+def _trust_rules(scenario: Scenario) -> TrustRules | None:
+    asked = scenario.trust
+    if asked is None:
+        return None
+    return TrustRules(
+        family=Family(asked.headers),
+        window_ms=asked.window // _US_PER_MS,
+        sealed=asked.seals,
+        mutual_tls=asked.mutual_tls,
     )
 
 

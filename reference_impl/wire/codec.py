@@ -35,6 +35,7 @@ from reference_impl.wire.envelope import (
 from reference_impl.wire.errors import MALFORMED, WireError, WireWarning
 from reference_impl.wire.hops import HOPS_HEADER, hops_from_text, hops_to_text
 from reference_impl.wire.reading import Found
+from reference_impl.wire.sealed import SEALED, seal_in, seal_text
 from reference_impl.wire.sides import Side, read_side, sides_of
 from reference_impl.wire.tables import NEW
 from reference_impl.wire.writing import context_of
@@ -89,6 +90,8 @@ class Codec:
             content,
             sign_no=request.session,
         )
+        if request.seal is not None:
+            envelope.signtype, envelope.cainfo = SEALED, seal_text(request.seal)
         data = self._encode(envelope)
         if len(data) > INPUT_CHARACTERS:
             check_size(code, "input", self._encode(content))
@@ -135,8 +138,10 @@ class Codec:
             care_region,
             insured_region,
             side.body(**found.body),
-            m.SessionNo(envelope.sign_no or ""),
+            session=m.SessionNo(envelope.sign_no or ""),
         )
+        if envelope.signtype == SEALED:
+            request = msgspec.structs.replace(request, seal=seal_in(code, envelope.cainfo or "", request.body))
         if found.statements:
             context = context_of(request.body, request, "", cross=is_cross_province(care_region, insured_region))
             for stated, node in found.statements:

@@ -30,7 +30,7 @@ _S50 = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
 
 
 class RequestToRead(msgspec.Struct, frozen=True, gc=False):
-    """A request's envelope as it arrives. Fields of signatures and devices are skipped, not checked."""
+    """A request's envelope as it arrives. Fields of devices are skipped, and of signatures not ours, not checked."""
 
     infno: _S6
     msgid: _S30
@@ -46,6 +46,8 @@ class RequestToRead(msgspec.Struct, frozen=True, gc=False):
     input: msgspec.Raw
     insuplc_admdvs: Annotated[str, msgspec.Meta(max_length=6)] | None = None
     sign_no: Annotated[str, msgspec.Meta(max_length=30)] | None = None
+    signtype: str | None = None
+    cainfo: str | None = None
 
 
 class RequestToWrite(msgspec.Struct, gc=False):
@@ -65,6 +67,8 @@ class RequestToWrite(msgspec.Struct, gc=False):
     opter: str = "sim"
     opter_name: str = "sim"
     sign_no: str = ""
+    signtype: str | msgspec.UnsetType = msgspec.UNSET
+    cainfo: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReplyToRead(msgspec.Struct, frozen=True, gc=False):

@@ -47,7 +47,7 @@ _REFERENCE = Annotated[str, msgspec.Meta(max_length=MSGID_CHARACTERS)]
 _REASON = Annotated[str, msgspec.Meta(max_length=ERROR_CHARACTERS)]
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
+class Asked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request between neighbours. The sender is not in it: the address and its header say who that is."""
 
     infno: str
@@ -56,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     mdtrtarea_admvs: str
     insuplc_admdvs: str
     body: m.RequestBody
+    seal: m.Seal | None = None
 
 
 class Told(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -102,6 +103,7 @@ class NeighbourCodec:
             request.care_region,
             request.insured_region,
             request.body,
+            request.seal,
         )
         self._hold_request(asked)
         data = self._encode(asked)
@@ -131,6 +133,7 @@ class NeighbourCodec:
             asked.mdtrtarea_admvs,
             asked.insuplc_admdvs,
             asked.body,
+            asked.seal,
         )
 
     def encode_answer(

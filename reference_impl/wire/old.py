@@ -37,6 +37,8 @@ _ASKED = {
     "insuplc_admdvs": "aab301",
     "fixmedins_code": "akb026",
     "inf_time": "transtime",
+    "signtype": "signtype",
+    "cainfo": "cainfo",
     "input": "input",
 }
 """What a call says of today's envelope, and how."""
@@ -82,7 +84,7 @@ class OldCodec:
 
         """
         asked = _decode(self._codec.encode_request(_by_old_number(request), now_us))
-        call = {old: asked[name] for name, old in _ASKED.items()}
+        call = {old: asked[name] for name, old in _ASKED.items() if name in asked}
         return to_xml(request.code, _CALL, call)
 
     def decode_request(self, data: bytes, sender: m.NodeId, warnings: list[WireWarning] | None = None) -> m.Request:

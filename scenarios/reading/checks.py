@@ -30,6 +30,7 @@ from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, w
 from scenarios.reading.sessions import session_problems
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
+from scenarios.reading.trust import trust_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
     Delay,
@@ -117,6 +118,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from network_problems(scenario)
     yield from catalogue_problems(scenario)
     yield from prefund_problems(scenario)
+    yield from trust_problems(scenario)
     yield from care_type_problems(scenario)
     yield from session_problems(scenario)
     yield from long_stay_problems(scenario)

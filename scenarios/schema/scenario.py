@@ -27,6 +27,7 @@ from scenarios.schema.people import Visits
 from scenarios.schema.prefund import PrefundSection
 from scenarios.schema.sessions import SessionsSection
 from scenarios.schema.topology import Topology
+from scenarios.schema.trust import TrustSection
 
 
 def _one_or_many(value: object) -> object:
@@ -80,6 +81,10 @@ class Scenario(Model):
     )
     care_catalogue: CareCatalogue | None = Field(
         default=None, description="changes of places' catalogues by day; without it they are the same on all days"
+    )
+    trust: TrustSection | None = Field(
+        default=None,
+        description="by what nodes of the real world know hospitals. Default: a sender is who its message says.",
     )
     prefund: PrefundSection | None = Field(
         default=None, description="prefunds that settlements may not pass. Default: nothing is reserved or refused."

@@ -37,7 +37,7 @@ from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
 from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
-from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.ports import NodePorts, SealReader
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, Stale
 
@@ -198,6 +198,8 @@ class Asked:
     """What every province asks of its desks."""
     dual_channel: bool = False
     """Whether every institution is designated for special drugs."""
+    seals: SealReader | None = None
+    """How every insurer reads seals; without it none is asked for."""
 
 
 NOTHING_ASKED = Asked()
@@ -283,6 +285,8 @@ class Chain(Asked):
     nodes: dict[str, Province | Hub | City] = field(default_factory=dict)
     faults: list[Callable[[str, str, Request], str | None]] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
+    lies: list[Callable[[str, str, Request], Request | None]] = field(default_factory=list)
+    """What a node sends on in place of what it should."""
     calls: list[tuple[str, str]] = field(default_factory=list)
     beside: dict[str, list[Coroutine[Any, Any, None]]] = field(default_factory=dict)
     """What each node has started beside its messages; it stands at its first await until a test lets it go on."""
@@ -296,7 +300,7 @@ class Chain(Asked):
         """Start a node on its books, as after a crash: nothing else is left of it."""
         for work in self.beside.pop(node, ()):
             work.close()
-        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node))
+        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node), self.seals)
         self.nodes[node] = build(node, ports, self)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:
@@ -340,6 +344,10 @@ class Chain(Asked):
     def send(self, request: Request) -> Outcome:
         """Send as the hospital does."""
         return run(self.peers_of(HOSPITAL).call(entry_node("330400", self.relays), request, 10 * WAIT_US))
+
+    def ask(self, caller: str, node: NodeId, request: Request) -> Outcome:
+        """Send as a node does, of its own accord."""
+        return run(self.peers_of(caller).call(node, request, 10 * WAIT_US))
 
     def standing(self, node: str = "63") -> list[Any]:
         """The settlements at the insurer that nothing takes back."""
@@ -400,6 +408,8 @@ class FakePeers:
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         await Suspend()
         chain = self.chain
+        for lie in chain.lies:
+            request = lie(self.caller, node, request) or request
         chain.calls.append((f"{self.caller}->{node}", request.code))
         fates = [fate for fault in chain.faults if (fate := fault(self.caller, node, request)) is not None]
         if "lose request" in fates:

@@ -14,7 +14,7 @@ import msgspec
 
 from lab.cli import console
 from lab.cli.commands.operate import operate as move_doors
-from lab.cli.commands.operate import place_of
+from lab.cli.commands.operate import operator_token, place_of
 from lab.report.format import show_duration
 from reference_impl.books.journal import Stage
 from reference_impl.books.stated import Stated, Told
@@ -52,6 +52,7 @@ class Operated:
         self.place = place_of(address)
         if node != HUB and not (node.isdecimal() and len(node) == PROVINCE_DIGITS):
             raise InputError(f"node {node!r}; expected 'hub' or a province's two digits: a city's are not moved")
+        self._token = operator_token()
         self.address = address
         self.node = node
         self.as_json = as_json
@@ -64,7 +65,7 @@ class Operated:
 
         """
         try:
-            return ask_host(self.place, verb, command, content, timeout_s=timeout_s)
+            return ask_host(self.place, verb, command, content, timeout_s=timeout_s, token=self._token)
         except CommandError as error:
             raise InputError(str(error)) from error
         except OSError as error:

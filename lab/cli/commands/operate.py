@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,7 +18,9 @@ from reference_impl.domain.scopes import Business, Side, SideChoice, doorkeeper,
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.calls import ask_host
 from reference_impl.server.errors import CommandError
+from reference_impl.trust.keys import read_token
 
+TOKEN_VARIABLE = "YIDI_OPERATOR_TOKEN_FILE"  # noqa: S105 - the name of a variable
 Action = Literal["stop-accept", "close", "reopen"]
 
 
@@ -34,12 +38,13 @@ def operate(
     """Send the command and say which doors the node now keeps."""
     place, keeper = place_of(address), keeper_of(scope)
     doors: Any = []
+    token = operator_token()
     try:
-        now_us = ask_host(place, "GET", "stats")["at_us"]
+        now_us = ask_host(place, "GET", "stats", token=token)["at_us"]
         for one in sides_of(scope, side):
             command = door_command(scope, one, action, now_us, reopens_in_us=reopens_in_us, ramp_us=ramp_us)
             command = msgspec.structs.replace(command, business=business)
-            doors = ask_host(place, "POST", "door", {"node": keeper, "command": command})
+            doors = ask_host(place, "POST", "door", {"node": keeper, "command": command}, token=token)
     except CommandError as error:
         raise InputError(f"{error}; is {place} the operators' address of the process of node {keeper}?") from error
     except OSError as error:
@@ -71,6 +76,17 @@ def keeper_of(scope: str) -> str:
     if scope == HUB or (scope.isdecimal() and len(scope) in (PROVINCE_DIGITS, CITY_DIGITS)):
         return doorkeeper(scope)
     raise InputError(f"scope {scope!r}; expected 'hub', a province's two digits or a city's four")
+
+
+def operator_token() -> str:
+    """Return the token that a system with ``trust`` asks operators for: what the environment names the file of.
+
+    Raises:
+        TrustError: when there is no token in that file.
+
+    """
+    path = os.environ.get(TOKEN_VARIABLE, "")
+    return read_token(Path(path)).decode("ascii") if path else ""
 
 
 def place_of(address: str) -> str:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata, starts
+from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata, starts, trail
 from reference_impl.protocol.records import KINDS, Kind, Way
 
 __all__ = ["STATEMENTS"]
@@ -196,10 +196,20 @@ _STARTS: dict[str, ClauseElement] = {
     "latest_instant": _latest(),
 }
 
+_TRAIL: dict[str, ClauseElement] = {
+    "last_of_trail": select(trail.c.serial, trail.c.hash).where(
+        trail.c.serial == select(func.max(trail.c.serial)).scalar_subquery()
+    ),
+    "keep_trail": insert(trail).values({column.name: bindparam(column.name) for column in trail.c}),
+    "all_trail": select(trail).order_by(trail.c.serial),
+    "last_message": select(func.max(messages.c.serial)),
+}
+
 
 STATEMENTS: dict[str, ClauseElement] = {
     **_MESSAGES,
     **_STARTS,
+    **_TRAIL,
     **{name: found for kind, table in RECORDS.items() for name, found in _of_kind(KINDS[kind], table)},
     **{name: found for table in CHILDREN.values() for name, found in _of_child(table)},
     **{name: found for table in metadata.sorted_tables for name, found in _whole(table)},

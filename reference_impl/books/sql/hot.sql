@@ -33,6 +33,18 @@ SELECT count(*) AS count_1 FROM starts
 -- latest_instant()
 SELECT max(anon_1.at_us) AS max_1 FROM (SELECT max(messages.opened_us) AS at_us FROM messages UNION ALL SELECT max(settlements.posted_us) AS at_us FROM settlements UNION ALL SELECT max(postings.posted_us) AS at_us FROM postings) AS anon_1
 
+-- last_of_trail()
+SELECT trail.serial, trail.hash FROM trail WHERE trail.serial = (SELECT max(trail.serial) AS max_1 FROM trail)
+
+-- keep_trail(serial, hash, content)
+INSERT INTO trail (serial, hash, content) VALUES (?, ?, ?)
+
+-- all_trail()
+SELECT trail.serial, trail.hash, trail.content FROM trail ORDER BY trail.serial
+
+-- last_message()
+SELECT max(messages.serial) AS max_1 FROM messages
+
 -- find_visits(visit)
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE visits.visit = ?
 
@@ -299,6 +311,18 @@ INSERT INTO starts (serial) VALUES (?) ON CONFLICT (serial) DO NOTHING
 
 -- drop_starts(serial)
 DELETE FROM starts WHERE starts.serial = ?
+
+-- page_trail(after_serial)
+SELECT trail.serial, trail.hash, trail.content FROM trail WHERE (trail.serial) > (?) ORDER BY trail.serial
+
+-- count_trail()
+SELECT count(*) AS count_1 FROM trail
+
+-- put_trail(serial, hash, content)
+INSERT INTO trail (serial, hash, content) VALUES (?, ?, ?) ON CONFLICT (serial) DO UPDATE SET hash = excluded.hash, content = excluded.content
+
+-- drop_trail(serial)
+DELETE FROM trail WHERE trail.serial = ?
 
 -- page_visits(after_visit)
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE (visits.visit) > (?) ORDER BY visits.visit

@@ -14,7 +14,7 @@ from reference_impl.books.sql.layout import LAYOUTS, ChildLayout, Layout
 from reference_impl.books.sql.layout import Column as Laid
 from reference_impl.protocol.records import Record, Way
 
-__all__ = ["CHILDREN", "RECORDS", "messages", "metadata", "starts"]
+__all__ = ["CHILDREN", "RECORDS", "messages", "metadata", "starts", "trail"]
 
 metadata = MetaData()
 
@@ -40,6 +40,15 @@ Index(
 
 starts = Table("starts", metadata, Column("serial", Integer, primary_key=True))
 """One row a start of the node's process: their number is in whatever must not repeat from start to start."""
+
+trail = Table(
+    "trail",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Every commit once more, in order, each chained to the one before (``books.trail``)."""
 
 
 def _column(laid: Laid, *, key: bool = False) -> Column[Any]:

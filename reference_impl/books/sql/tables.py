@@ -44,6 +44,7 @@ def _tables() -> Iterator[BookTable]:
         yield _of_kind(layout)
         if layout.child is not None:
             yield _of_child(layout.child)
+    yield BookTable("trail", (*_SERIAL, "hash", "content"), (0,), serial, (), lambda row: row)
     yield BookTable("starts", _SERIAL, (0,), serial, (), lambda row: row)
 
 

@@ -30,6 +30,7 @@ from reference_impl.books.sqlite.connection import (
 from reference_impl.books.sqlite.disk import Committing, Disk
 from reference_impl.books.sqlite.group import GroupCommit, Watcher, WriterStats
 from reference_impl.books.sqlite.opening import lock, make_ready
+from reference_impl.books.sqlite.trailing import begin_trail, extend_trail
 from reference_impl.books.sqlite.writer import BesideWriter, TurnWriter, Writer
 from reference_impl.protocol.records import Committed
 
@@ -68,7 +69,7 @@ class SqliteBooks:
         try:
             make_ready([path])
             self._reader, self._writer = _connected(path, disk.committing)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             os.close(self._lock)
             raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
         except BaseException:
@@ -174,6 +175,7 @@ class SqliteBooks:
 def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, Writer]:
     """Return what looks and what writes."""
     connection = connect(path)
+    begin_trail(connection)
     group = GroupCommit(connection, path.stem)
     if committing is Committing.TURN:
         return connection, TurnWriter(group)
@@ -209,11 +211,14 @@ def fill_books(path: Path, changes: Iterable[Change]) -> None:
     try:
         make_ready([path])
         with closing(connect(path)) as connection:
+            begin_trail(connection)
             connection.execute("BEGIN IMMEDIATE")
-            for change in changes:
+            wanted = list(changes)
+            for change in wanted:
                 verdict = apply(connection, change)
                 if not isinstance(verdict, Committed):
                     raise BooksError(f"books {path} already hold what is to come before the run: {verdict}")
+            extend_trail(connection, wanted)
             connection.execute("COMMIT")
     finally:
         os.close(held)

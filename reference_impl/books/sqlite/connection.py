@@ -23,18 +23,21 @@ if TYPE_CHECKING:
     from reference_impl.protocol.records import Key, Record, Ref
 
 __all__ = [
+    "COMMITTED",
     "apply",
     "connect",
     "count_start",
     "find_intents",
     "find_latest_us",
     "probe",
+    "read_all_of",
     "read_whole",
     "see",
     "see_at_one_instant",
 ]
 
-_COMMITTED = Committed()
+COMMITTED = Committed()
+"""What every change that was written comes to."""
 _STALE = Stale()
 _SQL = read_statements()
 _FIND_MESSAGE, _MARK_OF_MESSAGE, _INSERT_MESSAGE, _CLOSE_MESSAGE, _MARK_MESSAGE = (
@@ -94,7 +97,7 @@ def apply(connection: sqlite3.Connection, change: Change) -> CommitResult:
         connection.execute(_SQL["lift_mark"], (change.lifted.msgid, change.lifted.sender, change.message.key.msgid))
     for record in change.records:
         _keep(connection, record)
-    return _COMMITTED
+    return COMMITTED
 
 
 def find_intents(connection: sqlite3.Connection) -> tuple[MessageRecord, ...]:
@@ -130,10 +133,15 @@ def read_whole(connection: sqlite3.Connection) -> FinalBooks:
     """Return everything written down, at one instant."""
     connection.execute("BEGIN")
     try:
-        messages = tuple(map(message_of, connection.execute(_SQL["all_messages"])))
-        return FinalBooks(messages, {kind: _all(connection, layout) for kind, layout in LAYOUTS.items()})
+        return read_all_of(connection)
     finally:
         connection.execute("COMMIT")
+
+
+def read_all_of(connection: sqlite3.Connection) -> FinalBooks:
+    """Return everything written down, inside a transaction of the caller's."""
+    messages = tuple(map(message_of, connection.execute(_SQL["all_messages"])))
+    return FinalBooks(messages, {kind: _all(connection, layout) for kind, layout in LAYOUTS.items()})
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.checkpoint import Checkpoint
-from reference_impl.books.sqlite.connection import apply
+from reference_impl.books.sqlite.connection import COMMITTED, apply
 from reference_impl.books.sqlite.core_wait import core_wait_ns
+from reference_impl.books.sqlite.trailing import extend_trail
 
 if TYPE_CHECKING:
+    from reference_impl.books.trail import Noted
     from reference_impl.protocol.records import Change, CommitResult
 
 __all__ = ["GROUP_MAX", "Done", "Flush", "GroupCommit", "Job", "Watcher", "WriterStats", "resolve"]
@@ -72,7 +74,7 @@ class WriterStats:
 class GroupCommit:
     """Writes groups through one connection."""
 
-    __slots__ = ("_checkpoint", "_connection", "_flushed", "_name", "failure", "stats", "watcher")
+    __slots__ = ("_checkpoint", "_connection", "_flushed", "_name", "_tip", "failure", "stats", "watcher")
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``; ``name`` is the node's, for errors."""
@@ -80,6 +82,8 @@ class GroupCommit:
         self._checkpoint = Checkpoint(connection)
         self._name = name
         self._flushed = Flush()
+        self._tip: Noted | None = None
+        """The last entry of the trail, while it is known: only this writes others."""
         self.failure: Exception | None = None
         """Why nothing can be written at this moment."""
         self.watcher: Watcher | None = None
@@ -137,7 +141,10 @@ class GroupCommit:
         try:
             connection.execute("BEGIN IMMEDIATE")
             done: list[Done] = [(future, apply(connection, change)) for change, future, _ in group]
+            made = [job[0] for job, one in zip(group, done, strict=True) if one[1] is COMMITTED]
+            tip = extend_trail(connection, made, self._tip)
             self._flush()
+            self._tip = tip
         except Exception as error:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
             self._undo()
             held = isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _HELD_BY_ANOTHER
@@ -155,7 +162,9 @@ class GroupCommit:
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = apply(connection, change)
+            tip = extend_trail(connection, [change] if result is COMMITTED else [], self._tip)
             self._flush()
+            self._tip = tip
         except sqlite3.Error as error:
             self._undo()
             if not isinstance(error, _ILL_FORMED):
@@ -188,6 +197,7 @@ class GroupCommit:
         return 0 if self.watcher is None else time.thread_time_ns()
 
     def _undo(self) -> None:
+        self._tip = None  # whether the entry of what failed is on disk, nobody can tell: it is looked for
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 

@@ -19,11 +19,11 @@ from reference_impl.books.final import BooksError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "lock", "make_like", "make_ready"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "lock", "make_like", "make_ready", "must_be_current"]
 
 APPLICATION_ID = 0x79696469
 """``yidi``: how SQLite itself tells our files from others."""
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 18
 """The number of the newest revision in ``migrations/versions``."""
 
 
@@ -67,6 +67,22 @@ def make_ready(paths: Iterable[Path]) -> None:
         except (OSError, sqlite3.Error) as error:
             raise BooksError(f"cannot make books {path}: {error}; check that the folder may be written") from None
         template = path
+
+
+def must_be_current(path: Path) -> None:
+    """Let nobody read a file that is not ours, or of another schema.
+
+    Raises:
+        BooksError: saying which it is.
+
+    """
+    version = _version_of(path)
+    if version is None:
+        raise BooksError(f"no books at {path}: expected a file of a node's books")
+    if version != SCHEMA_VERSION:
+        raise BooksError(
+            f"books {path} have schema {version}, and {SCHEMA_VERSION} is read here: start their node once to migrate"
+        )
 
 
 def make_like(path: Path, current: Path) -> None:

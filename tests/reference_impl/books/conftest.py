@@ -10,6 +10,7 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Committing, Disk
 from reference_impl.books.sqlite.opening import make_ready
+from reference_impl.books.sqlite.trailing import verify_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -46,10 +47,13 @@ def beside_books(tmp_path, blank_books):
 
 
 def opened(path, blank_books, committing):
+    """Yield books; whatever a test made of them, their trail tells it."""
     path.write_bytes(blank_books.read_bytes())
     books = SqliteBooks(path, Disk(None, committing))
     yield books
     books.close()
+    verified = verify_file(path)
+    assert verified.holds, verified.findings
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_second_pass_moves_only_what_is_new(old, new):
 
     steps = {step.table: step.moved for step in moved(old, new) if step.moved}
 
-    assert steps == {"messages": 1, "persons": 1, "settlements": 1, "postings": 1, "postings_legs": 2}
+    assert steps == {"messages": 1, "persons": 1, "settlements": 1, "postings": 1, "postings_legs": 2, "trail": 1}
     assert proof(old, new).holds
 
 

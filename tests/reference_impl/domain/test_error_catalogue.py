@@ -20,6 +20,7 @@ from reference_impl.domain.error_catalogue import (
     group_of,
 )
 from reference_impl.domain.errors import REASONS, Refusal
+from reference_impl.domain.unheard import UNHEARD_REASONS, Unheard
 from reference_impl.hospital.history import _OUTCOMES
 from reference_impl.wire.answers import refusal_of, refusal_text
 
@@ -45,7 +46,7 @@ def given_in_the_code() -> set[str]:
 def test_every_refusal_that_the_code_can_give_is_a_row():
     assert set(Refusal) <= set(CATALOGUE), "a row each in reference_impl/domain/error_catalogue.py"
     assert {MALFORMED, UNCODED} <= set(CATALOGUE)
-    assert set(CATALOGUE) == {*Refusal, MALFORMED, UNCODED, *(f"T{n:02d}" for n in range(1, 8))}
+    assert set(CATALOGUE) == {*Refusal, *Unheard, MALFORMED, UNCODED, *(f"T{n:02d}" for n in range(1, 8))}
 
 
 def test_every_row_is_given_somewhere_or_says_why_not():
@@ -73,6 +74,13 @@ def test_a_refusal_travels_in_the_words_of_the_catalogue():
         row = CATALOGUE[refusal]
         assert f"{row.what}; {row.next_step}" == reason
         assert refusal_of(refusal_text(refusal, reason))[0] == row.code
+
+
+def test_whoever_is_not_heard_is_told_in_the_words_of_the_catalogue():
+    assert set(UNHEARD_REASONS) == set(Unheard)
+    for why, reason in UNHEARD_REASONS.items():
+        assert f"{CATALOGUE[why].what}; {CATALOGUE[why].next_step}" == reason
+        assert group_of(why) is Group.IDENTITY
 
 
 def test_no_two_rows_say_the_same():

@@ -386,7 +386,7 @@ def test_a_rate_bounds_how_fast_rows_are_moved(folder, monkeypatch):
 
     rows = asyncio.run(story())
 
-    assert rows == 6
+    assert rows == 7
     assert max(waited) == rows / 2
 
 

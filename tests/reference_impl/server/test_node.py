@@ -218,7 +218,7 @@ def test_a_worker_is_held_while_waiting_or_not_as_the_scenario_says(tmp_path, ho
     seen = []
     respond = world.nodes["34"].respond
 
-    async def watched(content, sender):
+    async def watched(content, sender, speaker=None):
         seen.append(world.nodes["hub"].workers.free)
         return await respond(content, sender)
 
@@ -258,13 +258,13 @@ def test_a_restart_drives_open_intents_to_their_end(world):
 def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flow(world, capsys):
     """A reply that breaks a node of ours must leave neither a 500 nor a node that stands still."""
 
-    async def broken(content, sender):
+    async def broken(content, sender, speaker=None):
         raise LookupError("planted")
 
     async def story():
         sound, poisoned = world.nodes["hub"].respond, msgid(1)
 
-        async def respond(content, sender):
+        async def respond(content, sender, speaker=None):
             return await (broken if poisoned.encode() in content else sound)(content, sender)
 
         world.nodes["hub"] = type("Node", (), {"respond": staticmethod(respond)})
@@ -537,7 +537,7 @@ def test_a_hospital_cannot_be_a_node_by_saying_so_in_its_message(world, name):
 
 
 def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
-    async def broken(content, sender):
+    async def broken(content, sender, speaker=None):
         raise AssertionError("planted")
 
     app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(broken)})}, None, None, ports=PORTS)
@@ -549,7 +549,7 @@ def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
 
 def test_a_message_cut_off_by_a_stop_is_told_as_unknown(world):
     async def stopped():
-        async def endless(content, sender):
+        async def endless(content, sender, speaker=None):
             await asyncio.Event().wait()
 
         app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(endless)})}, None, None, ports=PORTS)

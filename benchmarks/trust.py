@@ -1,0 +1,114 @@
+"""What signatures, seals and the trail of the books cost the chain: CPU time a settlement, settlements a second.
+
+    PYTHONPATH=. python benchmarks/trust.py
+
+The same pharmacy visits through the same three processes on one core, in rounds one after the other: without any of it,
+with the trail alone, and with the trail, signed requests and replies, and seals. Without the trail the books are made
+to write none, in the benchmark alone: a served node has no such switch. Ratios are of CPU time, which holds on a busy
+machine; those of rates hold on a quiet one. Two minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+import uvloop
+
+from benchmarks.settlements_per_second import NODES, TIMEOUT_US, close, cpu_s, keep_busy, scenario, settle
+from lab.calibration.machine import describe_machine, versions
+from reference_impl.protocol import messages as m
+from reference_impl.server.peers import HttpPeers
+from reference_impl.server.ports import RunClock
+from reference_impl.server.supervisor import System
+from reference_impl.staging.build import system_config
+from reference_impl.trust.families import FAMILIES, Family
+from reference_impl.trust.holder import Holder
+from reference_impl.trust.keys import read_lines
+from reference_impl.trust.making import HOSPITALS_FILE
+from reference_impl.wire.clock import BusinessClock
+from reference_impl.wire.codec import Codec
+from scenarios.schema import Scenario
+
+ROUNDS = 5
+WARM_UP_S, MEASURE_S = 1.0, 5.0
+ARMS = ("neither", "trail", "trail, signed and sealed")
+WITHOUT_TRAIL = (
+    "import reference_impl.books.sqlite.group as g\ng.extend_trail = lambda connection, changes, tip=None: tip\n"
+)
+HOSTS = {node: [node] for node in NODES}
+
+
+def main() -> None:
+    """Print the medians of all rounds and their ratios."""
+    found: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
+    for _ in range(ROUNDS):
+        for arm in ARMS:
+            found[arm].append(measured(arm))
+    print(f"{describe_machine(Path.cwd())}; {versions()}; {ROUNDS} rounds of {MEASURE_S:.0f} s")
+    bare_rate, bare_us = (median(column) for column in zip(*found[ARMS[0]], strict=True))
+    for arm in ARMS:
+        rate, used_us = (median(column) for column in zip(*found[arm], strict=True))
+        print(
+            f"{arm:26} {used_us:7.0f} us of CPU a settlement, {used_us / bare_us:.3f} of that without; "
+            f"{rate:6.0f} settlements a second, {rate / bare_rate:.3f}"
+        )
+
+
+def measured(arm: str) -> tuple[float, float]:
+    """Return settlements a second, and microseconds of CPU a settlement."""
+    world = scenario(HOSTS)
+    if arm == ARMS[2]:
+        world = Scenario.model_validate({**world.model_dump(mode="json", exclude_defaults=True), "trust": {}})
+    core = min(os.sched_getaffinity(0))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        as_it_was(without_trail=arm == ARMS[0]),
+        System(system_config(world), Path(folder), core=core) as system,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        codec = Codec(BusinessClock(world.horizon.start, world.scale.time))
+        clock, holder = RunClock(system.epoch_ns), holder_of(system) if world.trust is not None else None
+        peers = HttpPeers({"33": system.address("33")}, codec, clock, sender=None, holder=holder)
+        visits = count()
+
+        async def call(asked: m.Request) -> m.Outcome:
+            return await peers.call(m.NodeId("33"), asked, TIMEOUT_US)
+
+        runner.run(keep_busy(lambda: settle(call, next(visits)), WARM_UP_S))
+        before_s = sum(map(cpu_s, system.pids().values()))
+        done, took_s = runner.run(keep_busy(lambda: settle(call, next(visits)), MEASURE_S))
+        used_s = sum(map(cpu_s, system.pids().values())) - before_s
+        runner.run(close(peers))
+    return done / took_s, used_s / done * 1e6
+
+
+def holder_of(system: System) -> Holder:
+    """Return who signs for the pharmacy."""
+    path = system.keys / HOSPITALS_FILE
+    return Holder(read_lines(path), FAMILIES[Family.HUNAN], path=path)
+
+
+@contextmanager
+def as_it_was(*, without_trail: bool) -> Iterator[None]:
+    """Have the processes that are started within write no trail."""
+    before = os.environ.get("PYTHONPATH", "")
+    with tempfile.TemporaryDirectory() as folder:
+        if without_trail:
+            (Path(folder) / "sitecustomize.py").write_text(WITHOUT_TRAIL, encoding="utf-8")
+            os.environ["PYTHONPATH"] = os.pathsep.join((folder, before))
+        try:
+            yield
+        finally:
+            os.environ["PYTHONPATH"] = before
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""``yidi trail``: what it says of books that are as they were written, and of those that are not."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lab.cli.app import run_command
+from lab.cli.commands.trail import trail
+from reference_impl.books.sqlite.books import fill_books
+from reference_impl.domain.failures import InputError
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import FindPerson, MessageId, PersonNo, Request
+from reference_impl.protocol.records import Change, Key, MessageRecord
+
+
+def asked(number: int) -> Change:
+    msgid, hub, hospital = MessageId(f"H33040030001{number:018d}"), NodeId("hub"), NodeId("H33040030001")
+    request = Request("1101", msgid, hub, hospital, "330400", "340100", FindPerson(person=PersonNo("P")))
+    return Change(message=MessageRecord(Key(hub, msgid), "1101", 0, request), insert=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for node in ("hub", "34"):
+        fill_books(tmp_path / "books" / f"{node}.sqlite", [asked(1), asked(2)])
+    return tmp_path
+
+
+def test_books_that_hold_are_told_with_the_entry_to_note(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert trail(folder, (), as_json=False) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["34.sqlite", "hub.sqlite"]
+    noted = lines[0].rpartition(" ")[2]
+    assert trail(folder / "books" / "34.sqlite", [noted], as_json=False) == 0
+
+
+def test_an_altered_row_is_named_and_the_command_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(folder / "books" / "34.sqlite", isolation_level=None)) as connection:
+        connection.execute("UPDATE messages SET opened_us = 7")
+        connection.executemany(
+            "INSERT INTO messages SELECT NULL, ?, msgid, code, opened_us, request, reply, reversed_by, withdrawn "
+            "FROM messages WHERE serial = 1",
+            [(f"x{number}",) for number in range(120)],
+        )
+
+    assert run_command(["trail", str(folder)]) == 3
+    said = capsys.readouterr().out
+    assert "34.sqlite: 122 things are not as they were written" in said
+    assert "altered in opened_us" in said
+    assert "and 22 more" in said
+    assert run_command(["trail", str(folder), "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["34.sqlite"]["found"] == 122
+
+
+@pytest.mark.parametrize("noted", ["7", "0:" + 64 * "0", "x:00", "3:abc", "3:" + 62 * "0"])
+def test_what_is_no_noted_entry_is_refused(folder: Path, noted: str) -> None:
+    with pytest.raises(InputError, match="expected NUMBER:HASH"):
+        trail(folder / "books" / "34.sqlite", [noted], as_json=False)
+
+
+def test_a_place_without_books_or_with_too_many_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(InputError, match="no books at"):
+            trail(place, (), as_json=False)
+    with pytest.raises(InputError, match="--noted is of one file"):
+        trail(folder, [f"1:{64 * '0'}"], as_json=False)
