@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support import chain as support_chain
 from support.chain import Chain
 from support.messages import OTHER_PERSON, PERSON, admit, discharge, done, register, request, sale, settlement, upload
 
+from lab.torture import nodes
 from reference_impl.domain.policies import DEFAULT_POLICY
 from reference_impl.protocol.messages import Request, Settled, VisitId
 
@@ -47,9 +47,7 @@ def test_the_rest_pays_what_is_left_of_the_one_deductible(chain: Chain) -> None:
 @pytest.mark.parametrize(("merges", "due_fen"), [(True, 90_000), (False, 50_000)])
 def test_what_is_due_is_the_policys_to_say(monkeypatch: pytest.MonkeyPatch, due_fen: int, *, merges: bool) -> None:
     """The bill of the rest is large: of 1,000 yuan 100 are paid already; a second stay of the year would pay 500."""
-    monkeypatch.setattr(
-        support_chain, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, merges_mid_stay=merges)
-    )
+    monkeypatch.setattr(nodes, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, merges_mid_stay=merges))
     chain = Chain()
     chain.boot("63")
     first = first_part(chain)
