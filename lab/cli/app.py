@@ -418,7 +418,9 @@ def torture(  # noqa: PLR0913 - the options of the command
         int | None,
         typer.Option("--seeds", metavar="N", min=1, help="So many worlds. Default: 200, or all in --minutes."),
     ] = None,
-    first: Annotated[int, typer.Option("--seed", metavar="K", min=0, help="The first of them.")] = 0,
+    first: Annotated[
+        int | None, typer.Option("--seed", metavar="K", min=0, help="The first of them. Default: 0.")
+    ] = None,
     *,
     through_a_stop: Annotated[
         bool, typer.Option("--cutover", help="Each through a planned stop that moves a node's books.")

@@ -152,7 +152,7 @@ def _prefunds(world: World) -> Iterator[str]:
 
 
 def _checked(world: World) -> list[str]:
-    """Hold the checker's laws; not where another clerk meddled, whose word and the patient's no record puts in order."""
+    """Hold the checker's laws, where no other clerk meddled: no record puts their word and the patient's in order."""
     books = {node: books.read_all() for node, books in world.books.items()}
     prefund = world.asked.prefund
     prefunds: dict[str, PrefundRules] = {} if prefund is None else {"33": prefund, "63": prefund}

@@ -38,6 +38,8 @@ class Ended:
     lasted_us: int
     told: tuple[str, ...] = ()
     """What happened, in words, where that was asked for."""
+    unheeded: tuple[str, ...] = ()
+    """Places that were given and never met: the tape may be of another version."""
 
     @property
     def law(self) -> str:
@@ -72,7 +74,9 @@ def _through(tape: Tape, world: World, *, checker: bool) -> Ended:
     finally:
         world.forget()
     told = tuple(world.told or ())
-    return Ended(tuple(wrong), world.seen, frozenset(world.features), tape.taken, world.loom.now_us, told)
+    return Ended(
+        tuple(wrong), world.seen, frozenset(world.features), tape.taken, world.loom.now_us, told, tuple(tape.unheeded())
+    )
 
 
 def _judged(world: World, *, checker: bool) -> list[str]:

@@ -15,7 +15,7 @@ from scenarios.record.fates import Fate
 if TYPE_CHECKING:
     from lab.torture.world import World
 
-__all__ = ["CUTOVER_STATES", "RARE_STATES", "States", "unmet"]
+__all__ = ["CUTOVER_STATES", "RARE_STATES", "States", "states_of", "unmet"]
 
 RARE_STATES = (
     "reversal before original",
@@ -50,10 +50,9 @@ CUTOVER_STATES = (
     "books moved",
     "killed while its books moved",
     "a look waited for the move",
-    "reversed over a stop",
-    "settled after a stop",
+    *(fate.value for fate in (Fate.PARKED_THEN_DIRECT, Fate.SETTLED_LATER, Fate.PAPER_BY_CLOSURE)),
 )
-"""Those that a batch of seeds with a planned stop must reach, beside."""
+"""Those that a batch of seeds with a planned stop must reach."""
 
 
 class States:
@@ -98,6 +97,11 @@ class States:
         world.features.add(f"{node} {message.code} {'insert' if change.insert else 'close'} {kinds}")
 
 
+def states_of(*, cutover: bool) -> tuple[str, ...]:
+    """Return the states that a batch must reach."""
+    return CUTOVER_STATES if cutover else RARE_STATES
+
+
 def unmet(seen: Counter[str], *, cutover: bool) -> list[str]:
     """Return the states that a batch was to reach and did not."""
-    return [name for name in (*RARE_STATES, *(CUTOVER_STATES if cutover else ())) if not seen[name]]
+    return [name for name in states_of(cutover=cutover) if not seen[name]]

@@ -54,6 +54,14 @@ class Tape:
             self.met.append(Choice(place, value, others))
         return value
 
+    def unheeded(self) -> list[str]:
+        """Return the places that were given and never met."""
+        return [
+            place
+            for place in self._given
+            if int(place.rpartition(" #")[2]) > self._times.get(place.rpartition(" #")[0], 0)
+        ]
+
     def below(self, what: str, ways: int) -> int:
         """Return one of so many ways, all as likely."""
         return min(self.take(what, lambda rng: rng.randrange(ways), range(1, ways)), ways - 1)
@@ -81,7 +89,7 @@ def spelt_out(text: str) -> dict[str, int]:
 def _parts(text: str) -> Iterator[tuple[str, int]]:
     for part in filter(None, (one.strip() for one in text.split(";"))):
         place, _, value = part.rpartition("=")
-        if " #" not in place or not value.isdecimal():
+        if not place.rpartition(" #")[0] or not place.rpartition(" #")[2].isdecimal() or not value.isdecimal():
             raise InputError(
                 f"tape: {part!r} is no choice; expected 'PLACE #TIMES=NUMBER', as 'yidi torture' prints it"
             )

@@ -78,7 +78,7 @@ class Watch:
     def committed(self, node: str, change: Change) -> None:
         """Hold a change that a node has just written against all before it."""
         books = self._books[node]
-        for law, what in (*self._message(books, change), *self._records(node, books, change)):
+        for law, what in (*self._message(node, books, change), *self._records(node, books, change)):
             self._note(law, f"{node}: {what}")
 
     def replied(self, node: str, request: Request, answer: object) -> None:
@@ -105,7 +105,7 @@ class Watch:
 
     # --- messages ---
 
-    def _message(self, books: _Books, change: Change) -> Iterator[_Finding]:
+    def _message(self, node: str, books: _Books, change: Change) -> Iterator[_Finding]:
         message = change.message
         key, reply = message.key, message.reply
         if reply is None:
@@ -118,7 +118,8 @@ class Watch:
         body = message.request.body
         if isinstance(body, Reverse):
             books.reversed.add(Key(key.sender, body.original))
-        elif key in books.reversed:
+        elif key in books.reversed and (node != HUB or message.code in SETTLEMENTS):
+            # Where no money moves the hub writes no record, and a yes that crossed its reversal is for the care side.
             yield "8 no yes after a reversal", f"yes to {message.code} {key.msgid} after it was reversed"
 
     # --- records ---

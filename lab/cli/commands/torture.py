@@ -12,7 +12,7 @@ from lab.torture.batch import Batch, Failure, Plan, torture
 from lab.torture.corpus import Corpus
 from lab.torture.exhaustive import SCENES, Searched, searched
 from lab.torture.seeds import Asked, replayed
-from lab.torture.states import CUTOVER_STATES, RARE_STATES, unmet
+from lab.torture.states import states_of, unmet
 from lab.torture.story import Story, story_of, told
 from lab.torture.tape import spelt_out
 from lab.torture.world import VISITS
@@ -35,7 +35,7 @@ class Typed:
     """What was typed."""
 
     seeds: int | None
-    first: int
+    first: int | None
     cutover: bool
     minutes: float | None
     workers: int | None
@@ -53,16 +53,27 @@ def torture_command(typed: Typed) -> int:
 
     """
     if typed.tape is not None:
-        return _replay(typed)
+        _refuse_beside("--tape", typed.exhaustive, *_of_a_batch(typed))
+        return _replay(typed.tape, typed)
     if typed.exhaustive is not None:
-        return _every_way(typed)
+        _refuse_beside("--exhaustive", typed.cutover or None, *_of_a_batch(typed))
+        return _every_way(typed.exhaustive, typed)
     return _batch(typed)
+
+
+def _of_a_batch(typed: Typed) -> tuple[object, ...]:
+    return typed.seeds, typed.first, typed.minutes, typed.workers, typed.corpus
+
+
+def _refuse_beside(option: str, *stated: object) -> None:
+    if any(one is not None for one in stated):
+        raise InputError(f"torture: {option} goes through worlds of its own; expected it without options of a batch")
 
 
 def _batch(typed: Typed) -> int:
     seeds = ENOUGH_SEEDS if typed.seeds is None and typed.minutes is None else typed.seeds
     plan = Plan(
-        first=typed.first,
+        first=typed.first or 0,
         seeds=seeds,
         cutover=typed.cutover,
         seconds=None if typed.minutes is None else typed.minutes * _S_PER_MINUTE,
@@ -107,22 +118,22 @@ def _say_size(typed: Typed, batch: Batch) -> None:
     stop = ", through a planned stop" if typed.cutover else ""
     speed = f"{batch.done / batch.cpu_s:.0f} seeds per CPU-second" if batch.cpu_s else "none"
     console.say(
-        f"{batch.done} seeds from {typed.first} on{stop}, each up to {VISITS} visits and on average {minutes:.1f} "
+        f"{batch.done} seeds from {typed.first or 0} on{stop}, each up to {VISITS} visits and on average {minutes:.1f} "
         f"simulated minutes and {batch.choices / worlds:.0f} choices: {batch.broken} broke a law; {speed}."
     )
     console.say(f"Go on with --seed {batch.next_seed}.")
 
 
 def _say_states(seen: Counter[str], met_by: Counter[str], *, cutover: bool) -> None:
-    states = [*RARE_STATES, *(CUTOVER_STATES if cutover else ())]
-    rows = [[name, f"{seen[name]:,}", f"{met_by[name]:,}"] for name in dict.fromkeys(states)]
+    states = states_of(cutover=cutover)
+    rows = [[name, f"{seen[name]:,}", f"{met_by[name]:,}"] for name in states]
     rows += [[name, f"{seen[name]:,}", f"{met_by[name]:,}"] for name in sorted(seen) if name not in states]
     console.table(["state", "times", "seeds"], rows)
 
 
 def _as_data(typed: Typed, batch: Batch, stories: list[Story], missed: list[str]) -> dict[str, object]:
     return {
-        "first": typed.first,
+        "first": typed.first or 0,
         "done": batch.done,
         "next": batch.next_seed,
         "broken": batch.broken,
@@ -138,25 +149,25 @@ def _failure(one: Failure) -> dict[str, object]:
     return {"seed": one.asked.seed, "wrong": list(one.wrong)}
 
 
-def _replay(typed: Typed) -> int:
+def _replay(tape: str, typed: Typed) -> int:
     """Go through one tape and tell it."""
-    ended = replayed(spelt_out(typed.tape or ""), cutover=typed.cutover, tells=True)
+    ended = replayed(spelt_out(tape), cutover=typed.cutover, tells=True)
     if typed.as_json:
-        console.say_json({"wrong": list(ended.wrong), "told": list(ended.told)})
+        console.say_json({"wrong": ended.wrong, "told": ended.told, "never_asked_for": ended.unheeded})
     else:
+        if ended.unheeded:
+            console.say(f"Never asked for, perhaps of another version or option: {'; '.join(ended.unheeded)}.")
         console.say("\n".join(ended.told))
         console.say("\n".join(f"Broken: {wrong}" for wrong in ended.wrong) or "No law is broken.")
     return 1 if ended.wrong else 0
 
 
-def _every_way(typed: Typed) -> int:
+def _every_way(bound: int, typed: Typed) -> int:
     """Go through every way of a few messages."""
-    if typed.cutover or typed.corpus or typed.seeds or typed.minutes:
-        raise InputError("torture: --exhaustive has neither seeds, minutes, a stop nor a corpus; give it alone")
     code, rows = 0, list[list[str]]()
     for name, scene in SCENES.items():
         found = Searched()
-        searched(scene, typed.exhaustive or 0, found)
+        searched(scene, bound, found)
         rows.append([name, f"{found.worlds:,}", f"{len(found.failures):,}"])
         for failure in found.failures[:1]:
             code = 1
