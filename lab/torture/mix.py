@@ -14,7 +14,7 @@ __all__ = ["LINKS", "QUIET_MIX", "STORMS_S", "Mix"]
 
 _OPENS_AND_SETTLES = ("2201", "2401", "2102", "2207", "2304")
 _DARK = (*[""] * 10, "1101", "2204", "2206", "2402", "2303", "2301", "2202", *_OPENS_AND_SETTLES, "2601", "2601")
-_TARDY = (*[""] * 4, *_OPENS_AND_SETTLES, "2601", "2601")
+_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, "2601")
 LINKS = ("the hospital to 33", "33 to hub", "hub to 63")
 """As the hospital's side calls them; an answer comes by the same."""
 STORMS_S = (10, 30, 60, 150)
@@ -61,10 +61,10 @@ class Mix:
             cuts=rng.choice([0, 0, 1, 2]),
             dark=rng.choice(_DARK),
             tardy=rng.choice(_TARDY),
-            where=rng.choice(["", "", *LINKS]),
+            where=rng.choice(["", *LINKS]),
             clerk=rng.choice([0, 1]),
-            prefund=rng.choice([0, 0, 1]),
-            sqlite=rng.choice([0, 0, 0, 0, 1]),
+            prefund=rng.choice([0, 0, 0, 1]),
+            sqlite=rng.choice([0, 0, 0, 1]),
             storm=rng.randrange(len(STORMS_S)),
             order=rng.choice([Order.LOT, Order.LOT, Order.IN_TURN, Order.RANKS]),
         )

@@ -232,7 +232,7 @@ def test_the_command_writes_json_and_fails_with_the_law_that_was_broken(monkeypa
 
     assert run_command(["torture", "--seeds", "2", "--workers", "1", "--json"]) == 1
     answered = json.loads(capsys.readouterr().out)
-    assert answered["broken"] == len(answered["failures"]) == 2
+    assert answered["broken"] == len(answered["failures"]) > 0
     assert answered["stories"][0]["command"].startswith("yidi torture --tape ")
 
 
