@@ -254,7 +254,9 @@ SECOND_LINES: dict[str, str] = {
     "an overtaken sale is opened after all": "the version that its reversal moved makes its commit stale",
     "a visit is settled twice": "its care province holds the visit and refuses before the insurer is asked",
     "withdrawn though it may have acted": "the hospital that once heard nothing asks on, and reverses",
-    "a mark is cleared by an outcome": "takes a reversal between one look and its commit; exhaustively found, not by 200",
+    "what is in work is fresh": "the books refuse its key a second time, and it is asked again",
+    "what was seen at first is believed for ever": "takes a reversal, within one call, of a copy that is taken back then",
+    "a mark is cleared by an outcome": "takes a reversal between one look and its commit that no version tells of",
     "SQLite: a reversal that came meanwhile is not seen": "the same, on SQLite, which one seed in four uses",
 }
 """Mutants that 200 seeds do not find, and what stands before them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,14 @@ from reference_impl.domain.failures import InputError
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
 
 __all__ = ["Typed", "torture_command"]
 
 ENOUGH_SEEDS = 200
 """From so many seeds on every rare state must have been met."""
 STORIES_MAX = 3
+_TOLD_EVERY = 1_000
 _US_PER_S = 1_000_000
 _S_PER_MINUTE = 60
 
@@ -83,8 +86,7 @@ def _batch(typed: Typed) -> int:
     batch = Batch()
     try:
         with console.Bar(quiet=typed.as_json) as bar:
-            bar.begin("torture", seeds or 1)
-            torture(plan, lambda so_far: bar.advance(so_far.done), batch)
+            torture(plan, _shown(bar, plan), batch)
     except KeyboardInterrupt:
         _say(typed, batch, [])
         raise
@@ -92,6 +94,20 @@ def _batch(typed: Typed) -> int:
     _say(typed, batch, stories)
     missed = unmet(batch.seen, cutover=typed.cutover) if batch.done >= ENOUGH_SEEDS else []
     return 1 if batch.broken or missed else 0
+
+
+def _shown(bar: console.Bar, plan: Plan) -> Callable[[Batch], None]:
+    """Return what shows how far it has come: of the seeds, or of the time."""
+    began_s, told = time.monotonic(), [0]
+    bar.begin("torture", plan.seeds or plan.seconds or 1)
+
+    def show(so_far: Batch) -> None:
+        bar.advance(so_far.done if plan.seeds else time.monotonic() - began_s)
+        if so_far.done // _TOLD_EVERY > told[0]:
+            told[0] = so_far.done // _TOLD_EVERY
+            bar.note(f"{so_far.done:,} seeds, {so_far.broken} broke a law")
+
+    return show
 
 
 def _say(typed: Typed, batch: Batch, stories: list[Story]) -> None:
