@@ -22,7 +22,7 @@ class Crash(BaseException):
         self.node = node
 
 
-class NeverRests(AssertionError):
+class NeverRests(Exception):
     """There was still work after every step that was allowed: somebody spins or waits for nobody."""
 
 
@@ -112,6 +112,11 @@ class Loom:
             cell.waiter = None
             self._wake(task, turn, value)
 
+    def end(self) -> None:
+        """Stop everybody where they stand."""
+        for owner in list(self._owned):
+            self.kill(owner)
+
     def weave(self, steps_max: int) -> None:
         """Go on until everybody is done; after ``steps_max`` steps stop them all and raise NeverRests."""
         for _ in range(steps_max):
@@ -121,8 +126,7 @@ class Loom:
             task = ready.pop(self._pick(ready) if len(ready) > 1 else 0)
             if not task.dead:
                 self._step(task)
-        for owner in list(self._owned):
-            self.kill(owner)
+        self.end()
         raise NeverRests(f"not at rest after {steps_max} steps and {self.now_us} us")
 
     def _step(self, task: Task) -> None:

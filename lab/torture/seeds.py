@@ -72,6 +72,7 @@ def _through(tape: Tape, world: World, *, checker: bool) -> Ended:
     try:
         wrong = _judged(world, checker=checker)
     finally:
+        world.loom.end()
         world.forget()
     told = tuple(world.told or ())
     return Ended(
