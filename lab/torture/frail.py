@@ -52,6 +52,7 @@ class FrailBooks:
         world, node = self._world, self._node
         about = world.named(change.message.key.msgid)
         await self._step(f"before it commits {about}", change)
+        await world.gate(node)
         verdict = world.books[node].apply(change)
         if isinstance(verdict, Committed):
             world.committed(node, change)

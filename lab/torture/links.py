@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from lab.torture.loom import Cell, Nap, Wait
 from lab.torture.nodes import HOSPITAL
 from reference_impl.domain.nodes import NodeId
-from reference_impl.protocol.messages import Answer, Answered, Closed, Hop, Outcome, Request, Unknown, Unreachable
+from reference_impl.protocol.messages import (
+    Answer,
+    Answered,
+    Closed,
+    Hop,
+    Outcome,
+    Overloaded,
+    Request,
+    Unknown,
+    Unreachable,
+)
 from reference_impl.protocol.records import Key
 
 if TYPE_CHECKING:
@@ -80,9 +90,9 @@ class Links:
             return
         world.seen["a request came twice"] += times - 1
         for _ in range(times):
-            world.loom.spawn(self._serve(caller, node, request, cell), node)
+            world.loom.spawn(self._serve(caller, node, request, cell, twice=times > 1), node)
 
-    async def _serve(self, caller: str, node: NodeId, request: Request, cell: Cell) -> None:
+    async def _serve(self, caller: str, node: NodeId, request: Request, cell: Cell, *, twice: bool) -> None:
         world = self._world
         at = (node, Key(request.sender, request.msgid))
         before = world.books[node].see(at[1]).message
@@ -93,6 +103,9 @@ class Links:
         assert served is not None  # it lives: this is its task
         answer: Answer = await served.handle(request)
         world.serving[at] -= 1
+        if twice and isinstance(answer, Closed | Overloaded):
+            world.unsure.add(request.msgid)
+            world.doubtful.add(int(request.msgid[-4:]))
         world.watch.replied(node, request, answer)
         world.features.add(f"{node} {request.code} {_kind(answer)}")
         if world.told is not None:

@@ -73,7 +73,7 @@ class Watch:
         self.limits = limits or {}
         self._now_us = now_us
         self._books: defaultdict[str, _Books] = defaultdict(_Books)
-        self._said: dict[tuple[str, Key], Reply] = {}
+        self._said: dict[tuple[str, Request], Reply] = {}
 
     def committed(self, node: str, change: Change) -> None:
         """Hold a change that a node has just written against all before it."""
@@ -86,7 +86,7 @@ class Watch:
         if not isinstance(answer, Answered):
             return
         key, reply = Key(request.sender, request.msgid), answer.reply
-        first = self._said.setdefault((node, key), reply)
+        first = self._said.setdefault((node, request), reply)  # another content is another question (G1)
         if first != reply:
             self._note("5 constant reply", f"{node} said {_word(first)} to {_named(request)}, and now {_word(reply)}")
         if not reply.refusal and self._books[node].verdicts.get(key) != reply:

@@ -126,7 +126,10 @@ class World:
         self.taken_back: set[MessageId] = set()
         """Settling messages that another clerk reversed or cancelled with success."""
         self.unsure: set[MessageId] = set()
-        """Settling messages of which another clerk does not know what came: they gave up asking."""
+        """Messages of which nobody knows what came: another clerk gave up asking, or two copies fared differently."""
+        self.doubtful: set[int] = set()
+        """Visits of which a message came twice, and one copy was turned away: its sender takes it for without effect,
+        and the other may act. No answer can tell; that is a limit of the protocol, and of every other."""
         for node in NODES:
             self._boot(node)
         self.recorder = Recorder()
