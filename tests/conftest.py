@@ -16,7 +16,7 @@ settings.load_profile("yidi")
 _HERE = Path(__file__).parent
 _SIMULATED = (
     "sim", "reference_impl/protocol", "reference_impl/domain", "scenarios",
-    *(f"lab/test_{name}.py" for name in ("drain_time", "library_stops", "percentiles", "planner", "stop_storm")),
+    *(f"lab/test_{name}.py" for name in ("drain_time", "library_stops", "percentiles", "planner", "stop_storm", "torture")),
 )  # fmt: skip
 """Folders and files whose tests start no server and no load; those of all others may want the machine for themselves."""
 

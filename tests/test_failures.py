@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("reference_impl", "scenarios", "sim", "loadtest", "lab")
 TURNED_ASIDE = {
     "RefusedByRule", "ShutOut", "NotServed", "NotIdentified", "Unresolved", "OnHold", "_Paper", "NobodyListensError", "NoAnswerError",
-    "NothingLeftError", "NotAnsweredError", "GateNotHeldError", "Interrupted", "_Halted",
+    "NothingLeftError", "NotAnsweredError", "GateNotHeldError", "Interrupted", "_Halted", "Crash", "NeverRests",
 }  # fmt: skip
 """Raised and caught inside one room to turn a visit, a call or a loop aside; nobody who uses yidi sees one."""
 BRANCH = re.compile(r"^(?P<indent>[ │├└─]*)(?P<name>\w+Error)\s+(?:exit (?P<code>\d)\s+)?\S")

@@ -446,6 +446,56 @@ def pilot(*, as_json: AsJson = False) -> None:
     do(as_json=as_json)
 
 
+@app.command()
+def torture(  # noqa: PLR0913 - the options of the command
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", metavar="N", min=1, help="So many worlds. Default: 200, or all in --minutes."),
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option("--seed", metavar="K", min=0, help="The first of them. Default: 0.")
+    ] = None,
+    *,
+    through_a_stop: Annotated[
+        bool, typer.Option("--cutover", help="Each through a planned stop that moves a node's books.")
+    ] = False,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", metavar="M", min=0.01, help="Begin no more worlds after so long.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="W", min=1, help="Processes. Default: one a core.")
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option("--corpus", metavar="DIR", help="Keep tapes that do something new, and make worlds from them."),
+    ] = None,
+    tape: Annotated[
+        str | None, typer.Option("--tape", metavar="TEXT", help="One world again, from its choices; tells it.")
+    ] = None,
+    exhaustive: Annotated[
+        int | None,
+        typer.Option("--exhaustive", metavar="D", min=0, help="Every way of two or three messages up to D choices."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Torture the protocol: seeded storms of every fault, every law held, a failure made small and told."""
+    from lab.cli.commands.torture import Typed
+    from lab.cli.commands.torture import torture_command as do
+
+    typed = Typed(
+        seeds=seeds,
+        first=first,
+        cutover=through_a_stop,
+        minutes=minutes,
+        workers=workers,
+        corpus=corpus,
+        tape=tape,
+        exhaustive=exhaustive,
+        as_json=as_json,
+    )
+    raise typer.Exit(do(typed))
+
+
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)

@@ -45,6 +45,8 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     GateNotHeldError    a gate that fails, to pytest
     Interrupted         Ctrl-C, with what was finished; a KeyboardInterrupt
     _Halted             the end of the simulated time
+    Crash               a node of a tortured world dies at this instant
+    NeverRests          a tortured world does not come to rest: a finding
 
 What a business refusal is called is another matter: ``reference_impl.domain.errors``. A test holds both drawings
 complete.

@@ -2,80 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import count
 from typing import Any
 
-import msgspec
-from support.loom import Crash
-
+from lab.torture.loom import Crash, Suspend
+from lab.torture.nodes import (
+    BALANCE_FEN,
+    CARE_CITY,
+    CATALOGUE,
+    DAY_OF,
+    FAR_HOSPITAL,
+    HOSPITAL,
+    INSTITUTIONS,
+    INSURED_CITY,
+    LINE,
+    LOCAL_PERSON,
+    NEIGHBOUR,
+    NODES,
+    PERSON,
+    WAIT_US,
+    Asked,
+    build,
+    standing_of,
+)
 from reference_impl.books.memory import MemoryBooks
-from reference_impl.domain.care_types import SpecialCare
-from reference_impl.domain.catalogue import DatedCatalogue
-from reference_impl.domain.certificate import CertificateRules
-from reference_impl.domain.fees import CatalogueItem, FeeLine
-from reference_impl.domain.filing import FilingTable
-from reference_impl.domain.institution import Institution, filing_platform, register_of
-from reference_impl.domain.network import NetworkScope
-from reference_impl.domain.nodes import HUB, NodeId, entry_node, is_city
-from reference_impl.domain.person import PersonFacts
-from reference_impl.domain.policies import DEFAULT_POLICY, Kind
-from reference_impl.domain.policy_book import PolicyBook
-from reference_impl.domain.prefund import PrefundRules
-from reference_impl.domain.regions import city_of, province_of
-from reference_impl.domain.renumbering import Renumbering
+from reference_impl.domain.nodes import NodeId, entry_node
 from reference_impl.domain.scopes import Side
-from reference_impl.domain.sessions import SessionRules
-from reference_impl.protocol.business_day import day_of
-from reference_impl.protocol.care import CareRules
 from reference_impl.protocol.city import City
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.hub import Hub
-from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
-from reference_impl.protocol.networked import Networked
-from reference_impl.protocol.numbers import Numbers
-from reference_impl.protocol.ports import NodePorts, SealReader
+from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, Stale
 
-CATALOGUE = {
-    "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),
-    "X2": CatalogueItem(item="X2", grade="03", category=9, cap_price_e6=0, self_pay_e4=10_000, restricted=False),
-}
-DAY_OF = day_of(datetime(2024, 3, 13), 1.0)
-PERSON = "63010010000000000001"
-LOCAL_PERSON = "33040010000000000001"
-BALANCE_FEN = 5_000
-HOSPITAL = NodeId("H33040030001")
-KINDS: tuple[Kind, ...] = ("outpatient", "pharmacy", "inpatient")
-NEIGHBOUR = NodeId("H33040030002")
-FAR_HOSPITAL = NodeId("H63010030001")
-INSTITUTIONS = register_of(
-    [
-        *(
-            Institution(code, region, 3, KINDS)
-            for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
-        ),
-        filing_platform("63"),
-    ]
-)
-"""One register for every node."""
-LINE = FeeLine(serial="1", item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
-NODES = (NodeId("33"), HUB, NodeId("63"))
-CARE_CITY, INSURED_CITY = NodeId("3304"), NodeId("6301")
-"""The cities of the hospital and of the person, where they have relays of their own."""
-WAIT_US = 1_000_000
+__all__ = [
+    "BALANCE_FEN",
+    "CARE_CITY",
+    "CATALOGUE",
+    "DAY_OF",
+    "FAR_HOSPITAL",
+    "HOSPITAL",
+    "INSTITUTIONS",
+    "INSURED_CITY",
+    "LINE",
+    "LOCAL_PERSON",
+    "NEIGHBOUR",
+    "NODES",
+    "PERSON",
+    "WAIT_US",
+    "Asked",
+    "Beside",
+    "Between",
+    "Chain",
+    "Contested",
+    "Crossing",
+    "FakeClock",
+    "FakePeers",
+    "Suspend",
+    "always",
+    "at_rest",
+    "build",
+    "once",
+    "run",
+    "standing_of",
+]
+
 PATIENCE_STEPS = 50
-
-
-class Suspend:
-    """An await that really suspends once, so that a test may cancel there."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -171,91 +165,6 @@ class Contested:
         return self.books.read_all()
 
 
-@dataclass
-class Asked:
-    """What every node of a chain is told at its start."""
-
-    year_of: Callable[[int], int] = lambda _: 2024
-    renumberings: tuple[Renumbering, ...] = ()
-    """New numbers."""
-    filing: FilingTable | None = None
-    """What every province wants filed for treatment elsewhere."""
-    network: NetworkScope | None = None
-    """What the institutions of every province are opened for."""
-    relays: tuple[str, ...] = ()
-    """The cities that are nodes of their own, of the hospital and of the person: the way leads over them."""
-    policies: PolicyBook | None = None
-    """The policies of insured regions that have their own."""
-    catalogue: DatedCatalogue | None = None
-    """The rows of the places' catalogue, where they are not the same on all days."""
-    certificates: CertificateRules | None = None
-    """Which certificates no insurer takes."""
-    prefund: PrefundRules | None = None
-    """What every province has paid in advance."""
-    special: SpecialCare | None = None
-    """What every insurer pays of special care."""
-    sessions: SessionRules | None = None
-    """What every province asks of its desks."""
-    dual_channel: bool = False
-    """Whether every institution is designated for special drugs."""
-    seals: SealReader | None = None
-    """How every insurer reads seals; without it none is asked for."""
-
-
-NOTHING_ASKED = Asked()
-
-
-def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province | Hub | City:
-    """Build a node of the chain on any ports."""
-    numbers = Numbers(asked.renumberings, ports.clock.now_us)
-    network, catalogue = asked.network, asked.catalogue
-    serial = count()
-    reference = lambda: f"{node}{next(serial)}"  # noqa: E731
-    if node == HUB:
-        provinces = frozenset({NodeId("33"), NodeId("63")})
-        return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
-    if is_city(node):
-        own = {code: one for code, one in INSTITUTIONS.items() if city_of(one.region) == node}
-        return City(ports, NodeId(node), own, timeout_us=3 * WAIT_US, reference=reference, numbers=numbers)
-    facts = lambda p: _facts(p) if p[0] in "36" else None  # noqa: E731
-    known = INSTITUTIONS
-    if asked.dual_channel:
-        known = {code: msgspec.structs.replace(one, dual_channel=True) for code, one in known.items()}
-    return Province(
-        ports,
-        CareRules(
-            NodeId(node),
-            CATALOGUE,
-            known,
-            lambda region: _way(node, region),
-            numbers=numbers,
-            networked=None if network is None else Networked(network, ports.clock.now_us),
-            dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
-        ),
-        InsuredRules(
-            NodeId(node),
-            DEFAULT_POLICY,
-            facts,
-            asked.year_of,
-            DAY_OF,
-            numbers,
-            asked.filing,
-            policies=asked.policies,
-            certificates=asked.certificates,
-            prefund=asked.prefund,
-            special=asked.special,
-        ),
-        timeout_us=2 * WAIT_US,
-        reference=reference,
-        relays=frozenset(NodeId(city) for city in asked.relays if province_of(city) == node),
-        sessions=asked.sessions,
-    )
-
-
-def _facts(person: str) -> PersonFacts:
-    return PersonFacts("active", "310", person[:6], person[7] == "1", BALANCE_FEN, 470)
-
-
 def at_rest(chain: Chain) -> None:
     """Assert that nothing is open or held anywhere, and that every fen is accounted for."""
     assert chain.open_intents() == []
@@ -268,12 +177,6 @@ def at_rest(chain: Chain) -> None:
         assert chain.money_held(CARE_CITY) == chain.money_held("33")
     if INSURED_CITY in chain.relays:
         assert chain.money_held(INSURED_CITY) == chain.money_settled("63")
-
-
-def standing_of(settlements: Any) -> list[Any]:
-    """Return the settlements that nothing takes back."""
-    gone = {one.reverses for one in settlements if one.sign < 0}
-    return [one for one in settlements if one.sign > 0 and one.settlement not in gone]
 
 
 @dataclass(kw_only=True)
@@ -376,13 +279,6 @@ class Chain(Asked):
 
     def sum_of_accounts(self) -> int:
         return sum(leg.amount_fen for books in self.books.values() for p in books.read_all().postings for leg in p.legs)
-
-
-def _way(node: str, region: str) -> NodeId | None:
-    insurer = region[:2]
-    if insurer not in ("33", "63"):
-        return None
-    return NodeId(node) if insurer == node else HUB
 
 
 @dataclass(frozen=True)

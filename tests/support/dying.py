@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from support.loom import Crash
+from lab.torture.loom import Crash
 
 
 @dataclass

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from support import chain as support_chain
 from support.chain import Chain
 from support.messages import (
     OTHER_PERSON,
@@ -24,6 +23,7 @@ from support.messages import (
     upload,
 )
 
+from lab.torture import nodes
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.filing import FilingKind, FilingRules, FilingTable
 from reference_impl.domain.nodes import NodeId
@@ -323,7 +323,7 @@ def test_the_rest_of_a_stay_that_was_none_of_the_year_is_the_next_stay_all_the_s
 @pytest.mark.parametrize("in_a_book", [False, True])
 def test_a_stay_that_never_counted_is_not_counted_out(monkeypatch: pytest.MonkeyPatch, *, in_a_book: bool) -> None:
     own = msgspec.structs.replace(DEFAULT_POLICY, own_pay_stays_count=False)
-    monkeypatch.setattr(support_chain, "DEFAULT_POLICY", own)
+    monkeypatch.setattr(nodes, "DEFAULT_POLICY", own)
     chain = chain_with(version(own_pay_stays_count=False)) if in_a_book else Chain()
     chain.boot("63")
     settled = stay_at(chain, 1, "H33040030001", item=SELF_PAID)

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from support import chain as support_chain
 from support.chain import Chain
 from support.messages import (
     OTHER_PERSON,
@@ -25,6 +24,7 @@ from support.messages import (
     upload,
 )
 
+from lab.torture import nodes
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.policies import DEFAULT_POLICY
 from reference_impl.protocol.messages import Request, Settled, VisitId
@@ -65,9 +65,7 @@ def test_the_rest_pays_what_is_left_of_the_one_deductible(chain: Chain) -> None:
 @pytest.mark.parametrize(("merges", "due_fen"), [(True, 90_000), (False, 50_000)])
 def test_what_is_due_is_the_policys_to_say(monkeypatch: pytest.MonkeyPatch, due_fen: int, *, merges: bool) -> None:
     """The bill of the rest is large: of 1,000 yuan 100 are paid already; a second stay of the year would pay 500."""
-    monkeypatch.setattr(
-        support_chain, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, merges_mid_stay=merges)
-    )
+    monkeypatch.setattr(nodes, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, merges_mid_stay=merges))
     chain = Chain()
     chain.boot("63")
     first = first_part(chain)
@@ -94,7 +92,7 @@ def charged_with(monkeypatch: pytest.MonkeyPatch, **terms: Any) -> Chain:
     """A chain whose insurer goes by terms of a deductible of 120 yuan, and of 60 for later stays of a year."""
     own = {"deductible_fen": 12_000, "later_deductibles_fen": (6_000,), "deductible_per": "visit"} | terms
     held = {case: msgspec.structs.replace(one, **own) for case, one in DEFAULT_POLICY.terms.items()}
-    monkeypatch.setattr(support_chain, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, terms=held))
+    monkeypatch.setattr(nodes, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, terms=held))
     chain = Chain()
     chain.boot("63")
     return chain

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import chain as support_chain
 from support.chain import PERSON, Chain, run
 from support.messages import (
     OTHER_PERSON,
@@ -23,6 +22,7 @@ from support.messages import (
     upload,
 )
 
+from lab.torture import nodes
 from reference_impl.domain.benefit import Accumulators, in_year
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeTotals
@@ -84,7 +84,7 @@ def test_a_stay_that_ended_in_december_counts_in_the_old_year_when_settled_in_ja
 
 def test_a_policy_that_counts_by_settlement_counts_it_in_the_new_year(monkeypatch: pytest.MonkeyPatch) -> None:
     by_settlement = msgspec.structs.replace(DEFAULT_POLICY, counts_in="settlement")
-    monkeypatch.setattr(support_chain, "DEFAULT_POLICY", by_settlement)
+    monkeypatch.setattr(nodes, "DEFAULT_POLICY", by_settlement)
     chain = turning()
     visit = discharged_in_december(chain)
     chain.clock.us = NEW_YEAR_US + 1
@@ -136,7 +136,7 @@ def settling(n: int, kind: str, person: str, total_fen: int, ended_us: int) -> R
         "person": PersonNo(person),
         "insurance": "310",
         "total_fen": total_fen,
-        "visit": VisitId(f"S{support_chain.HOSPITAL}{n}"),
+        "visit": VisitId(f"S{nodes.HOSPITAL}{n}"),
         "hospital_level": 3,
         "fees": fees,
     }
@@ -157,7 +157,7 @@ def taking_back(n: int, how: str, original: Request, settled: Settled) -> Reques
 def remembered(chain: Chain, now_us: int) -> dict[str, list[Accumulators]]:
     """What an insurer knows of each person in the two years that can still be asked for."""
     persons = {one.person: one for one in chain.books["63"].read_all().persons}
-    fresh = [Accumulators(year_of(now_us) - back, balance_fen=support_chain.BALANCE_FEN) for back in (0, 1)]
+    fresh = [Accumulators(year_of(now_us) - back, balance_fen=nodes.BALANCE_FEN) for back in (0, 1)]
     known = {
         person: [in_year(one.accumulators, one.earlier, year_of(now_us) - back) for back in (0, 1)]
         for person, one in persons.items()

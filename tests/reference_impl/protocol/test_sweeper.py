@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 from support.chain import Chain, always, at_rest, build, once, run
-from support.loom import Loom, Nap
 from support.messages import done, msgid, registered, reversal, sale, settlement
 
+from lab.torture.loom import Loom, Nap
 from reference_impl.protocol.messages import Answered, Busy, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord
@@ -28,7 +28,8 @@ class Crowd:
     """A next node as a sweeper sees it: a province is silent or drives what it is given; time is a loom's."""
 
     def __init__(self, rules: SweepRules = RULES) -> None:
-        self.loom = Loom(Random(1), lambda _: None)
+        lot = Random(1)
+        self.loom = Loom(lambda ready: lot.randrange(len(ready)), lambda _: None)
         self.silent: set[str] = set()
         self.poison: set[int] = set()
         self.driven: list[tuple[int, str]] = []

@@ -1,18 +1,17 @@
-"""Many coroutines woven into one by a seed: time moves only when nobody can, and whoever can go on is drawn by lot.
+"""Many coroutines woven into one: time moves only when nobody can go on, and of those who can, somebody picks one.
 
-The same seed gives the same cloth.
+The same picks give the same cloth.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from itertools import count
-from random import Random
 from typing import Any
 
-__all__ = ["Cell", "Crash", "Loom", "Nap", "NeverRests", "Wait"]
+__all__ = ["Cell", "Crash", "Loom", "Nap", "NeverRests", "Suspend", "Task", "Wait"]
 
 
 class Crash(BaseException):
@@ -23,8 +22,16 @@ class Crash(BaseException):
         self.node = node
 
 
-class NeverRests(AssertionError):
+class NeverRests(Exception):
     """There was still work after every step that was allowed: somebody spins or waits for nobody."""
+
+
+class Suspend:
+    """An await that really suspends once: others may go first."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        """Suspend once."""
+        yield
 
 
 class Cell:
@@ -46,6 +53,7 @@ class Wait:
         self.timeout_us = timeout_us
 
     def __await__(self) -> Generator[Wait, Any, Any]:
+        """Ask the loom for what is wanted."""
         return (yield self)
 
 
@@ -61,22 +69,24 @@ class Nap(Wait):
 class Task:
     """A coroutine on the loom. ``turn`` moves with every wake, so that a timer set for an earlier wait is known."""
 
-    __slots__ = ("dead", "given", "owner", "turn", "work")
+    __slots__ = ("dead", "given", "owner", "rank", "turn", "work")
 
     def __init__(self, work: Coroutine[Any, Any, Any], owner: str) -> None:
         self.work = work
         self.owner = owner
         self.given: Any = None
+        self.rank = 0.0
+        """For whoever picks by rank."""
         self.turn = 0
         self.dead = False
 
 
 class Loom:
-    """The scheduler. ``on_crash`` is told when a coroutine raises ``Crash``."""
+    """The scheduler. ``pick`` says who of those that can go on does; ``on_crash`` is told when one raises ``Crash``."""
 
-    def __init__(self, rng: Random, on_crash: Callable[[str], None]) -> None:
+    def __init__(self, pick: Callable[[Sequence[Task]], int], on_crash: Callable[[str], None]) -> None:
         self.now_us = 0
-        self._rng = rng
+        self._pick = pick
         self._on_crash = on_crash
         self._ready: list[Task] = []
         self._timers: list[tuple[int, int, int, Task]] = []
@@ -102,18 +112,21 @@ class Loom:
             cell.waiter = None
             self._wake(task, turn, value)
 
+    def end(self) -> None:
+        """Stop everybody where they stand."""
+        for owner in list(self._owned):
+            self.kill(owner)
+
     def weave(self, steps_max: int) -> None:
         """Go on until everybody is done; after ``steps_max`` steps stop them all and raise NeverRests."""
         for _ in range(steps_max):
             if not self._ready and not self._advance():
                 return
-            index = self._rng.randrange(len(self._ready))
-            self._ready[index], self._ready[-1] = self._ready[-1], self._ready[index]
-            task = self._ready.pop()
+            ready = self._ready
+            task = ready.pop(self._pick(ready) if len(ready) > 1 else 0)
             if not task.dead:
                 self._step(task)
-        for owner in list(self._owned):
-            self.kill(owner)
+        self.end()
         raise NeverRests(f"not at rest after {steps_max} steps and {self.now_us} us")
 
     def _step(self, task: Task) -> None:

@@ -1,0 +1,74 @@
+"""Which faults the world of a seed has, and how often: a swarm of mixes, each missing most of what another has.
+
+Only how often: what happens where, and when, is a choice of its own on the tape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from lab.torture.order import Order
+
+__all__ = ["LINKS", "QUIET_MIX", "STORMS_S", "Mix"]
+
+_OPENS_AND_SETTLES = ("2201", "2401", "2102", "2207", "2304")
+_DARK = (*[""] * 10, "1101", "2204", "2206", "2402", "2303", "2301", "2202", *_OPENS_AND_SETTLES, "2601", "2601")
+_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, "2601")
+LINKS = ("the hospital to 33", "33 to hub", "hub to 63")
+"""As the hospital's side calls them; an answer comes by the same."""
+STORMS_S = (10, 30, 60, 150)
+"""How long a storm may last."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How often what happens; shares of messages, steps of books, and visits."""
+
+    loss: float = 0.0
+    late: float = 0.0
+    twice: float = 0.0
+    kill: float = 0.0
+    slow_disk: float = 0.0
+    doors: int = 0
+    cuts: int = 0
+    """Links that are cut for a while."""
+    dark: str = ""
+    """One transaction that hardly ever gets through."""
+    tardy: str = ""
+    """One transaction that mostly gets through long after nobody waits for it any more."""
+    where: str = ""
+    """The one link that messages are lost on or late; empty for every link."""
+    clerk: float = 0.0
+    """Visits about which another clerk does what they think right."""
+    prefund: float = 0.0
+    sqlite: float = 0.0
+    """Nodes whose books lie in a file."""
+    storm: int = 0
+    """Which of ``STORMS_S``."""
+    order: Order = Order.IN_TURN
+
+    @classmethod
+    def drawn(cls, rng: Random) -> Mix:
+        """Return the mix of a seed."""
+        return cls(
+            loss=rng.choice([0, 0, 0.02, 0.1, 0.3]),
+            late=rng.choice([0, 0.02, 0.1]),
+            twice=rng.choice([0, 0, 0.05, 0.5]),
+            kill=rng.choice([0, 0, 0.003, 0.02]),
+            slow_disk=rng.choice([0, 0.1, 0.3]),
+            doors=rng.choice([0, 1, 3, 6]),
+            cuts=rng.choice([0, 0, 1, 2]),
+            dark=rng.choice(_DARK),
+            tardy=rng.choice(_TARDY),
+            where=rng.choice(["", *LINKS]),
+            clerk=rng.choice([0, 1]),
+            prefund=rng.choice([0, 0, 0, 1]),
+            sqlite=rng.choice([0, 0, 0, 1]),
+            storm=rng.randrange(len(STORMS_S)),
+            order=rng.choice([Order.LOT, Order.LOT, Order.IN_TURN, Order.RANKS]),
+        )
+
+
+QUIET_MIX = Mix()
+"""No fault at all: what a tape adds is all there is."""

@@ -1,0 +1,189 @@
+"""The nodes of the tortured chain, on any ports: a hospital's province, the hub, the insurer, and cities that relay.
+
+What every node goes by is fixed and small, so that a test knows each fen. It must never say what is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from reference_impl.domain.care_types import SpecialCare
+from reference_impl.domain.catalogue import DatedCatalogue
+from reference_impl.domain.certificate import CertificateRules
+from reference_impl.domain.fees import CatalogueItem, FeeLine
+from reference_impl.domain.filing import FilingTable
+from reference_impl.domain.institution import Institution, filing_platform, register_of
+from reference_impl.domain.network import NetworkScope
+from reference_impl.domain.nodes import HUB, NodeId, is_city
+from reference_impl.domain.person import PersonFacts
+from reference_impl.domain.policies import DEFAULT_POLICY, Kind
+from reference_impl.domain.policy_book import PolicyBook
+from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.regions import city_of, province_of
+from reference_impl.domain.renumbering import Renumbering
+from reference_impl.domain.sessions import SessionRules
+from reference_impl.protocol.business_day import day_of
+from reference_impl.protocol.care import CareRules
+from reference_impl.protocol.city import City
+from reference_impl.protocol.hub import Hub
+from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.networked import Networked
+from reference_impl.protocol.numbers import Numbers
+from reference_impl.protocol.ports import NodePorts, SealReader
+from reference_impl.protocol.province import Province
+
+__all__ = [
+    "BALANCE_FEN",
+    "CARE_CITY",
+    "CATALOGUE",
+    "DAY_OF",
+    "FAR_HOSPITAL",
+    "HOSPITAL",
+    "INSTITUTIONS",
+    "INSURED_CITY",
+    "LINE",
+    "LOCAL_PERSON",
+    "NEIGHBOUR",
+    "NODES",
+    "NOTHING_ASKED",
+    "PERSON",
+    "WAIT_US",
+    "Asked",
+    "build",
+    "standing_of",
+]
+
+CATALOGUE = {
+    "X1": CatalogueItem(item="X1", grade="01", category=9, cap_price_e6=0, self_pay_e4=0, restricted=False),
+    "X2": CatalogueItem(item="X2", grade="03", category=9, cap_price_e6=0, self_pay_e4=10_000, restricted=False),
+}
+DAY_OF = day_of(datetime(2024, 3, 13), 1.0)
+PERSON = "63010010000000000001"
+LOCAL_PERSON = "33040010000000000001"
+BALANCE_FEN = 5_000
+HOSPITAL = NodeId("H33040030001")
+KINDS: tuple[Kind, ...] = ("outpatient", "pharmacy", "inpatient")
+NEIGHBOUR = NodeId("H33040030002")
+FAR_HOSPITAL = NodeId("H63010030001")
+INSTITUTIONS = register_of(
+    [
+        *(
+            Institution(code, region, 3, KINDS)
+            for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
+        ),
+        filing_platform("63"),
+    ]
+)
+"""One register for every node."""
+LINE = FeeLine(serial="1", item="X1", count_e4=10_000, price_e6=100_000_000, total_fen=10_000)
+NODES = (NodeId("33"), HUB, NodeId("63"))
+CARE_CITY, INSURED_CITY = NodeId("3304"), NodeId("6301")
+"""The cities of the hospital and of the person, where they have relays of their own."""
+WAIT_US = 1_000_000
+
+
+@dataclass
+class Asked:
+    """What every node of a chain is told at its start."""
+
+    year_of: Callable[[int], int] = lambda _: 2024
+    renumberings: tuple[Renumbering, ...] = ()
+    """New numbers."""
+    filing: FilingTable | None = None
+    """What every province wants filed for treatment elsewhere."""
+    network: NetworkScope | None = None
+    """What the institutions of every province are opened for."""
+    relays: tuple[str, ...] = ()
+    """The cities that are nodes of their own, of the hospital and of the person: the way leads over them."""
+    policies: PolicyBook | None = None
+    """The policies of insured regions that have their own."""
+    catalogue: DatedCatalogue | None = None
+    """The rows of the places' catalogue, where they are not the same on all days."""
+    certificates: CertificateRules | None = None
+    """Which certificates no insurer takes."""
+    prefund: PrefundRules | None = None
+    """What every province has paid in advance."""
+    special: SpecialCare | None = None
+    """What every insurer pays of special care."""
+    sessions: SessionRules | None = None
+    """What every province asks of its desks."""
+    dual_channel: bool = False
+    """Whether every institution is designated for special drugs."""
+    seals: SealReader | None = None
+    """How every insurer reads seals; without it none is asked for."""
+
+
+NOTHING_ASKED = Asked()
+
+
+def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province | Hub | City:
+    """Build a node of the chain on any ports."""
+    numbers = Numbers(asked.renumberings, ports.clock.now_us)
+    network, catalogue = asked.network, asked.catalogue
+    serial = count()
+    reference = lambda: f"{node}{next(serial)}"  # noqa: E731
+    if node == HUB:
+        provinces = frozenset({NodeId("33"), NodeId("63")})
+        return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
+    if is_city(node):
+        own = {code: one for code, one in INSTITUTIONS.items() if city_of(one.region) == node}
+        return City(ports, NodeId(node), own, timeout_us=3 * WAIT_US, reference=reference, numbers=numbers)
+    known = INSTITUTIONS
+    if asked.dual_channel:
+        known = {code: msgspec.structs.replace(one, dual_channel=True) for code, one in known.items()}
+    return Province(
+        ports,
+        CareRules(
+            NodeId(node),
+            CATALOGUE,
+            known,
+            lambda region: _way(node, region),
+            numbers=numbers,
+            networked=None if network is None else Networked(network, ports.clock.now_us),
+            dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
+        ),
+        InsuredRules(
+            NodeId(node),
+            DEFAULT_POLICY,
+            _facts,
+            asked.year_of,
+            DAY_OF,
+            numbers,
+            asked.filing,
+            policies=asked.policies,
+            certificates=asked.certificates,
+            prefund=asked.prefund,
+            special=asked.special,
+        ),
+        timeout_us=2 * WAIT_US,
+        reference=reference,
+        relays=frozenset(NodeId(city) for city in asked.relays if province_of(city) == node),
+        sessions=asked.sessions,
+    )
+
+
+def _facts(person: str) -> PersonFacts | None:
+    """Return what is known of a person of either province."""
+    if person[0] not in "36":
+        return None
+    return PersonFacts("active", "310", person[:6], person[7] == "1", BALANCE_FEN, 470)
+
+
+def _way(node: str, region: str) -> NodeId | None:
+    insurer = region[:2]
+    if insurer not in ("33", "63"):
+        return None
+    return NodeId(node) if insurer == node else HUB
+
+
+def standing_of(settlements: Iterable[Any]) -> list[Any]:
+    """Return the settlements that nothing takes back."""
+    settlements = tuple(settlements)
+    gone = {one.reverses for one in settlements if one.sign < 0}
+    return [one for one in settlements if one.sign > 0 and one.settlement not in gone]

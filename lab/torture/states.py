@@ -1,0 +1,107 @@
+"""The rare states that a world went through: a storm that never meets them shows nothing (G23)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.nodes import HUB, NodeId
+from reference_impl.domain.transactions import SETTLEMENTS
+from reference_impl.protocol.messages import Answer, Answered, Request, Reverse, Settled
+from reference_impl.protocol.records import Change, Key, PrefundRecord, SettlementRecord
+from scenarios.record.fates import Fate
+
+if TYPE_CHECKING:
+    from lab.torture.world import World
+
+__all__ = ["CUTOVER_STATES", "RARE_STATES", "States", "states_of", "unmet"]
+
+RARE_STATES = (
+    "reversal before original",
+    "second reversal",
+    "late yes",
+    "reply lost after commit",
+    "duplicate",
+    "duplicate while busy",
+    "a request came twice",
+    "lost on a cut link",
+    "withdrawn, then tried again",
+    "turned away by a door",
+    "another clerk told busy",
+    "another clerk gave up",
+    "a commit was stale, and decided again",
+    "a commit found its key taken",
+    "killed with an intent open",
+    "killed within a commit",
+    "killed after a commit, before its reply",
+    "driven to its end by a sweep",
+    "a reversal refused, its mark lifted",
+    "taken back",
+    "prefund short",
+    "prefund exactly 0 left",
+    *(fate.value for fate in (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, Fate.REVERSED_THEN_PAPER)),
+)
+"""Those that a batch of ordinary seeds must reach."""
+CUTOVER_STATES = (
+    "a stop with business in flight",
+    "a stop with intents open",
+    "turned away by a door",
+    "books moved",
+    "killed while its books moved",
+    "a look waited for the move",
+    *(fate.value for fate in (Fate.PARKED_THEN_DIRECT, Fate.SETTLED_LATER, Fate.PAPER_BY_CLOSURE)),
+)
+"""Those that a batch of seeds with a planned stop must reach."""
+
+
+class States:
+    """Counts them as they come."""
+
+    def __init__(self, world: World) -> None:
+        """Count in ``world.seen``."""
+        self._world = world
+
+    def arrival(self, node: str, request: Request, *, known: bool, twice: bool) -> None:
+        """Note a request that reaches a node."""
+        seen = self._world.seen
+        seen["duplicate while busy"] += twice
+        seen["duplicate"] += known
+        if isinstance(request.body, Reverse) and not known:
+            original = self._world.books[node].see(Key(request.sender, request.body.original)).message
+            seen["reversal before original"] += original is None
+            seen["second reversal"] += original is not None and original.reversed_by is not None
+
+    def late_yes(self, caller: str, request: Request, answer: Answer) -> None:
+        """Note a yes that comes to a node which has taken a reversal of it meanwhile."""
+        if request.code in SETTLEMENTS and isinstance(answer, Answered) and isinstance(answer.reply.body, Settled):
+            upstream = NodeId("33") if caller == HUB else request.institution
+            message = self._world.books[caller].see(Key(upstream, request.msgid)).message
+            late = message is not None and message.reply is None and message.reversed_by is not None
+            self._world.seen["late yes"] += late
+
+    def committed(self, node: str, change: Change) -> None:
+        """Note what a node has written."""
+        world, message = self._world, change.message
+        settled = change.get(SettlementRecord)
+        world.seen["taken back"] += settled is not None and settled.sign < 0
+        world.seen["a reversal refused, its mark lifted"] += change.lifted is not None
+        if message.reply is not None and not change.insert and not world.serving[node, message.key]:
+            world.seen["driven to its end by a sweep"] += 1
+        refused = None if message.reply is None else message.reply.refusal
+        world.seen["prefund short"] += refused == Refusal.PREFUND_SHORT
+        prefund = change.get(PrefundRecord)
+        limit_fen = None if prefund is None else world.watch.limits.get((node, prefund.care))
+        world.seen["prefund exactly 0 left"] += prefund is not None and prefund.posted_fen == limit_fen
+        kinds = "+".join(type(record).__name__ for record in change.records)
+        world.features.add(f"{node} {message.code} {'insert' if change.insert else 'close'} {kinds}")
+
+
+def states_of(*, cutover: bool) -> tuple[str, ...]:
+    """Return the states that a batch must reach."""
+    return CUTOVER_STATES if cutover else RARE_STATES
+
+
+def unmet(seen: Counter[str], *, cutover: bool) -> list[str]:
+    """Return the states that a batch was to reach and did not."""
+    return [name for name in states_of(cutover=cutover) if not seen[name]]
