@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.postgresql import NEEDED, server, why_none
 
 settings.register_profile("yidi", deadline=None, derandomize=True)
 """No test asserts wall time: a deadline of Hypothesis would, on a busy machine. The examples are the same on every run,
@@ -27,3 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(_HERE)
         if any(place.is_relative_to(one) for one in _SIMULATED):
             item.add_marker("simulated")
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Address of a PostgreSQL server to test on; where none can be had its tests are skipped, but not in CI."""
+    why = why_none()
+    if why and os.environ.get(NEEDED):
+        pytest.fail(f"{why}; {NEEDED} is set, so these tests must run")
+    if why:
+        pytest.skip(why)
+    with server() as address:
+        yield address

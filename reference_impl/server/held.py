@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
+    from reference_impl.books.groups import Watcher, WriterStats
     from reference_impl.books.sqlite.books import SqliteBooks
     from reference_impl.books.sqlite.disk import Disk
-    from reference_impl.books.sqlite.group import Watcher, WriterStats
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = ["HeldBooks"]

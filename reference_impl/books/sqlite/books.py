@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.groups import Watcher, WriterStats
 from reference_impl.books.sqlite.connection import (
     apply,
     connect,
@@ -26,9 +27,9 @@ from reference_impl.books.sqlite.connection import (
     see_at_one_instant,
 )
 from reference_impl.books.sqlite.disk import Committing, Disk
-from reference_impl.books.sqlite.group import GroupCommit, Watcher, WriterStats
+from reference_impl.books.sqlite.group import GroupCommit
 from reference_impl.books.sqlite.opening import lock, make_ready
-from reference_impl.books.sqlite.writer import BesideWriter, TurnWriter, Writer
+from reference_impl.books.sqlite.writer import BesideWriter, SqliteWriter, TurnWriter
 from reference_impl.protocol.records import Committed
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class SqliteBooks:
         self._lock = -1
 
 
-def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, Writer]:
+def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, SqliteWriter]:
     """Return what looks and what writes."""
     connection = connect(path)
     group = GroupCommit(connection, path.stem)

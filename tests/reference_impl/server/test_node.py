@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
+from reference_impl.books.groups import Flush
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
-from reference_impl.books.sqlite.group import Flush
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import is_new_number
 from reference_impl.domain.scopes import Side
