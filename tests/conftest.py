@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from support.postgresql import NEEDED, server, why_none
+from support.postgresql import NEEDED, own_database, server, why_none
 
 settings.register_profile("yidi", deadline=None, derandomize=True)
 """No test asserts wall time: a deadline of Hypothesis would, on a busy machine. The examples are the same on every run,
@@ -40,4 +40,11 @@ def postgresql():
     if why:
         pytest.skip(why)
     with server() as address:
+        yield address
+
+
+@pytest.fixture
+def database(postgresql):
+    """Address of a database of this test's own."""
+    with own_database(postgresql) as address:
         yield address

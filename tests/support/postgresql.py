@@ -6,6 +6,7 @@ as root: started by root it runs as the user of its package.
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -16,12 +17,17 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
+
+from reference_impl.books.postgresql.session import aside
+
 ADDRESS = "YIDI_TEST_POSTGRESQL"
 """``postgresql://USER@HOST:PORT/DATABASE`` of a server that tests may make and drop schemas in."""
 NEEDED = "YIDI_NEED_POSTGRESQL"
 """Set where tests without a server must fail and not be skipped."""
 PACKAGE_USER = "postgres"
 _PROGRAMS = "/usr/lib/postgresql/*/bin"
+_NUMBERS = itertools.count()
 _QUICK = "fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_wal_size=256MB"
 """For a server whose machine is not going to lose its power: the operating system keeps what was written."""
 
@@ -116,6 +122,30 @@ def server():
             yield cluster.address
         finally:
             cluster.stop()
+
+
+@contextmanager
+def own_database(address):
+    """The address of a new database on a server; it goes with all who still use it."""
+    name = f"yidi_{os.getpid()}_{next(_NUMBERS)}"
+    execute(address, f"CREATE DATABASE {name} STRATEGY file_copy")
+    try:
+        yield f"{address.rpartition('/')[0]}/{name}"
+    finally:
+        execute(address, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def execute(address, *statements):
+    """What each statement finds, in a session of its own."""
+
+    async def work():
+        connection = await asyncpg.connect(address)
+        try:
+            return [await connection.fetch(statement) for statement in statements]
+        finally:
+            await connection.close()
+
+    return aside(work)
 
 
 def free_port():

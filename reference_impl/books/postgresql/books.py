@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from reference_impl.books.groups import Watcher, WriterStats
-    from reference_impl.books.postgresql.place import Schema
+    from reference_impl.books.postgresql.address import Schema
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Record, Ref, View
 
 __all__ = ["PostgresqlBooks", "fill_books", "read_final", "read_latest_us"]

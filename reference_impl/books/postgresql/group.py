@@ -22,7 +22,7 @@ from reference_impl.protocol.records import AlreadyThere, Committed, Stale
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reference_impl.books.postgresql.place import Schema
+    from reference_impl.books.postgresql.address import Schema
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord
 
 __all__ = ["WRITE", "GroupWrite", "last_serials"]

@@ -23,7 +23,7 @@ from reference_impl.protocol.records import View, Way
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from reference_impl.books.postgresql.place import Schema
+    from reference_impl.books.postgresql.address import Schema
     from reference_impl.protocol.records import Key, Record, Ref
 
 __all__ = ["Looks"]

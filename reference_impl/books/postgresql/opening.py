@@ -16,7 +16,7 @@ from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.books.sql.version import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from reference_impl.books.postgresql.place import Schema
+    from reference_impl.books.postgresql.address import Schema
 
 __all__ = ["are_there", "make_ready", "migrate", "remove"]
 

@@ -1,81 +1,78 @@
-"""Where a node's books lie in PostgreSQL: which server and database, and which schema of it.
-
-The address is kept in files, printed and written into errors; so it must never hold a password. That comes from the
-environment (PGPASSWORD, PGPASSFILE) or from ``~/.pgpass``, as with any program of PostgreSQL's own.
-"""
+"""A PostgreSQL schema as a place for books; see ``reference_impl.books.places``."""
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
-from reference_impl.domain.failures import InputError
+from reference_impl.books.final import BooksError
+from reference_impl.books.postgresql.address import Schema
+from reference_impl.books.postgresql.books import PostgresqlBooks, fill_books, read_final, read_latest_us
+from reference_impl.books.postgresql.opening import are_there, make_ready, remove
+from reference_impl.books.postgresql.session import aside
+from reference_impl.books.postgresql.shelf import PostgresqlShelf
 
-__all__ = ["SCHEME", "Schema", "Server", "is_address"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-SCHEME = "postgresql://"
-_SCHEMA = "#"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_EXPECTED = f"expected {SCHEME}[USER@]HOST[:PORT][,HOST…]/DATABASE"
+    from reference_impl.books.final import FinalBooks
+    from reference_impl.books.sqlite.disk import Disk
+    from reference_impl.protocol.records import Change
 
-
-def is_address(words: str) -> bool:
-    """Return whether ``words`` name a server and no folder."""
-    return words.startswith((SCHEME, "postgres://"))
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server, or several of which one is the primary, and a database of it."""
-
-    address: str
-
-    @classmethod
-    def read(cls, address: str) -> Self:
-        """Return the server of an address that somebody typed.
-
-        Raises:
-            InputError: when it is none, or holds a password; the sentence never repeats that.
-
-        """
-        parts = urlsplit(address)
-        user = parts.netloc.rpartition("@")[0]
-        if ":" in user or {"password", "passfile", "passwd"} & parse_qs(parts.query).keys():
-            raise InputError(
-                "the address of the books holds a password, which files and other users would see; leave it out and "
-                "set PGPASSWORD or PGPASSFILE, or write it into ~/.pgpass"
-            )
-        if not address.startswith(SCHEME) or not parts.path.strip("/") or not parts.netloc or parts.fragment:
-            raise InputError(f"books {address!r} are no address of a database; {_EXPECTED}")
-        return cls(address)
-
-    def schema(self, name: str) -> Schema:
-        """Return a schema of the database."""
-        return Schema(self, name)
+__all__ = ["PostgresqlPlace"]
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
-    """The schema that holds the books of one node."""
+class PostgresqlPlace:
+    """One schema."""
 
-    server: Server
-    name: str
-
-    @classmethod
-    def read(cls, words: str) -> Self:
-        """Return the schema that ``str`` gave these words for.
-
-        Raises:
-            InputError: when they name none.
-
-        """
-        address, _, name = words.rpartition(_SCHEMA)
-        if not _NAME.fullmatch(name):
-            raise InputError(f"{name!r} is no name of a schema; expected small letters, digits and _, as in yidi_34")
-        return cls(Server.read(address), name)
+    schema: Schema
 
     def __str__(self) -> str:
-        """Return it as a journal names it."""
-        return f"{self.server.address}{_SCHEMA}{self.name}"
+        """Return it as people look for it."""
+        return str(self.schema)
+
+    @property
+    def name(self) -> str:
+        """What a journal calls it."""
+        return self.schema.name
+
+    def exists(self) -> bool:
+        """Return whether books have been made there."""
+        return aside(lambda: are_there(self.schema))
+
+    def make_ready(self) -> None:
+        """Make it current: made when missing, migrated when old."""
+        aside(lambda: make_ready(self.schema))
+
+    def fill(self, changes: Iterable[Change]) -> None:
+        """Write ``changes`` into the books of a node that does not run yet, all or none."""
+        fill_books(self.schema, changes)
+
+    def read_final(self) -> FinalBooks:
+        """Return everything in the books of a node that does not run."""
+        return read_final(self.schema)
+
+    def latest_us(self) -> int | None:
+        """Return the latest instant in the books of a node that does not run; None for none."""
+        return read_latest_us(self.schema)
+
+    async def open(self, disk: Disk) -> PostgresqlBooks:
+        """Open the books to be served from; what disk this machine has is nothing to them."""
+        del disk
+        return await PostgresqlBooks.open(self.schema)
+
+    def shelf(self) -> PostgresqlShelf:
+        """Open whole books to be read."""
+        return PostgresqlShelf.of(self.schema)
+
+    def made_like(self, old: object) -> PostgresqlShelf:
+        """Open whole books to write into, made when there are none: of this program's schema, as all that serve are."""
+        del old
+        return PostgresqlShelf.made(self.schema)
+
+    def remove(self) -> None:
+        """Take the books away, as far as that can be."""
+        with suppress(BooksError):  # what cannot be taken away is in nobody's way: the next move takes another name
+            aside(lambda: remove(self.schema))

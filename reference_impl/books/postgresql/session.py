@@ -18,7 +18,7 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it brings none
 from reference_impl.books.final import BooksError
 
 if TYPE_CHECKING:
-    from reference_impl.books.postgresql.place import Schema
+    from reference_impl.books.postgresql.address import Schema
 
 __all__ = ["ERRORS", "Connection", "aside", "connect", "is_lost", "persist", "take", "trouble"]
 

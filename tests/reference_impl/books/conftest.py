@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.postgresql.address import Server
 from reference_impl.books.postgresql.books import PostgresqlBooks
 from reference_impl.books.postgresql.opening import remove
-from reference_impl.books.postgresql.place import Server
 from reference_impl.books.postgresql.session import aside
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Committing, Disk

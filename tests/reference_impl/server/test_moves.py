@@ -12,7 +12,6 @@ import pytest
 from server_samples import codecs_of, config, hospital, reversal, sale, same_but_hops
 
 from reference_impl.books.journal import Stage
-from reference_impl.books.sqlite.books import read_final
 from reference_impl.domain.fees import FeeTotals
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.scopes import Side
@@ -32,6 +31,12 @@ LIMIT_S = 60
 SLOW = 20
 """Rows a second: slow enough to be met in the midst of it."""
 DONE = {Stage.MIGRATED, Stage.COPIED}
+
+
+@pytest.fixture(params=["files", "server"])
+def to(request):
+    """Where new books lie: in another file, or on a server."""
+    return "" if request.param == "files" else request.getfixturevalue("database")
 
 
 @pytest.fixture
@@ -63,8 +68,8 @@ def doors(system, state):
         system.door("34", DoorCommand(scope="34", side=side, state=state))
 
 
-def step(system, action, rows_per_s=0):
-    return system.move("34", MoveAction(action), rows_per_s)
+def step(system, action, rows_per_s=0, to=""):
+    return system.move("34", MoveAction(action), rows_per_s, to=to)
 
 
 def passed(system):
@@ -123,14 +128,14 @@ def after(send, answers):
 
 def settled_in(system):
     """The serials of the messages that settled, from the final books; what balances must balance."""
-    books = read_final(system.books_path("34"))
+    books = system.place_of("34").read_final()
     assert sum(leg.amount_fen for posting in books.postings for leg in posting.legs) == 0
     return [one.settled_by[-4:] for one in books.settlements if one.sign == 1]
 
 
-def go(system, action, rows_per_s=0):
+def go(system, action, rows_per_s=0, to=""):
     """Do a step and wait until it is through."""
-    step(system, action, rows_per_s)
+    step(system, action, rows_per_s, to)
     if action in ("copy", "migrate"):
         passed(system)
 
@@ -138,9 +143,9 @@ def go(system, action, rows_per_s=0):
 MOVE = ("copy", "freeze", "migrate", "verify", "switch")
 
 
-def test_a_province_moves_and_remembers_everything(system, send):
+def test_a_province_moves_and_remembers_everything(system, send, to):
     answers = before(send)
-    go(system, "copy")
+    go(system, "copy", to=to)
     doors(system, DoorState.CLOSED)
 
     for action in MOVE[1:]:
@@ -150,16 +155,17 @@ def test_a_province_moves_and_remembers_everything(system, send):
     doors(system, DoorState.OPEN)
 
     assert status["stage"] == "reopened"
-    assert (status["serving"], status["target"], status["wrong"]) == ("34.2.sqlite", "34.sqlite", [])
+    serving = "yidi_34_2" if to else "34.2.sqlite"
+    assert (status["serving"], status["target"], status["wrong"]) == (serving, "34.sqlite", [])
     assert status["rows"]["settlements"] == 4
     after(send, answers)
     system.stop()
     assert sorted(settled_in(system)) == ["0001", "0002", "0003", "0005"]
 
 
-def test_killed_at_every_step_it_goes_on_and_nothing_is_lost_or_doubled(system, send):
+def test_killed_at_every_step_it_goes_on_and_nothing_is_lost_or_doubled(system, send, to):
     answers = before(send)
-    step(system, "copy", SLOW)
+    step(system, "copy", SLOW, to)
     crash(system)
     assert system.move_status("34")["stage"] in ("copying", "copied")
     doors(system, DoorState.CLOSED)
@@ -190,13 +196,13 @@ def test_killed_at_every_step_it_goes_on_and_nothing_is_lost_or_doubled(system, 
     assert sorted(settled_in(system)) == ["0001", "0002", "0003", "0005"]
 
 
-def test_killed_at_every_step_it_goes_back_and_the_old_books_serve(system, send):
+def test_killed_at_every_step_it_goes_back_and_the_old_books_serve(system, send, to):
     answers = before(send)
     for last in range(len(MOVE)):
         doors(system, DoorState.CLOSED)
         for action in MOVE[:last]:
-            go(system, action)
-        step(system, MOVE[last], SLOW)
+            go(system, action, to=to)
+        step(system, MOVE[last], SLOW, to)
         crash(system)
         status = step(system, "roll-back")
         assert (status["stage"], status["serving"]) == ("rolled_back", "34.sqlite")

@@ -14,6 +14,7 @@ from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 from reference_impl.books.groups import Flush
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.place import SqlitePlace
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import is_new_number
 from reference_impl.domain.scopes import Side
@@ -642,7 +643,9 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
             world.clock,
             nodes=world.nodes,
             broken={},
-            moves={"33": Move("33", HeldBooks(books), world.clock, world.nodes["33"].is_shut)},
+            moves={
+                "33": Move("33", tmp_path, HeldBooks(SqlitePlace(path), books), world.clock, world.nodes["33"].is_shut)
+            },
             tasks=None,
             stop=None,
             meter=None,
