@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from reference_impl.books.postgresql.address import Schema
     from reference_impl.protocol.records import Key, Record, Ref
 
-__all__ = ["Looks"]
+__all__ = ["Looks", "statement"]
 
 SESSIONS_MAX = 4
 """Sessions that look; while all of them wait for the server, looks gather."""
 _TOGETHER_MAX = 64
-_LOOK_LIMIT_S = 10.0
+LOOK_LIMIT_S = 10.0
 """How long the server may be away before who asked is told that the books cannot be read."""
 _SQL = read_statements(Dialect.POSTGRESQL)
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -43,7 +43,7 @@ _Asked = tuple[tuple[str, ...], "asyncio.Future[View]"]
 
 
 @cache
-def _statement(shape: Shape) -> str:
+def statement(shape: Shape) -> str:
     """Return the statement that finds a message and records of these kinds, each behind the other in one row."""
     parts = [f"SELECT * FROM (SELECT 1) AS one LEFT JOIN ({_SQL['find_message']}) AS message ON true"]  # noqa: S608 - ours
     for place, kind in enumerate(shape, 1):
@@ -136,7 +136,7 @@ class Looks:
 
     async def _answer(self, shape: Shape, batch: list[_Asked]) -> None:
         given = [arguments for arguments, _ in batch]
-        sql = _statement(shape)
+        sql = statement(shape)
         try:
             rows = await self._asked(lambda connection: connection.fetchmany(sql, given))
             views = [_view(shape, row) for row in rows]
@@ -152,7 +152,7 @@ class Looks:
 
     async def _asked(self, ask: Callable[[Connection], Awaitable[_T]]) -> _T:
         """Return the answer of a session; one that is lost meanwhile is asked again in another."""
-        until_s = time.monotonic() + _LOOK_LIMIT_S
+        until_s = time.monotonic() + LOOK_LIMIT_S
         while True:
             connection = await self._session(until_s)
             try:
