@@ -136,8 +136,8 @@ class Move:
         """
         async with self._one_at_a_time:
             try:
+                await self._settle_where(action, to)
                 if has_to_be_done(action, self.stage):
-                    await self._settle_where(action, to)
                     await self._do(action, rows_per_s, told)
             except ValueError as error:
                 raise ValueError(f"cannot {action} books of node {self._node}: {error}") from None
