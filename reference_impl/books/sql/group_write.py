@@ -89,11 +89,13 @@ def _judging() -> Iterator[str]:
 
 
 def _writing_messages() -> Iterator[str]:
-    yield _inserted(messages, f"{_said()} WHERE one.inserts AND {_HOLDS}", on_known_message)
-    yield f"""
+    fresh = _inserted(messages, f"{_said()} WHERE one.inserts AND {_HOLDS}", on_known_message)
+    yield f"IF true = ANY (inserts) THEN {fresh}; END IF"
+    close = f"""
         UPDATE messages SET reply = one.reply, reversed_by = coalesce(messages.reversed_by, one.reversed_by),
         withdrawn = one.withdrawn FROM {_said()}
         WHERE messages.msgid = one.msgid AND messages.sender = one.sender AND NOT one.inserts AND {_HOLDS}"""  # noqa: S608 - ours
+    yield f"IF false = ANY (inserts) THEN {close}; END IF"
     yield _given(_MARKS, _inserted(messages, f"{_rows(messages, _MARKS)} WHERE {_HOLDS}", on_marked_message))
     lift = f"""
         UPDATE messages SET reversed_by = NULL,
