@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from reference_impl.books.postgresql.session import aside
 
@@ -41,11 +42,14 @@ def programs():
     return None if found is None else Path(found).resolve().parent
 
 
-def why_none():
-    """Why no server can be had here; empty when one can be."""
-    if os.environ.get(ADDRESS) or programs():
-        return ""
-    return f"no PostgreSQL here: install the system's package postgresql, or set {ADDRESS}"
+def need(*, own=False):
+    """Skip a test where no server can be had, or none of our own; where they must run, fail it."""
+    if programs() or (os.environ.get(ADDRESS) and not own):
+        return
+    why = f"no PostgreSQL here: install the system's package postgresql, or set {ADDRESS}"
+    if os.environ.get(NEEDED):
+        pytest.fail(f"{why}; {NEEDED} is set, so these tests must run")
+    pytest.skip(why)
 
 
 class Cluster:
@@ -112,6 +116,7 @@ def own_folder():
 @contextmanager
 def server():
     """The address of a server to test on."""
+    need()
     given = os.environ.get(ADDRESS)
     if given:
         yield given

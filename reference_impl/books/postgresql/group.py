@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reference_impl.books.postgresql.address import Schema
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord
 
-__all__ = ["WRITE", "GroupWrite", "last_serials"]
+__all__ = ["WRITE", "GroupWrite", "UnknownCommitError", "last_serials"]
 
 WRITE_LIMIT_S = 10.0
 """How long the server may be away before callers are told that what became of their change is unknown."""
@@ -38,7 +38,7 @@ _LAST = "SELECT " + ", ".join(f"(SELECT coalesce(max(serial), 0) FROM {table})" 
 _NS_PER_US = 1000
 
 
-class _UnknownError(BooksError):
+class UnknownCommitError(BooksError):
     """The server is away, and stays away; whether anything of the group was written, its callers must not assume."""
 
 
@@ -99,7 +99,7 @@ class GroupWrite:
             given = self._given(changes)
             cpu_ns = time.thread_time_ns() - began_cpu_ns
             results = await self._written_together(changes, given)
-        except _UnknownError as error:
+        except UnknownCommitError as error:
             cpu_ns, results = 0, [error] * len(group)
         except Exception:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
             cpu_ns, results = 0, [await self._alone(change) for change in changes]
@@ -139,7 +139,7 @@ class GroupWrite:
             verdicts = await self._verdicts(self._number, given)
             known = [change.message.key for change, verdict in zip(changes, verdicts, strict=True) if verdict == "k"]
             found = iter([await self._message(key) for key in known])
-        except _UnknownError as error:
+        except UnknownCommitError as error:
             self.failure = error
             raise
         self.failure = None
@@ -152,7 +152,7 @@ class GroupWrite:
         """Send a group until it is known what became of it, and return that.
 
         Raises:
-            _UnknownError: when the server stays away.
+            UnknownCommitError: when the server stays away.
 
         """
         until_s = time.monotonic() + WRITE_LIMIT_S
@@ -190,7 +190,7 @@ class GroupWrite:
         """Return the session that writes, a new one where the last was lost.
 
         Raises:
-            _UnknownError: when there is none in time.
+            UnknownCommitError: when there is none in time.
 
         """
         connection = self._connection
@@ -201,7 +201,7 @@ class GroupWrite:
             await persist(self.begin, until_s - time.monotonic())
         except BooksError as error:
             fate = "whether it was written is not known" if sent else "nothing was written"
-            raise _UnknownError(f"{error}; {fate}") from None
+            raise UnknownCommitError(f"{error}; {fate}") from None
         return self._connection
 
 

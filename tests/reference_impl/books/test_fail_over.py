@@ -6,23 +6,21 @@ import asyncio
 
 import pytest
 from book_samples import copy, done, insert, intent, key, person, replace
-from support.postgresql import PACKAGE_USER, Cluster, execute, own_folder, programs, wait_until
+from support.postgresql import PACKAGE_USER, Cluster, execute, need, own_folder, wait_until
 
 from reference_impl.books.postgresql import group, looks
 from reference_impl.books.postgresql.address import Server
 from reference_impl.books.postgresql.books import PostgresqlBooks
 from reference_impl.protocol.records import Committed
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(programs() is None, reason="no PostgreSQL here: install the system's package postgresql"),
-]
+pytestmark = pytest.mark.slow
 LANES, EACH = 6, 60
 
 
 @pytest.fixture
 def pair():
     """A primary, and a standby without which nothing is acknowledged."""
+    need(own=True)
     with own_folder() as folder:
         primary = Cluster(
             folder / "one", settings=("shared_buffers=32MB", "wal_level=replica", "max_wal_senders=4")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from book_samples import Shelf, copy, done, insert, intent, key, msgid, person, replace, settled, tombstone, visit_refs
+from support import postgresql as postgresql_support
 from support.cutter import Cutter
 from support.postgresql import execute
 
@@ -484,3 +485,16 @@ def test_the_newest_revision_is_what_new_books_say(postgresql_books, schema):
     [[row]] = execute(schema.server.address, f"SELECT version_num FROM {schema.name}.alembic_version")  # noqa: S608 - a name
 
     assert int(row[0]) == SCHEMA_VERSION
+
+
+# --- tests without a server ---
+
+
+@pytest.mark.parametrize(("must_run", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+def test_where_no_server_can_be_had_its_tests_are_skipped_with_a_reason_but_not_in_ci(monkeypatch, must_run, outcome):
+    monkeypatch.setattr(postgresql_support, "programs", lambda: None)
+    monkeypatch.delenv(postgresql_support.ADDRESS, raising=False)
+    monkeypatch.setenv(postgresql_support.NEEDED, must_run)
+
+    with pytest.raises(outcome, match="install the system's package postgresql"):
+        postgresql_support.need()

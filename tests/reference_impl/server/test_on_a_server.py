@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from move_samples import HOSTS, MOVE, after, as_hub, before, crash, doors, go, insist, person, settled_in, step, told
 from server_samples import config
-from support.postgresql import ADDRESS, Cluster, execute, own_folder
+from support.postgresql import Cluster, execute, need, own_folder
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.places import read_server, serving_place
@@ -180,8 +180,9 @@ PASSWORD = "open-sesame-7f3a"  # noqa: S105 - of a server that lives for this te
 
 
 @pytest.fixture(scope="module")
-def guarded(postgresql):
+def guarded():
     """A server of our own that asks for a password."""
+    need(own=True)
     with own_folder() as folder:
         words = folder.parent / f"{folder.name}.password"
         words.write_text(PASSWORD)
@@ -199,7 +200,6 @@ def everything_in(folder):
 
 
 def test_a_password_comes_from_the_environment_and_stands_nowhere(tmp_path, guarded, runner, monkeypatch):
-    monkeypatch.delenv(ADDRESS, raising=False)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     with System(config(HOSTS), tmp_path, server=Server.read(guarded)) as system, as_hub(system, runner) as send:
         assert isinstance(insist(send, told(1), Answered).reply.body, Settled)
