@@ -6,12 +6,12 @@ open books.
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Proof, Refused
 from reference_impl.books.stated import Told
@@ -96,18 +96,8 @@ def write_journal(folder: Path, node: str, journal: Journal) -> None:
 
     """
     path = _path(folder, node)
-    partial = path.with_suffix(".partial")
     try:
-        with partial.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(journal)))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(journal)))
     except OSError as error:
         raise BooksError(f"cannot write how far the move of node {node} has come: {path}: {error}") from None
 

@@ -6,12 +6,12 @@ its address stands in ``server.json``, and never a password. This module must ne
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
 from reference_impl.books.journal import read_journal
 from reference_impl.books.moving import Shelf
@@ -265,13 +265,8 @@ def write_server(folder: Path, server: Server) -> None:
 
     """
     path = folder / _SERVER
-    partial = path.with_suffix(".partial")
     try:
-        with partial.open("wb") as file:
-            file.write(msgspec.json.encode(server))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, msgspec.json.encode(server))
     except OSError as error:
         raise BooksError(f"cannot write where books lie: {path}: {error}") from None
 

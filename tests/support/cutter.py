@@ -26,7 +26,8 @@ class Cutter:
         self._listening.close()
 
     def arm(self, when):
-        """Cut the next thing that is sent: ``before`` it arrives, ``after`` it was answered, or ``meanwhile``."""
+        """Cut the next thing that is sent: ``before`` it arrives, ``after`` it was answered, or
+        ``meanwhile``; ``never`` lets it arrive nowhere, and the way stays open."""
         self._armed = when
 
     def _accept(self):
@@ -47,17 +48,18 @@ class Cutter:
         with contextlib.suppress(OSError):
             while said := client.recv(65536):
                 when, self._armed = self._armed, ""
+                self.cuts += bool(when)
                 if when == "before":
                     break
+                if when == "never":
+                    continue
                 if when:
                     self.deaf = client
                 server.sendall(said)
                 if when == "meanwhile":
-                    self.cuts += 1
                     client.shutdown(socket.SHUT_RDWR)
                     client.close()
                     return  # the server's end stays open: it has not heard that anybody left
-            self.cuts += 1
         self._end(client, server)
 
     deaf = None

@@ -14,7 +14,7 @@ from reference_impl.books.final import BooksError, refuse_unknown
 from reference_impl.books.groups import Done, Flush, Job, Watcher, WriterStats
 from reference_impl.books.postgresql.changes import NUMBERED, Serials, arguments
 from reference_impl.books.postgresql.opening import make_ready
-from reference_impl.books.postgresql.session import Connection, connect, is_lost, persist, take, trouble
+from reference_impl.books.postgresql.session import ANSWER_LIMIT_S, Connection, connect, is_lost, persist, take, trouble
 from reference_impl.books.sql.rows import message_of
 from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.protocol.records import AlreadyThere, Committed, Stale
@@ -29,8 +29,6 @@ __all__ = ["WRITE", "GroupWrite", "UnknownCommitError", "last_serials"]
 
 WRITE_LIMIT_S = 10.0
 """How long the server may be away before callers are told that what became of their change is unknown."""
-_ANSWER_LIMIT_S = 5.0
-"""How long one answer may take before its session counts as lost."""
 _COMMITTED, _STALE = Committed(), Stale()
 _FIND = read_statements(Dialect.POSTGRESQL)["find_message"]
 WRITE = f"SELECT write_group({', '.join(f'${place + 1}' for place in range(1 + len(arguments([], Serials()))))})"
@@ -178,8 +176,8 @@ class GroupWrite:
         """Return the answer; None when the session was lost over it."""
         try:
             if sql is WRITE:
-                return await connection.fetchval(sql, *given, timeout=_ANSWER_LIMIT_S)
-            return await connection.fetchrow(sql, *given, timeout=_ANSWER_LIMIT_S)
+                return await connection.fetchval(sql, *given, timeout=ANSWER_LIMIT_S)
+            return await connection.fetchrow(sql, *given, timeout=ANSWER_LIMIT_S)
         except Exception as error:
             if not is_lost(error, connection):
                 raise

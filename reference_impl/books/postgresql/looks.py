@@ -14,14 +14,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.postgresql.session import Connection, connect, is_lost, persist, trouble
+from reference_impl.books.postgresql.session import ANSWER_LIMIT_S, Connection, connect, is_lost, persist, trouble
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.rows import MESSAGE_COLUMNS, message_of
 from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.protocol.records import View, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from reference_impl.books.postgresql.address import Schema
     from reference_impl.protocol.records import Key, Record, Ref
@@ -75,6 +75,12 @@ def _records(shape: Shape, cells: Sequence[Any]) -> Iterator[Record]:
         at = after
 
 
+def _tell(batch: Iterable[_Asked], error: BooksError) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
+
+
 class Looks:
     """Answers looks through a few sessions."""
 
@@ -108,11 +114,14 @@ class Looks:
             BooksError: when the server stays away, or the books cannot be read.
 
         """
-        return await self._asked(lambda connection: connection.fetch(sql))
+        return await self._asked(lambda session: session.fetch(sql, timeout=ANSWER_LIMIT_S))
 
     def close(self) -> None:
         """End all sessions; who still waits is told so."""
         self._closed = True
+        for batch in self._waiting.values():
+            _tell(batch, BooksError("the books are closed: nothing was read"))
+        self._waiting.clear()
         for task in self._tasks:
             task.cancel()
         while self._free:
@@ -138,13 +147,13 @@ class Looks:
         given = [arguments for arguments, _ in batch]
         sql = statement(shape)
         try:
-            rows = await self._asked(lambda connection: connection.fetchmany(sql, given))
+            rows = await self._asked(lambda session: session.fetchmany(sql, given, timeout=ANSWER_LIMIT_S))
             views = [_view(shape, row) for row in rows]
+        except asyncio.CancelledError:
+            _tell(batch, BooksError("the books are closed: nothing was read"))
+            raise
         except Exception as error:  # noqa: BLE001 - whoever asked is told
-            told = error if isinstance(error, BooksError) else self._unreadable(error)
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(told)
+            _tell(batch, error if isinstance(error, BooksError) else self._unreadable(error))
             return
         for view, (_, future) in zip(views, batch, strict=True):
             if not future.done():

@@ -20,11 +20,13 @@ from reference_impl.books.final import BooksError
 if TYPE_CHECKING:
     from reference_impl.books.postgresql.address import Schema
 
-__all__ = ["ERRORS", "Connection", "aside", "connect", "is_lost", "persist", "take", "trouble"]
+__all__ = ["ANSWER_LIMIT_S", "ERRORS", "Connection", "aside", "connect", "is_lost", "persist", "take", "trouble"]
 
 Connection = Any
 """An ``asyncpg.Connection``; the library has no types of its own rows."""
 CONNECT_LIMIT_S = 5
+ANSWER_LIMIT_S = 5.0
+"""How long one answer may take before its session counts as lost."""
 LOCK_LIMIT_MS = 3_000
 """How long a session waits for the lock of one that has just died: the server sees the end of its connection first."""
 _PAUSE_S = 0.05

@@ -28,8 +28,10 @@ class RoundWriter(Writer):
 
     def _finish(self) -> None:
         """Say to who still waits that nothing was written; whoever wants it written waits until nothing is ``busy``."""
-        resolve([(future, BooksError("the books are closed: nothing was written")) for _, future, _ in self._queued])
+        _tell(self._queued, "the books are closed: nothing was written")
         self._queued = []
+        if self._under_way is not None:
+            self._under_way.cancel()
 
     def _end_round(self) -> None:
         group = self._next_group()
@@ -38,7 +40,12 @@ class RoundWriter(Writer):
             self._under_way = self._loop.create_task(self._write(group))
 
     async def _write(self, group: list[Job]) -> None:
-        resolve(await self.group.write(group))
+        try:
+            done = await self.group.write(group)
+        except asyncio.CancelledError:
+            _tell(group, "the books were closed meanwhile: whether it was written is not known")
+            raise
+        resolve(done)
         self._end_round()
 
     def _next_group(self) -> list[Job]:
@@ -46,3 +53,8 @@ class RoundWriter(Writer):
         count = together([change for change, _, _ in group])
         self._queued = group[count:] + self._queued
         return group[:count]
+
+
+def _tell(jobs: list[Job], words: str) -> None:
+    """Say to who waits that the books were closed."""
+    resolve([(future, BooksError(words)) for _, future, _ in jobs])

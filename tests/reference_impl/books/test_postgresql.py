@@ -121,6 +121,41 @@ def test_a_look_that_loses_its_connection_is_asked_again(cut_books, cutter):
     assert cutter.cuts
 
 
+def test_a_server_that_says_nothing_for_long_is_asked_again_in_another_session(cut_books, cutter, monkeypatch):
+    for module in (group, looks):
+        monkeypatch.setattr(module, "ANSWER_LIMIT_S", 0.3)
+    cutter.arm("never")
+    assert cut_books.look(key(1)).message == intent(1)
+    cutter.arm("never")
+    assert cut_books.commit(replace(done(1), copy(1))) == Committed()
+
+    assert cutter.cuts == 2
+    assert cut_books.read_all().copies == (copy(1),)
+
+
+def test_books_that_are_closed_meanwhile_leave_nobody_waiting_and_begin_no_session(cut_books, cutter, schema, runner):
+    async def story():
+        books = cut_books.books
+        cutter.arm("never")
+        waiting = [asyncio.ensure_future(books.commit(insert(done(2))))]
+        await asyncio.sleep(0.1)
+        cutter.arm("never")
+        waiting += [asyncio.ensure_future(books.look(key(number))) for number in (1, 2)]
+        waiting.append(asyncio.ensure_future(books.commit(insert(done(3)))))
+        await asyncio.sleep(0.1)
+        waiting.append(asyncio.ensure_future(books.look(key(3))))
+        await asyncio.sleep(0)
+        books.close()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    told = [str(one) for one in runner.run(story())]
+
+    assert "whether it was written is not known" in told[0]
+    assert all("nothing was read" in one for one in (told[1], told[2], told[4]))
+    assert "nothing was written" in told[3]
+    assert [message.key for message in read_final(schema).messages] == [key(1)]
+
+
 def test_a_server_that_stays_away_leaves_it_unknown_and_says_so_and_what_comes_after_is_served(
     cut_books, cutter, monkeypatch
 ):
