@@ -188,6 +188,7 @@ LIGHT = ("gevent", "locust", "geventhttpclient")
                 "pydantic",
                 "simpy",
                 "sqlalchemy",
+                "asyncpg",
                 "scenarios",
                 "reference_impl.hospital",
                 "reference_impl.staging",

@@ -88,3 +88,20 @@ def test_killed_in_the_midst_of_its_move_a_province_goes_on_and_every_law_holds(
     order = [row["kind"] for row in ended.record.events.sort("at_us").iter_rows(named=True)]
     assert order.index("migrate") < order.index("kill") < order.index("verify")
     assert check(ended.books, ended.record).violations == ()
+
+
+def test_files_move_to_a_server_under_load_and_every_law_holds(tmp_path, monkeypatch, database):
+    """The province and the hub go to PostgreSQL in the midst of their business, and serve from there to the end."""
+    move = System.move
+    monkeypatch.setattr(System, "move", lambda *given, **named: move(*given, **named, to=database))
+
+    ended = run_for_real(load_scenario("rehearsal"), tmp_path)
+
+    assert ended.finished, ended.errors
+    assert ended.failures == ()
+    for node in ("34", "hub"):
+        assert serving_place(tmp_path / "books", node).name == f"yidi_{node}_2"
+        told = notes(ended, node)
+        assert ", refused: 0" in told["migrate"]
+        assert ", verified: " in told["verify"]
+    assert check(ended.books, ended.record).violations == ()

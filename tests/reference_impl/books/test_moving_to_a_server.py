@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from book_samples import copy, done, insert, intent, msgid, person, posting, settled, settlement, tombstone, visit
 from support.postgresql import execute
@@ -125,6 +127,14 @@ def test_a_folder_without_a_server_knows_no_schema(tmp_path):
 
     (tmp_path / "server.json").write_text("nonsense")
     with pytest.raises(BooksError, match="cannot read where books lie"):
+        serving_place(tmp_path, "34")
+
+
+def test_without_the_driver_it_is_said_how_to_get_it(tmp_path, monkeypatch):
+    write_server(tmp_path, Server.read("postgresql://yidi@127.0.0.1:1/yidi"))
+    monkeypatch.setitem(sys.modules, "reference_impl.books.postgresql.place", None)
+
+    with pytest.raises(BooksError, match=r"need asyncpg, which is not installed: pip install 'yidi\[postgresql\]'"):
         serving_place(tmp_path, "34")
 
 
