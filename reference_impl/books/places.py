@@ -114,7 +114,7 @@ class OpenShelf(Shelf, Protocol):
 
 
 class Place(Protocol):
-    """Where books lie. Everything but ``exists`` and ``name`` raises ``BooksError`` where they cannot be used."""
+    """Where books lie. Whatever asks for them or changes them raises ``BooksError`` where it fails, but ``remove``."""
 
     @property
     def name(self) -> str:
