@@ -41,9 +41,10 @@ _SETTINGS = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DRIVER = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError, TimeoutError)
 """What the server, the driver and the way between them raise."""
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
+_LOST = (asyncpg.PostgresConnectionError, *_DRIVER, OSError, TimeoutError)
 _GOING = ("57P01", "57P02", "57P03", "25006")
 """Shut down by its administrator, crashed, not up yet, no primary any more: the session is of no more use."""
 _T = TypeVar("_T")

@@ -8,6 +8,7 @@ import pytest
 from book_samples import copy, done, insert, intent, key, person, replace
 from support.postgresql import PACKAGE_USER, Cluster, execute, need, own_folder, wait_until
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.postgresql import group, looks
 from reference_impl.books.postgresql.address import Server
 from reference_impl.books.postgresql.books import PostgresqlBooks
@@ -44,6 +45,8 @@ def test_a_standby_takes_over_and_nothing_acknowledged_is_lost_or_doubled(pair, 
     for module, name in ((group, "WRITE_LIMIT_S"), (looks, "LOOK_LIMIT_S")):
         monkeypatch.setattr(module, name, 90.0)
     primary, standby = pair
+    with pytest.raises(BooksError, match="cannot be reached"):
+        runner.run(PostgresqlBooks.open(Server.read(standby.address).schema("yidi_34")))
     both = f"postgresql://{PACKAGE_USER}@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/{PACKAGE_USER}"
     told = []
 
