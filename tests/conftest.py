@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.postgresql import own_database, server
 
 settings.register_profile("yidi", deadline=None, derandomize=True)
 """No test asserts wall time: a deadline of Hypothesis would, on a busy machine. The examples are the same on every run,
@@ -27,3 +28,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(_HERE)
         if any(place.is_relative_to(one) for one in _SIMULATED):
             item.add_marker("simulated")
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Address of a PostgreSQL server to test on; where none can be had its tests are skipped, but not in CI."""
+    with server() as address:
+        yield address
+
+
+@pytest.fixture
+def database(postgresql):
+    """Address of a database of this test's own."""
+    with own_database(postgresql) as address:
+        yield address

@@ -190,6 +190,7 @@ LIGHT = ("gevent", "locust", "geventhttpclient")
                 "pydantic",
                 "simpy",
                 "sqlalchemy",
+                "asyncpg",
                 "scenarios",
                 "reference_impl.hospital",
                 "reference_impl.staging",

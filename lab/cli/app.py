@@ -168,7 +168,17 @@ def serve(
     variant: Variant = None,
     sets: Sets = None,
     books: Annotated[
-        Path | None, typer.Option("--books", metavar="DIR", help="Folder of the books, kept. Default: runs/NAME-serve.")
+        str | None,
+        typer.Option(
+            "--books",
+            metavar="DIR|ADDRESS",
+            help="Folder of the books, kept, or postgresql://[USER@]HOST[:PORT]/DATABASE without a password. "
+            "Default: runs/NAME-serve.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="What stands beside books on a server. Default: runs/NAME-serve."),
     ] = None,
     base_port: Annotated[
         int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; three a process from there up.")
@@ -180,7 +190,7 @@ def serve(
     from lab.cli.commands.serve import serve as do
 
     scenario = _load(source, variant, sets, None)
-    do(scenario, books or Path("runs") / f"{scenario.name}-serve", base_port=base_port, as_json=as_json)
+    do(scenario, books, folder, base_port=base_port, as_json=as_json)
 
 
 @app.command()

@@ -26,6 +26,10 @@ LEVER_NAMES = (
 )  # fmt: skip
 WEIGHT_NAMES = ("patients", "yuan_days", "desk_hours", "paper_claims", "closed_hours", "overrun")
 """What a search may turn, and what it weighs: said here too, so that help needs no planner loaded."""
+To = Annotated[
+    str,
+    typer.Option("--to", metavar="ADDRESS", help="The server of the new books: postgresql://…, without a password."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 
 
@@ -72,15 +76,15 @@ def close(address: Address, node: Node, reopens_in: ReopensIn = "1h", *, as_json
 
 
 @cutover.command()
-def copy(address: Address, node: Node, rate: Rate = 0, *, as_json: AsJson = False) -> None:
+def copy(address: Address, node: Node, rate: Rate = 0, to: To = "", *, as_json: AsJson = False) -> None:
     """Make a first pass to new books while the node serves, so that little is left for the night."""
-    _step(address, node, "copy", rate, as_json=as_json)
+    _step(address, node, "copy", rate, to, as_json=as_json)
 
 
 @cutover.command()
-def freeze(address: Address, node: Node, *, as_json: AsJson = False) -> None:
+def freeze(address: Address, node: Node, to: To = "", *, as_json: AsJson = False) -> None:
     """Let the books take no more writes; the doors must be closed."""
-    _step(address, node, "freeze", as_json=as_json)
+    _step(address, node, "freeze", to=to, as_json=as_json)
 
 
 @cutover.command()
@@ -151,11 +155,11 @@ def numbers(
     do(Operated(address, node, as_json=as_json), scope, never=never)
 
 
-def _step(address: str, node: str, action: str, rate: int = 0, *, as_json: bool) -> None:
+def _step(address: str, node: str, action: str, rate: int = 0, to: str = "", *, as_json: bool) -> None:
     from lab.cli.commands.cutover import Operated, step
     from reference_impl.server.move_steps import MoveAction
 
-    raise typer.Exit(step(Operated(address, node, as_json=as_json), MoveAction(action), rate))
+    raise typer.Exit(step(Operated(address, node, as_json=as_json), MoveAction(action), rate, to=to))
 
 
 @cutover.command()

@@ -1,4 +1,4 @@
-"""A node's durable memory: in dicts for the simulated world, in SQLite for the real one, by one contract.
+"""A node's durable memory: in dicts for the simulated world, in SQLite or PostgreSQL for the real one, by one contract.
 
 The contract, beyond ``reference_impl.protocol.ports.Books``:
 

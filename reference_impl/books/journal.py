@@ -6,17 +6,17 @@ open books.
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Proof, Refused
 from reference_impl.books.stated import Told
 
-__all__ = ["ENDED", "Journal", "Stage", "must_be_there", "read_journal", "serving_books", "write_journal"]
+__all__ = ["ENDED", "Journal", "Stage", "must_be_there", "read_journal", "write_journal"]
 
 
 class Stage(StrEnum):
@@ -46,7 +46,7 @@ ENDED = frozenset({Stage.REOPENED, Stage.ROLLED_BACK})
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The state of a node's move. ``serving`` and ``target`` are file names; times are of the run's clock.
+    """The state of a node's move. ``serving`` and ``target`` are names of places; times are of the run's clock.
 
     ``rows_per_s`` bounds how fast rows are moved; 0 does not.
     """
@@ -96,33 +96,10 @@ def write_journal(folder: Path, node: str, journal: Journal) -> None:
 
     """
     path = _path(folder, node)
-    partial = path.with_suffix(".partial")
     try:
-        with partial.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(journal)))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(journal)))
     except OSError as error:
         raise BooksError(f"cannot write how far the move of node {node} has come: {path}: {error}") from None
-
-
-def serving_books(folder: Path, node: str) -> Path:
-    """Return the file of the books that serve, or are to be made.
-
-    Raises:
-        BooksError: when the journal cannot be read, or the books that it names are not there.
-
-    """
-    journal = read_journal(folder, node)
-    if journal is None:
-        return folder / f"{node}.sqlite"
-    return must_be_there(folder / journal.serving)
 
 
 def must_be_there(path: Path) -> Path:

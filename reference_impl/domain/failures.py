@@ -25,6 +25,7 @@ Every error is raised where its room is, and derives from one of three branches:
     ├── FailedRunError              exit 3  the input is right and the work was not done
     │   ├── LabError                        a run of the laboratory ended before its time
     │   ├── BooksError                      books that cannot be opened, or written any more
+    │   │   └── UnknownCommitError          their server went away in a commit, and stays away
     │   └── ProxyError                      the fault proxy did not start
     └── InvalidRunError             exit 3  the run ended, but its figures may not be used
 

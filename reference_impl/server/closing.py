@@ -12,11 +12,10 @@ import msgspec
 
 from reference_impl.books.moving import rows_of
 from reference_impl.books.sql.tables import TABLES
-from reference_impl.books.sqlite.shelf import SqliteShelf
 from reference_impl.protocol.day_sheet import SheetLine, sheet_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from reference_impl.books.places import Place
 
 __all__ = ["ClosedDay", "ClosingOrder", "DayClosing", "sheet_in"]
 
@@ -54,13 +53,13 @@ class DayClosing(msgspec.Struct, frozen=True, kw_only=True):
     sheet: tuple[SheetLine, ...] = ()
 
 
-def sheet_in(path: Path, day: int) -> tuple[SheetLine, ...]:
-    """Return the sheet of a day from a file of books.
+def sheet_in(place: Place, day: int) -> tuple[SheetLine, ...]:
+    """Return the sheet of a day from the books at a place.
 
     Raises:
         BooksError: when it cannot be read.
 
     """
     [settlements] = (table for table in TABLES if table.name == "settlements")
-    with SqliteShelf.of(path) as shelf:
+    with place.shelf() as shelf:
         return sheet_of(map(settlements.read, rows_of(shelf, settlements)), day)

@@ -1,6 +1,6 @@
-"""The books of a served node, whichever file they are at the moment: frozen, thawed, changed for others.
+"""The books of a served node, wherever they lie at the moment: frozen, thawed, changed for others.
 
-Whoever holds them keeps holding them over a change of file. While they are frozen a look is answered and nothing is
+Whoever holds them keeps holding them over a change of place. While they are frozen a look is answered and nothing is
 written: who commits is told so, and knows that nothing was done.
 """
 
@@ -13,11 +13,10 @@ from reference_impl.books.final import BooksError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-    from pathlib import Path
 
-    from reference_impl.books.sqlite.books import SqliteBooks
+    from reference_impl.books.groups import Watcher, WriterStats
+    from reference_impl.books.places import NodeBooks, Place
     from reference_impl.books.sqlite.disk import Disk
-    from reference_impl.books.sqlite.group import Watcher, WriterStats
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = ["HeldBooks"]
@@ -28,10 +27,11 @@ _POLL_S = 0.002
 class HeldBooks:
     """A node's books, for its role, its operator and its host."""
 
-    __slots__ = ("_books", "_watcher", "frozen")
+    __slots__ = ("_books", "_watcher", "frozen", "place")
 
-    def __init__(self, books: SqliteBooks, *, frozen: bool = False) -> None:
-        """Hold ``books``."""
+    def __init__(self, place: Place, books: NodeBooks, *, frozen: bool = False) -> None:
+        """Hold ``books``, which lie at ``place``."""
+        self.place = place
         self._books = books
         self._watcher: Watcher | None = None
         self.frozen = frozen
@@ -48,7 +48,7 @@ class HeldBooks:
 
         """
         if self.frozen:
-            raise BooksError(f"books {self.path} are frozen while they are moved: nothing was written")
+            raise BooksError(f"books {self.place} are frozen while they are moved: nothing was written")
         return self._books.commit(change)
 
     def open_intents(self) -> Awaitable[tuple[MessageRecord, ...]]:
@@ -63,7 +63,7 @@ class HeldBooks:
 
         """
         if self.frozen:
-            raise BooksError(f"books {self.path} are frozen while they are moved")
+            raise BooksError(f"books {self.place} are frozen while they are moved")
         return self._books.probe()
 
     async def freeze(self) -> None:
@@ -72,9 +72,10 @@ class HeldBooks:
         while self._books.busy:  # noqa: ASYNC110 - a writer that rests tells nobody, and this is asked once a move
             await asyncio.sleep(_POLL_S)
 
-    def change_for(self, books: SqliteBooks) -> None:
-        """Hold other books from now on and close those held so far."""
+    def change_for(self, place: Place, books: NodeBooks) -> None:
+        """Hold the books at another place from now on and close those held so far."""
         before, self._books = self._books, books
+        self.place = place
         if self._watcher is not None:
             books.watch(self._watcher)
         before.close()
@@ -83,11 +84,6 @@ class HeldBooks:
         """Have ``watcher`` told of each group of commits, in the thread that writes it."""
         self._watcher = watcher
         self._books.watch(watcher)
-
-    @property
-    def path(self) -> Path:
-        """Their file."""
-        return self._books.path
 
     @property
     def disk(self) -> Disk:
@@ -113,5 +109,5 @@ class HeldBooks:
         return self._books.latest_us()
 
     def close(self) -> None:
-        """Write what is queued and close them."""
+        """Close them; who wants written what is queued freezes them first."""
         self._books.close()

@@ -25,9 +25,8 @@ import uvicorn
 import uvloop
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.journal import serving_books
 from reference_impl.books.losing import LosingBooks, LostCommits
-from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.places import serving_place
 from reference_impl.books.sqlite.disk import Disk
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.ports import NodePorts
@@ -107,7 +106,8 @@ class Host:
     """What one process holds open."""
 
     def __init__(self, config: HostConfig) -> None:
-        """Open the books and build the nodes of ``config``; a node whose books cannot be opened is broken."""
+        """Hold nothing open yet of what ``config`` says."""
+        self._config = config
         self.clock = KeptClock(config.epoch_ns, Path(config.books), config.host)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
@@ -122,9 +122,12 @@ class Host:
         self.gate = None if config.trust is None else HospitalGate(config.trust, config.services)
         self._tls = for_calls(Path(config.trust.keys), config.host) if _is_secured(config.trust) else None
         self._sealed = config.trust is not None and config.trust.sealed
+
+    async def open(self) -> None:
+        """Open the books and build the nodes; a node whose books cannot be opened is broken."""
         for name, service in self._services.items():
             try:
-                self.nodes[name] = self._open(service, config)
+                self.nodes[name] = await self._opened(service)
             except BooksError as error:
                 self._break(name, error)
 
@@ -134,10 +137,11 @@ class Host:
         self.nodes.pop(name, None)
         self.broken[name] = BrokenNode(self._services[name], str(error), codecs=self._codecs, clock=self.clock)
 
-    def _open(self, service: ServiceConfig, config: HostConfig) -> ServedNode:
-        name, folder = service.node.node, Path(config.books)
-        opened = SqliteBooks(serving_books(folder, name), self._disk)
-        books = self.books[name] = HeldBooks(opened)
+    async def _opened(self, service: ServiceConfig) -> ServedNode:
+        name, folder, config = service.node.node, Path(self._config.books), self._config
+        place = serving_place(folder, name)
+        opened = await place.open(self._disk)
+        books = self.books[name] = HeldBooks(place, opened)
         if self.meter is not None:
             books.watch(self.meter.watch(name))
         written: Books = LosingBooks(books, LostCommits(service.losses), self.clock) if service.losses else books
@@ -151,7 +155,7 @@ class Host:
             meter=self.meter,
             starts=opened.count_start(),
         )
-        self.moves[name] = Move(name, books, self.clock, node.is_shut)
+        self.moves[name] = Move(name, folder, books, self.clock, node.is_shut)
         return node
 
     def _seals(self, node: str) -> SealReader | None:
@@ -174,6 +178,7 @@ class Host:
         for peers in self.peers.values():
             peers.close()
         for books in self.books.values():
+            await books.freeze()
             books.close()
         self.clock.give_back()
 
@@ -213,6 +218,7 @@ def _listen(config: HostConfig, entrance: Entrance) -> socket.socket:
 async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
     host = Host(config)
     try:
+        await host.open()
         operator = Operator(
             config.host,
             host.clock,

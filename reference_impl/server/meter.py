@@ -24,7 +24,7 @@ import msgspec
 from reference_impl.domain.nodes import role_of
 
 if TYPE_CHECKING:
-    from reference_impl.books.sqlite.group import Flush, Watcher
+    from reference_impl.books.groups import Flush, Watcher
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.messages import Outcome, Request
     from reference_impl.protocol.ports import Books, Peers

@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.journal import Journal, Stage, must_be_there, read_journal, write_journal
+from reference_impl.books.journal import ENDED, Journal, Stage, read_journal, write_journal
 from reference_impl.books.moving import LISTED_MAX, Moved, Proof, Refused, move
-from reference_impl.books.sqlite.books import SqliteBooks
-from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.places import following, must_be_there, place_named, read_server, write_server
+from reference_impl.books.postgresql.address import Server
 from reference_impl.books.stated import Stated, Told
+from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import NodeId
-from reference_impl.server.move_files import level_starts, number_of, proof_of, remove_books, stated_of
+from reference_impl.server.move_books import level_starts, proof_of, stated_of
 from reference_impl.server.move_steps import FROZEN_IN, MoveAction, has_to_be_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from reference_impl.books.places import Place
     from reference_impl.protocol.ports import Clock
     from reference_impl.server.held import HeldBooks
 
@@ -84,10 +86,10 @@ class Move:
         "books",
     )
 
-    def __init__(self, node: str, books: HeldBooks, clock: Clock, is_shut: Callable[[], bool]) -> None:
+    def __init__(self, node: str, folder: Path, books: HeldBooks, clock: Clock, is_shut: Callable[[], bool]) -> None:
         """Take up the move of the node whose ``books`` these are, where it was left.
 
-        ``is_shut`` says whether nothing comes in by any of its doors.
+        In ``folder`` its journal lies. ``is_shut`` says whether nothing comes in by any of its doors.
 
         Raises:
             BooksError: when its journal cannot be read.
@@ -95,7 +97,7 @@ class Move:
         """
         self._node = node
         self.books = books
-        self._folder = books.path.parent
+        self._folder = folder
         self._clock = clock
         self._is_shut = is_shut
         self._journal = read_journal(self._folder, node)
@@ -121,10 +123,11 @@ class Move:
         if stage in (Stage.COPYING, Stage.MIGRATING, Stage.MIGRATED, Stage.VERIFIED):
             self._begin_pass()
 
-    async def obey(self, action: MoveAction, rows_per_s: int = 0, told: Told | None = None) -> MoveStatus:
+    async def obey(self, action: MoveAction, rows_per_s: int = 0, told: Told | None = None, to: str = "") -> MoveStatus:
         """Do one step; one that is done already is not done again.
 
-        ``rows_per_s`` bounds a pass; ``told`` is the neighbours' account that a verification goes by too.
+        ``rows_per_s`` bounds a pass; ``told`` is the neighbours' account that a verification goes by too; ``to`` is the
+        address of the server that the new books are to lie on, said with the step that begins the move.
 
         Raises:
             ValueError: when it is not the time for it.
@@ -133,6 +136,7 @@ class Move:
         """
         async with self._one_at_a_time:
             try:
+                await self._settle_where(action, to)
                 if has_to_be_done(action, self.stage):
                     await self._do(action, rows_per_s, told)
             except ValueError as error:
@@ -146,7 +150,7 @@ class Move:
         return MoveStatus(
             node=self._node,
             stage="" if journal is None else journal.stage,
-            serving=self.books.path.name,
+            serving=self.books.place.name,
             target="" if journal is None else journal.target,
             moving=self._pass is not None and not self._pass.done(),
             moved=dict(self._moved),
@@ -170,14 +174,37 @@ class Move:
         """
         journal = self._journal
         moving = journal is not None and journal.stage in (Stage.MIGRATED, Stage.VERIFIED, Stage.FAILED)
-        path = self._target() if moving else self.books.path
-        return await asyncio.to_thread(partial(stated_of, path, NodeId(self._node), NodeId(by)))
+        place = self._target() if moving else self.books.place
+        return await asyncio.to_thread(partial(stated_of, place, NodeId(self._node), NodeId(by)))
 
     async def close(self) -> None:
         """Break off a pass; the next process goes on with it."""
         await self._stop_pass()
 
     # --- the steps ---
+
+    async def _settle_where(self, action: MoveAction, to: str) -> None:
+        """Let the folder name the server that a move goes to, before the move begins.
+
+        Raises:
+            ValueError: when it goes elsewhere already, or there is no such server.
+
+        """
+        if not to:
+            return
+        try:
+            server = Server.read(to)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        named = read_server(self._folder)
+        if named == server:
+            return
+        if named is not None:
+            raise ValueError(f"its system's books lie at {named.address}, and new ones too; a system has one server")
+        if action not in (MoveAction.COPY, MoveAction.FREEZE) or self.stage not in (None, *ENDED):
+            raise ValueError("where a move goes is said when it begins; roll it back first")
+        await asyncio.to_thread(partial(following, self._folder, self._node, self.books.place.name, server))
+        write_server(self._folder, server)
 
     async def _do(self, action: MoveAction, rows_per_s: int, told: Told | None) -> None:
         match action:
@@ -202,7 +229,7 @@ class Move:
         if self.stage is Stage.COPYING:
             self._reach(Stage.COPYING, rows_per_s=rows_per_s)
         else:
-            self._begin(Stage.COPYING, rows_per_s)
+            await self._begin(Stage.COPYING, rows_per_s)
         self._begin_pass()
 
     async def _freeze(self) -> None:
@@ -216,7 +243,7 @@ class Move:
             if self.stage in (Stage.COPYING, Stage.COPIED):
                 self._reach(Stage.FROZEN)
             else:
-                self._begin(Stage.FROZEN)
+                await self._begin(Stage.FROZEN)
         except BooksError:
             self.books.frozen = False
             if self.stage is Stage.COPYING:
@@ -226,7 +253,7 @@ class Move:
     async def _migrate(self, rows_per_s: int) -> None:
         await self._stop_pass()
         if self.stage is Stage.FAILED:  # whatever is wrong with them: make them anew
-            remove_books(self._target())
+            await asyncio.to_thread(self._target().remove)
         self._reach(Stage.MIGRATING, rows_per_s=rows_per_s, proof=None, told=self._failing_account())
         self._begin_pass()
 
@@ -240,7 +267,7 @@ class Move:
         """Return the new books held against the old ones; None, and why, where either cannot be read."""
         self._trouble = ""
         try:
-            return await asyncio.to_thread(partial(proof_of, self.books.path, self._target()))
+            return await asyncio.to_thread(partial(proof_of, self.books.place, self._target()))
         except BooksError as error:
             self._trouble = str(error)
             return None
@@ -252,8 +279,8 @@ class Move:
 
     async def _switch(self) -> None:
         """Let the new books serve, proved once more now that they are ours alone: somebody may have changed them."""
-        new, old = must_be_there(self._target()), self.books.path
-        books = SqliteBooks(new, self.books.disk)
+        new, old = must_be_there(self._target()), self.books.place
+        books = await new.open(self.books.disk)
         try:
             proof = await self._proof()
             if proof is None or not proof.holds:
@@ -264,27 +291,29 @@ class Move:
         except BaseException:
             books.close()
             raise
-        self.books.change_for(books)
+        self.books.change_for(new, books)
 
     async def _roll_back(self) -> None:
         await self._stop_pass()
         given_up = self._target()
         if self.stage is Stage.SWITCHED:
-            given_up, old = self.books.path, must_be_there(self._target())
-            books = SqliteBooks(old, self.books.disk)
+            given_up, old = self.books.place, must_be_there(self._target())
+            books = await old.open(self.books.disk)
             try:
-                level_starts(books, given_up)
+                await asyncio.to_thread(partial(level_starts, books, old, given_up))
                 self._reach(Stage.ROLLED_BACK, serving=old.name, target="")
             except BaseException:
                 books.close()
                 raise
-            self.books.change_for(books)
+            self.books.change_for(old, books)
         else:
-            remove_books(given_up)  # first: on a disk that they have filled the journal finds room only so
+            await asyncio.to_thread(
+                given_up.remove
+            )  # first: on a disk that they have filled the journal finds room only so
             self._reach(Stage.ROLLED_BACK, target="")
         self._trouble = ""
         self.books.frozen = False
-        remove_books(given_up)
+        await asyncio.to_thread(given_up.remove)
 
     # --- a pass ---
 
@@ -321,9 +350,9 @@ class Move:
 
     async def _carry_all(self, rows_per_s: int, rows_max: int) -> bool:
         """Return whether the pass came to its end."""
-        old = await asyncio.to_thread(SqliteShelf.of, self.books.path)
+        old = await asyncio.to_thread(self.books.place.shelf)
         try:
-            new = await asyncio.to_thread(SqliteShelf.made, self._target(), self.books.path)
+            new = await asyncio.to_thread(self._target().made_like, self.books.place)
             try:
                 going = move(old, new, rows_max)
                 began_s, moved = time.monotonic(), 0
@@ -334,9 +363,9 @@ class Move:
                         await asyncio.sleep(began_s + moved / rows_per_s - time.monotonic())
                 return self._go_on
             finally:
-                new.close()
+                await asyncio.to_thread(new.close)
         finally:
-            old.close()
+            await asyncio.to_thread(old.close)
 
     def _count(self, step: Moved) -> None:
         self._moved[step.table] = self._moved.get(step.table, 0) + step.moved
@@ -346,24 +375,23 @@ class Move:
 
     # --- what is written down ---
 
-    def _begin(self, stage: Stage, rows_per_s: int = 0) -> None:
+    async def _begin(self, stage: Stage, rows_per_s: int = 0) -> None:
         """Begin a move at ``stage``; where that cannot be written down, none has begun."""
         before = self._journal, self._moved
-        self._renew()
+        await self._renew()
         try:
             self._reach(stage, rows_per_s=rows_per_s)
         except BooksError:
             self._journal, self._moved = before
             raise
 
-    def _renew(self) -> None:
-        """Choose the name of new books, for a move that begins; what an earlier one left under it goes."""
-        serving = self.books.path.name
-        number = 1 + max((number_of(path.name) for path in self._folder.glob(f"{self._node}.*sqlite")), default=1)
-        target = f"{self._node}.{number}.sqlite"
-        self._journal = Journal(stage=Stage.ROLLED_BACK, serving=serving, target=target)
+    async def _renew(self) -> None:
+        """Choose the place of new books, for a move that begins; what an earlier one left there goes."""
+        serving, server = self.books.place.name, read_server(self._folder)
+        target = await asyncio.to_thread(partial(following, self._folder, self._node, serving, server))
+        self._journal = Journal(stage=Stage.ROLLED_BACK, serving=serving, target=target.name)
         self._moved = {}
-        remove_books(self._folder / target)
+        await asyncio.to_thread(target.remove)
 
     def _reach(self, stage: Stage, **changes: object) -> None:
         """Write down that the move has come to ``stage``."""
@@ -384,5 +412,5 @@ class Move:
         assert self._journal is not None  # every step but the first finds one, and the first makes one
         return self._journal
 
-    def _target(self) -> Path:
-        return self._folder / self._must_have_journal().target
+    def _target(self) -> Place:
+        return place_named(self._folder, self._must_have_journal().target)

@@ -67,13 +67,15 @@ class EpochOrder(msgspec.Struct, frozen=True):
 class MoveOrder(msgspec.Struct, frozen=True):
     """Do one step of the move of a node's books; ``rows_per_s`` bounds a pass, 0 does not.
 
-    ``told`` is the account of its neighbours, held against the new books, that a verification goes by too.
+    ``told`` is the account of its neighbours, held against the new books, that a verification goes by too; a
+    move that begins goes ``to`` the server of that address.
     """
 
     node: str
     action: MoveAction
     rows_per_s: int = 0
     told: Told | None = None
+    to: str = ""
 
 
 class NumbersOrder(msgspec.Struct, frozen=True):
@@ -274,7 +276,7 @@ class Operator:
     def _state_of(self, name: str) -> str:
         failure = self._books[name].failure
         if failure is not None:
-            return f"books {self._books[name].path} fail: {failure}"
+            return f"books {self._books[name].place} fail: {failure}"
         return "ready" if self.recovered else "recovering"
 
     async def _stats(self, _: bytes) -> Stats:
@@ -363,7 +365,7 @@ class Operator:
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)
         node = self._node(order.node)
-        return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s), order.told)
+        return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s), order.told, order.to)
 
     async def _settlements(self, content: bytes) -> list[Stated]:
         order = msgspec.json.decode(content, type=SettlementsOrder)
@@ -379,8 +381,8 @@ class Operator:
         waiting = self._node(order.node).close_day(order.closed)
         if waiting:
             return DayClosing(waiting=waiting)
-        closed_us, path = self._clock.now_us(), self._books[order.node].path
-        sheet = await asyncio.to_thread(sheet_in, path, order.closed.day)
+        closed_us, place = self._clock.now_us(), self._books[order.node].place
+        sheet = await asyncio.to_thread(sheet_in, place, order.closed.day)
         return DayClosing(waiting=0, closed_us=closed_us, sheet=sheet)
 
     async def _door(self, content: bytes) -> tuple[DoorCommand, ...]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.journal import serving_books
-from reference_impl.books.sqlite.books import fill_books, read_final, read_latest_us
-from reference_impl.books.sqlite.opening import make_ready
+from reference_impl.books.places import hold_server, make_all, serving_place
+from reference_impl.books.postgresql.address import Server
+from reference_impl.books.sqlite.place import SqlitePlace
 from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reference_impl.books.final import FinalBooks
+    from reference_impl.books.places import Place
     from reference_impl.protocol.records import Change
     from reference_impl.server.faults import FaultCommand
     from reference_impl.server.move_steps import MoveAction
@@ -70,8 +71,11 @@ class System:
         base_port: int | None = None,
         meter: bool = False,
         allow_broken: bool = False,
+        server: Server | None = None,
     ) -> None:
         """Choose the addresses: free ports, or the ones from ``base_port`` up.
+
+        The first books of each node are made on ``server``, or without one as files of the folder.
 
         With ``allow_broken`` the system serves with the nodes that can start, as long as one can; ``broken`` says why
         the others cannot.
@@ -88,6 +92,7 @@ class System:
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
         self.broken: dict[str, str] = {}
+        self._server = server
         self._allow_broken = allow_broken
         self.guardian = Guardian()
         """Ends what it watches and still lives, when the system stops or this process ends without a word."""
@@ -141,9 +146,10 @@ class System:
         for node, change in changes:
             by_node.setdefault(node, []).append(change)
         try:
-            make_ready(self.books_path(node) for node in self._host_of)
+            hold_server(self.folder / "books", self._server, self._host_of)
+            make_all(self.place_of(node) for node in self._host_of)
             for node, wanted in by_node.items():
-                fill_books(self.books_path(node), wanted)
+                self.place_of(node).fill(wanted)
         except BaseException:
             self._release()
             raise
@@ -165,6 +171,7 @@ class System:
         try:
             self._make_keys()
             hold_clock(self.folder / "books", self.config.starts_at, self.config.time_scale)
+            hold_server(self.folder / "books", self._server, self._host_of)
             self._make_ready()
             self._go_on_in_time()
             for process in self._processes.values():
@@ -250,16 +257,16 @@ class System:
         """Return the door commands that the node keeps to."""
         return msgspec.convert(self._process(node).ask("GET", "doors")[node], tuple[DoorCommand, ...])
 
-    def move(self, node: str, action: MoveAction, rows_per_s: int = 0, told: Told | None = None) -> Any:
+    def move(self, node: str, action: MoveAction, rows_per_s: int = 0, told: Told | None = None, to: str = "") -> Any:
         """Have the node do a step of the move of its books, and return how far that has come.
 
-        A verification goes by the neighbours' account ``told`` too.
+        A verification goes by the neighbours' account ``told`` too; a move that begins may go ``to`` a server.
 
         Raises:
             CommandError: when it is not the time for that step.
 
         """
-        order = {"node": node, "action": action, "rows_per_s": rows_per_s, "told": told}
+        order = {"node": node, "action": action, "rows_per_s": rows_per_s, "told": told, "to": to}
         return self._process(node).ask("POST", "move", order, timeout_s=MOVE_LIMIT_S)
 
     def move_status(self, node: str) -> Any:
@@ -331,18 +338,29 @@ class System:
         return {name: process.ask(verb, "meter") for name, process in self._processes.items()}
 
     def books_path(self, node: str) -> Path:
-        """Return the file of the node's books: after a move, of those that serve.
+        """Return the file of the node's books, where they lie in one.
 
         Raises:
             BooksError: when it cannot be read which they are.
 
         """
-        return serving_books(self.folder / "books", node)
+        place = self.place_of(node)
+        assert isinstance(place, SqlitePlace)  # who asks for a file made a system of files
+        return place.path
+
+    def place_of(self, node: str) -> Place:
+        """Return where the node's books lie: after a move, those that serve.
+
+        Raises:
+            BooksError: when it cannot be read which they are.
+
+        """
+        return serving_place(self.folder / "books", node)
 
     def final_books(self) -> dict[str, FinalBooks]:
         """Return the books of every node; the system must be stopped, and its ports are free afterwards."""
         self._release()
-        return {node: read_final(self.books_path(node)) for node in self._host_of}
+        return {node: self.place_of(node).read_final() for node in self._host_of}
 
     def write_facts(self) -> None:
         """Write ``system.json``, which tells the generator where everything is."""
@@ -413,7 +431,7 @@ class System:
         """Make new books and migrate old ones here, once, before many processes would; those that fail say so there."""
         for node in self._host_of:
             try:
-                make_ready([self.books_path(node)])
+                self.place_of(node).make_ready()
             except BooksError:
                 if not self._allow_broken:
                     raise
@@ -426,7 +444,7 @@ class System:
         latest_us = kept_us(self.folder / "books")
         for node in self._host_of:
             try:
-                latest_us = max(latest_us, read_latest_us(self.books_path(node)) or 0)
+                latest_us = max(latest_us, self.place_of(node).latest_us() or 0)
             except BooksError:
                 if not self._allow_broken:
                     raise

@@ -74,6 +74,10 @@ WRONG = """
     report nowhere                                              | run folder nowhere does not exist
     report taken                                                | is not a run folder
     compare taken nowhere                                       | run
+    serve lost-reply --books postgresql://a:b@db/yidi           | holds a password
+    serve lost-reply --books postgresql://db                    | no address of a database
+    serve lost-reply --books here --folder there                | are two folders
+    cutover copy 127.0.0.1:9 34 --to postgresql://a:b@db/yidi   | holds a password
     operate nonsense 33 close                                   | expected HOST:PORT
     operate [::1 33 close                                       | expected HOST:PORT
     operate 127.0.0.1:9 33 close                                | nobody answers

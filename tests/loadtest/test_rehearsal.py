@@ -11,7 +11,7 @@ from support.real_system import run_for_real
 
 from lab.analysis.agreement import agreement_of
 from lab.checker import check
-from reference_impl.books.journal import serving_books
+from reference_impl.books.places import serving_place
 from reference_impl.books.sqlite.opening import make_like
 from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.supervisor import System
@@ -30,7 +30,7 @@ def test_moving_the_books_for_real_changes_nobodys_fate(tmp_path):
     ended = assert_same_fates(asked, tmp_path)
 
     for node in ("34", "hub"):
-        assert serving_books(tmp_path / "books", node).name == f"{node}.2.sqlite"
+        assert serving_place(tmp_path / "books", node).name == f"{node}.2.sqlite"
         told = notes(ended, node)
         assert ", refused: 0" in told["migrate"]
         assert ", verified: " in told["verify"]
@@ -70,7 +70,7 @@ def test_rows_that_new_books_refuse_under_load_are_named_and_moved_again_and_eve
     assert "refused: messages " in told["migrate"]
     assert "verification failed: messages: " in told["verify"]
     assert "moved again: verified: " in told["verify"]
-    assert serving_books(tmp_path / "books", "34").name == "34.2.sqlite"
+    assert serving_place(tmp_path / "books", "34").name == "34.2.sqlite"
     assert check(ended.books, ended.record, agreement=agreement_of(asked)).violations == ()
 
 
@@ -85,7 +85,24 @@ def test_killed_in_the_midst_of_its_move_a_province_goes_on_and_every_law_holds(
 
     assert ended.finished, ended.errors
     assert ended.failures == ()
-    assert serving_books(tmp_path / "books", "34").name == "34.2.sqlite"
+    assert serving_place(tmp_path / "books", "34").name == "34.2.sqlite"
     order = [row["kind"] for row in ended.record.events.sort("at_us").iter_rows(named=True)]
     assert order.index("migrate") < order.index("kill") < order.index("verify")
     assert check(ended.books, ended.record, agreement=agreement_of(asked)).violations == ()
+
+
+def test_files_move_to_a_server_under_load_and_every_law_holds(tmp_path, monkeypatch, database):
+    """The province and the hub go to PostgreSQL in the midst of their business, and serve from there to the end."""
+    move = System.move
+    monkeypatch.setattr(System, "move", lambda *given, **named: move(*given, **named, to=database))
+
+    ended = run_for_real(load_scenario("rehearsal"), tmp_path)
+
+    assert ended.finished, ended.errors
+    assert ended.failures == ()
+    for node in ("34", "hub"):
+        assert serving_place(tmp_path / "books", node).name == f"yidi_{node}_2"
+        told = notes(ended, node)
+        assert ", refused: 0" in told["migrate"]
+        assert ", verified: " in told["verify"]
+    assert check(ended.books, ended.record).violations == ()

@@ -17,6 +17,7 @@ from lab.cli.commands.operate import operate as move_doors
 from lab.cli.commands.operate import operator_token, place_of
 from lab.report.format import show_duration
 from reference_impl.books.journal import Stage
+from reference_impl.books.postgresql.address import Server
 from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.nodes import HUB
@@ -123,9 +124,16 @@ def drain(at: Operated, within_us: int) -> int:
     return GATE_FAILED if _count(under_way) else 0
 
 
-def step(at: Operated, action: MoveAction, rows_per_s: int = 0, told: Told | None = None) -> int:
-    """Do one step of the move of the node's books, wait until it is through, and return the exit code."""
-    order = {"node": at.node, "action": action, "rows_per_s": rows_per_s, "told": told}
+def step(at: Operated, action: MoveAction, rows_per_s: int = 0, told: Told | None = None, to: str = "") -> int:
+    """Do one step of the move of the node's books, wait until it is through, and return the exit code.
+
+    Raises:
+        InputError: when the step is refused, or ``to`` is no address of a server.
+
+    """
+    if to:
+        Server.read(to)  # here too, so that a password in it never leaves this process
+    order = {"node": at.node, "action": action, "rows_per_s": rows_per_s, "told": told, "to": to}
     move = at.ask("POST", "move", order, timeout_s=MOVE_LIMIT_S)
     while action in _PASSES and move["stage"] == _PASSES[action]:
         if not move["moving"]:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from lab.cli import console
 from reference_impl.books.final import BooksError
+from reference_impl.books.places import read_server
+from reference_impl.books.postgresql.address import Server, is_address
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance
@@ -30,13 +32,27 @@ LOOK_EVERY_S = 0.5
 LONGEST_WAIT_S = 60.0
 
 
-def serve(scenario: Scenario, folder: Path, *, base_port: int | None, as_json: bool) -> None:
-    """Start the hub and the provinces, print their addresses, say when they are ready, and wait to be stopped."""
+def serve(scenario: Scenario, books: str | None, beside: Path | None, *, base_port: int | None, as_json: bool) -> None:
+    """Start the hub and the provinces, print their addresses, say when they are ready, and wait to be stopped.
+
+    ``books`` is a folder or the address of a server, and ``beside`` the folder of what is kept beside a server's books.
+
+    Raises:
+        InputError: when a folder or the address cannot be used.
+
+    """
+    server = Server.read(books) if books is not None and is_address(books) else None
+    if server is None and books is not None and beside is not None:
+        raise InputError(
+            f"--books {books} and --folder {beside} are two folders; --folder goes with a server's address"
+        )
+    default = Path("runs") / f"{scenario.name}-serve"
+    folder = beside or (Path(books) if books is not None and server is None else default)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
-    system = System(system_config(scenario), folder, base_port=base_port, allow_broken=True)
+    system = System(system_config(scenario), folder, base_port=base_port, allow_broken=True, server=server)
     try:
         with told_to_stop() as over, system:
             _announce(system, scenario, folder, as_json=as_json)
@@ -67,16 +83,24 @@ def told_to_stop() -> Generator[threading.Event]:
 
 def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:
     nodes = {node: _addresses(system, node) for node in scenario.topology.nodes()}
+    server = read_server(folder / "books")
     if as_json:
         found = {node: {"url": system.url(node), "pid": system.pid(node), **ways} for node, ways in nodes.items()}
         console.say_json(
-            {"ready": not system.broken, "broken": system.broken, "books": str(folder / "books"), "nodes": found}
+            {
+                "ready": not system.broken,
+                "broken": system.broken,
+                "books": str(folder / "books"),
+                "server": "" if server is None else server.address,
+                "nodes": found,
+            }
         )
         console.out.file.flush()
         return
     rows = [[node, *ways.values(), str(system.pid(node))] for node, ways in nodes.items()]
     console.table(["node", *(entrance.value for entrance in Entrance), "process"], rows, words=len(Entrance) + 1)
-    console.say(f"books in {folder / 'books'}")
+    beside = "" if server is None else f", those of new nodes at {server.address}"
+    console.say(f"books in {folder / 'books'}{beside}")
     for node, why in system.broken.items():
         console.err.print(f"node {node} cannot serve: {why}", markup=False)
     console.say("ready; Ctrl-C stops")

@@ -1,4 +1,4 @@
-"""What the books ask of the database on every message, in SQLAlchemy Core.
+"""What the books ask of the database on every message, in SQLAlchemy Core, once for every dialect.
 
 Results come from rows found and rows changed, never from a raised error: an error would roll back the neighbours in
 the same group commit. This module must never be imported by a serving process.
@@ -6,7 +6,7 @@ the same group commit. This module must never be imported by a serving process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import (
@@ -27,12 +27,16 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata, starts, trail
 from reference_impl.protocol.records import KINDS, Kind, Way
 
-__all__ = ["STATEMENTS"]
+__all__ = ["Insert", "Inserting", "on_known_message", "on_marked_message", "on_next_version", "one_by_one", "shared"]
+
+Insert = sqlite.Insert | postgresql.Insert
+Inserting = Callable[[Table], Insert]
+"""A dialect's own ``insert``: what it does about a row that is there already is no part of the standard."""
 
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")
@@ -54,9 +58,8 @@ def _values(table: Table) -> dict[str, Any]:
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
-def _insert_message() -> ClauseElement:
+def on_known_message(fresh: Insert) -> Insert:
     """Insert, or try a withdrawn intent again; a mark of reversal that stands there stays."""
-    fresh = insert(messages).values(_values(messages))
     return fresh.on_conflict_do_update(
         index_elements=["msgid", "sender"],
         set_={
@@ -74,8 +77,8 @@ def _close_message() -> ClauseElement:
     return update(messages).where(_this_message).values({**changed, "reversed_by": mark})
 
 
-def _mark_message() -> ClauseElement:
-    fresh = insert(messages).values(_values(messages))
+def on_marked_message(fresh: Insert) -> Insert:
+    """Insert the mark alone, or set it; the first one stands."""
     return fresh.on_conflict_do_update(
         index_elements=["msgid", "sender"],
         set_={"reversed_by": fresh.excluded.reversed_by},
@@ -93,7 +96,6 @@ def _lift_mark() -> ClauseElement:
 
 _MESSAGES: dict[str, ClauseElement] = {
     "find_message": select(*_without_serial(messages)).where(_this_message),
-    "mark_of_message": select(messages.c.reversed_by).where(_this_message),
     "find_intents": select(*_without_serial(messages))
     .where(
         messages.c.reply.is_(None),
@@ -102,10 +104,6 @@ _MESSAGES: dict[str, ClauseElement] = {
         messages.c.withdrawn == _ZERO,
     )
     .order_by(messages.c.opened_us, messages.c.serial),
-    "insert_message": _insert_message(),
-    "close_message": _close_message(),
-    "mark_message": _mark_message(),
-    "lift_mark": _lift_mark(),
     "all_messages": select(*_without_serial(messages)).order_by(messages.c.serial),
 }
 
@@ -113,8 +111,8 @@ _MESSAGES: dict[str, ClauseElement] = {
 # --- records of every kind --------------------------------------------------------------------------------------------
 
 
-def _upsert(table: Table, key: str) -> ClauseElement:
-    fresh = insert(table).values(_values(table))
+def on_next_version(fresh: Insert, table: Table, key: str) -> Insert:
+    """Insert, or take the place of the version before."""
     return fresh.on_conflict_do_update(
         index_elements=[key], set_={c.name: fresh.excluded[c.name] for c in table.c if c.name != key}
     )
@@ -136,30 +134,21 @@ def _standing(table: Table, key: str) -> ClauseElement:
     )
 
 
-def _of_kind(kind: Kind, table: Table) -> Iterator[tuple[str, ClauseElement]]:
+def _found(kind: Kind, table: Table) -> Iterator[tuple[str, ClauseElement]]:
     name, key, way = kind
     if way is Way.VERSIONED:
-        this = table.c[key] == bindparam(key)
-        yield f"find_{name}", select(table).where(this)
-        yield f"version_of_{name}", select(table.c.version).where(this)
-        yield f"keep_{name}", _upsert(table, key)
+        yield f"find_{name}", select(table).where(table.c[key] == bindparam(key))
         yield f"all_{name}", select(table)
         return
     if way is Way.STANDING:
         yield f"find_{name}", _standing(table, key)
-    yield f"keep_{name}", insert(table).values(_values(table))
     yield f"all_{name}", select(table).order_by(table.c.serial)
-
-
-def _of_child(table: Table) -> Iterator[tuple[str, ClauseElement]]:
-    yield f"keep_{table.name}", insert(table).values({column.name: bindparam(column.name) for column in table.c})
-    yield f"all_{table.name}", select(table).order_by(table.c.serial, table.c.place)
 
 
 # --- whole tables: what moving and comparing books asks ---------------------------------------------------------------
 
 
-def _whole(table: Table) -> Iterator[tuple[str, ClauseElement]]:
+def _whole(table: Table, insert: Inserting) -> Iterator[tuple[str, ClauseElement]]:
     """Read a table page by page in the order of its key, count and sum it, put rows in by key and take them out."""
     key = [*table.primary_key.columns]
     after = tuple_(*(bindparam(f"after_{column.name}", type_=column.type) for column in key))
@@ -190,27 +179,56 @@ def _latest() -> ClauseElement:
     return select(func.max(instants.c.at_us))
 
 
-_STARTS: dict[str, ClauseElement] = {
-    "keep_start": insert(starts).values(serial=None),
-    "count_starts": select(func.count()).select_from(starts),
-    "latest_instant": _latest(),
-}
-
-_TRAIL: dict[str, ClauseElement] = {
-    "last_of_trail": select(trail.c.serial, trail.c.hash).where(
-        trail.c.serial == select(func.max(trail.c.serial)).scalar_subquery()
-    ),
-    "keep_trail": insert(trail).values({column.name: bindparam(column.name) for column in trail.c}),
-    "all_trail": select(trail).order_by(trail.c.serial),
-    "last_message": select(func.max(messages.c.serial)),
-}
+def _starts(insert: Inserting) -> Iterator[tuple[str, ClauseElement]]:
+    following = select(func.coalesce(func.max(starts.c.serial), _ZERO) + _ONE)
+    yield "keep_start", insert(starts).from_select(["serial"], following)
+    yield "count_starts", select(func.count()).select_from(starts)
+    yield "latest_instant", _latest()
 
 
-STATEMENTS: dict[str, ClauseElement] = {
-    **_MESSAGES,
-    **_STARTS,
-    **_TRAIL,
-    **{name: found for kind, table in RECORDS.items() for name, found in _of_kind(KINDS[kind], table)},
-    **{name: found for table in CHILDREN.values() for name, found in _of_child(table)},
-    **{name: found for table in metadata.sorted_tables for name, found in _whole(table)},
-}
+def _trail(insert: Inserting) -> dict[str, ClauseElement]:
+    latest = select(func.max(trail.c.serial)).scalar_subquery()
+    return {
+        "last_of_trail": select(trail.c.serial, trail.c.hash).where(trail.c.serial == latest),
+        "keep_trail": insert(trail).values({column.name: bindparam(column.name) for column in trail.c}),
+        "all_trail": select(trail).order_by(trail.c.serial),
+        "last_message": select(func.max(messages.c.serial)),
+    }
+
+
+def shared(insert: Inserting) -> dict[str, ClauseElement]:
+    """Return by name what every dialect asks, for the one whose ``insert`` this is."""
+    return {
+        **_MESSAGES,
+        **dict(_starts(insert)),
+        **_trail(insert),
+        **{name: found for kind, table in RECORDS.items() for name, found in _found(KINDS[kind], table)},
+        **{f"all_{table.name}": select(table).order_by(table.c.serial, table.c.place) for table in CHILDREN.values()},
+        **{name: found for table in metadata.sorted_tables for name, found in _whole(table, insert)},
+    }
+
+
+def one_by_one(insert: Inserting) -> dict[str, ClauseElement]:
+    """Return by name how a change is judged and written statement by statement, where none of them is a round trip."""
+    said = insert(messages).values(_values(messages)).inline()
+    return {
+        "mark_of_message": select(messages.c.reversed_by).where(_this_message),
+        "insert_message": on_known_message(said),
+        "close_message": _close_message(),
+        "mark_message": on_marked_message(said),
+        "lift_mark": _lift_mark(),
+        **{name: kept for kind, table in RECORDS.items() for name, kept in _kept(KINDS[kind], table, insert)},
+        **{
+            f"keep_{table.name}": insert(table).values({column.name: bindparam(column.name) for column in table.c})
+            for table in CHILDREN.values()
+        },
+    }
+
+
+def _kept(kind: Kind, table: Table, insert: Inserting) -> Iterator[tuple[str, ClauseElement]]:
+    name, key, way = kind
+    fresh = insert(table).values(_values(table)).inline()
+    if way is Way.VERSIONED:
+        yield f"version_of_{name}", select(table.c.version).where(table.c[key] == bindparam(key))
+        fresh = on_next_version(fresh, table, key)
+    yield f"keep_{name}", fresh

@@ -3,29 +3,14 @@
 -- find_message(msgid, sender)
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE messages.msgid = ? AND messages.sender = ?
 
--- mark_of_message(msgid, sender)
-SELECT messages.reversed_by FROM messages WHERE messages.msgid = ? AND messages.sender = ?
-
 -- find_intents()
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages WHERE messages.reply IS NULL AND messages.request IS NOT NULL AND messages.reversed_by IS NULL AND messages.withdrawn = 0 ORDER BY messages.opened_us, messages.serial
-
--- insert_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
-INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET code = excluded.code, opened_us = excluded.opened_us, request = excluded.request, reply = excluded.reply, reversed_by = coalesce(messages.reversed_by, excluded.reversed_by), withdrawn = excluded.withdrawn WHERE messages.withdrawn = 1
-
--- close_message(new_reply, new_reversed_by, new_withdrawn, msgid, sender)
-UPDATE messages SET reply=?, reversed_by=coalesce(messages.reversed_by, ?), withdrawn=? WHERE messages.msgid = ? AND messages.sender = ?
-
--- mark_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
-INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET reversed_by = excluded.reversed_by WHERE messages.reversed_by IS NULL
-
--- lift_mark(msgid, sender, by)
-UPDATE messages SET reversed_by=NULL, withdrawn=CASE WHEN (messages.request IS NULL) THEN 1 ELSE messages.withdrawn END WHERE messages.msgid = ? AND messages.sender = ? AND messages.reversed_by = ?
 
 -- all_messages()
 SELECT messages.sender, messages.msgid, messages.code, messages.opened_us, messages.request, messages.reply, messages.reversed_by, messages.withdrawn FROM messages ORDER BY messages.serial
 
--- keep_start(serial)
-INSERT INTO starts (serial) VALUES (?)
+-- keep_start()
+INSERT INTO starts (serial) SELECT coalesce(max(starts.serial), 0) + 1 AS anon_1 FROM starts
 
 -- count_starts()
 SELECT count(*) AS count_1 FROM starts
@@ -48,23 +33,11 @@ SELECT max(messages.serial) AS max_1 FROM messages
 -- find_visits(visit)
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE visits.visit = ?
 
--- version_of_visits(visit)
-SELECT visits.version FROM visits WHERE visits.visit = ?
-
--- keep_visits(visit, version, institution, insured_region, person, state, opened_by, opened_as, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us, insurance, began_us, care_type, diagnosis, mid_stay, continues)
-INSERT INTO visits (visit, version, institution, insured_region, person, state, opened_by, opened_as, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us, insurance, began_us, care_type, diagnosis, mid_stay, continues) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, institution = excluded.institution, insured_region = excluded.insured_region, person = excluded.person, state = excluded.state, opened_by = excluded.opened_by, opened_as = excluded.opened_as, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, by_category_fen = excluded.by_category_fen, settlement = excluded.settlement, settled_by = excluded.settled_by, held_by = excluded.held_by, ended_us = excluded.ended_us, insurance = excluded.insurance, began_us = excluded.began_us, care_type = excluded.care_type, diagnosis = excluded.diagnosis, mid_stay = excluded.mid_stay, continues = excluded.continues
-
 -- all_visits()
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits
 
 -- find_charges(visit)
 SELECT charges.visit, charges.version, charges.batches FROM charges WHERE charges.visit = ?
-
--- version_of_charges(visit)
-SELECT charges.version FROM charges WHERE charges.visit = ?
-
--- keep_charges(visit, version, batches)
-INSERT INTO charges (visit, version, batches) VALUES (?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, batches = excluded.batches
 
 -- all_charges()
 SELECT charges.visit, charges.version, charges.batches FROM charges
@@ -72,26 +45,14 @@ SELECT charges.visit, charges.version, charges.batches FROM charges
 -- find_persons(person)
 SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen, persons.earlier_year, persons.earlier_deductible_paid_fen, persons.earlier_pool_paid_fen, persons.earlier_supplementary_paid_fen, persons.earlier_stays, persons.earlier_scope_self_paid_fen, persons.earlier_stay_deductible_paid_fen, persons.latest FROM persons WHERE persons.person = ?
 
--- version_of_persons(person)
-SELECT persons.version FROM persons WHERE persons.person = ?
-
--- keep_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen, earlier_year, earlier_deductible_paid_fen, earlier_pool_paid_fen, earlier_supplementary_paid_fen, earlier_stays, earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen, latest)
-INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen, earlier_year, earlier_deductible_paid_fen, earlier_pool_paid_fen, earlier_supplementary_paid_fen, earlier_stays, earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen, latest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen, stay_deductible_paid_fen = excluded.stay_deductible_paid_fen, earlier_year = excluded.earlier_year, earlier_deductible_paid_fen = excluded.earlier_deductible_paid_fen, earlier_pool_paid_fen = excluded.earlier_pool_paid_fen, earlier_supplementary_paid_fen = excluded.earlier_supplementary_paid_fen, earlier_stays = excluded.earlier_stays, earlier_scope_self_paid_fen = excluded.earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen = excluded.earlier_stay_deductible_paid_fen, latest = excluded.latest
-
 -- all_persons()
 SELECT persons.person, persons.version, persons.year, persons.deductible_paid_fen, persons.pool_paid_fen, persons.supplementary_paid_fen, persons.stays, persons.balance_fen, persons.scope_self_paid_fen, persons.stay_deductible_paid_fen, persons.earlier_year, persons.earlier_deductible_paid_fen, persons.earlier_pool_paid_fen, persons.earlier_supplementary_paid_fen, persons.earlier_stays, persons.earlier_scope_self_paid_fen, persons.earlier_stay_deductible_paid_fen, persons.latest FROM persons
 
 -- find_settlements(visit)
 SELECT settlements.settlement, settlements.visit, settlements.person, settlements.institution, settlements.care_region, settlements.insured_region, settlements.code, settlements.settled_by, settlements.posted_us, settlements.sign, settlements.total_fen, settlements.own_pay_fen, settlements.over_limit_fen, settlements.pre_self_pay_fen, settlements.in_scope_fen, settlements.deductible_fen, settlements.first_self_pay_fen, settlements.pool_fen, settlements.large_sum_fen, settlements.serious_illness_fen, settlements.civil_servant_fen, settlements.aid_fen, settlements.other_fund_fen, settlements.hospital_part_fen, settlements.account_fen, settlements.cash_fen, settlements.reverses, settlements.year, settlements."before", settlements.filing, settlements.business_day, settlements.care_type, settlements.disease, settlements.mid_stay, settlements.continues, settlements.merged_deductible_fen, settlements.merged_stays, settlements.hospital_level FROM settlements WHERE settlements.visit = ? AND settlements.sign = 1 AND NOT (EXISTS (SELECT * FROM settlements AS back WHERE back.visit = settlements.visit AND back.sign = -1 AND back.reverses = settlements.settlement AND back.serial > settlements.serial)) ORDER BY settlements.serial DESC
 
--- keep_settlements(settlement, visit, person, institution, care_region, insured_region, code, settled_by, posted_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses, year, before, filing, business_day, care_type, disease, mid_stay, continues, merged_deductible_fen, merged_stays, hospital_level)
-INSERT INTO settlements (settlement, visit, person, institution, care_region, insured_region, code, settled_by, posted_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses, year, "before", filing, business_day, care_type, disease, mid_stay, continues, merged_deductible_fen, merged_stays, hospital_level) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-
 -- all_settlements()
 SELECT settlements.serial, settlements.settlement, settlements.visit, settlements.person, settlements.institution, settlements.care_region, settlements.insured_region, settlements.code, settlements.settled_by, settlements.posted_us, settlements.sign, settlements.total_fen, settlements.own_pay_fen, settlements.over_limit_fen, settlements.pre_self_pay_fen, settlements.in_scope_fen, settlements.deductible_fen, settlements.first_self_pay_fen, settlements.pool_fen, settlements.large_sum_fen, settlements.serious_illness_fen, settlements.civil_servant_fen, settlements.aid_fen, settlements.other_fund_fen, settlements.hospital_part_fen, settlements.account_fen, settlements.cash_fen, settlements.reverses, settlements.year, settlements."before", settlements.filing, settlements.business_day, settlements.care_type, settlements.disease, settlements.mid_stay, settlements.continues, settlements.merged_deductible_fen, settlements.merged_stays, settlements.hospital_level FROM settlements ORDER BY settlements.serial
-
--- keep_postings(posting, settlement, posted_us)
-INSERT INTO postings (posting, settlement, posted_us) VALUES (?, ?, ?)
 
 -- all_postings()
 SELECT postings.serial, postings.posting, postings.settlement, postings.posted_us FROM postings ORDER BY postings.serial
@@ -99,20 +60,11 @@ SELECT postings.serial, postings.posting, postings.settlement, postings.posted_u
 -- find_settlement_copies(visit)
 SELECT settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies WHERE settlement_copies.visit = ? AND settlement_copies.sign = 1 AND NOT (EXISTS (SELECT * FROM settlement_copies AS back WHERE back.visit = settlement_copies.visit AND back.sign = -1 AND back.reverses = settlement_copies.settlement AND back.serial > settlement_copies.serial)) ORDER BY settlement_copies.serial DESC
 
--- keep_settlement_copies(settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses)
-INSERT INTO settlement_copies (settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-
 -- all_settlement_copies()
 SELECT settlement_copies.serial, settlement_copies.settlement, settlement_copies.visit, settlement_copies.settled_by, settlement_copies.code, settlement_copies.settled_us, settlement_copies.sign, settlement_copies.total_fen, settlement_copies.own_pay_fen, settlement_copies.over_limit_fen, settlement_copies.pre_self_pay_fen, settlement_copies.in_scope_fen, settlement_copies.deductible_fen, settlement_copies.first_self_pay_fen, settlement_copies.pool_fen, settlement_copies.large_sum_fen, settlement_copies.serious_illness_fen, settlement_copies.civil_servant_fen, settlement_copies.aid_fen, settlement_copies.other_fund_fen, settlement_copies.hospital_part_fen, settlement_copies.account_fen, settlement_copies.cash_fen, settlement_copies.reverses FROM settlement_copies ORDER BY settlement_copies.serial
 
 -- find_filings(person)
 SELECT filings.person, filings.version, filings.filings, filings.stays FROM filings WHERE filings.person = ?
-
--- version_of_filings(person)
-SELECT filings.version FROM filings WHERE filings.person = ?
-
--- keep_filings(person, version, filings, stays)
-INSERT INTO filings (person, version, filings, stays) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, filings = excluded.filings, stays = excluded.stays
 
 -- all_filings()
 SELECT filings.person, filings.version, filings.filings, filings.stays FROM filings
@@ -120,23 +72,11 @@ SELECT filings.person, filings.version, filings.filings, filings.stays FROM fili
 -- find_remembered(person)
 SELECT remembered.person, remembered.version, remembered.past FROM remembered WHERE remembered.person = ?
 
--- version_of_remembered(person)
-SELECT remembered.version FROM remembered WHERE remembered.person = ?
-
--- keep_remembered(person, version, past)
-INSERT INTO remembered (person, version, past) VALUES (?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, past = excluded.past
-
 -- all_remembered()
 SELECT remembered.person, remembered.version, remembered.past FROM remembered
 
 -- find_prefunds(care)
 SELECT prefunds.care, prefunds.version, prefunds.posted_fen FROM prefunds WHERE prefunds.care = ?
-
--- version_of_prefunds(care)
-SELECT prefunds.version FROM prefunds WHERE prefunds.care = ?
-
--- keep_prefunds(care, version, posted_fen)
-INSERT INTO prefunds (care, version, posted_fen) VALUES (?, ?, ?) ON CONFLICT (care) DO UPDATE SET version = excluded.version, posted_fen = excluded.posted_fen
 
 -- all_prefunds()
 SELECT prefunds.care, prefunds.version, prefunds.posted_fen FROM prefunds
@@ -144,14 +84,8 @@ SELECT prefunds.care, prefunds.version, prefunds.posted_fen FROM prefunds
 -- find_continuations(continues)
 SELECT continuations.settlement, continuations.continues, continuations.visit, continuations.sign, continuations.reverses FROM continuations WHERE continuations.continues = ? AND continuations.sign = 1 AND NOT (EXISTS (SELECT * FROM continuations AS back WHERE back.continues = continuations.continues AND back.sign = -1 AND back.reverses = continuations.settlement AND back.serial > continuations.serial)) ORDER BY continuations.serial DESC
 
--- keep_continuations(settlement, continues, visit, sign, reverses)
-INSERT INTO continuations (settlement, continues, visit, sign, reverses) VALUES (?, ?, ?, ?, ?)
-
 -- all_continuations()
 SELECT continuations.serial, continuations.settlement, continuations.continues, continuations.visit, continuations.sign, continuations.reverses FROM continuations ORDER BY continuations.serial
-
--- keep_postings_legs(serial, place, account, amount_fen)
-INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)
 
 -- all_postings_legs()
 SELECT postings_legs.serial, postings_legs.place, postings_legs.account, postings_legs.amount_fen FROM postings_legs ORDER BY postings_legs.serial, postings_legs.place
@@ -338,3 +272,69 @@ INSERT INTO visits (visit, version, institution, insured_region, person, state, 
 
 -- drop_visits(visit)
 DELETE FROM visits WHERE visits.visit = ?
+
+-- mark_of_message(msgid, sender)
+SELECT messages.reversed_by FROM messages WHERE messages.msgid = ? AND messages.sender = ?
+
+-- insert_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
+INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET code = excluded.code, opened_us = excluded.opened_us, request = excluded.request, reply = excluded.reply, reversed_by = coalesce(messages.reversed_by, excluded.reversed_by), withdrawn = excluded.withdrawn WHERE messages.withdrawn = 1
+
+-- close_message(new_reply, new_reversed_by, new_withdrawn, msgid, sender)
+UPDATE messages SET reply=?, reversed_by=coalesce(messages.reversed_by, ?), withdrawn=? WHERE messages.msgid = ? AND messages.sender = ?
+
+-- mark_message(sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn)
+INSERT INTO messages (sender, msgid, code, opened_us, request, reply, reversed_by, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (msgid, sender) DO UPDATE SET reversed_by = excluded.reversed_by WHERE messages.reversed_by IS NULL
+
+-- lift_mark(msgid, sender, by)
+UPDATE messages SET reversed_by=NULL, withdrawn=CASE WHEN (messages.request IS NULL) THEN 1 ELSE messages.withdrawn END WHERE messages.msgid = ? AND messages.sender = ? AND messages.reversed_by = ?
+
+-- version_of_visits(visit)
+SELECT visits.version FROM visits WHERE visits.visit = ?
+
+-- keep_visits(visit, version, institution, insured_region, person, state, opened_by, opened_as, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us, insurance, began_us, care_type, diagnosis, mid_stay, continues)
+INSERT INTO visits (visit, version, institution, insured_region, person, state, opened_by, opened_as, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, by_category_fen, settlement, settled_by, held_by, ended_us, insurance, began_us, care_type, diagnosis, mid_stay, continues) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, institution = excluded.institution, insured_region = excluded.insured_region, person = excluded.person, state = excluded.state, opened_by = excluded.opened_by, opened_as = excluded.opened_as, total_fen = excluded.total_fen, own_pay_fen = excluded.own_pay_fen, over_limit_fen = excluded.over_limit_fen, pre_self_pay_fen = excluded.pre_self_pay_fen, in_scope_fen = excluded.in_scope_fen, by_category_fen = excluded.by_category_fen, settlement = excluded.settlement, settled_by = excluded.settled_by, held_by = excluded.held_by, ended_us = excluded.ended_us, insurance = excluded.insurance, began_us = excluded.began_us, care_type = excluded.care_type, diagnosis = excluded.diagnosis, mid_stay = excluded.mid_stay, continues = excluded.continues
+
+-- version_of_charges(visit)
+SELECT charges.version FROM charges WHERE charges.visit = ?
+
+-- keep_charges(visit, version, batches)
+INSERT INTO charges (visit, version, batches) VALUES (?, ?, ?) ON CONFLICT (visit) DO UPDATE SET version = excluded.version, batches = excluded.batches
+
+-- version_of_persons(person)
+SELECT persons.version FROM persons WHERE persons.person = ?
+
+-- keep_persons(person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen, earlier_year, earlier_deductible_paid_fen, earlier_pool_paid_fen, earlier_supplementary_paid_fen, earlier_stays, earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen, latest)
+INSERT INTO persons (person, version, year, deductible_paid_fen, pool_paid_fen, supplementary_paid_fen, stays, balance_fen, scope_self_paid_fen, stay_deductible_paid_fen, earlier_year, earlier_deductible_paid_fen, earlier_pool_paid_fen, earlier_supplementary_paid_fen, earlier_stays, earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen, latest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, year = excluded.year, deductible_paid_fen = excluded.deductible_paid_fen, pool_paid_fen = excluded.pool_paid_fen, supplementary_paid_fen = excluded.supplementary_paid_fen, stays = excluded.stays, balance_fen = excluded.balance_fen, scope_self_paid_fen = excluded.scope_self_paid_fen, stay_deductible_paid_fen = excluded.stay_deductible_paid_fen, earlier_year = excluded.earlier_year, earlier_deductible_paid_fen = excluded.earlier_deductible_paid_fen, earlier_pool_paid_fen = excluded.earlier_pool_paid_fen, earlier_supplementary_paid_fen = excluded.earlier_supplementary_paid_fen, earlier_stays = excluded.earlier_stays, earlier_scope_self_paid_fen = excluded.earlier_scope_self_paid_fen, earlier_stay_deductible_paid_fen = excluded.earlier_stay_deductible_paid_fen, latest = excluded.latest
+
+-- keep_settlements(settlement, visit, person, institution, care_region, insured_region, code, settled_by, posted_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses, year, before, filing, business_day, care_type, disease, mid_stay, continues, merged_deductible_fen, merged_stays, hospital_level)
+INSERT INTO settlements (settlement, visit, person, institution, care_region, insured_region, code, settled_by, posted_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses, year, "before", filing, business_day, care_type, disease, mid_stay, continues, merged_deductible_fen, merged_stays, hospital_level) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- keep_postings(posting, settlement, posted_us)
+INSERT INTO postings (posting, settlement, posted_us) VALUES (?, ?, ?)
+
+-- keep_settlement_copies(settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses)
+INSERT INTO settlement_copies (settlement, visit, settled_by, code, settled_us, sign, total_fen, own_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, first_self_pay_fen, pool_fen, large_sum_fen, serious_illness_fen, civil_servant_fen, aid_fen, other_fund_fen, hospital_part_fen, account_fen, cash_fen, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- version_of_filings(person)
+SELECT filings.version FROM filings WHERE filings.person = ?
+
+-- keep_filings(person, version, filings, stays)
+INSERT INTO filings (person, version, filings, stays) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, filings = excluded.filings, stays = excluded.stays
+
+-- version_of_remembered(person)
+SELECT remembered.version FROM remembered WHERE remembered.person = ?
+
+-- keep_remembered(person, version, past)
+INSERT INTO remembered (person, version, past) VALUES (?, ?, ?) ON CONFLICT (person) DO UPDATE SET version = excluded.version, past = excluded.past
+
+-- version_of_prefunds(care)
+SELECT prefunds.version FROM prefunds WHERE prefunds.care = ?
+
+-- keep_prefunds(care, version, posted_fen)
+INSERT INTO prefunds (care, version, posted_fen) VALUES (?, ?, ?) ON CONFLICT (care) DO UPDATE SET version = excluded.version, posted_fen = excluded.posted_fen
+
+-- keep_continuations(settlement, continues, visit, sign, reverses)
+INSERT INTO continuations (settlement, continues, visit, sign, reverses) VALUES (?, ?, ?, ?, ?)
+
+-- keep_postings_legs(serial, place, account, amount_fen)
+INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)

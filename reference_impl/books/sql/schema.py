@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    FetchedValue,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from reference_impl.books.sql.layout import LAYOUTS, ChildLayout, Layout
 from reference_impl.books.sql.layout import Column as Laid
@@ -18,27 +30,36 @@ __all__ = ["CHILDREN", "RECORDS", "messages", "metadata", "starts", "trail"]
 
 metadata = MetaData()
 
+WHOLE = Integer().with_variant(BigInteger(), "postgresql")
+"""A whole number of 64 bits, which SQLite calls an integer."""
+_KEY = Text().with_variant(Text(collation="C"), "postgresql")
+"""A key that is text, in the order of its code points everywhere: whoever compares books walks by it."""
+OPEN = text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0")
+"""Which messages are intents without outcome."""
+
+
+def _serial() -> Column[Any]:
+    """Return the number of a row: SQLite gives it by itself, elsewhere the one writer of the books does."""
+    return Column("serial", WHOLE, FetchedValue(), primary_key=True)
+
+
 messages = Table(
     "messages",
     metadata,
-    Column("serial", Integer, primary_key=True),
+    _serial(),
     Column("sender", Text, nullable=False),
     Column("msgid", Text, nullable=False),
     Column("code", Text, nullable=False),
-    Column("opened_us", Integer, nullable=False),
+    Column("opened_us", WHOLE, nullable=False),
     Column("request", LargeBinary),
     Column("reply", LargeBinary),
     Column("reversed_by", Text),
-    Column("withdrawn", Integer, nullable=False),
+    Column("withdrawn", WHOLE, nullable=False),
     UniqueConstraint("msgid", "sender"),
 )
-Index(
-    "open_intents",
-    messages.c.opened_us,
-    sqlite_where=text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
-)
+Index("open_intents", messages.c.opened_us, sqlite_where=OPEN, postgresql_where=OPEN)
 
-starts = Table("starts", metadata, Column("serial", Integer, primary_key=True))
+starts = Table("starts", metadata, _serial())
 """One row a start of the node's process: their number is in whatever must not repeat from start to start."""
 
 trail = Table(
@@ -52,7 +73,8 @@ trail = Table(
 
 
 def _column(laid: Laid, *, key: bool = False) -> Column[Any]:
-    return Column(laid.name, Text if laid.sql == "text" else Integer, primary_key=key, nullable=False)
+    kind = WHOLE if laid.sql == "integer" else _KEY if key else Text()
+    return Column(laid.name, kind, primary_key=key, nullable=False, autoincrement=False)
 
 
 def _table(layout: Layout) -> Table:
@@ -60,7 +82,7 @@ def _table(layout: Layout) -> Table:
     name, key, way = layout.kind
     if way is Way.VERSIONED:
         return Table(name, metadata, *(_column(laid, key=laid.name == key) for laid in layout.columns))
-    table = Table(name, metadata, Column("serial", Integer, primary_key=True), *map(_column, layout.columns))
+    table = Table(name, metadata, _serial(), *map(_column, layout.columns))
     if way is Way.STANDING:
         Index(f"{name}_by_{key}", table.c[key])
     return table
@@ -70,8 +92,8 @@ def _child_table(child: ChildLayout) -> Table:
     return Table(
         child.table,
         metadata,
-        Column("serial", Integer, primary_key=True),
-        Column("place", Integer, primary_key=True),
+        Column("serial", WHOLE, primary_key=True),
+        Column("place", WHOLE, primary_key=True),
         *map(_column, child.columns),
         sqlite_with_rowid=False,
     )

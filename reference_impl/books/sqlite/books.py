@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.groups import Watcher, WriterStats
 from reference_impl.books.sqlite.connection import (
     apply,
     connect,
@@ -28,10 +29,10 @@ from reference_impl.books.sqlite.connection import (
     see_at_one_instant,
 )
 from reference_impl.books.sqlite.disk import Committing, Disk
-from reference_impl.books.sqlite.group import GroupCommit, Watcher, WriterStats
+from reference_impl.books.sqlite.group import GroupCommit
 from reference_impl.books.sqlite.opening import lock, make_ready
 from reference_impl.books.sqlite.trailing import begin_trail, extend_trail
-from reference_impl.books.sqlite.writer import BesideWriter, TurnWriter, Writer
+from reference_impl.books.sqlite.writer import BesideWriter, SqliteWriter, TurnWriter
 from reference_impl.protocol.records import Committed
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class SqliteBooks:
         self._lock = -1
 
 
-def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, Writer]:
+def _connected(path: Path, committing: Committing) -> tuple[sqlite3.Connection, SqliteWriter]:
     """Return what looks and what writes."""
     connection = connect(path)
     begin_trail(connection)

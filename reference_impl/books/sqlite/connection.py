@@ -109,7 +109,7 @@ def count_start(connection: sqlite3.Connection) -> int:
     """Write down one more start of the node's process, and return how many there were before."""
     connection.execute("BEGIN IMMEDIATE")
     (before,) = connection.execute(_SQL["count_starts"]).fetchone()
-    connection.execute(_SQL["keep_start"], (None,))
+    connection.execute(_SQL["keep_start"])
     connection.execute("COMMIT")
     return before
 

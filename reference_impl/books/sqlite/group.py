@@ -6,15 +6,14 @@ the loop waits for the disk, is the writers' matter: this module must never know
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.groups import Done, Flush, Job, Watcher, WriterStats
 from reference_impl.books.sqlite.checkpoint import Checkpoint
 from reference_impl.books.sqlite.connection import COMMITTED, apply
 from reference_impl.books.sqlite.core_wait import core_wait_ns
@@ -22,53 +21,14 @@ from reference_impl.books.sqlite.trailing import extend_trail
 
 if TYPE_CHECKING:
     from reference_impl.books.trail import Noted
-    from reference_impl.protocol.records import Change, CommitResult
 
-__all__ = ["GROUP_MAX", "Done", "Flush", "GroupCommit", "Job", "Watcher", "WriterStats", "resolve"]
+__all__ = ["GroupCommit"]
 
-GROUP_MAX = 256
-"""Changes in one transaction: bounds how long the first of them waits."""
-_SAMPLES_MAX = 4096
 _NS_PER_US = 1000
 _HELD_BY_ANOTHER = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 """Another process writes into the file: no change of the group fares better alone, and each try waits its time."""
 _ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """What is wrong with one change and not with the file: its caller is told, and the books go on."""
-
-Job = tuple["Change", "asyncio.Future[CommitResult]", int]
-"""A change, who waits for it, and since when (ns)."""
-Done = tuple["asyncio.Future[CommitResult]", "CommitResult | Exception"]
-
-
-class Flush(NamedTuple):
-    """What a COMMIT, or a checkpoint, was beside its CPU (us)."""
-
-    disk_us: int = 0
-    """Its wall time less its CPU and less what it waited for a core."""
-    away_us: int = 0
-    """For how long the thread did not run: the disk, and the wait for a core after it."""
-
-
-Watcher = Callable[[list["Change"], int, Flush], None]
-"""Told of each group, in the thread that wrote it: its changes, its CPU (ns), and its flush; of a checkpoint as of a
-group without changes."""
-
-
-class WriterStats:
-    """What the writer did: counts since the start and the latest samples."""
-
-    __slots__ = ("batches", "busy_us", "changes", "commit_us", "sizes", "waited_us")
-
-    def __init__(self) -> None:
-        """Start at nothing."""
-        self.batches = 0
-        self.changes = 0
-        self.busy_us = 0
-        self.waited_us = 0
-        """Time changes waited for their group to begin, summed over them."""
-        self.sizes: deque[int] = deque(maxlen=_SAMPLES_MAX)
-        self.commit_us: deque[int] = deque(maxlen=_SAMPLES_MAX)
-        """Wall time of the COMMIT alone, flush to disk included."""
 
 
 class GroupCommit:
@@ -200,14 +160,3 @@ class GroupCommit:
         self._tip = None  # whether the entry of what failed is on disk, nobody can tell: it is looked for
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def resolve(done: list[Done]) -> None:
-    """Tell every caller what became of their change; on the loop."""
-    for future, result in done:
-        if future.done():  # its caller was cancelled: the change stands all the same
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)

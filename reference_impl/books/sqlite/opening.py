@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.sql.version import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "lock", "make_like", "make_ready", "must_be_current"]
+__all__ = ["APPLICATION_ID", "lock", "make_like", "make_ready", "must_be_current"]
 
 APPLICATION_ID = 0x79696469
 """``yidi``: how SQLite itself tells our files from others."""
-SCHEMA_VERSION = 18
-"""The number of the newest revision in ``migrations/versions``."""
 
 
 def lock(path: Path) -> int:

@@ -8,82 +8,30 @@ disk flushes. *Beside*: a thread writes while the loop goes on. Which of the two
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
-from abc import ABC, abstractmethod
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
-from reference_impl.books.final import BooksError
-from reference_impl.books.sqlite.group import GROUP_MAX, Done, GroupCommit, Job, resolve
+from reference_impl.books.groups import Done, Job, Writer, resolve
+from reference_impl.books.sqlite.group import GroupCommit
 
-if TYPE_CHECKING:
-    from reference_impl.protocol.records import Change, CommitResult
-
-__all__ = ["GATHERED_MAX", "BesideWriter", "TurnWriter", "Writer"]
+__all__ = ["GATHERED_MAX", "BesideWriter", "SqliteWriter", "TurnWriter"]
 
 GATHERED_MAX = 64
 """Changes for which a turn commits without looking for more: bounds how long the first of them waits."""
 
 
-class Writer(ABC):
-    """Collects what the loop decides in a round and has it written, a group at a time."""
+class SqliteWriter(Writer):
+    """One that writes through one connection to a file."""
 
-    __slots__ = ("_closed", "_due", "_loop", "_queued", "group")
+    __slots__ = ("group",)
 
     def __init__(self, group: GroupCommit) -> None:
         """Write through ``group``, which nobody else may use from now on."""
+        super().__init__()
         self.group = group
-        self._closed = False
-        self._queued: list[Job] = []
-        self._due = False
-        """Whether a group is under way, or will be at the end of the round."""
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def submit(self, change: Change) -> asyncio.Future[CommitResult]:
-        """Queue a change; the future is resolved when it is on disk, also when nobody waits for it any more."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[CommitResult] = loop.create_future()
-        if self._closed:
-            future.set_exception(BooksError("the books are closed: nothing was written"))
-            return future
-        self._queued.append((change, future, time.perf_counter_ns()))
-        if not self._due:
-            self._due = True
-            loop.call_soon(self._end_round)
-        return future
-
-    def backlog(self) -> int:
-        """Return how many changes wait for a group."""
-        return len(self._queued)
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything that was submitted is not yet written, or its caller not yet told."""
-        return self._due
-
-    def close(self) -> None:
-        """Write what is queued, then stop; what is submitted from now on is told that the books are closed."""
-        self._closed = True
-        self._finish()
-
-    @abstractmethod
-    def _finish(self) -> None:
-        """Write what is queued, then stop."""
-
-    @abstractmethod
-    def _end_round(self) -> None:
-        """Have the next group written; on the loop."""
-
-    def _next_group(self) -> list[Job]:
-        group, self._queued = self._queued[:GROUP_MAX], self._queued[GROUP_MAX:]
-        return group
 
 
-class TurnWriter(Writer):
+class TurnWriter(SqliteWriter):
     """Commits what the loop decided in a turn, once a look for more brings nothing more to write.
 
     A flush costs as much as deciding a message, whatever it writes. So the loop looks for more first: an idle one finds
@@ -134,7 +82,7 @@ class TurnWriter(Writer):
             self.group.fold_log()
 
 
-class BesideWriter(Writer):
+class BesideWriter(SqliteWriter):
     """A thread that writes what the loop hands it.
 
     The loop hands a group over at the end of a round, not at its first change: a thread woken for each change takes the

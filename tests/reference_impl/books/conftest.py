@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.postgresql.address import Server
+from reference_impl.books.postgresql.books import PostgresqlBooks
+from reference_impl.books.postgresql.opening import remove
+from reference_impl.books.postgresql.session import aside
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Committing, Disk
 from reference_impl.books.sqlite.opening import make_ready
@@ -76,6 +82,35 @@ def memory_shelf(runner):
     return Shelf(MemoryBooks(), runner)
 
 
-@pytest.fixture(params=["memory", "turn", "beside"])
+NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def schema(postgresql):
+    """A place for the books of one test."""
+    place = Server.read(postgresql).schema(f"yidi_{os.getpid()}_{next(NUMBERS)}")
+    yield place
+    aside(lambda: remove(place))
+
+
+@pytest.fixture
+def postgresql_books(schema, runner):
+    books = runner.run(PostgresqlBooks.open(schema))
+    yield books
+    books.close()
+    runner.run(asyncio.sleep(0))
+
+
+@pytest.fixture
+def postgresql_shelf(postgresql_books, runner):
+    return Shelf(postgresql_books, runner)
+
+
+@pytest.fixture(params=["turn", "beside", "postgresql"])
+def durable_shelf(request):
+    return request.getfixturevalue(f"{request.param}_shelf")
+
+
+@pytest.fixture(params=["memory", "turn", "beside", "postgresql"])
 def shelf(request):
     return request.getfixturevalue(f"{request.param}_shelf")

@@ -12,8 +12,9 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.moving import move, prove
 from reference_impl.books.sql.schema import metadata
 from reference_impl.books.sql.tables import TABLES
+from reference_impl.books.sql.version import SCHEMA_VERSION
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
-from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_like
+from reference_impl.books.sqlite.opening import make_like
 from reference_impl.books.sqlite.shelf import SqliteShelf
 from reference_impl.books.stated import Stated, Told, answered_by, stated_in
 from reference_impl.domain.nodes import HUB, NodeId

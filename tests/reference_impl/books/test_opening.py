@@ -32,9 +32,11 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sql import rows, statements
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.schema import metadata
+from reference_impl.books.sql.statements import Dialect, file_of
+from reference_impl.books.sql.version import SCHEMA_VERSION
 from reference_impl.books.sqlite import opening
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final, read_latest_us
-from reference_impl.books.sqlite.opening import SCHEMA_VERSION, make_ready
+from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.protocol.records import Committed, View
 
 
@@ -159,16 +161,17 @@ def test_migrations_make_exactly_the_schema(blank_books):
     assert differences == []
 
 
-def test_compiled_statements_are_those_of_the_schema():
-    made = statements.render()
+@pytest.mark.parametrize("dialect", Dialect)
+def test_compiled_statements_are_those_of_the_schema(dialect):
+    made = statements.render(dialect)
 
-    assert (statements._FILE).read_text(encoding="utf-8") == made, "run python -m reference_impl.books.sql.statements"
+    assert file_of(dialect).read_text(encoding="utf-8") == made, "run python -m reference_impl.books.sql.statements"
 
 
 def test_every_compiled_statement_is_understood_by_the_database(blank_books, tmp_path):
     path = tmp_path / "34.sqlite"
     path.write_bytes(blank_books.read_bytes())
-    wanted = {name: parameters for name, _, parameters in statements.compile_statements()}
+    wanted = {name: parameters for name, _, parameters in statements.compile_statements(Dialect.SQLITE)}
 
     with closing(sqlite3.connect(path)) as connection:
         for name, sql in statements.read_statements().items():
@@ -184,7 +187,7 @@ def test_every_compiled_statement_is_understood_by_the_database(blank_books, tmp
     ],
 )
 def test_hot_statements_use_their_index(blank_books, statement, index):
-    wanted = {name: parameters for name, _, parameters in statements.compile_statements()}[statement]
+    wanted = {name: parameters for name, _, parameters in statements.compile_statements(Dialect.SQLITE)}[statement]
     with closing(sqlite3.connect(f"file:{blank_books}?mode=ro", uri=True)) as connection:
         plan = connection.execute(
             f"EXPLAIN QUERY PLAN {statements.read_statements()[statement]}", (None,) * len(wanted)

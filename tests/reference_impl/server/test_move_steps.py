@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "books"))
 from book_samples import done, insert, key, settled
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.journal import Stage, read_journal, serving_books, write_journal
+from reference_impl.books.journal import Stage, read_journal, write_journal
+from reference_impl.books.places import serving_place
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final
 from reference_impl.books.stated import Stated, Told
 from reference_impl.protocol.records import Committed
@@ -54,9 +55,10 @@ class Process:
                 raise Killed
 
         monkeypatch.setattr(moving, "write_journal", write)
-        self.books = HeldBooks(SqliteBooks(serving_books(folder, "34")))
+        place = serving_place(folder, "34")
+        self.books = HeldBooks(place, SqliteBooks(place.path))
         self.shut = True
-        self.move = Move("34", self.books, Clock(), lambda: self.shut)
+        self.move = Move("34", folder, self.books, Clock(), lambda: self.shut)
 
     async def do(self, actions):
         for action in actions:
@@ -112,8 +114,8 @@ def test_dead_at_any_line_of_the_journal_the_move_is_taken_up_and_ends(folder, m
 
     asyncio.run(again())
 
-    assert serving_books(folder, "34").name == "34.2.sqlite"
-    after = read_final(serving_books(folder, "34"))
+    assert serving_place(folder, "34").name == "34.2.sqlite"
+    after = serving_place(folder, "34").read_final()
     assert (after.messages, after.records) == ((*before.messages, done(2)), before.records)
 
 
@@ -134,8 +136,8 @@ def test_dead_while_it_goes_back_it_goes_back_again(folder, monkeypatch, steps, 
 
     asyncio.run(again())
 
-    assert serving_books(folder, "34").name == "34.sqlite"
-    after = read_final(serving_books(folder, "34"))
+    assert serving_place(folder, "34").name == "34.sqlite"
+    after = serving_place(folder, "34").read_final()
     assert (after.messages, after.records) == ((*before.messages, done(2)), before.records)
 
 
@@ -282,7 +284,7 @@ def test_a_node_whose_moved_books_are_gone_does_not_start_on_empty_ones(folder, 
     lose(folder / "34.2.sqlite")
 
     with pytest.raises(BooksError, match=r"no books at .*34\.2\.sqlite: expected those of a move"):
-        serving_books(folder, "34")
+        serving_place(folder, "34")
 
 
 def full(*_):
@@ -343,7 +345,7 @@ def test_new_books_that_fill_the_disk_make_room_for_the_way_back(folder, monkeyp
 
     asyncio.run(story())
 
-    assert serving_books(folder, "34").name == "34.sqlite"
+    assert serving_place(folder, "34").name == "34.sqlite"
 
 
 def test_a_journal_on_a_full_disk_freezes_nothing(folder, monkeypatch):
@@ -458,7 +460,7 @@ def test_a_row_that_is_changed_after_the_verification_is_found_at_the_switch(fol
         with pytest.raises(BooksError, match="frozen while they are moved"):
             await process.books.commit(insert(done(2)))
         await process.do([MoveAction.MIGRATE, MoveAction.VERIFY, MoveAction.SWITCH])
-        return failed, process.books.path.name
+        return failed, process.books.place.name
 
     [(failed, serving)] = tell(folder, monkeypatch, story)
 

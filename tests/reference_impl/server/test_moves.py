@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import time
 from contextlib import closing
 
-import msgspec
 import pytest
-from server_samples import codecs_of, config, hospital, reversal, sale, same_but_hops
+from move_samples import (
+    HOSTS,
+    MOVE,
+    SLOW,
+    after,
+    as_hub,
+    before,
+    crash,
+    doors,
+    go,
+    insist,
+    passed,
+    settled_in,
+    step,
+    told,
+)
+from server_samples import config, hospital, sale, same_but_hops
 
-from reference_impl.books.journal import Stage
-from reference_impl.books.sqlite.books import read_final
-from reference_impl.domain.fees import FeeTotals
-from reference_impl.domain.nodes import HUB, NodeId
-from reference_impl.domain.scopes import Side
-from reference_impl.protocol.door import DoorCommand, DoorState
-from reference_impl.protocol.ids import visit_id
-from reference_impl.protocol.messages import Answered, Closed, Settled
+from reference_impl.protocol.door import DoorState
+from reference_impl.protocol.messages import Closed, Settled
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError
-from reference_impl.server.move_steps import MoveAction
-from reference_impl.server.peers import HttpPeers
-from reference_impl.server.ports import RunClock
 from reference_impl.server.supervisor import System
 
-HOSTS = {"others": ["hub", "33"], "moved": ["34"]}
-LIMIT_S = 60
-SLOW = 20
-"""Rows a second: slow enough to be met in the midst of it."""
-DONE = {Stage.MIGRATED, Stage.COPIED}
+
+@pytest.fixture(params=["files", "server"])
+def to(request):
+    """Where new books lie: in another file, or on a server."""
+    return "" if request.param == "files" else request.getfixturevalue("database")
 
 
 @pytest.fixture
@@ -42,105 +46,13 @@ def system(tmp_path):
 
 @pytest.fixture
 def send(system, runner):
-    """Send as the hub does: what is remembered must be the moved province's own memory."""
-    clock = RunClock(system.epoch_ns)
-    routes = {"34": system.address("34", Entrance.NEIGHBOURS)}
-    hub = HttpPeers(routes, codecs_of(system.config).neighbours, clock, sender=HUB)
-
-    async def call(request):
-        return await hub.call(NodeId("34"), msgspec.structs.replace(request, sender=HUB), LIMIT_S * 1_000_000)
-
-    async def close():
-        hub.close()
-        await asyncio.sleep(0)
-
-    yield lambda request: runner.run(call(request))
-    runner.run(close())
+    with as_hub(system, runner) as send:
+        yield send
 
 
-def doors(system, state):
-    for side in Side:
-        system.door("34", DoorCommand(scope="34", side=side, state=state))
-
-
-def step(system, action, rows_per_s=0):
-    return system.move("34", MoveAction(action), rows_per_s)
-
-
-def passed(system):
-    """Wait until a pass is over and return how far the move has come."""
-    deadline = time.monotonic() + LIMIT_S
-    while (status := system.move_status("34"))["stage"] not in DONE:
-        assert time.monotonic() < deadline, status
-        assert not status["trouble"], status
-        time.sleep(0.02)
-    return status
-
-
-def crash(system):
-    system.kill("34")
-    system.restart("34")
-
-
-def insist(send, request, kind=Answered):
-    """Send the same message until it has a verdict, as a hospital does; a killed process breaks connections off."""
-    deadline = time.monotonic() + LIMIT_S
-    while not isinstance(outcome := send(request), kind):
-        assert time.monotonic() < deadline, outcome
-        time.sleep(0.02)
-    return outcome
-
-
-def person(number):
-    return f"34010000000000000{number:03d}"
-
-
-def told(number):
-    """A sale as the place of care passes it on: priced, with the visit that it opened."""
-    asked = sale(number, person=person(number))
-    parts = (10_000, 0, 0, 0, 10_000, (10_000, *(0,) * 13))
-    priced = {"lines": (), "visit": visit_id(asked.msgid), "hospital_level": 2, "fees": FeeTotals(*parts)}
-    return msgspec.structs.replace(asked, body=msgspec.structs.replace(asked.body, **priced))
-
-
-def before(send):
-    """Settle three, take one back, and take back one that nobody has seen; return what was answered."""
-    answers = {number: send(told(number)) for number in (1, 2, 3)}
-    assert all(isinstance(answer.reply.body, Settled) for answer in answers.values()), answers
-    send(reversal(13, of=3, person=person(3)))
-    send(reversal(14, of=4, person=person(4)))
-    return answers
-
-
-def after(send, answers):
-    """Hold the node to what it said before: old requests, a late reversal, a request that came behind its reversal."""
-    for number in (1, 2):
-        assert same_but_hops(insist(send, told(number))) == same_but_hops(answers[number])
-    assert insist(send, told(4)).reply.refusal
-    assert not insist(send, reversal(12, of=2, person=person(2))).reply.refusal
-    assert isinstance(insist(send, told(5)).reply.body, Settled)
-
-
-def settled_in(system):
-    """The serials of the messages that settled, from the final books; what balances must balance."""
-    books = read_final(system.books_path("34"))
-    assert sum(leg.amount_fen for posting in books.postings for leg in posting.legs) == 0
-    return [one.settled_by[-4:] for one in books.settlements if one.sign == 1]
-
-
-def go(system, action, rows_per_s=0):
-    """Do a step and wait until it is through."""
-    step(system, action, rows_per_s)
-    if action in ("copy", "migrate"):
-        passed(system)
-
-
-MOVE = ("copy", "freeze", "migrate", "verify", "switch")
-
-
-def test_a_province_moves_and_remembers_everything(system, send):
+def test_a_province_moves_and_remembers_everything(system, send, to):
     answers = before(send)
-    go(system, "copy")
+    go(system, "copy", to=to)
     doors(system, DoorState.CLOSED)
 
     for action in MOVE[1:]:
@@ -150,16 +62,17 @@ def test_a_province_moves_and_remembers_everything(system, send):
     doors(system, DoorState.OPEN)
 
     assert status["stage"] == "reopened"
-    assert (status["serving"], status["target"], status["wrong"]) == ("34.2.sqlite", "34.sqlite", [])
+    serving = "yidi_34_2" if to else "34.2.sqlite"
+    assert (status["serving"], status["target"], status["wrong"]) == (serving, "34.sqlite", [])
     assert status["rows"]["settlements"] == 4
     after(send, answers)
     system.stop()
     assert sorted(settled_in(system)) == ["0001", "0002", "0003", "0005"]
 
 
-def test_killed_at_every_step_it_goes_on_and_nothing_is_lost_or_doubled(system, send):
+def test_killed_at_every_step_it_goes_on_and_nothing_is_lost_or_doubled(system, send, to):
     answers = before(send)
-    step(system, "copy", SLOW)
+    step(system, "copy", SLOW, to)
     crash(system)
     assert system.move_status("34")["stage"] in ("copying", "copied")
     doors(system, DoorState.CLOSED)
@@ -190,13 +103,13 @@ def test_killed_at_every_step_it_goes_on_and_nothing_is_lost_or_doubled(system, 
     assert sorted(settled_in(system)) == ["0001", "0002", "0003", "0005"]
 
 
-def test_killed_at_every_step_it_goes_back_and_the_old_books_serve(system, send):
+def test_killed_at_every_step_it_goes_back_and_the_old_books_serve(system, send, to):
     answers = before(send)
     for last in range(len(MOVE)):
         doors(system, DoorState.CLOSED)
         for action in MOVE[:last]:
-            go(system, action)
-        step(system, MOVE[last], SLOW)
+            go(system, action, to=to)
+        step(system, MOVE[last], SLOW, to)
         crash(system)
         status = step(system, "roll-back")
         assert (status["stage"], status["serving"]) == ("rolled_back", "34.sqlite")

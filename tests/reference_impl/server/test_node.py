@@ -12,9 +12,10 @@ import msgspec
 import pytest
 from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
+from reference_impl.books.groups import Flush
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
-from reference_impl.books.sqlite.group import Flush
+from reference_impl.books.sqlite.place import SqlitePlace
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import is_new_number
 from reference_impl.domain.scopes import Side
@@ -326,7 +327,7 @@ def sheet_of_memory(world, monkeypatch):
     """The books of these nodes lie in memory: the sheet is read from there."""
     monkeypatch.setattr(
         "reference_impl.server.operator.sheet_in",
-        lambda path, day: sheet_of(world.books[path.name].read_all().settlements, day),
+        lambda place, day: sheet_of(world.books[place.name].read_all().settlements, day),
     )
 
 
@@ -729,7 +730,16 @@ def test_a_full_disk_is_told_with_its_reason_and_the_node_is_ready_again_when_co
         operator = Operator(
             "all",
             world.clock,
-            Running(world.nodes, {}, {"33": Move("33", HeldBooks(books), world.clock, world.nodes["33"].is_shut)}, {}),
+            Running(
+                world.nodes,
+                {},
+                {
+                    "33": Move(
+                        "33", tmp_path, HeldBooks(SqlitePlace(path), books), world.clock, world.nodes["33"].is_shut
+                    )
+                },
+                {},
+            ),
             tasks=None,
             stop=None,
             meter=None,

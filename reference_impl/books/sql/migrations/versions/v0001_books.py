@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import KEY, WHOLE, serial
+
 revision = "0001"
 down_revision = None
 
@@ -32,6 +34,7 @@ _SETTLEMENT = (
     "account_fen",
     "cash_fen",
 )
+_OPEN = sa.text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0")
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
@@ -39,7 +42,7 @@ def _texts(*names: str) -> list[sa.Column[str]]:
 
 
 def _integers(*names: str) -> list[sa.Column[int]]:
-    return [sa.Column(name, sa.Integer, nullable=False) for name in names]
+    return [sa.Column(name, WHOLE, nullable=False) for name in names]
 
 
 def upgrade() -> None:
@@ -47,7 +50,7 @@ def upgrade() -> None:
     _make_entries()
     op.create_table(
         "visits",
-        sa.Column("visit", sa.Text, primary_key=True, nullable=False),
+        sa.Column("visit", KEY, primary_key=True, nullable=False),
         *_integers("version"),
         *_texts("person", "state", "opened_by"),
         *_integers(*_FEES),
@@ -55,12 +58,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "persons",
-        sa.Column("person", sa.Text, primary_key=True, nullable=False),
+        sa.Column("person", KEY, primary_key=True, nullable=False),
         *_integers("version", *_ACCUMULATORS),
     )
     op.create_table(
         "claims",
-        sa.Column("claim", sa.Integer, primary_key=True),
+        serial("claim"),
         *_texts("settlement", "visit", "person", "care_region", "insured_region", "code", "settled_by"),
         *_integers("posted_us", "sign", *_SETTLEMENT),
         *_texts("reverses"),
@@ -72,7 +75,7 @@ def upgrade() -> None:
 def _make_entries() -> None:
     op.create_table(
         "entries",
-        sa.Column("entry", sa.Integer, primary_key=True),
+        serial("entry"),
         *_texts("sender", "msgid", "code"),
         *_integers("opened_us"),
         sa.Column("request", sa.LargeBinary),
@@ -85,21 +88,22 @@ def _make_entries() -> None:
         "open_entries",
         "entries",
         ["opened_us"],
-        sqlite_where=sa.text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
     )
 
 
 def _make_postings() -> None:
     op.create_table(
         "postings",
-        sa.Column("entry", sa.Integer, primary_key=True),
+        serial("entry"),
         *_texts("posting", "settlement"),
         *_integers("posted_us"),
     )
     op.create_table(
         "posting_legs",
-        sa.Column("entry", sa.Integer, primary_key=True),
-        sa.Column("leg", sa.Integer, primary_key=True),
+        serial("entry"),
+        sa.Column("leg", WHOLE, primary_key=True),
         *_texts("account"),
         *_integers("amount_fen"),
         sqlite_with_rowid=False,

@@ -8,6 +8,8 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+_OPEN = sa.text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0")
+
 
 def upgrade() -> None:
     """Rename; nothing is copied, and nothing lost."""
@@ -18,7 +20,8 @@ def upgrade() -> None:
         "open_intents",
         "messages",
         ["opened_us"],
-        sqlite_where=sa.text("reply IS NULL AND request IS NOT NULL AND reversed_by IS NULL AND withdrawn = 0"),
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
     )
     op.drop_index("ix_claims_visit", "claims")
     op.execute("ALTER TABLE claims RENAME TO settlements")

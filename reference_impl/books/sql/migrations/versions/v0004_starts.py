@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
+
+from reference_impl.books.sql.migrations.columns import serial
 
 revision = "0004"
 down_revision = "0003"
@@ -11,7 +12,7 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Make the table; books that ran before have had starts nobody counted."""
-    op.create_table("starts", sa.Column("serial", sa.Integer, primary_key=True))
+    op.create_table("starts", serial("serial"))
 
 
 def downgrade() -> None:

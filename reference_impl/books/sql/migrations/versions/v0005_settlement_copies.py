@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import WHOLE, serial
+
 revision = "0005"
 down_revision = "0004"
 
@@ -33,20 +35,20 @@ def _texts(*names: str) -> list[sa.Column[str]]:
 
 
 def _integers(*names: str) -> list[sa.Column[int]]:
-    return [sa.Column(name, sa.Integer, nullable=False) for name in names]
+    return [sa.Column(name, WHOLE, nullable=False) for name in names]
 
 
 def upgrade() -> None:
     """Make the table; what passed before it was kept is in the messages alone."""
     op.create_table(
         "settlement_copies",
-        sa.Column("serial", sa.Integer, primary_key=True),
+        serial("serial"),
         *_texts("settlement", "visit", "settled_by", "code"),
         *_integers("settled_us", "sign", *_AMOUNTS),
         *_texts("reverses"),
     )
     op.create_index("settlement_copies_by_visit", "settlement_copies", ["visit"])
-    op.add_column("persons", sa.Column("stay_deductible_paid_fen", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("persons", sa.Column("stay_deductible_paid_fen", WHOLE, nullable=False, server_default="0"))
 
 
 def downgrade() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import whole_word
+
 revision = "0007"
 down_revision = "0006"
 
 _TEXT = "TEXT NOT NULL DEFAULT ''"
-_INTEGER = "INTEGER NOT NULL DEFAULT 0"
 _EARLIER = (
     "earlier_year",
     "earlier_deductible_paid_fen",
@@ -38,14 +39,15 @@ _BEFORE = """
 
 def upgrade() -> None:
     """Read the order from the serial numbers; year 0 stands for that of the posting."""
+    whole = f"{whole_word()} NOT NULL DEFAULT 0"
     for name in _EARLIER:
-        op.execute(f"ALTER TABLE persons ADD COLUMN {name} {_INTEGER}")
-    op.execute(f"ALTER TABLE visits ADD COLUMN ended_us {_INTEGER}")
+        op.execute(f"ALTER TABLE persons ADD COLUMN {name} {whole}")
+    op.execute(f"ALTER TABLE visits ADD COLUMN ended_us {whole}")
     op.execute(f"ALTER TABLE persons ADD COLUMN latest {_TEXT}")
-    op.execute(f"ALTER TABLE settlements ADD COLUMN year {_INTEGER}")
+    op.execute(f"ALTER TABLE settlements ADD COLUMN year {whole}")
     op.execute(f'ALTER TABLE settlements ADD COLUMN "before" {_TEXT}')
     op.execute(f"CREATE TEMP TABLE standing AS {_STANDING}")
-    op.execute("CREATE INDEX temp.standing_by_person ON standing (person, serial)")
+    op.execute("CREATE INDEX standing_by_person ON standing (person, serial)")
     op.execute(_LATEST)
     op.execute(_BEFORE)
     op.execute("DROP TABLE standing")

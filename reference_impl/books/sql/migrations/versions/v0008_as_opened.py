@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import whole_word
+
 revision = "0008"
 down_revision = "0007"
 
@@ -11,7 +13,7 @@ down_revision = "0007"
 def upgrade() -> None:
     """Add the columns; of visits that are there already nobody can say it, and nothing is held against them."""
     op.execute("ALTER TABLE visits ADD COLUMN insurance TEXT NOT NULL DEFAULT ''")
-    op.execute("ALTER TABLE visits ADD COLUMN began_us INTEGER NOT NULL DEFAULT 0")
+    op.execute(f"ALTER TABLE visits ADD COLUMN began_us {whole_word()} NOT NULL DEFAULT 0")
 
 
 def downgrade() -> None:

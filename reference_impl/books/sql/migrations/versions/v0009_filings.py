@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import KEY, WHOLE
+
 revision = "0009"
 down_revision = "0008"
 
@@ -13,8 +15,8 @@ def upgrade() -> None:
     """Make the table and the column; of settlements that are there already no filing was asked."""
     op.create_table(
         "filings",
-        sa.Column("person", sa.Text, primary_key=True, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("person", KEY, primary_key=True, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("filings", sa.Text, nullable=False),
         sa.Column("stays", sa.Text, nullable=False),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import KEY, WHOLE
+
 revision = "0011"
 down_revision = "0010"
 
@@ -13,8 +15,8 @@ def upgrade() -> None:
     """Make the table; policies of before asked for none of it."""
     op.create_table(
         "remembered",
-        sa.Column("person", sa.Text, primary_key=True, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("person", KEY, primary_key=True, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("past", sa.Text, nullable=False),
     )
 

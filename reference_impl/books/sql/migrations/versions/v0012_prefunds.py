@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import KEY, WHOLE
+
 revision = "0012"
 down_revision = "0011"
 
@@ -13,9 +15,9 @@ def upgrade() -> None:
     """Make the table; nothing was posted against a prefund before."""
     op.create_table(
         "prefunds",
-        sa.Column("care", sa.Text, primary_key=True, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("posted_fen", sa.Integer, nullable=False),
+        sa.Column("care", KEY, primary_key=True, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("posted_fen", WHOLE, nullable=False),
     )
 
 

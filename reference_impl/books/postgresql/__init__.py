@@ -1,0 +1,1 @@
+"""Books in a PostgreSQL schema a node: where they lie, sessions, the group writer, looks, opening, moving."""

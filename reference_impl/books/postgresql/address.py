@@ -1,0 +1,81 @@
+"""Where a node's books lie in PostgreSQL: which server and database, and which schema of it.
+
+The address is kept in files, printed and written into errors; so it must never hold a password. That comes from the
+environment (PGPASSWORD, PGPASSFILE) or from ``~/.pgpass``, as with any program of PostgreSQL's own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+from reference_impl.domain.failures import InputError
+
+__all__ = ["SCHEME", "Schema", "Server", "is_address"]
+
+SCHEME = "postgresql://"
+_SCHEMA = "#"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_EXPECTED = f"expected {SCHEME}[USER@]HOST[:PORT][,HOST…]/DATABASE"
+
+
+def is_address(words: str) -> bool:
+    """Return whether ``words`` name a server and no folder."""
+    return words.startswith((SCHEME, "postgres://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server, or several of which one is the primary, and a database of it."""
+
+    address: str
+
+    @classmethod
+    def read(cls, address: str) -> Self:
+        """Return the server of an address that somebody typed.
+
+        Raises:
+            InputError: when it is none, or holds a password; the sentence never repeats that.
+
+        """
+        parts = urlsplit(address)
+        user = parts.netloc.rpartition("@")[0]
+        if ":" in user or {"password", "passfile", "passwd"} & parse_qs(parts.query).keys():
+            raise InputError(
+                "the address of the books holds a password, which files and other users would see; leave it out and "
+                "set PGPASSWORD or PGPASSFILE, or write it into ~/.pgpass"
+            )
+        if not address.startswith(SCHEME) or not parts.path.strip("/") or not parts.netloc or parts.fragment:
+            raise InputError(f"books {address!r} are no address of a database; {_EXPECTED}")
+        return cls(address)
+
+    def schema(self, name: str) -> Schema:
+        """Return a schema of the database."""
+        return Schema(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The schema that holds the books of one node."""
+
+    server: Server
+    name: str
+
+    @classmethod
+    def read(cls, words: str) -> Self:
+        """Return the schema that ``str`` gave these words for.
+
+        Raises:
+            InputError: when they name none.
+
+        """
+        address, _, name = words.rpartition(_SCHEMA)
+        if not _NAME.fullmatch(name):
+            raise InputError(f"{name!r} is no name of a schema; expected small letters, digits and _, as in yidi_34")
+        return cls(Server.read(address), name)
+
+    def __str__(self) -> str:
+        """Return it as a journal names it."""
+        return f"{self.server.address}{_SCHEMA}{self.name}"
