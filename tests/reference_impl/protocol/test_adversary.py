@@ -244,6 +244,18 @@ def test_a_restart_that_read_an_intent_before_its_resend_answered_it_changes_not
     at_rest(chain)
 
 
+def test_a_trial_whose_visit_is_cancelled_between_its_tries_is_refused_for_that(chain: Chain) -> None:
+    """A trial holds nothing: what it asks about may go while nobody has its answer."""
+    visit = registered(chain)
+    chain.faults.append(once("33->hub", "2206", "lose reply"))
+    assert isinstance(chain.send(settlement(3, visit, code="2206")), Busy)
+    assert done(chain.send(cancel_lines(4, visit))) == Done()
+    assert done(chain.send(cancel_registration(5, visit))) == Done()
+
+    assert refusal(chain.send(settlement(3, visit, code="2206"))) == Refusal.VISIT_CANCELLED
+    at_rest(chain)
+
+
 # --- reversing the opening of a stay ---
 
 
