@@ -77,6 +77,8 @@ def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool
     rows = [[node, *ways.values(), str(system.pid(node))] for node, ways in nodes.items()]
     console.table(["node", *(entrance.value for entrance in Entrance), "process"], rows, words=len(Entrance) + 1)
     console.say(f"books in {folder / 'books'}")
+    if scenario.trust is not None:
+        console.say(f"keys of hospitals and nodes, and the operators' token, in {system.keys}")
     for node, why in system.broken.items():
         console.err.print(f"node {node} cannot serve: {why}", markup=False)
     console.say("ready; Ctrl-C stops")
