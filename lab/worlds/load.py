@@ -66,7 +66,7 @@ STOP_LIMIT_S = 20.0
 METERED_FILE = "metered.json"
 """What the processes of a replication metered, until a cost file is made of it."""
 _CORES_NEEDED = 2
-_WORK_FILES = ("hosts", "books", "keys", "scenario.json", "system.json", "proxy.json", "breaks.json")
+_WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
 
 class Watching(Protocol):
@@ -100,7 +100,7 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching, *, me
     folder.mkdir(exist_ok=True)
     run = Replay(scenario, folder, watcher, choose_cores(), meter=meter)
     begun = time.perf_counter()
-    with on_core(run.cores.generator):
+    with on_core(run.cores.generator), _forgotten(folder / "keys"):
         code = run.go()
         outcome = Outcome(
             scenario,
@@ -368,6 +368,15 @@ def on_core(core: int | None) -> Generator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def _forgotten(secrets: Path) -> Generator[None]:
+    """Leave no secret of a run behind, however it ends."""
+    try:
+        yield
+    finally:
+        _remove(secrets)
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -230,6 +230,8 @@ FILINGS = _codes(Act.FILE)
 """What registers somebody for treatment elsewhere, or takes that back."""
 SIGNING = _codes(Act.SIGN)
 """What begins or ends a session."""
+SEALED = frozenset(row.code for row in _ROWS if row.forwarded and row.act not in (Act.ASK, Act.TRIAL))
+"""What an insurer acts upon: where institutions seal their business it believes nothing of it without."""
 MED_TYPES: dict[Kind, str] = {"outpatient": "11", "pharmacy": "41", "inpatient": "2101"}
 """Dictionary med_type (FOUND S1); that of a stay only looks like a transaction."""
 LEAVING = frozenset({INPATIENT_TRIAL, DISCHARGE, INPATIENT_SETTLE})

@@ -13,6 +13,7 @@ import msgspec
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.renumbering import Numbered
+from reference_impl.domain.transactions import SEALED
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import Request, Seal, SellDrugs, Settle
 from reference_impl.protocol.numbers import Numbers
@@ -72,7 +73,9 @@ class Seals:
         self._numbers = numbers
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Return why a message is not believed to be its institution's, or None."""
+        """Return why a message is not believed to be its institution's, or None; what is only asked moves nothing."""
+        if request.code not in SEALED:
+            return None
         seal = request.seal
         if seal is None:
             return Refusal.NOT_SEALED

@@ -60,6 +60,7 @@ STOPPING_S = 5
 KEEP_ALIVE_S = 3600
 """Idle connections are kept longer than any neighbour keeps them: a closing that crosses a request is an unknown."""
 BACKLOG = 2048
+_US_PER_S = 1_000_000
 GC_THRESHOLDS = (20_000, 20, 20)
 """Messages make next to no cycles: looking for them at every 700th object costs some per cent of the processor."""
 
@@ -69,6 +70,8 @@ class _Secured(NamedTuple):
 
     port: int
     tls: SSLContext
+    handshake_us: int
+    """How long a caller may take for that."""
 
 
 class _Server(uvicorn.Server):
@@ -90,7 +93,13 @@ class _Server(uvicorn.Server):
         protocol: Any = partial(
             config.http_protocol_class, config=config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        server = await loop.create_server(protocol, sock=neighbours, ssl=secured.tls, backlog=config.backlog)
+        server = await loop.create_server(
+            protocol,
+            sock=neighbours,
+            ssl=secured.tls,
+            ssl_handshake_timeout=secured.handshake_us / _US_PER_S,
+            backlog=config.backlog,
+        )
         self.servers.append(server)
 
     @contextlib.contextmanager
@@ -260,7 +269,9 @@ def _secured_for(config: HostConfig) -> _Secured | None:
 
     """
     trust = config.trust
-    return _Secured(config.ports.neighbours, for_callers(Path(trust.keys), config.host)) if _is_secured(trust) else None
+    if not _is_secured(trust):
+        return None
+    return _Secured(config.ports.neighbours, for_callers(Path(trust.keys), config.host), config.bounds.head_us)
 
 
 def _proofs_for(trust: TrustConfig | None) -> Proofs:

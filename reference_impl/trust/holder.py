@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from reference_impl.domain.nodes import NodeId, care_node, insured_node
+from reference_impl.domain.transactions import SEALED
 from reference_impl.protocol.messages import Request
 from reference_impl.trust.errors import TrustError
 from reference_impl.trust.families import HeaderFamily
@@ -61,13 +62,13 @@ class Holder:
         self._derived = lru_cache(_DERIVED)(self._derive)
 
     def sealed(self, request: Request) -> Request:
-        """Return a request with the seal of its institution, where seals are wanted.
+        """Return a request with the seal of its institution, where an insurer wants one.
 
         Raises:
             TrustError: when there is no key of it.
 
         """
-        if not self._seals:
+        if not self._seals or request.code not in SEALED:
             return request
         return seal(request, self._derived(request.institution, SEAL, insured_node(request.insured_region)))
 

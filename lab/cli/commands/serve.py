@@ -101,6 +101,8 @@ def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool
     console.table(["node", *(entrance.value for entrance in Entrance), "process"], rows, words=len(Entrance) + 1)
     beside = "" if server is None else f", those of new nodes at {server.address}"
     console.say(f"books in {folder / 'books'}{beside}")
+    if scenario.trust is not None:
+        console.say(f"keys of hospitals and nodes, and the operators' token, in {system.keys}")
     for node, why in system.broken.items():
         console.err.print(f"node {node} cannot serve: {why}", markup=False)
     console.say("ready; Ctrl-C stops")

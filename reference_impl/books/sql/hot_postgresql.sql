@@ -49,7 +49,7 @@ CREATE INDEX settlements_by_visit ON settlements (visit)
 CREATE TABLE starts ( serial BIGINT NOT NULL, PRIMARY KEY (serial) )
 
 -- create_trail()
-CREATE TABLE trail ( serial SERIAL NOT NULL, hash BYTEA NOT NULL, content BYTEA NOT NULL, PRIMARY KEY (serial) )
+CREATE TABLE trail ( serial BIGINT NOT NULL, hash BYTEA NOT NULL, content BYTEA NOT NULL, PRIMARY KEY (serial) )
 
 -- create_visits()
 CREATE TABLE visits ( visit TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL, institution TEXT NOT NULL, insured_region TEXT NOT NULL, person TEXT NOT NULL, state TEXT NOT NULL, opened_by TEXT NOT NULL, opened_as TEXT NOT NULL, total_fen BIGINT NOT NULL, own_pay_fen BIGINT NOT NULL, over_limit_fen BIGINT NOT NULL, pre_self_pay_fen BIGINT NOT NULL, in_scope_fen BIGINT NOT NULL, by_category_fen TEXT NOT NULL, settlement TEXT NOT NULL, settled_by TEXT NOT NULL, held_by TEXT NOT NULL, ended_us BIGINT NOT NULL, insurance TEXT NOT NULL, began_us BIGINT NOT NULL, care_type TEXT NOT NULL, diagnosis TEXT NOT NULL, mid_stay BIGINT NOT NULL, continues TEXT NOT NULL, PRIMARY KEY (visit) )
@@ -163,7 +163,7 @@ SELECT max(anon_1.at_us) AS max_1 FROM (SELECT max(messages.opened_us) AS at_us 
 SELECT trail.serial, trail.hash FROM trail WHERE trail.serial = (SELECT max(trail.serial) AS max_1 FROM trail)
 
 -- keep_trail(serial, hash, content)
-INSERT INTO trail (serial, hash, content) VALUES ($1::INTEGER, $2, $3)
+INSERT INTO trail (serial, hash, content) VALUES ($1::BIGINT, $2, $3)
 
 -- all_trail()
 SELECT trail.serial, trail.hash, trail.content FROM trail ORDER BY trail.serial
@@ -388,16 +388,16 @@ INSERT INTO starts (serial) VALUES ($1::BIGINT) ON CONFLICT (serial) DO NOTHING
 DELETE FROM starts WHERE starts.serial = $1::BIGINT
 
 -- page_trail(after_serial)
-SELECT trail.serial, trail.hash, trail.content FROM trail WHERE (trail.serial) > ($1::INTEGER) ORDER BY trail.serial
+SELECT trail.serial, trail.hash, trail.content FROM trail WHERE (trail.serial) > ($1::BIGINT) ORDER BY trail.serial
 
 -- count_trail()
 SELECT count(*) AS count_1 FROM trail
 
 -- put_trail(serial, hash, content)
-INSERT INTO trail (serial, hash, content) VALUES ($1::INTEGER, $2, $3) ON CONFLICT (serial) DO UPDATE SET hash = excluded.hash, content = excluded.content
+INSERT INTO trail (serial, hash, content) VALUES ($1::BIGINT, $2, $3) ON CONFLICT (serial) DO UPDATE SET hash = excluded.hash, content = excluded.content
 
 -- drop_trail(serial)
-DELETE FROM trail WHERE trail.serial = $1::INTEGER
+DELETE FROM trail WHERE trail.serial = $1::BIGINT
 
 -- page_visits(after_visit)
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE (visits.visit) > ($1::VARCHAR COLLATE "C") ORDER BY visits.visit

@@ -65,7 +65,7 @@ starts = Table("starts", metadata, _serial())
 trail = Table(
     "trail",
     metadata,
-    Column("serial", Integer, primary_key=True),
+    Column("serial", WHOLE, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )

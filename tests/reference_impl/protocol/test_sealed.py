@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import wire_samples as w
 from support.chain import HOSPITAL, NEIGHBOUR, PERSON, Chain, at_rest
-from support.messages import admit, cancel, done, refusal, reversal, sale
+from support.messages import admit, cancel, done, find_person, refusal, reversal, sale
 
 from reference_impl.domain.nodes import HUB, NodeId
+from reference_impl.domain.transactions import REVERSE, SEALED, TRIALS
 from reference_impl.protocol.messages import CARRIERS, Request, Seal
 from reference_impl.protocol.sealed import sealed_content
 from reference_impl.trust.keys import Key, NodeKeys
@@ -100,6 +101,17 @@ def test_nobody_on_the_way_invents_a_reversal(chain, liar, with_seal_of_the_sale
 
     assert refusal(answer) in {"I17", "I18"}
     assert len(chain.standing()) == 1
+
+
+def test_what_is_only_asked_needs_no_seal(chain):
+    for asked in (find_person(1), sale(2, code="2101")):
+        done(chain.send(asked))
+
+
+def test_what_an_insurer_acts_upon_is_sealed():
+    assert {"2102", "2207", "2304", "2103", "2208", "2305", "2401", "2404", "2201", "2202", "2501", "2502"} <= SEALED
+    assert REVERSE in SEALED
+    assert not SEALED & (TRIALS | {"1101", "5301", "2204", "2301", "2402"})
 
 
 def test_a_forged_message_leaves_no_verdict_behind_for_the_true_one(chain):

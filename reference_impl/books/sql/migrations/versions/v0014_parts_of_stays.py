@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from reference_impl.books.sql.migrations.columns import WHOLE, serial, whole_word
 from reference_impl.domain.transactions import ADMIT, INPATIENT_SETTLE
 
 revision = "0014"
@@ -20,18 +21,18 @@ def upgrade() -> None:
     Books of before do not say which stays were settled in their middle: each may still be gone on from, once.
     """
     for table in ("settlements", "visits"):
-        op.execute(f"ALTER TABLE {table} ADD COLUMN mid_stay INTEGER NOT NULL DEFAULT 0")
+        op.execute(f"ALTER TABLE {table} ADD COLUMN mid_stay {whole_word()} NOT NULL DEFAULT 0")
         op.execute(f"ALTER TABLE {table} ADD COLUMN continues TEXT NOT NULL DEFAULT ''")
     for column in ("merged_deductible_fen", "merged_stays", "hospital_level"):
-        op.execute(f"ALTER TABLE settlements ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+        op.execute(f"ALTER TABLE settlements ADD COLUMN {column} {whole_word()} NOT NULL DEFAULT 0")
     op.execute(sa.text("UPDATE settlements SET mid_stay = 1 WHERE code = :code").bindparams(code=INPATIENT_SETTLE))
     settled = sa.text("UPDATE visits SET mid_stay = 1 WHERE opened_as = :code AND settlement <> ''")
     op.execute(settled.bindparams(code=ADMIT))
     op.create_table(
         "continuations",
-        sa.Column("serial", sa.Integer, primary_key=True),
+        serial("serial"),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("settlement", "continues", "visit")),
-        sa.Column("sign", sa.Integer, nullable=False),
+        sa.Column("sign", WHOLE, nullable=False),
         sa.Column("reverses", sa.Text, nullable=False),
     )
     op.create_index("continuations_by_continues", "continuations", ["continues"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
+from reference_impl.books.sql.migrations.columns import serial
+
+revision = "0015"
 down_revision = "0014"
 
 
@@ -13,7 +15,7 @@ def upgrade() -> None:
     """Make the table."""
     op.create_table(
         "trail",
-        sa.Column("serial", sa.Integer, primary_key=True),
+        serial("serial"),
         sa.Column("hash", sa.LargeBinary, nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
     )
@@ -21,4 +23,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: books go forward only."""
-    raise NotImplementedError("revision 0018 is not taken back: open the file with a yidi of its own version")
+    raise NotImplementedError("revision 0015 is not taken back: open the file with a yidi of its own version")
