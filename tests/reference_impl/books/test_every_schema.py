@@ -109,6 +109,9 @@ class OnServer:
         return PostgresqlShelf.of(self.schema)
 
 
+TRAIL = "trail"
+
+
 def names(row):
     return ", ".join(f'"{name}"' for name in row)
 
@@ -138,6 +141,8 @@ def test_what_books_of_an_old_schema_held_they_hold_in_today_s_and_are_written_t
         assert len(shelf.read_all().messages) == len(today["messages"])
         with old.shelf() as whole:
             for table in TABLES:
+                if table.name == TRAIL and table.name not in held:
+                    continue  # it begins with what the others held: tests of the trail look at that
                 found = [dict(zip(table.columns, row, strict=True)) for row in rows_of(whole, table)]
                 expected = held.get(table.name, [])
                 assert [
