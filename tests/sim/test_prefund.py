@@ -11,6 +11,7 @@ from lab.analysis.agreement import agreement_of
 from lab.analysis.measures import measure
 from lab.analysis.prefund import figures_of_books
 from lab.checker import check
+from lab.runs.small import looked_at
 from reference_impl.domain.nodes import NodeId
 from scenarios.schema import Scenario
 from sim.run import SimRun
@@ -44,6 +45,18 @@ def test_whom_the_prefund_does_not_cover_pays_and_claims_by_paper(kind: str) -> 
     assert figures["prefund.refused"] == 1
     assert figures["prefund.refused_yuan"] == 4_000
     assert_lawful(run, settled=0)
+
+
+def test_what_is_kept_of_a_record_is_enough_for_the_figures_where_nothing_but_a_prefund_asks() -> None:
+    """Found by an adversary: with no stop and no other key beside it every run failed once it had been simulated."""
+    asked = asking(300_000, visit("outpatient"), visit("outpatient", at="20s"))
+    run = lived(asked)
+
+    kept = looked_at(lambda name: run.recorder.frames()[name].lazy(), asked)
+    whole, small = measure(run.record(), asked).flat(), measure(kept, asked).flat()
+    assert {name: small[name] for name in small if name.startswith("prefund.")} == {
+        "prefund.refused": 1, "prefund.refused_yuan": whole["prefund.refused_yuan"], "prefund.gave_up": 0,
+    }  # fmt: skip
 
 
 def test_it_is_used_to_the_last_visit_that_fits_and_the_warning_is_red() -> None:
