@@ -206,10 +206,16 @@ class ServedNode:
 
         Raises:
             LookupError: when the node insures nobody.
-            ValueError: when it cannot be written down; the day is not closed.
+            ValueError: when the day has not begun, or cannot be written down; it is not closed.
 
         """
         days = self.days
+        today = days.today(self._clock.now_us())
+        if closed.day > today:
+            raise ValueError(
+                f"day {closed.day} of node {self.name} has not begun; expected {today} or an earlier day, for none is "
+                "opened again"
+            )
         waiting = days.under_way(closed.day)
         if waiting:
             return waiting

@@ -310,11 +310,10 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
 def ordered(world, command, order):
     """What a process answers to an operator's order."""
     moves = {name: SimpleNamespace(books=SimpleNamespace(path=world.folder / name)) for name in world.nodes}
-    operator = Operator(
-        "all", world.clock, nodes=world.nodes, broken={}, moves=moves, tasks=None, stop=None, meter=None
-    )
-    status, said = asyncio.run(operator.obey("POST", command, json.dumps(order).encode()))
-    return status, json.loads(said)
+    running = Running(world.nodes, {}, moves, {})
+    operator = Operator("all", world.clock, running, tasks=None, stop=None, meter=None)
+    told = asyncio.run(operator.obey("POST", command, json.dumps(order).encode()))
+    return told.status, json.loads(told.body)
 
 
 def closing_of(node, day=20240313, first_open=20240314):
@@ -384,7 +383,11 @@ def test_a_day_that_cannot_be_written_down_stays_open(world, sheet_of_memory, mo
     [
         (closing_of("hub"), (404, "node hub is no insurer and closes no day")),
         (closing_of("34", 20240314, 20240314), (400, "day 20240314 cannot close before 20240314")),
-        (closing_of("34", 0), (400, "expected a day, such as 20240313")),
+        (closing_of("34", 20240314, 20340315), (400, "expected the day after it, 20240315")),
+        (closing_of("34", 20240331, 20240332), (400, "expected the day after it, 20240401")),
+        (closing_of("34", 20240399, 20240401), (400, "business day 20240399 is no date; expected yyyymmdd")),
+        (closing_of("34", 20340313, 20340314), (400, "day 20340313 of node 34 has not begun")),
+        (closing_of("34", 0), (400, "such as 20240313")),
         (closing_of("99"), (404, "no node '99' in process 'all'")),
     ],
 )
