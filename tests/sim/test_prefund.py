@@ -14,6 +14,7 @@ from lab.checker import check
 from lab.runs.small import looked_at
 from reference_impl.domain.nodes import NodeId
 from scenarios.schema import Scenario
+from scenarios.units import US_PER_DAY
 from sim.run import SimRun
 
 PLENTY = 10**9
@@ -92,6 +93,17 @@ KEPT: dict[str, Any] = {
     "scope": INSURED, "at": "10s", "stop_before": "1s", "window": "30s", "ramp": "0s", "announced": False,
 }  # fmt: skip
 LATER: dict[str, Any] = {"settle_later": {"spread": "1s"}, "stand_in": {"limit_fen": 1_000_000}}
+
+
+def test_whoever_states_no_patience_waits_a_day_of_people_time() -> None:
+    """Found by an adversary: the default was the text '1d', and the first hospital that waited by itself failed."""
+    plan = KEPT | {"policies": {"mixes": [{"settle_later": 1}], **LATER}}
+    top_ups = [{"at": "110s", "fen": PLENTY}]
+    asked = asking(0, visit("pharmacy"), cutover=plan, when_dry="wait", retry="1s", top_ups=top_ups)
+
+    assert fates(lived(asked)) == ["settled_later"]
+    assert asked.prefund is not None
+    assert asked.prefund.patience_us == US_PER_DAY
 
 
 @pytest.mark.parametrize(
