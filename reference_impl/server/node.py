@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, NodeId, care_node, role_of
 from reference_impl.domain.scopes import Business, sides_of
 from reference_impl.protocol.answers import turned_away
@@ -305,11 +306,20 @@ def relays_of(service: ServiceConfig) -> frozenset[str]:
 
 
 def _read(path: Path, kind: type[_T]) -> _T | None:
-    """Return what was written down in a file; None where nothing ever was."""
+    """Return what was written down in a file; None where nothing ever was.
+
+    Raises:
+        BooksError: when it says nothing that was ever written; the node then does not serve, and the others do.
+
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        raise BooksError(
+            f"{path}: {error}; expected what an operator ordered, as the node wrote it down: restore the file"
+        ) from None
 
 
 def _write(path: Path, content: object) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.group import Flush
@@ -351,6 +352,16 @@ def test_a_day_closes_with_its_sheet_and_takes_nothing_more_over_a_restart(world
     assert ordered(world, "closing", order)[1]["sheet"] == [line], "closed again, it is what it was"
     assert ordered(world, "closing", closing_of("34", day - 1, day))[1]["sheet"] == []
     assert world.node("34").days.begin(0) == day + 1
+
+
+@pytest.mark.parametrize("found", [b"", b"{", b'{"day": 20240331, "first_open": 20240332}'])
+def test_an_insurer_that_cannot_read_which_day_it_closed_does_not_serve(world, found):
+    """Else it would date money on a closed day; and the other nodes of its process are not to blame."""
+    beside = world.node("34")._days_file
+    beside.write_bytes(found)
+
+    with pytest.raises(BooksError, match=r"days\.json: .*restore the file"):
+        world.node("34")
 
 
 def test_a_day_stays_open_while_a_decision_of_it_waits(world, sheet_of_memory):
