@@ -37,6 +37,7 @@ __all__ = [
     "given_back",
     "is_interrupted",
     "needs_filing",
+    "parts_before",
     "place_of",
     "state_of",
     "used",
@@ -110,12 +111,16 @@ class Filing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stay(msgspec.Struct, frozen=True, gc=False):
-    """A stay elsewhere that the insurer was told of: when it began, and whether it is settled."""
+    """A stay elsewhere that the insurer was told of: when it began, and whether it is settled.
+
+    ``continues`` is the settled part that it was settled as the rest of, if any.
+    """
 
     visit: str
     care_region: str
     began_us: int
     settled: bool = False
+    continues: str = ""
 
 
 class FilingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,13 +179,13 @@ class FilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Treatment(NamedTuple):
-    """What is to be settled: which visit where, since when, and the visit it goes on from, if any."""
+    """What is to be settled: which visit where, since when, and the parts of the same stay before it, latest first."""
 
     visit: str
     institution: str
     care_region: str
     began_us: int
-    continues: str = ""
+    parts: tuple[str, ...] = ()
 
 
 class Application(NamedTuple):
@@ -224,7 +229,7 @@ def covering(filings: Iterable[Filing], treatment: Treatment, now_us: int) -> Fi
     """Return the filing by which ``treatment`` may settle directly now, or why there is none.
 
     One that would not be used up by it goes before one that would: it has no number of settlements, or let the visit or
-    the part before it through already.
+    a part before it through already.
     """
     counted: Filing | None = None
     nearest = 0
@@ -241,7 +246,7 @@ def covering(filings: Iterable[Filing], treatment: Treatment, now_us: int) -> Fi
 
 def _reason_against(filing: Filing, treatment: Treatment, now_us: int) -> Refusal | None:
     """Return why this filing does not serve. A stay that began within its time may end after it (RECALLED)."""
-    mine = filing.visit in ("", treatment.visit, treatment.continues)
+    mine = filing.visit in ("", treatment.visit, *treatment.parts)
     if not mine or not filing.begins_us <= now_us < filing.ended_us:
         return Refusal.NOT_FILED
     expired = filing.ends_us <= treatment.began_us
@@ -257,8 +262,22 @@ def _reason_against(filing: Filing, treatment: Treatment, now_us: int) -> Refusa
 
 
 def _counts_already(filing: Filing, treatment: Treatment) -> bool:
-    """Return whether the filing was used by the visit, or by the part that it goes on from."""
-    return treatment.visit in filing.settled or bool(treatment.continues and treatment.continues in filing.settled)
+    """Return whether the filing was used by the visit, or by a part that it goes on from."""
+    return treatment.visit in filing.settled or any(part in filing.settled for part in treatment.parts)
+
+
+def parts_before(stays: Iterable[Stay], part: str) -> tuple[str, ...]:
+    """Return a settled part of a stay and all parts before it, the latest first; nothing where there is none.
+
+    >>> parts_before((Stay("S1", "33", 0, settled=True), Stay("S2", "33", 9, settled=True, continues="S1")), "S2")
+    ('S2', 'S1')
+    """
+    goes_on_from = {stay.visit: stay.continues for stay in stays}
+    found: list[str] = []
+    while part and part not in found:
+        found.append(part)
+        part = goes_on_from.get(part, "")
+    return tuple(found)
 
 
 def counted_as_filed(treatment: Treatment, serial: str, now_us: int) -> Filing:

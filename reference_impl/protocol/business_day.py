@@ -53,6 +53,10 @@ class BusinessDays:
         self._closed = 0
         self._first_open = 0
 
+    def today(self, now_us: int) -> int:
+        """Return the day that an instant is of, closed or not."""
+        return self._dated(now_us)
+
     def begin(self, now_us: int) -> int:
         """Return the day of a decision made now, which is under way from here on."""
         day = self._dated(now_us)

@@ -23,6 +23,7 @@ from reference_impl.domain.filing import (
     given_back,
     is_interrupted,
     needs_filing,
+    parts_before,
     used,
     withdrawn,
 )
@@ -96,8 +97,10 @@ class Filings:
         if self._table is None or self._rules_for(request) is None:
             return NOT_ASKED
         kept = view.get(FilingsRecord)
-        began_us = _began_us(body.visit, part_before, () if kept is None else kept.stays, now_us)
-        treatment = Treatment(body.visit, request.institution, request.care_region, began_us, part_before or "")
+        stays = () if kept is None else kept.stays
+        parts = () if part_before is None else parts_before(stays, part_before)
+        began_us = _began_us((body.visit, *parts), stays, now_us)
+        treatment = Treatment(body.visit, request.institution, request.care_region, began_us, parts)
         found = covering(() if kept is None else kept.filings, treatment, now_us)
         if not isinstance(found, Refusal):
             return Passed(found, treatment)
@@ -114,7 +117,8 @@ class Filings:
         if not (deemed or filing.allowed or kept.stays):
             return ()  # most people: nothing is counted, and nobody lies in hospital
         filings = (*kept.filings, filing) if deemed else used(kept.filings, filing.serial, treatment)
-        return _moved(kept, filings, _marked(kept.stays, treatment.visit, settled=True))
+        goes_on_from = treatment.parts[0] if treatment.parts else ""
+        return _moved(kept, filings, _marked(kept.stays, treatment.visit, settled=True, continues=goes_on_from))
 
     def after_taking_back(self, view: View, settled: SettlementRecord) -> tuple[Record, ...]:
         """Return what the person has filed once a settlement is taken back: its use of a filing is free again."""
@@ -196,15 +200,16 @@ def _asks_anything(rules: FilingRules, region: str, insured_region: str) -> bool
     )
 
 
-def _began_us(visit: VisitId, part_before: VisitId | None, stays: tuple[Stay, ...], now_us: int) -> int:
+def _began_us(visits: tuple[str, ...], stays: tuple[Stay, ...], now_us: int) -> int:
     """Return when what is to be settled began; a stay that goes on began when its first part did."""
-    return min((stay.began_us for stay in stays if stay.visit in (visit, part_before)), default=now_us)
+    return min((stay.began_us for stay in stays if stay.visit in visits), default=now_us)
 
 
-def _marked(stays: tuple[Stay, ...], visit: str, *, settled: bool) -> tuple[Stay, ...]:
-    """Return the stays with one marked as settled, or as not."""
+def _marked(stays: tuple[Stay, ...], visit: str, *, settled: bool, continues: str = "") -> tuple[Stay, ...]:
+    """Return the stays with one marked as settled, perhaps as the rest of a part, or as not."""
     return tuple(
-        Stay(stay.visit, stay.care_region, stay.began_us, settled) if stay.visit == visit else stay for stay in stays
+        Stay(stay.visit, stay.care_region, stay.began_us, settled, continues) if stay.visit == visit else stay
+        for stay in stays
     )
 
 

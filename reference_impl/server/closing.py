@@ -6,12 +6,15 @@ from the books beside the loop. This module must never change books.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from reference_impl.books.moving import rows_of
 from reference_impl.books.sql.tables import TABLES
+from reference_impl.domain.failures import InputError
+from reference_impl.domain.working_days import date_of, day_number
 from reference_impl.protocol.day_sheet import SheetLine, sheet_of
 
 if TYPE_CHECKING:
@@ -27,11 +30,15 @@ class ClosedDay(msgspec.Struct, frozen=True):
     first_open: int
 
     def __post_init__(self) -> None:
-        """Refuse days that do not follow each other."""
-        if not 0 < self.day < self.first_open:
+        """Refuse what is no date, and days that do not follow each other: money dated on neither is cleared never."""
+        try:
+            after = day_number(date_of(self.day) + timedelta(days=1))
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        if self.first_open != after:
             raise ValueError(
-                f"day {self.day} cannot close before {self.first_open}; expected a day, such as 20240313, and a later "
-                "one that is open"
+                f"day {self.day} cannot close before {self.first_open}; expected the day after it, {after}, as the "
+                "first that is open"
             )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from reference_impl.books.final import BooksError
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId, care_node, role_of
 from reference_impl.domain.renumbering import Numbered
@@ -213,10 +214,16 @@ class ServedNode:
 
         Raises:
             LookupError: when the node insures nobody.
-            ValueError: when it cannot be written down; the day is not closed.
+            ValueError: when the day has not begun, or cannot be written down; it is not closed.
 
         """
         days = self.days
+        today = days.today(self._clock.now_us())
+        if closed.day > today:
+            raise ValueError(
+                f"day {closed.day} of node {self.name} has not begun; expected {today} or an earlier day, for none is "
+                "opened again"
+            )
         waiting = days.under_way(closed.day)
         if waiting:
             return waiting
@@ -307,11 +314,20 @@ def relays_of(service: ServiceConfig) -> frozenset[str]:
 
 
 def _read(path: Path, kind: type[_T]) -> _T | None:
-    """Return what was written down in a file; None where nothing ever was."""
+    """Return what was written down in a file; None where nothing ever was.
+
+    Raises:
+        BooksError: when it says nothing that was ever written; the node then does not serve, and the others do.
+
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        raise BooksError(
+            f"{path}: {error}; expected what an operator ordered, as the node wrote it down: restore the file"
+        ) from None
 
 
 def _write(path: Path, content: object) -> None:

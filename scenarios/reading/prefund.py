@@ -30,10 +30,10 @@ def prefund_problems(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(path, "a prefund stated twice", f"{quota.insured} with {quota.care}", "each pair once")
         yield from _pair(scenario, quota, path)
         yield from _top_ups(scenario, quota, (*path, "top_ups"))
-    for name, stated in (("retry", spec.retry), ("patience", spec.patience)):
-        if spec.when_dry == "refuse" and stated is not None:
+    for name, wait_us in (("retry", spec.retry), ("patience", spec.patience)):
+        if spec.when_dry == "refuse" and wait_us is not None and name in spec.model_fields_set:
             what = "nobody waits where a dry prefund refuses"
-            yield Problem(("prefund", name), what, format_duration(stated), f"'when_dry: wait', or no {name}")
+            yield Problem(("prefund", name), what, format_duration(wait_us), f"'when_dry: wait', or no {name}")
 
 
 def _pair(scenario: Scenario, quota: PrefundQuota, path: Path) -> Iterator[Problem]:

@@ -14,7 +14,6 @@ from scenarios.schema.base import MachineTime, Model, PeopleTime, ProvinceCode, 
 __all__ = ["PrefundQuota", "PrefundSection", "TopUp"]
 
 _RETRY_US = 30_000_000
-_PATIENCE_US = span("1d")
 _Fen = Annotated[int, Field(ge=0, lt=10**16)]
 
 
@@ -48,19 +47,17 @@ class PrefundSection(Model):
     retry: Annotated[MachineTime, Field(gt=0)] | None = Field(
         default=None, description="of those that wait: how soon they may ask again. Default 30 s: ASSUMED."
     )
-
-    patience: Annotated[PeopleTime, Field(gt=0)] | None = Field(
-        default=None,
+    patience: PeopleTime = Field(
+        default=span("1d"),
+        gt=0,
         description="of those that wait: so long a hospital asks that settles for somebody who has left (settle_later, "
-        "stand_in); at a desk the patient gives up sooner. Default 1 d: ASSUMED.",
+        "stand_in); at a desk the patient gives up sooner. ASSUMED.",
     )
 
     @property
     def patience_us(self) -> int | None:
         """How long a hospital asks again by itself; None where nobody waits."""
-        if self.when_dry == "refuse":
-            return None
-        return _PATIENCE_US if self.patience is None else self.patience
+        return None if self.when_dry == "refuse" else self.patience
 
     @property
     def retry_us(self) -> int:

@@ -117,7 +117,8 @@ class Scenario(Model):
     def asks_of_everyone(self) -> bool:
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
         of_people = (self.abnormal, self.paper_claims, self.audit, self.network, self.identity)
-        return bool(self.cutover) or any(key is not None for key in of_people)
+        of_all = (*of_people, self.prefund, self.sessions)
+        return bool(self.cutover) or any(key is not None for key in of_all)
 
     @property
     def asks_why(self) -> bool:

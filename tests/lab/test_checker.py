@@ -617,6 +617,19 @@ def referral_for_one_settlement_let_two_through(world, make):
     world.messages.append(make.message_row(1))
 
 
+def test_parts_of_a_stay_are_one_use_of_a_referral_whatever_its_hospital_calls_them_by_now(world, make):
+    """Found by an adversary: a reopening changed what visits are called, and each part was taken for a stay."""
+    let_through(world, make, allowed=1)
+    world.passed(make.settlement(1, filing="B0", posted_us=5_000_000))
+    world.messages.append(make.message_row(1)._replace(visit=0))
+    world.visits = [make.visit_row(0, settled_us=5_000_000, visit_id="another name")]
+    assert check(world.books(), world.record(), agreement=world.agreement).laws[FILED] == 0
+
+    world.visits.append(make.visit_row(1, settled_us=5_000_000, visit_id="yet another"))
+    world.messages[-1] = make.message_row(1)
+    assert check(world.books(), world.record(), agreement=world.agreement).laws[FILED] == 1
+
+
 OPENED = "only_what_is_opened_serves"
 
 

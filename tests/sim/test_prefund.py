@@ -11,8 +11,10 @@ from lab.analysis.agreement import agreement_of
 from lab.analysis.measures import measure
 from lab.analysis.prefund import figures_of_books
 from lab.checker import check
+from lab.runs.small import looked_at
 from reference_impl.domain.nodes import NodeId
 from scenarios.schema import Scenario
+from scenarios.units import US_PER_DAY
 from sim.run import SimRun
 
 PLENTY = 10**9
@@ -44,6 +46,18 @@ def test_whom_the_prefund_does_not_cover_pays_and_claims_by_paper(kind: str) -> 
     assert figures["prefund.refused"] == 1
     assert figures["prefund.refused_yuan"] == 4_000
     assert_lawful(run, settled=0)
+
+
+def test_what_is_kept_of_a_record_is_enough_for_the_figures_where_nothing_but_a_prefund_asks() -> None:
+    """Found by an adversary: with no stop and no other key beside it every run failed once it had been simulated."""
+    asked = asking(300_000, visit("outpatient"), visit("outpatient", at="20s"))
+    run = lived(asked)
+
+    kept = looked_at(lambda name: run.recorder.frames()[name].lazy(), asked)
+    whole, small = measure(run.record(), asked).flat(), measure(kept, asked).flat()
+    assert {name: small[name] for name in small if name.startswith("prefund.")} == {
+        "prefund.refused": 1, "prefund.refused_yuan": whole["prefund.refused_yuan"], "prefund.gave_up": 0,
+    }  # fmt: skip
 
 
 def test_it_is_used_to_the_last_visit_that_fits_and_the_warning_is_red() -> None:
@@ -79,6 +93,17 @@ KEPT: dict[str, Any] = {
     "scope": INSURED, "at": "10s", "stop_before": "1s", "window": "30s", "ramp": "0s", "announced": False,
 }  # fmt: skip
 LATER: dict[str, Any] = {"settle_later": {"spread": "1s"}, "stand_in": {"limit_fen": 1_000_000}}
+
+
+def test_whoever_states_no_patience_waits_a_day_of_people_time() -> None:
+    """Found by an adversary: the default was the text '1d', and the first hospital that waited by itself failed."""
+    plan = KEPT | {"policies": {"mixes": [{"settle_later": 1}], **LATER}}
+    top_ups = [{"at": "110s", "fen": PLENTY}]
+    asked = asking(0, visit("pharmacy"), cutover=plan, when_dry="wait", retry="1s", top_ups=top_ups)
+
+    assert fates(lived(asked)) == ["settled_later"]
+    assert asked.prefund is not None
+    assert asked.prefund.patience_us == US_PER_DAY
 
 
 @pytest.mark.parametrize(

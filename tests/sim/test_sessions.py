@@ -11,6 +11,7 @@ from support.tiny_world import CARE, assert_lawful, assert_nothing_leaked, fates
 from lab.analysis.agreement import agreement_of
 from lab.analysis.measures import measure
 from lab.checker import check
+from lab.runs.small import looked_at
 from sim.run import SimRun
 
 KINDS = ("pharmacy", "outpatient", "inpatient")
@@ -42,6 +43,14 @@ def test_a_desk_signs_in_once_before_its_first_message(kind: str) -> None:
     assert Counter(code for code, _ in said)["9001"] == 1 == figures["sessions.sign_ins"]
     assert fates(run) == ["direct", "direct"]
     assert figures["sessions.refused"] == 0
+
+
+def test_what_is_kept_of_a_record_counts_the_sign_ins_for_visits_within_a_province_too() -> None:
+    """Found by an adversary: with no stop beside sessions such a visit was left out, and its desk's sign-in with it."""
+    run, figures = lived(visit("pharmacy", insured=330400), visit("pharmacy", at="80s"), settled=2)
+
+    kept = looked_at(lambda name: run.recorder.frames()[name].lazy(), run.simulation.world.scenario)
+    assert measure(kept, run.simulation.world.scenario).flat()["sessions.sign_ins"] == figures["sessions.sign_ins"] == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import eq
 from typing import Any
 
 import msgspec
@@ -63,7 +64,7 @@ def _wrong(row: dict[str, Any], agreed: Agreement, earlier: Earlier) -> str:
     due = exactly(row, payer, earlier)
     if due:
         paid = tuple(row[name] for name in FUNDS)
-        return others if paid in due else _differing(paid, due[-1])
+        return others if paid in due else _differing(paid, due)
     region = payer.region
     if region is None:
         return others
@@ -71,9 +72,10 @@ def _wrong(row: dict[str, Any], agreed: Agreement, earlier: Earlier) -> str:
     return found[-1] if all(found) else ""
 
 
-def _differing(paid: tuple[int, ...], due: tuple[int, ...]) -> str:
-    """Return the first amount that is not what is due."""
-    of = zip(FUNDS, paid, due, strict=True)
+def _differing(paid: tuple[int, ...], versions: Sequence[tuple[int, ...]]) -> str:
+    """Return the first amount that is not what is due by the version that comes nearest."""
+    nearest = max(versions, key=lambda due: sum(map(eq, paid, due)))
+    of = zip(FUNDS, paid, nearest, strict=True)
     return next(f"{fen} fen {_WORDS[name]}, and {due_fen} fen are due" for name, fen, due_fen in of if fen != due_fen)
 
 

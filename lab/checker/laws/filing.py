@@ -23,8 +23,9 @@ def who_needs_a_filing_has_one(evidence: Evidence) -> Iterator[Violation]:
     unfiled = made.filter(cross & pl.col("code").is_in(evidence.agreement.filed_for) & (pl.col("filing") == ""))
     for row in unfiled.sort("settlement").iter_rows(named=True):
         yield _unfiled(row, "names no filing, and needs one")
-    begun = _begun(evidence)
-    named = made.filter(pl.col("filing") != "").join(begun, on="visit_id", how="left")
+    named = made.filter(pl.col("filing") != "")
+    begun = _begun(evidence, named)
+    named = named.join(begun, on="visit_id", how="left")
     its_visit = begun.select(of_visit="visit_id", filed_of_record="of_record")
     filings = evidence.filings.join(its_visit, on="of_visit", how="left")
     joined = named.join(filings, on=["node", "filing"], how="left").sort("settlement")
@@ -43,16 +44,16 @@ def who_needs_a_filing_has_one(evidence: Evidence) -> Iterator[Violation]:
         yield _unfiled(row, detail)
 
 
-def _begun(evidence: Evidence) -> pl.DataFrame:
-    """Return, for each visit id of the books, the visit of the record and when it began, as far as it is told."""
+def _begun(evidence: Evidence, named: pl.DataFrame) -> pl.DataFrame:
+    """Return, for each visit that was settled, the visit of the record and when it began, as far as it is told.
+
+    By the message that settled it: what its hospital calls a visit may have changed at a reopening.
+    """
     began = pl.when(pl.col("open_at_start")).then(None).otherwise(pl.col("arrival_us")).alias("began_us")
-    whole = evidence.visits.filter(pl.col("visit_id") != "").select(
-        "visit_id", began, of_record=pl.col("visit").cast(pl.String)
-    )
-    part = evidence.mid_stays.select("visit", "visit_id").join(
-        evidence.visits.select("visit", began, of_record=pl.col("visit").cast(pl.String)), on="visit"
-    )
-    return pl.concat([whole, part.select(whole.columns)]).unique("visit_id", keep="first", maintain_order=True)
+    sent = evidence.attempts.join(named, on="msgid", how="semi").select("msgid", "visit").unique("msgid", keep="any")
+    told = evidence.visits.select("visit", began, of_record=pl.col("visit").cast(pl.String))
+    begun = named.select("msgid", "visit_id").join(sent, on="msgid").join(told, on="visit")
+    return begun.select("visit_id", "began_us", "of_record").unique("visit_id", keep="first", maintain_order=True)
 
 
 def _wrong_with(row: dict[str, Any]) -> str:

@@ -49,9 +49,13 @@ _KEEP = {kind: _SQL[f"keep_{layout.kind.name}"] for kind, layout in LAYOUTS.item
 _CACHE_KIB = 16 * 1024
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection that flushes every commit (FULL) and leaves transactions to its user."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+def connect(file: Path | str) -> sqlite3.Connection:
+    """Return a connection that flushes every commit (FULL) and leaves transactions to its user.
+
+    ``file`` is a path, or as text a URI that says how it is opened.
+    """
+    uri = isinstance(file, str)
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=64, uri=uri)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     connection.execute("PRAGMA busy_timeout=5000")
@@ -115,8 +119,13 @@ def count_start(connection: sqlite3.Connection) -> int:
 
 
 def probe(path: Path) -> None:
-    """Have the disk take a page of the file at ``path``: its version is written over with itself, and flushed."""
-    with closing(connect(path)) as connection:
+    """Have the disk take a page of the file at ``path``: its version is written over with itself, and flushed.
+
+    Raises:
+        sqlite3.Error: when the file does not take it, or is gone; none is made in its place.
+
+    """
+    with closing(connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         connection.execute(f"PRAGMA user_version={version}")

@@ -126,7 +126,7 @@ def test_an_emergency_counts_as_filed_for_its_one_visit():
 
     assert covering([deemed], treatment(), NOW) == deemed
     assert covering([deemed], treatment(visit="S2"), NOW) is Refusal.NOT_FILED
-    assert covering([deemed], treatment(visit="S2", continues="S1"), NOW) == deemed
+    assert covering([deemed], treatment(visit="S2", parts=("S1",)), NOW) == deemed
 
 
 # --- filing, and what it ends ---
@@ -233,7 +233,7 @@ def test_a_referral_is_used_up_by_its_settlements_and_free_again_once_one_is_tak
 
 def test_the_rest_of_a_stay_that_was_settled_in_its_middle_uses_no_second_settlement():
     kept = used((filing(allowed=1),), "B1", treatment(visit="S1"))
-    rest = treatment(visit="S2", continues="S1")
+    rest = treatment(visit="S2", parts=("S1",))
 
     assert covering(kept, rest, NOW) == kept[0]
     assert used(kept, "B1", rest) == kept

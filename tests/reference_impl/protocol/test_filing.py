@@ -461,6 +461,51 @@ def test_the_rest_of_a_stay_uses_no_second_referral() -> None:
     assert [one.settled for one in kept(chain).filings] == [(first,), ()]
 
 
+def parts_of_a_stay(chain: Chain, admission: Request, *, count: int) -> list[Any]:
+    """A stay settled in its middle again and again."""
+    visits = [done(chain.send(admission)).visit]
+    for n in range(count):
+        number = 100 + 10 * n
+        if n:
+            chain.clock.us += 1_000_000
+            asked = admit(number)
+            body = msgspec.structs.replace(asked.body, began_us=chain.clock.us)
+            visits.append(done(chain.send(msgspec.structs.replace(asked, body=body))).visit)
+        done(chain.send(upload(number + 1, visits[n], code="2301")))
+        part = settlement(number + 2, visits[n], code="2304")
+        named = visits[n - 1] if n else ""
+        body = msgspec.structs.replace(part.body, mid_stay=n < count - 1, continues=named)
+        done(chain.send(msgspec.structs.replace(part, body=body)))
+    return visits
+
+
+def test_all_parts_of_a_stay_use_one_referral() -> None:
+    """Found by an adversary: the third part asked for a settlement of its own, and the referral was used up."""
+    chain = asking(referral_settlements=1)
+    receipt = done(chain.send(file(kind="referral"))).filing
+    visits = parts_of_a_stay(chain, admit(1), count=4)
+
+    assert [one.filing for one in chain.standing()] == [receipt] * 4
+    assert [one.settled for one in kept(chain).filings] == [(visits[0],)]
+
+
+def test_an_emergency_counts_as_filed_for_all_parts_of_its_stay() -> None:
+    chain = asking()
+    parts_of_a_stay(chain, emergency(admit(1)), count=4)
+
+    assert len({one.filing for one in chain.standing()}) == 1
+    assert len(chain.standing()) == 4
+
+
+def test_a_stay_that_goes_on_began_when_its_first_part_did() -> None:
+    """The filing ends while the first part lasts: what began within its time may end after it, in however many parts."""
+    chain = asking(lasts_us={FilingKind.TEMPORARY: 500_000})
+    done(chain.send(file()))
+    parts_of_a_stay(chain, admit(1), count=4)
+
+    assert len(chain.standing()) == 4
+
+
 # --- to where ---
 
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from server_samples import PHARMACY, codecs_of, config, find_person, msgid, sale
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.groups import Flush
 from reference_impl.books.memory import MemoryBooks
 from reference_impl.books.sqlite.books import SqliteBooks
@@ -311,11 +312,10 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
 def ordered(world, command, order):
     """What a process answers to an operator's order."""
     moves = {name: SimpleNamespace(books=SimpleNamespace(path=world.folder / name)) for name in world.nodes}
-    operator = Operator(
-        "all", world.clock, nodes=world.nodes, broken={}, moves=moves, tasks=None, stop=None, meter=None
-    )
-    status, said = asyncio.run(operator.obey("POST", command, json.dumps(order).encode()))
-    return status, json.loads(said)
+    running = Running(world.nodes, {}, moves, {})
+    operator = Operator("all", world.clock, running, tasks=None, stop=None, meter=None)
+    told = asyncio.run(operator.obey("POST", command, json.dumps(order).encode()))
+    return told.status, json.loads(told.body)
 
 
 def closing_of(node, day=20240313, first_open=20240314):
@@ -355,6 +355,16 @@ def test_a_day_closes_with_its_sheet_and_takes_nothing_more_over_a_restart(world
     assert world.node("34").days.begin(0) == day + 1
 
 
+@pytest.mark.parametrize("found", [b"", b"{", b'{"day": 20240331, "first_open": 20240332}'])
+def test_an_insurer_that_cannot_read_which_day_it_closed_does_not_serve(world, found):
+    """Else it would date money on a closed day; and the other nodes of its process are not to blame."""
+    beside = world.node("34")._days_file
+    beside.write_bytes(found)
+
+    with pytest.raises(BooksError, match=r"days\.json: .*restore the file"):
+        world.node("34")
+
+
 def test_a_day_stays_open_while_a_decision_of_it_waits(world, sheet_of_memory):
     days = world.nodes["34"].days
     day = days.begin(world.clock.now)
@@ -385,7 +395,11 @@ def test_a_day_that_cannot_be_written_down_stays_open(world, sheet_of_memory, mo
     [
         (closing_of("hub"), (404, "node hub is no insurer and closes no day")),
         (closing_of("34", 20240314, 20240314), (400, "day 20240314 cannot close before 20240314")),
-        (closing_of("34", 0), (400, "expected a day, such as 20240313")),
+        (closing_of("34", 20240314, 20340315), (400, "expected the day after it, 20240315")),
+        (closing_of("34", 20240331, 20240332), (400, "expected the day after it, 20240401")),
+        (closing_of("34", 20240399, 20240401), (400, "business day 20240399 is no date; expected yyyymmdd")),
+        (closing_of("34", 20340313, 20340314), (400, "day 20340313 of node 34 has not begun")),
+        (closing_of("34", 0), (400, "such as 20240313")),
         (closing_of("99"), (404, "no node '99' in process 'all'")),
     ],
 )

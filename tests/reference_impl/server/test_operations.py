@@ -173,6 +173,23 @@ def test_books_that_cannot_be_written_are_found_without_a_message_and_forgiven_o
     assert after is None
 
 
+def test_books_whose_file_is_gone_are_not_ready_and_no_empty_ones_take_their_place(tmp_path):
+    """Found by an adversary: the trial made an empty file where the books had been, and committed to that."""
+
+    async def story():
+        books = SqliteBooks(tmp_path / "3#3.sqlite")
+        try:
+            await books.probe()
+            (tmp_path / "3#3.sqlite").unlink()
+            with pytest.raises(BooksError, match="cannot be written: unable to open"):
+                await books.probe()
+        finally:
+            books.close()
+
+    asyncio.run(story())
+    assert not (tmp_path / "3#3.sqlite").exists()
+
+
 # --- the board, the alarms and the handbook name what there is ---
 
 
