@@ -15,8 +15,10 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.protocol.messages import (
     Admit,
+    AskCharges,
     AskDiagnosis,
     AskSettlement,
+    AskVisits,
     Cancelled,
     CancelSettlement,
     DiagnosisTold,
@@ -27,8 +29,10 @@ from reference_impl.protocol.messages import (
     Settle,
     Settled,
     SettlementId,
+    StaysTold,
     VisitId,
     VisitOpened,
+    VisitsTold,
 )
 from reference_impl.protocol.numbers import Numbers
 
@@ -84,6 +88,13 @@ class Named:
                 body = msgspec.structs.replace(body, visit=_asked_of(asked, body.visit))
             case Cancelled():
                 body = msgspec.structs.replace(body, visit=_asked_of(asked, body.visit))
+            case VisitsTold():
+                one = asked.visit if isinstance(asked, AskVisits) else ""
+                named = [msgspec.structs.replace(v, visit=one or self._new_visit(v.visit)) for v in body.visits]
+                body = VisitsTold(visits=tuple(named))
+            case StaysTold():
+                stays = [msgspec.structs.replace(stay, visit=self._new_visit(stay.visit)) for stay in body.stays]
+                body = StaysTold(stays=tuple(stays))
             case _:
                 return reply
         return msgspec.structs.replace(reply, body=body)
@@ -117,7 +128,7 @@ def _fields_of(body: RequestBody) -> Iterator[tuple[Numbered, str]]:
         yield Numbered.VISIT, "visit"
     if isinstance(body, Settle | Admit):
         yield Numbered.VISIT, "continues"
-    if isinstance(body, CancelSettlement | AskSettlement):
+    if isinstance(body, CancelSettlement | AskSettlement | AskCharges):
         yield Numbered.SETTLEMENT, "settlement"
 
 

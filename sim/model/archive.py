@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from reference_impl.books.final import FinalBooks
-from reference_impl.books.memory import Appended, MemoryBooks
+from reference_impl.books.memory import Appended, MemoryBooks, finders
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import (
     KINDS,
@@ -126,6 +126,7 @@ class ArchivingBooks(MemoryBooks):
         self._keepers |= {
             kind: shelved(kind, self._spool, seen) for kind in KINDS if KINDS[kind].way is not Way.APPENDED
         }
+        self._finders = finders(self._keepers)
         self._appended: list[tuple[type[Record], Appended]] = [
             (kind, keeper) for kind, keeper in self._keepers.items() if type(keeper) is Appended
         ]

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 
 from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata, starts
-from reference_impl.protocol.records import KINDS, Kind, Way
+from reference_impl.protocol.records import KINDS, LISTS, Kind, Listing, Way
 
 __all__ = ["STATEMENTS"]
 
@@ -151,6 +151,14 @@ def _of_kind(kind: Kind, table: Table) -> Iterator[tuple[str, ClauseElement]]:
     yield f"all_{name}", select(table).order_by(table.c.serial)
 
 
+def _together(listing: Listing) -> tuple[str, ClauseElement]:
+    """Find the records of a kind that have a field in common, by their keys."""
+    name, key, _ = KINDS[listing.kind]
+    table = RECORDS[listing.kind]
+    found = select(table).where(table.c[listing.by] == bindparam(listing.by)).order_by(table.c[key])
+    return f"find_{name}_by_{listing.by}", found
+
+
 def _of_child(table: Table) -> Iterator[tuple[str, ClauseElement]]:
     yield f"keep_{table.name}", insert(table).values({column.name: bindparam(column.name) for column in table.c})
     yield f"all_{table.name}", select(table).order_by(table.c.serial, table.c.place)
@@ -201,6 +209,7 @@ STATEMENTS: dict[str, ClauseElement] = {
     **_MESSAGES,
     **_STARTS,
     **{name: found for kind, table in RECORDS.items() for name, found in _of_kind(KINDS[kind], table)},
+    **dict(map(_together, LISTS.values())),
     **{name: found for table in CHILDREN.values() for name, found in _of_child(table)},
     **{name: found for table in metadata.sorted_tables for name, found in _whole(table)},
 }
