@@ -2,7 +2,8 @@
 
 A number changed by a move is meant by its old one, in the province's own books and on the way to the insurer, at any
 time; whether it may be used now is another question. What a hospital opens or settles after the move is told to it
-under a new number; whatever else it is told bears the number that it asked with. Must never look into books.
+under a new number, and so is every visit of a list, for such a number needs no map; whatever else it is told bears the
+number that it asked with. Must never look into books.
 """
 
 from __future__ import annotations

@@ -112,9 +112,7 @@ REQUESTS = {
     ),
     "5301": st.builds(m.AskRecognised, person=persons, visit=optional_visits),
     "5302": st.builds(m.AskDesignated, person=persons, visit=optional_visits),
-    "5303": st.builds(
-        m.AskStays, person=st.one_of(st.just(m.PersonNo("")), persons), from_us=seconds, until_us=seconds
-    ),
+    "5303": st.builds(m.AskStays, person=persons, from_us=seconds, until_us=seconds),
     "9001": st.builds(m.SignIn, operator=text20),
     "9002": st.builds(m.SignOut, operator=text20, session=text30.map(m.SessionNo)),
     "1101": st.builds(m.FindPerson, person=persons, certificate=certificates),
