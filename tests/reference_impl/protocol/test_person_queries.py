@@ -172,7 +172,7 @@ def test_which_visits_are_told(row: str) -> None:
     """From 1 to 9. When a visit of old books began nobody knows: it may have been then. A part that goes on lies not."""
     asked, opened_as, state, began, mid, told = row.split()
     message = visits_of(1) if asked == "visits" else stays_of(1)
-    body = changed(message.body, from_us=1, until_us=9)
+    body: Any = changed(message.body, from_us=1, until_us=9)
     kept = record(1, opened_as, state=VisitState(state), began_us=int(began), mid_stay=int(mid))
 
     answer: Any = listed(changed(message, body=body), body, [kept], NO_NUMBERS)
