@@ -13,6 +13,7 @@ import msgspec
 from reference_impl.books.final import BooksError, FinalBooks, refuse_unknown
 from reference_impl.protocol.records import (
     KINDS,
+    LISTS,
     AlreadyThere,
     Change,
     CommitResult,
@@ -24,12 +25,12 @@ from reference_impl.protocol.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reference_impl.protocol.messages import MessageId
-    from reference_impl.protocol.records import Key, Record, Ref
+    from reference_impl.protocol.records import Key, Listing, Record, Ref
 
-__all__ = ["MemoryBooks"]
+__all__ = ["MemoryBooks", "finders"]
 
 _COMMITTED = Committed()
 _STALE = Stale()
@@ -38,12 +39,16 @@ _STALE = Stale()
 class Versioned:
     """One record a key; the next version takes the place of the last."""
 
-    __slots__ = ("_key", "_stored")
+    __slots__ = ("_by", "_key", "_keys_by", "_stored")
 
     def __init__(self, key: str) -> None:
         """``key`` is the field a record is found by."""
         self._key = key
         self._stored: dict[str, Any] = {}
+        self._by = ""
+        """The other field by which records are found together, once somebody has asked."""
+        self._keys_by: dict[str, dict[str, None]] | None = None
+        """The keys of records that have, or once had, a value of it: most books are never asked, and keep none."""
 
     def find(self, key: str) -> Record | None:
         """Return the record of this key."""
@@ -56,11 +61,30 @@ class Versioned:
 
     def keep(self, record: Record) -> None:
         """Write ``record``, which fits."""
-        self._stored[getattr(record, self._key)] = record
+        key = getattr(record, self._key)
+        self._stored[key] = record
+        if self._keys_by is not None:
+            self._keys_by.setdefault(getattr(record, self._by), {})[key] = None
+
+    def find_together(self, by: str, value: str) -> tuple[Any, ...]:
+        """Return the records whose field ``by`` has this value, by their keys; it is the same field every time."""
+        keys_by = self._keys_by
+        if keys_by is None:
+            keys_by = dict[str, dict[str, None]]()
+            self._by = by
+            for record in self.whole():
+                keys_by.setdefault(getattr(record, by), {})[getattr(record, self._key)] = None
+            self._keys_by = keys_by
+        found: list[Any] = [self.find(key) for key in sorted(keys_by.get(value, ()))]
+        return tuple(record for record in found if getattr(record, by) == value)
 
     def all(self) -> tuple[Record, ...]:
         """Return every record as it stands."""
         return tuple(self._stored.values())
+
+    def whole(self) -> Sequence[Any]:
+        """Return every record as it stands, wherever it lies."""
+        return self.all()
 
 
 class Appended:
@@ -117,7 +141,35 @@ class Standing(Appended):
             standing[:] = [one for one in standing if one.settlement != record.reverses]
 
 
+class Together:
+    """Finds records of a versioned kind together."""
+
+    __slots__ = ("_by", "_found", "_keeper")
+
+    def __init__(self, found: type[Record], by: str, keeper: Versioned) -> None:
+        """Return what ``keeper`` finds by the field ``by`` as one ``found``."""
+        self._found: Any = found
+        self._by = by
+        self._keeper = keeper
+
+    def find(self, key: str) -> Record | None:
+        """Return those of this value; None where there is none."""
+        records = self._keeper.find_together(self._by, key)
+        return self._found(key, records) if records else None
+
+
 Keeper = Versioned | Appended
+
+
+def finders(keepers: dict[type[Record], Keeper]) -> dict[type[Record], Keeper | Together]:
+    """Return what a look asks: each keeper, and what finds their records together."""
+    return {**keepers, **{found: _together(found, listing, keepers) for found, listing in LISTS.items()}}
+
+
+def _together(found: type[Record], listing: Listing, keepers: dict[type[Record], Keeper]) -> Together:
+    keeper = keepers[listing.kind]
+    assert isinstance(keeper, Versioned)  # LISTS names no other
+    return Together(found, listing.by, keeper)
 
 
 def _keeper(kind: type[Record]) -> Keeper:
@@ -130,22 +182,23 @@ def _keeper(kind: type[Record]) -> Keeper:
 class MemoryBooks:
     """One node's books in memory: ``see`` and ``apply`` at once, ``look`` and ``commit`` for the port."""
 
-    __slots__ = ("_keepers", "_messages")
+    __slots__ = ("_finders", "_keepers", "_messages")
 
     def __init__(self) -> None:
         """Open empty books."""
         self._messages: dict[Key, MessageRecord] = {}
         self._keepers: dict[type[Record], Keeper] = {kind: _keeper(kind) for kind in KINDS}
+        self._finders = finders(self._keepers)
 
     def see(self, key: Key, refs: tuple[Ref, ...] = ()) -> View:
         """Return what is known of the message and of the records named."""
         message = self._messages.get(key)
         if not refs:
             return View(message)
-        keepers = self._keepers
+        finders_of = self._finders
         found: list[Record] = []
         for ref in refs:
-            record = keepers[ref.kind].find(ref.key)
+            record = finders_of[ref.kind].find(ref.key)
             if record is not None:
                 found.append(record)
         return View(message, tuple(found))

@@ -172,6 +172,10 @@ _ROWS = (
     _refusal(Refusal.STAY_WAS_WHOLE, _HOSPITAL, "所续住院已出院结算，不能续接", "不填续接就诊号，按单次住院结算"),
     _refusal(Refusal.CONTINUED_ALREADY, _HOSPITAL, "所续住院已有后续住院结算", "改填最近一次中途结算的就诊号"),
     _refusal(Refusal.NOT_TREATED_HERE, _HOSPITAL, "该参保人在本机构无进行中的就诊", "先办理挂号，再凭就诊号查询"),
+    _refusal(Refusal.PERIOD_REVERSED, _HOSPITAL, "查询的结束时间早于开始时间", "核对开始时间和结束时间"),
+    _refusal(Refusal.TOO_MANY_TO_TELL, _HOSPITAL, "该时段就诊记录过多，一次应答无法返回", "缩短查询时段"),
+    _refusal(Refusal.NOBODY_NAMED, _HOSPITAL, "在院信息按人查询，未填人员编号", "填写人员编号后查询"),
+    _refusal(Refusal.LINES_NOT_KEPT, _CARE, "购药明细或早期账簿的费用明细未逐条留存", "在本机构系统中查询"),
     # --- data ---
     Row(MALFORMED, _HOSPITAL, "the message breaks the interface: the field is named", "mend the field and send it anew",
         "报文不符合接口规范，已指明字段", "改正该字段后重新发送"),

@@ -67,6 +67,10 @@ class Refusal(StrEnum):
     STAY_WAS_WHOLE = "S17"
     CONTINUED_ALREADY = "S18"
     NOT_TREATED_HERE = "S19"
+    PERIOD_REVERSED = "S25"
+    TOO_MANY_TO_TELL = "S26"
+    NOBODY_NAMED = "S27"
+    LINES_NOT_KEPT = "S28"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -155,6 +159,12 @@ REASONS: dict[Refusal, str] = {
     ),
     Refusal.CONTINUED_ALREADY: "another stay goes on from the one named; name the part that was settled last",
     Refusal.NOT_TREATED_HERE: "no open visit here of this person is named; register the visit, then ask with MDTRT_ID",
+    Refusal.PERIOD_REVERSED: "the period asked for ends before it begins; check begntime and endtime",
+    Refusal.TOO_MANY_TO_TELL: "the person has more visits in this period than an answer holds; ask for a shorter one",
+    Refusal.NOBODY_NAMED: "stays are told of one person, and none is named; ask with psn_no",
+    Refusal.LINES_NOT_KEPT: (
+        "the lines of a sale, and of books from before they were kept, are not here; look them up in your own system"
+    ),
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",

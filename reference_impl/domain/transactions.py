@@ -53,9 +53,13 @@ CANCEL_DISCHARGE: Final = "2405"
 FILE: Final = "2501"
 WITHDRAW_FILING: Final = "2502"
 REVERSE: Final = "2601"
+ASK_VISITS: Final = "5201"
 ASK_DIAGNOSIS: Final = "5202"
 ASK_SETTLEMENT: Final = "5203"
+ASK_CHARGES: Final = "5204"
 ASK_RECOGNISED: Final = "5301"
+ASK_DESIGNATED: Final = "5302"
+ASK_STAYS: Final = "5303"
 SIGN_IN: Final = "9001"
 SIGN_OUT: Final = "9002"
 
@@ -202,9 +206,13 @@ _ROWS = (
     Transaction(WITHDRAW_FILING, "withdraw filing", "备案撤销", Act.FILE),
     Transaction(REVERSE, "reverse", "冲正", Act.REVERSE),
     # queries
+    Transaction(ASK_VISITS, "visits query", "就诊信息查询", Act.ASK, forwarded=False),
     Transaction(ASK_DIAGNOSIS, "diagnosis query", "诊断信息查询", Act.ASK, forwarded=False),
     Transaction(ASK_SETTLEMENT, "settlement query", "结算信息查询", Act.ASK, forwarded=False),
+    Transaction(ASK_CHARGES, "charge lines query", "费用明细查询", Act.ASK, forwarded=False),
     Transaction(ASK_RECOGNISED, "recognised diseases", "人员慢特病备案查询", Act.ASK),
+    Transaction(ASK_DESIGNATED, "designated institutions", "人员定点信息查询", Act.ASK),
+    Transaction(ASK_STAYS, "stays query", "在院信息查询", Act.ASK, forwarded=False),
     # sessions
     Transaction(SIGN_IN, "sign in", "签到", Act.SIGN, forwarded=False),
     Transaction(SIGN_OUT, "sign out", "签退", Act.SIGN, forwarded=False),

@@ -18,6 +18,7 @@ from reference_impl.hospital.asking import NotCovered, NotServed, OnHold, Refuse
 from reference_impl.hospital.care_typed import CareTyped
 from reference_impl.hospital.filing_anew import NOTHING_FILED
 from reference_impl.hospital.identifying import Identifying, NotIdentified
+from reference_impl.hospital.querying import Querying
 from reference_impl.hospital.stale_data import Updating, unless_stale
 from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
@@ -52,7 +53,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Updating, CareTyped, Identifying):
+class Journey(Updating, CareTyped, Identifying, Querying):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -301,6 +302,8 @@ class Journey(Updating, CareTyped, Identifying):
             for code in codes:
                 if code not in self.done:
                     await self._perform(code)
+                    if self.site.queries is not None:
+                        await self._ask_after(code)
         except RefusedByRule:
             self.leave_desk("refused")
             raise

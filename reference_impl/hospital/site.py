@@ -16,6 +16,7 @@ from scenarios.patients.identity import IdentityDraws
 from scenarios.patients.master_data import HospitalCodes, master_plan
 from scenarios.patients.mid_stays import MidStayDraws
 from scenarios.patients.network import opened_at_start
+from scenarios.patients.queries import QueryDraws
 from scenarios.patients.sessions import session_hours
 from scenarios.schema.course import Course, courses_of
 from scenarios.schema.recourse import Recourse, StopPolicies
@@ -69,6 +70,8 @@ class HospitalSite:
     """How long a hospital asks by itself for what a prefund does not cover; None where nobody waits for that."""
     sessions: DeskSessions | None = None
     """The sessions that the desks hold; None where none needs any."""
+    queries: QueryDraws | None = None
+    """Whose desk asks about what it did; None where none does."""
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -162,7 +165,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
     spec, master = scenario.filing, master_plan(scenario)
     typed, long_stays = scenario.visits.care_types, scenario.visits.mid_stay
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
-    hours = session_hours(scenario)
+    hours, asking = session_hours(scenario), scenario.visits.queries
     identity = None if scenario.identity is None else IdentityDraws(scenario.identity, scenario.seed)
     return HospitalSite(
         scenario.clients,
@@ -180,6 +183,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         None if long_stays is None else MidStayDraws(long_stays, scenario.seed),
         None if scenario.prefund is None else scenario.prefund.patience_us,
         None if hours is None else DeskSessions(hours),
+        None if asking is None else QueryDraws(asking, scenario.seed),
     )
 
 

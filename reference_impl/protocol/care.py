@@ -33,7 +33,9 @@ from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.master_data import Codes
 from reference_impl.protocol.messages import (
     Admit,
+    AskDesignated,
     AskRecognised,
+    AskStays,
     CancelDischarge,
     CancelLines,
     CancelSettlement,
@@ -89,7 +91,9 @@ from reference_impl.protocol.visits import (
 __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 
 _CHARGING = (UploadLines, CancelLines)
-_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, SignIn, SignOut)
+_ASKING_INSURER = (AskRecognised, AskDesignated)
+"""Questions about a person, for a visit that is open here."""
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, AskStays, SignIn, SignOut)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -148,7 +152,7 @@ class CareRole:
             return state
         match request.body:
             case UploadLines() as upload:
-                return self._charged(upload, visit, state, charges_of(visit, view), now_us)
+                return self._charged(request, upload, visit, state, charges_of(visit, view), now_us)
             case CancelLines() as cancel:
                 return uncharged(request.code, cancel, next_version(visit, state), charges_of(visit, view))
             case Discharge() as leaving:
@@ -163,7 +167,13 @@ class CareRole:
                 return Done(), (next_version(visit, state, ended_us=0),)
 
     def _charged(
-        self, upload: UploadLines, visit: VisitRecord, state: VisitState, charges: ChargesRecord, now_us: int
+        self,
+        request: Request,
+        upload: UploadLines,
+        visit: VisitRecord,
+        state: VisitState,
+        charges: ChargesRecord,
+        now_us: int,
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         lines, codes = upload.lines, self._rules.codes
         refusal = lines_refusal(lines, charges.lines())
@@ -177,7 +187,7 @@ class CareRole:
             return priced
         fees = add_fees(visit.fees, total_of(priced))
         wrong = amounts_refusal(fees)
-        batches = (*charges.batches, ChargedBatch(upload.batch, priced))
+        batches = (*charges.batches, ChargedBatch(upload.batch, priced, request.msgid))
         return wrong or (
             LinesPriced(lines=priced),
             (next_version(visit, state, fees=fees), recharged(charges, batches)),
@@ -277,7 +287,7 @@ class CareRole:
     def _refusal(self, request: Request, visit: VisitRecord | None) -> Refusal | None:
         body, event = request.body, TRANSACTIONS[request.code].event
         refusal = visit_refusal(request, visit, self._rules.numbers)
-        if isinstance(body, AskRecognised):
+        if isinstance(body, _ASKING_INSURER):
             open_here = refusal is None and visit is not None and visit.state is VisitState.OPEN
             return None if open_here else Refusal.NOT_TREATED_HERE
         if refusal is not None or visit is None:
@@ -402,7 +412,7 @@ class CareRole:
         if visit is None:
             return None
         match body:
-            case Register() | Admit() | FindPerson() | File() | WithdrawFiling() | AskRecognised():
+            case Register() | Admit() | FindPerson() | File() | WithdrawFiling() | AskRecognised() | AskDesignated():
                 return None
             case Settle():
                 return self._settled(request, reply, visit)
@@ -419,6 +429,7 @@ class CareRole:
         return msgspec.structs.replace(
             opened_visit(request, request.msgid, request.code, VisitState.SETTLED, visit),
             fees=FeeTotals(total_fen=sale.total_fen),
+            began_us=reply.body.settled_us,
             care_type=sale.care_type,
             settlement=reply.body.settlement,
             settled_by=request.msgid,

@@ -5,7 +5,7 @@ Pure decisions of the care province about the lines alone; what they come to is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -28,7 +28,7 @@ from reference_impl.protocol.answers import Refused
 from reference_impl.protocol.messages import ALL_LINES, CancelLines, Done, ReplyBody, VisitId
 from reference_impl.protocol.records import ChargedBatch, ChargesRecord, Record, View, VisitRecord
 
-__all__ = ["NO_CHARGES", "charges_of", "lines_refusal", "priced_charges", "recharged", "uncharged"]
+__all__ = ["NO_CHARGES", "charges_of", "lines_after", "lines_refusal", "priced_charges", "recharged", "uncharged"]
 
 NO_CHARGES = ChargesRecord(VisitId(""), 0, ())
 """What a sale has on it before its own lines."""
@@ -87,6 +87,20 @@ def charges_of(visit: VisitRecord, view: View) -> ChargesRecord:
     return view.get(ChargesRecord) or ChargesRecord(visit.visit, 0, ())
 
 
+def lines_after(charges: ChargesRecord, serial: str, most: int) -> Iterator[tuple[ChargedBatch, list[PricedLine]]]:
+    """Yield the lines after the one of this number, or all, up to ``most``, by the batch that they came in."""
+    passed = not serial
+    for batch in charges.batches:
+        found = list[PricedLine]()
+        for line in batch.lines:
+            if passed and most:
+                found.append(line)
+                most -= 1
+            passed = passed or line.serial == serial
+        if found:
+            yield batch, found
+
+
 def recharged(charges: ChargesRecord, batches: tuple[ChargedBatch, ...]) -> ChargesRecord:
     """Return the next version of ``charges``, with these batches."""
     return ChargesRecord(charges.visit, charges.version + 1, batches)
@@ -127,5 +141,5 @@ def _parted(
         stays = tuple([line for line in batch.lines if not takes(batch.batch, line)])
         taken += [line for line in batch.lines if takes(batch.batch, line)]
         if stays:
-            left.append(ChargedBatch(batch.batch, stays))
+            left.append(ChargedBatch(batch.batch, stays, batch.charged_by))
     return tuple(left), taken

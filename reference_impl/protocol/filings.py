@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.filing import (
+    NO_END_US,
     Application,
     Filing,
     FilingRules,
+    FilingState,
     FilingTable,
     Stay,
     Treatment,
@@ -24,15 +26,20 @@ from reference_impl.domain.filing import (
     is_interrupted,
     needs_filing,
     parts_before,
+    state_of,
     used,
     withdrawn,
 )
+from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.ids import filing_id
 from reference_impl.protocol.messages import (
     Admit,
+    AskDesignated,
     CancelAdmission,
     CancelSettlement,
+    Designated,
+    DesignatedInstitution,
     File,
     PersonNo,
     Request,
@@ -48,7 +55,7 @@ __all__ = ["NOT_ASKED", "Filings", "Passed"]
 
 _ASKING = (Settle, SellDrugs, Admit)
 """What concerns a filing only where one is needed."""
-_CONCERNED = (Settle, SellDrugs, Admit, CancelAdmission, CancelSettlement, Reverse, File, WithdrawFiling)
+_CONCERNED = (Settle, SellDrugs, Admit, CancelAdmission, CancelSettlement, Reverse, File, WithdrawFiling, AskDesignated)
 
 
 class Passed(NamedTuple):
@@ -178,6 +185,29 @@ class Filings:
             return Refusal.NO_SUCH_FILING
         filings = withdrawn(kept.filings, body.filing, rules, now_us)
         return filings if isinstance(filings, Refusal) else _moved(kept, filings, kept.stays)
+
+    # --- asked by a hospital ---
+
+    def designated(self, request: Request, view: View, now_us: int) -> Designated:
+        """Return the institutions at the place of care that the person's filings name, of those that serve now."""
+        kept = view.get(FilingsRecord)
+        named = (
+            (filing, hospital)
+            for filing in (() if kept is None else kept.filings)
+            if request.care_region.startswith(filing.place) and state_of(filing, now_us) is FilingState.VALID
+            for hospital in filing.named
+        )
+        return Designated(
+            institutions=tuple(
+                DesignatedInstitution(
+                    f"{number}",
+                    NodeId(hospital),
+                    filing.begins_us,
+                    0 if filing.ends_us >= NO_END_US else filing.ends_us,
+                )
+                for number, (filing, hospital) in enumerate(named, 1)
+            )
+        )
 
     # --- which rules ---
 

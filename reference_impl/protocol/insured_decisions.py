@@ -39,10 +39,12 @@ from reference_impl.protocol.ids import filing_id, negative_settlement_id, settl
 from reference_impl.protocol.master_data import KnownElsewhere
 from reference_impl.protocol.messages import (
     Admit,
+    AskDesignated,
     AskRecognised,
     CancelAdmission,
     Cancelled,
     CancelSettlement,
+    Designated,
     Done,
     File,
     Filed,
@@ -85,6 +87,7 @@ from reference_impl.protocol.stays import BY_ITSELF, asked_of, continued_by, giv
 
 _INSURED_FOR = (Register, Admit, Settle, SellDrugs)
 """What says by which insurance the person comes."""
+_ASKING = (AskRecognised, AskDesignated)
 
 
 _KIND_OF: dict[str, Kind] = {code: one.kind for code, one in TRANSACTIONS.items() if one.kind is not None}
@@ -186,8 +189,16 @@ class InsuredDecisions:
             case File() | WithdrawFiling():
                 return self._file(request, body, view, insured)
             case _:
-                told = self._recognised(insured) if isinstance(body, AskRecognised) else Done()
+                told = self._told(request, body, view, insured) if isinstance(body, _ASKING) else Done()
                 return self._verdict(request, Reply(self._reference(), told))
+
+    def _told(
+        self, request: Request, body: AskRecognised | AskDesignated, view: View, insured: _Insured
+    ) -> Recognised | Designated:
+        """Return what is told to a hospital that treats the person."""
+        if isinstance(body, AskRecognised):
+            return self._recognised(insured)
+        return self._filings.designated(request, view, self._clock.now_us())
 
     def _insured(self, request: Request, number: PersonNo | Refusal) -> _Insured | Refusal:
         """Return who is meant, if insured here as the message says and by a row that holds, or why nobody is.

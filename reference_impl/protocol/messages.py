@@ -222,6 +222,19 @@ class Reverse(Body, frozen=True, tag="reverse"):
     original_code: str
 
 
+class AskVisits(Body, frozen=True, tag="ask_visits"):
+    """5201: ask which visits of one's own a person has that began from then until then, both included.
+
+    ``care`` is as what they are paid, of an ordinary one its kind; with ``visit`` that one alone is meant.
+    """
+
+    person: PersonNo
+    from_us: int
+    until_us: int
+    care: str
+    visit: VisitId = VisitId("")
+
+
 class AskDiagnosis(Body, frozen=True, tag="ask_diagnosis"):
     """5202: ask what a visit of one's own was said to be for."""
 
@@ -237,11 +250,35 @@ class AskSettlement(Body, frozen=True, tag="ask_settlement"):
     settlement: SettlementId
 
 
+class AskCharges(Body, frozen=True, tag="ask_charges"):
+    """5204: ask for the charge lines of a settlement of one's own that stands, from the first or from ``after`` on."""
+
+    person: PersonNo
+    visit: VisitId
+    settlement: SettlementId
+    after: str = ""
+
+
 class AskRecognised(Body, frozen=True, tag="ask_recognised"):
     """5301: ask which chronic and special diseases the insurer has recognised of a person, for a visit that is open."""
 
     person: PersonNo
     visit: VisitId = VisitId("")
+
+
+class AskDesignated(Body, frozen=True, tag="ask_designated"):
+    """5302: ask which institutions here a person has designated by filing, for a visit that is open."""
+
+    person: PersonNo
+    visit: VisitId = VisitId("")
+
+
+class AskStays(Body, frozen=True, tag="ask_stays"):
+    """5303: ask which stays of one's own, begun from then until then, a person lies in now."""
+
+    from_us: int
+    until_us: int
+    person: PersonNo = PersonNo("")
 
 
 class _OfNobody(Body, frozen=True):
@@ -324,6 +361,59 @@ class Filed(Body, frozen=True, tag="filed"):
     filing: FilingId
 
 
+class VisitTold(msgspec.Struct, frozen=True, gc=False):
+    """A visit as 5201 tells it: when it began, and ended where it has an end, as what it is paid, if one lies in it."""
+
+    visit: VisitId
+    began_us: int
+    ended_us: int
+    care: str
+    lies: bool = False
+
+
+class VisitsTold(Body, frozen=True, tag="visits_told"):
+    """5201: the visits; none is an answer too."""
+
+    visits: tuple[VisitTold, ...]
+
+
+class StayTold(msgspec.Struct, frozen=True, gc=False):
+    """A stay as 5303 tells it."""
+
+    visit: VisitId
+    began_us: int
+
+
+class StaysTold(Body, frozen=True, tag="stays_told"):
+    """5303: the stays; none is an answer too."""
+
+    stays: tuple[StayTold, ...]
+
+
+class ChargeTold(msgspec.Struct, frozen=True, gc=False):
+    """A charge line as 5204 tells it: as the hospital stated it then, and as it was split."""
+
+    serial: str
+    charged_us: int
+    item: str
+    count_e4: int
+    price_e6: int
+    total_fen: int
+    own_pay_fen: int
+    over_limit_fen: int
+    pre_self_pay_fen: int
+    in_scope_fen: int
+    grade: str
+    category: int
+    care: str
+
+
+class ChargesTold(Body, frozen=True, tag="charges_told"):
+    """5204: the next lines in their order, as many as an answer holds; none once the last was told."""
+
+    lines: tuple[ChargeTold, ...]
+
+
 class DiagnosisTold(Body, frozen=True, tag="diagnosis_told"):
     """5202: the diagnosis that stands, of a visit that began then."""
 
@@ -358,6 +448,21 @@ class Recognised(Body, frozen=True, tag="recognised"):
     diseases: tuple[RecognisedDisease, ...]
 
 
+class DesignatedInstitution(msgspec.Struct, frozen=True, gc=False):
+    """An institution that a filing names, from when until when (0 without an end)."""
+
+    serial: str
+    institution: NodeId
+    begins_us: int
+    ends_us: int = 0
+
+
+class Designated(Body, frozen=True, tag="designated"):
+    """5302: the institutions; none is an answer too, for most insurers want none named."""
+
+    institutions: tuple[DesignatedInstitution, ...]
+
+
 class SignedIn(Body, frozen=True, tag="signed_in"):
     """9001: the session."""
 
@@ -389,9 +494,13 @@ RequestBody = (
     | File
     | WithdrawFiling
     | Reverse
+    | AskVisits
     | AskDiagnosis
     | AskSettlement
+    | AskCharges
     | AskRecognised
+    | AskDesignated
+    | AskStays
     | SignIn
     | SignOut
 )
@@ -402,9 +511,13 @@ ReplyBody = (
     | Settled
     | Cancelled
     | Filed
+    | VisitsTold
     | DiagnosisTold
     | SettlementTold
+    | ChargesTold
     | Recognised
+    | Designated
+    | StaysTold
     | SignedIn
     | SignedOut
     | Done
@@ -435,9 +548,13 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.FILE: (File, Filed),
     tx.WITHDRAW_FILING: (WithdrawFiling, Done),
     tx.REVERSE: (Reverse, Done),
+    tx.ASK_VISITS: (AskVisits, VisitsTold),
     tx.ASK_DIAGNOSIS: (AskDiagnosis, DiagnosisTold),
     tx.ASK_SETTLEMENT: (AskSettlement, SettlementTold),
+    tx.ASK_CHARGES: (AskCharges, ChargesTold),
     tx.ASK_RECOGNISED: (AskRecognised, Recognised),
+    tx.ASK_DESIGNATED: (AskDesignated, Designated),
+    tx.ASK_STAYS: (AskStays, StaysTold),
     tx.SIGN_IN: (SignIn, SignedIn),
     tx.SIGN_OUT: (SignOut, SignedOut),
 }

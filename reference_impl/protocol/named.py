@@ -2,7 +2,8 @@
 
 A number changed by a move is meant by its old one, in the province's own books and on the way to the insurer, at any
 time; whether it may be used now is another question. What a hospital opens or settles after the move is told to it
-under a new number; whatever else it is told bears the number that it asked with. Must never look into books.
+under a new number, and so is every visit of a list, for such a number needs no map; whatever else it is told bears the
+number that it asked with. Must never look into books.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.protocol.messages import (
     Admit,
+    AskCharges,
     AskDiagnosis,
     AskSettlement,
+    AskVisits,
     Cancelled,
     CancelSettlement,
     DiagnosisTold,
@@ -27,8 +30,10 @@ from reference_impl.protocol.messages import (
     Settle,
     Settled,
     SettlementId,
+    StaysTold,
     VisitId,
     VisitOpened,
+    VisitsTold,
 )
 from reference_impl.protocol.numbers import Numbers
 
@@ -84,6 +89,13 @@ class Named:
                 body = msgspec.structs.replace(body, visit=_asked_of(asked, body.visit))
             case Cancelled():
                 body = msgspec.structs.replace(body, visit=_asked_of(asked, body.visit))
+            case VisitsTold():
+                one = asked.visit if isinstance(asked, AskVisits) else ""
+                named = [msgspec.structs.replace(v, visit=one or self._new_visit(v.visit)) for v in body.visits]
+                body = VisitsTold(visits=tuple(named))
+            case StaysTold():
+                stays = [msgspec.structs.replace(stay, visit=self._new_visit(stay.visit)) for stay in body.stays]
+                body = StaysTold(stays=tuple(stays))
             case _:
                 return reply
         return msgspec.structs.replace(reply, body=body)
@@ -117,7 +129,7 @@ def _fields_of(body: RequestBody) -> Iterator[tuple[Numbered, str]]:
         yield Numbered.VISIT, "visit"
     if isinstance(body, Settle | Admit):
         yield Numbered.VISIT, "continues"
-    if isinstance(body, CancelSettlement | AskSettlement):
+    if isinstance(body, CancelSettlement | AskSettlement | AskCharges):
         yield Numbered.SETTLEMENT, "settlement"
 
 

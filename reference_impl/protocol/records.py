@@ -94,10 +94,14 @@ class VisitRecord(Record, frozen=True, gc=False):
 
 
 class ChargedBatch(msgspec.Struct, frozen=True, gc=False):
-    """The charges of one accepted message, as they were priced, under the batch it named."""
+    """The charges of one accepted message, as they were priced, under the batch it named.
+
+    What was charged stands in the message itself, ``charged_by``; older books do not say which it was.
+    """
 
     batch: str
     lines: tuple[PricedLine, ...]
+    charged_by: MessageId = MessageId("")
 
 
 class ChargesRecord(Record, frozen=True, gc=False):
@@ -258,6 +262,13 @@ class PrefundRecord(Record, frozen=True, gc=False):
     posted_fen: int
 
 
+class VisitsOfPerson(Record, frozen=True, gc=False):
+    """What a look finds of a person: every visit as it stands, by their ids. Never written: it is the visits."""
+
+    person: PersonNo
+    visits: tuple[VisitRecord, ...]
+
+
 class Way(Enum):
     """How a kind of record is kept."""
 
@@ -291,8 +302,22 @@ KINDS: dict[type[Record], Kind] = {
 }
 
 
+class Listing(NamedTuple):
+    """Which records a look finds together, of a versioned kind: those whose field ``by`` holds what the look names."""
+
+    kind: type[Record]
+    by: str
+
+
+LISTS: dict[type[Record], Listing] = {VisitsOfPerson: Listing(VisitRecord, "person")}
+"""What is found together; books find it by an index, and take a record of these kinds for no commit."""
+
+
 class Ref(msgspec.Struct, frozen=True, gc=False):
-    """What a look names: a kind of record, and the key of the one that is wanted."""
+    """What a look names: a kind of record, and the key of the one that is wanted.
+
+    Of what is found together (``LISTS``) the key is what its records have in common.
+    """
 
     kind: type[Record]
     key: str

@@ -32,6 +32,10 @@ _ROW_TYPES: dict[tuple[str, str], type[Any]] = {
     ("SellDrugs", "lines"): FeeLine,
     ("LinesPriced", "lines"): PricedLine,
     ("Recognised", "diseases"): m.RecognisedDisease,
+    ("Designated", "institutions"): m.DesignatedInstitution,
+    ("VisitsTold", "visits"): m.VisitTold,
+    ("StaysTold", "stays"): m.StayTold,
+    ("ChargesTold", "lines"): m.ChargeTold,
 }
 
 

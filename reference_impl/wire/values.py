@@ -60,14 +60,15 @@ def writer_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert:
     if field.kind == "n":
         return _writes_decimal(field, where, as_number=tools.as_numbers)
     if field.kind in ("d", "dt"):
-        return tools.clock.text
+        text = tools.clock.text
+        return (lambda value: text(value) if value else msgspec.UNSET) if coding == IF_ANY else text
     if coding == FLAG:
         return _writes_flag
     if coding == IF_ANY:
         return lambda value: value or msgspec.UNSET
     if coding == YEAR:
-        text = tools.clock.text
-        return lambda value: text(value)[:4]
+        clock = tools.clock
+        return lambda value: clock.text(value)[:4]
     if coding == DIGITS or CHOICE in coding:
         return _writes_text(field, where)
     if coding.isdigit() or field.kind == "int":
@@ -84,7 +85,8 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
     if field.kind == "n":
         return reads_decimal(field, where)
     if field.kind in ("d", "dt"):
-        return _reads_moment(tools.clock, where)
+        read = _reads_moment(tools.clock, where)
+        return (lambda value: read(value) if value else 0) if coding == IF_ANY else read
     if coding == FLAG:
         return _reads_flag(where)
     if coding == DIGITS:

@@ -47,6 +47,8 @@ _ENVELOPE = {
     "person_type": "person_type",
     "care_type": "request.body.care_type",
     "clearing": "clearing",
+    "visit": "request.body.visit",
+    "settlement": "request.body.settlement",
 }
 _encode = msgspec.json.Encoder().encode
 

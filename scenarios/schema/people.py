@@ -22,6 +22,7 @@ from scenarios.schema.care_types import CareTypes
 from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.mix import Mix
 from scenarios.schema.nation import LocalBackground
+from scenarios.schema.queries import QueriesSection
 
 _HOURLY = (
     *(0.3, 0.2, 0.2, 0.2, 0.3, 0.6, 1.5, 5.0, 15.0, 13.0, 11.5, 8.0),
@@ -149,6 +150,9 @@ class Visits(Model):
     )
     care_types: CareTypes | None = Field(
         default=None, description="as what visits are paid; without it every one is an ordinary one of its kind"
+    )
+    queries: QueriesSection | None = Field(
+        default=None, description="what desks ask about their own business; without it none asks anything"
     )
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from reference_impl.books.final import FinalBooks
-from reference_impl.books.memory import Appended, MemoryBooks
+from reference_impl.books.memory import Appended, MemoryBooks, finders
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.records import (
     KINDS,
@@ -64,7 +64,10 @@ _LYING: Final = (ChargesRecord, FilingsRecord, RememberedRecord)
 
 
 def retention_us(scenario: Scenario) -> int | None:
-    """Return how long a finished message is remembered; None for ever, when a fault lasts to the end of the run."""
+    """Return how long a finished message is remembered; None for ever, when a fault lasts to the end of the run.
+
+    Where desks ask for the lines of a stay (5204), its first charges are looked up in their messages at its end.
+    """
     lengths_us = [0]
     for fault in scenario.faults:
         if fault.until is None:
@@ -72,6 +75,8 @@ def retention_us(scenario: Scenario) -> int | None:
         if isinstance(fault, ShortDownload):
             continue  # it holds up no message
         lengths_us.append(fault.until - fault.at)
+    if scenario.visits.queries is not None:
+        lengths_us.append(scenario.horizon.length + scenario.horizon.drain_limit)
     lengths_us.extend(stop.full_at - stop.stop_at for stop in courses_of(scenario))
     clients = scenario.clients
     return DEADLINES_KEPT * clients.deadline + clients.timeout + clients.retries.cap + sum(lengths_us)
@@ -126,6 +131,7 @@ class ArchivingBooks(MemoryBooks):
         self._keepers |= {
             kind: shelved(kind, self._spool, seen) for kind in KINDS if KINDS[kind].way is not Way.APPENDED
         }
+        self._finders = finders(self._keepers)
         self._appended: list[tuple[type[Record], Appended]] = [
             (kind, keeper) for kind, keeper in self._keepers.items() if type(keeper) is Appended
         ]

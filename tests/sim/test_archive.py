@@ -38,6 +38,7 @@ from reference_impl.protocol.records import (
     SettlementCopy,
     Stale,
     VisitRecord,
+    VisitsOfPerson,
 )
 from scenarios.patients.visits import plan_visits
 from sim.engine.timeline import WORK, Timeline
@@ -105,6 +106,7 @@ def test_an_open_intent_stays_at_hand_however_old(timeline: Timeline, monkeypatc
         ({}, QUIET_US),
         ({"faults": [{"kind": "kill", "node": CARE, "at": "1min", "for": "2h"}]}, QUIET_US + 7200 * S),
         ({"cutover": {"scope": CARE, "at": "2h", "stop_before": "1h", "window": "2h", "ramp": "1h"}}, QUIET_US + 4 * 3600 * S),
+        ({"visits": {"queries": {}}, "horizon": {"length": "1h", "drain_limit": "1h"}}, QUIET_US + 7200 * S),
         ({"clients": {"deadline": "30min"}}, 3600 * S + 4 * S),
         ({"faults": [{"kind": "lose", "link": ["*", "*"], "direction": "reply"}]}, None),
     ],
@@ -182,6 +184,36 @@ def test_a_record_put_away_is_found_again_and_moves_on_from_its_version(timeline
     archived, plain = story.all(PersonRecord)
     assert archived == plain
     assert len(story.books["archived"].read_all().persons) == len(plain)
+
+
+def visit_of(number: int, name: str = PERSON, *, version: int = 1, state: VisitState = VisitState.OPEN) -> VisitRecord:
+    return VisitRecord(
+        VisitId(f"S{number}"), version, NodeId("H"), "630100", PersonNo(name), state, MessageId(f"m{number}"), "2401",
+        FeeTotals(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("block", [1, 2, 512])
+def test_a_persons_visits_are_found_together_at_hand_on_the_shelf_or_lying_still(
+    timeline: Timeline, block: int
+) -> None:
+    story, over = Story(timeline, block), VisitState.CANCELLED
+    for number, (name, state) in enumerate([("p1", over), ("p2", over), ("p1", VisitState.OPEN), ("p1", over)]):
+        story.write(visit_of(number, name, state=state))
+    asked = Ref(VisitsOfPerson, "p1")
+    first, _, open_still, last = (
+        visit_of(n, state=state) for n, state in enumerate([over, over, VisitState.OPEN, over])
+    )
+
+    expected = VisitsOfPerson(PERSON, (first, open_still, last))
+    assert story.find(asked) == [expected, expected]
+    gone = visit_of(2, version=2, state=over)
+    story.write(gone)
+    story.write(visit_of(5))
+
+    expected = VisitsOfPerson(PERSON, (first, gone, last, visit_of(5)))
+    assert story.find(asked) == [expected, expected]
+    assert story.find(Ref(VisitsOfPerson, "nobody")) == [None, None]
 
 
 @pytest.mark.parametrize("block", [1, 2, 512])

@@ -25,6 +25,8 @@ AMOUNTS = Settlement(579_253, 29_620, 0, 52_261, 497_372, 80_000, 1_000, 310_654
 text30 = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 text20 = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 moments = st.integers(-(10**12), 10**13)
+seconds = st.integers(0, 10**6).map(lambda s: s * 1_000_000)
+"""What a date and time without an exp_content beside it can hold."""
 money = st.integers(-(10**15) + 1, 10**15 - 1)
 persons, visits, settlements = (text30.map(kind) for kind in (m.PersonNo, m.VisitId, m.SettlementId))
 optional_visits = st.one_of(st.just(m.VisitId("")), visits)
@@ -95,9 +97,22 @@ cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
 
 REQUESTS = {
+    "5201": st.builds(
+        m.AskVisits,
+        person=persons,
+        from_us=seconds,
+        until_us=seconds,
+        care=st.sampled_from(["outpatient", "chronic", "pharmacy", "inpatient"]),
+        visit=optional_visits,
+    ),
     "5202": st.builds(m.AskDiagnosis, person=persons, visit=visits),
     "5203": st.builds(m.AskSettlement, person=persons, visit=visits, settlement=settlements),
+    "5204": st.builds(
+        m.AskCharges, person=persons, visit=visits, settlement=settlements, after=st.one_of(st.just(""), text30)
+    ),
     "5301": st.builds(m.AskRecognised, person=persons, visit=optional_visits),
+    "5302": st.builds(m.AskDesignated, person=persons, visit=optional_visits),
+    "5303": st.builds(m.AskStays, person=persons, from_us=seconds, until_us=seconds),
     "9001": st.builds(m.SignIn, operator=text20),
     "9002": st.builds(m.SignOut, operator=text20, session=text30.map(m.SessionNo)),
     "1101": st.builds(m.FindPerson, person=persons, certificate=certificates),
@@ -215,8 +230,6 @@ found = st.builds(
     age_e1=ages,
 )
 
-seconds = st.integers(0, 10**6).map(lambda s: s * 1_000_000)
-"""What a date and time without an exp_content beside it can hold."""
 told_settlement = st.builds(
     m.SettlementTold,
     visit=visits,
@@ -234,8 +247,46 @@ told_settlement = st.builds(
     clearing=st.sampled_from(["outpatient", "chronic_elsewhere", "inpatient_elsewhere"]),
 )
 recognised = st.lists(st.builds(m.RecognisedDisease, code=text30, name=text30), max_size=3).map(tuple)
+told_visits = st.builds(
+    m.VisitTold,
+    visit=visits,
+    began_us=seconds,
+    ended_us=seconds,
+    care=st.sampled_from(["outpatient", "chronic", "pharmacy", "inpatient"]),
+    lies=st.booleans(),
+)
+told_charges = st.builds(
+    m.ChargeTold,
+    serial=text30,
+    charged_us=seconds,
+    item=text30,
+    count_e4=money,
+    price_e6=st.integers(0, 10**15),
+    total_fen=money,
+    own_pay_fen=money,
+    over_limit_fen=money,
+    pre_self_pay_fen=money,
+    in_scope_fen=money,
+    grade=st.sampled_from(["01", "02", "03"]),
+    category=st.integers(1, 14),
+    care=st.sampled_from(["outpatient", "chronic", "inpatient"]),
+)
+designated = st.builds(
+    m.DesignatedInstitution, serial=st.sampled_from("123"), institution=st.just(HOSPITAL), begins_us=seconds,
+    ends_us=seconds,
+)  # fmt: skip
+
+
+def rows(each):
+    """Return what an answer lists: nothing is an answer too."""
+    return st.lists(each, max_size=3).map(tuple)
+
 
 REPLIES = {
+    "5201": rows(told_visits).map(lambda found: m.VisitsTold(visits=found)),
+    "5204": rows(told_charges).map(lambda found: m.ChargesTold(lines=found)),
+    "5302": rows(designated).map(lambda named: m.Designated(institutions=named)),
+    "5303": rows(st.builds(m.StayTold, visit=visits, began_us=seconds)).map(lambda found: m.StaysTold(stays=found)),
     "5202": st.builds(m.DiagnosisTold, visit=visits, diagnosis=text20, began_us=seconds),
     "5203": told_settlement,
     "5301": recognised.map(lambda diseases: m.Recognised(diseases=diseases)),

@@ -13,18 +13,20 @@ from collections import deque
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from reference_impl.books.final import BooksError
 from reference_impl.books.postgresql.session import ANSWER_LIMIT_S, Connection, connect, is_lost, persist, trouble
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.rows import MESSAGE_COLUMNS, message_of
 from reference_impl.books.sql.statements import Dialect, read_statements
-from reference_impl.protocol.records import View, Way
+from reference_impl.protocol.records import KINDS, LISTS, View, Way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from reference_impl.books.postgresql.address import Schema
-    from reference_impl.protocol.records import Key, Record, Ref
+    from reference_impl.protocol.records import Key, Listing, Record, Ref
 
 __all__ = ["Looks", "statement"]
 
@@ -47,9 +49,17 @@ def statement(shape: Shape) -> str:
     """Return the statement that finds a message and records of these kinds, each behind the other in one row."""
     parts = [f"SELECT * FROM (SELECT 1) AS one LEFT JOIN ({_SQL['find_message']}) AS message ON true"]  # noqa: S608 - ours
     for place, kind in enumerate(shape, 1):
-        found = _shifted(_SQL[f"find_{LAYOUTS[kind].kind.name}"], place + 1)
-        parts.append(f"LEFT JOIN ({found} LIMIT 1) AS record_{place} ON true")
+        parts.append(f"LEFT JOIN ({_found(kind, place + 1)}) AS record_{place} ON true")
     return " ".join(parts)
+
+
+def _found(kind: type[Record], by: int) -> str:
+    """Find the record of a kind, or all that have something in common, as one cell of JSON."""
+    listing = LISTS.get(kind)
+    if listing is None:
+        return _shifted(_SQL[f"find_{LAYOUTS[kind].kind.name}"], by) + " LIMIT 1"
+    together = _shifted(_SQL[f"find_{KINDS[listing.kind].name}_by_{listing.by}"], by)
+    return f"SELECT json_agg(each) FROM ({together}) AS each"  # noqa: S608 - ours
 
 
 def _shifted(sql: str, by: int) -> str:
@@ -68,11 +78,23 @@ def _view(shape: Shape, row: Sequence[Any]) -> View:
 def _records(shape: Shape, cells: Sequence[Any]) -> Iterator[Record]:
     at = 0
     for kind in shape:
+        listing = LISTS.get(kind)
+        if listing is not None:
+            if cells[at] is not None:
+                yield _together(kind, listing, msgspec.json.decode(cells[at]))
+            at += 1
+            continue
         layout = LAYOUTS[kind]
         after = at + len(layout.columns)
         if cells[at] is not None:
             yield layout.record_of(cells[at:after])
         at = after
+
+
+def _together(kind: Any, listing: Listing, rows: list[dict[str, Any]]) -> Record:
+    layout = LAYOUTS[listing.kind]
+    records = tuple(layout.record_of(tuple(row[column.name] for column in layout.columns)) for row in rows)
+    return kind(getattr(records[0], listing.by), records)
 
 
 def _tell(batch: Iterable[_Asked], error: BooksError) -> None:
@@ -100,7 +122,7 @@ class Looks:
         """Return what is known of the message and of the records named."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[View] = loop.create_future()
-        wanted = tuple(ref for ref in refs if LAYOUTS[ref.kind].kind.way is not Way.APPENDED)
+        wanted = tuple(ref for ref in refs if ref.kind in LISTS or LAYOUTS[ref.kind].kind.way is not Way.APPENDED)
         given = (key.msgid, key.sender, *(ref.key for ref in wanted))
         if not self._waiting:
             loop.call_soon(self._end_round)

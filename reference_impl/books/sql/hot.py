@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata, starts, trail
-from reference_impl.protocol.records import KINDS, Kind, Way
+from reference_impl.protocol.records import KINDS, LISTS, Kind, Listing, Way
 
 __all__ = ["Insert", "Inserting", "on_known_message", "on_marked_message", "on_next_version", "one_by_one", "shared"]
 
@@ -145,6 +145,14 @@ def _found(kind: Kind, table: Table) -> Iterator[tuple[str, ClauseElement]]:
     yield f"all_{name}", select(table).order_by(table.c.serial)
 
 
+def _together(listing: Listing) -> tuple[str, ClauseElement]:
+    """Find the records of a kind that have a field in common, by their keys."""
+    name, key, _ = KINDS[listing.kind]
+    table = RECORDS[listing.kind]
+    found = select(table).where(table.c[listing.by] == bindparam(listing.by)).order_by(table.c[key])
+    return f"find_{name}_by_{listing.by}", found
+
+
 # --- whole tables: what moving and comparing books asks ---------------------------------------------------------------
 
 
@@ -203,6 +211,7 @@ def shared(insert: Inserting) -> dict[str, ClauseElement]:
         **dict(_starts(insert)),
         **_trail(insert),
         **{name: found for kind, table in RECORDS.items() for name, found in _found(KINDS[kind], table)},
+        **dict(map(_together, LISTS.values())),
         **{f"all_{table.name}": select(table).order_by(table.c.serial, table.c.place) for table in CHILDREN.values()},
         **{name: found for table in metadata.sorted_tables for name, found in _whole(table, insert)},
     }

@@ -87,6 +87,9 @@ SELECT continuations.settlement, continuations.continues, continuations.visit, c
 -- all_continuations()
 SELECT continuations.serial, continuations.settlement, continuations.continues, continuations.visit, continuations.sign, continuations.reverses FROM continuations ORDER BY continuations.serial
 
+-- find_visits_by_person(person)
+SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE visits.person = ? ORDER BY visits.visit
+
 -- all_postings_legs()
 SELECT postings_legs.serial, postings_legs.place, postings_legs.account, postings_legs.amount_fen FROM postings_legs ORDER BY postings_legs.serial, postings_legs.place
 

@@ -54,6 +54,9 @@ CREATE TABLE trail ( serial BIGINT NOT NULL, hash BYTEA NOT NULL, content BYTEA 
 -- create_visits()
 CREATE TABLE visits ( visit TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL, institution TEXT NOT NULL, insured_region TEXT NOT NULL, person TEXT NOT NULL, state TEXT NOT NULL, opened_by TEXT NOT NULL, opened_as TEXT NOT NULL, total_fen BIGINT NOT NULL, own_pay_fen BIGINT NOT NULL, over_limit_fen BIGINT NOT NULL, pre_self_pay_fen BIGINT NOT NULL, in_scope_fen BIGINT NOT NULL, by_category_fen TEXT NOT NULL, settlement TEXT NOT NULL, settled_by TEXT NOT NULL, held_by TEXT NOT NULL, ended_us BIGINT NOT NULL, insurance TEXT NOT NULL, began_us BIGINT NOT NULL, care_type TEXT NOT NULL, diagnosis TEXT NOT NULL, mid_stay BIGINT NOT NULL, continues TEXT NOT NULL, PRIMARY KEY (visit) )
 
+-- create_visits_by_person()
+CREATE INDEX visits_by_person ON visits (person)
+
 -- drop_write_group()
 DROP FUNCTION IF EXISTS write_group
 
@@ -227,6 +230,9 @@ SELECT continuations.settlement, continuations.continues, continuations.visit, c
 
 -- all_continuations()
 SELECT continuations.serial, continuations.settlement, continuations.continues, continuations.visit, continuations.sign, continuations.reverses FROM continuations ORDER BY continuations.serial
+
+-- find_visits_by_person(person)
+SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE visits.person = $1::VARCHAR ORDER BY visits.visit
 
 -- all_postings_legs()
 SELECT postings_legs.serial, postings_legs.place, postings_legs.account, postings_legs.amount_fen FROM postings_legs ORDER BY postings_legs.serial, postings_legs.place

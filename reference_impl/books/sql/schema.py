@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from reference_impl.books.sql.layout import LAYOUTS, ChildLayout, Layout
 from reference_impl.books.sql.layout import Column as Laid
-from reference_impl.protocol.records import Record, Way
+from reference_impl.protocol.records import LISTS, Record, Way
 
 __all__ = ["CHILDREN", "RECORDS", "messages", "metadata", "starts", "trail"]
 
@@ -100,6 +100,9 @@ def _child_table(child: ChildLayout) -> Table:
 
 
 RECORDS: dict[type[Record], Table] = {kind: _table(layout) for kind, layout in LAYOUTS.items()}
+for _listing in LISTS.values():
+    _listed = RECORDS[_listing.kind]
+    Index(f"{_listed.name}_by_{_listing.by}", _listed.c[_listing.by])
 CHILDREN: dict[type[Record], Table] = {
     kind: _child_table(layout.child) for kind, layout in LAYOUTS.items() if layout.child is not None
 }

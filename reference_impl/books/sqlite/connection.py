@@ -15,7 +15,17 @@ from reference_impl.books.final import BooksError, FinalBooks, refuse_unknown
 from reference_impl.books.sql.layout import LAYOUTS, Layout, Row
 from reference_impl.books.sql.rows import message_of, message_row, outcome_row
 from reference_impl.books.sql.statements import read_statements
-from reference_impl.protocol.records import AlreadyThere, Change, CommitResult, Committed, MessageRecord, Stale, View
+from reference_impl.protocol.records import (
+    KINDS,
+    LISTS,
+    AlreadyThere,
+    Change,
+    CommitResult,
+    Committed,
+    MessageRecord,
+    Stale,
+    View,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +54,7 @@ _FIND_MESSAGE, _MARK_OF_MESSAGE, _INSERT_MESSAGE, _CLOSE_MESSAGE, _MARK_MESSAGE 
     _SQL[name] for name in ("find_message", "mark_of_message", "insert_message", "close_message", "mark_message")
 )
 _FIND = {kind: _SQL.get(f"find_{layout.kind.name}") for kind, layout in LAYOUTS.items()}
+_TOGETHER = {found: _SQL[f"find_{KINDS[listing.kind].name}_by_{listing.by}"] for found, listing in LISTS.items()}
 _VERSION = {kind: _SQL[f"version_of_{layout.kind.name}"] for kind, layout in LAYOUTS.items() if layout.versioned}
 _KEEP = {kind: _SQL[f"keep_{layout.kind.name}"] for kind, layout in LAYOUTS.items()}
 _CACHE_KIB = 16 * 1024
@@ -157,11 +168,21 @@ def read_all_of(connection: sqlite3.Connection) -> FinalBooks:
 
 
 def _find(connection: sqlite3.Connection, ref: Ref) -> Record | None:
-    statement = _FIND[ref.kind]
+    statement = _FIND.get(ref.kind)
     if statement is None:
-        return None  # a kind that is never looked up
+        return _find_together(connection, ref)
     row = connection.execute(statement, (ref.key,)).fetchone()
     return None if row is None else LAYOUTS[ref.kind].record_of(row)
+
+
+def _find_together(connection: sqlite3.Connection, ref: Ref) -> Record | None:
+    """Return all records that have in common what ``ref`` names; None of a kind that is never looked up."""
+    if ref.kind not in LISTS:
+        return None
+    found: Any = ref.kind
+    record_of = LAYOUTS[LISTS[ref.kind].kind].record_of
+    records = tuple(map(record_of, connection.execute(_TOGETHER[ref.kind], (ref.key,))))
+    return found(ref.key, records) if records else None
 
 
 def _is_stale(connection: sqlite3.Connection, record: Any) -> bool:

@@ -22,6 +22,7 @@ from reference_impl.protocol.records import (
 )
 
 PERSON = "340000100000000000000001"
+OTHER = "340000100000000000000002"
 
 
 def msgid(number):
@@ -65,14 +66,14 @@ def person(version, balance_fen=0, name=PERSON):
     return PersonRecord(name, version, Accumulators(year=2024, pool_paid_fen=version * 600, balance_fen=balance_fen))
 
 
-def visit(version, number=1, state=VisitState.OPEN):
+def visit(version, number=1, state=VisitState.OPEN, name=PERSON):
     fees = FeeTotals(10 * version, 1, 2, 3, 4, (5, version, *(0,) * 12))
     return VisitRecord(
         f"S{number}",
         version,
         "H33040000001",
         "340000",
-        PERSON,
+        name,
         state,
         msgid(number),
         "2102",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from book_samples import (
+    OTHER,
+    PERSON,
     PERSON_REF,
     copy,
     done,
@@ -39,6 +41,7 @@ from reference_impl.protocol.records import (
     Stale,
     View,
     VisitRecord,
+    VisitsOfPerson,
 )
 
 
@@ -353,3 +356,43 @@ def test_a_record_of_a_kind_that_is_not_kept_leaves_nothing_of_its_change(shelf)
             shelf.commit(change)
 
     assert shelf.look(key(1), PERSON_REF) == View()
+
+
+def of_person(name=PERSON):
+    return Ref(VisitsOfPerson, name)
+
+
+def test_the_visits_of_a_person_are_found_together_as_they_stand(shelf):
+    """By their ids, whatever came when; another person's are not among them."""
+    shelf.commit(insert(done(1), visit(1, number=2)))
+    shelf.commit(insert(done(2), visit(1, number=1), visit(1, number=3, name=OTHER)))
+    assert shelf.look(key(9), of_person()).get(VisitsOfPerson).visits == (visit(1, number=1), visit(1, number=2))
+
+    shelf.commit(insert(done(3), visit(1, number=4)))
+    shelf.commit(insert(done(4), visit(2, number=2, state=VisitState.SETTLED)))
+
+    found = shelf.look(key(9), of_person()).get(VisitsOfPerson)
+    settled_since = visit(2, number=2, state=VisitState.SETTLED)
+    assert found == VisitsOfPerson(PERSON, (visit(1, number=1), settled_since, visit(1, number=4)))
+
+
+def test_whoever_has_no_visit_is_not_found(shelf):
+    shelf.commit(insert(done(1), visit(1)))
+
+    assert shelf.look(key(9), of_person(OTHER)) == View()
+
+
+def test_a_visit_whose_person_turns_out_another_is_that_ones_alone(shelf):
+    """A reversal that came first named somebody else, and was refused: the visit is opened in its place."""
+    shelf.commit(insert(done(1), visit(1, name=OTHER, state=VisitState.CANCELLED)))
+    assert shelf.look(key(9), of_person(OTHER)).get(VisitsOfPerson) is not None
+
+    shelf.commit(insert(done(2), visit(2)))
+
+    assert shelf.look(key(9), of_person(OTHER)) == View()
+    assert shelf.look(key(9), of_person()).get(VisitsOfPerson).visits == (visit(2),)
+
+
+def test_what_is_found_together_is_no_record_to_write(shelf):
+    with pytest.raises(BooksError, match="no kind of record 'VisitsOfPerson'"):
+        shelf.commit(insert(done(1), VisitsOfPerson(PERSON, ())))

@@ -7,6 +7,8 @@ from support import wire_samples as w
 
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol import messages as m
+from reference_impl.protocol.queries import LINES_TOLD_MAX
+from reference_impl.protocol.visit_lists import VISITS_TOLD_MAX
 
 quick = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -63,3 +65,34 @@ def test_a_refusal_keeps_its_code_and_reason(codec, refusal, reason):
     status, headers, data = codec.encode_answer(w.SETTLE, answer, 0)
     assert status == 200
     assert codec.decode_answer(status, headers, data, "2207") == answer
+
+
+WIDE = "9" * 30
+FULL = {
+    "5201": m.VisitsTold(visits=(m.VisitTold(m.VisitId(WIDE), 10**12, 10**12, "pharmacy"),) * VISITS_TOLD_MAX),
+    "5204": m.ChargesTold(
+        lines=(m.ChargeTold(WIDE, 10**12, "项" * 50, *(10**14,) * 7, "01", 14, "inpatient"),) * LINES_TOLD_MAX
+    ),
+    "5303": m.StaysTold(stays=(m.StayTold(m.VisitId(WIDE), 10**12),) * VISITS_TOLD_MAX),
+}
+
+
+@pytest.mark.parametrize("code", FULL)
+def test_as_many_rows_as_a_query_tells_fit_into_an_answer_however_wide_they_are(codec, code):
+    bodies = {
+        "5201": m.AskVisits(person=m.PersonNo(WIDE), from_us=0, until_us=0, care="pharmacy"),
+        "5204": m.AskCharges(person=m.PersonNo(WIDE), visit=m.VisitId(WIDE), settlement=m.SettlementId(WIDE)),
+        "5303": m.AskStays(person=m.PersonNo(WIDE), from_us=0, until_us=0),
+    }
+    asked = w.request(code, bodies[code])
+
+    written = codec.encode_answer(asked, w.answered(FULL[code]), 0)
+
+    assert codec.decode_answer(written.status, written.headers, written.body, code).reply.body == FULL[code]
+
+
+def test_stays_asked_of_nobody_are_read_as_such(codec):
+    """The interface lets psn_no out: whoever asks so is answered, by a refusal that says what is wanting."""
+    data = codec.encode_request(w.request("5303", m.AskStays(person=m.PersonNo("SIM"), from_us=0, until_us=0)), 0)
+
+    assert codec.decode_request(data.replace(b'"psn_no":"SIM",', b""), w.HOSPITAL).body.person == ""
