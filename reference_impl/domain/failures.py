@@ -36,6 +36,7 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     ShutOut             a closed door does
     OnHold              a closed door does, over a message that may have acted
     NotServed           nobody had room for it
+    NotCovered          a prefund is short, and it waits no longer
     NotIdentified       the desk does not know the patient as insured
     Unresolved          nobody knows what became of its message
     _Paper              it ends on paper

@@ -80,6 +80,7 @@ BASE = {
         "locked": "24h",
         "regions": [{"insured": "34", "referral": "3h"}],
     },
+    "sessions": {},
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
     "master_data": {
@@ -182,6 +183,8 @@ MACHINE = """
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
     prefund.retry                      20s
+    sessions.signs_out                  79200s
+    sessions.spread                     7200s
     faults.0.add                        0.5s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s

@@ -161,7 +161,7 @@ async def running_on(asker: Asker, request: Any, *, for_good: bool, **more: Any)
             asker._held = None
             await clock.sleep_us(asker.clients.retries.backoff)
             attempt = held.tries + 1
-            outcome = await asker._send(request, attempt, asker.clients.timeout)
+            outcome = await asker._send(request, attempt, asker.clients.timeout, asker.step)
             if isinstance(outcome, Closed):
                 asker._give_up(outcome, request, attempt, asked_us)
             more = {"attempt": attempt, "spent_us": clock.now_us() - asked_us}
