@@ -97,6 +97,7 @@ class Purpose(IntEnum):
     LONG_STAY = 205
     WITHDRAW = 330
     SIGN_OUT = 300
+    FETCHED = 310
 
 
 def mix64(value: int) -> int:

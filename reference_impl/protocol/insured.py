@@ -19,6 +19,7 @@ from reference_impl.protocol.insured_decisions import InsuredDecisions, InsuredR
 from reference_impl.protocol.messages import Answer, Answered, Overloaded, Request, Reverse, Settle, VisitId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
+from reference_impl.protocol.prescriptions import prescription_refs
 from reference_impl.protocol.records import (
     Committed,
     Key,
@@ -36,7 +37,17 @@ __all__ = ["InsuredRole", "InsuredRules"]
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_prefunds", "_reference", "_rules", "days")
+    __slots__ = (
+        "_benefits",
+        "_decisions",
+        "_filings",
+        "_ports",
+        "_prefunds",
+        "_prescribes",
+        "_reference",
+        "_rules",
+        "days",
+    )
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
@@ -47,6 +58,7 @@ class InsuredRole:
         benefits = Benefits(rules.policy, rules.policies, rules.day_of)
         self._benefits = benefits if benefits.remembers else None
         self._prefunds = None if rules.prefund is None else Prefunds(rules.prefund)
+        self._prescribes = rules.special is not None and rules.special.prescription_valid_us > 0
         self._decisions = InsuredDecisions(
             ports.clock, rules, self._filings, benefits, reference, prefunds=self._prefunds
         )
@@ -64,6 +76,8 @@ class InsuredRole:
                 beside = (*beside, *self._benefits.wants(request, person))
             if self._prefunds is not None:
                 beside = (*beside, *self._prefunds.wants(request))
+            if self._prescribes:
+                beside = (*beside, *prescription_refs(request))
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
                 before = await books.look(Key(request.sender, body.original), remembered)

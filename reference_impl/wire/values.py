@@ -87,6 +87,8 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
         return _reads_moment(tools.clock, where)
     if coding == FLAG:
         return _reads_flag(where)
+    if coding == IF_ANY:
+        return _reads_optional_text
     if coding == DIGITS:
         return _reads_digits(field, where)
     if CHOICE in coding:

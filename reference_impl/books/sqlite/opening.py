@@ -23,7 +23,7 @@ __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "lock", "make_like", "make_ready"
 
 APPLICATION_ID = 0x79696469
 """``yidi``: how SQLite itself tells our files from others."""
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 """The number of the newest revision in ``migrations/versions``."""
 
 
