@@ -19,6 +19,7 @@ __all__ = ["agreement_of"]
 def agreement_of(scenario: Scenario) -> Agreement:
     """Return what the scenario asks of its parties."""
     typed = scenario.visits.care_types
+    special = None if typed is None else special_care(typed)
     return Agreement(
         filed_for(scenario),
         master_plan(scenario),
@@ -26,6 +27,7 @@ def agreement_of(scenario: Scenario) -> Agreement:
         scope_of(scenario),
         prefunds_of(scenario),
         {province: policy_under(scenario, province) for province in scenario.topology.province_nodes()},
-        () if typed is None else special_care(typed).terms,
+        () if special is None else special.terms,
         sessions_of(scenario),
+        0 if special is None else special.prescription_valid_us,
     )

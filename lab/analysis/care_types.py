@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.records import SettlementRecord
     from scenarios.schema import Scenario
 
-__all__ = ["figures_of_books"]
+__all__ = ["figures_of_books", "refused_in", "standing_of"]
 
 _FEN_PER_YUAN = 100
 
@@ -30,26 +30,27 @@ def figures_of_books(books: Mapping[str, FinalBooks], scenario: Scenario) -> dic
     """Return how many visits were settled as what, what the funds paid of each, and how many were refused as that."""
     if scenario.visits.care_types is None:
         return {}
-    standing = [made for final in books.values() for made in _standing(final)]
+    standing = [made for final in books.values() for made in standing_of(final)]
     figures: dict[str, float] = {}
     for care_type in SPECIAL:
         paid_fen = [made.amounts.fund_fen for made in standing if made.care_type == care_type]
         figures[f"care_types.{care_type}.settled"] = float(len(paid_fen))
         if paid_fen:
             figures[f"care_types.{care_type}.fund"] = sum(paid_fen) / len(paid_fen) / _FEN_PER_YUAN
-    refused = {refusal: set(_refused(books, refusal)) for refusal in CARE_REFUSALS}
+    refused = {refusal: set(refused_in(books, refusal)) for refusal in CARE_REFUSALS}
     figures |= {f"care_types.{name}": float(len(refused[refusal])) for refusal, name in CARE_REFUSALS.items()}
     ordinary = {made.visit for made in standing if made.care_type == CareType.ORDINARY}
     after_all = refused[Refusal.DISEASE_NOT_RECOGNISED] & ordinary
     return figures | {"care_types.as_ordinary": float(len(after_all))}
 
 
-def _standing(final: FinalBooks) -> Iterator[SettlementRecord]:
+def standing_of(final: FinalBooks) -> Iterator[SettlementRecord]:
+    """Yield the settlements that nothing took back."""
     taken_back = {made.reverses for made in final.settlements if made.sign < 0}
     return (made for made in final.settlements if made.sign > 0 and made.settlement not in taken_back)
 
 
-def _refused(books: Mapping[str, FinalBooks], refusal: Refusal) -> Iterator[str]:
+def refused_in(books: Mapping[str, FinalBooks], refusal: Refusal) -> Iterator[str]:
     """Yield the visits that were told so, each by the one number of the books; a sale is a visit of its own.
 
     A visit is named by who passed its message on: a hospital may have a new number for it.

@@ -40,6 +40,8 @@ class Agreement:
 
     sessions: Mapping[str, SessionRules] = field(default_factory=dict[str, SessionRules])
     """What provinces of care ask of their desks; none where nobody needs to be signed in."""
+    prescription_valid_us: int = 0
+    """How long an electronic prescription may be dispensed by; 0 where insurers hold none."""
 
 
 NO_AGREEMENT = Agreement()

@@ -35,7 +35,7 @@ SETTLEMENT_COLUMNS: dict[str, Any] = {
     "msgid": pl.String, "posted_us": pl.Int64, "sign": pl.Int8, "reverses": pl.String,
     "before": pl.String, "care_region": pl.String, "insured_region": pl.String, "filing": pl.String,
     "business_day": pl.Int32, "care_type": pl.String, "disease": pl.String, "year": pl.Int32, "level": pl.Int8,
-    "mid_stay": pl.Int8, "continues": pl.String, "legs": pl.Int64, **_AMOUNTS,
+    "mid_stay": pl.Int8, "continues": pl.String, "prescription": pl.String, "legs": pl.Int64, **_AMOUNTS,
     **dict.fromkeys(
         ("scope_fen", "first_fen", "deductible_fen", "pool_fen", "large_fen", "illness_fen", "civil_fen", "aid_fen"),
         pl.Int64,
@@ -107,7 +107,7 @@ def _settlement(node: str, made: SettlementRecord) -> tuple[Any, ...]:
         node, made.settlement, made.visit, made.person, made.code, made.settled_by, made.posted_us, made.sign,
         made.reverses, made.before, made.care_region, made.insured_region, made.filing, made.business_day,
         made.care_type, made.disease, made.year, made.hospital_level, made.part.mid_stay, made.part.continues,
-        _checksum(_legs_of(made)),
+        made.prescription, _checksum(_legs_of(made)),
         *_amounts(made.amounts), *_parts(made.amounts),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.analysis import benefits, care_types, filing, master_data, prefund
+from lab.analysis import benefits, care_types, filing, master_data, prefund, prescriptions
 from lab.analysis.agreement import agreement_of
 from lab.analysis.audit import AUDIT_FILE, Audited, audit_of, write_audit
 from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
@@ -42,7 +42,7 @@ _BESIDE = (BREAKS_FILE, LEDGER_FILE, CLAIMS_FILE, AUDIT_FILE, STATEMENTS_FILE, *
 """What a replication leaves that its digest does not cover: how the run was made, and what was worked off after it."""
 
 
-_OF_BOOKS = (filing, master_data, benefits, prefund, care_types)
+_OF_BOOKS = (filing, master_data, benefits, prefund, care_types, prescriptions)
 """What has figures that the books alone tell."""
 
 

@@ -1,8 +1,9 @@
 """As what a visit is paid: the care type (医疗类别, med_type), and what chronic and special care is held to.
 
 Most visits are ordinary for their kind. Some are not: an emergency, outpatient care of a chronic or special disease
-(门慢特), special drugs at a pharmacy of two channels (双通道). Such care may have terms of its own, as data
-(``care_types.toml``); without them the terms of the kind of visit count. This module must never compute a settlement.
+(门慢特), special drugs at a pharmacy of two channels (双通道), a follow-up by internet. Such care may have terms of
+its own, as data (``care_types.toml``); without them the terms of the kind of visit count. This module must never
+compute a settlement.
 """
 
 from __future__ import annotations
@@ -53,10 +54,12 @@ class CareType(StrEnum):
     """Outpatient care of a chronic or special disease (门诊慢特病 14), which the insurer has to have recognised."""
     SPECIAL_DRUGS = "special_drugs"
     """Special drugs (特殊药品 18) at a pharmacy that is designated for them."""
+    INTERNET = "internet"
+    """A follow-up by internet (互联网复诊): at no window, with an electronic prescription at its end."""
 
 
 CARE_TYPES: Mapping[Kind, frozenset[str]] = {
-    "outpatient": frozenset({CareType.ORDINARY, CareType.EMERGENCY, CareType.CHRONIC}),
+    "outpatient": frozenset({CareType.ORDINARY, CareType.EMERGENCY, CareType.CHRONIC, CareType.INTERNET}),
     "pharmacy": frozenset({CareType.ORDINARY, CareType.SPECIAL_DRUGS}),
     "inpatient": frozenset({CareType.ORDINARY}),
 }
@@ -86,10 +89,14 @@ class SpecialTerms(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=
 
 
 class SpecialCare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an insured province goes by: its terms, and in what share of people it has recognised a disease (2503)."""
+    """What an insured province goes by: its terms, and in what share of people it has recognised a disease (2503).
+
+    It holds the electronic prescriptions of its people as long as they are valid, on the run's clock; none for 0.
+    """
 
     terms: tuple[SpecialTerms, ...]
     recognised_share: float
+    prescription_valid_us: int = 0
 
 
 class Claim(NamedTuple):

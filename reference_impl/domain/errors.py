@@ -71,6 +71,10 @@ class Refusal(StrEnum):
     TOO_MANY_TO_TELL = "S26"
     NOBODY_NAMED = "S27"
     LINES_NOT_KEPT = "S28"
+    PRESCRIPTION_USED = "S20"
+    PRESCRIPTION_EXPIRED = "S21"
+    OTHERS_PRESCRIPTION = "S22"
+    PRESCRIPTION_TAKEN = "S23"
     TOTALS_DIFFER = "D01"
     OTHER_CONTENT = "D02"
     ITEM_NOT_MAPPED = "D03"
@@ -104,6 +108,8 @@ class Refusal(StrEnum):
     NOT_DIAGNOSED = "D32"
     NO_SUCH_PART = "D33"
     MID_STAY_ENDED = "D34"
+    NO_SUCH_PRESCRIPTION = "D38"
+    PRESCRIBES_NOTHING = "D39"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -165,6 +171,10 @@ REASONS: dict[Refusal, str] = {
     Refusal.LINES_NOT_KEPT: (
         "the lines of a sale, and of books from before they were kept, are not here; look them up in your own system"
     ),
+    Refusal.PRESCRIPTION_USED: "drugs were dispensed by this prescription already; nothing more is paid by it",
+    Refusal.PRESCRIPTION_EXPIRED: "the prescription is valid no more; have it prescribed anew",
+    Refusal.OTHERS_PRESCRIPTION: "the prescription is another person's; check rxno and psn_no",
+    Refusal.PRESCRIPTION_TAKEN: "the insurer holds a prescription of this number; give each prescription its own",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
     Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
@@ -208,6 +218,12 @@ REASONS: dict[Refusal, str] = {
         "no settled stay of the person is known by the number that this one goes on from; check CONT_MDTRT_ID"
     ),
     Refusal.MID_STAY_ENDED: "the stay is discharged, and is settled in its middle no more; check mid_setl_flag",
+    Refusal.NO_SUCH_PRESCRIPTION: (
+        "the insurer holds no prescription of this number; settle the visit that prescribed first, or check rxno"
+    ),
+    Refusal.PRESCRIBES_NOTHING: (
+        "only a follow-up by internet ends with a prescription that its insurer holds; settle without RX_NO"
+    ),
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

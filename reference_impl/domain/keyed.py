@@ -98,6 +98,7 @@ class Purpose(IntEnum):
     WITHDRAW = 330
     SIGN_OUT = 300
     QUERY = 340
+    FETCHED = 310
 
 
 def mix64(value: int) -> int:

@@ -258,6 +258,9 @@ class Journey(Updating, CareTyped, Identifying, Querying):
                 held = again
 
     async def _attend(self, codes: tuple[str, ...]) -> None:
+        if self.visit.prescription and self.visit.kind == "outpatient":
+            await self._follow_up(codes)
+            return
         clock, desk = self.ports.clock, self.ports.desk
         self.asker.stage = Stage.DESK_QUEUE
         self.came_us = came_us = clock.now_us()
@@ -276,6 +279,16 @@ class Journey(Updating, CareTyped, Identifying, Querying):
         finally:
             self.came_us = -1
             desk.release()
+
+    async def _follow_up(self, codes: tuple[str, ...]) -> None:
+        """Be seen by internet: no window, nobody ahead, and nothing to hand over."""
+        self.came_us = self.ports.clock.now_us()
+        try:
+            self.asker.stage = Stage.AT_DESK
+            self._reach_desk(self.came_us)
+            await self._served(codes)
+        finally:
+            self.came_us = -1
 
     def _reach_desk(self, came_us: int) -> None:
         """Begin a contact. What must not slip with a stall of the system or the generator is when it was meant to be.

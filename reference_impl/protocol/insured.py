@@ -6,7 +6,7 @@ expecting the version that was read; whoever comes second decides again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.protocol.answers import answer_known, busy_with, turned_away
@@ -16,9 +16,10 @@ from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import STALE_LIMIT
 from reference_impl.protocol.insured_decisions import InsuredDecisions, InsuredRules
-from reference_impl.protocol.messages import Answer, Answered, Overloaded, Request, Reverse, Settle, VisitId
+from reference_impl.protocol.messages import Answer, Answered, Overloaded, PersonNo, Request, Reverse, Settle, VisitId
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
+from reference_impl.protocol.prescriptions import prescription_refs
 from reference_impl.protocol.records import (
     Committed,
     Key,
@@ -33,11 +34,24 @@ from reference_impl.protocol.stays import continuation_refs
 
 __all__ = ["InsuredRole", "InsuredRules"]
 
+Wants = Callable[[Request, PersonNo], tuple[Ref, ...]]
+"""Names what a decision about a request of a person looks at."""
+
 
 class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
-    __slots__ = ("_benefits", "_decisions", "_filings", "_ports", "_prefunds", "_reference", "_rules", "_seals", "days")
+    __slots__ = (
+        "_decisions",
+        "_filings",
+        "_ports",
+        "_prefunds",
+        "_reference",
+        "_rules",
+        "_seals",
+        "_wants",
+        "days",
+    )
 
     def __init__(self, ports: NodePorts, rules: InsuredRules, reference: Callable[[], str]) -> None:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
@@ -47,8 +61,8 @@ class InsuredRole:
         self._reference = reference
         self._seals = None if ports.seals is None else Seals(ports.seals, rules.numbers)
         benefits = Benefits(rules.policy, rules.policies, rules.day_of)
-        self._benefits = benefits if benefits.remembers else None
         self._prefunds = None if rules.prefund is None else Prefunds(rules.prefund)
+        self._wants = tuple(_wants(rules, benefits, self._prefunds))
         self._decisions = InsuredDecisions(
             ports.clock, rules, self._filings, benefits, reference, prefunds=self._prefunds
         )
@@ -66,10 +80,8 @@ class InsuredRole:
             number = self._rules.numbers.kept(body)
             person = body.person if isinstance(number, Refusal) else number
             remembered, beside = Ref(PersonRecord, person), self._filings.wants(request, person)
-            if self._benefits is not None:
-                beside = (*beside, *self._benefits.wants(request, person))
-            if self._prefunds is not None:
-                beside = (*beside, *self._prefunds.wants(request))
+            for wants in self._wants:
+                beside = (*beside, *wants(request, person))
             if isinstance(body, Reverse):
                 # The person's version first: whoever settles after this instant moves it, and the commit is stale.
                 before = await books.look(Key(request.sender, body.original), remembered)
@@ -97,6 +109,16 @@ class InsuredRole:
                 assert reply is not None  # every decision of an insurer is a verdict
                 return Answered(reply)
         return busy_with(request.msgid)
+
+
+def _wants(rules: InsuredRules, benefits: Benefits, prefunds: Prefunds | None) -> Iterator[Wants]:
+    """Yield what else a decision looks at, by request and person, as far as this insurer's rules ask for it."""
+    if benefits.remembers:
+        yield benefits.wants
+    if prefunds is not None:
+        yield lambda request, _: prefunds.wants(request)
+    if rules.special is not None and rules.special.prescription_valid_us > 0:
+        yield lambda request, _: prescription_refs(request)
 
 
 def _standing(visit: VisitId | None) -> tuple[Ref, ...]:

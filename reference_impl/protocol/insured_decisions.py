@@ -70,6 +70,7 @@ from reference_impl.protocol.messages import (
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import Clock
 from reference_impl.protocol.prefunds import Dry, Prefunds
+from reference_impl.protocol.prescriptions import prescription_refusal, put_back, used_or_issued
 from reference_impl.protocol.records import (
     WHOLE,
     Change,
@@ -128,7 +129,17 @@ class _Insured(NamedTuple):
 class InsuredDecisions:
     """Decides by the rules of one insurer, from what was looked up, and writes nothing."""
 
-    __slots__ = ("_benefits", "_clock", "_filings", "_keeps_more", "_own", "_prefunds", "_reference", "_rules")
+    __slots__ = (
+        "_benefits",
+        "_clock",
+        "_filings",
+        "_keeps_more",
+        "_own",
+        "_prefunds",
+        "_prescription_valid_us",
+        "_reference",
+        "_rules",
+    )
 
     def __init__(
         self,
@@ -145,6 +156,7 @@ class InsuredDecisions:
         self._benefits = benefits if benefits.dated else None
         self._own = Holding(rules.policy)
         self._keeps_more = benefits.dated or prefunds is not None
+        self._prescription_valid_us = 0 if rules.special is None else rules.special.prescription_valid_us
         self._rules = rules
         self._filings = filings
         self._prefunds = prefunds
@@ -242,7 +254,7 @@ class InsuredDecisions:
         stay = BY_ITSELF
         if isinstance(body, Settle) and (body.continues or body.mid_stay):
             stay = asked_of(request, body, view, self._rules.numbers)
-        policy = stay.refusal or self._paid_by(request, body, case, holding, insured)
+        policy = stay.refusal or self._paid_by(request, body, view, case, holding, insured)
         if isinstance(policy, Refusal):
             return self._verdict(request, refused(policy, self._reference()))
         passed = self._filings.admit(request, body, view, now_us, stay.part_before)
@@ -289,11 +301,12 @@ class InsuredDecisions:
             disease=body.disease if isinstance(body, Settle) else "",
             part=WHOLE if stay is BY_ITSELF else part_of(stay, continued, policy, year),
             hospital_level=body.hospital_level,
+            prescription=body.prescription,
         )
         said = _settled(request, body.visit, made, now_us, amounts, facts, after)
         beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
         beside += () if stay.earlier is None else continued_by(settled)
-        if self._keeps_more:
+        if self._keeps_more or body.prescription:
             more = self._kept_beside(request, body.visit, view, insured, holding, settled)
             if not isinstance(more, tuple):
                 return more
@@ -316,8 +329,13 @@ class InsuredDecisions:
         holding: Holding,
         settled: SettlementRecord,
     ) -> tuple[Record, ...] | Change | Dry:
-        """Return what a policy remembers of a settlement and what of a prefund it takes, or that none is left."""
+        """Return what a policy remembers of a settlement and what of a prefund it takes, or that none is left.
+
+        And what becomes of its prescription.
+        """
         kept: tuple[Record, ...] = ()
+        if settled.prescription:
+            kept += used_or_issued(settled, view, insured.number, self._prescription_valid_us)
         if self._benefits is not None:
             kept += self._benefits.after_settlement(view, insured.number, visit, holding, settled.amounts)
         if self._prefunds is None:
@@ -329,7 +347,7 @@ class InsuredDecisions:
         return kept + used
 
     def _paid_by(
-        self, request: Request, body: Settle | SellDrugs, case: Case, holding: Holding, insured: _Insured
+        self, request: Request, body: Settle | SellDrugs, view: View, case: Case, holding: Holding, insured: _Insured
     ) -> Policy | Refusal:
         """Return the policy that a visit is paid by, or why it is paid by none."""
         wrong = opening_refusal(request, body.visit, self._rules.numbers)
@@ -337,6 +355,9 @@ class InsuredDecisions:
             wrong = amounts_refusal(body.fees)
         if wrong is None and not holding.policy.covers(case):
             wrong = Refusal.NO_TERMS
+        if wrong is None and body.prescription:
+            now_us, valid_us = self._clock.now_us(), self._prescription_valid_us
+            wrong = prescription_refusal(body, view, insured.number, now_us, valid_us)
         if wrong is not None:
             return wrong
         if body.care_type == CareType.ORDINARY:
@@ -407,7 +428,7 @@ class InsuredDecisions:
             amounts=negative.amounts,
             balance_fen=person.accumulators.balance_fen,
         )
-        beside = self._given_back(view, settled, negative)
+        beside = self._given_back(view, settled, negative, person)
         return self._posted(request, Reply(self._reference(), cancelled), negative, person, beside)
 
     def _reverse(
@@ -442,17 +463,21 @@ class InsuredDecisions:
         if settled.settlement != person.latest:
             return self._verdict(request, self._later_stands(person))
         negative, person = self._taken_back(request.msgid, settled, person, day)
-        beside = self._given_back(view, settled, negative)
+        beside = self._given_back(view, settled, negative, person)
         posted = self._posted(request, done, negative, person, beside)
         return msgspec.structs.replace(posted, tombstone=tombstone)
 
     # --- writing ---
 
-    def _given_back(self, view: View, settled: SettlementRecord, negative: SettlementRecord) -> tuple[Record, ...]:
+    def _given_back(
+        self, view: View, settled: SettlementRecord, negative: SettlementRecord, person: PersonRecord
+    ) -> tuple[Record, ...]:
         """Return what moves beside the person once a settlement is taken back."""
         beside: tuple[Record, ...] = self._filings.after_taking_back(view, settled)
         if settled.part.continues:
             beside += given_up(settled, negative.settlement)
+        if settled.prescription:
+            beside += put_back(settled, person.person, negative.settlement)
         if self._benefits is not None:
             beside += self._benefits.after_taking_back(view, settled.visit)
         if self._prefunds is not None:

@@ -156,7 +156,8 @@ class Settle(Shown, frozen=True, tag="settle"):
     it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
     whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
     filed; that of a stay was said on admission. ``care_type`` is that of the visit; where it is chronic, the care
-    province adds the ``disease``, which its diagnosis said.
+    province adds the ``disease``, which its diagnosis said. ``prescription`` is the number of the one that a follow-up
+    by internet ends with.
     """
 
     insurance: str
@@ -172,10 +173,14 @@ class Settle(Shown, frozen=True, tag="settle"):
     emergency: bool = False
     care_type: str = CareType.ORDINARY.value
     disease: str = ""
+    prescription: str = ""
 
 
 class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
-    """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration."""
+    """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration.
+
+    ``prescription`` is the number of the one that all of it is dispensed by; empty where by none that an insurer holds.
+    """
 
     insurance: str
     total_fen: int
@@ -185,6 +190,7 @@ class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     hospital_level: int = 0
     fees: FeeTotals | None = None
     care_type: str = CareType.ORDINARY.value
+    prescription: str = ""
 
 
 class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):

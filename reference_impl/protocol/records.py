@@ -180,7 +180,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     ``business_day`` (yyyymmdd) is the day it is dated on, fixed here and never worked out again; 0 in older books.
     ``care_type`` is as what it was paid, ``disease`` for which chronic or special disease, empty where for none.
     ``part`` says of a stay settled in parts which of them it is, ``hospital_level`` by which level it was paid, 0 in
-    older books.
+    older books. ``prescription`` is the one that it ended with, and of a sale the one that it dispensed by.
     """
 
     settlement: SettlementId
@@ -203,6 +203,7 @@ class SettlementRecord(Record, frozen=True, gc=False):
     disease: str = ""
     part: StayPart = WHOLE
     hospital_level: int = 0
+    prescription: str = ""
 
 
 class ContinuationRecord(Record, frozen=True, gc=False):
@@ -214,6 +215,22 @@ class ContinuationRecord(Record, frozen=True, gc=False):
     settlement: SettlementId
     continues: VisitId
     visit: VisitId
+    sign: Literal[1, -1]
+    reverses: SettlementId = SettlementId("")
+
+
+class PrescriptionRecord(Record, frozen=True, gc=False):
+    """What became of an electronic prescription, in the insured province's books, by the settlement that did it.
+
+    Issued by that of the follow-up, ``dispensed`` (1) by that of a sale; the latest that stands says how it is. Each
+    has its own negative once its settlement is taken back, so that a sale undone leaves the prescription as issued.
+    """
+
+    settlement: SettlementId
+    prescription: str
+    person: PersonNo
+    valid_until_us: int
+    dispensed: Literal[0, 1]
     sign: Literal[1, -1]
     reverses: SettlementId = SettlementId("")
 
@@ -299,6 +316,7 @@ KINDS: dict[type[Record], Kind] = {
     RememberedRecord: Kind("remembered", "person", Way.VERSIONED),
     PrefundRecord: Kind("prefunds", "care", Way.VERSIONED),
     ContinuationRecord: Kind("continuations", "continues", Way.STANDING),
+    PrescriptionRecord: Kind("prescriptions", "prescription", Way.STANDING),
 }
 
 

@@ -89,6 +89,8 @@ def reader_of(field: Field, coding: str, where: Where, tools: Tools) -> Convert 
         return (lambda value: read(value) if value else 0) if coding == IF_ANY else read
     if coding == FLAG:
         return _reads_flag(where)
+    if coding == IF_ANY:
+        return _reads_optional_text
     if coding == DIGITS:
         return _reads_digits(field, where)
     if CHOICE in coding:

@@ -39,7 +39,9 @@ class CareTypeDraws:
         if visit.kind == "outpatient":
             if drawn < self.spec.chronic:
                 return CareType.CHRONIC
-            return CareType.EMERGENCY if drawn < self.spec.chronic + self.spec.emergency else CareType.ORDINARY
+            if drawn < self.spec.chronic + self.spec.emergency:
+                return CareType.EMERGENCY
+            return CareType.INTERNET if drawn < self._remote_below else CareType.ORDINARY
         if visit.kind == "inpatient":
             return CareType.ORDINARY
         share = self.spec.special_drugs if self.is_dual_channel(visit.hospital.code) else self.spec.astray
@@ -48,6 +50,15 @@ class CareTypeDraws:
     def chronic(self, visits: int) -> NDArray[np.bool_]:
         """Return of each of so many visits whether it is for a chronic disease, where it is an outpatient's."""
         return uniforms(self.seed, np.arange(visits), 0, 0, Purpose.CARE_TYPE) < self.spec.chronic
+
+    def by_internet(self, visits: int) -> NDArray[np.bool_]:
+        """Return of each of so many visits whether it is a follow-up by internet, where it is an outpatient's."""
+        drawn = uniforms(self.seed, np.arange(visits), 0, 0, Purpose.CARE_TYPE)
+        return (drawn >= self.spec.chronic + self.spec.emergency) & (drawn < self._remote_below)
+
+    @property
+    def _remote_below(self) -> float:
+        return self.spec.chronic + self.spec.emergency + self.spec.internet
 
     def disease(self, person: str) -> str:
         """Return the chronic disease that a person comes with: always the same one."""
@@ -76,7 +87,8 @@ class CareTypeDraws:
 
 def special_care(spec: CareTypes) -> SpecialCare:
     """Return what an insurer is told."""
-    return SpecialCare(terms=SPECIAL_TERMS, recognised_share=spec.recognised)
+    valid_us = spec.prescription_valid if spec.internet else 0
+    return SpecialCare(terms=SPECIAL_TERMS, recognised_share=spec.recognised, prescription_valid_us=valid_us)
 
 
 @cache

@@ -8,8 +8,8 @@ how a run goes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +29,7 @@ from scenarios.patients.nation import bill_factors
 from scenarios.patients.people import People, Pools, Visitors, draw_people, overlapping, person_keys, single_serial
 from scenarios.patients.places import Placed, Places
 from scenarios.patients.population import insurance_of, person_facts, shape
+from scenarios.patients.prescriptions import Pair, Wanted, numbered, paired
 from scenarios.patients.streams import EXPLICIT, Traffic, by_arrival, cross_per_day, explicit_number, traffic_of
 
 if TYPE_CHECKING:
@@ -38,8 +39,11 @@ __all__ = ["KINDS", "Columns", "PlannedVisit", "VisitPlan", "person_facts", "pla
 
 _APART_US = 4 * 3_600_000_000
 """Business time a person leaves between the end of a visit and the next one."""
+_CITIES, _REGIONS = 10**4, 10**6
+"""Regions within a province, and all of them, by their digits."""
 _FEN_MIN = 100
 """No bill is below one yuan."""
+_NO_PRESCRIPTIONS: Mapping[int, str] = {}
 
 
 class PlannedVisit(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +72,8 @@ class PlannedVisit(msgspec.Struct, frozen=True, gc=False):
     planned_s: int
     template: int
     lines_per_upload: int
+    prescription: str = ""
+    """The number of the electronic prescription that a follow-up by internet ends with, or that a sale is by."""
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
         """Return the charges of one batch; over all ``batches`` they add up to ``total_fen``."""
@@ -99,13 +105,20 @@ class Columns:
 class VisitPlan:
     """All visits of a run. ``hospitals`` lists every institution; ``columns.hospital`` is a row of it."""
 
-    __slots__ = ("_lines_per_upload", "columns", "hospitals")
+    __slots__ = ("_lines_per_upload", "_prescriptions", "columns", "hospitals")
 
-    def __init__(self, columns: Columns, hospitals: tuple[Institution, ...], lines_per_upload: int) -> None:
-        """Keep the columns as they are."""
+    def __init__(
+        self,
+        columns: Columns,
+        hospitals: tuple[Institution, ...],
+        lines_per_upload: int,
+        prescriptions: Mapping[int, str] = _NO_PRESCRIPTIONS,
+    ) -> None:
+        """Keep the columns as they are, and the prescription of each visit that has one."""
         self.columns = columns
         self.hospitals = hospitals
         self._lines_per_upload = lines_per_upload
+        self._prescriptions = prescriptions
 
     def __len__(self) -> int:
         return len(self.columns.arrival_us)
@@ -143,6 +156,7 @@ class VisitPlan:
             int(c.planned_s[number]),
             int(c.template[number]),
             self._lines_per_upload,
+            self._prescriptions.get(number, ""),
         )
 
     def digest(self) -> str:
@@ -154,6 +168,8 @@ class VisitPlan:
         state.update(repr(self.hospitals).encode())
         if not all(place.public for place in self.hospitals):
             state.update(bytes(place.public for place in self.hospitals))
+        if self._prescriptions:
+            state.update(repr(sorted(self._prescriptions.items())).encode())
         return state.hexdigest()
 
     @property
@@ -180,16 +196,23 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
     placed = places.draw(traffic)
     people = _people(scenario, traffic, placed, places)
     template, total_fen = _bills(scenario, traffic, placed, places)
+    handling_us, ordinal = _handling(scenario, traffic), _ordinals(placed.hospital)
+    prescriptions = _NO_PRESCRIPTIONS
+    if scenario.visits.care_types is not None and scenario.visits.care_types.internet:
+        by_internet, pairs = _fetched(scenario, traffic, placed, places)
+        placed, people = _to_their_people(scenario, pairs, traffic, placed, people)
+        handling_us[by_internet] = 0
+        prescriptions = numbered(by_internet, pairs, places.hospitals, placed.hospital, ordinal)
     columns = Columns(
         arrival_us=traffic.arrival_us,
         stay_us=traffic.stay_us,
         planned_s=traffic.planned_s,
         serial=people.serial,
         total_fen=total_fen,
-        handling_us=_handling(scenario, traffic),
+        handling_us=handling_us,
         insured_region=placed.insured_region,
         hospital=placed.hospital,
-        ordinal=_ordinals(placed.hospital),
+        ordinal=ordinal,
         kind=traffic.kind,
         person_type=people.person_type,
         template=template,
@@ -197,7 +220,7 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
         local=placed.local,
         open_at_start=traffic.open_at_start(),
     )
-    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload)
+    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload, prescriptions)
 
 
 def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> People:
@@ -220,6 +243,46 @@ def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
         traffic.arrival_us + traffic.stay_us + apart_us,
     )
     return People(people.person_type, people.temporary, np.where(clash, single_serial(traffic.key), people.serial))
+
+
+def _fetched(
+    scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
+) -> tuple[NDArray[np.bool_], tuple[Pair, ...]]:
+    """Return which visits are follow-ups by internet, and which sale each prescription is taken to.
+
+    Only within two provinces; visits that are written out keep to the two regions that were written.
+    """
+    spec = scenario.visits.care_types
+    assert spec is not None  # whoever asks has looked
+    by_internet = CareTypeDraws(spec, scenario.seed).by_internet(len(traffic.key)) & (traffic.kind == OUTPATIENT)
+    care = np.array([int(place.region) for place in places.hospitals], np.int64)[placed.hospital]
+    insured, written = placed.insured_region.astype(np.int64), traffic.stream == EXPLICIT
+    whole = care * _REGIONS + insured
+    in_provinces = care // _CITIES * _REGIONS + insured // _CITIES
+    visits = Wanted(traffic.kind, traffic.arrival_us, np.where(written, -whole, in_provinces), by_internet)
+    apart_us = round(_APART_US / scenario.scale.time)
+    return by_internet, paired(scenario.seed, visits, apart_us=apart_us, within_us=spec.fetched_within)
+
+
+def _to_their_people(
+    scenario: Scenario, pairs: Sequence[Pair], traffic: Traffic, placed: Placed, people: People
+) -> tuple[Placed, People]:
+    """Return who comes once each sale by prescription is to the person of its follow-up.
+
+    Whose other visits would then come at the same time is somebody who has these two alone.
+    """
+    follow_ups, sales = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    region = placed.insured_region.copy()
+    moved = People(people.person_type.copy(), people.temporary.copy(), people.serial.copy())
+    for column in (region, moved.person_type, moved.temporary, moved.serial):
+        column[sales] = column[follow_ups]
+    apart_us = round(_APART_US / scenario.scale.time)
+    keys = person_keys(region.astype(np.int64), moved)
+    clash = overlapping(keys, traffic.arrival_us, traffic.arrival_us + traffic.stay_us + apart_us)
+    alone = np.isin(keys[follow_ups], keys[clash])
+    for side in (follow_ups, sales):
+        moved.serial[side[alone]] = single_serial(traffic.key[follow_ups[alone]])
+    return replace(placed, insured_region=region), moved
 
 
 def _bills(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> tuple[NDArray[np.uint8], Ints]:

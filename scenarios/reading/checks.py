@@ -71,6 +71,11 @@ def _relays(scenario: Scenario) -> object:
     return scenario.topology.relays()
 
 
+def _by_internet(scenario: Scenario) -> object:
+    typed = scenario.visits.care_types
+    return typed is not None and typed.internet
+
+
 _ASKED_BY: dict[str, _Asked] = {
     "benefits": _Asked(attrgetter("benefits"), "benefit policies, and there are none", "a 'benefits' section"),
     "care_types": _Asked(
@@ -84,6 +89,9 @@ _ASKED_BY: dict[str, _Asked] = {
         attrgetter("network"), "a network, and every institution serves everybody", "a 'network' section"
     ),
     "prefund": _Asked(attrgetter("prefund"), "prefunds, and there is none", "a 'prefund' section"),
+    "prescriptions": _Asked(
+        _by_internet, "prescriptions, and nobody comes by internet", "visits.care_types.internet above 0"
+    ),
     "relay": _Asked(
         _relays,
         "cities' relays, and no city has one",

@@ -31,6 +31,11 @@ def care_type_problems(scenario: Scenario) -> Iterator[Problem]:
             "outpatient or pharmacy in visits.mix or visits.explicit",
         )
         yield Problem(("visits", "care_types"), what, "stays alone", expected)
+    missing = {"outpatient", "pharmacy"}.difference(kinds_of(scenario))
+    if scenario.visits.care_types is not None and scenario.visits.care_types.internet and missing:
+        what, got = "prescriptions that nobody gets or nobody fetches", f"no {' and no '.join(sorted(missing))} visits"
+        expected = "outpatient and pharmacy in visits.mix or visits.explicit"
+        yield Problem(("visits", "care_types", "internet"), what, got, expected)
 
 
 def long_stay_problems(scenario: Scenario) -> Iterator[Problem]:

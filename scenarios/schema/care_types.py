@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from scenarios.schema.base import Model, Share
+from scenarios.schema.base import Model, PeopleTime, Share, span
 
 __all__ = ["CareTypes"]
 
@@ -52,9 +52,24 @@ class CareTypes(Model):
         default=0.0, description="of sales at the other pharmacies: of special drugs, which they may not sell so."
     )
 
+    internet: Share = Field(
+        default=0.0,
+        description="of outpatient visits: follow-ups by internet, at no window, that end with an electronic "
+        "prescription which the insurer holds",
+    )
+    prescription_valid: PeopleTime = Field(
+        default=span("3d"), gt=0, description="how long such a prescription may be dispensed by. RECALLED."
+    )
+    fetched_within: PeopleTime = Field(
+        default=span("1d"),
+        gt=0,
+        description="a prescription is taken to a pharmacy at a moment drawn up to this after people have had 4 hours "
+        "of a visit's end: by the next planned sale of its two provinces. ASSUMED.",
+    )
+
     @model_validator(mode="after")
     def _at_most_all(self) -> CareTypes:
-        total = self.emergency + self.chronic
+        total = self.emergency + self.chronic + self.internet
         if total > 1:
-            raise ValueError(f"emergency and chronic sum to {total:g}; expected at most 1")
+            raise ValueError(f"emergency, chronic and internet sum to {total:g}; expected at most 1")
         return self

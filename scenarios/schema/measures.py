@@ -21,6 +21,7 @@ from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_nation import NATION_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_prefund import PREFUND_MEASURES
+from scenarios.schema.measures_prescriptions import PRESCRIPTION_MEASURES
 from scenarios.schema.measures_relays import RELAY_MEASURES
 from scenarios.schema.measures_sessions import SESSION_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
@@ -107,6 +108,7 @@ _SUBJECTS = (
     PREFUND_MEASURES,
     SESSION_MEASURES,
     CARE_MEASURES,
+    PRESCRIPTION_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))

@@ -8,7 +8,7 @@ from reference_impl.domain.care_types import CareType
 from reference_impl.domain.errors import Refusal
 from scenarios.schema.measure import Measure, Unit
 
-SPECIAL = (CareType.EMERGENCY, CareType.CHRONIC, CareType.SPECIAL_DRUGS)
+SPECIAL = (CareType.EMERGENCY, CareType.CHRONIC, CareType.SPECIAL_DRUGS, CareType.INTERNET)
 """What is no ordinary care."""
 CARE_REFUSALS: Mapping[Refusal, str] = {
     Refusal.DISEASE_NOT_RECOGNISED: "not_recognised",

@@ -222,7 +222,14 @@ class World:
     def agreement(self) -> Agreement:
         """What was agreed beforehand."""
         return Agreement(
-            self.filed_for, self.master, self.policies, self.network, self.prefunds, self.own, sessions=self.sessions
+            self.filed_for,
+            self.master,
+            self.policies,
+            self.network,
+            self.prefunds,
+            self.own,
+            sessions=self.sessions,
+            prescription_valid_us=self.prescription_valid_us,
         )
 
     own: dict[str, Policy] = field(default_factory=dict)
@@ -230,6 +237,7 @@ class World:
 
     prefunds: dict[str, PrefundRules] = field(default_factory=dict)
     sessions: dict[str, SessionRules] = field(default_factory=dict)
+    prescription_valid_us: int = 0
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""

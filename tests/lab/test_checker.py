@@ -182,6 +182,58 @@ def a_new_system_served_a_desk_that_was_signed_in_at_the_old_one(world, make):
     signed_in(world, make, sent_us - 100, dropped_us=(sent_us - 50,))
 
 
+PRESCRIPTION = "a_prescription_is_dispensed_once"
+RX = {"prescription": "RX1"}
+
+
+def dispensed(world, make, *, number=1, valid_us=0, of="", **changes):
+    """The planted visit is a follow-up that issued a prescription at 1 us, and a later sale, a visit of its own, is by it."""
+    world.settlements[0] = msgspec.structs.replace(world.settlements[0], code="2207", care_type="internet", **RX)
+    world.charged = [msgspec.structs.replace(world.charged[0], care_type="internet")]
+    world.prescription_valid_us = valid_us
+    made = make.settlement(number, **({"posted_us": 5, "before": f"S{number - 1}"} | RX | changes))
+    world.passed(made)
+    world.postings.append(msgspec.structs.replace(make.posting(f"S{number}"), posted_us=made.posted_us))
+    row = make.visit_row(number, settled_us=made.posted_us)
+    world.visits.append(row._replace(person=of or row.person))
+    world.messages.append(make.message_row(number))
+
+
+@plant(PRESCRIPTION)
+def a_sale_was_by_a_prescription_that_nobody_issued(world, make):
+    dispensed(world, make, prescription="RX2")
+
+
+@plant(PRESCRIPTION)
+def a_sale_was_made_before_its_prescription_was_issued(world, make):
+    dispensed(world, make)
+    world.settlements[0] = msgspec.structs.replace(world.settlements[0], posted_us=6)
+    world.postings[0] = msgspec.structs.replace(world.postings[0], posted_us=6)
+    world.at_care[0], world.at_hub[0] = (make.copy_of(world.settlements[0]) for _ in range(2))
+    world.visits[0] = world.visits[0]._replace(settled_us=6)
+
+
+@plant(PRESCRIPTION)
+def a_sale_was_made_a_microsecond_after_its_prescription_ended(world, make):
+    dispensed(world, make, valid_us=3)
+
+
+@plant(PRESCRIPTION)
+def a_prescription_was_dispensed_to_somebody_else(world, make):
+    dispensed(world, make, of="631100100000000000000002", person="631100100000000000000002", before="")
+
+
+@plant(PRESCRIPTION)
+def a_prescription_was_dispensed_twice(world, make):
+    dispensed(world, make)
+    dispensed(world, make, number=2)
+
+
+@plant(PRESCRIPTION)
+def a_prescription_was_issued_twice(world, make):
+    dispensed(world, make, code="2207", care_type="internet")
+
+
 @plant("every_yes_has_a_posting")
 def accepted_settlement_is_not_in_the_books(world, make):
     world.settlements, world.postings = [], []
@@ -887,6 +939,14 @@ def chronic_visit_was_paid_for_its_disease(world, make):
     paid_as(world, make, "chronic", "M03900", care_type="chronic", disease="M03900")
 
 
+def dispensed_in_the_last_microsecond_of_a_prescription(world, make):
+    dispensed(world, make, valid_us=4)
+
+
+def dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid(world, make):
+    dispensed(world, make)
+
+
 def served_in_the_last_microsecond_of_a_session(world, make):
     signed_in(world, make, world.messages[0].sent_us - 100, lasts_us=101)
 
@@ -963,6 +1023,8 @@ def hospital_crashed_over_the_message(world, make):
         chronic_visit_was_paid_for_its_disease,
         sale_was_settled_and_reversed,
         served_in_the_last_microsecond_of_a_session,
+        dispensed_in_the_last_microsecond_of_a_prescription,
+        dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid,
         a_new_system_that_came_while_the_answer_was_on_its_way,
         a_province_that_asks_for_no_session,
         reversal_is_on_its_way_when_the_run_ends,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.analysis import benefits, care_types, master_data, mid_stays, prefund
+from lab.analysis import benefits, care_types, master_data, mid_stays, prefund, prescriptions
 from lab.analysis.filing import figures_of_books
 from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
 from lab.checker import check
@@ -178,10 +178,11 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     world.settlements = [make.settlement(0, business_day=day, **visitor) for day in (20211029, 20211031)]
     found.scalars.update(benefits.figures_of_books(world.books(), whole))
     found.scalars.update(prefund.figures_of_books(world.books(), whole))
-    typed = stop.visits.model_copy(update={"care_types": CareTypes(), "mid_stay": LongStays()})
+    typed = stop.visits.model_copy(update={"care_types": CareTypes(internet=0.1), "mid_stay": LongStays()})
     special = whole.model_copy(update={"visits": typed})
     world.settlements = [make.settlement(n, care_type=care_type.value) for n, care_type in enumerate(SPECIAL)]
     found.scalars.update(care_types.figures_of_books(world.books(), special))
+    found.scalars.update(prescriptions.figures_of_books(world.books(), special))
     found.scalars.update(mid_stays.figures(record, special))
 
     missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]

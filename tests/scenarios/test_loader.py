@@ -760,8 +760,10 @@ def test_gate_of_the_desk_without_its_key_is_refused(write, gate):
 
 
 CARE_TYPES = [
-    ("{emergency: 60%, chronic: 60%}", "visits.care_types", "emergency and chronic sum to 1.2"),
+    ("{emergency: 60%, chronic: 60%}", "visits.care_types", "emergency, chronic and internet sum to 1.2"),
     ("{chronik: 10%}", "visits.care_types.chronik", "did you mean 'chronic'?"),
+    ("{chronic: 50%, internet: 60%}", "visits.care_types", "chronic and internet sum to 1.16"),
+    ("{prescription_valid: 0}", "visits.care_types.prescription_valid", "greater than 0"),
     ("{chronic_bill: 0}", "visits.care_types.chronic_bill", "greater than 0"),
     ("{dual_channel: 120%}", "visits.care_types.dual_channel", "120%"),
 ]
@@ -773,6 +775,22 @@ def test_care_types_that_cannot_be_are_refused(write, typed, key, words):
 
     assert error.key == key
     assert words in str(error)
+
+
+def test_follow_ups_by_internet_where_nobody_goes_to_a_pharmacy_are_refused(write):
+    mix = "visits.mix={outpatient: 90%, pharmacy: 0%, inpatient: 10%}"
+    error = refusal(write(SMALL), sets=["visits.care_types={internet: 10%}", mix])
+
+    assert error.key == "visits.care_types.internet"
+    assert "no pharmacy visits" in str(error)
+
+
+def test_gate_of_prescriptions_where_nobody_comes_by_internet_is_refused(write):
+    named = "gates.prescriptions.issued"
+    error = refusal(write(SMALL), sets=[f"{named}=== 0", "visits.care_types={chronic: 10%}"])
+
+    assert error.key == named
+    assert "visits.care_types.internet above 0" in str(error)
 
 
 def test_gate_of_care_types_without_any_is_refused(write):

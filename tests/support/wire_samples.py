@@ -75,8 +75,10 @@ _settle = {
     "hospital_level": st.integers(0, 3),
     "fees": fees,
 }
-care_types = st.sampled_from(["ordinary", "emergency", "chronic"])
-settle = st.builds(m.Settle, **_settle, emergency=st.booleans(), care_type=care_types)
+care_types = st.sampled_from(["ordinary", "emergency", "chronic", "internet"])
+settle = st.builds(
+    m.Settle, **_settle, emergency=st.booleans(), care_type=care_types, prescription=st.just("") | text30
+)
 settle_stay = st.builds(
     m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits
 )
@@ -87,11 +89,12 @@ sell = st.builds(
     insurance=insurances,
     total_fen=money,
     use_account=st.booleans(),
-    lines=st.lists(lines(["0", "1", "2", ""]), max_size=4).map(tuple),
+    lines=st.lists(lines(["0", "1", "2", ""]), min_size=1, max_size=4).map(tuple),
     visit=optional_visits,
     hospital_level=st.integers(0, 3),
     fees=fees,
     care_type=st.sampled_from(["ordinary", "special_drugs"]),
+    prescription=st.just("") | text30,
 )
 cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)

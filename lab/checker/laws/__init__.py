@@ -30,6 +30,7 @@ from lab.checker.laws.money import (
 )
 from lab.checker.laws.network import only_what_is_opened_serves
 from lab.checker.laws.prefund import prefunds_are_never_passed
+from lab.checker.laws.prescriptions import a_prescription_is_dispensed_once
 from lab.checker.laws.sessions import nothing_is_answered_without_a_session
 from lab.checker.laws.stops import (
     a_number_leads_to_one_record,
@@ -69,4 +70,5 @@ LAWS: tuple[Law, ...] = (
     prefunds_are_never_passed,
     a_visit_is_paid_as_what_it_is,
     nothing_is_answered_without_a_session,
+    a_prescription_is_dispensed_once,
 )

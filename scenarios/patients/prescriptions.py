@@ -1,0 +1,89 @@
+"""Who takes an electronic prescription to which pharmacy: follow-ups by internet and the sales that come of them.
+
+A pair is made of two visits that come anyway, so that no place of care has more to do than without: the first sale of
+the same two provinces that is planned after a drawn moment becomes a sale to the person of the follow-up. Some
+prescriptions are fetched by nobody before the run ends. This module must never look at how a run goes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from reference_impl.domain.keyed import Purpose
+from scenarios.patients.draws import Floats, Ints, uniforms
+from scenarios.patients.institutions import OUTPATIENT, PHARMACY, Institution
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Pair", "Wanted", "numbered", "paired"]
+
+
+class Pair(NamedTuple):
+    """A follow-up and the sale that its prescription is taken to, by the rows of the plan."""
+
+    follow_up: int
+    sale: int
+
+
+class Wanted(NamedTuple):
+    """What of the visits decides who may fetch what where, in columns sorted by arrival.
+
+    ``places`` is of which care place and which insurer's place each visit is, as one number.
+    """
+
+    kind: NDArray[np.uint8]
+    arrival_us: Ints
+    places: Ints
+    by_internet: NDArray[np.bool_]
+
+
+def paired(seed: int, visits: Wanted, *, apart_us: int, within_us: int) -> tuple[Pair, ...]:
+    """Return who fetches what where: at least ``apart_us`` after the follow-up, at a moment drawn up to ``within_us``.
+
+    Whoever is ready first has the first sale, and no sale is of two prescriptions.
+    """
+    follow_ups = np.flatnonzero(visits.by_internet & (visits.kind == OUTPATIENT))
+    drawn = uniforms(seed, follow_ups, 0, 0, Purpose.FETCHED)
+    ready_us = visits.arrival_us[follow_ups] + apart_us + drawn * within_us
+    sales: dict[int, list[int]] = defaultdict(list)
+    for row in np.flatnonzero(visits.kind == PHARMACY).tolist():
+        sales[int(visits.places[row])].append(row)
+    return tuple(sorted(_matched(follow_ups, ready_us, visits, sales)))
+
+
+def _matched(follow_ups: Ints, ready_us: Floats, visits: Wanted, sales: Mapping[int, Sequence[int]]) -> Iterator[Pair]:
+    taken: dict[int, int] = defaultdict(int)
+    """How many of the sales of two places are gone: those before a moment are gone for all that is ready later."""
+    for number in np.argsort(ready_us, kind="stable").tolist():
+        row = int(follow_ups[number])
+        places = int(visits.places[row])
+        rows = sales.get(places, ())
+        at = taken[places]
+        while at < len(rows) and visits.arrival_us[rows[at]] < ready_us[number]:
+            at += 1
+        taken[places] = min(at + 1, len(rows))
+        if at < len(rows):
+            yield Pair(row, rows[at])
+
+
+def numbered(
+    by_internet: NDArray[np.bool_],
+    pairs: Sequence[Pair],
+    hospitals: Sequence[Institution],
+    hospital: NDArray[np.int32],
+    ordinal: NDArray[np.int32],
+) -> dict[int, str]:
+    """Return the number of the prescription that each visit ends with or fetches, by its row.
+
+    A number is its hospital's own: the hospital's code, and which of its visits ended with it.
+    """
+    numbers = {
+        int(row): f"{hospitals[int(hospital[row])].code}RX{int(ordinal[row]):010d}"
+        for row in np.flatnonzero(by_internet)
+    }
+    return numbers | {pair.sale: numbers[pair.follow_up] for pair in pairs}

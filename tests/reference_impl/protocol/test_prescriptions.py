@@ -1,0 +1,187 @@
+"""Electronic prescriptions: issued by a follow-up by internet, dispensed by once, in time, to its person."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.chain import Chain
+from support.messages import (
+    OTHER_PERSON,
+    PERSON,
+    cancel,
+    done,
+    refusal,
+    request,
+    reversal,
+    sale,
+    settlement,
+    upload,
+)
+
+from reference_impl.domain.care_types import SPECIAL_TERMS, SpecialCare
+from reference_impl.domain.errors import Refusal
+from reference_impl.domain.nodes import NodeId
+from reference_impl.protocol.messages import Diagnose, PersonNo, Register, Request, Settled
+from reference_impl.protocol.records import PrescriptionRecord
+
+VALID_US = 1_000
+HOLDS = SpecialCare(terms=SPECIAL_TERMS, recognised_share=1.0, prescription_valid_us=VALID_US)
+RX = "H33040030001RX0000000001"
+
+
+def prescribing() -> Chain:
+    chain = Chain(special=HOLDS)
+    chain.boot("63")
+    return chain
+
+
+def follow_up(n: int, *, person: str = PERSON, rx: str = RX, care_type: str = "internet", chain: Chain) -> Request:
+    """Messages n to n + 2, and the settlement to be sent as n + 3."""
+    who = PersonNo(person)
+    visit = done(chain.send(request("2201", n, Register(person=who, insurance="310", began_us=0)))).visit
+    said = Diagnose(person=who, visit=visit, diagnosis="R69", began_us=0, care_type=care_type)
+    done(chain.send(request("2203", n + 1, said)))
+    done(chain.send(upload(n + 2, visit, person=person)))
+    asked = settlement(n + 3, visit, person=person)
+    return request("2207", n + 3, msgspec.structs.replace(asked.body, care_type=care_type, prescription=rx))
+
+
+def prescribed(chain: Chain, n: int = 1, *, person: str = PERSON, rx: str = RX) -> Settled:
+    return done(chain.send(follow_up(n, person=person, rx=rx, chain=chain)))
+
+
+def by(n: int, rx: str = RX, *, person: str = PERSON, code: str = "2102") -> Request:
+    return request(code, n, msgspec.structs.replace(sale(n, person=person).body, prescription=rx))
+
+
+def held(chain: Chain) -> list[tuple[str, int, int]]:
+    kept = chain.books[NodeId("63")].read_all().of(PrescriptionRecord)
+    return [(one.prescription, one.dispensed, one.sign) for one in kept]
+
+
+def test_a_follow_up_issues_a_prescription_and_a_sale_is_dispensed_by_it() -> None:
+    chain = prescribing()
+    prescribed(chain)
+    done(chain.send(by(10, code="2101")))
+    done(chain.send(by(11)))
+
+    assert held(chain) == [(RX, 0, 1), (RX, 1, 1)]
+    assert [one.prescription for one in chain.standing()] == [RX, RX]
+    assert chain.sum_of_accounts() == 0
+
+
+def test_the_trial_of_a_follow_up_issues_nothing() -> None:
+    chain = prescribing()
+    asked = follow_up(1, chain=chain)
+    done(chain.send(msgspec.structs.replace(asked, code="2206")))
+
+    assert refusal(chain.send(by(10))) == Refusal.NO_SUCH_PRESCRIPTION
+    assert held(chain) == []
+
+
+@pytest.mark.parametrize("code", ["2101", "2102"])
+def test_a_sale_is_refused_by_the_name_of_what_is_wrong_with_its_prescription(code: str) -> None:
+    chain = prescribing()
+    assert refusal(chain.send(by(30, code=code))) == Refusal.NO_SUCH_PRESCRIPTION
+    prescribed(chain)
+    assert refusal(chain.send(by(31, person=OTHER_PERSON, code=code))) == Refusal.OTHERS_PRESCRIPTION
+    done(chain.send(by(32)))
+    assert refusal(chain.send(by(33, code=code))) == Refusal.PRESCRIPTION_USED
+
+    assert len(chain.standing()) == 2
+
+
+@pytest.mark.parametrize(("late_us", "told"), [(0, ""), (1, Refusal.PRESCRIPTION_EXPIRED)])
+def test_a_prescription_is_valid_to_the_microsecond(late_us: int, told: str) -> None:
+    chain = prescribing()
+    settled_us = prescribed(chain).settled_us
+    chain.clock.us = settled_us + VALID_US + late_us
+
+    assert refusal(chain.send(by(10))) == told
+
+
+def test_a_cancelled_sale_leaves_the_prescription_as_it_was() -> None:
+    chain = prescribing()
+    prescribed(chain)
+    sold = done(chain.send(by(10)))
+    done(chain.send(cancel(11, sold)))
+    done(chain.send(by(12)))
+
+    assert held(chain) == [(RX, 0, 1), (RX, 1, 1), (RX, 0, -1), (RX, 1, 1)]
+
+
+def test_a_reversed_sale_leaves_the_prescription_as_it_was() -> None:
+    chain = prescribing()
+    prescribed(chain)
+    done(chain.send(by(10)))
+    done(chain.send(reversal(11, 10)))
+    done(chain.send(by(12)))
+
+    assert refusal(chain.send(by(13))) == Refusal.PRESCRIPTION_USED
+
+
+def test_a_follow_up_that_is_taken_back_takes_its_prescription_along() -> None:
+    chain = prescribing()
+    seen = prescribed(chain)
+    done(chain.send(cancel(10, seen, code="2208")))
+
+    assert refusal(chain.send(by(11))) == Refusal.NO_SUCH_PRESCRIPTION
+
+
+def test_a_follow_up_whose_prescription_was_dispensed_by_stands_until_the_sale_is_cancelled() -> None:
+    chain = prescribing()
+    seen = prescribed(chain)
+    done(chain.send(by(10)))
+
+    assert refusal(chain.send(cancel(11, seen, code="2208"))) == Refusal.LATER_STANDS
+
+
+def test_a_number_is_of_one_prescription() -> None:
+    chain = prescribing()
+    prescribed(chain)
+
+    assert refusal(chain.send(follow_up(20, person=OTHER_PERSON, chain=chain))) == Refusal.PRESCRIPTION_TAKEN
+
+
+def test_only_a_follow_up_by_internet_prescribes() -> None:
+    chain = prescribing()
+
+    assert refusal(chain.send(follow_up(1, care_type="emergency", chain=chain))) != ""
+    assert refusal(chain.send(follow_up(11, care_type="ordinary", chain=chain))) == Refusal.PRESCRIBES_NOTHING
+    assert held(chain) == []
+
+
+def test_an_insurer_that_holds_no_prescriptions_says_so() -> None:
+    chain = Chain(special=msgspec.structs.replace(HOLDS, prescription_valid_us=0))
+    chain.boot("63")
+
+    assert refusal(chain.send(follow_up(1, chain=chain))) == Refusal.PRESCRIBES_NOTHING
+    assert refusal(chain.send(by(10))) == Refusal.NO_SUCH_PRESCRIPTION
+
+
+STEPS = st.lists(st.sampled_from(["sell", "cancel", "reverse", "others"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS)
+def test_whatever_is_sold_and_taken_back_one_sale_at_most_stands(steps: list[str]) -> None:
+    """Held against a count: a sale is refused while one stands, and never otherwise."""
+    chain = prescribing()
+    prescribed(chain)
+    sold: tuple[int, Settled] | None = None
+    for n, step in enumerate(steps):
+        number = 100 + 10 * n
+        if step == "others":
+            assert refusal(chain.send(by(number, person=OTHER_PERSON))) == Refusal.OTHERS_PRESCRIPTION
+        elif step == "sell":
+            answer = chain.send(by(number))
+            assert refusal(answer) == ("" if sold is None else Refusal.PRESCRIPTION_USED)
+            sold = sold or (number, done(answer))
+        elif sold is not None:
+            taken = cancel(number, sold[1]) if step == "cancel" else reversal(number, sold[0])
+            done(chain.send(taken))
+            sold = None
+
+    assert len(chain.standing()) == 1 + (sold is not None)
