@@ -42,6 +42,7 @@ class FakeVisit:
     handling_us: int = 1_000_000
     total_fen: int = 10_000
     open_at_start: bool = False
+    prescription: str = ""
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
         return (replace_line(self.total_fen // batches, f"{batch + 1}"),)
