@@ -74,6 +74,7 @@ class FakeVisit:
     handling_us: int = 1_000_000
     total_fen: int = 10_000
     open_at_start: bool = False
+    prescription: str = ""
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
         """Return the charges of one batch: one line."""

@@ -57,6 +57,11 @@ class NodeBinding:
     rows: str
     bindings: tuple[Binding, ...]
 
+    @property
+    def needs_row(self) -> bool:
+        """Whether the message must have a row: what it cannot be without is said in its rows."""
+        return any(b.mark == "^" and self.node.fields[b.field].mandatory for b in self.bindings)
+
 
 @dataclass(frozen=True, slots=True)
 class FundType:

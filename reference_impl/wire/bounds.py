@@ -66,7 +66,7 @@ def attribute_bounds(nodes: Iterable[NodeBinding], dictionaries: Mapping[str, Ma
                 continue
             for path in _paths(source, node.rows):
                 bounds[path] = bounds.get(path, bound) & bound
-        if any(source.mark == "^" for source in node.bindings):
+        if node.needs_row:
             bounds[node.rows] = _ONE_ROW
     return bounds
 

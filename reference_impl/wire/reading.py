@@ -339,19 +339,13 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
     row = _taken(binding, own, tools)
     if [order[target] for target in row.targets] != list(range(len(own))):
         raise ValueError(f"{binding.code} {binding.node.name}: rows must fill the first fields of {rows_of.__name__}")
-    shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
-    same = _same_reader(binding, shared)
+    said_by_all = _shared_reader(binding, tools)
     exp = _exp_reader(binding, tools)
     only = _not_done_reader(binding)
     rows_name = binding.rows
-    where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
 
     def read(rows: Sequence[Any], found: Found) -> None:
-        if shared.targets:
-            if not rows:
-                raise WireError(*where, rows, "at least one row")
-            found.body.update(zip(shared.targets, shared.values(rows[0]), strict=True))
-            same(rows)
+        said_by_all(rows, found)
         if only:
             for each in rows:
                 only(each, found)
@@ -367,6 +361,24 @@ def _rows_reader(binding: NodeBinding, rows_of: type[Any], tools: Tools) -> Node
             exp(each.exp_content, extra)
             return rows_of(*values, **extra.body)
         return rows_of(*values)
+
+    return read
+
+
+def _shared_reader(binding: NodeBinding, tools: Tools) -> NodeReader:
+    """Return the reader of what every row repeats; without rows it is empty, where it may be."""
+    shared = _taken(binding, [b for b in binding.bindings if b.mark == "^"], tools)
+    same, needs_row = _same_reader(binding, shared), binding.needs_row
+    where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
+
+    def read(rows: Sequence[Any], found: Found) -> None:
+        if rows and shared.targets:
+            found.body.update(zip(shared.targets, shared.values(rows[0]), strict=True))
+            same(rows)
+        elif needs_row:
+            raise WireError(*where, rows, "at least one row")
+        else:
+            found.body.update(dict.fromkeys(shared.targets, ""))
 
     return read
 

@@ -143,13 +143,14 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
     exp = _exp_writer(binding)
     given = [b.field for b in shared] + varying + [b.field for b in own] + ([EXP_CONTENT] if exp else [])
     shape = to_write(f"{binding.code}_{binding.node.name}", given, steady)
-    rows, needs_row = binding.rows, any(b.mark == "^" for b in shared)
+    rows, needs_row = binding.rows, binding.needs_row
+    only_there = [i for i, b in enumerate(shared) if b.mark == "^"]
     needs_asked = any(b.mark == "&" for b in own)
     where = Where(binding.code, f"{binding.direction}.{binding.node.name}")
 
     def write(context: Context) -> list[Any]:
         elements: Sequence[Any] = getattr(context.body, rows)
-        if needs_row and not elements:
+        if not elements and (needs_row or _says_any(fill_shared(context), only_there)):
             raise WireError(*where, elements, "at least one row")
         asked: Sequence[Any] = elements
         if needs_asked:
@@ -167,6 +168,11 @@ def _rows_writer(binding: NodeBinding, tools: Tools) -> NodeWriter:
         return written
 
     return write
+
+
+def _says_any(values: Sequence[Any], which: Sequence[int]) -> bool:
+    """Return whether something would be left unsaid without a row that says it."""
+    return any(values[i] is not msgspec.UNSET for i in which)
 
 
 def _valued(binding: NodeBinding) -> list[Binding]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from reference_impl.domain.keyed import Purpose
-from scenarios.patients.draws import Floats, Ints, uniforms
+from scenarios.patients.draws import Ints, uniforms
 from scenarios.patients.institutions import OUTPATIENT, PHARMACY, Institution
 
 if TYPE_CHECKING:
@@ -43,9 +43,10 @@ class Wanted(NamedTuple):
 
 
 def paired(seed: int, visits: Wanted, *, apart_us: int, within_us: int) -> tuple[Pair, ...]:
-    """Return who fetches what where: at least ``apart_us`` after the follow-up, at a moment drawn up to ``within_us``.
+    """Return who fetches what where: from a moment on that is drawn ``apart_us`` to ``within_us`` more after the visit.
 
-    Whoever is ready first has the first sale, and no sale is of two prescriptions.
+    Whoever is ready first has the first sale, and no sale is of two prescriptions. Where none comes up to the last
+    moment that could be drawn nobody fetches anything.
     """
     follow_ups = np.flatnonzero(visits.by_internet & (visits.kind == OUTPATIENT))
     drawn = uniforms(seed, follow_ups, 0, 0, Purpose.FETCHED)
@@ -53,21 +54,24 @@ def paired(seed: int, visits: Wanted, *, apart_us: int, within_us: int) -> tuple
     sales: dict[int, list[int]] = defaultdict(list)
     for row in np.flatnonzero(visits.kind == PHARMACY).tolist():
         sales[int(visits.places[row])].append(row)
-    return tuple(sorted(_matched(follow_ups, ready_us, visits, sales)))
+    wants = zip(ready_us.tolist(), follow_ups.tolist(), strict=True)
+    return tuple(sorted(_matched(sorted(wants), apart_us + within_us, visits, sales)))
 
 
-def _matched(follow_ups: Ints, ready_us: Floats, visits: Wanted, sales: Mapping[int, Sequence[int]]) -> Iterator[Pair]:
+def _matched(
+    wants: Sequence[tuple[float, int]], longest_us: int, visits: Wanted, sales: Mapping[int, Sequence[int]]
+) -> Iterator[Pair]:
     taken: dict[int, int] = defaultdict(int)
     """How many of the sales of two places are gone: those before a moment are gone for all that is ready later."""
-    for number in np.argsort(ready_us, kind="stable").tolist():
-        row = int(follow_ups[number])
+    for ready_us, row in wants:
         places = int(visits.places[row])
         rows = sales.get(places, ())
         at = taken[places]
-        while at < len(rows) and visits.arrival_us[rows[at]] < ready_us[number]:
+        while at < len(rows) and visits.arrival_us[rows[at]] < ready_us:
             at += 1
-        taken[places] = min(at + 1, len(rows))
-        if at < len(rows):
+        taken[places] = at
+        if at < len(rows) and visits.arrival_us[rows[at]] <= visits.arrival_us[row] + longest_us:
+            taken[places] = at + 1
             yield Pair(row, rows[at])
 
 

@@ -63,8 +63,8 @@ class CareTypes(Model):
     fetched_within: PeopleTime = Field(
         default=span("1d"),
         gt=0,
-        description="a prescription is taken to a pharmacy at a moment drawn up to this after people have had 4 hours "
-        "of a visit's end: by the next planned sale of its two provinces. ASSUMED.",
+        description="a prescription is taken to a pharmacy from a moment on that is drawn up to this after people have "
+        "had 4 hours, by the next planned sale of its two provinces within that time, if any. ASSUMED.",
     )
 
     @model_validator(mode="after")

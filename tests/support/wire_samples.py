@@ -82,19 +82,20 @@ settle = st.builds(
 settle_stay = st.builds(
     m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits
 )
-sell = st.builds(
-    m.SellDrugs,
-    person=persons,
-    certificate=certificates,
-    insurance=insurances,
-    total_fen=money,
-    use_account=st.booleans(),
-    lines=st.lists(lines(["0", "1", "2", ""]), min_size=1, max_size=4).map(tuple),
-    visit=optional_visits,
-    hospital_level=st.integers(0, 3),
-    fees=fees,
-    care_type=st.sampled_from(["ordinary", "special_drugs"]),
-    prescription=st.just("") | text30,
+_sell = {
+    "person": persons,
+    "certificate": certificates,
+    "insurance": insurances,
+    "total_fen": money,
+    "use_account": st.booleans(),
+    "visit": optional_visits,
+    "hospital_level": st.integers(0, 3),
+    "fees": fees,
+    "care_type": st.sampled_from(["ordinary", "special_drugs"]),
+}
+_drugs = lines(["0", "1", "2", ""])
+sell = st.builds(m.SellDrugs, **_sell, lines=st.lists(_drugs, max_size=4).map(tuple)) | st.builds(
+    m.SellDrugs, **_sell, lines=st.lists(_drugs, min_size=1, max_size=4).map(tuple), prescription=text30
 )
 cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)

@@ -558,3 +558,32 @@ def test_a_second_diagnosis_is_refused_and_not_dropped(codec, request_):
 
     with pytest.raises(WireError, match="diseinfo"):
         codec.decode_request(json.dumps(message).encode(), w.HOSPITAL)
+
+
+def by_prescription(codec, *numbers):
+    """A sale whose lines say these numbers of prescriptions."""
+    lines = tuple(msgspec.structs.replace(w.LINES[0], serial=f"{n}") for n, _ in enumerate(numbers, 1))
+    body = msgspec.structs.replace(SALE.body, lines=lines, prescription="RX")
+    message = json.loads(codec.encode_request(w.request("2102", body), 0))
+    for row, number in zip(message["input"]["drugdetail"], numbers, strict=True):
+        assert row.pop("rxno") == "RX"
+        if number:
+            row["rxno"] = number
+    return json.dumps(message).encode()
+
+
+@pytest.mark.parametrize(("numbers", "read"), [(("RX1", "RX1"), "RX1"), (("", ""), "")])
+def test_a_sale_is_by_the_prescription_that_all_its_lines_say(codec, numbers, read):
+    assert codec.decode_request(by_prescription(codec, *numbers), w.HOSPITAL).body.prescription == read
+
+
+@pytest.mark.parametrize("numbers", [("RX1", "RX2"), ("RX1", ""), ("", "RX1")])
+def test_a_sale_partly_by_a_prescription_is_refused_and_not_taken_for_either(codec, numbers):
+    with pytest.raises(WireError, match="rxno"):
+        codec.decode_request(by_prescription(codec, *numbers), w.HOSPITAL)
+
+
+def test_a_sale_without_lines_cannot_say_its_prescription_and_is_not_written(codec):
+    body = msgspec.structs.replace(SALE.body, lines=(), prescription="RX1")
+    with pytest.raises(WireError, match="at least one row"):
+        codec.encode_request(w.request("2102", body), 0)
