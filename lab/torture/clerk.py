@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lab.torture.loom import Nap
 from lab.torture.nodes import HOSPITAL
+from reference_impl.domain import transactions as t
 from reference_impl.domain.nodes import NodeId
-from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.bodies import BODIES
 from reference_impl.protocol.messages import (
     Answered,
@@ -39,9 +39,12 @@ _STEP = 7_000
 """Their message ids stand this many seconds after the visit's own."""
 _ACTS_MAX = 5
 _PAUSE_MS = 100
-_TAKES_BACK = {"pharmacy": "2103", "outpatient": "2208", "inpatient": "2305"}
-_CANCELS_LINES = {"outpatient": "2205", "inpatient": "2302"}
-_SETTLES = {"outpatient": ("2207", "2206"), "inpatient": ("2304", "2303")}
+_TAKES_BACK = {"pharmacy": t.PHARMACY_CANCEL, "outpatient": t.OUTPATIENT_CANCEL, "inpatient": t.INPATIENT_CANCEL}
+_CANCELS_LINES = {"outpatient": t.CANCEL_OUTPATIENT_LINES, "inpatient": t.CANCEL_INPATIENT_LINES}
+_SETTLES = {
+    "outpatient": (t.OUTPATIENT_SETTLE, t.OUTPATIENT_TRIAL),
+    "inpatient": (t.INPATIENT_SETTLE, t.INPATIENT_TRIAL),
+}
 """The settlement of a visit, and its trial."""
 _TRIES_MAX = 3
 
@@ -75,16 +78,16 @@ async def meddle(world: World, patient: Patient) -> None:
 
 def _choices(world: World, patient: Patient) -> list[_Meant]:
     journey, kind, person = patient.journey, patient.visit.kind, PersonNo(patient.visit.person)
-    settles = _sent(world, patient, *SETTLEMENTS)
+    settles = _sent(world, patient, *t.SETTLEMENTS)
     own = [msgid for _, msgid in settles if msgid not in world.by_clerks]
     meant = [
-        _Meant("2601", Reverse(person=person, original=original, original_code=code), original)
-        for code, original in (*settles, *_sent(world, patient, "2401"))
+        _Meant(t.REVERSE, Reverse(person=person, original=original, original_code=code), original)
+        for code, original in (*settles, *_sent(world, patient, t.ADMIT))
     ]
     if journey.visit_id and kind in _CANCELS_LINES:
         meant.append(_Meant(_CANCELS_LINES[kind], CancelLines(person=person, visit=journey.visit_id)))
     if journey.visit_id and kind == "outpatient":
-        meant.append(_Meant("2202", CancelRegistration(person=person, visit=journey.visit_id)))
+        meant.append(_Meant(t.CANCEL_REGISTRATION, CancelRegistration(person=person, visit=journey.visit_id)))
     if journey.settlement:
         body = CancelSettlement(person=person, visit=journey.visit_id, settlement=journey.settlement)
         meant += 2 * [_Meant(_TAKES_BACK[kind], body, own[-1])]
@@ -128,7 +131,7 @@ def _learn(world: World, request: Request, meant: _Meant, answer: Answered) -> N
         return
     if meant.original:
         world.taken_back.add(meant.original)
-    if isinstance(answer.reply.body, Settled) and request.code in SETTLEMENTS:
+    if isinstance(answer.reply.body, Settled) and request.code in t.SETTLEMENTS:
         world.by_clerks[request.msgid] = answer.reply.body.settlement
 
 

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from random import Random
 
 from lab.torture.order import Order
+from reference_impl.domain import transactions as t
 
 __all__ = ["LINKS", "QUIET_MIX", "STORMS_S", "Mix"]
 
-_OPENS_AND_SETTLES = ("2201", "2401", "2102", "2207", "2304")
-_DARK = (*[""] * 10, "1101", "2204", "2206", "2402", "2303", "2301", "2202", *_OPENS_AND_SETTLES, "2601", "2601")
-_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, "2601")
+_OPENS_AND_SETTLES = (t.REGISTER, t.ADMIT, t.PHARMACY_SETTLE, t.OUTPATIENT_SETTLE, t.INPATIENT_SETTLE)
+_DARK = (
+    *[""] * 10,
+    *(t.PERSON, t.OUTPATIENT_LINES, t.OUTPATIENT_TRIAL, t.DISCHARGE, t.INPATIENT_TRIAL, t.INPATIENT_LINES),
+    t.CANCEL_REGISTRATION,
+    *_OPENS_AND_SETTLES,
+    *[t.REVERSE] * 2,
+)
+_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, t.REVERSE)
 LINKS = ("the hospital to 33", "33 to hub", "hub to 63")
 """As the hospital's side calls them; an answer comes by the same."""
 STORMS_S = (10, 30, 60, 150)

@@ -89,6 +89,7 @@ BASE = {
     },
     "visits": {
         "mid_stay": {},
+        "care_types": {"internet": 0.1},
         "explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}],
     },
 }
@@ -100,6 +101,8 @@ PEOPLE = """
     visits.stay_mean         192h
     visits.handling          0.025h
     visits.mid_stay.longer_than   336h
+    visits.care_types.prescription_valid   72h
+    visits.care_types.fetched_within   24h
     visits.explicit.0.at     2h
     visits.explicit.0.stay   72h
     clients.desk_patience    2h

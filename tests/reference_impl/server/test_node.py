@@ -311,7 +311,7 @@ def test_a_door_stays_as_it_was_left_over_a_restart(world):
 
 def ordered(world, command, order):
     """What a process answers to an operator's order."""
-    moves = {name: SimpleNamespace(books=SimpleNamespace(path=world.folder / name)) for name in world.nodes}
+    moves = {name: SimpleNamespace(books=SimpleNamespace(place=world.folder / name)) for name in world.nodes}
     running = Running(world.nodes, {}, moves, {})
     operator = Operator("all", world.clock, running, tasks=None, stop=None, meter=None)
     told = asyncio.run(operator.obey("POST", command, json.dumps(order).encode()))
