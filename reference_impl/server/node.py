@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId, care_node, role_of
@@ -331,6 +332,5 @@ def _read(path: Path, kind: type[_T]) -> _T | None:
 
 
 def _write(path: Path, content: object) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(content))
-    partial.replace(path)
+    """Write down an order that was obeyed, to be found after a power cut too."""
+    write_whole(path, msgspec.json.encode(content))
