@@ -29,6 +29,8 @@ DIES, DIES_WITHIN, SLOW = 1, 2, 3
 stands for so many times ``SLOW_MS``."""
 SLOW_MS = 100
 _SLOWEST = 20
+_HALF = 0.5
+"""Of the kills over a change, those within the commit; the others before it."""
 
 
 class FrailBooks:
@@ -77,7 +79,7 @@ class FrailBooks:
         def draw(rng: Random) -> int:
             share = rng.random()
             if share < mix.kill:
-                return DIES_WITHIN if change is not None and rng.random() < 0.5 else DIES  # noqa: PLR2004 - either
+                return DIES_WITHIN if change is not None and rng.random() < _HALF else DIES
             return SLOW + rng.randrange(_SLOWEST) if share < mix.kill + mix.slow_disk else 0
 
         comes = world.tape.take(f"{node} {when}", draw, (DIES,))

@@ -126,8 +126,7 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
     """Build a node of the chain on any ports."""
     numbers = Numbers(asked.renumberings, ports.clock.now_us)
     network, catalogue = asked.network, asked.catalogue
-    serial = count()
-    reference = lambda: f"{node}{next(serial)}"  # noqa: E731
+    reference = _references(node)
     if node == HUB:
         provinces = frozenset({NodeId("33"), NodeId("63")})
         return Hub(ports, provinces, timeout_us=WAIT_US, reference=reference, numbers=numbers)
@@ -166,6 +165,12 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
         relays=frozenset(NodeId(city) for city in asked.relays if province_of(city) == node),
         sessions=asked.sessions,
     )
+
+
+def _references(node: str) -> Callable[[], str]:
+    """Return what makes a fresh reference of a node at each call: its name and a number."""
+    serial = count()
+    return lambda: f"{node}{next(serial)}"
 
 
 def _facts(person: str) -> PersonFacts | None:

@@ -11,6 +11,9 @@ import pytest
 
 from lab.cli.app import run_command
 from lab.cli.commands.trail import trail
+from reference_impl.books.journal import Journal, Stage, write_journal
+from reference_impl.books.places import write_server
+from reference_impl.books.postgresql.address import Server
 from reference_impl.books.sqlite.books import fill_books
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import NodeId
@@ -71,3 +74,21 @@ def test_a_place_without_books_or_with_too_many_is_refused(folder: Path, tmp_pat
             trail(place, (), as_json=False)
     with pytest.raises(InputError, match="--noted is of one file"):
         trail(folder, [f"1:{64 * '0'}"], as_json=False)
+
+
+def test_of_books_that_moved_the_file_that_serves_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    books = folder / "books"
+    fill_books(books / "34.2.sqlite", [asked(1)])
+    write_journal(books, "34", Journal(stage=Stage.REOPENED, serving="34.2.sqlite"))
+
+    assert trail(folder, (), as_json=False) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["34.2.sqlite", "hub.sqlite"]
+
+
+def test_books_on_a_server_are_refused_and_never_told_by_the_files_they_left(folder: Path) -> None:
+    """The old file holds for ever; what was written since, nobody has looked at."""
+    write_server(folder / "books", Server("postgresql://nobody@127.0.0.1:1/none"))
+
+    with pytest.raises(InputError, match=r"lie on a server, where no trail is kept; expected one file"):
+        trail(folder, (), as_json=False)
+    assert trail(folder / "books" / "34.sqlite", (), as_json=False) == 0

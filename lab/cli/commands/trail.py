@@ -8,6 +8,9 @@ from pathlib import Path
 import msgspec
 
 from lab.cli import console
+from reference_impl.books.journal import read_journal
+from reference_impl.books.places import read_server
+from reference_impl.books.sqlite.place import SUFFIX
 from reference_impl.books.sqlite.trailing import verify_file
 from reference_impl.books.trail import BEGINNING, Noted, Verified
 from reference_impl.domain.failures import FailedRunError, InputError
@@ -31,11 +34,17 @@ def trail(place: Path, noted: Sequence[str], *, as_json: bool) -> int:
 
 
 def _files_at(place: Path) -> list[Path]:
+    """Return a file, or those in a folder that serve: what a node served from before its books moved is past."""
+    if place.is_file():
+        return [place]
     folder = place / "books" if (place / "books").is_dir() else place
-    files = sorted(folder.glob("*.sqlite")) if folder.is_dir() else [place]
-    if not files or not files[0].exists():
+    if read_server(folder) is not None:
+        raise InputError(f"books of {folder} lie on a server, where no trail is kept; expected one file of books")
+    nodes = sorted({path.name.partition(".")[0] for path in folder.glob(f"*{SUFFIX}")})
+    if not nodes:
         raise InputError(f"no books at {place}; expected the folder of 'yidi serve --books', its 'books', or a file")
-    return files
+    journals = {node: read_journal(folder, node) for node in nodes}
+    return [folder / (f"{node}{SUFFIX}" if one is None else one.serving) for node, one in journals.items()]
 
 
 def _noted(text: str) -> Noted:
