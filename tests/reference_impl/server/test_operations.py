@@ -190,6 +190,20 @@ def test_books_whose_file_is_gone_are_not_ready_and_no_empty_ones_take_their_pla
     assert not (tmp_path / "3#3.sqlite").exists()
 
 
+def test_a_probe_is_a_commit_that_the_file_has_taken(tmp_path):
+    """Taking the lock alone would find no full disk: another connection sees that something was written."""
+    path = tmp_path / "33.sqlite"
+    books = SqliteBooks(path)
+    other = sqlite3.connect(path)
+    try:
+        before = other.execute("PRAGMA data_version").fetchone()
+        asyncio.run(books.probe())
+        assert other.execute("PRAGMA data_version").fetchone() != before
+    finally:
+        other.close()
+        books.close()
+
+
 # --- the board, the alarms and the handbook name what there is ---
 
 
