@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.arguments import AsJson
+
 cutover = typer.Typer(
     help="A planned stop: searched for beforehand, and taken step by step at a running system.", no_args_is_help=True
 )
@@ -30,7 +32,6 @@ To = Annotated[
     str,
     typer.Option("--to", metavar="ADDRESS", help="The server of the new books: postgresql://…, without a password."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 
 
 @cutover.command()

@@ -1,0 +1,24 @@
+"""Arguments and options that several commands have, under the same name and with the same meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["AsJson", "CostsFile", "Out", "RunDir", "Seed", "Sets", "Source", "Variant"]
+
+Source = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of the library.")]
+Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Apply a variant of the scenario.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one key; may be repeated.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Use another seed.")]
+CostsFile = Annotated[
+    Path | None,
+    typer.Option("--costs", metavar="FILE", help="Cost file of 'yidi calibrate'. Default: the packaged one."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-WORLD-N.")
+]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
