@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.sql.layout import LAYOUTS, Row
 from reference_impl.books.sql.rows import message_row
+from reference_impl.books.trail import told
 
 if TYPE_CHECKING:
     from reference_impl.protocol.records import Change, MessageRecord, Record
@@ -90,7 +91,7 @@ def arguments(changes: Sequence[Change], serials: Serials) -> list[Any]:
     inserts = [change.insert for change in changes]
     with_records = [bool(change.records) for change in changes]
     given = (each for name in _ROWS for each in (rows.get(name), places.get(name)))
-    return [said, inserts, with_records, *given]
+    return [said, inserts, with_records, [told(change) for change in changes], *given]
 
 
 def _numbered(message: MessageRecord, serials: Serials) -> Row:

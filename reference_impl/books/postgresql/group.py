@@ -15,6 +15,7 @@ from reference_impl.books.groups import Done, Flush, Job, Watcher, WriterStats
 from reference_impl.books.postgresql.changes import NUMBERED, Serials, arguments
 from reference_impl.books.postgresql.opening import make_ready
 from reference_impl.books.postgresql.session import ANSWER_LIMIT_S, Connection, connect, is_lost, persist, take, trouble
+from reference_impl.books.postgresql.trailing import begin_trail
 from reference_impl.books.sql.rows import message_of
 from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.protocol.records import AlreadyThere, Committed, Stale
@@ -72,6 +73,7 @@ class GroupWrite:
             await take(connection, self._schema)
             if not self._ready:
                 await make_ready(self._schema)
+                await begin_trail(connection)
                 self._ready = True
             self._written = tuple(await connection.fetchrow("SELECT number, verdicts FROM last_group"))
             self._number = max(self._number, self._written[0])

@@ -23,6 +23,7 @@ from reference_impl.books.postgresql.address import Schema, Server
 from reference_impl.books.postgresql.books import PostgresqlBooks, fill_books, read_final, read_latest_us
 from reference_impl.books.postgresql.changes import Serials, arguments, together
 from reference_impl.books.postgresql.looks import statement
+from reference_impl.books.postgresql.trailing import verify_schema
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.version import SCHEMA_VERSION
 from reference_impl.domain.failures import InputError
@@ -57,6 +58,8 @@ def cut_books(schema, cutter, runner):
     yield shelf
     books.close()
     runner.run(asyncio.sleep(0))
+    verified = verify_schema(schema)
+    assert verified.holds, verified.findings
 
 
 WHEN = ["before", "after"]
@@ -492,6 +495,7 @@ def test_what_is_asked_of_books_is_found_by_an_index_however_small_they_are(post
 ADDRESSES = [
     ("postgresql://yidi:open-sesame@db/yidi", "PGPASSWORD"),
     ("postgresql://yidi@db/yidi?password=open-sesame", "PGPASSWORD"),
+    ("postgresql://yidi:open-#sesame@db/yidi", "PGPASSWORD"),
     ("postgresql://yidi@db", "no address of a database"),
     ("postgresql:///yidi", "no address of a database"),
     ("postgres://db/yidi", "no address of a database"),
@@ -504,7 +508,17 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused_without_repeatin
     with pytest.raises(InputError, match=words) as told:
         Server.read(address)
 
-    assert "open-sesame" not in str(told.value)
+    assert "sesame" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://yidi:open#sesame@db/yidi", "postgresql://yidi:sesame@db/yidi#yidi_34"]
+)
+def test_what_names_a_schema_is_refused_with_a_password_too(address):
+    with pytest.raises(InputError, match="PGPASSWORD") as told:
+        Schema.read(address)
+
+    assert "sesame" not in str(told.value)
 
 
 def test_a_schema_is_read_back_as_it_is_written():
