@@ -20,7 +20,18 @@ from reference_impl.books.final import BooksError
 if TYPE_CHECKING:
     from reference_impl.books.postgresql.address import Schema
 
-__all__ = ["ANSWER_LIMIT_S", "ERRORS", "Connection", "aside", "connect", "is_lost", "persist", "take", "trouble"]
+__all__ = [
+    "ANSWER_LIMIT_S",
+    "ERRORS",
+    "Connection",
+    "aside",
+    "connect",
+    "is_lost",
+    "is_of_the_books",
+    "persist",
+    "take",
+    "trouble",
+]
 
 Connection = Any
 """An ``asyncpg.Connection``; the library has no types of its own rows."""
@@ -47,6 +58,8 @@ ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError, TimeoutError)
 _LOST = (asyncpg.PostgresConnectionError, *_DRIVER, OSError, TimeoutError)
 _GOING = ("57P01", "57P02", "57P03", "25006")
 """Shut down by its administrator, crashed, not up yet, no primary any more: the session is of no more use."""
+_ILL_FORMED = ("22", "23", "54")
+"""Classes of errors that are of what was to be written: a value that is none, a key that is there, a key too long."""
 _T = TypeVar("_T")
 
 
@@ -90,6 +103,11 @@ def is_lost(error: BaseException, connection: Connection | None) -> bool:
     if isinstance(error, _LOST) or getattr(error, "sqlstate", None) in _GOING:
         return True
     return connection is not None and connection.is_closed()
+
+
+def is_of_the_books(error: BaseException) -> bool:
+    """Return whether the server takes nothing at all at this moment: its disk is full, somebody has locked a table."""
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] not in _ILL_FORMED
 
 
 def trouble(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import pytest
 from book_samples import Shelf, copy, done, insert, intent, key, msgid, person, replace, settled, tombstone, visit_refs
 from support import postgresql as postgresql_support
 from support.cutter import Cutter
-from support.postgresql import execute
+from support.postgresql import execute, execute_in
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.postgresql import group, looks, opening
@@ -364,6 +364,45 @@ def test_a_value_that_the_server_cannot_hold_fails_alone_and_whole(postgresql_sh
     assert all("cannot be written" in str(one) for one in told[1:3])
     assert [message.key for message in postgresql_shelf.read_all().messages] == [key(1), key(4)]
     assert postgresql_shelf.books.failure is None
+
+
+def test_a_known_message_that_nobody_can_read_has_nothing_else_of_its_group_written_twice(runner, schema):
+    books = runner.run(PostgresqlBooks.open(schema))
+    shelf = Shelf(books, runner)
+    shelf.commit_all([insert(intent(1)), insert(intent(2))])
+    execute_in(schema, f"UPDATE messages SET request = '\\xc1' WHERE msgid = '{msgid(1)}'")  # noqa: S608 - ours
+
+    told = shelf.commit_all([replace(done(2), copy(2)), insert(done(1)), insert(done(3))])
+    books.close()
+
+    assert [type(one) for one in told] == [Committed, BooksError, Committed]
+    assert "cannot be read" in str(told[1])
+    assert execute_in(schema, "SELECT count(*) FROM settlement_copies") == [(1,)]
+
+
+FULL_DISK = [
+    """CREATE FUNCTION refuse() RETURNS TRIGGER LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$""",
+    "CREATE TRIGGER full_disk BEFORE INSERT ON messages EXECUTE FUNCTION refuse()",
+]
+
+
+def test_a_full_disk_is_told_to_all_of_a_group_at_once_until_there_is_room_again(postgresql_shelf, schema, monkeypatch):
+    tries = []
+    alone = group.GroupWrite._alone
+    monkeypatch.setattr(group.GroupWrite, "_alone", lambda writer, one: tries.append(one) or alone(writer, one))
+    for each in FULL_DISK:
+        execute_in(schema, each)
+
+    told = postgresql_shelf.commit_all([insert(done(number)) for number in range(5)])
+
+    assert [type(one) for one in told] == [BooksError] * 5
+    assert "no space left on device" in str(postgresql_shelf.books.failure)
+    assert tries == []
+    execute_in(schema, "DROP TRIGGER full_disk ON messages")
+    assert postgresql_shelf.commit_all([insert(done(9))]) == [Committed()]
+    assert postgresql_shelf.books.failure is None
+    assert [message.key for message in postgresql_shelf.read_all().messages] == [key(9)]
 
 
 def test_looks_of_one_round_that_name_the_same_go_together(postgresql_books, runner):
