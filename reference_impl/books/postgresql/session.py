@@ -48,6 +48,7 @@ _SETTINGS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # no plan here is better for knowing the values, and each costs its making
     "tcp_keepalives_idle": "5",  # a client whose machine is gone must not hold the lock for hours
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
@@ -83,8 +84,14 @@ async def connect(schema: Schema) -> Connection:
         ) from None
 
 
+_QUICK_COMPRESSION = """
+    SELECT set_config(name, 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"""
+"""Entries of the trail are long, and PostgreSQL's own compression is the dearest part of writing one."""
+
+
 async def take(connection: Connection, schema: Schema) -> None:
-    """Take the books for this session, for as long as it lasts.
+    """Take the books for this session, for as long as it lasts, and have it write as fast as this server can.
 
     Raises:
         BooksError: when another session has them.
@@ -92,6 +99,7 @@ async def take(connection: Connection, schema: Schema) -> None:
     """
     try:
         await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", f"yidi books {schema.name}")
+        await connection.execute(_QUICK_COMPRESSION)
     except asyncpg.LockNotAvailableError:
         raise BooksError(f"books {schema} are open in another process: stop that one first") from None
 
