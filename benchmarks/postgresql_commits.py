@@ -31,7 +31,7 @@ from support.postgresql import Cluster, own_folder
 
 from reference_impl.books.postgresql.address import Server
 from reference_impl.books.postgresql.books import PostgresqlBooks
-from reference_impl.books.postgresql.changes import Serials, arguments
+from reference_impl.books.postgresql.changes import GroupRows, Serials
 from reference_impl.books.postgresql.opening import make_ready, remove
 from reference_impl.books.postgresql.session import connect
 
@@ -57,10 +57,8 @@ class Raw:
 
     def rows(self, group: int) -> dict[str, list[Any]]:
         """Return the rows of a group by table."""
-        names = ("marks", "lifted", "visits", "charges", "persons", "settlements", "postings")
-        given = arguments(changes(group, self.callers), self.serials)
-        found = {name: given[3 + 2 * place] for place, name in enumerate(names) if given[3 + 2 * place]}
-        return {"messages": given[0], **found, "postings_legs": given[-2]}
+        given = GroupRows(changes(group, self.callers), self.serials)
+        return {"messages": given.said, **given.of}
 
     async def statement(self, group: int) -> None:
         """Write them by one statement: one round trip."""

@@ -227,7 +227,12 @@ def authority(
 
 @app.command()
 def trail(
-    books: Annotated[Path, typer.Argument(metavar="BOOKS", help="A file of books, or the folder of them.")],
+    books: Annotated[
+        str,
+        typer.Argument(
+            metavar="BOOKS", help="A file of books, the folder of them, or postgresql://[USER@]HOST/DATABASE[#SCHEMA]."
+        ),
+    ],
     noted: Annotated[
         list[str] | None,
         typer.Option("--noted", metavar="NUMBER:HASH", help="An entry that was noted elsewhere: it must be there."),

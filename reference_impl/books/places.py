@@ -15,26 +15,31 @@ from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
 from reference_impl.books.journal import read_journal
 from reference_impl.books.moving import Shelf
-from reference_impl.books.postgresql.address import SCHEME, Server
+from reference_impl.books.postgresql.address import SCHEMA_MARK, SCHEME, Schema, Server
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.books.sqlite.place import SUFFIX, SqlitePlace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Iterable, Sequence
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.books.groups import Watcher, WriterStats
+    from reference_impl.books.postgresql.place import PostgresqlPlace
     from reference_impl.books.sqlite.disk import Disk
+    from reference_impl.books.trail import Noted, Verified
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = [
     "NodeBooks",
     "OpenShelf",
     "Place",
+    "all_on",
+    "books_at",
     "following",
     "hold_server",
     "make_all",
     "must_be_there",
+    "nodes_of",
     "place_named",
     "read_server",
     "serving_place",
@@ -145,6 +150,10 @@ class Place(Protocol):
         """Return the latest instant in the books of a node that does not run; None for none."""
         ...
 
+    def verify(self, noted: Sequence[Noted]) -> Verified:
+        """Hold the books against their trail, and the trail against itself and what was noted of it."""
+        ...
+
     def open(self, disk: Disk) -> Awaitable[NodeBooks]:
         """Open the books to be served from."""
         ...
@@ -189,6 +198,40 @@ def place_named(folder: Path, name: str) -> Place:
     if server is None:
         raise BooksError(f"books {name} lie on a server, and {folder / _SERVER} is not there: restore it from a copy")
     return _schema(server, name)
+
+
+def books_at(path: Path) -> Place:
+    """Return a file of books as a place."""
+    return SqlitePlace(path)
+
+
+def all_on(address: str) -> list[Place]:
+    """Return the books in the database of an address, or those of the one schema that it names behind a ``#``.
+
+    Raises:
+        InputError: when it is no address.
+        BooksError: when the server cannot be asked.
+
+    """
+    if SCHEMA_MARK in address:
+        schema = Schema.read(address)
+        return [_schema(schema.server, schema.name)]
+    server = Server.read(address)
+    return [_schema(server, name) for name in _names_on(server)]
+
+
+def nodes_of(folder: Path) -> list[str]:
+    """Return the nodes whose books lie in a folder, or on the server that it names.
+
+    Raises:
+        BooksError: when the server cannot be asked.
+
+    """
+    server = read_server(folder)
+    nodes = {path.name.partition(".")[0] for path in folder.glob(f"*{SUFFIX}")}
+    if server is not None:
+        nodes |= {name.split("_")[1] for name in _names_on(server)}
+    return sorted(nodes)
 
 
 def must_be_there(place: Place) -> Place:
@@ -319,10 +362,18 @@ def _first_or_serving(folder: Path, node: str, server: Server) -> Place:
 
 
 def _schema(server: Server, name: str) -> Place:
+    return _kind_on(server)(server.schema(name))
+
+
+def _names_on(server: Server) -> list[str]:
+    return _kind_on(server).names_on(server)
+
+
+def _kind_on(server: Server) -> type[PostgresqlPlace]:
     try:
         from reference_impl.books.postgresql.place import PostgresqlPlace  # noqa: PLC0415 - needs a driver that is an extra
     except ImportError:
         raise BooksError(
             f"books {server.address} need asyncpg, which is not installed: pip install 'yidi[postgresql]'"
         ) from None
-    return PostgresqlPlace(server.schema(name))
+    return PostgresqlPlace

@@ -22,19 +22,23 @@ from reference_impl.protocol.records import KINDS, Change, Committed, Key, Messa
 
 __all__ = [
     "BEGINNING",
+    "GROUP_HEAD",
     "NAMED_MAX",
+    "SERIAL_BYTES",
     "Entry",
     "Noted",
     "Verified",
     "entry_after",
     "opening_content",
+    "told",
     "verify",
     "written",
 ]
 
 NAMED_MAX = 100
 """So many findings are named; all are counted."""
-_SERIAL_BYTES = 8
+SERIAL_BYTES = 8
+"""An entry's number is hashed as so many bytes, the highest first."""
 _HASH = hashlib.sha256
 
 
@@ -105,11 +109,18 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Group | _Opening).decode
 _NAME_OF = {kind: one.name for kind, one in KINDS.items()}
 _KIND_OF = {one.name: kind for kind, one in KINDS.items()}
+GROUP_HEAD = _encode(_Group(()))[:-1]
+"""What the content of a commit's entry begins with: behind it a list in MessagePack, of what ``told`` says of each."""
 
 
 def written(changes: Sequence[Change]) -> bytes:
     """Return the content of an entry for the changes of one commit."""
     return _encode(_Group(tuple([_done(change) for change in changes])))
+
+
+def told(change: Change) -> bytes:
+    """Return what an entry holds of one change, for books that learn only while writing which changes hold."""
+    return _encode(_done(change))
 
 
 def opening_content(held: FinalBooks) -> bytes:
@@ -120,7 +131,7 @@ def opening_content(held: FinalBooks) -> bytes:
 
 def entry_after(serial: int, before: bytes, content: bytes) -> Entry:
     """Return the entry that follows the one of number ``serial`` and hash ``before``."""
-    number = (serial + 1).to_bytes(_SERIAL_BYTES, "big")
+    number = (serial + 1).to_bytes(SERIAL_BYTES, "big")
     return Entry(serial + 1, _HASH(b"".join((before, number, content))).digest(), content)
 
 

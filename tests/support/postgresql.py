@@ -153,6 +153,19 @@ def execute(address, *statements):
     return aside(work)
 
 
+def execute_in(schema, statement):
+    """What a statement finds among the tables of a schema."""
+
+    async def work():
+        connection = await asyncpg.connect(schema.server.address, server_settings={"search_path": schema.name})
+        try:
+            return await connection.fetch(statement)
+        finally:
+            await connection.close()
+
+    return aside(work)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

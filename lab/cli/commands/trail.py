@@ -8,23 +8,23 @@ from pathlib import Path
 import msgspec
 
 from lab.cli import console
-from reference_impl.books.journal import read_journal
-from reference_impl.books.places import read_server
-from reference_impl.books.sqlite.place import SUFFIX
-from reference_impl.books.sqlite.trailing import verify_file
+from reference_impl.books.places import Place, all_on, books_at, nodes_of, serving_place
+from reference_impl.books.postgresql.address import is_address
 from reference_impl.books.trail import BEGINNING, Noted, Verified
 from reference_impl.domain.failures import FailedRunError, InputError
 
 __all__ = ["trail"]
 
 
-def trail(place: Path, noted: Sequence[str], *, as_json: bool) -> int:
-    """Verify the books at ``place``, a file or a folder of them; return 0 when all is as written."""
-    files = _files_at(place)
-    if noted and len(files) > 1:
-        raise InputError(f"--noted is of one file, and {place} has {len(files)}; expected the file it was noted of")
+def trail(books: str, noted: Sequence[str], *, as_json: bool) -> int:
+    """Verify books: a file, a folder of them, or on a server by its address; return 0 when all is as written."""
+    places = _places_at(books)
+    if noted and len(places) > 1:
+        raise InputError(
+            f"--noted is of the books of one node, and {books} has {len(places)}; expected those that it was noted of"
+        )
     wanted = [_noted(text) for text in noted]
-    found = {path.name: verify_file(path, wanted) for path in files}
+    found = {place.name: place.verify(wanted) for place in places}
     if as_json:
         console.say_json({name: msgspec.to_builtins(one) for name, one in found.items()})
     else:
@@ -33,18 +33,21 @@ def trail(place: Path, noted: Sequence[str], *, as_json: bool) -> int:
     return 0 if all(one.holds for one in found.values()) else FailedRunError.exit_code
 
 
-def _files_at(place: Path) -> list[Path]:
-    """Return a file, or those in a folder that serve: what a node served from before its books moved is past."""
-    if place.is_file():
-        return [place]
-    folder = place / "books" if (place / "books").is_dir() else place
-    if read_server(folder) is not None:
-        raise InputError(f"books of {folder} lie on a server, where no trail is kept; expected one file of books")
-    nodes = sorted({path.name.partition(".")[0] for path in folder.glob(f"*{SUFFIX}")})
+def _places_at(books: str) -> list[Place]:
+    """Return where books lie: of a folder those that serve, for what served before its books moved is past."""
+    if is_address(books):
+        places = all_on(books)
+        if not places:
+            raise InputError(f"no books at {books}; expected the database of 'yidi serve --books', or DATABASE#SCHEMA")
+        return places
+    path = Path(books)
+    if path.is_file():
+        return [books_at(path)]
+    folder = path / "books" if (path / "books").is_dir() else path
+    nodes = nodes_of(folder)
     if not nodes:
-        raise InputError(f"no books at {place}; expected the folder of 'yidi serve --books', its 'books', or a file")
-    journals = {node: read_journal(folder, node) for node in nodes}
-    return [folder / (f"{node}{SUFFIX}" if one is None else one.serving) for node, one in journals.items()]
+        raise InputError(f"no books at {books}; expected the folder of 'yidi serve --books', its 'books', or a file")
+    return [serving_place(folder, node) for node in nodes]
 
 
 def _noted(text: str) -> Noted:

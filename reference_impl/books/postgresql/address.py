@@ -13,10 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from reference_impl.domain.failures import InputError
 
-__all__ = ["SCHEME", "Schema", "Server", "is_address"]
+__all__ = ["SCHEMA_MARK", "SCHEME", "Schema", "Server", "is_address"]
 
 SCHEME = "postgresql://"
-_SCHEMA = "#"
+SCHEMA_MARK = "#"
+"""What stands between the address of a server and the name of a schema."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _EXPECTED = f"expected {SCHEME}[USER@]HOST[:PORT][,HOST…]/DATABASE"
 
@@ -24,6 +25,16 @@ _EXPECTED = f"expected {SCHEME}[USER@]HOST[:PORT][,HOST…]/DATABASE"
 def is_address(words: str) -> bool:
     """Return whether ``words`` name a server and no folder."""
     return words.startswith((SCHEME, "postgres://"))
+
+
+def _refuse_password(words: str) -> None:
+    """Refuse what holds a password, also one that makes it no address, without repeating it."""
+    user = words.partition("://")[2].rpartition("@")[0]
+    if ":" in user or {"password", "passfile", "passwd"} & parse_qs(urlsplit(words).query).keys():
+        raise InputError(
+            "the address of the books holds a password, which files and other users would see; leave it out and "
+            "set PGPASSWORD or PGPASSFILE, or write it into ~/.pgpass"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +51,8 @@ class Server:
             InputError: when it is none, or holds a password; the sentence never repeats that.
 
         """
+        _refuse_password(address)
         parts = urlsplit(address)
-        user = parts.netloc.rpartition("@")[0]
-        if ":" in user or {"password", "passfile", "passwd"} & parse_qs(parts.query).keys():
-            raise InputError(
-                "the address of the books holds a password, which files and other users would see; leave it out and "
-                "set PGPASSWORD or PGPASSFILE, or write it into ~/.pgpass"
-            )
         if not address.startswith(SCHEME) or not parts.path.strip("/") or not parts.netloc or parts.fragment:
             raise InputError(f"books {address!r} are no address of a database; {_EXPECTED}")
         return cls(address)
@@ -65,17 +71,18 @@ class Schema:
 
     @classmethod
     def read(cls, words: str) -> Self:
-        """Return the schema that ``str`` gave these words for.
+        """Return the schema that ``str`` gave these words for, or that somebody typed so.
 
         Raises:
             InputError: when they name none.
 
         """
-        address, _, name = words.rpartition(_SCHEMA)
+        _refuse_password(words)
+        address, _, name = words.rpartition(SCHEMA_MARK)
         if not _NAME.fullmatch(name):
             raise InputError(f"{name!r} is no name of a schema; expected small letters, digits and _, as in yidi_34")
         return cls(Server.read(address), name)
 
     def __str__(self) -> str:
         """Return it as a journal names it."""
-        return f"{self.server.address}{_SCHEMA}{self.name}"
+        return f"{self.server.address}{SCHEMA_MARK}{self.name}"

@@ -7,7 +7,6 @@ transaction stays open between two round trips, and no row is one that all settl
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Self
 
 from reference_impl.books.final import BooksError, FinalBooks
@@ -15,9 +14,10 @@ from reference_impl.books.postgresql.changes import Serials, arguments, together
 from reference_impl.books.postgresql.group import WRITE, GroupWrite, last_serials
 from reference_impl.books.postgresql.looks import Looks
 from reference_impl.books.postgresql.opening import are_there, make_ready
+from reference_impl.books.postgresql.reading import read_whole
 from reference_impl.books.postgresql.session import ERRORS, Connection, aside, connect, take, trouble
+from reference_impl.books.postgresql.trailing import begin_trail
 from reference_impl.books.postgresql.writer import RoundWriter
-from reference_impl.books.sql.layout import LAYOUTS, Layout, Row
 from reference_impl.books.sql.rows import message_of
 from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.books.sqlite.disk import Committing, Disk
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
     from reference_impl.books.groups import Watcher, WriterStats
     from reference_impl.books.postgresql.address import Schema
-    from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Record, Ref, View
+    from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = ["PostgresqlBooks", "fill_books", "read_final", "read_latest_us"]
 
 _SQL = read_statements(Dialect.POSTGRESQL)
+_FILLED_AT_ONCE = 4096
+"""Changes in one call where books are filled before a run: bounds what the server has to hold of them."""
 
 
 class PostgresqlBooks:
@@ -101,7 +103,7 @@ class PostgresqlBooks:
 
     def read_all(self) -> FinalBooks:
         """Return everything written down."""
-        return _with_session(self.place, _read_whole)
+        return _with_session(self.place, read_whole)
 
     @property
     def stats(self) -> WriterStats:
@@ -162,25 +164,6 @@ async def _latest_us(connection: Connection) -> int | None:
     return await connection.fetchval(_SQL["latest_instant"])
 
 
-async def _read_whole(connection: Connection) -> FinalBooks:
-    """Return everything written down, at one instant; records of which one a key stands, by key."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        messages = tuple(message_of(tuple(row)) for row in await connection.fetch(_SQL["all_messages"]))
-        return FinalBooks(messages, {kind: await _all(connection, layout) for kind, layout in LAYOUTS.items()})
-
-
-async def _all(connection: Connection, layout: Layout) -> tuple[Record, ...]:
-    rows = await connection.fetch(_SQL[f"all_{layout.kind.name}"])
-    if layout.versioned:
-        key = layout.kind.key
-        return tuple(sorted((layout.record_of(tuple(row)) for row in rows), key=lambda record: getattr(record, key)))
-    children: defaultdict[int, list[Row]] = defaultdict(list)
-    if layout.child is not None:
-        for serial, _, *cells in await connection.fetch(_SQL[f"all_{layout.child.table}"]):
-            children[serial].append(tuple(cells))
-    return tuple(layout.record_of(cells, children.get(serial, ())) for serial, *cells in rows)
-
-
 def read_latest_us(schema: Schema) -> int | None:
     """Return the latest instant in the books of a node that does not run; None when they are empty or not there.
 
@@ -202,12 +185,13 @@ def fill_books(schema: Schema, changes: Iterable[Change]) -> None:
     async def fill(connection: Connection) -> None:
         await take(connection, schema)
         await make_ready(schema)
+        await begin_trail(connection)
         serials = Serials()
         async with connection.transaction():
             await last_serials(connection, serials)
             left = list(changes)
             while left:
-                count = together(left)
+                count = together(left[:_FILLED_AT_ONCE])
                 group, left = left[:count], left[count:]
                 verdicts = await connection.fetchval(WRITE, 0, *arguments(group, serials))
                 if set(verdicts) != {"c"}:
@@ -229,6 +213,6 @@ def read_final(schema: Schema) -> FinalBooks:
             raise BooksError(f"no books at {schema}: expected those of a node that ran")
         await take(connection, schema)
         await make_ready(schema)
-        return await _read_whole(connection)
+        return await read_whole(connection)
 
     return _with_session(schema, read)

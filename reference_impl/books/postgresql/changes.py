@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.books.sql.layout import LAYOUTS, Row
 from reference_impl.books.sql.rows import message_row
+from reference_impl.books.trail import told
 
 if TYPE_CHECKING:
-    from reference_impl.protocol.records import Change, MessageRecord, Record
+    from reference_impl.protocol.records import Change, MessageRecord
 
-__all__ = ["NUMBERED", "Serials", "arguments", "together"]
+__all__ = ["NUMBERED", "GroupRows", "Serials", "arguments", "together"]
 
 _CHILDREN = [layout.child.table for layout in LAYOUTS.values() if layout.child is not None]
 _ROWS = ("marks", "lifted", *(layout.kind.name for layout in LAYOUTS.values()), *_CHILDREN)
@@ -69,42 +70,49 @@ def _keys(change: Change) -> Iterator[object]:
 
 def arguments(changes: Sequence[Change], serials: Serials) -> list[Any]:
     """Return what the function is called with, but for the number of the group."""
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
-    places: defaultdict[str, list[int]] = defaultdict(list)
-
-    def put(name: str, place: int, row: Row) -> None:
-        rows[name].append(row)
-        places[name].append(place)
-
-    said: list[Row] = []
-    for place, change in enumerate(changes, 1):
-        said.append(_numbered(change.message, serials))
-        if change.tombstone is not None:
-            put("marks", place, _numbered(change.tombstone, serials))
-        if change.lifted is not None:
-            lifted = change.lifted
-            put("lifted", place, (0, lifted.sender, lifted.msgid, "", 0, None, None, change.message.key.msgid, 0))
-        for record in change.records:
-            for name, row in _rows_of(record, serials):
-                put(name, place, row)
+    rows = GroupRows(changes, serials)
     inserts = [change.insert for change in changes]
     with_records = [bool(change.records) for change in changes]
-    given = (each for name in _ROWS for each in (rows.get(name), places.get(name)))
-    return [said, inserts, with_records, *given]
+    given = (each for name in _ROWS for each in (rows.of.get(name), rows.places.get(name)))
+    return [rows.said, inserts, with_records, [told(change) for change in changes], *given]
 
 
-def _numbered(message: MessageRecord, serials: Serials) -> Row:
-    return serials.following("messages"), *message_row(message)
+class GroupRows:
+    """The rows of a group: its messages, and by name all others, each with the place of its change, from 1."""
 
+    __slots__ = ("_serials", "of", "places", "said")
 
-def _rows_of(record: Record, serials: Serials) -> Iterator[tuple[str, Row]]:
-    layout = LAYOUTS[type(record)]
-    name = layout.kind.name
-    if layout.versioned:
-        yield name, layout.row_of(record)
-        return
-    serial = serials.following(name)
-    yield name, (serial, *layout.row_of(record))
-    if layout.child is not None:
-        for place, row in enumerate(getattr(record, layout.child.field)):
-            yield layout.child.table, (serial, place, *row)
+    def __init__(self, changes: Sequence[Change], serials: Serials) -> None:
+        """Lay out ``changes``, with numbers from ``serials``."""
+        self.said: list[Row] = []
+        self.of: defaultdict[str, list[Row]] = defaultdict(list)
+        self.places: defaultdict[str, list[int]] = defaultdict(list)
+        self._serials = serials
+        for place, change in enumerate(changes, 1):
+            self._lay_out(change, place)
+
+    def _lay_out(self, change: Change, place: int) -> None:
+        self.said.append(self._numbered(change.message))
+        if change.tombstone is not None:
+            self._put("marks", place, self._numbered(change.tombstone))
+        if change.lifted is not None:
+            lifted = change.lifted
+            self._put("lifted", place, (0, lifted.sender, lifted.msgid, "", 0, None, None, change.message.key.msgid, 0))
+        for record in change.records:
+            layout = LAYOUTS[type(record)]
+            name = layout.kind.name
+            if layout.versioned:
+                self._put(name, place, layout.row_of(record))
+                continue
+            serial = self._serials.following(name)
+            self._put(name, place, (serial, *layout.row_of(record)))
+            if layout.child is not None:
+                for child_place, row in enumerate(getattr(record, layout.child.field)):
+                    self._put(layout.child.table, place, (serial, child_place, *row))
+
+    def _put(self, name: str, place: int, row: Row) -> None:
+        self.of[name].append(row)
+        self.places[name].append(place)
+
+    def _numbered(self, message: MessageRecord) -> Row:
+        return self._serials.following("messages"), *message_row(message)

@@ -14,7 +14,17 @@ from reference_impl.books.final import BooksError, refuse_unknown
 from reference_impl.books.groups import Done, Flush, Job, Watcher, WriterStats
 from reference_impl.books.postgresql.changes import NUMBERED, Serials, arguments
 from reference_impl.books.postgresql.opening import make_ready
-from reference_impl.books.postgresql.session import ANSWER_LIMIT_S, Connection, connect, is_lost, persist, take, trouble
+from reference_impl.books.postgresql.session import (
+    ANSWER_LIMIT_S,
+    Connection,
+    connect,
+    is_lost,
+    is_of_the_books,
+    persist,
+    take,
+    trouble,
+)
+from reference_impl.books.postgresql.trailing import begin_trail
 from reference_impl.books.sql.rows import message_of
 from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.protocol.records import AlreadyThere, Committed, Stale
@@ -72,6 +82,7 @@ class GroupWrite:
             await take(connection, self._schema)
             if not self._ready:
                 await make_ready(self._schema)
+                await begin_trail(connection)
                 self._ready = True
             self._written = tuple(await connection.fetchrow("SELECT number, verdicts FROM last_group"))
             self._number = max(self._number, self._written[0])
@@ -91,6 +102,12 @@ class GroupWrite:
 
     async def write(self, group: list[Job]) -> list[Done]:
         """Write the group and return what each caller is to be told; it is on disk by then. Never raises."""
+        try:
+            return await self._written_and_watched(group)
+        except Exception as error:  # noqa: BLE001 - nobody may wait for ever
+            return [(future, self._failed(error)) for _, future, _ in group]
+
+    async def _written_and_watched(self, group: list[Job]) -> list[Done]:
         began_ns, began_cpu_ns = time.perf_counter_ns(), time.thread_time_ns()
         changes = [change for change, _, _ in group]
         try:
@@ -99,8 +116,8 @@ class GroupWrite:
             results = await self._written_together(changes, given)
         except UnknownCommitError as error:
             cpu_ns, results = 0, [error] * len(group)
-        except Exception:  # noqa: BLE001 - whatever it is, each change is tried alone and told its own
-            cpu_ns, results = 0, [await self._alone(change) for change in changes]
+        except Exception as error:  # noqa: BLE001 - whatever it is, each change is told its own
+            cpu_ns, results = 0, await self._one_by_one(changes, error)
         self._count(group, began_ns)
         if self.watcher is not None:
             away_us = self.stats.commit_us[-1]
@@ -117,14 +134,26 @@ class GroupWrite:
         stats.waited_us += sum(began_ns - since_ns for _, _, since_ns in group) // _NS_PER_US
         stats.busy_us += wall_us
 
+    async def _one_by_one(self, changes: Sequence[Change], error: Exception) -> list[CommitResult | Exception]:
+        """Write each change by itself, unless it would fare no better: each may wait as long as the group did."""
+        if is_of_the_books(error):
+            return [self._failed(error)] * len(changes)
+        return [await self._alone(change) for change in changes]
+
     async def _alone(self, change: Change) -> CommitResult | Exception:
         try:
             [result] = await self._written_together([change], self._given([change]))
         except BooksError as error:
             return error
         except Exception as error:  # noqa: BLE001 - the caller is told; the writer goes on
-            return BooksError(f"books {self._schema} cannot be written: {trouble(error)}")
+            return self._failed(error)
         return result
+
+    def _failed(self, error: Exception) -> BooksError:
+        failed = BooksError(f"books {self._schema} cannot be written: {trouble(error)}")
+        if is_of_the_books(error):
+            self.failure = failed
+        return failed
 
     def _given(self, changes: Sequence[Change]) -> list[Any]:
         for change in changes:
@@ -135,16 +164,13 @@ class GroupWrite:
         self._number += 1
         try:
             verdicts = await self._verdicts(self._number, given)
-            known = [change.message.key for change, verdict in zip(changes, verdicts, strict=True) if verdict == "k"]
-            found = iter([await self._message(key) for key in known])
+            judged = list(zip(changes, verdicts, strict=True))
+            known = {change.message.key: await self._known(change) for change, verdict in judged if verdict == "k"}
         except UnknownCommitError as error:
             self.failure = error
             raise
         self.failure = None
-        return [
-            AlreadyThere(next(found)) if verdict == "k" else _told(change, verdict)
-            for change, verdict in zip(changes, verdicts, strict=True)
-        ]
+        return [known[change.message.key] if verdict == "k" else _told(change, verdict) for change, verdict in judged]
 
     async def _verdicts(self, number: int, given: list[Any]) -> str:
         """Send a group until it is known what became of it, and return that.
@@ -163,6 +189,15 @@ class GroupWrite:
             verdicts = await self._asked(connection, WRITE, number, *given)
             if verdicts is not None:
                 return verdicts
+
+    async def _known(self, change: Change) -> AlreadyThere | BooksError:
+        """Return what stands under a key; that it cannot be read is its caller's alone: the others are written."""
+        try:
+            return AlreadyThere(await self._message(change.message.key))
+        except UnknownCommitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller is told
+            return BooksError(f"books {self._schema} cannot be read: {trouble(error)}; restore them from a copy")
 
     async def _message(self, key: Key) -> MessageRecord:
         until_s = time.monotonic() + WRITE_LIMIT_S

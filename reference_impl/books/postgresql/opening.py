@@ -16,9 +16,9 @@ from reference_impl.books.sql.statements import Dialect, read_statements
 from reference_impl.books.sql.version import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from reference_impl.books.postgresql.address import Schema
+    from reference_impl.books.postgresql.address import Schema, Server
 
-__all__ = ["are_there", "make_ready", "migrate", "remove"]
+__all__ = ["all_names", "are_there", "make_ready", "migrate", "must_be_current", "remove"]
 
 _SQL = read_statements(Dialect.POSTGRESQL)
 _TABLES_END = "drop_write_group"
@@ -78,6 +78,40 @@ async def are_there(schema: Schema) -> bool:
         return await _version_of(connection, schema) is not None
     finally:
         connection.terminate()
+
+
+_BOOKS = """SELECT schemaname FROM pg_tables
+    WHERE tablename = 'alembic_version' AND schemaname ~ '^yidi_[a-z0-9_]+$' ORDER BY 1"""
+
+
+async def all_names(server: Server) -> list[str]:
+    """Return the names of the schemas that books have been made in.
+
+    Raises:
+        BooksError: when that cannot be asked.
+
+    """
+    connection = await connect(server.schema("public"))
+    try:
+        return [row[0] for row in await connection.fetch(_BOOKS)]
+    finally:
+        connection.terminate()
+
+
+async def must_be_current(connection: Connection, schema: Schema) -> None:
+    """Let nobody read books that are not there, not ours, or of another program.
+
+    Raises:
+        BooksError: saying which it is.
+
+    """
+    version = await _version_of(connection, schema)
+    if version is None:
+        raise BooksError(f"no books at {schema}: expected those of a node")
+    if version != SCHEMA_VERSION:
+        raise BooksError(
+            f"books {schema} have schema {version}, and {SCHEMA_VERSION} is read here: start their node once to migrate"
+        )
 
 
 async def remove(schema: Schema) -> None:

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from reference_impl.books.final import BooksError
 from reference_impl.books.postgresql.address import Schema
 from reference_impl.books.postgresql.books import PostgresqlBooks, fill_books, read_final, read_latest_us
-from reference_impl.books.postgresql.opening import are_there, make_ready, remove
+from reference_impl.books.postgresql.opening import all_names, are_there, make_ready, remove
 from reference_impl.books.postgresql.session import aside
 from reference_impl.books.postgresql.shelf import PostgresqlShelf
+from reference_impl.books.postgresql.trailing import verify_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reference_impl.books.final import FinalBooks
+    from reference_impl.books.postgresql.address import Server
     from reference_impl.books.sqlite.disk import Disk
+    from reference_impl.books.trail import Noted, Verified
     from reference_impl.protocol.records import Change
 
 __all__ = ["PostgresqlPlace"]
@@ -28,6 +31,11 @@ class PostgresqlPlace:
     """One schema."""
 
     schema: Schema
+
+    @staticmethod
+    def names_on(server: Server) -> list[str]:
+        """Return the names of the schemas of a database that hold books."""
+        return aside(lambda: all_names(server))
 
     def __str__(self) -> str:
         """Return it as people look for it."""
@@ -57,6 +65,10 @@ class PostgresqlPlace:
     def latest_us(self) -> int | None:
         """Return the latest instant in the books of a node that does not run; None for none."""
         return read_latest_us(self.schema)
+
+    def verify(self, noted: Sequence[Noted]) -> Verified:
+        """Hold the books against their trail, and the trail against itself and what was noted of it."""
+        return verify_schema(self.schema, noted)
 
     async def open(self, disk: Disk) -> PostgresqlBooks:
         """Open the books to be served from; what disk this machine has is nothing to them."""

@@ -20,7 +20,18 @@ from reference_impl.books.final import BooksError
 if TYPE_CHECKING:
     from reference_impl.books.postgresql.address import Schema
 
-__all__ = ["ANSWER_LIMIT_S", "ERRORS", "Connection", "aside", "connect", "is_lost", "persist", "take", "trouble"]
+__all__ = [
+    "ANSWER_LIMIT_S",
+    "ERRORS",
+    "Connection",
+    "aside",
+    "connect",
+    "is_lost",
+    "is_of_the_books",
+    "persist",
+    "take",
+    "trouble",
+]
 
 Connection = Any
 """An ``asyncpg.Connection``; the library has no types of its own rows."""
@@ -37,6 +48,7 @@ _SETTINGS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # no plan here is better for knowing the values, and each costs its making
     "tcp_keepalives_idle": "5",  # a client whose machine is gone must not hold the lock for hours
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
@@ -47,6 +59,8 @@ ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError, TimeoutError)
 _LOST = (asyncpg.PostgresConnectionError, *_DRIVER, OSError, TimeoutError)
 _GOING = ("57P01", "57P02", "57P03", "25006")
 """Shut down by its administrator, crashed, not up yet, no primary any more: the session is of no more use."""
+_ILL_FORMED = ("22", "23", "54")
+"""Classes of errors that are of what was to be written: a value that is none, a key that is there, a key too long."""
 _T = TypeVar("_T")
 
 
@@ -70,8 +84,14 @@ async def connect(schema: Schema) -> Connection:
         ) from None
 
 
+_QUICK_COMPRESSION = """
+    SELECT set_config(name, 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"""
+"""Entries of the trail are long, and PostgreSQL's own compression is the dearest part of writing one."""
+
+
 async def take(connection: Connection, schema: Schema) -> None:
-    """Take the books for this session, for as long as it lasts.
+    """Take the books for this session, for as long as it lasts, and have it write as fast as this server can.
 
     Raises:
         BooksError: when another session has them.
@@ -79,6 +99,7 @@ async def take(connection: Connection, schema: Schema) -> None:
     """
     try:
         await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", f"yidi books {schema.name}")
+        await connection.execute(_QUICK_COMPRESSION)
     except asyncpg.LockNotAvailableError:
         raise BooksError(f"books {schema} are open in another process: stop that one first") from None
 
@@ -90,6 +111,11 @@ def is_lost(error: BaseException, connection: Connection | None) -> bool:
     if isinstance(error, _LOST) or getattr(error, "sqlstate", None) in _GOING:
         return True
     return connection is not None and connection.is_closed()
+
+
+def is_of_the_books(error: BaseException) -> bool:
+    """Return whether the server takes nothing at all at this moment: its disk is full, somebody has locked a table."""
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] not in _ILL_FORMED
 
 
 def trouble(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Account
 from reference_impl.books.postgresql.opening import are_there, make_ready
-from reference_impl.books.postgresql.session import ERRORS, Connection, connect, is_lost, take, trouble
+from reference_impl.books.postgresql.session import ERRORS, Connection, connect, is_lost, is_of_the_books, take, trouble
 from reference_impl.books.sql.statements import Dialect, read_statements
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class PostgresqlShelf:
                     async with connection.transaction():
                         await connection.execute(put, *row)
                 except ERRORS as error:
-                    if is_lost(error, connection) or getattr(error, "sqlstate", "22")[:2] not in _ILL_FORMED:
+                    if is_lost(error, connection) or is_of_the_books(error):
                         raise
                     refused.append((row, f"{type(error).__name__}: {trouble(error)}"))
         return refused
@@ -151,7 +151,3 @@ class PostgresqlShelf:
             return self._runner.run(work)
         except ERRORS as error:
             raise BooksError(f"books {self.schema} cannot be read or written: {trouble(error)}") from None
-
-
-_ILL_FORMED = ("22", "23")
-"""Classes of errors that are of one row and not of the database: a value that is none, a key that is there already."""

@@ -18,14 +18,17 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from reference_impl.books.sql.hot import Insert, on_known_message, on_marked_message, on_next_version
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.schema import CHILDREN, RECORDS, messages, metadata
+from reference_impl.books.trail import BEGINNING, GROUP_HEAD
 
 __all__ = ["beside_tables", "tables"]
 
 _DIALECT = postgresql.dialect(paramstyle="named")
 _KINDS = [*RECORDS.values(), *CHILDREN.values()]
-_HOLDS = "substr(judged, one.of_change::int, 1) = 'c'"
+_HOLDS = "holds[one.of_change]"
 """Whether the change that a row belongs to is written."""
 _MARKS, _LIFTED = "marks", "lifted"
+_LIST, _LIST_16 = 0x90, b"\xdc"
+"""How a list begins in MessagePack. No call brings so many changes that two bytes would not count them."""
 
 
 def tables() -> Iterator[tuple[str, str]]:
@@ -52,14 +55,15 @@ def beside_tables() -> Iterator[tuple[str, str]]:
 def _function() -> str:
     given = [
         "group_number BIGINT", f"said {_row(messages)}[]", "inserts BOOLEAN[]", "with_records BOOLEAN[]",
+        "told BYTEA[]",
         *_parameters(messages, _MARKS), *_parameters(messages, _LIFTED),
     ]  # fmt: skip
     for table in _KINDS:
         given += _parameters(table, table.name)
-    body = "; ".join([*_judging(), *_writing_messages(), *_writing_records()])
+    body = "; ".join([*_judging(), *_writing_messages(), *_writing_records(), _writing_trail()])
     return f"""
         CREATE FUNCTION write_group({", ".join(given)}) RETURNS TEXT LANGUAGE plpgsql AS $body$
-        DECLARE stale BIGINT[] := '{{}}'; judged TEXT;
+        DECLARE stale BIGINT[] := '{{}}'; judged TEXT; holds BOOLEAN[];
         BEGIN {body}; UPDATE last_group SET number = group_number, verdicts = judged; RETURN judged; END $body$"""  # noqa: S608 - ours
 
 
@@ -76,13 +80,16 @@ def _judging() -> Iterator[str]:
                 ON there.{key} = one.{key} WHERE one.version <> coalesce(there.version, 0) + 1"""  # noqa: S608 - ours
             yield _given(table.name, f"stale := stale || ARRAY({stale})")
     yield f"""
-        judged := (SELECT string_agg(CASE
+        SELECT string_agg(each.verdict, '' ORDER BY each.of_change),
+            array_agg(each.verdict = 'c' ORDER BY each.of_change) INTO judged, holds
+        FROM (SELECT one.of_change, CASE
             WHEN there.msgid IS NULL AND NOT one.inserts THEN 'n'
             WHEN there.withdrawn = 0 AND one.inserts THEN 'k'
             WHEN one.of_change = ANY (stale) THEN 's'
             WHEN NOT one.inserts AND one.with_records AND one.reversed_by IS NULL AND there.reversed_by IS NOT NULL
-            THEN 's' ELSE 'c' END, '' ORDER BY one.of_change)
-        FROM {_said()} LEFT JOIN messages AS there ON there.msgid = one.msgid AND there.sender = one.sender)"""  # noqa: S608 - ours
+            THEN 's' ELSE 'c' END AS verdict
+            FROM {_said()} LEFT JOIN messages AS there ON there.msgid = one.msgid AND there.sender = one.sender
+        ) AS each"""  # noqa: S608 - ours
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -113,6 +120,28 @@ def _writing_records() -> Iterator[str]:
         yield _given(table.name, _inserted(table, rows, None if key is None else _next_version(table, key)))
 
 
+def _writing_trail() -> str:
+    """Write the entry that ``books.trail`` would make of the changes that hold, behind the last one there is.
+
+    A list in MessagePack begins with how many it holds: up to 15 in one byte, then in two behind a mark.
+    """
+    return f"""
+        INSERT INTO trail (serial, hash, content) SELECT made.serial,
+            sha256(made.before || int8send(made.serial) || made.content), made.content
+        FROM (
+            SELECT coalesce(last.serial, {BEGINNING.serial}) + 1 AS serial,
+                coalesce(last.hash, {_bytes(BEGINNING.hash)}) AS before, {_bytes(GROUP_HEAD)} || CASE
+                WHEN those.count < 16 THEN substr(int4send({_LIST} + those.count::int), 4)
+                ELSE {_bytes(_LIST_16)} || substr(int4send(those.count::int), 3) END || those.all_told AS content
+            FROM (
+                SELECT count(*) AS count, string_agg(one.told, {_bytes()} ORDER BY one.of_change) AS all_told
+                FROM unnest(told) WITH ORDINALITY AS one(told, of_change) WHERE {_HOLDS}
+            ) AS those
+            LEFT JOIN (SELECT serial, hash FROM trail ORDER BY serial DESC LIMIT 1) AS last ON true
+            WHERE those.count > 0
+        ) AS made"""  # noqa: S608 - ours
+
+
 def _next_version(table: Table, key: str) -> Callable[[Insert], Insert]:
     return lambda fresh: on_next_version(fresh, table, key)
 
@@ -126,6 +155,10 @@ def _inserted(table: Table, rows: str, known: Callable[[Insert], Insert] | None)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _bytes(given: bytes = b"") -> str:
+    return f"'\\x{given.hex()}'::bytea"
 
 
 def _parameters(table: Table, name: str) -> tuple[str, str]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books, read_final, read_latest_us
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.sqlite.trailing import verify_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reference_impl.books.final import FinalBooks
     from reference_impl.books.sqlite.disk import Disk
+    from reference_impl.books.trail import Noted, Verified
     from reference_impl.protocol.records import Change
 
 __all__ = ["SUFFIX", "SqlitePlace"]
@@ -59,6 +61,10 @@ class SqlitePlace:
     def latest_us(self) -> int | None:
         """Return the latest instant in the books of a node that does not run; None for none."""
         return read_latest_us(self.path)
+
+    def verify(self, noted: Sequence[Noted]) -> Verified:
+        """Hold the books against their trail, and the trail against itself and what was noted of it."""
+        return verify_file(self.path, noted)
 
     async def open(self, disk: Disk) -> SqliteBooks:
         """Open the books to be served from."""

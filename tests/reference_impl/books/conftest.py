@@ -13,6 +13,7 @@ from reference_impl.books.postgresql.address import Server
 from reference_impl.books.postgresql.books import PostgresqlBooks
 from reference_impl.books.postgresql.opening import remove
 from reference_impl.books.postgresql.session import aside
+from reference_impl.books.postgresql.trailing import verify_schema
 from reference_impl.books.sqlite.books import SqliteBooks
 from reference_impl.books.sqlite.disk import Committing, Disk
 from reference_impl.books.sqlite.opening import make_ready
@@ -95,10 +96,13 @@ def schema(postgresql):
 
 @pytest.fixture
 def postgresql_books(schema, runner):
+    """Yield books; whatever a test made of them, their trail tells it."""
     books = runner.run(PostgresqlBooks.open(schema))
     yield books
     books.close()
     runner.run(asyncio.sleep(0))
+    verified = verify_schema(schema)
+    assert verified.holds, verified.findings
 
 
 @pytest.fixture

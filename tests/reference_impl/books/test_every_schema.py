@@ -17,6 +17,7 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.moving import rows_of
 from reference_impl.books.postgresql import opening as on_server
 from reference_impl.books.postgresql.books import PostgresqlBooks
+from reference_impl.books.postgresql.place import PostgresqlPlace
 from reference_impl.books.postgresql.session import aside, connect
 from reference_impl.books.postgresql.shelf import PostgresqlShelf
 from reference_impl.books.sql.schema import metadata
@@ -24,6 +25,7 @@ from reference_impl.books.sql.tables import TABLES
 from reference_impl.books.sql.version import SCHEMA_VERSION
 from reference_impl.books.sqlite import opening as in_file
 from reference_impl.books.sqlite.books import SqliteBooks, fill_books
+from reference_impl.books.sqlite.place import SqlitePlace
 from reference_impl.books.sqlite.shelf import SqliteShelf
 from reference_impl.domain.fees import PricedLine
 from reference_impl.protocol.records import ChargedBatch, ChargesRecord, Committed
@@ -75,6 +77,9 @@ class File:
     def opened(self, runner):
         return SqliteBooks(self.path)
 
+    def place(self):
+        return SqlitePlace(self.path)
+
     def shelf(self):
         return SqliteShelf.of(self.path)
 
@@ -104,6 +109,9 @@ class OnServer:
 
     def opened(self, runner):
         return runner.run(PostgresqlBooks.open(self.schema))
+
+    def place(self):
+        return PostgresqlPlace(self.schema)
 
     def shelf(self):
         return PostgresqlShelf.of(self.schema)
@@ -151,6 +159,9 @@ def test_what_books_of_an_old_schema_held_they_hold_in_today_s_and_are_written_t
         assert shelf.commit(settled(7, version=2)) == Committed()
     finally:
         books.close()
+    verified = old.place().verify(())
+    assert verified.holds, verified.findings
+    assert verified.entries == 2
 
 
 def test_migrations_make_the_schema_that_new_books_have_on_a_server(schema, runner):

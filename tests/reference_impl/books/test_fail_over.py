@@ -12,6 +12,8 @@ from reference_impl.books.final import BooksError
 from reference_impl.books.postgresql import group, looks
 from reference_impl.books.postgresql.address import Server
 from reference_impl.books.postgresql.books import PostgresqlBooks
+from reference_impl.books.postgresql.trailing import verify_schema
+from reference_impl.books.trail import Noted
 from reference_impl.protocol.records import Committed
 
 pytestmark = pytest.mark.slow
@@ -48,7 +50,7 @@ def test_a_standby_takes_over_and_nothing_acknowledged_is_lost_or_doubled(pair, 
     with pytest.raises(BooksError, match="cannot be reached"):
         runner.run(PostgresqlBooks.open(Server.read(standby.address).schema("yidi_34")))
     both = f"postgresql://{PACKAGE_USER}@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/{PACKAGE_USER}"
-    told = []
+    told, noted = [], []
 
     async def teller(books, lane):
         for version in range(1, EACH + 1):
@@ -62,6 +64,7 @@ def test_a_standby_takes_over_and_nothing_acknowledged_is_lost_or_doubled(pair, 
     async def take_over():
         while len(told) < LANES * EACH // 3:  # noqa: ASYNC110 - tellers ring no bell
             await asyncio.sleep(0.01)
+        noted.append(await asyncio.to_thread(verify_schema, Server.read(both).schema("yidi_34")))
         await asyncio.to_thread(primary.stop)
         before = len(told)
         await asyncio.to_thread(standby.promote)
@@ -81,3 +84,7 @@ def test_a_standby_takes_over_and_nothing_acknowledged_is_lost_or_doubled(pair, 
     assert sorted(one.settlement for one in final.copies) == sorted(f"A{number}" for number in told)
     assert sorted(one.key.msgid for one in final.messages) == sorted(key(number).msgid for number in told)
     assert [one.version for one in final.persons] == [EACH] * LANES
+    [then] = noted
+    now = verify_schema(Server.read(both).schema("yidi_34"), [Noted(then.entries, bytes.fromhex(then.tip))])
+    assert (then.holds, now.holds) == (True, True), (then.findings, now.findings)
+    assert now.entries > then.entries

@@ -21,11 +21,11 @@ def test_changes_of_one_round_share_one_flush(sqlite_shelf):
     assert (sqlite_shelf.books.stats.batches, list(sqlite_shelf.books.stats.sizes)) == (1, [50])
 
 
-def test_a_group_is_bounded(sqlite_shelf):
-    sqlite_shelf.commit_all([insert(done(number)) for number in range(600)])
+def test_a_group_is_bounded(durable_shelf):
+    durable_shelf.commit_all([insert(done(number)) for number in range(600)])
 
-    assert max(sqlite_shelf.books.stats.sizes) == 256
-    assert len(sqlite_shelf.read_all().messages) == 600
+    assert max(durable_shelf.books.stats.sizes) == 256
+    assert len(durable_shelf.read_all().messages) == 600
 
 
 def test_a_caller_that_went_away_changes_nothing(sqlite_shelf, runner):
@@ -102,8 +102,8 @@ def test_while_another_process_writes_a_group_fails_at_once_and_not_each_change_
     assert [message.key for message in sqlite_shelf.read_all().messages] == [key(9)]
 
 
-def test_whoever_submits_after_closing_is_told_so_and_waits_for_nothing(sqlite_shelf, runner):
-    books = sqlite_shelf.books
+def test_whoever_submits_after_closing_is_told_so_and_waits_for_nothing(durable_shelf, runner):
+    books = durable_shelf.books
 
     async def late():
         books._writer.close()
@@ -113,13 +113,13 @@ def test_whoever_submits_after_closing_is_told_so_and_waits_for_nothing(sqlite_s
         runner.run(late())
 
 
-def test_a_watcher_that_fails_leaves_nobody_waiting(sqlite_shelf):
+def test_a_watcher_that_fails_leaves_nobody_waiting(durable_shelf):
     def broken(*_):
         raise LookupError("planted")
 
-    sqlite_shelf.books.watch(broken)
+    durable_shelf.books.watch(broken)
 
-    [told] = sqlite_shelf.commit_all([insert(done(1))])
+    [told] = durable_shelf.commit_all([insert(done(1))])
 
     assert isinstance(told, BooksError)
     assert "planted" in str(told)
@@ -152,15 +152,15 @@ def test_what_a_commit_waited_for_its_core_is_no_time_of_the_disk(sqlite_shelf, 
     assert told_us[1].away_us > 0
 
 
-def test_an_ill_formed_change_is_told_to_its_caller_and_the_books_stay_well(sqlite_shelf):
+def test_an_ill_formed_change_is_told_to_its_caller_and_the_books_stay_well(durable_shelf):
     nameless = type(settlement(2))(
         *[None, *[getattr(settlement(2), name) for name in settlement(2).__struct_fields__][1:]]
     )
 
-    [ill] = sqlite_shelf.commit_all([insert(done(2), nameless)])
+    [ill] = durable_shelf.commit_all([insert(done(2), nameless)])
 
     assert isinstance(ill, BooksError)
-    assert sqlite_shelf.books.failure is None
+    assert durable_shelf.books.failure is None
 
 
 def test_what_is_decided_while_a_turn_commits_is_in_the_next_turn(turn_shelf, runner):

@@ -5,20 +5,37 @@ from __future__ import annotations
 import sys
 
 import pytest
-from book_samples import copy, done, insert, intent, msgid, person, posting, settled, settlement, tombstone, visit
+from book_samples import (
+    Shelf,
+    copy,
+    done,
+    insert,
+    intent,
+    msgid,
+    person,
+    posting,
+    settled,
+    settlement,
+    tombstone,
+    visit,
+)
 from support.postgresql import execute
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import move, prove
 from reference_impl.books.places import following, place_named, serving_place, write_server
 from reference_impl.books.postgresql.address import Server
+from reference_impl.books.postgresql.books import PostgresqlBooks
 from reference_impl.books.postgresql.books import fill_books as fill_server
 from reference_impl.books.postgresql.books import read_final as read_server
 from reference_impl.books.postgresql.opening import remove
 from reference_impl.books.postgresql.session import aside
 from reference_impl.books.postgresql.shelf import PostgresqlShelf
+from reference_impl.books.postgresql.trailing import verify_schema
 from reference_impl.books.sqlite.books import fill_books, read_final
 from reference_impl.books.sqlite.shelf import SqliteShelf
+from reference_impl.books.sqlite.trailing import verify_file
+from reference_impl.books.trail import Noted
 
 OLD = [
     settled(1, version=1),
@@ -73,6 +90,22 @@ def test_a_second_pass_moves_only_what_is_new_and_what_is_too_much_goes(old, sch
         "messages": 1, "persons": 1, "settlements": 1, "postings": 1, "postings_legs": 2, "starts": 1, "trail": 1,
     }  # fmt: skip
     assert proof(old, schema).holds
+
+
+def test_a_trail_goes_on_where_its_books_have_moved_to(old, schema, runner):
+    """What was noted of the file is still there, and what is written on the server follows it."""
+    noted = verify_file(old)
+    moved(old, schema)
+    assert verify_schema(schema) == noted
+
+    books = runner.run(PostgresqlBooks.open(schema))
+    Shelf(books, runner).commit(settled(7, version=2))
+    books.close()
+
+    now = verify_schema(schema, [Noted(noted.entries, bytes.fromhex(noted.tip))])
+    assert (now.entries, now.findings) == (noted.entries + 1, ())
+    change(schema, "DELETE FROM {}.trail WHERE serial = 1")
+    assert verify_schema(schema).findings[0] == "entry 1: missing; the next one there is 2"
 
 
 PLANTED = [

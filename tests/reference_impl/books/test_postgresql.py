@@ -15,7 +15,7 @@ import pytest
 from book_samples import Shelf, copy, done, insert, intent, key, msgid, person, replace, settled, tombstone, visit_refs
 from support import postgresql as postgresql_support
 from support.cutter import Cutter
-from support.postgresql import execute
+from support.postgresql import execute, execute_in
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.postgresql import group, looks, opening
@@ -23,6 +23,7 @@ from reference_impl.books.postgresql.address import Schema, Server
 from reference_impl.books.postgresql.books import PostgresqlBooks, fill_books, read_final, read_latest_us
 from reference_impl.books.postgresql.changes import Serials, arguments, together
 from reference_impl.books.postgresql.looks import statement
+from reference_impl.books.postgresql.trailing import verify_schema
 from reference_impl.books.sql.layout import LAYOUTS
 from reference_impl.books.sql.version import SCHEMA_VERSION
 from reference_impl.domain.failures import InputError
@@ -57,6 +58,8 @@ def cut_books(schema, cutter, runner):
     yield shelf
     books.close()
     runner.run(asyncio.sleep(0))
+    verified = verify_schema(schema)
+    assert verified.holds, verified.findings
 
 
 WHEN = ["before", "after"]
@@ -363,6 +366,45 @@ def test_a_value_that_the_server_cannot_hold_fails_alone_and_whole(postgresql_sh
     assert postgresql_shelf.books.failure is None
 
 
+def test_a_known_message_that_nobody_can_read_has_nothing_else_of_its_group_written_twice(runner, schema):
+    books = runner.run(PostgresqlBooks.open(schema))
+    shelf = Shelf(books, runner)
+    shelf.commit_all([insert(intent(1)), insert(intent(2))])
+    execute_in(schema, f"UPDATE messages SET request = '\\xc1' WHERE msgid = '{msgid(1)}'")  # noqa: S608 - ours
+
+    told = shelf.commit_all([replace(done(2), copy(2)), insert(done(1)), insert(done(3))])
+    books.close()
+
+    assert [type(one) for one in told] == [Committed, BooksError, Committed]
+    assert "cannot be read" in str(told[1])
+    assert execute_in(schema, "SELECT count(*) FROM settlement_copies") == [(1,)]
+
+
+FULL_DISK = [
+    """CREATE FUNCTION refuse() RETURNS TRIGGER LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$""",
+    "CREATE TRIGGER full_disk BEFORE INSERT ON messages EXECUTE FUNCTION refuse()",
+]
+
+
+def test_a_full_disk_is_told_to_all_of_a_group_at_once_until_there_is_room_again(postgresql_shelf, schema, monkeypatch):
+    tries = []
+    alone = group.GroupWrite._alone
+    monkeypatch.setattr(group.GroupWrite, "_alone", lambda writer, one: tries.append(one) or alone(writer, one))
+    for each in FULL_DISK:
+        execute_in(schema, each)
+
+    told = postgresql_shelf.commit_all([insert(done(number)) for number in range(5)])
+
+    assert [type(one) for one in told] == [BooksError] * 5
+    assert "no space left on device" in str(postgresql_shelf.books.failure)
+    assert tries == []
+    execute_in(schema, "DROP TRIGGER full_disk ON messages")
+    assert postgresql_shelf.commit_all([insert(done(9))]) == [Committed()]
+    assert postgresql_shelf.books.failure is None
+    assert [message.key for message in postgresql_shelf.read_all().messages] == [key(9)]
+
+
 def test_looks_of_one_round_that_name_the_same_go_together(postgresql_books, runner):
     async def story():
         await postgresql_books.commit(settled(1, version=1))
@@ -492,6 +534,7 @@ def test_what_is_asked_of_books_is_found_by_an_index_however_small_they_are(post
 ADDRESSES = [
     ("postgresql://yidi:open-sesame@db/yidi", "PGPASSWORD"),
     ("postgresql://yidi@db/yidi?password=open-sesame", "PGPASSWORD"),
+    ("postgresql://yidi:open-#sesame@db/yidi", "PGPASSWORD"),
     ("postgresql://yidi@db", "no address of a database"),
     ("postgresql:///yidi", "no address of a database"),
     ("postgres://db/yidi", "no address of a database"),
@@ -504,7 +547,17 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused_without_repeatin
     with pytest.raises(InputError, match=words) as told:
         Server.read(address)
 
-    assert "open-sesame" not in str(told.value)
+    assert "sesame" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://yidi:open#sesame@db/yidi", "postgresql://yidi:sesame@db/yidi#yidi_34"]
+)
+def test_what_names_a_schema_is_refused_with_a_password_too(address):
+    with pytest.raises(InputError, match="PGPASSWORD") as told:
+        Schema.read(address)
+
+    assert "sesame" not in str(told.value)
 
 
 def test_a_schema_is_read_back_as_it_is_written():

@@ -1,4 +1,7 @@
-"""The trail of books (G19): whatever is missing, added or altered, in the books or in the trail, is found and named."""
+"""The trail of books (G19): whatever is missing, added or altered, in the books or in the trail, is found and named.
+
+The same stories are told of books in a file and of books on a server.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +26,92 @@ from book_samples import (
     tombstone,
     visit,
 )
+from support.postgresql import execute_in
 
 from reference_impl.books.final import BooksError
-from reference_impl.books.sqlite.books import SqliteBooks, fill_books
-from reference_impl.books.sqlite.trailing import extend_trail, verify_file
-from reference_impl.books.trail import NAMED_MAX, Noted
+from reference_impl.books.postgresql import opening as on_server
+from reference_impl.books.postgresql.books import PostgresqlBooks
+from reference_impl.books.postgresql.place import PostgresqlPlace
+from reference_impl.books.postgresql.session import aside
+from reference_impl.books.sqlite.books import SqliteBooks
+from reference_impl.books.sqlite.place import SqlitePlace
+from reference_impl.books.sqlite.trailing import verify_file
+from reference_impl.books.trail import NAMED_MAX, Entry, Noted, entry_after, written
 from reference_impl.protocol.messages import Seal
 
 
+class InFile:
+    """Books in a file, and what somebody with another program does to it."""
+
+    def __init__(self, path, blank):
+        self.place = SqlitePlace(path)
+        path.write_bytes(blank.read_bytes())
+
+    def opened(self, runner):
+        return SqliteBooks(self.place.path)
+
+    def find(self, sql, *parameters):
+        with closing(sqlite3.connect(self.place.path, isolation_level=None)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def execute(self, sql, *parameters):
+        with closing(sqlite3.connect(self.place.path, isolation_level=None)) as connection:
+            assert connection.execute(sql, parameters).rowcount != 0, "the plant took hold"
+
+    def binary(self, given):
+        return f"x'{given.hex()}'"
+
+    def columns(self, table):
+        return [name for (name,) in self.find(f"SELECT name FROM pragma_table_info('{table}')")]  # noqa: S608 - ours
+
+
+class OnServer:
+    """Books on a server, and what somebody with another session does to them."""
+
+    def __init__(self, schema):
+        self.place = PostgresqlPlace(schema)
+
+    def opened(self, runner):
+        return runner.run(PostgresqlBooks.open(self.place.schema))
+
+    def find(self, sql):
+        return [tuple(row) for row in execute_in(self.place.schema, sql)]
+
+    def execute(self, sql):
+        planted = f"WITH planted AS ({sql} RETURNING 1) SELECT 1 FROM planted"  # noqa: S608 - ours
+        assert self.find(planted), "the plant took hold"
+
+    def binary(self, given):
+        return f"'\\x{given.hex()}'::bytea"
+
+    def columns(self, table):
+        schema = self.place.schema.name
+        return [
+            name
+            for (name,) in self.find(
+                f"SELECT column_name::text FROM information_schema.columns WHERE table_schema = '{schema}' "  # noqa: S608
+                f"AND table_name = '{table}' ORDER BY ordinal_position"
+            )
+        ]
+
+
+def blank(request, kind):
+    if kind == "file":
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("books")
+        return InFile(folder / "34.sqlite", request.getfixturevalue("blank_books"))
+    return OnServer(request.getfixturevalue("schema"))
+
+
+@pytest.fixture(params=["file", "server"])
+def empty(request):
+    """Books that hold nothing."""
+    return blank(request, request.param)
+
+
 @pytest.fixture
-def path(tmp_path, blank_books, runner):
+def kept(empty, runner):
     """Books with some of everything, closed."""
-    path = tmp_path / "34.sqlite"
-    path.write_bytes(blank_books.read_bytes())
-    books = SqliteBooks(path)
+    books = empty.opened(runner)
     shelf = Shelf(books, runner)
     sealed = msgspec.structs.replace(intent(1).request, seal=Seal("own", "wax"))
     shelf.commit(insert(msgspec.structs.replace(intent(1), request=sealed), visit(1)))
@@ -45,20 +120,15 @@ def path(tmp_path, blank_books, runner):
     shelf.commit(insert(reversal(4, of=3), tombstone=tombstone(3, reversed_by=msgid(4))))
     shelf.commit(insert(intent(5)))
     books.close()
-    return path
+    return empty
 
 
-def execute(path, sql, *parameters):
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        assert connection.execute(sql, parameters).rowcount != 0, "the plant took hold"
+def findings(kept, *noted):
+    return kept.place.verify(noted).findings
 
 
-def findings(path, *noted):
-    return verify_file(path, noted).findings
-
-
-def test_books_are_what_their_trail_tells(path):
-    verified = verify_file(path)
+def test_books_are_what_their_trail_tells(kept):
+    verified = kept.place.verify(())
 
     assert verified.holds
     assert verified.entries == 5
@@ -101,8 +171,8 @@ PLANTS = {
     "an entry is gone": ("DELETE FROM trail WHERE serial = 3", "entry 3: missing; the next one there is 4"),
     "the first entry is gone": ("DELETE FROM trail WHERE serial = 1", "entry 1: missing; the next one there is 2"),
     "the last entry is gone": ("DELETE FROM trail WHERE serial = 5", f"messages hub {msgid(5)}: added"),
-    "an entry is no entry": ("UPDATE trail SET content = x'c1' WHERE serial = 2", "entry 2: cannot be done again"),
-    "an entry has another hash": ("UPDATE trail SET hash = zeroblob(32) WHERE serial = 2", "entry 2: altered"),
+    "an entry is no entry": ("UPDATE trail SET content = {no entry} WHERE serial = 2", "entry 2: cannot be done again"),
+    "an entry has another hash": ("UPDATE trail SET hash = {another hash} WHERE serial = 2", "entry 2: altered"),
     "two entries change places": (
         "UPDATE trail SET serial = CASE serial WHEN 4 THEN 105 ELSE 104 END WHERE serial IN (4, 5)",
         "entry 4: missing; the next one there is 104",
@@ -110,95 +180,101 @@ PLANTS = {
 }
 
 
-def columns(path, table):
-    with closing(sqlite3.connect(path)) as connection:
-        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-
-
 @pytest.mark.parametrize(("sql", "finding"), PLANTS.values(), ids=PLANTS)
-def test_a_planted_row_is_found_and_named(path, sql, finding):
-    but_serial = ", ".join(name for name in columns(path, "settlements") if name != "serial")
-    for number in range(1, 6):
-        sql = sql.replace(f"{{{number}}}", f"'{msgid(number)}'")
-    execute(path, sql.replace("{but_serial}", but_serial))
+def test_a_planted_row_is_found_and_named(kept, sql, finding):
+    words = {
+        "but_serial": ", ".join(name for name in kept.columns("settlements") if name != "serial"),
+        "no entry": kept.binary(b"\xc1"),
+        "another hash": kept.binary(bytes(32)),
+        **{str(number): f"'{msgid(number)}'" for number in range(1, 6)},
+    }
+    for word, said in words.items():
+        sql = sql.replace(f"{{{word}}}", said)
+    kept.execute(sql)
 
-    found = findings(path)
+    found = findings(kept)
 
     assert [one for one in found if one.startswith(finding)], found
 
 
-def change_bytes(path, table, column, serial, *, old, new):
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        where = f"FROM {table} WHERE serial = {serial}"
-        (before,) = connection.execute(f"SELECT {column} {where}").fetchone()
-        assert before.replace(old, new) != before
-        connection.execute(f"UPDATE {table} SET {column} = ? WHERE serial = {serial}", (before.replace(old, new),))  # noqa: S608 - names of our own
+def change_bytes(kept, table, column, serial, *, old, new):
+    where = f"FROM {table} WHERE serial = {serial}"
+    [(before,)] = kept.find(f"SELECT {column} {where}")
+    assert before.replace(old, new) != before
+    after = kept.binary(before.replace(old, new))
+    kept.execute(f"UPDATE {table} SET {column} = {after} WHERE serial = {serial}")  # noqa: S608 - names of our own
 
 
-def test_an_entry_that_tells_otherwise_is_found_and_named_with_what_it_tells(path):
-    change_bytes(path, "trail", "content", 3, old=b"34:fund", new=b"34:find")
+def test_an_entry_that_tells_otherwise_is_found_and_named_with_what_it_tells(kept):
+    change_bytes(kept, "trail", "content", 3, old=b"34:fund", new=b"34:find")
 
-    assert findings(path) == ("entry 3: altered, or not the one that followed", "postings B2: altered in legs")
-
-
-def test_a_seal_that_is_exchanged_is_found_though_no_message_differs_by_it(path):
-    change_bytes(path, "messages", "request", 1, old=b"\xa3wax", new=b"\xa3WAX")
-
-    assert findings(path) == (f"messages hub {msgid(1)}: altered in request",)
+    assert findings(kept) == ("entry 3: altered, or not the one that followed", "postings B2: altered in legs")
 
 
-def test_a_finding_names_fields_and_never_what_they_hold(path):
-    execute(path, "UPDATE settlements SET person = 'Wang Xiaoming'")
+def test_a_seal_that_is_exchanged_is_found_though_no_message_differs_by_it(kept):
+    change_bytes(kept, "messages", "request", 1, old=b"\xa3wax", new=b"\xa3WAX")
 
-    assert "Wang" not in " ".join(findings(path))
+    assert findings(kept) == (f"messages hub {msgid(1)}: altered in request",)
 
 
-def test_a_trail_made_anew_is_found_by_an_entry_that_was_noted(path, tmp_path, blank_books, runner):
-    verified = verify_file(path)
+def test_a_finding_names_fields_and_never_what_they_hold(kept):
+    kept.execute("UPDATE settlements SET person = 'Wang Xiaoming'")
+
+    assert "Wang" not in " ".join(findings(kept))
+
+
+def test_a_trail_made_anew_is_found_by_an_entry_that_was_noted(kept, runner):
+    verified = kept.place.verify(())
     noted = Noted(verified.entries, bytes.fromhex(verified.tip))
-    other = tmp_path / "other.sqlite"
-    other.write_bytes(blank_books.read_bytes())
-    books = SqliteBooks(other)
+    assert findings(kept, noted) == ()
+    assert findings(kept, Noted(2, bytes(32))) == ("entry 2: it is not the one that was noted",)
+
+    for table in ("trail", *TABLES):
+        kept.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+    books = kept.opened(runner)
     Shelf(books, runner).commit(insert(intent(1)))
     books.close()
 
-    assert findings(path, noted) == ()
-    assert findings(other) == ()
-    assert findings(other, noted) == ("entry 5: missing, though it was noted; the trail ends with 1",)
-    assert findings(path, Noted(2, bytes(32))) == ("entry 2: it is not the one that was noted",)
+    assert findings(kept) == ()
+    assert findings(kept, noted) == ("entry 5: missing, though it was noted; the trail ends with 1",)
 
 
-def test_all_findings_are_counted_and_the_first_are_named(path):
-    execute(path, "DELETE FROM trail")
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for number in range(2 * NAMED_MAX):
-            connection.execute(
-                "INSERT INTO messages SELECT NULL, 'hub', ?, code, opened_us, request, reply, reversed_by, withdrawn "
-                "FROM messages WHERE msgid = ?",
-                (f"x{number}", msgid(1)),
-            )
+TABLES = ("messages", "visits", "persons", "settlements", "settlement_copies", "postings", "postings_legs")
+"""Where the books of these tests hold something."""
 
-    verified = verify_file(path)
+
+def test_all_findings_are_counted_and_the_first_are_named(kept):
+    kept.execute("DELETE FROM trail")
+    for number in range(2 * NAMED_MAX):
+        kept.execute(
+            f"INSERT INTO messages SELECT {1000 + number}, 'hub', 'x{number}', code, opened_us, request, reply, "  # noqa: S608
+            f"reversed_by, withdrawn FROM messages WHERE msgid = '{msgid(1)}'"
+        )
+
+    verified = kept.place.verify(())
 
     assert len(verified.findings) == NAMED_MAX
     assert verified.found > 2 * NAMED_MAX
 
 
-def test_an_entry_that_does_not_follow_is_named(path):
-    """The chain is right and what it tells is impossible: somebody who could write it could not make it true."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN")
-        extend_trail(connection, [insert(intent(5)), settled(2, version=7)])
-        connection.execute("COMMIT")
+def put(kept, entry):
+    hashed, content = kept.binary(entry.hash), kept.binary(entry.content)
+    kept.execute(f"INSERT INTO trail VALUES ({entry.serial}, {hashed}, {content})")  # noqa: S608 - ours
 
-    assert findings(path) == (
+
+def test_an_entry_that_does_not_follow_is_named(kept):
+    """The chain is right and what it tells is impossible: somebody who could write it could not make it true."""
+    [last] = kept.find("SELECT serial, hash FROM trail ORDER BY serial DESC LIMIT 1")
+    put(kept, entry_after(*last, written([insert(intent(5)), settled(2, version=7)])))
+
+    assert findings(kept) == (
         f"entry 6: message hub {msgid(5)} does not follow from those before",
         f"entry 6: message hub {msgid(2)} does not follow from those before",
     )
 
 
-def test_a_change_that_is_not_written_leaves_no_entry(path, runner):
-    books = SqliteBooks(path)
+def test_a_change_that_is_not_written_leaves_no_entry(kept, runner):
+    books = kept.opened(runner)
     shelf = Shelf(books, runner)
     shelf.commit(insert(intent(1)))  # there already
     shelf.commit(insert(intent(9), person(9)))  # stale
@@ -206,55 +282,128 @@ def test_a_change_that_is_not_written_leaves_no_entry(path, runner):
         shelf.commit(replace(done(77)))  # nothing to close
     books.close()
 
-    assert verify_file(path).entries == 5
+    assert kept.place.verify(()).entries == 5
 
 
-def test_books_from_before_there_was_a_trail_begin_it_with_what_they_hold(path, runner):
-    execute(path, "DELETE FROM trail")
-    SqliteBooks(path).close()
-    assert verify_file(path).entries == 1
-    books = SqliteBooks(path)
+def test_of_a_group_the_entry_tells_what_was_written_and_nothing_else(kept, runner):
+    """Known, stale, nothing to close, and too large to be written: each stands between two that hold."""
+    ill = [insert(intent(1)), insert(intent(9), person(9)), replace(done(77)), insert(intent(10, opened_us=2**70))]
+    books = kept.opened(runner)
+    shelf = Shelf(books, runner)
+    for number, one in enumerate(ill):
+        shelf.commit_all([insert(intent(20 + 2 * number)), one, insert(intent(21 + 2 * number))])
+    books.close()
+
+    verified = kept.place.verify(())
+
+    assert verified.holds, verified.findings
+    assert kept.find("SELECT count(*) FROM messages") == [(5 + 2 * len(ill),)]
+
+
+def test_books_from_before_there_was_a_trail_begin_it_with_what_they_hold(kept, runner):
+    kept.execute("DELETE FROM trail")
+    kept.opened(runner).close()
+    assert kept.place.verify(()).entries == 1
+    books = kept.opened(runner)
     Shelf(books, runner).commit(insert(done(6), person(2), settlement(6, visit_number=6), posting(6)))
     books.close()
 
-    assert verify_file(path).holds
-    assert verify_file(path).entries == 2
-    execute(path, "DELETE FROM settlements WHERE settlement = 'A2'")
-    assert findings(path) == ("settlements A2: missing",)
+    assert kept.place.verify(()).holds
+    assert kept.place.verify(()).entries == 2
+    kept.execute("DELETE FROM settlements WHERE settlement = 'A2'")
+    assert findings(kept) == ("settlements A2: missing",)
 
 
-def test_what_books_are_filled_with_before_a_run_is_in_their_trail(tmp_path):
-    path = tmp_path / "33.sqlite"
-    fill_books(path, [settled(1, version=1)])
-    fill_books(path, [settled(2, version=2)])
+def test_what_books_are_filled_with_before_a_run_is_in_their_trail(empty):
+    empty.place.fill([settled(1, version=1)])
+    empty.place.fill([settled(2, version=2)])
+    assert empty.place.verify(()).entries == 2
+    empty.execute("DELETE FROM trail")
 
-    assert verify_file(path).holds
-    assert verify_file(path).entries == 2
+    empty.place.fill([settled(3, version=3)])
+
+    assert empty.place.verify(()).holds
+    assert empty.place.verify(()).entries == 2
 
 
-def test_a_running_process_is_verified_at_one_instant(path, runner):
-    books = SqliteBooks(path)
+def test_a_running_process_is_verified_at_one_instant(kept, runner):
+    books = kept.opened(runner)
     Shelf(books, runner).commit(insert(intent(8)))
 
-    assert verify_file(path).entries == 6
+    assert kept.place.verify(()).entries == 6
     books.close()
 
 
-def test_a_row_that_nobody_can_read_is_told(path):
-    execute(path, "UPDATE messages SET request = x'c1' WHERE serial = 1")
+def test_a_row_that_nobody_can_read_is_told(kept):
+    kept.execute(f"UPDATE messages SET request = {kept.binary(b'{0xC1}')} WHERE serial = 1")  # noqa: S608 - names of our own
 
     with pytest.raises(BooksError, match="cannot be read"):
-        verify_file(path)
+        kept.place.verify(())
 
 
-def test_books_that_are_not_there_old_or_broken_are_told(path, tmp_path, blank_books):
+# --- one chain, wherever books lie ---
+
+STORY = [
+    [insert(intent(1), visit(1))],
+    [replace(done(1), copy(1), visit(2))],
+    [insert(intent(number)) for number in range(100, 115)],
+    [insert(intent(number)) for number in range(200, 216)],
+    [insert(intent(number)) for number in range(300, 556)],
+    [settled(2, version=1), insert(intent(1)), insert(intent(9), person(9))],
+    [insert(intent(1))],
+    [insert(reversal(4, of=3), tombstone=tombstone(3, reversed_by=msgid(4)))],
+]
+"""Groups of every length that a list is written otherwise for, one of which some does not hold, and one of which nothing."""
+
+
+def test_the_same_changes_make_the_same_chain_in_a_file_and_on_a_server(request, runner):
+    chains = []
+    for kind in ("file", "server"):
+        one = blank(request, kind)
+        books = one.opened(runner)
+        shelf = Shelf(books, runner)
+        for group in STORY:
+            shelf.commit_all(group)
+        books.close()
+        chains.append([Entry(*row) for row in one.find("SELECT serial, hash, content FROM trail ORDER BY serial")])
+
+    assert chains[0] == chains[1]
+    assert len(chains[0]) == len(STORY) - 1
+
+
+def test_books_that_are_filled_with_much_have_an_entry_for_each_call(schema):
+    place = PostgresqlPlace(schema)
+    place.fill([insert(intent(number)) for number in range(5_000)])
+
+    verified = place.verify(())
+
+    assert (verified.entries, verified.findings) == (2, ())
+
+
+# --- what is not there, or of another program ---
+
+
+def test_files_that_are_not_there_old_or_broken_are_told(tmp_path, blank_books):
     with pytest.raises(BooksError, match="no books at"):
         verify_file(tmp_path / "nowhere.sqlite")
-    old = tmp_path / "old.sqlite"
-    old.write_bytes(blank_books.read_bytes())
-    execute(old, "PRAGMA user_version = 13")
+    old, broken = (InFile(tmp_path / name, blank_books) for name in ("old.sqlite", "broken.sqlite"))
+    old.execute("PRAGMA user_version = 13")
     with pytest.raises(BooksError, match=r"have schema 13.*start their node once"):
-        verify_file(old)
-    execute(path, "ALTER TABLE trail RENAME TO trial")
+        findings(old)
+    broken.execute("ALTER TABLE trail RENAME TO trial")
     with pytest.raises(BooksError, match="cannot be read"):
-        verify_file(path)
+        findings(broken)
+
+
+def test_schemas_that_are_not_there_old_or_broken_are_told(schema, runner):
+    one = OnServer(schema)
+    with pytest.raises(BooksError, match="no books at"):
+        findings(one)
+    aside(lambda: on_server.migrate(schema, "0016"))
+    with pytest.raises(BooksError, match=r"have schema 16.*start their node once"):
+        findings(one)
+    one.opened(runner).close()
+    assert one.place.verify(()).entries == 0
+    execute_in(schema, "ALTER TABLE trail RENAME TO trial")
+    with pytest.raises(BooksError, match="cannot be read"):
+        findings(one)

@@ -31,6 +31,7 @@ def test_a_system_that_begins_on_a_server_settles_and_remembers_everything_over_
         system.stop()
 
         assert sorted(settled_in(system)) == ["0001", "0002", "0003", "0005"]
+        assert all(system.place_of(node).verify(()).holds for node in ("33", "34", "hub"))
         assert list((tmp_path / "books").glob("*.sqlite*")) == []
     [rows] = execute(database, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'yidi%' ORDER BY 1")
     assert [row[0] for row in rows] == ["yidi_33", "yidi_34", "yidi_hub"]
@@ -107,8 +108,10 @@ def test_files_move_to_a_server_under_load_and_every_answer_is_in_the_new_books_
             crowd.wait(10)
         status = system.move_status("34")
         system.stop()
-        books = system.place_of("34").read_final()
+        place = system.place_of("34")
+        books, verified = place.read_final(), place.verify(())
 
+    assert verified.holds, verified.findings
     assert (status["serving"], status["stage"]) == ("yidi_34_2", "reopened")
     assert len(crowd.settled) > 60
     kept = [one.settlement for one in books.settlements]
