@@ -134,7 +134,7 @@ def _portions(
         if tables.rows("messages") < PORTIONED_ROWS:
             yield gather(books, tables, agreement)
             return
-        books = lay_out(books, Scratch(), coded=agreement.master is not None)
+        books = lay_out(books, Scratch(), agreement)
     yield from portions(books, tables, agreement=agreement)
 
 

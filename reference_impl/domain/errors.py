@@ -110,6 +110,8 @@ class Refusal(StrEnum):
     MID_STAY_ENDED = "D34"
     NO_SUCH_PRESCRIPTION = "D38"
     PRESCRIBES_NOTHING = "D39"
+    NO_DRUGS_PRESCRIBED = "D40"
+    NOT_PRESCRIBED = "D41"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -223,6 +225,12 @@ REASONS: dict[Refusal, str] = {
     ),
     Refusal.PRESCRIBES_NOTHING: (
         "only a follow-up by internet ends with a prescription that its insurer holds; settle without RX_NO"
+    ),
+    Refusal.NO_DRUGS_PRESCRIBED: (
+        "a prescription has a number, and says of each drug a count above nothing; check RX_NO and RX_DETL"
+    ),
+    Refusal.NOT_PRESCRIBED: (
+        "the sale is of other drugs than were prescribed, or of more of one; check med_list_codg, cnt and rxno"
     ),
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",

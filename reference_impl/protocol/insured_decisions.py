@@ -32,7 +32,7 @@ from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
-from reference_impl.protocol.answers import Refused, refused
+from reference_impl.protocol.answers import NO, Refused, refused
 from reference_impl.protocol.benefits import Benefits, Holding
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
@@ -255,7 +255,7 @@ class InsuredDecisions:
         if isinstance(body, Settle) and (body.continues or body.mid_stay):
             stay = asked_of(request, body, view, self._rules.numbers)
         policy = stay.refusal or self._paid_by(request, body, view, case, holding, insured)
-        if isinstance(policy, Refusal):
+        if isinstance(policy, NO):
             return self._verdict(request, refused(policy, self._reference()))
         passed = self._filings.admit(request, body, view, now_us, stay.part_before)
         if isinstance(passed, Refusal):
@@ -307,7 +307,7 @@ class InsuredDecisions:
         beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
         beside += () if stay.earlier is None else continued_by(settled)
         if self._keeps_more or body.prescription:
-            more = self._kept_beside(request, body.visit, view, insured, holding, settled)
+            more = self._kept_beside(request, body, view, insured, holding, settled)
             if not isinstance(more, tuple):
                 return more
             beside, said = beside + more, self._with_civil_service(said, holding, insured)
@@ -323,7 +323,7 @@ class InsuredDecisions:
     def _kept_beside(
         self,
         request: Request,
-        visit: VisitId,
+        body: Settle | SellDrugs,
         view: View,
         insured: _Insured,
         holding: Holding,
@@ -335,9 +335,9 @@ class InsuredDecisions:
         """
         kept: tuple[Record, ...] = ()
         if settled.prescription:
-            kept += used_or_issued(settled, view, insured.number, self._prescription_valid_us)
+            kept += used_or_issued(settled, body.drugs, view, insured.number, self._prescription_valid_us)
         if self._benefits is not None:
-            kept += self._benefits.after_settlement(view, insured.number, visit, holding, settled.amounts)
+            kept += self._benefits.after_settlement(view, insured.number, body.visit, holding, settled.amounts)
         if self._prefunds is None:
             return kept
         used = self._prefunds.used(view, settled)
@@ -348,14 +348,14 @@ class InsuredDecisions:
 
     def _paid_by(
         self, request: Request, body: Settle | SellDrugs, view: View, case: Case, holding: Holding, insured: _Insured
-    ) -> Policy | Refusal:
+    ) -> Policy | Refusal | Refused:
         """Return the policy that a visit is paid by, or why it is paid by none."""
         wrong = opening_refusal(request, body.visit, self._rules.numbers)
         if wrong is None and body.fees is not None:
             wrong = amounts_refusal(body.fees)
         if wrong is None and not holding.policy.covers(case):
             wrong = Refusal.NO_TERMS
-        if wrong is None and body.prescription:
+        if wrong is None and (body.prescription or body.drugs):
             now_us, valid_us = self._clock.now_us(), self._prescription_valid_us
             wrong = prescription_refusal(body, view, insured.number, now_us, valid_us)
         if wrong is not None:

@@ -17,6 +17,7 @@ from reference_impl.domain.care_types import CareType
 from reference_impl.domain.certificate import ID_CARD, Certificate, card_serial
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.prescribed import Drug
 
 MessageId = NewType("MessageId", str)
 """30 characters: institution code (12), yyyyMMddHHmmss (14), sequence (4). The key for resending and reversing."""
@@ -157,7 +158,7 @@ class Settle(Shown, frozen=True, tag="settle"):
     whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
     filed; that of a stay was said on admission. ``care_type`` is that of the visit; where it is chronic, the care
     province adds the ``disease``, which its diagnosis said. ``prescription`` is the number of the one that a follow-up
-    by internet ends with.
+    by internet ends with, ``drugs`` what it prescribes.
     """
 
     insurance: str
@@ -174,12 +175,14 @@ class Settle(Shown, frozen=True, tag="settle"):
     care_type: str = CareType.ORDINARY.value
     disease: str = ""
     prescription: str = ""
+    drugs: tuple[Drug, ...] = ()
 
 
 class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration.
 
     ``prescription`` is the number of the one that all of it is dispensed by; empty where by none that an insurer holds.
+    Of a sale by one, the care province adds the ``drugs`` that its lines come to.
     """
 
     insurance: str
@@ -191,6 +194,7 @@ class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     fees: FeeTotals | None = None
     care_type: str = CareType.ORDINARY.value
     prescription: str = ""
+    drugs: tuple[Drug, ...] = ()
 
 
 class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):
