@@ -45,7 +45,11 @@ class Agreement:
 
     def looked_up(self) -> tuple[str, ...]:
         """Return the tables of evidence that only some agreements ask for."""
-        asked = (("coded", self.master is not None), ("drugs", self.prescription_valid_us > 0))
+        asked = (
+            ("coded", self.master is not None),
+            ("drugs", self.prescription_valid_us > 0),
+            ("typed", bool(self.special)),
+        )
         return tuple(name for name, is_asked in asked if is_asked)
 
 

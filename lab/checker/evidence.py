@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lab.checker.agreement import NO_AGREEMENT, Agreement
-from lab.checker.rows import CODED_COLUMNS, DRUG_COLUMNS, OF_INSTITUTION, OF_REGION, Laid, laid_tables
+from lab.checker.rows import CODED_COLUMNS, DRUG_COLUMNS, OF_INSTITUTION, OF_REGION, TYPED_COLUMNS, Laid, laid_tables
 from reference_impl.domain.nodes import is_city
 from scenarios.record.written import Scratch
 
@@ -49,6 +49,8 @@ class Evidence:
     """By which codes a place of care priced each message of charges; looked up only where codes are issued anew."""
     drugs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DRUG_COLUMNS))
     """What a place of care said that it prescribes, or dispenses by prescription; only where insurers hold any."""
+    typed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TYPED_COLUMNS))
+    """As what nodes were told that settlements are paid; only where there is care that is not ordinary."""
     relays: tuple[str, ...] = ()
     """The cities that are nodes of their own, and so have books."""
     agreement: Agreement = NO_AGREEMENT

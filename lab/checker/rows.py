@@ -10,6 +10,7 @@ from zlib import crc32
 import msgspec
 import polars as pl
 
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.master_data import item_of
 from reference_impl.domain.nodes import is_city
@@ -71,6 +72,11 @@ CODED_COLUMNS: dict[str, Any] = {
 
 DRUG_COLUMNS: dict[str, Any] = {
     "node": pl.String, "msgid": pl.String, "item": pl.String, "count_e4": pl.Int64,
+}  # fmt: skip
+
+
+TYPED_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "msgid": pl.String, "care_type": pl.String,
 }  # fmt: skip
 
 
@@ -190,6 +196,14 @@ def _drugs(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
                 yield node, message.key.msgid, item_of(drug.item), drug.count_e4
 
 
+def _typed(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    """Yield as what a node was told that a settlement is paid, where not as an ordinary visit, by the message."""
+    for message in books.messages:
+        body = None if message.request is None or message.code not in SETTLEMENTS else message.request.body
+        if isinstance(body, Settle | SellDrugs) and body.care_type != CareType.ORDINARY:
+            yield node, message.key.msgid, body.care_type
+
+
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:
     sum_fen = sum(leg.amount_fen for leg in posting.legs)
     return node, posting.posting, posting.settlement, posting.posted_us, sum_fen, _checksum(tuple(posting.legs))
@@ -265,6 +279,7 @@ _LAID = {
 }
 _AT_WISH = {
     "coded": Laid(_coded, CODED_COLUMNS, "msgid", OF_INSTITUTION),
+    "typed": Laid(_typed, TYPED_COLUMNS, "msgid", OF_INSTITUTION),
     "drugs": Laid(_drugs, DRUG_COLUMNS, "msgid", OF_INSTITUTION),
 }
 """What only laws of some scenarios look at, and costs a look at every message."""
