@@ -176,6 +176,7 @@ _ROWS = (
     _refusal(Refusal.TOO_MANY_TO_TELL, _HOSPITAL, "该时段就诊记录过多，一次应答无法返回", "缩短查询时段"),
     _refusal(Refusal.NOBODY_NAMED, _HOSPITAL, "在院信息按人查询，未填人员编号", "填写人员编号后查询"),
     _refusal(Refusal.LINES_NOT_KEPT, _CARE, "购药明细或早期账簿的费用明细未逐条留存", "在本机构系统中查询"),
+    _refusal(Refusal.REST_TOO_LATE, _HOSPITAL, "距中途结算过久，不能续接该次住院", "不填续接就诊号，按新住院结算"),
     _refusal(Refusal.PRESCRIPTION_USED, _HOSPITAL, "该电子处方已购药结算", "不再按此处方结算"),
     _refusal(Refusal.PRESCRIPTION_EXPIRED, _HOSPITAL, "该电子处方已过有效期", "重新开具处方"),
     _refusal(Refusal.OTHERS_PRESCRIPTION, _HOSPITAL, "该电子处方属于其他参保人", "核对处方号和人员编号"),

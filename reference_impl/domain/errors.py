@@ -71,6 +71,7 @@ class Refusal(StrEnum):
     TOO_MANY_TO_TELL = "S26"
     NOBODY_NAMED = "S27"
     LINES_NOT_KEPT = "S28"
+    REST_TOO_LATE = "S30"
     PRESCRIPTION_USED = "S20"
     PRESCRIPTION_EXPIRED = "S21"
     OTHERS_PRESCRIPTION = "S22"
@@ -172,6 +173,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.NOBODY_NAMED: "stays are told of one person, and none is named; ask with psn_no",
     Refusal.LINES_NOT_KEPT: (
         "the lines of a sale, and of books from before they were kept, are not here; look them up in your own system"
+    ),
+    Refusal.REST_TOO_LATE: (
+        "too long after the part that it goes on from was settled for one stay; admit and settle without CONT_MDTRT_ID"
     ),
     Refusal.PRESCRIPTION_USED: "drugs were dispensed by this prescription already; nothing more is paid by it",
     Refusal.PRESCRIPTION_EXPIRED: "the prescription is valid no more; have it prescribed anew",

@@ -260,6 +260,7 @@ class CareRole:
                         hospital_level=self._level_of(request),
                         stated=None,
                         ended_us=visit.ended_us,
+                        began_us=visit.began_us if body.continues else 0,
                         disease=visit.diagnosis if body.care_type == CareType.CHRONIC else "",
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))

@@ -57,6 +57,7 @@ from reference_impl.protocol.messages import (
     Register,
     Reply,
     Request,
+    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -84,7 +85,7 @@ from reference_impl.protocol.records import (
     View,
 )
 from reference_impl.protocol.references import opening_refusal, original_refusal, settlement_refusal
-from reference_impl.protocol.stays import BY_ITSELF, asked_of, continued_by, given_up, part_of, rest_of
+from reference_impl.protocol.stays import BY_ITSELF, asked_of, continued_by, given_up, late_refusal, part_of, rest_of
 
 _INSURED_FOR = (Register, Admit, Settle, SellDrugs)
 """What says by which insurance the person comes."""
@@ -193,6 +194,9 @@ class InsuredDecisions:
                 )
                 return self._verdict(request, Reply(self._reference(), found))
             case Register() | Admit():
+                late = self._late(request, body, view)
+                if late is not None:
+                    return self._verdict(request, refused(late, self._reference()))
                 stay = self._begun(request, body, view, insured)
                 return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)), records=stay)
             case CancelAdmission():
@@ -254,7 +258,11 @@ class InsuredDecisions:
         stay = BY_ITSELF
         if isinstance(body, Settle) and (body.continues or body.mid_stay):
             stay = asked_of(request, body, view, self._rules.numbers)
-        policy = stay.refusal or self._paid_by(request, body, view, case, holding, insured)
+        policy = (
+            stay.refusal
+            or self._late(request, body, view)
+            or self._paid_by(request, body, view, case, holding, insured)
+        )
         if isinstance(policy, NO):
             return self._verdict(request, refused(policy, self._reference()))
         passed = self._filings.admit(request, body, view, now_us, stay.part_before)
@@ -372,6 +380,13 @@ class InsuredDecisions:
         if refusal is not None or special is None:
             return refusal or Refusal.NO_SUCH_CARE_TYPE
         return policy_for(claim, case, policy, special)
+
+    def _late(self, request: Request, body: RequestBody, view: View) -> Refusal | None:
+        """Return why a stay begins too late to go on from what it says."""
+        if not isinstance(body, Settle | Admit) or not body.continues:
+            return None
+        policy = self._rules.policy if self._benefits is None else self._benefits.undated(request.insured_region)
+        return late_refusal(body, view, self._rules.day_of, policy.rest_within_days)
 
     def _recognised(self, insured: _Insured) -> Recognised:
         """Return the diseases that were recognised of a person, under the number by which the books know them."""

@@ -155,10 +155,11 @@ class Settle(Shown, frozen=True, tag="settle"):
     ``hospital_level`` and ``ended_us``, when a discharged stay ended (0 where none did), before the message leaves the
     province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
     it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
-    whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
-    filed; that of a stay was said on admission. ``care_type`` is that of the visit; where it is chronic, the care
-    province adds the ``disease``, which its diagnosis said. ``prescription`` is the number of the one that a follow-up
-    by internet ends with, ``drugs`` what it prescribes.
+    whose settlement says with ``continues`` which visit it goes on from: to it the care province adds ``began_us``,
+    when it was admitted. An ``emergency`` of an outpatient counts as filed; that of a stay was said on admission.
+    ``care_type`` is that of the visit; where it is chronic, the care province adds the ``disease``, which its diagnosis
+    said. ``prescription`` is the number of the one that a follow-up by internet ends with, ``drugs`` what it
+    prescribes.
     """
 
     insurance: str
@@ -171,6 +172,7 @@ class Settle(Shown, frozen=True, tag="settle"):
     ended_us: int = 0
     mid_stay: bool = False
     continues: VisitId = VisitId("")
+    began_us: int = 0
     emergency: bool = False
     care_type: str = CareType.ORDINARY.value
     disease: str = ""
