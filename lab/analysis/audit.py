@@ -244,6 +244,7 @@ def breaches_of(audited: Audited, scenario: Scenario) -> list[Breach]:
     items = dated.select(
         "settlement", pl.lit(1, pl.Int8).alias("sign"), day.alias("booked_on"), day.alias("day"), "institution",
         "insured", "care", pl.lit("").alias("code"), pl.lit(0, pl.Int64).alias("total_fen"), "owed_fen",
+        pl.lit("").alias("care_type"),
     ).select(*ITEMS)  # fmt: skip
     return list(money_after_audit(recoveries, pl.concat([items, recovery_items(recoveries, items)])))
 

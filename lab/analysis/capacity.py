@@ -15,13 +15,13 @@ from itertools import pairwise
 
 from lab.analysis.queueing import grouping_use, mean_wait_us
 from lab.analysis.relays import relayed
-from lab.analysis.streams import Stream, messages_by_kind
+from lab.analysis.streams import Stream, asked_by, asking_share, messages_by_kind
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import HUB, care_node
 from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import is_cross_province
-from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.domain.transactions import TRANSACTIONS, Act
 from reference_impl.hospital.ways import SENT_ONCE
 from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
 from scenarios.patients.background import CONTACTS
@@ -161,13 +161,14 @@ def _streams_by_doors(scenario: Scenario, cross_per_s: float, local_per_s: float
     for code, by_kind in messages_by_kind(scenario).items():
         per_visit = sum(by_kind.values())
         forwarded = TRANSACTIONS[code].forwarded
+        kept = forwarded or TRANSACTIONS[code].act is not Act.ASK  # who answers from its books writes nothing
         cross, local = cross_per_s * per_visit, local_per_s * per_visit
         if forwarded:
             yield Stream(HUB, "hub", code, cross, forwarded=True, local=False)
         for node in scenario.topology.regions:
             here = local * residents[node] / everybody
-            yield Stream(node, "care", code, cross * care[node], forwarded=forwarded, local=False)
-            yield Stream(node, "care", code, here, forwarded=forwarded, local=True)
+            yield Stream(node, "care", code, cross * care[node], forwarded=forwarded, local=False, kept=kept)
+            yield Stream(node, "care", code, here, forwarded=forwarded, local=True, kept=kept)
             if forwarded:
                 yield Stream(node, "insured", code, cross * insured[node], forwarded=False, local=False)
 
@@ -323,6 +324,8 @@ class _Loads:
                 contacts = sum(getattr(visits.mix, kind) * CONTACTS[kind] for kind in kinds)
                 rate = come_per_s * contacts / count
                 sent = sum(getattr(visits.mix, kind) * len(codes) for kind, codes in SENT_ONCE.items() if kind in kinds)
+                asked = sum(getattr(visits.mix, kind) * len(asked_by(kind)) for kind in kinds)
+                sent += asked * asking_share(self._scenario)
                 calls = sent / contacts if contacts else 0
                 asking_us = sum(getattr(visits.mix, kind) * _asking_us(self._scenario, kind) for kind in kinds)
                 asked_us = asking_us / contacts if contacts else 0.0  # at the first contact of each visit

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import Role
-from reference_impl.hospital.ways import SENT_ONCE
+from reference_impl.domain.policies import Kind
+from reference_impl.hospital.ways import ASKED_AFTER, SENT_ONCE
 from scenarios.schema import Scenario
 from sim.model.costs import Stage
 
-__all__ = ["Stream", "messages_by_kind"]
+__all__ = ["Stream", "asked_by", "asking_share", "messages_by_kind"]
 
 _FORWARDED: tuple[Stage, ...] = ("receive", "forward", "answer", "reply")
 _LOCAL: tuple[Stage, ...] = ("receive", "decide", "decide", "reply")
@@ -61,4 +62,19 @@ def messages_by_kind(scenario: Scenario) -> dict[str, dict[str, float]]:
         for code in codes:
             sent = counts.setdefault(code, {})
             sent[kind] = sent.get(kind, 0.0) + getattr(mix, kind)
+    share = asking_share(scenario)
+    for kind in SENT_ONCE if share else ():
+        for code in asked_by(kind):
+            asked = counts.setdefault(code, {})
+            asked[kind] = asked.get(kind, 0.0) + getattr(mix, kind) * share
     return counts
+
+
+def asked_by(kind: Kind) -> tuple[str, ...]:
+    """Return the queries of a desk that asks about a visit of a kind."""
+    return tuple(query for code in SENT_ONCE[kind] for query in ASKED_AFTER.get(code, ()))
+
+
+def asking_share(scenario: Scenario) -> float:
+    """Return the share of visits whose desk asks about them."""
+    return 0.0 if scenario.visits.queries is None else scenario.visits.queries.share

@@ -43,5 +43,14 @@ class Agreement:
     prescription_valid_us: int = 0
     """How long an electronic prescription may be dispensed by; 0 where insurers hold none."""
 
+    def looked_up(self) -> tuple[str, ...]:
+        """Return the tables of evidence that only some agreements ask for."""
+        asked = (
+            ("coded", self.master is not None),
+            ("drugs", self.prescription_valid_us > 0),
+            ("typed", bool(self.special)),
+        )
+        return tuple(name for name, is_asked in asked if is_asked)
+
 
 NO_AGREEMENT = Agreement()

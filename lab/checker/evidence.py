@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lab.checker.agreement import NO_AGREEMENT, Agreement
-from lab.checker.rows import CODED_COLUMNS, OF_INSTITUTION, OF_REGION, Laid, laid_tables
+from lab.checker.rows import CODED_COLUMNS, DRUG_COLUMNS, OF_INSTITUTION, OF_REGION, TYPED_COLUMNS, Laid, laid_tables
 from reference_impl.domain.nodes import is_city
 from scenarios.record.written import Scratch
 
@@ -47,6 +47,10 @@ class Evidence:
     """Of a portion: whose the settlements of other places are that those of this one were worked out upon."""
     coded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CODED_COLUMNS))
     """By which codes a place of care priced each message of charges; looked up only where codes are issued anew."""
+    drugs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DRUG_COLUMNS))
+    """What a place of care said that it prescribes, or dispenses by prescription; only where insurers hold any."""
+    typed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TYPED_COLUMNS))
+    """As what nodes were told that settlements are paid; only where there is care that is not ordinary."""
     relays: tuple[str, ...] = ()
     """The cities that are nodes of their own, and so have books."""
     agreement: Agreement = NO_AGREEMENT
@@ -71,7 +75,7 @@ def gather(
     agreement: Agreement = NO_AGREEMENT,
 ) -> Evidence:
     """Lay out the final books of every node beside the record of the run."""
-    which = laid_tables(coded=agreement.master is not None)
+    which = laid_tables(agreement.looked_up())
     laid = {name: pl.concat(list(_chunks(books, one))) for name, one in which.items()}
     return Evidence(
         **laid,
@@ -96,9 +100,9 @@ class LaidOut:
     """As in the evidence."""
 
 
-def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch, *, coded: bool = False) -> LaidOut:
-    """Lay the final books out on disk, with the codes of charges where they are ``coded`` anew."""
-    which = laid_tables(coded=coded)
+def lay_out(books: Mapping[str, FinalBooks], scratch: Scratch, agreement: Agreement = NO_AGREEMENT) -> LaidOut:
+    """Lay the final books out on disk, with what only laws of this ``agreement`` look at."""
+    which = laid_tables(agreement.looked_up())
     files = {name: [_stored(chunk, scratch.path(name)) for chunk in _chunks(books, one)] for name, one in which.items()}
     return LaidOut(files, scratch, _relays(books))
 
@@ -118,7 +122,7 @@ def portions(
 
     With ``looked_at`` only the tables named are read, and the others are empty.
     """
-    laid_out = laid_tables(coded="coded" in laid.files)
+    laid_out = laid_tables(laid.files)
     sources = {name: (pl.scan_parquet(laid.files[name]), one.by, one.place) for name, one in laid_out.items()}
     sources["visits"] = (tables.scan("visits"), "hospital", OF_INSTITUTION)
     sources["mid_stays"] = (tables.scan("mid_stays"), "msgid", OF_INSTITUTION)

@@ -118,10 +118,13 @@ def check_tables(
 
 
 def look_through(
-    books: Mapping[str, FinalBooks] | LaidOut, tables: RunTables, look: Callable[[Evidence], None]
+    books: Mapping[str, FinalBooks] | LaidOut,
+    tables: RunTables,
+    look: Callable[[Evidence], None],
+    agreement: Agreement = NO_AGREEMENT,
 ) -> None:
     """Show each portion of the evidence, of a run that was checked before."""
-    for portion in _portions(books, tables):
+    for portion in _portions(books, tables, agreement):
         look(portion)
 
 
@@ -134,7 +137,7 @@ def _portions(
         if tables.rows("messages") < PORTIONED_ROWS:
             yield gather(books, tables, agreement)
             return
-        books = lay_out(books, Scratch(), coded=agreement.master is not None)
+        books = lay_out(books, Scratch(), agreement)
     yield from portions(books, tables, agreement=agreement)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import msgspec
 import polars as pl
 
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.ledger import legs_for
+from reference_impl.domain.master_data import item_of
 from reference_impl.domain.nodes import is_city
+from reference_impl.domain.prescribed import drugs_of
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
-from reference_impl.protocol.messages import SellDrugs, UploadLines
+from reference_impl.protocol.messages import SellDrugs, Settle, UploadLines
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
@@ -64,6 +67,16 @@ CHARGE_COLUMNS: dict[str, Any] = {
 
 CODED_COLUMNS: dict[str, Any] = {
     "node": pl.String, "msgid": pl.String, "code": pl.String, "item_code": pl.String, "opened_us": pl.Int64,
+}  # fmt: skip
+
+
+DRUG_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "msgid": pl.String, "item": pl.String, "count_e4": pl.Int64,
+}  # fmt: skip
+
+
+TYPED_COLUMNS: dict[str, Any] = {
+    "node": pl.String, "msgid": pl.String, "care_type": pl.String,
 }  # fmt: skip
 
 
@@ -170,6 +183,27 @@ def _coded(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
                 yield node, message.key.msgid, message.code, code, message.opened_us
 
 
+def _drugs(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    """Yield what a place of care said that it prescribes with a settlement, or dispenses with a sale."""
+    for message in books.messages:
+        request = message.request
+        if request is None or message.code not in SETTLEMENTS or province_of(request.care_region) != node:
+            continue
+        body = request.body
+        if isinstance(body, Settle | SellDrugs) and body.prescription:
+            said = body.drugs if isinstance(body, Settle) else drugs_of(body.lines)
+            for drug in said:
+                yield node, message.key.msgid, item_of(drug.item), drug.count_e4
+
+
+def _typed(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
+    """Yield as what a node was told that a settlement is paid, where not as an ordinary visit, by the message."""
+    for message in books.messages:
+        body = None if message.request is None or message.code not in SETTLEMENTS else message.request.body
+        if isinstance(body, Settle | SellDrugs) and body.care_type != CareType.ORDINARY:
+            yield node, message.key.msgid, body.care_type
+
+
 def _posting(node: str, posting: Posting) -> tuple[Any, ...]:
     sum_fen = sum(leg.amount_fen for leg in posting.legs)
     return node, posting.posting, posting.settlement, posting.posted_us, sum_fen, _checksum(tuple(posting.legs))
@@ -243,9 +277,14 @@ _LAID = {
     "filings": Laid(_filings, FILING_COLUMNS, "place", OF_REGION),
     "messages": Laid(_messages, MESSAGE_COLUMNS, "msgid", OF_INSTITUTION),
 }
-_CODED = Laid(_coded, CODED_COLUMNS, "msgid", OF_INSTITUTION)
+_AT_WISH = {
+    "coded": Laid(_coded, CODED_COLUMNS, "msgid", OF_INSTITUTION),
+    "typed": Laid(_typed, TYPED_COLUMNS, "msgid", OF_INSTITUTION),
+    "drugs": Laid(_drugs, DRUG_COLUMNS, "msgid", OF_INSTITUTION),
+}
+"""What only laws of some scenarios look at, and costs a look at every message."""
 
 
-def laid_tables(*, coded: bool) -> dict[str, Laid]:
-    """Return the tables that are laid out from the books; the codes of charges only where they are ``coded`` anew."""
-    return {**_LAID, "coded": _CODED} if coded else _LAID
+def laid_tables(also: Iterable[str] = ()) -> dict[str, Laid]:
+    """Return the tables that are laid out from the books, with those of ``also`` that only some scenarios ask for."""
+    return _LAID | {name: _AT_WISH[name] for name in _AT_WISH if name in {*also}}

@@ -28,6 +28,15 @@ def say(text: str) -> None:
     out.print(text, markup=False)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a number with what it counts.
+
+    >>> counted(1, "item"), counted(1_200, "item"), counted(2, "entry", "entries")
+    ('1 item', '1,200 items', '2 entries')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def say_json(data: Any) -> None:
     """Write a result that a program reads."""
     text = json.dumps(data, ensure_ascii=False, indent=1, default=str)

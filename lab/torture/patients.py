@@ -11,6 +11,7 @@ from lab.torture.loom import Suspend
 from lab.torture.nodes import HOSPITAL, LINE, PERSON
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.keyed import uniform
+from reference_impl.domain.prescribed import Drug
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import Journey
 from reference_impl.hospital.site import HospitalSite
@@ -75,6 +76,7 @@ class FakeVisit:
     total_fen: int = 10_000
     open_at_start: bool = False
     prescription: str = ""
+    drugs: tuple[Drug, ...] = ()
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
         """Return the charges of one batch: one line."""

@@ -185,9 +185,10 @@ def _live(work: Work, folder: Path, told: Connection[Any, Any]) -> None:
 def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     tables, findings, of_books = outcome.tables, None, dict(outcome.figures())  # before anything is worked off, as here
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
-    laid = lay_out(outcome.books, scratch, coded=outcome.scenario.master_data is not None)
+    agreement = agreement_of(outcome.scenario)
+    laid = lay_out(outcome.books, scratch, agreement)
     if outcome.follow_up is not None and some_hold_alone(laid, tables):
-        findings = check_tables(laid, tables, agreement=agreement_of(outcome.scenario))
+        findings = check_tables(laid, tables, agreement=agreement)
         tables = work_off(outcome, findings)
     evidence = {name: [*files] for name, files in laid.files.items()}
     laid_down = tables.laid_down(scratch)

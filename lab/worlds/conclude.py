@@ -76,7 +76,7 @@ class Outcome:
         if self.findings is None:
             return check_tables(self.books, self.tables, agreement=agreement_of(self.scenario), also=also)
         if also is not None:
-            look_through(self.books, self.tables, also)
+            look_through(self.books, self.tables, also, agreement_of(self.scenario))
         return self.findings
 
     def let_go(self) -> None:

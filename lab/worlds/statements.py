@@ -15,6 +15,7 @@ import polars as pl
 from lab.analysis.renumbering import kept_settlement_id, kept_visit_id
 from lab.checker.laws import held_by_hospitals
 from reference_impl.accounting.statements import COLUMNS, Side, empty
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.business_day import MIDNIGHT_S
 from scenarios.record.written import Scratch
@@ -85,7 +86,9 @@ def statements_of(evidence: Evidence, dates: Dates) -> pl.DataFrame:
 
 def _hospitals(evidence: Evidence, dates: Dates) -> pl.DataFrame:
     """Return what hospitals hold, dated by when they heard of it: over the hour of closing, another day."""
-    return held_by_hospitals(evidence).with_columns(
+    said = evidence.typed.filter(pl.col("node") != HUB).select("msgid", "care_type").unique("msgid", keep="first")
+    held = held_by_hospitals(evidence).join(said, on="msgid", how="left")
+    return held.with_columns(
         _text("side", Side.HOSPITAL),
         settlement=kept_settlement_id("settlement"),
         visit=kept_visit_id(),
@@ -94,6 +97,7 @@ def _hospitals(evidence: Evidence, dates: Dates) -> pl.DataFrame:
         insured=_province("insured_region"),
         day=dates.day_of("done_us"),
         sign=pl.lit(1, pl.Int8),
+        care_type=_care_type(),
     )
 
 
@@ -113,6 +117,7 @@ def _copies(evidence: Evidence, dates: Dates) -> pl.DataFrame:
     return (
         copies.join(known, on="visit_id", how="left")
         .join(codes, left_on="made_by", right_on="msgid", how="left")
+        .join(evidence.typed, left_on=["node", "made_by"], right_on=["node", "msgid"], how="left")
         .with_columns(
             side=pl.when(at_hub).then(pl.lit(Side.HUB.value)).otherwise(pl.lit(Side.CARE.value)),
             visit="visit_id",
@@ -121,6 +126,7 @@ def _copies(evidence: Evidence, dates: Dates) -> pl.DataFrame:
             insured=_province("insured_region").fill_null(""),
             code=pl.col("code").fill_null(""),
             day=dates.day_of("settled_us"),
+            care_type=_care_type(),
         )
     )
 
@@ -157,6 +163,11 @@ def _institution() -> pl.Expr:
     return pl.coalesce(
         pl.col("hospital").cast(pl.String), pl.col("visit_id").str.slice(_INSTITUTION_FROM, _INSTITUTION_CHARS)
     )
+
+
+def _care_type() -> pl.Expr:
+    """Return as what a settlement is paid; whoever was told of nothing else was told of ordinary care."""
+    return pl.col("care_type").fill_null(CareType.ORDINARY.value)
 
 
 def _province(column: str) -> pl.Expr:

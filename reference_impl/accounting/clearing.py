@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from reference_impl.accounting.statements import Side, StatementError
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.clearing import CLEARING_DAYS, Obligation, Period, nets_of
 from reference_impl.domain.failures import InputError
 
@@ -31,6 +32,7 @@ class ClearingError(InputError):
 ITEMS = {
     "settlement": pl.String, "sign": pl.Int8, "booked_on": pl.Int32, "day": pl.Int32, "institution": pl.String,
     "insured": pl.String, "care": pl.String, "code": pl.String, "total_fen": pl.Int64, "owed_fen": pl.Int64,
+    "care_type": pl.String,
 }  # fmt: skip
 """What is cleared, a row an entry of the insurer. ``owed_fen`` is what fund and account owe to the province of care;
 ``booked_on`` is its own day, or that of the correction that it is."""
@@ -213,7 +215,7 @@ class ClosedMonths:
         """Return what a closed month took, held against its own summary."""
         folder = self._folder / str(period)
         try:
-            items = pl.read_csv(folder / _ITEMS_FILE, schema=dict(ITEMS))
+            items = _read_items(folder / _ITEMS_FILE)
             written = (folder / _SUMMARY_FILE).read_bytes()
             held_back = json.loads(written)["held_back"]
         except (OSError, ValueError, TypeError, KeyError, pl.exceptions.PolarsError):
@@ -236,6 +238,15 @@ class ClosedMonths:
         (partial / _SUMMARY_FILE).write_bytes(clearing.summary())
         partial.replace(final)
         return final
+
+
+def _read_items(path: Path) -> pl.DataFrame:
+    """Return the items in a file; one of before care types were stated is of ordinary care."""
+    stated = pl.read_csv(path, n_rows=0).columns
+    if "care_type" in stated:
+        return pl.read_csv(path, schema=dict(ITEMS))
+    without = pl.read_csv(path, schema={name: kind for name, kind in ITEMS.items() if name != "care_type"})
+    return without.with_columns(care_type=pl.lit(CareType.ORDINARY.value))
 
 
 @contextmanager

@@ -6,14 +6,13 @@ holds fund and account as sums: 2174, which splits them by fund, cannot be answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import polars as pl
 
 from reference_impl.accounting.clearing import Clearing, ClearingError
-from reference_impl.accounting.totals import clearing_type_of
+from reference_impl.accounting.totals import with_clearing_type
 from reference_impl.domain.clearing import MOVES, ClearingState, Period, may_move
 
 __all__ = [
@@ -80,7 +79,7 @@ class Account(NamedTuple):
 
 def declarations_of(clearing: Clearing) -> list[Declaration]:
     """Return what the institutions of a clearing declare, one row an institution, insurer's province and type."""
-    typed = _typed(clearing.items)
+    typed = with_clearing_type(clearing.items)
     grouped = (
         typed.group_by("institution", "insured", "clr_type")
         .agg(pl.col("settlement").unique().sort(), pl.col("total_fen", "owed_fen").sum())
@@ -128,7 +127,7 @@ def pages(rows: list[_RowT], number: int, size: int = SUMMARY_PAGE) -> list[_Row
 
 def accounts_of(items: pl.DataFrame, declarations: list[Declaration]) -> list[Account]:
     """Return what each institution is owed by type (2176): due by the books, declared and paid by its declarations."""
-    due = _typed(items).group_by("institution", "clr_type").agg(pl.col("total_fen", "owed_fen").sum())
+    due = with_clearing_type(items).group_by("institution", "clr_type").agg(pl.col("total_fen", "owed_fen").sum())
     declared = _sums(declarations, paid_only=False)
     paid = _sums(declarations, paid_only=True)
     return [
@@ -139,11 +138,6 @@ def accounts_of(items: pl.DataFrame, declarations: list[Declaration]) -> list[Ac
         )
         for row in due.sort("institution", "clr_type").iter_rows(named=True)
     ]  # fmt: skip
-
-
-def _typed(items: pl.DataFrame) -> pl.DataFrame:
-    types: Mapping[str, str] = {code: clearing_type_of(code) for code in items["code"].unique()}
-    return items.with_columns(clr_type=pl.col("code").replace_strict(types, return_dtype=pl.String))
 
 
 def _sums(declarations: list[Declaration], *, paid_only: bool) -> dict[tuple[str, str], int]:

@@ -15,6 +15,7 @@ import polars as pl
 
 from reference_impl.accounting.clearing import ITEMS, Clearing, clear
 from reference_impl.accounting.payments import Payment, Stage, StageSum, progress
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.clearing import Period
 from reference_impl.domain.money import E4, half_up, split_fen
 from reference_impl.domain.regions import PROVINCES
@@ -86,6 +87,7 @@ def _month(period: Period, provinces: int, hundreds: int) -> Clearing:
             "settlement": f"A{period}{number:03d}", "sign": 1, "booked_on": period.first_day, "day": period.first_day,
             "institution": f"H{care}0000", "insured": insured, "care": care,
             "code": INPATIENT_SETTLE, "total_fen": part, "owed_fen": part,
+            "care_type": CareType.ORDINARY.value,
         }
         for number, (insured, care, part) in enumerate(zip(ring, ring[1:] + ring[:1], parts, strict=True))
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.differences import DifferenceClass
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.working_days import WorkingDays, date_of
@@ -60,9 +61,11 @@ COLUMNS: Mapping[str, type[pl.DataType]] = {
     "day": pl.Int32,
     "sign": pl.Int8,
     **dict.fromkeys(AMOUNTS, pl.Int64),
+    "care_type": pl.String,
 }
 """``settlement`` is the settlement that a row counts for, also where it takes it back. ``day`` is the business day
-(yyyymmdd) by this side's clock; ``care`` and ``insured`` are provinces. Amounts carry the row's sign."""
+(yyyymmdd) by this side's clock; ``care`` and ``insured`` are provinces. Amounts carry the row's sign.
+``care_type`` is as what it is paid; files from before it was stated say none, and are taken as of ordinary care."""
 
 
 def empty() -> pl.DataFrame:
@@ -87,6 +90,8 @@ def read_statements(path: Path) -> pl.DataFrame:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError):
         raise StatementError(f"{path}: cannot read statements; expected a Parquet file as a run leaves it") from None
+    if "care_type" not in frame.schema:
+        frame = frame.with_columns(care_type=pl.lit(CareType.ORDINARY.value))
     wrong = [name for name, kind in COLUMNS.items() if frame.schema.get(name) != kind]
     if wrong:
         raise StatementError(
@@ -97,7 +102,7 @@ def read_statements(path: Path) -> pl.DataFrame:
 
 
 def _refuse_wrong_rows(frame: pl.DataFrame, where: str) -> None:
-    """Refuse rows with an empty column, with a sign but 1 and -1, and with a bill of the other sign."""
+    """Refuse rows with an empty column, a sign but 1 and -1, a bill of the other sign, and a care type that is none."""
     empties = [name for name in COLUMNS if frame[name].null_count()]
     if empties:
         raise StatementError(f"{where}: column {empties[0]!r} is empty in a row; expected a value in every row")
@@ -107,6 +112,13 @@ def _refuse_wrong_rows(frame: pl.DataFrame, where: str) -> None:
         raise StatementError(
             f"{where}: settlement {row['settlement']} has sign {row['sign']} and a bill of {row['total_fen']} fen; "
             "expected 1, or -1 with a bill below 0 for what is taken back"
+        )
+    unknown = frame.filter(~pl.col("care_type").is_in(list(CareType)))
+    if unknown.height:
+        row = unknown.row(0, named=True)
+        raise StatementError(
+            f"{where}: settlement {row['settlement']} has care_type {row['care_type']!r}; expected one of "
+            f"{', '.join(CareType)}"
         )
 
 

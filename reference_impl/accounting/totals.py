@@ -12,9 +12,10 @@ import polars as pl
 
 from reference_impl.accounting.reconciliation import without_refunds
 from reference_impl.accounting.statements import StatementError
-from reference_impl.domain.transactions import INPATIENT_SETTLE, OUTPATIENT_SETTLE, PHARMACY_SETTLE
+from reference_impl.domain.care_types import clearing_type_of
+from reference_impl.domain.transactions import TRANSACTIONS
 
-__all__ = ["StatedTotals", "StmtResult", "TotalsAnswer", "answer_totals", "clearing_type_of", "totals_of"]
+__all__ = ["StatedTotals", "StmtResult", "TotalsAnswer", "answer_totals", "totals_of", "with_clearing_type"]
 
 
 class StmtResult(StrEnum):
@@ -24,17 +25,23 @@ class StmtResult(StrEnum):
     UNBALANCED = "1"
 
 
-_CLEARING_TYPES = {PHARMACY_SETTLE: "9974", OUTPATIENT_SETTLE: "99963", INPATIENT_SETTLE: "99968"}
-"""``clr_type`` of business out of the region by what settles it: pharmacy, outpatient, inpatient (FOUND, 1.10)."""
+def with_clearing_type(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of statements, or items of a clearing, with what each is cleared as (``clr_type``).
 
-
-def clearing_type_of(code: str) -> str:
-    """Return ``clr_type`` for the transaction that settled.
-
-    >>> clearing_type_of(INPATIENT_SETTLE)
-    '99968'
+    By the transaction that settled, the care type, and whether the patient is insured elsewhere; empty where it is not
+    known what settled.
     """
-    return _CLEARING_TYPES[code]
+    said = ["code", "care_type", "care", "insured"]
+    kinds = rows.select(said).unique()
+    types = [_clearing_type(*one) for one in kinds.iter_rows()]
+    return rows.join(
+        kinds.with_columns(pl.Series("clr_type", types, pl.String)), on=said, how="left", maintain_order="left"
+    )
+
+
+def _clearing_type(code: str, care_type: str, care: str, insured: str) -> str:
+    kind = TRANSACTIONS[code].kind if code in TRANSACTIONS else None
+    return "" if kind is None else clearing_type_of(kind, care_type, elsewhere=care != insured)
 
 
 class StatedTotals(NamedTuple):
@@ -83,9 +90,9 @@ def totals_of(
     first_day, last_day = days
     if last_day < first_day:
         raise StatementError(f"3201 asks for {first_day} to {last_day}; expected stmt_begndate not after stmt_enddate")
-    codes = [code for code, kind in _CLEARING_TYPES.items() if kind == clr_type]
-    of_it = (pl.col("institution") == institution) & pl.col("code").is_in(codes) & (pl.col("insured") == setl_optins)
-    chosen = rows.filter(of_it & pl.col("day").is_between(first_day, last_day))
+    of_it = (pl.col("institution") == institution) & (pl.col("insured") == setl_optins)
+    within = rows.filter(of_it & pl.col("day").is_between(first_day, last_day))
+    chosen = with_clearing_type(within).filter(pl.col("clr_type") == clr_type).drop("clr_type")
     if not refunds:
         chosen = without_refunds(chosen)
     sums = chosen.select(pl.col("total_fen", "fund_fen", "account_fen").sum(), pl.col("sign").cast(pl.Int64).sum())

@@ -36,6 +36,7 @@ __all__ = [
     "SpecialTerms",
     "care_of",
     "clearing_of",
+    "clearing_type_of",
     "is_recognised",
     "policy_for",
     "recognised_of",
@@ -120,6 +121,35 @@ def clearing_of(kind: Kind, care_type: str, *, elsewhere: bool) -> str:
     """Return as what a visit is cleared: as what it is paid, told apart by whether its patient is from elsewhere."""
     care = care_of(kind, care_type)
     return f"{care}_elsewhere" if elsewhere else care
+
+
+CLEARING_TYPES: Mapping[str, str] = {
+    "outpatient": "11",
+    "outpatient_elsewhere": "99963",
+    "emergency": "13",
+    "emergency_elsewhere": "99963",
+    "chronic": "14",
+    "chronic_elsewhere": "9987",
+    "internet": "11",
+    "internet_elsewhere": "99963",
+    "pharmacy": "41",
+    "pharmacy_elsewhere": "9974",
+    "special_drugs": "18",
+    "special_drugs_elsewhere": "9974",
+    "inpatient": "21",
+    "inpatient_elsewhere": "99968",
+}
+"""``clr_type`` (FOUND, domain facts 1.10). Which of them an emergency, special drugs elsewhere, and a follow-up by
+internet are: ASSUMED."""
+
+
+def clearing_type_of(kind: Kind, care_type: str, *, elsewhere: bool) -> str:
+    """Return ``clr_type`` of a visit, by its kind, its care type and whether its patient is from elsewhere.
+
+    >>> clearing_type_of("outpatient", CareType.CHRONIC, elsewhere=True)
+    '9987'
+    """
+    return CLEARING_TYPES[clearing_of(kind, care_type, elsewhere=elsewhere)]
 
 
 def is_recognised(person: str, disease: str, share: float) -> bool:

@@ -71,6 +71,7 @@ class Refusal(StrEnum):
     TOO_MANY_TO_TELL = "S26"
     NOBODY_NAMED = "S27"
     LINES_NOT_KEPT = "S28"
+    REST_TOO_LATE = "S30"
     PRESCRIPTION_USED = "S20"
     PRESCRIPTION_EXPIRED = "S21"
     OTHERS_PRESCRIPTION = "S22"
@@ -110,6 +111,8 @@ class Refusal(StrEnum):
     MID_STAY_ENDED = "D34"
     NO_SUCH_PRESCRIPTION = "D38"
     PRESCRIBES_NOTHING = "D39"
+    NO_DRUGS_PRESCRIBED = "D40"
+    NOT_PRESCRIBED = "D41"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -171,6 +174,9 @@ REASONS: dict[Refusal, str] = {
     Refusal.LINES_NOT_KEPT: (
         "the lines of a sale, and of books from before they were kept, are not here; look them up in your own system"
     ),
+    Refusal.REST_TOO_LATE: (
+        "too long after the part that it goes on from was settled for one stay; admit and settle without CONT_MDTRT_ID"
+    ),
     Refusal.PRESCRIPTION_USED: "drugs were dispensed by this prescription already; nothing more is paid by it",
     Refusal.PRESCRIPTION_EXPIRED: "the prescription is valid no more; have it prescribed anew",
     Refusal.OTHERS_PRESCRIPTION: "the prescription is another person's; check rxno and psn_no",
@@ -223,6 +229,12 @@ REASONS: dict[Refusal, str] = {
     ),
     Refusal.PRESCRIBES_NOTHING: (
         "only a follow-up by internet ends with a prescription that its insurer holds; settle without RX_NO"
+    ),
+    Refusal.NO_DRUGS_PRESCRIBED: (
+        "a prescription has a number, and says of each drug a count above nothing; check RX_NO and RX_DETL"
+    ),
+    Refusal.NOT_PRESCRIBED: (
+        "the sale is of other drugs than were prescribed, or of more of one; check med_list_codg, cnt and rxno"
     ),
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",

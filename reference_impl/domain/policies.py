@@ -98,12 +98,18 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+REST_WITHIN_DAYS = 30
+"""ASSUMED: nothing public says how long after one part of a stay the next begins."""
+
+
 class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A policy as plain rows, for a configuration file: JSON knows no tables keyed by three things.
 
     ``counts_in`` says in which year a stay counts that ends in one and is settled in the next. A stay settled in its
     middle (``merges_mid_stay``), or one that goes on in another hospital (``merges_transfer``), pays one deductible or
     one for each part (MERG_DEDC_TYPE).
+    ``rest_within_days``: by so many business days after a part was settled the rest of the stay begins, or what goes on
+    in another hospital; ASSUMED.
     ``own_pay_stays_count``: a stay of which nothing was in scope makes the next one a later stay.
     Temporary visitors first pay ``first_self_pay_e4`` of what is in scope, or the pool's ratios are lower for them by
     ``points_e4``; another share and other points hold for those who were referred.
@@ -114,6 +120,7 @@ class PolicyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     counts_in: CountsIn = "discharge"
     merges_mid_stay: bool = True
     merges_transfer: bool = False
+    rest_within_days: int = REST_WITHIN_DAYS
     own_pay_stays_count: bool = True
     first_self_pay_e4: int = 0
     referred_first_self_pay_e4: int = 0
@@ -146,6 +153,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     counts_in: CountsIn = "discharge"
     merges_mid_stay: bool = True
     merges_transfer: bool = False
+    rest_within_days: int = REST_WITHIN_DAYS
     own_pay_stays_count: bool = True
     first_self_pay_e4: int = 0
     referred_first_self_pay_e4: int = 0

@@ -138,6 +138,8 @@ class Asker:
     asked: Request | None = None
     """The message that is under way, or of whose outcome nobody knows."""
     _held: _Held | None = None
+    _short_since_us: int | None = None
+    """Since when a hospital that asks by itself knows that a prefund is short; None once there was a verdict."""
 
     def next_id(self) -> MessageId:
         """Return a new message id: made before the first send, from the plan alone, so both worlds use the same."""
@@ -201,13 +203,13 @@ class Asker:
         clients, clock = self.clients, self.ports.clock
         timeout_us, step = clients.reversal_timeout if for_good else clients.timeout, self.step
         resting, began_us, uncertain = self.stage, clock.now_us() - (spent_us or 0), spent_us is not None
-        self.asked, short_us = request, None
+        self.asked = request
         try:
             while True:
                 attempt += 1
                 outcome = await self._send(request, attempt, timeout_us, step)
                 if isinstance(outcome, Answered):
-                    self.stage = resting
+                    self.stage, self._short_since_us = resting, None
                     if outcome.reply.refusal:
                         raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
                     self._learn_number(outcome)
@@ -223,16 +225,25 @@ class Asker:
                 elif isinstance(outcome, Closed) and not at_closed_doors and not uncertain:
                     self.stage = resting
                     raise ShutOut(outcome, request.code)
-                elif self.short_patience_us is not None:
-                    if short_us is None and isinstance(outcome, Overloaded) and outcome.why:
-                        short_us = clock.now_us()
-                    if short_us is not None and clock.now_us() - short_us >= self.short_patience_us:
-                        self.stage = resting
-                        raise Unresolved(request, attempt) if uncertain else NotCovered(request.code)
+                elif self._is_out_of_patience(outcome):
+                    self.stage = resting
+                    raise Unresolved(request, attempt) if uncertain else NotCovered(request.code)
                 self.resent += 1
                 await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
         finally:
             self.asked = None if self._held is None else request
+
+    def _is_out_of_patience(self, outcome: Outcome) -> bool:
+        """Return whether the hospital, told just now that the money is short, has waited long enough for it.
+
+        From the first time that it was told, whoever had the money in between and whatever door closed, to a verdict.
+        """
+        if self.short_patience_us is None or not isinstance(outcome, Overloaded) or not outcome.why:
+            return False
+        now_us = self.ports.clock.now_us()
+        if self._short_since_us is None:
+            self._short_since_us = now_us
+        return now_us - self._short_since_us >= self.short_patience_us
 
     def _learn_number(self, answered: Answered) -> None:
         """Keep the number that 1101 told, where it is another than the certificate's."""

@@ -120,6 +120,8 @@ def said_as(body: RequestBody, visit: PlannedVisit, draws: CareTypeDraws) -> Req
     care_type = draws.care_type(visit)
     if visit.prescription and not isinstance(body, Diagnose):
         body = msgspec.structs.replace(body, prescription=visit.prescription)
+        if isinstance(body, Settle):
+            body = msgspec.structs.replace(body, drugs=visit.drugs)
     typed = msgspec.structs.replace(body, care_type=care_type.value)
     if isinstance(typed, Diagnose) and care_type is CareType.CHRONIC:
         return msgspec.structs.replace(typed, diagnosis=draws.disease(visit.person))

@@ -5,13 +5,13 @@ What is told is the care province's and the insurer's to say. Must never decide 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.care_types import care_of
 from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
 from reference_impl.hospital.transacting import Transacting
+from reference_impl.hospital.ways import ASKED_AFTER
 from reference_impl.protocol.messages import (
     AskCharges,
     AskDesignated,
@@ -24,14 +24,6 @@ from reference_impl.protocol.messages import (
 
 __all__ = ["Querying"]
 
-_ASKED_AFTER: Mapping[str, tuple[str, ...]] = {
-    tx.REGISTER: (tx.ASK_DESIGNATED,),
-    tx.ADMIT: (tx.ASK_DESIGNATED, tx.ASK_STAYS),
-    tx.OUTPATIENT_SETTLE: (tx.ASK_VISITS, tx.ASK_DIAGNOSIS, tx.ASK_SETTLEMENT, tx.ASK_CHARGES),
-    tx.PHARMACY_SETTLE: (tx.ASK_VISITS, tx.ASK_SETTLEMENT),
-    tx.INPATIENT_SETTLE: (tx.ASK_VISITS, tx.ASK_SETTLEMENT, tx.ASK_CHARGES),
-}
-"""What a desk asks once this is done: a sale was of no diagnosis, and its province keeps no lines of it."""
 _NOT_TOLD = (RefusedByRule, NotServed, ShutOut, OnHold, Unresolved)
 """How it may end that a question has no answer: the visit goes on without."""
 
@@ -43,7 +35,7 @@ class Querying(Transacting):
 
     async def _ask_after(self, done: str) -> None:
         """Ask what is asked once ``done`` is; of a part of a stay that was settled nothing, for the stay goes on."""
-        draws, codes = self.site.queries, _ASKED_AFTER.get(done, ())
+        draws, codes = self.site.queries, ASKED_AFTER.get(done, ())
         if draws is None or not self.visit_id or not draws.asks(self.visit):
             return
         for code in codes:

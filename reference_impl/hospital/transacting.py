@@ -15,8 +15,8 @@ import msgspec
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.certificate import ID_CARD
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.nodes import care_node
+from reference_impl.domain.prescribed import Coded
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
 from reference_impl.hospital.asking import NotCovered, RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES, said_as
@@ -107,11 +107,13 @@ class Transacting(VisitState):
     def _body(self, code: str) -> RequestBody:
         body = BODIES[code](self.visit, self.visit_id)
         if self.site.codes is not None and isinstance(body, UploadLines | SellDrugs):
-            return msgspec.structs.replace(body, lines=self._coded(body.lines))
+            body = msgspec.structs.replace(body, lines=self._coded(body.lines))
         if self.certificate != ID_CARD and isinstance(body, Shown):
             body = msgspec.structs.replace(body, certificate=self.certificate)
         if self.site.care_types is not None and not self.as_ordinary:
             body = said_as(body, self.visit, self.site.care_types)
+            if self.site.codes is not None and isinstance(body, Settle) and body.drugs:
+                body = msgspec.structs.replace(body, drugs=self._coded(body.drugs))
         if isinstance(body, Admit | Settle) and self.site.is_emergency(self.visit):
             # Of a stay it is said on admission, of an outpatient with the settlement.
             body = msgspec.structs.replace(body, emergency=isinstance(body, Admit) or self.visit.kind == "outpatient")
@@ -123,8 +125,8 @@ class Transacting(VisitState):
             return msgspec.structs.replace(body, total_fen=self._unsettled_fen, continues=self.mid_stay.visit)
         return msgspec.structs.replace(body, total_fen=self._charged_fen(), mid_stay=True)
 
-    def _coded(self, lines: tuple[FeeLine, ...]) -> tuple[FeeLine, ...]:
-        """Return lines by the codes that the hospital has mapped its items to by now."""
+    def _coded(self, lines: tuple[Coded, ...]) -> tuple[Coded, ...]:
+        """Return lines, or the drugs of a prescription, by the codes that the hospital has mapped them to by now."""
         visit, codes = self.visit, self.site.codes
         assert codes is not None  # whoever asks has looked
         province = care_node(visit.care_region)

@@ -9,6 +9,7 @@ from reference_impl.domain.policies import Kind
 
 __all__ = [
     "ADMISSION",
+    "ASKED_AFTER",
     "CANCEL_SETTLEMENT",
     "DISCHARGE",
     "LOOKED_UP",
@@ -42,6 +43,17 @@ SENT_ONCE: Mapping[Kind, tuple[str, ...]] = {
     "inpatient": tuple(code for code in DISCHARGE if code != tx.INPATIENT_LINES),
 }
 """What a visit sends once when nothing goes wrong; an inpatient's uploads come on top."""
+ASKED_AFTER: Mapping[str, tuple[str, ...]] = {
+    tx.REGISTER: (tx.ASK_DESIGNATED,),
+    tx.ADMIT: (tx.ASK_DESIGNATED, tx.ASK_STAYS),
+    tx.OUTPATIENT_SETTLE: (tx.ASK_VISITS, tx.ASK_DIAGNOSIS, tx.ASK_SETTLEMENT, tx.ASK_CHARGES),
+    tx.PHARMACY_SETTLE: (tx.ASK_VISITS, tx.ASK_SETTLEMENT),
+    tx.INPATIENT_SETTLE: (tx.ASK_VISITS, tx.ASK_SETTLEMENT, tx.ASK_CHARGES),
+}
+"""What a desk that asks about its business (``visits.queries``) asks once this is done.
+
+A sale was of no diagnosis, and its province keeps no lines of it.
+"""
 UNDO: Mapping[Kind, tuple[str, ...]] = {
     "outpatient": (tx.CANCEL_OUTPATIENT_LINES, tx.CANCEL_REGISTRATION),
     "inpatient": (tx.CANCEL_DISCHARGE, tx.CANCEL_INPATIENT_LINES, tx.CANCEL_ADMISSION),

@@ -24,6 +24,7 @@ from reference_impl.domain.fees import (
 from reference_impl.domain.institution import Institution
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.prescribed import drugs_of
 from reference_impl.domain.transactions import ADMIT, SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.answers import NO, Refused
 from reference_impl.protocol.charges import NO_CHARGES, charges_of, lines_refusal, priced_charges, recharged, uncharged
@@ -66,6 +67,7 @@ from reference_impl.protocol.messages import (
 from reference_impl.protocol.named import Named
 from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
+from reference_impl.protocol.prescriptions import by_prescription_refusal
 from reference_impl.protocol.records import (
     ChargedBatch,
     ChargesRecord,
@@ -250,12 +252,15 @@ class CareRole:
                 if refusal is not None:
                     return refusal
                 if isinstance(body, Settle) and visit is not None:
+                    codes = self._rules.codes
                     body = msgspec.structs.replace(
                         body,
+                        drugs=body.drugs if codes is None else codes.meant(body.drugs),
                         fees=visit.fees,
                         hospital_level=self._level_of(request),
                         stated=None,
                         ended_us=visit.ended_us,
+                        began_us=visit.began_us if body.continues else 0,
                         disease=visit.diagnosis if body.care_type == CareType.CHRONIC else "",
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
@@ -327,6 +332,8 @@ class CareRole:
         refusal = lines_refusal(lines, ())
         if refusal is None and sale.care_type == CareType.SPECIAL_DRUGS:
             refusal = None if self._rules.institutions[request.sender].dual_channel else Refusal.NOT_DUAL_CHANNEL
+        if refusal is None and sale.prescription:
+            refusal = by_prescription_refusal(lines)
         if refusal is None and codes is not None:
             refusal, lines = None if _is_taken_in(view) else codes.refusal(lines), codes.meant(lines)
         if refusal is not None:
@@ -347,6 +354,7 @@ class CareRole:
             fees=fees,
             visit=visit_id(request.msgid),
             hospital_level=self._level_of(request),
+            drugs=drugs_of(lines) if sale.prescription else (),
         )
 
     def _level_of(self, request: Request) -> int:

@@ -16,7 +16,17 @@ from reference_impl.protocol.copies import MOVING_MONEY
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import STALE_LIMIT
 from reference_impl.protocol.insured_decisions import InsuredDecisions, InsuredRules
-from reference_impl.protocol.messages import Answer, Answered, Overloaded, PersonNo, Request, Reverse, Settle, VisitId
+from reference_impl.protocol.messages import (
+    Admit,
+    Answer,
+    Answered,
+    Overloaded,
+    PersonNo,
+    Request,
+    Reverse,
+    Settle,
+    VisitId,
+)
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.prescriptions import prescription_refs
@@ -90,7 +100,7 @@ class InsuredRole:
                 view = View(view.message, (*before.records, *view.records))
             else:
                 original = None
-                goes_on = continuation_refs(body) if isinstance(body, Settle) else ()
+                goes_on = continuation_refs(body) if isinstance(body, Settle | Admit) else ()
                 view = await books.look(key, remembered, *_standing(_visit_of(request)), *goes_on, *beside)
             known = answer_known(view.message, request, self._reference)
             if known is not None:

@@ -32,7 +32,7 @@ from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.transactions import TRANSACTIONS, TRIALS
-from reference_impl.protocol.answers import Refused, refused
+from reference_impl.protocol.answers import NO, Refused, refused
 from reference_impl.protocol.benefits import Benefits, Holding
 from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.ids import filing_id, negative_settlement_id, settlement_id
@@ -57,6 +57,7 @@ from reference_impl.protocol.messages import (
     Register,
     Reply,
     Request,
+    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -84,7 +85,7 @@ from reference_impl.protocol.records import (
     View,
 )
 from reference_impl.protocol.references import opening_refusal, original_refusal, settlement_refusal
-from reference_impl.protocol.stays import BY_ITSELF, asked_of, continued_by, given_up, part_of, rest_of
+from reference_impl.protocol.stays import BY_ITSELF, asked_of, continued_by, given_up, late_refusal, part_of, rest_of
 
 _INSURED_FOR = (Register, Admit, Settle, SellDrugs)
 """What says by which insurance the person comes."""
@@ -193,6 +194,9 @@ class InsuredDecisions:
                 )
                 return self._verdict(request, Reply(self._reference(), found))
             case Register() | Admit():
+                late = self._late(request, body, view)
+                if late is not None:
+                    return self._verdict(request, refused(late, self._reference()))
                 stay = self._begun(request, body, view, insured)
                 return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)), records=stay)
             case CancelAdmission():
@@ -254,8 +258,12 @@ class InsuredDecisions:
         stay = BY_ITSELF
         if isinstance(body, Settle) and (body.continues or body.mid_stay):
             stay = asked_of(request, body, view, self._rules.numbers)
-        policy = stay.refusal or self._paid_by(request, body, view, case, holding, insured)
-        if isinstance(policy, Refusal):
+        policy = (
+            stay.refusal
+            or self._late(request, body, view)
+            or self._paid_by(request, body, view, case, holding, insured)
+        )
+        if isinstance(policy, NO):
             return self._verdict(request, refused(policy, self._reference()))
         passed = self._filings.admit(request, body, view, now_us, stay.part_before)
         if isinstance(passed, Refusal):
@@ -307,7 +315,7 @@ class InsuredDecisions:
         beside: tuple[Record, ...] = self._filings.after_settlement(view, insured.number, passed)
         beside += () if stay.earlier is None else continued_by(settled)
         if self._keeps_more or body.prescription:
-            more = self._kept_beside(request, body.visit, view, insured, holding, settled)
+            more = self._kept_beside(request, body, view, insured, holding, settled)
             if not isinstance(more, tuple):
                 return more
             beside, said = beside + more, self._with_civil_service(said, holding, insured)
@@ -323,7 +331,7 @@ class InsuredDecisions:
     def _kept_beside(
         self,
         request: Request,
-        visit: VisitId,
+        body: Settle | SellDrugs,
         view: View,
         insured: _Insured,
         holding: Holding,
@@ -335,9 +343,9 @@ class InsuredDecisions:
         """
         kept: tuple[Record, ...] = ()
         if settled.prescription:
-            kept += used_or_issued(settled, view, insured.number, self._prescription_valid_us)
+            kept += used_or_issued(settled, body.drugs, view, insured.number, self._prescription_valid_us)
         if self._benefits is not None:
-            kept += self._benefits.after_settlement(view, insured.number, visit, holding, settled.amounts)
+            kept += self._benefits.after_settlement(view, insured.number, body.visit, holding, settled.amounts)
         if self._prefunds is None:
             return kept
         used = self._prefunds.used(view, settled)
@@ -348,14 +356,14 @@ class InsuredDecisions:
 
     def _paid_by(
         self, request: Request, body: Settle | SellDrugs, view: View, case: Case, holding: Holding, insured: _Insured
-    ) -> Policy | Refusal:
+    ) -> Policy | Refusal | Refused:
         """Return the policy that a visit is paid by, or why it is paid by none."""
         wrong = opening_refusal(request, body.visit, self._rules.numbers)
         if wrong is None and body.fees is not None:
             wrong = amounts_refusal(body.fees)
         if wrong is None and not holding.policy.covers(case):
             wrong = Refusal.NO_TERMS
-        if wrong is None and body.prescription:
+        if wrong is None and (body.prescription or body.drugs):
             now_us, valid_us = self._clock.now_us(), self._prescription_valid_us
             wrong = prescription_refusal(body, view, insured.number, now_us, valid_us)
         if wrong is not None:
@@ -372,6 +380,13 @@ class InsuredDecisions:
         if refusal is not None or special is None:
             return refusal or Refusal.NO_SUCH_CARE_TYPE
         return policy_for(claim, case, policy, special)
+
+    def _late(self, request: Request, body: RequestBody, view: View) -> Refusal | None:
+        """Return why a stay begins too late to go on from what it says."""
+        if not isinstance(body, Settle | Admit) or not body.continues:
+            return None
+        policy = self._rules.policy if self._benefits is None else self._benefits.undated(request.insured_region)
+        return late_refusal(body, view, self._rules.day_of, policy.rest_within_days)
 
     def _recognised(self, insured: _Insured) -> Recognised:
         """Return the diseases that were recognised of a person, under the number by which the books know them."""

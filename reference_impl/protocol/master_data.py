@@ -14,6 +14,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.master_data import NodeData, Received, Subject, item_of
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.prescribed import Coded
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.versioned import Standing
@@ -47,8 +48,8 @@ class Codes:
                 return Refused(refusal, f"med_list_codg {line.item} of feedetl_sn {line.serial}")
         return None
 
-    def meant(self, lines: tuple[FeeLine, ...]) -> tuple[FeeLine, ...]:
-        """Return the lines by the items that their codes mean, as prices know them."""
+    def meant(self, lines: tuple[Coded, ...]) -> tuple[Coded, ...]:
+        """Return lines, or the drugs of a prescription, by the items that their codes mean, as prices know them."""
         return tuple([msgspec.structs.replace(line, item=item_of(line.item)) for line in lines])
 
 

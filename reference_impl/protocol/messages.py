@@ -17,6 +17,7 @@ from reference_impl.domain.care_types import CareType
 from reference_impl.domain.certificate import ID_CARD, Certificate, card_serial
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.prescribed import Drug
 
 MessageId = NewType("MessageId", str)
 """30 characters: institution code (12), yyyyMMddHHmmss (14), sequence (4). The key for resending and reversing."""
@@ -154,10 +155,11 @@ class Settle(Shown, frozen=True, tag="settle"):
     ``hospital_level`` and ``ended_us``, when a discharged stay ended (0 where none did), before the message leaves the
     province. ``use_account``: the personal account may pay. ``stated`` is the hospital's own split of the total, where
     it states one: the care province holds it against its own. ``mid_stay``: the stay goes on, under a visit of its own,
-    whose settlement says with ``continues`` which visit it goes on from. An ``emergency`` of an outpatient counts as
-    filed; that of a stay was said on admission. ``care_type`` is that of the visit; where it is chronic, the care
-    province adds the ``disease``, which its diagnosis said. ``prescription`` is the number of the one that a follow-up
-    by internet ends with.
+    whose settlement says with ``continues`` which visit it goes on from: to it the care province adds ``began_us``,
+    when it was admitted. An ``emergency`` of an outpatient counts as filed; that of a stay was said on admission.
+    ``care_type`` is that of the visit; where it is chronic, the care province adds the ``disease``, which its diagnosis
+    said. ``prescription`` is the number of the one that a follow-up by internet ends with, ``drugs`` what it
+    prescribes.
     """
 
     insurance: str
@@ -170,16 +172,19 @@ class Settle(Shown, frozen=True, tag="settle"):
     ended_us: int = 0
     mid_stay: bool = False
     continues: VisitId = VisitId("")
+    began_us: int = 0
     emergency: bool = False
     care_type: str = CareType.ORDINARY.value
     disease: str = ""
     prescription: str = ""
+    drugs: tuple[Drug, ...] = ()
 
 
 class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration.
 
     ``prescription`` is the number of the one that all of it is dispensed by; empty where by none that an insurer holds.
+    Of a sale by one, the care province adds the ``drugs`` that its lines come to.
     """
 
     insurance: str
@@ -191,6 +196,7 @@ class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     fees: FeeTotals | None = None
     care_type: str = CareType.ORDINARY.value
     prescription: str = ""
+    drugs: tuple[Drug, ...] = ()
 
 
 class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):

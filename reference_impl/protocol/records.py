@@ -17,6 +17,7 @@ from reference_impl.domain.fees import FeeTotals, PricedLine
 from reference_impl.domain.filing import Filing, Stay
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.prescribed import Drug
 from reference_impl.domain.remembered import Past
 from reference_impl.protocol.messages import MessageId, PersonNo, Reply, Request, SettlementId, VisitId
 
@@ -224,6 +225,7 @@ class PrescriptionRecord(Record, frozen=True, gc=False):
 
     Issued by that of the follow-up, ``dispensed`` (1) by that of a sale; the latest that stands says how it is. Each
     has its own negative once its settlement is taken back, so that a sale undone leaves the prescription as issued.
+    ``drugs`` is what it prescribes: none in older books.
     """
 
     settlement: SettlementId
@@ -233,6 +235,7 @@ class PrescriptionRecord(Record, frozen=True, gc=False):
     dispensed: Literal[0, 1]
     sign: Literal[1, -1]
     reverses: SettlementId = SettlementId("")
+    drugs: tuple[Drug, ...] = ()
 
 
 class SettlementCopy(Record, frozen=True, gc=False):

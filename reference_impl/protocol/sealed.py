@@ -59,7 +59,8 @@ def sealed_content(request: Request, visit: str, settlement: str, continues: str
         continues,
         *[getattr(body, name, "") for name in _OF_BODY],
     )
-    return _encode(said)
+    prescription: str = getattr(body, "prescription", "")
+    return _encode((*said, prescription) if prescription else said)
 
 
 class Seals:

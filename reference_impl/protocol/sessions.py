@@ -36,7 +36,7 @@ class _Session(NamedTuple):
 class Sessions:
     """The sessions that one process of a care province remembers."""
 
-    __slots__ = ("_held", "_now_us", "_numbers", "_reference", "_rules", "asked")
+    __slots__ = ("_held", "_now_us", "_numbers", "_reference", "_rules", "_signed_out", "asked")
 
     def __init__(
         self, rules: SessionRules | None, now_us: Callable[[], int], numbers: Numbers, reference: Callable[[], str]
@@ -48,17 +48,20 @@ class Sessions:
         self._numbers = numbers
         self._reference = reference
         self._held: dict[NodeId, dict[SessionNo, _Session]] = {}
+        self._signed_out: dict[NodeId, dict[SessionNo, _Session]] = {}
+        """Remembered too, apart: a 9001 that comes once more, however late, begins none of them a second time."""
 
     def signed(self, request: Request, body: SignIn | SignOut) -> Answered:
         """Begin or end a session."""
         if isinstance(body, SignIn):
-            return self._answered(SignedIn(session=self._begun(request, body)))
+            return self._signed_in(request, body)
         wrong = self._refusal(request.sender, body.session)
         if wrong is not None:
             return Answered(refused(wrong, self._reference()))
-        if self._held[request.sender][body.session].operator != body.operator:
+        held = self._held[request.sender]
+        if held[body.session].operator != body.operator:
             return Answered(refused(Refusal.OTHERS_SESSION, self._reference()))
-        del self._held[request.sender][body.session]
+        _remember(self._signed_out, request.sender, body.session, held.pop(body.session))
         return self._answered(SignedOut())
 
     def taken_off(self, request: Request) -> Request | Answered:
@@ -68,12 +71,16 @@ class Sessions:
             return turned_away(wrong)
         return msgspec.structs.replace(request, session=SessionNo(""))
 
-    def _begun(self, request: Request, body: SignIn) -> SessionNo:
-        held, session = self._held.setdefault(request.sender, {}), SessionNo(request.msgid)
-        held.setdefault(session, _Session(body.operator, self._now_us()))
-        if len(held) > SESSIONS_MAX:
-            del held[next(iter(held))]
-        return session
+    def _signed_in(self, request: Request, body: SignIn) -> Answered:
+        """Begin a session, once; a repeated 9001 of one that is over is told so: another one has to be begun."""
+        session = SessionNo(request.msgid)
+        ended = self._signed_out.get(request.sender, {}).get(session)
+        begun = ended or _remember(self._held, request.sender, session, _Session(body.operator, self._now_us()))
+        if begun.operator != body.operator:
+            return Answered(refused(Refusal.OTHER_CONTENT, self._reference()))
+        if ended is not None or self._is_over(begun):
+            return Answered(refused(Refusal.SESSION_OVER, self._reference()))
+        return self._answered(SignedIn(session=session))
 
     def _refusal(self, institution: NodeId, session: SessionNo) -> Refusal | None:
         if not session:
@@ -81,10 +88,21 @@ class Sessions:
         if self._numbers.original(Numbered.INSTITUTION, session[:INSTITUTION_CHARS]) != institution:
             return Refusal.OTHERS_SESSION
         held = self._held.get(institution, {}).get(session)
-        if held is None:
-            return Refusal.SESSION_OVER
-        over = self._rules is not None and is_over(self._rules, held.since_us, self._now_us())
-        return Refusal.SESSION_OVER if over else None
+        return Refusal.SESSION_OVER if held is None or self._is_over(held) else None
+
+    def _is_over(self, session: _Session) -> bool:
+        return self._rules is not None and is_over(self._rules, session.since_us, self._now_us())
 
     def _answered(self, body: SignedIn | SignedOut) -> Answered:
         return Answered(Reply(self._reference(), body))
+
+
+def _remember(
+    where: dict[NodeId, dict[SessionNo, _Session]], institution: NodeId, session: SessionNo, made: _Session
+) -> _Session:
+    """Remember a session unless it is known, and return it as it is known; the oldest of too many goes."""
+    own = where.setdefault(institution, {})
+    known = own.setdefault(session, made)
+    if len(own) > SESSIONS_MAX:
+        del own[next(iter(own))]
+    return known

@@ -1,8 +1,8 @@
 """A stay that is settled in parts: which settlement it may go on from, and what is kept of that at its insurer.
 
 A stay goes on from one settled in its middle by the same hospital, or from one in another hospital that sent the
-patient on; from each only once. So no deductible is spared twice, whoever says that something goes on. Pure. It must
-never work out an amount.
+patient on; from each only once, and soon. So no deductible is spared twice, whoever says that something goes on. Pure.
+It must never work out an amount.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from reference_impl.domain.benefit import Continued, Policy
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.transactions import INPATIENT_SETTLE, TRANSACTIONS
-from reference_impl.protocol.messages import Request, Settle, SettlementId, VisitId
+from reference_impl.domain.working_days import date_of
+from reference_impl.protocol.messages import Admit, Request, Settle, SettlementId, VisitId
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.records import ContinuationRecord, Ref, SettlementRecord, StayPart, View
 
-__all__ = ["BY_ITSELF", "AskedStay", "asked_of", "continuation_refs", "continued_by", "given_up", "part_of", "rest_of"]
+__all__ = [
+    "BY_ITSELF",
+    "AskedStay",
+    "asked_of",
+    "continuation_refs",
+    "continued_by",
+    "given_up",
+    "late_refusal",
+    "part_of",
+    "rest_of",
+]
 
 
 class AskedStay(NamedTuple):
@@ -41,9 +52,11 @@ class AskedStay(NamedTuple):
 BY_ITSELF = AskedStay()
 
 
-def continuation_refs(body: Settle) -> tuple[Ref, ...]:
+def continuation_refs(body: Settle | Admit) -> tuple[Ref, ...]:
     """Name what is known of the visit that a stay goes on from, and whether another one does."""
     named = body.continues
+    if isinstance(body, Admit):
+        return (Ref(SettlementRecord, named),) if named else ()
     return (Ref(SettlementRecord, named), Ref(ContinuationRecord, named)) if named else ()
 
 
@@ -66,6 +79,19 @@ def asked_of(request: Request, body: Settle, view: View, numbers: Numbers) -> As
     if view.get(ContinuationRecord) is not None:
         return AskedStay(refusal=Refusal.CONTINUED_ALREADY)
     return AskedStay(body.mid_stay, earlier, transfer)
+
+
+def late_refusal(body: Settle | Admit, view: View, day_of: Callable[[int], int], within_days: int) -> Refusal | None:
+    """Return why what goes on from a part that was settled then begins too late for that.
+
+    By business days, of which ``day_of`` gives that of an instant. What is no part here is another refusal's.
+    """
+    settled = (one for one in view.records if isinstance(one, SettlementRecord))
+    earlier = next((one for one in settled if one.visit == body.continues), None)
+    if earlier is None:
+        return None
+    settled_on = date_of(earlier.business_day or day_of(earlier.posted_us))
+    return Refusal.REST_TOO_LATE if (date_of(day_of(body.began_us)) - settled_on).days > within_days else None
 
 
 def _is_of_the_same(request: Request, earlier: SettlementRecord, numbers: Numbers) -> bool:

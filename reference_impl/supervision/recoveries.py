@@ -109,7 +109,7 @@ def recovery_items(recoveries: pl.DataFrame, items: pl.DataFrame) -> pl.DataFram
     across = recoveries.filter((pl.col("care") != pl.col("insured")) & (pl.col("recover_fen") > 0))
     owed = items.group_by("settlement").agg(
         pl.col("owed_fen").sum(),
-        pl.col("code", "institution", "care", "insured").first(),
+        pl.col("code", "care_type", "institution", "care", "insured").first(),
         first=pl.col("booked_on").min(),
     )
     joined = across.select("settlement", "decided_on", "recover_fen").join(owed, on="settlement", how="left")
@@ -127,6 +127,7 @@ def recovery_items(recoveries: pl.DataFrame, items: pl.DataFrame) -> pl.DataFram
         "code",
         pl.lit(0, pl.Int64).alias("total_fen"),
         (-pl.col("recover_fen")).alias("owed_fen"),
+        "care_type",
     ).select(pl.col(name).cast(kind) for name, kind in ITEMS.items())
 
 

@@ -17,7 +17,7 @@ from msgspec import inspect
 from reference_impl.domain.fees import CATEGORIES
 from reference_impl.wire.bindings import EXP_CONTENT, FUNDS
 from reference_impl.wire.envelope import ERROR_CHARACTERS, error_in
-from reference_impl.wire.values import DIGITS, FEES, FLAG, INTEGER, YEAR
+from reference_impl.wire.values import DIGITS, DRUGS, FEES, FLAG, INTEGER, YEAR
 
 if TYPE_CHECKING:
     from reference_impl.wire.bindings import Binding, NodeBinding
@@ -106,7 +106,7 @@ def _paths(source: Binding, rows: str) -> tuple[str, ...]:
 
 def _bound_of(node: NodeBinding, source: Binding, dictionaries: Mapping[str, Mapping[str, str]]) -> Bound | None:
     if source.in_exp:
-        return None if source.coding in (INTEGER, FEES) else Bound(0, node.node.fields[EXP_CONTENT].length)
+        return None if source.coding in (INTEGER, FEES, DRUGS) else Bound(0, node.node.fields[EXP_CONTENT].length)
     field = node.node.fields[source.field]
     if field.kind in ("d", "dt") or source.coding in (FLAG, YEAR):
         return None

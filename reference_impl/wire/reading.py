@@ -16,11 +16,13 @@ from reference_impl.wire.bindings import EXP_CONTENT, FUNDS, UNSERVED, Binding, 
 from reference_impl.wire.errors import WireError, WireWarning
 from reference_impl.wire.structs import exp_to_read
 from reference_impl.wire.values import (
+    DRUGS,
     FEES,
     ONE_OF,
     Convert,
     Tools,
     Where,
+    drugs_from_list,
     fees_from_list,
     reader_of,
     tuple_getter,
@@ -304,6 +306,8 @@ def _exp_value(binding: Binding) -> Convert | None:
     """Return what makes an attribute of a key's value; None where it is the value itself."""
     if binding.coding == FEES:
         return fees_from_list
+    if binding.coding == DRUGS:
+        return drugs_from_list
     if ONE_OF in binding.coding:
         yes = binding.coding.partition(ONE_OF)[2]
         return lambda value: value == yes

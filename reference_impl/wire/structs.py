@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from reference_impl.wire.values import FEES, FEES_LENGTH, INTEGER
+from reference_impl.domain.prescribed import MOST_E4
+from reference_impl.wire.values import DRUGS, FEES, FEES_LENGTH, INTEGER, ITEM_LENGTH
 
 if TYPE_CHECKING:
     from reference_impl.wire.tables import Field, Node
 
 _WHOLE: Any = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _FEES_LIST: Any = Annotated[list[_WHOLE], msgspec.Meta(min_length=FEES_LENGTH, max_length=FEES_LENGTH)]
-_EXP_TYPES: dict[str, Any] = {INTEGER: _WHOLE, FEES: _FEES_LIST}
+_DRUGS_LIST: Any = list[
+    tuple[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=ITEM_LENGTH)],
+        Annotated[int, msgspec.Meta(ge=-MOST_E4, le=MOST_E4)],
+    ]
+]
+_EXP_TYPES: dict[str, Any] = {INTEGER: _WHOLE, FEES: _FEES_LIST, DRUGS: _DRUGS_LIST}
 
 
 def row_to_read(node: Node) -> type[msgspec.Struct]:

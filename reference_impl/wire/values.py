@@ -6,7 +6,7 @@ runs without looking at tables again. Money goes from decimal text to whole fen 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from reference_impl.domain.fees import FeeLine, FeeTotals
+from reference_impl.domain.prescribed import Drug
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 Convert = Callable[[Any], Any]
 
 AMOUNT_FIELDS = 5
+ITEM_LENGTH = 50
+"""Of an item's code (med_list_codg)."""
 FEES_LENGTH = AMOUNT_FIELDS + 14
 INTEGER = "int"
 FEES = "fees"
+DRUGS = "drugs"
 FLAG = "flag"
 DIGITS = "digits"
 IF_ANY = "if_any"
@@ -249,6 +253,8 @@ def unset_value(source: Binding) -> Any:
         return 0
     if source.coding == FEES:
         return None
+    if source.coding == DRUGS:
+        return ()
     if ONE_OF in source.coding:
         return False
     return FeeLine().approved if source.path == "approved" else ""
@@ -273,3 +279,13 @@ def fees_from_list(amounts: list[int] | None) -> FeeTotals | None:
     if amounts is None:
         return None
     return FeeTotals(*amounts[:AMOUNT_FIELDS], by_category_fen=tuple(amounts[AMOUNT_FIELDS:]))
+
+
+def drugs_to_list(drugs: Iterable[Drug]) -> list[tuple[str, int]]:
+    """Return the drugs of a prescription as pairs of item and count."""
+    return [(drug.item, drug.count_e4) for drug in drugs]
+
+
+def drugs_from_list(pairs: Iterable[tuple[str, int]]) -> tuple[Drug, ...]:
+    """Return the drugs in a list made by ``drugs_to_list``."""
+    return tuple(Drug(*pair) for pair in pairs)

@@ -19,12 +19,14 @@ from reference_impl.wire.bindings import EXP_CONTENT, FUNDS, UNSERVED, Binding, 
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.structs import to_write
 from reference_impl.wire.values import (
+    DRUGS,
     FEES,
     ONE_OF,
     Convert,
     Tools,
     Where,
     constant_of,
+    drugs_to_list,
     fees_to_list,
     tuple_getter,
     unset_value,
@@ -50,6 +52,8 @@ _ENVELOPE = {
     "visit": "request.body.visit",
     "settlement": "request.body.settlement",
 }
+_LISTS: dict[str, Callable[[Any], Any]] = {FEES: fees_to_list, DRUGS: drugs_to_list}
+"""What travels in exp_content as a list, and what makes it."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -244,7 +248,7 @@ def _exp_writer(binding: NodeBinding) -> Callable[[Any, bool], Any] | None:
         return None
     get = tuple_getter([_path(b, rows=bool(binding.rows)) for b in kept])
     shape = to_write("exp", [], {b.key: msgspec.UNSET for b in (*kept, *fixed)})
-    lists = [i for i, b in enumerate(kept) if b.coding == FEES]
+    lists = [(i, _LISTS[b.coding]) for i, b in enumerate(kept) if b.coding in _LISTS]
     # A no is said of a patient of another province only: the additions are of cross-region business.
     choices = [(i, *b.coding.split(ONE_OF)) for i, b in enumerate(kept) if ONE_OF in b.coding]
     # What an attribute has when nobody set it; the reader leaves it at that.
@@ -255,9 +259,9 @@ def _exp_writer(binding: NodeBinding) -> Callable[[Any, bool], Any] | None:
         values: list[Any] = [
             msgspec.UNSET if value == none else value for value, none in zip(get(context), unset, strict=True)
         ]
-        for i in lists:
+        for i, to_list in lists:
             if values[i] is not msgspec.UNSET:
-                values[i] = fees_to_list(values[i])
+                values[i] = to_list(values[i])
         for i, no, yes in choices:
             values[i] = yes if values[i] is True else (cross and no) or msgspec.UNSET
         values += by_patient[cross]

@@ -72,6 +72,7 @@ def policy_table(policy: BenefitPolicy, version: PolicyVersion) -> PolicyTable:
         counts_in=policy.counts_in,
         merges_mid_stay=policy.merges in ("mid_stay", "both"),
         merges_transfer=policy.merges in ("transfer", "both"),
+        rest_within_days=policy.rest_within_days,
         own_pay_stays_count=policy.own_pay_stays_count,
         first_self_pay_e4=_e4(visitors.first_self_pay),
         referred_first_self_pay_e4=_e4(referred.first_self_pay),

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.master_data import Download, NodeData, Received, Release, Subject
+from reference_impl.domain.prescribed import Coded
 from scenarios.schema.faults import ShortDownload
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class HospitalCodes:
         """Go by the downloads of ``plan``."""
         self._mapped = lru_cache(_HOSPITALS_AT_HAND)(plan.mapped_by)
 
-    def written(self, hospital: str, province: str, lines: Iterable[FeeLine], now_us: int) -> tuple[FeeLine, ...]:
-        """Return the lines of items by the newest codes that the hospital has mapped to them."""
+    def written(self, hospital: str, province: str, lines: Iterable[Coded], now_us: int) -> tuple[Coded, ...]:
+        """Return lines, or the drugs of a prescription, by the newest codes that the hospital has mapped to them."""
         mapped = self._mapped(hospital, province)
         return tuple(
             [msgspec.structs.replace(line, item=mapped.newest_code(line.item, now_us)) for line in lines],

@@ -20,7 +20,7 @@ from scenarios.patients.institutions import OUTPATIENT, PHARMACY, Institution
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Pair", "Wanted", "numbered", "paired"]
+__all__ = ["NO_PRESCRIPTIONS", "Pair", "Prescribing", "Wanted", "paired", "prescribed_in"]
 
 
 class Pair(NamedTuple):
@@ -28,6 +28,20 @@ class Pair(NamedTuple):
 
     follow_up: int
     sale: int
+
+
+class Prescribing(NamedTuple):
+    """What the visits of a plan have to do with prescriptions, by their rows.
+
+    ``numbers`` has the prescription that a visit ends with or fetches, ``bought_in`` of each follow-up the visit whose
+    bill says what it prescribes: the sale, and where nobody fetches it the follow-up's own, as if at a pharmacy.
+    """
+
+    numbers: Mapping[int, str]
+    bought_in: Mapping[int, int]
+
+
+NO_PRESCRIPTIONS = Prescribing({}, {})
 
 
 class Wanted(NamedTuple):
@@ -75,14 +89,14 @@ def _matched(
             yield Pair(row, rows[at])
 
 
-def numbered(
+def prescribed_in(
     by_internet: NDArray[np.bool_],
     pairs: Sequence[Pair],
     hospitals: Sequence[Institution],
     hospital: NDArray[np.int32],
     ordinal: NDArray[np.int32],
-) -> dict[int, str]:
-    """Return the number of the prescription that each visit ends with or fetches, by its row.
+) -> Prescribing:
+    """Return which prescription each visit ends with or fetches, and what it prescribes.
 
     A number is its hospital's own: the hospital's code, and which of its visits ended with it.
     """
@@ -90,4 +104,5 @@ def numbered(
         int(row): f"{hospitals[int(hospital[row])].code}RX{int(ordinal[row]):010d}"
         for row in np.flatnonzero(by_internet)
     }
-    return numbers | {pair.sale: numbers[pair.follow_up] for pair in pairs}
+    bought_in = {row: row for row in numbers} | dict(pairs)
+    return Prescribing(numbers | {pair.sale: numbers[pair.follow_up] for pair in pairs}, bought_in)

@@ -8,7 +8,7 @@ how a run goes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -21,6 +21,7 @@ from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.person import PERSON_TYPES, person_no
 from reference_impl.domain.policies import Kind, PersonType
+from reference_impl.domain.prescribed import Drug, drugs_of
 from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.draws import Floats, Ints, uniforms
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
@@ -29,7 +30,7 @@ from scenarios.patients.nation import bill_factors
 from scenarios.patients.people import People, Pools, Visitors, draw_people, overlapping, person_keys, single_serial
 from scenarios.patients.places import Placed, Places
 from scenarios.patients.population import insurance_of, person_facts, shape
-from scenarios.patients.prescriptions import Pair, Wanted, numbered, paired
+from scenarios.patients.prescriptions import NO_PRESCRIPTIONS, Pair, Prescribing, Wanted, paired, prescribed_in
 from scenarios.patients.streams import EXPLICIT, Traffic, by_arrival, cross_per_day, explicit_number, traffic_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ _CITIES, _REGIONS = 10**4, 10**6
 """Regions within a province, and all of them, by their digits."""
 _FEN_MIN = 100
 """No bill is below one yuan."""
-_NO_PRESCRIPTIONS: Mapping[int, str] = {}
 
 
 class PlannedVisit(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +74,8 @@ class PlannedVisit(msgspec.Struct, frozen=True, gc=False):
     lines_per_upload: int
     prescription: str = ""
     """The number of the electronic prescription that a follow-up by internet ends with, or that a sale is by."""
+    drugs: tuple[Drug, ...] = ()
+    """What a follow-up by internet prescribes."""
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
         """Return the charges of one batch; over all ``batches`` they add up to ``total_fen``."""
@@ -105,20 +107,20 @@ class Columns:
 class VisitPlan:
     """All visits of a run. ``hospitals`` lists every institution; ``columns.hospital`` is a row of it."""
 
-    __slots__ = ("_lines_per_upload", "_prescriptions", "columns", "hospitals")
+    __slots__ = ("_lines_per_upload", "_prescribing", "columns", "hospitals")
 
     def __init__(
         self,
         columns: Columns,
         hospitals: tuple[Institution, ...],
         lines_per_upload: int,
-        prescriptions: Mapping[int, str] = _NO_PRESCRIPTIONS,
+        prescribing: Prescribing = NO_PRESCRIPTIONS,
     ) -> None:
         """Keep the columns as they are, and the prescription of each visit that has one."""
         self.columns = columns
         self.hospitals = hospitals
         self._lines_per_upload = lines_per_upload
-        self._prescriptions = prescriptions
+        self._prescribing = prescribing
 
     def __len__(self) -> int:
         return len(self.columns.arrival_us)
@@ -156,8 +158,17 @@ class VisitPlan:
             int(c.planned_s[number]),
             int(c.template[number]),
             self._lines_per_upload,
-            self._prescriptions.get(number, ""),
+            self._prescribing.numbers.get(number, ""),
+            self._drugs(number),
         )
+
+    def _drugs(self, number: int) -> tuple[Drug, ...]:
+        """Return what the visit in row ``number`` prescribes."""
+        row = self._prescribing.bought_in.get(number)
+        if row is None:
+            return ()
+        template = int(self.columns.template[row]) % len(templates(PHARMACY))
+        return drugs_of(fee_lines(PHARMACY, template, int(self.columns.total_fen[row]), lines=self._lines_per_upload))
 
     def digest(self) -> str:
         """Return a fingerprint of every row and institution: equal on any machine for the same scenario and seed."""
@@ -168,8 +179,8 @@ class VisitPlan:
         state.update(repr(self.hospitals).encode())
         if not all(place.public for place in self.hospitals):
             state.update(bytes(place.public for place in self.hospitals))
-        if self._prescriptions:
-            state.update(repr(sorted(self._prescriptions.items())).encode())
+        if self._prescribing.numbers:
+            state.update(repr(sorted(self._prescribing.numbers.items())).encode())
         return state.hexdigest()
 
     @property
@@ -197,12 +208,12 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
     people = _people(scenario, traffic, placed, places)
     template, total_fen = _bills(scenario, traffic, placed, places)
     handling_us, ordinal = _handling(scenario, traffic), _ordinals(placed.hospital)
-    prescriptions = _NO_PRESCRIPTIONS
+    prescribing = NO_PRESCRIPTIONS
     if scenario.visits.care_types is not None and scenario.visits.care_types.internet:
         by_internet, pairs = _fetched(scenario, traffic, placed, places)
         placed, people = _to_their_people(scenario, pairs, traffic, placed, people)
         handling_us[by_internet] = 0
-        prescriptions = numbered(by_internet, pairs, places.hospitals, placed.hospital, ordinal)
+        prescribing = prescribed_in(by_internet, pairs, places.hospitals, placed.hospital, ordinal)
     columns = Columns(
         arrival_us=traffic.arrival_us,
         stay_us=traffic.stay_us,
@@ -220,7 +231,7 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
         local=placed.local,
         open_at_start=traffic.open_at_start(),
     )
-    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload, prescriptions)
+    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload, prescribing)
 
 
 def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> People:

@@ -25,7 +25,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from reference_impl.domain.money import E4, MoneyFormatError, format_yuan, parse_yuan
-from reference_impl.domain.policies import PersonType
+from reference_impl.domain.policies import REST_WITHIN_DAYS, PersonType
 from scenarios.schema.base import Model, Share, Text, VisitKind, known_region_code
 
 __all__ = [
@@ -380,6 +380,12 @@ class BenefitPolicy(Model):
         default="mid_stay",
         description="what pays one deductible instead of two: a stay settled in its middle, one that goes on in "
         "another hospital (MERG_DEDC_TYPE 0 to 3: FOUND, G)",
+    )
+    rest_within_days: int = Field(
+        default=REST_WITHIN_DAYS,
+        ge=0,
+        description="business days after a part of a stay was settled within which the next one begins, here or in "
+        "another hospital. ASSUMED.",
     )
     others: Literal["default", "refused"] = Field(
         default="refused", description="person types without terms go by the system's default, or are refused (C01)"

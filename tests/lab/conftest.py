@@ -21,7 +21,7 @@ from reference_impl.domain.policies import Policy
 from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.sessions import SessionRules
-from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, Reverse, UploadLines
+from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, RequestBody, Reverse, UploadLines
 from reference_impl.protocol.records import (
     ChargedBatch,
     ChargesRecord,
@@ -169,6 +169,12 @@ def priced_entry(opened_us: int, *codes: str) -> MessageRecord:
     return MessageRecord(key, "2204", opened_us, request, Reply("R", LinesPriced(lines=())))
 
 
+def heard_entry(code: str, visit: int, body: RequestBody) -> MessageRecord:
+    """The settlement of a visit as its place of care heard of it, and said yes to."""
+    request = Request(code, message_id(visit), HOSPITAL, HOSPITAL, "330400", "631100", body)
+    return MessageRecord(Key(HOSPITAL, message_id(visit)), code, 5, request, Reply("R", Done()))
+
+
 def issued(
     of: str, *, valid_from: int = 0, downloads: tuple[Download, ...] | None = None, **more: object
 ) -> MasterPlan:
@@ -290,6 +296,7 @@ def make() -> SimpleNamespace:
         message_row,
         posting,
         priced_entry,
+        heard_entry,
         issued,
         Download,
         reversal_entry,

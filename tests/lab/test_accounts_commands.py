@@ -13,6 +13,7 @@ from lab.cli.app import run_command
 from lab.cli.commands import accounts
 from lab.cli.commands.accounts import DIFFERENCES_FILE, ENTRIES_FILE, TOTALS_FILE
 from lab.worlds.statements import STATEMENTS_FILE
+from reference_impl.accounting.statements import read_statements
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,33 @@ def test_a_month_is_cleared_once_and_the_next_one_is_empty(run, capsys):
     assert "month 201802 is closed already" in said(capsys, "clear", run, "--month", "2018-02", code=2)
     march = json.loads(said(capsys, "clear", run, "--month", "2018-03", "--json"))
     assert (march["items"], march["net_sum_fen"]) == (0, 0)
+
+
+def test_a_month_without_business_says_so_and_shows_no_empty_table(run, capsys):
+    said(capsys, "clear", run, "--month", "2018-02")
+
+    cleared = said(capsys, "clear", run, "--month", "2018-03")
+    paid = said(capsys, "pay", run, "--month", "2017-01")
+
+    assert "nothing is cleared with month 201803: no province owes another anything" in cleared
+    assert "0 items (0 of earlier months, 0 wait), 0 payments, 0 declarations" in cleared
+    assert "insured" not in cleared.split("nothing")[0]
+    assert "nothing was settled that is due in month 201701\nnobody is paid anything; " in paid
+    assert "clr_way" not in paid
+
+
+def test_one_of_a_thing_is_counted_as_one(run, capsys, monkeypatch):
+    stated = read_statements(run / STATEMENTS_FILE)
+    across = stated.filter(pl.col("care") != pl.col("insured"))
+    one = across.filter(pl.col("settlement") == across.filter(pl.col("side") == "insured")["settlement"][0])
+    monkeypatch.setattr("lab.cli.commands.accounts.statements_of_run", lambda _: one)
+
+    cleared = said(capsys, "clear", run, "--month", "2018-02")
+    paid = said(capsys, "pay", run, "--month", "2018-02")
+
+    assert ", 1 payment, 1 declaration; nets" in cleared
+    assert "1 item (0 of earlier months" in cleared
+    assert "1 institution: due" in paid
 
 
 def test_what_is_held_is_late_in_the_next_month(run, capsys):

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import msgspec
 import pytest
+from support.tiny_world import KINDS, live, scenario, visit
 
 from lab.analysis import capacity
 from lab.analysis.capacity import implied_load
 from lab.analysis.queueing import grouping_use, mean_wait_us
+from lab.analysis.streams import messages_by_kind
 from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from scenarios.patients.arrivals import HOUR_US, Stretch
 from scenarios.patients.streams import profile_of
@@ -219,3 +222,39 @@ def test_a_machines_core_is_fuller_by_what_idle_processes_and_others_take_of_it(
     calm, taken = use_of(at_cost()), use_of(at_cost(foreign_share=0.06, standing_share=Fitted(0.01, 0.01, 0.01)))
 
     assert taken == pytest.approx(calm / 0.9, rel=0.05), "of four processes and others: a tenth is gone"
+
+
+# --- desks that ask ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_visit_sends_as_many_messages_of_each_kind_as_are_counted(kind, share):
+    """The arithmetic against the simulator: one visit of which nothing goes wrong, and whose desk asks or does not."""
+    visits = {"queries": {"share": share}} if share else {}
+    asked = scenario(visit(kind), visits=visits)
+    run = live(asked)
+    sent = Counter(run.recorder.frames()["messages"]["code"].to_list())
+    only = {one: int(one == kind) for one in KINDS}
+    stated = {"name": "s", "visits": {"mix": only, "uploads_per_stay": 2, **visits}}
+
+    counted = messages_by_kind(resolve(Scenario.model_validate(stated)))
+
+    assert {code: sum(of.values()) for code, of in counted.items() if sum(of.values())} == sent
+
+
+def test_queries_are_counted_at_every_station_that_bears_them():
+    """Those answered from a province's books stay there and are written by nobody; the one that an insurer answers goes on."""
+    silent, asking = load_of(), load_of(visits={"queries": {"share": 0.5}})
+    visits = Scenario.model_validate({"name": "s"}).visits
+    mix = visits.mix
+    more = 0.5 * (mix.outpatient * 5 + mix.pharmacy * 2 + mix.inpatient * 5)
+    through = 0.5 * (mix.outpatient + mix.inpatient)
+    everybody = silent.settlements_per_s * (1 + visits.local_per_cross)
+
+    assert asking.messages_per_s == pytest.approx(silent.messages_per_s + everybody * more)
+    assert asking.hub_messages_per_s == pytest.approx(silent.hub_messages_per_s + silent.settlements_per_s * through)
+    for name in ("33 writer", "33 workers", "33 hospital desk", "33 pharmacy desk", "hub workers"):
+        assert station(asking, name).utilisation > station(silent, name).utilisation
+    written = station(asking, "hub writer").rate_per_s - station(silent, "hub writer").rate_per_s
+    assert written == pytest.approx(2 * silent.settlements_per_s * through)

@@ -11,13 +11,16 @@ from lab.checker import check, check_tables, evidence, some_hold_alone
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
+from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.network import NetworkScope, Opening
 from reference_impl.domain.policies import PolicyTable, Segment, Supplement, Terms
 from reference_impl.domain.policy_book import PolicyBook, RegionTable, VersionTable
 from reference_impl.domain.prefund import PrefundRules, Quota, TopUp
+from reference_impl.domain.prescribed import Drug
 from reference_impl.domain.sessions import SessionRules
+from reference_impl.protocol.messages import SellDrugs, Settle
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
 from scenarios.reading.loader import load_scenario
 from scenarios.record.tables import ClosingRow
@@ -232,6 +235,26 @@ def a_prescription_was_dispensed_twice(world, make):
 @plant(PRESCRIPTION)
 def a_prescription_was_issued_twice(world, make):
     dispensed(world, make, code="2207", care_type="internet")
+
+
+def both_desks_said(world, make, prescribed, sold):
+    """A prescription of these drugs, and the sale by it a microsecond before its end, as the care place heard of them."""
+    dispensed(world, make, valid_us=4)
+    lines = tuple(FeeLine(f"{row}", item, count_e4) for row, (item, count_e4) in enumerate(sold))
+    drugs = tuple(Drug(*drug) for drug in prescribed)
+    follow_up = Settle(person="P", insurance="310", visit="V0", total_fen=0, prescription="RX1", drugs=drugs)
+    bought = SellDrugs(person="P", insurance="310", total_fen=0, prescription="RX1", lines=lines)
+    world.priced = [make.heard_entry("2207", 0, follow_up), make.heard_entry("2102", 1, bought)]
+
+
+@plant(PRESCRIPTION)
+def a_drug_was_dispensed_that_nobody_prescribed(world, make):
+    both_desks_said(world, make, [("A", 10_000)], [("A", 10_000), ("B", 1)])
+
+
+@plant(PRESCRIPTION)
+def more_of_a_drug_was_dispensed_than_prescribed_in_two_lines(world, make):
+    both_desks_said(world, make, [("A", 6_000), ("A", 6_000)], [("A.2", 6_001), ("A", 6_000)])
 
 
 @plant("every_yes_has_a_posting")
@@ -943,6 +966,14 @@ def dispensed_in_the_last_microsecond_of_a_prescription(world, make):
     dispensed(world, make, valid_us=4)
 
 
+def dispensed_less_than_was_prescribed_by_a_newer_code(world, make):
+    both_desks_said(world, make, [("A", 6_000), ("A", 6_000), ("B", 5)], [("A.2", 12_000)])
+
+
+def dispensed_by_a_prescription_of_books_that_do_not_say_its_drugs(world, make):
+    both_desks_said(world, make, [], [("A.2", 12_000)])
+
+
 def dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid(world, make):
     dispensed(world, make)
 
@@ -1025,6 +1056,8 @@ def hospital_crashed_over_the_message(world, make):
         served_in_the_last_microsecond_of_a_session,
         dispensed_in_the_last_microsecond_of_a_prescription,
         dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid,
+        dispensed_less_than_was_prescribed_by_a_newer_code,
+        dispensed_by_a_prescription_of_books_that_do_not_say_its_drugs,
         a_new_system_that_came_while_the_answer_was_on_its_way,
         a_province_that_asks_for_no_session,
         reversal_is_on_its_way_when_the_run_ends,

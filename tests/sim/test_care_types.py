@@ -6,14 +6,20 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+import polars as pl
 import pytest
 from support.tiny_world import CARE, INSURED, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
 
+from lab.analysis.agreement import agreement_of
 from lab.analysis.care_types import figures_of_books
 from lab.checker import check
+from lab.checker.evidence import gather, lay_out, portions
+from lab.worlds.statements import Dates, statements_of
+from reference_impl.accounting.statements import PATH
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import MessageId
 from scenarios.patients.visits import plan_visits
+from scenarios.record.written import Scratch
 from scenarios.schema import Scenario
 from sim.run import SimRun
 
@@ -64,6 +70,33 @@ def test_a_visit_is_settled_as_what_it_is(kind: str, typed: dict[str, Any], care
     assert paid_as(run) == [care_type]
     counted = {name.split(".")[1] for name, value in figures.items() if name.endswith(".settled") and value}
     assert counted == {care_type} - {"ordinary"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "care_type"),
+    [
+        ("outpatient", {"emergency": 1}, "emergency"),
+        ("outpatient", {"chronic": 1}, "chronic"),
+        ("pharmacy", {"special_drugs": 1, "dual_channel": 1}, "special_drugs"),
+        ("inpatient", {"chronic": 1}, "ordinary"),
+    ],
+)
+@pytest.mark.parametrize("laid_out", [False, True])
+def test_every_side_states_a_settlement_as_what_it_is_paid(
+    kind: str, typed: dict[str, Any], care_type: str, *, laid_out: bool
+) -> None:
+    """Hospital, care province, hub and insurer, from books in memory and from files laid out of them."""
+    asked = asking(visit(kind), **typed)
+    run = live(asked)
+    agreement, tables = agreement_of(asked), run.tables()
+    evidence = (
+        [*portions(lay_out(run.books, Scratch(), agreement), tables, agreement=agreement)]
+        if laid_out
+        else [gather(run.books, tables, agreement)]
+    )
+    stated = pl.concat([statements_of(one, Dates.of(asked)) for one in evidence])
+
+    assert set(zip(stated["side"], stated["care_type"], strict=True)) == {(side.value, care_type) for side in PATH}
 
 
 def test_an_emergency_counts_as_filed() -> None:

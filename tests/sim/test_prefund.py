@@ -134,6 +134,49 @@ def test_what_a_hospital_kept_waits_for_money_so_long_and_then_goes_to_paper(
     assert_lawful(run, settled=int(fate != PAPER))
 
 
+DEAD = {"kind": "kill", "at": "50s", "node": CARE, "for": "55s"}
+
+
+def test_a_hospital_gives_up_over_money_alone_and_not_over_a_node_that_is_down() -> None:
+    """Money comes at 70 s, when the care province is down; its patience is over before that is up again."""
+    plan = KEPT | {"policies": {"mixes": [{"settle_later": 1}], **LATER}}
+    asked = asking(
+        0, visit("pharmacy"), faults=[DEAD], cutover=plan, when_dry="wait", retry="1s", patience="30s",
+        top_ups=[{"at": "70s", "fen": PLENTY}],
+    )  # fmt: skip
+    run = lived(asked)
+
+    assert fates(run) == ["settled_later"]
+    assert_lawful(run, settled=1)
+
+
+def test_money_that_others_used_up_renews_nobodys_patience() -> None:
+    """A prefund that fits one of two is topped up while both wait; who is left gives up after its own minute."""
+    plan = KEPT | {"policies": {"mixes": [{"settle_later": 1}], **LATER}}
+    asked = asking(
+        0, *(visit("pharmacy", at=f"{at}s") for at in (10, 20)), cutover=plan, when_dry="wait", retry="1s",
+        patience="60s", top_ups=[{"at": "95s", "fen": 300_000}],
+    )  # fmt: skip
+    run = lived(asked)
+
+    assert sorted(fates(run)) == [PAPER, "settled_later"]
+    assert run.recorder.frames()["visits"]["ended_us"].max() < 110_000_000
+
+
+def test_a_door_that_closes_over_a_wait_renews_nobodys_patience() -> None:
+    """The insurer stops again from 60 s to 80 s: its hospital has known since 40 s that the money is short."""
+    policies = {"policies": {"mixes": [{"settle_later": 1}], **LATER}}
+    again = KEPT | {"name": "again", "at": "60s", "window": "20s"}
+    asked = asking(
+        0, visit("pharmacy"), cutover=[KEPT | policies | {"name": "first"}, again | policies], when_dry="wait",
+        retry="1s", patience="50s", top_ups=[{"at": "115s", "fen": PLENTY}],
+    )  # fmt: skip
+    run = lived(asked)
+
+    assert fates(run) == [PAPER]
+    assert run.recorder.frames()["visits"]["ended_us"][0] < 95_000_000
+
+
 def test_who_may_have_been_settled_while_the_money_ran_out_is_reversed_before_the_hospital_gives_up() -> None:
     """Its first answer is lost on the way, so no later one can say that it had no effect."""
     lost = {"kind": "lose", "link": ["hospital", CARE], "direction": "reply", "codes": ["2102"], "first": 1}

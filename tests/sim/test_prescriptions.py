@@ -10,7 +10,11 @@ from support.tiny_world import CARE, INSURED, assert_lawful, assert_nothing_leak
 from lab.analysis.agreement import agreement_of
 from lab.analysis.prescriptions import figures_of_books
 from lab.checker import check
+from reference_impl.domain.master_data import item_of
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.prescribed import drugs_of
+from reference_impl.protocol.messages import SellDrugs
+from reference_impl.protocol.records import PrescriptionRecord
 from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.schema import Scenario
 from sim.run import SimRun
@@ -19,10 +23,14 @@ FOUR_HOURS_S = 4 * 3_600
 LONG = {"start": "2024-03-13T00:00:00", "length": "1d", "drain_limit": "1h"}
 
 
-def asking(*visits: dict[str, Any], faults: Any = (), cutover: Any = (), **typed: Any) -> Scenario:
+def asking(
+    *visits: dict[str, Any], faults: Any = (), cutover: Any = (), master_data: Any = None, **typed: Any
+) -> Scenario:
     """Every outpatient comes by internet; a sale six hours later is by their prescription."""
     by_internet = {"emergency": 0, "chronic": 0, "special_drugs": 0, "internet": 1, "fetched_within": "2h"}
-    return scenario(*visits, faults=faults, cutover=cutover, horizon=LONG, visits={"care_types": by_internet | typed})
+    care_types = {"care_types": by_internet | typed}
+    more = {"cutover": cutover, "master_data": master_data}
+    return scenario(*visits, faults=faults, horizon=LONG, visits=care_types, **more)
 
 
 def lived(asked: Scenario) -> tuple[SimRun, dict[str, float]]:
@@ -51,6 +59,35 @@ def test_a_follow_up_by_internet_ends_in_a_sale_to_the_same_person() -> None:
     assert seen.person == fetched.person
     assert seen.prescription == fetched.prescription != ""
     assert (seen.care_type, fetched.care_type) == ("internet", "ordinary")
+
+
+def test_what_is_fetched_is_what_was_prescribed_whoever_comes_for_it() -> None:
+    """The sale is of all that its prescription says; the prescription that nobody fetches says some drugs too."""
+    asked = asking(SEEN, SEEN, FETCHED)
+    run, _ = lived(asked)
+    plan = [*plan_visits(asked)]
+    prescribing = [one for one in plan if one.kind == "outpatient"]
+    [fetched] = [one for one in plan if one.kind == "pharmacy"]
+    [fetching] = [one for one in prescribing if one.prescription == fetched.prescription]
+
+    assert fetching.drugs == drugs_of(fetched.lines(0, 1))
+    kept = run.books[NodeId(INSURED)].of(PrescriptionRecord)
+    assert {one.prescription: one.drugs for one in kept} == {one.prescription: one.drugs for one in prescribing}
+    assert all(one.drugs for one in kept)
+
+
+def test_codes_issued_anew_between_visit_and_sale_mean_the_same_drugs() -> None:
+    """Hospital and pharmacy have mapped other codes; the sale still says its care type and its prescription."""
+    issued = {"releases": [{"of": "catalogue", "valid_from": "3h"}]}
+    run, figures = lived(asking(SEEN, FETCHED, master_data=issued))
+    [said] = [one for one in run.books[NodeId(CARE)].messages if one.code == "2102"]
+    [kept] = {one.drugs for one in run.books[NodeId(INSURED)].of(PrescriptionRecord)}
+
+    assert figures == {"issued": 1, "dispensed": 1}
+    assert said.request is not None
+    assert isinstance(said.request.body, SellDrugs)
+    assert all(line.item != item_of(line.item) for line in said.request.body.lines)
+    assert not any(drug.item != item_of(drug.item) for drug in kept)
 
 
 def test_nobody_waits_for_a_window_who_is_seen_by_internet() -> None:

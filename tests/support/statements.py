@@ -23,7 +23,7 @@ def row(side: Side, settlement: str = "A1", **changes: Any) -> Row:
     made: Row = {
         "side": side.value, "settlement": settlement, "visit": f"V{settlement}", "institution": "H33040000001",
         "care": "33", "insured": "34", "code": "2304", "day": DAYS[1], "sign": 1, "total_fen": 10_000,
-        "fund_fen": 7_000, "account_fen": 0, "cash_fen": 3_000,
+        "fund_fen": 7_000, "account_fen": 0, "cash_fen": 3_000, "care_type": "ordinary",
     }  # fmt: skip
     return made | changes
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reference_impl.domain.benefit import Settlement
 from reference_impl.domain.certificate import CERTIFICATES
 from reference_impl.domain.fees import FeeLine, FeeTotals, PricedLine, Split
+from reference_impl.domain.prescribed import MOST_E4, Drug
 from reference_impl.protocol import messages as m
 
 MSGID = m.MessageId("H33040000001202406030800000001")
@@ -76,8 +77,16 @@ _settle = {
     "fees": fees,
 }
 care_types = st.sampled_from(["ordinary", "emergency", "chronic", "internet"])
+drugs = st.lists(
+    st.builds(Drug, item=st.text(min_size=1, max_size=50), count_e4=st.integers(-MOST_E4, MOST_E4)), max_size=3
+).map(tuple)
 settle = st.builds(
-    m.Settle, **_settle, emergency=st.booleans(), care_type=care_types, prescription=st.just("") | text30
+    m.Settle,
+    **_settle,
+    emergency=st.booleans(),
+    care_type=care_types,
+    prescription=st.just("") | text30,
+    drugs=drugs,
 )
 settle_stay = st.builds(
     m.Settle, **_settle, ended_us=st.integers(0, 10**15), mid_stay=st.booleans(), continues=optional_visits

@@ -291,16 +291,19 @@ def _print_reconciled(found: Reconciled, totals: pl.DataFrame, into: Path) -> No
         _say_unknown({date_of(day) for day in found.differences["deadline"].unique()})
     more = found.differences.height - len(listed)
     console.say(
-        f"{found.statements.height:,} rows, {found.differences.height} differences"
+        f"{console.counted(found.statements.height, 'row')}, {console.counted(found.differences.height, 'difference')}"
         + (f" ({more} more in the file)" if more else "")
-        + f", closed by {found.entries.height} entries; {into}"
+        + f", closed by {console.counted(found.entries.height, 'entry', 'entries')}; {into}"
     )
 
 
 def _print_clearing(cleared: Clearing, folder: Path, used: Sequence[PrefundUse]) -> None:
     owed = [[one.insured, one.care, format_yuan(one.amount_fen)] for one in cleared.obligations]
-    console.table(["insured", "care", "owed, yuan"], owed, words=2)
-    console.table(["province", "net, yuan"], [[name, format_yuan(fen)] for name, fen in cleared.nets.items()])
+    if owed:
+        console.table(["insured", "care", "owed, yuan"], owed, words=2)
+        console.table(["province", "net, yuan"], [[name, format_yuan(fen)] for name, fen in cleared.nets.items()])
+    else:
+        console.say(f"nothing is cleared with month {cleared.period}: no province owes another anything")
     if used:
         rows = [
             [one.insured, one.care, format_yuan(one.limit_fen), format_yuan(one.used_fen), one.alarm.value,
@@ -311,10 +314,12 @@ def _print_clearing(cleared: Clearing, folder: Path, used: Sequence[PrefundUse])
     dates = dates_of(cleared.period, nation())
     console.say(", ".join(f"{name.replace('_', ' ')} {day}" for name, day in dates.items()))
     _say_unknown(dates.values())
-    told = [f"{cleared.items.height:,} items ({cleared.late} of earlier months", f"{cleared.held_back} wait)"]
+    waiting = f"{cleared.held_back} {'waits' if cleared.held_back == 1 else 'wait'})"
+    told = [f"{console.counted(cleared.items.height, 'item')} ({cleared.late} of earlier months", waiting]
     if cleared.overdue:
         told.append(f"{cleared.overdue} later than the rules allow")
-    told += [f"{len(payments_of(cleared))} payments", f"{len(declarations_of(cleared))} declarations"]
+    told.append(console.counted(len(payments_of(cleared)), "payment"))
+    told.append(console.counted(len(declarations_of(cleared)), "declaration"))
     console.say(f"{', '.join(told)}; nets sum to {sum(cleared.nets.values())} fen; {folder}")
 
 

@@ -68,13 +68,17 @@ def pay_run(asked: PayAsked, *, as_json: bool) -> None:
         [name, way, f"{count:,}", f"{settled:,}", *(format_yuan(fen) for fen in amounts)]
         for name, way, count, settled, *amounts in by_contract.sort("contract").iter_rows()
     ]
-    console.table(
-        ["contract", "clr_way", "institutions", "settlements", "billed, yuan", "due, yuan", "difference"],
-        shown,
-        words=2,
-    )
+    if shown:
+        console.table(
+            ["contract", "clr_way", "institutions", "settlements", "billed, yuan", "due, yuan", "difference"],
+            shown,
+            words=2,
+        )
+    else:
+        console.say(f"nothing was settled that is due in month {period}")
     sums = ", ".join(f"{said} {format_yuan(int(paid[name].sum()))}" for name, said in _SAID.items())
-    console.say(f"{paid.height:,} institutions: {sums} yuan; {into}")
+    said = f"{console.counted(paid.height, 'institution')}: {sums} yuan" if paid.height else "nobody is paid anything"
+    console.say(f"{said}; {into}")
 
 
 def _cases(folder: Path, found: Reconciled, terms: Terms) -> pl.DataFrame:

@@ -88,10 +88,10 @@ SELECT continuations.settlement, continuations.continues, continuations.visit, c
 SELECT continuations.serial, continuations.settlement, continuations.continues, continuations.visit, continuations.sign, continuations.reverses FROM continuations ORDER BY continuations.serial
 
 -- find_prescriptions(prescription)
-SELECT prescriptions.settlement, prescriptions.prescription, prescriptions.person, prescriptions.valid_until_us, prescriptions.dispensed, prescriptions.sign, prescriptions.reverses FROM prescriptions WHERE prescriptions.prescription = ? AND prescriptions.sign = 1 AND NOT (EXISTS (SELECT * FROM prescriptions AS back WHERE back.prescription = prescriptions.prescription AND back.sign = -1 AND back.reverses = prescriptions.settlement AND back.serial > prescriptions.serial)) ORDER BY prescriptions.serial DESC
+SELECT prescriptions.settlement, prescriptions.prescription, prescriptions.person, prescriptions.valid_until_us, prescriptions.dispensed, prescriptions.sign, prescriptions.reverses, prescriptions.drugs FROM prescriptions WHERE prescriptions.prescription = ? AND prescriptions.sign = 1 AND NOT (EXISTS (SELECT * FROM prescriptions AS back WHERE back.prescription = prescriptions.prescription AND back.sign = -1 AND back.reverses = prescriptions.settlement AND back.serial > prescriptions.serial)) ORDER BY prescriptions.serial DESC
 
 -- all_prescriptions()
-SELECT prescriptions.serial, prescriptions.settlement, prescriptions.prescription, prescriptions.person, prescriptions.valid_until_us, prescriptions.dispensed, prescriptions.sign, prescriptions.reverses FROM prescriptions ORDER BY prescriptions.serial
+SELECT prescriptions.serial, prescriptions.settlement, prescriptions.prescription, prescriptions.person, prescriptions.valid_until_us, prescriptions.dispensed, prescriptions.sign, prescriptions.reverses, prescriptions.drugs FROM prescriptions ORDER BY prescriptions.serial
 
 -- find_visits_by_person(person)
 SELECT visits.visit, visits.version, visits.institution, visits.insured_region, visits.person, visits.state, visits.opened_by, visits.opened_as, visits.total_fen, visits.own_pay_fen, visits.over_limit_fen, visits.pre_self_pay_fen, visits.in_scope_fen, visits.by_category_fen, visits.settlement, visits.settled_by, visits.held_by, visits.ended_us, visits.insurance, visits.began_us, visits.care_type, visits.diagnosis, visits.mid_stay, visits.continues FROM visits WHERE visits.person = ? ORDER BY visits.visit
@@ -205,13 +205,13 @@ INSERT INTO prefunds (care, version, posted_fen) VALUES (?, ?, ?) ON CONFLICT (c
 DELETE FROM prefunds WHERE prefunds.care = ?
 
 -- page_prescriptions(after_serial)
-SELECT prescriptions.serial, prescriptions.settlement, prescriptions.prescription, prescriptions.person, prescriptions.valid_until_us, prescriptions.dispensed, prescriptions.sign, prescriptions.reverses FROM prescriptions WHERE (prescriptions.serial) > (?) ORDER BY prescriptions.serial
+SELECT prescriptions.serial, prescriptions.settlement, prescriptions.prescription, prescriptions.person, prescriptions.valid_until_us, prescriptions.dispensed, prescriptions.sign, prescriptions.reverses, prescriptions.drugs FROM prescriptions WHERE (prescriptions.serial) > (?) ORDER BY prescriptions.serial
 
 -- count_prescriptions()
 SELECT count(*) AS count_1 FROM prescriptions
 
--- put_prescriptions(serial, settlement, prescription, person, valid_until_us, dispensed, sign, reverses)
-INSERT INTO prescriptions (serial, settlement, prescription, person, valid_until_us, dispensed, sign, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE SET settlement = excluded.settlement, prescription = excluded.prescription, person = excluded.person, valid_until_us = excluded.valid_until_us, dispensed = excluded.dispensed, sign = excluded.sign, reverses = excluded.reverses
+-- put_prescriptions(serial, settlement, prescription, person, valid_until_us, dispensed, sign, reverses, drugs)
+INSERT INTO prescriptions (serial, settlement, prescription, person, valid_until_us, dispensed, sign, reverses, drugs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE SET settlement = excluded.settlement, prescription = excluded.prescription, person = excluded.person, valid_until_us = excluded.valid_until_us, dispensed = excluded.dispensed, sign = excluded.sign, reverses = excluded.reverses, drugs = excluded.drugs
 
 -- drop_prescriptions(serial)
 DELETE FROM prescriptions WHERE prescriptions.serial = ?
@@ -357,8 +357,8 @@ INSERT INTO prefunds (care, version, posted_fen) VALUES (?, ?, ?) ON CONFLICT (c
 -- keep_continuations(settlement, continues, visit, sign, reverses)
 INSERT INTO continuations (settlement, continues, visit, sign, reverses) VALUES (?, ?, ?, ?, ?)
 
--- keep_prescriptions(settlement, prescription, person, valid_until_us, dispensed, sign, reverses)
-INSERT INTO prescriptions (settlement, prescription, person, valid_until_us, dispensed, sign, reverses) VALUES (?, ?, ?, ?, ?, ?, ?)
+-- keep_prescriptions(settlement, prescription, person, valid_until_us, dispensed, sign, reverses, drugs)
+INSERT INTO prescriptions (settlement, prescription, person, valid_until_us, dispensed, sign, reverses, drugs) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- keep_postings_legs(serial, place, account, amount_fen)
 INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)

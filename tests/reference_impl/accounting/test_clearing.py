@@ -42,6 +42,7 @@ def item(settlement="A1", **changes):
     made = {
         "settlement": settlement, "sign": 1, "booked_on": 20240312, "day": 20240312, "institution": "H33040000001",
         "insured": "34", "care": "33", "code": "2304", "total_fen": 10_000, "owed_fen": 7_000,
+        "care_type": "ordinary",
     }  # fmt: skip
     return made | changes
 
@@ -328,6 +329,24 @@ def test_due_declared_paid_and_unpaid_of_an_institution():
     shown = {one.clr_type: one[3:] for one in accounts}
     assert shown == {"99968": (14_000, 7_000, 7_000, 7_000), "9974": (7_000, 7_000, 0, 7_000)}
     assert pages([first, second, third], 2, size=2) == [third]
+
+
+def test_an_institution_declares_what_is_cleared_apart_apart():
+    cleared = clear(items(item("A1", code="2207"), item("A2", code="2207", care_type="chronic")), MARCH)
+
+    assert [one.clr_type for one in declarations_of(cleared)] == ["9987", "99963"]
+    assert [one.clr_type for one in accounts_of(cleared.items, [])] == ["9987", "99963"]
+
+
+def test_a_month_that_was_closed_before_care_types_were_stated_is_of_ordinary_care(tmp_path):
+    months = ClosedMonths(tmp_path)
+    folder = months.close(clear(items(item("A1"), item("A2")), MARCH))
+    whole = pl.read_csv(folder / "items.csv", infer_schema=False)
+    whole.drop("care_type").write_csv(folder / "items.csv")
+
+    months.refuse_items(APRIL, items(item("A1"), item("A2"), item("A3", care_type="chronic")))
+    with pytest.raises(ClearingError, match="hold settlement A1, which these statements do not state so"):
+        months.refuse_items(APRIL, items(item("A1", care_type="chronic"), item("A2")))
 
 
 def test_the_details_of_a_declaration_add_up_to_it_page_by_page():

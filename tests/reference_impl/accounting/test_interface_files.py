@@ -21,7 +21,10 @@ from reference_impl.accounting.detail_file import (
 )
 from reference_impl.accounting.statements import Side, StatementError
 from reference_impl.accounting.totals import StmtResult, answer_totals, totals_of
+from reference_impl.domain.care_types import CLEARING_TYPES
 from reference_impl.domain.money import parse_yuan
+from reference_impl.wire.bindings import load_bindings
+from reference_impl.wire.tables import load_tables
 
 HOSPITAL = "H33040000001"
 MARCH = (DAYS[0], DAYS[-1])
@@ -148,6 +151,44 @@ def test_totals_with_refunds_and_without_are_two_figures():
 
     assert (with_them.medfee_sumamt_fen, with_them.fixmedins_setl_cnt) == (10_001, 1)
     assert (without.medfee_sumamt_fen, without.fixmedins_setl_cnt) == (10_000, 1)
+
+
+CLEARED_AS = {
+    "an outpatient from elsewhere": ("99963", {"code": "2207"}),
+    "an emergency from elsewhere": ("99963", {"code": "2207", "care_type": "emergency"}),
+    "a chronic disease from elsewhere": ("9987", {"code": "2207", "care_type": "chronic"}),
+    "a chronic disease at home": ("14", {"code": "2207", "care_type": "chronic", "insured": "33"}),
+    "a follow-up by internet from elsewhere": ("99963", {"code": "2207", "care_type": "internet"}),
+    "special drugs at home": ("18", {"code": "2102", "care_type": "special_drugs", "insured": "33"}),
+    "special drugs from elsewhere": ("9974", {"code": "2102", "care_type": "special_drugs"}),
+    "a sale at home": ("41", {"code": "2102", "insured": "33"}),
+    "a stay at home": ("21", {"insured": "33"}),
+}
+
+
+@pytest.mark.parametrize(("clr_type", "changes"), CLEARED_AS.values(), ids=[*CLEARED_AS])
+def test_totals_are_of_what_is_cleared_as_the_type_that_they_state(clr_type, changes):
+    centre = frame(row(Side.CARE, **changes), row(Side.CARE, "A2", code=""))
+    insured = centre["insured"][0]
+    every = {*CLEARING_TYPES.values()}
+
+    counted = {one: totals_of(centre, HOSPITAL, one, insured, MARCH).fixmedins_setl_cnt for one in every}
+
+    assert {one for one, count in counted.items() if count} == {clr_type}
+
+
+def test_whose_sides_say_other_care_types_states_other_totals():
+    hospital = frame(row(Side.HOSPITAL, code="2207", care_type="chronic"))
+    centre = frame(row(Side.CARE, code="2207"))
+
+    stated = totals_of(hospital, HOSPITAL, "9987", "34", MARCH)
+
+    assert answer_totals(stated, centre).stmt_rslt is StmtResult.UNBALANCED
+
+
+def test_a_settlement_is_cleared_as_the_type_that_its_reply_said():
+    """The reply to a hospital writes clr_type by a dictionary of the wire: both are one."""
+    assert dict(CLEARING_TYPES) == load_bindings(load_tables()).dictionaries["clearing"]
 
 
 def test_totals_of_days_that_run_backwards_are_refused():

@@ -79,6 +79,13 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
     assert read_statements(tmp_path / "whole.parquet").equals(kept)
 
 
+def test_a_file_from_before_care_types_were_stated_is_of_ordinary_care(tmp_path):
+    kept = frame(row(Side.HUB))
+    kept.drop("care_type").write_parquet(tmp_path / "old.parquet")
+
+    assert read_statements(tmp_path / "old.parquet").equals(kept)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -88,6 +95,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
         ({"total_fen": -10_000}, "has sign 1 and a bill of -10000 fen"),
         ({"fund_fen": None}, "column 'fund_fen' is empty"),
         ({"insured": None}, "column 'insured' is empty"),
+        ({"care_type": "dental"}, "has care_type 'dental'; expected one of ordinary, emergency"),
     ],
 )
 def test_a_row_without_a_value_or_with_a_sign_that_is_not_its_bills_is_refused(tmp_path, change, said):

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.chain import Chain
+from support.chain import Chain, run
 from support.messages import (
     OTHER_PERSON,
     PERSON,
@@ -26,8 +26,10 @@ from support.messages import (
 
 from lab.torture import nodes
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.policies import DEFAULT_POLICY
-from reference_impl.protocol.messages import Request, Settled, VisitId
+from reference_impl.protocol.messages import MessageId, Request, Settled, SettlementId, VisitId
+from reference_impl.protocol.records import Change, Key, MessageRecord
 
 
 def part(n: int, visit: VisitId, *, person: str = PERSON, **changes: object) -> Request:
@@ -235,3 +237,62 @@ def test_a_part_that_is_taken_back_is_none_any_more(chain: Chain) -> None:
 
     assert (visit.mid_stay, visit.settlement) == (0, "")
     assert refusal(chain.send(rest(chain, 11, first.visit))) == Refusal.NO_SUCH_PART
+
+
+DAY_US = 86_400_000_000
+
+
+def late_rest(chain: Chain, first: Settled, began_us: int, *, said_on_admission: bool) -> Any:
+    """Settle a stay that began then and goes on from ``first``; or what its admission was told, where it was told no."""
+    chain.clock.us = began_us
+    opened = admit(11)
+    said = {"began_us": began_us} | ({"continues": first.visit} if said_on_admission else {})
+    answer = chain.send(msgspec.structs.replace(opened, body=msgspec.structs.replace(opened.body, **said)))
+    if refusal(answer):
+        return answer
+    visit = done(answer).visit
+    done(chain.send(upload(12, visit, code="2301")))
+    return chain.send(part(13, visit, continues=first.visit))
+
+
+@pytest.mark.parametrize("said_on_admission", [False, True])
+@pytest.mark.parametrize(("days", "told"), [(0, ""), (30, ""), (31, Refusal.REST_TOO_LATE)])
+def test_the_rest_begins_within_days_of_the_part(
+    chain: Chain, days: int, told: str, *, said_on_admission: bool
+) -> None:
+    """The chain begins at midnight: a day later is another business day, to the microsecond."""
+    first = first_part(chain)
+    answer = late_rest(chain, first, (days + 1) * DAY_US - 1, said_on_admission=said_on_admission)
+
+    assert refusal(answer) == told
+    assert len(chain.standing()) == (1 if told else 2)
+
+
+def test_how_late_the_rest_may_begin_is_the_policys_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "DEFAULT_POLICY", msgspec.structs.replace(DEFAULT_POLICY, rest_within_days=0))
+    chain = Chain()
+    chain.boot("63")
+    first = first_part(chain)
+
+    assert refusal(late_rest(chain, first, DAY_US, said_on_admission=False)) == Refusal.REST_TOO_LATE
+
+
+def test_a_long_rest_that_began_in_time_is_settled_whenever_it_ends(chain: Chain) -> None:
+    first = first_part(chain)
+    visit = done(chain.send(admit(11))).visit
+    done(chain.send(upload(12, visit, code="2301")))
+    chain.clock.us = 90 * DAY_US
+
+    done(chain.send(part(13, visit, continues=first.visit)))
+
+
+def test_a_part_of_older_books_is_dated_by_when_it_was_posted(chain: Chain) -> None:
+    first = first_part(chain)
+    books = chain.books[NodeId("63")]
+    [settled] = [one for one in books.read_all().settlements if one.visit == first.visit]
+    older = msgspec.structs.replace(settled, settlement=SettlementId("AOLD"), visit=VisitId("SOLD"), business_day=0)
+    message = MessageRecord(Key(NodeId("hub"), MessageId("old")), "2304", 0, part(90, VisitId("SOLD")), None)
+    run(books.commit(Change(message=message, insert=True, records=(older,))))
+    old = msgspec.structs.replace(first, visit=VisitId("SOLD"))
+
+    assert refusal(late_rest(chain, old, 31 * DAY_US, said_on_admission=False)) == Refusal.REST_TOO_LATE

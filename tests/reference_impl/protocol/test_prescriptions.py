@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.chain import Chain
+from support.chain import LINE, Chain, run
 from support.messages import (
     OTHER_PERSON,
     PERSON,
@@ -16,15 +18,18 @@ from support.messages import (
     request,
     reversal,
     sale,
+    sale_as_the_hub_sends_it,
     settlement,
     upload,
 )
 
 from reference_impl.domain.care_types import SPECIAL_TERMS, SpecialCare
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.nodes import NodeId
-from reference_impl.protocol.messages import Diagnose, PersonNo, Register, Request, Settled
-from reference_impl.protocol.records import PrescriptionRecord
+from reference_impl.domain.prescribed import MOST_E4, Drug
+from reference_impl.protocol.messages import Diagnose, MessageId, PersonNo, Register, Request, Settled
+from reference_impl.protocol.records import Change, Key, MessageRecord, PrescriptionRecord
 
 VALID_US = 1_000
 HOLDS = SpecialCare(terms=SPECIAL_TERMS, recognised_share=1.0, prescription_valid_us=VALID_US)
@@ -37,7 +42,19 @@ def prescribing() -> Chain:
     return chain
 
 
-def follow_up(n: int, *, person: str = PERSON, rx: str = RX, care_type: str = "internet", chain: Chain) -> Request:
+PRESCRIBED = (Drug(LINE.item, 20_000), Drug("B00002", 5_000))
+"""Two of one drug, and half a unit of another."""
+
+
+def follow_up(
+    n: int,
+    *,
+    person: str = PERSON,
+    rx: str = RX,
+    care_type: str = "internet",
+    drugs: tuple[Drug, ...] = PRESCRIBED,
+    chain: Chain,
+) -> Request:
     """Messages n to n + 2, and the settlement to be sent as n + 3."""
     who = PersonNo(person)
     visit = done(chain.send(request("2201", n, Register(person=who, insurance="310", began_us=0)))).visit
@@ -45,11 +62,13 @@ def follow_up(n: int, *, person: str = PERSON, rx: str = RX, care_type: str = "i
     done(chain.send(request("2203", n + 1, said)))
     done(chain.send(upload(n + 2, visit, person=person)))
     asked = settlement(n + 3, visit, person=person)
-    return request("2207", n + 3, msgspec.structs.replace(asked.body, care_type=care_type, prescription=rx))
+    return request(
+        "2207", n + 3, msgspec.structs.replace(asked.body, care_type=care_type, prescription=rx, drugs=drugs)
+    )
 
 
-def prescribed(chain: Chain, n: int = 1, *, person: str = PERSON, rx: str = RX) -> Settled:
-    return done(chain.send(follow_up(n, person=person, rx=rx, chain=chain)))
+def prescribed(chain: Chain, n: int = 1, *, drugs: tuple[Drug, ...] = PRESCRIBED) -> Settled:
+    return done(chain.send(follow_up(n, drugs=drugs, chain=chain)))
 
 
 def by(n: int, rx: str = RX, *, person: str = PERSON, code: str = "2102") -> Request:
@@ -159,6 +178,107 @@ def test_an_insurer_that_holds_no_prescriptions_says_so() -> None:
 
     assert refusal(chain.send(follow_up(1, chain=chain))) == Refusal.PRESCRIBES_NOTHING
     assert refusal(chain.send(by(10))) == Refusal.NO_SUCH_PRESCRIPTION
+
+
+# --- which drugs, and how much of them ---
+
+
+def lines(*counted: tuple[str, int]) -> tuple[FeeLine, ...]:
+    """Lines of an item and a count each, at ten yuan."""
+    return tuple(
+        FeeLine(serial=f"{row}", item=item, count_e4=count_e4, price_e6=10_000_000, total_fen=count_e4 // 10)
+        for row, (item, count_e4) in enumerate(counted, start=1)
+    )
+
+
+def selling(n: int, *counted: tuple[str, int], code: str = "2102") -> Request:
+    charged = lines(*counted)
+    total_fen = sum(line.total_fen for line in charged)
+    return request(code, n, msgspec.structs.replace(by(n).body, lines=charged, total_fen=total_fen))
+
+
+A, B, OTHER = LINE.item, "B00002", "C00003"
+NOT_PRESCRIBED = {
+    "another drug": [(OTHER, 10_000)],
+    "another drug beside what was prescribed": [(A, 10_000), (OTHER, 1)],
+    "more of one, by the smallest part": [(A, 20_001)],
+    "more of one in two lines": [(A, 10_000), (A, 10_001)],
+    "less of one than nothing, for more of another in money": [(A, 20_000), (B, -10)],
+    "more than any count": [(A, MOST_E4), (A, MOST_E4)],
+}
+
+
+@pytest.mark.parametrize("code", ["2101", "2102"])
+@pytest.mark.parametrize("counted", NOT_PRESCRIBED.values(), ids=[*NOT_PRESCRIBED])
+def test_no_drug_is_dispensed_beyond_what_was_prescribed(counted: list[tuple[str, int]], code: str) -> None:
+    chain = prescribing()
+    prescribed(chain)
+
+    assert refusal(chain.send(selling(10, *counted, code=code))) == Refusal.NOT_PRESCRIBED
+    assert held(chain) == [(RX, 0, 1)]
+    done(chain.send(selling(11, (A, 5_000), (B, 5_000), (A, 15_000))))
+
+
+def test_the_refusal_names_what_is_beyond() -> None:
+    chain = prescribing()
+    prescribed(chain)
+    answer: Any = chain.send(selling(10, (B, 5_001), (OTHER, 10_000)))
+
+    assert f"{RX}: {B}, {OTHER}" in answer.reply.reason
+
+
+def test_less_than_was_prescribed_may_be_dispensed_and_uses_it_up() -> None:
+    chain = prescribing()
+    prescribed(chain)
+    done(chain.send(selling(10, (B, 1_000))))
+
+    assert refusal(chain.send(selling(11, (A, 10_000)))) == Refusal.PRESCRIPTION_USED
+
+
+WRONG_DRUGS = {
+    "none": (),
+    "one without a name": (Drug("", 10_000),),
+    "one by no count": (Drug(A, 10_000), Drug(B, 0)),
+    "one by less than nothing": (Drug(A, -10_000),),
+    "one by more than a count holds": (Drug(A, MOST_E4 + 1),),
+}
+
+
+@pytest.mark.parametrize("drugs", WRONG_DRUGS.values(), ids=[*WRONG_DRUGS])
+def test_a_prescription_says_each_drug_by_a_count(drugs: tuple[Drug, ...]) -> None:
+    chain = prescribing()
+
+    assert refusal(chain.send(follow_up(1, drugs=drugs, chain=chain))) == Refusal.NO_DRUGS_PRESCRIBED
+    assert held(chain) == []
+
+
+def test_drugs_of_no_prescription_are_refused_and_not_passed_over() -> None:
+    chain = prescribing()
+
+    assert refusal(chain.send(follow_up(1, rx="", chain=chain))) == Refusal.NO_DRUGS_PRESCRIBED
+
+
+def test_a_sale_whose_drugs_are_kept_from_its_insurer_is_refused() -> None:
+    """A place of care that does not say what was sold: nothing can be held against the prescription."""
+    chain = prescribing()
+    prescribed(chain)
+    unsaid = sale_as_the_hub_sends_it(10)
+    unsaid = msgspec.structs.replace(unsaid, body=msgspec.structs.replace(unsaid.body, prescription=RX))
+
+    answer = run(chain.nodes[NodeId("63")].handle(unsaid))
+    assert refusal(answer) == Refusal.NOT_PRESCRIBED
+
+
+def test_a_prescription_of_older_books_says_no_drugs_and_is_dispensed_by_as_before() -> None:
+    chain = prescribing()
+    prescribed(chain)
+    books = chain.books[NodeId("63")]
+    kept = books.read_all().of(PrescriptionRecord)[0]
+    old = msgspec.structs.replace(kept, settlement="SOLD", prescription="RXOLD", drugs=())
+    message = MessageRecord(Key(NodeId("00"), MessageId("old")), "2207", 0, request("2207", 90, by(90).body))
+    run(books.commit(Change(message=message, insert=True, records=(old,))))
+
+    done(chain.send(by(10, "RXOLD")))
 
 
 STEPS = st.lists(st.sampled_from(["sell", "cancel", "reverse", "others"]), min_size=1, max_size=8)

@@ -71,6 +71,7 @@ LIES = {
     "a care province names another visit": ("33", of_body(visit=f"S{HOSPITAL}7")),
     "a hub makes a trial a settlement": ("hub", lambda r: msgspec.structs.replace(r, code="2102")),
     "a hub takes the seal off": ("hub", lambda r: msgspec.structs.replace(r, seal=None)),
+    "a hub has it dispensed by a prescription": ("hub", of_body(prescription="RX1")),
     "a hub says the account may pay no more": ("hub", of_body(use_account=False)),
 }
 

@@ -188,3 +188,48 @@ def test_a_session_of_a_hospital_elsewhere_is_anothers_too() -> None:
     chain = chain_asking()
 
     assert refusal(chain.send(under(FAR_HOSPITAL + msgid(1)[12:], register(2)))) == Refusal.OTHERS_SESSION
+
+
+@pytest.mark.parametrize("rules", [RULES, None])
+def test_a_sign_out_is_final_for_its_session_however_late_its_sign_in_comes_once_more(
+    rules: SessionRules | None,
+) -> None:
+    """A desk closed, and the network delivers its 9001 a second time: nobody is signed in who does not sit there."""
+    chain = chain_asking(rules)
+    session = done(chain.send(signing_in(1))).session
+    done(chain.send(signing_out(2, session)))
+
+    assert refusal(chain.send(signing_in(1))) == Refusal.SESSION_OVER
+    if rules is not None:
+        assert refusal(chain.send(under(session, register(3)))) == Refusal.SESSION_OVER
+    assert refusal(chain.send(signing_out(4, session))) == Refusal.SESSION_OVER
+    assert done(chain.send(signing_in(5))).session == msgid(5)
+
+
+def test_a_sign_in_that_comes_again_once_its_session_has_lasted_gives_no_number_that_holds_nothing() -> None:
+    chain = chain_asking()
+    done(chain.send(signing_in(1)))
+    chain.clock.us += LASTS_US
+
+    assert refusal(chain.send(signing_in(1))) == Refusal.SESSION_OVER
+
+
+@pytest.mark.parametrize("signed_out", [False, True])
+def test_a_sign_in_of_somebody_else_under_the_same_id_is_other_content(*, signed_out: bool) -> None:
+    chain = chain_asking()
+    session = done(chain.send(signing_in(1, "01"))).session
+    if signed_out:
+        done(chain.send(signing_out(2, session)))
+
+    assert refusal(chain.send(signing_in(1, "02"))) == Refusal.OTHER_CONTENT
+
+
+def test_who_signs_in_and_out_all_day_ends_nobody_elses_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SESSIONS_MAX", 2)
+    chain = chain_asking()
+    held = done(chain.send(signing_in(1))).session
+    for n in range(10, 20, 2):
+        done(chain.send(signing_out(n + 1, done(chain.send(signing_in(n))).session)))
+
+    assert done(chain.send(under(held, register(2)))).visit
+    assert refusal(chain.send(signing_in(18))) == Refusal.SESSION_OVER
