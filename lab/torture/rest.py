@@ -36,7 +36,7 @@ REST_LAWS = {
 
 
 def at_rest(world: World, *, checker: bool) -> list[str]:
-    """Return what is wrong with a world that has come to rest; ``checker`` holds the checker's laws beside."""
+    """Return what is wrong with a world that has come to rest; ``checker`` holds the dearer laws beside."""
     laws = {
         "ends": _ends,
         "money": _money,
@@ -48,7 +48,9 @@ def at_rest(world: World, *, checker: bool) -> list[str]:
     wrong = [f"{name}: {what}" for name, law in laws.items() for what in law(world)]
     if checker and not world.meddled and not world.doubtful:
         wrong += _checked(world)
-    return wrong or [f"trail: {what}" for what in _trail(world)] or [f"still: {what}" for what in _still(world)]
+    if checker or world.server is not None:
+        wrong = wrong or [f"trail: {what}" for what in _trail(world)]
+    return wrong or [f"still: {what}" for what in _still(world)]
 
 
 def _claims_of(world: World) -> list[SettlementRecord]:
