@@ -349,6 +349,14 @@ def torture(  # noqa: PLR0913 - the options of the command
         int | None,
         typer.Option("--exhaustive", metavar="D", min=0, help="Every way of two or three messages up to D choices."),
     ] = None,
+    books: Annotated[
+        str | None,
+        typer.Option(
+            "--books",
+            metavar="ADDRESS",
+            help="All books in schemas of postgresql://[USER@]HOST[:PORT]/DATABASE, made and taken away.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Torture the protocol: seeded storms of every fault, every law held, a failure made small and told."""
@@ -364,6 +372,7 @@ def torture(  # noqa: PLR0913 - the options of the command
         corpus=corpus,
         tape=tape,
         exhaustive=exhaustive,
+        books=books,
         as_json=as_json,
     )
     raise typer.Exit(do(typed))

@@ -17,6 +17,7 @@ from random import Random
 from lab.torture.corpus import Corpus
 from lab.torture.seeds import Asked, Ended, ran
 from lab.worlds.sim import worker_pool
+from reference_impl.books.postgresql.address import Server
 
 __all__ = ["Batch", "Failure", "Plan", "torture"]
 
@@ -38,6 +39,8 @@ class Plan:
     seconds: float | None = None
     workers: int = 1
     corpus: Corpus | None = None
+    server: Server | None = None
+    """Where all books lie, if on a server."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def _chunks(plan: Plan) -> Iterator[list[Asked]]:
     """Yield the worlds to go through; of a corpus every other one is made from a tape that was kept."""
     seeds = iter(range(plan.first, plan.first + plan.seeds)) if plan.seeds is not None else count(plan.first)
     while chunk := list(islice(seeds, _CHUNK)):
-        yield [Asked(seed, plan.cutover, _kept(plan, seed)) for seed in chunk]
+        yield [Asked(seed, plan.cutover, _kept(plan, seed), plan.server) for seed in chunk]
 
 
 def _kept(plan: Plan, seed: int) -> Mapping[str, int]:

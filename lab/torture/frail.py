@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from lab.torture.kept import OnSqlite
 from lab.torture.loom import Crash, Nap
 from reference_impl.protocol.records import (
     AlreadyThere,
@@ -74,7 +73,7 @@ class FrailBooks:
         if world.calm:
             await Nap(0)
             return
-        mix, on_file = world.mix, isinstance(world.books[node], OnSqlite)
+        mix, lasting = world.mix, world.books[node].place is not None
 
         def draw(rng: Random) -> int:
             share = rng.random()
@@ -84,7 +83,7 @@ class FrailBooks:
 
         comes = world.tape.take(f"{node} {when}", draw, (DIES,))
         if comes in (DIES, DIES_WITHIN):
-            within = change if comes == DIES_WITHIN and on_file else None
+            within = change if comes == DIES_WITHIN and lasting else None
             world.seen["killed within a commit"] += within is not None
             world.seen["killed after a commit, before its reply"] += when.startswith("after it committed")
             world.dies_within[node] = within

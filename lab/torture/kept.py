@@ -1,5 +1,7 @@
 """What a tortured node keeps: books in memory, or the very SQLite code on a file that dies and is opened again.
 
+Books on a server are in ``lab/torture/served.py``: they need a driver that is an extra.
+
 No thread and no loop: a change is written where the world stands. It must never keep a half-applied change.
 """
 
@@ -15,9 +17,11 @@ from typing import Protocol, cast
 
 from reference_impl.books.final import FinalBooks
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.places import Place
 from reference_impl.books.sqlite.connection import apply, connect, find_intents, read_whole, see
 from reference_impl.books.sqlite.group import GroupCommit
 from reference_impl.books.sqlite.opening import make_ready
+from reference_impl.books.sqlite.place import SqlitePlace
 from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
 
 __all__ = ["InMemory", "Kept", "OnSqlite"]
@@ -29,6 +33,11 @@ _NOBODY = cast("asyncio.Future[CommitResult]", None)
 
 class Kept(Protocol):
     """One node's books, at once."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where they lie; None in memory."""
+        ...
 
     def see(self, key: Key, refs: tuple[Ref, ...] = ()) -> View:
         """Return what is known of a message and of records."""
@@ -50,15 +59,23 @@ class Kept(Protocol):
         """Lose what a process loses that dies, perhaps in the middle of a change; what was applied stays."""
         ...
 
+    def forget(self) -> None:
+        """Close them and take them away."""
+        ...
+
 
 class InMemory(MemoryBooks):
     """Books in memory, which outlive their process here."""
 
     __slots__ = ()
+    place: None = None
 
     def die(self, within: Change | None = None) -> None:
         """Lose nothing: a change is applied or it is not."""
         del within
+
+    def forget(self) -> None:
+        """Take nothing away: nothing lies anywhere."""
 
 
 class OnSqlite:
@@ -70,6 +87,11 @@ class OnSqlite:
         """Make empty books, or open those at ``path``."""
         self.path = path or _fresh()
         self._open()
+
+    @property
+    def place(self) -> SqlitePlace:
+        """Where they lie."""
+        return SqlitePlace(self.path)
 
     def _open(self) -> None:
         self._connection = connect(self.path)

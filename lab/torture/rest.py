@@ -29,13 +29,14 @@ REST_LAWS = {
     "copies": "whoever is on the way holds the insurer's money to the fen, and no other",
     "care": "the care province knows each visit as its insurer does",
     "prefunds": "what is posted of a prefund is what stands",
+    "trail": "books that keep a trail, in files or on a server, are what it tells",
     "still": "at rest nothing moves: not by restarts, not by asking again, not by the late copy of what was reversed",
 }
 """What each is, for the table in the manual."""
 
 
 def at_rest(world: World, *, checker: bool) -> list[str]:
-    """Return what is wrong with a world that has come to rest; ``checker`` holds the checker's laws beside."""
+    """Return what is wrong with a world that has come to rest; ``checker`` holds the dearer laws beside."""
     laws = {
         "ends": _ends,
         "money": _money,
@@ -47,6 +48,8 @@ def at_rest(world: World, *, checker: bool) -> list[str]:
     wrong = [f"{name}: {what}" for name, law in laws.items() for what in law(world)]
     if checker and not world.meddled and not world.doubtful:
         wrong += _checked(world)
+    if checker or world.server is not None:
+        wrong = wrong or [f"trail: {what}" for what in _trail(world)]
     return wrong or [f"still: {what}" for what in _still(world)]
 
 
@@ -161,6 +164,12 @@ def _checked(world: World) -> list[str]:
     prefunds: dict[str, PrefundRules] = {} if prefund is None else {"33": prefund, "63": prefund}
     findings = check(books, Record(**world.recorder.frames()), agreement=Agreement(prefunds=prefunds))
     return [f"law {one.law}: {one.detail}" for one in findings.violations]
+
+
+def _trail(world: World) -> Iterator[str]:
+    for node, books in world.books.items():
+        if books.place is not None:
+            yield from (f"{node}: {finding}" for finding in books.place.verify(()).findings)
 
 
 def _still(world: World) -> Iterator[str]:

@@ -11,6 +11,7 @@ from lab.torture.loom import NeverRests
 from lab.torture.rest import at_rest
 from lab.torture.tape import Choice, Tape
 from lab.torture.world import World
+from reference_impl.books.postgresql.address import Server
 
 __all__ = ["Asked", "Ended", "noted", "ran", "replayed"]
 
@@ -20,11 +21,15 @@ CHECKED_EVERY = 4
 
 @dataclass(frozen=True)
 class Asked:
-    """Which world: of a seed, with a planned stop or without; ``kept`` are choices to be made again."""
+    """Which world: of a seed, with a planned stop or without; ``kept`` are choices to be made again.
+
+    With a ``server`` all books lie there.
+    """
 
     seed: int
     cutover: bool = False
     kept: Mapping[str, int] = field(default_factory=dict[str, int])
+    server: Server | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,20 @@ def ran(asked: Asked) -> Ended:
     rng = Random(f"{asked.seed} {asked.cutover}")
     tape = Tape(rng, asked.kept)
     checker = asked.cutover or asked.seed % CHECKED_EVERY == 0
-    return _through(tape, World(tape, rng, cutover=asked.cutover), checker=checker)
+    return _through(tape, World(tape, rng, cutover=asked.cutover, server=asked.server), checker=checker)
 
 
-def replayed(choices: Mapping[str, int], *, cutover: bool = False, checker: bool = True, tells: bool = False) -> Ended:
+def replayed(
+    choices: Mapping[str, int],
+    *,
+    cutover: bool = False,
+    server: Server | None = None,
+    checker: bool = True,
+    tells: bool = False,
+) -> Ended:
     """Go through the world of a tape: what is not on it is quiet. ``tells`` puts what happens into words."""
     tape = Tape(None, choices)
-    return _through(tape, World(tape, cutover=cutover, tells=tells), checker=checker)
+    return _through(tape, World(tape, cutover=cutover, server=server, tells=tells), checker=checker)
 
 
 def noted(choices: Mapping[str, int]) -> tuple[Ended, list[Choice]]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lab.torture.kept import OnSqlite
 from lab.torture.loom import Nap
 from reference_impl.books.moving import Moved, move, prove
-from reference_impl.books.sqlite.shelf import SqliteShelf
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from scenarios.schema.course import Course, course_of
@@ -20,6 +18,7 @@ from scenarios.schema.cutover import Cutover
 
 if TYPE_CHECKING:
     from lab.torture.world import World
+    from reference_impl.books.places import Place
 
 __all__ = ["SCOPES", "Stop", "planned"]
 
@@ -67,13 +66,18 @@ class Stop:
         world, course = self._world, self.course
         await Nap(course.stop_at)
         self._command(DoorState.DRAINING)
-        old, new = world.books[self.node], OnSqlite()
-        assert isinstance(old, OnSqlite)  # what stops has its books in a file
+        books = world.lasting()
+        old, new = world.books[self.node].place, books.place
+        assert old is not None  # what stops has its books somewhere
+        assert new is not None
         await self._pass(old, new)
         await Nap(course.close_at - world.now_us())
         self._command(DoorState.CLOSED)
         self._list("close")
         await self._move(old, new)
+        world.move_to(self.node, books)
+        self.frozen = False
+        world.seen["books moved"] += 1
         await Nap(course.reopen_at - world.now_us())
         self._list("reopen")
         self._command(DoorState.RAMP if course.plan.ramp_us else DoorState.OPEN)
@@ -100,23 +104,20 @@ class Stop:
         world.seen["a stop with business in flight"] += listed > 0
         world.seen["a stop with intents open"] += bool(world.books[self.node].intents())
 
-    async def _move(self, old: OnSqlite, new: OnSqlite) -> None:
-        """Make the last pass over frozen books, prove the move, and start the node on the new ones."""
+    async def _move(self, old: Place, new: Place) -> None:
+        """Make the last pass over frozen books, and prove the move."""
         world = self._world
         self.frozen = True
         await self._pass(old, new)
-        with SqliteShelf.of(old.path) as source, SqliteShelf.of(new.path) as target:
+        with old.shelf() as source, new.shelf() as target:
             proof = prove(source, target)
         if not proof.holds:
             world.watch.wrong.append(f"law 21 moved books: {'; '.join(proof.words())}")
-        world.move_to(self.node, new)
-        self.frozen = False
-        world.seen["books moved"] += 1
 
-    async def _pass(self, old: OnSqlite, new: OnSqlite) -> None:
+    async def _pass(self, old: Place, new: Place) -> None:
         world = self._world
         while True:
-            with SqliteShelf.of(old.path) as source, SqliteShelf.made(new.path, old.path) as target:
+            with old.shelf() as source, new.made_like(old) as target:
                 killed = await self._steps(move(source, target, _ROWS_A_STEP))
             if not killed:
                 return

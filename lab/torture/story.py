@@ -7,6 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from zlib import crc32
 
 from lab.torture.frail import DIES, DIES_WITHIN, SLOW, SLOW_MS
@@ -34,19 +35,20 @@ class Story:
     def command(self) -> str:
         """What repeats it."""
         cutover = " --cutover" if self.asked.cutover else ""
-        return f"yidi torture{cutover} --tape {shlex.quote(spelled(self.shrunk.choices))}"
+        books = "" if self.asked.server is None else f" --books {shlex.quote(self.asked.server.address)}"
+        return f"yidi torture{cutover}{books} --tape {shlex.quote(spelled(self.shrunk.choices))}"
 
 
 def story_of(asked: Asked, choices: dict[str, int], law: str) -> Story:
     """Make a failure small, and tell it."""
-    cutover = asked.cutover
-    checker = replayed(choices, cutover=cutover, checker=False).law != law
+    again = partial(replayed, cutover=asked.cutover, server=asked.server)
+    checker = again(choices, checker=False).law != law
 
     def fails(tried: Mapping[str, int]) -> bool:
-        return replayed(tried, cutover=cutover, checker=checker).law == law
+        return again(tried, checker=checker).law == law
 
     small = shrunk(choices, fails)
-    ended = replayed(small.choices, cutover=cutover, checker=checker, tells=True)
+    ended = again(small.choices, checker=checker, tells=True)
     return Story(asked, ended.wrong, small, ended.told)
 
 
@@ -79,10 +81,12 @@ def _without_repeats(moments: Sequence[str]) -> Iterator[str]:
 
 
 def _test(story: Story) -> Iterator[str]:
-    text = spelled(story.shrunk.choices)
+    text, server = spelled(story.shrunk.choices), story.asked.server
     name = re.sub("[^a-z0-9]+", "_", story.wrong[0].partition(":")[0].lower()).strip("_")
     yield "from lab.torture.seeds import replayed"
     yield "from lab.torture.tape import spelt_out"
+    if server is not None:
+        yield "from reference_impl.books.postgresql.address import Server"
     yield ""
     yield ""
     yield f"def test_{name}_holds_in_storm_{crc32(text.encode()):08x}():"
@@ -90,7 +94,8 @@ def _test(story: Story) -> Iterator[str]:
     yield from (f'        "{place}={value}; "' for place, value in story.shrunk.choices.items())
     yield "    )"
     yield ""
-    yield f"    assert replayed(spelt_out(tape), cutover={story.asked.cutover}).wrong == ()"
+    where = "" if server is None else f', server=Server.read("{server.address}")'
+    yield f"    assert replayed(spelt_out(tape), cutover={story.asked.cutover}{where}).wrong == ()"
 
 
 def _in_words(place: str, value: int) -> str:

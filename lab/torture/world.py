@@ -37,6 +37,7 @@ from scenarios.record.recorder import Recorder
 from scenarios.schema import Clients
 
 if TYPE_CHECKING:
+    from reference_impl.books.postgresql.address import Server
     from reference_impl.protocol.city import City
     from reference_impl.protocol.hub import Hub
     from reference_impl.protocol.province import Province
@@ -87,9 +88,21 @@ class World:
 
     visits = VISITS
 
-    def __init__(self, tape: Tape, rng: Random | None = None, *, cutover: bool = False, tells: bool = False) -> None:
-        """Begin a world of ``tape``; ``rng`` draws how often what happens where the tape draws at all."""
+    def __init__(
+        self,
+        tape: Tape,
+        rng: Random | None = None,
+        *,
+        cutover: bool = False,
+        server: Server | None = None,
+        tells: bool = False,
+    ) -> None:
+        """Begin a world of ``tape``; ``rng`` draws how often what happens where the tape draws at all.
+
+        With a ``server`` all its books lie there; the tape is the same.
+        """
         self.tape = tape
+        self.server = server
         self.mix = QUIET_MIX if rng is None else Mix.drawn(rng)
         self.loom = Loom(picker(tape, self.mix.order, rng), self._die)
         self.clock = self
@@ -244,19 +257,25 @@ class World:
         self.loom.weave(STEPS_MAX)
         return heard[0]
 
-    def move_to(self, node: str, books: OnSqlite) -> None:
+    def lasting(self) -> Kept:
+        """Return empty books that outlive their process, where those of this world lie."""
+        if self.server is None:
+            return OnSqlite()
+        from lab.torture.served import OnServer  # noqa: PLC0415 - needs a driver that is an extra
+
+        return OnServer(self.server)
+
+    def move_to(self, node: str, books: Kept) -> None:
         """End the process of a node and start it on other books."""
         self._end(node)
         old, self.books[node] = self.books[node], books
-        if isinstance(old, OnSqlite):
-            old.forget()
+        old.forget()
         self._boot(node, recovers=True)
 
     def forget(self) -> None:
-        """Remove what lies in files."""
+        """Take away what lies in files or on a server."""
         for books in self.books.values():
-            if isinstance(books, OnSqlite):
-                books.forget()
+            books.forget()
 
     def _patient(self, number: int, site: HospitalSite) -> Patient | None:
         """Return a patient, if they come."""
@@ -302,7 +321,7 @@ class World:
     def _kept(self, node: str, *, on_file: bool) -> Kept:
         share = self.mix.sqlite
         drawn = self.tape.take(f"the books of {node} lie in a file", lambda rng: int(rng.random() < share), (1,))
-        return OnSqlite() if drawn or on_file else InMemory()
+        return self.lasting() if drawn or on_file or self.server is not None else InMemory()
 
     def _boot(self, node: str, *, recovers: bool = False) -> None:
         ports = NodePorts(self, Line(self, node), FrailBooks(self, node), _Beside(self, node))

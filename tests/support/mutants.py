@@ -18,6 +18,7 @@ from lab.torture.story import story_of
 from reference_impl.books import memory, moving
 from reference_impl.books.memory import MemoryBooks, Standing, Versioned
 from reference_impl.books.sqlite import connection as sqlite
+from reference_impl.books.sqlite import group
 from reference_impl.books.sqlite.group import GroupCommit
 from reference_impl.domain.idempotency import Judgement
 from reference_impl.domain.prefund import Quota
@@ -317,6 +318,7 @@ MUTANTS: dict[str, Mutant] = {
     "SQLite: versions are not looked at": Mutant(sqlite, "_is_stale", always(answer=False)),
     "SQLite: postings are not written": Mutant(sqlite, "_keep", posting_forgotten),
     "SQLite: answered, and not flushed": Mutant(GroupCommit, "_flush", never_flushed),
+    "SQLite: a commit leaves no entry in the trail": Mutant(group, "extend_trail", lambda connection, changes, tip=None: tip),
     "SQLite: a reversal that came meanwhile is not seen": Mutant(sqlite, "_reversed_meanwhile", always(answer=False)),
     # the hospital
     "each try has an id of its own": Mutant(Asker, "_send", another_id_each_time),

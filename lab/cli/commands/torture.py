@@ -17,6 +17,8 @@ from lab.torture.states import states_of, unmet
 from lab.torture.story import Story, story_of, told
 from lab.torture.tape import spelt_out
 from lab.torture.world import VISITS
+from reference_impl.books.places import all_on
+from reference_impl.books.postgresql.address import Server
 from reference_impl.domain.failures import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Typed:
     corpus: Path | None
     tape: str | None
     exhaustive: int | None
+    books: str | None
     as_json: bool
 
 
@@ -55,13 +58,29 @@ def torture_command(typed: Typed) -> int:
         InputError: when what was typed does not go together.
 
     """
-    if typed.tape is not None:
-        _refuse_beside("--tape", typed.exhaustive, *_of_a_batch(typed))
-        return _replay(typed.tape, typed)
     if typed.exhaustive is not None:
-        _refuse_beside("--exhaustive", typed.cutover or None, *_of_a_batch(typed))
+        _refuse_beside("--exhaustive", typed.tape, typed.books, typed.cutover or None, *_of_a_batch(typed))
         return _every_way(typed.exhaustive, typed)
-    return _batch(typed)
+    server = _server(typed)
+    if typed.tape is not None:
+        _refuse_beside("--tape", *_of_a_batch(typed))
+        return _replay(typed.tape, typed, server)
+    return _batch(typed, server)
+
+
+def _server(typed: Typed) -> Server | None:
+    """Return where all books are to lie; None in memory and in files.
+
+    Raises:
+        InputError: when what was typed is no address.
+        BooksError: when no books can be made there.
+
+    """
+    if typed.books is None:
+        return None
+    server = Server.read(typed.books)
+    all_on(typed.books)
+    return server
 
 
 def _of_a_batch(typed: Typed) -> tuple[object, ...]:
@@ -73,7 +92,7 @@ def _refuse_beside(option: str, *stated: object) -> None:
         raise InputError(f"torture: {option} goes through worlds of its own; expected it without options of a batch")
 
 
-def _batch(typed: Typed) -> int:
+def _batch(typed: Typed, server: Server | None) -> int:
     seeds = ENOUGH_SEEDS if typed.seeds is None and typed.minutes is None else typed.seeds
     plan = Plan(
         first=typed.first or 0,
@@ -82,6 +101,7 @@ def _batch(typed: Typed) -> int:
         seconds=None if typed.minutes is None else typed.minutes * _S_PER_MINUTE,
         workers=typed.workers or len(os.sched_getaffinity(0)),
         corpus=None if typed.corpus is None else Corpus(typed.corpus),
+        server=server,
     )
     batch = Batch()
     try:
@@ -165,9 +185,9 @@ def _failure(one: Failure) -> dict[str, object]:
     return {"seed": one.asked.seed, "wrong": list(one.wrong)}
 
 
-def _replay(tape: str, typed: Typed) -> int:
+def _replay(tape: str, typed: Typed, server: Server | None) -> int:
     """Go through one tape and tell it."""
-    ended = replayed(spelt_out(tape), cutover=typed.cutover, tells=True)
+    ended = replayed(spelt_out(tape), cutover=typed.cutover, server=server, tells=True)
     if typed.as_json:
         console.say_json({"wrong": ended.wrong, "told": ended.told, "never_asked_for": ended.unheeded})
     else:

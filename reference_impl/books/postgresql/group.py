@@ -43,6 +43,8 @@ _COMMITTED, _STALE = Committed(), Stale()
 _FIND = read_statements(Dialect.POSTGRESQL)["find_message"]
 WRITE = f"SELECT write_group({', '.join(f'${place + 1}' for place in range(1 + len(arguments([], Serials()))))})"
 _LAST = "SELECT " + ", ".join(f"(SELECT coalesce(max(serial), 0) FROM {table})" for table in NUMBERED)  # noqa: S608 - ours
+_OPEN = "UPDATE last_group SET opened = opened + 1 RETURNING number, verdicts, opened"
+_OPENED = "SELECT number, verdicts, opened FROM last_group"
 _NS_PER_US = 1000
 
 
@@ -53,13 +55,14 @@ class UnknownCommitError(BooksError):
 class GroupWrite:
     """Writes groups, through one session at a time."""
 
-    __slots__ = ("_connection", "_number", "_ready", "_schema", "_serials", "_written", "failure", "stats", "watcher")
+    __slots__ = ("_connection", "_number", "_opened", "_schema", "_serials", "_written", "failure", "stats", "watcher")
 
     def __init__(self, schema: Schema) -> None:
         """Write into ``schema``."""
         self._schema = schema
         self._connection: Connection | None = None
-        self._ready = False
+        self._opened: int | None = None
+        """The how-many-eth opening of the books this is; None before it."""
         self._serials = Serials()
         self._number = 0
         """The last group that was sent."""
@@ -74,17 +77,20 @@ class GroupWrite:
         """Begin the session that writes; the books are this process's from then on, and made current at the first.
 
         Raises:
-            BooksError: when the server cannot be reached, or another process has the books.
+            BooksError: when the server cannot be reached, another process has the books, or has had them since: what
+                became of a group that was under way can then not be told.
 
         """
         connection = await connect(self._schema)
         try:
             await take(connection, self._schema)
-            if not self._ready:
+            if self._opened is None:
                 await make_ready(self._schema)
                 await begin_trail(connection)
-                self._ready = True
-            self._written = tuple(await connection.fetchrow("SELECT number, verdicts FROM last_group"))
+            *written, opened = await connection.fetchrow(_OPEN if self._opened is None else _OPENED)
+            if self._opened not in (None, opened):
+                raise BooksError(f"books {self._schema} were opened by another process meanwhile: start this one again")
+            self._opened, self._written = opened, tuple(written)
             self._number = max(self._number, self._written[0])
             await last_serials(connection, self._serials)
         except BaseException as error:

@@ -43,8 +43,11 @@ def beside_tables() -> Iterator[tuple[str, str]]:
     """Yield what is made anew with each version of the program: the last group, types of rows, the function."""
     yield "drop_write_group", "DROP FUNCTION IF EXISTS write_group"
     yield "drop_last_group", "DROP TABLE IF EXISTS last_group"
-    yield "create_last_group", "CREATE TABLE last_group (number BIGINT NOT NULL, verdicts TEXT NOT NULL)"
-    yield "begin_last_group", "INSERT INTO last_group (number, verdicts) VALUES (0, '')"
+    yield (
+        "create_last_group",
+        "CREATE TABLE last_group (number BIGINT NOT NULL, verdicts TEXT NOT NULL, opened BIGINT NOT NULL)",
+    )
+    yield "begin_last_group", "INSERT INTO last_group (number, verdicts, opened) VALUES (0, '', 0)"
     for table in (messages, *_KINDS):
         cells = ", ".join(f"{_name(one)} {one.type.compile(_DIALECT)}" for one in table.c)
         yield f"drop_row_of_{table.name}", f"DROP TYPE IF EXISTS {_row(table)}"

@@ -70,10 +70,10 @@ DROP FUNCTION IF EXISTS write_group
 DROP TABLE IF EXISTS last_group
 
 -- create_last_group()
-CREATE TABLE last_group (number BIGINT NOT NULL, verdicts TEXT NOT NULL)
+CREATE TABLE last_group (number BIGINT NOT NULL, verdicts TEXT NOT NULL, opened BIGINT NOT NULL)
 
 -- begin_last_group()
-INSERT INTO last_group (number, verdicts) VALUES (0, '')
+INSERT INTO last_group (number, verdicts, opened) VALUES (0, '', 0)
 
 -- drop_row_of_messages()
 DROP TYPE IF EXISTS row_of_messages

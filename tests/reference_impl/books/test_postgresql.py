@@ -62,6 +62,28 @@ def cut_books(schema, cutter, runner):
     assert verified.holds, verified.findings
 
 
+def test_who_lost_the_books_to_another_process_writes_no_more_when_that_one_is_gone(
+    cut_books, cutter, schema, runner, monkeypatch
+):
+    """Both number their groups alike: the first would take what the second wrote for its own, and say yes to it."""
+    monkeypatch.setattr(group, "WRITE_LIMIT_S", 0.3)
+    cutter.refusing = True
+    cutter.arm("before")
+    with pytest.raises(BooksError, match="whether it was written is not known"):
+        cut_books.commit(replace(done(1), copy(1)))
+    other = runner.run(PostgresqlBooks.open(schema))
+    Shelf(other, runner).commit(insert(done(7)))
+    other.close()
+    runner.run(asyncio.sleep(0))
+    cutter.refusing = False
+
+    with pytest.raises(BooksError, match="were opened by another process meanwhile: start this one again"):
+        cut_books.commit(insert(done(8)))
+
+    assert cut_books.books.failure is not None
+    assert [message.key for message in read_final(schema).messages] == [key(1), key(7)]
+
+
 WHEN = ["before", "after"]
 
 
