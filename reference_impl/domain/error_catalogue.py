@@ -221,7 +221,7 @@ _ROWS = (
     _refusal(Refusal.MID_STAY_ENDED, _HOSPITAL, "已办理出院，不能中途结算", "核对中途结算标志"),
     _refusal(Refusal.NO_SUCH_PRESCRIPTION, _HOSPITAL, "参保地无此电子处方", "先结算开具处方的复诊，或核对处方号"),
     _refusal(Refusal.PRESCRIBES_NOTHING, _HOSPITAL, "只有互联网复诊结算时可开具电子处方", "不填处方号后结算"),
-    _refusal(Refusal.NO_DRUGS_PRESCRIBED, _HOSPITAL, "电子处方缺处方号或药品数量", "填写处方号，每种药品数量大于零"),
+    _refusal(Refusal.NO_DRUGS_PRESCRIBED, _HOSPITAL, "电子处方缺处方号或药品数量", "填30位内处方号，药品数量大于零"),
     _refusal(Refusal.NOT_PRESCRIBED, _HOSPITAL, "所购药品不在处方内或数量超出处方", "核对目录编码、数量和处方号"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",

@@ -231,7 +231,7 @@ REASONS: dict[Refusal, str] = {
         "only a follow-up by internet ends with a prescription that its insurer holds; settle without RX_NO"
     ),
     Refusal.NO_DRUGS_PRESCRIBED: (
-        "a prescription has a number, and says of each drug a count above nothing; check RX_NO and RX_DETL"
+        "a prescription has a number of up to 30 characters, and of each drug a count above 0; check RX_NO and RX_DETL"
     ),
     Refusal.NOT_PRESCRIBED: (
         "the sale is of other drugs than were prescribed, or of more of one; check med_list_codg, cnt and rxno"
