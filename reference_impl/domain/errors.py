@@ -183,7 +183,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.PRESCRIPTION_TAKEN: "the insurer holds a prescription of this number; give each prescription its own",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
-    Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
+    Refusal.ITEM_NOT_MAPPED: "an item is named by what is no code; map it first, and check med_list_codg",
     Refusal.NOT_REVERSIBLE: "this transaction cannot be reversed by 2601; cancel it instead",
     Refusal.NO_SUCH_TRANSACTION: "no such transaction here; check infno",
     Refusal.OTHER_INSURER: "the visit or message belongs to another insured region; check insuplc_admdvs",
