@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from lab.analysis.audited import UNSEEN, AuditedBusiness, business_of
+from lab.analysis.claims import claims_of
 from reference_impl.accounting.clearing import ITEMS
 from reference_impl.domain.audit_office import Case, Leg, work_through
 from reference_impl.domain.keyed import Purpose, uniform
@@ -96,12 +97,17 @@ class _Case(NamedTuple):
     finds: float
 
 
-def audit_of(record: Record, scenario: Scenario, families: Sequence[Family] | None = None) -> Audited | None:
-    """Return what became of every case of a run; None where the scenario has no audit."""
+def audit_of(
+    record: Record, scenario: Scenario, families: Sequence[Family] | None = None, *, claims: pl.DataFrame | None = None
+) -> Audited | None:
+    """Return what became of every case of a run; None where the scenario has no audit.
+
+    ``claims`` are its paper claims, where they are worked out already.
+    """
     rules = scenario.audit
     if rules is None:
         return None
-    business = business_of(record, scenario)
+    business = business_of(record, scenario, claims_of(record, scenario) if claims is None else claims)
     hits = smart_audit(business.subjects, packaged_rules() if families is None else families)
     hours = _hours(scenario, rules)
     cases = list(_cases(_seen(business, hits), scenario, hours.first_day))

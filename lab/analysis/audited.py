@@ -49,12 +49,15 @@ class AuditedBusiness(NamedTuple):
 
 def subjects_of(record: Record, scenario: Scenario) -> pl.DataFrame:
     """Return the settlements and paper claims of a run as they are, nothing planted."""
-    return checked(_subjects(_visits(record, scenario), scenario), "visits of the run")
+    return checked(_subjects(_visits(record, claims_of(record, scenario)), scenario), "visits of the run")
 
 
-def business_of(record: Record, scenario: Scenario) -> AuditedBusiness:
-    """Return what of a run is audited, with violations planted where the scenario says that there are some."""
-    visits = _visits(record, scenario)
+def business_of(record: Record, scenario: Scenario, claims: pl.DataFrame | None) -> AuditedBusiness:
+    """Return what of a run is audited, with violations planted where the scenario says that there are some.
+
+    ``claims`` are its paper claims; None where it has no office.
+    """
+    visits = _visits(record, claims)
     subjects = checked(_subjects(visits, scenario), "visits of the run")
     books = visits.select("settlement", "visit", "paid_out_us", owed_fen=pl.col("fund_fen") + pl.col("account_fen"))
     planted = _drawn(books, scenario)
@@ -73,7 +76,7 @@ def business_of(record: Record, scenario: Scenario) -> AuditedBusiness:
     return AuditedBusiness(pl.concat([clean, replaced]).sort("settlement"), kept, books)
 
 
-def _visits(record: Record, scenario: Scenario) -> pl.DataFrame:
+def _visits(record: Record, claims: pl.DataFrame | None) -> pl.DataFrame:
     """Return the visits that were settled directly or paid in full, under the number they are audited by."""
     whole = record.visits.join(record.mid_stays.select("visit"), on="visit", how="anti")
     direct = pl.col("fate").is_in(_DIRECT) & (pl.col("settlement_id") != "")
@@ -84,14 +87,13 @@ def _visits(record: Record, scenario: Scenario) -> pl.DataFrame:
     bill = pl.when("paper").then("paper_fen").otherwise("total_fen")
     cash = pl.when("paper").then("paper_fen").otherwise("cash_fen")
     named = taken.with_columns(*own, settlement=number, total_fen=bill, cash_fen=cash)
-    return _with_office_days(named, record, scenario)
+    return _with_office_days(named, claims)
 
 
 _PARTS = ("fund_fen", "account_fen", "hospital_part_fen")
 
 
-def _with_office_days(visits: pl.DataFrame, record: Record, scenario: Scenario) -> pl.DataFrame:
-    claims = claims_of(record, scenario)
+def _with_office_days(visits: pl.DataFrame, claims: pl.DataFrame | None) -> pl.DataFrame:
     if claims is None:
         return visits.with_columns(office_days=pl.lit(0, pl.Int32), paid_out_us=pl.lit(0, pl.Int64))
     days = claims.filter(~pl.col("duplicate")).select(

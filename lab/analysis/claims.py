@@ -207,9 +207,8 @@ def _days_us(days: float) -> int:
     return round(days * US_PER_DAY)
 
 
-def with_claims(record: Record, scenario: Scenario) -> Record:
+def with_claims(record: Record, claims: pl.DataFrame | None) -> Record:
     """Return a record whose visits know the days and trips of their paper claim; as it is where there is no office."""
-    claims = claims_of(record, scenario)
     if claims is None:
         return record
     known = waits(claims).select("visit", "claim_days", claim_trips="trips")

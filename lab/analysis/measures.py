@@ -107,6 +107,20 @@ class Measures:
         return {name: sample.size for name, sample in sorted(self.samples.items())}
 
 
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What people made of a run after it, worked out once: its paper claims and its audit; None where it has none."""
+
+    claims: pl.DataFrame | None
+    audited: Audited | None
+
+
+def afterwards_of(record: Record, scenario: Scenario) -> Afterwards:
+    """Return what claims offices and auditors made of a run."""
+    worked = claims.claims_of(record, scenario)
+    return Afterwards(worked, audit.audit_of(record, scenario, claims=worked))
+
+
 def looked_up(flat: Mapping[str, float | None], name: str, statistic: str = "") -> float | None:
     """Return a figure of :meth:`Measures.flat`: None when there is none, infinity for what never ended.
 
@@ -162,12 +176,12 @@ def _of_visits(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def measure(
-    record: Record, scenario: Scenario, findings: Findings | None = None, *, audited: Audited | None = None
+    record: Record, scenario: Scenario, findings: Findings | None = None, *, afterwards: Afterwards | None = None
 ) -> Measures:
-    """Return every measure that this record can give; ``audited`` is what its audit came to, where that is known."""
+    """Return every measure that this record can give; ``afterwards`` is what people made of it, where known."""
     scope = scope_of(record, scenario)
-    audited = audited or audit.audit_of(record, scenario)
-    record = claims.with_claims(record, scenario)
+    later = afterwards or afterwards_of(record, scenario)
+    record = claims.with_claims(record, later.claims)
     scalars = {name: float(value) for part in _PARTS for name, value in part(scope)}
     if findings is not None:
         scalars |= _found(findings)
@@ -191,10 +205,8 @@ def measure(
         paid = [(one.course.plan, one.paid) for one in held]
         scalars |= {name: float(value) for name, value in policies.late_figures(paid, scenario.seed)}
     scalars |= {name: float(value) for name, value in abnormal.figures(record, scenario, findings)}
-    scalars |= {
-        name: float(value) for name, value in claims.figures(claims.claims_of(record, scenario), scenario.paper_claims)
-    }
-    scalars |= {name: float(value) for name, value in audit.figures(audited, scenario)}
+    scalars |= {name: float(value) for name, value in claims.figures(later.claims, scenario.paper_claims)}
+    scalars |= {name: float(value) for name, value in audit.figures(later.audited, scenario)}
     scalars |= dict(closing.measure(record))
     scalars |= sessions.figures(record, scenario)
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
@@ -202,10 +214,10 @@ def measure(
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
-    return Measures(scalars, every_sample(record, scenario, scope, audited))
+    return Measures(scalars, every_sample(record, scenario, scope, later))
 
 
-def every_sample(record: Record, scenario: Scenario, scope: Scope, audited: Audited | None) -> dict[str, Floats]:
+def every_sample(record: Record, scenario: Scenario, scope: Scope, later: Afterwards) -> dict[str, Floats]:
     """Return the values that each distribution has, those of planned stops too; ``scope`` is the record's."""
     samples = samples_of(scope, scenario)
     if scenario.cutover:
@@ -217,8 +229,8 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope, audited: Audi
         samples |= {name: sample for name, sample in waits if sample.size}
     beside = (
         *abnormal.samples(record, scenario),
-        *claims.samples(claims.claims_of(record, scenario)),
-        *audit.samples(audited),
+        *claims.samples(later.claims),
+        *audit.samples(later.audited),
         *relay_times.samples(scope.visits, scope.messages, scenario.topology.relays()),
     )
     return samples | {name: sample for name, sample in beside if sample.size}

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.analysis.audit import audit_of
-from lab.analysis.measures import every_sample, looked_up, scope_of
+from lab.analysis.measures import afterwards_of, every_sample, looked_up, scope_of
 from lab.analysis.percentiles import PERCENTILES, Percentile, Sample, pooled_percentile, sample_of
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, t_interval
 from scenarios.record.recorder import read_record
@@ -101,6 +100,6 @@ def _samples(folder: Path, replications: Sequence[Replication], scenario: Scenar
     for replication in replications:
         record = read_record(folder / replication.folder)
         own = scenario.model_copy(update={"seed": replication.seed})  # what was drawn is its own
-        for name, values in every_sample(record, own, scope_of(record, own), audit_of(record, own)).items():
+        for name, values in every_sample(record, own, scope_of(record, own), afterwards_of(record, own)).items():
             kept.setdefault(name, []).append(sample_of(values))
     return {name: tuple(samples) for name, samples in kept.items() if len(samples) == len(replications)}

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from lab.analysis import benefits, care_types, filing, master_data, prefund, prescriptions
 from lab.analysis.agreement import agreement_of
-from lab.analysis.audit import AUDIT_FILE, Audited, audit_of, write_audit
-from lab.analysis.claims import CLAIMS_FILE, claims_of, with_claims, write_claims
+from lab.analysis.audit import AUDIT_FILE, Audited, write_audit
+from lab.analysis.claims import CLAIMS_FILE, with_claims, write_claims
 from lab.analysis.gates import Length, judge_all
 from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
-from lab.analysis.measures import Measures, measure
+from lab.analysis.measures import Measures, afterwards_of, measure
 from lab.analysis.monitoring import with_alarms
 from lab.analysis.replicated import Replicated
 from lab.checker import Evidence, Findings, LaidOut, check_tables, look_through
@@ -136,27 +136,27 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     if not tables.in_memory:
         outcome.let_go()
     seen = looked_at(tables.scan, outcome.scenario)
-    audited = audit_of(seen, outcome.scenario)
-    measures = measure(seen, outcome.scenario, findings, audited=audited)
+    later = afterwards_of(seen, outcome.scenario)
+    measures = measure(seen, outcome.scenario, findings, afterwards=later)
     measures.scalars.update(of_books)
     return Answer(
         outcome.scenario,
         tables,
         findings,
         measures,
-        _ledger(seen, outcome.scenario, findings),
-        claims_of(seen, outcome.scenario),
-        audited,
+        _ledger(seen, outcome.scenario, findings, later.claims),
+        later.claims,
+        later.audited,
     )
 
 
-def _ledger(record: Record, scenario: Scenario, findings: Findings) -> pl.DataFrame | None:
+def _ledger(record: Record, scenario: Scenario, findings: Findings, claims: pl.DataFrame | None) -> pl.DataFrame | None:
     if not scenario.cutover:
         return None
     lost, doubled = findings.one_sided_visits, findings.doubled_visits
     refused = visits_without_row(record, courses_of(scenario), scenario)
     return follow_up(
-        with_claims(record, scenario),
+        with_claims(record, claims),
         scenario.cutover,
         scenario.scale.time,
         lost=lost,

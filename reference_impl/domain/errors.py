@@ -183,7 +183,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.PRESCRIPTION_TAKEN: "the insurer holds a prescription of this number; give each prescription its own",
     Refusal.TOTALS_DIFFER: "the total differs from the uploaded details; upload again",
     Refusal.OTHER_CONTENT: "this message id was used with other content; make a new one",
-    Refusal.ITEM_NOT_MAPPED: "an item has no national code; map it first",
+    Refusal.ITEM_NOT_MAPPED: "an item is named by what is no code; map it first, and check med_list_codg",
     Refusal.NOT_REVERSIBLE: "this transaction cannot be reversed by 2601; cancel it instead",
     Refusal.NO_SUCH_TRANSACTION: "no such transaction here; check infno",
     Refusal.OTHER_INSURER: "the visit or message belongs to another insured region; check insuplc_admdvs",
@@ -231,7 +231,7 @@ REASONS: dict[Refusal, str] = {
         "only a follow-up by internet ends with a prescription that its insurer holds; settle without RX_NO"
     ),
     Refusal.NO_DRUGS_PRESCRIBED: (
-        "a prescription has a number, and says of each drug a count above nothing; check RX_NO and RX_DETL"
+        "a prescription has a number of up to 30 characters, and of each drug a count above 0; check RX_NO and RX_DETL"
     ),
     Refusal.NOT_PRESCRIBED: (
         "the sale is of other drugs than were prescribed, or of more of one; check med_list_codg, cnt and rxno"

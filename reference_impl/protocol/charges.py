@@ -42,6 +42,8 @@ def lines_refusal(lines: tuple[FeeLine, ...], charged: Iterable[PricedLine]) -> 
             return Refused(Refusal.LINE_REPEATED, f"feedetl_sn {line.serial}")
         if line_amount_wrong(line):
             return Refused(Refusal.LINE_AMOUNT, f"det_item_fee_sumamt of feedetl_sn {line.serial}")
+        if not line.item.isprintable():
+            return Refused(Refusal.ITEM_NOT_MAPPED, f"med_list_codg of feedetl_sn {line.serial} is no code")
         if line.price_e6 < 0 or (line.refunds and line.total_fen >= 0):
             return Refused(Refusal.REFUND_SIGN, f"feedetl_sn {line.serial}")
         serials.add(line.serial)

@@ -29,7 +29,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
-from reference_impl.protocol.prescriptions import prescription_refs
+from reference_impl.protocol.prescriptions import issued_by, prescription_refs
 from reference_impl.protocol.records import (
     Committed,
     Key,
@@ -54,6 +54,7 @@ class InsuredRole:
     __slots__ = (
         "_decisions",
         "_filings",
+        "_issuing",
         "_ports",
         "_prefunds",
         "_reference",
@@ -76,10 +77,28 @@ class InsuredRole:
         self._decisions = InsuredDecisions(
             ports.clock, rules, self._filings, benefits, reference, prefunds=self._prefunds
         )
+        self._issuing = set[str]()
+        """The prescriptions that settlements under way issue: this process alone decides for its insurer."""
         self.days = BusinessDays(rules.day_of)
 
     async def serve(self, request: Request) -> Answer:
-        """Take ``request`` to its verdict and its one effect."""
+        """Take ``request`` to its verdict and its one effect.
+
+        Of two settlements that issue one prescription the second waits: they are of two persons, or of two visits, and
+        no version that both would move tells one that the other came first.
+        """
+        issues = issued_by(request)
+        if not issues:
+            return await self._decided(request)
+        if issues in self._issuing:
+            return busy_with(request.msgid)
+        self._issuing.add(issues)
+        try:
+            return await self._decided(request)
+        finally:
+            self._issuing.remove(issues)
+
+    async def _decided(self, request: Request) -> Answer:
         if self._seals is not None:
             forged = self._seals.refusal(request)
             if forged is not None:  # never stored: the key is the institution's, whoever used it

@@ -13,11 +13,23 @@ from reference_impl.domain.care_types import CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.prescribed import MOST_E4, Drug, dispensed_beyond, drugs_of, is_prescribed
+from reference_impl.domain.transactions import TRIALS
 from reference_impl.protocol.answers import Refused
 from reference_impl.protocol.messages import PersonNo, Request, SellDrugs, Settle, SettlementId
 from reference_impl.protocol.records import PrescriptionRecord, Ref, SettlementRecord, View
 
-__all__ = ["by_prescription_refusal", "prescription_refs", "prescription_refusal", "put_back", "used_or_issued"]
+__all__ = [
+    "by_prescription_refusal",
+    "issued_by",
+    "prescription_refs",
+    "prescription_refusal",
+    "put_back",
+    "used_or_issued",
+]
+
+
+NUMBER_MAX = 30
+"""Characters of a number: what a sale can say of it (rxno, FOUND)."""
 
 
 def by_prescription_refusal(lines: tuple[FeeLine, ...]) -> Refused | None:
@@ -29,6 +41,12 @@ def by_prescription_refusal(lines: tuple[FeeLine, ...]) -> Refused | None:
         if drug.count_e4 > MOST_E4:
             return Refused(Refusal.NOT_PRESCRIBED, f"med_list_codg {drug.item}: no prescription is of so much")
     return None
+
+
+def issued_by(request: Request) -> str:
+    """Return the prescription that a request would issue, if it is one that issues any."""
+    body = request.body
+    return body.prescription if isinstance(body, Settle) and request.code not in TRIALS else ""
 
 
 def prescription_refs(request: Request) -> tuple[Ref, ...]:
@@ -46,7 +64,7 @@ def prescription_refusal(
     if isinstance(body, Settle):
         if body.care_type != CareType.INTERNET or not valid_us:
             return Refusal.PRESCRIBES_NOTHING
-        if not body.prescription or not is_prescribed(body.drugs):
+        if not 0 < len(body.prescription) <= NUMBER_MAX or not is_prescribed(body.drugs):
             return Refusal.NO_DRUGS_PRESCRIBED
         return None if kept is None else Refusal.PRESCRIPTION_TAKEN
     if kept is None:

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from lab.analysis import audit, audited
+from lab.analysis import claims as analysis_of_claims
 from lab.analysis.claims import backlog_by_day, claims_of, figures, samples, waits, with_claims, yuan_days
 from lab.analysis.measures import measure
 from lab.analysis.replicated import replicated
@@ -75,8 +77,27 @@ def test_without_an_office_nothing_is_counted_and_the_record_is_as_it_was(outage
 
     record = outage.record
     assert claims_of(record, asked) is None
-    assert with_claims(record, asked) is record
+    assert with_claims(record, None) is record
     assert not [name for name in measure(record, asked).flat() if name.startswith("claims.")]
+
+
+def test_a_replication_works_its_claims_off_once_whoever_asks_what_came_of_them(monkeypatch):
+    """Measures, samples, the ledger of a stop, the audit and the file: it was four times, and most of the analysis."""
+    worked = []
+
+    def counted(record, scenario):
+        worked.append(scenario.name)
+        return claims_of(record, scenario)
+
+    asked = resolve(Scenario.model_validate(OUTAGE | {"paper_claims": {}, "audit": {}}))
+    once, _ = simulate_here(asked, None)
+    for module in (analysis_of_claims, audit, audited):
+        monkeypatch.setattr(module, "claims_of", counted)
+    found = answer(once)
+
+    assert worked == [asked.name]
+    assert found.claims is not None
+    assert found.measures.value("claims.total") == found.claims.filter(~pl.col("duplicate")).height
 
 
 def test_an_office_changes_no_table_of_the_run(outage):

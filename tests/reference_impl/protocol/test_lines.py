@@ -148,3 +148,16 @@ def test_a_batch_comes_beside_those_before_it_and_its_key_takes_no_other_content
 
     assert charged(chain, visit) == (2 * TOTAL_FEN, [("3", "3"), ("4", "4")])
     assert refusal(chain.send(upload(3, visit, item="X2"))) == Refusal.OTHER_CONTENT
+
+
+@pytest.mark.parametrize("item", ["\x01" * 50, "X1\n", "X1\x7f"])
+def test_a_code_that_nobody_can_read_is_none(chain: Chain, item: str) -> None:
+    """Found by an adversary: forty lines of such codes were taken in, and no answer to 5204 could hold them."""
+    visit = opened(chain)
+    lines = (line(item=item),)
+    asked = request("2204", 3, UploadLines(person=PersonNo(PERSON), visit=visit, batch="B1", lines=lines))
+    sold = SellDrugs(person=PersonNo(PERSON), insurance="310", total_fen=TOTAL_FEN, lines=lines)
+
+    for answer in (chain.send(asked), chain.send(request("2102", 4, sold))):
+        assert refusal(answer) == Refusal.ITEM_NOT_MAPPED
+        assert "feedetl_sn 1" in reason(answer)

@@ -28,7 +28,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.prescribed import MOST_E4, Drug
-from reference_impl.protocol.messages import Diagnose, MessageId, PersonNo, Register, Request, Settled
+from reference_impl.protocol.messages import Busy, Diagnose, MessageId, PersonNo, Register, Request, Settled
 from reference_impl.protocol.records import Change, Key, MessageRecord, PrescriptionRecord
 
 VALID_US = 1_000
@@ -279,6 +279,40 @@ def test_a_prescription_of_older_books_says_no_drugs_and_is_dispensed_by_as_befo
     run(books.commit(Change(message=message, insert=True, records=(old,))))
 
     done(chain.send(by(10, "RXOLD")))
+
+
+@pytest.mark.parametrize("other", [OTHER_PERSON, PERSON])
+@pytest.mark.parametrize("step", ["look", "commit"])
+def test_of_two_that_issue_one_number_at_once_one_does(step: str, other: str) -> None:
+    """Found by an adversary: two persons' settlements move no version together, and both were given the number."""
+    chain = prescribing()
+    first, second = follow_up(1, chain=chain), follow_up(11, person=other, chain=chain)
+    meanwhile: list[Any] = []
+    chain.between("63", step, lambda: meanwhile.append(chain.send(second)))
+
+    assert refusal(chain.send(first)) == ""
+    assert isinstance(meanwhile[0], Busy)
+    assert refusal(chain.send(second)) == Refusal.PRESCRIPTION_TAKEN
+    assert held(chain) == [(RX, 0, 1)]
+
+
+def test_two_numbers_are_issued_at_once_and_one_that_failed_blocks_nobody() -> None:
+    chain = prescribing()
+    first, second = follow_up(1, chain=chain), follow_up(11, person=OTHER_PERSON, rx="RX2", chain=chain)
+    chain.between("63", "look", lambda: done(chain.send(second)))
+    done(chain.send(first))
+    refused = follow_up(21, rx="RX3", drugs=(), chain=chain)
+    assert refusal(chain.send(refused)) == Refusal.NO_DRUGS_PRESCRIBED
+
+    done(chain.send(follow_up(31, rx="RX3", chain=chain)))
+
+
+@pytest.mark.parametrize(("characters", "told"), [(30, ""), (31, Refusal.NO_DRUGS_PRESCRIBED)])
+def test_a_number_is_none_that_no_sale_can_say(characters: int, told: str) -> None:
+    """Found by an adversary: a longer one was issued, and could never be dispensed by."""
+    chain = prescribing()
+
+    assert refusal(chain.send(follow_up(1, rx="9" * characters, chain=chain))) == told
 
 
 STEPS = st.lists(st.sampled_from(["sell", "cancel", "reverse", "others"]), min_size=1, max_size=8)
