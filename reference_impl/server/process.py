@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reference_impl.server.calls import TIMEOUT_S, ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import StartError
+from reference_impl.telemetry.log import last_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,12 +100,12 @@ class HostProcess:
         self.frozen = False
 
     def last_words(self) -> str:
-        """Return the last line it wrote."""
+        """Return what the last line says that it wrote."""
         try:
             lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             lines = []
-        return lines[-1] if lines else "it wrote nothing"
+        return last_words(lines[-1]) if lines else "it wrote nothing"
 
     def wait_ready(self, deadline_s: float) -> dict[str, str]:
         """Return when the process serves, and why some of its nodes cannot, by node.
