@@ -22,7 +22,7 @@ _TODAY = frozenset({"psn_no", "certno", "mdtrt_cert_no", "psn_name", "card_sn", 
 _OLD = frozenset({"aac002", "aac003", "aac044"})
 _OURS = frozenset({"person", "message"})
 _OF_PERSONS = _TODAY | _OLD | _OURS | {"psnNo", "psnName"}
-"""Fields that are somebody's: in today's interface, the old one, our structs, bills paid in full; and a whole message."""
+"""Fields that are somebody's: in today's interface, the old one, our structs, bills paid in full; and all at once."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 

@@ -323,6 +323,32 @@ def with_poison(chain: Chain, poison: set[str]) -> Reports:
     return reports
 
 
+def test_what_is_left_open_is_told_by_destination_with_the_oldest_of_each_and_reversals_apart(crowd: Crowd) -> None:
+    crowd.silent = {"63", "11"}
+    first = crowd.leave(1)
+    asked = reversal(9, of=1)
+    key = Key(asked.sender, asked.msgid)
+    assert crowd.sweeper.left_open() == ({"63": (1, 0)}, (0, None))
+
+    def later() -> None:
+        crowd.leave(2)
+        crowd.leave(3, region="110000")
+        crowd.sweeper.touched(MessageRecord(key, asked.code, crowd.now_us(), asked))
+        seen.append(crowd.sweeper.left_open())
+        crowd.sweeper.over(first.key)
+        crowd.sweeper.over(key)
+        seen.append(crowd.sweeper.left_open())
+        crowd.silent = set()
+
+    seen: list[Any] = []
+    crowd.after(5 * S, later)
+    crowd.rest()
+
+    assert seen[0] == ({"63": (3, 0), "11": (1, 5 * S)}, (1, 5 * S))
+    assert seen[1] == ({"63": (1, 5 * S), "11": (1, 5 * S)}, (0, None))
+    assert crowd.sweeper.left_open() == ({"63": (0, None), "11": (0, None)}, (0, None))
+
+
 def reason(parked: Parked) -> str:
     """Its reason without the line: the words of an exception, which may be a message's, are no part of it."""
     place, _, line = parked.why.rpartition(":")

@@ -254,7 +254,6 @@ def test_a_commit_that_fails_is_told_by_its_kind_alone(tmp_path):
 
 def test_a_dead_collector_holds_up_no_message_and_no_end_and_what_is_lost_is_counted(tmp_path, monkeypatch):
     """It listens and never answers; the queue is full after a few messages."""
-    pytest.importorskip("opentelemetry.sdk")
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))
         dead.listen()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 from reference_impl.telemetry.context import TraceContext, is_chosen, read_traceparent, trace_of, written
 
@@ -65,9 +66,8 @@ def test_a_message_s_trace_is_its_own_and_the_same_in_every_process():
 
 def test_the_choice_is_that_of_opentelemetry_s_own_sampler():
     """A collector, or a hospital with OpenTelemetry's sampler and this trace id, chooses the same messages."""
-    sampling = pytest.importorskip("opentelemetry.sdk.trace.sampling")
     for share in (0.01, 0.25, 0.5):
-        sampler = sampling.TraceIdRatioBased(share)
+        sampler = TraceIdRatioBased(share)
         for number in range(300):
             trace = trace_of(str(number))
             theirs = sampler.should_sample(None, trace, "any").decision.is_sampled()
