@@ -134,7 +134,7 @@ def log_page() -> str:
     lines = [
         "# The log",
         "",
-        "Every process of `yidi serve` writes one line an event into `hosts/NAME.log` beside its books, and `yidi serve`",
+        "Every process of `yidi serve` writes one line an event into `hosts/NAME.log` beside its books, `yidi serve`",
         "itself to standard error. `--log json` makes each a JSON object with `time` (UTC), `level`, `event`, `text`,",
         "the facts below and, of a message that is traced, `trace`. `--log-level` says from which level on.",
         "",
