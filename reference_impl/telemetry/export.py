@@ -7,7 +7,7 @@ counted. This module must never keep a process from ending.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from reference_impl.telemetry.options import OTLP, TelemetryError, TraceRules
 from reference_impl.telemetry.span_file import SpanFile
 from reference_impl.telemetry.spans import Span, Spans
 
-__all__ = ["Carrier", "QueueRules", "Sink", "carried", "queue_rules"]
+__all__ = ["Carrier", "QueueRules", "Sink", "carried", "must_be_possible", "queue_rules"]
 
 _MS_PER_S = 1000
 _STOPPING_S = 1.0
@@ -88,9 +88,28 @@ def carried(rules: TraceRules, instance: str, environment: Mapping[str, str]) ->
 
     """
     queue = queue_rules(environment)
-    sink = _collector(instance, environment) if rules.to == OTLP else SpanFile(Path(rules.to), instance)
+    sink = _collector_kind()(instance, environment) if rules.to == OTLP else SpanFile(Path(rules.to), instance)
     spans = Spans(rules.share, queue.queue_max)
     return spans, Carrier(spans, sink, queue)
+
+
+def must_be_possible(rules: TraceRules | None, environment: Mapping[str, str]) -> None:
+    """Find out before processes start whether they can trace: one error and not one a process.
+
+    Raises:
+        TelemetryError: when they cannot.
+
+    """
+    if rules is None:
+        return
+    queue_rules(environment)
+    if rules.to == OTLP:
+        _collector_kind()
+        return
+    try:
+        Path(rules.to).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TelemetryError(f"cannot write traces into {rules.to}: {error.strerror}; choose another folder") from None
 
 
 def queue_rules(environment: Mapping[str, str]) -> QueueRules:
@@ -108,7 +127,7 @@ def queue_rules(environment: Mapping[str, str]) -> QueueRules:
     return QueueRules(*(int(each or usual) for each, usual in zip(said, QueueRules(), strict=True)))
 
 
-def _collector(instance: str, environment: Mapping[str, str]) -> Sink:
+def _collector_kind() -> Callable[[str, Mapping[str, str]], Sink]:
     try:
         from reference_impl.telemetry.collector import Collector  # noqa: PLC0415 - an extra, which may not be there
     except ImportError:
@@ -116,4 +135,4 @@ def _collector(instance: str, environment: Mapping[str, str]) -> Sink:
             "traces are sent by OpenTelemetry, which is not installed: pip install 'yidi[traces]', or write them "
             "into a folder with --traces DIR"
         ) from None
-    return Collector(instance, environment)
+    return Collector

@@ -20,7 +20,7 @@ from reference_impl.telemetry.events import EVENTS, FACTS
 from reference_impl.telemetry.options import LogForm, LogLevel, LogRules
 from reference_impl.telemetry.spans import current_span
 
-__all__ = ["configure", "hears_debug", "last_words", "said_of", "say"]
+__all__ = ["configure", "hears_debug", "is_routine", "last_words", "said_of", "say"]
 
 _LEVELS = [*LogLevel]
 _FRAMES_MAX = 12
@@ -82,8 +82,20 @@ def last_words(line: str) -> str:
     return words if len(head.split()) == 2 else line  # noqa: PLR2004 - the instant and the level
 
 
+def is_routine(line: str) -> bool:
+    """Return whether a line tells of nothing that went wrong."""
+    level = line.partition("|")[0].rpartition(" ")[0].rpartition(" ")[2]
+    if line.startswith("{"):
+        try:
+            level = msgspec.json.decode(line, type=_Said).level
+        except msgspec.MsgspecError:
+            return False
+    return level in (LogLevel.INFO, LogLevel.DEBUG)
+
+
 class _Said(msgspec.Struct):
     text: str
+    level: str = ""
 
 
 def _as_text(_: str, level: LogLevel, words: str, __: dict[str, str | int], trace: str) -> str:

@@ -6,6 +6,7 @@ never leave a process behind.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -24,6 +25,7 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import system_config
+from reference_impl.telemetry.export import must_be_possible
 from reference_impl.telemetry.log import configure, say
 from reference_impl.telemetry.options import UNTOLD, Telemetry
 
@@ -55,6 +57,7 @@ def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
     """
     books, beside = asked.books, asked.beside
     configure(asked.telemetry.log)
+    must_be_possible(asked.telemetry.traces, os.environ)
     server = Server.read(books) if books is not None and is_address(books) else None
     if server is None and books is not None and beside is not None:
         raise InputError(

@@ -17,7 +17,7 @@ import pytest
 from reference_impl.telemetry import log
 from reference_impl.telemetry.context import TraceContext
 from reference_impl.telemetry.events import EVENTS, FACTS
-from reference_impl.telemetry.log import configure, hears_debug, last_words, said_of, say
+from reference_impl.telemetry.log import configure, hears_debug, is_routine, last_words, said_of, say
 from reference_impl.telemetry.options import LogForm, LogLevel, LogRules
 from reference_impl.telemetry.spans import Kind, Spans
 
@@ -165,6 +165,16 @@ def test_the_last_words_of_a_line_are_what_it_says_in_either_form(configured, ca
     assert [last_words(line) for line in capsys.readouterr().err.splitlines()] == ["yidi: no | such port"] * 2
     for other in ('{"half', "{}", "a library's own line", "a | b", ""):
         assert last_words(other) == other
+
+
+def test_a_routine_line_is_told_from_one_of_trouble_in_either_form(configured, capsys):
+    for form in ("json", "text"):
+        configured(form)
+        say("process.serving", process="care")
+        say("node.broken", node="33", why="no books")
+
+    assert [*map(is_routine, capsys.readouterr().err.splitlines())] == [True, False] * 2
+    assert not any(map(is_routine, ('{"half', "a library's own line", "", "|", "info and more")))
 
 
 # --- the list ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from support.traces import spans_in
 
 from reference_impl.telemetry.context import TraceContext, trace_of
-from reference_impl.telemetry.export import Carrier, QueueRules, carried
+from reference_impl.telemetry.export import Carrier, QueueRules, carried, must_be_possible
 from reference_impl.telemetry.options import OTLP, TelemetryError, TraceRules
 from reference_impl.telemetry.span_file import SpanFile
 from reference_impl.telemetry.spans import Kind, Spans, current_span
@@ -194,6 +195,22 @@ def test_a_folder_that_cannot_be_had_is_refused(tmp_path):
         carried(TraceRules(to=str(tmp_path / "file")), "care", {})
 
 
+def test_what_no_process_could_do_is_refused_once_before_any_starts(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    must_be_possible(None, {"OTEL_BSP_MAX_QUEUE_SIZE": "what nobody uses"})
+    must_be_possible(TraceRules(to=str(tmp_path / "new" / "folder")), {})
+    must_be_possible(TraceRules(to=OTLP), {})
+    assert (tmp_path / "new" / "folder").is_dir()
+
+    with pytest.raises(TelemetryError, match=r"cannot write traces into .*; choose another folder"):
+        must_be_possible(TraceRules(to=str(tmp_path / "file" / "folder")), {})
+    with pytest.raises(TelemetryError, match="OTEL_BSP_MAX_QUEUE_SIZE"):
+        must_be_possible(TraceRules(to=OTLP), {"OTEL_BSP_MAX_QUEUE_SIZE": "0"})
+    monkeypatch.setitem(sys.modules, "reference_impl.telemetry.collector", None)
+    with pytest.raises(TelemetryError, match="not installed"):
+        must_be_possible(TraceRules(to=OTLP), {})
+
+
 # --- a collector ---
 
 
@@ -264,7 +281,7 @@ def test_a_collector_that_refuses_costs_spans(monkeypatch, caplog):
 
 
 def test_without_opentelemetry_a_collector_is_refused_with_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "reference_impl.telemetry.collector", None)
+    monkeypatch.setitem(sys.modules, "reference_impl.telemetry.collector", None)
 
     with pytest.raises(TelemetryError, match=r"not installed: pip install 'yidi\[traces\]'"):
         carried(TraceRules(to=OTLP), "care", {})
