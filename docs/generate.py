@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.analysis.audit import AUDIT_COLUMNS
 from lab.analysis.claims import CLAIM_COLUMNS
 from reference_impl.domain.error_catalogue import CATALOGUE, GROUP_LETTERS, GROUP_NAMES_ZH, OWNER_NAMES_ZH
+from reference_impl.telemetry.events import EVENTS, FACTS
 from scenarios.reading.json_schema import json_schema_text, policy_schema_text
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.tables import TABLES
@@ -128,6 +129,34 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def log_page() -> str:
+    """Return the page of the events that processes log."""
+    lines = [
+        "# The log",
+        "",
+        "Every process of `yidi serve` writes one line an event into `hosts/NAME.log` beside its books, `yidi serve`",
+        "itself to standard error. `--log json` makes each a JSON object with `time` (UTC), `level`, `event`, `text`,",
+        "the facts below and, of a message that is traced, `trace`. `--log-level` says from which level on.",
+        "",
+        "A line holds no person's number, certificate, name, card, diagnosis or money. An exception is told once, by",
+        "its kind and the places in the code it went through; its words only where they are yidi's own or the",
+        "operating system's. The id of a message may be told: it names an institution, a time and a serial, and nobody",
+        "without the books. A test sends every kind of message with marks in all personal fields and searches logs,",
+        "traces, figures and error texts for them (`tests/reference_impl/server/test_nobodys_number.py`).",
+        "",
+        "| event | level | text |",
+        "|---|---|---|",
+        *(f"| `{name}` | {event.level} | {event.words} |" for name, event in EVENTS.items()),
+        "",
+        "## Facts",
+        "",
+        "| fact | meaning |",
+        "|---|---|",
+        *(f"| `{name}` | {about} |" for name, about in FACTS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def schema_page() -> str:
     """Return the published JSON Schema."""
     return json_schema_text()
@@ -137,6 +166,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "record.md": record_page,
     "measures.md": measures_page,
     "errors.md": errors_page,
+    "log.md": log_page,
     "scenario.schema.json": schema_page,
     "policy.schema.json": policy_schema_text,
 }

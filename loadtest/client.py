@@ -14,8 +14,10 @@ from loadtest.connections import Connections, HttpAnswer, NoAnswerError, NobodyL
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
 from loadtest.own_time import OwnTime
+from loadtest.tracing import Tracing
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
+from reference_impl.server.traced import outcome_of, traceparent_line
 from reference_impl.trust.holder import Holder
 from reference_impl.trust.signing import Signed
 from reference_impl.wire.answers import NOBODY_LISTENS_HEADER
@@ -56,8 +58,10 @@ class GeventPeers:
         clock: GeventClock,
         events: RequestEvent,
         holder: Holder | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        """Reach ``system``; ``holder`` signs for its hospitals, where they sign."""
+        """Reach ``system``; ``holder`` signs for its hospitals, where they sign, and ``tracing`` keeps their spans."""
+        self._tracing = tracing
         self._holder = holder
         self._system = system
         self._speech = speech
@@ -78,7 +82,7 @@ class GeventPeers:
         """Send ``request`` to ``node`` and return what came of it."""
         late_us = take_lateness()
         entered_us = self._clock.now_us()
-        outcome, size = self._exchange(node, request, timeout_us, entered_us)
+        outcome, size = self._traced(node, request, timeout_us, entered_us)
         took_us = self._clock.now_us() - entered_us + late_us
         self._events.fire(
             request_type=METHOD,
@@ -95,6 +99,16 @@ class GeventPeers:
         for lane in self._lanes.values():
             lane.close()
 
+    def _traced(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
+        """Exchange a message, within a span if it is traced."""
+        if self._tracing is None:
+            return self._exchange(node, request, timeout_us, entered_us)
+        with self._tracing.calling(node, request) as span:
+            outcome, size = self._exchange(node, request, timeout_us, entered_us)
+            if span is not None:
+                span.facts["yidi.outcome"] = outcome_of(outcome)
+            return outcome, size
+
     def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
         entered_ns = time.thread_time_ns()
         destination = self._destination(node)
@@ -104,7 +118,9 @@ class GeventPeers:
         body = codec.encode_request(request, entered_us)
         signed = None if holder is None else holder.sign((METHOD, destination.path), request, body)
         lines = "" if signed is None else signed.lines
-        key = f"{lines}X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii")
+        key = f"{lines}{traceparent_line()}X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode(
+            "ascii"
+        )
         try:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
             if not self._is_believed(destination, signed, answer):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HOSPITAL
+from reference_impl.telemetry.options import TraceRules
 from reference_impl.trust.families import Family
 from scenarios.reading.loader import restore_scenario
 from scenarios.schema import Scenario
@@ -64,6 +65,7 @@ class SystemFile(msgspec.Struct, frozen=True):
     generator_core: int | None = None
     generator_pids: tuple[int, ...] = ()
     trust: TrustFacts | None = None
+    traces: TraceRules | None = None
 
     def is_by_proxy(self, callee: str, *, caller: str = HOSPITAL) -> bool:
         """Return whether our own proxy stands between ``caller`` and ``callee``."""

@@ -35,6 +35,7 @@ from loadtest.lags import lag_limit
 from loadtest.schedule import Schedule, Tally
 from loadtest.signing import holder_for
 from loadtest.summary import write_locust_statistics
+from loadtest.tracing import tracing_for
 from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
 from reference_impl.staging.acts import ListInflight
@@ -79,7 +80,10 @@ class LoadRun:
         stamps = stamps_of(scenario)
         self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
-        self._peers = GeventPeers(system, speech, self._clock, events.request, holder_for(scenario, system))
+        self._tracing = tracing_for(system)
+        self._peers = GeventPeers(
+            system, speech, self._clock, events.request, holder_for(scenario, system), self._tracing
+        )
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options
@@ -214,6 +218,8 @@ class LoadRun:
         self._journeys.tasks.kill()
         self._history.close()
         self._peers.close()
+        if self._tracing is not None:
+            self._tracing.close()
 
     def _finish(self, runner: LocalRunner) -> int:
         folder = self._inputs.folder

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = "reference_impl."
-SETTLEMENT = ("domain", "protocol", "wire", "books", "trust", "server")
+SETTLEMENT = ("domain", "protocol", "wire", "books", "trust", "telemetry", "server")
 """The settlement system: it knows no scenario, no hospital and no staging."""
 MAY = {
     "reference_impl.domain": (),
@@ -19,6 +19,7 @@ MAY = {
     "reference_impl.wire": ("reference_impl.domain", "reference_impl.protocol"),
     "reference_impl.books": ("reference_impl.domain", "reference_impl.protocol"),
     "reference_impl.trust": ("reference_impl.domain", "reference_impl.protocol"),
+    "reference_impl.telemetry": ("reference_impl.domain",),
     "reference_impl.accounting": ("reference_impl.domain",),
     "reference_impl.supervision": ("reference_impl.domain", "reference_impl.accounting"),
     "reference_impl.server": tuple(REFERENCE + room for room in SETTLEMENT),
@@ -107,6 +108,7 @@ PLANTED = """
     reference_impl.protocol.care     reference_impl.hospital.ways
     reference_impl.wire.codec        reference_impl.server.host
     reference_impl.trust.signing     reference_impl.wire.codec
+    reference_impl.telemetry.spans   reference_impl.protocol.records
     reference_impl.accounting.clearing  reference_impl.protocol.records
     reference_impl.supervision.smart  scenarios.schema
     reference_impl.server.node       reference_impl.supervision.smart

@@ -16,7 +16,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli.agencies import agencies
-from lab.cli.arguments import AsJson, CostsFile, Out, RunDir, Seed, Sets, Source, Variant
+from lab.cli.arguments import (
+    AsJson,
+    CostsFile,
+    LogAs,
+    LogFrom,
+    Out,
+    RunDir,
+    Seed,
+    Sets,
+    Source,
+    TracesSample,
+    TracesTo,
+    Variant,
+)
 from lab.cli.cutover import cutover
 from lab.cli.interrupts import sigterm_as_ctrl_c
 from reference_impl.domain.failures import InputError, YidiError
@@ -151,7 +164,7 @@ def run(  # noqa: PLR0913 - the options of the command
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913 - the options of the command
     source: Source,
     variant: Variant = None,
     sets: Sets = None,
@@ -172,13 +185,20 @@ def serve(
         int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; three a process from there up.")
     ] = None,
     *,
+    traces: TracesTo = None,
+    traces_sample: TracesSample = None,
+    log: LogAs = None,
+    log_level: LogFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Start the reference system of a scenario and keep it running until Ctrl-C or SIGTERM."""
+    from lab.cli.commands.serve import Served
     from lab.cli.commands.serve import serve as do
+    from reference_impl.telemetry.options import telemetry_asked
 
+    telemetry = telemetry_asked(traces, traces_sample, log, log_level)
     scenario = _load(source, variant, sets, None)
-    do(scenario, books, folder, base_port=base_port, as_json=as_json)
+    do(scenario, Served(books, folder, base_port, telemetry), as_json=as_json)
 
 
 @app.command()

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "CostsFile", "Out", "RunDir", "Seed", "Sets", "Source", "Variant"]
+__all__ = [
+    "AsJson",
+    "CostsFile",
+    "LogAs",
+    "LogFrom",
+    "Out",
+    "RunDir",
+    "Seed",
+    "Sets",
+    "Source",
+    "TracesSample",
+    "TracesTo",
+    "Variant",
+]
 
 Source = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of the library.")]
 Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Apply a variant of the scenario.")]
@@ -22,3 +35,18 @@ Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-WORLD-N.")
 ]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+TracesTo = Annotated[
+    str | None,
+    typer.Option(
+        "--traces",
+        metavar="otlp|DIR",
+        help="Trace messages: to a collector as OTEL_EXPORTER_OTLP_… say, or into files of a folder. Default: not.",
+    ),
+]
+TracesSample = Annotated[
+    float | None, typer.Option("--traces-sample", metavar="SHARE", help="Of all messages so many. Default: 1.")
+]
+LogAs = Annotated[str | None, typer.Option("--log", metavar="text|json", help="How lines of the log read.")]
+LogFrom = Annotated[
+    str | None, typer.Option("--log-level", metavar="LEVEL", help="From debug, info (default), warning or error on.")
+]

@@ -42,6 +42,7 @@ from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.hits import with_hits
 from reference_impl.staging.opening import books_before
 from reference_impl.staging.timetable import link_hits_in
+from reference_impl.telemetry.options import telemetry_asked
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
 from scenarios.record.recorder import (
@@ -170,7 +171,13 @@ class Replay:
         plan = plan_visits(self._scenario)
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         with ExitStack() as stack:
-            system = System(system_config(self._scenario), self._folder, core=self.cores.system, meter=self._meter)
+            system = System(
+                system_config(self._scenario),
+                self._folder,
+                core=self.cores.system,
+                meter=self._meter,
+                telemetry=telemetry_asked(None, None, None, None),
+            )
             system.fill(books_before(self._scenario, plan, History(Recorder(), stamps_of(self._scenario))))
             system.generator_core = self.cores.generator
             system.generator_pids = (os.getpid(),)

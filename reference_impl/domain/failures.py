@@ -20,6 +20,7 @@ Every error is raised where its room is, and derives from one of three branches:
     │   ├── StatementError                  a statement, or a file of one, that says what it may not
     │   ├── ClearingError                   a month that cannot be cleared, fetched or confirmed as asked
     │   ├── TrustError                      a file of keys, a token or certificates
+    │   ├── TelemetryError                  traces or a log that cannot be had as asked
     │   ├── RuleError                       a table of audit rules, ways to pay or indicators that says what it may not
     │   └── UnknownPersonError              the number of a person; a ValueError
     ├── FailedRunError              exit 3  the input is right and the work was not done

@@ -26,7 +26,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import RelayPolicy
-from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
 
 __all__ = ["City"]
 
@@ -89,9 +89,9 @@ class City:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
-    def oldest_open_us(self) -> int | None:
-        """Return when the oldest of them was opened; None without one."""
-        return self._forwarder.sweeper.oldest_us()
+    def left_open(self) -> LeftOpen:
+        """Return what they are."""
+        return self._forwarder.sweeper.left_open()
 
     def _from_institution(self, request: Request) -> Request:
         """Return a message with its sender as the register knows it: one institution has one memory of its keys."""

@@ -15,7 +15,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key
 from reference_impl.protocol.references import province_refusal
 from reference_impl.protocol.relay import RelayPolicy
-from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
 
 __all__ = ["Hub"]
 
@@ -68,9 +68,9 @@ class Hub:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
-    def oldest_open_us(self) -> int | None:
-        """Return when the oldest of them was opened; None without one."""
-        return self._forwarder.sweeper.oldest_us()
+    def left_open(self) -> LeftOpen:
+        """Return what they are."""
+        return self._forwarder.sweeper.left_open()
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         return self._ports.peers.call(node, request, self._timeout_us)

@@ -43,7 +43,7 @@ from reference_impl.protocol.records import Change, Committed, Key, MessageRecor
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import brought_refusal, said_on
 from reference_impl.protocol.sessions import Sessions
-from reference_impl.protocol.sweeper import DEFAULT_SWEEP, Parked, SweepRules
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
 
 __all__ = ["Province"]
 
@@ -164,9 +164,9 @@ class Province:
         """Return how many intents stand in line to be driven again."""
         return self._forwarder.sweeper.open
 
-    def oldest_open_us(self) -> int | None:
-        """Return when the oldest of them was opened; None without one."""
-        return self._forwarder.sweeper.oldest_us()
+    def left_open(self) -> LeftOpen:
+        """Return what they are."""
+        return self._forwarder.sweeper.left_open()
 
     async def _serve_insured(self, request: Request) -> Answer:
         refusal = None if self.doors.all_open else await self._refusal(request, Side.INSURED)

@@ -20,16 +20,18 @@ This module must never decide what an answer means: it asks the forwarder to try
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from reference_impl.domain.regions import city_of, province_of
-from reference_impl.protocol.messages import MessageId
+from reference_impl.domain.telling import told
+from reference_impl.protocol.messages import MessageId, Reverse
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord
 
-__all__ = ["DEFAULT_SWEEP", "Parked", "SweepRules", "Sweeper"]
+__all__ = ["DEFAULT_SWEEP", "Left", "LeftOpen", "Parked", "SweepRules", "Sweeper"]
 
 FAILURES_MAX = 3
 """So many fruitless drives end a lane's round: who is at its end, or the way there, does not answer."""
@@ -60,6 +62,23 @@ class Parked(msgspec.Struct, frozen=True):
     code: str
     why: str
     since_us: int
+
+
+class Left(NamedTuple):
+    """Messages without an outcome: how many, and when the oldest of them was opened; None where there is none."""
+
+    number: int
+    oldest_us: int | None
+
+
+class LeftOpen(NamedTuple):
+    """What a node has left open: for each insured province and city apart that ever left it any; and its reversals.
+
+    Of a reversal (2601) that is open nobody knows whether it is through.
+    """
+
+    by_destination: dict[str, Left]
+    reversals: Left
 
 
 class _Open(msgspec.Struct):
@@ -99,10 +118,10 @@ class Sweeper:
         """How many intents stand in line."""
         return len(self._lane_of)
 
-    def oldest_us(self) -> int | None:
-        """Return when the oldest intent in line was opened; None when none is."""
-        opened = (each.message.opened_us for lane in self._lanes.values() for each in lane.line.values())
-        return min(opened, default=None)
+    def left_open(self) -> LeftOpen:
+        """Return what stands in line."""
+        reversals = [one for lane in self._lanes.values() for one in lane.line.values() if _is_reversal(one.message)]
+        return LeftOpen({to: _left(lane.line.values()) for to, lane in self._lanes.items()}, _left(reversals))
 
     def recover(self, messages: Iterable[MessageRecord]) -> None:
         """Put intents that a former process left open in line; nobody else is at them, so their turn is now."""
@@ -125,9 +144,8 @@ class Sweeper:
     def park(self, message: MessageRecord, error: Exception) -> None:
         """Take a message that cannot be driven out of the line, and list it."""
         self.over(message.key)
-        why = f"{type(error).__name__}: {error}"
         key, now_us = message.key, self._ports.clock.now_us()
-        self.parked[key] = Parked(key.sender, key.msgid, message.code, why, now_us)
+        self.parked[key] = Parked(key.sender, key.msgid, message.code, told(error), now_us)
 
     def _put(self, message: MessageRecord, due_us: int) -> None:
         request = message.request
@@ -175,3 +193,13 @@ class Sweeper:
             failures += 1
             if failures == FAILURES_MAX:
                 return
+
+
+def _left(line: Collection[_Open]) -> Left:
+    return Left(len(line), min((each.message.opened_us for each in line), default=None))
+
+
+def _is_reversal(message: MessageRecord) -> bool:
+    request = message.request
+    assert request is not None  # a tombstone never stands in line
+    return isinstance(request.body, Reverse)

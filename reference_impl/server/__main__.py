@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from reference_impl.server.config import ConfigError, read_config
-from reference_impl.server.log import Log
+from reference_impl.telemetry.stream import Stream
 
 
 def main(arguments: list[str]) -> int:
     """Serve what the configuration says; return the exit code."""
-    sys.stderr = Log(sys.stderr.fileno())
+    sys.stderr = Stream(sys.stderr.fileno())
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m reference_impl.server CONFIG.json\n")
         return 2

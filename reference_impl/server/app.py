@@ -8,17 +8,18 @@ caller. This module must never look into a message, and never take a sender's na
 from __future__ import annotations
 
 import asyncio
-import sys
-import traceback
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, is_city
+from reference_impl.domain.telling import told
 from reference_impl.server.config import Entrance, Ports
 from reference_impl.server.http_message import HttpReply, HttpRequest, refusal
 from reference_impl.server.peers import SENDER_HEADER
+from reference_impl.server.traced import heard_in
+from reference_impl.telemetry.log import said_of, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ NO_PROOFS = Proofs(certificates=False, token=b"")
 class App:
     """Routes requests to the nodes served here."""
 
-    __slots__ = ("_entrances", "_gate", "_meter", "_nodes", "_operator", "_proofs")
+    __slots__ = ("_entrances", "_gate", "_meter", "_nodes", "_operator", "_proofs", "_traces")
 
     def __init__(
         self,
@@ -73,11 +74,13 @@ class App:
         ports: Ports,
         gate: HospitalGate | None = None,
         proofs: Proofs = NO_PROOFS,
+        traces: bool = False,
     ) -> None:
         """Serve ``nodes`` by name; ``ports`` tell by which entrance a request came, ``gate`` which hospital sends.
 
-        ``proofs`` is what neighbours and operators have to prove.
+        ``proofs`` is what neighbours and operators have to prove. With ``traces`` nodes hear which span calls them.
         """
+        self._traces = traces
         self._gate = gate
         self._proofs = proofs
         self._nodes = {f"/{name}": node for name, node in nodes.items()}
@@ -100,10 +103,10 @@ class App:
         except asyncio.CancelledError:  # the process stops and can wait no longer; what was begun is an open intent
             return _unknown("stopping")
         except BooksError as error:
-            sys.stderr.write(f"{error}\n")
+            say("books.failed", why=told(error))
             return _unknown(str(error))
-        except Exception:  # noqa: BLE001 - the caller learns that nothing is known; the others are served on
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 - the caller learns that nothing is known; the others are served on
+            say("message.failed", **said_of(error))
             return _unknown("our own fault")
 
     async def _pass_on(self, request: HttpRequest, entrance: Entrance) -> HttpReply:
@@ -129,7 +132,10 @@ class App:
     async def _answer(
         self, node: ServedNode | BrokenNode, request: HttpRequest, sender: str, *, speaker: NodeId | None = None
     ) -> HttpReply:
-        work = node.respond(request.body, sender, speaker)
+        if self._traces:
+            work = node.respond(request.body, sender, speaker, heard_in(request.headers))
+        else:
+            work = node.respond(request.body, sender, speaker)
         return HttpReply(*await (work if self._meter is None else self._meter.run(work)))
 
     def _node_at(self, path: str, entrance: Entrance) -> ServedNode | BrokenNode | None:

@@ -18,6 +18,7 @@ from reference_impl.domain.dialects import DialectChange
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.institution import Institution
 from reference_impl.protocol.assembly import NodeConfig
+from reference_impl.telemetry.options import LogRules, TraceRules
 from reference_impl.trust.families import Family
 
 __all__ = [
@@ -136,7 +137,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``routes`` says for each node served here where its neighbours are: an address may be that of a fault proxy.
     ``epoch_ns`` is the run's zero on the machine's monotonic clock. ``committing`` says where commits are made; None
-    lets the process choose by how long its disk takes to flush.
+    lets the process choose by how long its disk takes to flush. ``traces`` is None when no message is traced.
     """
 
     host: str
@@ -154,6 +155,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stop_with_parent: bool = True
     committing: Committing | None = None
     trust: TrustConfig | None = None
+    log: LogRules = LogRules()
+    traces: TraceRules | None = None
 
 
 def read_config(path: Path) -> HostConfig:

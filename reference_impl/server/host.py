@@ -29,6 +29,7 @@ from reference_impl.books.losing import LosingBooks, LostCommits
 from reference_impl.books.places import serving_place
 from reference_impl.books.sqlite.disk import Disk
 from reference_impl.domain.nodes import HUB
+from reference_impl.domain.telling import told
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.server.app import NO_PROOFS, App, Proofs
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, HttpBounds, ServiceConfig, TrustConfig
@@ -44,6 +45,10 @@ from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks
 from reference_impl.server.running import Running
 from reference_impl.server.tls import for_callers, for_calls
+from reference_impl.server.uploads import filings_in
+from reference_impl.telemetry.export import carried
+from reference_impl.telemetry.log import configure, say
+from reference_impl.telemetry.options import TelemetryError
 from reference_impl.trust.errors import TrustError
 from reference_impl.trust.keys import TOKEN_FILE, read_token
 from reference_impl.trust.seals import reader_of
@@ -120,6 +125,9 @@ class Host:
         self.clock = KeptClock(config.epoch_ns, Path(config.books), config.host)
         self.tasks = AsyncioTasks()
         self.meter = Meter() if config.meter else None
+        self.spans, self._carrier = (
+            (None, None) if config.traces is None else carried(config.traces, config.host, os.environ)
+        )
         self.books: dict[str, HeldBooks] = {}
         self.moves: dict[str, Move] = {}
         self.peers: dict[str, HttpPeers] = {}
@@ -142,7 +150,7 @@ class Host:
 
     def _break(self, name: str, error: BooksError) -> None:
         """Let a node answer why it cannot serve; the others go on."""
-        sys.stderr.write(f"node {name} cannot serve: {error}\n")
+        say("node.broken", node=name, why=told(error))
         self.nodes.pop(name, None)
         self.broken[name] = BrokenNode(self._services[name], str(error), codecs=self._codecs, clock=self.clock)
 
@@ -162,8 +170,12 @@ class Host:
             codecs=self._codecs,
             beside=folder / name,
             meter=self.meter,
+            spans=self.spans,
             starts=opened.count_start(),
         )
+        if node.uploads is not None:
+            for record in await asyncio.to_thread(filings_in, place):
+                node.uploads.note(record)
         self.moves[name] = Move(name, folder, books, self.clock, node.is_shut)
         return node
 
@@ -190,10 +202,13 @@ class Host:
             await books.freeze()
             books.close()
         self.clock.give_back()
+        if self._carrier is not None:
+            self._carrier.stop()
 
 
 def run_host(config: HostConfig) -> int:
     """Serve until told to stop; return the exit code: 0 after a clean stop, 2 when the process could not start."""
+    configure(config.log)
     if config.core is not None:
         os.sched_setaffinity(0, {config.core})
     _allow_many_connections()
@@ -202,8 +217,8 @@ def run_host(config: HostConfig) -> int:
             listening = [stack.enter_context(_listen(config, entrance)) for entrance in Entrance]
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             runner.run(_serve(config, listening))
-    except (BooksError, ConfigError, TrustError) as error:
-        sys.stderr.write(f"yidi: {error}\n")
+    except (BooksError, ConfigError, TelemetryError, TrustError) as error:
+        say("process.failed", why=str(error))
         return 2
     return 0
 
@@ -236,6 +251,7 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
             stop=partial(os.kill, os.getpid(), signal.SIGTERM),
             meter=host.meter,
             gate=host.gate,
+            spans=host.spans,
         )
         await host.recover()
         app = App(
@@ -245,6 +261,7 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
             ports=config.ports,
             gate=host.gate,
             proofs=_proofs_for(config.trust),
+            traces=host.spans is not None,
         )
         server = _Server(_settings(app, config.bounds), _secured_for(config))
         _stop_when_told(server, with_parent=config.stop_with_parent)
@@ -252,7 +269,9 @@ async def _serve(config: HostConfig, listening: list[socket.socket]) -> None:
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
         gc.set_threshold(*GC_THRESHOLDS)
+        say("process.serving", process=config.host)
         await server.serve(sockets=listening)
+        say("process.stopping", process=config.host)
     finally:
         await host.close()
 

@@ -9,15 +9,16 @@ counted by: under another one they would mean other dates.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from reference_impl.domain.telling import told
 from reference_impl.server.errors import StartError
 from reference_impl.server.ports import RunClock
+from reference_impl.telemetry.log import say
 
 __all__ = ["AHEAD_US", "KeptClock", "hold_clock", "kept_us"]
 
@@ -86,7 +87,7 @@ class KeptClock(RunClock):
         """Say once what is wrong."""
         if str(error) != self._ill:
             self._ill = str(error)
-            sys.stderr.write(f"time stands still: it cannot be kept beside the books: {error}\n")
+            say("time.stands", why=told(error))
 
 
 def kept_us(books: Path) -> int:

@@ -6,7 +6,7 @@ institution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,13 +14,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from reference_impl.protocol.sweeper import Left
 from reference_impl.server.served import BOUNDS_US
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
+    from reference_impl.protocol.sweeper import LeftOpen
     from reference_impl.server.operator import Stats
     from reference_impl.server.served import Served
+    from reference_impl.telemetry.spans import Told
 
 __all__ = ["CONTENT_TYPE", "Scraped", "exposition"]
 
@@ -47,12 +50,19 @@ _PER_NODE_TOTAL: tuple[tuple[str, str, str, int], ...] = (
 
 
 class Scraped(NamedTuple):
-    """What one scrape tells. ``oldest_us``: the age of each node's oldest message without an outcome, 0 without one."""
+    """What one scrape tells, by node; of the process the ``spans``, None when nothing is traced.
+
+    ``left`` is what waits to be driven again, ``uploads`` the filings of those insurers whose cities upload late, and
+    ``parked_us`` since when each parked message is.
+    """
 
     stats: Stats
     served: Mapping[str, Served]
-    oldest_us: Mapping[str, int]
+    left: Mapping[str, LeftOpen]
+    uploads: Mapping[str, Left]
+    parked_us: Mapping[str, Collection[int]]
     ready: Mapping[str, bool]
+    spans: Told | None
 
 
 def exposition(scraped: Scraped) -> bytes:
@@ -84,20 +94,49 @@ class _Once(Collector):
             for node, figures in stats.nodes.items():
                 counter.add_metric([node], getattr(figures, field) / per)
             yield counter
-        yield from self._ages()
         yield self._served()
+        yield from self._left_open()
+        yield self._gauge("uploads_awaited", "Filings accepted and not uploaded.", _counts(self._scraped.uploads))
+        yield self._ages("awaited_upload", "filing accepted and not uploaded", self._scraped.uploads)
+        ready = {node: float(is_ready) for node, is_ready in self._scraped.ready.items()}
+        yield self._gauge("ready", "1 when a node can commit.", ready)
+        if self._scraped.spans is not None:
+            yield from _of_spans(self._scraped.spans)
 
-    def _ages(self) -> Iterator[Metric]:
-        oldest = GaugeMetricFamily(
-            "yidi_oldest_open_intent_age_seconds", "Age of the oldest message without an outcome.", labels=["node"]
+    def _left_open(self) -> Iterator[Metric]:
+        left = self._scraped.left
+        whole = {node: _together(each.by_destination.values()) for node, each in left.items()}
+        reversals = {node: each.reversals for node, each in left.items()}
+        parked = {node: Left(len(each), min(each, default=None)) for node, each in self._scraped.parked_us.items()}
+        yield self._ages("open_intent", "message without an outcome", whole)
+        yield self._gauge("open_reversals", "Reversals (2601) without an outcome.", _counts(reversals))
+        yield self._ages("open_reversal", "reversal (2601) without an outcome", reversals)
+        yield self._ages("parked", "message that waits for a person, since it does", parked)
+        labels = ["node", "to"]
+        counts = GaugeMetricFamily("yidi_open_intents_to", "The same, by insured province or relay.", labels=labels)
+        ages = GaugeMetricFamily(
+            "yidi_oldest_open_intent_to_age_seconds", "Age of the oldest of them, 0 without one.", labels=labels
         )
-        ready = GaugeMetricFamily("yidi_ready", "1 when a node can commit.", labels=["node"])
-        for node, age_us in self._scraped.oldest_us.items():
-            oldest.add_metric([node], age_us / _US_PER_S)
-        for node, is_ready in self._scraped.ready.items():
-            ready.add_metric([node], float(is_ready))
-        yield oldest
-        yield ready
+        for node, each in left.items():
+            for to, one in each.by_destination.items():
+                counts.add_metric([node, to], one.number)
+                ages.add_metric([node, to], self._age_s(one))
+        yield counts
+        yield ages
+
+    def _ages(self, what: str, words: str, left: Mapping[str, Left]) -> Metric:
+        ages = {node: self._age_s(each) for node, each in left.items()}
+        return self._gauge(f"oldest_{what}_age_seconds", f"Age of the oldest {words}; 0 without one.", ages)
+
+    def _age_s(self, left: Left) -> float:
+        return 0.0 if left.oldest_us is None else max(0, self._scraped.stats.at_us - left.oldest_us) / _US_PER_S
+
+    @staticmethod
+    def _gauge(name: str, about: str, values: Mapping[str, float]) -> Metric:
+        gauge = GaugeMetricFamily(f"yidi_{name}", about, labels=["node"])
+        for node, value in values.items():
+            gauge.add_metric([node], value)
+        return gauge
 
     def _served(self) -> Metric:
         family = HistogramMetricFamily(
@@ -113,3 +152,23 @@ class _Once(Collector):
                     [node, code, verdict], [*zip(bounds, map(float, below), strict=True)], series.sum_us / _US_PER_S
                 )
         return family
+
+
+def _counts(left: Mapping[str, Left]) -> Mapping[str, float]:
+    return {node: float(each.number) for node, each in left.items()}
+
+
+def _together(parts: Iterable[Left]) -> Left:
+    whole = tuple(parts)
+    return Left(
+        sum(each.number for each in whole),
+        min((each.oldest_us for each in whole if each.oldest_us is not None), default=None),
+    )
+
+
+def _of_spans(told: Told) -> Iterator[Metric]:
+    yield GaugeMetricFamily("yidi_spans_waiting", "Spans that wait to be taken away.", told.waiting)
+    yield CounterMetricFamily("yidi_spans_taken", "Spans that a collector or a file has taken.", told.taken)
+    yield CounterMetricFamily(
+        "yidi_spans_dropped", "Spans that were dropped: no room, or nobody took them.", told.dropped
+    )

@@ -8,7 +8,6 @@ way back loses nothing; after it there is none. This module must never write int
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,8 +22,10 @@ from reference_impl.books.postgresql.address import Server
 from reference_impl.books.stated import Stated, Told
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.telling import told as told_of
 from reference_impl.server.move_books import level_starts, proof_of, stated_of
 from reference_impl.server.move_steps import FROZEN_IN, MoveAction, has_to_be_done
+from reference_impl.telemetry.log import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -342,11 +343,11 @@ class Move:
         except BooksError as error:
             self._broke_off(str(error))
         except Exception as error:  # noqa: BLE001 - a pass that died without a word would be waited for, for ever
-            self._broke_off(f"{type(error).__name__}: {error}")
+            self._broke_off(told_of(error))
 
     def _broke_off(self, why: str) -> None:
         self._trouble = why
-        sys.stderr.write(f"the move of node {self._node} broke off: {why}\n")
+        say("move.broke-off", node=self._node, why=why)
 
     async def _carry_all(self, rows_per_s: int, rows_max: int) -> bool:
         """Return whether the pass came to its end."""

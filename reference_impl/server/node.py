@@ -28,7 +28,10 @@ from reference_impl.server.closing import ClosedDay
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.served import UNHEARD, Served, verdict_of
+from reference_impl.server.traced import TracedBooks, TracedNode, TracedPeers, TracedSlot, mark_verdict
+from reference_impl.server.uploads import NotedUploads, Uploads, uploads_late
 from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
+from reference_impl.telemetry.log import hears_debug, say
 from reference_impl.wire.errors import WireError, WireWarning
 from reference_impl.wire.old import OldCodec
 from reference_impl.wire.speech import HospitalCodec, speech_refusal
@@ -39,9 +42,11 @@ if TYPE_CHECKING:
     from reference_impl.protocol.business_day import BusinessDays
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
-    from reference_impl.protocol.sweeper import Parked
+    from reference_impl.protocol.sweeper import LeftOpen, Parked
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
+    from reference_impl.telemetry.context import TraceContext
+    from reference_impl.telemetry.spans import Spans
     from reference_impl.wire.answers import WireAnswer
     from reference_impl.wire.codecs import AnyCodec, Codecs
 
@@ -67,10 +72,13 @@ class ServedNode:
         "_relays",
         "_renumberings",
         "_role",
+        "_tells",
+        "_traced",
         "faults",
         "name",
         "neighbours",
         "served",
+        "uploads",
         "workers",
     )
 
@@ -82,12 +90,13 @@ class ServedNode:
         codecs: Codecs,
         beside: Path,
         meter: Meter | None = None,
+        spans: Spans | None = None,
         starts: int = 0,
     ) -> None:
         """Build the role on these ports and repeat the commands that a former process obeyed.
 
         What is obeyed stands in files ``beside`` the books: that is the beginning of their names.
-        ``starts`` is how often the node has started on its books before.
+        ``starts`` is how often the node has started on its books before. Without ``spans`` nothing is traced.
         """
         clock = ports.clock
         self.name = service.node.node
@@ -101,9 +110,16 @@ class ServedNode:
         self._dialects = service.dialects
         self._renumberings = service.node.renumberings
         self._meter = meter
+        self._tells = hears_debug()
+        self._traced = None if spans is None else TracedNode(spans, self.name)
+        self.uploads = Uploads(clock) if uploads_late(service.node) else None
         books, peers = ports.books, ports.peers
         if meter is not None:
             books, peers = MeteredBooks(books), MeteredPeers(peers)
+        if self.uploads is not None:
+            books = NotedUploads(books, self.uploads)
+        if self._traced is not None:
+            books, peers = TracedBooks(books, self._traced), TracedPeers(peers, self._traced)
         if not service.hold_while_waiting:
             peers = LettingGo(peers)
         self._role = assemble(service.node, NodePorts(clock, peers, books, ports.tasks, ports.seals), starts=starts)
@@ -135,10 +151,13 @@ class ServedNode:
         """Start to drive what a crash left open."""
         await self._role.recover()
 
-    async def respond(self, content: bytes, sender: str, speaker: NodeId | None = None) -> WireAnswer:
+    async def respond(
+        self, content: bytes, sender: str, speaker: NodeId | None = None, caller: TraceContext | None = None
+    ) -> WireAnswer:
         """Return the answer to the request in ``content``; without a sender's name it is a hospital's.
 
-        ``speaker`` is the institution whose key signed it, where hospitals sign: it speaks for no other.
+        ``speaker`` is the institution whose key signed it, where hospitals sign: it speaks for no other. ``caller`` is
+        the span that the caller says it calls from.
         """
         codec, clock = self._codecs.of(sender, content), self._clock
         came_us = clock.now_us()
@@ -156,9 +175,23 @@ class ServedNode:
             self._meter.name(role_of(self.name, request.sender), request.code)
         if speaker is not None and speaker != self._role.numbers.original(Numbered.INSTITUTION, request.institution):
             return codec.encode_answer(request, turned_away(Refusal.OTHERS_KEY), came_us)
+        work = self._answered(request, codec, came_us, warnings)
+        traced = self._traced
+        return await (work if traced is None else traced.received(request, caller, work, trusted=bool(sender)))
+
+    async def _answered(
+        self, request: Request, codec: AnyCodec, came_us: int, warnings: list[WireWarning]
+    ) -> WireAnswer:
+        """Return the answer to a request that could be read."""
         answer = self._unheard(request, codec, came_us) or await self._serve(request)
-        now_us = clock.now_us()
-        self.served.count(request.code, verdict_of(answer), now_us - came_us)
+        now_us = self._clock.now_us()
+        took_us = now_us - came_us
+        self.served.count(request.code, verdict_of(answer), took_us)
+        if self._tells:
+            facts = {"transaction": request.code, "msgid": request.msgid, "verdict": verdict_of(answer)}
+            say("message.served", node=self.name, took_us=took_us, **facts)
+        if self._traced is not None:
+            mark_verdict(answer, self.faults.state())
         if isinstance(answer, Answered):
             answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
         return codec.encode_answer(request, answer, now_us, warnings)
@@ -248,9 +281,9 @@ class ServedNode:
         """Return how many intents wait to be driven again."""
         return self._role.open_intents()
 
-    def oldest_open_us(self) -> int | None:
-        """Return when the oldest of them was opened; None without one."""
-        return self._role.oldest_open_us()
+    def left_open(self) -> LeftOpen:
+        """Return what they are."""
+        return self._role.left_open()
 
     def doors(self) -> tuple[DoorCommand, ...]:
         """Return the door commands in force."""
@@ -267,13 +300,15 @@ class ServedNode:
         if faults.refusing or not workers.has_room():
             workers.refused += 1
             return Overloaded(OVERLOADED_RETRY_US)
-        slot = Slot(workers)
+        traced = self._traced
+        slot = Slot(workers) if traced is None else TracedSlot(workers, traced)
         await slot.take()
         token = current_slot.set(slot)
         try:
             if faults.slow_us:
                 await self._clock.sleep_us(faults.slow_us)
-            return await self._role.handle(request)
+            decision = self._role.handle(request)
+            return await (decision if traced is None else traced.decided(decision))
         finally:
             current_slot.reset(token)
             slot.give_back()
@@ -292,9 +327,11 @@ class BrokenNode:
         self._codecs = codecs
         self._clock = clock
 
-    async def respond(self, content: bytes, sender: str, speaker: NodeId | None = None) -> WireAnswer:
+    async def respond(
+        self, content: bytes, sender: str, speaker: NodeId | None = None, caller: TraceContext | None = None
+    ) -> WireAnswer:
         """Return that nothing was done."""
-        del speaker
+        del speaker, caller
         return self._codecs.of(sender, content).encode_unavailable(
             self.reason, OVERLOADED_RETRY_US, self._clock.now_us()
         )

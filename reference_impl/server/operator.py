@@ -22,6 +22,7 @@ from reference_impl.server.http_message import HttpReply, refusal
 from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.ports import RunClock
 from reference_impl.server.readiness import Ready, try_all
+from reference_impl.telemetry.log import say
 from reference_impl.trust.errors import TrustError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reference_impl.server.node import ServedNode
     from reference_impl.server.ports import AsyncioTasks
     from reference_impl.server.running import Running
+    from reference_impl.telemetry.spans import Spans
 
 __all__ = [
     "DoorOrder",
@@ -178,6 +180,7 @@ class Operator:
         "_moves",
         "_nodes",
         "_running",
+        "_spans",
         "_stop",
         "_tasks",
         "recovered",
@@ -193,8 +196,10 @@ class Operator:
         stop: Callable[[], None],
         meter: Meter | None,
         gate: HospitalGate | None = None,
+        spans: Spans | None = None,
     ) -> None:
-        """Command what is ``running``, and the ``gate``; ``stop`` ends the process cleanly."""
+        """Command what is ``running``, and the ``gate``; ``stop`` ends the process cleanly; ``spans`` are counted."""
+        self._spans = spans
         self._gate = gate
         self._host = host
         self._clock = clock
@@ -262,14 +267,16 @@ class Operator:
     async def _metrics(self, content: bytes) -> HttpReply:
         from reference_impl.server import metrics  # noqa: PLC0415 - 0.2 s at the start of who may never be scraped
 
-        now_us = self._clock.now_us()
-        opened_us = {name: node.oldest_open_us() for name, node in self._nodes.items()}
         health = await self._health(content)
+        nodes = self._nodes
         scraped = metrics.Scraped(
             stats=await self._stats(content),
-            served={name: node.served for name, node in self._nodes.items()},
-            oldest_us={name: 0 if at_us is None else now_us - at_us for name, at_us in opened_us.items()},
+            served={name: node.served for name, node in nodes.items()},
+            left={name: node.left_open() for name, node in nodes.items()},
+            uploads={name: node.uploads.left() for name, node in nodes.items() if node.uploads is not None},
+            parked_us={name: [one.since_us for one in node.parked()] for name, node in nodes.items()},
             ready={name: state == "ready" for name, state in health.nodes.items()},
+            spans=None if self._spans is None else self._spans.told(),
         )
         return HttpReply(HTTPStatus.OK, {"content-type": metrics.CONTENT_TYPE}, metrics.exposition(scraped))
 
@@ -365,7 +372,9 @@ class Operator:
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)
         node = self._node(order.node)
-        return await self._moves[node.name].obey(order.action, max(0, order.rows_per_s), order.told, order.to)
+        status = await self._moves[node.name].obey(order.action, max(0, order.rows_per_s), order.told, order.to)
+        say("move.went-on", node=node.name, stage=str(self._moves[node.name].stage))
+        return status
 
     async def _settlements(self, content: bytes) -> list[Stated]:
         order = msgspec.json.decode(content, type=SettlementsOrder)
@@ -381,6 +390,7 @@ class Operator:
         waiting = self._node(order.node).close_day(order.closed)
         if waiting:
             return DayClosing(waiting=waiting)
+        say("day.closed", node=order.node, day=order.closed.day)
         closed_us, place = self._clock.now_us(), self._books[order.node].place
         sheet = await asyncio.to_thread(sheet_in, place, order.closed.day)
         return DayClosing(waiting=0, closed_us=closed_us, sheet=sheet)
@@ -395,12 +405,14 @@ class Operator:
                 f"move is {stage}; go on with it to reopen, or roll it back"
             )
         node.obey_door(order.command)
+        say("door.moved", node=node.name, scope=str(order.command.door), state=order.command.state.value)
         return node.doors()
 
     async def _fault(self, content: bytes) -> dict[str, str]:
         command = msgspec.json.decode(content, type=FaultCommand)
         node = self._node(command.node)
         node.faults.obey(command)
+        say("fault.ordered", node=node.name, state=node.faults.state())
         return {command.node: node.faults.state()}
 
     async def _epoch(self, content: bytes) -> dict[str, int]:

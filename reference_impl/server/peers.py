@@ -7,11 +7,12 @@ one into the other.
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 from reference_impl.protocol.messages import Outcome, Unknown, Unreachable
 from reference_impl.server.client import Destination, Failure, Secured
+from reference_impl.server.traced import traceparent_line
+from reference_impl.telemetry.log import say
 from reference_impl.trust.authority import name_of
 from reference_impl.wire.errors import WireError
 
@@ -81,7 +82,7 @@ class HttpPeers:
         content = self._codec.encode_request(request, began_us)
         signed = None if holder is None else holder.sign(("POST", f"/{node}"), request, content)
         lines = "" if signed is None else signed.lines
-        rest = f"{lines}{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
+        rest = f"{lines}{traceparent_line()}{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
         message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
         heard = await destination.exchange(message, timeout_us)
         if heard is Failure.NOBODY_LISTENS:
@@ -90,7 +91,8 @@ class HttpPeers:
             try:
                 outcome = self._codec.decode_answer(heard.status, heard.headers, heard.content, request.code)
             except WireError as error:
-                sys.stderr.write(f"answer of {node} to {request.code} {request.msgid} cannot be read: {error}\n")
+                told = {"transaction": request.code, "msgid": request.msgid}
+                say("answer.unreadable", neighbour=node, why=f"{error.path}: expected {error.expected}", **told)
             else:
                 if not isinstance(outcome, Unknown):
                     return outcome

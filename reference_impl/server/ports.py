@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 import time
-import traceback
 from typing import TYPE_CHECKING, Any
+
+from reference_impl.telemetry.log import said_of, say
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -37,7 +37,7 @@ class RunClock:
 
 
 class AsyncioTasks:
-    """Work beside the messages. What fails is reported on standard error and ends alone."""
+    """Work beside the messages. What fails is logged and ends alone."""
 
     __slots__ = ("_running", "failed")
 
@@ -56,9 +56,9 @@ class AsyncioTasks:
         task.add_done_callback(self._ended)
 
     def report(self, error: Exception) -> None:
-        """Count what went wrong and print it on standard error."""
+        """Count what went wrong and log it."""
         self.failed += 1
-        traceback.print_exception(error, file=sys.stderr)
+        say("task.failed", **said_of(error))
 
     async def stop(self) -> None:
         """Cancel what runs and wait until it has unwound."""

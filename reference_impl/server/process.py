@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reference_impl.server.calls import TIMEOUT_S, ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import StartError
+from reference_impl.telemetry.log import is_routine, last_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,12 +100,17 @@ class HostProcess:
         self.frozen = False
 
     def last_words(self) -> str:
-        """Return the last line it wrote."""
+        """Return what went wrong, by the last line that it wrote; else how it ended."""
         try:
             lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             lines = []
-        return lines[-1] if lines else "it wrote nothing"
+        if lines and not is_routine(lines[-1]):
+            return last_words(lines[-1])
+        code = self.child.poll() if self.child is not None else None
+        if code is not None and code < 0:
+            return f"it was ended by {signal.Signals(-code).name}"
+        return "it wrote nothing" if code is None else f"it left with code {code}"
 
     def wait_ready(self, deadline_s: float) -> dict[str, str]:
         """Return when the process serves, and why some of its nodes cannot, by node.

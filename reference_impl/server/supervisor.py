@@ -28,6 +28,7 @@ from reference_impl.server.errors import StartError
 from reference_impl.server.guardian import Guardian
 from reference_impl.server.kept import hold_clock, kept_us
 from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
+from reference_impl.telemetry.options import UNTOLD, Telemetry
 from reference_impl.trust.authority import AUTHORITY_FILE, make_authority
 from reference_impl.trust.keys import TOKEN_FILE, new_token, read_lines, read_token, write_private
 from reference_impl.trust.making import HOSPITALS_FILE, new_lines, write_keys
@@ -72,13 +73,14 @@ class System:
         meter: bool = False,
         allow_broken: bool = False,
         server: Server | None = None,
+        telemetry: Telemetry = UNTOLD,
     ) -> None:
         """Choose the addresses: free ports, or the ones from ``base_port`` up.
 
         The first books of each node are made on ``server``, or without one as files of the folder.
 
         With ``allow_broken`` the system serves with the nodes that can start, as long as one can; ``broken`` says why
-        the others cannot.
+        the others cannot. ``telemetry`` is how processes log and trace.
 
         Raises:
             StartError: when a port is in use.
@@ -92,6 +94,7 @@ class System:
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
         self.broken: dict[str, str] = {}
+        self.traces = telemetry.traces
         self._server = server
         self._allow_broken = allow_broken
         self.guardian = Guardian()
@@ -118,6 +121,8 @@ class System:
                     meter=meter,
                     committing=config.committing,
                     trust=self._trust(),
+                    log=telemetry.log,
+                    traces=telemetry.traces,
                 )
                 self._processes[name] = HostProcess(told, reserved, folder / "hosts")
                 self._host_of.update(dict.fromkeys(nodes, name))
@@ -382,6 +387,7 @@ class System:
             "generator_core": self.generator_core,
             "generator_pids": self.generator_pids,
             "trust": self._trust(),
+            "traces": self.traces,
         }
         partial = self.folder / "system.json.partial"
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))

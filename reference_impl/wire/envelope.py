@@ -167,7 +167,7 @@ def wire_error(transaction: str, prefix: str, data: bytes | memoryview, error: m
     """Return the typed error of a parse that failed: the path inside ``prefix``, and the value that stands there."""
     match = _MESSAGE.fullmatch(str(error))
     if match is None or not isinstance(error, msgspec.ValidationError):
-        return WireError(transaction, prefix or "message", bytes(data).decode(errors="replace"), f"JSON ({error})")
+        return WireError(transaction, prefix or "message", f"{len(data)} bytes", f"JSON ({error})")
     expected, path = match[1], match[2] or ""
     if missing := _MISSING.fullmatch(expected):
         return WireError(transaction, f"{prefix}{path}.{missing[1]}".lstrip("."), "nothing", "a mandatory field")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from reference_impl.wire.bindings import EXP_CONTENT, FUNDS, UNSERVED, Binding, NodeBinding
-from reference_impl.wire.errors import WireError, WireWarning
+from reference_impl.wire.errors import WireError, WireWarning, is_somebodys
 from reference_impl.wire.structs import exp_to_read
 from reference_impl.wire.values import (
     DRUGS,
@@ -398,6 +398,7 @@ def _same_reader(binding: NodeBinding, shared: _Taken) -> Callable[[Sequence[Any
                 continue
             name, value, expected = next(p for p in zip(fields, shared.get(row), first, strict=True) if p[1] != p[2])
             path = f"{binding.direction}.{binding.node.name}.{name}"
-            raise WireError(binding.code, path, value, f"{expected}, as in the first row")
+            wanted = "the same" if is_somebodys(path) else expected
+            raise WireError(binding.code, path, value, f"{wanted}, as in the first row")
 
     return check

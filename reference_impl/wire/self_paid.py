@@ -181,7 +181,7 @@ def _read(transaction: str, data: bytes, decode: Any) -> Any:
     try:
         return decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise WireError(transaction, "message", data[:40], str(error)) from None
+        raise WireError(transaction, "message", f"{len(data)} bytes", str(error)) from None
 
 
 def _moment(clock: BusinessClock, path: str, text: str) -> int:

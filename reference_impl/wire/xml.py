@@ -49,7 +49,7 @@ def from_xml(transaction: str, data: bytes) -> tuple[str, Value]:
     try:
         root = ET.fromstring(_DECLARATION.sub("", text))  # noqa: S314 - no document type, so no entities
     except ET.ParseError as error:
-        raise WireError(transaction, "message", text[:60], f"XML ({error})") from None
+        raise WireError(transaction, "message", text, f"XML ({error})") from None
     return root.tag, _content(transaction, root, 1)
 
 

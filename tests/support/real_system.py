@@ -25,6 +25,7 @@ from reference_impl.staging.build import stamps_of, system_config
 from reference_impl.staging.hits import with_hits
 from reference_impl.staging.opening import books_before
 from reference_impl.staging.timetable import link_hits_in
+from reference_impl.telemetry.options import UNTOLD, Telemetry
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
 from scenarios.record.recorder import Record, Recorder, frame_of, read_record, record_of, tables_of
@@ -55,9 +56,9 @@ class Ended:
 
 
 @contextmanager
-def running(scenario: Scenario, folder: Path) -> Iterator[tuple[System, FaultyLinks]]:
+def running(scenario: Scenario, folder: Path, telemetry: Telemetry = UNTOLD) -> Iterator[tuple[System, FaultyLinks]]:
     (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)))
-    system = System(system_config(scenario), folder)
+    system = System(system_config(scenario), folder, telemetry=telemetry)
     history = History(Recorder(), stamps_of(scenario))
     system.fill(books_before(scenario, plan_visits(scenario), history))
     with FaultyLinks(scenario, system, folder) as links, system:
@@ -66,9 +67,9 @@ def running(scenario: Scenario, folder: Path) -> Iterator[tuple[System, FaultyLi
         yield system, links
 
 
-def run_for_real(scenario: Scenario, folder: Path) -> Ended:
+def run_for_real(scenario: Scenario, folder: Path, telemetry: Telemetry = UNTOLD) -> Ended:
     """Run a scenario on real processes and return what it left."""
-    with running(scenario, folder) as (system, links):
+    with running(scenario, folder, telemetry) as (system, links):
         injector = Injector(scenario, system, lambda: (time.monotonic_ns() - system.epoch_ns) // 1000)
         injector.start()
         try:

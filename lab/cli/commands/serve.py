@@ -6,6 +6,7 @@ never leave a process behind.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -13,7 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lab.cli import console
 from reference_impl.books.final import BooksError
@@ -24,6 +25,9 @@ from reference_impl.domain.nodes import HUB
 from reference_impl.server.config import Entrance
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import system_config
+from reference_impl.telemetry.export import must_be_possible
+from reference_impl.telemetry.log import configure, say
+from reference_impl.telemetry.options import UNTOLD, Telemetry
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -32,15 +36,28 @@ LOOK_EVERY_S = 0.5
 LONGEST_WAIT_S = 60.0
 
 
-def serve(scenario: Scenario, books: str | None, beside: Path | None, *, base_port: int | None, as_json: bool) -> None:
-    """Start the hub and the provinces, print their addresses, say when they are ready, and wait to be stopped.
+class Served(NamedTuple):
+    """What may be said beside the scenario.
 
     ``books`` is a folder or the address of a server, and ``beside`` the folder of what is kept beside a server's books.
+    """
+
+    books: str | None = None
+    beside: Path | None = None
+    base_port: int | None = None
+    telemetry: Telemetry = UNTOLD
+
+
+def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
+    """Start the hub and the provinces, print their addresses, say when they are ready, and wait to be stopped.
 
     Raises:
         InputError: when a folder or the address cannot be used.
 
     """
+    books, beside = asked.books, asked.beside
+    configure(asked.telemetry.log)
+    must_be_possible(asked.telemetry.traces, os.environ)
     server = Server.read(books) if books is not None and is_address(books) else None
     if server is None and books is not None and beside is not None:
         raise InputError(
@@ -52,7 +69,14 @@ def serve(scenario: Scenario, books: str | None, beside: Path | None, *, base_po
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
-    system = System(system_config(scenario), folder, base_port=base_port, allow_broken=True, server=server)
+    system = System(
+        system_config(scenario),
+        folder,
+        base_port=asked.base_port,
+        allow_broken=True,
+        server=server,
+        telemetry=asked.telemetry,
+    )
     try:
         with told_to_stop() as over, system:
             _announce(system, scenario, folder, as_json=as_json)
@@ -104,7 +128,7 @@ def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool
     if scenario.trust is not None:
         console.say(f"keys of hospitals and nodes, and the operators' token, in {system.keys}")
     for node, why in system.broken.items():
-        console.err.print(f"node {node} cannot serve: {why}", markup=False)
+        say("node.broken", node=node, why=why)
     console.say("ready; Ctrl-C stops")
 
 
@@ -130,10 +154,10 @@ class _StartAgain:
         """Start each ended process again whose time has come."""
         now_s = time.monotonic()
         for words in self._system.ended():
-            host = words.partition(":")[0]
+            host, _, why = words.partition(": ")
             if now_s < self._due_s.get(host, 0.0):
                 continue
             wait_s = self._waits_s[host] = min(2 * self._waits_s.get(host, LOOK_EVERY_S), LONGEST_WAIT_S)
             self._due_s[host] = now_s + wait_s
-            console.err.print(f"process {words}; starting it again on its books", markup=False)
+            say("process.ended", process=host, why=why)
             self._system.restart(self._hosts[host][0])

@@ -119,8 +119,9 @@ def is_of_the_books(error: BaseException) -> bool:
 
 
 def trouble(error: BaseException) -> str:
-    """Return what is wrong, in a line."""
-    words = " ".join(str(error).split())
+    """Return what is wrong, in a line; a server's own detail, which quotes the row, is left out."""
+    said = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else error
+    words = " ".join(str(said).split())
     return words or type(error).__name__
 
 

@@ -17,7 +17,7 @@ from lab.torture.loom import Loom, Nap
 from reference_impl.protocol.messages import Answered, Busy, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key, MessageRecord
-from reference_impl.protocol.sweeper import DEFAULT_SWEEP, FAILURES_MAX, Sweeper, SweepRules
+from reference_impl.protocol.sweeper import DEFAULT_SWEEP, FAILURES_MAX, Parked, Sweeper, SweepRules
 
 S = 1_000_000
 POISON = 7
@@ -201,7 +201,7 @@ def test_a_message_that_cannot_be_driven_is_parked_with_its_reason_and_the_other
 
     assert crowd.sweeper.open == 0
     [parked] = crowd.sweeper.parked.values()
-    assert (parked.msgid, parked.code, parked.why) == (msgid(3), "2102", "LookupError: planted")
+    assert (parked.msgid, parked.code, parked.why) == (msgid(3), "2102", "LookupError")
     assert parked.since_us > 0
     assert [each for _, each in crowd.driven].count(msgid(3)) == 1, "it is swept no more"
     crowd.sweeper.over(messages[3].key)
@@ -323,6 +323,39 @@ def with_poison(chain: Chain, poison: set[str]) -> Reports:
     return reports
 
 
+def test_what_is_left_open_is_told_by_destination_with_the_oldest_of_each_and_reversals_apart(crowd: Crowd) -> None:
+    crowd.silent = {"63", "11"}
+    first = crowd.leave(1)
+    asked = reversal(9, of=1)
+    key = Key(asked.sender, asked.msgid)
+    assert crowd.sweeper.left_open() == ({"63": (1, 0)}, (0, None))
+
+    def later() -> None:
+        crowd.leave(2)
+        crowd.leave(3, region="110000")
+        crowd.sweeper.touched(MessageRecord(key, asked.code, crowd.now_us(), asked))
+        seen.append(crowd.sweeper.left_open())
+        crowd.sweeper.over(first.key)
+        crowd.sweeper.over(key)
+        seen.append(crowd.sweeper.left_open())
+        crowd.silent = set()
+
+    seen: list[Any] = []
+    crowd.after(5 * S, later)
+    crowd.rest()
+
+    assert seen[0] == ({"63": (3, 0), "11": (1, 5 * S)}, (1, 5 * S))
+    assert seen[1] == ({"63": (1, 5 * S), "11": (1, 5 * S)}, (0, None))
+    assert crowd.sweeper.left_open() == ({"63": (0, None), "11": (0, None)}, (0, None))
+
+
+def reason(parked: Parked) -> str:
+    """Its reason without the line: the words of an exception, which may be a message's, are no part of it."""
+    place, _, line = parked.why.rpartition(":")
+    assert line.isdigit()
+    return place
+
+
 def test_an_exception_after_an_intent_parks_the_message_and_is_answered_busy_with_its_name() -> None:
     chain, poison = Chain(), {"2102"}
     reports = with_poison(chain, poison)
@@ -332,7 +365,7 @@ def test_an_exception_after_an_intent_parks_the_message_and_is_answered_busy_wit
 
     node: Any = chain.nodes["33"]
     [parked] = node.parked()
-    assert (parked.msgid, parked.why) == (msgid(POISON), "ValueError: planted")
+    assert (parked.msgid, reason(parked)) == (msgid(POISON), "ValueError at protocol/test_sweeper.py")
     assert [str(error) for error in reports.errors] == ["planted"]
     assert chain.open_intents() == ["2102"], "the books say so too"
 
@@ -382,7 +415,7 @@ def test_a_parked_message_is_listed_again_when_its_node_has_started_again() -> N
         pump(work, 200)
 
     [listed] = node.parked()
-    assert (listed.msgid, listed.why) == (msgid(POISON), "ValueError: planted")
+    assert (listed.msgid, reason(listed)) == (msgid(POISON), "ValueError at protocol/test_sweeper.py")
     assert chain.open_intents() == ["2102"]
     poison.clear()
     assert isinstance(done(chain.send(sale(POISON))), Settled)

@@ -13,8 +13,8 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError
-from reference_impl.server.log import Log
 from reference_impl.server.supervisor import System
+from reference_impl.telemetry.stream import Stream
 
 FULL = "/dev/full"
 LIMIT_S = 20.0
@@ -24,7 +24,7 @@ CLOSED = DoorCommand(scope="34", side=Side.CARE, state=DoorState.CLOSED)
 def test_what_cannot_be_said_is_dropped():
     descriptor = os.open(FULL, os.O_WRONLY)
     try:
-        assert Log(descriptor).write("books fail\n") == len("books fail\n")
+        assert Stream(descriptor).write("books fail\n") == len("books fail\n")
     finally:
         os.close(descriptor)
 
@@ -32,7 +32,7 @@ def test_what_cannot_be_said_is_dropped():
 def test_what_can_be_said_is_said_at_once(tmp_path):
     path = tmp_path / "log"
     with path.open("wb") as file:
-        print("books", "fail", file=Log(file.fileno()))
+        print("books", "fail", file=Stream(file.fileno()))
         assert path.read_text() == "books fail\n"
 
 

@@ -11,15 +11,19 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from server_samples import config, find_person, hospital, sale
+from server_samples import PERSON, PHARMACY, config, find_person, hospital, request, reversal, sale
 
 from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.books import SqliteBooks, read_final
-from reference_impl.protocol.messages import Answered
+from reference_impl.domain.filing import Filing, FilingKind
+from reference_impl.protocol.messages import Answered, File
+from reference_impl.protocol.records import FilingsRecord
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.served import BOUNDS_US, Served
 from reference_impl.server.supervisor import System
+from reference_impl.server.uploads import Uploads
+from reference_impl.telemetry.options import LogRules, Telemetry, TraceRules
 
 ROOT = Path(__file__).parents[3]
 ALARMS = ROOT / "deploy" / "alarms.yaml"
@@ -56,8 +60,11 @@ def ready(system, node):
 
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory):
-    """Two people found, one sale, and one message that nobody can read."""
-    with System(config(), tmp_path_factory.mktemp("scraped")) as system, asyncio.Runner() as runner:
+    """Two people found, one sale, and one message that nobody can read, by a system that traces and knows of uploads."""
+    folder = tmp_path_factory.mktemp("scraped")
+    telemetry = Telemetry(LogRules(), TraceRules(to=str(folder / "traces")))
+    told = config(filing={"upload_lag": "1d"})
+    with System(told, folder, telemetry=telemetry) as system, asyncio.Runner() as runner:
         with hospital(system, runner) as send:
             for number in (1, 2):
                 assert isinstance(send(find_person(number)), Answered)
@@ -124,6 +131,103 @@ def test_the_oldest_message_without_an_outcome_ages_until_it_has_one(tmp_path):
         first, second = age(), age()
         system.thaw("34")
     assert 0 < first < second
+
+
+def test_ages_and_numbers_of_what_is_open_are_those_of_the_books(tmp_path):
+    """A sale and a reversal wait for a province that does not answer; what is told of them is held against the books."""
+    with (
+        System(config(EACH_ALONE), tmp_path) as system,
+        asyncio.Runner() as runner,
+        hospital(system, runner) as send,
+    ):
+        system.freeze("34")
+        send(sale(1), timeout_us=300_000)
+        send(reversal(2, of=9), timeout_us=300_000)
+        system.kill("33")
+        system.restart("33")
+        before_us = system.stats()["care"]["at_us"]
+        told = samples(scrape(system, "33"))
+        after_us = system.stats()["care"]["at_us"]
+        system.kill("33")
+        system.thaw("34")
+    messages = system.place_of("33").read_final().messages
+    intents = [one for one in messages if one.request is not None and one.reply is None and not one.withdrawn]
+    opened_us = {one.code: one.opened_us for one in intents}
+    care, to = ("node", "33"), ("to", "34")
+
+    assert opened_us.keys() == {"2102", "2601"}
+    assert told["yidi_open_intents", care] == told["yidi_open_intents_to", care, to] == len(intents)
+    assert told["yidi_open_reversals", care] == 1
+    for figure, code in (
+        (("yidi_oldest_open_intent_age_seconds", care), "2102"),
+        (("yidi_oldest_open_intent_to_age_seconds", care, to), "2102"),
+        (("yidi_oldest_open_reversal_age_seconds", care), "2601"),
+    ):
+        assert before_us - opened_us[code] <= told[figure] * 1e6 + 1 <= after_us - opened_us[code] + 2
+
+
+def filing(number):
+    body = File(person=PERSON, kind="temporary", region="330400", hospital=PHARMACY)
+    return request("2501", number, body)
+
+
+def test_filings_that_wait_for_their_upload_are_those_of_the_books_also_after_a_restart(tmp_path):
+    told = config(EACH_ALONE, filing={"upload_lag": "1d"})
+    insurer, waits = ("node", "34"), []
+    with System(told, tmp_path) as system, asyncio.Runner() as runner, hospital(system, runner) as send:
+        waits.append(samples(scrape(system, "34"))["yidi_uploads_awaited", insurer])
+        assert not send(filing(1)).reply.refusal
+        before_us = system.stats()["insured"]["at_us"]
+        first = samples(scrape(system, "34"))
+        after_us = system.stats()["insured"]["at_us"]
+        system.kill("34")
+        system.restart("34")
+        waits.append(samples(scrape(system, "34"))["yidi_uploads_awaited", insurer])
+    [[filed]] = [each.filings for each in system.place_of("34").read_final().filings]
+
+    assert filed.uploaded_us > filed.accepted_us
+    assert (waits, first["yidi_uploads_awaited", insurer]) == ([0, 1], 1)
+    age_us = first["yidi_oldest_awaited_upload_age_seconds", insurer] * 1e6
+    assert before_us - filed.accepted_us <= age_us + 1 <= after_us - filed.accepted_us + 2
+
+
+def record(*filings):
+    return FilingsRecord(PERSON, 1, filings)
+
+
+def accepted(serial, at_us, uploaded_us, **more):
+    return Filing(serial, FilingKind.TEMPORARY, "3304", at_us, uploaded_us, at_us, **more)
+
+
+class At:
+    """A clock that is set."""
+
+    def __init__(self):
+        self.us = 0
+
+    def now_us(self):
+        return self.us
+
+
+def test_a_filing_waits_until_its_upload_or_its_end():
+    clock = At()
+    uploads = Uploads(clock)
+    uploads.note(record(accepted("a", 10, 100), accepted("b", 20, 110), accepted("c", 30, 30)))
+    clock.us = 50
+    assert uploads.left() == (2, 10)
+    uploads.note(record(accepted("a", 10, 100, ended_us=60), accepted("b", 20, 110)))
+    assert uploads.left() == (1, 20)
+    clock.us = 110
+    assert uploads.left() == (0, None)
+
+
+def test_uploads_that_nobody_asks_about_are_forgotten_all_the_same():
+    clock = At()
+    uploads = Uploads(clock)
+    for number in range(20_000):
+        clock.us = number
+        uploads.note(FilingsRecord(f"{number}", 1, (accepted("a", number, number + 10),)))
+    assert len(uploads._awaited) < 2_100
 
 
 # --- readiness ---
@@ -216,7 +320,9 @@ def expressions():
 
 @pytest.mark.parametrize("expression", expressions())
 def test_an_alarm_or_a_panel_asks_only_for_figures_that_are_scraped(scraped, expression):
-    known = {name for name, *_ in samples(scraped[0])}
+    """Of figures by destination there are samples once something was left open: their families are there before."""
+    families = [*text_string_to_metric_families(scraped[0])]
+    known = {sample.name for family in families for sample in family.samples} | {each.name for each in families}
 
     asked = set(re.findall(r"\byidi_\w+", expression))
     assert asked
@@ -229,3 +335,4 @@ def test_every_alarm_has_its_place_in_the_handbook():
 
     assert alarms
     assert [alarm for alarm in alarms if f"### {alarm}\n" not in handbook] == []
+    assert re.findall(r"^### (\S+)$", handbook, re.MULTILINE) == alarms, "and no other has, in their order"

@@ -235,7 +235,7 @@ def test_bytes_nobody_can_read_are_answered_with_the_field_named(codec):
 @pytest.mark.parametrize(
     ("headers", "body", "code", "message"),
     [
-        ({}, b"<html>", "2207", "2207 reply: got '<html>', expected JSON"),
+        ({}, b"<html>", "2207", "2207 reply: got '6 bytes', expected JSON"),
         ({}, b'{"infcode":"ok"}', "2207", "2207 reply.infcode: got 'ok', expected `int`"),
         ({}, envelope(), "2207", "2207 output.setlinfo: got 'nothing', expected a mandatory field"),
         ({}, envelope(output=None), "2207", "2207 output: got None, expected `object`"),

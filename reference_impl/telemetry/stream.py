@@ -10,10 +10,10 @@ import io
 import os
 from contextlib import suppress
 
-__all__ = ["Log"]
+__all__ = ["Stream"]
 
 
-class Log(io.TextIOBase):
+class Stream(io.TextIOBase):
     """A text stream that keeps nothing back and never fails."""
 
     def __init__(self, descriptor: int) -> None:
