@@ -252,7 +252,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "outcome",
             _STR,
             "",
-            "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown",
+            "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown; held_by_breaker or "
+            "held_by_budget: not sent (clients.breaker, clients.retry_budget)",
         ),
         Column("refusal", _STR, "", "code of the rule that refused"),
         Column("reply_crc", _I64, "", "CRC-32 of the reply's content; null unless ok or refused"),

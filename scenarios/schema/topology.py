@@ -31,6 +31,11 @@ class NodeSpec(Model):
     hold_while_waiting: bool = Field(
         default=False, description="a worker is held while the node waits for the next one (threads), or not (events)."
     )
+    per_destination: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None,
+        description="messages that it may have sent on for one insured province and that are not answered yet; what "
+        "is beyond is turned away before anything is written. Default: as many as it has workers for.",
+    )
     cores: Positive = Field(default=1.0, description="cores of its own host, when it has one to itself. ASSUMED.")
 
 
@@ -40,6 +45,7 @@ class NodeChanges(Model):
     workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     queue: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     hold_while_waiting: bool | None = None
+    per_destination: Annotated[int, Field(ge=1, le=100_000)] | None = None
     cores: Positive | None = None
 
 

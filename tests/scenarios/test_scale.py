@@ -81,6 +81,7 @@ BASE = {
         "regions": [{"insured": "34", "referral": "3h"}],
     },
     "sessions": {},
+    "clients": {"retry_budget": {}, "breaker": {}},
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
     "master_data": {
@@ -185,6 +186,10 @@ MACHINE = """
     clients.forward_timeout.care       50s
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
+    clients.retry_budget.one_every     10s
+    clients.breaker.over               10s
+    clients.breaker.rest               5s
+    clients.breaker.ramp               10s
     prefund.retry                      20s
     sessions.signs_out                  79200s
     sessions.spread                     7200s
