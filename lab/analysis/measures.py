@@ -28,6 +28,7 @@ from lab.analysis import (
     mid_stays,
     nation,
     network,
+    overload,
     policies,
     prefund,
     relay_times,
@@ -200,6 +201,7 @@ def measure(
     scalars |= {name: float(value) for name, value in audit.figures(audited, scenario)}
     scalars |= dict(closing.measure(record))
     scalars |= sessions.figures(record, scenario)
+    scalars |= overload.figures(record, scenario)
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}

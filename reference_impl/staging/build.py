@@ -168,4 +168,5 @@ def _service_config(scenario: Scenario, node: str, institutions: Institutions) -
         hold_while_waiting=spec.hold_while_waiting,
         losses=commit_losses(scenario, node),
         dialects=dialects_of(scenario),
+        admission=None if spec.admission is None else spec.admission.rule,
     )
