@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
 
 PEEK_SHARE_E4: Final = 6_000
-"""Of reading a message, what it takes to see which it is, in ten-thousandths; the rest is decoding it."""
+"""Of reading a message, what it takes to see which it is, in ten-thousandths; the rest is decoding it. ASSUMED."""
 OVERLOADED_RETRY_US: Final = 1_000_000
 """What a node without room tells a sender to wait."""
 
