@@ -118,9 +118,10 @@ class GeventPeers:
         body = codec.encode_request(request, entered_us)
         signed = None if holder is None else holder.sign((METHOD, destination.path), request, body)
         lines = "" if signed is None else signed.lines
-        key = f"{lines}{traceparent_line()}X-Yidi-Msgid: {request.msgid}\r\nContent-Length: {len(body)}\r\n\r\n".encode(
-            "ascii"
-        )
+        key = (
+            f"{lines}{traceparent_line()}X-Yidi-Msgid: {request.msgid}\r\nX-Yidi-Patience-Us: {timeout_us}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        ).encode("ascii")
         try:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
             if not self._is_believed(destination, signed, answer):

@@ -54,7 +54,7 @@ class NodePeers:
         assert current is not None  # ports are used from tasks
         host, context = here.host, current.context or _context_beside(current, here, request)
         target, link = self._routes[node]
-        call = Call(timeline, request, link, host.group)
+        call = Call(timeline, request, link, timeout_us, host.group)
         bits, loop = context.bits, host.loop
         work = Work(request, call, context.key, target, bits=bits >> LINK_AT)
         work.owner = host
@@ -106,7 +106,7 @@ class HospitalPeers:
             current.context = (request.msgid, attempt)
         key = message_key(self._seed, request.msgid, attempt)
         target, link = self._routes[node]
-        call = Call(timeline, request, link)
+        call = Call(timeline, request, link, timeout_us)
         Work(request, call, key, target, bits=key).leave(timeline.now_us + self._own.write_us)
         queue = self._timeouts[timeout_us]
         queue.add(call)

@@ -28,6 +28,7 @@ from lab.analysis import (
     mid_stays,
     nation,
     network,
+    overload,
     policies,
     prefund,
     relay_times,
@@ -40,6 +41,7 @@ from lab.analysis.percentiles import PERCENTILES
 from lab.analysis.statistics import Floats, percentile
 from reference_impl.domain.transactions import LEAVING
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
+from scenarios.record.outcomes import HELD_BACK
 from scenarios.schema.course import courses_of
 from scenarios.schema.measures import STATISTICS, Part, parted
 
@@ -150,12 +152,14 @@ def scope_of(record: Record, scenario: Scenario) -> Scope:
     warm_up_us = scenario.horizon.warm_up
     everyone = _only(record.visits, ~pl.col("local"))
     visits = _only(everyone, pl.col("arrival_us") >= warm_up_us)
+    tried = record.messages
+    sent = _only(tried, ~pl.col("outcome").is_in(HELD_BACK)) if scenario.clients.hold_back else tried
     return Scope(
         visits=visits,
-        messages=_of_visits(record.messages, visits),
+        messages=_of_visits(sent, visits),
         contacts=record.contacts.join(visits.select("visit", "kind"), on="visit", maintain_order="left"),
         everyone=everyone,
-        traffic=_of_visits(record.messages.select("visit", "sent_us"), everyone).select("sent_us"),
+        traffic=_of_visits(sent.select("visit", "sent_us"), everyone).select("sent_us"),
         stations=record.stations.filter(pl.col("at_us") >= warm_up_us),
         generator=record.generator,
         time_scale=scenario.scale.time,
@@ -209,6 +213,7 @@ def measure(
     scalars |= {name: float(value) for name, value in audit.figures(later.audited, scenario)}
     scalars |= dict(closing.measure(record))
     scalars |= sessions.figures(record, scenario)
+    scalars |= overload.figures(record, scenario)
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}

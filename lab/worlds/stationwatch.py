@@ -97,3 +97,7 @@ def node_rows(
         arrivals=grown("writer_changes"),
         refused=0,
     )
+    if now["calls"] is not None:
+        held = grown("held_back")
+        yield StationRow(at_us, node, "calls", 0.0, 0.0, grown("calls") + held, held)
+        yield StationRow(at_us, node, "breaker", 0.0, 0.0, grown("openings"), 0)

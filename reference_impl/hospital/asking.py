@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,6 +38,7 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from reference_impl.protocol.ports import HospitalPorts
+from reference_impl.protocol.restraint import Held, Restraint
 from scenarios.record.fates import Stage
 
 if TYPE_CHECKING:
@@ -127,6 +129,8 @@ class Asker:
     """The maps that the hospital has: to what its own numbers and those of its visits are changed."""
     signing: Signing | None = None
     """The desk that signs in before it sends anything; None where none needs to."""
+    restraint: Restraint | None = None
+    """What the hospital's calls are held back by; None where nothing does."""
     stage: Stage = Stage.AT_DESK
     step: int = 0
     sent: int = 0
@@ -204,10 +208,11 @@ class Asker:
         timeout_us, step = clients.reversal_timeout if for_good else clients.timeout, self.step
         resting, began_us, uncertain = self.stage, clock.now_us() - (spent_us or 0), spent_us is not None
         self.asked = request
+        send = self._send if self.restraint is None else partial(self._restrained, self.restraint)
         try:
             while True:
                 attempt += 1
-                outcome = await self._send(request, attempt, timeout_us, step)
+                outcome = await send(request, attempt, timeout_us, step)
                 if isinstance(outcome, Answered):
                     self.stage, self._short_since_us = resting, None
                     if outcome.reply.refusal:
@@ -254,6 +259,22 @@ class Asker:
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
         visit, institution = self.visit, NodeId(msgid[:INSTITUTION_CHARS])
         return Request(code, msgid, institution, institution, visit.care_region, visit.insured_region, body)
+
+    async def _restrained(
+        self, restraint: Restraint, request: Request, attempt: int, timeout_us: int, step: int
+    ) -> Outcome:
+        """Send a message once, if the hospital lets it go now; what is held back was surely not sent this time."""
+        asked = restraint.ask(request, again=attempt > 1)
+        if isinstance(asked, Held):
+            now_us = self.ports.clock.now_us()
+            self.history.held_back(self.visit.visit, step, attempt, request, asked.by, now_us=now_us)
+            return Overloaded(asked.wait_us)
+        try:
+            outcome = await self._send(request, attempt, timeout_us, step)
+            asked.end(outcome)
+        finally:
+            asked.end()  # when the journey is cut off
+        return outcome
 
     async def _send(self, request: Request, attempt: int, timeout_us: int, step: int) -> Outcome:
         """Send a message once, under the desk's session where it needs one, and return what came of it."""

@@ -36,7 +36,9 @@ from reference_impl.protocol.messages import (
     Unknown,
     Unreachable,
 )
+from reference_impl.protocol.restraint import HeldBy
 from scenarios.record.fates import PAPER_FATES, Fate, How, Stage
+from scenarios.record.outcomes import HELD_BY_BREAKER, HELD_BY_BUDGET
 from scenarios.record.recorder import (
     ContactRow,
     IdentificationRow,
@@ -141,6 +143,12 @@ class History:
         else:
             said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS
         seen = (visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
+        self._recorder.attempt(MessageRow._make(seen))
+
+    def held_back(self, visit: int, step: int, attempt: int, request: Request, by: HeldBy, *, now_us: int) -> None:
+        """Note a try that the hospital did not make, and by what it was held back."""
+        said = HELD_BY_BUDGET if by is HeldBy.BUDGET else HELD_BY_BREAKER
+        seen = (visit, step, request.code, request.msgid, attempt, now_us, now_us, said, "", None, *_NO_HOPS)
         self._recorder.attempt(MessageRow._make(seen))
 
     def contact(self, journey: VisitState, outcome: str) -> None:

@@ -9,6 +9,7 @@ from reference_impl.domain.dialects import DialectChange, has_old_form, speaks_o
 from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.scopes import concerned, covers, on_the_way
 from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.hospital.calls import HospitalCalls, hospital_calls
 from reference_impl.hospital.signing import DeskSessions
 from scenarios.patients.care_types import CareTypeDraws
 from scenarios.patients.filings import FilingDraws, filing_table
@@ -72,6 +73,8 @@ class HospitalSite:
     """The sessions that the desks hold; None where none needs any."""
     queries: QueryDraws | None = None
     """Whose desk asks about what it did; None where none does."""
+    calls: HospitalCalls | None = None
+    """What hospitals hold back by themselves; None where nothing is."""
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -184,6 +187,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         None if scenario.prefund is None else scenario.prefund.patience_us,
         None if hours is None else DeskSessions(hours),
         None if asking is None else QueryDraws(asking, scenario.seed),
+        hospital_calls(scenario.clients),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.certificate import ID_CARD, Certificate
-from reference_impl.domain.nodes import care_node, entry_node
+from reference_impl.domain.nodes import NodeId, care_node, entry_node
 from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.held_up import FATES_AFTER
 from reference_impl.hospital.signing import Signing
@@ -110,6 +110,8 @@ class VisitState:
             site.renumberings,
             short_patience_us=site.short_patience_us,
         )
+        if site.calls is not None:
+            self.asker.restraint = site.calls.of(NodeId(self.visit.hospital.code), self.ports.clock)
         if sessions is not None:
             self.asker.signing = Signing(sessions, self.ports, self.visit, node, self.history, site.clients.timeout)
 

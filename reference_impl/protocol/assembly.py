@@ -7,6 +7,7 @@ data and knows no scenario; where it comes from is its maker's affair.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count
@@ -40,6 +41,7 @@ from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
+from reference_impl.protocol.restraint import CallRules, Restraint
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, SweepRules
 
 __all__ = ["CityConfig", "NodeConfig", "ProvinceConfig", "assemble"]
@@ -88,7 +90,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``starts_at`` is the business time of the run's zero, of which ``time_scale`` seconds pass in one of the run's.
     ``province`` is None for the hub and a city, ``city`` for all but a city. ``sweep`` says how it drives what it has
     left open. ``renumberings`` are those of the whole nation, so that it knows a person by either number. ``closes_s``
-    is the second of the day at which the business day ends.
+    is the second of the day at which the business day ends. ``calls`` is None where nothing holds its calls back.
     """
 
     node: NodeId
@@ -101,6 +103,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sweep: SweepRules = DEFAULT_SWEEP
     renumberings: tuple[Renumbering, ...] = ()
     closes_s: int = MIDNIGHT_S
+    calls: CallRules | None = None
 
 
 def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Province | Hub | City:
@@ -111,6 +114,8 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
     provinces = frozenset(config.provinces)
     reference = _references(config, ports, starts)
     numbers = Numbers(config.renumberings, ports.clock.now_us)
+    if config.calls is not None:
+        ports = replace(ports, restraint=Restraint(config.calls, ports.clock.now_us, config.node))
     if config.city is not None:
         return City(
             ports,
@@ -123,7 +128,12 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         )
     if config.province is None:
         return Hub(
-            ports, provinces, timeout_us=config.timeout_us, reference=reference, sweep=config.sweep, numbers=numbers
+            ports,
+            provinces,
+            timeout_us=config.timeout_us,
+            reference=reference,
+            sweep=config.sweep,
+            numbers=numbers,
         )
     node, rules, master, now_us = config.node, config.province, config.province.master, ports.clock.now_us
 

@@ -26,6 +26,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import RelayPolicy
+from reference_impl.protocol.restraint import Restraint
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
 
 __all__ = ["City"]
@@ -76,6 +77,11 @@ class City:
             if refusal is not None:
                 return refusal
         return await self._forwarder.forward(request)
+
+    @property
+    def restraint(self) -> Restraint | None:
+        """What holds its calls to other nodes back; None where nothing does."""
+        return self._ports.restraint
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""

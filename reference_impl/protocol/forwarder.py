@@ -59,6 +59,7 @@ from reference_impl.protocol.records import (
     Ref,
     View,
 )
+from reference_impl.protocol.restraint import Held, LetGo, Restraint
 from reference_impl.protocol.sweeper import Parked, Sweeper, SweepRules
 
 __all__ = ["STALE_LIMIT", "UNREACHABLE_RETRY_US", "Forwarder", "ForwardingPolicy", "Prepared"]
@@ -113,7 +114,7 @@ _Tried = tuple[Answer, bool]
 class Forwarder:
     """Carries messages from the neighbour upstream to the neighbour downstream."""
 
-    __slots__ = ("_leases", "_policy", "_ports", "_reference", "_send", "sweeper")
+    __slots__ = ("_leases", "_policy", "_ports", "_reference", "_restraint", "_send", "sweeper")
 
     def __init__(
         self,
@@ -129,6 +130,7 @@ class Forwarder:
         self._send = send
         self._reference = reference
         self._leases = Leases()
+        self._restraint = ports.restraint
         self.sweeper = Sweeper(ports, sweep, self._drive)
 
     async def forward(self, request: Request) -> Answer:
@@ -188,11 +190,24 @@ class Forwarder:
                 if isinstance(await self._ports.books.commit(change), Committed):
                     return Answered(reply)
                 continue
+            let_go = None if self._restraint is None else self._ask(self._restraint, prepared, again=False)
+            if isinstance(let_go, Held):
+                return Overloaded(let_go.wait_us)
             change = Change(message=message, insert=True, records=prepared.records, tombstone=prepared.tombstone)
-            if isinstance(await self._ports.books.commit(change), Committed):
-                seen = View(message, (*prepared.records, *view.records))  # of two of a kind the first is found
-                return await self._for_sender(message, self._call(message, prepared, fresh=seen))
+            try:
+                if isinstance(await self._ports.books.commit(change), Committed):
+                    seen = View(message, (*prepared.records, *view.records))  # of two of a kind the first is found
+                    return await self._for_sender(message, self._call(message, prepared, let_go, fresh=seen))
+            finally:
+                if let_go is not None:
+                    let_go.end()
         return busy_with(request.msgid)
+
+    def _ask(self, restraint: Restraint, prepared: Prepared, *, again: bool) -> LetGo | Held | None:
+        """Let a message go on, or hold it back; None when it stays in the node."""
+        if prepared.next_node == restraint.home:
+            return None
+        return restraint.ask(prepared.downstream, again=again)
 
     async def _for_sender(self, message: MessageRecord, work: Awaitable[_Tried]) -> Answer:
         """Work on an intent that its sender asks about; what stays open is swept once nobody asks any more."""
@@ -233,12 +248,23 @@ class Forwarder:
         if isinstance(prepared, NO):
             # The visit moved on since the intent (a reversal went ahead): ask downstream for the verdict no more.
             return await self._close(message, refused(prepared, self._reference()), ())
-        return await self._call(message, prepared, fresh=None)
+        let_go = None if self._restraint is None else self._ask(self._restraint, prepared, again=True)
+        if isinstance(let_go, Held):
+            return Busy(let_go.wait_us, message.key.msgid), False
+        try:
+            return await self._call(message, prepared, let_go, fresh=None)
+        finally:
+            if let_go is not None:
+                let_go.end()
 
-    async def _call(self, message: MessageRecord, prepared: Prepared, *, fresh: View | None) -> _Tried:
+    async def _call(
+        self, message: MessageRecord, prepared: Prepared, let_go: LetGo | None, *, fresh: View | None
+    ) -> _Tried:
         """Ask the next node; ``fresh`` is what is known with an intent that was written just now."""
         downstream = prepared.downstream
         outcome = believed(await self._send(prepared.next_node, downstream), downstream.code)
+        if let_go is not None:
+            let_go.end(outcome)
         if isinstance(outcome, Answered):
             return await self._close(message, outcome.reply, outcome.hops, fresh)
         match outcome:

@@ -15,6 +15,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key
 from reference_impl.protocol.references import province_refusal
 from reference_impl.protocol.relay import RelayPolicy
+from reference_impl.protocol.restraint import Restraint
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
 
 __all__ = ["Hub"]
@@ -55,6 +56,11 @@ class Hub:
             if refusal is not None:
                 return refusal
         return await self._forwarder.forward(request)
+
+    @property
+    def restraint(self) -> Restraint | None:
+        """What holds its calls to other nodes back; None where nothing does."""
+        return self._ports.restraint
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""

@@ -14,6 +14,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Outcome, Request, Seal
 from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
+from reference_impl.protocol.restraint import Restraint
 
 
 class Clock(Protocol):
@@ -90,13 +91,17 @@ SealReader = Callable[[Seal, NodeId, bytes], Refusal | None]
 
 @dataclass(frozen=True, slots=True)
 class NodePorts:
-    """What a serving node is given. Without ``seals`` an insurer believes whoever brings it a message."""
+    """What a serving node is given. Without ``seals`` an insurer believes whoever brings it a message.
+
+    ``restraint`` holds its calls to other nodes back; None where nothing does.
+    """
 
     clock: Clock
     peers: Peers
     books: Books
     tasks: Tasks
     seals: SealReader | None = None
+    restraint: Restraint | None = None
 
 
 @dataclass(frozen=True, slots=True)

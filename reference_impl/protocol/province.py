@@ -42,6 +42,7 @@ from reference_impl.protocol.queries import QUERIES, answered_from
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import brought_refusal, said_on
+from reference_impl.protocol.restraint import Restraint
 from reference_impl.protocol.sessions import Sessions
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
 
@@ -151,6 +152,11 @@ class Province:
         """Return a message with its sender as the register knows it: one institution has one memory of its keys."""
         sender = NodeId(self.numbers.original(Numbered.INSTITUTION, request.sender))
         return request if sender == request.sender else msgspec.structs.replace(request, sender=sender)
+
+    @property
+    def restraint(self) -> Restraint | None:
+        """What holds its calls to other nodes back; None where nothing does."""
+        return self._ports.restraint
 
     async def recover(self) -> None:
         """Drive the intents that a crash left open to their end, beside the fresh work."""

@@ -17,7 +17,7 @@ from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.telling import told
 from reference_impl.server.config import Entrance, Ports
 from reference_impl.server.http_message import HttpReply, HttpRequest, refusal
-from reference_impl.server.peers import SENDER_HEADER
+from reference_impl.server.peers import PATIENCE_HEADER, SENDER_HEADER
 from reference_impl.server.traced import heard_in
 from reference_impl.telemetry.log import said_of, say
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["NO_PROOFS", "App", "Proofs"]
 
 _SENDER = SENDER_HEADER.encode("ascii")
+_PATIENCE = PATIENCE_HEADER.encode("ascii")
+_PATIENCE_DIGITS = 15
+_UNREADABLE = -1
 _OPERATOR = "/operator/"
 _HOSPITAL = ""
 """The sender whom its institution code will name."""
@@ -132,10 +135,13 @@ class App:
     async def _answer(
         self, node: ServedNode | BrokenNode, request: HttpRequest, sender: str, *, speaker: NodeId | None = None
     ) -> HttpReply:
+        patience_us = _patience_in(request.headers)
+        if patience_us == _UNREADABLE:
+            return refusal(HTTPStatus.BAD_REQUEST, f"{PATIENCE_HEADER} is no number of microseconds; leave it out")
         if self._traces:
-            work = node.respond(request.body, sender, speaker, heard_in(request.headers))
+            work = node.respond(request.body, sender, speaker, patience_us, heard_in(request.headers))
         else:
-            work = node.respond(request.body, sender, speaker)
+            work = node.respond(request.body, sender, speaker, patience_us)
         return HttpReply(*await (work if self._meter is None else self._meter.run(work)))
 
     def _node_at(self, path: str, entrance: Entrance) -> ServedNode | BrokenNode | None:
@@ -146,6 +152,14 @@ class App:
         if found is None and is_city(path[1:]):
             found = self._nodes.get(path[:3])
         return None if found is None or found.name == HUB else found
+
+
+def _patience_in(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """Return how long a caller says to wait (us); None where none is said, below 0 where it cannot be read."""
+    for name, value in headers:
+        if name == _PATIENCE:
+            return int(value) if value.isdigit() and len(value) <= _PATIENCE_DIGITS else _UNREADABLE
+    return None
 
 
 def _sender_of(node: ServedNode | BrokenNode, entrance: Entrance, senders: list[str]) -> str | None:

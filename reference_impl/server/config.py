@@ -14,6 +14,7 @@ import msgspec
 
 from reference_impl.books.losing import CommitLoss
 from reference_impl.books.sqlite.disk import Committing
+from reference_impl.domain.admission import AdmissionRule
 from reference_impl.domain.dialects import DialectChange
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.institution import Institution
@@ -45,6 +46,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     ``workers`` messages are in work at once and ``queue`` may wait; ``hold_while_waiting`` says whether a worker is
     held while the node waits for the next one. ``dialects`` says which of them its hospitals speak, and until when.
+    ``admission`` is None where a message waits as long as there is room.
     """
 
     node: NodeConfig
@@ -53,6 +55,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     hold_while_waiting: bool = False
     losses: tuple[CommitLoss, ...] = ()
     dialects: tuple[DialectChange, ...] = ()
+    admission: AdmissionRule | None = None
 
     @property
     def institutions(self) -> tuple[Institution, ...]:

@@ -41,6 +41,8 @@ _PER_NODE: tuple[tuple[str, str, str, int], ...] = (
 _PER_NODE_TOTAL: tuple[tuple[str, str, str, int], ...] = (
     ("arrivals", "yidi_arrivals", "Messages that came.", 1),
     ("refused", "yidi_turned_away", "Messages for which there was no room.", 1),
+    ("held_back", "yidi_calls_held_back", "Calls to other nodes that a node did not make now.", 1),
+    ("openings", "yidi_breaker_openings", "Times that a breaker opened for an insured province.", 1),
     ("workers_busy_us", "yidi_workers_busy_seconds", "Time that workers were busy, summed over them.", _US_PER_S),
     ("workers_waited_us", "yidi_workers_waited_seconds", "Time that messages waited for a worker.", _US_PER_S),
     ("writer_changes", "yidi_books_changes", "Changes written.", 1),
@@ -92,7 +94,9 @@ class _Once(Collector):
         for field, name, about, per in _PER_NODE_TOTAL:
             counter = CounterMetricFamily(name, about, labels=["node"])
             for node, figures in stats.nodes.items():
-                counter.add_metric([node], getattr(figures, field) / per)
+                total = getattr(figures, field)
+                if total is not None:
+                    counter.add_metric([node], total / per)
             yield counter
         yield self._served()
         yield from self._left_open()

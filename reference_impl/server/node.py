@@ -13,6 +13,7 @@ import msgspec
 
 from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
+from reference_impl.domain.admission import DROPPED_RETRY_US, Admission, in_vain
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import HUB, NodeId, care_node, role_of
 from reference_impl.domain.renumbering import Numbered
@@ -34,6 +35,7 @@ from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
 from reference_impl.telemetry.log import hears_debug, say
 from reference_impl.wire.errors import WireError, WireWarning
 from reference_impl.wire.old import OldCodec
+from reference_impl.wire.peeking import code_in
 from reference_impl.wire.speech import HospitalCodec, speech_refusal
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.business_day import BusinessDays
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
+    from reference_impl.protocol.restraint import Restraint
     from reference_impl.protocol.sweeper import LeftOpen, Parked
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
@@ -55,12 +58,14 @@ __all__ = ["OVERLOADED_RETRY_US", "BrokenNode", "ServedNode"]
 _T = TypeVar("_T")
 OVERLOADED_RETRY_US = 1_000_000
 """What a node without room tells a sender to wait."""
+TOO_MUCH_WORK = "too much work; nothing was done"
 
 
 class ServedNode:
     """A node of the running system."""
 
     __slots__ = (
+        "_admission",
         "_clock",
         "_codecs",
         "_days_file",
@@ -105,6 +110,7 @@ class ServedNode:
         self.faults = NodeFaults()
         self.served = Served()
         self.workers = Workers(clock, service.workers, service.queue)
+        self._admission = None if service.admission is None else Admission(service.admission)
         self._clock = clock
         self._codecs = codecs
         self._dialects = service.dialects
@@ -152,15 +158,25 @@ class ServedNode:
         await self._role.recover()
 
     async def respond(
-        self, content: bytes, sender: str, speaker: NodeId | None = None, caller: TraceContext | None = None
+        self,
+        content: bytes,
+        sender: str,
+        speaker: NodeId | None = None,
+        patience_us: int | None = None,
+        caller: TraceContext | None = None,
     ) -> WireAnswer:
         """Return the answer to the request in ``content``; without a sender's name it is a hospital's.
 
-        ``speaker`` is the institution whose key signed it, where hospitals sign: it speaks for no other. ``caller`` is
+        ``speaker`` is the institution whose key signed it, where hospitals sign: it speaks for no other.
+        ``patience_us`` is how long the sender says to wait for the answer; None where it does not say. ``caller`` is
         the span that the caller says it calls from.
         """
         codec, clock = self._codecs.of(sender, content), self._clock
         came_us = clock.now_us()
+        told_us = 0 if self._admission is None else self._early_us(self._admission, content, came_us, patience_us)
+        if told_us:
+            self.served.count(UNHEARD, "overloaded", clock.now_us() - came_us)
+            return codec.encode_unavailable(TOO_MUCH_WORK, told_us, came_us)
         warnings: list[WireWarning] = []
         try:
             request = codec.decode_request(content, NodeId(sender), warnings)
@@ -175,15 +191,15 @@ class ServedNode:
             self._meter.name(role_of(self.name, request.sender), request.code)
         if speaker is not None and speaker != self._role.numbers.original(Numbered.INSTITUTION, request.institution):
             return codec.encode_answer(request, turned_away(Refusal.OTHERS_KEY), came_us)
-        work = self._answered(request, codec, came_us, warnings)
+        work = self._answered(request, codec, came_us, patience_us, warnings)
         traced = self._traced
         return await (work if traced is None else traced.received(request, caller, work, trusted=bool(sender)))
 
     async def _answered(
-        self, request: Request, codec: AnyCodec, came_us: int, warnings: list[WireWarning]
+        self, request: Request, codec: AnyCodec, came_us: int, patience_us: int | None, warnings: list[WireWarning]
     ) -> WireAnswer:
         """Return the answer to a request that could be read."""
-        answer = self._unheard(request, codec, came_us) or await self._serve(request)
+        answer = self._unheard(request, codec, came_us) or await self._serve(request, patience_us)
         now_us = self._clock.now_us()
         took_us = now_us - came_us
         self.served.count(request.code, verdict_of(answer), took_us)
@@ -195,6 +211,15 @@ class ServedNode:
         if isinstance(answer, Answered):
             answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
         return codec.encode_answer(request, answer, now_us, warnings)
+
+    def _early_us(self, admission: Admission, content: bytes, came_us: int, patience_us: int | None) -> int:
+        """Return what a sender is told to wait whose message is turned away before it is read; 0 lets it in."""
+        workers = self.workers
+        told_us = admission.refusal_us(code_in(content), came_us, patience_us, full=not workers.has_room())
+        if told_us:
+            workers.arrivals += 1
+            workers.refused += 1
+        return told_us
 
     def _unheard(self, request: Request, codec: AnyCodec, came_us: int) -> Answered | None:
         """Return the answer to a hospital that speaks another dialect than its province does now."""
@@ -273,6 +298,11 @@ class ServedNode:
         days.close(closed.day, closed.first_open)
         return 0
 
+    @property
+    def restraint(self) -> Restraint | None:
+        """What holds its calls back; None where nothing does."""
+        return self._role.restraint
+
     def parked(self) -> tuple[Parked, ...]:
         """Return the messages that cannot be driven."""
         return self._role.parked()
@@ -294,7 +324,7 @@ class ServedNode:
         closed = {command.door for command in self.doors() if command.state is DoorState.CLOSED}
         return all((side, self.name, Business.ALL) in closed for side in sides_of(self.name, "both"))
 
-    async def _serve(self, request: Request) -> Answer:
+    async def _serve(self, request: Request, patience_us: int | None) -> Answer:
         workers, faults = self.workers, self.faults
         workers.arrivals += 1
         if faults.refusing or not workers.has_room():
@@ -302,7 +332,11 @@ class ServedNode:
             return Overloaded(OVERLOADED_RETRY_US)
         traced = self._traced
         slot = Slot(workers) if traced is None else TracedSlot(workers, traced)
-        await slot.take()
+        if self._admission is None or workers.free:
+            await slot.take()
+        elif not await self._in_time(self._admission, slot, patience_us):
+            workers.refused += 1
+            return Overloaded(DROPPED_RETRY_US)
         token = current_slot.set(slot)
         try:
             if faults.slow_us:
@@ -312,6 +346,20 @@ class ServedNode:
         finally:
             current_slot.reset(token)
             slot.give_back()
+
+    async def _in_time(self, admission: Admission, slot: Slot, patience_us: int | None) -> bool:
+        """Wait for a worker; return whether the sender still listens then. If not, the worker is given back."""
+        came_us = self._clock.now_us()
+        admission.queues(came_us)
+        try:
+            await slot.take()
+        finally:
+            now_us = self._clock.now_us()
+            admission.begins(now_us)
+        if in_vain(came_us, now_us, patience_us):
+            slot.give_back()
+            return False
+        return True
 
 
 class BrokenNode:
@@ -328,10 +376,15 @@ class BrokenNode:
         self._clock = clock
 
     async def respond(
-        self, content: bytes, sender: str, speaker: NodeId | None = None, caller: TraceContext | None = None
+        self,
+        content: bytes,
+        sender: str,
+        speaker: NodeId | None = None,
+        patience_us: int | None = None,
+        caller: TraceContext | None = None,
     ) -> WireAnswer:
         """Return that nothing was done."""
-        del speaker, caller
+        del speaker, patience_us, caller
         return self._codecs.of(sender, content).encode_unavailable(
             self.reason, OVERLOADED_RETRY_US, self._clock.now_us()
         )

@@ -127,7 +127,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
     """One node since the start of its process; sums over time, so that two readings give the mean between them.
 
-    ``open_intents`` wait to be driven again, ``parked`` messages cannot be driven.
+    ``open_intents`` wait to be driven again, ``parked`` messages cannot be driven. Of calls to other nodes the node let
+    ``calls`` go and held ``held_back``; its breakers opened ``openings`` times. None where nothing holds it back.
     """
 
     workers: int
@@ -140,6 +141,9 @@ class NodeStats(msgspec.Struct, frozen=True, kw_only=True):
     fault: str
     open_intents: int
     parked: int
+    calls: int | None
+    held_back: int | None
+    openings: int | None
     writer_backlog: int
     writer_changes: int
     writer_batches: int
@@ -298,6 +302,7 @@ class Operator:
 
     def _stats_of(self, name: str) -> NodeStats:
         node, books = self._nodes[name], self._books[name]
+        restraint = node.restraint
         workers, writer = node.workers, books.stats
         sizes, commits_us = sorted(writer.sizes), sorted(writer.commit_us)
         return NodeStats(
@@ -311,6 +316,9 @@ class Operator:
             fault=node.faults.state(),
             open_intents=node.open_intents(),
             parked=len(node.parked()),
+            calls=None if restraint is None else restraint.let_go,
+            held_back=None if restraint is None else restraint.held,
+            openings=None if restraint is None else restraint.openings,
             writer_backlog=books.backlog(),
             writer_changes=writer.changes,
             writer_batches=writer.batches,

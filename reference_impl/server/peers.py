@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 _PROBE_US = 1_000_000
 """How long a neighbour that is asked whether it is there may take."""
-__all__ = ["MSGID_HEADER", "SENDER_HEADER", "HttpPeers"]
+__all__ = ["MSGID_HEADER", "PATIENCE_HEADER", "SENDER_HEADER", "HttpPeers"]
 
 SENDER_HEADER = "x-yidi-sender"
 """The neighbour that sent the request; a hospital, which sends none, is known by its institution code."""
 MSGID_HEADER = "x-yidi-msgid"
 """The message id, so that a proxy on the link need not read the body."""
+PATIENCE_HEADER = "x-yidi-patience-us"
+"""How long the caller waits for the answer, in microseconds: what is not begun by then is begun in vain."""
 
 
 class HttpPeers:
@@ -82,7 +84,10 @@ class HttpPeers:
         content = self._codec.encode_request(request, began_us)
         signed = None if holder is None else holder.sign(("POST", f"/{node}"), request, content)
         lines = "" if signed is None else signed.lines
-        rest = f"{lines}{traceparent_line()}{MSGID_HEADER}: {request.msgid}\r\ncontent-length: {len(content)}"
+        rest = (
+            f"{lines}{traceparent_line()}{MSGID_HEADER}: {request.msgid}\r\n{PATIENCE_HEADER}: {timeout_us}\r\n"
+            f"content-length: {len(content)}"
+        )
         message = b"".join((line, rest.encode("ascii"), b"\r\n\r\n", content))
         heard = await destination.exchange(message, timeout_us)
         if heard is Failure.NOBODY_LISTENS:

@@ -17,6 +17,7 @@ from reference_impl.domain.policies import PolicyTable
 from reference_impl.domain.regions import city_of
 from reference_impl.protocol.assembly import CityConfig, NodeConfig, ProvinceConfig
 from reference_impl.protocol.ids import Stamps
+from reference_impl.protocol.restraint import CallRules
 from reference_impl.protocol.sweeper import SweepRules
 from reference_impl.server.config import ServiceConfig, SystemConfig, TrustRules
 from reference_impl.staging.benefits import policies_under, policy_under
@@ -76,7 +77,15 @@ def node_config(scenario: Scenario, node: str, institutions: Institutions) -> No
         sweep=SweepRules(apart=frozenset(scenario.topology.relays())),
         renumberings=renumberings_of(scenario),
         closes_s=scenario.closes_s,
+        calls=_call_rules(scenario, node),
     )
+
+
+def _call_rules(scenario: Scenario, node: str) -> CallRules | None:
+    """Return what holds the calls of a node back; None where nothing does."""
+    clients, at_once = scenario.clients, scenario.topology.spec(node).per_destination
+    rules = CallRules(breaker=clients.breaker_rule, budget=clients.budget_rule, at_once=at_once)
+    return None if rules == CallRules() else rules
 
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
@@ -159,4 +168,5 @@ def _service_config(scenario: Scenario, node: str, institutions: Institutions) -
         hold_while_waiting=spec.hold_while_waiting,
         losses=commit_losses(scenario, node),
         dialects=dialects_of(scenario),
+        admission=None if spec.admission is None else spec.admission.rule,
     )

@@ -88,6 +88,7 @@ _ASKED_BY: dict[str, _Asked] = {
     "network": _Asked(
         attrgetter("network"), "a network, and every institution serves everybody", "a 'network' section"
     ),
+    "overload": _Asked(attrgetter("overload"), "an overload, and none is stated", "an 'overload' section"),
     "prefund": _Asked(attrgetter("prefund"), "prefunds, and there is none", "a 'prefund' section"),
     "prescriptions": _Asked(
         _by_internet, "prescriptions, and nobody comes by internet", "visits.care_types.internet above 0"
@@ -129,6 +130,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from trust_problems(scenario)
     yield from care_type_problems(scenario)
     yield from session_problems(scenario)
+    yield from _overload(scenario)
     yield from long_stay_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)
@@ -395,6 +397,13 @@ def _forward_timeouts(scenario: Scenario) -> Iterator[Problem]:
             what = f"gives up before the node does that it waits for (clients.forward_timeout.{after})"
             expected = f"{format_duration(after_us)} or more, or a shorter {after}"
             yield Problem(("clients", "forward_timeout", name), what, format_duration(waits_us), expected)
+
+
+def _overload(scenario: Scenario) -> Iterator[Problem]:
+    overload = scenario.overload
+    if overload is not None and overload.until > scenario.horizon.length:
+        got, expected = format_duration(overload.until), format_duration(scenario.horizon.length)
+        yield Problem(("overload",), "ends after the horizon does, so nothing is seen of its end", got, expected)
 
 
 def _deadline(scenario: Scenario) -> Iterator[Problem]:

@@ -181,7 +181,7 @@ def _scaled_cities(topology: Topology, volume: float) -> object:
 
 def _scaled_node(node: NodeT, volume: float) -> NodeT:
     changes: dict[str, Any] = {}
-    for name in ("workers", "queue"):
+    for name in ("workers", "queue", "per_destination"):
         count = getattr(node, name)
         if count is not None:
             changes[name] = max(1, round(count * volume))

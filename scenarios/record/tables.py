@@ -252,7 +252,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "outcome",
             _STR,
             "",
-            "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown",
+            "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown; held_by_breaker or "
+            "held_by_budget: not sent (clients.breaker, clients.retry_budget)",
         ),
         Column("refusal", _STR, "", "code of the rule that refused"),
         Column("reply_crc", _I64, "", "CRC-32 of the reply's content; null unless ok or refused"),
@@ -272,7 +273,13 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "stations": (
         Column("at_us", _I64, "us", "end of the sample"),
         Column("node", _STR, "", "hub, province, city with a relay, pool of cores or hospital"),
-        Column("station", _STR, "", "cpu, workers, writer or desk"),
+        Column(
+            "station",
+            _STR,
+            "",
+            "cpu, workers, writer or desk; where a node holds its calls back, calls and breaker: arrivals at a breaker "
+            "are its openings",
+        ),
         Column("queue", _F64, "", "mean number waiting since the last sample"),
         Column("utilisation", _F64, "share", "mean share of its servers at work since the last sample, from 0 to 1"),
         Column("arrivals", _I64, "", "arrivals since the last sample"),

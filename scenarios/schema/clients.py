@@ -6,7 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reference_impl.domain.breaker import BreakerRule
+from reference_impl.domain.money import E4
 from reference_impl.domain.nodes import HUB, is_city
+from reference_impl.domain.retry_budget import RetryBudgetRule
 from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, span
 
 
@@ -56,6 +59,50 @@ class Park(Model):
     )
 
 
+class RetryBudgetSpec(Model):
+    """Retries as a share of what a caller begins, for each hospital or node and insured province."""
+
+    share: Share = Field(default=0.2, description="retries for each first try of a message. ASSUMED.")
+    burst: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=10, description="retries saved up at most, and at the start. ASSUMED."
+    )
+    one_every: MachineTime = Field(
+        default=span("10s"), gt=0, description="one retry so often, however little is begun. ASSUMED."
+    )
+
+    @property
+    def rule(self) -> RetryBudgetRule:
+        """The budget as its keepers take it."""
+        return RetryBudgetRule(share_e4=round(self.share * E4), burst=self.burst, every_us=self.one_every)
+
+
+class BreakerSpec(Model):
+    """Calls that stop while too many go wrong, for each hospital or node and insured province."""
+
+    over: MachineTime = Field(default=span("10s"), gt=0, description="the window in which answers count. ASSUMED.")
+    calls: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=20, description="answers in the window without which it never opens. ASSUMED."
+    )
+    failures: Annotated[Share, Field(gt=0)] = Field(
+        default=0.5, description="share of them, silent, unreachable, busy or overloaded, that opens it. ASSUMED."
+    )
+    rest: MachineTime = Field(default=span("5s"), gt=0, description="how long nothing goes through then. ASSUMED.")
+    ramp: MachineTime = Field(
+        default=span("10s"), gt=0, description="from the first success until all goes through again. ASSUMED."
+    )
+
+    @property
+    def rule(self) -> BreakerRule:
+        """The breaker as its keepers take it."""
+        return BreakerRule(
+            window_us=self.over,
+            calls=self.calls,
+            failures_e4=max(1, round(self.failures * E4)),
+            rest_us=self.rest,
+            ramp_us=self.ramp,
+        )
+
+
 class Clients(Model):
     """Timeouts of machines and patience of people, each on its own clock."""
 
@@ -79,3 +126,25 @@ class Clients(Model):
         default=span("60s"), gt=0, description="a hospital's wait for one answer to a reversal (2601). ASSUMED."
     )
     park: Park = Park()
+    retry_budget: RetryBudgetSpec | None = Field(
+        default=None,
+        description="bounds the retries of hospitals and nodes. Default: each message resends as it likes.",
+    )
+    breaker: BreakerSpec | None = Field(
+        default=None, description="lets hospitals and nodes stop calling where calls go wrong. Default: they go on."
+    )
+
+    @property
+    def hold_back(self) -> bool:
+        """Whether callers may hold back what they could send."""
+        return self.retry_budget is not None or self.breaker is not None
+
+    @property
+    def budget_rule(self) -> RetryBudgetRule | None:
+        """The budget of every caller, if there is one."""
+        return None if self.retry_budget is None else self.retry_budget.rule
+
+    @property
+    def breaker_rule(self) -> BreakerRule | None:
+        """The breaker of every caller, if there is one."""
+        return None if self.breaker is None else self.breaker.rule

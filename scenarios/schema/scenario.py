@@ -22,6 +22,7 @@ from scenarios.schema.master_data import MasterData
 from scenarios.schema.nation import Nation
 from scenarios.schema.network import Network
 from scenarios.schema.objective import Objective
+from scenarios.schema.overload import Overload
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.people import Visits
 from scenarios.schema.prefund import PrefundSection
@@ -95,6 +96,9 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = ()
     cutover: Plans = Field(default=(), description="planned stops: one plan, or a list of them")
     objective: Objective = Objective()
+    overload: Overload | None = Field(
+        default=None, description="a time of overload that figures are asked of. Default: nobody asks."
+    )
     abnormal: Abnormal | None = Field(
         default=None, description="how long people take over abnormal transactions. Default: nobody counts them."
     )

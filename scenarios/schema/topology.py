@@ -10,13 +10,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from reference_impl.domain.admission import AdmissionRule
 from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
 from reference_impl.domain.regions import PROVINCES, province_of
 from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, code_json, span
 
 MACHINE = "machine"
+
+
+class AdmissionSpec(Model):
+    """Whom a node lets in when its queue grows, beyond the queue's bound; who is late by then is dropped."""
+
+    wait: MachineTime = Field(
+        default=span("200ms"),
+        description="what only asks (1101 and queries) is let in while the queue takes so long at most. ASSUMED.",
+    )
+    retry_after: MachineTime = Field(
+        default=span("1s"), gt=0, description="the least that somebody turned away is told to wait. ASSUMED."
+    )
+    retry_after_max: MachineTime = Field(
+        default=span("30s"), gt=0, description="the most that somebody turned away is told to wait. ASSUMED."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AdmissionSpec:
+        if self.retry_after_max < self.retry_after:
+            raise ValueError("retry_after_max is shorter than retry_after; expected at least as long")
+        return self
+
+    @property
+    def rule(self) -> AdmissionRule:
+        """The rule as a node takes it."""
+        return AdmissionRule(wait_us=self.wait, retry_us=self.retry_after, retry_max_us=self.retry_after_max)
 
 
 class NodeSpec(Model):
@@ -31,6 +58,15 @@ class NodeSpec(Model):
     hold_while_waiting: bool = Field(
         default=False, description="a worker is held while the node waits for the next one (threads), or not (events)."
     )
+    per_destination: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None,
+        description="messages that it may have sent on for one insured province and that are not answered yet; what "
+        "is beyond is turned away before anything is written. Default: as many as it has workers for.",
+    )
+    admission: AdmissionSpec | None = Field(
+        default=None,
+        description="early refusal and dropping of late work. Default: a message waits while there is room.",
+    )
     cores: Positive = Field(default=1.0, description="cores of its own host, when it has one to itself. ASSUMED.")
 
 
@@ -40,6 +76,8 @@ class NodeChanges(Model):
     workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     queue: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     hold_while_waiting: bool | None = None
+    per_destination: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    admission: AdmissionSpec | None = None
     cores: Positive | None = None
 
 
@@ -188,4 +226,7 @@ class Topology(Model):
 
 
 def _changed(spec: NodeSpec, changes: NodeChanges | str | None) -> NodeSpec:
-    return spec.model_copy(update=changes.model_dump(exclude_none=True)) if isinstance(changes, NodeChanges) else spec
+    if not isinstance(changes, NodeChanges):
+        return spec
+    stated = {name: getattr(changes, name) for name in NodeChanges.model_fields}
+    return spec.model_copy(update={name: value for name, value in stated.items() if value is not None})

@@ -36,10 +36,13 @@ class Call(Owned):
     ``caller`` is where the caller's tasks live; None outside the chain, where nothing ever stands still.
     """
 
-    __slots__ = ("caller", "given_up", "link", "link_bits", "request", "sent", "started_us", "timeline")
+    __slots__ = ("caller", "given_up", "link", "link_bits", "patience_us", "request", "sent", "started_us", "timeline")
 
-    def __init__(self, timeline: Timeline, request: Request, link: Link, caller: TaskGroup | None = None) -> None:
-        """Start waiting now."""
+    def __init__(
+        self, timeline: Timeline, request: Request, link: Link, patience_us: int, caller: TaskGroup | None = None
+    ) -> None:
+        """Start waiting now, for ``patience_us``."""
+        self.patience_us = patience_us
         self.callbacks = []
         self.value: Any = None
         self.owner: object = None

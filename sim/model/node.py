@@ -12,7 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reference_impl.books.sqlite.disk import Committing, choose_committing
+from reference_impl.domain.admission import DROPPED_RETRY_US, Admission, in_vain
 from reference_impl.domain.keyed import key_hash
+from reference_impl.domain.money import E4
 from reference_impl.domain.nodes import HUB, NodeId, role_of
 from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unreachable
 from sim.engine.driver import Task
@@ -40,12 +42,18 @@ if TYPE_CHECKING:
 
     from reference_impl.protocol.messages import Answer
     from reference_impl.protocol.records import Change, CommitResult
+    from reference_impl.protocol.restraint import Restraint
     from scenarios.schema import NodeSpec
     from sim.model.hosts import Host
     from sim.model.service_times import ServiceTimes, ServiceTimeTables
 
     class Role(Protocol):
         """What the protocol offers of a node."""
+
+        @property
+        def restraint(self) -> Restraint | None:
+            """What holds its calls back; None where nothing does."""
+            ...
 
         async def handle(self, request: Request) -> Answer:
             """Serve one message."""
@@ -63,6 +71,8 @@ if TYPE_CHECKING:
             ...
 
 
+PEEK_SHARE_E4: Final = 6_000
+"""Of reading a message, what it takes to see which it is, in ten-thousandths; the rest is decoding it. ASSUMED."""
 OVERLOADED_RETRY_US: Final = 1_000_000
 """What a node without room tells a sender to wait."""
 
@@ -71,6 +81,7 @@ class SimNode:
     """One node: what arrives at it, and what of it is in work."""
 
     __slots__ = (
+        "_admission_rule",
         "_as_insurer",
         "_build",
         "_clock",
@@ -80,6 +91,7 @@ class SimNode:
         "_taken",
         "_timeline",
         "_times",
+        "admission",
         "holds",
         "host",
         "name",
@@ -115,6 +127,8 @@ class SimNode:
         self.refusing = False
         self.slow_us = 0
         self._queue_max = spec.queue
+        self._admission_rule = None if spec.admission is None else spec.admission.rule
+        self.admission = None if self._admission_rule is None else Admission(self._admission_rule)
         self._service_times = service_times
         self._flush = service_times.flush
         self._times: tuple[dict[str, ServiceTimes], dict[str, ServiceTimes]] = ({}, {})
@@ -166,6 +180,8 @@ class SimNode:
         workers.sums.arrivals += 1
         if self.refusing:
             self._turn_away(work)
+        elif self.admission is not None:
+            self._admit(self.admission, work)
         elif workers.take():
             self._taken[work] = None
             self._begin(work)
@@ -176,14 +192,46 @@ class SimNode:
         else:
             self._turn_away(work)
 
-    def _turn_away(self, work: Work) -> None:
+    def _admit(self, admission: Admission, work: Work) -> None:
+        """Serve a message, let it wait, or turn it away before it is read whole."""
+        workers, call = self.workers, work.call
+        assert call is not None  # only calls arrive
+        full = not workers.free and len(workers.waiting) >= self._queue_max
+        told_us = admission.refusal_us(work.request.code, work.came_us, call.patience_us, full=full)
+        if told_us:
+            loop, read = self.host.loop, work.service_times.receive[work.bits >> RECEIVE_AT & STEP_MASK]
+            loop.spent_ns -= (read - read * PEEK_SHARE_E4 // E4) * loop.rate >> WARM_BITS
+            self._turn_away(work, told_us)
+            return
+        self._taken[work] = None
+        if workers.take():
+            self._begin(work)
+            return
+        admission.queues(work.came_us)
+        work.callbacks = [self._won_a_worker]
+        workers.enqueue(work)
+
+    def _begin_in_time(self, work: Work) -> None:
+        """Serve a message that has waited, or drop it when its sender has given up."""
+        admission, call, now_us = self.admission, work.call, self._timeline.now_us
+        assert admission is not None  # only where there is one
+        assert call is not None  # only calls arrive
+        admission.begins(now_us)
+        if not in_vain(work.came_us, now_us, call.patience_us):
+            self._begin(work)
+            return
+        del self._taken[work]
+        self.workers.release()
+        self._turn_away(work, DROPPED_RETRY_US)
+
+    def _turn_away(self, work: Work, told_us: int = OVERLOADED_RETRY_US) -> None:
         """Answer at the door, for the price of writing an answer."""
         self.workers.sums.refused += 1
         call = work.call
         assert call is not None  # only calls arrive
         loop = self.host.loop
         loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
-        call.say(Overloaded(OVERLOADED_RETRY_US), work.bits, self.host)
+        call.say(Overloaded(told_us), work.bits, self.host)
         loop.leaving.append(call)
 
     def _won_a_worker(self, work: Work) -> None:
@@ -193,7 +241,7 @@ class SimNode:
         if group.frozen:
             group.defer(self._won_a_worker, work)
         else:
-            self.host.loop.post(self._begin, work)
+            self.host.loop.post(self._begin if self.admission is None else self._begin_in_time, work)
 
     def _begin(self, work: Work) -> None:
         """Serve a message; its worker is held from here on."""
@@ -222,6 +270,11 @@ class SimNode:
         loop.leaving.append(call)
 
     # --- work without a message ---------------------------------------------------------------------------------------
+
+    @property
+    def restraint(self) -> Restraint | None:
+        """What holds its calls back; None where nothing does."""
+        return self.role.restraint
 
     @property
     def in_work(self) -> int:
@@ -268,6 +321,8 @@ class SimNode:
     def forget(self) -> None:
         """Lose everything but the books: nothing is in work any more."""
         self._taken.clear()
+        if self._admission_rule is not None:
+            self.admission = Admission(self._admission_rule)
         self.workers.reset()
         self.writer.stop()
 

@@ -150,7 +150,7 @@ def test_calibrated_costs_are_kept_by_machine_and_versions(tmp_path, monkeypatch
 def sums(**changes):
     made = {
         "workers": 4, "workers_busy_us": 0, "workers_waited_us": 0, "arrivals": 0, "refused": 0, "writer_busy_us": 0,
-        "writer_waited_us": 0, "writer_changes": 0,
+        "writer_waited_us": 0, "writer_changes": 0, "calls": None, "held_back": None, "openings": None,
     }  # fmt: skip
     return made | changes
 
@@ -163,6 +163,16 @@ def test_station_rows_are_what_grew_between_two_looks():
 
     assert (workers.utilisation, workers.queue, workers.arrivals, workers.refused) == (0.5, 0.5, 30, 2)
     assert (writer.utilisation, writer.queue, writer.station) == (0.25, 0.0, "writer")
+
+
+def test_a_node_that_holds_back_has_rows_for_its_calls_and_its_breakers():
+    before = sums(calls=10, held_back=1, openings=0)
+    now = sums(calls=25, held_back=6, openings=2)
+
+    *_, calls, breaker = node_rows("33", now, before, at_us=9, took_us=1_000_000)
+
+    assert (calls.station, calls.arrivals, calls.refused) == ("calls", 20, 5)
+    assert (breaker.station, breaker.arrivals) == ("breaker", 2)
 
 
 def watched(*looks):

@@ -12,7 +12,7 @@ from scenarios.schema.base import Model, PeopleClock
 
 BASE = {
     "name": "s",
-    "topology": {"regions": ["33", "34"]},
+    "topology": {"regions": ["33", "34"], "hub": {"admission": {}}},
     "faults": [
         {"kind": "slow", "node": "33", "at": "1h", "for": "2h", "add": "500ms"},
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
@@ -81,6 +81,8 @@ BASE = {
         "regions": [{"insured": "34", "referral": "3h"}],
     },
     "sessions": {},
+    "overload": {"at": "1h", "for": "2h"},
+    "clients": {"retry_budget": {}, "breaker": {}},
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
     "master_data": {
@@ -111,6 +113,8 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    overload.at              1h
+    overload.lasts           2h
     prefund.quotas.0.top_ups.0.at  3h
     filing.temporary               4320h
     filing.referral                4320h
@@ -185,6 +189,14 @@ MACHINE = """
     clients.forward_timeout.care       50s
     clients.forward_timeout.hub        40s
     clients.reversal_timeout           60s
+    clients.retry_budget.one_every     10s
+    clients.breaker.over               10s
+    topology.hub.admission.wait        0.2s
+    topology.hub.admission.retry_after  1s
+    topology.hub.admission.retry_after_max  30s
+    overload.peak_over                 10s
+    clients.breaker.rest               5s
+    clients.breaker.ramp               10s
     prefund.retry                      20s
     sessions.signs_out                  79200s
     sessions.spread                     7200s

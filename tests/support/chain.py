@@ -36,6 +36,7 @@ from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Un
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, Stale
+from reference_impl.protocol.restraint import CallRules, Restraint
 
 __all__ = [
     "BALANCE_FEN",
@@ -191,6 +192,8 @@ class Chain(Asked):
     lies: list[Callable[[str, str, Request], Request | None]] = field(default_factory=list)
     """What a node sends on in place of what it should."""
     calls: list[tuple[str, str]] = field(default_factory=list)
+    calls_held: dict[str, CallRules] = field(default_factory=dict)
+    """By what a node holds its calls back."""
     beside: dict[str, list[Coroutine[Any, Any, None]]] = field(default_factory=dict)
     """What each node has started beside its messages; it stands at its first await until a test lets it go on."""
 
@@ -203,7 +206,9 @@ class Chain(Asked):
         """Start a node on its books, as after a crash: nothing else is left of it."""
         for work in self.beside.pop(node, ()):
             work.close()
-        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node), self.seals)
+        calls = self.calls_held.get(node)
+        restraint = None if calls is None else Restraint(calls, self.clock.now_us, node)
+        ports = NodePorts(self.clock, self.peers_of(node), self.books[node], Beside(self, node), self.seals, restraint)
         self.nodes[node] = build(node, ports, self)
 
     def between(self, node: str, step: str, act: Callable[[], object], code: str = "") -> None:

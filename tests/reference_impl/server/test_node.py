@@ -178,6 +178,64 @@ def test_a_refusing_node_is_overloaded_and_leaves_nothing(world):
     assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
 
 
+EARLY = {"workers": 1, "queue": 50, "admission": {"wait": "100ms", "retry_after": "200ms", "retry_after_max": "2s"}}
+
+
+def crowd_at(tmp_path, *, patience_us):
+    """A hub with one worker that takes 100 ms a message, and what each of nine that come at once is answered."""
+    world = World(tmp_path, topology={"hub": {**EARLY, "hold_while_waiting": True}})
+    world.nodes["hub"].faults.obey(SlowCommand("hub", 100_000))
+    hub, codec = world.nodes["hub"], world.codecs.neighbours
+
+    async def ask(number):
+        asked = msgspec.structs.replace(find_person(number), sender=NodeId("33"))
+        content = codec.encode_request(asked, 0)
+        status, headers, body = await hub.respond(content, "33", None, patience_us)
+        return codec.decode_answer(status, headers, body, asked.code)
+
+    async def story():
+        return await asyncio.gather(*(ask(number) for number in range(9)))
+
+    return world, asyncio.run(story())
+
+
+def test_a_message_whose_sender_has_given_up_is_dropped_when_its_turn_comes(tmp_path):
+    world, answers = crowd_at(tmp_path, patience_us=250_000)
+
+    # The first moves the clock before the others come; of those the fourth would begin 300 ms after it came.
+    assert Counter(type(answer) for answer in answers) == {Answered: 4, Overloaded: 5}
+    assert len(world.books["hub"].read_all().messages) == 4, "nothing is written for who does not listen"
+    assert (world.nodes["hub"].workers.arrivals, world.nodes["hub"].workers.refused) == (9, 5)
+    assert world.nodes["hub"].workers.free == 1
+
+
+def test_without_a_word_of_the_senders_patience_nobody_is_dropped(tmp_path):
+    _, answers = crowd_at(tmp_path, patience_us=None)
+
+    assert {type(answer) for answer in answers} == {Answered}
+
+
+def test_what_only_asks_is_turned_away_unread_and_what_has_begun_is_let_in(tmp_path):
+    world = World(tmp_path, topology={"province": EARLY})
+    world.nodes["33"].faults.obey(SlowCommand("33", 300_000))
+
+    async def story():
+        first = [asyncio.create_task(world.ask(find_person(number))) for number in range(4)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        world.clock.now += 400_000  # the first is still in work: the queue stands
+        unread = b'{"infno": "1101", "and then": nothing that can be read'
+        refused = await world.nodes["33"].respond(unread, "")
+        begun = await world.ask(sale(7))
+        return refused, begun, await asyncio.gather(*first)
+
+    (status, headers, _), begun, first = asyncio.run(story())
+
+    assert (status, headers["retry-after"]) == (503, "1")
+    assert isinstance(begun.reply.body, Settled)
+    assert {type(answer) for answer in first} == {Answered}
+
+
 def test_a_slow_node_takes_longer_and_holds_its_worker(world):
     asyncio.run(world.ask(find_person(1)))
     started = world.clock.now
@@ -261,13 +319,13 @@ def test_a_restart_drives_open_intents_to_their_end(world):
 def test_a_message_that_cannot_be_driven_is_parked_and_listed_and_the_others_flow(world, capsys):
     """A reply that breaks a node of ours must leave neither a 500 nor a node that stands still."""
 
-    async def broken(content, sender, speaker=None):
+    async def broken(content, sender, speaker=None, patience_us=None):
         raise LookupError("planted")
 
     async def story():
         sound, poisoned = world.nodes["hub"].respond, msgid(1)
 
-        async def respond(content, sender, speaker=None):
+        async def respond(content, sender, speaker=None, patience_us=None):
             return await (broken if poisoned.encode() in content else sound)(content, sender)
 
         world.nodes["hub"] = type("Node", (), {"respond": staticmethod(respond)})
@@ -475,6 +533,26 @@ def test_messages_are_posted_to_a_node_or_to_a_city_of_it(world, line):
     assert asyncio.run(over_http(App(world.nodes, None, None, ports=PORTS), method, path, content))[0] == int(status)
 
 
+PATIENCES = """
+    1000000           200
+    0                 200
+    -5                400
+    1s                400
+    9999999999999999  400
+"""
+
+
+@pytest.mark.parametrize("line", PATIENCES.strip().splitlines())
+def test_a_patience_that_cannot_be_read_is_refused_and_not_passed_over(world, line):
+    patience, status = line.split()
+    content = world.codec.encode_request(find_person(1), 0)
+    headers = [(b"x-yidi-patience-us", patience.encode())]
+
+    told = asyncio.run(over_http(App(world.nodes, None, None, ports=PORTS), "POST", "/33", content, headers))
+
+    assert told[0] == int(status)
+
+
 class Obeying:
     async def obey(self, method, name, content):
         return HttpReply(200, {}, name.encode())
@@ -555,7 +633,7 @@ def test_a_hospital_cannot_be_a_node_by_saying_so_in_its_message(world, name):
 
 
 def test_our_own_fault_is_told_as_unknown_and_never_as_a_verdict(world, capsys):
-    async def broken(content, sender, speaker=None):
+    async def broken(content, sender, speaker=None, patience_us=None):
         raise AssertionError("planted")
 
     app = App({"33": type("Node", (), {"name": "33", "respond": staticmethod(broken)})}, None, None, ports=PORTS)
