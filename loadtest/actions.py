@@ -15,13 +15,14 @@ from operator import attrgetter
 from typing import TypeVar
 
 from loadtest.moving import put_off, work_on_books
+from loadtest.small_disk import SmallDisk
 from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
 from reference_impl.hospital.pulse import Seen
 from reference_impl.protocol.door import DoorCommand
 from reference_impl.server.closing import ClosedDay
 from reference_impl.server.errors import CommandError, StartError
-from reference_impl.server.faults import RefuseCommand, SlowCommand
+from reference_impl.server.faults import ClockCommand, RefuseCommand, SlowCommand, SlowDiskCommand
 from reference_impl.server.supervisor import System
 from reference_impl.staging.acts import Act, CloseDay, MoveDoor, OnlyWritten, WorkOnBooks, perform
 from reference_impl.staging.day_ends import DayEnd, closing_rows
@@ -48,11 +49,15 @@ _T = TypeVar("_T")
 class ProcessActions:
     """A ``reference_impl.staging.timetable.Actions`` on the processes of a system."""
 
-    __slots__ = ("_system",)
+    __slots__ = ("_disk", "_system")
 
-    def __init__(self, system: System) -> None:
-        """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear."""
+    def __init__(self, system: System, disk: SmallDisk | None = None) -> None:
+        """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear.
+
+        ``disk`` is the one that its books lie on, where it may be filled.
+        """
         self._system = system
+        self._disk = disk
 
     def freeze(self, node: NodeId) -> None:
         """Stop the node's process where it stands."""
@@ -78,6 +83,20 @@ class ProcessActions:
         """Add to the time the node takes for a message."""
         self._system.fault(SlowCommand(node, add_us))
 
+    def slow_disk(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node's disk takes for a group of commits."""
+        self._system.fault(SlowDiskCommand(node, add_us))
+
+    def fill_disk(self, *, on: bool) -> None:
+        """Leave no room on the disk under the books, or some again."""
+        if self._disk is None:
+            raise CommandError("the books do not lie on a small disk of this run, and no other is filled")
+        self._disk.fill() if on else self._disk.make_room()
+
+    def set_clock(self, node: NodeId, off_us: int) -> None:
+        """Let the clock of the node's process be so far ahead."""
+        self._system.fault(ClockCommand(node, off_us))
+
     def move_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door that the node keeps."""
         self._system.door(node, command)
@@ -89,10 +108,12 @@ class ProcessActions:
 class Injector:
     """Does a scenario's timetable. ``events`` are the rows of what was done, at the times it was done."""
 
-    def __init__(self, scenario: Scenario, system: System, now_us: Callable[[], int]) -> None:
-        """``now_us`` reads the run's clock."""
+    def __init__(
+        self, scenario: Scenario, system: System, now_us: Callable[[], int], disk: SmallDisk | None = None
+    ) -> None:
+        """``now_us`` reads the run's clock; ``disk`` is the one under the books, where the scenario fills it."""
         self._system = system
-        self._actions = ProcessActions(system)
+        self._actions = ProcessActions(system, disk)
         self._now_us = now_us
         self._over = threading.Event()
         self._lock = threading.Lock()

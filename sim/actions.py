@@ -50,6 +50,19 @@ class SimActions:
         """Add to the time the node takes for a message."""
         self._world.nodes[node].slow_us += add_us
 
+    def slow_disk(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node's disk takes for a group of commits."""
+        self._world.nodes[node].disk_us += add_us
+
+    def fill_disk(self, *, on: bool) -> None:
+        """Leave no room on the disk under all books, or some again."""
+        for node in self._world.nodes.values():
+            node.disk_full = on
+
+    def set_clock(self, node: NodeId, off_us: int) -> None:
+        """Let the clock of the node's host be so far ahead."""
+        self._host(node).set_clock(off_us)
+
     def move_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door that the node keeps."""
         self._world.command_door(node, command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
+from reference_impl.books.final import BooksError
 from reference_impl.protocol.messages import Unknown, Unreachable
 from sim.engine.driver import Task, TaskGroup
 from sim.engine.timeline import TIMER, Timeline, Wakeup
@@ -147,6 +148,8 @@ class SimBooks:
     def commit(self, change: Change) -> Generator[Wakeup, Any, CommitResult]:
         """Return the verdict once the group that holds ``change`` is on disk."""
         node, message = self._node, change.message
+        if node.disk_full:
+            raise BooksError(f"books {node.name} cannot be written: the disk is full")
         current = self._timeline.current
         assert current is not None  # ports are used from tasks
         context: Work | None = current.context
@@ -183,5 +186,6 @@ class SimTasks:
         Task(self._timeline, work, self._group, loop=self._loop).start_later()
 
     def report(self, error: Exception) -> None:
-        """Raise it: a simulation that goes on after an error of ours hides it."""
-        raise error
+        """Raise it: a simulation that goes on after an error of ours hides it. Books that fail are the scenario's."""
+        if not isinstance(error, BooksError):
+            raise error

@@ -22,6 +22,7 @@ from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import books_before
 from scenarios.patients.draws import KeyedDraws
+from scenarios.schema.faults import ClockOff
 from sim.crowds import Crowds, OthersAtDesks
 from sim.engine.driver import SimClock, TaskGroup
 from sim.engine.timeline import Timeline
@@ -32,6 +33,7 @@ from sim.model.hosts import Host
 from sim.model.links import Link
 from sim.model.loop import LoopClock
 from sim.model.node import SimNode
+from sim.model.off_clock import OffClock
 from sim.model.service_times import ServiceTimeTables
 from sim.model.spool import Seen, Spool
 from sim.model.stations import Cpu, CrowdedCpu, Sums
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
     from reference_impl.protocol.city import City
     from reference_impl.protocol.hub import Hub
-    from reference_impl.protocol.ports import Books
+    from reference_impl.protocol.ports import Books, Clock
     from scenarios.patients.institutions import Institution
     from scenarios.patients.visits import VisitPlan
     from scenarios.record.recorder import Recorder
@@ -212,7 +214,7 @@ class World:
         """Build a node's role, at the start and after each crash; its doors stand as the operator left them."""
         peers = NodePeers(self.timeline, node, self._routes[node.name], self.timeouts)
         books: Books = SimBooks(self.timeline, node, self.stores[node.name])
-        clock = LoopClock(self.timeline, node.host.loop)
+        clock = self._clock(node)
         lost = self._lost[node.name]
         if lost is not None:
             books = LosingBooks(books, lost, clock)
@@ -224,6 +226,12 @@ class World:
         if isinstance(role, Province) and node.name in self._closed:
             role.days.close(*self._closed[node.name])
         return role
+
+    def _clock(self, node: SimNode) -> Clock:
+        """Return the clock of a node's process; one that a fault sets otherwise must be asked for it each time."""
+        clock, nodes = LoopClock(self.timeline, node.host.loop), self.scenario.topology.hosts()[node.host.name].nodes
+        is_off = any(isinstance(fault, ClockOff) and fault.node in nodes for fault in self.scenario.faults)
+        return OffClock(clock, node.host) if is_off else clock
 
     def close_day(self, node: NodeId, day: int, first_open: int) -> None:
         """Close a business day of an insurer; a restart of the node repeats it."""

@@ -40,6 +40,11 @@ MAY = {
         "lab.runs",
     ),
     "lab.checker": ("reference_impl", "scenarios"),
+    "lab.recount": (
+        "reference_impl.domain.failures",
+        "reference_impl.domain.transactions",
+        "scenarios.record.fates",
+    ),
     "lab.runs": ("reference_impl", "scenarios"),
     "lab": ("sim", "loadtest", "reference_impl", "scenarios"),
     "yidi": ("lab", "sim", "reference_impl", "scenarios"),
@@ -134,6 +139,9 @@ PLANTED = """
     lab.analysis.measures            lab.worlds.sim
     lab.analysis.measures            sim.run
     lab.checker.laws                 lab.analysis.measures
+    lab.recount.asking               lab.checker.rows
+    lab.recount.sheets               reference_impl.books.sql.rows
+    lab.recount.sheets               reference_impl.domain.ledger
     lab.runs.file                    lab.analysis.measures
     lab.cli.app                      yidi
 """

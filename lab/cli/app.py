@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 INTERRUPTED = 130
+_US_PER_S = 1_000_000
 
 app = typer.Typer(
     name="yidi",
@@ -396,6 +397,65 @@ def torture(  # noqa: PLR0913 - the options of the command
         as_json=as_json,
     )
     raise typer.Exit(do(typed))
+
+
+@app.command()
+def endure(  # noqa: PLR0913 - the options of the command
+    source: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A scenario at scale.time 1 without faults. Default: endurance.")
+    ] = "endurance",
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", metavar="M", min=0.1, help="How long. Default: the horizon's length.")
+    ] = None,
+    every: Annotated[str, typer.Option("--every", metavar="TIME", help="Somebody is killed in each of these.")] = "10s",
+    books: Annotated[
+        str | None,
+        typer.Option(
+            "--books",
+            metavar="ADDRESS",
+            help="postgresql://[USER@]HOST[:PORT]/DATABASE, without a password and empty. Default: SQLite files.",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="KIND", help="Leave a kind of trouble out, such as full-disk (needs root)."),
+    ] = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    out: Out = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Kill, stop, cut off and starve real processes under load by a seed; hold what is left by two checkers."""
+    from lab.cli.commands.endure import endure_command as do
+    from lab.endurance.study import Asked
+    from reference_impl.books.postgresql.address import Server
+    from scenarios.units import parse_duration
+
+    asked = Asked(
+        source,
+        tuple(sets or ()),
+        seed,
+        minutes,
+        every_s=parse_duration(every) / _US_PER_S,
+        without=frozenset(without or ()),
+        server=None if books is None else Server.read(books),
+    )
+    raise typer.Exit(do(asked, out, as_json=as_json))
+
+
+@app.command()
+def recount(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="That of 'yidi serve --books', stopped, or of 'yidi endure'.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Count finished books over again by plain SQL, and hold them against what hospitals heard: a second opinion."""
+    from lab.cli.commands.recount import recount_command as do
+
+    raise typer.Exit(do(folder, as_json=as_json))
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from scenarios.schema.gates import parse_gates
 from sim.model.costs import DEFAULT_COSTS, load_costs
 
 if TYPE_CHECKING:
+    from reference_impl.books.postgresql.address import Server
     from scenarios.schema import Scenario
 
 ENGINES: dict[World, str] = {"sim": "protocol under SimPy", "load": "reference system under Locust"}
@@ -47,6 +48,10 @@ class Question:
     replications: int = 1
     metered: bool = False
     """Whether the real world's processes measure their costs."""
+    server: Server | None = None
+    """Where the real world's books are made; None: as files of the run's folder."""
+    keeps_books: bool = False
+    """Whether the real world's books are there afterwards, beside the record."""
 
 
 class Watcher(Protocol):
@@ -115,12 +120,14 @@ def _simulated(question: Question, partial: Path, watcher: Watcher) -> Iterable[
 
 
 def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
-    from lab.worlds.load import replay  # noqa: PLC0415 - the supervisor and its parts are loaded only where they run
+    from lab.worlds.load import Books, replay  # noqa: PLC0415 - the supervisor and its parts are loaded only where they run
+
+    books = Books(question.server, question.keeps_books)
 
     for number, name in enumerate(_names(question.replications)):
         scenario = question.scenario.model_copy(update={"seed": replication_seed(question.scenario.seed, number)})
         watcher.begin(f"load on the reference system, replication {number + 1} of {question.replications}", 1)
-        yield replay(scenario, partial / name, name, watcher, meter=question.metered)
+        yield replay(scenario, partial / name, name, watcher, meter=question.metered, books=books)
 
 
 _REPLICATIONS: dict[World, Callable[[Question, Path, Watcher], Iterable[Replication]]] = {

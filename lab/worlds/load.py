@@ -33,6 +33,7 @@ from loadtest.actions import Injector
 from loadtest.exits import FINISHED, INTERRUPTED, INVALID
 from loadtest.lags import lag_limit
 from loadtest.links import FaultyLinks
+from loadtest.small_disk import SmallDisk
 from loadtest.validity import doubts, judge
 from reference_impl.hospital.history import History
 from reference_impl.hospital.pulse import Seen
@@ -55,8 +56,10 @@ from scenarios.record.recorder import (
     record_of,
     tables_of,
 )
+from scenarios.schema.faults import FullDisk
 
 if TYPE_CHECKING:
+    from reference_impl.books.postgresql.address import Server
     from scenarios.schema import Scenario
 
 LEAD_S = 6.0
@@ -96,10 +99,21 @@ def choose_cores() -> Cores:
     return Cores(free[0], free[1]) if len(free) >= _CORES_NEEDED else Cores(None, None)
 
 
-def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching, *, meter: bool = False) -> Replication:
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where the books of a run are made, and whether they are there afterwards."""
+
+    server: Server | None = None
+    """None: as files of the run's folder."""
+    kept: bool = False
+
+
+def replay(
+    scenario: Scenario, folder: Path, name: str, watcher: Watching, *, meter: bool = False, books: Books = Books()
+) -> Replication:
     """Replay one replication against real processes, check it and write its tables; with ``meter`` also its costs."""
     folder.mkdir(exist_ok=True)
-    run = Replay(scenario, folder, watcher, choose_cores(), meter=meter)
+    run = Replay(scenario, folder, watcher, choose_cores(), meter=meter, server=books.server)
     begun = time.perf_counter()
     with on_core(run.cores.generator), _forgotten(folder / "keys"):
         code = run.go()
@@ -118,7 +132,8 @@ def replay(scenario: Scenario, folder: Path, name: str, watcher: Watching, *, me
     if meter:
         (folder / METERED_FILE).write_bytes(msgspec.json.encode(run.metered()))
     for leftover in _WORK_FILES:
-        _remove(folder / leftover)
+        if leftover != "books" or not books.kept:
+            _remove(folder / leftover)
     return replication
 
 
@@ -134,10 +149,12 @@ class Replay:
         *,
         meter: bool = False,
         bare: bool = False,
+        server: Server | None = None,
     ) -> None:
         """With ``meter`` the processes measure their costs; ``meters`` holds them after the run, by host.
 
         With ``bare`` nobody looks at the stations, which costs the processes time that is taken for the messages'.
+        The books are made on ``server``, or without one as files.
         """
         self.cores = cores
         self.meters: dict[str, Any] = {}
@@ -149,6 +166,8 @@ class Replay:
         """The reference of the machine's speed, taken meanwhile (``lab.calibration.speed``)."""
         self.commits: dict[str, Commits] = {}
         """Where each node made its commits."""
+        self._server = server
+        self._disk: SmallDisk | None = None
         self._meter = meter
         self._bare = bare
         self._scenario = scenario
@@ -171,12 +190,15 @@ class Replay:
         plan = plan_visits(self._scenario)
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         with ExitStack() as stack:
+            if any(isinstance(fault, FullDisk) for fault in self._scenario.faults):
+                self._disk = stack.enter_context(SmallDisk(self._folder / "books"))
             system = System(
                 system_config(self._scenario),
                 self._folder,
                 core=self.cores.system,
                 meter=self._meter,
                 telemetry=telemetry_asked(None, None, None, None),
+                server=self._server,
             )
             system.fill(books_before(self._scenario, plan, History(Recorder(), stamps_of(self._scenario))))
             system.generator_core = self.cores.generator
@@ -191,7 +213,7 @@ class Replay:
         return code
 
     def _disturbed_run(self, system: System, visits: int) -> int:
-        injector = self._injector = Injector(self._scenario, system, self._now_us)
+        injector = self._injector = Injector(self._scenario, system, self._now_us, self._disk)
         stations = StationWatch(self._scenario, system, self._now_us)
         self.commits = _commits(system.stats())
         injector.start()

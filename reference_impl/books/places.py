@@ -92,6 +92,10 @@ class NodeBooks(Protocol):
         """Have ``watcher`` told of each group of commits."""
         ...
 
+    def slow_down(self, add_us: int) -> None:
+        """Have every group of commits take ``add_us`` longer, as on a slow disk; a negative one takes that back."""
+        ...
+
     def backlog(self) -> int:
         """Return how many changes wait for the writer."""
         ...

@@ -27,7 +27,8 @@ Every error is raised where its room is, and derives from one of three branches:
     │   ├── LabError                        a run of the laboratory ended before its time
     │   ├── BooksError                      books that cannot be opened, or written any more
     │   │   └── UnknownCommitError          their server went away in a commit, and stays away
-    │   └── ProxyError                      the fault proxy did not start
+    │   ├── ProxyError                      the fault proxy did not start
+    │   └── DiskError                       the machine cannot give a run a small disk of its own
     └── InvalidRunError             exit 3  the run ended, but its figures may not be used
 
 No errors, and so not in the tree: what turns a visit aside, a call into an outcome, or a loop to its end. It is raised

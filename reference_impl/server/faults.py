@@ -1,4 +1,4 @@
-"""Faults that an operator switches on in a running node: it refuses, or it is slow.
+"""Faults that an operator switches on in a running node: it refuses, it or its disk is slow, its clock is off.
 
 Freezing and killing are done to the process from outside, losing and delaying to the links; lost commits are planted in
 the books from the scenario itself. This module must never change what a message means.
@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["FaultCommand", "NodeFaults", "RefuseCommand", "SlowCommand"]
+__all__ = ["ClockCommand", "FaultCommand", "NodeFaults", "RefuseCommand", "SlowCommand", "SlowDiskCommand"]
 
 
 class RefuseCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="refuse"):
@@ -27,7 +27,21 @@ class SlowCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="slow"):
     add_us: int
 
 
-FaultCommand = RefuseCommand | SlowCommand
+class SlowDiskCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="slow_disk"):
+    """Take ``add_us`` longer for each group of commits; a negative one takes that back again."""
+
+    node: str
+    add_us: int
+
+
+class ClockCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="clock_off"):
+    """Let the clock of the node's process be ``off_us`` ahead of the run's; 0 is right."""
+
+    node: str
+    off_us: int
+
+
+FaultCommand = RefuseCommand | SlowCommand | SlowDiskCommand | ClockCommand
 
 
 class NodeFaults:
@@ -40,7 +54,7 @@ class NodeFaults:
         self.refusing = False
         self.slow_us = 0
 
-    def obey(self, command: FaultCommand) -> None:
+    def obey(self, command: RefuseCommand | SlowCommand) -> None:
         """Switch as told."""
         if isinstance(command, RefuseCommand):
             self.refusing = command.on

@@ -100,6 +100,10 @@ class HeldBooks:
         """Why they can at this moment not be written, or no longer be read; None while all is well."""
         return self._books.failure
 
+    def slow_down(self, add_us: int) -> None:
+        """Have every group of commits take ``add_us`` longer; a negative one takes that back."""
+        self._books.slow_down(add_us)
+
     def backlog(self) -> int:
         """Return how many changes wait for the writer."""
         return self._books.backlog()

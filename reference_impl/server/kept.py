@@ -35,7 +35,7 @@ _CLOCK = "clock.json"
 class KeptClock(RunClock):
     """The run's clock, which issues no moment later than its file holds; where that cannot be written it stands."""
 
-    __slots__ = ("_descriptor", "_ill", "_until_us")
+    __slots__ = ("_descriptor", "_floor_us", "_ill", "_off_us", "_until_us")
 
     def __init__(self, epoch_ns: int, books: Path, host: str) -> None:
         """Keep time in the folder of the ``books`` for the process ``host``; a folder that bears no file is told of."""
@@ -43,20 +43,56 @@ class KeptClock(RunClock):
         self._descriptor = -1
         self._ill = ""
         self._until_us = 0
+        self._floor_us = 0
+        """The latest moment from before the clock was found, or set, behind it; 0 while it is not."""
+        self._off_us = 0
         try:
             books.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(books / f"{host}{_SUFFIX}", os.O_RDWR | os.O_CREAT, 0o644)
+            self._floor_us = self._found_behind()
         except OSError as error:
             self._tell(error)
 
     def now_us(self) -> int:
         """Return microseconds since the epoch; negative before it."""
         now_us = (time.monotonic_ns() - self.epoch_ns) // _NS_PER_US  # in full: it is asked for ten times a message
+        if self._off_us or self._floor_us:
+            now_us = self._shown(now_us)
         return now_us if now_us < self._until_us else self._beyond(now_us)
+
+    def be_off_by(self, off_us: int) -> None:
+        """Be ``off_us`` ahead of the run's clock from now on, as a clock that was set; time stands until it is reached.
+
+        A start knows nothing of it: the clock is then right again, and found behind what was kept.
+        """
+        self._floor_us = self.now_us()
+        self._off_us = off_us
+        self._until_us = min(self._until_us, self._floor_us + 1)
+
+    def begin_at(self, epoch_ns: int) -> None:
+        """Count from another zero, before the run begins; what was reserved under the one before is let go."""
+        self.epoch_ns = epoch_ns
+        self._until_us = min(self._until_us, super().now_us())
+
+    def _shown(self, now_us: int) -> int:
+        """Return what is shown at a moment of the run's clock, never less than was."""
+        now_us += self._off_us
+        if now_us < self._floor_us:
+            return self._floor_us
+        self._floor_us = now_us if self._off_us else 0
+        return now_us
+
+    def _found_behind(self) -> int:
+        """Return the moment that was kept, if no start of this clock can have reserved it; 0 if one can."""
+        said = os.pread(self._descriptor, _WIDTH, 0).decode("ascii", "replace").strip()
+        kept = int(said) if said.isdecimal() else 0
+        return kept if kept > max(0, super().now_us()) + AHEAD_US else 0
 
     def give_back(self) -> None:
         """Keep the moment that time has come to, in place of what was reserved; nothing is kept from then on."""
         now_us = super().now_us()
+        if self._off_us or self._floor_us:
+            now_us = self._shown(now_us)
         if self._descriptor >= 0:
             if now_us < self._until_us:
                 self._keep(max(now_us, 0))
@@ -64,9 +100,12 @@ class KeptClock(RunClock):
         self._descriptor, self._until_us = -1, 1 << 62
 
     def _beyond(self, now_us: int) -> int:
-        """Reserve more time, or let it stand."""
+        """Reserve more time, or let it stand.
+
+        Of a clock that is ahead as much again is kept: more than the right one would, so that a start finds it.
+        """
         until_us = now_us + AHEAD_US
-        if self._keep(until_us):
+        if self._keep(until_us + (AHEAD_US if self._off_us > 0 else 0)):
             self._until_us = until_us
             return now_us
         return self._until_us - 1

@@ -17,8 +17,9 @@ import msgspec
 from reference_impl.books.stated import Told
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.closing import ClosingOrder, DayClosing, sheet_in
-from reference_impl.server.faults import FaultCommand
+from reference_impl.server.faults import ClockCommand, FaultCommand, SlowDiskCommand
 from reference_impl.server.http_message import HttpReply, refusal
+from reference_impl.server.kept import KeptClock
 from reference_impl.server.move_steps import MoveAction
 from reference_impl.server.ports import RunClock
 from reference_impl.server.readiness import Ready, try_all
@@ -193,7 +194,7 @@ class Operator:
     def __init__(
         self,
         host: str,
-        clock: RunClock,
+        clock: KeptClock,
         running: Running,
         *,
         tasks: AsyncioTasks,
@@ -419,8 +420,17 @@ class Operator:
     async def _fault(self, content: bytes) -> dict[str, str]:
         command = msgspec.json.decode(content, type=FaultCommand)
         node = self._node(command.node)
-        node.faults.obey(command)
-        say("fault.ordered", node=node.name, state=node.faults.state())
+        match command:
+            case ClockCommand():
+                self._clock.be_off_by(command.off_us)
+                ordered = "clock off"
+            case SlowDiskCommand():
+                self._books[node.name].slow_down(command.add_us)
+                ordered = "slow disk"
+            case _:
+                node.faults.obey(command)
+                ordered = node.faults.state()
+        say("fault.ordered", node=node.name, state=ordered)
         return {command.node: node.faults.state()}
 
     async def _epoch(self, content: bytes) -> dict[str, int]:
@@ -433,7 +443,7 @@ class Operator:
                     f"epoch {epoch_ns} takes time back to {now_us} us, and the books of {name} have come to "
                     f"{latest_us} us; expected an epoch that lets time go on"
                 )
-        self._clock.epoch_ns = epoch_ns
+        self._clock.begin_at(epoch_ns)
         return {"now_us": self._clock.now_us()}
 
     async def _end(self, _: bytes) -> dict[str, bool]:

@@ -251,6 +251,9 @@ class System:
         self._spawn(process)
         try:
             self._wait_for(process, time.monotonic() + ready_limit_s)
+        except StartError:  # it would answer that it cannot serve, and no next try would find it dead
+            self.kill(node)
+            raise
         finally:
             self.write_facts()
 

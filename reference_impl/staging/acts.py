@@ -15,6 +15,7 @@ __all__ = [
     "Act",
     "Actions",
     "CloseDay",
+    "FillDisk",
     "FreezeNode",
     "KillNode",
     "ListInflight",
@@ -22,7 +23,9 @@ __all__ = [
     "OnlyWritten",
     "RefuseAll",
     "RestartNode",
+    "SetClock",
     "SlowDown",
+    "SlowFlushes",
     "ThawNode",
     "WorkOnBooks",
     "perform",
@@ -71,6 +74,29 @@ class SlowDown:
 
     node: NodeId
     add_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlowFlushes:
+    """The disk of ``node`` takes ``add_us`` longer for every group of commits; a negative one takes that back."""
+
+    node: NodeId
+    add_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class FillDisk:
+    """The disk under all books has no room left, or has some again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetClock:
+    """The clock of the process of ``node`` is ``off_us`` ahead of the run's; 0 is right again."""
+
+    node: NodeId
+    off_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +149,9 @@ Act = (
     | RestartNode
     | RefuseAll
     | SlowDown
+    | SlowFlushes
+    | FillDisk
+    | SetClock
     | MoveDoor
     | ListInflight
     | WorkOnBooks
@@ -159,6 +188,18 @@ class Actions(Protocol):
         """Add to the time the node takes for a message."""
         ...
 
+    def slow_disk(self, node: NodeId, add_us: int) -> None:
+        """Add to the time the node's disk takes for a group of commits."""
+        ...
+
+    def fill_disk(self, *, on: bool) -> None:
+        """Leave no room on the disk under the books, or some again."""
+        ...
+
+    def set_clock(self, node: NodeId, off_us: int) -> None:
+        """Let the clock of the node's process be so far ahead."""
+        ...
+
     def move_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door that the node keeps."""
         ...
@@ -185,13 +226,27 @@ def perform(act: Act, actions: Actions) -> None:
             actions.restart(node)
         case RefuseAll(node, on):
             actions.refuse(node, on=on)
-        case SlowDown(node, add_us):
-            actions.slow(node, add_us)
+        case SlowDown() | SlowFlushes() | FillDisk() | SetClock():
+            _hinder(act, actions)
         case MoveDoor(node, command):
             actions.move_door(node, command)
         case ListInflight(phase, cutover):
             actions.list_inflight(phase, cutover)
         case OnlyWritten() | WorkOnBooks() | OpenBySteps() | CloseDay():
             pass
+        case _:
+            assert_never(act)
+
+
+def _hinder(act: SlowDown | SlowFlushes | FillDisk | SetClock, actions: Actions) -> None:
+    match act:
+        case SlowDown(node, add_us):
+            actions.slow(node, add_us)
+        case SlowFlushes(node, add_us):
+            actions.slow_disk(node, add_us)
+        case FillDisk(on):
+            actions.fill_disk(on=on)
+        case SetClock(node, off_us):
+            actions.set_clock(node, off_us)
         case _:
             assert_never(act)

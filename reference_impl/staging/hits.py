@@ -16,7 +16,7 @@ import polars as pl
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.regions import CITY_DIGITS
 from reference_impl.domain.transactions import TRANSACTIONS
-from scenarios.schema.faults import LostCommit
+from scenarios.schema.faults import ANY, LostCommit
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks
@@ -28,7 +28,7 @@ __all__ = ["with_hits"]
 
 _HOLDING = ("freeze", "kill")
 """Whoever is inside when it begins is hit as well."""
-_MEETING = ("refuse", "slow")
+_MEETING = ("refuse", "slow", "slow_disk", "full_disk", "clock_off")
 """Only who comes while it lasts is hit."""
 _LOST_COMMIT = "lost_commit"
 _PROVINCE_DIGITS = 2
@@ -74,6 +74,8 @@ def _commit_fault(scenario: Scenario, event: dict[str, Any]) -> LostCommit:
 def _nodes_hit(topology: Topology, event: dict[str, Any]) -> tuple[str, ...]:
     """Return the nodes that a fault stops: a process with all it serves, or one node."""
     node = event["target"]
+    if node == ANY:
+        return topology.nodes()
     return topology.hosts()[topology.host_of(node)].nodes if event["kind"] in _HOLDING else (node,)
 
 

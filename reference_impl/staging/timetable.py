@@ -22,6 +22,7 @@ from reference_impl.protocol.ids import Stamps
 from reference_impl.staging.acts import (
     Act,
     CloseDay,
+    FillDisk,
     FreezeNode,
     KillNode,
     ListInflight,
@@ -29,7 +30,9 @@ from reference_impl.staging.acts import (
     OnlyWritten,
     RefuseAll,
     RestartNode,
+    SetClock,
     SlowDown,
+    SlowFlushes,
     ThawNode,
     WorkOnBooks,
 )
@@ -43,15 +46,19 @@ from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import (
+    ANY,
+    ClockOff,
     Delay,
     Fault,
     Freeze,
+    FullDisk,
     Kill,
     Lose,
     LostCommit,
     Refuse,
     ShortDownload,
     Slow,
+    SlowDisk,
     YesWithErrorText,
     YesWithoutReceipt,
 )
@@ -98,6 +105,8 @@ def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
     match fault:
         case Freeze() | Kill() | Refuse() | Slow():
             yield from _node_steps(chain, fault)
+        case SlowDisk() | FullDisk() | ClockOff():
+            yield from _machine_steps(chain, fault)
         case Lose():
             note = f"{_PLURAL[fault.direction]}, {fault.share:.0%}"
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), note))
@@ -134,6 +143,26 @@ def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[St
             assert_never(fault)
     yield Step(fault.at, chain, do, _row(fault, fault.node, note))
     yield Step(fault.until, chain, undo, restarted, undoes=True)
+
+
+def _machine_steps(chain: int, fault: SlowDisk | FullDisk | ClockOff) -> Iterator[Step]:
+    """Yield what befalls the machine under a node, and its end."""
+    do: Act
+    undo: Act
+    match fault:
+        case SlowDisk():
+            node, note = NodeId(fault.node), f"+{fault.add} us"
+            do, undo = SlowFlushes(node, fault.add), SlowFlushes(node, -fault.add)
+        case ClockOff():
+            node, note = NodeId(fault.node), f"{fault.off_us:+} us"
+            do, undo = SetClock(node, fault.off_us), SetClock(node, 0)
+        case FullDisk():
+            node, note = NodeId(ANY), ""
+            do, undo = FillDisk(on=True), FillDisk(on=False)
+        case _:
+            assert_never(fault)
+    yield Step(fault.at, chain, do, _row(fault, node, note))
+    yield Step(fault.until, chain, undo, undoes=True)
 
 
 def _closings(scenario: Scenario, chain: int, node: NodeId) -> Iterator[Step]:

@@ -33,15 +33,19 @@ from scenarios.reading.stops import stop_problems
 from scenarios.reading.trust import trust_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
+    ANY,
+    ClockOff,
     Delay,
     Fault,
     Freeze,
+    FullDisk,
     Kill,
     Lose,
     LostCommit,
     Refuse,
     ShortDownload,
     Slow,
+    SlowDisk,
     YesWithErrorText,
     YesWithoutReceipt,
 )
@@ -274,7 +278,7 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
         yield from link_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
-    elif not isinstance(fault, ShortDownload):
+    elif not isinstance(fault, ShortDownload | FullDisk):
         yield from _node_named(topology, fault.node, (*path, "node"))
     if isinstance(fault, Kill) and fault.node in topology.nodes():
         others = [node for node in topology.hosts()[topology.host_of(fault.node)].nodes if node != fault.node]
@@ -299,15 +303,20 @@ def _lost_commit(topology: Topology, fault: LostCommit, path: Path) -> Iterator[
 
 def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
     """Two states of one node cannot hold at once; a slow node may also refuse, and links are free."""
-    kinds = (Freeze, Kill, Refuse, Slow)
+    kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, FullDisk, ClockOff)
     for number, fault in enumerate(faults):
         for earlier_number, earlier in enumerate(faults[:number]):
-            if not isinstance(fault, kinds) or not isinstance(earlier, kinds) or fault.node != earlier.node:
+            if not isinstance(fault, kinds) or not isinstance(earlier, kinds) or _where(fault) != _where(earlier):
                 continue
             clash = fault.kind == earlier.kind or {fault.kind, earlier.kind} <= {"freeze", "kill", "refuse"}
             if clash and fault.at < earlier.until and earlier.at < fault.until:
-                what = f"{fault.kind} of node {fault.node!r} overlaps faults.{earlier_number} ({earlier.kind})"
+                what = f"{fault.kind} of node {_where(fault)!r} overlaps faults.{earlier_number} ({earlier.kind})"
                 yield Problem(("faults", number, "at"), what, format_duration(fault.at), "faults one after the other")
+
+
+def _where(fault: Fault) -> str:
+    """Return the node that a fault is of; of the disk under all books all of them."""
+    return getattr(fault, "node", ANY)
 
 
 def _filing(scenario: Scenario) -> Iterator[Problem]:

@@ -286,7 +286,8 @@ def _problem(error: Any, tree: Branch) -> Problem:
 
 
 _FAULT_KINDS = (
-    "freeze, kill, refuse, slow, lose, delay, lost_commit, yes_with_error_text, yes_without_receipt, short_download"
+    "freeze, kill, refuse, slow, slow_disk, full_disk, clock_off, lose, delay, lost_commit, yes_with_error_text, "
+    "yes_without_receipt, short_download"
 )
 
 

@@ -52,6 +52,41 @@ class Slow(_NodeFault):
     add: MachineTime = Field(gt=0, description="added to each message in work")
 
 
+class SlowDisk(_NodeFault):
+    """The disk under the node's books takes longer for every group of commits."""
+
+    kind: Literal["slow_disk"]
+    add: MachineTime = Field(gt=0, description="added to each group of commits, however large")
+
+
+class FullDisk(Model):
+    """The disk under all books has no room left: nothing is committed until it has some again."""
+
+    kind: Literal["full_disk"]
+    at: PeopleTime = Field(description="from the start of the horizon")
+    lasts: PeopleTime = Field(alias="for", gt=0, description="how long")
+
+    @property
+    def until(self) -> int:
+        """The first moment after the fault."""
+        return self.at + self.lasts
+
+
+class ClockOff(_NodeFault):
+    """The clock of the node's process jumps, and back again at the end."""
+
+    kind: Literal["clock_off"]
+    by: MachineTime = Field(gt=0, description="how far it jumps")
+    towards: Literal["ahead", "behind"] = Field(
+        default="ahead", description="where to; a process whose clock jumps back lets time stand until it is reached"
+    )
+
+    @property
+    def off_us(self) -> int:
+        """How far the clock is ahead while the fault lasts; negative behind."""
+        return self.by if self.towards == "ahead" else -self.by
+
+
 class _KeyedFault(Model):
     at: PeopleTime = Field(default=span("0s"), description="from the start of the horizon. Default: from the start.")
     lasts: Annotated[PeopleTime, Field(gt=0)] | None = Field(
@@ -145,6 +180,18 @@ class ShortDownload(_NodeFault):
 
 
 Fault = Annotated[
-    Freeze | Kill | Refuse | Slow | Lose | Delay | LostCommit | YesWithErrorText | YesWithoutReceipt | ShortDownload,
+    Freeze
+    | Kill
+    | Refuse
+    | Slow
+    | SlowDisk
+    | FullDisk
+    | ClockOff
+    | Lose
+    | Delay
+    | LostCommit
+    | YesWithErrorText
+    | YesWithoutReceipt
+    | ShortDownload,
     Field(discriminator="kind"),
 ]

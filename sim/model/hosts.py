@@ -59,6 +59,8 @@ class Host:
         "loop",
         "name",
         "nodes",
+        "off_us",
+        "shown_us",
     )
 
     def __init__(
@@ -90,6 +92,9 @@ class Host:
         """Where everything that the process does takes its turn."""
         self.group = TaskGroup()
         self.alive = True
+        self.off_us = 0
+        """How far its clock is ahead of the run's, and the latest moment that it has shown: time never goes back."""
+        self.shown_us = 0
         self._tenants: list[Tenant] = []
         self._frozen_us = 0
         self._held: list[tuple[int, int, int, Owned]] = []
@@ -102,6 +107,11 @@ class Host:
     def frozen(self) -> bool:
         """Whether the process stands still."""
         return self.group.frozen
+
+    def set_clock(self, off_us: int) -> None:
+        """Let its clock be so far ahead; what it shows at this moment it has shown."""
+        self.shown_us = max(self.shown_us, self._timeline.now_us + self.off_us)
+        self.off_us = off_us
 
     def freeze(self) -> None:
         """Stop where it stands; what it had sent before is on its way, what it was computing waits."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reference_impl.books.final import BooksError
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain.admission import DROPPED_RETRY_US, Admission, in_vain
 from reference_impl.domain.keyed import key_hash
@@ -92,6 +93,8 @@ class SimNode:
         "_timeline",
         "_times",
         "admission",
+        "disk_full",
+        "disk_us",
         "holds",
         "host",
         "name",
@@ -126,6 +129,8 @@ class SimNode:
         self.holds = spec.hold_while_waiting
         self.refusing = False
         self.slow_us = 0
+        self.disk_us = 0
+        self.disk_full = False
         self._queue_max = spec.queue
         self._admission_rule = None if spec.admission is None else spec.admission.rule
         self.admission = None if self._admission_rule is None else Admission(self._admission_rule)
@@ -255,6 +260,10 @@ class SimNode:
             if self.slow_us:
                 await self._clock.sleep_us(self.slow_us)
             answer = await self.role.handle(work.request)
+        except BooksError:  # on a full disk: whoever asked does not know what became of it
+            assert work.call is not None  # only calls are served
+            work.call.cut()
+            return
         finally:
             del self._taken[work]
             if work.holds_worker:
@@ -299,7 +308,7 @@ class SimNode:
         work.commits = commits + 1
         along = COMMIT_STRIDE * (commits if commits < COMMITS_DRAWN else COMMITS_DRAWN - 1)
         bits = work.bits >> COMMIT_AT + along & COMMIT_MASK
-        return change[bits & STEP_MASK], self._flush[bits >> STEP_BITS]
+        return change[bits & STEP_MASK], self._flush[bits >> STEP_BITS] + self.disk_us
 
     def _times_of(self, sender: str, code: str) -> ServiceTimes:
         """Return what the messages of a transaction cost here, which depends on whether they come for the insurer."""

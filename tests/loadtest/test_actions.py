@@ -15,7 +15,7 @@ from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.day_sheet import SheetLine
 from reference_impl.protocol.door import DoorCommand, DoorState, DoorStep
 from reference_impl.server.closing import ClosedDay, DayClosing
-from reference_impl.server.faults import RefuseCommand, SlowCommand
+from reference_impl.server.faults import ClockCommand, RefuseCommand, SlowCommand, SlowDiskCommand
 from scenarios.record.recorder import EventRow
 from scenarios.record.tables import ClosingRow
 from scenarios.schema import Scenario
@@ -91,6 +91,14 @@ NODE_FAULTS = [
         {"kind": "slow", "node": "33", "add": "5ms"},
         [("fault", SlowCommand("33", 5_000)), ("fault", SlowCommand("33", -5_000))],
     ),
+    (
+        {"kind": "slow_disk", "node": "33", "add": "5ms"},
+        [("fault", SlowDiskCommand("33", 5_000)), ("fault", SlowDiskCommand("33", -5_000))],
+    ),
+    (
+        {"kind": "clock_off", "node": "hub", "by": "30s", "towards": "behind"},
+        [("fault", ClockCommand("hub", -30_000_000)), ("fault", ClockCommand("hub", 0))],
+    ),
 ]
 
 
@@ -105,6 +113,36 @@ def test_fault_is_done_and_undone(fault, acts):
     assert system.did == acts
     assert injector.events[0][:4] == (AFTER_ALL_US, AFTER_ALL_US, fault["kind"], fault["node"])
     assert injector.failures == ()
+
+
+class FakeDisk:
+    """A disk that writes down what is done to it."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+
+    def fill(self) -> None:
+        self.did.append("fill")
+
+    def make_room(self) -> None:
+        self.did.append("make room")
+
+
+def test_the_disk_under_the_books_is_filled_and_has_room_again():
+    disk, asked = FakeDisk(), scenario({"kind": "full_disk", "at": "1s", "for": "2s"})
+    injector = Injector(asked, FakeSystem(), lambda: AFTER_ALL_US, disk)
+    injector.start()
+    for thread in injector._threads:
+        thread.join(5)
+
+    assert disk.did == ["fill", "make room"]
+    assert injector.events == (EventRow(AFTER_ALL_US, AFTER_ALL_US, "full_disk", "*"),)
+
+
+def test_no_other_disk_is_filled():
+    injector = done(scenario({"kind": "full_disk", "at": "1s", "for": "2s"}), FakeSystem())
+
+    assert injector.failures == ("the books do not lie on a small disk of this run, and no other is filled",)
 
 
 def test_restart_after_a_kill_is_an_event_of_its_own():

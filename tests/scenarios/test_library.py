@@ -33,6 +33,7 @@ def test_library_holds_these_questions():
         "city-relay",
         "cutover-luan-2021",
         "downtime-announced",
+        "endurance",
         "false-yes",
         "gated-reopening",
         "hub-move",

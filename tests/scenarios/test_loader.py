@@ -242,6 +242,18 @@ FAULTS = [
         "faults.1.at",
         "overlaps faults.0 (slow)",
     ),
+    (
+        "{kind: full_disk, at: 20min, for: 20min}, {kind: full_disk, at: 30min, for: 5min}",
+        "faults.1.at",
+        "full_disk of node '*' overlaps faults.0 (full_disk)",
+    ),
+    (
+        "{kind: clock_off, node: hub, at: 20min, for: 20min, by: 1s}, {kind: clock_off, node: hub, at: 30min, for: 5min, by: 1s}",
+        "faults.1.at",
+        "overlaps faults.0 (clock_off)",
+    ),
+    ("{kind: slow_disk, node: 99, at: 1min, for: 1min, add: 1s}", "faults.0.node", "hub"),
+    ("{kind: clock_off, node: hub, at: 1min, for: 1min, by: 0s}", "faults.0.by", ""),
 ]
 
 

@@ -16,6 +16,7 @@ BASE = {
     "faults": [
         {"kind": "slow", "node": "33", "at": "1h", "for": "2h", "add": "500ms"},
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
+        {"kind": "clock_off", "node": "33", "at": "1h", "for": "2h", "by": "30s"},
     ],
     "cutover": [
         {
@@ -201,6 +202,7 @@ MACHINE = """
     sessions.signs_out                  79200s
     sessions.spread                     7200s
     faults.0.add                        0.5s
+    faults.2.by                         30s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s
     topology.links.province_hub.latency 0.015s

@@ -119,6 +119,11 @@ class PostgresqlBooks:
         """Have ``watcher`` told of each group of commits."""
         self._writer.group.watcher = watcher
 
+    def slow_down(self, add_us: int) -> None:
+        """Have every group of commits take ``add_us`` longer, as on a slow disk; a negative one takes that back."""
+        group = self._writer.group
+        group.slow_us = max(0, group.slow_us + add_us)
+
     def backlog(self) -> int:
         """Return how many changes wait for the writer."""
         return self._writer.backlog()

@@ -7,6 +7,7 @@ cannot be written fails alone and never takes its neighbours with it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ _LAST = "SELECT " + ", ".join(f"(SELECT coalesce(max(serial), 0) FROM {table})" 
 _OPEN = "UPDATE last_group SET opened = opened + 1 RETURNING number, verdicts, opened"
 _OPENED = "SELECT number, verdicts, opened FROM last_group"
 _NS_PER_US = 1000
+_US_PER_S = 1_000_000
 
 
 class UnknownCommitError(BooksError):
@@ -55,7 +57,18 @@ class UnknownCommitError(BooksError):
 class GroupWrite:
     """Writes groups, through one session at a time."""
 
-    __slots__ = ("_connection", "_number", "_opened", "_schema", "_serials", "_written", "failure", "stats", "watcher")
+    __slots__ = (
+        "_connection",
+        "_number",
+        "_opened",
+        "_schema",
+        "_serials",
+        "_written",
+        "failure",
+        "slow_us",
+        "stats",
+        "watcher",
+    )
 
     def __init__(self, schema: Schema) -> None:
         """Write into ``schema``."""
@@ -71,6 +84,8 @@ class GroupWrite:
         self.failure: Exception | None = None
         """Why nothing can be written at this moment."""
         self.watcher: Watcher | None = None
+        self.slow_us = 0
+        """How much longer the server is to take for a group."""
         self.stats = WriterStats()
 
     async def begin(self) -> None:
@@ -116,6 +131,8 @@ class GroupWrite:
     async def _written_and_watched(self, group: list[Job]) -> list[Done]:
         began_ns, began_cpu_ns = time.perf_counter_ns(), time.thread_time_ns()
         changes = [change for change, _, _ in group]
+        if self.slow_us:
+            await asyncio.sleep(self.slow_us / _US_PER_S)
         try:
             given = self._given(changes)
             cpu_ns = time.thread_time_ns() - began_cpu_ns

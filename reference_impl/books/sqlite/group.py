@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["GroupCommit"]
 
 _NS_PER_US = 1000
+_US_PER_S = 1_000_000
 _HELD_BY_ANOTHER = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 """Another process writes into the file: no change of the group fares better alone, and each try waits its time."""
 _ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
@@ -34,7 +35,7 @@ _ILL_FORMED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError
 class GroupCommit:
     """Writes groups through one connection."""
 
-    __slots__ = ("_checkpoint", "_connection", "_flushed", "_name", "_tip", "failure", "stats", "watcher")
+    __slots__ = ("_checkpoint", "_connection", "_flushed", "_name", "_tip", "failure", "slow_us", "stats", "watcher")
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         """Write through ``connection``; ``name`` is the node's, for errors."""
@@ -47,6 +48,8 @@ class GroupCommit:
         self.failure: Exception | None = None
         """Why nothing can be written at this moment."""
         self.watcher: Watcher | None = None
+        self.slow_us = 0
+        """How much longer the disk is to take for a flush."""
         self.stats = WriterStats()
 
     def write(self, group: list[Job]) -> list[Done]:
@@ -136,6 +139,8 @@ class GroupCommit:
         return future, result
 
     def _flush(self) -> None:
+        if self.slow_us:
+            time.sleep(self.slow_us / _US_PER_S)
         wall_ns, self._flushed = self._timed(partial(self._connection.execute, "COMMIT"))
         self.stats.commit_us.append(wall_ns // _NS_PER_US)
 

@@ -219,3 +219,17 @@ def test_in_the_turn_a_look_sees_what_was_committed_a_moment_ago(turn_shelf, run
         return before.message, (await books.look(key(1))).message
 
     assert runner.run(story()) == (None, done(1))
+
+
+def test_on_a_slow_disk_a_group_waits_before_it_is_on_disk_and_each_slowness_ends_by_itself(
+    sqlite_shelf, runner, monkeypatch
+):
+    waited_s = []
+    monkeypatch.setattr(group.time, "sleep", waited_s.append)
+    books = sqlite_shelf.books
+
+    for number, add_us in enumerate((0, 200_000, 100_000, -200_000, -300_000)):
+        books.slow_down(add_us)
+        assert sqlite_shelf.commit(insert(done(number))) == Committed()
+
+    assert waited_s == [0.2, 0.3, 0.1]

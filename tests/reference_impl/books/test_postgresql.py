@@ -614,3 +614,22 @@ def test_where_no_server_can_be_had_its_tests_are_skipped_with_a_reason_but_not_
 
     with pytest.raises(outcome, match="install the system's package postgresql"):
         postgresql_support.need()
+
+
+def test_a_slow_server_is_waited_for_at_each_group_and_each_slowness_ends_by_itself(
+    postgresql_shelf, runner, monkeypatch
+):
+    sleep, waited_s = asyncio.sleep, []
+
+    async def slept(seconds, *more):
+        waited_s.append(seconds)
+        await sleep(0, *more)
+
+    books = postgresql_shelf.books
+    for number, add_us in enumerate((0, 200_000, -300_000)):
+        books.slow_down(add_us)
+        with monkeypatch.context() as slow:
+            slow.setattr(group.asyncio, "sleep", slept)
+            assert postgresql_shelf.commit(insert(done(number))) == Committed()
+
+    assert waited_s == [0.2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sqlite3
@@ -27,7 +28,7 @@ from reference_impl.protocol.sweeper import SweepRules
 from reference_impl.server.calls import ask_host
 from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError, StartError
-from reference_impl.server.faults import RefuseCommand, SlowCommand
+from reference_impl.server.faults import ClockCommand, RefuseCommand, SlowCommand, SlowDiskCommand
 from reference_impl.server.supervisor import System
 
 CARE_AND_INSURED = {"care": ["hub", "33"], "insured": ["34"]}
@@ -405,6 +406,69 @@ def test_books_that_are_not_ours_stop_the_start(tmp_path):
 
     with pytest.raises(Exception, match="cannot be read"), System(config(), tmp_path):
         pass
+
+
+def test_a_process_that_cannot_serve_after_a_kill_is_not_left_running_and_the_next_try_starts_it(tmp_path):
+    """It once ran on and answered that it cannot serve, and whoever tried again took it for started."""
+    with System(config(EACH_ALONE), tmp_path) as system, asyncio.Runner() as runner, hospital(system, runner) as send:
+        assert isinstance(insist(send, sale(1)).reply.body, Settled)
+        system.kill("34")
+        path = tmp_path / "books" / "34.sqlite"
+        path.rename(tmp_path / "put aside")
+        path.write_bytes(b"no database at all")
+
+        for _ in range(2):
+            with pytest.raises(StartError, match="node 34 cannot serve"):
+                system.restart("34")
+            assert not psutil.pid_exists(system.pid("34"))
+
+        (tmp_path / "put aside").rename(path)
+        system.restart("34")
+        assert isinstance(insist(send, sale(1)).reply.body, Settled)
+
+
+def test_a_clock_that_is_set_ahead_dates_what_is_settled_and_a_kill_does_not_take_that_back(tmp_path):
+    """A day of the run's clock ahead: no wait of this test is as long."""
+    day_us = 86_400_000_000
+    with System(config(EACH_ALONE), tmp_path) as system, asyncio.Runner() as runner, hospital(system, runner) as send:
+        moments = [insist(send, sale(1)).reply.body.settled_us]
+        system.fault(ClockCommand("34", day_us))
+        moments.append(insist(send, sale(2)).reply.body.settled_us)
+        system.kill("34")
+        system.restart("34")
+        moments.append(insist(send, sale(3)).reply.body.settled_us)
+        system.fault(ClockCommand("34", 2 * day_us))
+        moments.append(insist(send, sale(4)).reply.body.settled_us)
+        system.fault(ClockCommand("34", 0))
+        moments.append(insist(send, sale(5)).reply.body.settled_us)
+
+    first, ahead, after_kill, further, right = moments
+    assert moments == sorted(moments)
+    assert ahead - first >= day_us
+    assert after_kill - ahead < day_us
+    assert further - after_kill >= day_us / 2
+    assert right - further < day_us
+
+
+def test_a_slow_disk_is_of_one_node_and_ends(tmp_path):
+    with System(config(EACH_ALONE), tmp_path) as system, asyncio.Runner() as runner, hospital(system, runner) as send:
+        add_us = 300_000
+
+        def commit_takes_us(number):
+            before = {host: said["nodes"] for host, said in system.stats().items()}
+            insist(send, sale(number))
+            after = {host: said["nodes"] for host, said in system.stats().items()}
+            return {
+                host: after[host][node]["writer_busy_us"] - before[host][node]["writer_busy_us"]
+                for host, (node,) in EACH_ALONE.items()
+            }
+
+        insist(send, sale(1))
+        system.fault(SlowDiskCommand("34", add_us))
+        assert commit_takes_us(2)["insured"] >= add_us
+        system.fault(SlowDiskCommand("34", -2 * add_us))
+        system.fault(SlowDiskCommand("33", add_us))
+        assert commit_takes_us(3)["care"] >= 2 * add_us
 
 
 GRAY = 100

@@ -53,6 +53,10 @@ def hits(event: EventRow, *attempts: MessageRow, visits: tuple[VisitRow, ...] = 
         ("slow", "63", 126, 300, 0),  # was inside already
         ("slow", "33", 105, 106, 1),
         ("slow", "33", 100, 105, 0),  # came afterwards
+        ("slow_disk", "33", 105, 106, 1),
+        ("clock_off", "63", 126, 300, 0),
+        ("full_disk", "*", 125, 126, 1),  # wherever it came to
+        ("full_disk", "*", 126, 300, 0),
     ],
 )
 def test_an_answered_attempt_is_hit_where_it_was_while_the_fault_lasted(kind, node, at, until, expected):

@@ -1,0 +1,1 @@
+"""Minutes of real processes under load to which everything happens by a seed, and both checkers afterwards."""
