@@ -14,6 +14,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
+from msgspec import structs
+
 from loadtest.moving import put_off, work_on_books
 from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
@@ -25,8 +27,11 @@ from reference_impl.server.faults import RefuseCommand, SlowCommand
 from reference_impl.server.supervisor import System
 from reference_impl.staging.acts import Act, CloseDay, MoveDoor, OnlyWritten, WorkOnBooks, perform
 from reference_impl.staging.day_ends import DayEnd, closing_rows
+from reference_impl.staging.hospital_faults import HitInstitutions
 from reference_impl.staging.stepping import OpenBySteps, SteppedRamp, Turn
 from reference_impl.staging.timetable import Step, timetable
+from reference_impl.trust.keys import KeyLine, read_lines
+from reference_impl.trust.making import HOSPITALS_FILE
 from scenarios.record.recorder import EventRow
 from scenarios.record.tables import ClosingRow
 from scenarios.schema import Scenario
@@ -48,11 +53,15 @@ _T = TypeVar("_T")
 class ProcessActions:
     """A ``reference_impl.staging.timetable.Actions`` on the processes of a system."""
 
-    __slots__ = ("_system",)
+    __slots__ = ("_lock", "_revoked", "_system")
 
     def __init__(self, system: System) -> None:
         """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear."""
         self._system = system
+        self._revoked: dict[HitInstitutions, frozenset[str]] = {}
+        """The ids of the keys that were revoked here: no other one is to hold again."""
+        self._lock = threading.Lock()
+        """Held while files of keys are written anew: faults have threads of their own."""
 
     def freeze(self, node: NodeId) -> None:
         """Stop the node's process where it stands."""
@@ -81,6 +90,15 @@ class ProcessActions:
     def move_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door that the node keeps."""
         self._system.door(node, command)
+
+    def revoke(self, of: HitInstitutions, *, on: bool) -> None:
+        """Write the files of keys anew, and have every process read them."""
+        with self._lock:
+            if of not in self._revoked:
+                lines = read_lines(self._system.keys / HOSPITALS_FILE)
+                self._revoked[of] = frozenset(one.id for one in lines if not one.revoked and of.has(one.institution))
+            ids = self._revoked[of]
+            self._system.rotate(lambda lines: [_revoked(one, on=on) if one.id in ids else one for one in lines])
 
     def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
         """Leave it to the generator, where the patients are."""
@@ -316,6 +334,10 @@ class Injector:
     def _fail(self, what: str) -> None:
         with self._lock:
             self._failures.append(what)
+
+
+def _revoked(line: KeyLine, *, on: bool) -> KeyLine:
+    return structs.replace(line, revoked=on)
 
 
 def _put_off(act: Act, by_us: int) -> Act:

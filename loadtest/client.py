@@ -21,6 +21,7 @@ from reference_impl.trust.signing import Signed
 from reference_impl.wire.answers import NOBODY_LISTENS_HEADER
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.speech import Speech
+from reference_impl.wire.unheard import said_unheard
 
 METHOD = "POST"
 _US_PER_S = 1_000_000
@@ -108,7 +109,9 @@ class GeventPeers:
         try:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
             if not self._is_believed(destination, signed, answer):
-                return Unknown(self._clock.now_us() - entered_us), len(answer.content)
+                return Unknown(self._clock.now_us() - entered_us, said_unheard(answer.status, answer.content)), len(
+                    answer.content
+                )
             outcome = codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
             self._speech.heard(request, outcome)
             self.own_time.keep(entered_ns, answer)

@@ -79,7 +79,9 @@ class LoadRun:
         stamps = stamps_of(scenario)
         self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
-        self._peers = GeventPeers(system, speech, self._clock, events.request, holder_for(scenario, system))
+        self._peers = GeventPeers(
+            system, speech, self._clock, events.request, holder_for(scenario, system, self._clock)
+        )
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options

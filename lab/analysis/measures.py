@@ -34,6 +34,7 @@ from lab.analysis import (
     renumbering,
     service,
     sessions,
+    trust,
 )
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
@@ -197,6 +198,7 @@ def measure(
     scalars |= {name: float(value) for name, value in audit.figures(audited, scenario)}
     scalars |= dict(closing.measure(record))
     scalars |= sessions.figures(record, scenario)
+    scalars |= trust.figures(record, scenario)
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}

@@ -29,10 +29,12 @@ from reference_impl.staging.acts import (
     OnlyWritten,
     RefuseAll,
     RestartNode,
+    RevokeKeys,
     SlowDown,
     ThawNode,
     WorkOnBooks,
 )
+from reference_impl.staging.hospital_faults import hit_by, skew_us
 from reference_impl.staging.loss import FALSE_YES
 from reference_impl.staging.moves import books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
@@ -44,13 +46,16 @@ from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import (
     Delay,
+    EarlyKey,
     Fault,
     Freeze,
     Kill,
     Lose,
     LostCommit,
     Refuse,
+    RevokedKey,
     ShortDownload,
+    SkewedClock,
     Slow,
     YesWithErrorText,
     YesWithoutReceipt,
@@ -83,7 +88,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
 
     The real world does each chain on its own: what two chains do at one instant has no order there.
     """
-    steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
+    steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(scenario, chain, fault)]
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
         steps.extend(_cutover_steps(chain, course, scenario))
     chain = len(scenario.faults) + len(scenario.cutover)
@@ -94,7 +99,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
-def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
+def _fault_steps(scenario: Scenario, chain: int, fault: Fault) -> Iterator[Step]:
     match fault:
         case Freeze() | Kill() | Refuse() | Slow():
             yield from _node_steps(chain, fault)
@@ -111,6 +116,15 @@ def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
         case ShortDownload():
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{fault.of}, {fault.brings:.0%}"))
+        case SkewedClock():
+            note = f"{fault.share:.0%}, {skew_us(fault):+} us"
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
+        case EarlyKey():
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{fault.share:.0%}"))
+        case RevokedKey():
+            hit = hit_by(scenario, chain, fault)
+            yield Step(fault.at, chain, RevokeKeys(hit, on=True), _row(fault, fault.node, f"{fault.share:.0%}"))
+            yield Step(fault.until, chain, RevokeKeys(hit, on=False), undoes=True)
         case _:
             assert_never(fault)
 

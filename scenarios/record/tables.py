@@ -254,7 +254,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "",
             "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown",
         ),
-        Column("refusal", _STR, "", "code of the rule that refused"),
+        Column(
+            "refusal", _STR, "", "code of the rule that refused; of an unknown outcome, why the sender was not heard"
+        ),
         Column("reply_crc", _I64, "", "CRC-32 of the reply's content; null unless ok or refused"),
         *(
             Column(f"{hop}_{way}_us", _I64, "us", f"{verb} by {name}; null when it was not seen there")

@@ -25,6 +25,7 @@ from scenarios.schema.measures_prescriptions import PRESCRIPTION_MEASURES
 from scenarios.schema.measures_relays import RELAY_MEASURES
 from scenarios.schema.measures_sessions import SESSION_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
+from scenarios.schema.measures_trust import TRUST_MEASURES
 
 __all__ = [
     "BY_PROVINCE", "FILING_REASONS", "MEASURES", "PART_PATTERN", "PLAN_PATTERN", "STATISTICS", "Measure", "Part",
@@ -109,6 +110,7 @@ _SUBJECTS = (
     SESSION_MEASURES,
     CARE_MEASURES,
     PRESCRIPTION_MEASURES,
+    TRUST_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))

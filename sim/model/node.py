@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain.keyed import key_hash
 from reference_impl.domain.nodes import HUB, NodeId, role_of
-from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unreachable
+from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unknown, Unreachable
 from sim.engine.driver import Task
 from sim.engine.timeline import Timeline
 from sim.model.calls import Work
@@ -176,14 +176,27 @@ class SimNode:
         else:
             self._turn_away(work)
 
+    def turn_away_unheard(self, work: Work, answer: Unknown) -> None:
+        """Give, in its turn, an answer to a message that was not read."""
+        self.host.loop.post(partial(self._answer_unheard, answer), work)
+
+    def _answer_unheard(self, answer: Unknown, work: Work) -> None:
+        request = work.request
+        work.service_times = self._times_of(request.sender, request.code)
+        work.bits = bits_at(work.key, self.place)
+        self._answer_at_door(work, answer)
+
     def _turn_away(self, work: Work) -> None:
-        """Answer at the door, for the price of writing an answer."""
         self.workers.sums.refused += 1
+        self._answer_at_door(work, Overloaded(OVERLOADED_RETRY_US))
+
+    def _answer_at_door(self, work: Work, answer: Overloaded | Unknown) -> None:
+        """Answer for the price of writing an answer."""
         call = work.call
         assert call is not None  # only calls arrive
         loop = self.host.loop
         loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
-        call.say(Overloaded(OVERLOADED_RETRY_US), work.bits, self.host)
+        call.say(answer, work.bits, self.host)
         loop.leaving.append(call)
 
     def _won_a_worker(self, work: Work) -> None:

@@ -16,6 +16,7 @@ BASE = {
     "faults": [
         {"kind": "slow", "node": "33", "at": "1h", "for": "2h", "add": "500ms"},
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
+        {"kind": "skewed_clock", "node": "33", "at": "1h", "for": "2h", "by": "40min"},
     ],
     "cutover": [
         {
@@ -81,6 +82,7 @@ BASE = {
         "regions": [{"insured": "34", "referral": "3h"}],
     },
     "sessions": {},
+    "trust": {},
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
     "master_data": {
@@ -111,6 +113,7 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    faults.2.lasts           2h
     prefund.quotas.0.top_ups.0.at  3h
     filing.temporary               4320h
     filing.referral                4320h
@@ -189,6 +192,8 @@ MACHINE = """
     sessions.signs_out                  79200s
     sessions.spread                     7200s
     faults.0.add                        0.5s
+    faults.2.by                         2400s
+    trust.window                        1800s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s
     topology.links.province_hub.latency 0.015s
