@@ -14,8 +14,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
-from msgspec import structs
-
 from loadtest.moving import put_off, work_on_books
 from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
@@ -30,8 +28,6 @@ from reference_impl.staging.day_ends import DayEnd, closing_rows
 from reference_impl.staging.hospital_faults import HitInstitutions
 from reference_impl.staging.stepping import OpenBySteps, SteppedRamp, Turn
 from reference_impl.staging.timetable import Step, timetable
-from reference_impl.trust.keys import KeyLine, read_lines
-from reference_impl.trust.making import HOSPITALS_FILE
 from scenarios.record.recorder import EventRow
 from scenarios.record.tables import ClosingRow
 from scenarios.schema import Scenario
@@ -58,8 +54,8 @@ class ProcessActions:
     def __init__(self, system: System) -> None:
         """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear."""
         self._system = system
-        self._revoked: dict[HitInstitutions, frozenset[str]] = {}
-        """The ids of the keys that were revoked here: no other one is to hold again."""
+        self._revoked: frozenset[HitInstitutions] = frozenset()
+        """Whose keys are revoked at the nodes now."""
         self._lock = threading.Lock()
         """Held while files of keys are written anew: faults have threads of their own."""
 
@@ -92,13 +88,11 @@ class ProcessActions:
         self._system.door(node, command)
 
     def revoke(self, of: HitInstitutions, *, on: bool) -> None:
-        """Write the files of keys anew, and have every process read them."""
+        """Write the nodes' files of keys anew, and have every process read them; hospitals hear of nothing."""
         with self._lock:
-            if of not in self._revoked:
-                lines = read_lines(self._system.keys / HOSPITALS_FILE)
-                self._revoked[of] = frozenset(one.id for one in lines if not one.revoked and of.has(one.institution))
-            ids = self._revoked[of]
-            self._system.rotate(lambda lines: [_revoked(one, on=on) if one.id in ids else one for one in lines])
+            self._revoked = self._revoked | {of} if on else self._revoked - {of}
+            hit = self._revoked
+            self._system.revoke_at_nodes(lambda line: any(one.has(line.institution) for one in hit))
 
     def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
         """Leave it to the generator, where the patients are."""
@@ -334,10 +328,6 @@ class Injector:
     def _fail(self, what: str) -> None:
         with self._lock:
             self._failures.append(what)
-
-
-def _revoked(line: KeyLine, *, on: bool) -> KeyLine:
-    return structs.replace(line, revoked=on)
 
 
 def _put_off(act: Act, by_us: int) -> Act:

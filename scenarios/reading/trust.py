@@ -8,24 +8,32 @@ from reference_impl.domain.nodes import HOSPITAL
 from scenarios.reading.errors import Problem
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
-from scenarios.schema.faults import EarlyKey, RevokedKey, SkewedClock
+from scenarios.schema.faults import ANY, EarlyKey, RevokedKey, SkewedClock
 
 __all__ = ["hospital_fault_problems", "trust_problems"]
 
 
 def trust_problems(scenario: Scenario) -> Iterator[Problem]:
     """Yield everything wrong with the trust of a scenario as stated."""
-    if scenario.trust is None or not scenario.trust.mutual_tls:
+    trust = scenario.trust
+    if trust is None:
         return
     for number, fault in enumerate(scenario.faults):
         link: tuple[str, ...] = getattr(fault, "link", ())
-        if link and HOSPITAL not in link:
-            yield Problem(
-                ("faults", number, "link"),
-                "a faulty link between nodes that speak mutual TLS: nothing can be lost that is encrypted",
-                " to ".join(link),
-                "trust.mutual_tls: false, or a link of hospitals",
-            )
+        of_hospitals = HOSPITAL in link or link == (ANY, ANY)
+        if link and trust.mutual_tls and HOSPITAL not in link:
+            yield _encrypted(number, link, "between nodes that speak mutual TLS", "mutual_tls", "a link of hospitals")
+        elif of_hospitals and trust.hospital_tls:
+            yield _encrypted(number, link, "of hospitals that speak TLS", "hospital_tls", "a link between nodes")
+
+
+def _encrypted(number: int, link: tuple[str, ...], whose: str, key: str, other: str) -> Problem:
+    return Problem(
+        ("faults", number, "link"),
+        f"a faulty link {whose}: nothing can be lost that is encrypted",
+        " to ".join(link),
+        f"trust.{key}: false, or {other}",
+    )
 
 
 def hospital_fault_problems(

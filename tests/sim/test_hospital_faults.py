@@ -176,6 +176,26 @@ def test_what_would_do_nothing_is_refused(fault, more, words) -> None:
     assert any(words in one for one in found), found
 
 
+def lost(*link: str) -> dict[str, Any]:
+    return {"kind": "lose", "link": list(link), "direction": "reply"}
+
+
+@pytest.mark.parametrize(
+    ("trust", "link", "words"),
+    [
+        ({"hospital_tls": True}, ("hospital", CARE), "of hospitals that speak TLS"),
+        ({"hospital_tls": True}, ("*", "*"), "of hospitals that speak TLS"),
+        ({"hospital_tls": True}, (CARE, HUB), ""),
+        ({"mutual_tls": True}, (CARE, HUB), "between nodes that speak mutual TLS"),
+        ({"mutual_tls": True}, ("hospital", CARE), ""),
+    ],
+)
+def test_nothing_is_lost_on_a_link_that_is_encrypted(trust, link, words) -> None:
+    found = [str(one) for one in problems(scenario(visit("pharmacy"), faults=[lost(*link)], trust=trust))]
+
+    assert [words in one for one in found] == [True] * bool(words), found
+
+
 def test_two_faults_of_the_same_hospitals_do_not_overlap() -> None:
     faults = [wrong("early_key"), wrong("revoked_key", at="14s"), wrong("skewed_clock", at="29s")]
     found = [str(one) for one in problems(scenario(visit("pharmacy"), faults=faults, trust={}))]

@@ -265,6 +265,22 @@ def test_keys_are_rotated_without_a_stop_and_the_former_one_is_refused_by_its_na
         assert (entry["region"], entry["level"], entry["kinds"]) == ("330400", 1, ["pharmacy"])
 
 
+def test_keys_that_nodes_revoke_alone_are_refused_until_they_hold_again(tmp_path):
+    """Hospitals hear of nothing; a key that was revoked before stays so when the others hold again."""
+    with System(config(trust={}), tmp_path) as system:
+        client, other = RawClient(system), RawClient(system, OTHER)
+        system.rotate(lambda lines: [revoked(line) if line.institution == OTHER else line for line in lines])
+        before = (system.keys / HOSPITALS_FILE).read_bytes()
+
+        system.revoke_at_nodes(lambda line: line.institution == PHARMACY)
+        assert code_in(client.send(sale(1))[1]) == code_in(other.send(sale(2))[1]) == "I12"
+        system.revoke_at_nodes(lambda _: False)
+
+        assert client.send(sale(1))[1]["infcode"] == 0
+        assert code_in(other.send(sale(3))[1]) == "I12"
+        assert (system.keys / HOSPITALS_FILE).read_bytes() == before
+
+
 def revoked(line: KeyLine) -> KeyLine:
     return msgspec.structs.replace(line, revoked=True)
 
