@@ -36,6 +36,10 @@ format:
 docs:
     .venv/bin/python docs/generate.py
 
+# what a release hands out: the wheel, the bill of its parts, their sums
+ship:
+    .venv/bin/python .ci/supply.py dist
+
 # everything, on a bare machine
 ci:
     .ci/run

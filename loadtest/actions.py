@@ -26,6 +26,7 @@ from reference_impl.server.faults import ClockCommand, RefuseCommand, SlowComman
 from reference_impl.server.supervisor import System
 from reference_impl.staging.acts import Act, CloseDay, MoveDoor, OnlyWritten, WorkOnBooks, perform
 from reference_impl.staging.day_ends import DayEnd, closing_rows
+from reference_impl.staging.hospital_faults import HitInstitutions
 from reference_impl.staging.stepping import OpenBySteps, SteppedRamp, Turn
 from reference_impl.staging.timetable import Step, timetable
 from scenarios.record.recorder import EventRow
@@ -49,7 +50,7 @@ _T = TypeVar("_T")
 class ProcessActions:
     """A ``reference_impl.staging.timetable.Actions`` on the processes of a system."""
 
-    __slots__ = ("_disk", "_system")
+    __slots__ = ("_disk", "_lock", "_revoked", "_system")
 
     def __init__(self, system: System, disk: SmallDisk | None = None) -> None:
         """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear.
@@ -58,6 +59,10 @@ class ProcessActions:
         """
         self._system = system
         self._disk = disk
+        self._revoked: frozenset[HitInstitutions] = frozenset()
+        """Whose keys are revoked at the nodes now."""
+        self._lock = threading.Lock()
+        """Held while files of keys are written anew: faults have threads of their own."""
 
     def freeze(self, node: NodeId) -> None:
         """Stop the node's process where it stands."""
@@ -100,6 +105,13 @@ class ProcessActions:
     def move_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door that the node keeps."""
         self._system.door(node, command)
+
+    def revoke(self, of: HitInstitutions, *, on: bool) -> None:
+        """Write the nodes' files of keys anew, and have every process read them; hospitals hear of nothing."""
+        with self._lock:
+            self._revoked = self._revoked | {of} if on else self._revoked - {of}
+            hit = self._revoked
+            self._system.revoke_at_nodes(lambda line: any(one.has(line.institution) for one in hit))
 
     def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
         """Leave it to the generator, where the patients are."""

@@ -8,21 +8,34 @@ meant to be sent, so that its own statistics hide neither the system's stalls no
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from loadtest.connections import Connections, HttpAnswer, NoAnswerError, NobodyListensError, NothingLeftError
+from gevent.ssl import SSLContext
+
+from loadtest.connections import (
+    Connections,
+    HttpAnswer,
+    NoAnswerError,
+    NobodyListensError,
+    NothingLeftError,
+    Secured,
+)
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
 from loadtest.own_time import OwnTime
 from loadtest.tracing import Tracing
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
+from reference_impl.server.tls import by_hospitals
 from reference_impl.server.traced import outcome_of, traceparent_line
+from reference_impl.trust.authority import name_of
 from reference_impl.trust.holder import Holder
 from reference_impl.trust.signing import Signed
 from reference_impl.wire.answers import NOBODY_LISTENS_HEADER
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.speech import Speech
+from reference_impl.wire.unheard import said_unheard
 
 METHOD = "POST"
 _US_PER_S = 1_000_000
@@ -71,7 +84,9 @@ class GeventPeers:
         """Calls that never left this process, for want of a descriptor or a port: they say nothing of the system."""
         self.own_time = OwnTime()
         self._destinations: dict[NodeId, _Destination] = {}
-        self._lanes: dict[tuple[str, int], Connections] = {}
+        self._lanes: dict[tuple[str, int, str], Connections] = {}
+        trust = system.trust
+        self._tls = None if trust is None or not trust.hospital_tls else by_hospitals(Path(trust.keys), SSLContext)
 
     @property
     def in_use(self) -> int:
@@ -125,7 +140,9 @@ class GeventPeers:
         try:
             answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
             if not self._is_believed(destination, signed, answer):
-                return Unknown(self._clock.now_us() - entered_us), len(answer.content)
+                return Unknown(self._clock.now_us() - entered_us, said_unheard(answer.status, answer.content)), len(
+                    answer.content
+                )
             outcome = codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
             self._speech.heard(request, outcome)
             self.own_time.keep(entered_ns, answer)
@@ -163,14 +180,16 @@ class GeventPeers:
         if known is None:
             address = self._system.address(node)
             self._destinations[node] = known = _Destination(
-                _head(address), self._lane(address), address.path, self._system.is_by_proxy(node)
+                _head(address), self._lane(address, node), address.path, self._system.is_by_proxy(node)
             )
         return known
 
-    def _lane(self, address: Address) -> Connections:
-        place = (address.host, address.port)
+    def _lane(self, address: Address, node: NodeId) -> Connections:
+        """Return the connections to a process; by TLS each node's are its own, for it is asked for by its name."""
+        secured = None if self._tls is None else Secured(self._tls, name_of(node))
+        place = (address.host, address.port, "" if secured is None else secured.name)
         if place not in self._lanes:
-            self._lanes[place] = Connections(*place)
+            self._lanes[place] = Connections(address.host, address.port, secured)
         return self._lanes[place]
 
 

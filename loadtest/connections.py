@@ -14,7 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 import gevent
-from gevent import socket
+from gevent import socket, ssl
 from geventhttpclient.response import HTTPParseError, HTTPSocketResponse
 
 _BLOCK_BYTES = 65_536
@@ -50,12 +50,21 @@ class HttpAnswer(NamedTuple):
     woke_cpu_ns: int = 0
 
 
+class Secured(NamedTuple):
+    """By what TLS is spoken, and the name that the other side has to prove."""
+
+    context: ssl.SSLContext
+    name: str
+
+
 class Connections:
     """The connections to one host and port."""
 
-    __slots__ = ("_address", "_idle", "_open")
+    __slots__ = ("_address", "_idle", "_open", "_secured")
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, secured: Secured | None = None) -> None:
+        """Connect by TLS where ``secured``."""
+        self._secured = secured
         self._address = (host, port)
         self._idle: deque[socket.socket] = deque()
         self._open = 0
@@ -135,6 +144,8 @@ class Connections:
         try:
             fresh.setsockopt(plain.IPPROTO_TCP, plain.TCP_NODELAY, 1)
             fresh.connect(self._address)
+            if self._secured is not None:
+                fresh = self._begin_tls(fresh, self._secured)
         except ConnectionRefusedError as error:
             self._close(fresh)
             raise NobodyListensError(f"nobody listens at {self._address}") from error
@@ -145,6 +156,13 @@ class Connections:
             self._close(fresh)
             raise
         return fresh
+
+    def _begin_tls(self, plainly: socket.socket, secured: Secured) -> socket.socket:
+        """Return a connection to whoever proves to be the one that is meant; nothing was sent to anybody else."""
+        try:
+            return secured.context.wrap_socket(plainly, server_hostname=secured.name)
+        except (ssl.SSLError, ConnectionError) as error:
+            raise ConnectionRefusedError(f"{secured.name} is not there: {error}") from error
 
     def _close(self, connection: socket.socket) -> None:
         connection.close()
@@ -159,9 +177,10 @@ def _own(error: OSError) -> OSError:
 def _still_open(kept: socket.socket) -> bool:
     """Return whether an idle connection is silent, as it should be; readable means closed or out of step."""
     kept.settimeout(0.0)
+    secured = isinstance(kept, ssl.SSLSocket)  # which may hold what is no answer, and cannot be peeked into
     try:
-        kept.recv(1, plain.MSG_PEEK)
-    except BlockingIOError:
+        kept.recv(1, 0 if secured else plain.MSG_PEEK)
+    except (BlockingIOError, ssl.SSLWantReadError):
         kept.settimeout(None)
         return True
     except OSError:

@@ -49,6 +49,7 @@ class TrustFacts(msgspec.Struct, frozen=True):
     window_ms: int
     sealed: bool
     mutual_tls: bool = False
+    hospital_tls: bool = False
 
 
 class SystemFile(msgspec.Struct, frozen=True):
@@ -80,7 +81,7 @@ class SystemFile(msgspec.Struct, frozen=True):
         url = self.links.get(caller, {}).get(callee, facts.url)
         parts = urlsplit(url)
         if not parts.hostname or not parts.port:
-            raise InputError(f"{SYSTEM_FILE}: node {callee!r} has url {url!r}; expected http://HOST:PORT/PATH")
+            raise InputError(f"{SYSTEM_FILE}: node {callee!r} has url {url!r}; expected http(s)://HOST:PORT/PATH")
         return Address(parts.hostname, parts.port, parts.path or "/")
 
 

@@ -82,7 +82,7 @@ class LoadRun:
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
         self._tracing = tracing_for(system)
         self._peers = GeventPeers(
-            system, speech, self._clock, events.request, holder_for(scenario, system), self._tracing
+            system, speech, self._clock, events.request, holder_for(scenario, system, self._clock), self._tracing
         )
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)

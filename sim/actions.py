@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reference_impl.domain.nodes import NodeId
     from reference_impl.protocol.door import DoorCommand
+    from reference_impl.staging.hospital_faults import HitInstitutions
     from scenarios.schema.cutover import Cutover, Phase
     from sim.model.hosts import Host
     from sim.world import World
@@ -66,6 +67,9 @@ class SimActions:
     def move_door(self, node: NodeId, command: DoorCommand) -> None:
         """Command a door that the node keeps."""
         self._world.command_door(node, command)
+
+    def revoke(self, of: HitInstitutions, *, on: bool) -> None:
+        """Leave it to the gates, which know the scenario."""
 
     def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
         """List the business under way on the cutover's path."""

@@ -13,7 +13,7 @@ from reference_impl.books.final import BooksError
 from reference_impl.protocol.messages import Unknown, Unreachable
 from sim.engine.driver import Task, TaskGroup
 from sim.engine.timeline import TIMER, Timeline, Wakeup
-from sim.model.calls import Call, Work
+from sim.model.calls import Call, Target, Work
 from sim.model.loop import NS_PER_US, WARM_BITS
 from sim.model.service_times import ANSWER_AT, FORWARD_AT, LINK_AT, STEP_MASK, message_key
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sim.model.node import SimNode
     from sim.model.service_times import OwnTime
 
-    Routes = Mapping[NodeId, tuple[SimNode, Link]]
+    Routes = Mapping[NodeId, tuple[Target, Link]]
 
 _SILENT = (Unknown, Unreachable)
 """Outcomes that are no message: nothing is read."""

@@ -19,6 +19,7 @@ from reference_impl.protocol.door import DoorCommand
 from reference_impl.protocol.ports import HospitalPorts, NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.staging.build import institutions_of, node_config, stamps_of
+from reference_impl.staging.hospital_faults import HospitalFaults
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import books_before
 from scenarios.patients.draws import KeyedDraws
@@ -29,6 +30,7 @@ from sim.engine.timeline import Timeline
 from sim.engine.timers import Timeouts
 from sim.model.archive import ArchivingBooks, retention_us
 from sim.model.desks import CrowdedDesk, SimDesk
+from sim.model.gate import Gate
 from sim.model.hosts import Host
 from sim.model.links import Link
 from sim.model.loop import LoopClock
@@ -105,7 +107,8 @@ class World:
         self._lost: dict[NodeId, LostCommits | None] = {}
         self._starts: dict[NodeId, int] = {}
         self._configs: dict[NodeId, NodeConfig] = {}
-        self._routes: dict[NodeId, dict[NodeId, tuple[SimNode, Link]]] = {}
+        self._routes: dict[NodeId, dict[NodeId, tuple[SimNode | Gate, Link]]] = {}
+        self._at_hospitals = HospitalFaults(scenario)
         self._seen = Seen(len(plan))
         self._make_nodes(service_times)
         self.faulty_links: list[FaultyLink] = []
@@ -252,14 +255,18 @@ class World:
         from_hospitals = self._routes.setdefault(NodeId(HOSPITAL), {})
         for province in self.scenario.topology.province_nodes():
             node = NodeId(province)
-            from_hospitals[node] = (self.nodes[node], self._link(HOSPITAL, province, links.hospital_province))
+            from_hospitals[node] = (self._entrance(node), self._link(HOSPITAL, province, links.hospital_province))
             self._routes[node][HUB] = (self.nodes[HUB], self._link(province, HUB, links.province_hub))
             self._routes[HUB][node] = (self.nodes[node], self._link(HUB, province, links.province_hub))
         for city in self.scenario.topology.relays():
             node, province = NodeId(city), care_node(city)
-            from_hospitals[node] = (self.nodes[node], self._link(HOSPITAL, city, links.hospital_city))
+            from_hospitals[node] = (self._entrance(node), self._link(HOSPITAL, city, links.hospital_city))
             self._routes[node][province] = (self.nodes[province], self._link(city, province, links.city_province))
             self._routes[province][node] = (self.nodes[node], self._link(province, city, links.city_province))
+
+    def _entrance(self, node: NodeId) -> SimNode | Gate:
+        """Return what takes in hospitals' messages: the node, or a gate before it where hospitals may not be heard."""
+        return Gate(self.timeline, self.nodes[node], self._at_hospitals) if self._at_hospitals else self.nodes[node]
 
     def _link(self, caller: str, callee: str, spec: LinkSpec) -> Link:
         faulty = FaultyLink(self.scenario.seed, caller, callee, disturbances(self.scenario))

@@ -35,6 +35,7 @@ from lab.analysis import (
     renumbering,
     service,
     sessions,
+    trust,
 )
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
@@ -214,6 +215,7 @@ def measure(
     scalars |= dict(closing.measure(record))
     scalars |= sessions.figures(record, scenario)
     scalars |= overload.figures(record, scenario)
+    scalars |= trust.figures(record, scenario)
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}

@@ -141,7 +141,8 @@ class History:
             said = unserved if reply.refusal else "ok"
             refusal, crc, hops = reply.refusal, reply_crc(reply), _by_role(request, outcome.hops)
         else:
-            said, refusal, crc, hops = _OUTCOMES[type(outcome)], "", None, _NO_HOPS
+            why = outcome.why if isinstance(outcome, Unknown) else ""
+            said, refusal, crc, hops = _OUTCOMES[type(outcome)], why, None, _NO_HOPS
         seen = (visit, step, request.code, request.msgid, attempt, sent_us, now_us, said, refusal, crc, *hops)
         self._recorder.attempt(MessageRow._make(seen))
 

@@ -678,9 +678,14 @@ class Unreachable(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False):
-    """No reply within the timeout: the other side may or may not have acted (G3)."""
+    """No reply within the timeout: the other side may or may not have acted (G3).
+
+    ``why`` is the code that an answer gave which nobody signed: it may help whoever looks for the cause, and decides
+    nothing.
+    """
 
     waited_us: int
+    why: str = ""
 
 
 Answer = Answered | Busy | Closed | Overloaded

@@ -65,16 +65,22 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TrustRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By what a system knows hospitals: which headers, and how old a signature may be.
+    """By what a system knows hospitals: which headers, and how old a signature may be. Operators show a token.
 
     With ``sealed`` an insurer believes no message that its institution has not sealed, with ``mutual_tls`` no node
-    another that does not prove which it is. Operators show a token.
+    another that does not prove which it is; with ``hospital_tls`` hospitals are taken in by TLS.
     """
 
     family: Family
     window_ms: int
     sealed: bool
     mutual_tls: bool = False
+    hospital_tls: bool = False
+
+    @property
+    def with_certificates(self) -> bool:
+        """Whether processes have certificates."""
+        return self.mutual_tls or self.hospital_tls
 
 
 class SystemConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,13 +14,14 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.policies import Kind
-from reference_impl.domain.unheard import UNHEARD_REASONS, Unheard
+from reference_impl.domain.unheard import Unheard
 from reference_impl.server.http_message import HttpReply
 from reference_impl.trust.families import FAMILIES
 from reference_impl.trust.holder import wall_ms
 from reference_impl.trust.keys import NodeKeys, read_node_keys
 from reference_impl.trust.making import node_file
 from reference_impl.trust.signing import Gate, Heard
+from reference_impl.wire.unheard import unheard_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -106,5 +107,4 @@ class HospitalGate:
 
 def _not_heard(why: Unheard) -> HttpReply:
     """Return what gateways say, with our code in front; it is not signed, so nobody takes it for a verdict."""
-    text = f"[{why.value}] {UNHEARD_REASONS[why]}"
-    return HttpReply(HTTPStatus.UNAUTHORIZED, _JSON, msgspec.json.encode({"code": 401, "err_msg": text}))
+    return HttpReply(HTTPStatus.UNAUTHORIZED, _JSON, unheard_text(why))

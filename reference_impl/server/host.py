@@ -15,7 +15,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
@@ -44,7 +44,7 @@ from reference_impl.server.operator import Operator
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import AsyncioTasks
 from reference_impl.server.running import Running
-from reference_impl.server.tls import for_callers, for_calls
+from reference_impl.server.tls import for_callers, for_calls, for_hospitals
 from reference_impl.server.uploads import filings_in
 from reference_impl.telemetry.export import carried
 from reference_impl.telemetry.log import configure, say
@@ -71,41 +71,39 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 
 class _Secured(NamedTuple):
-    """The port at which callers prove who they are, and how."""
+    """A port at which TLS is spoken, and how."""
 
     port: int
     tls: SSLContext
     handshake_us: int
-    """How long a caller may take for that."""
+    """How long a caller may take to begin."""
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its own signals: it would raise them again after a clean stop; and with TLS on one socket."""
+    """Uvicorn without its own signals: it would raise them again after a clean stop; and with TLS on some sockets."""
 
-    def __init__(self, config: uvicorn.Config, secured: _Secured | None) -> None:
+    def __init__(self, config: uvicorn.Config, secured: Sequence[_Secured]) -> None:
         super().__init__(config)
-        self._secured = secured
+        self._secured = {one.port: one for one in secured}
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen: at the port that is secured with TLS, at the others without."""
-        secured, listening = self._secured, sockets or []
-        if secured is None:
-            await super().startup(listening)
-            return
-        await super().startup([each for each in listening if each.getsockname()[1] != secured.port])
-        [neighbours] = [each for each in listening if each.getsockname()[1] == secured.port]
+        """Listen: at the ports that are secured with TLS, at the others without."""
+        with_tls = [each for each in sockets or [] if each.getsockname()[1] in self._secured]
+        await super().startup([each for each in sockets or [] if each not in with_tls])
         loop, config = asyncio.get_running_loop(), self.config
         protocol: Any = partial(
             config.http_protocol_class, config=config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        server = await loop.create_server(
-            protocol,
-            sock=neighbours,
-            ssl=secured.tls,
-            ssl_handshake_timeout=secured.handshake_us / _US_PER_S,
-            backlog=config.backlog,
-        )
-        self.servers.append(server)
+        for each in with_tls:
+            secured = self._secured[each.getsockname()[1]]
+            server = await loop.create_server(
+                protocol,
+                sock=each,
+                ssl=secured.tls,
+                ssl_handshake_timeout=secured.handshake_us / _US_PER_S,
+                backlog=config.backlog,
+            )
+            self.servers.append(server)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -280,17 +278,22 @@ def _is_secured(trust: TrustConfig | None) -> TypeGuard[TrustConfig]:
     return trust is not None and trust.mutual_tls
 
 
-def _secured_for(config: HostConfig) -> _Secured | None:
-    """Return how neighbours are taken in.
+def _secured_for(config: HostConfig) -> list[_Secured]:
+    """Return how neighbours and hospitals are taken in, where by TLS.
 
     Raises:
         TrustError: when certificates cannot be used.
 
     """
-    trust = config.trust
-    if not _is_secured(trust):
-        return None
-    return _Secured(config.ports.neighbours, for_callers(Path(trust.keys), config.host), config.bounds.head_us)
+    trust, found = config.trust, list[_Secured]()
+    if trust is None:
+        return found
+    keys, patience_us = Path(trust.keys), config.bounds.head_us
+    if trust.mutual_tls:
+        found.append(_Secured(config.ports.neighbours, for_callers(keys, config.host), patience_us))
+    if trust.hospital_tls:
+        found.append(_Secured(config.ports.hospitals, for_hospitals(keys, config.host), patience_us))
+    return found
 
 
 def _proofs_for(trust: TrustConfig | None) -> Proofs:

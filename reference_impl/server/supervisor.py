@@ -31,7 +31,7 @@ from reference_impl.server.process import ADDRESS, HostProcess, reserve_port
 from reference_impl.telemetry.options import UNTOLD, Telemetry
 from reference_impl.trust.authority import AUTHORITY_FILE, make_authority
 from reference_impl.trust.keys import TOKEN_FILE, new_token, read_lines, read_token, write_private
-from reference_impl.trust.making import HOSPITALS_FILE, new_lines, write_keys
+from reference_impl.trust.making import HOSPITALS_FILE, new_lines, write_keys, write_node_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -321,7 +321,16 @@ class System:
     def url(self, node: str) -> str:
         """Return where hospitals post a province's messages; the hub's, which has no hospitals, its neighbours'."""
         entrance = Entrance.NEIGHBOURS if node == HUB else Entrance.HOSPITALS
-        return f"http://{self.address(node, entrance)}/{node}"
+        return f"{self.scheme(entrance)}://{self.address(node, entrance)}/{node}"
+
+    def scheme(self, entrance: Entrance) -> str:
+        """Return what is spoken at an entrance: ``https`` where it is secured."""
+        trust = self.config.trust
+        secured = trust is not None and (
+            (trust.mutual_tls and entrance is Entrance.NEIGHBOURS)
+            or (trust.hospital_tls and entrance is Entrance.HOSPITALS)
+        )
+        return "https" if secured else "http"
 
     def pid(self, node: str) -> int:
         """Return the process id of the node's process."""
@@ -400,6 +409,16 @@ class System:
         """Change the keys of hospitals while the system serves: insurers know of it before anybody signs so."""
         lines = change(list(read_lines(self.keys / HOSPITALS_FILE)))
         write_keys(self.keys, lines, self._registers())
+        self._have_keys_read()
+
+    def revoke_at_nodes(self, is_revoked: Callable[[KeyLine], bool]) -> None:
+        """Revoke keys while hospitals still go by them; whatever was so revoked before, and is not now, holds again."""
+        lines = read_lines(self.keys / HOSPITALS_FILE)
+        told = [msgspec.structs.replace(line, revoked=line.revoked or is_revoked(line)) for line in lines]
+        write_node_keys(self.keys, told, self._registers())
+        self._have_keys_read()
+
+    def _have_keys_read(self) -> None:
         for process in self._processes.values():
             if process.running:
                 process.ask("POST", "keys")
@@ -415,6 +434,7 @@ class System:
             window_ms=rules.window_ms,
             sealed=rules.sealed,
             mutual_tls=rules.mutual_tls,
+            hospital_tls=rules.hospital_tls,
             keys=str(self.keys.absolute()),
         )
 
@@ -428,7 +448,7 @@ class System:
             return
         if not (self.keys / HOSPITALS_FILE).exists():
             write_keys(self.keys, new_lines(self._registers()), self._registers())
-        if trust.mutual_tls and not (self.keys / AUTHORITY_FILE).exists():
+        if trust.with_certificates and not (self.keys / AUTHORITY_FILE).exists():
             make_authority(self.keys, self.config.hosts)
         token_file = self.keys / TOKEN_FILE
         if not token_file.exists():

@@ -7,6 +7,7 @@ from typing import Protocol, assert_never
 
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.door import DoorCommand
+from reference_impl.staging.hospital_faults import HitInstitutions
 from reference_impl.staging.moves import BooksMove
 from reference_impl.staging.stepping import OpenBySteps
 from scenarios.schema.cutover import Cutover, Phase
@@ -23,6 +24,7 @@ __all__ = [
     "OnlyWritten",
     "RefuseAll",
     "RestartNode",
+    "RevokeKeys",
     "SetClock",
     "SlowDown",
     "SlowFlushes",
@@ -108,6 +110,14 @@ class MoveDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeKeys:
+    """The keys of these institutions are revoked, or hold again."""
+
+    of: HitInstitutions
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ListInflight:
     """Every piece of business under way on the cutover's path is listed, under the name of the phase."""
 
@@ -153,6 +163,7 @@ Act = (
     | FillDisk
     | SetClock
     | MoveDoor
+    | RevokeKeys
     | ListInflight
     | WorkOnBooks
     | OpenBySteps
@@ -204,6 +215,10 @@ class Actions(Protocol):
         """Command a door that the node keeps."""
         ...
 
+    def revoke(self, of: HitInstitutions, *, on: bool) -> None:
+        """Revoke the keys of institutions, or have them hold again."""
+        ...
+
     def list_inflight(self, phase: Phase, cutover: Cutover) -> None:
         """List the business under way on the cutover's path."""
         ...
@@ -216,6 +231,26 @@ def perform(act: Act, actions: Actions) -> None:
     open by held steps by whoever sees the run.
     """
     match act:
+        case FreezeNode() | ThawNode() | KillNode() | RestartNode():
+            _do_to_process(act, actions)
+        case RefuseAll(node, on):
+            actions.refuse(node, on=on)
+        case SlowDown() | SlowFlushes() | FillDisk() | SetClock():
+            _hinder(act, actions)
+        case MoveDoor(node, command):
+            actions.move_door(node, command)
+        case RevokeKeys(of, on):
+            actions.revoke(of, on=on)
+        case ListInflight(phase, cutover):
+            actions.list_inflight(phase, cutover)
+        case OnlyWritten() | WorkOnBooks() | OpenBySteps() | CloseDay():
+            pass
+        case _:
+            assert_never(act)
+
+
+def _do_to_process(act: FreezeNode | ThawNode | KillNode | RestartNode, actions: Actions) -> None:
+    match act:
         case FreezeNode(node):
             actions.freeze(node)
         case ThawNode(node):
@@ -224,16 +259,6 @@ def perform(act: Act, actions: Actions) -> None:
             actions.kill(node)
         case RestartNode(node):
             actions.restart(node)
-        case RefuseAll(node, on):
-            actions.refuse(node, on=on)
-        case SlowDown() | SlowFlushes() | FillDisk() | SetClock():
-            _hinder(act, actions)
-        case MoveDoor(node, command):
-            actions.move_door(node, command)
-        case ListInflight(phase, cutover):
-            actions.list_inflight(phase, cutover)
-        case OnlyWritten() | WorkOnBooks() | OpenBySteps() | CloseDay():
-            pass
         case _:
             assert_never(act)
 

@@ -156,6 +156,7 @@ def _trust_rules(scenario: Scenario) -> TrustRules | None:
         window_ms=asked.window // _US_PER_MS,
         sealed=asked.seals,
         mutual_tls=asked.mutual_tls,
+        hospital_tls=asked.hospital_tls,
     )
 
 

@@ -2,8 +2,8 @@
 
 A link counts for itself what it loses and delays (``loss``). A node's fault met the attempts of hospitals that came to
 the node, or were held there, while it lasted; where an answer tells no times, those that were under way on a way that
-leads over the node. A commit was lost where the insurer said yes and its books do not hold the message. Must never look
-at who counted what in one world alone.
+leads over the node. Of hospitals that are not heard it is the messages that were told so. A commit was lost where the
+insurer said yes and its books do not hold the message. Must never look at who counted what in one world alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import polars as pl
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.regions import CITY_DIGITS
 from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.staging.hospital_faults import HOSPITAL_FAULTS
 from scenarios.schema.faults import ANY, LostCommit
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ _HOLDING = ("freeze", "kill")
 """Whoever is inside when it begins is hit as well."""
 _MEETING = ("refuse", "slow", "slow_disk", "full_disk", "clock_off")
 """Only who comes while it lasts is hit."""
+_UNHEARD = tuple(HOSPITAL_FAULTS)
+"""Whoever was told that they are not heard for this is hit, of the province and as long as it lasts."""
 _LOST_COMMIT = "lost_commit"
 _PROVINCE_DIGITS = 2
 _FORWARDED = [code for code, row in TRANSACTIONS.items() if row.forwarded]
 _FOREVER_US = 1 << 62
 _SEEN = (
-    "visit", "code", "msgid", "sent_us", "done_us", "outcome", "care_in_us", "care_out_us", "hub_in_us", "hub_out_us",
-    "insured_in_us", "insured_out_us", "city_in_us", "city_out_us",
+    "visit", "code", "msgid", "sent_us", "done_us", "outcome", "refusal", "care_in_us", "care_out_us", "hub_in_us",
+    "hub_out_us", "insured_in_us", "insured_out_us", "city_in_us", "city_out_us",
 )  # fmt: skip
 
 
@@ -46,13 +49,15 @@ def with_hits(tables: RunTables, scenario: Scenario, books: Callable[[], Mapping
     ``books`` reads the final books; they are read only when a fault says that they lose commits.
     """
     events = tables.frame("events")
-    if not events["kind"].is_in([*_HOLDING, *_MEETING, _LOST_COMMIT]).any():
+    if not events["kind"].is_in([*_HOLDING, *_MEETING, *_UNHEARD, _LOST_COMMIT]).any():
         return tables
     attempts = _on_their_way(tables)
     hits: list[int | None] = []
     for event in events.iter_rows(named=True):
         if event["kind"] in (*_HOLDING, *_MEETING):
             hits.append(attempts.filter(_met(event, _nodes_hit(scenario.topology, event))).height)
+        elif event["kind"] in _UNHEARD:
+            hits.append(attempts.filter(_unheard(event)).height)
         elif event["kind"] == _LOST_COMMIT:
             hits.append(_lost_commits(attempts, _commit_fault(scenario, event), books()))
         else:
@@ -91,6 +96,12 @@ def _on_their_way(tables: RunTables) -> pl.DataFrame:
     across = pl.col("code").is_in(_FORWARDED) & (pl.col("care") != pl.col("insured"))
     attempts = tables.scan("messages").select(_SEEN).join(ends, on="visit", how="left")
     return attempts.with_columns(across=across).collect()
+
+
+def _unheard(event: dict[str, Any]) -> pl.Expr:
+    refused = pl.col("refusal").cast(pl.String) == HOSPITAL_FAULTS[event["kind"]].value
+    lasted = (pl.col("sent_us") < event["until_us"]) & (pl.col("done_us") >= event["at_us"])
+    return refused & (pl.col("care") == event["target"]) & lasted
 
 
 def _met(event: dict[str, Any], nodes: Iterable[str]) -> pl.Expr:

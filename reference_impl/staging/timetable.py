@@ -30,12 +30,14 @@ from reference_impl.staging.acts import (
     OnlyWritten,
     RefuseAll,
     RestartNode,
+    RevokeKeys,
     SetClock,
     SlowDown,
     SlowFlushes,
     ThawNode,
     WorkOnBooks,
 )
+from reference_impl.staging.hospital_faults import hit_by, skew_us
 from reference_impl.staging.loss import FALSE_YES
 from reference_impl.staging.moves import books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
@@ -49,6 +51,7 @@ from scenarios.schema.faults import (
     ANY,
     ClockOff,
     Delay,
+    EarlyKey,
     Fault,
     Freeze,
     FullDisk,
@@ -56,7 +59,9 @@ from scenarios.schema.faults import (
     Lose,
     LostCommit,
     Refuse,
+    RevokedKey,
     ShortDownload,
+    SkewedClock,
     Slow,
     SlowDisk,
     YesWithErrorText,
@@ -90,7 +95,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
 
     The real world does each chain on its own: what two chains do at one instant has no order there.
     """
-    steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(chain, fault)]
+    steps = [step for chain, fault in enumerate(scenario.faults) for step in _fault_steps(scenario, chain, fault)]
     for chain, course in enumerate(courses_of(scenario), start=len(scenario.faults)):
         steps.extend(_cutover_steps(chain, course, scenario))
     chain = len(scenario.faults) + len(scenario.cutover)
@@ -101,7 +106,7 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
     return tuple(sorted(steps, key=lambda step: step.at_us))
 
 
-def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
+def _fault_steps(scenario: Scenario, chain: int, fault: Fault) -> Iterator[Step]:
     match fault:
         case Freeze() | Kill() | Refuse() | Slow():
             yield from _node_steps(chain, fault)
@@ -120,6 +125,24 @@ def _fault_steps(chain: int, fault: Fault) -> Iterator[Step]:
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
         case ShortDownload():
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{fault.of}, {fault.brings:.0%}"))
+        case SkewedClock() | EarlyKey() | RevokedKey():
+            yield from _hospital_steps(scenario, chain, fault)
+        case _:
+            assert_never(fault)
+
+
+def _hospital_steps(scenario: Scenario, chain: int, fault: SkewedClock | EarlyKey | RevokedKey) -> Iterator[Step]:
+    """Yield what is wrong with the clocks and keys of hospitals, and its end."""
+    note = f"{fault.share:.0%}"
+    match fault:
+        case SkewedClock():
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{note}, {skew_us(fault):+} us"))
+        case EarlyKey():
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
+        case RevokedKey():
+            hit = hit_by(scenario, chain, fault)
+            yield Step(fault.at, chain, RevokeKeys(hit, on=True), _row(fault, fault.node, note))
+            yield Step(fault.until, chain, RevokeKeys(hit, on=False), undoes=True)
         case _:
             assert_never(fault)
 

@@ -20,7 +20,7 @@ from reference_impl.trust.keys import Key, KeyLine, derived, keys_in
 from reference_impl.trust.seals import seal
 from reference_impl.trust.signing import Signed, believable, sign
 
-__all__ = ["DOOR", "SEAL", "Holder", "wall_ms"]
+__all__ = ["DOOR", "SEAL", "Holder", "Slip", "as_it_is", "wall_ms"]
 
 DOOR, SEAL = "door", "seal"
 """What a derived key is for."""
@@ -29,10 +29,18 @@ _DERIVED = 65_536
 """Derived keys at hand: an institution has one a place of care and one an insurer."""
 
 
+Slip = Callable[[Key, int], tuple[Key, int]]
+
+
+def as_it_is(key: Key, at_ms: int) -> tuple[Key, int]:
+    """Return the right key and time."""
+    return key, at_ms
+
+
 class Holder:
     """Signs for the institutions whose keys it holds: with the last of each in its file that is not revoked."""
 
-    __slots__ = ("_derived", "_family", "_keys", "_now_ms", "_original", "_seals")
+    __slots__ = ("_derived", "_family", "_keys", "_now_ms", "_original", "_seals", "_slip")
 
     def __init__(
         self,
@@ -43,10 +51,12 @@ class Holder:
         seals: bool = True,
         now_ms: Callable[[], int] | None = None,
         original: Callable[[str], str] = str,
+        slip: Slip = as_it_is,
     ) -> None:
         """Hold what stands in the lines of ``path``; ``original`` tells the code that an institution is registered by.
 
-        Without ``seals`` nothing is sealed, for no insurer asks.
+        Without ``seals`` nothing is sealed, for no insurer asks. ``slip`` tells what is signed with in the place of the
+        right key and time, in ms.
 
         Raises:
             TrustError: when a line says what it may not.
@@ -59,6 +69,7 @@ class Holder:
         }
         self._now_ms = now_ms or wall_ms
         self._original = original
+        self._slip = slip
         self._derived = lru_cache(_DERIVED)(self._derive)
 
     def sealed(self, request: Request) -> Request:
@@ -79,8 +90,8 @@ class Holder:
             TrustError: when there is no key of its institution.
 
         """
-        key = self._derived(request.institution, DOOR, care_node(line[1][1:]))
-        return sign(key, self._family, line, content, self._now_ms())
+        key, at_ms = self._slip(self._derived(request.institution, DOOR, care_node(line[1][1:])), self._now_ms())
+        return sign(key, self._family, line, content, at_ms)
 
     def believes(self, signed: Signed, status: int, headers: Mapping[str, str], content: bytes) -> bool:
         """Return whether a reply is that of the node which was asked."""

@@ -16,7 +16,7 @@ from reference_impl.domain.nodes import HUB, NodeId, care_node, is_city
 from reference_impl.trust.holder import DOOR, SEAL
 from reference_impl.trust.keys import SECRET_BYTES, KeyLine, derived, write_private
 
-__all__ = ["HOSPITALS_FILE", "Registers", "new_lines", "node_file", "write_keys"]
+__all__ = ["HOSPITALS_FILE", "Registers", "new_lines", "node_file", "write_keys", "write_node_keys"]
 
 HOSPITALS_FILE = "hospitals.json"
 
@@ -42,6 +42,11 @@ def write_keys(folder: Path, lines: Sequence[KeyLine], registers: Registers) -> 
     """Write the file of hospitals, and of each node but the hub, which checks nothing, what it checks with."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(folder / HOSPITALS_FILE, _text({"keys": lines}))
+    write_node_keys(folder, lines, registers)
+
+
+def write_node_keys(folder: Path, lines: Sequence[KeyLine], registers: Registers) -> None:
+    """Write the files of nodes alone: hospitals go on with what they have."""
     for node, own in registers.items():
         if node != HUB:
             write_private(node_file(folder, node), _text(_lines_for(node, lines, frozenset(own))))

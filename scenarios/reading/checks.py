@@ -30,12 +30,13 @@ from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, w
 from scenarios.reading.sessions import session_problems
 from scenarios.reading.shape import nearest
 from scenarios.reading.stops import stop_problems
-from scenarios.reading.trust import trust_problems
+from scenarios.reading.trust import hospital_fault_problems, trust_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
     ANY,
     ClockOff,
     Delay,
+    EarlyKey,
     Fault,
     Freeze,
     FullDisk,
@@ -43,7 +44,9 @@ from scenarios.schema.faults import (
     Lose,
     LostCommit,
     Refuse,
+    RevokedKey,
     ShortDownload,
+    SkewedClock,
     Slow,
     SlowDisk,
     YesWithErrorText,
@@ -104,6 +107,7 @@ _ASKED_BY: dict[str, _Asked] = {
     ),
     "sessions": _Asked(attrgetter("sessions"), "sessions, and no desk needs one", "a 'sessions' section"),
     "stale": _Asked(attrgetter("master_data"), "master data, and nothing is issued anew", "a 'master_data' section"),
+    "trust": _Asked(attrgetter("trust"), "trust, and hospitals do not sign", "a 'trust' section"),
 }
 """By the first word of a measure's name."""
 
@@ -278,6 +282,8 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
         yield from link_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
+    elif isinstance(fault, SkewedClock | EarlyKey | RevokedKey):
+        yield from hospital_fault_problems(scenario, fault, path)
     elif not isinstance(fault, ShortDownload | FullDisk):
         yield from _node_named(topology, fault.node, (*path, "node"))
     if isinstance(fault, Kill) and fault.node in topology.nodes():
@@ -302,13 +308,20 @@ def _lost_commit(topology: Topology, fault: LostCommit, path: Path) -> Iterator[
 
 
 def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
-    """Two states of one node cannot hold at once; a slow node may also refuse, and links are free."""
+    """Two states of one node, or of one province's hospitals, cannot hold at once; links are free.
+
+    A slow node may also refuse.
+    """
     kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, FullDisk, ClockOff)
+    at_hospitals = (SkewedClock, EarlyKey, RevokedKey)
     for number, fault in enumerate(faults):
         for earlier_number, earlier in enumerate(faults[:number]):
-            if not isinstance(fault, kinds) or not isinstance(earlier, kinds) or _where(fault) != _where(earlier):
+            if isinstance(fault, at_hospitals) and isinstance(earlier, at_hospitals):
+                clash = fault.node == earlier.node
+            elif isinstance(fault, kinds) and isinstance(earlier, kinds) and _where(fault) == _where(earlier):
+                clash = fault.kind == earlier.kind or {fault.kind, earlier.kind} <= {"freeze", "kill", "refuse"}
+            else:
                 continue
-            clash = fault.kind == earlier.kind or {fault.kind, earlier.kind} <= {"freeze", "kill", "refuse"}
             if clash and fault.at < earlier.until and earlier.at < fault.until:
                 what = f"{fault.kind} of node {_where(fault)!r} overlaps faults.{earlier_number} ({earlier.kind})"
                 yield Problem(("faults", number, "at"), what, format_duration(fault.at), "faults one after the other")

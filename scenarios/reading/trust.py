@@ -1,4 +1,4 @@
-"""What no single key of trust can say: against the faults of links. Must never change a scenario."""
+"""What no single key of trust can say: against the faults of links and hospitals. Must never change a scenario."""
 
 from __future__ import annotations
 
@@ -6,21 +6,47 @@ from collections.abc import Iterator
 
 from reference_impl.domain.nodes import HOSPITAL
 from scenarios.reading.errors import Problem
+from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
+from scenarios.schema.faults import ANY, EarlyKey, RevokedKey, SkewedClock
 
-__all__ = ["trust_problems"]
+__all__ = ["hospital_fault_problems", "trust_problems"]
 
 
 def trust_problems(scenario: Scenario) -> Iterator[Problem]:
     """Yield everything wrong with the trust of a scenario as stated."""
-    if scenario.trust is None or not scenario.trust.mutual_tls:
+    trust = scenario.trust
+    if trust is None:
         return
     for number, fault in enumerate(scenario.faults):
         link: tuple[str, ...] = getattr(fault, "link", ())
-        if link and HOSPITAL not in link:
-            yield Problem(
-                ("faults", number, "link"),
-                "a faulty link between nodes that speak mutual TLS: nothing can be lost that is encrypted",
-                " to ".join(link),
-                "trust.mutual_tls: false, or a link of hospitals",
-            )
+        of_hospitals = HOSPITAL in link or link == (ANY, ANY)
+        if link and trust.mutual_tls and HOSPITAL not in link:
+            yield _encrypted(number, link, "between nodes that speak mutual TLS", "mutual_tls", "a link of hospitals")
+        elif of_hospitals and trust.hospital_tls:
+            yield _encrypted(number, link, "of hospitals that speak TLS", "hospital_tls", "a link between nodes")
+
+
+def _encrypted(number: int, link: tuple[str, ...], whose: str, key: str, other: str) -> Problem:
+    return Problem(
+        ("faults", number, "link"),
+        f"a faulty link {whose}: nothing can be lost that is encrypted",
+        " to ".join(link),
+        f"trust.{key}: false, or {other}",
+    )
+
+
+def hospital_fault_problems(
+    scenario: Scenario, fault: SkewedClock | EarlyKey | RevokedKey, path: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    """Yield everything wrong with a fault of hospitals: nobody signs, it is nowhere, or it hits nobody."""
+    if scenario.trust is None:
+        expected = "a 'trust' section, or another fault"
+        yield Problem((*path, "kind"), "hospitals do not sign, so nothing would come of it", fault.kind, expected)
+    regions = scenario.topology.regions
+    if fault.node not in regions:
+        expected = f"one of topology.regions: {', '.join(regions)}"
+        hint = nearest(fault.node, regions)
+        yield Problem((*path, "node"), "province is not in the scenario", repr(fault.node), expected, hint)
+    if not fault.share:
+        yield Problem((*path, "share"), "it hits no institution", "0%", "more than 0%, or no fault")

@@ -255,7 +255,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "ok, refused, unsigned (no session), busy, closed, overloaded, unreachable or unknown; held_by_breaker or "
             "held_by_budget: not sent (clients.breaker, clients.retry_budget)",
         ),
-        Column("refusal", _STR, "", "code of the rule that refused"),
+        Column(
+            "refusal", _STR, "", "code of the rule that refused; of an unknown outcome, why the sender was not heard"
+        ),
         Column("reply_crc", _I64, "", "CRC-32 of the reply's content; null unless ok or refused"),
         *(
             Column(f"{hop}_{way}_us", _I64, "us", f"{verb} by {name}; null when it was not seen there")

@@ -179,6 +179,36 @@ class ShortDownload(_NodeFault):
     )
 
 
+class _HospitalFault(_NodeFault):
+    """What is wrong at hospitals, so that they are not heard (``trust``); what they send meanwhile is not stored."""
+
+    node: CodeText = Field(description="a province's two-digit code: whose institutions")
+    share: Share = Field(default=1.0, description="of its institutions, drawn once. Default: all.")
+
+
+class SkewedClock(_HospitalFault):
+    """Clocks of hospitals are wrong, and the times of their signatures with them: refused as I14 beyond the window."""
+
+    kind: Literal["skewed_clock"]
+    by: MachineTime = Field(gt=0, description="how far: heard all the same up to trust.window")
+    direction: Literal["ahead", "behind"] = Field(
+        default="behind",
+        description="behind, a signature is also too old that says it was made before its node started",
+    )
+
+
+class EarlyKey(_HospitalFault):
+    """Hospitals sign with a new key before their care place has it: refused as I11."""
+
+    kind: Literal["early_key"]
+
+
+class RevokedKey(_HospitalFault):
+    """Keys are revoked that hospitals still sign with, and hold again afterwards: refused as I12."""
+
+    kind: Literal["revoked_key"]
+
+
 Fault = Annotated[
     Freeze
     | Kill
@@ -192,6 +222,9 @@ Fault = Annotated[
     | LostCommit
     | YesWithErrorText
     | YesWithoutReceipt
-    | ShortDownload,
+    | ShortDownload
+    | SkewedClock
+    | EarlyKey
+    | RevokedKey,
     Field(discriminator="kind"),
 ]

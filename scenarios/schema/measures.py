@@ -26,6 +26,7 @@ from scenarios.schema.measures_prescriptions import PRESCRIPTION_MEASURES
 from scenarios.schema.measures_relays import RELAY_MEASURES
 from scenarios.schema.measures_sessions import SESSION_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
+from scenarios.schema.measures_trust import TRUST_MEASURES
 
 __all__ = [
     "BY_PROVINCE", "FILING_REASONS", "MEASURES", "PART_PATTERN", "PLAN_PATTERN", "STATISTICS", "Measure", "Part",
@@ -111,6 +112,7 @@ _SUBJECTS = (
     CARE_MEASURES,
     PRESCRIPTION_MEASURES,
     OVERLOAD_MEASURES,
+    TRUST_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))

@@ -121,13 +121,13 @@ class Scenario(Model):
     def asks_of_everyone(self) -> bool:
         """Whether figures are asked of local visits too, and of what a visit was refused or paid for."""
         of_people = (self.abnormal, self.paper_claims, self.audit, self.network, self.identity)
-        of_all = (*of_people, self.prefund, self.sessions)
+        of_all = (*of_people, self.prefund, self.sessions, self.trust)
         return bool(self.cutover) or any(key is not None for key in of_all)
 
     @property
     def asks_why(self) -> bool:
         """Whether figures are asked of why messages were refused."""
-        return any(key is not None for key in (self.filing, self.master_data, self.network, self.benefits))
+        return any(key is not None for key in (self.filing, self.master_data, self.network, self.benefits, self.trust))
 
     @property
     def closes_s(self) -> int:

@@ -1,6 +1,6 @@
 """By what nodes know who sends: ``trust``. Of the real world; without the key a sender is who its message says.
 
-The simulated world sends no bytes that could be signed: it has the same fates, for everybody in it is honest.
+The simulated world sends no bytes that could be signed: it has the same fates, and asks what a node's gate would say.
 """
 
 from __future__ import annotations
@@ -37,4 +37,9 @@ class TrustSection(Model):
         default=False,
         description="whether nodes prove to each other which they are, by certificates of one authority. Not together "
         "with faults of the links between nodes: the proxy that makes those cannot look into what is encrypted.",
+    )
+    hospital_tls: bool = Field(
+        default=False,
+        description="whether hospitals reach their care place by TLS, and ask for its certificate. Not together with "
+        "faults of the links of hospitals.",
     )

@@ -17,7 +17,7 @@ from reference_impl.domain.admission import DROPPED_RETRY_US, Admission, in_vain
 from reference_impl.domain.keyed import key_hash
 from reference_impl.domain.money import E4
 from reference_impl.domain.nodes import HUB, NodeId, role_of
-from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unreachable
+from reference_impl.protocol.messages import Answered, Hop, Overloaded, Request, Unknown, Unreachable
 from sim.engine.driver import Task
 from sim.engine.timeline import Timeline
 from sim.model.calls import Work
@@ -197,6 +197,16 @@ class SimNode:
         else:
             self._turn_away(work)
 
+    def turn_away_unheard(self, work: Work, answer: Unknown) -> None:
+        """Give, in its turn, an answer to a message that was not read."""
+        self.host.loop.post(partial(self._answer_unheard, answer), work)
+
+    def _answer_unheard(self, answer: Unknown, work: Work) -> None:
+        request = work.request
+        work.service_times = self._times_of(request.sender, request.code)
+        work.bits = bits_at(work.key, self.place)
+        self._answer_at_door(work, answer)
+
     def _admit(self, admission: Admission, work: Work) -> None:
         """Serve a message, let it wait, or turn it away before it is read whole."""
         workers, call = self.workers, work.call
@@ -230,13 +240,16 @@ class SimNode:
         self._turn_away(work, DROPPED_RETRY_US)
 
     def _turn_away(self, work: Work, told_us: int = OVERLOADED_RETRY_US) -> None:
-        """Answer at the door, for the price of writing an answer."""
         self.workers.sums.refused += 1
+        self._answer_at_door(work, Overloaded(told_us))
+
+    def _answer_at_door(self, work: Work, answer: Overloaded | Unknown) -> None:
+        """Answer for the price of writing an answer."""
         call = work.call
         assert call is not None  # only calls arrive
         loop = self.host.loop
         loop.spend(work.service_times.reply[work.bits >> REPLY_AT & STEP_MASK])
-        call.say(Overloaded(told_us), work.bits, self.host)
+        call.say(answer, work.bits, self.host)
         loop.leaving.append(call)
 
     def _won_a_worker(self, work: Work) -> None:

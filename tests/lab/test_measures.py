@@ -43,6 +43,7 @@ from scenarios.schema.prefund import PrefundQuota, PrefundSection
 from scenarios.schema.recourse import StopPolicies
 from scenarios.schema.renumber import Renumber
 from scenarios.schema.sessions import SessionsSection
+from scenarios.schema.trust import TrustSection
 
 SECOND = 1_000_000
 ROWS = {name: {"count": 100, "moved": 100, "every": "1h"} for name in ("persons", "visits")}
@@ -166,6 +167,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "benefits": Benefits.model_validate({"policies": [changing_policy()]}),
         "nation": Nation(institutions=0.01),
         "sessions": SessionsSection(),
+        "trust": TrustSection(),
         "prefund": PrefundSection(quotas=(PrefundQuota(insured="63", care="33", limit_fen=100),)),
         "visits": stop.visits.model_copy(update={"local_background": LocalBackground()}),
     }

@@ -17,6 +17,7 @@ BASE = {
         {"kind": "slow", "node": "33", "at": "1h", "for": "2h", "add": "500ms"},
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
         {"kind": "clock_off", "node": "33", "at": "1h", "for": "2h", "by": "30s"},
+        {"kind": "skewed_clock", "node": "33", "at": "1h", "for": "2h", "by": "40min"},
     ],
     "cutover": [
         {
@@ -84,6 +85,7 @@ BASE = {
     "sessions": {},
     "overload": {"at": "1h", "for": "2h"},
     "clients": {"retry_budget": {}, "breaker": {}},
+    "trust": {},
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
     "master_data": {
@@ -114,6 +116,7 @@ PEOPLE = """
     faults.0.at              1h
     faults.0.lasts           2h
     faults.1.at              1h
+    faults.3.lasts           2h
     overload.at              1h
     overload.lasts           2h
     prefund.quotas.0.top_ups.0.at  3h
@@ -203,6 +206,8 @@ MACHINE = """
     sessions.spread                     7200s
     faults.0.add                        0.5s
     faults.2.by                         30s
+    faults.3.by                         2400s
+    trust.window                        1800s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s
     topology.links.province_hub.latency 0.015s

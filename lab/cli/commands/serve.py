@@ -134,7 +134,9 @@ def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool
 
 def _addresses(system: System, node: str) -> dict[str, str]:
     """Return where each kind of caller reaches the node; no hospital reaches the hub."""
-    addresses = {entrance.value: f"http://{system.address(node, entrance)}/{node}" for entrance in Entrance}
+    addresses = {
+        entrance.value: f"{system.scheme(entrance)}://{system.address(node, entrance)}/{node}" for entrance in Entrance
+    }
     addresses[Entrance.OPERATORS] = f"http://{system.address(node, Entrance.OPERATORS)}"
     if node == HUB:
         addresses[Entrance.HOSPITALS] = ""

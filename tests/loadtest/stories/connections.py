@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import gevent
-from gevent import socket
+from gevent import socket, ssl
 from gevent.server import StreamServer
 from telling import tell
 
-from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError
+from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError, Secured
+from reference_impl.server.tls import by_hospitals
+from reference_impl.trust.authority import certificate_file, make_authority, name_of
 
 REQUEST = b"POST /33 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 GOOD = b"HTTP/1.1 200 OK\r\nX-Yidi-Hops: a\r\nContent-Length: 5\r\n\r\nhello"
@@ -21,11 +25,11 @@ BYE = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length:
 class Server:
     """Answers the n-th request on any connection with ``answer(n, connection)``; counts connections."""
 
-    def __init__(self, answer: Callable[[int, socket.socket], None]) -> None:
+    def __init__(self, answer: Callable[[int, socket.socket], None], **tls: ssl.SSLContext) -> None:
         self.accepted = 0
         self.requests = 0
         self._answer = answer
-        self._server = StreamServer(("127.0.0.1", 0), self._serve)
+        self._server = StreamServer(("127.0.0.1", 0), self._serve, **tls)
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -64,6 +68,39 @@ def story_answer_is_whole_and_the_connection_is_kept():
             answer = lane.exchange(REQUEST, deadline_s=1)
             assert (answer.status, answer.content, answer.headers["x-yidi-hops"]) == (200, b"hello", "a")
         assert (server.accepted, lane.idle, lane.in_use) == (1, 1, 0)
+
+
+def story_by_tls_a_connection_is_kept_and_one_that_the_other_side_closed_is_not_used_again():
+    with TemporaryDirectory() as folder:
+        make_authority(Path(folder), {"care": ["33"]})
+        secured = Secured(by_hospitals(Path(folder), ssl.SSLContext), name_of("33"))
+        meant, another = _of(Path(folder), "care"), Secured(secured.context, name_of("34"))
+    with Server(_says(GOOD, GOOD, BYE, GOOD), ssl_context=meant) as server:
+        lane = Connections("127.0.0.1", server.port, secured)
+        statuses = [lane.exchange(REQUEST, deadline_s=5).status for _ in range(4)]
+        assert statuses == [200, 200, 503, 200]
+        assert (server.accepted, lane.idle, lane.in_use) == (2, 1, 0)
+
+        stranger = Connections("127.0.0.1", server.port, another)
+        _raises(NobodyListensError, lambda: stranger.exchange(REQUEST, deadline_s=5))
+        assert (server.requests, stranger.in_use) == (4, 0)
+
+
+def story_whoever_speaks_no_tls_is_sent_nothing():
+    with TemporaryDirectory() as folder:
+        make_authority(Path(folder), {"care": ["33"]})
+        secured = Secured(by_hospitals(Path(folder), ssl.SSLContext), name_of("33"))
+    with Server(lambda _, connection: connection.sendall(GOOD)) as server:
+        lane = Connections("127.0.0.1", server.port, secured)
+        _raises(NobodyListensError, lambda: lane.exchange(REQUEST, deadline_s=5))
+        assert lane.in_use == lane.idle == 0
+
+
+def _of(folder: Path, host: str) -> ssl.SSLContext:
+    certificate = certificate_file(folder, host)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    return context
 
 
 def story_calls_at_once_get_connections_of_their_own():

@@ -239,6 +239,22 @@ def test_a_trail_made_anew_is_found_by_an_entry_that_was_noted(kept, runner):
     assert findings(kept, noted) == ("entry 5: missing, though it was noted; the trail ends with 1",)
 
 
+def test_an_older_copy_put_in_the_place_of_books_is_found_by_an_entry_noted_since(runner, tmp_path, blank_books):
+    """A backup is in itself as good as it was: only what was noted after it tells that anything is gone."""
+    kept = InFile(tmp_path / "34.sqlite", blank_books)
+    for number in (1, 2):
+        backup = kept.place.path.read_bytes()
+        books = kept.opened(runner)
+        Shelf(books, runner).commit(insert(intent(number)))
+        books.close()
+    since = kept.place.verify(())
+    kept.place.path.write_bytes(backup)
+
+    assert findings(kept) == ()
+    missing = f"entry {since.entries}: missing, though it was noted; the trail ends with {since.entries - 1}"
+    assert findings(kept, Noted(since.entries, bytes.fromhex(since.tip))) == (missing,)
+
+
 TABLES = ("messages", "visits", "persons", "settlements", "settlement_copies", "postings", "postings_legs")
 """Where the books of these tests hold something."""
 

@@ -57,8 +57,8 @@ class RawClient:
         self.system = system
         self.key_id, self.secret = secret_of(system, institution)
 
-    def sealed(self, request):
-        """The request as the envelope carries it, with its seal in ``cainfo``."""
+    def sealed(self, request, key=None):
+        """The request as the envelope carries it, with its seal in ``cainfo``: by ``key``, if not the institution's."""
         said = json.loads(codec_of(self.system.config).encode_request(request, 0))
         body = request.body
         content = [
@@ -69,7 +69,7 @@ class RawClient:
             "", "", getattr(body, "care_type", ""), "", "", "", "",
         ]  # fmt: skip
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-        mac = hmac.new(derived(self.secret, "seal", "34"), b"seal\n" + text, hashlib.sha256).digest()
+        mac = hmac.new(key or derived(self.secret, "seal", "34"), b"seal\n" + text, hashlib.sha256).digest()
         return json.dumps(
             said | {"signtype": "HMACSHA256", "cainfo": f"{self.key_id}.{base64.b64encode(mac).decode()}"}
         ).encode()
@@ -195,6 +195,28 @@ def test_a_seal_that_is_broken_or_not_there_is_refused_by_the_insurer(system, cl
     assert not {msgid(5), msgid(6)} & settled(system)
 
 
+def key_in(system, node, purpose):
+    """The pharmacy's key in the file of a node: what whoever steals that file has."""
+    [line] = [
+        one
+        for one in json.loads((system.keys / f"{node}.json").read_bytes())[purpose]
+        if one["institution"] == PHARMACY
+    ]
+    return base64.b64decode(line["secret"])
+
+
+@pytest.mark.parametrize("purpose", ["doors", "seals"])
+def test_whoever_has_all_keys_of_a_care_province_speaks_at_its_door_and_seals_nothing(system, client, purpose):
+    """33 is an insurer too, and has seal keys of its own: they are no use at another insurer."""
+    forged = client.sealed(sale(20), key_in(system, "33", purpose))
+
+    status, said, _ = client.post(forged, client.signed(forged))
+
+    assert (status, code_in(said)) == (200, "I18")
+    assert client.secret != key_in(system, "33", purpose)
+    assert msgid(20) not in settled(system)
+
+
 def test_a_reversal_of_its_own_passes(system, client):
     client.send(sale(8))
 
@@ -241,6 +263,22 @@ def test_keys_are_rotated_without_a_stop_and_the_former_one_is_refused_by_its_na
         [entry] = [one for one in register(system)["33"] if one["code"] == PHARMACY]
         assert entry["keys"] == [f"{PHARMACY}-2"]
         assert (entry["region"], entry["level"], entry["kinds"]) == ("330400", 1, ["pharmacy"])
+
+
+def test_keys_that_nodes_revoke_alone_are_refused_until_they_hold_again(tmp_path):
+    """Hospitals hear of nothing; a key that was revoked before stays so when the others hold again."""
+    with System(config(trust={}), tmp_path) as system:
+        client, other = RawClient(system), RawClient(system, OTHER)
+        system.rotate(lambda lines: [revoked(line) if line.institution == OTHER else line for line in lines])
+        before = (system.keys / HOSPITALS_FILE).read_bytes()
+
+        system.revoke_at_nodes(lambda line: line.institution == PHARMACY)
+        assert code_in(client.send(sale(1))[1]) == code_in(other.send(sale(2))[1]) == "I12"
+        system.revoke_at_nodes(lambda _: False)
+
+        assert client.send(sale(1))[1]["infcode"] == 0
+        assert code_in(other.send(sale(3))[1]) == "I12"
+        assert (system.keys / HOSPITALS_FILE).read_bytes() == before
 
 
 def revoked(line: KeyLine) -> KeyLine:

@@ -20,7 +20,7 @@ from reference_impl.server.errors import CommandError, StartError
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import RunClock
 from reference_impl.server.supervisor import System
-from reference_impl.server.tls import for_calls
+from reference_impl.server.tls import by_hospitals, for_calls
 from reference_impl.trust.authority import AUTHORITY_FILE, certificate_file, make_authority, name_of
 from reference_impl.trust.errors import TrustError
 from reference_impl.trust.families import FAMILIES, Family
@@ -142,6 +142,92 @@ def test_a_refused_request_over_tls_still_hears_why(system):
     connection.close()
 
 
+# --- hospitals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def by_tls(tmp_path_factory):
+    """Each node a process of its own, which hospitals reach by TLS alone; between nodes there is none."""
+    with System(config(EACH_ALONE, trust={"hospital_tls": True}), tmp_path_factory.mktemp("by-tls")) as system:
+        yield system
+
+
+def holder_of(system):
+    path = system.keys / HOSPITALS_FILE
+    return Holder(read_lines(path), FAMILIES[Family.HUNAN], path=path)
+
+
+def sold_by_tls(system, number, runner, *, address, authority):
+    """What becomes of a sale that a hospital sends to ``address`` as to province 33, knowing ``authority`` alone."""
+    peers = HttpPeers(
+        {"33": address}, codec_of(system.config), RunClock(system.epoch_ns),
+        sender=None, holder=holder_of(system), tls=by_hospitals(authority),
+    )  # fmt: skip
+    outcome = runner.run(peers.call(NodeId("33"), sale(number), TIMEOUT_US))
+    peers.close()
+    return outcome
+
+
+def test_a_hospital_that_shows_no_certificate_settles_by_tls_and_asks_for_its_care_places(by_tls, runner):
+    assert by_tls.url("33").startswith("https://")
+    assert by_tls.url("hub").startswith("http://")
+
+    answer = sold_by_tls(by_tls, 1, runner, address=by_tls.address("33"), authority=by_tls.keys)
+
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.reply.body, Settled)
+
+
+def test_a_hospital_sends_nothing_to_another_node_nor_to_one_of_a_strange_authority(by_tls, strangers, runner):
+    """Nothing was sent, so surely nothing was done."""
+    elsewhere = sold_by_tls(by_tls, 2, runner, address=by_tls.address("34"), authority=by_tls.keys)
+    strange = sold_by_tls(by_tls, 2, runner, address=by_tls.address("33"), authority=strangers)
+
+    assert elsewhere == strange == Unreachable()
+
+
+def test_a_raw_client_reads_the_name_in_the_certificate_and_is_still_asked_for_a_signature(by_tls):
+    context = ssl.create_default_context(cafile=str(by_tls.keys / AUTHORITY_FILE))
+    host, _, port = by_tls.address("33").rpartition(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname=name_of("33")) as secured,
+    ):
+        assert secured.version() == "TLSv1.3"
+        secured.sendall(b"POST /33 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        heard = b""
+        while more := secured.recv(4096):
+            heard += more
+
+    assert heard.startswith(b"HTTP/1.1 401")
+    assert b"I10" in heard
+
+
+def test_plain_http_gets_nothing_at_the_hospitals_address_either(by_tls):
+    host, _, port = by_tls.address("33").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as plain:
+        plain.sendall(b"POST /33 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+        heard = b""
+        with suppress(ConnectionError):
+            while more := plain.recv(4096):
+                heard += more
+
+    assert b"HTTP/1.1" not in heard
+
+
+def test_an_older_tls_is_not_spoken(by_tls):
+    context = ssl.create_default_context(cafile=str(by_tls.keys / AUTHORITY_FILE))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    host, _, port = by_tls.address("33").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain, server_hostname=name_of("33"))
+
+
+def test_an_authority_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(TrustError, match="expected an authority's certificate"):
+        by_hospitals(tmp_path)
+
+
 # --- operators --------------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +281,7 @@ def test_a_token_that_is_none_ends_the_start(tmp_path):
 def test_a_process_without_its_certificate_does_not_start(tmp_path):
     make_authority(tmp_path / "keys", {"other": ["33"]})
 
-    with pytest.raises(StartError, match="make them with 'yidi authority'"):
+    with pytest.raises(StartError, match="make it with 'yidi authority'"):
         System(config(trust={"mutual_tls": True}), tmp_path).start()
 
 

@@ -139,3 +139,23 @@ def test_that_nobody_listens_is_no_reply_that_a_link_could_lose_or_delay():
     assert unreachable > 2
     assert record.events.filter(kind="lose")["hits"].to_list() == [0]
     assert record.events.filter(kind="delay")["hits"].to_list() == [unreachable]
+
+
+@pytest.mark.parametrize(
+    ("kind", "node", "refusal", "at", "until", "expected"),
+    [
+        ("early_key", "33", "I11", 0, 101, 1),
+        ("early_key", "33", "I11", 0, 100, 0),  # over before it was sent
+        ("revoked_key", "33", "I12", 160, 200, 1),  # revoked while it was on its way
+        ("revoked_key", "33", "I12", 161, 200, 0),
+        ("skewed_clock", "33", "I14", 0, 300, 1),
+        ("skewed_clock", "33", "I11", 0, 300, 0),  # not heard for another reason
+        ("skewed_clock", "63", "I14", 0, 300, 0),  # not of its hospitals
+    ],
+)
+def test_who_was_told_that_they_are_not_heard_is_hit_by_the_fault_of_that_name(
+    kind, node, refusal, at, until, expected
+):
+    unheard = attempt(outcome="unknown")._replace(refusal=refusal)
+
+    assert hits(EventRow(at, until, kind, node), unheard, attempt()) == expected
