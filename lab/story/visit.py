@@ -43,6 +43,7 @@ _HOW = {
     How.SETTLE_LATER: "left; the hospital kept the papers to send them itself",
     How.ON_ACCOUNT: "left on the hospital's account, to come back and pay",
     How.STAND_IN: "paid an estimate and left",
+    How.ON_THE_PHONE: "had confirmed an order on the phone; the platform kept it to send it on",
     How.PAID: "paid the whole bill",
 }
 _ENDS = {
@@ -60,6 +61,9 @@ _ENDS = {
     "claimed by paper.",
     Fate.PAPER_BY_IDENTITY: "Nothing that was shown said who the patient is: the bill was paid in cash and claimed by "
     "paper.",
+    Fate.ORDER_NOT_CONFIRMED: "Nobody confirmed the order: its pharmacy cancelled it, and nothing was sold.",
+    Fate.ORDER_EXPIRED: "The order was confirmed after its time was over: nothing was sold.",
+    Fate.ORDER_REFUNDED: "The order was paid, and its pharmacy gave all of it back.",
     Fate.SELF_PAID: "Nobody was told that the patient is insured: they paid the whole bill alone, and claim nothing.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",

@@ -58,7 +58,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     institution serves everybody, ``certificates`` where an insurer takes every certificate, ``prefund`` where nothing
     is reserved, ``special`` where every visit is paid as an ordinary one. ``policies`` are those of insured regions
     that have their own; all others go by ``policy``. ``relays`` are its cities that are nodes of their own.
-    ``order_valid_us`` is how long an order may be confirmed, on the run's clock; None for half an hour of business time.
+    ``order_valid_us`` is how long an order may be confirmed, on the run's clock; None: half an hour of business time.
     ``sessions`` is None where desks need not be signed in.
     """
 

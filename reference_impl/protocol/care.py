@@ -164,16 +164,26 @@ class CareRole:
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
         if isinstance(request.body, CancelOrder):
-            wrong = self._order_refusal(request, visit, now_us)
-            if wrong is not None or visit is None:
-                return wrong or Refusal.NO_SUCH_ORDER
-            return Done(), (next_version(visit, VisitState.CANCELLED),)
+            return self._cancelled_order(request, visit, now_us)
         refusal = visit_refusal(request, visit, self._rules.numbers)
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_VISIT
         state = move(visit.state, event)
         if isinstance(state, Refusal):
             return state
+        return self._acted(request, visit, state, view, now_us)
+
+    def _cancelled_order(
+        self, request: Request, visit: VisitRecord | None, now_us: int
+    ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal:
+        refusal = self._order_refusal(request, visit, now_us)
+        if refusal is not None or visit is None:
+            return refusal or Refusal.NO_SUCH_ORDER
+        return Done(), (next_version(visit, VisitState.CANCELLED),)
+
+    def _acted(
+        self, request: Request, visit: VisitRecord, state: VisitState, view: View, now_us: int
+    ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         match request.body:
             case UploadLines() as upload:
                 return self._charged(request, upload, visit, state, charges_of(visit, view), now_us)

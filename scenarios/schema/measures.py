@@ -19,6 +19,7 @@ from scenarios.schema.measures_care import CARE_MEASURES
 from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_nation import NATION_MEASURES
+from scenarios.schema.measures_orders import ORDER_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_prefund import PREFUND_MEASURES
 from scenarios.schema.measures_prescriptions import PRESCRIPTION_MEASURES
@@ -109,6 +110,7 @@ _SUBJECTS = (
     SESSION_MEASURES,
     CARE_MEASURES,
     PRESCRIPTION_MEASURES,
+    ORDER_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))
