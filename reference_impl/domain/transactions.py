@@ -21,6 +21,7 @@ __all__ = [
     "GOES_ON_AS",
     "LEAVING",
     "MED_TYPES",
+    "OF_ORDERS",
     "REVERSIBLE",
     "SETTLEMENTS",
     "SIGNING",
@@ -248,6 +249,9 @@ _ROWS = (
 
 GOES_ON_AS = {ORDER_PERSON: PERSON, PLACE_ORDER: PHARMACY_TRIAL, REFUND_ORDER: PHARMACY_CANCEL}
 """What of an order leaves its care province, and as what: the hub and the insurer know persons, sales and cancels."""
+
+OF_ORDERS = frozenset((*GOES_ON_AS, CANCEL_ORDER, ASK_ORDER, ASK_ORDER_SETTLEMENT))
+"""What nobody says to the hub or to an insurer."""
 
 TRANSACTIONS: dict[str, Transaction] = {row.code: row for row in _ROWS}
 CODES: tuple[str, ...] = tuple(TRANSACTIONS)

@@ -126,10 +126,16 @@ class Ordering(Transacting):
             await self.asker.ask(code, body, at_closed_doors=False)
 
     async def _give_back(self) -> None:
-        """Give a paid order back; an insurer that refuses leaves it paid."""
+        """Give a paid order back; one that its insurer does not know is over too, any other no leaves it paid.
+
+        Raises OrderOver where it is.
+        """
         self.asker.stage = Stage.REVERSAL_PENDING
-        with suppress(RefusedByRule):
+        try:
             await self.asker.ask(tx.REFUND_ORDER, RefundOrder(order=self.order), for_good=True)
-            self.amounts, self.acked = NOTHING_SETTLED, False
-            self.order = NO_ORDER
-            raise OrderOver(Fate.ORDER_REFUNDED)
+        except RefusedByRule as refusal:
+            if refusal.code != Refusal.ONE_SIDED:
+                return
+            self.refusal = refusal.code
+        self.amounts, self.acked, self.order = NOTHING_SETTLED, False, NO_ORDER
+        raise OrderOver(Fate.ORDER_REFUNDED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.transactions import OF_ORDERS
 from reference_impl.protocol.answers import answer_known, busy_with, turned_away
 from reference_impl.protocol.benefits import Benefits
 from reference_impl.protocol.business_day import BusinessDays
@@ -80,6 +81,8 @@ class InsuredRole:
 
     async def serve(self, request: Request) -> Answer:
         """Take ``request`` to its verdict and its one effect."""
+        if request.code in OF_ORDERS:
+            return turned_away(Refusal.NO_SUCH_TRANSACTION)
         if self._seals is not None:
             forged = self._seals.refusal(request)
             if forged is not None:  # never stored: the key is the institution's, whoever used it

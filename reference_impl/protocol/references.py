@@ -16,7 +16,7 @@ from reference_impl.domain.institution import INSTITUTION_CHARS, PLATFORM_LETTER
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.renumbering import Numbered
-from reference_impl.domain.transactions import PHARMACY_SETTLE, REVERSE, REVERSIBLE, TRANSACTIONS
+from reference_impl.domain.transactions import OF_ORDERS, PHARMACY_SETTLE, REVERSE, REVERSIBLE, TRANSACTIONS
 from reference_impl.protocol.ids import opened_by_code
 from reference_impl.protocol.messages import Request, Reverse, SellDrugs, VisitId
 from reference_impl.protocol.numbers import Numbers
@@ -66,6 +66,8 @@ def province_refusal(request: Request, numbers: Numbers) -> Refusal | None:
         return Refusal.NO_SUCH_TRANSACTION
     if province_of(request.care_region) != request.sender or province_of(request.institution[1:]) != request.sender:
         return Refusal.OTHER_CARE_REGION
+    if request.code in OF_ORDERS:
+        return Refusal.NO_SUCH_TRANSACTION
     code = request.institution
     if request.code in _BY_PLATFORM and request.msgid.startswith(PLATFORM_LETTER):
         code = filing_platform(request.sender).code  # it pays orders of its province's pharmacies
