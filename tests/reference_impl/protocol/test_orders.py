@@ -33,7 +33,9 @@ from support.orders import (
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
+from reference_impl.domain.network import NetworkScope, Opening
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.transactions import OF_ORDERS
 from reference_impl.protocol.door import DoorState
 from reference_impl.protocol.ids import order_no, order_visit, visit_id
 from reference_impl.protocol.messages import (
@@ -43,6 +45,7 @@ from reference_impl.protocol.messages import (
     MessageId,
     OrderLine,
     PersonNo,
+    RefundOrder,
     Request,
     Reverse,
     SellDrugs,
@@ -458,3 +461,26 @@ def test_only_a_known_platform_numbers_business_of_a_province(chain: Chain) -> N
     assert refusal(chain.ask("33", NodeId("hub"), theirs)) == Refusal.NOT_YOUR_MESSAGE_ID
     assert refusal(chain.ask("33", NodeId("hub"), trial)) == Refusal.NOT_YOUR_MESSAGE_ID
     assert PLATFORM.code == "A33000000001"
+
+
+@pytest.mark.parametrize("code", sorted(OF_ORDERS))
+def test_hub_and_insurer_hear_nothing_of_orders(chain: Chain, code: str) -> None:
+    """A care province that sends one on as it came is told that there is no such transaction."""
+    body = RefundOrder(order=order_no(visit_id(MessageId(f"{HOSPITAL}202406030800000001"))))
+
+    assert refusal(chain.ask("33", NodeId("hub"), request(code, 1, body, sender="33"))) == Refusal.NO_SUCH_TRANSACTION
+    assert refusal(chain.ask("hub", NodeId("63"), request(code, 1, body, sender="hub"))) == Refusal.NO_SUCH_TRANSACTION
+    assert everything_of(chain) == []
+
+
+def everything_of(chain: Chain) -> list[object]:
+    return [message for books in chain.books.values() for message in books.read_all().messages]
+
+
+def test_an_order_placed_while_its_pharmacy_was_opened_is_paid_after_it_is_closed() -> None:
+    chain = Chain(network=NetworkScope("provinces", {HOSPITAL: (Opening(("pharmacy",), 0, 1_000),)}))
+    number = ordered(chain)
+    chain.clock.us = 2_000
+
+    assert refusal(chain.send(order(2))) == Refusal.NOT_OPENED
+    done(confirm(chain, confirmation(1, number)))
