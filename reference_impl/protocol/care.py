@@ -249,7 +249,8 @@ class CareRole:
         if isinstance(body, Reverse):
             if original is not None and original.request is not None:
                 return self._visit_of(original.request, None)
-            return visit_id(body.original) if TRANSACTIONS[body.original_code].opens else None
+            opens = TRANSACTIONS[body.original_code].opens and not is_filing_platform(body.original)
+            return visit_id(body.original) if opens else None
         if isinstance(body, _OF_NO_VISIT):
             return None
         order = named_order(request)

@@ -360,6 +360,21 @@ def test_a_reversal_that_overtakes_a_confirmation_stops_it(chain: Chain) -> None
     at_rest(chain)
 
 
+def test_a_confirmation_that_comes_while_its_reversal_is_under_way_leaves_nothing_held(chain: Chain) -> None:
+    """Found by an adversary: the reversal had opened a visit of the platform's, which nothing ever let go again."""
+    number, answers = ordered(chain), []
+    chain.crossings.append(
+        Crossing("33->hub", "2601", "before", lambda: answers.append(confirm(chain, confirmation(1, number))))
+    )
+
+    done(confirm(chain, taken_back_by_phone(2, 1)))
+
+    assert len(answers) == 1
+    assert refusal(confirm(chain, confirmation(1, number))) == Refusal.REVERSED
+    assert [(visit.visit, visit.state) for visit in chain.visits()] == [(order_visit(number), VisitState.OPEN)]
+    at_rest(chain)
+
+
 def test_a_confirmation_is_taken_back_by_the_platform_of_the_same_person_alone(chain: Chain) -> None:
     number = ordered(chain)
     done(confirm(chain, confirmation(1, number)))
