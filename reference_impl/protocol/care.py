@@ -31,7 +31,7 @@ from reference_impl.protocol.answers import NO, Refused
 from reference_impl.protocol.charges import NO_CHARGES, charges_of, lines_refusal, priced_charges, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared
-from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.ids import order_visit, visit_id
 from reference_impl.protocol.master_data import Codes
 from reference_impl.protocol.messages import (
     Admit,
@@ -253,11 +253,11 @@ class CareRole:
             return visit_id(body.original) if opens else None
         if isinstance(body, _OF_NO_VISIT):
             return None
-        order = named_order(request)
-        if order is not None:
-            return order or None
+        if isinstance(body, RefundOrder | CancelOrder):
+            return order_visit(body.order) or None
         if isinstance(body, OPENING):
-            return visit_id(request.msgid)
+            named = named_order(request)
+            return visit_id(request.msgid) if named is None else named or None
         return body.visit if self._named is None else self._named.visit(body.visit)
 
     def prepare(

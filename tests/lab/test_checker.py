@@ -256,6 +256,8 @@ def a_drug_was_dispensed_that_nobody_prescribed(world, make):
 @plant(PRESCRIPTION)
 def more_of_a_drug_was_dispensed_than_prescribed_in_two_lines(world, make):
     both_desks_said(world, make, [("A", 6_000), ("A", 6_000)], [("A.2", 6_001), ("A", 6_000)])
+
+
 ORDER = "an_order_is_paid_once"
 PHONE = "A3300000000120240313080000"
 
