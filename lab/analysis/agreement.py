@@ -30,4 +30,5 @@ def agreement_of(scenario: Scenario) -> Agreement:
         () if special is None else special.terms,
         sessions_of(scenario),
         0 if special is None else special.prescription_valid_us,
+        0 if scenario.visits.orders is None else scenario.visits.orders.valid,
     )

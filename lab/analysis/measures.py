@@ -28,6 +28,7 @@ from lab.analysis import (
     mid_stays,
     nation,
     network,
+    orders,
     overload,
     policies,
     prefund,
@@ -219,6 +220,7 @@ def measure(
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}
+    scalars |= {name: float(value) for name, value in orders.figures(record, scenario)}
     for name in scenario.gates:
         scalars |= _share_of_a_part(scope, name)
     return Measures(scalars, every_sample(record, scenario, scope, later))
@@ -239,6 +241,7 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope, later: Afterw
         *claims.samples(later.claims),
         *audit.samples(later.audited),
         *relay_times.samples(scope.visits, scope.messages, scenario.topology.relays()),
+        *orders.samples(record, scenario),
     )
     return samples | {name: sample for name, sample in beside if sample.size}
 

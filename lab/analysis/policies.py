@@ -37,6 +37,7 @@ TOOK: Mapping[How, Recourse] = {
     How.SETTLE_LATER: Recourse.SETTLE_LATER,
     How.ON_ACCOUNT: Recourse.ON_ACCOUNT,
     How.STAND_IN: Recourse.STAND_IN,
+    How.ON_THE_PHONE: Recourse.WAIT,
     How.PAID: Recourse.PAPER,
 }
 _OF_THE_BILL = ("total_fen", "cash_fen", "account_fen")

@@ -42,6 +42,8 @@ class Agreement:
     """What provinces of care ask of their desks; none where nobody needs to be signed in."""
     prescription_valid_us: int = 0
     """How long an electronic prescription may be dispensed by; 0 where insurers hold none."""
+    order_valid_us: int = 0
+    """How long an order may be confirmed; 0 where nobody buys so."""
 
     def looked_up(self) -> tuple[str, ...]:
         """Return the tables of evidence that only some agreements ask for."""

@@ -16,7 +16,7 @@ from reference_impl.domain.master_data import item_of
 from reference_impl.domain.nodes import is_city
 from reference_impl.domain.prescribed import drugs_of
 from reference_impl.domain.regions import province_of
-from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS
+from reference_impl.domain.transactions import CANCELS, PLACE_ORDER, REVERSE, SETTLEMENTS
 from reference_impl.protocol.messages import SellDrugs, Settle, UploadLines
 
 if TYPE_CHECKING:
@@ -133,11 +133,11 @@ def _copy(node: str, copy: SettlementCopy) -> tuple[Any, ...]:
 
 
 def _charges(node: str, books: FinalBooks) -> Iterator[tuple[Any, ...]]:
-    """Yield the charges of each visit that was not a sale: as it sums them, and as its lines do."""
+    """Yield the charges of each visit that was no sale and no order: as it sums them, and as its lines do."""
     summed = {charges.visit: _summed(charges) for charges in books.charges}  # not the lines: a province has millions
     for visit in books.visits:
-        if visit.opened_as in SETTLEMENTS:
-            continue  # a sale is settled with the message that holds its lines, also once it is taken back
+        if visit.opened_as in SETTLEMENTS or visit.opened_as == PLACE_ORDER:
+            continue  # a sale is settled with the message that holds its lines, an order by what such a one placed
         lines_fen, repeated = summed.get(visit.visit, _NOTHING)
         yield (
             node,

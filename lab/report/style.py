@@ -35,7 +35,8 @@ BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
 CYAN, ROSE, MOSS, MAUVE, SLATE = "#88CCEE", "#CC6677", "#117733", "#AA4499", "#4A6FA5"
 CORAL, LIME, BARK = "#EE8866", "#BBCC33", "#7E6148"
-"""Paul Tol's muted and light colours, and two of ours: where eight are too few."""
+STONE, RUST, PINE = "#A09890", "#9C3D10", "#2F6B5E"
+"""Paul Tol's muted and light colours, and five of ours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
 
@@ -102,6 +103,9 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.PAPER_BY_STALENESS: Look(BARK, hatch="+-"),
     Fate.PAPER_BY_NETWORK: Look(MAUVE, hatch="+."),
     Fate.PAPER_BY_IDENTITY: Look(SLATE, hatch="o."),
+    Fate.ORDER_NOT_CONFIRMED: Look(STONE, hatch="//."),
+    Fate.ORDER_EXPIRED: Look(RUST, hatch="--."),
+    Fate.ORDER_REFUNDED: Look(PINE, hatch="xx."),
     Fate.SELF_PAID: Look(MOSS, hatch="O."),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
@@ -134,6 +138,9 @@ FATE_NAMES: dict[str, str] = {
     Fate.PAPER_BY_STALENESS: "paper: one side's data was stale",
     Fate.PAPER_BY_NETWORK: "paper: not opened for visitors",
     Fate.PAPER_BY_IDENTITY: "paper: nothing said who it was",
+    Fate.ORDER_NOT_CONFIRMED: "order confirmed by nobody",
+    Fate.ORDER_EXPIRED: "order confirmed too late",
+    Fate.ORDER_REFUNDED: "order paid and given back",
     Fate.SELF_PAID: "paid alone: status not shown",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",
@@ -146,6 +153,7 @@ STAGE_NAMES: dict[str, str] = {
     Stage.UNKNOWN: "outcome unknown",
     Stage.REVERSAL_PENDING: "reversal pending",
     Stage.OPEN_STAY: "open stay",
+    Stage.ORDER_WAITS: "order to be confirmed",
     Stage.FILING_PENDING: "filing pending",
     Stage.PARKED: "parked",
     Stage.MANUAL_CLAIM: "claim by paper",

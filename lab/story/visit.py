@@ -17,9 +17,18 @@ from lab.analysis.claims import claims_of
 from reference_impl.domain.error_catalogue import BY_OUTCOME, CATALOGUE
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.institution import PLATFORM_LETTER
 from reference_impl.domain.master_data import STALE_REFUSALS
 from reference_impl.domain.regions import PROVINCES
-from reference_impl.domain.transactions import REVERSE, TRANSACTIONS, WITHDRAW_FILING
+from reference_impl.domain.transactions import (
+    CANCEL_ORDER,
+    PHARMACY_SETTLE,
+    PLACE_ORDER,
+    REFUND_ORDER,
+    REVERSE,
+    TRANSACTIONS,
+    WITHDRAW_FILING,
+)
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate, How
 
 if TYPE_CHECKING:
@@ -43,6 +52,7 @@ _HOW = {
     How.SETTLE_LATER: "left; the hospital kept the papers to send them itself",
     How.ON_ACCOUNT: "left on the hospital's account, to come back and pay",
     How.STAND_IN: "paid an estimate and left",
+    How.ON_THE_PHONE: "had confirmed an order on the phone; the platform kept it to send it on",
     How.PAID: "paid the whole bill",
 }
 _ENDS = {
@@ -60,6 +70,9 @@ _ENDS = {
     "claimed by paper.",
     Fate.PAPER_BY_IDENTITY: "Nothing that was shown said who the patient is: the bill was paid in cash and claimed by "
     "paper.",
+    Fate.ORDER_NOT_CONFIRMED: "Nobody confirmed the order: its pharmacy cancelled it, and nothing was sold.",
+    Fate.ORDER_EXPIRED: "The order was confirmed after its time was over: nothing was sold.",
+    Fate.ORDER_REFUNDED: "The order was paid, and its pharmacy gave all of it back.",
     Fate.SELF_PAID: "Nobody was told that the patient is insured: they paid the whole bill alone, and claim nothing.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
@@ -72,6 +85,11 @@ _MEANS = {
 }
 _ALWAYS_TOLD = (REVERSE, WITHDRAW_FILING)
 """Messages that are told of even when they were simply answered yes: what follows hangs on them."""
+_OF_AN_ORDER = {
+    PLACE_ORDER: "An order was placed at the counter, and pushed to the patient's phone.",
+    CANCEL_ORDER: "The pharmacy cancelled the order.",
+    REFUND_ORDER: "The pharmacy gave the order back.",
+}
 _SHOWN = {
     "accepted": "said who the patient is",
     "not_at_hand": "was not at hand",
@@ -169,6 +187,7 @@ def story_of(opened: Opened, visit: int) -> Story:
             *_came(teller),
             *_identified(teller),
             *_messages(teller),
+            *_ordered(teller),
             *_came_back(teller),
             *_held_up(teller),
             *_ended(teller),
@@ -248,6 +267,16 @@ def _messages(teller: _Teller) -> Iterator[Moment]:
             continue
         how = "yes" if outcome == "ok" else _no(outcome, refusal, told)
         yield Moment(teller.at(first["done_us"]), f"{_asked(teller, first, last, len(alike))}: {how}.")
+
+
+def _ordered(teller: _Teller) -> Iterator[Moment]:
+    """Tell of an order: placed, confirmed, cancelled or given back."""
+    yes = [one for one in teller.rows("messages", "sent_us") if one["outcome"] == "ok"]
+    for one in yes:
+        if one["code"] in _OF_AN_ORDER:
+            yield Moment(teller.at(one["done_us"]), _OF_AN_ORDER[one["code"]])
+        elif one["msgid"].startswith(PLATFORM_LETTER) and one["code"] == PHARMACY_SETTLE:
+            yield Moment(teller.at(one["done_us"]), "The patient had confirmed the order on the phone: it was paid.")
 
 
 def _came_back(teller: _Teller) -> Iterator[Moment]:

@@ -35,6 +35,7 @@ from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
+from reference_impl.protocol.orders import ORDER_VALID_US
 from reference_impl.protocol.ports import NodePorts, SealReader
 from reference_impl.protocol.province import Province
 
@@ -77,6 +78,7 @@ INSTITUTIONS = register_of(
             Institution(code, region, 3, KINDS)
             for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
         ),
+        filing_platform("33"),
         filing_platform("63"),
     ]
 )
@@ -113,6 +115,8 @@ class Asked:
     """What every insurer pays of special care."""
     sessions: SessionRules | None = None
     """What every province asks of its desks."""
+    order_valid_us: int = ORDER_VALID_US
+    """How long an order may be confirmed."""
     dual_channel: bool = False
     """Whether every institution is designated for special drugs."""
     seals: SealReader | None = None
@@ -146,6 +150,7 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
             numbers=numbers,
             networked=None if network is None else Networked(network, ports.clock.now_us),
             dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
+            order_valid_us=asked.order_valid_us,
         ),
         InsuredRules(
             NodeId(node),

@@ -72,6 +72,7 @@ class Refusal(StrEnum):
     NOBODY_NAMED = "S27"
     LINES_NOT_KEPT = "S28"
     REST_TOO_LATE = "S30"
+    ORDER_EXPIRED = "S29"
     PRESCRIPTION_USED = "S20"
     PRESCRIPTION_EXPIRED = "S21"
     OTHERS_PRESCRIPTION = "S22"
@@ -109,6 +110,9 @@ class Refusal(StrEnum):
     NOT_DIAGNOSED = "D32"
     NO_SUCH_PART = "D33"
     MID_STAY_ENDED = "D34"
+    NO_SUCH_ORDER = "D35"
+    ORDER_PAID = "D36"
+    ORDER_CANCELLED = "D37"
     NO_SUCH_PRESCRIPTION = "D38"
     PRESCRIBES_NOTHING = "D39"
     NO_DRUGS_PRESCRIBED = "D40"
@@ -177,6 +181,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.REST_TOO_LATE: (
         "too long after the part that it goes on from was settled for one stay; admit and settle without CONT_MDTRT_ID"
     ),
+    Refusal.ORDER_EXPIRED: "the order was not confirmed in time; place it anew",
     Refusal.PRESCRIPTION_USED: "drugs were dispensed by this prescription already; nothing more is paid by it",
     Refusal.PRESCRIPTION_EXPIRED: "the prescription is valid no more; have it prescribed anew",
     Refusal.OTHERS_PRESCRIPTION: "the prescription is another person's; check rxno and psn_no",
@@ -224,6 +229,9 @@ REASONS: dict[Refusal, str] = {
         "no settled stay of the person is known by the number that this one goes on from; check CONT_MDTRT_ID"
     ),
     Refusal.MID_STAY_ENDED: "the stay is discharged, and is settled in its middle no more; check mid_setl_flag",
+    Refusal.NO_SUCH_ORDER: "no such order of this person here; check mdtrt_regno, or place it first",
+    Refusal.ORDER_PAID: "the order is paid; refund it (2163), or hand over the drugs",
+    Refusal.ORDER_CANCELLED: "the order was cancelled or refunded; place a new one",
     Refusal.NO_SUCH_PRESCRIPTION: (
         "the insurer holds no prescription of this number; settle the visit that prescribed first, or check rxno"
     ),

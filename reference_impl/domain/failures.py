@@ -40,6 +40,7 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     NotServed           nobody had room for it
     NotCovered          a prefund is short, and it waits no longer
     NotIdentified       the desk does not know the patient as insured
+    OrderOver           an order ends, and nothing is sold by it
     Unresolved          nobody knows what became of its message
     _Paper              it ends on paper
     NobodyListensError  a call was never sent: the outcome Unreachable

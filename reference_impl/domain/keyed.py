@@ -99,6 +99,7 @@ class Purpose(IntEnum):
     SIGN_OUT = 300
     QUERY = 340
     FETCHED = 310
+    ORDER = 331
     HOSPITAL_FAULT = 350
     ENDURANCE = 360
 

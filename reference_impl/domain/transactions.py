@@ -18,8 +18,10 @@ __all__ = [
     "CANCELS",
     "CODES",
     "FILINGS",
+    "GOES_ON_AS",
     "LEAVING",
     "MED_TYPES",
+    "OF_ORDERS",
     "REVERSIBLE",
     "SETTLEMENTS",
     "SIGNING",
@@ -33,6 +35,12 @@ PERSON: Final = "1101"
 PHARMACY_TRIAL: Final = "2101"
 PHARMACY_SETTLE: Final = "2102"
 PHARMACY_CANCEL: Final = "2103"
+ORDER_PERSON: Final = "2161"
+REFUND_ORDER: Final = "2163"
+PLACE_ORDER: Final = "2166"
+CANCEL_ORDER: Final = "2167"
+ASK_ORDER: Final = "2170"
+ASK_ORDER_SETTLEMENT: Final = "2171"
 REGISTER: Final = "2201"
 CANCEL_REGISTRATION: Final = "2202"
 DIAGNOSE: Final = "2203"
@@ -128,6 +136,27 @@ _ROWS = (
     ),
     Transaction(PHARMACY_SETTLE, "pharmacy settle", "药店结算", Act.SETTLE, "pharmacy", opens=True, reversible=True),
     Transaction(PHARMACY_CANCEL, "pharmacy cancel", "药店撤销", Act.CANCEL, "pharmacy", event=_E.TAKE_BACK, holds=True),
+    # orders of a pharmacy (异地就医购药); what 2162, 2164, 2165, 2168 and 2169 are stands in no source
+    Transaction(ORDER_PERSON, "order's person", "异地就医购药获取人员信息", Act.ASK, "pharmacy", starts_business=True),
+    Transaction(
+        REFUND_ORDER, "refund order", "异地就医购药退费", Act.CANCEL, "pharmacy", event=_E.TAKE_BACK, holds=True
+    ),
+    Transaction(
+        PLACE_ORDER, "place order", "异地就医购药试算", Act.TRIAL, "pharmacy", starts_business=True, opens=True
+    ),
+    Transaction(
+        CANCEL_ORDER,
+        "cancel order",
+        "异地就医购药取消订单",
+        Act.MOVE,
+        "pharmacy",
+        forwarded=False,
+        event=_E.CANCEL_VISIT,
+    ),
+    Transaction(ASK_ORDER, "order query", "异地就医购药订单查询", Act.ASK, "pharmacy", forwarded=False),
+    Transaction(
+        ASK_ORDER_SETTLEMENT, "order settlement query", "异地就医购药结算信息查询", Act.ASK, "pharmacy", forwarded=False
+    ),
     # outpatient
     Transaction(REGISTER, "register", "门诊挂号", Act.OPEN, "outpatient", starts_business=True, opens=True),
     Transaction(
@@ -217,6 +246,12 @@ _ROWS = (
     Transaction(SIGN_IN, "sign in", "签到", Act.SIGN, forwarded=False),
     Transaction(SIGN_OUT, "sign out", "签退", Act.SIGN, forwarded=False),
 )
+
+GOES_ON_AS = {ORDER_PERSON: PERSON, PLACE_ORDER: PHARMACY_TRIAL, REFUND_ORDER: PHARMACY_CANCEL}
+"""What of an order leaves its care province, and as what: the hub and the insurer know persons, sales and cancels."""
+
+OF_ORDERS = frozenset((*GOES_ON_AS, CANCEL_ORDER, ASK_ORDER, ASK_ORDER_SETTLEMENT))
+"""What nobody says to the hub or to an insurer."""
 
 TRANSACTIONS: dict[str, Transaction] = {row.code: row for row in _ROWS}
 CODES: tuple[str, ...] = tuple(TRANSACTIONS)

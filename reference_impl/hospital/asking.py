@@ -23,6 +23,7 @@ from reference_impl.protocol.answers import believed
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
+    BuyerFound,
     CancelSettlement,
     Closed,
     FindPerson,
@@ -181,7 +182,7 @@ class Asker:
 
         1101 asks by the certificate, and a settlement is taken back by what its receipt says.
         """
-        if self.number and not isinstance(body, FindPerson):
+        if self.number and body.person and not isinstance(body, FindPerson):
             body = msgspec.structs.replace(body, person=self.number)
         if not self.renumberings or isinstance(body, CancelSettlement):
             return body
@@ -253,7 +254,7 @@ class Asker:
     def _learn_number(self, answered: Answered) -> None:
         """Keep the number that 1101 told, where it is another than the certificate's."""
         found = answered.reply.body
-        if isinstance(found, PersonFound) and found.person != self.visit.person:
+        if isinstance(found, PersonFound | BuyerFound) and found.person != self.visit.person:
             self.number = found.person
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:

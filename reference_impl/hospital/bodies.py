@@ -91,6 +91,8 @@ def _file(visit: PlannedVisit, _: VisitId) -> File:
 
 BODIES: dict[str, Callable[[PlannedVisit, VisitId], RequestBody]] = {
     tx.PERSON: lambda visit, _: FindPerson(person=PersonNo(visit.person)),
+    tx.ORDER_PERSON: lambda visit, _: FindPerson(person=PersonNo(visit.person)),
+    tx.PLACE_ORDER: _sell,
     tx.ASK_RECOGNISED: lambda visit, visit_id: AskRecognised(person=PersonNo(visit.person), visit=visit_id),
     tx.PHARMACY_TRIAL: _sell,
     tx.PHARMACY_SETTLE: _sell,

@@ -27,7 +27,7 @@ from scenarios.record.fates import Fate, Stage
 if TYPE_CHECKING:
     from scenarios.patients.filings import FilingDraws
 
-__all__ = ["NOTHING_FILED", "Registering"]
+__all__ = ["NOTHING_FILED", "PHONE_STEPS", "PlatformAsker", "Registering"]
 
 NOTHING_FILED = FILING_REFUSALS | {
     Refusal.BENEFITS_INTERRUPTED,
@@ -38,7 +38,7 @@ NOTHING_FILED = FILING_REFUSALS | {
 """Refusals after which a bill is paid, and claimed by paper, unless something can be done about it."""
 _TURNS_MAX = 3
 """How often a patient tries to do something about it."""
-_FIRST_STEP = 500
+PHONE_STEPS = 500
 """Messages of the platform count their steps from here, those of a turn tens apart."""
 _IN_WARD, _AT_DESK, _WITHDRAWS, _AGAIN = 0, 10, 50, 100
 """Where the steps begin of what is filed from the ward, in each turn at the desk, of a withdrawal, and of what is filed
@@ -49,13 +49,12 @@ _ON_PLATFORM, _BY_CLERK, _COMES_BACK = range(3)
 
 @dataclass(slots=True)
 class PlatformAsker(Asker):
-    """Sends what a patient files from the phone: to the insurer, in the platform's name."""
+    """Sends what a patient does from the phone, in the platform's name: to the insurer, or to where an order lies."""
 
     def next_id(self) -> MessageId:
         """Return a new message id of the platform's own."""
         self.step += 1
-        platform = filing_platform(insured_node(self.visit.insured_region))
-        return self.history.platform_id(platform.code, self.visit, self.step - _FIRST_STEP)
+        return self.history.platform_id(filing_platform(self.node).code, self.visit, self.step - PHONE_STEPS)
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:
         platform = filing_platform(self.node)
@@ -179,7 +178,7 @@ class Registering(Transacting):
 
     def _phone(self, turn: int) -> PlatformAsker:
         """Return what sends from the patient's phone; its messages of each turn have steps of their own."""
-        node, step = insured_node(self.visit.insured_region), _FIRST_STEP + turn
+        node, step = insured_node(self.visit.insured_region), PHONE_STEPS + turn
         number = self.asker.number
         return PlatformAsker(self.ports, self.site.clients, self.visit, node, self.history, step=step, number=number)
 

@@ -105,7 +105,7 @@ class History:
         return message_id(visit.hospital.code, self._stamps.second(visit.planned_s + step), visit.ordinal)
 
     def platform_id(self, platform: str, visit: PlannedVisit, step: int) -> MessageId:
-        """Return the id of what a patient files from the phone: the visit's number in it keeps visits apart.
+        """Return the id of what a patient does from the phone: the visit's number in it keeps visits apart.
 
         Many visits have one platform, so neither the hospital's count of visits nor their time would.
         """
@@ -132,7 +132,8 @@ class History:
     ) -> None:
         """Note one attempt and what came of it."""
         for pulse in self._pulses:
-            filing, by_phone = request.code in FILINGS, is_filing_platform(request.sender)
+            filing = request.code in FILINGS
+            by_phone = filing and is_filing_platform(request.sender)
             if concerns(pulse.plan, request, filing=filing, by_phone=by_phone):
                 pulse.take(sent_us, outcome, now_us=now_us)
         if isinstance(outcome, Answered):
@@ -259,7 +260,7 @@ class History:
             visit, stage = journey.visit, stage_of(journey)
             if not _is_on_its_way(journey, plan):
                 continue
-            asked = journey.asker.asked if stage in _OF_A_MESSAGE else None
+            asked = journey.speaking.asked if stage in _OF_A_MESSAGE else None
             yield InflightRow(
                 name,
                 now_us,

@@ -18,9 +18,10 @@ from reference_impl.hospital.asking import NotCovered, NotServed, OnHold, Refuse
 from reference_impl.hospital.care_typed import CareTyped
 from reference_impl.hospital.filing_anew import NOTHING_FILED
 from reference_impl.hospital.identifying import Identifying, NotIdentified
+from reference_impl.hospital.ordering import Ordering, OrderOver
 from reference_impl.hospital.querying import Querying
 from reference_impl.hospital.stale_data import Updating, unless_stale
-from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, OUTPATIENT, PHARMACY
+from reference_impl.hospital.ways import ADMISSION, DISCHARGE, MID_STAY, ORDER, OUTPATIENT, PHARMACY
 from reference_impl.protocol.ids import visit_id
 from reference_impl.protocol.messages import VisitId
 from scenarios.record.fates import Fate, How, Stage
@@ -29,6 +30,7 @@ from scenarios.schema.recourse import Recourse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scenarios.patients.orders import OrderDraws
     from scenarios.schema.course import Course
 
 __all__ = ["Journey", "nobody_counts"]
@@ -53,7 +55,7 @@ class _Paper(Exception):
         self.fate = fate
 
 
-class Journey(Updating, CareTyped, Identifying, Querying):
+class Journey(Updating, CareTyped, Identifying, Querying, Ordering):
     """One visit on its way: what its patient does, at home, at the desk and in the ward."""
 
     __slots__ = ()
@@ -91,6 +93,8 @@ class Journey(Updating, CareTyped, Identifying, Querying):
             self._pay(paper.fate)
         except NotIdentified as unknown:
             self._leave_unknown(unknown.fate)
+        except OrderOver as order:
+            self._leave_order(order.fate)
         except Unresolved as unknown:
             await self._reverse(unknown)
         if not self.acked:
@@ -99,7 +103,10 @@ class Journey(Updating, CareTyped, Identifying, Querying):
 
     async def _walk(self) -> int | None:
         visit = self.visit
-        if visit.kind == "pharmacy":
+        orders = self.site.orders
+        if orders is not None and orders.goes(visit):
+            await self._buy_by_order(orders)
+        elif visit.kind == "pharmacy":
             await self._contact(PHARMACY)
         elif visit.kind == "outpatient":
             await self._contact(OUTPATIENT if self.site.care_types is None else self._looked_up())
@@ -110,6 +117,15 @@ class Journey(Updating, CareTyped, Identifying, Querying):
                 return self._rest_us()
             await self._contact(DISCHARGE)
         return None
+
+    async def _buy_by_order(self, orders: OrderDraws) -> None:
+        """Place an order at the counter, have it confirmed, over a door that is closed to that, and hand it over."""
+        await self._contact(ORDER)
+        await self._wait_for_confirmation(orders)
+        while (shut := await self._confirmed()) is not None:
+            stops = self._met(shut)
+            await self._wait_for_reopening(stops, shut.reopens_us, How.ON_THE_PHONE, 0, stage=Stage.ORDER_WAITS)
+        await self._hand_over(orders)
 
     async def _stay_on(self) -> None:
         """Do what the stay was woken for: its admission, its settlement ahead of a stop, or its next charges."""

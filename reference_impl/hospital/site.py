@@ -17,6 +17,7 @@ from scenarios.patients.identity import IdentityDraws
 from scenarios.patients.master_data import HospitalCodes, master_plan
 from scenarios.patients.mid_stays import MidStayDraws
 from scenarios.patients.network import opened_at_start
+from scenarios.patients.orders import OrderDraws
 from scenarios.patients.queries import QueryDraws
 from scenarios.patients.sessions import session_hours
 from scenarios.schema.course import Course, courses_of
@@ -75,6 +76,8 @@ class HospitalSite:
     """Whose desk asks about what it did; None where none does."""
     calls: HospitalCalls | None = None
     """What hospitals hold back by themselves; None where nothing is."""
+    orders: OrderDraws | None = None
+    """Who buys by an order; None where nobody does."""
 
     def is_emergency(self, visit: PlannedVisit) -> bool:
         """Return whether the visit is an emergency, which counts as filed."""
@@ -168,7 +171,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
     spec, master = scenario.filing, master_plan(scenario)
     typed, long_stays = scenario.visits.care_types, scenario.visits.mid_stay
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), scenario.seed)
-    hours, asking = session_hours(scenario), scenario.visits.queries
+    hours, asking, ordering = session_hours(scenario), scenario.visits.queries, scenario.visits.orders
     identity = None if scenario.identity is None else IdentityDraws(scenario.identity, scenario.seed)
     return HospitalSite(
         scenario.clients,
@@ -188,6 +191,7 @@ def site_of(scenario: Scenario) -> HospitalSite:
         None if hours is None else DeskSessions(hours),
         None if asking is None else QueryDraws(asking, scenario.seed),
         hospital_calls(scenario.clients),
+        None if ordering is None else OrderDraws(ordering, scenario.seed),
     )
 
 

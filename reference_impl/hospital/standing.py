@@ -66,7 +66,7 @@ def is_by_phone(journey: VisitState) -> bool:
 
 def stage_of(journey: VisitState) -> Stage:
     """Return where a visit stands that has not been left: one that has its fate is still taking something back."""
-    stage = journey.asker.stage
+    stage = journey.speaking.stage
     if journey.ended_us >= 0:
         return Stage.REVERSAL_PENDING
     if journey.filing_pending and stage in _WAITS_TO_FILE:

@@ -15,17 +15,21 @@ import msgspec
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.certificate import ID_CARD
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.prescribed import Coded
 from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
-from reference_impl.hospital.asking import NotCovered, RefusedByRule, Unresolved
+from reference_impl.hospital.asking import Asker, NotCovered, RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES, said_as
 from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
 from reference_impl.hospital.ways import CANCEL_SETTLEMENT, UNDO
+from reference_impl.protocol.ids import order_visit
 from reference_impl.protocol.messages import (
     Admit,
     Body,
+    CancelOrder,
     CancelSettlement,
+    OrderPlaced,
     PersonNo,
     Recognised,
     RequestBody,
@@ -134,7 +138,7 @@ class Transacting(VisitState):
 
     def _number_is_old(self, code: str) -> bool:
         """Whether the person was given a new number since the hospital last asked who it is."""
-        if code == tx.PERSON or self.asker.number:
+        if code in (tx.PERSON, tx.ORDER_PERSON) or self.asker.number:
             return False
         return self.site.renumbered(self.visit, self.ports.clock.now_us())
 
@@ -152,6 +156,8 @@ class Transacting(VisitState):
                 self.settlement, self.acked = body.settlement, True
                 self.amounts, self.settled_us = body.amounts, body.settled_us
                 self._answered_settlement()
+            case OrderPlaced(order=order):
+                self.order, self.visit_id = order, order_visit(order)
             case Recognised() if self.site.care_types is not None:
                 disease = self.site.care_types.disease(self.visit.person)
                 self.as_ordinary = disease not in {one.code for one in body.diseases}
@@ -185,15 +191,20 @@ class Transacting(VisitState):
         """Reverse a message, and return whether it has no effect now; a refused 2601 has undone nothing."""
         body = Reverse(person=self._person, original=unknown.msgid, original_code=unknown.code)
         try:
-            await self.asker.ask(tx.REVERSE, body, for_good=True)
+            await self._sender_of(unknown).ask(tx.REVERSE, body, for_good=True)
         except RefusedByRule:
             return False
         return True
 
+    def _sender_of(self, unknown: Unresolved) -> Asker:
+        """Return who sent a message of whose outcome nobody knows: the desk, or the phone."""
+        phone = self.phone
+        return self.asker if phone is None or not is_filing_platform(unknown.msgid) else phone
+
     async def _go_by_verdict(self, unknown: Unresolved) -> None:
         """Ask again for the verdict that came to nobody: what may not be reversed stands."""
         try:
-            answered = await self.asker.learn(unknown)
+            answered = await self._sender_of(unknown).learn(unknown)
         except RefusedByRule as refusal:
             self.refusal = refusal.code
             self._answered_settlement()
@@ -222,6 +233,9 @@ class Transacting(VisitState):
 
     async def _undo(self) -> None:
         """Take back what the visit opened on its way, in the order of domain facts §1.4; nobody waits for it."""
+        if self.order:
+            with suppress(RefusedByRule):  # it was cancelled already
+                await self.asker.ask(tx.CANCEL_ORDER, CancelOrder(order=self.order), for_good=True)
         if not self.visit_id or self.visit.kind == "pharmacy":
             return
         for code in UNDO[self.visit.kind]:

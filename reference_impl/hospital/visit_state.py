@@ -16,7 +16,7 @@ from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.held_up import FATES_AFTER
 from reference_impl.hospital.signing import Signing
 from reference_impl.hospital.site import HospitalSite
-from reference_impl.protocol.messages import Settled, SettlementId, VisitId
+from reference_impl.protocol.messages import OrderNo, Settled, SettlementId, VisitId
 from reference_impl.protocol.ports import HospitalPorts
 from scenarios.record.fates import Fate, Stage
 from scenarios.schema.recourse import Recourse
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from reference_impl.hospital.history import History
     from scenarios.patients.visits import PlannedVisit
 
-__all__ = ["NOTHING_SETTLED", "VisitState"]
+__all__ = ["NOTHING_SETTLED", "NO_ORDER", "VisitState"]
 
 NOTHING_SETTLED = Settlement()
+NO_ORDER = OrderNo("")
 
 
 @dataclass(slots=True)
@@ -90,6 +91,10 @@ class VisitState:
     """How often a door was closed to what the patient filed by phone."""
     as_ordinary: bool = False
     """Whether the desk settles it as an ordinary visit, for its chronic disease is not recognised."""
+    order: OrderNo = NO_ORDER
+    """The order that waits for its confirmation, or was paid."""
+    phone: Asker | None = None
+    """What sends, or has sent, the confirmation of an order."""
     settle_sent_us: int = -1
     settle_done_us: int = -1
     acked: bool = False
@@ -114,6 +119,11 @@ class VisitState:
             self.asker.restraint = site.calls.of(NodeId(self.visit.hospital.code), self.ports.clock)
         if sessions is not None:
             self.asker.signing = Signing(sessions, self.ports, self.visit, node, self.history, site.clients.timeout)
+
+    @property
+    def speaking(self) -> Asker:
+        """Return who has something to say now: the phone while an order is confirmed there, else the desk."""
+        return self.asker if self.phone is None or self.phone.asked is None else self.phone
 
     @property
     def advance_fen(self) -> int:

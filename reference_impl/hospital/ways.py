@@ -14,6 +14,7 @@ __all__ = [
     "DISCHARGE",
     "LOOKED_UP",
     "MID_STAY",
+    "ORDER",
     "OUTPATIENT",
     "PHARMACY",
     "SENT_ONCE",
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 PHARMACY = (tx.PERSON, tx.PHARMACY_TRIAL, tx.PHARMACY_SETTLE)
+ORDER = (tx.ORDER_PERSON, tx.PLACE_ORDER)
+"""What is done at the counter of an order; its settlement comes from the phone."""
 OUTPATIENT = (
     tx.PERSON,
     tx.REGISTER,

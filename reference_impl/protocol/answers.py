@@ -21,6 +21,8 @@ from reference_impl.protocol.messages import (
     Cancelled,
     Filed,
     MessageId,
+    OrderPlaced,
+    OrderRefunded,
     Outcome,
     Reply,
     Request,
@@ -52,9 +54,11 @@ _NUMBER_OF = {
     Filed: attrgetter("filing"),
     Settled: attrgetter("settlement"),
     Cancelled: attrgetter("settlement"),
+    OrderPlaced: attrgetter("order"),
+    OrderRefunded: attrgetter("order"),
 }
 _NUMBERS = {code: _NUMBER_OF[receipt] for code, receipt in _RECEIPTS.items() if receipt in _NUMBER_OF} | dict.fromkeys(
-    TRIALS
+    code for code in TRIALS if _RECEIPTS[code] is Settled
 )
 """How the number is read that a receipt is for; a trial settles nothing, and others bear none."""
 

@@ -39,6 +39,7 @@ from reference_impl.protocol.insured import InsuredRules
 from reference_impl.protocol.master_data import Codes, KnownElsewhere
 from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
+from reference_impl.protocol.orders import ORDER_VALID_US
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.restraint import CallRules, Restraint
@@ -59,6 +60,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     institution serves everybody, ``certificates`` where an insurer takes every certificate, ``prefund`` where nothing
     is reserved, ``special`` where every visit is paid as an ordinary one. ``policies`` are those of insured regions
     that have their own; all others go by ``policy``. ``relays`` are its cities that are nodes of their own.
+    ``order_valid_us`` is how long an order may be confirmed, on the run's clock; None: half an hour of business time.
     ``sessions`` is None where desks need not be signed in.
     """
 
@@ -74,6 +76,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     network: NetworkScope | None = None
     certificates: CertificateRules | None = None
     relays: tuple[NodeId, ...] = ()
+    order_valid_us: int | None = None
     sessions: SessionRules | None = None
 
 
@@ -157,6 +160,7 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
             codes=None if master is None else Codes(master, node, now_us),
             networked=None if rules.network is None else Networked(rules.network, ports.clock.now_us),
             dated=_dated_catalogue(rules.catalogue, dated_on),
+            order_valid_us=_order_valid_us(rules, config.time_scale),
         ),
         InsuredRules(
             node,
@@ -178,6 +182,11 @@ def assemble(config: NodeConfig, ports: NodePorts, *, starts: int = 0) -> Provin
         relays=frozenset(rules.relays),
         sessions=rules.sessions,
     )
+
+
+def _order_valid_us(rules: ProvinceConfig, time_scale: float) -> int:
+    stated = rules.order_valid_us
+    return round(ORDER_VALID_US / time_scale) if stated is None else stated
 
 
 def _dated_catalogue(

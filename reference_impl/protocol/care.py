@@ -21,24 +21,28 @@ from reference_impl.domain.fees import (
     split_of,
     total_of,
 )
-from reference_impl.domain.institution import Institution
+from reference_impl.domain.institution import Institution, is_filing_platform
 from reference_impl.domain.lifecycle import VisitEvent, VisitState, move
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.prescribed import drugs_of
-from reference_impl.domain.transactions import ADMIT, SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.renumbering import Numbered
+from reference_impl.domain.transactions import ADMIT, GOES_ON_AS, PLACE_ORDER, SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.answers import NO, Refused
 from reference_impl.protocol.charges import NO_CHARGES, charges_of, lines_refusal, priced_charges, recharged, uncharged
 from reference_impl.protocol.copies import copies_after, copy_refs
 from reference_impl.protocol.forwarder import Prepared
-from reference_impl.protocol.ids import visit_id
+from reference_impl.protocol.ids import order_visit, visit_id
 from reference_impl.protocol.master_data import Codes
 from reference_impl.protocol.messages import (
     Admit,
     AskDesignated,
+    AskOrder,
+    AskOrderSettlement,
     AskRecognised,
     AskStays,
     CancelDischarge,
     CancelLines,
+    CancelOrder,
     CancelSettlement,
     Diagnose,
     Discharge,
@@ -47,6 +51,7 @@ from reference_impl.protocol.messages import (
     FindPerson,
     LinesPriced,
     MessageId,
+    RefundOrder,
     Register,
     Reply,
     ReplyBody,
@@ -67,6 +72,15 @@ from reference_impl.protocol.messages import (
 from reference_impl.protocol.named import Named
 from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
+from reference_impl.protocol.orders import (
+    ORDER_VALID_US,
+    as_sold,
+    named_order,
+    order_refusal,
+    placed,
+    said_of_order,
+    state_refusal,
+)
 from reference_impl.protocol.prescriptions import by_prescription_refusal
 from reference_impl.protocol.records import (
     ChargedBatch,
@@ -75,6 +89,7 @@ from reference_impl.protocol.records import (
     MessageRecord,
     Record,
     Ref,
+    SettlementCopy,
     View,
     VisitRecord,
 )
@@ -95,7 +110,7 @@ __all__ = ["DISCHARGED_AHEAD_US", "CareRole", "CareRules"]
 _CHARGING = (UploadLines, CancelLines)
 _ASKING_INSURER = (AskRecognised, AskDesignated)
 """Questions about a person, for a visit that is open here."""
-_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, AskStays, SignIn, SignOut)
+_OF_NO_VISIT = (FindPerson, File, WithdrawFiling, AskStays, AskOrder, AskOrderSettlement, SignIn, SignOut)
 DISCHARGED_AHEAD_US = 2 * 86_400 * 1_000_000
 """How long before its end, in business time, a hospital may say that a stay ends. ASSUMED."""
 
@@ -108,6 +123,7 @@ class CareRules:
     ``ahead_us`` is how long before its end, on the node's clock, a stay may be discharged. Without ``codes`` an item
     has one code for ever; without ``networked`` every institution of the register serves people from elsewhere.
     ``dated`` is there where the catalogue is not the same on all days, and gives that of an instant in its place.
+    ``order_valid_us`` is how long an order may be confirmed, on the node's clock.
     """
 
     node: NodeId
@@ -119,6 +135,7 @@ class CareRules:
     codes: Codes | None = None
     networked: Networked | None = None
     dated: Callable[[int], Catalogue] | None = None
+    order_valid_us: int = ORDER_VALID_US
 
 
 class CareRole:
@@ -146,12 +163,27 @@ class CareRole:
         request = request if named is None else named.meant(request)
         visit, event = view.get(VisitRecord), TRANSACTIONS[request.code].event
         assert event is not None  # the table gives every local transaction one
+        if isinstance(request.body, CancelOrder):
+            return self._cancelled_order(request, visit, now_us)
         refusal = visit_refusal(request, visit, self._rules.numbers)
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_VISIT
         state = move(visit.state, event)
         if isinstance(state, Refusal):
             return state
+        return self._acted(request, visit, state, view, now_us)
+
+    def _cancelled_order(
+        self, request: Request, visit: VisitRecord | None, now_us: int
+    ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal:
+        refusal = self._order_refusal(request, visit, now_us)
+        if refusal is not None or visit is None:
+            return refusal or Refusal.NO_SUCH_ORDER
+        return Done(), (next_version(visit, VisitState.CANCELLED),)
+
+    def _acted(
+        self, request: Request, visit: VisitRecord, state: VisitState, view: View, now_us: int
+    ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         match request.body:
             case UploadLines() as upload:
                 return self._charged(request, upload, visit, state, charges_of(visit, view), now_us)
@@ -208,6 +240,8 @@ class CareRole:
         if isinstance(body, Admit) and body.continues:
             part = body.continues if self._named is None else self._named.visit(body.continues)
             return (Ref(VisitRecord, visit), Ref(VisitRecord, part))
+        if isinstance(body, RefundOrder):
+            return (Ref(VisitRecord, visit), Ref(SettlementCopy, visit))
         return (Ref(VisitRecord, visit), *copy_refs(request, visit))
 
     def _visit_of(self, request: Request, original: MessageRecord | None) -> VisitId | None:
@@ -215,11 +249,15 @@ class CareRole:
         if isinstance(body, Reverse):
             if original is not None and original.request is not None:
                 return self._visit_of(original.request, None)
-            return visit_id(body.original) if TRANSACTIONS[body.original_code].opens else None
+            opens = TRANSACTIONS[body.original_code].opens and not is_filing_platform(body.original)
+            return visit_id(body.original) if opens else None
         if isinstance(body, _OF_NO_VISIT):
             return None
+        if isinstance(body, RefundOrder | CancelOrder):
+            return order_visit(body.order) or None
         if isinstance(body, OPENING):
-            return visit_id(request.msgid)
+            named = named_order(request)
+            return visit_id(request.msgid) if named is None else named or None
         return body.visit if self._named is None else self._named.visit(body.visit)
 
     def prepare(
@@ -237,6 +275,8 @@ class CareRole:
         if next_node is None:
             return Refusal.NO_SUCH_INSURER
         body, visit = request.body, view.get(VisitRecord)
+        if named_order(request) is not None:
+            return self._prepare_order(request, visit, opened_us, next_node)
         match body:
             case Register() | Admit() | SellDrugs():
                 opening = self._opening(request, body, view, opened_us)
@@ -265,6 +305,27 @@ class CareRole:
                     )
         return Prepared(_from_here(request, self._rules.node, body), next_node, records=held_for(request, visit))
 
+    def _prepare_order(
+        self, request: Request, visit: VisitRecord | None, opened_us: int, next_node: NodeId
+    ) -> Prepared | Refusal:
+        """Return a paid or refunded order as its insurer is to see it, held until that has answered, or why not."""
+        refusal = self._order_refusal(request, visit, opened_us)
+        if refusal is not None or visit is None:
+            return refusal or Refusal.NO_SUCH_ORDER
+        sold = self._as_sold(request, visit)
+        held = msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
+        return Prepared(_from_here(sold, self._rules.node, sold.body), next_node, records=(held,))
+
+    def _order_refusal(self, request: Request, visit: VisitRecord | None, now_us: int) -> Refusal | None:
+        refusal = order_refusal(request, visit, self._rules.numbers)
+        if refusal is not None or visit is None:
+            return refusal
+        return state_refusal(request, visit, now_us, self._rules.order_valid_us)
+
+    def _as_sold(self, request: Request, visit: VisitRecord) -> Request:
+        code = NodeId(self._rules.numbers.original(Numbered.INSTITUTION, visit.institution))
+        return as_sold(request, visit, self._rules.institutions[code])
+
     def _let_in(self, request: Request, view: View) -> Request | Refusal:
         """Return a message as it is meant, or why it may not be named so, or be sent from where it comes.
 
@@ -275,6 +336,8 @@ class CareRole:
         if networked is None or isinstance(meant, Refusal) or not isinstance(meant.body, OPENING):
             return meant
         if isinstance(meant.body, Admit) and meant.body.continues:
+            return meant
+        if named_order(meant) is not None:  # its pharmacy was opened when it was placed
             return meant
         return networked.refusal(meant, view) or meant
 
@@ -369,8 +432,10 @@ class CareRole:
         next_node: NodeId,
     ) -> Prepared | Refusal:
         refusal = original_refusal(request, body, original, self._rules.numbers)
+        of_order = visit is not None and is_filing_platform(request.sender)
         if refusal is None and visit is not None:
-            refusal = visit_refusal(request, visit, self._rules.numbers)
+            judge = order_refusal if of_order else visit_refusal
+            refusal = judge(request, visit, self._rules.numbers)
         if refusal is not None:
             return refusal
         if visit is not None and visit.opened_by == body.original and visit.settled_by not in ("", body.original):
@@ -382,7 +447,8 @@ class CareRole:
             request=original.request if original else None,
             reversed_by=request.msgid,
         )
-        downstream = _from_here(request, self._rules.node, body)
+        asked = request if visit is None or not of_order else self._as_sold(request, visit)
+        downstream = _from_here(asked, self._rules.node, body)
         return Prepared(downstream, next_node, records=touched(request, body, visit), tombstone=tombstone)
 
     def finish(
@@ -398,36 +464,51 @@ class CareRole:
     def _finished(
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
-        visit, copies = view.get(VisitRecord), copies_after(request, reply, view)
+        visit = view.get(VisitRecord)
+        of_order = visit if named_order(request) is not None else None
+        copies = copies_after(request if of_order is None else self._as_sold(request, of_order), reply, view)
         if visit is not None and request.code == ADMIT:
             visit = _opened_by(request, view)
         if reply.refusal:
             if reply.refusal == Refusal.ONE_SIDED and visit is not None:
-                return reply, (*_kept(self._taken_back(visit)), *copies)
+                return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
             if isinstance(request.body, Reverse):
                 return reply, _kept(let_go(request, visit, original))
             return reply, self.released(request, view)
         if unopened(request, visit) and isinstance(request.body, REGISTERING):
             opened = opened_visit(request, request.msgid, request.code, VisitState.OPEN, visit)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
-        return reply, (*_kept(self._visit_after(request, reply, visit)), *copies)
+        after = self._placed(request, view) if request.code == PLACE_ORDER else self._visit_after(request, reply, visit)
+        return said_of_order(request, reply, visit), (*_kept(after), *copies)
+
+    def _placed(self, request: Request, view: View) -> VisitRecord:
+        """Return the visit that an order is, which its insurer has tried: priced as it was when it was taken in."""
+        visit, message, body = view.get(VisitRecord), view.message, request.body
+        assert isinstance(body, SellDrugs)  # what places an order
+        assert message is not None  # it was written down before it was tried
+        sale = self._priced_sale(request, body, view, message.opened_us)
+        assert isinstance(sale, SellDrugs)  # it was priced before it was tried, by the same rules
+        opened = opened_visit(request, request.msgid, request.code, VisitState.OPEN, visit)
+        return placed(sale, opened, message.opened_us)
 
     def _visit_after(self, request: Request, reply: Reply, visit: VisitRecord | None) -> VisitRecord | None:
         """Return the visit after the yes to ``request``; None where it stays as it is."""
         body = request.body
-        if isinstance(body, SellDrugs):
+        if isinstance(body, SellDrugs) and not body.order:
             return self._sold(request, reply, body, visit)
         if visit is None:
             return None
         match body:
             case Register() | Admit() | FindPerson() | File() | WithdrawFiling() | AskRecognised() | AskDesignated():
                 return None
-            case Settle():
+            case Settle() | SellDrugs():
                 return self._settled(request, reply, visit)
             case Reverse():
                 return self._reversed(request, body, visit)
             case CancelSettlement():
                 return self._taken_back(visit)
+            case RefundOrder():
+                return next_version(visit, VisitState.CANCELLED, settlement=SettlementId(""), settled_by=MessageId(""))
             case _:
                 return self._moved(request, visit)
 
@@ -512,7 +593,7 @@ def _kept(visit: VisitRecord | None) -> tuple[Record, ...]:
 def _from_here(request: Request, node: NodeId, body: RequestBody) -> Request:
     """Return ``request`` as the next node sees it: the same message id from another sender."""
     return Request(
-        request.code,
+        GOES_ON_AS.get(request.code, request.code),
         request.msgid,
         node,
         request.institution,

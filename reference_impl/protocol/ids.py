@@ -6,11 +6,22 @@ the same visit: nothing has to be remembered before the first commit.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
-from reference_impl.protocol.messages import FilingId, MessageId, SettlementId, VisitId
+from reference_impl.protocol.messages import FilingId, MessageId, OrderNo, SettlementId, VisitId
 
-__all__ = ["Stamps", "filing_id", "message_id", "negative_settlement_id", "opened_by_code", "settlement_id", "visit_id"]
+__all__ = [
+    "Stamps",
+    "filing_id",
+    "message_id",
+    "negative_settlement_id",
+    "opened_by_code",
+    "order_no",
+    "order_visit",
+    "settlement_id",
+    "visit_id",
+]
 
 _US_PER_S = 1_000_000
 _INSTITUTION_CHARS = 12
@@ -20,6 +31,8 @@ _DAY_S = 86_400
 _SECONDS = tuple(f"{second:02d}" for second in range(_MINUTE_S))
 _MINUTES = tuple(f"{minute // 60:02d}{minute % 60:02d}" for minute in range(_DAY_S // _MINUTE_S))
 _DAYS_KEPT = 1_000
+_BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ORDER = re.compile(r"[A-Z][0-9A-Z]{1,19}", re.ASCII)
 
 
 class Stamps:
@@ -80,6 +93,34 @@ def visit_id(opened_by: MessageId) -> VisitId:
 def opened_by_code(visit: VisitId) -> str:
     """Return the code under which an institution opened the visit of this id."""
     return visit[1 : 1 + _INSTITUTION_CHARS]
+
+
+def order_no(visit: VisitId) -> OrderNo:
+    """Return the number of the order that this visit is: 19 characters, for the interface has room for 20.
+
+    The letter of the institution, then all digits of the id as one number to the base 36, so that nothing is left out.
+
+    >>> order_no(visit_id(MessageId("P33040010001202406030800000001")))
+    'P1W2WU0Q3BO39TF60HC1'
+    """
+    value, text = int(f"1{visit[2:]}"), ""  # the 1 keeps noughts in front
+    while value:
+        value, digit = divmod(value, len(_BASE_36))
+        text = _BASE_36[digit] + text
+    return OrderNo(visit[1] + text)
+
+
+def order_visit(order: OrderNo) -> VisitId:
+    """Return the visit that the order of this number is; empty where none can have it.
+
+    >>> order_visit(OrderNo("nobody's")), order_visit(OrderNo("P0"))
+    ('', '')
+    """
+    if not _ORDER.fullmatch(order):
+        return VisitId("")
+    digits = str(int(order[1:], len(_BASE_36)))
+    visit = VisitId(f"S{order[0]}{digits[1:]}")
+    return visit if digits[0] == "1" and order_no(visit) == order else VisitId("")
 
 
 def settlement_id(settled_by: MessageId) -> SettlementId:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.transactions import OF_ORDERS
 from reference_impl.protocol.answers import answer_known, busy_with, turned_away
 from reference_impl.protocol.benefits import Benefits
 from reference_impl.protocol.business_day import BusinessDays
@@ -87,6 +88,8 @@ class InsuredRole:
         Of two settlements that issue one prescription the second waits: they are of two persons, or of two visits, and
         no version that both would move tells one that the other came first.
         """
+        if request.code in OF_ORDERS:
+            return turned_away(Refusal.NO_SUCH_TRANSACTION)
         issues = issued_by(request)
         if not issues:
             return await self._decided(request)

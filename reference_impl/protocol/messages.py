@@ -28,6 +28,8 @@ SessionNo = NewType("SessionNo", str)
 """What a sign-in is answered with (sign_no), and every message of the desk bears from then on."""
 FilingId = NewType("FilingId", str)
 """The receipt of a filing (trt_dcla_detl_sn)."""
+OrderNo = NewType("OrderNo", str)
+"""The number of a pharmacy order (mdtrt_regno): at most 20 characters, made of its visit's id (``ids``)."""
 
 
 class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -55,7 +57,7 @@ class Shown(_Certified, frozen=True):
 
 
 class FindPerson(Shown, frozen=True, tag="find_person"):
-    """1101: ask who holds this certificate and what the person is insured for."""
+    """1101, and 2161 for an order: ask who holds this certificate and what the person is insured for."""
 
 
 class Register(Shown, frozen=True, tag="register"):
@@ -183,6 +185,7 @@ class Settle(Shown, frozen=True, tag="settle"):
 class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     """2101 on trial; 2102 for good: a pharmacy sale carries its own lines and needs no registration.
 
+    2166 places an order by it, and a 2102 that names the ``order`` pays that one: its lines are the order's.
     ``prescription`` is the number of the one that all of it is dispensed by; empty where by none that an insurer holds.
     Of a sale by one, the care province adds the ``drugs`` that its lines come to.
     """
@@ -197,6 +200,7 @@ class SellDrugs(Shown, frozen=True, tag="sell_drugs"):
     care_type: str = CareType.ORDINARY.value
     prescription: str = ""
     drugs: tuple[Drug, ...] = ()
+    order: OrderNo = OrderNo("")
 
 
 class CancelSettlement(Body, frozen=True, tag="cancel_settlement"):
@@ -299,6 +303,31 @@ class _OfNobody(Body, frozen=True):
     person: ClassVar[PersonNo] = PersonNo("")
 
 
+class RefundOrder(_OfNobody, frozen=True, tag="refund_order"):
+    """2163: give back all of a paid order; whose it is, the care province knows."""
+
+    order: OrderNo
+
+
+class CancelOrder(_OfNobody, frozen=True, tag="cancel_order"):
+    """2167: take back an order that nobody has paid."""
+
+    order: OrderNo
+
+
+class AskOrder(Body, frozen=True, tag="ask_order"):
+    """2170: ask for the order of a person that has waited longest here for its confirmation."""
+
+    person: PersonNo
+
+
+class AskOrderSettlement(Body, frozen=True, tag="ask_order_settlement"):
+    """2171: ask how an order of a person was paid: the one named, or the one of theirs that was placed last."""
+
+    person: PersonNo
+    order: OrderNo = OrderNo("")
+
+
 class SignIn(_OfNobody, frozen=True, tag="sign_in"):
     """9001: begin the session of a desk, by who works at it (opter_no)."""
 
@@ -325,6 +354,62 @@ class PersonFound(Body, frozen=True, tag="person_found"):
     balance_fen: int
     age_e1: int
     civil_servant: bool = False
+
+
+class BuyerFound(Body, frozen=True, tag="buyer_found"):
+    """2161: the insured person, as far as its reply tells."""
+
+    person: PersonNo
+    insurance: str
+    person_type: str
+    insured_region: str
+    balance_fen: int
+
+
+class OrderPlaced(Body, frozen=True, tag="order_placed"):
+    """2166: the order was tried at its insurer, and waits for its person's confirmation."""
+
+    order: OrderNo
+
+
+class OrderLine(msgspec.Struct, frozen=True, gc=False):
+    """A line of an order, as its pharmacy stated it."""
+
+    item: str
+    count_e4: int
+    price_e6: int
+    total_fen: int
+
+
+class _OrderTold(Body, frozen=True):
+    """What is told of an order, whatever has become of it."""
+
+    order: OrderNo
+    person_type: str
+    insurance: str
+    total_fen: int
+
+
+class OrderRefunded(_OrderTold, frozen=True, tag="order_refunded"):
+    """2163: what was given back, below nothing."""
+
+    cash_fen: int
+    account_fen: int
+
+
+class OrderTold(_OrderTold, frozen=True, tag="order_told"):
+    """2170: an order that waits, placed at that moment."""
+
+    placed_us: int
+    lines: tuple[OrderLine, ...]
+
+
+class OrderSettlementTold(_OrderTold, frozen=True, tag="order_settlement_told"):
+    """2171: what was paid for an order, and by whom."""
+
+    cash_fen: int
+    account_fen: int
+    lines: tuple[OrderLine, ...]
 
 
 class VisitOpened(Body, frozen=True, tag="visit_opened"):
@@ -513,6 +598,10 @@ RequestBody = (
     | AskRecognised
     | AskDesignated
     | AskStays
+    | RefundOrder
+    | CancelOrder
+    | AskOrder
+    | AskOrderSettlement
     | SignIn
     | SignOut
 )
@@ -530,6 +619,11 @@ ReplyBody = (
     | Recognised
     | Designated
     | StaysTold
+    | BuyerFound
+    | OrderPlaced
+    | OrderRefunded
+    | OrderTold
+    | OrderSettlementTold
     | SignedIn
     | SignedOut
     | Done
@@ -540,6 +634,12 @@ CARRIERS: dict[str, tuple[type[Body], type[Body]]] = {
     tx.PHARMACY_TRIAL: (SellDrugs, Settled),
     tx.PHARMACY_SETTLE: (SellDrugs, Settled),
     tx.PHARMACY_CANCEL: (CancelSettlement, Cancelled),
+    tx.ORDER_PERSON: (FindPerson, BuyerFound),
+    tx.PLACE_ORDER: (SellDrugs, OrderPlaced),
+    tx.REFUND_ORDER: (RefundOrder, OrderRefunded),
+    tx.CANCEL_ORDER: (CancelOrder, Done),
+    tx.ASK_ORDER: (AskOrder, OrderTold),
+    tx.ASK_ORDER_SETTLEMENT: (AskOrderSettlement, OrderSettlementTold),
     tx.REGISTER: (Register, VisitOpened),
     tx.CANCEL_REGISTRATION: (CancelRegistration, Done),
     tx.DIAGNOSE: (Diagnose, Done),

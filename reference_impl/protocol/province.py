@@ -17,7 +17,7 @@ from reference_impl.domain.regions import city_of
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.scopes import Side
 from reference_impl.domain.sessions import SessionRules
-from reference_impl.domain.transactions import SIGNING, TRANSACTIONS
+from reference_impl.domain.transactions import FILINGS, SIGNING, TRANSACTIONS
 from reference_impl.protocol.answers import NO, answer_known, busy_with, is_known, refused, turned_away, waits_for
 from reference_impl.protocol.business_day import BusinessDays
 from reference_impl.protocol.care import CareRole, CareRules
@@ -221,8 +221,9 @@ class Province:
         return busy_with(request.msgid)
 
     async def _institution_refusal(self, request: Request) -> Closed | Overloaded | None:
-        """Return what the door of care answers; a platform by which people file treats nobody, and passes it."""
-        return None if is_filing_platform(request.sender) else await self._refusal(request, Side.CARE)
+        """Return what the door of care answers; who files on a platform is treated by nobody, and passes it."""
+        files = is_filing_platform(request.sender) and request.code in FILINGS
+        return None if files else await self._refusal(request, Side.CARE)
 
     async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
         key = Key(request.sender, request.msgid)

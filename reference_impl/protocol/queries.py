@@ -37,6 +37,8 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.named import Named
 from reference_impl.protocol.numbers import Numbers
+from reference_impl.protocol.order_queries import ASKING_ORDERS, told_of_order
+from reference_impl.protocol.orders import payer_of
 from reference_impl.protocol.ports import Books
 from reference_impl.protocol.records import ChargesRecord, Key, Ref, VisitRecord, VisitsOfPerson
 from reference_impl.protocol.references import visit_refusal
@@ -44,7 +46,7 @@ from reference_impl.protocol.visit_lists import LISTING, list_refusal, listed
 
 __all__ = ["QUERIES", "answered_from"]
 
-QUERIES = (AskDiagnosis, AskSettlement, AskCharges, *LISTING)
+QUERIES = (AskDiagnosis, AskSettlement, AskCharges, *LISTING, *ASKING_ORDERS)
 """What is answered from the books of the care province."""
 LINES_TOLD_MAX: Final = 40
 """So many charge lines are sure to fit into the 40,000 characters of an answer."""
@@ -69,6 +71,8 @@ async def _told(books: Books, request: Request, numbers: Numbers) -> ReplyBody |
     if isinstance(body, LISTING):
         wrong = list_refusal(body)
         return wrong or listed(request, body, await _visits_of(books, key, body.person, numbers), numbers)
+    if isinstance(body, ASKING_ORDERS):
+        return await told_of_order(books, request, await _visits_of(books, key, body.person, numbers), numbers)
     view = await books.look(key, Ref(VisitRecord, body.visit))
     visit = view.get(VisitRecord)
     refusal = visit_refusal(request, visit, numbers)
@@ -93,7 +97,7 @@ async def _visits_of(books: Books, key: Key, person: PersonNo, numbers: Numbers)
 
 
 async def _settled(books: Books, request: Request, visit: VisitRecord) -> SettlementTold | Refusal:
-    settled = (await books.look(Key(request.sender, visit.settled_by))).message
+    settled = (await books.look(Key(payer_of(visit, request.sender), visit.settled_by))).message
     said = None if settled is None or settled.reply is None else settled.reply.body
     if not isinstance(said, Settled):
         return Refusal.NOT_SETTLED  # books that were moved without the message

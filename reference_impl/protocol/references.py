@@ -12,14 +12,15 @@ from collections.abc import Mapping
 
 from reference_impl.domain.century import CENTURY
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.institution import INSTITUTION_CHARS, Institution
+from reference_impl.domain.institution import INSTITUTION_CHARS, PLATFORM_LETTER, Institution, filing_platform
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.regions import province_of
 from reference_impl.domain.renumbering import Numbered
-from reference_impl.domain.transactions import REVERSIBLE, TRANSACTIONS
+from reference_impl.domain.transactions import OF_ORDERS, PHARMACY_SETTLE, REVERSE, REVERSIBLE, TRANSACTIONS
 from reference_impl.protocol.ids import opened_by_code
-from reference_impl.protocol.messages import Request, Reverse, VisitId
+from reference_impl.protocol.messages import Request, Reverse, SellDrugs, VisitId
 from reference_impl.protocol.numbers import Numbers
+from reference_impl.protocol.orders import paid_by_platform
 from reference_impl.protocol.records import MessageRecord, SettlementRecord, VisitRecord
 
 __all__ = [
@@ -30,6 +31,10 @@ __all__ = [
     "settlement_refusal",
     "visit_refusal",
 ]
+
+
+_BY_PLATFORM = (PHARMACY_SETTLE, REVERSE)
+"""What a platform sends in a pharmacy's name, to pay an order and to take that back."""
 
 
 def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution], numbers: Numbers) -> Refusal | None:
@@ -47,9 +52,12 @@ def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution],
         return Refusal.NOT_NETWORKED
     if request.care_region != place.region:
         return Refusal.OTHER_CARE_REGION
-    if transaction.kind is not None and transaction.kind not in place.kinds:
+    pays = paid_by_platform(request)
+    if transaction.kind is not None and transaction.kind not in place.kinds and not pays:
         return Refusal.NOT_NETWORKED
-    return _message_id_refusal(request, numbers)
+    if isinstance(request.body, SellDrugs) and request.body.order and not pays:
+        return Refusal.NOT_NETWORKED
+    return _message_id_refusal(request, request.institution, numbers)
 
 
 def province_refusal(request: Request, numbers: Numbers) -> Refusal | None:
@@ -58,11 +66,17 @@ def province_refusal(request: Request, numbers: Numbers) -> Refusal | None:
         return Refusal.NO_SUCH_TRANSACTION
     if province_of(request.care_region) != request.sender or province_of(request.institution[1:]) != request.sender:
         return Refusal.OTHER_CARE_REGION
-    return _message_id_refusal(request, numbers)
+    if request.code in OF_ORDERS:
+        return Refusal.NO_SUCH_TRANSACTION
+    code = request.institution
+    if request.code in _BY_PLATFORM and request.msgid.startswith(PLATFORM_LETTER):
+        code = filing_platform(request.sender).code  # it pays orders of its province's pharmacies
+    return _message_id_refusal(request, code, numbers)
 
 
-def _message_id_refusal(request: Request, numbers: Numbers) -> Refusal | None:
-    body, code = request.body, request.institution
+def _message_id_refusal(request: Request, code: NodeId, numbers: Numbers) -> Refusal | None:
+    """Return why a message does not bear an id of ``code``, or reverses one that does not."""
+    body = request.body
     own = request.msgid.startswith(f"{code}{CENTURY}")
     if own and isinstance(body, Reverse):  # what it takes back may have been sent under the code of before
         named, rest = body.original[:INSTITUTION_CHARS], body.original[INSTITUTION_CHARS:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from reference_impl.domain.fees import ZERO_FEES, FeeTotals
+from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.ids import visit_id
@@ -42,9 +43,9 @@ def touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple
 
     It is held until the verdict is known: nobody may settle what is about to be cancelled, nor move what turns out to
     be settled. Where the original would open the visit, a cancelled one takes its place, so that there is a version to
-    move.
+    move; what a platform sent opens none.
     """
-    if visit is None and not TRANSACTIONS[body.original_code].opens:
+    if visit is None and (not TRANSACTIONS[body.original_code].opens or is_filing_platform(body.original)):
         return ()
     if visit is None:
         first = opened_visit(request, body.original, body.original_code, VisitState.CANCELLED)

@@ -90,14 +90,14 @@ def _call_rules(scenario: Scenario, node: str) -> CallRules | None:
 
 def _province_config(scenario: Scenario, province: str, institutions: tuple[Institution, ...]) -> ProvinceConfig:
     filing = None if scenario.filing is None else filing_table(scenario.filing, courses_of(scenario))
-    plan = master_plan(scenario)
+    plan, orders = master_plan(scenario), scenario.visits.orders
     changes = () if scenario.care_catalogue is None else scenario.care_catalogue.changes
     typed = scenario.visits.care_types
     if typed is not None:
         institutions = _designated(institutions, CareTypeDraws(typed, scenario.seed))
     return ProvinceConfig(
         catalogue=dated_catalogue(province, changes),
-        institutions=institutions if filing is None else (*institutions, filing_platform(province)),
+        institutions=institutions if filing is None and orders is None else (*institutions, filing_platform(province)),
         policy=PolicyTable.of(policy_under(scenario, province)),
         persons=register(),
         filing=filing,
@@ -109,6 +109,7 @@ def _province_config(scenario: Scenario, province: str, institutions: tuple[Inst
         prefund=prefund_rules(scenario, province),
         special=None if typed is None else special_care(typed),
         sessions=session_rules(scenario, province),
+        order_valid_us=None if orders is None else orders.valid,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from reference_impl.domain.institution import is_institution
+from reference_impl.domain.institution import INSTITUTION_CHARS, is_institution
 from reference_impl.wire.errors import WireError
 
 INPUT_CHARACTERS = 40_000
@@ -99,18 +99,22 @@ _MSGID_REST = re.compile(r"[0-9]{17,18}")
 _REGION = re.compile(r"[0-9]{6}")
 
 
-def check_names(code: str, *, msgid: str, institution: str, care_region: str, insured_region: str) -> bool:
+def check_names(
+    code: str, *, msgid: str, institution: str, care_region: str, insured_region: str, platform: str = ""
+) -> bool:
     """Check the names that a message is known by, on its way in and out; return whether the msgid is a full one.
 
     They become keys, ids and parts of HTTP heads, so nothing but ASCII letters and digits of the known shapes may
-    pass: an institution can never bear the name of a node. A blank insured region is a local patient's.
+    pass: an institution can never bear the name of a node. A blank insured region is a local patient's. Between nodes a
+    ``platform`` may have numbered the message, which pays an order of the institution's.
 
     Raises:
         WireError: naming the field.
 
     """
     _check_places(code, institution, care_region, insured_region)
-    if not msgid.startswith(institution) or not _MSGID_REST.fullmatch(msgid, len(institution)):
+    own = msgid.startswith(institution) or (platform != "" and msgid.startswith(platform))
+    if not own or not _MSGID_REST.fullmatch(msgid, INSTITUTION_CHARS):
         raise WireError(code, "msgid", msgid, f"{institution}, 14 digits of time and 4 of a sequence")
     return len(msgid) == MSGID_CHARACTERS
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
+from reference_impl.domain.institution import PLATFORM_LETTER, filing_platform
+from reference_impl.domain.regions import province_of
 from reference_impl.protocol import messages as m
 from reference_impl.wire import answers as a
 from reference_impl.wire.bounds import Bound, attribute_bounds, bounded, hold
@@ -221,12 +223,14 @@ class NeighbourCodec:
             raise WireError(code, "infno", code, f"one of {', '.join(sorted(self._requests))}")
         if type(asked.body) is not shape.body:
             raise WireError(code, "body", type(asked.body).__name__, shape.body.__name__)
+        by_platform = asked.msgid.startswith(PLATFORM_LETTER)
         check_names(
             code,
             msgid=asked.msgid,
             institution=asked.fixmedins_code,
             care_region=asked.mdtrtarea_admvs,
             insured_region=asked.insuplc_admdvs,
+            platform=filing_platform(province_of(asked.mdtrtarea_admvs)).code if by_platform else "",
         )
         hold(asked, shape.bounds, code)
 

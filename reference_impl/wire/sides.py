@@ -31,6 +31,8 @@ _ROW_TYPES: dict[tuple[str, str], type[Any]] = {
     ("UploadLines", "lines"): FeeLine,
     ("SellDrugs", "lines"): FeeLine,
     ("LinesPriced", "lines"): PricedLine,
+    ("OrderTold", "lines"): m.OrderLine,
+    ("OrderSettlementTold", "lines"): m.OrderLine,
     ("Recognised", "diseases"): m.RecognisedDisease,
     ("Designated", "institutions"): m.DesignatedInstitution,
     ("VisitsTold", "visits"): m.VisitTold,

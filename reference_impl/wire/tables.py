@@ -23,6 +23,7 @@ _FILES = {
     NEW: (
         "person.txt",
         "pharmacy.txt",
+        "order.txt",
         "outpatient.txt",
         "inpatient.txt",
         "stay.txt",

@@ -25,6 +25,7 @@ from scenarios.reading.long_stays import care_type_problems, long_stay_problems
 from scenarios.reading.master_data import master_problems
 from scenarios.reading.nation import nation_problems
 from scenarios.reading.network import network_problems
+from scenarios.reading.orders import order_problems
 from scenarios.reading.prefund import prefund_problems
 from scenarios.reading.scale import shrink_us, slices_of_cores, with_capacity, with_provinces
 from scenarios.reading.sessions import session_problems
@@ -92,6 +93,7 @@ _ASKED_BY: dict[str, _Asked] = {
     "filing": _Asked(attrgetter("filing"), "filing, and everybody is filed", "a 'filing' section"),
     "identity": _Asked(attrgetter("identity"), "identity, and everybody shows an ID card", "an 'identity' section"),
     "mid_stay": _Asked(attrgetter("visits.mid_stay"), "long stays, and nobody asks", "a 'visits.mid_stay' section"),
+    "orders": _Asked(attrgetter("visits.orders"), "orders, and nobody buys so", "a 'visits.orders' section"),
     "network": _Asked(
         attrgetter("network"), "a network, and every institution serves everybody", "a 'network' section"
     ),
@@ -139,6 +141,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from care_type_problems(scenario)
     yield from session_problems(scenario)
     yield from _overload(scenario)
+    yield from order_problems(scenario)
     yield from long_stay_problems(scenario)
     yield from stop_problems(scenario)
     yield from _gates(scenario)

@@ -52,6 +52,12 @@ class Fate(StrEnum):
     """The institution was not opened for people from elsewhere: paid in cash, claimed by paper."""
     PAPER_BY_IDENTITY = "paper_by_identity"
     """Nothing that was shown said who the patient is: paid in cash, claimed by paper."""
+    ORDER_NOT_CONFIRMED = "order_not_confirmed"
+    """Nobody confirmed the order, and the pharmacy cancelled it: nothing was sold."""
+    ORDER_EXPIRED = "order_expired"
+    """The order was confirmed after its time was over: nothing was sold."""
+    ORDER_REFUNDED = "order_refunded"
+    """The order was paid, and given back whole by its pharmacy."""
     SELF_PAID = "self_paid"
     """Did not show that they are insured: paid all of it alone, and claims nothing."""
     ABANDONED = "abandoned"
@@ -60,6 +66,8 @@ class Fate(StrEnum):
     """Not finished when the run ended."""
 
 
+ORDER_FATES = (Fate.ORDER_NOT_CONFIRMED, Fate.ORDER_EXPIRED, Fate.ORDER_REFUNDED)
+"""How an order ends by which nothing is sold."""
 AFTER_A_STOP = (
     Fate.PARKED_THEN_DIRECT,
     Fate.WAITED_THEN_DIRECT,
@@ -111,6 +119,8 @@ class Stage(StrEnum):
     """Something is being taken back."""
     OPEN_STAY = "open_stay"
     """The patient lies, and nothing is under way."""
+    ORDER_WAITS = "order_waits"
+    """An order was placed, and its person has not confirmed it."""
     FILING_PENDING = "filing_pending"
     """Something is to be filed before anything is settled, and nobody has accepted it yet."""
     PARKED = "parked"
@@ -140,6 +150,8 @@ class How(StrEnum):
     """A stay that left on the hospital's account, and came back to pay."""
     STAND_IN = "stand_in"
     """Paid an estimate and left for good."""
+    ON_THE_PHONE = "on_the_phone"
+    """Confirmed an order, which the platform sends on when it is open again."""
     PAID = "paid"
     """Paid all, and claims by paper."""
 

@@ -19,6 +19,7 @@ from scenarios.schema.measures_care import CARE_MEASURES
 from scenarios.schema.measures_desk import DESK_MEASURES
 from scenarios.schema.measures_master import MASTER_MEASURES
 from scenarios.schema.measures_nation import NATION_MEASURES
+from scenarios.schema.measures_orders import ORDER_MEASURES
 from scenarios.schema.measures_overload import OVERLOAD_MEASURES
 from scenarios.schema.measures_people import FILING_REASONS, PEOPLE_MEASURES
 from scenarios.schema.measures_prefund import PREFUND_MEASURES
@@ -111,6 +112,7 @@ _SUBJECTS = (
     SESSION_MEASURES,
     CARE_MEASURES,
     PRESCRIPTION_MEASURES,
+    ORDER_MEASURES,
     OVERLOAD_MEASURES,
     TRUST_MEASURES,
 )

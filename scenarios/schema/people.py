@@ -22,6 +22,7 @@ from scenarios.schema.care_types import CareTypes
 from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.mix import Mix
 from scenarios.schema.nation import LocalBackground
+from scenarios.schema.orders import OrdersSection
 from scenarios.schema.queries import QueriesSection
 
 _HOURLY = (
@@ -153,6 +154,10 @@ class Visits(Model):
     )
     queries: QueriesSection | None = Field(
         default=None, description="what desks ask about their own business; without it none asks anything"
+    )
+    orders: OrdersSection | None = Field(
+        default=None,
+        description="purchases that people confirm from the phone; without it all are settled at the counter",
     )
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."

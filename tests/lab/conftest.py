@@ -236,6 +236,7 @@ class World:
             self.own,
             sessions=self.sessions,
             prescription_valid_us=self.prescription_valid_us,
+            order_valid_us=self.order_valid_us,
         )
 
     own: dict[str, Policy] = field(default_factory=dict)
@@ -244,6 +245,7 @@ class World:
     prefunds: dict[str, PrefundRules] = field(default_factory=dict)
     sessions: dict[str, SessionRules] = field(default_factory=dict)
     prescription_valid_us: int = 0
+    order_valid_us: int = 0
 
     def passed(self, settled: SettlementRecord) -> None:
         """Let a settlement, or a negative one, stand in the insurer's books and in the copies of its way."""

@@ -11,6 +11,7 @@ from lab.checker import check, check_tables, evidence, some_hold_alone
 from lab.checker import findings as found
 from lab.checker.laws import LAWS
 from lab.worlds.sim import simulate_here
+from reference_impl.domain.benefit import take_back
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.ledger import legs_for
 from reference_impl.domain.lifecycle import VisitState
@@ -255,6 +256,82 @@ def a_drug_was_dispensed_that_nobody_prescribed(world, make):
 @plant(PRESCRIPTION)
 def more_of_a_drug_was_dispensed_than_prescribed_in_two_lines(world, make):
     both_desks_said(world, make, [("A", 6_000), ("A", 6_000)], [("A.2", 6_001), ("A", 6_000)])
+
+
+ORDER = "an_order_is_paid_once"
+PHONE = "A3300000000120240313080000"
+
+
+def ordered(world, make, *, paid_us=1, after_us=100_000, valid_us=0, by=f"{PHONE}0001", **changes):
+    """The planted visit is an order, placed a second before it is confirmed from the phone, and so paid."""
+    place = make.message_id(50).replace("H", "P", 1)
+    order = f"S{place[:12]}{place[14:]}"
+    asked = {"code": "2166", "msgid": place, "step": 2, "reply_crc": 7}
+    paying = world.messages[0]
+    world.messages = [
+        make.message_row(0, **asked)._replace(
+            sent_us=paying.sent_us - after_us - 10, done_us=paying.sent_us - after_us
+        ),
+        paying._replace(msgid=by),
+    ]
+    changes = {"visit": order, "settled_by": by, "posted_us": paying.sent_us + paid_us} | changes
+    world.settlements = [msgspec.structs.replace(world.settlements[0], **changes)]
+    world.postings = [msgspec.structs.replace(world.postings[0], posted_us=changes["posted_us"])]
+    world.at_care, world.at_hub = ([make.copy_of(world.settlements[0])] for _ in range(2))
+    world.visits[0] = world.visits[0]._replace(visit_id=order, settled_us=changes["posted_us"])
+    world.charged, world.lines = [], []
+    world.order_valid_us = valid_us
+    return order
+
+
+def over(world, make, code, at_us):
+    """The pharmacy was told yes that its order is over."""
+    said = {"code": code, "msgid": make.message_id(51), "step": 9, "reply_crc": 9}
+    world.messages.append(make.message_row(0, **said)._replace(sent_us=at_us - 1, done_us=at_us))
+
+
+@plant(ORDER)
+def a_platform_paid_what_nobody_had_ordered(world, make):
+    ordered(world, make)
+    del world.messages[0]
+
+
+@plant(ORDER)
+def an_order_was_paid_before_it_was_placed(world, make):
+    ordered(world, make, after_us=-10_000)
+
+
+@plant(ORDER)
+def an_order_was_confirmed_a_microsecond_after_its_end(world, make):
+    ordered(world, make, valid_us=99_999)
+
+
+@plant(ORDER)
+def an_order_was_paid_after_its_pharmacy_had_cancelled_it(world, make):
+    ordered(world, make)
+    over(world, make, "2167", world.settlements[0].posted_us - 1)
+
+
+@plant(ORDER, "amounts_add_up", "all_sides_hold_the_same_money")
+def an_order_was_paid_at_another_price(world, make):
+    ordered(world, make)
+    world.visits[0] = world.visits[0]._replace(total_fen=9_999)
+
+
+@plant(ORDER, "one_standing_settlement_a_visit")
+def an_order_was_paid_twice(world, make):
+    order = ordered(world, make)
+    first = world.settlements[0]
+    again = msgspec.structs.replace(first, settlement="S1", settled_by=f"{PHONE}0002")
+    assert again.visit == order
+    world.passed(again)
+    world.postings.append(msgspec.structs.replace(make.posting("S1"), posted_us=again.posted_us))
+    world.messages.append(world.messages[1]._replace(msgid=again.settled_by, step=4))
+
+
+@plant(ORDER)
+def an_order_was_paid_by_its_pharmacy(world, make):
+    ordered(world, make, by=make.message_id(0))
 
 
 @plant("every_yes_has_a_posting")
@@ -978,6 +1055,33 @@ def dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid(world, make
     dispensed(world, make)
 
 
+def an_order_confirmed_in_its_last_microsecond(world, make):
+    ordered(world, make, valid_us=100_000)
+
+
+def an_order_where_nobody_knows_how_long_orders_wait(world, make):
+    ordered(world, make)
+
+
+def an_order_paid_and_given_back(world, make):
+    ordered(world, make)
+    paid = world.settlements[0]
+    back = msgspec.structs.replace(
+        paid,
+        settlement="N0",
+        settled_by=make.message_id(51),
+        posted_us=paid.posted_us + 1,
+        sign=-1,
+        reverses="S0",
+        amounts=take_back(paid.amounts),
+    )
+    world.passed(back)
+    negative = msgspec.structs.replace(make.posting("N0", -7_000), posted_us=back.posted_us)
+    world.postings.append(negative)
+    over(world, make, "2163", world.messages[1].done_us + 1)
+    world.visits[0] = world.visits[0]._replace(acked=False, fate="order_refunded", fund_fen=0, cash_fen=0)
+
+
 def served_in_the_last_microsecond_of_a_session(world, make):
     signed_in(world, make, world.messages[0].sent_us - 100, lasts_us=101)
 
@@ -1054,6 +1158,9 @@ def hospital_crashed_over_the_message(world, make):
         chronic_visit_was_paid_for_its_disease,
         sale_was_settled_and_reversed,
         served_in_the_last_microsecond_of_a_session,
+        an_order_confirmed_in_its_last_microsecond,
+        an_order_where_nobody_knows_how_long_orders_wait,
+        an_order_paid_and_given_back,
         dispensed_in_the_last_microsecond_of_a_prescription,
         dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid,
         dispensed_less_than_was_prescribed_by_a_newer_code,

@@ -38,6 +38,7 @@ from scenarios.schema.measures_care import SPECIAL
 from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.network import Network
+from scenarios.schema.orders import OrdersSection
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.prefund import PrefundQuota, PrefundSection
 from scenarios.schema.recourse import StopPolicies
@@ -169,7 +170,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "sessions": SessionsSection(),
         "trust": TrustSection(),
         "prefund": PrefundSection(quotas=(PrefundQuota(insured="63", care="33", limit_fen=100),)),
-        "visits": stop.visits.model_copy(update={"local_background": LocalBackground()}),
+        "visits": stop.visits.model_copy(update={"local_background": LocalBackground(), "orders": OrdersSection()}),
     }
     whole = stop.model_copy(update={"horizon": stop.horizon.model_copy(update={"warm_up": 0})} | plans)
 

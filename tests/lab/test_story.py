@@ -24,6 +24,7 @@ def finished(tmp_path_factory) -> dict[str, Path]:
         "jiaxing-qinghai": [],
         "six-trips": [],
         "cutover-luan-2021": ["--variant", "quick"],
+        "chronic-month": ["--variant", "orders-stop"],
     }
     for name, more in asked.items():
         run_command(["run", name, "--out", str(root / name), *more])
@@ -220,3 +221,30 @@ def test_a_folder_of_both_worlds_is_asked_for_one_of_them(tmp_path, finished, ca
 
     assert run_command(["story", str(tmp_path), "0"]) == 2
     assert "holds both worlds; expected one run" in capsys.readouterr().err
+
+
+def test_an_order_is_told_from_the_counter_to_the_phone(finished):
+    folder = finished["chronic-month"]
+    visits = open_run(folder, read_run_file(folder), small=True).record
+    placed = visits.messages.filter(visits.messages["code"] == "2166")["visit"].to_list()
+    direct = next(n for n in placed if visits.visits.filter(visit=n)["fate"].to_list() == ["direct"])
+
+    text = said(folder, direct)
+    assert "An order was placed at the counter, and pushed to the patient's phone." in text
+    assert "The patient had confirmed the order on the phone: it was paid." in text
+
+
+def test_an_order_that_nobody_confirmed_is_told_as_cancelled(finished):
+    folder = finished["chronic-month"]
+    visit = with_fate(folder, "order_not_confirmed")
+
+    assert "The pharmacy cancelled the order." in said(folder, visit)
+    assert "nothing was sold" in story(folder, visit).end
+
+
+def test_an_order_behind_a_closed_door_is_told_as_kept_by_the_platform(finished):
+    folder = finished["chronic-month"]
+    record = open_run(folder, read_run_file(folder), small=True).record
+    kept = record.turned_away.filter(record.turned_away["how"] == "on_the_phone")["visit"][0]
+
+    assert "had confirmed an order on the phone; the platform kept it to send it on" in said(folder, kept)

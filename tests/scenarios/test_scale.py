@@ -95,6 +95,7 @@ BASE = {
     "visits": {
         "mid_stay": {},
         "care_types": {"internet": 0.1},
+        "orders": {"valid": "2h", "confirmed_after": "3h"},
         "explicit": [{"kind": "inpatient", "care": "330400", "insured": "340100", "at": "2h", "stay": "3d"}],
     },
 }
@@ -108,6 +109,8 @@ PEOPLE = """
     visits.mid_stay.longer_than   336h
     visits.care_types.prescription_valid   72h
     visits.care_types.fetched_within   24h
+    visits.orders.valid      2h
+    visits.orders.confirmed_after  3h
     visits.explicit.0.at     2h
     visits.explicit.0.stay   72h
     clients.desk_patience    2h

@@ -109,7 +109,36 @@ sell = st.builds(m.SellDrugs, **_sell, lines=st.lists(_drugs, max_size=4).map(tu
 cancel = st.builds(m.CancelSettlement, person=persons, visit=visits, settlement=settlements)
 cancel_lines = st.builds(m.CancelLines, person=persons, visit=visits, named=text30)
 
+orders = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=20).map(m.OrderNo)
+place = st.builds(
+    m.SellDrugs,
+    person=persons,
+    insurance=insurances,
+    total_fen=money,
+    lines=st.lists(
+        st.builds(
+            FeeLine,
+            serial=st.text("0123456789", min_size=1, max_size=30),
+            item=st.text(st.characters(codec="utf-8"), min_size=1, max_size=50),
+            count_e4=st.integers(-(10**10) + 1, 10**10 - 1),
+            price_e6=st.integers(0, 10**15),
+            total_fen=money,
+        ),
+        max_size=4,
+    ).map(tuple),
+    care_type=st.sampled_from(["ordinary", "special_drugs"]),
+)
+pay_order = st.builds(
+    m.SellDrugs, person=persons, insurance=insurances, total_fen=money, use_account=st.booleans(), order=orders
+)
+
 REQUESTS = {
+    "2161": st.builds(m.FindPerson, person=persons),
+    "2163": st.builds(m.RefundOrder, order=orders),
+    "2166": place,
+    "2167": st.builds(m.CancelOrder, order=orders),
+    "2170": st.builds(m.AskOrder, person=persons),
+    "2171": st.builds(m.AskOrderSettlement, person=persons, order=st.just(m.OrderNo("")) | orders),
     "5201": st.builds(
         m.AskVisits,
         person=persons,
@@ -130,7 +159,7 @@ REQUESTS = {
     "9002": st.builds(m.SignOut, operator=text20, session=text30.map(m.SessionNo)),
     "1101": st.builds(m.FindPerson, person=persons, certificate=certificates),
     "2101": sell,
-    "2102": sell,
+    "2102": sell | pay_order,
     "2103": cancel,
     "2201": st.builds(
         m.Register,
@@ -295,7 +324,33 @@ def rows(each):
     return st.lists(each, max_size=3).map(tuple)
 
 
+order_lines = st.lists(
+    st.builds(
+        m.OrderLine,
+        item=text30,
+        count_e4=st.integers(-(10**10) + 1, 10**10 - 1),
+        price_e6=st.integers(0, 10**15),
+        total_fen=money,
+    ),
+    max_size=3,
+).map(tuple)
+_order = {"order": orders, "person_type": person_types, "insurance": insurances, "total_fen": money}
+_paid = {"cash_fen": money, "account_fen": money}
+
 REPLIES = {
+    "2161": st.builds(
+        m.BuyerFound,
+        person=persons,
+        insurance=insurances,
+        person_type=person_types,
+        insured_region=regions,
+        balance_fen=money,
+    ),
+    "2163": st.builds(m.OrderRefunded, **_order, **_paid),
+    "2166": st.builds(m.OrderPlaced, order=orders),
+    "2167": st.just(m.Done()),
+    "2170": st.builds(m.OrderTold, **_order, placed_us=seconds, lines=order_lines),
+    "2171": st.builds(m.OrderSettlementTold, **_order, **_paid, lines=order_lines),
     "5201": rows(told_visits).map(lambda found: m.VisitsTold(visits=found)),
     "5204": rows(told_charges).map(lambda found: m.ChargesTold(lines=found)),
     "5302": rows(designated).map(lambda named: m.Designated(institutions=named)),

@@ -29,6 +29,7 @@ from lab.checker.laws.money import (
     postings_say_what_was_settled,
 )
 from lab.checker.laws.network import only_what_is_opened_serves
+from lab.checker.laws.orders import an_order_is_paid_once
 from lab.checker.laws.prefund import prefunds_are_never_passed
 from lab.checker.laws.prescriptions import a_prescription_is_dispensed_once
 from lab.checker.laws.sessions import nothing_is_answered_without_a_session
@@ -71,4 +72,5 @@ LAWS: tuple[Law, ...] = (
     a_visit_is_paid_as_what_it_is,
     nothing_is_answered_without_a_session,
     a_prescription_is_dispensed_once,
+    an_order_is_paid_once,
 )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import polars as pl
 
+from lab.checker.codes import code_of
 from lab.checker.owed import Bill, Row, owed
-from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.person import PERSON_TYPES
 from reference_impl.domain.policies import NO_END_FEN, Case, Policy, Segment, Terms
 from reference_impl.domain.regions import province_of
@@ -70,7 +70,7 @@ def placed(row: Row) -> Row:
     """Return a settlement with the kind of its visit, the hospital, and the month of its benefit year."""
     year, month = row["business_day"] // _DAYS // _DAYS, row["business_day"] // _DAYS % _DAYS
     counted = month if year == row["year"] else 12 if year > row["year"] else 1
-    hospital = row["msgid"][:INSTITUTION_CHARS]
+    hospital = code_of(row)
     return row | {"kind": TRANSACTIONS[row["code"]].kind, "month": counted, "hospital": hospital}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from lab.checker.codes import code_of
 from lab.checker.evidence import Evidence
 from lab.checker.laws.violation import Violation
-from reference_impl.domain.institution import INSTITUTION_CHARS
 
 
 def who_needs_a_filing_has_one(evidence: Evidence) -> Iterator[Violation]:
@@ -71,7 +71,7 @@ def _wrong_with(row: dict[str, Any]) -> str:
         return "was not uploaded yet"
     if row["ended_us"] <= at_us or (began_us is not None and row["ends_us"] <= min(began_us, at_us)):
         return "was over"
-    if row["named"] and row["msgid"][:INSTITUTION_CHARS] not in row["named"]:
+    if row["named"] and code_of(row) not in row["named"]:
         return "does not name the hospital"
     return ""
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from lab.checker.evidence import Evidence
 from lab.checker.laws.violation import Violation
+from reference_impl.domain.institution import PLATFORM_LETTER
 from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.regions import CITY_DIGITS, PROVINCE_DIGITS
 from reference_impl.domain.transactions import TRANSACTIONS
@@ -27,7 +28,8 @@ def only_what_is_opened_serves(evidence: Evidence) -> Iterator[Violation]:
     if scope is None:
         return
     first = evidence.attempts.group_by("msgid").agg(first_us=pl.col("sent_us").min())
-    begun = evidence.attempts.filter(pl.col("code").is_in(_OPENING) & (pl.col("outcome") == "ok"))
+    from_phone = pl.col("msgid").str.starts_with(PLATFORM_LETTER)  # what pays an order opens nothing
+    begun = evidence.attempts.filter(pl.col("code").is_in(_OPENING) & (pl.col("outcome") == "ok") & ~from_phone)
     digits = PROVINCE_DIGITS if scope.between == "provinces" else CITY_DIGITS
     elsewhere = pl.col("care_region").str.slice(0, digits) != pl.col("insured_region").str.slice(0, digits)
     asked = evidence.visits.filter(elsewhere).select("visit", "visit_id", "hospital", "kind")

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from lab.checker.codes import settled_under
 from lab.checker.evidence import Evidence
 from lab.checker.laws.violation import Violation
 from lab.checker.laws.witnesses import (
@@ -14,7 +15,6 @@ from lab.checker.laws.witnesses import (
     of_visits,
 )
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.transactions import REVERSE, TRANSACTIONS
 
 
@@ -63,8 +63,7 @@ def a_number_leads_to_one_record(evidence: Evidence) -> Iterator[Violation]:
     """
     made = evidence.settlements.join(of_visits(evidence), on="msgid")
     settled = made.filter(pl.col("sign") == 1)
-    code = pl.col("msgid").str.head(INSTITUTION_CHARS)
-    for row in _several(settled.with_columns(code=code), ["code"], "hospital"):
+    for row in _several(settled.with_columns(code=settled_under()), ["code"], "hospital"):
         detail = f"{row['of']} institutions settle under the code {row['code']}, 1 may"
         yield Violation("19 one institution", row["visit_id"], detail, row["msgid"])
     for row in _several(settled, ["node", "visit_id"], "visit"):

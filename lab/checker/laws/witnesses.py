@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from lab.checker.codes import settled_under
 from lab.checker.evidence import Evidence
 from lab.checker.rows import MONEY, UNDO_CODES
 from reference_impl.domain.institution import INSTITUTION_CHARS
@@ -64,7 +65,7 @@ def listed_open(evidence: Evidence) -> pl.DataFrame:
     # A hospital that crashed, or ran out of time, over a message has no row for that attempt: the visit speaks for it.
     codes = pl.concat([open_visits.select("visit", code="hospital"), _codes_used(evidence)]).unique()
     there = open_visits.select("visit", "person").join(codes, on="visit").select("person", "code").unique()
-    settled = evidence.settlements.with_columns(code=pl.col("msgid").str.head(INSTITUTION_CHARS))
+    settled = evidence.settlements.with_columns(code=settled_under())
     crashed = settled.join(there, on=["person", "code"], how="semi").select("msgid")
     return pl.concat([seen, crashed]).unique()
 

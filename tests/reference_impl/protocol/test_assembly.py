@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, Beside, Chain
 from support.messages import TOTAL_FEN, done, find_person, refusal, sale
+from support.orders import confirm, confirmation, order
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import CatalogueItem
@@ -162,3 +163,23 @@ def test_a_configuration_of_catalogue_rows_and_policies_by_day_is_gone_by() -> N
 
     assert (old.in_scope_fen, old.pool_fen) == (TOTAL_FEN, TOTAL_FEN // 2)
     assert (new.in_scope_fen, new.pool_fen) == (TOTAL_FEN * 7 // 10, TOTAL_FEN * 7 // 10)
+
+
+@pytest.mark.parametrize(("stated_us", "valid_us"), [(None, 900 * S), (7 * S, 7 * S)])
+def test_orders_may_be_confirmed_for_half_an_hour_of_business_time_unless_it_is_said(
+    chain, stated_us, valid_us
+) -> None:
+    """Half an hour of business is a quarter of one of the run's; what is said is on the run's clock already."""
+    rules = msgspec.structs.replace(
+        PROVINCE,
+        institutions=(*PROVINCE.institutions, *INSTITUTIONS.values())[-len(INSTITUTIONS) :],
+        order_valid_us=stated_us,
+    )
+    assembled(chain, rules)
+    asked = order(1)
+    retired = msgspec.structs.replace(asked, body=msgspec.structs.replace(asked.body, insurance="311"))
+    number = done(chain.send(retired)).order
+
+    for late_us, expected in ((1, Refusal.ORDER_EXPIRED), (0, "")):
+        chain.clock.us = chain.visits()[0].began_us + valid_us + late_us
+        assert refusal(confirm(chain, confirmation(2 - late_us, number))) == expected

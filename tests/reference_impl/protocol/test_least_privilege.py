@@ -11,15 +11,19 @@ import msgspec
 import pytest
 from support.chain import FAR_HOSPITAL, HOSPITAL, NEIGHBOUR, PERSON, Chain, run
 from support.messages import LINE, OTHER_PERSON, done, msgid, refusal, registered, sale, settlement
+from support.orders import confirm, confirmation, order
 
 from reference_impl.domain.nodes import HUB, NodeId
-from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.domain.transactions import OF_ORDERS, TRANSACTIONS
+from reference_impl.protocol.ids import order_no, visit_id
 from reference_impl.protocol.messages import (
     CARRIERS,
     Admit,
     AskCharges,
     AskDesignated,
     AskDiagnosis,
+    AskOrder,
+    AskOrderSettlement,
     AskRecognised,
     AskSettlement,
     AskStays,
@@ -27,6 +31,7 @@ from reference_impl.protocol.messages import (
     CancelAdmission,
     CancelDischarge,
     CancelLines,
+    CancelOrder,
     CancelRegistration,
     CancelSettlement,
     Diagnose,
@@ -35,6 +40,7 @@ from reference_impl.protocol.messages import (
     FindPerson,
     MessageId,
     Outcome,
+    RefundOrder,
     Register,
     Request,
     RequestBody,
@@ -51,6 +57,8 @@ SETTLED = Settled(visit=VisitId("S1"), settlement="A1", settled_us=0, amounts=No
 P = PERSON
 SALE = 3
 """The message of the sale."""
+ORDERED = 30
+"""That of the order."""
 Said = Callable[[str, VisitId, Settled], RequestBody]
 """What somebody says of a person, of a visit, of a settlement."""
 
@@ -100,7 +108,17 @@ OF_A_VISIT: dict[str, Said] = {
     "2601": lambda p, _, __: Reverse(person=p, original=msgid(SALE), original_code="2102"),
 }
 """What speaks of business that is somebody's: theirs alone."""
+NUMBER = order_no(visit_id(msgid(ORDERED)))
+OF_AN_ORDER: dict[str, Said] = {
+    "2163": lambda *_: RefundOrder(order=NUMBER),
+    "2167": lambda *_: CancelOrder(order=NUMBER),
+    "2171": lambda p, _, __: AskOrderSettlement(person=p, order=NUMBER),
+}
+"""What speaks of an order: its pharmacy's alone (more of them: tests/reference_impl/protocol/test_orders.py)."""
 OF_A_PERSON: dict[str, Said] = {
+    "2161": lambda p, _, __: FindPerson(person=p),
+    "2166": lambda p, _, __: SellDrugs(person=p, insurance="310", total_fen=10_000, lines=(LINE,)),
+    "2170": lambda p, _, __: AskOrder(person=p),
     "1101": lambda p, _, __: FindPerson(person=p),
     "2101": lambda p, _, __: SellDrugs(person=p, insurance="310", total_fen=10_000, lines=(LINE,)),
     "2102": lambda p, _, __: SellDrugs(person=p, insurance="310", total_fen=10_000, lines=(LINE,)),
@@ -115,18 +133,19 @@ OF_A_PERSON: dict[str, Said] = {
 
 What it asks of a person is about visits of its own (tests/reference_impl/protocol/test_person_queries.py).
 """
+EVERY = OF_A_VISIT | OF_AN_ORDER | OF_A_PERSON
 OF_AN_OPEN_VISIT = {"5301", "5302"}
 """What a hospital asks of a person while it treats them."""
-OF_OWN_VISITS = {"5201", "5303"}
+OF_OWN_VISITS = {"2170", "2171", "5201", "5303"}
 """What is answered from the asker's own visits, and written down nowhere: no id of it is used."""
 OF_NOBODY = {"9001", "9002"}
 """What a desk says of itself."""
 
 
 def test_every_transaction_is_in_the_table():
-    assert OF_A_VISIT.keys() | OF_A_PERSON.keys() | OF_NOBODY == CARRIERS.keys() == TRANSACTIONS.keys()
-    assert not OF_A_VISIT.keys() & OF_A_PERSON.keys()
-    for code, said in (OF_A_VISIT | OF_A_PERSON).items():
+    assert EVERY.keys() | OF_NOBODY == CARRIERS.keys() == TRANSACTIONS.keys()
+    assert len(EVERY) == len(OF_A_VISIT) + len(OF_AN_ORDER) + len(OF_A_PERSON)
+    for code, said in EVERY.items():
         assert CARRIERS[code][0] is type(said(P, VisitId("S1"), SETTLED))
 
 
@@ -175,6 +194,20 @@ def test_nobody_speaks_of_anothers_business_whatever_they_know_of_it(chain, busi
     assert everything(chain) == before
 
 
+@pytest.mark.parametrize("stranger", [NEIGHBOUR, FAR_HOSPITAL])
+@pytest.mark.parametrize("code", OF_AN_ORDER)
+def test_nobody_speaks_of_anothers_order_whoever_has_its_number(chain, code, stranger):
+    assert done(chain.send(order(ORDERED))).order == NUMBER
+    done(confirm(chain, confirmation(1, NUMBER)))
+    before = everything(chain)
+
+    answer = ask(chain, from_another(stranger, code, OF_AN_ORDER[code](P, VisitId("S1"), SETTLED)))
+
+    assert refusal(answer) == "D35"
+    assert P not in msgspec.json.encode(answer.reply).decode()
+    assert everything(chain) == before
+
+
 @pytest.mark.parametrize("code", OF_A_VISIT)
 def test_ones_own_visit_under_another_persons_number_is_no_visit(chain, business, code):
     visit, sold, settled = business
@@ -190,10 +223,10 @@ def test_ones_own_visit_under_another_persons_number_is_no_visit(chain, business
     assert everything(chain) == before
 
 
-@pytest.mark.parametrize("code", OF_A_VISIT | OF_A_PERSON)
+@pytest.mark.parametrize("code", EVERY)
 def test_a_province_speaks_for_its_own_institutions_alone(chain, business, code):
     visit, _, settled = business
-    said = (OF_A_VISIT | OF_A_PERSON)[code](P, visit, settled)
+    said = EVERY[code](P, visit, settled)
     before = everything(chain)
     theirs = Request(code, msgid(60), NodeId("63"), HOSPITAL, "330400", "630100", said)
 
@@ -201,7 +234,7 @@ def test_a_province_speaks_for_its_own_institutions_alone(chain, business, code)
     assert everything(chain) == before
 
 
-FORWARDED = [code for code in OF_A_VISIT | OF_A_PERSON if TRANSACTIONS[code].forwarded]
+FORWARDED = [code for code in EVERY if TRANSACTIONS[code].forwarded]
 
 
 @pytest.mark.parametrize("code", FORWARDED)
@@ -209,24 +242,24 @@ def test_an_insurer_tells_of_its_own_people_alone(chain, business, code):
     """A message that reached the wrong insurer, by a hub that routes as it likes, is told that nobody is there."""
     visit, sold, _ = business
     before = everything(chain)
-    said = (OF_A_VISIT | OF_A_PERSON)[code](P, visit, sold)
+    said = EVERY[code](P, visit, sold)
     strayed = Request(code, msgid(70), HUB, HOSPITAL, "330400", "630100", said)
 
     answer = chain.ask("hub", NodeId("33"), strayed)
 
-    assert refusal(answer) == "E01"
+    assert refusal(answer) == ("D05" if code in OF_ORDERS else "E01")
     assert P not in msgspec.json.encode(answer.reply).decode()
     assert everything(chain) == before
 
 
-@pytest.mark.parametrize("code", OF_A_VISIT | OF_A_PERSON)
+@pytest.mark.parametrize("code", EVERY)
 def test_a_used_message_id_tells_the_field_that_differs_and_not_what_was_in_it(chain, business, code):
     """Somebody of the same hospital says another thing under the id of the sale: they learn which field, no more."""
     visit, _, settled = business
-    said = (OF_A_VISIT | OF_A_PERSON)[code](OTHER_PERSON, visit, settled)
+    said = EVERY[code](OTHER_PERSON, visit, settled)
     answer = ask(chain, Request(code, msgid(SALE), HOSPITAL, HOSPITAL, "330400", "630100", said))
 
     told = msgspec.json.encode(answer.reply).decode()
-    assert answer.reply.refusal in ({""} if code in OF_OWN_VISITS else {"D02", "D08", "S01"}), told
+    assert answer.reply.refusal in ({"", "D35"} if code in OF_OWN_VISITS else {"D02", "D08", "S01"}), told
     assert P not in told
     assert settled.settlement not in told

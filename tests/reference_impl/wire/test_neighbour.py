@@ -197,6 +197,7 @@ TOO_MUCH = {
     "no body": (SALE, ("body",), ...),
     "a node for an institution": (SALE, ("fixmedins_code",), "hub"),
     "a message id of somebody else": (SALE, ("msgid",), "H63040000001202406030800000001"),
+    "a message id of another province's platform": (SALE, ("msgid",), "A34000000001202406030800000001"),
     "a line break in a message id": (SALE, ("msgid",), w.MSGID[:-1] + "\n"),
     "a care region in words": (SALE, ("mdtrtarea_admvs",), "Anhui!"),
     "an insured region of 7 digits": (SALE, ("insuplc_admdvs",), "3415001"),
@@ -535,3 +536,12 @@ def test_a_sale_by_prescription_is_sent_on_with_its_lines_and_without(neighbour,
     by = msgspec.structs.replace(SALE, body=msgspec.structs.replace(SALE.body, lines=lines, prescription="RX1"))
 
     assert neighbour.decode_request(neighbour.encode_request(by, NOW_US), m.NodeId("H33040000001")).body == by.body
+
+
+def test_a_platform_numbers_what_pays_an_order_of_its_own_provinces_pharmacy():
+    """Between nodes alone: to its own province the platform speaks under its own code."""
+    numbered = msgspec.structs.replace(SALE, msgid=m.MessageId("A33000000001202406030800000001"))
+
+    assert NEIGHBOUR.decode_request(NEIGHBOUR.encode_request(numbered, 0), HUB) == msgspec.structs.replace(
+        numbered, sender=HUB
+    )
