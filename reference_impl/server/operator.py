@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reference_impl.books.stated import Told
+from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.closing import ClosingOrder, DayClosing, sheet_in
 from reference_impl.server.faults import FaultCommand
@@ -218,6 +219,7 @@ class Operator:
             ("GET", "inflight"): self._inflight,
             ("GET", "moves"): self._read_moves,
             ("GET", "register"): self._register,
+            ("GET", "openapi"): self._openapi,
             ("POST", "keys"): self._read_keys,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
@@ -361,6 +363,12 @@ class Operator:
         if self._gate is not None:
             self._gate.read_anew()
         return await self._register(_)
+
+    async def _openapi(self, _: bytes) -> dict[str, Any]:
+        from reference_impl.server.published import openapi  # noqa: PLC0415 - it describes this module's own types
+
+        heard = [name for name in (*self._nodes, *self._broken) if name != HUB]
+        return await asyncio.to_thread(openapi, nodes=heard)
 
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)

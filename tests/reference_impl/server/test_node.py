@@ -400,6 +400,8 @@ def test_a_day_that_cannot_be_written_down_stays_open(world, sheet_of_memory, mo
         (closing_of("34", 20240399, 20240401), (400, "business day 20240399 is no date; expected yyyymmdd")),
         (closing_of("34", 20340313, 20340314), (400, "day 20340313 of node 34 has not begun")),
         (closing_of("34", 0), (400, "such as 20240313")),
+        (closing_of("34", 21474836480000), (400, "such as 20240313")),
+        (closing_of("34", 99991231, 100000101), (400, "no day comes after 99991231")),
         (closing_of("99"), (404, "no node '99' in process 'all'")),
     ],
 )
