@@ -18,6 +18,7 @@ from reference_impl.books.stated import Told
 from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.closing import ClosingOrder, DayClosing, sheet_in
+from reference_impl.server.door_orders import FARTHEST_US
 from reference_impl.server.faults import FaultCommand
 from reference_impl.server.http_message import HttpReply, refusal
 from reference_impl.server.move_steps import MoveAction
@@ -414,6 +415,8 @@ class Operator:
     async def _epoch(self, content: bytes) -> dict[str, int]:
         epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
         now_us = RunClock(epoch_ns).now_us()
+        if abs(now_us) > FARTHEST_US:
+            raise ValueError(f"epoch {epoch_ns} makes it {now_us} us now; expected a moment of this machine's clock")
         for name, books in self._books.items():
             latest_us = books.latest_us()
             if latest_us is not None and latest_us > max(0, now_us):

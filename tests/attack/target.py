@@ -194,4 +194,6 @@ class Target:
 
     def logs(self) -> list[str]:
         """Return what each process said on its standard error."""
-        return [path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.system.folder.rglob("*.log"))]
+        return [
+            path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.system.folder.rglob("*.log"))
+        ]

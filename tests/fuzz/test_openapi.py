@@ -75,7 +75,12 @@ def known(target):
 def dressed(body, target, known, data):
     """Return a message whose sender, region and business are real, with the rest of it as it was made."""
     home = target.home
-    names = {"msgid": home.fresh(), "fixmedins_code": home.code, "mdtrtarea_admvs": home.region, "insuplc_admdvs": ANHUI}
+    names = {
+        "msgid": home.fresh(),
+        "fixmedins_code": home.code,
+        "mdtrtarea_admvs": home.region,
+        "insuplc_admdvs": ANHUI,
+    }
 
     def real(value):
         if isinstance(value, list):

@@ -411,6 +411,21 @@ def test_a_closing_of_nothing_is_refused(world, order, told):
     assert (status, told[1] in said["error"]) == (told[0], True), said
 
 
+@pytest.mark.parametrize(
+    ("command", "order", "told"),
+    [
+        ("epoch", {"epoch_ns": 10**30}, "expected a moment of this machine's clock"),
+        ("epoch", {"epoch_ns": -(10**30)}, "expected a moment of this machine's clock"),
+        ("fault", {"kind": "slow", "node": "33", "add_us": 10**18}, "`int` <= 86400000000"),
+    ],
+)
+def test_an_order_about_no_time_that_ever_comes_is_refused(world, command, order, told):
+    status, said = ordered(world, command, order)
+
+    assert (status, told in said["error"]) == (400, True), said
+    assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
+
+
 def numbers_at(world, node="34", **order):
     operator = Operator("all", world.clock, Running(world.nodes, {}, {}, {}), tasks=None, stop=None, meter=None)
     content = json.dumps({"node": node, "scope": "34"} | order).encode()
