@@ -327,7 +327,7 @@ def _read(path: Path, kind: type[_T]) -> _T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BooksError(
             f"{path}: {error}; expected what an operator ordered, as the node wrote it down: restore the file"
         ) from None

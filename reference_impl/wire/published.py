@@ -23,7 +23,7 @@ from reference_impl.wire.envelope import (
 )
 from reference_impl.wire.sides import packaged
 from reference_impl.wire.structs import exp_to_read
-from reference_impl.wire.values import CHOICE, DIGITS, FEES, FLAG, IF_ANY, INTEGER, ONE_OF
+from reference_impl.wire.values import CHOICE, DIGITS, FLAG, IF_ANY, INTEGER, ONE_OF
 
 if TYPE_CHECKING:
     from reference_impl.wire.tables import Direction, Field, Node
