@@ -1,7 +1,7 @@
 """What readers of documents raise over bytes that are none, so that who reads a file names the file and goes on.
 
-msgspec tells of bad UTF-8, and of brackets without end, by errors that are not its own; the readers of TOML and YAML let
-through what their converters raise over a value. This module must never read anything.
+msgspec tells of bad UTF-8, and of brackets without end, by errors that are not its own; the readers of TOML and YAML
+let through what their converters raise over a value. This module must never read anything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The published description of both addresses that strangers write programs against, as OpenAPI 3.1.
 
-Of hospitals' messages it is made from the codec's tables (``wire.published``), of operators' commands from the types that
-orders are read into and answers are written from. What only neighbours say is not published. This module must never say
-what no table or type says.
+Of hospitals' messages it is made from the codec's tables (``wire.published``), of operators' commands from the types
+that orders are read into and answers are written from. What only neighbours say is not published. This module must
+never say what no table or type says.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Fuzz one parser, or all of them one after the other, for some seconds each: guided by coverage where atheris is there.
 
-``python tests/fuzz/guided.py 60 request "old request"``. Without atheris the same mutations are made blindly. It starts
+``python tests/fuzz/guided.py 60 request "old request"``. Without atheris, or with ``--blind`` before the seconds, the
+same
+mutations are made blindly. It starts
 from the seeds that code makes and keeps nothing; a finding is printed with its bytes, and ends the run of its parser.
 """
 
@@ -22,13 +24,12 @@ SHOWN_BYTES = 200
 
 def blindly(name: str, seconds: float) -> int:
     """Run mutated bytes for so long; return the exit code."""
-    from fuzz.mutation import mutated  # noqa: PLC0415
-    from fuzz.targets import TARGETS, held  # noqa: PLC0415
+    from fuzz.targets import TARGETS, example, held  # noqa: PLC0415
 
     target, draws = TARGETS[name], random.Random(0)
     seeds, ends_s, runs, slowest_s = target.seeds(), time.monotonic() + seconds, 0, 0.0
     while time.monotonic() < ends_s:
-        data = mutated(draws, seeds)
+        data = example(name, draws, seeds)
         began_s = time.monotonic()
         try:
             held(target, data)
@@ -45,8 +46,7 @@ def guided(name: str, seconds: float) -> None:
     import atheris  # noqa: PLC0415 - pyright: not everywhere
 
     with atheris.instrument_imports(include=["reference_impl", "scenarios", "lab", "sim", "loadtest"]):
-        from fuzz.mutation import TOKENS, mutated  # noqa: PLC0415
-        from fuzz.targets import TARGETS, held  # noqa: PLC0415
+        from fuzz.targets import CUT, TARGETS, example, held  # noqa: PLC0415
     target = TARGETS[name]
     seeds = target.seeds()
 
@@ -55,30 +55,36 @@ def guided(name: str, seconds: float) -> None:
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         draws = random.Random(seed)
-        if draws.randrange(2):
+        if draws.randrange(2) and name not in CUT:
             return atheris.Mutate(data, most)[:most]
-        return mutated(draws, [data] if draws.randrange(8) else seeds)[:most]
+        return example(name, draws, [data or b" "] if draws.randrange(8) else seeds)[:most]
 
-    assert TOKENS
-    limits = [f"-max_total_time={seconds:.0f}", "-max_len=20000", "-timeout=60", "-rss_limit_mb=2048", "-print_final_stats=1"]
+    limits = [
+        f"-max_total_time={seconds:.0f}",
+        "-max_len=20000",
+        "-timeout=60",
+        "-rss_limit_mb=2048",
+        "-print_final_stats=1",
+    ]
     atheris.Setup([sys.argv[0], *limits], run, custom_mutator=mutate)
     atheris.Fuzz()
 
 
 def main(words: list[str]) -> int:
     """Fuzz what is named, each in a process of its own."""
-    seconds, names = float(words[0]), words[1:]
+    blind = words[:1] == ["--blind"]
+    seconds, *names = words[1:] if blind else words
     if names[:1] == ["--here"]:
-        if GUIDED:
-            guided(names[1], seconds)
-        return blindly(names[1], seconds)
+        if GUIDED and not blind:
+            guided(names[1], float(seconds))
+        return blindly(names[1], float(seconds))
     if not names:
         from fuzz.targets import TARGETS  # noqa: PLC0415
 
         names = list(TARGETS)
     found = 0
     for name in names:
-        command = [sys.executable, __file__, words[0], "--here", name]
+        command = [sys.executable, __file__, *words[:1] * blind, seconds, "--here", name]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=ROOT, check=False)
         found += done.returncode != 0
         lines = [line for line in (done.stdout + done.stderr).splitlines() if told(line)]
@@ -89,7 +95,9 @@ def main(words: list[str]) -> int:
 
 def told(line: str) -> bool:
     """Return whether a line says how much was run, or what was found."""
-    return any(word in line for word in ("stat::number", "DONE", "Error", "ERROR", "runs,", " over b", "artifact", "File "))
+    return any(
+        word in line for word in ("stat::number", "DONE", "Error", "ERROR", "runs,", " over b", "artifact", "File ")
+    )
 
 
 if __name__ == "__main__":

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import ast
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from fuzz.mutation import mutated
-from fuzz.targets import NODE_KEYS, TARGETS, Target, held
+from fuzz.targets import NODE_KEYS, TARGETS, Target, example, held
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("reference_impl", "scenarios", "sim", "loadtest", "lab")
-SLOW = {"scenario", "setting", "policy", "lever", "weights"}
-"""They read YAML, of which a page takes a good part of a second where it is nested as deep as can be."""
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -30,7 +29,19 @@ def test_what_a_parser_starts_from_is_a_good_example_of_each_kind(name):
     assert any(held(target, seed) for seed in target.seeds()) or name in NEVER_TAKEN
 
 
-NEVER_TAKEN = {"journal of a move", "cell of books", "closed month", "host's configuration", "curve", "run file", "record", "list of breaks", "statements", "summary", "search"}
+NEVER_TAKEN = {
+    "journal of a move",
+    "cell of books",
+    "closed month",
+    "host's configuration",
+    "curve",
+    "run file",
+    "record",
+    "list of breaks",
+    "statements",
+    "summary",
+    "search",
+}
 """Large files of our own making: their seeds are refused for what they lack, at the first missing field."""
 
 
@@ -39,7 +50,7 @@ NEVER_TAKEN = {"journal of a move", "cell of books", "closed month", "host's con
 @given(number=st.integers(0, 2**32))
 def test_a_parser_gives_a_value_or_its_own_error(name, number):
     target = TARGETS[name]
-    held(target, mutated(random.Random(number), seeds_of(name, target)))
+    held(target, example(name, random.Random(number), seeds_of(name, target)))
 
 
 _seeds: dict[str, list[bytes]] = {}
@@ -123,7 +134,9 @@ def test_every_module_that_parses_is_gone_through_by_a_target():
 
     assert found - covered - set(OURS) == set(), "give it a target in tests/fuzz/targets.py, or say here whose it reads"
     assert set(OURS) <= found - covered, "these parse no more, or have a target by now"
-    assert all((ROOT / f"{module.replace('.', '/')}.py").exists() for module in covered), "a target of what is not there"
+    assert all((ROOT / f"{module.replace('.', '/')}.py").exists() for module in covered), (
+        "a target of what is not there"
+    )
 
 
 @pytest.mark.parametrize("call", sorted(PARSES))
@@ -166,7 +179,10 @@ FOUND = {
     "a clock in no UTF-8": ("clock of books", NO_UTF8),
     "a server nested without end": ("server of books", DEEP),
     "an address with half a bracket": ("address of books", b"postgresql://a@[x/c#yidi_34"),
-    "an entry in no UTF-8": ("entry of a trail", b"\x9e\xb3 &Q(\xb4\xb7\x93\x1d\xd0\xbb=|\n\xff\xa6\x8c\xf4\xa1\xa4V\x8f$\xa0g\x91\xb3\xd1\x9c"),
+    "an entry in no UTF-8": (
+        "entry of a trail",
+        b"\x9e\xb3 &Q(\xb4\xb7\x93\x1d\xd0\xbb=|\n\xff\xa6\x8c\xf4\xa1\xa4V\x8f$\xa0g\x91\xb3\xd1\x9c",
+    ),
     "a statement file packed wrongly": ("statement file", squeezed()),
     "a statement file cut short": ("statement file", damaged(-22 + 16, 0xFF)),
     "rules with a number of 5000 digits": ("audit rules", b"a = " + b"9" * 5_000),
@@ -185,3 +201,19 @@ FOUND = {
 @pytest.mark.parametrize(("name", "data"), FOUND.values(), ids=FOUND)
 def test_what_a_parser_once_stumbled_over_is_its_own_error(name, data):
     held(TARGETS[name], data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["connection", "request"])
+def test_the_run_by_hand_says_how_much_it_ran_and_ends_well(name):
+    """Blindly: where atheris is installed it first loads everything anew, which takes its time."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "fuzz" / "guided.py", "--blind", "2", name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"== {name}: exit 0" in done.stdout
+    assert "nothing found" in done.stdout

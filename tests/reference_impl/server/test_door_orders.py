@@ -44,7 +44,7 @@ in_the_way = st.builds(
 )
 anywhere = st.builds(
     DoorCommand,
-    scope=st.sampled_from(["33", "34", "3304", "hub", "", "x", "３３"]),
+    scope=st.sampled_from(["33", "34", "3304", "hub", "", "x", "\uff13\uff13"]),
     side=st.sampled_from(Side),
     state=st.sampled_from(DoorState),
     business=st.sampled_from(Business),
