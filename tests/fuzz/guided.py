@@ -1,9 +1,8 @@
 """Fuzz one parser, or all of them one after the other, for some seconds each: guided by coverage where atheris is there.
 
 ``python tests/fuzz/guided.py 60 request "old request"``. Without atheris, or with ``--blind`` before the seconds, the
-same
-mutations are made blindly. It starts
-from the seeds that code makes and keeps nothing; a finding is printed with its bytes, and ends the run of its parser.
+same mutations are made blindly. It starts from the seeds that code makes and keeps nothing; a finding is printed with
+its bytes, and ends the run of its parser.
 """
 
 from __future__ import annotations
