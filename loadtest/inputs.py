@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import HOSPITAL
+from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.telemetry.options import TraceRules
 from reference_impl.trust.families import Family
 from scenarios.reading.loader import restore_scenario
@@ -99,10 +100,10 @@ def read_inputs(folder: Path) -> Inputs:
     scenario_path, system_path = folder / SCENARIO_FILE, folder / SYSTEM_FILE
     try:
         scenario = restore_scenario(json.loads(scenario_path.read_bytes()))
-    except (OSError, ValueError, ValidationError) as error:
+    except (OSError, ValueError, RecursionError, ValidationError) as error:
         raise InputError(f"cannot read {scenario_path}: {error}; expected a resolved scenario") from error
     try:
         system = msgspec.json.decode(system_path.read_bytes(), type=SystemFile)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, *NO_JSON) as error:
         raise InputError(f"cannot read {system_path}: {error}; expected what the supervisor wrote") from error
     return Inputs(folder, scenario, system)

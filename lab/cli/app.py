@@ -60,6 +60,14 @@ class WorldChoice(StrEnum):
     BOTH = "both"
 
 
+class EntranceChoice(StrEnum):
+    """Whose address is described."""
+
+    BOTH = "both"
+    HOSPITALS = "hospitals"
+    OPERATORS = "operators"
+
+
 class SideChoice(StrEnum):
     """Whose business a door stops."""
 
@@ -140,6 +148,19 @@ def schema(
     from lab.cli.commands.check import print_schema
 
     print_schema()
+
+
+@app.command()
+def openapi(
+    entrance: Annotated[
+        EntranceChoice, typer.Argument(metavar="ENTRANCE", help="Of one address alone: hospitals or operators.")
+    ] = EntranceChoice.BOTH,
+) -> None:
+    """Print the OpenAPI description of what the reference system hears from hospitals and operators."""
+    from lab.cli.commands.published import print_openapi
+    from reference_impl.server.config import Entrance
+
+    print_openapi(None if entrance is EntranceChoice.BOTH else Entrance(entrance.value))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from lab.planner.harm import figures_of
 from lab.worlds.conclude import answer
 from lab.worlds.sim import simulate_here, worker_pool
 from reference_impl.domain.keyed import replication_seed
+from reference_impl.domain.unreadable import NO_JSON
 from scenarios.reading.loader import dump_scenario, restore_scenario
 from scenarios.schema import Scenario
 from scenarios.schema.course import course_of
@@ -178,7 +179,7 @@ def _remembered(file: Path) -> Iterable[tuple[str, Seen]]:
     for line in file.read_bytes().splitlines() if file.is_file() else ():
         try:
             seen = msgspec.json.decode(line, type=Seen)
-        except msgspec.DecodeError:
+        except NO_JSON:
             continue
         yield seen.key, seen
 

@@ -17,6 +17,7 @@ import yaml
 
 from lab.analysis.stops import went
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.unreadable import NO_YAML_VALUE
 from scenarios.record.fates import PAPER_FATES
 from scenarios.schema.course import Course, courses_of
 
@@ -170,7 +171,7 @@ def _in_file(file: Path | None) -> list[tuple[str, Any]]:
     expected = "a YAML mapping of weights, such as 'patients: 2'"
     try:
         read = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+    except (OSError, yaml.YAMLError, *NO_YAML_VALUE) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(f"cannot read weights {file}: {reason}; expected {expected}") from error
     if not isinstance(read, dict):

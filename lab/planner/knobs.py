@@ -16,6 +16,7 @@ import yaml
 from lab.planner.draft import Draft
 from lab.planner.levers import AS_STATED, LEVERS, US_PER_HOUR, Lever
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.unreadable import NO_YAML_VALUE
 from scenarios.schema import Scenario
 
 __all__ = ["FREE", "Choice", "Knob", "applied", "knobs_of"]
@@ -114,7 +115,7 @@ def _listed(name: str, text: str) -> list[Any]:
     expected = f"a list of values, such as --lever '{name}=[1h, 2h]'"
     try:
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
+    except (yaml.YAMLError, *NO_YAML_VALUE):
         values = None
     if not isinstance(values, list) or not 0 < len(cast("list[Any]", values)) <= VALUES_MAX:
         raise InputError(f"lever {name}: got {text!r}; expected {expected}")

@@ -26,6 +26,7 @@ from lab.planner.levers import told
 from lab.planner.search import Aim, Limit, Question, Searched, refuse_wrong_keys, search
 from lab.runs.file import refuse_unnameable
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.unreadable import NO_JSON
 from scenarios.reading.loader import digest
 from scenarios.reading.scale import resolve
 from sim.model.costs import DEFAULT_COSTS, load_costs
@@ -257,7 +258,7 @@ def _kept(folder: Path) -> _Identity | None:
         return msgspec.json.decode((folder / ASKED_FILE).read_bytes(), type=_Identity)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NO_JSON) as error:
         raise InputError(
             f"cannot read {folder / ASKED_FILE}: {error}; expected that of a search; choose another --out"
         ) from error

@@ -63,7 +63,7 @@ class Corpus:
             cutover, choices = bool(kept["cutover"]), cast("dict[str, int]", kept["choices"])
             known = {(cutover, str(feature)) for feature in kept["features"]}
             self._tapes[cutover].append({str(place): int(value) for place, value in choices.items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"corpus: {path} is no tape of 'yidi torture' ({type(error).__name__}: {error}); move it away"
             ) from None

@@ -218,7 +218,7 @@ class ClosedMonths:
             items = _read_items(folder / _ITEMS_FILE)
             written = (folder / _SUMMARY_FILE).read_bytes()
             held_back = json.loads(written)["held_back"]
-        except (OSError, ValueError, TypeError, KeyError, pl.exceptions.PolarsError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, pl.exceptions.PolarsError):
             pass
         else:
             if Clearing(period, items, _obligations(items), held_back).summary() == written:

@@ -8,7 +8,9 @@ candidates the answer names none.
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -21,6 +23,17 @@ from reference_impl.domain.money import MoneyFormatError, format_yuan, parse_yua
 __all__ = ["AnswerRow", "DetailRow", "answer_details", "details_of", "read_file", "write_answers", "write_details"]
 
 NULL = "null"
+_NO_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+)
+"""What ``zipfile`` raises over a file that is none, or is damaged; a text in another coding is a ``ValueError``."""
 _MEMBER = "details.txt"
 _BYTES_MAX = 512 * 1024 * 1024
 """A file that unpacks to more is refused: ten million rows are smaller."""
@@ -188,7 +201,7 @@ def _unzipped(data: bytes, what: str) -> str:
             if members[0].file_size > _BYTES_MAX:
                 raise StatementError(f"{what}: unpacks to {members[0].file_size} bytes; expected at most {_BYTES_MAX}")
             return archive.read(members[0]).decode()
-    except (zipfile.BadZipFile, UnicodeDecodeError, OSError, RuntimeError, NotImplementedError) as error:
+    except _NO_ZIP as error:
         raise StatementError(
             f"{what}: cannot be unpacked ({error}); expected a zip of one text file in UTF-8"
         ) from None

@@ -15,6 +15,7 @@ from reference_impl.books.durable import write_whole
 from reference_impl.books.final import BooksError
 from reference_impl.books.moving import Proof, Refused
 from reference_impl.books.stated import Told
+from reference_impl.domain.unreadable import NO_JSON
 
 __all__ = ["ENDED", "Journal", "Stage", "must_be_there", "read_journal", "write_journal"]
 
@@ -81,7 +82,7 @@ def read_journal(folder: Path, node: str) -> Journal | None:
         return msgspec.json.decode(path.read_bytes(), type=Journal)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NO_JSON) as error:
         raise BooksError(
             f"cannot read which books of node {node} serve: {path}: {error}; expected what a move wrote there; "
             "restore the file from a copy"

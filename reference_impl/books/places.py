@@ -18,6 +18,7 @@ from reference_impl.books.moving import Shelf
 from reference_impl.books.postgresql.address import SCHEMA_MARK, SCHEME, Schema, Server
 from reference_impl.books.sqlite.opening import make_ready
 from reference_impl.books.sqlite.place import SUFFIX, SqlitePlace
+from reference_impl.domain.unreadable import NO_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
@@ -304,7 +305,7 @@ def read_server(folder: Path) -> Server | None:
         return msgspec.json.decode(path.read_bytes(), type=Server)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NO_JSON) as error:
         raise BooksError(f"cannot read where books lie: {path}: {error}; restore the file from a copy") from None
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from reference_impl.books.final import BooksError, FinalBooks
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.protocol.messages import MessageId, Reply, Request
 from reference_impl.protocol.records import KINDS, Change, Committed, Key, MessageRecord, Record, Way
 
@@ -189,7 +190,7 @@ class _Replay:
                 if not isinstance(self.books.apply(_change_of(done)), Committed):
                     key = done.key
                     yield f"entry {entry.serial}: message {key.sender} {key.msgid} does not follow from those before"
-        except (msgspec.MsgspecError, BooksError, LookupError) as error:
+        except (*NO_JSON, BooksError, LookupError) as error:
             yield f"entry {entry.serial}: cannot be done again: {error}"
 
 

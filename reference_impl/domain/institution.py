@@ -16,6 +16,7 @@ from reference_impl.domain.policies import Kind
 
 __all__ = [
     "INSTITUTION_CHARS",
+    "INSTITUTION_CODE",
     "PLATFORM_LETTER",
     "PRIMARY",
     "SECONDARY",
@@ -31,7 +32,7 @@ PRIMARY, SECONDARY, TERTIARY = 1, 2, 3
 INSTITUTION_CHARS = 12
 PLATFORM_LETTER = "A"
 """With which no hospital's or pharmacy's code begins. ASSUMED."""
-_CODE = re.compile(r"[A-Z][0-9]{11}", re.ASCII)
+INSTITUTION_CODE = re.compile(r"[A-Z][0-9]{11}", re.ASCII)
 
 
 class Institution(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -53,7 +54,7 @@ def is_institution(code: str) -> bool:
     >>> is_institution("H11010800001"), is_institution("hub"), is_institution("33")
     (True, False, False)
     """
-    return _CODE.fullmatch(code) is not None
+    return INSTITUTION_CODE.fullmatch(code) is not None
 
 
 def filing_platform(province: str) -> Institution:

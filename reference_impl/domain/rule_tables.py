@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from reference_impl.domain.failures import InputError
+from reference_impl.domain.unreadable import NO_TOML
 
 __all__ = ["RuleError", "Versioned", "as_table", "read_text", "refuse_overlaps"]
 
@@ -66,12 +67,12 @@ def as_table(text: str, where: str, kind: type[_KindT]) -> _KindT:
     """
     try:
         return msgspec.convert(tomllib.loads(text), kind)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: is no TOML: {error}; expected tables as in the packaged file") from error
     except msgspec.ValidationError as error:
         said = str(error)
         told = f"{where}: {said[:1].lower()}{said[1:]}"
         raise RuleError(f"{told}; expected tables as in the packaged file") from error
+    except NO_TOML as error:
+        raise RuleError(f"{where}: is no TOML: {error}; expected tables as in the packaged file") from error
 
 
 def refuse_overlaps(rows: Iterable[Versioned], where: str) -> None:

@@ -40,7 +40,7 @@ def date_of(day: int) -> date:
     """
     try:
         return date(day // 10_000, day // 100 % 100, day % 100)
-    except ValueError:
+    except (ValueError, OverflowError):  # a number may be longer than any year
         raise InputError(f"business day {day} is no date; expected yyyymmdd, such as 20240313") from None
 
 

@@ -23,6 +23,8 @@ __all__ = ["Destination", "Failure", "HttpAnswer", "Secured"]
 _IDLE_MAX = 512
 """Kept connections to one destination; beyond it an idle one is closed."""
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
+_FRAMING_BYTES_MAX = 1024 * 1024
+"""What may come round the body of an answer: its head, sizes and extensions of its chunks, trailers."""
 _US_PER_S = 1_000_000
 _LAST_LOOK_S = 0.001
 """Longer than a turn of an idle loop: between two of its timers it reads what has come."""
@@ -56,6 +58,7 @@ class _Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer",
+        "_came",
         "_content",
         "_due_s",
         "_headers",
@@ -85,6 +88,8 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._content: list[bytes] = []
         self._size = 0
+        self._came = 0
+        """What came since the request was sent, the body of its answer included."""
 
     # --- asked by the destination ---
 
@@ -94,7 +99,7 @@ class _Connection(asyncio.Protocol):
         assert transport is not None
         answer: asyncio.Future[HttpAnswer | Failure] = loop.create_future()
         self._answer = answer
-        self._headers, self._content, self._size = {}, [], 0
+        self._headers, self._content, self._size, self._came = {}, [], 0, 0
         self._due_s = loop.time() + timeout_us / _US_PER_S
         if self._looks_s > self._due_s:
             self._look_at(self._due_s)
@@ -144,6 +149,11 @@ class _Connection(asyncio.Protocol):
 
         self._loop.call_later(_LAST_LOOK_S, silent)
 
+    def _break_off(self) -> None:
+        """Give up an answer that is none."""
+        self._fail(Failure.BROKEN)
+        self.close()
+
     def _waited_for(self) -> bool:
         return self._answer is not None and not self._answer.done()
 
@@ -157,11 +167,13 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
 
     def data_received(self, data: bytes) -> None:
+        self._came += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._fail(Failure.BROKEN)
-            self.close()
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._break_off()
+        if self._came - self._size > _FRAMING_BYTES_MAX:
+            self._break_off()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc  # whatever the reason, nobody knows what became of the request
@@ -185,8 +197,7 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
         if self._size > _ANSWER_BYTES_MAX:
-            self._fail(Failure.BROKEN)
-            self.close()
+            self._break_off()
         else:
             self._content.append(body)
 

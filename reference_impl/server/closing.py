@@ -35,6 +35,8 @@ class ClosedDay(msgspec.Struct, frozen=True):
             after = day_number(date_of(self.day) + timedelta(days=1))
         except InputError as error:
             raise ValueError(str(error)) from None
+        except OverflowError:
+            raise ValueError(f"no day comes after {self.day}; expected one that another can follow") from None
         if self.first_open != after:
             raise ValueError(
                 f"day {self.day} cannot close before {self.first_open}; expected the day after it, {after}, as the "

@@ -18,6 +18,7 @@ from reference_impl.domain.admission import AdmissionRule
 from reference_impl.domain.dialects import DialectChange
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.institution import Institution
+from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.protocol.assembly import NodeConfig
 from reference_impl.telemetry.options import LogRules, TraceRules
 from reference_impl.trust.families import Family
@@ -179,7 +180,7 @@ def read_config(path: Path) -> HostConfig:
         return msgspec.json.decode(path.read_bytes(), type=HostConfig)
     except OSError as error:
         raise ConfigError(f"cannot read host configuration {path}: {error.strerror}") from None
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise ConfigError(f"host configuration {path}: {error}; expected what the supervisor writes") from None
 
 

@@ -6,11 +6,15 @@ the books from the scenario itself. This module must never change what a message
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 __all__ = ["ClockCommand", "FaultCommand", "NodeFaults", "RefuseCommand", "SlowCommand", "SlowDiskCommand"]
+
+
+SLOWER_US_MAX = 24 * 3_600_000_000
+"""By so much at most one command makes a node slower: nobody waits for a day."""
 
 
 class RefuseCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="refuse"):
@@ -24,7 +28,7 @@ class SlowCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="slow"):
     """Take ``add_us`` longer for each message, holding its worker; a negative one takes that back again."""
 
     node: str
-    add_us: int
+    add_us: Annotated[int, msgspec.Meta(ge=-SLOWER_US_MAX, le=SLOWER_US_MAX)]
 
 
 class SlowDiskCommand(msgspec.Struct, frozen=True, tag_field="kind", tag="slow_disk"):

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from reference_impl.domain.telling import told
+from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.server.errors import StartError
 from reference_impl.server.ports import RunClock
 from reference_impl.telemetry.log import say
@@ -174,7 +175,7 @@ def hold_clock(books: Path, starts_at: datetime, time_scale: float) -> None:
             partial.replace(path)
             return
         kept = msgspec.json.decode(path.read_bytes(), type=_Clock)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NO_JSON) as error:
         raise StartError(f"cannot hold the clock of the books: {path}: {error}; restore the file from a copy") from None
     if kept != asked:
         raise StartError(

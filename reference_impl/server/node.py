@@ -26,6 +26,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.relay import as_carried
 from reference_impl.server.closing import ClosedDay
+from reference_impl.server.door_orders import refuse_nonsense
 from reference_impl.server.faults import NodeFaults
 from reference_impl.server.meter import MeteredBooks, MeteredPeers
 from reference_impl.server.served import UNHEARD, Served, verdict_of
@@ -232,9 +233,10 @@ class ServedNode:
         """Move a door, so that a restart finds it as it was left.
 
         Raises:
-            ValueError: when that cannot be written down; the door has not moved.
+            ValueError: when it is nothing that a door can do, or cannot be written down; the door has not moved.
 
         """
+        refuse_nonsense(command, self._codecs.hospitals.clock)
         moved = Doors()
         for each in (*self.doors(), command):
             moved.obey(each)
@@ -415,7 +417,7 @@ def _read(path: Path, kind: type[_T]) -> _T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BooksError(
             f"{path}: {error}; expected what an operator ordered, as the node wrote it down: restore the file"
         ) from None

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reference_impl.books.stated import Told
+from reference_impl.domain.nodes import HUB
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.server.closing import ClosingOrder, DayClosing, sheet_in
+from reference_impl.server.door_orders import FARTHEST_US
 from reference_impl.server.faults import ClockCommand, FaultCommand, SlowDiskCommand
 from reference_impl.server.http_message import HttpReply, refusal
 from reference_impl.server.kept import KeptClock
@@ -228,6 +230,7 @@ class Operator:
             ("GET", "inflight"): self._inflight,
             ("GET", "moves"): self._read_moves,
             ("GET", "register"): self._register,
+            ("GET", "openapi"): self._openapi,
             ("POST", "keys"): self._read_keys,
             ("POST", "meter"): self._reset_meter,
             ("POST", "door"): self._door,
@@ -378,6 +381,12 @@ class Operator:
             self._gate.read_anew()
         return await self._register(_)
 
+    async def _openapi(self, _: bytes) -> dict[str, Any]:
+        from reference_impl.server.published import openapi  # noqa: PLC0415 - it describes this module's own types
+
+        heard = [name for name in (*self._nodes, *self._broken) if name != HUB]
+        return await asyncio.to_thread(openapi, nodes=heard)
+
     async def _move(self, content: bytes) -> MoveStatus:
         order = msgspec.json.decode(content, type=MoveOrder)
         node = self._node(order.node)
@@ -436,6 +445,8 @@ class Operator:
     async def _epoch(self, content: bytes) -> dict[str, int]:
         epoch_ns = msgspec.json.decode(content, type=EpochOrder).epoch_ns
         now_us = RunClock(epoch_ns).now_us()
+        if abs(now_us) > FARTHEST_US:
+            raise ValueError(f"epoch {epoch_ns} makes it {now_us} us now; expected a moment of this machine's clock")
         for name, books in self._books.items():
             latest_us = books.latest_us()
             if latest_us is not None and latest_us > max(0, now_us):

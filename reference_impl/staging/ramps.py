@@ -30,6 +30,11 @@ def bucket_rule(course: Course, stamps: Stamps) -> BucketRule | None:
         admits=ramp.admit,
         every_us=ramp.every,
         burst=ramp.burst,
-        backlog_e4=round((ramp.backlog_share or 0) * E4),
+        backlog_e4=0 if ramp.backlog_share is None else _both_lanes_e4(ramp.backlog_share),
         backlog_before=stamps.at(course.reopen_at),
     )
+
+
+def _both_lanes_e4(share: float) -> int:
+    """Return a share in ten-thousandths that leaves both lanes something: a lane without any is never let in."""
+    return min(E4 - 1, max(1, round(share * E4)))

@@ -8,7 +8,6 @@ none. This module must never put a secret into a text that somebody may read.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 import secrets
@@ -22,6 +21,7 @@ import msgspec
 
 from reference_impl.domain.institution import is_institution
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.trust.errors import TrustError
 
 __all__ = [
@@ -204,7 +204,7 @@ def read_private(path: Path) -> bytes:
 def _read(path: Path) -> _Lines:
     try:
         return msgspec.json.decode(read_private(path), type=_Lines)
-    except msgspec.DecodeError as error:  # it names the place and never what stands there
+    except NO_JSON as error:  # it names the place and never what stands there
         raise TrustError(f"{path}: {error}; expected a file of keys") from None
 
 
@@ -215,7 +215,7 @@ def _secret_of(path: Path, line: KeyLine) -> bytes:
         said, where = os.environ.get(name, ""), f"environment variable {name!r}"
     try:
         secret = base64.b64decode(said, validate=True)
-    except binascii.Error:
+    except ValueError:  # no base64, or no ASCII
         secret = b""
     if len(secret) < SECRET_BYTES:
         raise TrustError(

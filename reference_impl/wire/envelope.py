@@ -95,8 +95,8 @@ class ReplyToWrite(msgspec.Struct, gc=False):
     """Of later editions of the interface; left out where there is nothing to warn of."""
 
 
-_MSGID_REST = re.compile(r"[0-9]{17,18}")
-_REGION = re.compile(r"[0-9]{6}")
+MSGID_REST = re.compile(r"[0-9]{17,18}")
+REGION = re.compile(r"[0-9]{6}")
 
 
 def check_names(
@@ -114,7 +114,7 @@ def check_names(
     """
     _check_places(code, institution, care_region, insured_region)
     own = msgid.startswith(institution) or (platform != "" and msgid.startswith(platform))
-    if not own or not _MSGID_REST.fullmatch(msgid, INSTITUTION_CHARS):
+    if not own or not MSGID_REST.fullmatch(msgid, INSTITUTION_CHARS):
         raise WireError(code, "msgid", msgid, f"{institution}, 14 digits of time and 4 of a sequence")
     return len(msgid) == MSGID_CHARACTERS
 
@@ -124,9 +124,9 @@ def _check_places(code: str, institution: str, care_region: str, insured_region:
     """Check names that come again and again. Only right ones are kept in mind: nobody fills the memory with others."""
     if not is_institution(institution):
         raise WireError(code, "fixmedins_code", institution, "a capital letter and 11 digits")
-    if not _REGION.fullmatch(care_region):
+    if not REGION.fullmatch(care_region):
         raise WireError(code, "mdtrtarea_admvs", care_region, "6 digits")
-    if insured_region and not _REGION.fullmatch(insured_region):
+    if insured_region and not REGION.fullmatch(insured_region):
         raise WireError(code, "insuplc_admdvs", insured_region, "6 digits")
 
 

@@ -22,6 +22,7 @@ from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import Role
 from reference_impl.domain.transactions import TRANSACTIONS
+from reference_impl.domain.unreadable import NO_JSON
 
 Stage = Literal["receive", "forward", "answer", "decide", "reply", "change"]
 Table = tuple[int, ...]
@@ -255,7 +256,7 @@ def load_costs(path: Path | str | None = None) -> Costs:
         content = place.read_bytes()
         _check_version(content)
         return Costs(_whole(msgspec.json.decode(content, type=CostFile)))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise CostError(f"{place}: not a cost file: {error}; expected {_EXPECTED}") from error
     except CostError as error:
         raise CostError(f"{place}: {error}") from error

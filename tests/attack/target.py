@@ -191,3 +191,9 @@ class Target:
         assert self.signs(visit) == [1]
         assert set(self.readiness()) == {True}
         assert self.newly_open() == []
+
+    def logs(self) -> list[str]:
+        """Return what each process said on its standard error."""
+        return [
+            path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.system.folder.rglob("*.log"))
+        ]

@@ -52,7 +52,10 @@ class Server:
 
         """
         _refuse_password(address)
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            raise InputError(f"the address of the books is none that can be read; {_EXPECTED}") from None
         if not address.startswith(SCHEME) or not parts.path.strip("/") or not parts.netloc or parts.fragment:
             raise InputError(f"books {address!r} are no address of a database; {_EXPECTED}")
         return cls(address)

@@ -33,6 +33,7 @@ from reference_impl.books.sqlite.group import GroupCommit
 from reference_impl.books.sqlite.opening import lock, make_ready
 from reference_impl.books.sqlite.trailing import begin_trail, extend_trail
 from reference_impl.books.sqlite.writer import BesideWriter, SqliteWriter, TurnWriter
+from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.protocol.records import Committed
 
 if TYPE_CHECKING:
@@ -244,5 +245,7 @@ def read_final(path: Path) -> FinalBooks:
         make_ready([path])
         with closing(connect(path)) as connection:
             return read_whole(connection)
+    except (*NO_JSON, LookupError) as error:
+        raise BooksError(f"{path}: a row cannot be read: {error}; restore the file from a copy") from None
     finally:
         os.close(held)

@@ -49,7 +49,7 @@ def test_a_date_goes_into_books_and_back(day):
     assert date_of(day_number(day)) == day
 
 
-@pytest.mark.parametrize("day", [0, 20240230, 202403])
+@pytest.mark.parametrize("day", [0, -1, 20240230, 202403, 21474836480000, 10**30])
 def test_a_business_day_that_is_no_date_is_refused(day):
     with pytest.raises(InputError, match="expected yyyymmdd"):
         date_of(day)

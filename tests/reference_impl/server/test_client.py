@@ -185,6 +185,34 @@ async def test_an_endless_answer_breaks_the_call():
         assert await server.ask() is Failure.BROKEN
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 3_000_000,
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;" + b"y" * 3_000_000,
+    ],
+    ids=["a head without an end", "a chunk without an end"],
+)
+def test_what_comes_round_an_answer_without_an_end_breaks_the_call(said):
+    async def calls():
+        async with Server(said, GOOD) as server:
+            assert await server.ask() is Failure.BROKEN
+            assert await server.ask() == HELLO
+
+    asyncio.run(calls())
+
+
+@story
+async def test_a_server_that_goes_on_in_another_protocol_is_not_asked_again():
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+    async with Server(b"HTTP/1.1 101 Other\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n", GOOD) as server:
+        assert (await server.ask()).status == 101
+        assert await server.ask() == HELLO
+        assert server.connections == 2
+    assert complaints == []
+
+
 @story
 async def test_a_cancelled_call_gives_up_its_connection():
     async with Server(..., GOOD) as server:

@@ -461,6 +461,8 @@ def test_a_day_that_cannot_be_written_down_stays_open(world, sheet_of_memory, mo
         (closing_of("34", 20240399, 20240401), (400, "business day 20240399 is no date; expected yyyymmdd")),
         (closing_of("34", 20340313, 20340314), (400, "day 20340313 of node 34 has not begun")),
         (closing_of("34", 0), (400, "such as 20240313")),
+        (closing_of("34", 21474836480000), (400, "such as 20240313")),
+        (closing_of("34", 99991231, 100000101), (400, "no day comes after 99991231")),
         (closing_of("99"), (404, "no node '99' in process 'all'")),
     ],
 )
@@ -468,6 +470,21 @@ def test_a_closing_of_nothing_is_refused(world, order, told):
     status, said = ordered(world, "closing", order)
 
     assert (status, told[1] in said["error"]) == (told[0], True), said
+
+
+@pytest.mark.parametrize(
+    ("command", "order", "told"),
+    [
+        ("epoch", {"epoch_ns": 10**30}, "expected a moment of this machine's clock"),
+        ("epoch", {"epoch_ns": -(10**30)}, "expected a moment of this machine's clock"),
+        ("fault", {"kind": "slow", "node": "33", "add_us": 10**18}, "`int` <= 86400000000"),
+    ],
+)
+def test_an_order_about_no_time_that_ever_comes_is_refused(world, command, order, told):
+    status, said = ordered(world, command, order)
+
+    assert (status, told in said["error"]) == (400, True), said
+    assert isinstance(asyncio.run(world.ask(sale(1))), Answered)
 
 
 def numbers_at(world, node="34", **order):

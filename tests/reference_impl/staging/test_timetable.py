@@ -148,3 +148,11 @@ def test_each_world_can_do_everything_that_can_be_planned(world):
 
 def test_every_act_is_offered():
     assert all(act.__name__ in sys.modules[act.__module__].__all__ for act in get_args(Act))
+
+
+@pytest.mark.parametrize(("share", "backlog_e4"), [(0.00001, 1), (0.4, 4_000), (0.99999, 9_999)])
+def test_both_lanes_of_a_token_bucket_let_somebody_in(share, backlog_e4):
+    ramp = {"kind": "token_bucket", "over": "300s", "admit": 1, "every": "10s", "backlog_share": share}
+    doors = [step.act.command for step in steps(cutover=STOP | {"ramp": ramp}) if isinstance(step.act, MoveDoor)]
+
+    assert [door.bucket.backlog_e4 for door in doors if door.bucket] == [backlog_e4]
