@@ -115,7 +115,7 @@ def is_lost(error: BaseException, connection: Connection | None) -> bool:
 
 def is_of_the_books(error: BaseException) -> bool:
     """Return whether the server takes nothing at all at this moment: its disk is full, somebody has locked a table."""
-    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] not in _ILL_FORMED
+    return isinstance(error, asyncpg.PostgresError) and (getattr(error, "sqlstate", None) or "")[:2] not in _ILL_FORMED
 
 
 def trouble(error: BaseException) -> str:
