@@ -33,11 +33,11 @@ def is_somebodys(path: str) -> bool:
 
 def _shown(path: str, value: object) -> str:
     """Return what was got; of what is, or may hold, somebody's, no more than how much of it there is."""
+    text = repr(value)
     if isinstance(value, dict | list | tuple) and value:
         return "an object" if isinstance(value, dict) else "an array"
     if is_somebodys(path) and isinstance(value, str | int):
         return f"{len(str(value))} characters"
-    text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
 
 
