@@ -296,3 +296,12 @@ def test_a_part_of_older_books_is_dated_by_when_it_was_posted(chain: Chain) -> N
     old = msgspec.structs.replace(first, visit=VisitId("SOLD"))
 
     assert refusal(late_rest(chain, old, 31 * DAY_US, said_on_admission=False)) == Refusal.REST_TOO_LATE
+
+
+def test_an_insurer_that_knows_no_such_part_leaves_it_to_the_settlement_to_say_so(chain: Chain) -> None:
+    """A care province lets in what goes on from a stay that it holds alone: its money is another question."""
+    opened = admit(1)
+    body = msgspec.structs.replace(opened.body, visit=VisitId("SNEW"), continues=VisitId("SNOBODY"))
+    asked = msgspec.structs.replace(opened, sender=NodeId("hub"), body=body)
+
+    assert refusal(run(chain.nodes[NodeId("63")].handle(asked))) == ""
