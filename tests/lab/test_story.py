@@ -24,7 +24,6 @@ def finished(tmp_path_factory) -> dict[str, Path]:
         "jiaxing-qinghai": [],
         "six-trips": [],
         "cutover-luan-2021": ["--variant", "quick"],
-        "chronic-month": ["--variant", "orders-stop"],
     }
     for name, more in asked.items():
         run_command(["run", name, "--out", str(root / name), *more])
@@ -223,28 +222,34 @@ def test_a_folder_of_both_worlds_is_asked_for_one_of_them(tmp_path, finished, ca
     assert "holds both worlds; expected one run" in capsys.readouterr().err
 
 
-def test_an_order_is_told_from_the_counter_to_the_phone(finished):
-    folder = finished["chronic-month"]
-    visits = open_run(folder, read_run_file(folder), small=True).record
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory) -> Path:
+    """A few hundred orders around a planned stop."""
+    folder = tmp_path_factory.mktemp("orders") / "run"
+    fewer = ["--set", "visits.per_day=200", "--set", "visits.orders.not_confirmed=10%"]
+    run_command(["run", "chronic-month", "--variant", "orders-stop", "--out", str(folder), *fewer])
+    return folder
+
+
+def test_an_order_is_told_from_the_counter_to_the_phone(ordered):
+    visits = open_run(ordered, read_run_file(ordered), small=True).record
     placed = visits.messages.filter(visits.messages["code"] == "2166")["visit"].to_list()
     direct = next(n for n in placed if visits.visits.filter(visit=n)["fate"].to_list() == ["direct"])
 
-    text = said(folder, direct)
+    text = said(ordered, direct)
     assert "An order was placed at the counter, and pushed to the patient's phone." in text
     assert "The patient had confirmed the order on the phone: it was paid." in text
 
 
-def test_an_order_that_nobody_confirmed_is_told_as_cancelled(finished):
-    folder = finished["chronic-month"]
-    visit = with_fate(folder, "order_not_confirmed")
+def test_an_order_that_nobody_confirmed_is_told_as_cancelled(ordered):
+    visit = with_fate(ordered, "order_not_confirmed")
 
-    assert "The pharmacy cancelled the order." in said(folder, visit)
-    assert "nothing was sold" in story(folder, visit).end
+    assert "The pharmacy cancelled the order." in said(ordered, visit)
+    assert "nothing was sold" in story(ordered, visit).end
 
 
-def test_an_order_behind_a_closed_door_is_told_as_kept_by_the_platform(finished):
-    folder = finished["chronic-month"]
-    record = open_run(folder, read_run_file(folder), small=True).record
+def test_an_order_behind_a_closed_door_is_told_as_kept_by_the_platform(ordered):
+    record = open_run(ordered, read_run_file(ordered), small=True).record
     kept = record.turned_away.filter(record.turned_away["how"] == "on_the_phone")["visit"][0]
 
-    assert "had confirmed an order on the phone; the platform kept it to send it on" in said(folder, kept)
+    assert "had confirmed an order on the phone; the platform kept it to send it on" in said(ordered, kept)
