@@ -28,6 +28,7 @@ class Sampler:
         self._recorder = recorder
         self._last: dict[tuple[str, str], Tally] = {}
         self._last_us = 0
+        self._calls_are_held = any(node.restraint is not None for node in world.nodes.values())
 
     def sample(self) -> None:
         """Write one row a station for the time since the last sample."""
@@ -46,8 +47,8 @@ class Sampler:
                 station,
                 (waited_us - waited_before_us) / span_us,
                 (busy_us - busy_before_us) / (span_us * servers),
-                _grown(arrivals, arrivals_before),
-                _grown(refused, refused_before),
+                arrivals - arrivals_before if arrivals >= arrivals_before else arrivals,  # counted anew by a restart
+                refused - refused_before if refused >= refused_before else refused,
             )
             self._recorder.station(row)
         self._last_us = now_us
@@ -59,15 +60,10 @@ class Sampler:
         for name, node in world.nodes.items():
             yield name, "workers", node.workers.servers, node.workers.tally()
             yield name, "writer", 1, node.writer.tally()
-            restraint = node.restraint
+            restraint = node.restraint if self._calls_are_held else None
             if restraint is not None:
                 yield name, "calls", 1, Tally(0, 0, restraint.let_go + restraint.held, restraint.held)
                 yield name, "breaker", 1, Tally(0, 0, restraint.openings, 0)
         for province, pool in world.desks.items():
             if pool.desks:
                 yield province, "desk", pool.desks, pool.tally(world.timeline.now_us)
-
-
-def _grown(now: int, before: int) -> int:
-    """Return by how much a count has grown; one that a restart began anew counts from 0."""
-    return now - before if now >= before else now
