@@ -174,7 +174,7 @@ class Asker:
         held, self._held = self._held, None
         if held is not None and held.request.code == code:
             return self._until_verdict(held.request, for_good=for_good, attempt=held.tries, spent_us=held.spent_us)
-        request = self._request(code, self._named(body), self.next_id())
+        request = self._request(code, self._named(body) if self.number or self.renumberings else body, self.next_id())
         return self._until_verdict(request, for_good=for_good, at_closed_doors=at_closed_doors)
 
     def _named(self, body: RequestBody) -> RequestBody:
@@ -218,7 +218,9 @@ class Asker:
                     self.stage, self._short_since_us = resting, None
                     if outcome.reply.refusal:
                         raise RefusedByRule(outcome.reply.refusal, outcome.reply.reason)
-                    self._learn_number(outcome)
+                    found = outcome.reply.body
+                    if isinstance(found, PersonFound | BuyerFound):
+                        self._learn_number(found)
                     return outcome
                 uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
                 self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
@@ -251,10 +253,9 @@ class Asker:
             self._short_since_us = now_us
         return now_us - self._short_since_us >= self.short_patience_us
 
-    def _learn_number(self, answered: Answered) -> None:
+    def _learn_number(self, found: PersonFound | BuyerFound) -> None:
         """Keep the number that 1101 told, where it is another than the certificate's."""
-        found = answered.reply.body
-        if isinstance(found, PersonFound | BuyerFound) and found.person != self.visit.person:
+        if found.person != self.visit.person:
             self.number = found.person
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId) -> Request:

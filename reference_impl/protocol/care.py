@@ -171,6 +171,8 @@ class CareRole:
         state = move(visit.state, event)
         if isinstance(state, Refusal):
             return state
+        if isinstance(request.body, UploadLines):
+            return self._charged(request, request.body, visit, state, charges_of(visit, view), now_us)
         return self._acted(request, visit, state, view, now_us)
 
     def _cancelled_order(
@@ -185,8 +187,6 @@ class CareRole:
         self, request: Request, visit: VisitRecord, state: VisitState, view: View, now_us: int
     ) -> tuple[ReplyBody, tuple[Record, ...]] | Refusal | Refused:
         match request.body:
-            case UploadLines() as upload:
-                return self._charged(request, upload, visit, state, charges_of(visit, view), now_us)
             case CancelLines() as cancel:
                 return uncharged(request.code, cancel, next_version(visit, state), charges_of(visit, view))
             case Discharge() as leaving:
@@ -253,11 +253,10 @@ class CareRole:
             return visit_id(body.original) if opens else None
         if isinstance(body, _OF_NO_VISIT):
             return None
-        if isinstance(body, RefundOrder | CancelOrder):
+        if isinstance(body, RefundOrder | CancelOrder) or (isinstance(body, SellDrugs) and body.order):
             return order_visit(body.order) or None
         if isinstance(body, OPENING):
-            named = named_order(request)
-            return visit_id(request.msgid) if named is None else named or None
+            return visit_id(request.msgid)
         return body.visit if self._named is None else self._named.visit(body.visit)
 
     def prepare(
@@ -275,7 +274,7 @@ class CareRole:
         if next_node is None:
             return Refusal.NO_SUCH_INSURER
         body, visit = request.body, view.get(VisitRecord)
-        if named_order(request) is not None:
+        if isinstance(body, RefundOrder) or (isinstance(body, SellDrugs) and body.order):
             return self._prepare_order(request, visit, opened_us, next_node)
         match body:
             case Register() | Admit() | SellDrugs():
@@ -465,7 +464,9 @@ class CareRole:
         self, request: Request, reply: Reply, view: View, original: MessageRecord | None
     ) -> tuple[Reply, tuple[Record, ...]]:
         visit = view.get(VisitRecord)
-        of_order = visit if named_order(request) is not None else None
+        body = request.body
+        names_order = isinstance(body, RefundOrder) or (isinstance(body, SellDrugs) and body.order)
+        of_order = visit if names_order else None
         copies = copies_after(request if of_order is None else self._as_sold(request, of_order), reply, view)
         if visit is not None and request.code == ADMIT:
             visit = _opened_by(request, view)
@@ -479,7 +480,8 @@ class CareRole:
             opened = opened_visit(request, request.msgid, request.code, VisitState.OPEN, visit)
             return Reply(reply.reference, VisitOpened(visit=opened.visit)), (opened,)
         after = self._placed(request, view) if request.code == PLACE_ORDER else self._visit_after(request, reply, visit)
-        return said_of_order(request, reply, visit), (*_kept(after), *copies)
+        told = said_of_order(request, reply, visit) if request.code in GOES_ON_AS else reply
+        return told, (*_kept(after), *copies)
 
     def _placed(self, request: Request, view: View) -> VisitRecord:
         """Return the visit that an order is, which its insurer has tried: priced as it was when it was taken in."""

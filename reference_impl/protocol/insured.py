@@ -6,10 +6,10 @@ expecting the version that was read; whoever comes second decides again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.transactions import OF_ORDERS
+from reference_impl.domain.transactions import OF_ORDERS, TRIALS
 from reference_impl.protocol.answers import answer_known, busy_with, turned_away
 from reference_impl.protocol.benefits import Benefits
 from reference_impl.protocol.business_day import BusinessDays
@@ -30,7 +30,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
-from reference_impl.protocol.prescriptions import issued_by, prescription_refs
+from reference_impl.protocol.prescriptions import prescription_refs
 from reference_impl.protocol.records import (
     Committed,
     Key,
@@ -82,17 +82,19 @@ class InsuredRole:
         """The prescriptions that settlements under way issue: this process alone decides for its insurer."""
         self.days = BusinessDays(rules.day_of)
 
-    async def serve(self, request: Request) -> Answer:
-        """Take ``request`` to its verdict and its one effect.
+    def serve(self, request: Request) -> Coroutine[object, None, Answer]:
+        """Take ``request`` to its verdict and its one effect."""
+        body = request.body
+        if isinstance(body, Settle) and body.prescription and request.code not in TRIALS:
+            return self._issued_alone(request, body.prescription)
+        return self._decided(request)
 
-        Of two settlements that issue one prescription the second waits: they are of two persons, or of two visits, and
-        no version that both would move tells one that the other came first.
+    async def _issued_alone(self, request: Request, issues: str) -> Answer:
+        """Take a settlement that issues a prescription to its verdict, unless another that issues it is under way.
+
+        The two are of two persons, or of two visits: no version that both would move tells one that the other came
+        first.
         """
-        if request.code in OF_ORDERS:
-            return turned_away(Refusal.NO_SUCH_TRANSACTION)
-        issues = issued_by(request)
-        if not issues:
-            return await self._decided(request)
         if issues in self._issuing:
             return busy_with(request.msgid)
         self._issuing.add(issues)
@@ -102,6 +104,8 @@ class InsuredRole:
             self._issuing.remove(issues)
 
     async def _decided(self, request: Request) -> Answer:
+        if request.code in OF_ORDERS:
+            return turned_away(Refusal.NO_SUCH_TRANSACTION)
         if self._seals is not None:
             forged = self._seals.refusal(request)
             if forged is not None:  # never stored: the key is the institution's, whoever used it

@@ -57,7 +57,6 @@ from reference_impl.protocol.messages import (
     Register,
     Reply,
     Request,
-    RequestBody,
     Reverse,
     SellDrugs,
     Settle,
@@ -194,11 +193,7 @@ class InsuredDecisions:
                 )
                 return self._verdict(request, Reply(self._reference(), found))
             case Register() | Admit():
-                late = self._late(request, body, view)
-                if late is not None:
-                    return self._verdict(request, refused(late, self._reference()))
-                stay = self._begun(request, body, view, insured)
-                return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)), records=stay)
+                return self._opened(request, body, view, insured)
             case CancelAdmission():
                 gone = self._filings.after_cancelled_admission(view, body.visit)
                 return self._verdict(request, Reply(self._reference(), Done()), records=gone)
@@ -255,14 +250,11 @@ class InsuredDecisions:
         )
         year, book = self._year_of(request, body, now_us), self._benefits
         holding = self._own if book is None else book.holding(request, body, case.kind, year, day)
-        stay = BY_ITSELF
+        stay, late = BY_ITSELF, None
         if isinstance(body, Settle) and (body.continues or body.mid_stay):
             stay = asked_of(request, body, view, self._rules.numbers)
-        policy = (
-            stay.refusal
-            or self._late(request, body, view)
-            or self._paid_by(request, body, view, case, holding, insured)
-        )
+            late = self._late(request, body, view) if body.continues else None
+        policy = stay.refusal or late or self._paid_by(request, body, view, case, holding, insured)
         if isinstance(policy, NO):
             return self._verdict(request, refused(policy, self._reference()))
         passed = self._filings.admit(request, body, view, now_us, stay.part_before)
@@ -381,10 +373,8 @@ class InsuredDecisions:
             return refusal or Refusal.NO_SUCH_CARE_TYPE
         return policy_for(claim, case, policy, special)
 
-    def _late(self, request: Request, body: RequestBody, view: View) -> Refusal | None:
+    def _late(self, request: Request, body: Settle | Admit, view: View) -> Refusal | None:
         """Return why a stay begins too late to go on from what it says."""
-        if not isinstance(body, Settle | Admit) or not body.continues:
-            return None
         policy = self._rules.policy if self._benefits is None else self._benefits.undated(request.insured_region)
         return late_refusal(body, view, self._rules.day_of, policy.rest_within_days)
 
@@ -393,11 +383,15 @@ class InsuredDecisions:
         known = recognised_of(insured.number, self._rules.special)
         return Recognised(diseases=tuple(RecognisedDisease(disease.code, disease.name) for disease in known))
 
-    def _begun(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> tuple[Record, ...]:
-        """Return what is remembered of a visit that begins: of a stay, that it is open."""
-        if isinstance(body, Register):
-            return ()
-        return self._filings.after_admission(request, body, view, insured.number, self._clock.now_us())
+    def _opened(self, request: Request, body: Register | Admit, view: View, insured: _Insured) -> Change:
+        """Return the verdict on a visit that begins, and what is remembered of it: of a stay, that it is open."""
+        late = self._late(request, body, view) if isinstance(body, Admit) and body.continues else None
+        if late is not None:
+            return self._verdict(request, refused(late, self._reference()))
+        stay: tuple[Record, ...] = ()
+        if isinstance(body, Admit):
+            stay = self._filings.after_admission(request, body, view, insured.number, self._clock.now_us())
+        return self._verdict(request, Reply(self._reference(), VisitOpened(visit=body.visit)), records=stay)
 
     def _file(self, request: Request, body: File | WithdrawFiling, view: View, insured: _Insured) -> Change:
         """Return the verdict on a filing, or on its end.

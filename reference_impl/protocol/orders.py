@@ -139,10 +139,8 @@ def placed(sale: SellDrugs, opened: VisitRecord, at_us: int) -> VisitRecord:
 
 
 def said_of_order(request: Request, reply: Reply, visit: VisitRecord | None) -> Reply:
-    """Return a yes of the insurer's in the words of orders, where the message was of one."""
+    """Return a yes of the insurer's in the words of orders: the message was of one."""
     body = reply.body
-    if request.code not in GOES_ON_AS:
-        return reply
     match body:
         case PersonFound():
             told = BuyerFound(

@@ -13,14 +13,12 @@ from reference_impl.domain.care_types import CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import FeeLine
 from reference_impl.domain.prescribed import MOST_E4, Drug, dispensed_beyond, drugs_of, is_prescribed
-from reference_impl.domain.transactions import TRIALS
 from reference_impl.protocol.answers import Refused
 from reference_impl.protocol.messages import PersonNo, Request, SellDrugs, Settle, SettlementId
 from reference_impl.protocol.records import PrescriptionRecord, Ref, SettlementRecord, View
 
 __all__ = [
     "by_prescription_refusal",
-    "issued_by",
     "prescription_refs",
     "prescription_refusal",
     "put_back",
@@ -41,12 +39,6 @@ def by_prescription_refusal(lines: tuple[FeeLine, ...]) -> Refused | None:
         if drug.count_e4 > MOST_E4:
             return Refused(Refusal.NOT_PRESCRIBED, f"med_list_codg {drug.item}: no prescription is of so much")
     return None
-
-
-def issued_by(request: Request) -> str:
-    """Return the prescription that a request would issue, if it is one that issues any."""
-    body = request.body
-    return body.prescription if isinstance(body, Settle) and request.code not in TRIALS else ""
 
 
 def prescription_refs(request: Request) -> tuple[Ref, ...]:

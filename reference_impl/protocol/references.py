@@ -52,10 +52,11 @@ def sender_refusal(request: Request, institutions: Mapping[NodeId, Institution],
         return Refusal.NOT_NETWORKED
     if request.care_region != place.region:
         return Refusal.OTHER_CARE_REGION
-    pays = paid_by_platform(request)
+    of_order = isinstance(request.body, SellDrugs) and request.body.order != ""
+    pays = of_order and paid_by_platform(request)
     if transaction.kind is not None and transaction.kind not in place.kinds and not pays:
         return Refusal.NOT_NETWORKED
-    if isinstance(request.body, SellDrugs) and request.body.order and not pays:
+    if of_order and not pays:
         return Refusal.NOT_NETWORKED
     return _message_id_refusal(request, request.institution, numbers)
 

@@ -159,14 +159,12 @@ class VisitPlan:
             int(c.template[number]),
             self._lines_per_upload,
             self._prescribing.numbers.get(number, ""),
-            self._drugs(number),
+            self._drugs(number) if number in self._prescribing.bought_in else (),
         )
 
     def _drugs(self, number: int) -> tuple[Drug, ...]:
-        """Return what the visit in row ``number`` prescribes."""
-        row = self._prescribing.bought_in.get(number)
-        if row is None:
-            return ()
+        """Return what the visit in row ``number`` prescribes, which is bought elsewhere."""
+        row = self._prescribing.bought_in[number]
         template = int(self.columns.template[row]) % len(templates(PHARMACY))
         return drugs_of(fee_lines(PHARMACY, template, int(self.columns.total_fen[row]), lines=self._lines_per_upload))
 
