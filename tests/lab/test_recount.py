@@ -19,6 +19,7 @@ from lab.recount.asking import questions, recount_folder
 from reference_impl.books.places import write_server
 from reference_impl.books.postgresql.address import Server
 from reference_impl.domain.failures import InputError
+from scenarios.reading.loader import load_scenario
 
 STAY = visit("inpatient", at="4s", total_fen=4_000_000) | {"stay": "180s"}
 ASKED: dict[str, Any] = {
@@ -65,6 +66,18 @@ def test_sound_books_answer_every_question_with_nothing(sound):
 
     assert [one for one in counted.answers if one.found or one.not_asked] == []
     assert (counted.nodes, counted.settlements, counted.open_intents) == (4, 8, 0)
+
+
+def test_the_commit_that_a_scenario_loses_is_found_without_the_checker(tmp_path):
+    """Acknowledged at the hospital in Jiaxing, not in the books of Qinghai; the copies on the way are left alone."""
+    run = live(load_scenario("jiaxing-qinghai"))
+    file_books(run.books, tmp_path / "books")
+    run.recorder.write(tmp_path)
+
+    assert found(tmp_path) == {
+        "a_yes_has_its_settlement", "a_yes_stands_until_it_is_taken_back", "copies_are_the_insurers",
+        "no_copy_stands_alone", "patients_pay_what_was_settled", "settled_visits_are_settled",
+    }  # fmt: skip
 
 
 OF_SALE = "settled_by = (SELECT settled_by FROM settlements WHERE code = '2102' AND serial = 1)"
