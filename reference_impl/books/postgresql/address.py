@@ -30,7 +30,7 @@ def is_address(words: str) -> bool:
 def _refuse_password(words: str) -> None:
     """Refuse what holds a password, also one that makes it no address, without repeating it."""
     user = words.partition("://")[2].rpartition("@")[0]
-    if ":" in user or {"password", "passfile", "passwd"} & parse_qs(urlsplit(words).query).keys():
+    if ":" in user or {"password", "passfile", "passwd"} & parse_qs(words.partition("?")[2].partition("#")[0]).keys():
         raise InputError(
             "the address of the books holds a password, which files and other users would see; leave it out and "
             "set PGPASSWORD or PGPASSFILE, or write it into ~/.pgpass"
