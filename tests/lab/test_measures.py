@@ -39,6 +39,7 @@ from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.network import Network
 from scenarios.schema.orders import OrdersSection
+from scenarios.schema.overload import Overload
 from scenarios.schema.paper_claims import PaperClaims
 from scenarios.schema.prefund import PrefundQuota, PrefundSection
 from scenarios.schema.recourse import StopPolicies
@@ -114,7 +115,7 @@ def met_everything(world, make, course):
     world.messages.append(make.message_row(0, outcome="refused", refusal="S14"))
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
-    world.stations = [StationRow(SECOND, "hub", "cpu", 0.1, 0.5, 10, 0)]
+    world.stations = [StationRow(SECOND, "hub", name, 0.1, 0.5, 10, 0) for name in ("cpu", "calls", "breaker")]
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]
     world.closings = [ClosingRow("63", "33", 20240313, 1, 1, 0, 0, 0, 0)]
@@ -169,6 +170,7 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
         "nation": Nation(institutions=0.01),
         "sessions": SessionsSection(),
         "trust": TrustSection(),
+        "overload": Overload.model_validate({"at": "1min", "for": "90d"}),
         "prefund": PrefundSection(quotas=(PrefundQuota(insured="63", care="33", limit_fen=100),)),
         "visits": stop.visits.model_copy(update={"local_background": LocalBackground(), "orders": OrdersSection()}),
     }
