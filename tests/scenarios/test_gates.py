@@ -91,6 +91,7 @@ def test_every_fate_is_a_measure_and_counts_to_one_side():
     assert {f"visits.{fate}" for fate in Fate} <= set(MEASURES)
     assert not set(DIRECT_FATES) & set(PAPER_FATES)
     neither = {Fate.REFUSED, Fate.SELF_PAID, Fate.ABANDONED, Fate.OPEN_AT_END}
+    neither |= {Fate.ORDER_NOT_CONFIRMED, Fate.ORDER_EXPIRED, Fate.ORDER_REFUNDED}  # nobody has the goods
     assert set(Fate) - {*DIRECT_FATES, *PAPER_FATES} == neither
 
 
