@@ -101,11 +101,11 @@ class _Said(msgspec.Struct):
 def _as_text(_: str, level: LogLevel, words: str, __: dict[str, str | int], trace: str) -> str:
     traced = f" [trace {trace}]" if trace else ""
     line = "".join(each if each.isprintable() else "?" for each in " ".join(words.split()))
-    return f"{_now()} {level} | {line}{traced}\n"
+    return f"{_time_now()} {level} | {line}{traced}\n"
 
 
 def _as_json(event: str, level: LogLevel, words: str, facts: dict[str, str | int], trace: str) -> str:
-    head = {"time": _now(), "level": level.value, "event": event, "text": words}
+    head = {"time": _time_now(), "level": level.value, "event": event, "text": words}
     traced = {"trace": trace} if trace else {}
     said = {name: _readable(fact) for name, fact in (head | facts | traced).items()}
     return (msgspec.json.encode(said) + b"\n").decode()
@@ -116,7 +116,7 @@ def _readable(fact: str | int) -> str | int:
     return fact if isinstance(fact, int) else fact.encode("utf-8", "replace").decode()
 
 
-def _now() -> str:
+def _time_now() -> str:
     now_us = time.time_ns() // 1000
     at = datetime.fromtimestamp(now_us // _US_PER_S, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{now_us % _US_PER_S:06d}Z"

@@ -76,10 +76,10 @@ def _as_otlp(span: Span) -> dict[str, Any]:
 
 
 def _attributes(facts: Facts) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _value(value)} for key, value in facts.items()]
+    return [{"key": key, "value": _told_value(value)} for key, value in facts.items()]
 
 
-def _value(value: object) -> dict[str, Any]:
+def _told_value(value: object) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"boolValue": value}
     return {"stringValue": value} if isinstance(value, str) else {"intValue": str(value)}

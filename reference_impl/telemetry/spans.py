@@ -73,13 +73,13 @@ class Told(NamedTuple):
 class Spans:
     """The spans of one process."""
 
-    __slots__ = ("_queue", "_queue_max", "_share", "dropped", "taken")
+    __slots__ = ("_share", "_waiting", "_waiting_max", "dropped", "taken")
 
     def __init__(self, share: float, queue_max: int = _QUEUE_MAX) -> None:
         """Choose a ``share`` of all messages; at most ``queue_max`` spans that are over wait to be taken away."""
         self._share = share
-        self._queue: deque[Span] = deque()
-        self._queue_max = queue_max
+        self._waiting: deque[Span] = deque()
+        self._waiting_max = queue_max
         self.taken = 0
         self.dropped = 0
 
@@ -111,18 +111,18 @@ class Spans:
 
     def take(self, most: int) -> list[Span]:
         """Take at most ``most`` spans away, the oldest first; whoever does counts what becomes of them."""
-        queue, taken = self._queue, list[Span]()
+        queue, taken = self._waiting, list[Span]()
         while queue and len(taken) < most:
             taken.append(queue.popleft())
         return taken
 
     def told(self) -> Told:
         """Return how many there were."""
-        return Told(len(self._queue), self.taken, self.dropped)
+        return Told(len(self._waiting), self.taken, self.dropped)
 
     def _end(self, span: Span) -> None:
         span.ended_ns = time.time_ns()
-        if len(self._queue) < self._queue_max:
-            self._queue.append(span)
+        if len(self._waiting) < self._waiting_max:
+            self._waiting.append(span)
         else:
             self.dropped += 1

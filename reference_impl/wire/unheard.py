@@ -12,6 +12,7 @@ from http import HTTPStatus
 import msgspec
 
 from reference_impl.domain.unheard import UNHEARD_REASONS, Unheard
+from reference_impl.domain.unreadable import NO_JSON
 
 __all__ = ["said_unheard", "unheard_text"]
 
@@ -38,7 +39,7 @@ def said_unheard(status: int, content: bytes) -> str:
         return ""
     try:
         said = msgspec.json.decode(content, type=_Said).err_msg
-    except msgspec.DecodeError:
+    except NO_JSON:
         return ""
     match = _SAID.match(said)
     return "" if match is None else match[1]

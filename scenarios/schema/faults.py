@@ -12,6 +12,7 @@ from pydantic import Field
 from reference_impl.domain import transactions as tx
 from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, span
 from scenarios.schema.master_data import Downloaded
+from scenarios.units import US_PER_DAY
 
 ANY = "*"
 
@@ -49,7 +50,7 @@ class Slow(_NodeFault):
     """The node takes longer for every message, holding its worker and no core."""
 
     kind: Literal["slow"]
-    add: MachineTime = Field(gt=0, description="added to each message in work")
+    add: MachineTime = Field(gt=0, le=US_PER_DAY, description="added to each message in work; at most a day")
 
 
 class SlowDisk(_NodeFault):

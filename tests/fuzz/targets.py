@@ -49,6 +49,7 @@ from reference_impl.domain.clearing import Period
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.self_paid import SelfPaidLine, SelfPaidVisit
+from reference_impl.domain.unheard import Unheard
 from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.protocol.messages import Answered, Reply
 from reference_impl.protocol.records import Change, Key, MessageRecord
@@ -80,6 +81,7 @@ from reference_impl.wire.self_paid import (
     encode_comparison_answer,
     encode_upload,
 )
+from reference_impl.wire.unheard import said_unheard, unheard_text
 from scenarios.reading.loader import load_policy, load_scenario
 from scenarios.reading.policy_file import POLICIES
 from scenarios.record.recorder import read_record
@@ -493,6 +495,10 @@ TARGETS: dict[str, Target] = {
                  b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
                  b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"],
         ("reference_impl.server.client",),
+    ),
+    "what an unheard sender is told": Target(
+        lambda data: said_unheard(401, data), (), lambda: [unheard_text(Unheard.STALE_TIME), b'{"err_msg": "[I11] "}'],
+        ("reference_impl.wire.unheard",),
     ),
     "self-paid visit": Target(self_paid, (), self_paid_seeds, ("reference_impl.wire.self_paid",)),
     "answer to spoil": Target(lambda data: [spelling_of(b"<" * xml, of_hospital=True).read(data) for xml in (0, 1)], (),

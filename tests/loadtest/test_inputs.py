@@ -56,7 +56,7 @@ def test_address_of_a_proxy_is_the_callers_own():
 
 
 @pytest.mark.parametrize(
-    ("nodes", "said"), [({}, "no node '33'"), ({"33": NodeFacts("33")}, "expected http://HOST:PORT")]
+    ("nodes", "said"), [({}, "no node '33'"), ({"33": NodeFacts("33")}, r"expected http\(s\)://HOST:PORT/PATH")]
 )
 def test_node_without_an_address_is_refused(nodes, said):
     with pytest.raises(InputError, match=said):

@@ -330,12 +330,13 @@ def test_a_city_keeps_money_under_the_numbers_of_the_books_whatever_the_hospital
 def test_each_node_on_the_way_knows_since_when_its_oldest_message_is_open(chain: Chain) -> None:
     """An operator's gauge: nothing is open at first, and what the insurer never answered is at all before it."""
     nodes = (CARE_CITY, "33", "hub")
-    assert [chain.nodes[node].oldest_open_us() for node in nodes] == [None, None, None]
+    assert [chain.nodes[node].left_open().by_destination for node in nodes] == [{}, {}, {}]
 
     chain.faults.append(always("hub->63", "2102", "lose reply"))
     chain.send(sale())
     opened = {node: [message.opened_us for message in run(chain.books[node].open_intents())] for node in nodes}
 
-    assert {node: chain.nodes[node].oldest_open_us() for node in nodes} == {
-        node: min(at) for node, at in opened.items()
-    }
+    for node in nodes:
+        left = chain.nodes[node].left_open()
+        assert [to.oldest_us for to in left.by_destination.values()] == [min(opened[node])]
+        assert left.reversals.oldest_us is None
