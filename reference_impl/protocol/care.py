@@ -311,7 +311,7 @@ class CareRole:
         refusal = self._order_refusal(request, visit, opened_us)
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_ORDER
-        sold = self._as_sold(request, visit)
+        sold = self.as_sold(request, visit)
         held = msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
         return Prepared(_from_here(sold, self._rules.node, sold.body), next_node, records=(held,))
 
@@ -321,7 +321,8 @@ class CareRole:
             return refusal
         return state_refusal(request, visit, now_us, self._rules.order_valid_us)
 
-    def _as_sold(self, request: Request, visit: VisitRecord) -> Request:
+    def as_sold(self, request: Request, visit: VisitRecord) -> Request:
+        """Return what is said of an order as of a sale, with the region of its pharmacy."""
         code = NodeId(self._rules.numbers.original(Numbered.INSTITUTION, visit.institution))
         return as_sold(request, visit, self._rules.institutions[code])
 
@@ -446,7 +447,7 @@ class CareRole:
             request=original.request if original else None,
             reversed_by=request.msgid,
         )
-        asked = request if visit is None or not of_order else self._as_sold(request, visit)
+        asked = request if visit is None or not of_order else self.as_sold(request, visit)
         downstream = _from_here(asked, self._rules.node, body)
         return Prepared(downstream, next_node, records=touched(request, body, visit), tombstone=tombstone)
 
@@ -467,7 +468,7 @@ class CareRole:
         body = request.body
         names_order = isinstance(body, RefundOrder) or (isinstance(body, SellDrugs) and body.order)
         of_order = visit if names_order else None
-        copies = copies_after(request if of_order is None else self._as_sold(request, of_order), reply, view)
+        copies = copies_after(request if of_order is None else self.as_sold(request, of_order), reply, view)
         if visit is not None and request.code == ADMIT:
             visit = _opened_by(request, view)
         if reply.refusal:

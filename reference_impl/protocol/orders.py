@@ -108,7 +108,10 @@ def state_refusal(request: Request, visit: VisitRecord, now_us: int, valid_us: i
 
 
 def as_sold(request: Request, visit: VisitRecord, pharmacy: Institution) -> Request:
-    """Return what is asked of an order's insurer: of a sale of the pharmacy's, whoever asks."""
+    """Return what is asked of an order as it is asked of a sale of the pharmacy's, whoever asks.
+
+    A pharmacy asks under the code that its message id begins with, which is not always that of when it was placed.
+    """
     body = request.body
     if isinstance(body, SellDrugs):
         body = msgspec.structs.replace(
@@ -121,12 +124,12 @@ def as_sold(request: Request, visit: VisitRecord, pharmacy: Institution) -> Requ
             care_type=visit.care_type,
             order=OrderNo(""),
         )
-    elif isinstance(body, RefundOrder):
+    elif isinstance(body, RefundOrder | CancelOrder):
         body = CancelSettlement(person=visit.person, visit=visit.visit, settlement=visit.settlement)
     return msgspec.structs.replace(
         request,
         code=GOES_ON_AS.get(request.code, request.code),
-        institution=visit.institution,
+        institution=visit.institution if is_filing_platform(request.sender) else request.institution,
         care_region=pharmacy.region,
         body=body,
     )

@@ -33,13 +33,15 @@ from reference_impl.protocol.messages import (
     Overloaded,
     Reply,
     Request,
+    Reverse,
     SessionNo,
     SignIn,
     SignOut,
 )
+from reference_impl.protocol.orders import named_order, order_refusal
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.queries import QUERIES, answered_from
-from reference_impl.protocol.records import Change, Committed, Key, MessageRecord
+from reference_impl.protocol.records import Change, Committed, Key, MessageRecord, Ref, VisitRecord
 from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import brought_refusal, said_on
 from reference_impl.protocol.restraint import Restraint
@@ -223,7 +225,22 @@ class Province:
     async def _institution_refusal(self, request: Request) -> Closed | Overloaded | None:
         """Return what the door of care answers; who files on a platform is treated by nobody, and passes it."""
         files = is_filing_platform(request.sender) and request.code in FILINGS
-        return None if files else await self._refusal(request, Side.CARE)
+        return None if files else await self._refusal(await self._as_of_pharmacy(request), Side.CARE)
+
+    async def _as_of_pharmacy(self, request: Request) -> Request:
+        """Return what is said of an order as its door judges it: of its pharmacy's region, its person and its visit.
+
+        A platform says its own region, a refund nobody's name; what names no order of these books stays as it is.
+        """
+        key, asked = Key(request.sender, request.msgid), request
+        if isinstance(request.body, Reverse) and is_filing_platform(request.sender):
+            original = (await self._ports.books.look(Key(request.sender, request.body.original))).message
+            asked = request if original is None or original.request is None else original.request
+        order = named_order(asked)
+        visit = (await self._ports.books.look(key, Ref(VisitRecord, order))).get(VisitRecord) if order else None
+        if visit is None or order_refusal(request, visit, self.numbers) is not None:
+            return request
+        return self._care.as_sold(request, visit)
 
     async def _refusal(self, request: Request, side: Side) -> Closed | Overloaded | None:
         key = Key(request.sender, request.msgid)

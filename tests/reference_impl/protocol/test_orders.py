@@ -35,8 +35,10 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.network import NetworkScope, Opening
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.renumbering import Numbered, Renumbering
+from reference_impl.domain.scopes import Side
 from reference_impl.domain.transactions import OF_ORDERS
-from reference_impl.protocol.door import DoorState
+from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.ids import order_no, order_visit, visit_id
 from reference_impl.protocol.messages import (
     AskSettlement,
@@ -51,6 +53,7 @@ from reference_impl.protocol.messages import (
     SellDrugs,
     VisitId,
 )
+from reference_impl.protocol.unmended import UnmendedRows
 
 VALID_US = 1_000
 
@@ -410,6 +413,79 @@ def test_a_closed_door_of_care_holds_a_confirmation_up(chain: Chain) -> None:
 
     chain.command("33", DoorState.DRAINING)
     done(confirm(chain, confirmation(1, number)))
+
+
+def closed_city(chain: Chain, scope: str = "3304") -> None:
+    closed = DoorCommand(scope=scope, side=Side.CARE, state=DoorState.CLOSED, reopens_us=10**12)
+    chain.nodes["33"].doors.obey(closed)
+
+
+def test_the_closed_door_of_its_pharmacys_city_holds_an_order_up_whoever_speaks_of_it(chain: Chain) -> None:
+    """Found by an attack: what the platform says is of its whole province, so no door of a city stood before it."""
+    number, other = ordered(chain), ordered(chain, 2)
+    done(confirm(chain, confirmation(1, number)))
+    before = chain.visits()
+    closed_city(chain)
+
+    for said in (confirmation(2, other), taken_back_by_phone(3, 1)):
+        answer = confirm(chain, said)
+        assert isinstance(answer, Closed)
+        assert answer.scope == "3304"
+    assert isinstance(chain.send(refund(4, number)), Closed)
+    assert chain.visits() == before
+    assert len(chain.standing()) == 1
+
+    chain.nodes["33"].doors.obey(DoorCommand(scope="3304", side=Side.CARE, state=DoorState.OPEN))
+    done(confirm(chain, confirmation(2, other)))
+    at_rest(chain)
+
+
+def test_the_closed_door_of_another_city_holds_no_order_up(chain: Chain) -> None:
+    number = ordered(chain)
+    closed_city(chain, "3301")
+
+    assert refusal(confirm(chain, confirmation(1, "P0"))) == Refusal.NO_SUCH_ORDER
+    assert refusal(confirm(chain, confirmation(2, number, person=OTHER_PERSON))) == Refusal.NO_SUCH_ORDER
+    done(confirm(chain, taken_back_by_phone(4, 3)))  # of what never came
+    done(confirm(chain, confirmation(5, number)))
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("held", ["persons", "visits"])
+def test_an_order_whose_row_is_not_right_yet_waits_for_that_whatever_is_said_of_it(chain: Chain, held: str) -> None:
+    number, paid = ordered(chain), ordered(chain, 2)
+    done(confirm(chain, confirmation(2, paid)))
+    shares = {"persons": 0.0, "visits": 0.0, held: 1.0}
+    rows = UnmendedRows(key=1, frozen_at="20250101000000", from_us=10, until_us=100, **shares)
+    chain.nodes["33"].doors.obey(DoorCommand(scope="33", side=Side.CARE, state=DoorState.OPEN, unmended=rows))
+    chain.clock.us = 10
+
+    assert isinstance(confirm(chain, confirmation(1, number)), Closed)
+    assert isinstance(chain.send(cancelled_order(3, number)), Closed)
+    assert isinstance(chain.send(refund(4, paid)), Closed)
+
+    chain.clock.us = 100
+    done(chain.send(cancelled_order(3, number)))
+    done(chain.send(refund(4, paid)))
+
+
+def test_a_refund_under_the_new_code_of_its_pharmacy_gives_back_what_was_paid_under_the_old() -> None:
+    """Found by an attack: what went on bore the old code beside a message id of the new one, and no hub heard it."""
+    new = Renumbering(scope="33", salt=7, from_us=1, old_until_us=2, map_from_us=1, of=Numbered.INSTITUTION)
+    chain = Chain(renumberings=(new,))
+    number = ordered(chain)
+    done(confirm(chain, confirmation(1, number)))
+    chain.clock.us = 2
+    code = NodeId(new.new(HOSPITAL))
+    said = refund(3, number)
+    own = MessageId(code + said.msgid[len(code) :])
+
+    given = done(chain.send(msgspec.structs.replace(said, sender=code, institution=code, msgid=own)))
+
+    assert given.order == number
+    assert state_of(chain, number) is VisitState.CANCELLED
+    assert chain.standing() == []
+    at_rest(chain)
 
 
 def test_a_draining_door_takes_no_new_order(chain: Chain) -> None:
