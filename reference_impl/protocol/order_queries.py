@@ -35,10 +35,13 @@ ASKING_ORDERS = (AskOrder, AskOrderSettlement)
 
 
 async def told_of_order(
-    books: Books, request: Request, visits: Iterable[VisitRecord], numbers: Numbers
+    books: Books, request: Request, visits: Iterable[VisitRecord], numbers: Numbers, over_before_us: int
 ) -> OrderTold | OrderSettlementTold | Refusal:
-    """Return what is asked of the orders among a person's ``visits``, or why nothing is told."""
-    found = _meant(request, [one for one in visits if _is_own_order(request, one, numbers)])
+    """Return what is asked of the orders among a person's ``visits``, or why nothing is told.
+
+    The time of an order that was placed before ``over_before_us`` of the node's clock is over.
+    """
+    found = _meant(request, [one for one in visits if _is_own_order(request, one, numbers)], over_before_us)
     if isinstance(found, Refusal):
         return found
     lines = await _lines(books, Key(request.sender, found.opened_by))
@@ -74,11 +77,13 @@ def _is_own_order(request: Request, visit: VisitRecord, numbers: Numbers) -> boo
     return own and visit.opened_as == PLACE_ORDER and visit.insured_region == request.insured_region
 
 
-def _meant(request: Request, orders: list[VisitRecord]) -> VisitRecord | Refusal:
+def _meant(request: Request, orders: list[VisitRecord], over_before_us: int) -> VisitRecord | Refusal:
+    """Return the order that a question is about: of those that wait, one in time before one that is to be cancelled."""
     body = request.body
     if isinstance(body, AskOrder):
         waiting = [one for one in orders if one.state is VisitState.OPEN]
-        return min(waiting, key=_placed_at) if waiting else Refusal.NO_SUCH_ORDER
+        in_time = [one for one in waiting if one.began_us >= over_before_us]
+        return min(in_time or waiting, key=_placed_at) if waiting else Refusal.NO_SUCH_ORDER
     assert isinstance(body, AskOrderSettlement)  # the other of the two
     if body.order:
         orders = [one for one in orders if one.visit == order_visit(body.order)]

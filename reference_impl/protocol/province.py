@@ -60,6 +60,7 @@ class Province:
         "_forwarder",
         "_institutions",
         "_insured",
+        "_order_valid_us",
         "_ports",
         "_reference",
         "_relays",
@@ -92,6 +93,7 @@ class Province:
         self._ports = ports
         self._care = CareRole(care)
         self._institutions = care.institutions
+        self._order_valid_us = care.order_valid_us
         self.numbers = care.numbers
         self._codes_change = Numbered.INSTITUTION in self.numbers.kinds
         self._insured = InsuredRole(ports, insured, reference)
@@ -201,7 +203,8 @@ class Province:
     async def _act(self, request: Request) -> Answer:
         """Do what stays in the province: one commit of message, reply and visit; a query writes nothing."""
         if isinstance(request.body, QUERIES):
-            return await answered_from(self._ports.books, request, self.numbers, self._reference())
+            over_before_us = self._ports.clock.now_us() - self._order_valid_us
+            return await answered_from(self._ports.books, request, self.numbers, self._reference(), over_before_us)
         key = Key(request.sender, request.msgid)
         for _ in range(STALE_LIMIT):
             view = await self._ports.books.look(key, *self._care.wants(request, None))

@@ -52,27 +52,33 @@ LINES_TOLD_MAX: Final = 40
 """So many charge lines are sure to fit into the 40,000 characters of an answer."""
 
 
-async def answered_from(books: Books, request: Request, numbers: Numbers, reference: str) -> Answered:
-    """Return the answer to a query, as the books stand at this moment."""
+async def answered_from(
+    books: Books, request: Request, numbers: Numbers, reference: str, orders_over_before_us: int = 0
+) -> Answered:
+    """Return the answer to a query, as the books stand at this moment.
+
+    Orders placed before ``orders_over_before_us`` may be confirmed no more.
+    """
     named = Named.by(numbers)
     outdated = None if named is None else named.refusal(request)
     if outdated is not None:
         return Answered(refused(outdated, reference))
-    told = await _told(books, request if named is None else named.meant(request), numbers)
+    told = await _told(books, request if named is None else named.meant(request), numbers, orders_over_before_us)
     if isinstance(told, Refusal):
         return Answered(refused(told, reference))
     reply = Reply(reference, told)
     return Answered(reply if named is None else named.told(request, reply))
 
 
-async def _told(books: Books, request: Request, numbers: Numbers) -> ReplyBody | Refusal:
+async def _told(books: Books, request: Request, numbers: Numbers, orders_over_before_us: int) -> ReplyBody | Refusal:
     body, key = request.body, Key(request.sender, request.msgid)
     assert isinstance(body, QUERIES)  # no other is asked of the books
     if isinstance(body, LISTING):
         wrong = list_refusal(body)
         return wrong or listed(request, body, await _visits_of(books, key, body.person, numbers), numbers)
     if isinstance(body, ASKING_ORDERS):
-        return await told_of_order(books, request, await _visits_of(books, key, body.person, numbers), numbers)
+        visits = await _visits_of(books, key, body.person, numbers)
+        return await told_of_order(books, request, visits, numbers, orders_over_before_us)
     view = await books.look(key, Ref(VisitRecord, body.visit))
     visit = view.get(VisitRecord)
     refusal = visit_refusal(request, visit, numbers)

@@ -290,6 +290,21 @@ def test_of_several_orders_the_one_that_waits_longest_is_told_and_the_one_paid_l
     assert refusal(chain.send(ask_paid(9, person=OTHER_PERSON))) == Refusal.NO_SUCH_ORDER
 
 
+def test_an_order_whose_time_is_over_hides_none_that_may_be_confirmed() -> None:
+    """Found by an attack: the oldest was told for ever, and who asked confirmed what was refused."""
+    chain = Chain(order_valid_us=VALID_US)
+    over = ordered(chain, 1)
+    chain.clock.us += VALID_US
+    at_its_end = done(chain.send(ask_order(2))).order
+    young = ordered(chain, 3)
+    chain.clock.us += 1
+
+    assert at_its_end == over
+    assert done(chain.send(ask_order(4))).order == young
+    done(confirm(chain, confirmation(1, young)))
+    assert done(chain.send(ask_order(5))).order == over, "its pharmacy may still learn what it is to cancel"
+
+
 # --- given back ---
 
 
