@@ -240,8 +240,9 @@ STOP = {"scope": CARE, "at": "25s", "stop_before": "5s", "window": "30s", "ramp"
 """Stops accepting at 20 s, closes at 25 s, reopens at 55 s: an order of 10 s is to be confirmed in between."""
 
 
-def test_an_order_in_flight_at_a_stop_is_listed_and_paid_after_the_reopening() -> None:
-    run, figures = lived(buying(SALE, cutover=STOP), settled=1)
+@pytest.mark.parametrize("scope", [CARE, 3304])
+def test_an_order_in_flight_at_a_stop_is_listed_and_paid_after_the_reopening(scope: int | str) -> None:
+    run, figures = lived(buying(SALE, cutover=STOP | {"scope": scope}), settled=1)
 
     listed = run.recorder.frames()["inflight"].to_dicts()
     assert {row["snapshot"]: row["stage"] for row in listed} == dict.fromkeys(
