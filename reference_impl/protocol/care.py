@@ -307,11 +307,16 @@ class CareRole:
     def _prepare_order(
         self, request: Request, visit: VisitRecord | None, opened_us: int, next_node: NodeId
     ) -> Prepared | Refusal:
-        """Return a paid or refunded order as its insurer is to see it, held until that has answered, or why not."""
+        """Return a paid or refunded order as its insurer is to see it, held until that has answered, or why not.
+
+        A refund names nobody: its person is meant by the number that answered when it was taken in, however late it is
+        driven on.
+        """
         refusal = self._order_refusal(request, visit, opened_us)
         if refusal is not None or visit is None:
             return refusal or Refusal.NO_SUCH_ORDER
-        sold = self.as_sold(request, visit)
+        person = self._rules.numbers.answering(visit.person, opened_us)
+        sold = self.as_sold(request, msgspec.structs.replace(visit, person=person))
         held = msgspec.structs.replace(visit, version=visit.version + 1, held_by=request.msgid)
         return Prepared(_from_here(sold, self._rules.node, sold.body), next_node, records=(held,))
 

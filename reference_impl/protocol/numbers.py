@@ -84,6 +84,13 @@ class Numbers:
         renumbering = self._concerning(of, number)
         return number if renumbering is None else renumbering.issued(number, self._now_us())
 
+    def answering(self, number: PersonNo, at_us: int) -> PersonNo:
+        """Return the number by which a person of the books is found at ``at_us``: their old one while it answers."""
+        renumbering = self._concerning(Numbered.PERSON, number)
+        if renumbering is None or not renumbering.is_old(number) or at_us < renumbering.old_until_us:
+            return number
+        return PersonNo(renumbering.new(number))
+
     def same(self, of: Numbered, one: str, other: str) -> bool:
         """Return whether two numbers lead to one, as far as the map does."""
         if one == other:

@@ -46,6 +46,7 @@ from reference_impl.protocol.messages import (
     FindPerson,
     MessageId,
     OrderLine,
+    OrderNo,
     PersonNo,
     RefundOrder,
     Request,
@@ -500,6 +501,43 @@ def test_a_refund_under_the_new_code_of_its_pharmacy_gives_back_what_was_paid_un
     assert given.order == number
     assert state_of(chain, number) is VisitState.CANCELLED
     assert chain.standing() == []
+    at_rest(chain)
+
+
+PERSONS = Renumbering(scope="63", salt=7, from_us=10, old_until_us=20, map_from_us=10)
+
+
+def paid_before_the_move(fault: str = "") -> tuple[Chain, OrderNo]:
+    """An order of somebody who has another number from 10 us on, and no old one from 20 us on."""
+    chain = Chain(renumberings=(PERSONS,))
+    number = ordered(chain)
+    done(confirm(chain, confirmation(1, number)))
+    if fault:
+        chain.faults.append(once("33->hub", "2103", fault))
+    return chain, number
+
+
+@pytest.mark.parametrize("at_us", [9, 10, 19, 20, 1_000])
+def test_an_order_is_given_back_whatever_number_its_person_has_by_then(at_us: int) -> None:
+    """Found by an attack: a refund names nobody, and went on under the number of before, which answered no more."""
+    chain, number = paid_before_the_move()
+    chain.clock.us = at_us
+
+    assert done(chain.send(refund(2, number))).order == number
+
+    assert state_of(chain, number) is VisitState.CANCELLED
+    assert chain.standing() == []
+    at_rest(chain)
+
+
+def test_a_refund_that_was_taken_in_under_the_old_number_is_driven_on_as_what_it_was() -> None:
+    chain, number = paid_before_the_move("lose reply")
+    chain.send(refund(2, number))
+    assert chain.clock.us > PERSONS.old_until_us
+
+    done(chain.send(refund(2, number)))
+
+    assert state_of(chain, number) is VisitState.CANCELLED
     at_rest(chain)
 
 
