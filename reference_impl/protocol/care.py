@@ -401,7 +401,8 @@ class CareRole:
         if refusal is None and sale.care_type == CareType.SPECIAL_DRUGS:
             refusal = None if self._rules.institutions[request.sender].dual_channel else Refusal.NOT_DUAL_CHANNEL
         if refusal is None and sale.prescription:
-            refusal = by_prescription_refusal(lines)
+            ordered = request.code == PLACE_ORDER  # nothing of an order says by which
+            refusal = Refusal.NOT_PRESCRIBED if ordered else by_prescription_refusal(lines)
         if refusal is None and codes is not None:
             refusal, lines = None if _is_taken_in(view) else codes.refusal(lines), codes.meant(lines)
         if refusal is not None:

@@ -104,6 +104,8 @@ def state_refusal(request: Request, visit: VisitRecord, now_us: int, valid_us: i
     assert isinstance(body, SellDrugs)  # what pays it
     if now_us - visit.began_us > valid_us:
         return Refusal.ORDER_EXPIRED
+    if body.prescription:
+        return Refusal.NOT_PRESCRIBED  # what pays an order bears no lines to hold against one
     return None if body.total_fen == visit.fees.total_fen else Refusal.TOTALS_DIFFER
 
 

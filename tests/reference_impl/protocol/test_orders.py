@@ -238,6 +238,18 @@ def test_an_order_is_confirmed_by_its_person_for_its_insurer_and_at_its_price(ch
     assert chain.standing() == []
 
 
+def test_no_order_is_by_a_prescription_for_paying_it_would_not_use_that_up(chain: Chain) -> None:
+    """Found by an attack: tried by one and paid without, so that the next sale by it was served too."""
+    number = ordered(chain)
+    placed, paid = order(2), confirmation(1, number)
+    by_one = [msgspec.structs.replace(one.body, prescription="RX1") for one in (placed, paid)]
+
+    assert refusal(chain.send(msgspec.structs.replace(placed, body=by_one[0]))) == Refusal.NOT_PRESCRIBED
+    assert refusal(confirm(chain, msgspec.structs.replace(paid, body=by_one[1]))) == Refusal.NOT_PRESCRIBED
+    assert [visit.state for visit in chain.visits()] == [VisitState.OPEN]
+    assert chain.standing() == []
+
+
 @pytest.mark.parametrize("stranger", [NEIGHBOUR, FAR_HOSPITAL])
 def test_another_pharmacy_learns_nothing_of_an_order_and_moves_nothing(chain: Chain, stranger: NodeId) -> None:
     number = ordered(chain)
