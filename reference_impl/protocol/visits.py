@@ -54,10 +54,14 @@ def touched(request: Request, body: Reverse, visit: VisitRecord | None) -> tuple
 
 
 def let_go(request: Request, visit: VisitRecord | None, original: MessageRecord | None) -> VisitRecord | None:
-    """Return the visit once its reversal was refused: held again by the original, where that has no verdict yet."""
+    """Return the visit once its reversal was refused: held again by the original, where that has no verdict yet.
+
+    One that another reversal has stopped is never driven on, so it would hold the visit for ever.
+    """
     if visit is None or visit.held_by != request.msgid:
         return None
     in_work = original is not None and original.request is not None and original.reply is None
+    in_work = in_work and original.reversed_by in (None, request.msgid)
     held_by = original.key.msgid if original is not None and in_work and not original.withdrawn else MessageId("")
     return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
 

@@ -519,6 +519,23 @@ def test_a_refund_under_the_new_code_of_its_pharmacy_gives_back_what_was_paid_un
 PERSONS = Renumbering(scope="63", salt=7, from_us=10, old_until_us=20, map_from_us=10)
 
 
+def test_a_refused_second_reversal_gives_the_order_back_to_no_confirmation_that_the_first_has_stopped() -> None:
+    """Found by an attack: the order was held for ever by a message that nobody drives any more."""
+    chain = Chain(renumberings=(PERSONS,))
+    number, now = ordered(chain), PERSONS.new(PERSON)
+    chain.faults.append(once("33->hub", "2102", "lose request"))
+    confirm(chain, confirmation(1, number))
+    assert chain.clock.us > PERSONS.old_until_us
+    done(confirm(chain, taken_back_by_phone(2, 1, person=now)))
+
+    assert refusal(confirm(chain, taken_back_by_phone(3, 1))) == Refusal.OLD_NUMBER
+
+    at_rest(chain)
+    assert refusal(confirm(chain, confirmation(1, number))) == Refusal.REVERSED
+    done(confirm(chain, confirmation(4, number, person=now)))
+    at_rest(chain)
+
+
 def paid_before_the_move(fault: str = "") -> tuple[Chain, OrderNo]:
     """An order of somebody who has another number from 10 us on, and no old one from 20 us on."""
     chain = Chain(renumberings=(PERSONS,))
