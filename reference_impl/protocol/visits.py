@@ -60,10 +60,14 @@ def let_go(request: Request, visit: VisitRecord | None, original: MessageRecord 
     """
     if visit is None or visit.held_by != request.msgid:
         return None
-    in_work = original is not None and original.request is not None and original.reply is None
-    in_work = in_work and original.reversed_by in (None, request.msgid)
-    held_by = original.key.msgid if original is not None and in_work and not original.withdrawn else MessageId("")
+    held_by = original.key.msgid if original is not None and _goes_on(original, request.msgid) else MessageId("")
     return msgspec.structs.replace(visit, version=visit.version + 1, held_by=held_by)
+
+
+def _goes_on(original: MessageRecord, reversal: MessageId) -> bool:
+    """Return whether a message is driven on once ``reversal`` of it was refused."""
+    in_work = original.request is not None and original.reply is None and not original.withdrawn
+    return in_work and original.reversed_by in (None, reversal)
 
 
 def unopened(request: Request, visit: VisitRecord | None) -> bool:
