@@ -256,6 +256,7 @@ SECOND_LINES: dict[str, str] = {
     "a visit is settled twice": "its care province holds the visit and refuses before the insurer is asked",
     "withdrawn though it may have acted": "the hospital that once heard nothing asks on, and reverses",
     "what is in work is fresh": "the books refuse its key a second time, and it is asked again",
+    "what is taken back is found again": "a second reversal that is refused gives the visit back to nobody whom the first has stopped",
     "what was seen at first is believed for ever": "takes a reversal, within one call, of a copy that is taken back then",
     "a mark is cleared by an outcome": "takes a reversal between one look and its commit that no version tells of",
     "SQLite: a reversal that came meanwhile is not seen": "the same, on SQLite, which one seed in four uses",
