@@ -14,6 +14,9 @@ so that a change is blamed for what it broke and branches are covered or not; ``
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("yidi")
 
+SLOW_LIMIT_S = 600
+"""What a slow study may take on a slow machine: the slowest takes 110 s on a quiet one."""
+
 _HERE = Path(__file__).parent
 _SIMULATED = (
     "sim", "reference_impl/protocol", "reference_impl/domain", "scenarios",
@@ -23,11 +26,13 @@ _SIMULATED = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what may run beside others."""
+    """Mark what may run beside others, and let a slow study be slow: its limit is there for what hangs alone."""
     for item in items:
         place = item.path.relative_to(_HERE)
         if any(place.is_relative_to(one) for one in _SIMULATED):
             item.add_marker("simulated")
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_LIMIT_S))
 
 
 @pytest.fixture(scope="session")
