@@ -219,10 +219,12 @@ def main(into: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004 - itself and the folder
-        print("say where to leave what ships: .ci/supply.py DIR", file=sys.stderr)
-        sys.exit(2)
-    try:
-        main(Path(sys.argv[1]))
-    except SupplyError as error:
-        sys.exit(str(error))
+    match sys.argv[1:]:
+        case [folder]:
+            try:
+                main(Path(folder))
+            except SupplyError as error:
+                sys.exit(str(error))
+        case _:
+            print("say where to leave what ships: .ci/supply.py DIR", file=sys.stderr)
+            sys.exit(2)

@@ -11,7 +11,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,26 +19,21 @@ from lab.cli.agencies import agencies
 from lab.cli.arguments import (
     AsJson,
     CostsFile,
-    LogAs,
-    LogFrom,
     Out,
     RunDir,
     Seed,
     Sets,
     Source,
-    TracesSample,
-    TracesTo,
     Variant,
+    typed_scenario,
 )
 from lab.cli.cutover import cutover
 from lab.cli.interrupts import sigterm_as_ctrl_c
+from lab.cli.operators import operators
+from lab.cli.proofs import proofs
 from reference_impl.domain.failures import InputError, YidiError
 
-if TYPE_CHECKING:
-    from scenarios.schema import Scenario
-
 INTERRUPTED = 130
-_US_PER_S = 1_000_000
 
 app = typer.Typer(
     name="yidi",
@@ -49,6 +44,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cutover, name="cutover")
+app.add_typer(operators)
+app.add_typer(proofs)
 app.add_typer(agencies)
 
 
@@ -58,45 +55,6 @@ class WorldChoice(StrEnum):
     SIM = "sim"
     LOAD = "load"
     BOTH = "both"
-
-
-class EntranceChoice(StrEnum):
-    """Whose address is described."""
-
-    BOTH = "both"
-    HOSPITALS = "hospitals"
-    OPERATORS = "operators"
-
-
-class SideChoice(StrEnum):
-    """Whose business a door stops."""
-
-    BOTH = "both"
-    CARE = "care"
-    INSURED = "insured"
-
-
-class BusinessChoice(StrEnum):
-    """Which business a door stops."""
-
-    ALL = "all"
-    CROSS = "cross"
-    LOCAL = "local"
-    FILING = "filing"
-
-
-class ActionChoice(StrEnum):
-    """What an operator commands."""
-
-    STOP_ACCEPT = "stop-accept"
-    CLOSE = "close"
-    REOPEN = "reopen"
-
-
-def _load(source: str, variant: str | None, sets: list[str] | None, seed: int | None) -> Scenario:
-    from scenarios.reading.loader import load_scenario
-
-    return load_scenario(source, variant=variant, sets=sets or (), seed=seed)
 
 
 @app.command()
@@ -127,7 +85,7 @@ def check(
         raise typer.BadParameter("missing; expected a scenario, or --policy POLICY", param_hint="SCENARIO")
     from lab.cli.commands.check import check as do
 
-    do(_load(source, variant, sets, seed), costs=costs, resolved=resolved, as_json=as_json)
+    do(typed_scenario(source, variant, sets, seed), costs=costs, resolved=resolved, as_json=as_json)
 
 
 def _refuse_beside_policy(*stated: object) -> None:
@@ -151,19 +109,6 @@ def schema(
 
 
 @app.command()
-def openapi(
-    entrance: Annotated[
-        EntranceChoice, typer.Argument(metavar="ENTRANCE", help="Of one address alone: hospitals or operators.")
-    ] = EntranceChoice.BOTH,
-) -> None:
-    """Print the OpenAPI description of what the reference system hears from hospitals and operators."""
-    from lab.cli.commands.published import print_openapi
-    from reference_impl.server.config import Entrance
-
-    print_openapi(None if entrance is EntranceChoice.BOTH else Entrance(entrance.value))
-
-
-@app.command()
 def run(  # noqa: PLR0913 - the options of the command
     source: Source,
     world: Annotated[WorldChoice, typer.Option("--world", help="Where the question is answered.")] = WorldChoice.SIM,
@@ -180,112 +125,9 @@ def run(  # noqa: PLR0913 - the options of the command
     from lab.cli.commands.run import Request
     from lab.cli.commands.run import run as do
 
-    scenario = _load(source, variant, sets, seed)
+    scenario = typed_scenario(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), reps=reps, out=out, costs=costs, as_json=as_json)
     raise typer.Exit(do(asked, world.value))
-
-
-@app.command()
-def serve(  # noqa: PLR0913 - the options of the command
-    source: Source,
-    variant: Variant = None,
-    sets: Sets = None,
-    books: Annotated[
-        str | None,
-        typer.Option(
-            "--books",
-            metavar="DIR|ADDRESS",
-            help="Folder of the books, kept, or postgresql://[USER@]HOST[:PORT]/DATABASE without a password. "
-            "Default: runs/NAME-serve.",
-        ),
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--folder", metavar="DIR", help="What stands beside books on a server. Default: runs/NAME-serve."),
-    ] = None,
-    base_port: Annotated[
-        int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; three a process from there up.")
-    ] = None,
-    *,
-    traces: TracesTo = None,
-    traces_sample: TracesSample = None,
-    log: LogAs = None,
-    log_level: LogFrom = None,
-    as_json: AsJson = False,
-) -> None:
-    """Start the reference system of a scenario and keep it running until Ctrl-C or SIGTERM."""
-    from lab.cli.commands.serve import Served
-    from lab.cli.commands.serve import serve as do
-    from reference_impl.telemetry.options import telemetry_asked
-
-    telemetry = telemetry_asked(traces, traces_sample, log, log_level)
-    scenario = _load(source, variant, sets, None)
-    do(scenario, Served(books, folder, base_port, telemetry), as_json=as_json)
-
-
-@app.command()
-def operate(
-    address: Annotated[
-        str, typer.Argument(help="The operators' address of a node's process, as 'yidi serve' prints it.")
-    ],
-    scope: Annotated[str, typer.Argument(help="'hub', a province's two digits or a city's four.")],
-    action: Annotated[ActionChoice, typer.Argument(help="The operator's command.")],
-    side: Annotated[SideChoice, typer.Option("--side", help="Whose business.")] = SideChoice.BOTH,
-    business: Annotated[
-        BusinessChoice,
-        typer.Option("--business", help="Of it: all, between provinces, within a province, or filing alone."),
-    ] = BusinessChoice.ALL,
-    reopens_in: Annotated[str, typer.Option(help="When it reopens, said to whom is turned away.")] = "1h",
-    ramp: Annotated[str, typer.Option(help="Time over which admissions grow after reopening.")] = "0s",
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Command a running process: stop accepting, close or reopen a scope."""
-    from lab.cli.commands.operate import operate as do
-    from reference_impl.domain.scopes import Business
-    from scenarios.units import parse_duration
-
-    times = {"reopens_in_us": parse_duration(reopens_in), "ramp_us": parse_duration(ramp)}
-    do(address, scope, action.value, side=side.value, business=Business(business.value), **times, as_json=as_json)
-
-
-@app.command()
-def authority(
-    source: Source,
-    variant: Variant = None,
-    sets: Sets = None,
-    into: Annotated[
-        Path | None, typer.Option("--into", metavar="DIR", help="Folder of keys. Default: that of 'yidi serve'.")
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Make a certificate authority for a trial, and a certificate for each process of a scenario (needs openssl)."""
-    from lab.cli.commands.authority import authority as do
-
-    scenario = _load(source, variant, sets, None)
-    do(scenario, into or Path("runs") / f"{scenario.name}-serve" / "keys", as_json=as_json)
-
-
-@app.command()
-def trail(
-    books: Annotated[
-        str,
-        typer.Argument(
-            metavar="BOOKS", help="A file of books, the folder of them, or postgresql://[USER@]HOST/DATABASE[#SCHEMA]."
-        ),
-    ],
-    noted: Annotated[
-        list[str] | None,
-        typer.Option("--noted", metavar="NUMBER:HASH", help="An entry that was noted elsewhere: it must be there."),
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Verify the trail (留痕) of a node's books: a row that is missing, added or altered is named."""
-    from lab.cli.commands.trail import trail as do
-
-    raise typer.Exit(do(books, noted or (), as_json=as_json))
 
 
 @app.command()
@@ -356,127 +198,9 @@ def curve(  # noqa: PLR0913 - the options of the command
     from lab.cli.commands.costs import curve as do
     from lab.cli.commands.run import Request
 
-    scenario = _load(source, variant, sets, seed)
+    scenario = typed_scenario(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), out=out, costs=costs, as_json=as_json)
     raise typer.Exit(do(asked, world.value, loads))
-
-
-@app.command()
-def torture(  # noqa: PLR0913 - the options of the command
-    seeds: Annotated[
-        int | None,
-        typer.Option("--seeds", metavar="N", min=1, help="So many worlds. Default: 200, or all in --minutes."),
-    ] = None,
-    first: Annotated[
-        int | None, typer.Option("--seed", metavar="K", min=0, help="The first of them. Default: 0.")
-    ] = None,
-    *,
-    through_a_stop: Annotated[
-        bool, typer.Option("--cutover", help="Each through a planned stop that moves a node's books.")
-    ] = False,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", metavar="M", min=0.01, help="Begin no more worlds after so long.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="W", min=1, help="Processes. Default: one a core.")
-    ] = None,
-    corpus: Annotated[
-        Path | None,
-        typer.Option("--corpus", metavar="DIR", help="Keep tapes that do something new, and make worlds from them."),
-    ] = None,
-    tape: Annotated[
-        str | None, typer.Option("--tape", metavar="TEXT", help="One world again, from its choices; tells it.")
-    ] = None,
-    exhaustive: Annotated[
-        int | None,
-        typer.Option("--exhaustive", metavar="D", min=0, help="Every way of two or three messages up to D choices."),
-    ] = None,
-    books: Annotated[
-        str | None,
-        typer.Option(
-            "--books",
-            metavar="ADDRESS",
-            help="All books in schemas of postgresql://[USER@]HOST[:PORT]/DATABASE, made and taken away.",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Torture the protocol: seeded storms of every fault, every law held, a failure made small and told."""
-    from lab.cli.commands.torture import Typed
-    from lab.cli.commands.torture import torture_command as do
-
-    typed = Typed(
-        seeds=seeds,
-        first=first,
-        cutover=through_a_stop,
-        minutes=minutes,
-        workers=workers,
-        corpus=corpus,
-        tape=tape,
-        exhaustive=exhaustive,
-        books=books,
-        as_json=as_json,
-    )
-    raise typer.Exit(do(typed))
-
-
-@app.command()
-def endure(  # noqa: PLR0913 - the options of the command
-    source: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A scenario at scale.time 1 without faults. Default: endurance.")
-    ] = "endurance",
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", metavar="M", min=0.1, help="How long. Default: the horizon's length.")
-    ] = None,
-    every: Annotated[str, typer.Option("--every", metavar="TIME", help="Somebody is killed in each of these.")] = "10s",
-    books: Annotated[
-        str | None,
-        typer.Option(
-            "--books",
-            metavar="ADDRESS",
-            help="postgresql://[USER@]HOST[:PORT]/DATABASE, without a password and empty. Default: SQLite files.",
-        ),
-    ] = None,
-    without: Annotated[
-        list[str] | None,
-        typer.Option("--without", metavar="KIND", help="Leave a kind of trouble out, such as full-disk (needs root)."),
-    ] = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    out: Out = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Kill, stop, cut off and starve real processes under load by a seed; hold what is left by two checkers."""
-    from lab.cli.commands.endure import endure_command as do
-    from lab.endurance.study import Asked
-    from reference_impl.books.postgresql.address import Server
-    from scenarios.units import parse_duration
-
-    asked = Asked(
-        source,
-        tuple(sets or ()),
-        seed,
-        minutes,
-        every_s=parse_duration(every) / _US_PER_S,
-        without=frozenset(without or ()),
-        server=None if books is None else Server.read(books),
-    )
-    raise typer.Exit(do(asked, out, as_json=as_json))
-
-
-@app.command()
-def recount(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="That of 'yidi serve --books', stopped, or of 'yidi endure'.")
-    ],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Count finished books over again by plain SQL, and hold them against what hospitals heard: a second opinion."""
-    from lab.cli.commands.recount import recount_command as do
-
-    raise typer.Exit(do(folder, as_json=as_json))
 
 
 def main() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
 
 __all__ = [
     "AsJson",
@@ -20,6 +23,7 @@ __all__ = [
     "TracesSample",
     "TracesTo",
     "Variant",
+    "typed_scenario",
 ]
 
 Source = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of the library.")]
@@ -50,3 +54,10 @@ LogAs = Annotated[str | None, typer.Option("--log", metavar="text|json", help="H
 LogFrom = Annotated[
     str | None, typer.Option("--log-level", metavar="LEVEL", help="From debug, info (default), warning or error on.")
 ]
+
+
+def typed_scenario(source: str, variant: str | None, sets: list[str] | None, seed: int | None) -> Scenario:
+    """Return the scenario that was typed, with what was typed to change it."""
+    from scenarios.reading.loader import load_scenario
+
+    return load_scenario(source, variant=variant, sets=sets or (), seed=seed)

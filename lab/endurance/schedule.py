@@ -95,7 +95,8 @@ def _cut_off(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
 
 def _cut_off_one_way(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
     province = _province(draw, nodes)
-    way = [province, HUB] if draw.between(0, 1) < 0.5 else [HUB, province]  # noqa: PLR2004 - a coin
+    caller = draw.one_of((province, HUB))
+    way = [caller, HUB if caller == province else province]
     return [{"kind": "lose", "link": way, "direction": draw.one_of(("request", "reply"))}]
 
 

@@ -89,9 +89,9 @@ class Cluster:
 
     def run(self, program, *words, check=True):
         """Run one of the server's programs, as its user when we are root."""
-        as_user = ["runuser", "-u", PACKAGE_USER, "--"] if os.geteuid() == 0 else []
+        whose = {"user": PACKAGE_USER, "group": PACKAGE_USER, "extra_groups": ()} if os.geteuid() == 0 else {}
         done = subprocess.run(
-            [*as_user, str(self._bin / program), *words], cwd="/", capture_output=True, text=True, check=False, timeout=120
+            [str(self._bin / program), *words], cwd="/", capture_output=True, text=True, check=False, timeout=120, **whose
         )  # fmt: skip
         if check and done.returncode:
             log = self.folder / "log"
