@@ -27,6 +27,7 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.messages import Answered, Busy, Closed, Overloaded, PersonFound, Settled, Unknown
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Key, MessageRecord
+from reference_impl.server import meter as metering
 from reference_impl.server.app import App
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
@@ -725,25 +726,27 @@ def test_the_meter_tells_turns_from_pieces(tmp_path):
     assert turns < 6 * 4
 
 
-def test_the_meter_takes_the_first_piece_of_a_turn_alone_for_one_that_has_slept(tmp_path):
+def test_the_meter_takes_the_first_piece_of_a_turn_alone_for_one_that_has_slept(tmp_path, monkeypatch):
     """Those that follow it in the same turn find the process warm; their turn was after a gap all the same."""
+    clock_ns = 0
+    clocks = {name: getattr(time, name) for name in ("thread_time_ns", "process_time_ns")}
+    monkeypatch.setattr(metering, "time", SimpleNamespace(perf_counter_ns=lambda: clock_ns, **clocks))
     meter = Meter()
     world = World(tmp_path, meter=meter)
     app = App({"33": world.nodes["33"]}, None, meter, ports=PORTS)
 
     async def at_once():
+        nonlocal clock_ns
         contents = [world.codec.encode_request(find_person(n, person=f"3401000000000000010{n}"), 0) for n in range(6)]
-        time.sleep(0.02)  # noqa: ASYNC251 - the process sleeps, not the task
+        clock_ns += 20_000_000
         await asyncio.gather(*(over_http(app, "POST", "/33", content) for content in contents))
 
     asyncio.run(at_once())
 
     (window,) = meter.read().windows
     read = window.pieces["care 1101 receive"]
-    slept = {octave: pieces for octave, (pieces, _) in read.items() if octave >= 14}
-    assert sum(slept.values()) == 1
-    assert read[0][0] == 5
-    assert sum(turns for octave, (turns, _) in window.turns.items() if octave >= 14) == 1
+    assert {octave: pieces for octave, (pieces, _) in read.items()} == {(20_000).bit_length(): 1, 0: 5}
+    assert [turns for octave, (turns, _) in window.turns.items() if octave] == [1]
 
 
 def test_the_meter_keeps_what_a_group_costs_and_what_a_group_of_one_change():
