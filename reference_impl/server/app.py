@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.telling import told
+from reference_impl.server.caller import Caller
 from reference_impl.server.config import Entrance, Ports
 from reference_impl.server.http_message import HttpReply, HttpRequest, refusal
 from reference_impl.server.peers import PATIENCE_HEADER, SENDER_HEADER
@@ -138,10 +139,8 @@ class App:
         patience_us = _patience_in(request.headers)
         if patience_us == _UNREADABLE:
             return refusal(HTTPStatus.BAD_REQUEST, f"{PATIENCE_HEADER} is no number of microseconds; leave it out")
-        if self._traces:
-            work = node.respond(request.body, sender, speaker, patience_us, heard_in(request.headers))
-        else:
-            work = node.respond(request.body, sender, speaker, patience_us)
+        span = heard_in(request.headers) if self._traces else None
+        work = node.respond(request.body, Caller(sender, speaker, patience_us, span))
         return HttpReply(*await (work if self._meter is None else self._meter.run(work)))
 
     def _node_at(self, path: str, entrance: Entrance) -> ServedNode | BrokenNode | None:

@@ -36,7 +36,7 @@ from reference_impl.server.workers import LettingGo, Slot, Workers, current_slot
 from reference_impl.telemetry.log import hears_debug, say
 from reference_impl.wire.errors import WireError, WireWarning
 from reference_impl.wire.old import OldCodec
-from reference_impl.wire.peeking import code_in
+from reference_impl.wire.peeking import code_in, msgid_in
 from reference_impl.wire.speech import HospitalCodec, speech_refusal
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from reference_impl.protocol.ports import Clock
     from reference_impl.protocol.restraint import Restraint
     from reference_impl.protocol.sweeper import LeftOpen, Parked
+    from reference_impl.server.caller import Caller
     from reference_impl.server.config import ServiceConfig
     from reference_impl.server.meter import Meter
-    from reference_impl.telemetry.context import TraceContext
     from reference_impl.telemetry.spans import Spans
     from reference_impl.wire.answers import WireAnswer
     from reference_impl.wire.codecs import AnyCodec, Codecs
@@ -158,26 +158,18 @@ class ServedNode:
         """Start to drive what a crash left open."""
         await self._role.recover()
 
-    async def respond(
-        self,
-        content: bytes,
-        sender: str,
-        speaker: NodeId | None = None,
-        patience_us: int | None = None,
-        caller: TraceContext | None = None,
-    ) -> WireAnswer:
-        """Return the answer to the request in ``content``; without a sender's name it is a hospital's.
-
-        ``speaker`` is the institution whose key signed it, where hospitals sign: it speaks for no other.
-        ``patience_us`` is how long the sender says to wait for the answer; None where it does not say. ``caller`` is
-        the span that the caller says it calls from.
-        """
+    async def respond(self, content: bytes, caller: Caller) -> WireAnswer:
+        """Return the answer to the request in ``content``."""
+        sender, speaker, patience_us, _ = caller
         codec, clock = self._codecs.of(sender, content), self._clock
         came_us = clock.now_us()
         told_us = 0 if self._admission is None else self._early_us(self._admission, content, came_us, patience_us)
+        traced = self._traced
         if told_us:
-            self.served.count(UNHEARD, "overloaded", clock.now_us() - came_us)
-            return codec.encode_unavailable(TOO_MUCH_WORK, told_us, came_us)
+            early = self._turned_away(content, codec, came_us, told_us)
+            if traced is None:
+                return await early
+            return await traced.received(code_in(content), msgid_in(content), caller, early, sender=sender)
         warnings: list[WireWarning] = []
         try:
             request = codec.decode_request(content, NodeId(sender), warnings)
@@ -193,8 +185,9 @@ class ServedNode:
         if speaker is not None and speaker != self._role.numbers.original(Numbered.INSTITUTION, request.institution):
             return codec.encode_answer(request, turned_away(Refusal.OTHERS_KEY), came_us)
         work = self._answered(request, codec, came_us, patience_us, warnings)
-        traced = self._traced
-        return await (work if traced is None else traced.received(request, caller, work, trusted=bool(sender)))
+        if traced is None:
+            return await work
+        return await traced.received(request.code, request.msgid, caller, work, sender=request.sender)
 
     async def _answered(
         self, request: Request, codec: AnyCodec, came_us: int, patience_us: int | None, warnings: list[WireWarning]
@@ -202,13 +195,8 @@ class ServedNode:
         """Return the answer to a request that could be read."""
         answer = self._unheard(request, codec, came_us) or await self._serve(request, patience_us)
         now_us = self._clock.now_us()
-        took_us = now_us - came_us
-        self.served.count(request.code, verdict_of(answer), took_us)
-        if self._tells:
-            facts = {"transaction": request.code, "msgid": request.msgid, "verdict": verdict_of(answer)}
-            say("message.served", node=self.name, took_us=took_us, **facts)
-        if self._traced is not None:
-            mark_verdict(answer, self.faults.state())
+        self.served.count(request.code, verdict_of(answer), now_us - came_us)
+        self._tell(request.code, request.msgid, answer, now_us - came_us)
         if isinstance(answer, Answered):
             answer = Answered(answer.reply, (Hop(self.name, came_us, now_us), *answer.hops))
         return codec.encode_answer(request, answer, now_us, warnings)
@@ -221,6 +209,21 @@ class ServedNode:
             workers.arrivals += 1
             workers.refused += 1
         return told_us
+
+    async def _turned_away(self, content: bytes, codec: AnyCodec, came_us: int, told_us: int) -> WireAnswer:
+        """Return the answer to a message that was not read; what it says of itself is told and not counted."""
+        took_us = self._clock.now_us() - came_us
+        self.served.count(UNHEARD, "overloaded", took_us)
+        self._tell(code_in(content), msgid_in(content), Overloaded(told_us), took_us)
+        return codec.encode_unavailable(TOO_MUCH_WORK, told_us, came_us)
+
+    def _tell(self, code: str, msgid: str, answer: Answer, took_us: int) -> None:
+        """Say in log and trace what a message is answered, where anybody wants to know."""
+        if self._tells:
+            facts = {"transaction": code, "msgid": msgid, "verdict": verdict_of(answer)}
+            say("message.served", node=self.name, took_us=took_us, **facts)
+        if self._traced is not None:
+            mark_verdict(answer, self.faults.state())
 
     def _unheard(self, request: Request, codec: AnyCodec, came_us: int) -> Answered | None:
         """Return the answer to a hospital that speaks another dialect than its province does now."""
@@ -377,19 +380,10 @@ class BrokenNode:
         self._codecs = codecs
         self._clock = clock
 
-    async def respond(
-        self,
-        content: bytes,
-        sender: str,
-        speaker: NodeId | None = None,
-        patience_us: int | None = None,
-        caller: TraceContext | None = None,
-    ) -> WireAnswer:
+    async def respond(self, content: bytes, caller: Caller) -> WireAnswer:
         """Return that nothing was done."""
-        del speaker, patience_us, caller
-        return self._codecs.of(sender, content).encode_unavailable(
-            self.reason, OVERLOADED_RETRY_US, self._clock.now_us()
-        )
+        codec = self._codecs.of(caller.sender, content)
+        return codec.encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
 
 
 def neighbours_of(service: ServiceConfig) -> frozenset[str]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reference_impl.protocol.messages import Answer, Outcome, Request
     from reference_impl.protocol.ports import Books, Peers
     from reference_impl.protocol.records import Change, CommitResult, Key, MessageRecord, Ref, View
+    from reference_impl.server.caller import Caller
     from reference_impl.server.workers import Workers
     from reference_impl.telemetry.spans import Facts, Span, Spans
     from reference_impl.wire.answers import WireAnswer
@@ -62,14 +63,14 @@ class TracedNode:
         self._node = node
 
     async def received(
-        self, request: Request, caller: TraceContext | None, work: Awaitable[WireAnswer], *, trusted: bool
+        self, code: str, msgid: str, caller: Caller, work: Awaitable[WireAnswer], *, sender: str
     ) -> WireAnswer:
-        """Do the work of a message that came; its answer says in which span."""
-        place = self.spans.heard(request.msgid, caller, trusted=trusted)
+        """Do the work of a message that came; its answer says in which span. ``sender`` is who it says sent it."""
+        place = self.spans.heard(msgid, caller.span, trusted=bool(caller.sender))
         if place is None:
             return await work
-        facts = self._facts_of(request.code, request.msgid) | {"yidi.sender": request.sender}
-        with self.spans.within(f"{request.code} at {self._node}", Kind.SERVER, place, facts) as span:
+        facts = self._facts_of(code, msgid) | {"yidi.sender": sender}
+        with self.spans.within(f"{code} at {self._node}", Kind.SERVER, place, facts) as span:
             answer = await work
         return answer._replace(headers={**answer.headers, TRACERESPONSE_HEADER: written(span.here)})
 

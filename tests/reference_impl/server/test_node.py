@@ -29,6 +29,7 @@ from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Key, MessageRecord
 from reference_impl.server import meter as metering
 from reference_impl.server.app import App
+from reference_impl.server.caller import Caller
 from reference_impl.server.config import Ports
 from reference_impl.server.faults import NodeFaults, RefuseCommand, SlowCommand
 from reference_impl.server.held import HeldBooks
@@ -39,6 +40,9 @@ from reference_impl.server.node import ServedNode
 from reference_impl.server.operator import Operator
 from reference_impl.server.ports import AsyncioTasks, RunClock
 from reference_impl.server.running import Running
+from reference_impl.telemetry import log
+from reference_impl.telemetry.context import TraceContext, written
+from reference_impl.telemetry.spans import Spans
 
 
 class Clock(RunClock):
@@ -67,8 +71,9 @@ class WaitingBooks(MemoryBooks):
 class World:
     """The hub and two provinces joined without a network; ``lost`` nodes are silent."""
 
-    def __init__(self, folder, meter=None, **more):
+    def __init__(self, folder, meter=None, spans=None, **more):
         self.config = config(**more)
+        self.spans = spans
         self.codecs = codecs_of(self.config)
         self.codec = self.codecs.hospitals
         self.clock = Clock()
@@ -85,6 +90,7 @@ class World:
             codecs=self.codecs,
             beside=self.folder / name,
             meter=self.meter if name == "33" else None,  # a process each, as far as the meter can see
+            spans=self.spans,
         )
 
     async def call(self, node, request, timeout_us):
@@ -96,7 +102,7 @@ class World:
     async def ask(self, request, node="33", sender=""):
         codec = self.codecs.of(sender, b"")
         content = codec.encode_request(request, self.clock.now)
-        status, headers, body = await self.nodes[node].respond(content, sender)
+        status, headers, body = await self.nodes[node].respond(content, Caller(sender))
         return codec.decode_answer(status, headers, body, request.code)
 
 
@@ -161,7 +167,7 @@ def test_a_hospital_is_known_by_its_institution(world):
 
 
 def test_bytes_that_cannot_be_read_are_refused_and_leave_nothing(world):
-    status, _, body = asyncio.run(world.nodes["33"].respond(b'{"infno": "9999"}', ""))
+    status, _, body = asyncio.run(world.nodes["33"].respond(b'{"infno": "9999"}', Caller()))
 
     assert status == 400
     assert b'"infcode":-1' in body
@@ -191,7 +197,7 @@ def crowd_at(tmp_path, *, patience_us):
     async def ask(number):
         asked = msgspec.structs.replace(find_person(number), sender=NodeId("33"))
         content = codec.encode_request(asked, 0)
-        status, headers, body = await hub.respond(content, "33", None, patience_us)
+        status, headers, body = await hub.respond(content, Caller("33", patience_us=patience_us))
         return codec.decode_answer(status, headers, body, asked.code)
 
     async def story():
@@ -226,7 +232,7 @@ def test_what_only_asks_is_turned_away_unread_and_what_has_begun_is_let_in(tmp_p
             await asyncio.sleep(0)
         world.clock.now += 400_000  # the first is still in work: the queue stands
         unread = b'{"infno": "1101", "and then": nothing that can be read'
-        refused = await world.nodes["33"].respond(unread, "")
+        refused = await world.nodes["33"].respond(unread, Caller())
         begun = await world.ask(sale(7))
         return refused, begun, await asyncio.gather(*first)
 
@@ -235,6 +241,43 @@ def test_what_only_asks_is_turned_away_unread_and_what_has_begun_is_let_in(tmp_p
     assert (status, headers["retry-after"]) == (503, "1")
     assert isinstance(begun.reply.body, Settled)
     assert {type(answer) for answer in first} == {Answered}
+
+
+@pytest.mark.parametrize("sender", ["", "hub"])
+def test_what_is_turned_away_unread_is_logged_and_traced_by_what_it_begins_with(tmp_path, monkeypatch, capsys, sender):
+    monkeypatch.setattr(log._Rules, "least", 0)
+    world = World(tmp_path, spans=(spans := Spans(1.0)), topology={"province": {**EARLY, "queue": 0}})
+    node, asked = world.nodes["34"], find_person(7)
+    here = TraceContext(77, 5)
+    node.workers.free = 0
+
+    content = world.codecs.of(sender, b"").encode_request(asked, 0)[:-1] + b"nothing that can be read"
+    status, headers, _ = asyncio.run(node.respond(content, Caller(sender, span=here)))
+
+    assert (status, headers["retry-after"]) == (503, "1")
+    [span] = spans.take(9)
+    assert headers["traceresponse"] == written(span.here)
+    assert (span.name, span.trace_id, span.parent_id) == ("1101 at 34", 77, 5)
+    assert span.facts == {
+        "yidi.node": "34",
+        "yidi.transaction": "1101",
+        "yidi.msgid": asked.msgid,
+        "yidi.sender": sender,
+        "yidi.verdict": "overloaded",
+        "yidi.fault": "sound",
+    }
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"1101 {asked.msgid} at 34: overloaded" in line
+
+
+def test_whom_a_neighbour_does_not_trace_is_turned_away_untraced(tmp_path):
+    world = World(tmp_path, spans=(spans := Spans(1.0)), topology={"province": {**EARLY, "queue": 0}})
+    world.nodes["34"].workers.free = 0
+    untraced = TraceContext(77, 5, is_sampled=False)
+
+    status, headers, _ = asyncio.run(world.nodes["34"].respond(b"{", Caller("hub", span=untraced)))
+
+    assert (status, "traceresponse" in headers, spans.take(9)) == (503, False, [])
 
 
 def test_a_slow_node_takes_longer_and_holds_its_worker(world):
@@ -282,7 +325,7 @@ def test_a_worker_is_held_while_waiting_or_not_as_the_scenario_says(tmp_path, ho
 
     async def watched(content, sender, speaker=None):
         seen.append(world.nodes["hub"].workers.free)
-        return await respond(content, sender)
+        return await respond(content, Caller(sender))
 
     world.nodes["34"] = type("Node", (), {"respond": staticmethod(watched)})
     asyncio.run(world.ask(find_person(1)))
@@ -632,7 +675,7 @@ def test_each_entrance_understands_its_own_callers_alone(world, entrance, path, 
 def test_what_a_hospital_said_and_nobody_acted_on_is_named_to_it_across_three_nodes(world):
     content = world.codec.encode_request(sale(1), 0).replace(b'"rx_circ_flag":"0"', b'"rx_circ_flag":"1"')
 
-    status, _, body = asyncio.run(world.nodes["33"].respond(content, ""))
+    status, _, body = asyncio.run(world.nodes["33"].respond(content, Caller()))
 
     assert (status, json.loads(body)["infcode"]) == (200, 0)
     assert "rx_circ_flag" in json.loads(body)["warn_msg"]
@@ -904,7 +947,7 @@ def test_a_message_sent_in_the_old_dialect_and_again_in_the_new_has_one_verdict(
     async def say(codec, now_us):
         world.clock.now = now_us
         content = codec.encode_request(find_person(1), now_us)
-        status, headers, body = await world.nodes["33"].respond(content, "")
+        status, headers, body = await world.nodes["33"].respond(content, Caller())
         return codec.decode_answer(status, headers, body, "1101")
 
     old, new = world.codecs.old, world.codecs.hospitals
