@@ -10,6 +10,7 @@ from support.tiny_world import HUB, assert_nothing_leaked, live, scenario, visit
 
 from lab.analysis.overload import figures
 from lab.checker import check
+from reference_impl.domain.money import E4
 from sim.run import SimRun
 
 SLOW = {"kind": "slow", "node": HUB, "at": "0s", "for": "2min", "add": "100ms"}
@@ -93,13 +94,22 @@ def test_what_is_dropped_or_refused_early_left_nothing_at_the_node(cured: SimRun
 
 
 def test_a_killed_node_forgets_who_waited() -> None:
-    kill = {"kind": "kill", "node": HUB, "at": "30s", "for": "5s"}
+    kill = {"kind": "kill", "node": HUB, "at": "26s", "for": "5s"}  # a second after the stop: some wait
 
-    run = lived(admission=ADMISSION, faults=(SLOW, kill))
+    run = lived(admission=ADMISSION, faults=(SLOW, STOP, kill))
 
     admission = run.simulation.world.nodes[HUB].admission
     assert admission is not None
     assert admission.waiting == 0
+
+
+def test_what_is_turned_away_early_costs_less_than_reading_it(cured: SimRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy_us(run: SimRun) -> int:
+        return sum(cpu.tally().busy_us for cpu in run.simulation.world.cpus.values())
+
+    monkeypatch.setattr("sim.model.node.PEEK_SHARE_E4", E4)
+
+    assert busy_us(cured) < busy_us(lived(admission=ADMISSION))
 
 
 def test_the_same_seed_gives_the_same_digest(cured: SimRun) -> None:

@@ -6,7 +6,18 @@ from collections import Counter
 from typing import Any, cast
 
 import pytest
-from support.tiny_world import CARE, HUB, INSURED, assert_lawful, assert_nothing_leaked, fates, live, scenario, visit
+from support.tiny_world import (
+    CARE,
+    HUB,
+    INSURED,
+    assert_lawful,
+    assert_nothing_leaked,
+    fates,
+    live,
+    prepare,
+    scenario,
+    visit,
+)
 
 from lab.analysis.measures import measure
 from lab.checker import check
@@ -70,6 +81,21 @@ def test_a_breaker_of_a_hospital_opens_in_the_dark_and_closes_in_the_light() -> 
     assert held_us.max() < 80_000_000
     assert fates(run)[-2:] == ["direct", "direct"]
     assert_nothing_leaked(run)
+
+
+def test_what_is_cut_off_in_the_middle_of_a_call_gives_its_way_back() -> None:
+    """Else a probe that nobody hears of would keep a breaker shut for good."""
+    asked = scenario(visit("pharmacy", at="10s"), clients={"breaker": {}}, faults=[DARK])
+    first = live(asked).recorder.frames()["messages"].row(0, named=True)
+    simulation = prepare(asked)
+
+    run = simulation.run(until_us=(first["sent_us"] + first["done_us"]) // 2)
+
+    calls = simulation.world.site.calls
+    assert fates(run) == ["open_at_end"]
+    assert calls is not None
+    [restraint] = calls._of.values()
+    assert [way.under_way for way in restraint._ways.values()] == [0]
 
 
 def test_what_was_held_back_counts_as_no_message() -> None:

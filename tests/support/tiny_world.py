@@ -110,6 +110,10 @@ def assert_nothing_leaked(run: SimRun) -> None:
         assert not node.in_work, f"{node.name} still holds a message"
         role: Any = node.role
         assert not role._forwarder._leases, f"{node.name} leaks a lock"
+    at_hospitals = () if world.site.calls is None else world.site.calls._of.values()
+    for restraint in (*at_hospitals, *(node.restraint for node in world.nodes.values())):
+        ways = () if restraint is None else restraint._ways.values()
+        assert not any(way.under_way for way in ways), "a call is held to be under way that has long ended"
     for ports in world._hospitals.values():
         desk: Any = ports.desk
         assert desk.free == desk.desks, "a desk leaked"

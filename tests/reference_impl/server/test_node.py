@@ -255,6 +255,7 @@ def test_what_is_turned_away_unread_is_logged_and_traced_by_what_it_begins_with(
     status, headers, _ = asyncio.run(node.respond(content, Caller(sender, span=here)))
 
     assert (status, headers["retry-after"]) == (503, "1")
+    assert (node.workers.arrivals, node.workers.refused) == (1, 1)
     [span] = spans.take(9)
     assert headers["traceresponse"] == written(span.here)
     assert (span.name, span.trace_id, span.parent_id) == ("1101 at 34", 77, 5)
