@@ -12,6 +12,7 @@ from collections.abc import Callable
 from locust.stats import RequestStats
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
+from reference_impl.hospital.calls import HospitalCalls
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import nobody_counts
 from reference_impl.hospital.site import site_of
@@ -70,6 +71,11 @@ class Journeys:
         self._site = site_of(scenario)
         self._draws = KeyedDraws(scenario.seed)
         self._desks: dict[str, GeventDesk] = {}
+
+    @property
+    def calls(self) -> HospitalCalls | None:
+        """What their hospitals hold back by themselves; None where nothing is."""
+        return self._site.calls
 
     def live(self, number: int, rests: Callable[[int], None] = nobody_counts) -> None:
         """Live one visit to its end, in this greenlet; ``rests`` hears when its stay begins to lie and goes on."""

@@ -38,6 +38,7 @@ from loadtest.summary import write_locust_statistics
 from loadtest.tracing import tracing_for
 from loadtest.validity import Verdict, doubts, judge
 from loadtest.watch import CpuMeter, Watch, say
+from reference_impl.hospital.calls import note_openings
 from reference_impl.staging.acts import ListInflight
 from reference_impl.staging.build import stamps_of
 from reference_impl.staging.stepping import OpenBySteps
@@ -223,6 +224,7 @@ class LoadRun:
 
     def _finish(self, runner: LocalRunner) -> int:
         folder = self._inputs.folder
+        note_openings(self._journeys.calls, self._recorder, now_us=self._clock.now_us())
         frames = self._recorder.frames()
         write_frames(frames, folder)
         write_locust_statistics(runner, folder)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from reference_impl.hospital.calls import note_openings
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.staging.acts import CloseDay, ListInflight, perform
 from reference_impl.staging.hits import with_hits
@@ -159,6 +160,7 @@ class Simulation:
         with _interruptible(world) as interrupt, _rare_collections():
             self._let_pass(end_us, max(SAMPLE_MIN_US, horizon.length // SAMPLES))
         self._sampler.sample()
+        note_openings(world.site.calls, recorder, now_us=world.timeline.now_us)
         settled = self._nothing_left()
         self._close()
         events = link_hits_in(self._events, sum((link.hits for link in world.faulty_links), Counter[int]()))

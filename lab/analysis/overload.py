@@ -1,7 +1,7 @@
 """What an overload did: goodput while it lasted beside the peak, what was turned away or held back, and its end.
 
 Goodput counts settlements that their hospital heard of in time; work that nobody hears of counts for nothing. All is
-taken from the hospitals' record but for what nodes held back, which the samples of their stations say.
+taken from the hospitals' record but for what nodes held back and how often breakers opened, which the stations say.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from reference_impl.domain.nodes import HOSPITAL
 from scenarios.record.fates import DIRECT_FATES
 from scenarios.record.outcomes import HELD_BACK
 
@@ -41,7 +42,7 @@ def figures(record: Record, scenario: Scenario) -> dict[str, float]:
     found |= _tries(sent, overload)
     found["overload.held_back"] = float(messages.height - sent.height)
     found["overload.recovery"] = float(_recovery_us(messages, overload, scenario.horizon.length))
-    return found | _of_nodes(record.stations)
+    return found | _of_stations(record.stations)
 
 
 def good_us(visits: pl.DataFrame, deadline_us: int) -> NDArray[np.int64]:
@@ -103,11 +104,13 @@ def _recovery_us(messages: pl.DataFrame, overload: Overload, horizon_us: int) ->
     return math.inf if recovered == seconds else recovered * _US_PER_S
 
 
-def _of_nodes(stations: pl.DataFrame) -> dict[str, float]:
-    calls, breakers = (stations.filter(pl.col("station") == name) for name in ("calls", "breaker"))
-    if not calls.height:
-        return {}
-    return {
-        "overload.node_held_back": float(calls["refused"].sum()),
-        "overload.openings": float(breakers["arrivals"].sum()),
-    }
+def _of_stations(stations: pl.DataFrame) -> dict[str, float]:
+    """Return what nodes held back, and how often breakers opened: of those who keep any."""
+    breaker, at_hospitals = pl.col("station") == "breaker", pl.col("node") == HOSPITAL
+    sums = (
+        ("overload.node_held_back", "refused", pl.col("station") == "calls"),
+        ("overload.openings", "arrivals", breaker & ~at_hospitals),
+        ("overload.hospital_openings", "arrivals", breaker & at_hospitals),
+    )
+    kept = ((name, stations.filter(which)[column]) for name, column, which in sums)
+    return {name: float(counted.sum()) for name, counted in kept if counted.len()}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
+import polars as pl
 import psutil
 
 from lab.calibration.costfile import Metered
@@ -322,6 +323,7 @@ class Replay:
     def _completed(self, record: Record) -> Record:
         """Return the generator's tables with those that were made here, and with what each fault hit."""
         made = {name: frame_of(name, rows) for name, rows in self._rows.items()}
+        made["stations"] = pl.concat([made["stations"], record.stations])  # hospitals' breakers are the generator's
         return record_of(with_hits(tables_of(replace(record, **made)), self._scenario, self.books))
 
     def books(self) -> dict[str, Any]:

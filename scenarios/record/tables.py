@@ -280,7 +280,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             _STR,
             "",
             "cpu, workers, writer or desk; where a node holds its calls back, calls and breaker: arrivals at a breaker "
-            "are its openings",
+            "are its openings, those of all hospitals in one row at the end",
         ),
         Column("queue", _F64, "", "mean number waiting since the last sample"),
         Column("utilisation", _F64, "share", "mean share of its servers at work since the last sample, from 0 to 1"),

@@ -17,6 +17,11 @@ OVERLOAD_MEASURES: tuple[Measure, ...] = (
     Measure("overload.node_held_back", Unit.COUNT, "calls that nodes held back, in the whole run"),
     Measure("overload.openings", Unit.COUNT, "times that a node's breaker opened, for one insured province each"),
     Measure(
+        "overload.hospital_openings",
+        Unit.COUNT,
+        "times that a hospital's breaker opened, for one insured province each",
+    ),
+    Measure(
         "overload.recovery",
         Unit.DURATION,
         "from its end to the end of the last second in which more than overload.calm of hospitals' tries went wrong or "
