@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from loadtest.inputs import SystemFile
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.protocol.numbers import Numbers
-from reference_impl.staging.hospital_faults import HospitalFaults, skew_us
+from reference_impl.staging.hospital_faults import HospitalFaults
 from reference_impl.trust.families import FAMILIES
 from reference_impl.trust.holder import Holder, as_it_is
 from reference_impl.trust.keys import SECRET_BYTES, Key, read_lines
@@ -44,7 +44,7 @@ class Slips:
         """Return the key and the time that are signed with in the place of the right ones."""
         match self._faults.at(key.institution, self._clock.now_us()):
             case SkewedClock() as fault:
-                return key, at_ms + skew_us(fault) // _US_PER_MS
+                return key, at_ms + fault.off_us // _US_PER_MS
             case EarlyKey():
                 return Key(_EARLY_ID.format(key.institution), key.institution, _EARLY_SECRET), at_ms
             case _:

@@ -14,15 +14,14 @@ from reference_impl.domain.nodes import NodeId, care_node
 from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.unheard import Unheard
 from reference_impl.protocol.numbers import Numbers
-from scenarios.schema.faults import EarlyKey, Kill, RevokedKey, SkewedClock
+from scenarios.schema.faults import EarlyKey, HospitalFault, Kill, RevokedKey, SkewedClock
 from scenarios.schema.renumbered import renumberings_of
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
-__all__ = ["HOSPITAL_FAULTS", "HitInstitutions", "HospitalFault", "HospitalFaults", "hit_by", "skew_us"]
+__all__ = ["HOSPITAL_FAULTS", "HitInstitutions", "HospitalFaults", "hit_by"]
 
-HospitalFault = SkewedClock | EarlyKey | RevokedKey
 HOSPITAL_FAULTS: dict[str, Unheard] = {
     "skewed_clock": Unheard.STALE_TIME,
     "early_key": Unheard.UNKNOWN_KEY,
@@ -87,7 +86,7 @@ class HospitalFaults:
             return Unheard.UNKNOWN_KEY
         if not isinstance(slip, SkewedClock):
             return None
-        stamped_us = signed_us + skew_us(slip)
+        stamped_us = signed_us + slip.off_us
         heard = abs(now_us - stamped_us) <= self._window_us and stamped_us > self._started_us(node, now_us)
         return None if heard else Unheard.STALE_TIME
 
@@ -99,8 +98,3 @@ class HospitalFaults:
 def hit_by(scenario: Scenario, number: int, fault: HospitalFault) -> HitInstitutions:
     """Return whom a fault hits."""
     return HitInstitutions(scenario.seed, number, care_node(fault.node), fault.share)
-
-
-def skew_us(fault: SkewedClock) -> int:
-    """Return what is added to the true time."""
-    return fault.by if fault.direction == "ahead" else -fault.by

@@ -37,7 +37,7 @@ from reference_impl.staging.acts import (
     ThawNode,
     WorkOnBooks,
 )
-from reference_impl.staging.hospital_faults import hit_by, skew_us
+from reference_impl.staging.hospital_faults import hit_by
 from reference_impl.staging.loss import FALSE_YES
 from reference_impl.staging.moves import books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
@@ -55,6 +55,7 @@ from scenarios.schema.faults import (
     Fault,
     Freeze,
     FullDisk,
+    HospitalFault,
     Kill,
     Lose,
     LostCommit,
@@ -131,12 +132,12 @@ def _fault_steps(scenario: Scenario, chain: int, fault: Fault) -> Iterator[Step]
             assert_never(fault)
 
 
-def _hospital_steps(scenario: Scenario, chain: int, fault: SkewedClock | EarlyKey | RevokedKey) -> Iterator[Step]:
+def _hospital_steps(scenario: Scenario, chain: int, fault: HospitalFault) -> Iterator[Step]:
     """Yield what is wrong with the clocks and keys of hospitals, and its end."""
     note = f"{fault.share:.0%}"
     match fault:
         case SkewedClock():
-            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{note}, {skew_us(fault):+} us"))
+            yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, f"{note}, {fault.off_us:+} us"))
         case EarlyKey():
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
         case RevokedKey():

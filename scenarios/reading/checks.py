@@ -37,17 +37,15 @@ from scenarios.schema.faults import (
     ANY,
     ClockOff,
     Delay,
-    EarlyKey,
     Fault,
     Freeze,
     FullDisk,
+    HospitalFault,
     Kill,
     Lose,
     LostCommit,
     Refuse,
-    RevokedKey,
     ShortDownload,
-    SkewedClock,
     Slow,
     SlowDisk,
     YesWithErrorText,
@@ -285,7 +283,7 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
         yield from link_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
-    elif isinstance(fault, SkewedClock | EarlyKey | RevokedKey):
+    elif isinstance(fault, HospitalFault):
         yield from hospital_fault_problems(scenario, fault, path)
     elif not isinstance(fault, ShortDownload | FullDisk):
         yield from _node_named(topology, fault.node, (*path, "node"))
@@ -316,10 +314,9 @@ def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
     A slow node may also refuse.
     """
     kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, FullDisk, ClockOff)
-    at_hospitals = (SkewedClock, EarlyKey, RevokedKey)
     for number, fault in enumerate(faults):
         for earlier_number, earlier in enumerate(faults[:number]):
-            if isinstance(fault, at_hospitals) and isinstance(earlier, at_hospitals):
+            if isinstance(fault, HospitalFault) and isinstance(earlier, HospitalFault):
                 clash = fault.node == earlier.node
             elif isinstance(fault, kinds) and isinstance(earlier, kinds) and _where(fault) == _where(earlier):
                 clash = fault.kind == earlier.kind or {fault.kind, earlier.kind} <= {"freeze", "kill", "refuse"}

@@ -8,7 +8,7 @@ from reference_impl.domain.nodes import HOSPITAL
 from scenarios.reading.errors import Problem
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
-from scenarios.schema.faults import ANY, EarlyKey, RevokedKey, SkewedClock
+from scenarios.schema.faults import ANY, HospitalFault
 
 __all__ = ["hospital_fault_problems", "trust_problems"]
 
@@ -36,9 +36,7 @@ def _encrypted(number: int, link: tuple[str, ...], whose: str, key: str, other: 
     )
 
 
-def hospital_fault_problems(
-    scenario: Scenario, fault: SkewedClock | EarlyKey | RevokedKey, path: tuple[str | int, ...]
-) -> Iterator[Problem]:
+def hospital_fault_problems(scenario: Scenario, fault: HospitalFault, path: tuple[str | int, ...]) -> Iterator[Problem]:
     """Yield everything wrong with a fault of hospitals: nobody signs, it is nowhere, or it hits nobody."""
     if scenario.trust is None:
         expected = "a 'trust' section, or another fault"

@@ -73,7 +73,17 @@ class FullDisk(Model):
         return self.at + self.lasts
 
 
-class ClockOff(_NodeFault):
+class _WrongClock(_NodeFault):
+    by: MachineTime
+    towards: Literal["ahead", "behind"]
+
+    @property
+    def off_us(self) -> int:
+        """How far the clock is ahead while the fault lasts; negative behind."""
+        return self.by if self.towards == "ahead" else -self.by
+
+
+class ClockOff(_WrongClock):
     """The clock of the node's process jumps, and back again at the end."""
 
     kind: Literal["clock_off"]
@@ -81,11 +91,6 @@ class ClockOff(_NodeFault):
     towards: Literal["ahead", "behind"] = Field(
         default="ahead", description="where to; a process whose clock jumps back lets time stand until it is reached"
     )
-
-    @property
-    def off_us(self) -> int:
-        """How far the clock is ahead while the fault lasts; negative behind."""
-        return self.by if self.towards == "ahead" else -self.by
 
 
 class _KeyedFault(Model):
@@ -180,36 +185,37 @@ class ShortDownload(_NodeFault):
     )
 
 
-class _HospitalFault(_NodeFault):
+class _OfHospitals(_NodeFault):
     """What is wrong at hospitals, so that they are not heard (``trust``); what they send meanwhile is not stored."""
 
     node: CodeText = Field(description="a province's two-digit code: whose institutions")
     share: Share = Field(default=1.0, description="of its institutions, drawn once. Default: all.")
 
 
-class SkewedClock(_HospitalFault):
+class SkewedClock(_OfHospitals, _WrongClock):
     """Clocks of hospitals are wrong, and the times of their signatures with them: refused as I14 beyond the window."""
 
     kind: Literal["skewed_clock"]
     by: MachineTime = Field(gt=0, description="how far: heard all the same up to trust.window")
-    direction: Literal["ahead", "behind"] = Field(
+    towards: Literal["ahead", "behind"] = Field(
         default="behind",
-        description="behind, a signature is also too old that says it was made before its node started",
+        description="where to; behind, a signature is also too old that says it was made before its node started",
     )
 
 
-class EarlyKey(_HospitalFault):
+class EarlyKey(_OfHospitals):
     """Hospitals sign with a new key before their care place has it: refused as I11."""
 
     kind: Literal["early_key"]
 
 
-class RevokedKey(_HospitalFault):
+class RevokedKey(_OfHospitals):
     """Keys are revoked that hospitals still sign with, and hold again afterwards: refused as I12."""
 
     kind: Literal["revoked_key"]
 
 
+HospitalFault = SkewedClock | EarlyKey | RevokedKey
 Fault = Annotated[
     Freeze
     | Kill

@@ -116,6 +116,7 @@ def met_everything(world, make, course):
     world.contacts = [make.contact_row(number) for number in range(3)]
     world.contacts.append(make.contact_row(3, intended_us=course.reopen_at, done_us=end_us))
     world.stations = [StationRow(SECOND, "hub", name, 0.1, 0.5, 10, 0) for name in ("cpu", "calls", "breaker")]
+    world.stations.append(StationRow(SECOND, "hospital", "breaker", 0.0, 0.0, 2, 0))
     row = InflightRow("stop_accept", SECOND, 0, "open_stay", "inpatient", "330400", "631100", plan="luan-cross")
     world.inflight = [row]
     world.closings = [ClosingRow("63", "33", 20240313, 1, 1, 0, 0, 0, 0)]

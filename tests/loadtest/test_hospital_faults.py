@@ -67,7 +67,7 @@ RIGHT = Key("own", HERE, b"s" * 32)
     ("fault", "now_us", "key", "at_ms"),
     [
         ({"kind": "skewed_clock", "by": "1min"}, 0, "own", 940_000),
-        ({"kind": "skewed_clock", "by": "1min", "direction": "ahead"}, 0, "own", 1_060_000),
+        ({"kind": "skewed_clock", "by": "1min", "towards": "ahead"}, 0, "own", 1_060_000),
         ({"kind": "early_key"}, 0, f"early-{HERE}", 1_000_000),
         ({"kind": "revoked_key"}, 0, "own", 1_000_000),  # they do not know
         ({"kind": "early_key"}, 60_000_000, "own", 1_000_000),  # over
@@ -104,7 +104,7 @@ WRONG = {
     "a former key": ("guangdong", {"kind": "revoked_key", "node": "63"}, "revoked_key", "I12"),
     "a clock ahead": (
         "hunan",
-        {"kind": "skewed_clock", "node": "63", "by": "31s", "direction": "ahead"},
+        {"kind": "skewed_clock", "node": "63", "by": "31s", "towards": "ahead"},
         "stale_time",
         "I14",
     ),

@@ -15,7 +15,7 @@ from scenarios.record.recorder import tables_of
 from sim.run import SimRun
 
 UNHEARD = {
-    "skewed_clock": ({"by": "31min", "direction": "ahead"}, "I14"),
+    "skewed_clock": ({"by": "31min", "towards": "ahead"}, "I14"),
     "early_key": ({}, "I11"),
     "revoked_key": ({}, "I12"),
 }
@@ -70,7 +70,7 @@ def test_who_is_never_heard_gives_up_and_no_node_knows_of_it(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "direction", "code"),
+    ("by", "towards", "code"),
     [
         ("30min", "ahead", ""),
         ("1801s", "ahead", "I14"),
@@ -79,15 +79,15 @@ def test_who_is_never_heard_gives_up_and_no_node_knows_of_it(kind: str) -> None:
         ("31min", "behind", "I14"),
     ],
 )
-def test_a_clock_is_wrong_enough_beyond_the_window_or_before_the_start_of_the_node(by, direction, code) -> None:
-    run, _ = lived(wrong("skewed_clock", by=by, direction=direction), visit("pharmacy"))
+def test_a_clock_is_wrong_enough_beyond_the_window_or_before_the_start_of_the_node(by, towards, code) -> None:
+    run, _ = lived(wrong("skewed_clock", by=by, towards=towards), visit("pharmacy"))
 
     assert said(run)[0][1] == code
 
 
 def test_a_clock_behind_is_heard_again_so_long_after_a_restart_as_it_is_behind() -> None:
     kill = {"kind": "kill", "node": CARE, "at": "20s", "for": "5s"}
-    skewed = wrong("skewed_clock", by="8s", direction="behind", lasts="60s")
+    skewed = wrong("skewed_clock", by="8s", towards="behind", lasts="60s")
     asked = scenario(visit("pharmacy"), visit("pharmacy", at="27s"), faults=[skewed, kill], trust={})
     run = live(asked)
 
