@@ -226,6 +226,7 @@ _ROWS = (
     _refusal(Refusal.PRESCRIBES_NOTHING, _HOSPITAL, "只有互联网复诊结算时可开具电子处方", "不填处方号后结算"),
     _refusal(Refusal.NO_DRUGS_PRESCRIBED, _HOSPITAL, "电子处方缺处方号或药品数量", "填30位内处方号，药品数量大于零"),
     _refusal(Refusal.NOT_PRESCRIBED, _HOSPITAL, "所购药品不在处方内或数量超出处方", "核对目录编码、数量和处方号"),
+    _refusal(Refusal.ORDER_HAS_LINES, _CARE, "订单按下单明细结算，不得另附明细", "只填订单号，不传明细"),
     Row(UNCODED, _CARE, "the platform says no and names no code", "ask the care place what it means",
         "平台拒绝但未给出错误编码", "向就医地查询原因",
         unmet="every node of yidi names a code; it is read from a platform of others"),

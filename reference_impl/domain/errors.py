@@ -117,6 +117,7 @@ class Refusal(StrEnum):
     PRESCRIBES_NOTHING = "D39"
     NO_DRUGS_PRESCRIBED = "D40"
     NOT_PRESCRIBED = "D41"
+    ORDER_HAS_LINES = "D42"
     NO_TERMS = "C01"
     YEAR_CLOSED = "C02"
     ONE_SIDED = "O01"
@@ -244,6 +245,7 @@ REASONS: dict[Refusal, str] = {
     Refusal.NOT_PRESCRIBED: (
         "the sale is of other drugs than were prescribed, or of more of one; check med_list_codg, cnt and rxno"
     ),
+    Refusal.ORDER_HAS_LINES: "an order is paid with the lines that it was placed with; send MDTRT_REGNO and no line",
     Refusal.NO_TERMS: "the policy has no terms for such a visit; claim by paper",
     Refusal.YEAR_CLOSED: "the stay ended in a benefit year that is closed, or is yet to come; claim by paper",
     Refusal.ONE_SIDED: "no such settlement in the insured province's books; refund, and claim by paper",

@@ -41,30 +41,51 @@ async def told_of_order(
 
     The time of an order that was placed before ``over_before_us`` of the node's clock is over.
     """
-    found = _meant(request, [one for one in visits if _is_own_order(request, one, numbers)], over_before_us)
-    if isinstance(found, Refusal):
-        return found
-    lines = await _lines(books, Key(request.sender, found.opened_by))
+    own = [one for one in visits if _is_own_order(request, one, numbers)]
+    if isinstance(request.body, AskOrder):
+        return await _told_waiting(books, request, own, over_before_us)
+    assert isinstance(request.body, AskOrderSettlement)  # the other of the two
+    named = order_visit(request.body.order) if request.body.order else None
+    return await _told_paid(books, request, own if named is None else [one for one in own if one.visit == named])
+
+
+async def _told_waiting(
+    books: Books, request: Request, orders: list[VisitRecord], over_before_us: int
+) -> OrderTold | Refusal:
+    """Tell of the order that waits longest: one in time before one that is to be cancelled."""
+    waiting = [one for one in orders if one.state is VisitState.OPEN]
+    in_time = [one for one in waiting if one.began_us >= over_before_us]
+    if not waiting:
+        return Refusal.NO_SUCH_ORDER
+    order = min(in_time or waiting, key=_placed_at)
+    lines = await _lines(books, Key(request.sender, order.opened_by))
     if isinstance(lines, Refusal):
         return lines
-    order, person_type = order_no(found.visit), type_of(found.person)
-    if isinstance(request.body, AskOrder):
-        return OrderTold(
-            order=order,
-            person_type=person_type,
-            insurance=found.insurance,
-            total_fen=found.fees.total_fen,
-            placed_us=found.began_us,
-            lines=lines,
-        )
-    paid = (await books.look(Key(payer_of(found, request.sender), found.settled_by))).message
-    said = None if paid is None or paid.reply is None else paid.reply.body
-    if not isinstance(said, Settled):
-        return Refusal.NOT_SETTLED  # books that were moved without the message
+    return OrderTold(
+        order=order_no(order.visit),
+        person_type=type_of(order.person),
+        insurance=order.insurance,
+        total_fen=order.fees.total_fen,
+        placed_us=order.began_us,
+        lines=lines,
+    )
+
+
+async def _told_paid(books: Books, request: Request, orders: list[VisitRecord]) -> OrderSettlementTold | Refusal:
+    """Tell how the order was paid that was paid last, by the clock of its insurer."""
+    if not orders:
+        return Refusal.NO_SUCH_ORDER
+    paid = [(said, one) for one in orders if (said := await _settlement(books, request, one)) is not None]
+    if not paid:
+        return Refusal.NOT_SETTLED
+    said, order = max(paid, key=_paid_at)
+    lines = await _lines(books, Key(request.sender, order.opened_by))
+    if isinstance(lines, Refusal):
+        return lines
     return OrderSettlementTold(
-        order=order,
-        person_type=person_type,
-        insurance=found.insurance,
+        order=order_no(order.visit),
+        person_type=type_of(order.person),
+        insurance=order.insurance,
         total_fen=said.amounts.total_fen,
         cash_fen=said.amounts.cash_fen,
         account_fen=said.amounts.account_fen,
@@ -77,24 +98,22 @@ def _is_own_order(request: Request, visit: VisitRecord, numbers: Numbers) -> boo
     return own and visit.opened_as == PLACE_ORDER and visit.insured_region == request.insured_region
 
 
-def _meant(request: Request, orders: list[VisitRecord], over_before_us: int) -> VisitRecord | Refusal:
-    """Return the order that a question is about: of those that wait, one in time before one that is to be cancelled."""
-    body = request.body
-    if isinstance(body, AskOrder):
-        waiting = [one for one in orders if one.state is VisitState.OPEN]
-        in_time = [one for one in waiting if one.began_us >= over_before_us]
-        return min(in_time or waiting, key=_placed_at) if waiting else Refusal.NO_SUCH_ORDER
-    assert isinstance(body, AskOrderSettlement)  # the other of the two
-    if body.order:
-        orders = [one for one in orders if one.visit == order_visit(body.order)]
-    if not orders:
-        return Refusal.NO_SUCH_ORDER
-    paid = [one for one in orders if one.state is VisitState.SETTLED]
-    return max(paid, key=_placed_at) if paid else Refusal.NOT_SETTLED
-
-
 def _placed_at(order: VisitRecord) -> tuple[int, str]:
     return order.began_us, order.visit
+
+
+def _paid_at(paid: tuple[Settled, VisitRecord]) -> tuple[int, str]:
+    said, order = paid
+    return said.settled_us, order.visit
+
+
+async def _settlement(books: Books, request: Request, order: VisitRecord) -> Settled | None:
+    """Return what settled an order; None where nothing did, and of books that were moved without the message."""
+    if order.state is not VisitState.SETTLED:
+        return None
+    paid = (await books.look(Key(payer_of(order, request.sender), order.settled_by))).message
+    said = None if paid is None or paid.reply is None else paid.reply.body
+    return said if isinstance(said, Settled) else None
 
 
 async def _lines(books: Books, placed_by: Key) -> tuple[OrderLine, ...] | Refusal:

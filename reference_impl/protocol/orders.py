@@ -104,9 +104,20 @@ def state_refusal(request: Request, visit: VisitRecord, now_us: int, valid_us: i
     assert isinstance(body, SellDrugs)  # what pays it
     if now_us - visit.began_us > valid_us:
         return Refusal.ORDER_EXPIRED
-    if body.prescription:
+    return _other_than_placed(body, visit)
+
+
+def _other_than_placed(paying: SellDrugs, order: VisitRecord) -> Refusal | None:
+    """Return what a confirmation says otherwise than the order did that it pays."""
+    if paying.prescription:
         return Refusal.NOT_PRESCRIBED  # what pays an order bears no lines to hold against one
-    return None if body.total_fen == visit.fees.total_fen else Refusal.TOTALS_DIFFER
+    if paying.lines:
+        return Refusal.ORDER_HAS_LINES
+    if paying.insurance != order.insurance:
+        return Refusal.OTHER_INSURANCE
+    if paying.care_type != order.care_type:
+        return Refusal.OTHER_CARE_TYPE
+    return None if paying.total_fen == order.fees.total_fen else Refusal.TOTALS_DIFFER
 
 
 def as_sold(request: Request, visit: VisitRecord, pharmacy: Institution) -> Request:

@@ -182,4 +182,6 @@ def test_orders_may_be_confirmed_for_half_an_hour_of_business_time_unless_it_is_
 
     for late_us, expected in ((1, Refusal.ORDER_EXPIRED), (0, "")):
         chain.clock.us = chain.visits()[0].began_us + valid_us + late_us
-        assert refusal(confirm(chain, confirmation(2 - late_us, number))) == expected
+        paying = confirmation(2 - late_us, number)
+        paying = msgspec.structs.replace(paying, body=msgspec.structs.replace(paying.body, insurance="311"))
+        assert refusal(confirm(chain, paying)) == expected

@@ -31,6 +31,7 @@ from support.orders import (
     taken_back_by_phone,
 )
 
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.network import NetworkScope, Opening
@@ -250,6 +251,30 @@ def test_no_order_is_by_a_prescription_for_paying_it_would_not_use_that_up(chain
     assert chain.standing() == []
 
 
+@pytest.mark.parametrize(
+    ("otherwise", "expected"),
+    [
+        ({"lines": (line(),)}, Refusal.ORDER_HAS_LINES),
+        ({"insurance": "390"}, Refusal.OTHER_INSURANCE),
+        ({"care_type": CareType.SPECIAL_DRUGS.value}, Refusal.OTHER_CARE_TYPE),
+    ],
+    ids=lambda case: next(iter(case)) if isinstance(case, dict) else "",
+)
+def test_a_confirmation_that_says_otherwise_than_the_order_is_refused_and_not_taken_as_the_order(
+    chain: Chain, otherwise: dict[str, object], expected: Refusal
+) -> None:
+    """What the platform said of these was once read and set aside without a word."""
+    number = ordered(chain)
+    said = confirmation(1, number)
+
+    answer = confirm(chain, msgspec.structs.replace(said, body=msgspec.structs.replace(said.body, **otherwise)))
+
+    assert refusal(answer) == expected
+    assert state_of(chain, number) is VisitState.OPEN
+    assert chain.standing() == []
+    done(confirm(chain, confirmation(2, number)))
+
+
 @pytest.mark.parametrize("stranger", [NEIGHBOUR, FAR_HOSPITAL])
 def test_another_pharmacy_learns_nothing_of_an_order_and_moves_nothing(chain: Chain, stranger: NodeId) -> None:
     number = ordered(chain)
@@ -301,6 +326,18 @@ def test_of_several_orders_the_one_that_waits_longest_is_told_and_the_one_paid_l
     assert done(chain.send(ask_paid(7))).order == second
     assert refusal(chain.send(ask_paid(8, third))) == Refusal.NOT_SETTLED
     assert refusal(chain.send(ask_paid(9, person=OTHER_PERSON))) == Refusal.NO_SUCH_ORDER
+
+
+def test_of_paid_orders_the_one_is_told_that_was_paid_last_though_another_was_placed_after_it(chain: Chain) -> None:
+    first, second = ordered(chain, 1), ordered(chain, 2)
+    done(confirm(chain, confirmation(1, second)))
+    chain.clock.us += 1
+    done(confirm(chain, confirmation(2, first)))
+
+    assert done(chain.send(ask_paid(3))).order == first
+    assert done(chain.send(ask_paid(4, second))).order == second
+    done(chain.send(refund(5, first)))
+    assert done(chain.send(ask_paid(6))).order == second
 
 
 def test_an_order_whose_time_is_over_hides_none_that_may_be_confirmed() -> None:
