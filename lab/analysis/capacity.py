@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from lab.analysis.queueing import grouping_use, mean_wait_us
 from lab.analysis.relays import relayed
-from lab.analysis.streams import Stream, asked_by, asking_share, messages_by_kind
+from lab.analysis.streams import ASKS_WHO_COMES, Stream, messages_by_kind, said_at_desks
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.nodes import HUB, care_node
@@ -125,7 +125,7 @@ def patients_per_s(scenario: Scenario, node: str) -> float:
     per_hour = _peak_hour(profile, round(scenario.horizon.length * time_scale))[1]
     cross_per_s = per_day * per_hour / 3600 * time_scale
     streams = _streams(scenario, cross_per_s, cross_per_s * scenario.visits.local_per_cross)
-    counted = (one for one in streams if one.node == node and one.code == tx.PERSON and one.kept)
+    counted = (one for one in streams if one.node == node and one.code in ASKS_WHO_COMES and one.kept)
     return sum(one.rate_per_s for one in counted)
 
 
@@ -158,11 +158,11 @@ def _streams_by_doors(scenario: Scenario, cross_per_s: float, local_per_s: float
     care, insured = flow_shares(scenario)
     residents = {code: provinces()[code].residents_e4 for code in scenario.topology.regions}
     everybody = sum(residents.values())
+    at_home = messages_by_kind(scenario, elsewhere=False)
     for code, by_kind in messages_by_kind(scenario).items():
-        per_visit = sum(by_kind.values())
         forwarded = TRANSACTIONS[code].forwarded
         kept = forwarded or TRANSACTIONS[code].act is not Act.ASK  # who answers from its books writes nothing
-        cross, local = cross_per_s * per_visit, local_per_s * per_visit
+        cross, local = cross_per_s * sum(by_kind.values()), local_per_s * sum(at_home.get(code, {}).values())
         if forwarded:
             yield Stream(HUB, "hub", code, cross, forwarded=True, local=False)
         for node in scenario.topology.regions:
@@ -315,17 +315,14 @@ class _Loads:
             return
         visits, topology = self._scenario.visits, self._topology
         for node in topology.regions:
-            come_per_s = sum(
-                s.rate_per_s for s in self._streams if (s.node, s.role, s.code) == (node, "care", tx.PERSON)
-            )
+            here = [s for s in self._streams if s.node == node and s.role == "care"]
+            come_per_s = sum(s.rate_per_s for s in here if s.code in ASKS_WHO_COMES)
             for place, kinds in _KINDS_AT.items():
                 desks = topology.desks_per_hospital
                 count = getattr(topology.hospitals_per_province, place)
                 contacts = sum(getattr(visits.mix, kind) * CONTACTS[kind] for kind in kinds)
                 rate = come_per_s * contacts / count
-                sent = sum(getattr(visits.mix, kind) * len(codes) for kind, codes in SENT_ONCE.items() if kind in kinds)
-                asked = sum(getattr(visits.mix, kind) * len(asked_by(kind)) for kind in kinds)
-                sent += asked * asking_share(self._scenario)
+                sent = sum(getattr(visits.mix, kind) * said_at_desks(self._scenario, kind) for kind in kinds)
                 calls = sent / contacts if contacts else 0
                 asking_us = sum(getattr(visits.mix, kind) * _asking_us(self._scenario, kind) for kind in kinds)
                 asked_us = asking_us / contacts if contacts else 0.0  # at the first contact of each visit

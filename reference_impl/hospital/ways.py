@@ -15,6 +15,8 @@ __all__ = [
     "LOOKED_UP",
     "MID_STAY",
     "ORDER",
+    "ORDER_CONFIRMED",
+    "ORDER_LEFT",
     "OUTPATIENT",
     "PHARMACY",
     "SENT_ONCE",
@@ -24,6 +26,9 @@ __all__ = [
 PHARMACY = (tx.PERSON, tx.PHARMACY_TRIAL, tx.PHARMACY_SETTLE)
 ORDER = (tx.ORDER_PERSON, tx.PLACE_ORDER)
 """What is done at the counter of an order; its settlement comes from the phone."""
+ORDER_CONFIRMED = (tx.PHARMACY_SETTLE, tx.ASK_ORDER_SETTLEMENT)
+ORDER_LEFT = (tx.ASK_ORDER, tx.CANCEL_ORDER)
+"""What is said of it once its person has confirmed it, and once its time was over and nobody had."""
 OUTPATIENT = (
     tx.PERSON,
     tx.REGISTER,

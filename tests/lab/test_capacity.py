@@ -258,3 +258,49 @@ def test_queries_are_counted_at_every_station_that_bears_them():
         assert station(asking, name).utilisation > station(silent, name).utilisation
     written = station(asking, "hub writer").rate_per_s - station(silent, "hub writer").rate_per_s
     assert written == pytest.approx(2 * silent.settlements_per_s * through)
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [{"not_confirmed": 0, "refunded": 0}, {"not_confirmed": 0, "refunded": 1}, {"not_confirmed": 1}],
+    ids=["confirmed", "given back", "confirmed by nobody"],
+)
+def test_an_order_sends_as_many_messages_of_each_kind_as_are_counted(orders):
+    """The arithmetic against the simulator: it once counted an order as a sale at the counter."""
+    visits = {"orders": {"share": 1, "confirmed_after": "20s", "valid": "60s"} | orders}
+    run = live(scenario(visit("pharmacy"), visits=visits))
+    sent = Counter(run.recorder.frames()["messages"]["code"].to_list())
+    stated = {"name": "s", "visits": {"mix": {"pharmacy": 1, "outpatient": 0, "inpatient": 0}, **visits}}
+    asked = resolve(Scenario.model_validate(stated))
+
+    assert {code: sum(of.values()) for code, of in messages_by_kind(asked).items() if sum(of.values())} == sent
+    at_home = {
+        code: sum(of.values()) for code, of in messages_by_kind(asked, elsewhere=False).items() if sum(of.values())
+    }
+    assert at_home == {"1101": 1, "2101": 1, "2102": 1}, "an order is of people from elsewhere"
+
+
+def test_orders_change_what_the_stations_of_people_from_elsewhere_bear_and_nobody_comes_more_or_less():
+    """A confirmed order sends four messages in place of three, of which its province answers one and writes it not."""
+    mix = {"pharmacy": 1, "outpatient": 0, "inpatient": 0}
+    ordering = {"share": 0.5, "not_confirmed": 0, "refunded": 0}
+    plain, ordered = load_of(visits={"mix": mix}), load_of(visits={"mix": mix, "orders": ordering})
+    more = 0.5 * plain.settlements_per_s
+
+    assert ordered.messages_per_s == pytest.approx(plain.messages_per_s + more)
+    assert ordered.hub_messages_per_s == pytest.approx(plain.hub_messages_per_s)
+    for name in ("33 hospital desk", "33 pharmacy desk"):
+        assert station(ordered, name).rate_per_s == pytest.approx(station(plain, name).rate_per_s)
+    assert station(ordered, "33 pharmacy desk").service_us < station(plain, "33 pharmacy desk").service_us
+    assert station(ordered, "33 writer").rate_per_s == pytest.approx(station(plain, "33 writer").rate_per_s)
+
+
+def test_who_buys_by_an_order_is_a_patient_as_much_as_who_buys_at_the_counter():
+    def patients(**visits):
+        stated = {"name": "s", "topology": {"regions": ["11", "33", "34"]}, "visits": visits}
+        return capacity.patients_per_s(resolve(Scenario.model_validate(stated)), "33")
+
+    assert patients(orders={"share": 1}) == pytest.approx(patients())
