@@ -1063,6 +1063,10 @@ def an_order_where_nobody_knows_how_long_orders_wait(world, make):
     ordered(world, make)
 
 
+def an_order_paid_by_an_insurer_whose_clock_is_behind_its_pharmacys(world, make):
+    ordered(world, make, after_us=100, paid_us=-200)
+
+
 def an_order_paid_and_given_back(world, make):
     ordered(world, make)
     paid = world.settlements[0]
@@ -1160,6 +1164,7 @@ def hospital_crashed_over_the_message(world, make):
         served_in_the_last_microsecond_of_a_session,
         an_order_confirmed_in_its_last_microsecond,
         an_order_where_nobody_knows_how_long_orders_wait,
+        an_order_paid_by_an_insurer_whose_clock_is_behind_its_pharmacys,
         an_order_paid_and_given_back,
         dispensed_in_the_last_microsecond_of_a_prescription,
         dispensed_by_where_nobody_knows_how_long_prescriptions_are_valid,

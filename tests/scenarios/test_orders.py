@@ -115,6 +115,16 @@ def test_what_no_order_could_mean_is_refused_at_its_place(tmp_path, sets, key, w
     assert what in str(caught.value)
 
 
+def test_an_order_may_be_confirmed_in_its_last_moment(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL, "utf-8")
+
+    read = load_scenario(str(path), sets=["visits.orders={valid: 2min, confirmed_after: 2min}"])
+
+    assert read.visits.orders is not None
+    assert read.visits.orders.valid == 120_000_000
+
+
 def test_orders_that_nobody_confirms_may_be_over_at_once(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(SMALL, "utf-8")

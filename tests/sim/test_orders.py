@@ -79,9 +79,24 @@ def test_an_order_is_placed_at_the_counter_and_paid_from_the_phone() -> None:
     placed = run.recorder.frames()["messages"].filter(code="2166")["done_us"][0]
     assert confirmed["sent_us"] == placed + AFTER
     assert (figures["orders.placed"], figures["orders.confirmed"], figures["orders.confirmed_share"]) == (1, 1, 1)
+    assert figures["orders.refunded"] == 0
     assert figures["orders.wait.mean"] == pytest.approx(confirmed["done_us"] - placed)
     row = run.recorder.frames()["visits"].to_dicts()[0]
     assert figures["orders.fund"] == row["fund_fen"] / 100 > 0
+
+
+def test_how_long_an_order_waits_is_told_in_the_time_of_people() -> None:
+    """Where two seconds of business pass in one of the run's, a confirmation after 20 s comes after 10 of its own."""
+    asked = buying(SALE, scale={"time": 2})
+    run = live(asked)
+    (confirmed,) = of_phone(run).to_dicts()
+    placed = run.recorder.frames()["messages"].filter(code="2166")["done_us"][0]
+
+    wait = measure(run.record(), asked).flat()["orders.wait.mean"]
+
+    assert wait == pytest.approx(2 * (confirmed["done_us"] - placed))
+    assert wait is not None
+    assert wait >= AFTER
 
 
 def test_nobody_stands_at_the_counter_while_an_order_waits() -> None:
@@ -291,6 +306,17 @@ def test_an_order_that_still_waits_when_the_run_ends_is_open() -> None:
         "start": "2024-03-13T09:00:00", "length": "2min", "drain_limit": "20s"}))  # fmt: skip
 
     assert fates(run) == ["open_at_end"]
+
+
+def test_a_confirmation_that_is_still_under_way_when_the_run_ends_is_judged_as_far_as_it_is_known() -> None:
+    """Its insurer has paid, and no try of it has an outcome in the record: the checker once broke down over that."""
+    lost = {"kind": "lose", "link": ["hospital", CARE], "direction": "reply", "codes": ["2102"]}
+    horizon = {"start": "2024-03-13T09:00:00", "length": "50s", "drain_limit": "11500ms"}
+    asked = buying(visit("pharmacy", at="40s"), faults=[lost], horizon=horizon)
+    run = live(asked)
+
+    assert (said(run), len(run.books[NodeId(INSURED)].settlements)) == (["2161", "2166"], 1)
+    assert check(run.books, run.record(), agreement=agreement_of(asked)).clean  # type: ignore[arg-type]
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:

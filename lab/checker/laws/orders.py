@@ -61,12 +61,14 @@ def _ended(evidence: Evidence) -> pl.DataFrame:
 
 
 def _fault_of(row: dict[str, Any], valid_us: int) -> str:
-    if row["placed_us"] is None or (row["posted_us"] < row["placed_us"] and row["sent_us"] < row["placed_us"]):
+    """Return what is wrong; of what was still under way when the run ended nobody noted when it was sent."""
+    sent_us = row["posted_us"] if row["sent_us"] is None else row["sent_us"]
+    if row["placed_us"] is None or (row["posted_us"] < row["placed_us"] and sent_us < row["placed_us"]):
         return "is paid, and nobody had placed it"
     if row["bill_fen"] is not None and row["total_fen"] != row["bill_fen"]:
         return f"is of {row['bill_fen']} fen, and {row['total_fen']} were settled"
-    late_us = row["sent_us"] - row["placed_us"] - valid_us
-    if valid_us and late_us > 0:
+    late_us = sent_us - row["placed_us"] - valid_us
+    if valid_us and late_us > 0 and row["sent_us"] is not None:
         return f"is paid, and was confirmed {late_us} us after its end"
     if row["over_us"] is not None and row["posted_us"] > row["over_us"]:
         return "is paid after it was cancelled or given back"
