@@ -16,7 +16,7 @@ from reference_impl.domain import failures
 ROOT = Path(__file__).parent.parent
 ROOMS = ("reference_impl", "scenarios", "sim", "loadtest", "lab")
 TURNED_ASIDE = {
-    "RefusedByRule", "ShutOut", "NotServed", "NotCovered", "NotIdentified", "OrderOver", "Unresolved", "OnHold", "_Paper", "NobodyListensError", "NoAnswerError",
+    "RefusedByRule", "ShutOut", "NotServed", "NotCovered", "NotIdentified", "OrderOver", "Unresolved", "OnHold", "PaysInFull", "NobodyListensError", "NoAnswerError",
     "NothingLeftError", "NotAnsweredError", "GateNotHeldError", "Interrupted", "_Halted", "Crash", "NeverRests",
 }  # fmt: skip
 """Raised and caught inside one room to turn a visit, a call or a loop aside; nobody who uses yidi sees one."""

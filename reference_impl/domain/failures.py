@@ -42,7 +42,7 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     NotIdentified       the desk does not know the patient as insured
     OrderOver           an order ends, and nothing is sold by it
     Unresolved          nobody knows what became of its message
-    _Paper              it ends on paper
+    PaysInFull          it ends on paper
     NobodyListensError  a call was never sent: the outcome Unreachable
     NothingLeftError    a call could not be sent for want of a descriptor or port: Unreachable, and the run is invalid
     NoAnswerError       a call was not answered: the outcome Unknown

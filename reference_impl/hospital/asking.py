@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit
     from scenarios.schema import Clients
 
-__all__ = ["Asker", "NotCovered", "NotServed", "OnHold", "RefusedByRule", "ShutOut", "Unresolved"]
+__all__ = ["NOT_TOLD", "Asker", "NotCovered", "NotServed", "OnHold", "RefusedByRule", "ShutOut", "Unresolved"]
 
 NO_DEADLINE = None
 _VISITS = ("visit", "continues")
@@ -106,6 +106,10 @@ class Unresolved(Exception):
         self.msgid = request.msgid
         self.body = request.body
         self.tries = tries
+
+
+NOT_TOLD = (RefusedByRule, NotServed, ShutOut, OnHold, Unresolved)
+"""How it may end that a question has no answer: whoever asked goes on without."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import msgspec
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import care_node
-from reference_impl.hospital.asking import Asker, NotCovered, NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.asking import NOT_TOLD, Asker, NotCovered, RefusedByRule, ShutOut
 from reference_impl.hospital.filing_anew import PHONE_STEPS, PlatformAsker
 from reference_impl.hospital.transacting import Transacting
 from reference_impl.hospital.visit_state import NO_ORDER, NOTHING_SETTLED
@@ -28,8 +28,6 @@ __all__ = ["OrderOver", "Ordering"]
 
 _CONFIRMS: Final = 60
 """Where the steps of a confirmation begin, among those of the phone."""
-_NOT_TOLD = (RefusedByRule, NotServed, ShutOut, OnHold, Unresolved)
-"""How it may end that a pharmacy's question has no answer."""
 
 
 class OrderOver(Exception):
@@ -122,7 +120,7 @@ class Ordering(Transacting):
             self._end(fate)
 
     async def _ask_about(self, code: str, body: RequestBody) -> None:
-        with suppress(*_NOT_TOLD):
+        with suppress(*NOT_TOLD):
             await self.asker.ask(code, body, at_closed_doors=False)
 
     async def _give_back(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from reference_impl.domain import transactions as tx
 from reference_impl.domain.care_types import care_of
-from reference_impl.hospital.asking import NotServed, OnHold, RefusedByRule, ShutOut, Unresolved
+from reference_impl.hospital.asking import NOT_TOLD
 from reference_impl.hospital.transacting import Transacting
 from reference_impl.hospital.ways import ASKED_AFTER
 from reference_impl.protocol.messages import (
@@ -24,9 +24,6 @@ from reference_impl.protocol.messages import (
 
 __all__ = ["Querying"]
 
-_NOT_TOLD = (RefusedByRule, NotServed, ShutOut, OnHold, Unresolved)
-"""How it may end that a question has no answer: the visit goes on without."""
-
 
 class Querying(Transacting):
     """A visit whose desk may ask about it."""
@@ -39,7 +36,7 @@ class Querying(Transacting):
         if draws is None or not self.visit_id or not draws.asks(self.visit):
             return
         for code in codes:
-            with suppress(*_NOT_TOLD):
+            with suppress(*NOT_TOLD):
                 await self.asker.ask(code, self._question(code), at_closed_doors=False)
 
     @property

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from lab.cli import console
 from lab.runs.file import read_run_file, worlds_in
 from lab.runs.opened import open_run, refuse_altered
-from lab.story.visit import span, story_of, yuan
+from lab.story.visit import story_of
+from lab.story.words import span, yuan
 from reference_impl.domain.failures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lab.story.visit import Account, Story
+    from lab.story.account import Account
+    from lab.story.visit import Story
 
 
 def story(folder: Path, visit: int, *, as_json: bool) -> None:
