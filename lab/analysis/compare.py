@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from lab.analysis.measures import KINDS, Scope, open_stays, samples_of, scope_of
+from lab.analysis.every_run import KINDS, open_stays
+from lab.analysis.measures import samples_of
 from lab.analysis.percentiles import PERCENTILES, percentile_difference, values_needed
 from lab.analysis.replicated import Replicated, replicated, split_statistic
+from lab.analysis.scope import Scope, scope_of
 from lab.analysis.statistics import (
     REPLICATIONS_MIN,
     Figure,

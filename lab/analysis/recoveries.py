@@ -17,7 +17,7 @@ from lab.analysis.statistics import Floats, percentile
 from reference_impl.staging.loss import FALSE_YES
 
 if TYPE_CHECKING:
-    from lab.analysis.measures import Scope
+    from lab.analysis.scope import Scope
 
 FAULTS = ("freeze", "kill", "refuse", "slow", "lose", "delay", *FALSE_YES)
 GROUP = 20

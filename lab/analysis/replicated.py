@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.analysis.measures import afterwards_of, every_sample, looked_up, scope_of
+from lab.analysis.measures import afterwards_of, every_sample, looked_up
 from lab.analysis.percentiles import PERCENTILES, Percentile, Sample, pooled_percentile, sample_of
+from lab.analysis.scope import scope_of
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, t_interval
 from scenarios.record.recorder import read_record
 

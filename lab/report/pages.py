@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.analysis.measures import scope_of
 from lab.analysis.prediction import PredictionErrors
+from lab.analysis.scope import scope_of
 from lab.report import series
 from lab.report.cutover_pair import draw_budget
 from lab.report.figures import WIDTH_IN, Picture

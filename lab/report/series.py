@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lab.analysis import stops
-from lab.analysis.measures import answered, wanting
+from lab.analysis.every_run import answered, wanting
 from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, Fate
 

@@ -16,10 +16,12 @@ import polars as pl
 from lab.analysis import cutover as cutovers
 from lab.analysis.chances import opened_by
 from lab.analysis.compare import Compared, compare, intervals_of
-from lab.analysis.measures import Scope, fate_counts, looked_up, open_stays, scope_of, station_use
+from lab.analysis.every_run import fate_counts, open_stays, station_use
+from lab.analysis.measures import looked_up
 from lab.analysis.put_in import put_in_us
 from lab.analysis.recoveries import recoveries
 from lab.analysis.replicated import split_statistic
+from lab.analysis.scope import Scope, scope_of
 from lab.analysis.statistics import REPLICATIONS_MIN, finite, positive_interval, share_interval
 from lab.checker.laws import LAWS, Violation
 from lab.report import series

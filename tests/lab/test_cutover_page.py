@@ -12,7 +12,7 @@ import pytest
 
 import yidi
 from lab.analysis.chances import chance, opened_by
-from lab.analysis.measures import NEVER
+from lab.analysis.every_run import NEVER
 from lab.report import series_cutover
 from lab.report.pages import write_comparison
 from lab.report.sankey import heights

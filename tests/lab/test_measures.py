@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from lab.analysis import benefits, care_types, master_data, mid_stays, prefund, prescriptions
+from lab.analysis.every_run import answered, station_use
 from lab.analysis.filing import figures_of_books
-from lab.analysis.measures import Measures, answered, looked_up, measure, scope_of, station_use
+from lab.analysis.measures import Measures, looked_up, measure
+from lab.analysis.scope import scope_of
 from lab.checker import check
 from scenarios.reading.loader import load_policy, load_scenario
 from scenarios.record.fates import How

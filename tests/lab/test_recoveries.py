@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.analysis.measures import scope_of
 from lab.analysis.recoveries import recoveries
+from lab.analysis.scope import scope_of
 from scenarios.reading.loader import load_scenario
 from scenarios.record.recorder import EventRow
 
