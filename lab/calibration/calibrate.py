@@ -17,7 +17,9 @@ from pathlib import Path
 from lab.calibration.costfile import Metered, measured_costs
 from lab.calibration.machine import describe_machine, versions
 from lab.experiments.experiment import Watcher
-from lab.worlds.load import INTERRUPTED, Replay, choose_cores, on_core
+from lab.worlds.cores import choose_cores, on_core
+from lab.worlds.load import Replay
+from loadtest.exits import INTERRUPTED
 from reference_impl.books.sqlite.disk import Committing, choose_committing
 from reference_impl.domain.failures import InputError, InvalidRunError
 from scenarios.reading.loader import load_scenario

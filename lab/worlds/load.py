@@ -1,7 +1,7 @@
 """One replication in the real world: the reference system as processes on one core, the generator on another.
 
-Starts everything, watches it, and stops everything it started, whatever happens. The generator is always a process of
-its own (``python -m loadtest``): importing Locust would patch this one.
+Starts everything, watches it, and stops everything it started, whatever happens. Which core whose is, is in
+``cores``; the generator, always a process of its own, in ``generator``.
 """
 
 from __future__ import annotations
@@ -9,35 +9,31 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import polars as pl
-import psutil
 
 from lab.calibration.costfile import Metered
 from lab.calibration.speed import SpeedWatch
-from lab.errors import LabError
 from lab.runs.file import Commits, Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
+from lab.worlds.cores import Cores, busy_s, choose_cores, cpu_s, on_core
 from lab.worlds.followup import HeldByHospital
+from lab.worlds.generator import LoadGenerator
 from lab.worlds.stationwatch import StationWatch
 from loadtest.actions import Injector
-from loadtest.exits import FINISHED, INTERRUPTED, INVALID
+from loadtest.exits import INTERRUPTED
 from loadtest.lags import lag_limit
 from loadtest.links import FaultyLinks
 from loadtest.small_disk import SmallDisk
 from loadtest.validity import doubts, judge
 from reference_impl.hospital.history import History
-from reference_impl.hospital.pulse import Seen
 from reference_impl.server.errors import CommandError
 from reference_impl.server.supervisor import System
 from reference_impl.staging.build import stamps_of, system_config
@@ -67,10 +63,8 @@ LEAD_S = 6.0
 """From the start of the generator to the run's zero: it has to load Locust and to plan the visits first."""
 LEAD_PLANS = 3.0
 """... and so many times as long as planning took here."""
-STOP_LIMIT_S = 20.0
 METERED_FILE = "metered.json"
 """What the processes of a replication metered, until a cost file is made of it."""
-_CORES_NEEDED = 2
 _WORK_FILES = ("hosts", "books", "scenario.json", "system.json", "proxy.json", "breaks.json")
 
 
@@ -84,20 +78,6 @@ class Watching(Protocol):
     def note(self, text: str) -> None:
         """Hear something worth a line."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """The core of the system and the core of the generator; None on a machine that has one core only."""
-
-    system: int | None
-    generator: int | None
-
-
-def choose_cores() -> Cores:
-    """Return two cores that this process may use."""
-    free = sorted(os.sched_getaffinity(0))
-    return Cores(free[0], free[1]) if len(free) >= _CORES_NEEDED else Cores(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +155,8 @@ class Replay:
         self._folder = folder
         self._watcher = watcher
         self._epoch_ns = 0
-        self._late_us = 0
-        self._own_failures = 0
-        self._own_us = 0.0, 0.0
-        self._unbelieved = False
+        self._generator = LoadGenerator(folder)
         self._failures: tuple[str, ...] = ()
-        self._injector: Injector | None = None
         self._rows: dict[str, list[Any]] = {}
         self._done: tuple[tuple[int, EventRow], ...] = ()
         (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)), encoding="utf-8")
@@ -214,7 +190,7 @@ class Replay:
         return code
 
     def _disturbed_run(self, system: System, visits: int) -> int:
-        injector = self._injector = Injector(self._scenario, system, self._now_us, self._disk)
+        injector = Injector(self._scenario, system, self._now_us, self._disk)
         stations = StationWatch(self._scenario, system, self._now_us)
         self.commits = _commits(system.stats())
         injector.start()
@@ -222,15 +198,17 @@ class Replay:
             stations.start()
         if self._meter:
             system.meters(reset=True)
-        before_s, busy_s, began_s = _cpu_s(system), _busy_s(self.cores.system), time.monotonic()
+        before_s, before_busy_s, began_s = cpu_s(system), busy_s(self.cores.system), time.monotonic()
         try:
             with SpeedWatch() as speed:
-                code = self._generate(system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)))
+                code = self._generator.run(
+                    system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)), injector.hear
+                )
                 if code != INTERRUPTED:
                     injector.end_days()
             self.speed_us = speed.speed_us
-            self.system_cpu_s = _cpu_s(system) - before_s
-            others_s = _busy_s(self.cores.system) - busy_s - self.system_cpu_s
+            self.system_cpu_s = cpu_s(system) - before_s
+            others_s = busy_s(self.cores.system) - before_busy_s - self.system_cpu_s
             self.foreign_share = max(0.0, others_s) / (time.monotonic() - began_s)
             return code
         finally:
@@ -247,60 +225,6 @@ class Replay:
                 "closings": list(injector.closings),
             }
 
-    def _generate(self, system: System, progress: Callable[[dict[str, Any]], None], *more: str) -> int:
-        """Run the generator to its end and return its exit code; Ctrl-C lets it write what is finished.
-
-        A code for *invalid* counts as an end only when the generator has said so itself.
-
-        Raises:
-            LabError: when it ended in any other way.
-
-        """
-        log = self._folder / "generator.log"
-        command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
-        with (
-            log.open("a", encoding="utf-8") as errors,
-            subprocess.Popen(  # noqa: S603 - our own program
-                command,
-                stdin=subprocess.PIPE,  # its end tells the generator that we are gone
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            ) as child,
-        ):
-            try:
-                system.guardian.watch(child.pid)
-                self._listen(child.stdout, progress)
-                child.wait(STOP_LIMIT_S)
-            except KeyboardInterrupt:
-                child.send_signal(signal.SIGCONT)  # whoever stands still hears nothing
-                child.send_signal(signal.SIGINT)
-                child.wait(STOP_LIMIT_S)
-                return INTERRUPTED
-            finally:
-                _end(child)
-        finished_invalid = child.returncode == INVALID and self._unbelieved
-        if child.returncode not in (FINISHED, INTERRUPTED) and not finished_invalid:
-            raise LabError(f"the load generator ended with code {child.returncode}: {_last_line(log)}; see {log}")
-        return child.returncode
-
-    def _listen(self, lines: IO[str] | None, progress: Callable[[dict[str, Any]], None]) -> None:
-        self._unbelieved = False
-        for line in lines or ():
-            facts = json.loads(line)
-            if facts["event"] == "ready":
-                self._late_us = max(0, int(facts["now_us"]))
-            elif facts["event"] == "done":
-                self._own_failures += facts.get("own_failures", 0)
-                if "own_write_us" in facts:
-                    self._own_us = facts["own_write_us"], facts["own_read_us"]
-                self._unbelieved = not facts.get("valid", True)
-            elif facts["event"] == "pulse" and self._injector is not None:
-                self._injector.hear(facts["plan"], msgspec.convert(facts["seen"], Seen))
-            elif facts["event"] == "progress":
-                progress(facts)
-
     # --- afterwards ---
 
     def metered(self) -> Metered:
@@ -313,7 +237,7 @@ class Replay:
             round(self.foreign_share, 4),
             page_flush_us,
             self._epoch_ns // 1000,
-            *self._own_us,
+            *self._generator.own_us,
         )
 
     def record(self) -> Record:
@@ -337,7 +261,8 @@ class Replay:
         warm_up_us = self._scenario.horizon.warm_up
         limit = lag_limit(record.visits, record.contacts, warm_up_us=warm_up_us)
         verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
-        reasons = [*doubts(verdict, late_us=self._late_us, own_failures=self._own_failures)]
+        generator = self._generator
+        reasons = [*doubts(verdict, late_us=generator.late_us, own_failures=generator.own_failures)]
         reasons += [f"a fault could not be done: {failure}" for failure in self._failures]
         windows = verdict.windows
         return Validity(
@@ -357,7 +282,8 @@ class Replay:
         with System(system_config(self._scenario), self._folder, core=self.cores.system) as system:
             system.generator_core = self.cores.generator
             system.set_epoch(self._epoch_ns)
-            if self._generate(system, lambda _: None, "--follow-up", str(listed)) == INTERRUPTED:
+            generator = LoadGenerator(self._folder)
+            if generator.run(system, lambda _: None, more=("--follow-up", str(listed))) == INTERRUPTED:
                 raise KeyboardInterrupt
         return self._completed(replace(read_record(self._folder), inflight=record.inflight))
 
@@ -371,36 +297,6 @@ def _commits(stats: dict[str, Any]) -> dict[str, Commits]:
     return {n: Commits(where=facts["committing"], flush_us=facts["flush_us"]) for n, facts in sorted(nodes.items())}
 
 
-def _cpu_s(system: System) -> float:
-    """Return the processor seconds of all processes of the system; one that a fault has killed counts nothing."""
-    spent_s = 0.0
-    for pid in system.pids().values():
-        with suppress(psutil.Error):
-            times = psutil.Process(pid).cpu_times()
-            spent_s += times.user + times.system
-    return spent_s
-
-
-def _busy_s(core: int | None) -> float:
-    """Return for how many seconds a core has been busy since the machine started, whoever used it."""
-    if core is None:
-        return 0.0
-    times = psutil.cpu_times(percpu=True)[core]
-    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
-
-
-@contextmanager
-def on_core(core: int | None) -> Generator[None]:
-    """Keep this process off the system's core: what it uses counts as the generator's."""
-    before = os.sched_getaffinity(0)
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 @contextmanager
 def _forgotten(secrets: Path) -> Generator[None]:
     """Leave no secret of a run behind, however it ends."""
@@ -408,22 +304,6 @@ def _forgotten(secrets: Path) -> Generator[None]:
         yield
     finally:
         _remove(secrets)
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    if child.poll() is not None:
-        return
-    child.terminate()
-    try:
-        child.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines[-1] if lines else "it wrote nothing"
 
 
 def _remove(path: Path) -> None:

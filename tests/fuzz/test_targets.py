@@ -99,7 +99,7 @@ OURS = {
     "lab.recount.sheets": "tables of a finished run, by polars alone: a damaged one is its InputError",
     "lab.recount.sources": "files that the nodes of the run wrote",
     "lab.report.summarise": "a run file, read by lab.runs.file",
-    "lab.worlds.load": "a line of the generator that it started",
+    "lab.worlds.generator": "a line of the generator that it started",
     "lab.worlds.statements": "tables that it wrote itself",
     "loadtest.followup": "a file of the run that started it",
     "loadtest.inputs": "files of the run that started it",

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from lab.errors import LabError
-from lab.worlds import load
-from lab.worlds.load import Cores, Replay
-from scenarios.schema import Scenario
+from lab.worlds import generator
+from lab.worlds.generator import LoadGenerator
 
-QUIET: Any = SimpleNamespace(advance=lambda _: None, note=lambda _: None)
 SYSTEM: Any = SimpleNamespace(guardian=SimpleNamespace(watch=lambda _: None))
 
 
@@ -23,9 +21,8 @@ def ended(folder, monkeypatch, code: int, *said: dict[str, Any]) -> int:
     program = folder / "generator"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{lines}END\necho it broke >&2\nexit {code}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(load, "sys", SimpleNamespace(executable=str(program)))
-    replay = Replay(Scenario.model_validate({"name": "any"}), folder, QUIET, Cores(None, None))
-    return replay._generate(SYSTEM, lambda _: None)
+    monkeypatch.setattr(generator, "sys", SimpleNamespace(executable=str(program)))
+    return LoadGenerator(folder).run(SYSTEM, lambda _: None)
 
 
 PROGRESS = {"event": "progress", "ended": 1}

@@ -18,7 +18,7 @@ from lab.experiments.curve import at_rate, capacity_per_s, loaded, shares
 from lab.experiments.experiment import Silent
 from lab.experiments.pair import as_measured
 from lab.report.format import show
-from lab.worlds.load import Cores
+from lab.worlds.cores import Cores
 from lab.worlds.sim import worker_pool
 from lab.worlds.stationwatch import StationWatch, node_rows
 from reference_impl.domain.failures import InputError, InvalidRunError

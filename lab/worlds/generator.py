@@ -1,0 +1,124 @@
+"""The load generator as a process of its own (``python -m loadtest``): started, listened to, ended, and how it ended.
+
+It says a line of JSON for whatever happens. Must never import it: Locust would patch this interpreter.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from lab.errors import LabError
+from loadtest.exits import FINISHED, INTERRUPTED, INVALID
+from reference_impl.hospital.pulse import Seen
+
+if TYPE_CHECKING:
+    from reference_impl.server.supervisor import System
+
+__all__ = ["LoadGenerator"]
+
+_STOP_LIMIT_S = 20.0
+
+
+class LoadGenerator:
+    """One run of the generator in a folder, and what it said of itself."""
+
+    def __init__(self, folder: Path) -> None:
+        """Run in ``folder``, where the scenario is, and where its record and its log will be."""
+        self.late_us = 0
+        """How late it was ready."""
+        self.own_failures = 0
+        """How many of its attempts failed by its own fault."""
+        self.own_us = 0.0, 0.0
+        """What writing and reading a message costs itself, in microseconds."""
+        self._folder = folder
+        self._unbelieved = False
+
+    def run(
+        self,
+        system: System,
+        progress: Callable[[dict[str, Any]], None],
+        pulse: Callable[[str, Seen], None] | None = None,
+        *,
+        more: Sequence[str] = (),
+    ) -> int:
+        """Run it to its end and return its exit code; Ctrl-C lets it write what is finished.
+
+        A code for *invalid* counts as an end only when the generator has said so itself. ``progress`` hears how far it
+        is, ``pulse`` what hospitals see of a plan, and ``more`` is said on its command line.
+
+        Raises:
+            LabError: when it ended in any other way.
+
+        """
+        log = self._folder / "generator.log"
+        command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
+        with (
+            log.open("a", encoding="utf-8") as errors,
+            subprocess.Popen(  # noqa: S603 - our own program
+                command,
+                stdin=subprocess.PIPE,  # its end tells the generator that we are gone
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            ) as child,
+        ):
+            try:
+                system.guardian.watch(child.pid)
+                self._listen(child.stdout, progress, pulse)
+                child.wait(_STOP_LIMIT_S)
+            except KeyboardInterrupt:
+                child.send_signal(signal.SIGCONT)  # whoever stands still hears nothing
+                child.send_signal(signal.SIGINT)
+                child.wait(_STOP_LIMIT_S)
+                return INTERRUPTED
+            finally:
+                _end(child)
+        finished_invalid = child.returncode == INVALID and self._unbelieved
+        if child.returncode not in (FINISHED, INTERRUPTED) and not finished_invalid:
+            raise LabError(f"the load generator ended with code {child.returncode}: {_last_line(log)}; see {log}")
+        return child.returncode
+
+    def _listen(
+        self,
+        lines: IO[str] | None,
+        progress: Callable[[dict[str, Any]], None],
+        pulse: Callable[[str, Seen], None] | None,
+    ) -> None:
+        for line in lines or ():
+            facts = json.loads(line)
+            if facts["event"] == "ready":
+                self.late_us = max(0, int(facts["now_us"]))
+            elif facts["event"] == "done":
+                self.own_failures += facts.get("own_failures", 0)
+                if "own_write_us" in facts:
+                    self.own_us = facts["own_write_us"], facts["own_read_us"]
+                self._unbelieved = not facts.get("valid", True)
+            elif facts["event"] == "pulse" and pulse is not None:
+                pulse(facts["plan"], msgspec.convert(facts["seen"], Seen))
+            elif facts["event"] == "progress":
+                progress(facts)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(_STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[-1] if lines else "it wrote nothing"
