@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import Purpose, uniform
-from reference_impl.domain.nodes import HUB
+from reference_impl.domain.nodes import HUB, is_city
+from reference_impl.domain.regions import province_of
 
 __all__ = ["KINDS", "Plan", "scheduled"]
 
@@ -88,21 +89,20 @@ def _stop(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
 
 
 def _cut_off(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
-    province = _province(draw, nodes)
-    ways = ([province, HUB], [HUB, province])
+    lower, upper = _neighbours(draw, nodes)
+    ways = ([lower, upper], [upper, lower])
     return [{"kind": "lose", "link": way, "direction": "request"} for way in ways]
 
 
 def _cut_off_one_way(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
-    province = _province(draw, nodes)
-    caller = draw.one_of((province, HUB))
-    way = [caller, HUB if caller == province else province]
+    lower, upper = _neighbours(draw, nodes)
+    way = [lower, upper] if draw.between(0, 1) < 0.5 else [upper, lower]  # noqa: PLR2004 - a coin
     return [{"kind": "lose", "link": way, "direction": draw.one_of(("request", "reply"))}]
 
 
 def _late(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
-    way = [HUB, _province(draw, nodes)]
-    return [{"kind": "delay", "link": way, "add": f"{draw.between(*_DELAY_MS):.0f}ms"}]
+    lower, upper = _neighbours(draw, nodes)
+    return [{"kind": "delay", "link": [upper, lower], "add": f"{draw.between(*_DELAY_MS):.0f}ms"}]
 
 
 def _slow_disk(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
@@ -120,8 +120,10 @@ def _clock_off(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
     return [{"kind": "clock_off", "node": draw.one_of(nodes), "by": by, "towards": towards}]
 
 
-def _province(draw: _Draw, nodes: tuple[str, ...]) -> str:
-    return draw.one_of(tuple(node for node in nodes if node != HUB))
+def _neighbours(draw: _Draw, nodes: tuple[str, ...]) -> tuple[str, str]:
+    """Return the ends of a link: a province and the hub, or a city's relay and its province."""
+    lower = draw.one_of(tuple(node for node in nodes if node != HUB))
+    return lower, province_of(lower) if is_city(lower) else HUB
 
 
 KINDS: Final[dict[str, Callable[[_Draw, tuple[str, ...]], list[Fault]]]] = {

@@ -32,7 +32,7 @@ def source_in(folder: Path) -> Source:
     """
     books = folder / "books" if (folder / "books").is_dir() else folder
     server = books / "server.json"
-    found = ServerBooks(books, _said(server)["address"]) if server.exists() else FileBooks(books)
+    found = ServerBooks(books, _said(server, "address")) if server.exists() else FileBooks(books)
     if not found.nodes():
         raise InputError(f"no books at {folder}; expected a folder that 'yidi serve --books' or 'yidi endure' kept")
     return found
@@ -116,14 +116,20 @@ def _is_node(words: list[str]) -> bool:
 def _serving(folder: Path, node: str, first: str) -> str:
     """Return the name of the books that serve: those of the journal of a move, or the first."""
     journal = folder / f"{node}.move.json"
-    return str(_said(journal)["serving"]) if journal.exists() else first
+    return _said(journal, "serving") if journal.exists() else first
 
 
-def _said(path: Path) -> dict[str, Any]:
+def _said(path: Path, name: str) -> str:
+    """Return a text that a file beside the books says under a name."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read {path}: {error}; restore the file from a copy") from None
+    match said:
+        case {**names} if isinstance(text := names.get(name), str):
+            return text
+        case _:
+            raise InputError(f"cannot read {path}: expected an object with a text {name!r}; restore it from a copy")
 
 
 def _select(table: str, columns: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 from support.mounts import may_mount
 
 from lab.cli.app import run_command
-from lab.endurance.schedule import KINDS, Plan, scheduled
+from lab.endurance.schedule import KINDS, Plan, _in_turn, scheduled
 from lab.endurance.study import Asked, under_fire
 from reference_impl.domain.failures import InputError
-from scenarios.schema.faults import ClockOff, Kill
+from scenarios.schema.faults import ClockOff, Kill, Lose
 
 NODES = ("hub", "31", "33", "34", "41")
 S = 1_000_000
@@ -59,6 +60,54 @@ def test_nobody_is_in_two_states_at_once_and_who_is_told_of_trouble_can_hear(see
             assert node != other or until < at
     for at, _, node in spans(faults, "slow_disk", "clock_off", "freeze"):
         assert not any(begins <= at < ends for begins, ends, killed in spans(faults, "kill") if killed == node)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_trouble_comes_to_no_process_that_is_killed_in_its_interval_or_was_in_the_one_before(seed):
+    """It would be away, or only just be starting again, and hear of nothing."""
+    faults = scheduled(plan(seed))
+    killed = [node for _, _, node in spans(faults, "kill")]
+    for at, _, node in spans(faults, "slow_disk", "freeze"):
+        place = (at - 5_000) // 10_000
+        assert node not in killed[max(0, place - 1) : place + 1]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_kind_of_trouble_comes_twice_in_a_row(seed):
+    """Else one that lasts longer than its interval would be begun again before it is over."""
+    kinds = _in_turn(plan(seed, minutes=30), 175)
+
+    assert len(kinds) == 175
+    assert all(first != second for first, second in pairwise(kinds))
+    assert _in_turn(plan(seed, without=tuple({*KINDS} - {"stop"})), 3) == ["stop"] * 3
+
+
+@pytest.mark.parametrize("every_s", [2, 4, 10])
+def test_a_killed_process_has_half_its_interval_to_start_again(every_s):
+    away_ms = [
+        until - at for seed in range(5) for at, until, _ in spans(scheduled(plan(seed, every_s=every_s)), "kill")
+    ]
+
+    assert 500 <= min(away_ms) < max(away_ms) <= min(4_000, every_s * 500)
+
+
+def test_a_partition_cuts_both_ways_and_half_of_one_cuts_one():
+    def cuts(*kinds: str) -> set[int]:
+        faults = scheduled(plan(2, without=tuple({*KINDS} - {*kinds})))
+        ways = [(fault["at"], tuple(fault["link"])) for fault in faults if fault["kind"] == "lose"]
+        assert all((at, way[::-1]) in ways for at, way in ways) or kinds == ("half-partition",)
+        return set(Counter(at for at, _ in ways).values())
+
+    assert cuts("partition") == {2}
+    assert cuts("half-partition") == {1}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_city_s_relay_is_cut_off_from_its_province_which_alone_it_speaks_to(seed):
+    asked = under_fire(Asked("endurance", sets=('topology.cities={"3301": {}}',), seed=seed, minutes=20))
+    ways = {tuple(fault.link) for fault in asked.faults if isinstance(fault, Lose)}
+
+    assert {way for way in ways if "3301" in way} == {("3301", "33"), ("33", "3301")}
 
 
 def test_some_processes_are_killed_while_their_clock_is_off():

@@ -15,7 +15,7 @@ from support.postgresql import execute
 from support.tiny_world import CARE, INSURED, live, scenario, visit
 
 from lab.cli.app import run_command
-from lab.recount.asking import questions, recount_folder
+from lab.recount.asking import LISTED_MAX, questions, recount_folder
 from reference_impl.books.places import write_server
 from reference_impl.books.postgresql.address import Server
 from reference_impl.domain.failures import InputError
@@ -110,6 +110,14 @@ BOOKS = """
         prefunds_are_recounted
     63  UPDATE persons SET pool_paid_fen = pool_paid_fen + 1 WHERE pool_paid_fen > 0
         accumulators_are_recounted
+    63  UPDATE persons SET supplementary_paid_fen = supplementary_paid_fen + 1
+        accumulators_are_recounted
+    63  UPDATE persons SET scope_self_paid_fen = scope_self_paid_fen + 1
+        accumulators_are_recounted
+    63  UPDATE persons SET deductible_paid_fen = deductible_paid_fen + 1
+        accumulators_are_recounted
+    63  UPDATE persons SET stay_deductible_paid_fen = stay_deductible_paid_fen + 1
+        accumulators_are_recounted
     63  UPDATE persons SET latest = '' WHERE latest <> ''
         the_latest_stands
     63  UPDATE settlements SET before = '' WHERE before <> ''
@@ -123,6 +131,8 @@ BOOKS = """
     hub UPDATE settlement_copies SET settled_us = settled_us + 1 WHERE serial = 1
         copies_are_the_insurers
     hub DELETE FROM settlement_copies WHERE serial = 1
+        who_passed_a_yes_keeps_a_copy
+    33  DELETE FROM settlement_copies WHERE serial = 1
         who_passed_a_yes_keeps_a_copy
     33  UPDATE visits SET total_fen = total_fen + 1 WHERE settlement <> ''
         settled_visits_are_settled
@@ -276,6 +286,46 @@ def test_a_bug_that_is_planted_in_what_was_heard_is_found(folder, name):
     assert found(folder) == names
 
 
+def test_of_many_breaches_some_are_listed_and_all_are_counted(folder):
+    many = 2 * LISTED_MAX
+    with closing(sqlite3.connect(folder / "books" / "63.sqlite")) as books, books:
+        legs = [(1_000 + number, 0, "63:fund:pool", 0) for number in range(many)]
+        books.executemany("INSERT INTO postings_legs (serial, place, account, amount_fen) VALUES (?, ?, ?, ?)", legs)
+
+    counted = recount_folder(folder)
+    [answer] = [one for one in counted.answers if one.found]
+
+    assert (answer.found, len(answer.breaches), counted.found) == (many, LISTED_MAX, many)
+
+
+@pytest.mark.parametrize(
+    ("left", "counted"),
+    [("reply = NULL", 1), ("reply = NULL, request = NULL", 0), ("reply = NULL, withdrawn = 1", 0)],
+    ids=["an intent", "a mark of what never came", "withdrawn"],
+)
+def test_an_intent_is_a_request_that_waits_for_its_outcome(folder, left, counted):
+    with closing(sqlite3.connect(folder / "books" / "hub.sqlite")) as books, books:
+        books.execute(f"UPDATE messages SET {left} WHERE serial = 1")  # noqa: S608 - our own words
+
+    assert recount_folder(folder).open_intents == counted
+
+
+def test_the_books_of_a_process_that_was_killed_are_counted_and_left_as_they_lie(folder):
+    """What it had committed lies beside the file still; whoever closes it last after writing would bring it in."""
+    living = folder / "books" / "63.sqlite"
+    with closing(sqlite3.connect(living)) as books:
+        books.execute("PRAGMA journal_mode = WAL")
+        books.execute("PRAGMA wal_autocheckpoint = 0")
+        with books:
+            books.execute("UPDATE prefunds SET posted_fen = posted_fen - 1")
+        killed = shutil.copytree(folder, folder.parent / "killed")
+    names = ("63.sqlite", "63.sqlite-wal")
+    before = {name: (killed / "books" / name).read_bytes() for name in names}
+
+    assert found(killed) == {"prefunds_are_recounted"}
+    assert {name: (killed / "books" / name).read_bytes() for name in names} == before
+
+
 def test_every_question_has_a_planted_bug():
     planted_for = {name for _, _, names in planted() for name in names}
     planted_for |= {name for _, _, names in RECORD.values() for name in names} | {"message_ids_are_kept_once"}
@@ -379,6 +429,10 @@ BAD = [
     ("half", "cannot read the books at .*63.sqlite: no such (table|column)"),
     ("server", "cannot read the books at postgresql://yidi@127.0.0.1:1/yidi"),
     ("journal", "cannot read .*63.move.json"),
+    ("journal of nothing", "cannot read .*63.move.json: expected an object with a text 'serving'"),
+    ("journal that is a list", "cannot read .*63.move.json: expected an object with a text 'serving'"),
+    ("journal without end", "cannot read .*63.move.json"),
+    ("server of nothing", "cannot read .*server.json: expected an object with a text 'address'"),
     ("record", "cannot read .*messages.parquet"),
 ]
 
@@ -395,9 +449,12 @@ def test_what_cannot_be_counted_is_named(tmp_path, what, why, capsys):
             sqlite3.connect(books / "63.sqlite").execute("CREATE TABLE settlements (serial INTEGER)")
         case "server":
             (books / "server.json").write_text('{"address": "postgresql://yidi@127.0.0.1:1/yidi"}')
-        case "journal":
+        case "server of nothing":
+            (books / "server.json").write_text('{"address": 5}')
+        case "journal" | "journal of nothing" | "journal that is a list" | "journal without end":
+            said = {"journal": "{", "journal of nothing": "{}", "journal that is a list": "[]"}
             sqlite3.connect(books / "63.sqlite").close()
-            (books / "63.move.json").write_text("{")
+            (books / "63.move.json").write_text(said.get(what, '{"a":' * 100_000))
         case "record":
             file_books({}, tmp_path / "empty")
             shutil.rmtree(books)
