@@ -217,6 +217,9 @@ def test_a_filing_waits_until_its_upload_or_its_end():
     assert uploads.left() == (2, 10)
     uploads.note(record(accepted("a", 10, 100, ended_us=60), accepted("b", 20, 110)))
     assert uploads.left() == (1, 20)
+    uploads.note(record(accepted("a", 10, 100, ended_us=60), accepted("b", 20, 110, ended_us=70)))
+    assert uploads.left() == (0, None), "all are withdrawn: nobody waits for any"
+    uploads.note(record(accepted("b", 20, 110)))
     clock.us = 110
     assert uploads.left() == (0, None)
 
