@@ -27,7 +27,7 @@ def code_in(content: bytes) -> str:
 def msgid_in(content: bytes) -> str:
     """Return the id that a message in JSON names in its first bytes; empty when there is none of the right form.
 
-    >>> msgid_in(b'{"infno": "1101", "msgid": "H33010000001202403130800000001", "inf'), msgid_in(b'{"msgid": "1"}')
+    >>> msgid_in(b'{"infno": "9999", "msgid": "H33010000001202403130800000001", "inf'), msgid_in(b'{"msgid": "1"}')
     ('H33010000001202403130800000001', '')
     """
     return _found(_MSGID, content)

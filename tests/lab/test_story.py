@@ -10,7 +10,7 @@ import pytest
 from lab.cli.app import run_command
 from lab.runs.file import read_run_file
 from lab.runs.opened import open_run
-from lab.story import visit as told_of
+from lab.story import ending, patient
 from lab.story.visit import story_of
 from scenarios.record.fates import DIRECT_FATES, Fate, How
 
@@ -163,7 +163,7 @@ def test_every_visit_of_a_run_with_a_stop_has_a_story_and_its_money_adds_up(fini
         told = story_of(opened, visit)
         assert told.end
         paid = told.account.fund_fen + told.account.account_fen + told.account.cash_fen
-        if told.end in {*told_of._DIRECTLY.values(), told_of._LATER}:
+        if told.end in {*ending._DIRECTLY.values(), ending._LATER}:
             assert paid + told.account.hospital_part_fen == told.account.total_fen
         assert (told.account.advance_fen > 0) == bool(told.account.owed_by)
 
@@ -175,12 +175,12 @@ def test_whom_a_door_turned_away_the_story_says_how(finished):
 
     for visit, how in away.select("visit", "how").iter_rows():
         told = story_of(opened, visit)
-        assert told_of._HOW[How(how)] in "\n".join(moment.what for moment in told.moments)
+        assert patient._HOW[How(how)] in "\n".join(moment.what for moment in told.moments)
 
 
 def test_every_fate_and_every_way_of_being_held_up_has_its_words():
-    assert {*told_of._ENDS, *DIRECT_FATES} == set(Fate)
-    assert set(told_of._HOW) == set(How)
+    assert {*ending._ENDS, *DIRECT_FATES} == set(Fate)
+    assert set(patient._HOW) == set(How)
 
 
 def test_the_command_prints_a_story_and_a_program_can_read_it(finished, capsys):

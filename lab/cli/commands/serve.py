@@ -7,16 +7,12 @@ never leave a process behind.
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab.cli import console
+from lab.cli.interrupts import told_to_stop
 from reference_impl.books.final import BooksError
 from reference_impl.books.places import read_server
 from reference_impl.books.postgresql.address import Server, is_address
@@ -87,22 +83,6 @@ def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
         raise InputError(str(error)) from error
     if not as_json:
         console.say("stopped")
-
-
-@contextmanager
-def told_to_stop() -> Generator[threading.Event]:
-    """Yield an event that Ctrl-C and SIGTERM set, in place of ending this process."""
-    over = threading.Event()
-
-    def stop(_: int, __: FrameType | None) -> None:
-        over.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield over
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:
