@@ -5,14 +5,16 @@
 The same pharmacy visits through the same three processes on one core, in rounds one after the other: without any of it,
 with the trail alone, and with the trail, signed requests and replies, and seals. Without the trail the books are made
 to write none, in the benchmark alone: a served node has no such switch. Every process commits in its loop's turn: left
-to themselves, two arms on one disk may choose otherwise, and the ratio would be that of the writers. Ratios are of CPU
-time, which holds on a machine that is a little busy; those of rates hold on a quiet one. Two minutes.
+to themselves, two arms on one disk may choose otherwise, and the ratio would be that of the writers. A ratio is one
+of arms of the same round, which take turns at being first, and what is printed is the median of the rounds with their
+quartiles: the speed of a shared machine drifts by more, from minute to minute, than what is measured. Four minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -39,8 +41,8 @@ from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.codec import Codec
 from scenarios.schema import Scenario
 
-ROUNDS = 5
-WARM_UP_S, MEASURE_S = 1.0, 5.0
+ROUNDS = 12
+WARM_UP_S, MEASURE_S = 1.0, 3.0
 ARMS = ("neither", "trail", "trail, signed and sealed")
 WITHOUT_TRAIL = (
     "import reference_impl.books.sqlite.group as g\ng.extend_trail = lambda connection, changes, tip=None: tip\n"
@@ -49,25 +51,26 @@ HOSTS = {node: [node] for node in NODES}
 
 
 def main() -> None:
-    """Print each arm at its least disturbed, and the ratios."""
+    """Print what each arm takes and makes, and the ratios to the first."""
     found: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
-    for _ in range(ROUNDS):
-        for arm in ARMS:
+    for number in range(ROUNDS):
+        turn = number % len(ARMS)
+        for arm in (*ARMS[turn:], *ARMS[:turn]):
             found[arm].append(measured(arm))
     print(f"{describe_machine(Path.cwd())}; {versions()}; {ROUNDS} rounds of {MEASURE_S:.0f} s")
-    bare_rate, bare_us = least_disturbed(found[ARMS[0]])
     for arm in ARMS:
-        rate, used_us = least_disturbed(found[arm])
+        rates, used_us = zip(*found[arm], strict=True)
         print(
-            f"{arm:26} {used_us:7.0f} us of CPU a settlement, {used_us / bare_us:.3f} of that without; "
-            f"{rate:6.0f} settlements a second, {rate / bare_rate:.3f}"
+            f"{arm:26} {statistics.median(used_us):7.0f} us of CPU a settlement, {_ratio(found, arm, 1)} of that "
+            f"without; {statistics.median(rates):6.0f} settlements a second, {_ratio(found, arm, 0)}"
         )
 
 
-def least_disturbed(rounds: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return the most settlements a second and the least CPU of any round: others only take away."""
-    rates, used_us = zip(*rounds, strict=True)
-    return max(rates), min(used_us)
+def _ratio(found: dict[str, list[tuple[float, float]]], arm: str, of: int) -> str:
+    """Return the median and the quartiles of an arm's ratios to the first arm, round by round."""
+    ratios = [mine[of] / bare[of] for mine, bare in zip(found[arm], found[ARMS[0]], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 def measured(arm: str) -> tuple[float, float]:

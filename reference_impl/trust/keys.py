@@ -14,7 +14,6 @@ import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from hmac import digest
 from pathlib import Path
 
 import msgspec
@@ -23,9 +22,9 @@ from reference_impl.domain.institution import is_institution
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.trust.errors import TrustError
+from reference_impl.trust.mac import Mac
 
 __all__ = [
-    "HASH",
     "SECRET_BYTES",
     "TOKEN_FILE",
     "Key",
@@ -41,7 +40,6 @@ __all__ = [
     "write_private",
 ]
 
-HASH = "sha256"
 SECRET_BYTES = 32
 """A secret has so many at least: as long as the hash (RFC 2104)."""
 TOKEN_FILE = "operator.token"  # noqa: S105 - the name of a file
@@ -80,6 +78,12 @@ class Key:
     institution: NodeId
     secret: bytes = field(repr=False)
     revoked: bool = False
+    mac: Mac = field(init=False, repr=False, compare=False)
+    """Makes codes by the secret."""
+
+    def __post_init__(self) -> None:
+        """Make ready to sign."""
+        object.__setattr__(self, "mac", Mac(self.secret))
 
 
 Keys = Mapping[str, Key]
@@ -108,7 +112,7 @@ def derived(secret: bytes, purpose: str, node: str) -> bytes:
     >>> derived(b"s", "door", "33") == derived(b"s", "seal", "33")
     False
     """
-    return digest(secret, f"yidi {purpose} {node}".encode(), HASH)
+    return Mac(secret).of(f"yidi {purpose} {node}".encode())
 
 
 def read_node_keys(path: Path, known: Iterable[str]) -> NodeKeys:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hmac import compare_digest, digest
+from binascii import b2a_base64
+from hmac import compare_digest
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Request, Seal
 from reference_impl.protocol.ports import SealReader
 from reference_impl.protocol.sealed import sealed_content
-from reference_impl.trust.keys import HASH, Key, NodeKeys
+from reference_impl.trust.keys import Key, NodeKeys
 
 __all__ = ["reader_of", "seal"]
 
@@ -45,4 +45,4 @@ def reader_of(keys: NodeKeys) -> SealReader:
 
 
 def _mac(key: Key, content: bytes) -> str:
-    return b64encode(digest(key.secret, b"seal\n%b" % content, HASH)).decode("ascii")
+    return b2a_base64(key.mac.of(b"seal\n", content), newline=False).decode("ascii")
