@@ -17,6 +17,7 @@ import msgspec
 
 from reference_impl.books.final import BooksError, FinalBooks
 from reference_impl.books.memory import MemoryBooks
+from reference_impl.books.packing import unpacked
 from reference_impl.domain.unreadable import NO_JSON
 from reference_impl.protocol.messages import MessageId, Reply, Request
 from reference_impl.protocol.records import KINDS, Change, Committed, Key, MessageRecord, Record, Way
@@ -44,7 +45,7 @@ _HASH = hashlib.sha256
 
 
 class Entry(NamedTuple):
-    """A row of the trail."""
+    """A row of the trail; where it is kept the content may be packed (``packing``)."""
 
     serial: int
     hash: bytes
@@ -148,7 +149,8 @@ def verify(entries: Iterable[Entry], books: FinalBooks, noted: Sequence[Noted] =
         if found <= NAMED_MAX:
             findings.append(finding)
 
-    for entry in entries:
+    for kept in entries:
+        entry = kept._replace(content=unpacked(kept.content))
         for finding in _links(last, entry):
             name(finding)
         if wanted.pop(entry.serial, entry.hash) != entry.hash:

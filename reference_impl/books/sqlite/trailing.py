@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reference_impl.books.final import BooksError
+from reference_impl.books.packing import packed
 from reference_impl.books.sql.statements import read_statements
 from reference_impl.books.sqlite.connection import connect, read_all_of
 from reference_impl.books.sqlite.opening import must_be_current
@@ -65,5 +66,5 @@ def verify_file(path: Path, noted: Sequence[Noted] = ()) -> Verified:
 def _append(connection: sqlite3.Connection, content: bytes, tip: Noted | None = None) -> Noted:
     serial, before = tip or connection.execute(_LAST).fetchone() or BEGINNING
     entry = entry_after(serial, before, content)
-    connection.execute(_KEEP, entry)
+    connection.execute(_KEEP, entry._replace(content=packed(content)))
     return Noted(entry.serial, entry.hash)
