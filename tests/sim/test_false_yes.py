@@ -22,10 +22,9 @@ from support.tiny_world import (
 )
 
 from lab.checker import check
-from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.hospital import asking
 from reference_impl.protocol import forwarder
-from reference_impl.protocol.messages import CARRIERS, Done, Outcome
+from reference_impl.protocol.messages import Outcome
 from sim.run import SimRun
 
 LINKS = (["hospital", CARE], [CARE, HUB], [HUB, INSURED])
@@ -100,12 +99,6 @@ def test_a_planted_forwarder_that_believes_any_yes_is_caught(monkeypatch: pytest
     run = lied_to("pharmacy", LIES[0], [HUB, INSURED])
 
     assert check(run.books, run.record()).laws["every_yes_has_a_posting"] == 1
-
-
-def test_what_has_a_receipt_is_what_says_more_than_done() -> None:
-    said = {code: receipt is not Done for code, (_, receipt) in CARRIERS.items()}
-
-    assert said == {code: row.has_receipt for code, row in TRANSACTIONS.items()}
 
 
 def storm(seed: int) -> list[dict[str, Any]]:

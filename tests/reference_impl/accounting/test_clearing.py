@@ -14,24 +14,12 @@ from support.statements import PROVINCES, everywhere, frame, of, refund, row
 from reference_impl.accounting import clearing as room
 from reference_impl.accounting.clearing import ITEMS, ClearingError, ClosedMonths, clear, items_of
 from reference_impl.accounting.declarations import DETAIL_PAGE, accounts_of, declarations_of, details_of, pages
-from reference_impl.accounting.laws import nets_cancel
 from reference_impl.accounting.month_rows import OLD_NAMES, MonthRow, MonthRows, month_rows
 from reference_impl.accounting.payments import Stage, against_fiscal_account, payments_of, progress
 from reference_impl.accounting.pilot import pilot
 from reference_impl.accounting.reconciliation import closing_entries, reconcile
 from reference_impl.accounting.statements import Side, StatementError
-from reference_impl.domain.clearing import (
-    MOVES,
-    ORDER,
-    ClearingState,
-    Obligation,
-    Period,
-    clearing_legs,
-    dates_of,
-    may_move,
-    nets_of,
-    payment_legs,
-)
+from reference_impl.domain.clearing import ORDER, ClearingState, Obligation, Period
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.working_days import nation
 
@@ -49,30 +37,6 @@ def item(settlement="A1", **changes):
 
 def items(*rows):
     return pl.DataFrame(list(rows), schema=dict(ITEMS))
-
-
-provinces = st.sampled_from(PROVINCES)
-obligations = st.lists(st.builds(Obligation, provinces, provinces, st.integers(-(10**12), 10**12)))
-
-
-@given(obligations)
-def test_nets_over_provinces_sum_to_zero(owed):
-    nets = nets_of(owed)
-
-    assert sum(nets.values()) == 0
-    assert list(nets_cancel(owed, nets)) == []
-
-
-@given(obligations)
-def test_clearing_and_payment_leave_nothing_owed(owed):
-    balances: dict[str, int] = {}
-    for one in owed:
-        settled = ((f"{one.insured}:fund:pool", one.amount_fen), (f"{one.insured}:owed:{one.care}", -one.amount_fen))
-        for account, fen in (*settled, *clearing_legs(one), *payment_legs(one)):
-            balances[account] = balances.get(account, 0) + fen
-
-    assert sum(balances.values()) == 0
-    assert not any(fen for name, fen in balances.items() if "owed" in name or "payable" in name or "receivable" in name)
 
 
 def test_a_month_takes_what_is_due_and_not_cleared_and_leaves_what_is_held_back():
@@ -274,37 +238,7 @@ def test_business_within_a_province_is_never_cleared_and_a_row_without_a_place_i
             items_of(frame(row(Side.INSURED, **places)))
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["2024", "2024-13", "2024-3", "march", "202400", "0000-03", "9999-12", "-202403", "2-0-2403", "\uff12024-03"],
-)
-def test_a_month_that_is_none_is_refused(text):
-    with pytest.raises(InputError, match="expected year and month"):
-        Period.parse(text)
-
-
-def test_months_follow_each_other_over_the_year():
-    assert Period(2024, 12).next == Period(2025, 1)
-    assert Period.parse("2024-12") == Period.parse("202412")
-
-
-def test_the_dates_of_a_clearing_skip_holidays_and_count_worked_sundays():
-    dates = dates_of(MARCH, nation())
-
-    assert dates["notice_by"] == date(2024, 4, 30)
-    assert dates["ordered_by"] == date(2024, 5, 10)  # 1 to 5 May are free
-    assert dates["transferred_by"] == date(2024, 5, 23)  # Saturday the 11th is worked
-
-
 # --- states, declarations, rows ---------------------------------------------------------------------------------------
-
-
-def test_every_pair_of_states_is_a_move_or_none():
-    moves = {(before, after) for before, follow in MOVES.items() for after in follow}
-
-    assert set(MOVES) == set(ClearingState) == set(ORDER)
-    assert all(may_move(a, b) == ((a, b) in moves) for a in ClearingState for b in ClearingState)
-    assert not MOVES[ClearingState.PAID]
 
 
 def test_a_declaration_goes_to_paid_by_every_state_and_by_no_shortcut():

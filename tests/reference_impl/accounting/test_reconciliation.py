@@ -22,7 +22,7 @@ from reference_impl.accounting.reconciliation import (
 )
 from reference_impl.accounting.statements import COLUMNS, Side, stacked
 from reference_impl.accounting.totals import StmtResult
-from reference_impl.domain.differences import CLASSES, ClosingRule, DifferenceClass, deadline_of
+from reference_impl.domain.differences import CLASSES, DifferenceClass
 from reference_impl.domain.working_days import nation
 
 THREE = (Side.CARE, Side.HUB, Side.INSURED)
@@ -279,21 +279,3 @@ def test_the_daily_result_of_an_institution_names_the_classes_that_are_open():
     assert good is not None
     assert good.stmt_rslt is StmtResult.BALANCED
     assert query_day(results, "H33040000001", 20230101) is None
-
-
-def test_every_class_has_a_name_an_owner_and_a_rule():
-    assert set(CLASSES) == set(DifferenceClass)
-    assert set(ClosingRule) == {one.rule for one in CLASSES.values()}
-
-
-@pytest.mark.parametrize(
-    ("day", "until"),
-    [
-        (date(2024, 3, 13), date(2024, 3, 18)),  # over a weekend
-        (date(2024, 4, 3), date(2024, 4, 9)),  # over the Qingming holiday, with a Sunday worked
-        (date(2024, 3, 31), date(2024, 4, 3)),  # the month is to be done by the 3rd
-        (date(2024, 9, 30), date(2024, 10, 8)),  # the 3rd is a holiday
-    ],
-)
-def test_a_difference_is_due_in_working_days_and_with_its_month(day, until):
-    assert deadline_of(day, nation()) == until

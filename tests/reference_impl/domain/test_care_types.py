@@ -17,6 +17,7 @@ from reference_impl.domain.care_types import (
     Claim,
     SpecialCare,
     SpecialTerms,
+    clearing_type_of,
     is_recognised,
     policy_for,
     refusal_of,
@@ -124,3 +125,23 @@ def test_recognition_is_of_a_person_and_a_disease_and_in_the_share_asked_for():
     assert [is_recognised(p, DISEASES[0].code, 0.5) for p in people] != [
         is_recognised(p, DISEASES[1].code, 0.5) for p in people
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "care_type", "at_home", "elsewhere"),
+    [
+        ("outpatient", "ordinary", "11", "99963"),
+        ("outpatient", "emergency", "13", "99963"),
+        ("outpatient", "chronic", "14", "9987"),
+        ("outpatient", "internet", "11", "99963"),
+        ("pharmacy", "ordinary", "41", "9974"),
+        ("pharmacy", "special_drugs", "18", "9974"),
+        ("inpatient", "ordinary", "21", "99968"),
+    ],
+)
+def test_a_visit_is_cleared_as_what_it_is_paid_and_apart_when_its_patient_is_from_elsewhere(
+    kind, care_type, at_home, elsewhere
+):
+    told = [clearing_type_of(kind, care_type, elsewhere=away) for away in (False, True)]
+
+    assert told == [at_home, elsewhere]

@@ -18,6 +18,9 @@ OFFICES = {
     "with a holiday on a Monday": OfficeHours(
         FRIDAY, 9 * HOUR_US, 17 * HOUR_US, holidays=(FRIDAY + timedelta(days=3),)
     ),
+    "from a Monday on, before a holiday on a Friday": OfficeHours(
+        FRIDAY - timedelta(days=4), 9 * HOUR_US, 17 * HOUR_US, holidays=(FRIDAY,)
+    ),
     "first day closed": OfficeHours(FRIDAY, 8 * HOUR_US, 12 * HOUR_US, holidays=(FRIDAY,)),
     "Sundays alone": OfficeHours(FRIDAY, 9 * HOUR_US, 10 * HOUR_US, weekdays=frozenset({6})),
     "every day and a quarter of an hour": OfficeHours(FRIDAY, 0, 15 * MINUTE_US, weekdays=frozenset(range(7))),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.person import PersonRegister, person_no
-from reference_impl.domain.renumbering import Numbered, Renumbering, is_new_number, is_number
+from reference_impl.domain.renumbering import Numbered, Renumbering, is_new_number, is_number, number_now
 
 ALL = Renumbering(scope="63", salt=7, from_us=100, old_until_us=200, map_from_us=100)
 REGISTER = PersonRegister(
@@ -96,3 +97,29 @@ def test_a_map_with_collisions_gives_its_share_of_the_people_a_number_in_pairs()
 )
 def test_a_number_is_known_by_its_shape_old_or_new(text: str, *, expected: bool) -> None:
     assert is_number(text, Numbered.PERSON) is expected
+
+
+@pytest.mark.parametrize(
+    ("at_us", "said", "goes_by_new"),
+    [
+        (99, {}, False),  # nothing is given before the move
+        (100, {}, True),
+        (100, {"scope": "6302"}, False),  # another city's move
+        (100, {"of": Numbered.VISIT}, False),  # of something else
+        (100, {"map_from_us": 150}, False),  # whoever has no map goes by what they knew
+        (150, {"map_from_us": 150}, True),
+        (10**9, {"map_from_us": None}, False),
+        (100, {"mapped_share": 0.0}, False),
+    ],
+)
+def test_whoever_has_the_map_goes_by_the_new_number_once_it_leads_there(
+    at_us: int, said: dict[str, object], *, goes_by_new: bool
+) -> None:
+    number = person_no(630100, 0, 0, 17)
+    move = msgspec.structs.replace(ALL, **said)
+    elsewhere = msgspec.structs.replace(ALL, scope="34", salt=9)
+
+    told = number_now([elsewhere, move], Numbered.PERSON, number, at_us)
+
+    assert told == (move.new(number) if goes_by_new else number)
+    assert is_new_number(told) is goes_by_new

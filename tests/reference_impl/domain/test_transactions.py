@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reference_impl.domain.scopes import Side, doorkeeper, on_the_way, sides_of
+from reference_impl.domain.scopes import Business, Side, concerned, doorkeeper, on_the_way, sides_of
 from reference_impl.domain.transactions import CODES, REVERSIBLE, SETTLEMENTS, TRANSACTIONS, Act
 from reference_impl.hospital.bodies import BODIES
 from reference_impl.hospital.ways import ADMISSION, CANCEL_SETTLEMENT, DISCHARGE, OUTPATIENT, PHARMACY, UNDO
-from reference_impl.protocol.messages import CARRIERS
+from reference_impl.protocol.messages import CARRIERS, Done
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("reference_impl", "scenarios", "sim", "loadtest", "lab")
@@ -39,6 +39,12 @@ def test_what_the_care_province_decides_alone_moves_a_visit_but_for_questions_an
 
 def test_a_transaction_is_labelled_in_both_languages():
     assert TRANSACTIONS["2207"].label == "outpatient settle 门诊结算"
+
+
+def test_what_has_a_receipt_is_what_says_more_than_done():
+    said = {code: receipt is not Done for code, (_, receipt) in CARRIERS.items()}
+
+    assert said == {code: row.has_receipt for code, row in TRANSACTIONS.items()}
 
 
 def test_reversible_is_what_2601_covers():
@@ -74,6 +80,43 @@ def test_whose_business_a_scope_stops(line):
     scope, side, care, insured, expected = line.split()
 
     assert on_the_way(scope, side, care_region=care, insured_region=insured) == (expected == "yes")
+
+
+@pytest.mark.parametrize(
+    ("scope", "side", "passes"),
+    [
+        ("hub", "both", False),  # what is filed by phone goes to the insurer alone
+        ("3304", "both", False),
+        ("3415", "care", False),
+        ("3415", "insured", True),
+        ("34", "both", True),
+        ("3401", "insured", False),
+    ],
+)
+def test_what_is_filed_by_phone_passes_the_insurers_doors_and_no_others(scope, side, passes):
+    assert on_the_way(scope, side, care_region="330400", insured_region="341500", by_phone=True) is passes
+
+
+FROM_ELSEWHERE, AT_HOME = "330400", "340100"
+
+
+@pytest.mark.parametrize(
+    ("business", "visit_abroad", "visit_at_home", "filing_abroad", "filing_at_home"),
+    [
+        (Business.ALL, True, True, True, True),
+        (Business.CROSS, True, False, True, True),  # nobody files for treatment at home, wherever it comes from
+        (Business.LOCAL, False, True, False, False),
+        (Business.FILING, False, False, True, True),
+    ],
+)
+def test_which_business_a_door_stops(business, visit_abroad, visit_at_home, filing_abroad, filing_at_home):
+    stops = [
+        concerned(business, care_region=region, insured_region="341500", filing=filing)
+        for filing in (False, True)
+        for region in (FROM_ELSEWHERE, AT_HOME)
+    ]
+
+    assert stops == [visit_abroad, visit_at_home, filing_abroad, filing_at_home]
 
 
 def test_a_citys_doors_are_its_provinces_and_the_hub_has_one():

@@ -44,6 +44,27 @@ def test_the_nth_working_day_is_found_by_walking(day, count):
     assert nation().after(day, count) == reached
 
 
+@pytest.mark.parametrize(
+    ("day", "opens"),
+    [
+        (date(2024, 3, 13), date(2024, 3, 13)),
+        (date(2024, 3, 16), date(2024, 3, 18)),  # over a weekend
+        (date(2024, 10, 3), date(2024, 10, 8)),  # over a holiday
+        (date(2024, 2, 17), date(2024, 2, 18)),  # the Sunday after it is worked
+    ],
+)
+def test_offices_open_on_a_day_or_the_next_one_that_is_worked(day, opens):
+    assert nation().at_or_after(day) == opens
+
+
+@given(days)
+def test_no_working_day_lies_between_a_day_and_the_one_on_which_offices_open(day):
+    opens = nation().at_or_after(day)
+
+    assert nation().is_working(opens)
+    assert not any(nation().is_working(day + timedelta(days=n)) for n in range((opens - day).days))
+
+
 @given(days)
 def test_a_date_goes_into_books_and_back(day):
     assert date_of(day_number(day)) == day

@@ -1,4 +1,4 @@
-"""Uploads of visits that were paid in full: 4261 and 4262 as bytes, and the register that compares."""
+"""Uploads of visits that were paid in full: 4261 and 4262 as bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.self_paid import SelfPaidLine, SelfPaidVisit, UploadRegister
+from reference_impl.domain.self_paid import SelfPaidLine, SelfPaidVisit
 from reference_impl.wire import self_paid as w
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.errors import WireError
@@ -92,44 +92,3 @@ def test_bytes_that_break_the_interface_are_one_error_that_names_the_field(data:
 def test_an_answer_that_says_neither_is_no_answer(data: bytes) -> None:
     with pytest.raises(WireError):
         w.decode_comparison_answer(data)
-
-
-def test_an_invoice_is_held_against_what_was_uploaded_last() -> None:
-    register = UploadRegister()
-
-    assert register.compare(HOSPITAL, "V1", 300) is Refusal.NO_SUCH_VISIT
-    assert register.upload(visit(100, 200), update=True) is Refusal.NO_SUCH_VISIT
-    assert register.upload(visit(100)) is None
-    assert register.compare(HOSPITAL, "V1", 300) is False
-    assert [(one.visit, fen) for one, fen in register.differing(HOSPITAL)] == [("V1", 300)]
-    assert register.upload(visit(100, 200), update=True) is None
-    assert register.compare(HOSPITAL, "V1", 300) is True
-    assert list(register.differing(HOSPITAL)) == []
-
-
-def test_an_update_replaces_lines_by_their_number_and_a_whole_upload_all_of_them() -> None:
-    register = UploadRegister()
-    register.upload(visit(100, 200))
-    register.upload(visit(150), update=True)
-    assert register.compare(HOSPITAL, "V1", 350) is True
-
-    register.upload(visit(7))
-    assert register.compare(HOSPITAL, "V1", 7) is True
-
-
-def test_a_line_that_stands_twice_in_an_upload_is_refused_and_changes_nothing() -> None:
-    register = UploadRegister()
-    twice = (SelfPaidLine("1", 5), SelfPaidLine("1", 5))
-    assert register.upload(SelfPaidVisit("V1", HOSPITAL, PERSON, 0, 1, "11", twice)) is Refusal.LINE_REPEATED
-    assert register.compare(HOSPITAL, "V1", 10) is Refusal.NO_SUCH_VISIT
-
-
-def test_what_differs_is_listed_by_pages() -> None:
-    register = UploadRegister()
-    for number in range(5):
-        register.upload(visit(100, name=f"V{number}"))
-        register.compare(HOSPITAL, f"V{number}", 99)
-
-    pages = [[one.visit for one, _ in register.differing(HOSPITAL, page=page, page_size=2)] for page in (1, 2, 3, 4)]
-    assert pages == [["V0", "V1"], ["V2", "V3"], ["V4"], []]
-    assert list(register.differing("H34010000001")) == []
