@@ -19,6 +19,7 @@ from reference_impl.domain.certificate import CertificateRules
 from reference_impl.domain.fees import CatalogueItem, FeeLine
 from reference_impl.domain.filing import FilingTable
 from reference_impl.domain.institution import Institution, filing_platform, register_of
+from reference_impl.domain.master_data import NodeData
 from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.nodes import HUB, NodeId, is_city
 from reference_impl.domain.person import PersonFacts
@@ -33,6 +34,7 @@ from reference_impl.protocol.care import CareRules
 from reference_impl.protocol.city import City
 from reference_impl.protocol.hub import Hub
 from reference_impl.protocol.insured import InsuredRules
+from reference_impl.protocol.master_data import Codes, KnownElsewhere
 from reference_impl.protocol.networked import Networked
 from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.orders import ORDER_VALID_US
@@ -99,6 +101,8 @@ class Asked:
     """New numbers."""
     filing: FilingTable | None = None
     """What every province wants filed for treatment elsewhere."""
+    master: NodeData | None = None
+    """What is issued anew, and when each node downloads it."""
     network: NetworkScope | None = None
     """What the institutions of every province are opened for."""
     relays: tuple[str, ...] = ()
@@ -128,8 +132,8 @@ NOTHING_ASKED = Asked()
 
 def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province | Hub | City:
     """Build a node of the chain on any ports."""
-    numbers = Numbers(asked.renumberings, ports.clock.now_us)
-    network, catalogue = asked.network, asked.catalogue
+    network, catalogue, master, now_us = asked.network, asked.catalogue, asked.master, ports.clock.now_us
+    numbers = Numbers(asked.renumberings, now_us)
     reference = _references(node)
     if node == HUB:
         provinces = frozenset({NodeId("33"), NodeId("63")})
@@ -148,7 +152,8 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
             known,
             lambda region: _way(node, region),
             numbers=numbers,
-            networked=None if network is None else Networked(network, ports.clock.now_us),
+            codes=None if master is None else Codes(master, NodeId(node), now_us),
+            networked=None if network is None else Networked(network, now_us),
             dated=None if catalogue is None else lambda at_us: catalogue.on(DAY_OF(at_us)),
             order_valid_us=asked.order_valid_us,
         ),
@@ -160,6 +165,7 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
             DAY_OF,
             numbers,
             asked.filing,
+            None if master is None else KnownElsewhere(master, NodeId(node), numbers, now_us),
             policies=asked.policies,
             certificates=asked.certificates,
             prefund=asked.prefund,

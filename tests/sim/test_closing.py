@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import nullcontext
-from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,6 @@ from support import day_end, tiny_world
 from support.tiny_world import live, visit
 
 from reference_impl.domain.nodes import NodeId
-from reference_impl.protocol.business_day import BusinessDays, day_of
 from reference_impl.staging.acts import CloseDay
 from reference_impl.staging.timetable import timetable
 from scenarios.reading.errors import ScenarioError
@@ -58,60 +56,6 @@ def test_a_hundred_days_close_under_full_load_and_faults_and_the_rare_is_met():
 
     rare = ("closed with decisions waiting", "closed late", "over the closing", "differences")
     assert {name: seen[name] for name in rare if not seen[name]} == {}
-
-
-# --- dates ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("at_us", "closes_s", "day"),
-    [
-        (0, 86_400, MARCH_13),
-        (2 * HOUR_US - 1, 86_400, MARCH_13),
-        (2 * HOUR_US, 86_400, MARCH_14),
-        (HOUR_US - 1, 23 * 3600, MARCH_13),
-        (HOUR_US, 23 * 3600, MARCH_14),  # after the hour of closing it is the next day's
-        (-1, 86_400, MARCH_13),
-        (-23 * HOUR_US, 86_400, 20240312),
-        (2**62, 86_400, 21240528),  # an instant beyond a century is dated at its edge
-    ],
-)
-def test_an_instant_is_dated_by_the_hour_of_closing(at_us, closes_s, day):
-    dated = day_of(datetime(2024, 3, 13, 22), 1.0, closes_s)
-
-    assert dated(at_us) == day
-
-
-def dated_13th(_now_us):
-    return MARCH_13
-
-
-def test_a_day_stays_open_while_a_decision_waits_for_its_commit():
-    days = BusinessDays(dated_13th)
-    first, second = days.begin(0), days.begin(1)
-    days.end(first)
-
-    assert days.under_way(MARCH_13) == 1
-    with pytest.raises(AssertionError, match="nothing in it is under way"):
-        days.close(MARCH_13, MARCH_14)
-    days.end(second)
-    days.close(MARCH_13, MARCH_14)
-    assert days.under_way(MARCH_13) == 0
-
-
-def test_who_comes_late_by_a_stopped_clock_is_dated_on_the_first_open_day():
-    days = BusinessDays(dated_13th)
-    days.close(MARCH_13, MARCH_14)
-
-    assert days.begin(0) == MARCH_14
-
-
-def test_a_day_that_is_closed_again_stays_as_it_was():
-    days = BusinessDays(dated_13th)
-    days.close(MARCH_13, MARCH_14)
-    days.close(20240312, MARCH_13)
-
-    assert days.begin(0) == MARCH_14
 
 
 # --- in a run ---------------------------------------------------------------------------------------------------------

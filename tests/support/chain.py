@@ -32,7 +32,7 @@ from reference_impl.domain.scopes import Side
 from reference_impl.protocol.city import City
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.hub import Hub
-from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown
+from reference_impl.protocol.messages import Answered, Hop, Outcome, Request, Unknown, Unreachable
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, Stale
@@ -169,6 +169,7 @@ class Contested:
 def at_rest(chain: Chain) -> None:
     """Assert that nothing is open or held anywhere, and that every fen is accounted for."""
     assert chain.open_intents() == []
+    assert [name for name, node in chain.nodes.items() if node._forwarder._leases] == [], "work that never ends"
     assert [visit.held_by for visit in chain.visits() if visit.held_by] == []
     assert chain.sum_of_accounts() == 0
     settled = chain.money_settled("33") | chain.money_settled("63")
@@ -313,6 +314,8 @@ class FakePeers:
             request = lie(self.caller, node, request) or request
         chain.calls.append((f"{self.caller}->{node}", request.code))
         fates = [fate for fault in chain.faults if (fate := fault(self.caller, node, request)) is not None]
+        if "refuse connection" in fates:
+            return Unreachable()
         if "lose request" in fates:
             chain.clock.us += timeout_us
             return Unknown(timeout_us)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.chain import HOSPITAL, LINE, PERSON, Chain
+import msgspec
+from support.chain import FAR_HOSPITAL, HOSPITAL, LINE, PERSON, Chain
 
 from reference_impl.domain.fees import FeeLine, FeeTotals
 from reference_impl.domain.nodes import NodeId
@@ -77,6 +78,13 @@ def find_person(n: int = 1) -> Request:
 def sale(n: int = 1, total_fen: int = TOTAL_FEN, *, person: str = PERSON, code: str = "2102") -> Request:
     body = SellDrugs(person=PersonNo(person), insurance="310", total_fen=total_fen, lines=(line(total_fen),))
     return request(code, n, body)
+
+
+def sale_at_home(n: int = 1) -> Request:
+    """A sale to a person of 63 by a pharmacy of 63, which no hub hears of."""
+    own = MessageId(f"{FAR_HOSPITAL}20240603080000{n:04d}")
+    asked = msgspec.structs.replace(sale(n), msgid=own, sender=FAR_HOSPITAL)
+    return msgspec.structs.replace(asked, institution=FAR_HOSPITAL, care_region="630100")
 
 
 def register(n: int = 1) -> Request:

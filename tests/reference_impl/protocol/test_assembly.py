@@ -6,19 +6,33 @@ from datetime import datetime
 
 import msgspec
 import pytest
-from support.chain import BALANCE_FEN, CATALOGUE, INSTITUTIONS, NODES, WAIT_US, Beside, Chain
+from support.chain import (
+    BALANCE_FEN,
+    CARE_CITY,
+    CATALOGUE,
+    INSTITUTIONS,
+    NEIGHBOUR,
+    NODES,
+    WAIT_US,
+    Beside,
+    Chain,
+    always,
+    at_rest,
+)
 from support.messages import TOTAL_FEN, done, find_person, refusal, sale
 from support.orders import confirm, confirmation, order
 
+from reference_impl.domain.breaker import BreakerRule
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.fees import CatalogueItem
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.person import PersonRegister
 from reference_impl.domain.policies import DEFAULT_POLICY, PolicyTable, Segment, Terms
 from reference_impl.domain.policy_book import RegionTable, VersionTable
-from reference_impl.protocol.assembly import NodeConfig, ProvinceConfig, assemble
-from reference_impl.protocol.messages import Request, Settled
+from reference_impl.protocol.assembly import CityConfig, NodeConfig, ProvinceConfig, assemble
+from reference_impl.protocol.messages import Busy, MessageId, Overloaded, Request, Settled
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.restraint import CallRules
 
 LOCAL = "33010010000000000001"
 AT_23_O_CLOCK = datetime(2024, 12, 31, 23)
@@ -185,3 +199,56 @@ def test_orders_may_be_confirmed_for_half_an_hour_of_business_time_unless_it_is_
         paying = confirmation(2 - late_us, number)
         paying = msgspec.structs.replace(paying, body=msgspec.structs.replace(paying.body, insurance="311"))
         assert refusal(confirm(chain, paying)) == expected
+
+
+def started(chain: Chain, config: NodeConfig) -> None:
+    """Put a node of the chain in place as its configuration, once written and read again, describes it."""
+    again = msgspec.json.decode(msgspec.json.encode(config), type=NodeConfig)
+    ports = NodePorts(chain.clock, chain.peers_of(config.node), chain.books[config.node], Beside(chain, config.node))
+    chain.nodes[config.node] = assemble(again, ports)
+
+
+CITY = NodeConfig(
+    node=CARE_CITY,
+    provinces=(NodeId("33"), NodeId("63")),
+    timeout_us=3 * WAIT_US,
+    starts_at=AT_23_O_CLOCK,
+    time_scale=1.0,
+    city=CityConfig(institutions=tuple(one for one in INSTITUTIONS.values() if one.code != NEIGHBOUR)),
+)
+
+
+def test_a_city_carries_for_the_institutions_of_its_configuration_and_hears_no_other() -> None:
+    chain = Chain(relays=(CARE_CITY,))
+    started(chain, CITY)
+    unheard = msgspec.structs.replace(sale(2), sender=NEIGHBOUR, institution=NEIGHBOUR)
+    unheard = msgspec.structs.replace(unheard, msgid=MessageId(f"{NEIGHBOUR}202406030800000002"))
+
+    settled = done(chain.send(sale(1)))
+
+    assert [where for where, _ in chain.calls] == ["H33040030001->3304", "3304->33", "33->hub", "hub->63"]
+    assert chain.money_held(CARE_CITY) == {settled.settlement: (settled.settled_us, settled.amounts)}
+    assert refusal(chain.send(unheard)) == Refusal.NOT_NETWORKED
+    at_rest(chain)
+
+
+@pytest.mark.parametrize(
+    ("calls", "third"),
+    [
+        (None, Busy),
+        (
+            CallRules(breaker=BreakerRule(window_us=600 * S, calls=2, failures_e4=5_000, rest_us=9 * S, ramp_us=S)),
+            Overloaded,
+        ),
+    ],
+)
+def test_a_node_holds_its_calls_back_as_its_configuration_says(calls: CallRules | None, third: type) -> None:
+    """An insurer that is silent twice is not asked a third time by a hub that was given a breaker."""
+    chain = Chain()
+    hub = msgspec.structs.replace(CITY, node=HUB, timeout_us=WAIT_US, city=None, calls=calls)
+    started(chain, hub)
+    chain.faults.append(always("hub->63", "2102", "lose request"))
+
+    told = [chain.send(sale(n)) for n in (1, 2, 3)]
+
+    assert [type(one) for one in told] == [Busy, Busy, third]

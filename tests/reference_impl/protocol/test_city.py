@@ -337,6 +337,7 @@ def test_each_node_on_the_way_knows_since_when_its_oldest_message_is_open(chain:
     opened = {node: [message.opened_us for message in run(chain.books[node].open_intents())] for node in nodes}
 
     for node in nodes:
+        assert chain.nodes[node].open_intents() == 1
         left = chain.nodes[node].left_open()
         assert [to.oldest_us for to in left.by_destination.values()] == [min(opened[node])]
         assert left.reversals.oldest_us is None

@@ -174,6 +174,25 @@ def test_the_yes_to_a_reversed_settlement_leaves_alone_the_visit_that_a_new_one_
     at_rest(chain)
 
 
+def test_the_yes_to_a_settlement_whose_reversal_is_not_through_waits_for_that(chain: Chain) -> None:
+    """Whether it stands is being asked: told yes, the hospital would let go a patient whose settlement is going."""
+    visit = registered(chain)
+
+    def reverse_half_way() -> None:
+        chain.faults.append(once("hub->63", "2601", "lose request"))
+        assert chain.send(reversal(9, 3, "2207")) == busy_with(msgid(9))
+
+    chain.crossings.append(Crossing("33->hub", "2207", "after", reverse_half_way))
+
+    assert chain.send(settlement(3, visit)) == busy_with(msgid(9))
+    assert [one.settled_by for one in chain.standing()] == [msgid(3)], "at the insurer nothing has happened yet"
+    done(chain.send(reversal(9, 3, "2207")))
+
+    assert refusal(chain.send(settlement(3, visit))) == Refusal.REVERSED
+    assert chain.standing() == []
+    at_rest(chain)
+
+
 def test_the_yes_to_an_admission_that_its_reversal_overtook_opens_no_stay(chain: Chain) -> None:
     undo = lambda: done(chain.send(reversal(9, 1, "2401")))  # noqa: E731
     chain.crossings.append(Crossing("33->hub", "2401", "after", undo))

@@ -261,3 +261,50 @@ def test_a_stay_settled_ahead_of_the_stop_goes_on_by_either_number_with_one_dedu
 
     assert settled.amounts.deductible_fen == 90_000
     at_rest(chain)
+
+
+# --- put off ---
+
+
+def put_off(chain: Chain, scope: str, at_us: int | None) -> None:
+    """What operators tell every node when the doors do not open as they were to."""
+    for node in chain.nodes.values():
+        node.numbers.come_into_force(scope, at_us)
+
+
+def test_new_numbers_come_when_the_doors_do_open_and_what_follows_them_comes_as_much_later() -> None:
+    """Two days late: the map that was to come a day after the numbers, and the end of the old ones, are so too."""
+    chain = renumbered(map_from_us=2 * DAY_US)
+    put_off(chain, "63", 3 * DAY_US)
+    told: dict[int, str] = {}
+    for n, day in enumerate((1, 2, 3, 4, 11, 12), 1):
+        chain.clock.us = day * DAY_US
+        told[day] = refusal(chain.send(sale(n)))
+
+    assert told == {
+        1: "",
+        2: "",
+        3: Refusal.NUMBER_NOT_MAPPED,
+        4: "",
+        11: "",
+        12: Refusal.OLD_NUMBER,
+    }
+    assert done(chain.send(find_person(20))).person == NEW
+
+
+def test_new_numbers_that_were_taken_back_never_come_and_the_old_ones_never_end() -> None:
+    chain = renumbered()
+    put_off(chain, "63", None)
+    chain.clock.us = 100 * DAY_US
+
+    assert done(chain.send(find_person(1))).person == PERSON
+    assert refusal(chain.send(by(NEW, sale(2)))) == Refusal.NOT_INSURED
+    done(chain.send(sale(3)))
+
+
+def test_new_numbers_of_one_scope_are_put_off_and_those_of_another_come_as_planned() -> None:
+    chain = renumbered()
+    put_off(chain, "33", None)
+    chain.clock.us = DAY_US
+
+    assert done(chain.send(find_person(1))).person == NEW

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from support.chain import HOSPITAL, PERSON, Chain, once, run
-from support.messages import find_person, msgid, reversal, sale
+from support.messages import find_person, msgid, register, reversal, sale
 
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.scopes import Side
@@ -23,6 +24,7 @@ from reference_impl.protocol.messages import (
     Settled,
     Unknown,
 )
+from reference_impl.protocol.records import Change, PersonRecord, Posting, SettlementRecord
 
 LINKS = [f"{HOSPITAL}->33", "33->hub", "hub->63"]
 
@@ -206,3 +208,50 @@ def test_once_an_attempt_was_unknown_a_closed_door_downstream_is_busy_not_closed
 
     assert isinstance(chain.send(sale()), Busy)
     assert len(chain.standing()) == 1
+
+
+def test_a_draining_hub_lets_the_known_through_and_starts_nothing_new(chain: Chain) -> None:
+    """The first registration is known to the hub and to nobody behind it: it got lost on the way there."""
+    chain.faults.append(once("hub->63", "2201", "lose request"))
+    assert isinstance(chain.send(register(1)), Busy)
+    door = DoorCommand(scope="hub", side=Side.CARE, state=DoorState.DRAINING, reopens_us=60_000_000)
+    chain.nodes["hub"].doors.obey(door)
+
+    assert isinstance(chain.send(register(1)), Answered)
+    assert isinstance(chain.send(register(2)), Closed)
+    assert [one.opened_by for one in chain.visits()] == [msgid(1)]
+
+
+class Kept:
+    """Books that remember every change they were given."""
+
+    def __init__(self, books: Any) -> None:
+        self._books = books
+        self.changes: list[Change] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._books, name)
+
+    async def commit(self, change: Change) -> Any:
+        self.changes.append(change)
+        return await self._books.commit(change)
+
+
+@pytest.mark.parametrize("asked", [sale(1), sale(1, code="2101"), find_person(1)], ids=lambda asked: asked.code)
+def test_an_insurer_settles_in_one_commit_with_the_posting_the_person_and_the_reply_or_not_at_all(
+    chain: Chain, asked: Request
+) -> None:
+    books = chain.books["63"] = Kept(chain.books["63"])  # type: ignore[assignment]
+    chain.boot("63")
+
+    answer = chain.send(asked)
+
+    assert isinstance(answer, Answered)
+    [change] = books.changes
+    written = [change.get(kind) for kind in (SettlementRecord, Posting, PersonRecord)]
+    if asked.code == "2102":
+        assert [change.get(SettlementRecord)] == chain.standing()
+        assert None not in written
+    else:
+        assert written == [None] * 3
+    assert change.message.reply is not None

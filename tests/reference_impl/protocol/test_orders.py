@@ -694,3 +694,14 @@ def test_an_order_placed_while_its_pharmacy_was_opened_is_paid_after_it_is_close
 
     assert refusal(chain.send(order(2))) == Refusal.NOT_OPENED
     done(confirm(chain, confirmation(1, number)))
+
+
+def test_books_that_kept_the_payment_and_lost_the_order_tell_no_lines(chain: Chain) -> None:
+    number = ordered(chain)
+    done(confirm(chain, confirmation(1, number)))
+    assert done(chain.send(ask_paid(2, number))).lines
+
+    books = chain.books["33"]
+    books._messages = {key: one for key, one in books._messages.items() if one.code != "2166"}
+
+    assert refusal(chain.send(ask_paid(3, number))) == Refusal.LINES_NOT_KEPT

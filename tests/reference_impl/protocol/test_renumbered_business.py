@@ -287,6 +287,19 @@ def test_an_old_number_answers_no_more_once_the_cycle_is_over_and_the_new_one_do
     assert refusal(new) == ""
 
 
+def test_charges_are_refused_under_an_old_visit_id_once_the_cycle_is_over_and_taken_under_the_new_one() -> None:
+    """What the place of care does alone asks for the numbers too."""
+    chain = renumbered(Numbered.VISIT, old_until_us=DAY_US)
+    visit = done(chain.send(register(1))).visit
+    reopened(chain)
+
+    assert refusal(chain.send(upload(2, visit))) == Refusal.OLD_NUMBER
+    assert [one.fees.total_fen for one in chain.visits()] == [0]
+    done(chain.send(upload(3, new_visit(visit))))
+
+    assert [(one.visit, one.fees.total_fen) for one in chain.visits()] == [(visit, 10_000)]
+
+
 # --- not one to one ---
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.chain import HOSPITAL, Chain, always, at_rest
+from support.chain import CARE_CITY, HOSPITAL, INSURED_CITY, Chain, always, at_rest
 from support.messages import done, msgid, registered, reversal, sale
 
 from reference_impl.domain.breaker import BreakerRule
@@ -157,6 +157,22 @@ def test_business_within_the_province_is_never_held_back() -> None:
 
     assert counted > 0
     assert chain.nodes["33"].restraint.let_go == counted
+
+
+def test_each_node_of_the_way_counts_the_calls_that_it_let_go() -> None:
+    """What an operator reads of a node; an insurer's city forwards to nobody but its own province."""
+    way = (CARE_CITY, "33", "hub", INSURED_CITY)
+    chain = Chain(relays=(CARE_CITY, INSURED_CITY), calls_held=dict.fromkeys(way, CallRules(at_once=1)))
+
+    registered(chain)
+
+    assert {node: chain.nodes[node].restraint.let_go for node in way} == {
+        CARE_CITY: 2,  # the registration, and the lines, which go no further than the province
+        "33": 1,
+        "hub": 1,
+        INSURED_CITY: 1,
+    }
+    assert chain.nodes["63"].restraint is None, "who was told of no bounds holds nothing back"
 
 
 def test_a_commit_that_somebody_else_moved_past_keeps_no_place() -> None:

@@ -64,3 +64,10 @@ def test_a_verdict_on_a_certificate_stands_and_a_new_message_by_another_is_new()
     assert refusal(chain.send(by(register(1), "03"))) == "E15"
     assert refusal(chain.send(by(register(1), "01"))) == "D02"
     assert done(chain.send(by(register(2), "01"))).visit
+
+
+@pytest.mark.parametrize("asked", SHOWN, ids=lambda asked: asked.code)
+def test_a_card_says_its_number_of_itself_and_other_certificates_nothing(asked: Request) -> None:
+    said = {certificate: by(asked, certificate).body.card_sn for certificate in ("01", "02", "03")}
+
+    assert said == {"01": "", "02": "", "03": asked.body.person}

@@ -170,6 +170,26 @@ def test_one_that_its_sender_asks_for_during_a_fruitless_drive_keeps_the_turn_th
     assert crowd.sweeper.open == 0
 
 
+def test_what_is_over_or_asked_for_while_a_round_drives_another_is_left_out_of_the_round(crowd: Crowd) -> None:
+    """All three are due together; the first takes 20 s to fail, and meanwhile two of them are no longer due."""
+    crowd.silent.add("6301")
+    crowd.leave(1, "630100")
+    answered, asked_for = (crowd.leave(number, "630200") for number in (2, 3))
+
+    def meanwhile() -> None:
+        crowd.sweeper.over(answered.key)
+        crowd.sweeper.touched(asked_for)
+        crowd.silent.clear()
+
+    crowd.after(15 * S, meanwhile)
+    crowd.rest()
+
+    assert crowd.driven[0] == (10 * S, msgid(1))
+    assert msgid(2) not in [driven for _, driven in crowd.driven]
+    assert [at_us >= 25 * S for at_us, driven in crowd.driven if driven == msgid(3)] == [True]
+    assert crowd.sweeper.open == 0
+
+
 def test_what_is_over_is_driven_no_more_and_a_line_that_is_empty_costs_nothing(crowd: Crowd) -> None:
     message = crowd.leave(1)
     crowd.sweeper.over(message.key)
@@ -309,9 +329,9 @@ class Reports:
         self.errors.append(error)
 
 
-def with_poison(chain: Chain, poison: set[str]) -> Reports:
-    """Have the care province's way to the hub raise for some messages, as a value that cannot be written does."""
-    peers, reports = chain.peers_of("33"), Reports()
+def with_poison(chain: Chain, poison: set[str], at: str = "33") -> Reports:
+    """Have a node's way onwards raise for some messages, as a value that cannot be written does."""
+    peers, reports = chain.peers_of(at), Reports()
 
     class Poisoned:
         async def call(self, node: Any, request: Any, timeout_us: int) -> Any:
@@ -319,7 +339,7 @@ def with_poison(chain: Chain, poison: set[str]) -> Reports:
                 raise ValueError("planted")
             return await peers.call(node, request, timeout_us)
 
-    chain.nodes["33"] = build("33", NodePorts(chain.clock, Poisoned(), chain.books["33"], reports))
+    chain.nodes[at] = build(at, NodePorts(chain.clock, Poisoned(), chain.books[at], reports))
     return reports
 
 
@@ -356,18 +376,21 @@ def reason(parked: Parked) -> str:
     return place
 
 
-def test_an_exception_after_an_intent_parks_the_message_and_is_answered_busy_with_its_name() -> None:
+@pytest.mark.parametrize(("at", "open_"), [("33", ["2102"]), ("hub", ["2102", "2102"])])
+def test_an_exception_after_an_intent_parks_the_message_and_is_answered_busy_with_its_name(
+    at: str, open_: list[str]
+) -> None:
     chain, poison = Chain(), {"2102"}
-    reports = with_poison(chain, poison)
+    reports = with_poison(chain, poison, at)
 
     assert chain.send(sale(POISON)) == Busy(200_000, msgid(POISON))
     assert isinstance(done(chain.send(sale(2))), Settled)
 
-    node: Any = chain.nodes["33"]
+    node: Any = chain.nodes[at]
     [parked] = node.parked()
     assert (parked.msgid, reason(parked)) == (msgid(POISON), "ValueError at protocol/test_sweeper.py")
     assert [str(error) for error in reports.errors] == ["planted"]
-    assert chain.open_intents() == ["2102"], "the books say so too"
+    assert chain.open_intents() == open_, "the books say so too"
 
 
 def test_a_parked_message_is_over_when_its_sender_asks_again_and_it_can_be_driven() -> None:

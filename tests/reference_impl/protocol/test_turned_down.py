@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from support.chain import Chain, at_rest, run
 from support.messages import (
     OTHER_PERSON,
+    admitted,
     cancel,
+    cancel_admission,
+    cancel_lines,
+    cancel_registration,
     done,
     find_person,
     line,
@@ -19,10 +25,12 @@ from support.messages import (
     reversal_as_the_hub_sends_it,
     sale,
     sale_as_the_hub_sends_it,
+    settlement,
     upload,
 )
 
 from reference_impl.domain.errors import Refusal
+from reference_impl.domain.lifecycle import VisitState
 from reference_impl.protocol.answers import answer_known
 from reference_impl.protocol.messages import Answered, LinesPriced, PersonNo, Request, Settled, UploadLines, VisitId
 from reference_impl.protocol.records import Key, MessageRecord
@@ -66,6 +74,36 @@ def test_a_sale_whose_total_is_not_that_of_its_lines_never_leaves_the_province(c
     assert ("33->hub", "2102") not in chain.calls
     assert chain.visits() == []
     assert isinstance(done(chain.send(sale(2))), Settled)
+    at_rest(chain)
+
+
+@pytest.mark.parametrize(("open_", "code"), [(registered, "2207"), (admitted, "2304")])
+def test_a_settlement_whose_total_is_not_that_of_its_visits_lines_never_leaves_the_province(
+    chain: Chain, open_: Callable[[Chain], VisitId], code: str
+) -> None:
+    visit = open_(chain)
+    slip = changed(settlement(3, visit, code=code), total_fen=9_999)
+
+    assert refusal(chain.send(slip)) == Refusal.TOTALS_DIFFER
+    assert ("33->hub", code) not in chain.calls
+    done(chain.send(settlement(4, visit, code=code)))
+    at_rest(chain)
+
+
+@pytest.mark.parametrize(
+    ("open_", "undo", "lines"), [(registered, cancel_registration, "2205"), (admitted, cancel_admission, "2302")]
+)
+def test_a_visit_is_not_given_up_while_charges_remain_on_it(
+    chain: Chain, open_: Callable[[Chain], VisitId], undo: Callable[[int, VisitId], Request], lines: str
+) -> None:
+    visit = open_(chain)
+
+    assert refusal(chain.send(undo(3, visit))) == Refusal.CHARGES_REMAIN
+    assert [one.state for one in chain.visits()] == [VisitState.OPEN]
+    done(chain.send(cancel_lines(4, visit, code=lines)))
+    done(chain.send(undo(5, visit)))
+
+    assert [one.state for one in chain.visits()] == [VisitState.CANCELLED]
     at_rest(chain)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.chain import HOSPITAL, LOCAL_PERSON, Chain, Crossing, at_rest, once, run
-from support.messages import done, sale_as_the_hub_sends_it
+from support.chain import HOSPITAL, LOCAL_PERSON, Chain, Crossing, always, at_rest, once, run
+from support.messages import done, registered, reversal, sale_as_the_hub_sends_it, settlement
 from support.patients import FakeVisit, Patient
 
 from reference_impl.books.memory import MemoryBooks
@@ -14,7 +14,8 @@ from reference_impl.domain.scopes import Side
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.hospital.visiting import refund_and_paper
 from reference_impl.protocol.door import DoorState
-from reference_impl.protocol.messages import PersonNo, Request, Reverse
+from reference_impl.protocol.forwarder import UNREACHABLE_RETRY_US
+from reference_impl.protocol.messages import Busy, Overloaded, PersonNo, Request, Reverse
 from scenarios.record.fates import Fate
 from scenarios.schema import Clients
 
@@ -157,6 +158,51 @@ def test_a_settlement_voided_because_the_insurer_lost_it_is_refunded_and_claimed
     assert rows[-1]["paper_fen"] == patient.visit.total_fen
     assert rows[-1]["refusal"] == Refusal.ONE_SIDED
     assert [visit.settlement for visit in chain.visits()] == [""]
+    at_rest(chain)
+
+
+# --- nobody listens: what was surely never sent ---
+
+
+@pytest.mark.parametrize("link", ["33->hub", "hub->63"])
+def test_a_settlement_that_reached_nobody_is_turned_away_and_its_visit_is_free(chain: Chain, link: str) -> None:
+    visit = registered(chain)
+    chain.faults.append(once(link, "2207", "refuse connection"))
+
+    assert chain.send(settlement(3, visit)) == Overloaded(UNREACHABLE_RETRY_US)
+    at_rest(chain)
+    settled = done(chain.send(settlement(4, visit)))
+
+    assert [one.settlement for one in chain.standing()] == [settled.settlement]
+    at_rest(chain)
+
+
+@pytest.mark.parametrize("link", ["33->hub", "hub->63"])
+def test_a_settlement_that_may_have_acted_is_busy_although_nobody_listens_any_more(chain: Chain, link: str) -> None:
+    """Told *overloaded* the hospital would send the patient to claim by paper, and the insurer has settled."""
+    visit = registered(chain)
+    chain.faults.append(once(link, "2207", "lose reply"))
+    chain.send(settlement(3, visit))
+    chain.faults.append(once(link, "2207", "refuse connection"))
+
+    assert isinstance(chain.send(settlement(3, visit)), Busy)
+    settled = done(chain.send(settlement(3, visit)))
+
+    assert [one.settlement for one in chain.standing()] == [settled.settlement]
+    at_rest(chain)
+
+
+def test_a_reversal_that_reached_nobody_stands_all_the_same_and_is_driven_until_it_is_through(chain: Chain) -> None:
+    visit = registered(chain)
+    done(chain.send(settlement(3, visit)))
+    chain.faults.append(always("33->hub", "2601", "refuse connection"))
+
+    assert chain.send(reversal(9, 3, "2207")) == Overloaded(UNREACHABLE_RETRY_US)
+    assert chain.open_intents() == ["2601"]
+    chain.faults.clear()
+    chain.restart("33")
+
+    assert chain.standing() == []
     at_rest(chain)
 
 
