@@ -22,6 +22,10 @@ lint:
 test:
     .venv/bin/pytest -q -n auto
 
+# every branch of the decisions and the protocol, by the tests of these two rooms alone
+cover:
+    .venv/bin/pytest -q -n 2 tests/reference_impl/domain tests/reference_impl/protocol --cov
+
 # the studies of many seconds
 slow:
     .venv/bin/pytest -q -m "slow and simulated" -n 2 -p no:randomly

@@ -98,7 +98,7 @@ def test_setup_and_test_are_what_the_readme_tells_and_the_ci_runs():
     assert 'bash -euo pipefail -c "$readme_tests"' in CI
 
 
-@pytest.mark.parametrize("recipe", ["lint", "slow"])
+@pytest.mark.parametrize("recipe", ["cover", "lint", "slow"])
 def test_a_recipe_runs_the_commands_of_the_ci_in_its_order(recipe):
     commands = recipes()[recipe]
 
@@ -111,6 +111,7 @@ def test_contributing_tells_the_readmes_setup_and_every_recipe_it_names():
     assert named <= set(recipes())
     assert recipes()["test"][0] in CONTRIBUTING
     assert recipes()["slow"][0] in CONTRIBUTING
+    assert recipes()["cover"][0] in CONTRIBUTING
 
 
 def test_hooks_need_no_network():
