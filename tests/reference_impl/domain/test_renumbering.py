@@ -103,6 +103,7 @@ def test_a_number_is_known_by_its_shape_old_or_new(text: str, *, expected: bool)
     ("at_us", "said", "goes_by_new"),
     [
         (99, {}, False),  # nothing is given before the move
+        (99, {"map_from_us": 50}, False),  # whatever the map says already
         (100, {}, True),
         (100, {"scope": "6302"}, False),  # another city's move
         (100, {"of": Numbered.VISIT}, False),  # of something else

@@ -22,8 +22,16 @@ def test_an_invoice_is_held_against_what_was_uploaded_last() -> None:
     assert register.compare(HOSPITAL, "V1", 300) is False
     assert [(one.visit, fen) for one, fen in register.differing(HOSPITAL)] == [("V1", 300)]
     assert register.upload(visit(100, 200), update=True) is None
+    assert list(register.differing(HOSPITAL)) == [], "what was uploaded anew has met no invoice yet"
     assert register.compare(HOSPITAL, "V1", 300) is True
-    assert list(register.differing(HOSPITAL)) == []
+
+
+def test_a_visit_differs_until_an_invoice_agrees() -> None:
+    register = UploadRegister()
+    register.upload(visit(100))
+    for invoice_fen, differing in ((99, 1), (98, 1), (100, 0), (101, 1)):
+        assert register.compare(HOSPITAL, "V1", invoice_fen) is not bool(differing)
+        assert len(register.differing(HOSPITAL)) == differing
 
 
 def test_an_update_replaces_lines_by_their_number_and_a_whole_upload_all_of_them() -> None:

@@ -91,11 +91,17 @@ def test_a_refusal_names_the_code_and_the_line(way) -> None:
     assert f"X1.1 of feedetl_sn {asked.body.lines[0].serial}" in reason(chain.send(asked))
 
 
-def test_a_new_code_is_priced_as_the_item_that_it_means() -> None:
-    chain = behind(Subject.CATALOGUE)
+@pytest.mark.parametrize("way", [charging, selling])
+def test_a_new_code_is_priced_as_the_item_that_it_means(way) -> None:
+    chain, untold = behind(Subject.CATALOGUE), Chain()
     chain.clock.us = DOWNLOADED_US
 
-    assert done(chain.send(by_code("X1.1", sale()))).amounts == done(Chain().send(sale())).amounts
+    done(chain.send(by_code("X1.1", way(chain)(2))))
+    done(untold.send(way(untold)(2)))
+
+    new, old = ([one.fees for one in told.visits()] for told in (chain, untold))
+    assert new == old
+    assert [one.amounts for one in chain.standing()] == [one.amounts for one in untold.standing()]
 
 
 def test_a_sale_that_was_taken_in_by_a_code_is_driven_on_by_it_when_that_has_ended() -> None:
