@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lab.torture.loom import Nap
 from lab.torture.nodes import HOSPITAL
 from reference_impl.domain import transactions as t
-from reference_impl.domain.nodes import NodeId
 from reference_impl.hospital.bodies import BODIES
+from reference_impl.protocol.ids import filing_id
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
@@ -26,6 +26,7 @@ from reference_impl.protocol.messages import (
     RequestBody,
     Reverse,
     Settled,
+    WithdrawFiling,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ def _choices(world: World, patient: Patient) -> list[_Meant]:
         meant += 2 * [_Meant(_TAKES_BACK[kind], body, own[-1])]
     if journey.visit_id and kind in _SETTLES:
         meant += [_Meant(code, BODIES[code](journey.visit, journey.visit_id)) for code in _SETTLES[kind]]
+    if world.setting.filing is not None:
+        meant.append(_Meant(t.FILE, BODIES[t.FILE](journey.visit, journey.visit_id)))
+        filed = [filing_id(msgid) for _, msgid in _sent(world, patient, t.FILE)]
+        meant += [_Meant(t.WITHDRAW_FILING, WithdrawFiling(person=person, filing=one)) for one in filed]
     return meant
 
 
@@ -115,7 +120,7 @@ async def _insist(world: World, patient: Patient, number: int, meant: _Meant) ->
     while not tries_max or attempt < tries_max:
         attempt += 1
         sent_us = world.now_us()
-        answer = await world.peers_of(HOSPITAL).call(NodeId("33"), request, 5 * _S)
+        answer = await world.peers_of(HOSPITAL).call(world.setting.entry, request, 5 * _S)
         history.attempt(visit.visit, _STEP + number, attempt, request, sent_us, answer, now_us=world.now_us())
         if isinstance(answer, Answered):
             _learn(world, request, meant, answer)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.torture.links import Cut
 from lab.torture.loom import Nap
+from lab.torture.nodes import CARE_CITY, INSURED_CITY
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 
@@ -16,6 +17,7 @@ __all__ = ["Doors"]
 
 _S = 1_000_000
 _DOORS = (("33", Side.CARE), ("33", Side.INSURED), ("hub", Side.CARE), ("63", Side.INSURED))
+_OF_CITIES = {CARE_CITY: Side.CARE, INSURED_CITY: Side.INSURED}
 _STATES = (
     DoorState.CLOSED,
     DoorState.DRAINING,
@@ -25,7 +27,6 @@ _STATES = (
     DoorState.CLOSED,
     DoorState.REFUSING,
 )
-_LINKS = (("the hospital", "33"), ("33", "hub"), ("hub", "63"))
 _LONGEST_S = 20
 _COMMANDS_MAX = 6
 _CUTS_MAX = 2
@@ -47,7 +48,8 @@ class Doors:
             await world.turning_point("the door's operator", visit)
             if world.calm:
                 return
-            node, side = _DOORS[world.tape.below("which door is moved", len(_DOORS))]
+            doors = (*_DOORS, *((city, _OF_CITIES[city]) for city in world.setting.relays))
+            node, side = doors[world.tape.below("which door is moved", len(doors))]
             state = _STATES[world.tape.below("what is it told", len(_STATES))]
             seconds = world.tape.below("for so many seconds", _LONGEST_S)
             world.loom.spawn(self._shut(node, side, state, (seconds + 1) * _S))
@@ -57,7 +59,8 @@ class Doors:
         world = self._world
         for _ in range(world.tape.take("links cut", lambda _: world.mix.cuts, range(1, _CUTS_MAX + 1))):
             visit = 1 + world.tape.below("a link is cut with visit", world.visits)
-            ends = frozenset(_LINKS[world.tape.below("which link is cut", len(_LINKS))])
+            ways = world.setting.ways
+            ends = frozenset(ways[world.tape.below("which link is cut", len(ways))])
             for_s = 1 + world.tape.below("cut for so many seconds", _LONGEST_S)
             await world.turning_point("whoever cuts links", visit)
             from_us = world.now_us()

@@ -7,8 +7,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from lab.torture.loom import Cell, Nap, Wait
-from lab.torture.nodes import HOSPITAL
-from reference_impl.domain.nodes import NodeId
+from lab.torture.nodes import DESK, HOSPITAL, PHONE
+from reference_impl.domain.institution import is_filing_platform
+from reference_impl.domain.nodes import NodeId, is_city
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
@@ -57,16 +58,18 @@ class Line:
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send and wait for the answer, or until the timeout."""
         cell = Cell()
-        if self.caller == HOSPITAL:
+        caller = self.caller
+        if caller == HOSPITAL:
             self.world.note_sent(request)
-        self.world.loom.spawn(self.world.links.carry(self.caller, node, request, cell))
+            caller = PHONE if is_filing_platform(request.sender) else caller
+        self.world.loom.spawn(self.world.links.carry(caller, node, request, cell))
         outcome = await Wait(cell, timeout_us)
         return Unknown(timeout_us) if outcome is None else outcome
 
 
 def end_of(party: str) -> str:
     """Return what an end of a link is called."""
-    return "the hospital" if party == HOSPITAL else party
+    return DESK if party == HOSPITAL else party
 
 
 class Links:
@@ -94,9 +97,9 @@ class Links:
 
     async def _serve(self, caller: str, node: NodeId, request: Request, cell: Cell, *, twice: bool) -> None:
         world = self._world
-        at = (node, Key(request.sender, request.msgid))
+        at = (node, world.setting.key_at(node, request))
         before = world.books[node].see(at[1]).message
-        world.states.arrival(node, request, known=before is not None, twice=bool(world.serving[at]))
+        world.states.arrival(at, request, known=before is not None, twice=bool(world.serving[at]))
         world.serving[at] += 1
         in_us = world.now_us()
         served = world.nodes[node]
@@ -106,7 +109,7 @@ class Links:
         if twice and isinstance(answer, Closed | Overloaded):
             world.unsure.add(request.msgid)
             world.doubtful.add(int(request.msgid[-4:]))
-        world.watch.replied(node, request, answer)
+        world.watch.replied(at, request, answer)
         world.features.add(f"{node} {request.code} {_kind(answer)}")
         if world.told is not None:
             world.tell(f"{node} answers {world.named(request.msgid)} to {end_of(caller)}: {_kind(answer)}")
@@ -114,6 +117,7 @@ class Links:
             answer = Answered(answer.reply, (Hop(node, in_us, world.now_us()), *answer.hops))
         world.seen["withdrawn, then tried again"] += before is not None and before.withdrawn
         world.seen["turned away by a door"] += isinstance(answer, Closed)
+        world.seen["turned away by a city's door"] += isinstance(answer, Closed) and is_city(node)
         world.loom.spawn(self._bring_back(caller, node, request, answer, cell))
 
     async def _bring_back(self, caller: str, node: str, request: Request, answer: Answer, cell: Cell) -> None:
@@ -124,7 +128,7 @@ class Links:
         if lost or self._is_cut(caller, node):
             world.seen["reply lost after commit"] += isinstance(answer, Answered)
             return
-        if caller == HOSPITAL:
+        if caller in (HOSPITAL, PHONE):
             if isinstance(answer, Answered):
                 world.answered.add(Key(request.sender, request.msgid))
         else:

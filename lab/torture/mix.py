@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from lab.torture.nodes import CARE_CITY, INSURED_CITY, ways_over
 from lab.torture.order import Order
 from reference_impl.domain import transactions as t
 
-__all__ = ["LINKS", "QUIET_MIX", "STORMS_S", "Mix"]
+__all__ = ["QUIET_MIX", "STORMS_S", "Mix"]
 
 _OPENS_AND_SETTLES = (t.REGISTER, t.ADMIT, t.PHARMACY_SETTLE, t.OUTPATIENT_SETTLE, t.INPATIENT_SETTLE)
 _DARK = (
@@ -22,7 +23,8 @@ _DARK = (
     *[t.REVERSE] * 2,
 )
 _TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, t.REVERSE)
-LINKS = ("the hospital to 33", "33 to hub", "hub to 63")
+_LINKS = tuple(f"{one} to {other}" for one, other in ways_over(()))
+_LINKS_OVER_CITIES = tuple(f"{one} to {other}" for one, other in ways_over((CARE_CITY, INSURED_CITY)))
 """As the hospital's side calls them; an answer comes by the same."""
 STORMS_S = (10, 30, 60, 150)
 """How long a storm may last."""
@@ -54,10 +56,15 @@ class Mix:
     storm: int = 0
     """Which of ``STORMS_S``."""
     order: Order = Order.IN_TURN
+    relays: int = 0
+    """Which cities have a relay: none, that of the hospital, that of the insured, both."""
+    filing: int = 0
+    """Which filing is asked of people from elsewhere, if any."""
 
     @classmethod
     def drawn(cls, rng: Random) -> Mix:
         """Return the mix of a seed."""
+        relays = rng.choice([0, 0, 0, 0, 1, 2, 3])
         return cls(
             loss=rng.choice([0, 0, 0.02, 0.1, 0.3]),
             late=rng.choice([0, 0.02, 0.1]),
@@ -68,12 +75,14 @@ class Mix:
             cuts=rng.choice([0, 0, 1, 2]),
             dark=rng.choice(_DARK),
             tardy=rng.choice(_TARDY),
-            where=rng.choice(["", *LINKS]),
+            where=rng.choice(["", *(_LINKS_OVER_CITIES if relays else _LINKS)]),
             clerk=rng.choice([0, 1]),
             prefund=rng.choice([0, 0, 0, 1]),
             sqlite=rng.choice([0, 0, 0, 1]),
             storm=rng.randrange(len(STORMS_S)),
             order=rng.choice([Order.LOT, Order.LOT, Order.IN_TURN, Order.RANKS]),
+            relays=relays,
+            filing=rng.choice([0, 0, 0, 0, 1, 2, 3]),
         )
 
 

@@ -5,7 +5,7 @@ What every node goes by is fixed and small, so that a test knows each fen. It mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -44,8 +44,10 @@ from reference_impl.protocol.province import Province
 __all__ = [
     "BALANCE_FEN",
     "CARE_CITY",
+    "CARE_REGION",
     "CATALOGUE",
     "DAY_OF",
+    "DESK",
     "FAR_HOSPITAL",
     "HOSPITAL",
     "INSTITUTIONS",
@@ -56,10 +58,13 @@ __all__ = [
     "NODES",
     "NOTHING_ASKED",
     "PERSON",
+    "PHONE",
     "WAIT_US",
+    "WAYS",
     "Asked",
     "build",
     "standing_of",
+    "ways_over",
 ]
 
 CATALOGUE = {
@@ -71,6 +76,7 @@ PERSON = "63010010000000000001"
 LOCAL_PERSON = "33040010000000000001"
 BALANCE_FEN = 5_000
 HOSPITAL = NodeId("H33040030001")
+CARE_REGION = "330400"
 KINDS: tuple[Kind, ...] = ("outpatient", "pharmacy", "inpatient")
 NEIGHBOUR = NodeId("H33040030002")
 FAR_HOSPITAL = NodeId("H63010030001")
@@ -78,7 +84,7 @@ INSTITUTIONS = register_of(
     [
         *(
             Institution(code, region, 3, KINDS)
-            for code, region in ((HOSPITAL, "330400"), (NEIGHBOUR, "330400"), (FAR_HOSPITAL, "630100"))
+            for code, region in ((HOSPITAL, CARE_REGION), (NEIGHBOUR, CARE_REGION), (FAR_HOSPITAL, "630100"))
         ),
         filing_platform("33"),
         filing_platform("63"),
@@ -89,6 +95,10 @@ LINE = FeeLine(serial="1", item="X1", count_e4=10_000, price_e6=100_000_000, tot
 NODES = (NodeId("33"), HUB, NodeId("63"))
 CARE_CITY, INSURED_CITY = NodeId("3304"), NodeId("6301")
 """The cities of the hospital and of the person, where they have relays of their own."""
+DESK, PHONE = "the hospital", "the phone"
+"""Who begins a message: a desk, or a patient's phone by way of the platform, as links call them."""
+WAYS = ((DESK, "33"), ("33", "hub"), ("hub", "63"))
+"""From the hospital to the insurer, where no city has a relay."""
 WAIT_US = 1_000_000
 
 
@@ -176,6 +186,13 @@ def build(node: str, ports: NodePorts, asked: Asked = NOTHING_ASKED) -> Province
         relays=frozenset(NodeId(city) for city in asked.relays if province_of(city) == node),
         sessions=asked.sessions,
     )
+
+
+def ways_over(relays: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return the links on the way from the hospital to the insurer, over the cities that relay: who asks whom."""
+    desk = ((DESK, CARE_CITY), (CARE_CITY, "33")) if CARE_CITY in relays else WAYS[:1]
+    city = (("63", INSURED_CITY), (INSURED_CITY, "63")) if INSURED_CITY in relays else ()
+    return (*desk, *WAYS[1:], *city)
 
 
 def _references(node: str) -> Callable[[], str]:

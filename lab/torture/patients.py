@@ -77,6 +77,7 @@ class FakeVisit:
     open_at_start: bool = False
     prescription: str = ""
     drugs: tuple[Drug, ...] = ()
+    temporary: bool = False
 
     def lines(self, batch: int, batches: int) -> tuple[FeeLine, ...]:
         """Return the charges of one batch: one line."""
@@ -107,9 +108,12 @@ class FakeDesk:
         self.held -= 1
 
 
+@dataclass(frozen=True)
 class _Draws:
+    seed: int
+
     def uniform(self, visit: int, step: int, attempt: int, purpose: int) -> float:
-        return uniform(_SEED, visit, step, attempt, purpose)
+        return uniform(self.seed, visit, step, attempt, purpose)
 
 
 @dataclass
@@ -121,11 +125,13 @@ class Patient:
     site: HospitalSite = field(default_factory=lambda: HospitalSite(Clients(), uploads_per_stay=2))
     desk: FakeDesk = field(default_factory=FakeDesk)
     recorder: Recorder = field(default_factory=Recorder)
+    people: int = 0
+    """Who the people are that decide: another number, another mind."""
 
     def __post_init__(self) -> None:
         """Begin the visit."""
         around = self.surroundings
-        ports = HospitalPorts(around.clock, around.peers_of(HOSPITAL), _Draws(), self.desk, around)
+        ports = HospitalPorts(around.clock, around.peers_of(HOSPITAL), _Draws(_SEED + self.people), self.desk, around)
         self.history = History(self.recorder, Stamps(datetime(2024, 6, 3), 1.0))
         self.journey = Journey(ports, self.site, cast("PlannedVisit", self.visit), self.history)
         self.history.began(self.journey)

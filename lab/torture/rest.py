@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from lab.checker import Agreement, check
-from lab.torture.nodes import BALANCE_FEN, standing_of
+from lab.torture.filed import at_rest as filings_at_rest
+from lab.torture.nodes import BALANCE_FEN, CARE_CITY, standing_of
 from lab.torture.world import World
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
+from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS
 from reference_impl.protocol.messages import Answered
 from reference_impl.protocol.records import SettlementRecord
 from scenarios.record.fates import DIRECT_FATES, Fate, Stage
@@ -29,6 +31,7 @@ REST_LAWS = {
     "copies": "whoever is on the way holds the insurer's money to the fen, and no other",
     "care": "the care province knows each visit as its insurer does",
     "prefunds": "what is posted of a prefund is what stands",
+    "filings": "the insurer knows the stays elsewhere that the care province has, and no other",
     "trail": "books that keep a trail, in files or on a server, are what it tells",
     "still": "at rest nothing moves: not by restarts, not by asking again, not by the late copy of what was reversed",
 }
@@ -44,6 +47,7 @@ def at_rest(world: World, *, checker: bool) -> list[str]:
         "copies": _copies,
         "care": _care,
         "prefunds": _prefunds,
+        "filings": filings_at_rest,
     }
     wrong = [f"{name}: {what}" for name, law in laws.items() for what in law(world)]
     if checker and not world.meddled and not world.doubtful:
@@ -118,9 +122,12 @@ def _accounts(world: World) -> Iterator[str]:
 
 def _copies(world: World) -> Iterator[str]:
     standing = standing_of(_claims_of(world))
-    for node in ("33", "hub"):
+    for node in world.setting.nodes:
+        if node == "63":
+            continue
         # Business within the province of care never meets the hub.
-        passed = [one for one in standing if node == "33" or province_of(one.insured_region) != "33"]
+        near = node in ("33", CARE_CITY)
+        passed = [one for one in standing if near or province_of(one.insured_region) != "33"]
         insured = {one.settlement: one.amounts for one in passed}
         held = {one.settlement: one.amounts for one in standing_of(world.books[node].read_all().copies)}
         if held != insured:
@@ -162,7 +169,10 @@ def _checked(world: World) -> list[str]:
     books = {node: books.read_all() for node, books in world.books.items()}
     prefund = world.asked.prefund
     prefunds: dict[str, PrefundRules] = {} if prefund is None else {"33": prefund, "63": prefund}
-    findings = check(books, Record(**world.recorder.frames()), agreement=Agreement(prefunds=prefunds))
+    asked = () if world.asked.filing is None else world.asked.filing.rules.needed_for
+    filed_for = frozenset(code for code in SETTLEMENTS if TRANSACTIONS[code].kind in asked)
+    agreement = Agreement(filed_for=filed_for, prefunds=prefunds)
+    findings = check(books, Record(**world.recorder.frames()), agreement=agreement)
     return [f"law {one.law}: {one.detail}" for one in findings.violations]
 
 

@@ -6,10 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.errors import Refusal
-from reference_impl.domain.nodes import HUB, NodeId
-from reference_impl.domain.transactions import SETTLEMENTS
+from reference_impl.domain.filing import FILING_REFUSALS
+from reference_impl.domain.institution import is_filing_platform
+from reference_impl.domain.nodes import is_city
+from reference_impl.domain.transactions import FILE, SETTLEMENTS, WITHDRAW_FILING
 from reference_impl.protocol.messages import Answer, Answered, Request, Reverse, Settled
-from reference_impl.protocol.records import Change, Key, PrefundRecord, SettlementRecord
+from reference_impl.protocol.records import Change, FilingsRecord, Key, PrefundRecord, SettlementRecord
 from scenarios.record.fates import Fate
 
 if TYPE_CHECKING:
@@ -40,7 +42,18 @@ RARE_STATES = (
     "taken back",
     "prefund short",
     "prefund exactly 0 left",
+    "by a city's relay",
+    "turned away by a city's door",
+    "a city killed with an intent open",
+    "filed at a desk",
+    "filed by phone",
+    "a filing withdrawn",
+    "turned away for want of a filing",
+    "settled by a filing",
+    "settled by a filing, and taken back",
+    "an emergency counted as filed",
     *(fate.value for fate in (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, Fate.REVERSED_THEN_PAPER)),
+    *(fate.value for fate in (Fate.FILED_THEN_DIRECT, Fate.PAPER_BY_FILING)),
 )
 """Those that a batch of ordinary seeds must reach."""
 CUTOVER_STATES = (
@@ -62,23 +75,24 @@ class States:
         """Count in ``world.seen``."""
         self._world = world
 
-    def arrival(self, node: str, request: Request, *, known: bool, twice: bool) -> None:
-        """Note a request that reaches a node."""
-        seen = self._world.seen
+    def arrival(self, at: tuple[str, Key], request: Request, *, known: bool, twice: bool) -> None:
+        """Note a request that reaches a node, which holds it under this key."""
+        seen, (node, key) = self._world.seen, at
+        seen["by a city's relay"] += is_city(node)
         seen["duplicate while busy"] += twice
         seen["duplicate"] += known
         if isinstance(request.body, Reverse) and not known:
-            original = self._world.books[node].see(Key(request.sender, request.body.original)).message
+            original = self._world.books[node].see(Key(key.sender, request.body.original)).message
             seen["reversal before original"] += original is None
             seen["second reversal"] += original is not None and original.reversed_by is not None
 
     def late_yes(self, caller: str, request: Request, answer: Answer) -> None:
         """Note a yes that comes to a node which has taken a reversal of it meanwhile."""
         if request.code in SETTLEMENTS and isinstance(answer, Answered) and isinstance(answer.reply.body, Settled):
-            upstream = NodeId("33") if caller == HUB else request.institution
-            message = self._world.books[caller].see(Key(upstream, request.msgid)).message
+            message = self._world.books[caller].see(self._world.setting.key_of(caller, request.msgid)).message
             late = message is not None and message.reply is None and message.reversed_by is not None
             self._world.seen["late yes"] += late
+            self._world.seen["late yes to a city"] += late and is_city(caller)
 
     def committed(self, node: str, change: Change) -> None:
         """Note what a node has written."""
@@ -93,8 +107,26 @@ class States:
         prefund = change.get(PrefundRecord)
         limit_fen = None if prefund is None else world.watch.limits.get((node, prefund.care))
         world.seen["prefund exactly 0 left"] += prefund is not None and prefund.posted_fen == limit_fen
+        if world.setting.filing is not None:
+            self._filings(change)
         kinds = "+".join(type(record).__name__ for record in change.records)
         world.features.add(f"{node} {message.code} {'insert' if change.insert else 'close'} {kinds}")
+
+    def _filings(self, change: Change) -> None:
+        """Note what an insurer has written of filings."""
+        seen, message = self._world.seen, change.message
+        refused = None if message.reply is None else message.reply.refusal
+        if change.insert and not refused and change.get(FilingsRecord) is not None:
+            by_phone = is_filing_platform(message.key.msgid)
+            seen["filed by phone" if by_phone else "filed at a desk"] += message.code == FILE
+            seen["a filing withdrawn"] += message.code == WITHDRAW_FILING
+        seen["turned away for want of a filing"] += refused in FILING_REFUSALS
+        settled = change.get(SettlementRecord)
+        if settled is not None and settled.filing:
+            seen[f"settled by a filing{'' if settled.sign > 0 else ', and taken back'}"] += 1
+            kept = change.get(FilingsRecord)
+            deemed = () if kept is None else (one.visit for one in kept.filings if one.serial == settled.filing)
+            seen["an emergency counted as filed"] += settled.sign > 0 and settled.visit in deemed
 
 
 def states_of(*, cutover: bool) -> tuple[str, ...]:

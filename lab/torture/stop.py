@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lab.torture.loom import Nap
+from lab.torture.nodes import CARE_CITY, INSURED_CITY
 from reference_impl.books.moving import Moved, move, prove
 from reference_impl.domain.scopes import Side
 from reference_impl.protocol.door import DoorCommand, DoorState
@@ -24,7 +25,13 @@ __all__ = ["SCOPES", "Stop", "planned"]
 
 _S = 1_000_000
 SCOPES = ("33", "63", "hub")
-_SIDES = {"33": (Side.CARE, Side.INSURED), "63": (Side.CARE, Side.INSURED), "hub": (Side.CARE,)}
+_SIDES: dict[str, tuple[Side, ...]] = {
+    "33": (Side.CARE, Side.INSURED),
+    "63": (Side.CARE, Side.INSURED),
+    "hub": (Side.CARE,),
+    CARE_CITY: (Side.CARE,),
+    INSURED_CITY: (Side.INSURED,),
+}
 _ROWS_A_STEP = 8
 _STOPS_S, _DRAINS_S, _CLOSED_S, _RAMPS_S = 12, 5, 20, 10
 
@@ -32,7 +39,8 @@ _STOPS_S, _DRAINS_S, _CLOSED_S, _RAMPS_S = 12, 5, 20, 10
 def planned(world: World) -> Course:
     """Return the plan of a world's stop, off its tape."""
     tape = world.tape
-    scope = SCOPES[tape.below("the stop is of", len(SCOPES))]
+    scopes = (*SCOPES, *world.setting.relays)
+    scope = scopes[tape.below("the stop is of", len(scopes))]
     stops_s = 1 + tape.below("it accepts no more after seconds", _STOPS_S)
     drains_s = tape.below("it drains for seconds", _DRAINS_S)
     closed_s = 1 + tape.below("it stays closed for seconds", _CLOSED_S)

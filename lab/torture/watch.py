@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lab.torture.filed import FilingLaws
 from lab.torture.nodes import BALANCE_FEN
 from reference_impl.domain.lifecycle import MOVES, VisitState
 from reference_impl.domain.nodes import HUB, is_city
@@ -43,6 +44,7 @@ EVENT_LAWS = {
     "9 accumulators": "a person's account and deductible are those of the settlements that stand",
     "13 same money": "nobody on the way keeps a copy that its insurer does not hold, or other money",
     "14 lines": "what a visit is charged is the sum of its lines, each once",
+    "20 filing": "who needs a filing settles by one that stands, and what it is used for is what stands",
 }
 """What each is, for the table in the manual."""
 
@@ -67,10 +69,16 @@ class _Books:
 class Watch:
     """Holds the laws; ``wrong`` lists what was broken. ``limits`` are prefunds by (insurer, place of care)."""
 
-    def __init__(self, now_us: Callable[[], int], limits: dict[tuple[str, str], int] | None = None) -> None:
+    def __init__(
+        self,
+        now_us: Callable[[], int],
+        limits: dict[tuple[str, str], int] | None = None,
+        filings: FilingLaws | None = None,
+    ) -> None:
         """Begin before anything is written."""
         self.wrong: list[str] = []
         self.limits = limits or {}
+        self._filings = filings
         self._now_us = now_us
         self._books: defaultdict[str, _Books] = defaultdict(_Books)
         self._said: dict[tuple[str, Request], Reply] = {}
@@ -80,12 +88,15 @@ class Watch:
         books = self._books[node]
         for law, what in (*self._message(node, books, change), *self._records(node, books, change)):
             self._note(law, f"{node}: {what}")
+        if self._filings is not None:
+            for what in self._filings.committed(change, books.standing):
+                self._note("20 filing", f"{node}: {what}")
 
-    def replied(self, node: str, request: Request, answer: object) -> None:
-        """Hold what a node says against what it has written, and against what it said before."""
+    def replied(self, at: tuple[str, Key], request: Request, answer: object) -> None:
+        """Hold what a node says against what it has written under this key, and against what it said before."""
         if not isinstance(answer, Answered):
             return
-        key, reply = Key(request.sender, request.msgid), answer.reply
+        (node, key), reply = at, answer.reply
         first = self._said.setdefault((node, request), reply)  # another content is another question (G1)
         if first != reply:
             self._note("5 constant reply", f"{node} said {_word(first)} to {_named(request)}, and now {_word(reply)}")
@@ -118,8 +129,8 @@ class Watch:
         body = message.request.body
         if isinstance(body, Reverse):
             books.reversed.add(Key(key.sender, body.original))
-        elif key in books.reversed and (node != HUB or message.code in SETTLEMENTS):
-            # Where no money moves the hub writes no record, and a yes that crossed its reversal is for the care side.
+        elif key in books.reversed and (_keeps_visits(node) or message.code in SETTLEMENTS):
+            # Where no money moves a relay writes no record, and a yes that crossed its reversal is for the care side.
             yield "8 no yes after a reversal", f"yes to {message.code} {key.msgid} after it was reversed"
 
     # --- records ---
@@ -189,7 +200,7 @@ class Watch:
     def _copy(self, node: str, copy: SettlementCopy) -> Iterator[_Finding]:
         if copy.sign < 0:
             return
-        insurers = [books for name, books in self._books.items() if name != HUB and not is_city(name)]
+        insurers = [books for name, books in self._books.items() if _keeps_visits(name)]
         made = next(
             (books.settlements[copy.settlement] for books in insurers if copy.settlement in books.settlements), None
         )
@@ -197,6 +208,11 @@ class Watch:
             yield "13 same money", f"keeps {copy.settlement}, which no insurer has made"
         elif (made.amounts, made.posted_us) != (copy.amounts, copy.settled_us):
             yield "13 same money", f"keeps {copy.settlement} with other money or at another time than {node}'s insurer"
+
+
+def _keeps_visits(node: str) -> bool:
+    """Return whether a node is a province: hub and cities pass on."""
+    return node != HUB and not is_city(node)
 
 
 def _visit(books: _Books, visit: VisitRecord, charges: ChargesRecord | None, by: MessageRecord) -> Iterator[_Finding]:

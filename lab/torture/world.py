@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from lab.torture.clerk import meddle
 from lab.torture.doors import Doors
+from lab.torture.filed import FilingLaws, file_before
 from lab.torture.frail import FrailBooks
 from lab.torture.kept import InMemory, Kept, OnSqlite
 from lab.torture.links import Line, Links
 from lab.torture.loom import Cell, Loom, Nap, Wait
 from lab.torture.mix import QUIET_MIX, STORMS_S, Mix
-from lab.torture.nodes import HOSPITAL, LOCAL_PERSON, NODES, PERSON, Asked, build
+from lab.torture.nodes import CARE_REGION, HOSPITAL, LOCAL_PERSON, PERSON, build
 from lab.torture.order import picker
 from lab.torture.patients import FakeVisit, Patient
+from lab.torture.setting import setting_of
 from lab.torture.states import States
 from lab.torture.stop import Stop, planned
 from lab.torture.tape import Tape
 from lab.torture.watch import Watch
-from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.nodes import is_city
 from reference_impl.domain.prefund import PrefundRules, Quota
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.site import HospitalSite
@@ -34,7 +36,6 @@ from reference_impl.protocol.messages import MessageId, Outcome, Request
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Change, Key, SettlementRecord
 from scenarios.record.recorder import Recorder
-from scenarios.schema import Clients
 
 if TYPE_CHECKING:
     from reference_impl.books.postgresql.address import Server
@@ -56,17 +57,6 @@ _LIMITS_FEN = (5_000, 150_000)
 _BILLS_FEN = (10_000, 300_000, 4_000_000)
 """Below the deductible, above it, and above what a year allows a visitor."""
 _BACK_MS = 500
-
-CLIENTS = Clients.model_validate(
-    {
-        "timeout": "5s",
-        "deadline": "20s",
-        "reversal_timeout": "5s",
-        "retries": {"max": 3, "backoff": "500ms", "cap": "4s"},
-        "clerk": {"retries": 1, "wait": "5s"},
-        "park": {"share": 0.5, "spread": "5s"},
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -113,13 +103,16 @@ class World:
         self.features: set[str] = set()
         """What it did, told apart more finely than by rare states: a tape that did something new is worth keeping."""
         self.storm_us = STORMS_S[tape.take("the storm lasts", lambda _: self.mix.storm, range(1, len(STORMS_S)))] * S
+        self.setting = setting_of(tape, self.mix)
         course = planned(self) if cutover else None
         self.storm_us = max(self.storm_us, 0 if course is None else course.full_at + S)
-        self.asked, limits = self._prefunds()
-        self.watch = Watch(self.now_us, limits)
+        self.asked = self.setting.asked
+        limits = self._prefunds()
+        filings = None if self.asked.filing is None else FilingLaws(self.asked.filing, self.now_us)
+        self.watch = Watch(self.now_us, limits, filings)
         self.states = States(self)
         stopping = None if course is None else course.plan.scope
-        self.books: dict[str, Kept] = {node: self._kept(node, on_file=node == stopping) for node in NODES}
+        self.books: dict[str, Kept] = {node: self._kept(node, on_file=node == stopping) for node in self.setting.nodes}
         self.dies_within: dict[str, Change | None] = {}
         self.nodes: dict[str, Province | Hub | City | None] = {}
         self.doors = Doors(self)
@@ -143,10 +136,10 @@ class World:
         self.doubtful: set[int] = set()
         """Visits of which a message came twice, and one copy was turned away: its sender takes it for without effect,
         and the other may act. No answer can tell; that is a limit of the protocol, and of every other."""
-        for node in NODES:
+        for node in self.setting.nodes:
             self._boot(node)
         self.recorder = Recorder()
-        site = HospitalSite(CLIENTS, uploads_per_stay=2, stops=() if course is None else (course,))
+        site = self.setting.site(() if course is None else (course,))
         self.patients = [patient for number in range(1, VISITS + 1) if (patient := self._patient(number, site))]
         self.stop = None if course is None else Stop(self, course)
 
@@ -241,7 +234,7 @@ class World:
 
     def restart_all(self) -> None:
         """Kill and start every node at rest."""
-        for node in NODES:
+        for node in self.setting.nodes:
             self.loom.kill(node)
             self._boot(node, recovers=True)
         self.loom.weave(STEPS_MAX)
@@ -251,7 +244,9 @@ class World:
         heard: list[Outcome] = []
 
         async def ask() -> None:
-            heard.append(await self.peers_of(HOSPITAL).call(NodeId("33"), self.asked_of[key], 5 * S))
+            heard.append(
+                await self.peers_of(HOSPITAL).call(self.setting.place_of(key.msgid), self.asked_of[key], 5 * S)
+            )
 
         self.loom.spawn(ask())
         self.loom.weave(STEPS_MAX)
@@ -282,17 +277,20 @@ class World:
         comes = self.tape.take(f"visit {number} comes", lambda rng: 1 + rng.randrange(len(_KINDS)), range(1, 4))
         if not comes:
             return None
-        region, person = ("630100", PERSON) if number <= VISITS // 2 else ("330400", LOCAL_PERSON)
+        away = number <= VISITS // 2
+        region, person = ("630100", PERSON) if away else (CARE_REGION, LOCAL_PERSON)
         kind = _KINDS[min(comes, len(_KINDS)) - 1]
         bill_fen = _BILLS_FEN[self.tape.below(f"the bill of visit {number}", len(_BILLS_FEN))]
         visit = FakeVisit(kind, visit=number, ordinal=number, insured_region=region, person=person, total_fen=bill_fen)
-        return Patient(self, visit, site, recorder=self.recorder)
+        visit = replace(visit, temporary=away)
+        return Patient(self, visit, site, recorder=self.recorder, people=self.setting.people)
 
     async def _live(self, patient: Patient) -> None:
         await Nap(self.tape.below(f"visit {patient.visit.visit} comes after", 30) * _COMES_AFTER_MS * 1_000)
         self.tell(
             f"visit {patient.visit.visit} begins: {patient.visit.kind}, insured in {patient.visit.insured_region}"
         )
+        await file_before(self, patient)
         await patient.journey.live()
         self.tell(f"visit {patient.visit.visit} has ended: {patient.journey.fate.value}")
         patient.history.left(patient.journey)
@@ -303,18 +301,18 @@ class World:
         self.tell("the storm is over")
         self.doors.open_all()
 
-    def _prefunds(self) -> tuple[Asked, dict[tuple[str, str], int]]:
-        """Return what the provinces are told of prefunds: none, or a small one for what is treated in 33."""
+    def _prefunds(self) -> dict[tuple[str, str], int]:
+        """Tell the provinces of prefunds: of none, or of a small one for what is treated in 33. Return the limits."""
         some = self.tape.take(
             "a prefund is kept",
             lambda rng: 1 + rng.randrange(len(_LIMITS_FEN)) if rng.random() < self.mix.prefund else 0,
             range(1, len(_LIMITS_FEN) + 1),
         )
         if not some:
-            return Asked(), {}
+            return {}
         limit_fen = _LIMITS_FEN[min(some, len(_LIMITS_FEN)) - 1]
-        rules = PrefundRules((Quota("33", limit_fen),))
-        return Asked(prefund=rules), {(node, "33"): limit_fen for node in ("33", "63")}
+        self.asked.prefund = PrefundRules((Quota("33", limit_fen),))
+        return {(node, "33"): limit_fen for node in ("33", "63")}
 
     # --- nodes ---
 
@@ -333,7 +331,9 @@ class World:
 
     def _die(self, node: str) -> None:
         self.tell(f"{node} dies")
-        self.seen["killed with an intent open"] += bool(self.books[node].intents())
+        left_open = bool(self.books[node].intents())
+        self.seen["killed with an intent open"] += left_open
+        self.seen["a city killed with an intent open"] += left_open and is_city(node)
         self._end(node)
         self.books[node].die(self.dies_within.pop(node, None))
         self.loom.spawn(self._come_back(node))

@@ -178,6 +178,8 @@ QUICK_BUGS = (
     "the books forget what was reversed",
     "the insurer forgets what was settled",
     "SQLite: answered, and not flushed",
+    "a province decides past a city's relay",
+    "a settlement uses up no filing",
     "a move leaves the messages behind",
 )
 

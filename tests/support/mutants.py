@@ -24,14 +24,17 @@ from reference_impl.domain.idempotency import Judgement
 from reference_impl.domain.prefund import Quota
 from reference_impl.hospital import transacting
 from reference_impl.hospital.asking import Asker
-from reference_impl.protocol import answers, care, forwarder, insured, insured_decisions, relay
+from reference_impl.protocol import answers, care, filings, forwarder, insured, insured_decisions, relay
 from reference_impl.protocol.care import CareRole
+from reference_impl.protocol.city import City
+from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import Forwarder
 from reference_impl.protocol.insured_decisions import InsuredDecisions
 from reference_impl.protocol.leases import Leases
-from reference_impl.protocol.messages import Answered, Unknown, Unreachable
+from reference_impl.protocol.messages import Answered, Overloaded, Unknown, Unreachable
 from reference_impl.protocol.prefunds import Prefunds
-from reference_impl.protocol.records import Change, Posting
+from reference_impl.protocol.province import Province
+from reference_impl.protocol.records import Change, PersonRecord, Posting
 from reference_impl.protocol.sweeper import Sweeper
 
 __all__ = ["MUTANTS", "Mutant", "found"]
@@ -196,6 +199,24 @@ def as_if_unsettled(self, request, body, view, *more):
 _settle = InsuredDecisions._settle
 
 
+# --- cities with relays, and filings ---
+
+_ask_city = Province._ask_city
+_file = InsuredDecisions._file
+
+
+async def past_the_city(self, request):
+    """Where a city's relay serves nobody, its province decides by itself."""
+    said = await _ask_city(self, request)
+    return await self._insured.serve(request) if isinstance(said, Overloaded) else said
+
+
+def filed_beside_the_person(self, *asked):
+    """A filing moves no version of its person."""
+    change = _file(self, *asked)
+    return msgspec.structs.replace(change, records=tuple(r for r in change.records if not isinstance(r, PersonRecord)))
+
+
 # --- the books ---
 
 _apply, _sqlite_apply, _keep = MemoryBooks.apply, sqlite.apply, sqlite._keep
@@ -260,6 +281,7 @@ SECOND_LINES: dict[str, str] = {
     "what was seen at first is believed for ever": "takes a reversal, within one call, of a copy that is taken back then",
     "a mark is cleared by an outcome": "takes a reversal between one look and its commit that no version tells of",
     "SQLite: a reversal that came meanwhile is not seen": "the same, on SQLite, which one seed in four uses",
+    "a filing moves no version of its person": "takes a withdrawal between one look of a settlement and its commit",
 }
 """Mutants that 200 seeds do not find, and what stands before them."""
 
@@ -306,6 +328,14 @@ MUTANTS: dict[str, Mutant] = {
     "a person's accumulators stand still": Mutant(insured_decisions, "_next", person_unmoved),
     "what a prefund lets go is lost": Mutant(Prefunds, "let_go", nothing),
     "a prefund has no limit": Mutant(Quota, "limit_at", always(answer=10**12)),
+    # cities with relays, and filings
+    "a province decides past a city's relay": Mutant(Province, "_ask_city", past_the_city),
+    "a city's restart drives nothing": Mutant(City, "recover", no_wait),
+    "a settlement uses up no filing": Mutant(Filings, "after_settlement", nothing),
+    "what is taken back gives no filing back": Mutant(Filings, "after_taking_back", nothing),
+    "a filing that is withdrawn holds on": Mutant(filings, "withdrawn", lambda filed, *_: filed),
+    "a stay that never was is remembered": Mutant(Filings, "after_cancelled_admission", nothing),
+    "a filing moves no version of its person": Mutant(InsuredDecisions, "_file", filed_beside_the_person),
     # the books
     "the books forget what was reversed": Mutant(MemoryBooks, "_mark", none),
     "a mark is never lifted": Mutant(MemoryBooks, "_lift", none),

@@ -1,0 +1,142 @@
+"""What the country of a tortured world is like: which cities relay, and whether a filing is asked for.
+
+Each is one choice on the tape; a world without it is as before, and pays nothing for it. Must never say what is right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lab.torture.nodes import CARE_CITY, CARE_REGION, HOSPITAL, INSURED_CITY, NODES, Asked, ways_over
+from reference_impl.domain.institution import INSTITUTION_CHARS, is_filing_platform
+from reference_impl.domain.nodes import HUB, NodeId, entry_node
+from reference_impl.domain.regions import city_of, province_of
+from reference_impl.hospital.site import HospitalSite
+from reference_impl.protocol.records import Key
+from scenarios.patients.filings import FilingDraws, filing_table
+from scenarios.schema import Clients
+from scenarios.schema.filing import Filing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.torture.mix import Mix
+    from lab.torture.tape import Tape
+    from reference_impl.protocol.messages import MessageId, Request
+    from scenarios.schema.course import Course
+
+__all__ = ["CLIENTS", "PLAIN", "Setting", "setting_of"]
+
+CLIENTS = Clients.model_validate(
+    {
+        "timeout": "5s",
+        "deadline": "20s",
+        "reversal_timeout": "5s",
+        "retries": {"max": 3, "backoff": "500ms", "cap": "4s"},
+        "clerk": {"retries": 1, "wait": "5s"},
+        "park": {"share": 0.5, "spread": "5s"},
+    }
+)
+Way = TypeVar("Way")
+_UPLOADS = 2
+_RELAYS = ((CARE_CITY,), (INSURED_CITY,), (CARE_CITY, INSURED_CITY))
+_PEOPLE = 1_000
+"""So many ways there are in which the same people decide otherwise."""
+_DESK = {"files": 0.6, "by_clerk": 0.5, "takes": "1s", "comes_back": 0.8, "comes_back_after": "5s"}
+_ASKED: dict[str, Any] = {
+    "needed_for": ["outpatient", "inpatient", "pharmacy"],
+    "emergency": 0.15,
+    "in_stay": 0.5,
+    "desk": _DESK,
+}
+_FILINGS = (
+    Filing.model_validate(_ASKED | {"standings": {"unfiled": 1.0}}),
+    Filing.model_validate(
+        _ASKED
+        | {
+            "withdrawn": 0.3,
+            "visiting_kinds": {"temporary": 0.2, "referral": 0.8},
+            "referral_settlements": 1,
+            "covers": "hospital",
+        }
+    ),
+    Filing.model_validate(
+        _ASKED | {"standings": {"unfiled": 0.5}, "temporary": "30s", "referral": "30s", "upload_lag": "4s"}
+    ),
+)
+"""Nobody has filed; most are referred for one settlement; what is filed comes late and is soon over."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One world's country."""
+
+    relays: tuple[NodeId, ...] = ()
+    filing: FilingDraws | None = None
+    people: int = 0
+    """Who the people are, by whom it is drawn what each does."""
+
+    @cached_property
+    def nodes(self) -> tuple[NodeId, ...]:
+        """Every node of the chain."""
+        return (*NODES, *self.relays)
+
+    @cached_property
+    def ways(self) -> tuple[tuple[str, str], ...]:
+        """Who asks whom, from the hospital to the insurer."""
+        return ways_over(self.relays)
+
+    @property
+    def entry(self) -> NodeId:
+        """Where the hospital sends."""
+        return entry_node(CARE_REGION, self.relays)
+
+    @property
+    def asked(self) -> Asked:
+        """What every node is told."""
+        return Asked(relays=self.relays, filing=None if self.filing is None else filing_table(self.filing.spec))
+
+    def site(self, stops: tuple[Course, ...]) -> HospitalSite:
+        """Return what every visit shares."""
+        return HospitalSite(CLIENTS, _UPLOADS, stops, filing=self.filing, relays=frozenset(self.relays))
+
+    def place_of(self, msgid: MessageId) -> NodeId:
+        """Return where a message is sent first: what a phone files, to the insurer."""
+        return NodeId(msgid[1:3]) if is_filing_platform(msgid) else self.entry
+
+    def key_at(self, node: str, request: Request) -> Key:
+        """Return the key under which a node holds a message, whoever brought it.
+
+        What a city brings of its institutions is theirs; what the hub brings for a city's people, that city's.
+        """
+        sender = request.sender
+        if sender == city_of(request.care_region) and node == province_of(sender):
+            sender = NodeId(request.msgid[:INSTITUTION_CHARS])
+        elif sender == HUB and city_of(request.insured_region) in self.relays:
+            sender = NodeId(city_of(request.insured_region))
+        return Key(sender, request.msgid)
+
+    def key_of(self, node: str, msgid: MessageId) -> Key:
+        """Return the key under which a node holds a message that it has passed on."""
+        if node == HUB:
+            return Key(NodeId(province_of(HOSPITAL[1:])), msgid)
+        return Key(NodeId("63") if node == INSURED_CITY else NodeId(msgid[:INSTITUTION_CHARS]), msgid)
+
+
+PLAIN = Setting()
+
+
+def setting_of(tape: Tape, mix: Mix) -> Setting:
+    """Return the country of a world, off its tape."""
+    relays = _one_of(_RELAYS, tape.take("cities relay", lambda _: mix.relays, range(1, 1 + len(_RELAYS)))) or ()
+    spec = _one_of(_FILINGS, tape.take("a filing is asked for", lambda _: mix.filing, range(1, 1 + len(_FILINGS))))
+    people = 0 if spec is None else tape.below("who the people are", _PEOPLE)
+    filing = None if spec is None else FilingDraws(spec, filing_table(spec), people)
+    return Setting(relays, filing, people)
+
+
+def _one_of(ways: Sequence[Way], chosen: int) -> Way | None:
+    """Return the way that was chosen, from 1 on; None for 0."""
+    return ways[min(chosen, len(ways)) - 1] if chosen else None
