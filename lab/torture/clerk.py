@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from lab.torture.loom import Nap
 from lab.torture.nodes import HOSPITAL
 from reference_impl.domain import transactions as t
+from reference_impl.domain.institution import filing_platform, is_filing_platform
+from reference_impl.domain.nodes import care_node
+from reference_impl.domain.regions import province_of
 from reference_impl.hospital.bodies import BODIES
 from reference_impl.protocol.ids import filing_id
 from reference_impl.protocol.messages import (
     Answered,
     Busy,
     CancelLines,
+    CancelOrder,
     CancelRegistration,
     CancelSettlement,
     MessageId,
     PersonNo,
+    RefundOrder,
     Request,
     RequestBody,
     Reverse,
@@ -38,6 +43,8 @@ __all__ = ["meddle"]
 _S = 1_000_000
 _STEP = 7_000
 """Their message ids stand this many seconds after the visit's own."""
+_PHONE_STEP = 400
+"""Those of a phone so many steps."""
 _ACTS_MAX = 5
 _PAUSE_MS = 100
 _TAKES_BACK = {"pharmacy": t.PHARMACY_CANCEL, "outpatient": t.OUTPATIENT_CANCEL, "inpatient": t.INPATIENT_CANCEL}
@@ -51,11 +58,12 @@ _TRIES_MAX = 3
 
 
 class _Meant(NamedTuple):
-    """A message they may send; ``original`` is the settling message that it undoes, if any."""
+    """A message they may send, or a person's phone; ``original`` is the settling message that it undoes, if any."""
 
     code: str
     body: RequestBody
     original: MessageId = MessageId("")
+    by_phone: bool = False
 
 
 async def meddle(world: World, patient: Patient) -> None:
@@ -94,6 +102,13 @@ def _choices(world: World, patient: Patient) -> list[_Meant]:
         meant += 2 * [_Meant(_TAKES_BACK[kind], body, own[-1])]
     if journey.visit_id and kind in _SETTLES:
         meant += [_Meant(code, BODIES[code](journey.visit, journey.visit_id)) for code in _SETTLES[kind]]
+    if journey.order:
+        paid = own[-1] if own else MessageId("")
+        meant.append(_Meant(t.REFUND_ORDER, RefundOrder(order=journey.order), paid))
+        meant += 3 * [_Meant(t.CANCEL_ORDER, CancelOrder(order=journey.order))]
+        meant += [
+            one._replace(by_phone=True) for one in meant if is_filing_platform(one.original) and one.code == t.REVERSE
+        ]
     if world.setting.filing is not None:
         meant.append(_Meant(t.FILE, BODIES[t.FILE](journey.visit, journey.visit_id)))
         filed = [filing_id(msgid) for _, msgid in _sent(world, patient, t.FILE)]
@@ -109,8 +124,14 @@ def _sent(world: World, patient: Patient, *codes: str) -> list[tuple[str, Messag
 
 async def _insist(world: World, patient: Patient, number: int, meant: _Meant) -> None:
     visit, history = patient.visit, patient.history
-    msgid = history.message_id(patient.journey.visit, _STEP + number)
-    request = Request(meant.code, msgid, HOSPITAL, HOSPITAL, visit.care_region, visit.insured_region, meant.body)
+    if meant.by_phone:
+        platform = filing_platform(province_of(visit.care_region))
+        sender, region, node = platform.code, platform.region, care_node(visit.care_region)
+        msgid = history.platform_id(sender, patient.journey.visit, _PHONE_STEP + number)
+    else:
+        sender, region, node = HOSPITAL, visit.care_region, world.setting.entry
+        msgid = history.message_id(patient.journey.visit, _STEP + number)
+    request = Request(meant.code, msgid, sender, sender, region, visit.insured_region, meant.body)
     world.meddled = True
     world.by_clerks[msgid] = ""
     tries_max = world.tape.take(
@@ -120,7 +141,7 @@ async def _insist(world: World, patient: Patient, number: int, meant: _Meant) ->
     while not tries_max or attempt < tries_max:
         attempt += 1
         sent_us = world.now_us()
-        answer = await world.peers_of(HOSPITAL).call(world.setting.entry, request, 5 * _S)
+        answer = await world.peers_of(HOSPITAL).call(node, request, 5 * _S)
         history.attempt(visit.visit, _STEP + number, attempt, request, sent_us, answer, now_us=world.now_us())
         if isinstance(answer, Answered):
             _learn(world, request, meant, answer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from lab.torture.nodes import CARE_CITY, INSURED_CITY, ways_over
+from lab.torture.nodes import CARE_CITY, INSURED_CITY, PHONE, WAYS, ways_over
 from lab.torture.order import Order
 from reference_impl.domain import transactions as t
 
@@ -26,6 +26,7 @@ _TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, t.REVERSE)
 _LINKS = tuple(f"{one} to {other}" for one, other in ways_over(()))
 _LINKS_OVER_CITIES = tuple(f"{one} to {other}" for one, other in ways_over((CARE_CITY, INSURED_CITY)))
 """As the hospital's side calls them; an answer comes by the same."""
+_PHONE_LINK = f"{PHONE} to {WAYS[0][1]}"
 STORMS_S = (10, 30, 60, 150)
 """How long a storm may last."""
 
@@ -60,11 +61,14 @@ class Mix:
     """Which cities have a relay: none, that of the hospital, that of the insured, both."""
     filing: int = 0
     """Which filing is asked of people from elsewhere, if any."""
+    orders: int = 0
+    """Which way people from elsewhere order their drugs, if they do."""
 
     @classmethod
     def drawn(cls, rng: Random) -> Mix:
         """Return the mix of a seed."""
-        relays = rng.choice([0, 0, 0, 0, 1, 2, 3])
+        relays, orders = rng.choice([0, 0, 0, 0, 1, 2, 3]), rng.choice([0, 0, 0, 1, 2])
+        links = (*(_LINKS_OVER_CITIES if relays else _LINKS), *((_PHONE_LINK,) if orders else ()))
         return cls(
             loss=rng.choice([0, 0, 0.02, 0.1, 0.3]),
             late=rng.choice([0, 0.02, 0.1]),
@@ -75,7 +79,7 @@ class Mix:
             cuts=rng.choice([0, 0, 1, 2]),
             dark=rng.choice(_DARK),
             tardy=rng.choice(_TARDY),
-            where=rng.choice(["", *(_LINKS_OVER_CITIES if relays else _LINKS)]),
+            where=rng.choice(["", *links]),
             clerk=rng.choice([0, 1]),
             prefund=rng.choice([0, 0, 0, 1]),
             sqlite=rng.choice([0, 0, 0, 1]),
@@ -83,6 +87,7 @@ class Mix:
             order=rng.choice([Order.LOT, Order.LOT, Order.IN_TURN, Order.RANKS]),
             relays=relays,
             filing=rng.choice([0, 0, 0, 0, 1, 2, 3]),
+            orders=orders,
         )
 
 

@@ -13,6 +13,7 @@ from lab.checker import Agreement, check
 from lab.torture.filed import at_rest as filings_at_rest
 from lab.torture.nodes import BALANCE_FEN, CARE_CITY, standing_of
 from lab.torture.world import World
+from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.lifecycle import VisitState
 from reference_impl.domain.prefund import PrefundRules
 from reference_impl.domain.regions import province_of
@@ -126,8 +127,9 @@ def _copies(world: World) -> Iterator[str]:
         if node == "63":
             continue
         # Business within the province of care never meets the hub.
-        near = node in ("33", CARE_CITY)
+        near, city = node in ("33", CARE_CITY), node == CARE_CITY
         passed = [one for one in standing if near or province_of(one.insured_region) != "33"]
+        passed = [one for one in passed if not (city and is_filing_platform(one.settled_by))]  # no phone asks a city
         insured = {one.settlement: one.amounts for one in passed}
         held = {one.settlement: one.amounts for one in standing_of(world.books[node].read_all().copies)}
         if held != insured:
@@ -171,7 +173,8 @@ def _checked(world: World) -> list[str]:
     prefunds: dict[str, PrefundRules] = {} if prefund is None else {"33": prefund, "63": prefund}
     asked = () if world.asked.filing is None else world.asked.filing.rules.needed_for
     filed_for = frozenset(code for code in SETTLEMENTS if TRANSACTIONS[code].kind in asked)
-    agreement = Agreement(filed_for=filed_for, prefunds=prefunds)
+    valid_us = 0 if world.setting.orders is None else world.asked.order_valid_us
+    agreement = Agreement(filed_for=filed_for, prefunds=prefunds, order_valid_us=valid_us)
     findings = check(books, Record(**world.recorder.frames()), agreement=agreement)
     return [f"law {one.law}: {one.detail}" for one in findings.violations]
 

@@ -1,4 +1,4 @@
-"""What the country of a tortured world is like: which cities relay, and whether a filing is asked for.
+"""What the country of a tortured world is like: which cities relay, whether a filing is asked for, who orders drugs.
 
 Each is one choice on the tape; a world without it is as before, and pays nothing for it. Must never say what is right.
 """
@@ -16,8 +16,10 @@ from reference_impl.domain.regions import city_of, province_of
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.records import Key
 from scenarios.patients.filings import FilingDraws, filing_table
+from scenarios.patients.orders import OrderDraws
 from scenarios.schema import Clients
 from scenarios.schema.filing import Filing
+from scenarios.schema.orders import OrdersSection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +70,15 @@ _FILINGS = (
 )
 """Nobody has filed; most are referred for one settlement; what is filed comes late and is soon over."""
 
+_ORDERS = tuple(
+    OrdersSection.model_validate({"share": 1.0, "not_confirmed": 0.2, "refunded": 0.3} | times)
+    for times in (
+        {"confirmed_after": "2s", "valid": "20s"},
+        {"confirmed_after": {"distribution": "uniform", "low": "1s", "high": "15s"}, "valid": "10s"},
+    )
+)
+"""Everybody from elsewhere orders: most are confirmed soon, or many too late."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -75,6 +86,7 @@ class Setting:
 
     relays: tuple[NodeId, ...] = ()
     filing: FilingDraws | None = None
+    orders: OrderDraws | None = None
     people: int = 0
     """Who the people are, by whom it is drawn what each does."""
 
@@ -96,11 +108,15 @@ class Setting:
     @property
     def asked(self) -> Asked:
         """What every node is told."""
-        return Asked(relays=self.relays, filing=None if self.filing is None else filing_table(self.filing.spec))
+        asked = Asked(relays=self.relays, filing=None if self.filing is None else filing_table(self.filing.spec))
+        if self.orders is not None:
+            asked.order_valid_us = self.orders.spec.valid
+        return asked
 
     def site(self, stops: tuple[Course, ...]) -> HospitalSite:
         """Return what every visit shares."""
-        return HospitalSite(CLIENTS, _UPLOADS, stops, filing=self.filing, relays=frozenset(self.relays))
+        relays = frozenset(self.relays)
+        return HospitalSite(CLIENTS, _UPLOADS, stops, filing=self.filing, relays=relays, orders=self.orders)
 
     def place_of(self, msgid: MessageId) -> NodeId:
         """Return where a message is sent first: what a phone files, to the insurer."""
@@ -132,9 +148,11 @@ def setting_of(tape: Tape, mix: Mix) -> Setting:
     """Return the country of a world, off its tape."""
     relays = _one_of(_RELAYS, tape.take("cities relay", lambda _: mix.relays, range(1, 1 + len(_RELAYS)))) or ()
     spec = _one_of(_FILINGS, tape.take("a filing is asked for", lambda _: mix.filing, range(1, 1 + len(_FILINGS))))
-    people = 0 if spec is None else tape.below("who the people are", _PEOPLE)
+    buying = _one_of(_ORDERS, tape.take("drugs are ordered", lambda _: mix.orders, range(1, 1 + len(_ORDERS))))
+    people = tape.below("who the people are", _PEOPLE) if spec or buying else 0
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), people)
-    return Setting(relays, filing, people)
+    orders = None if buying is None else OrderDraws(buying, people)
+    return Setting(relays, filing, orders, people)
 
 
 def _one_of(ways: Sequence[Way], chosen: int) -> Way | None:

@@ -9,9 +9,18 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.filing import FILING_REFUSALS
 from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.nodes import is_city
-from reference_impl.domain.transactions import FILE, SETTLEMENTS, WITHDRAW_FILING
-from reference_impl.protocol.messages import Answer, Answered, Request, Reverse, Settled
-from reference_impl.protocol.records import Change, FilingsRecord, Key, PrefundRecord, SettlementRecord
+from reference_impl.domain.transactions import (
+    CANCEL_ORDER,
+    FILE,
+    PHARMACY_SETTLE,
+    PLACE_ORDER,
+    REFUND_ORDER,
+    REVERSE,
+    SETTLEMENTS,
+    WITHDRAW_FILING,
+)
+from reference_impl.protocol.messages import Answer, Answered, Reply, Request, Reverse, Settled
+from reference_impl.protocol.records import Change, FilingsRecord, Key, MessageRecord, PrefundRecord, SettlementRecord
 from scenarios.record.fates import Fate
 
 if TYPE_CHECKING:
@@ -52,8 +61,15 @@ RARE_STATES = (
     "settled by a filing",
     "settled by a filing, and taken back",
     "an emergency counted as filed",
+    "an order placed",
+    "an order paid from the phone",
+    "an order paid too late",
+    "an order given back",
+    "an order cancelled",
+    "a payment taken back by phone",
     *(fate.value for fate in (Fate.DIRECT, Fate.DIRECT_AFTER_RETRY, Fate.REVERSED_THEN_PAPER)),
     *(fate.value for fate in (Fate.FILED_THEN_DIRECT, Fate.PAPER_BY_FILING)),
+    *(fate.value for fate in (Fate.ORDER_NOT_CONFIRMED, Fate.ORDER_EXPIRED, Fate.ORDER_REFUNDED)),
 )
 """Those that a batch of ordinary seeds must reach."""
 CUTOVER_STATES = (
@@ -109,8 +125,21 @@ class States:
         world.seen["prefund exactly 0 left"] += prefund is not None and prefund.posted_fen == limit_fen
         if world.setting.filing is not None:
             self._filings(change)
+        if world.setting.orders is not None and message.reply is not None:
+            self._orders(change.message, message.reply)
         kinds = "+".join(type(record).__name__ for record in change.records)
         world.features.add(f"{node} {message.code} {'insert' if change.insert else 'close'} {kinds}")
+
+    def _orders(self, message: MessageRecord, reply: Reply) -> None:
+        """Note what became of an order."""
+        seen, done = self._world.seen, not reply.refusal
+        by_phone = is_filing_platform(message.key.sender)
+        seen["an order placed"] += done and message.code == PLACE_ORDER
+        seen["an order paid from the phone"] += done and by_phone and message.code == PHARMACY_SETTLE
+        seen["an order paid too late"] += reply.refusal == Refusal.ORDER_EXPIRED
+        seen["an order given back"] += done and message.code == REFUND_ORDER
+        seen["an order cancelled"] += done and message.code == CANCEL_ORDER
+        seen["a payment taken back by phone"] += done and by_phone and message.code == REVERSE
 
     def _filings(self, change: Change) -> None:
         """Note what an insurer has written of filings."""

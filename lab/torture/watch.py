@@ -12,10 +12,11 @@ from typing import Any
 
 from lab.torture.filed import FilingLaws
 from lab.torture.nodes import BALANCE_FEN
+from lab.torture.ordered import OrderLaws
 from reference_impl.domain.lifecycle import MOVES, VisitState
 from reference_impl.domain.nodes import HUB, is_city
-from reference_impl.domain.transactions import SETTLEMENTS
-from reference_impl.protocol.messages import Answered, MessageId, Reply, Request, Reverse
+from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS, Act
+from reference_impl.protocol.messages import Answered, MessageId, RefundOrder, Reply, Request, Reverse
 from reference_impl.protocol.records import (
     Change,
     ChargesRecord,
@@ -44,6 +45,7 @@ EVENT_LAWS = {
     "9 accumulators": "a person's account and deductible are those of the settlements that stand",
     "13 same money": "nobody on the way keeps a copy that its insurer does not hold, or other money",
     "14 lines": "what a visit is charged is the sum of its lines, each once",
+    "29 order": "an order is paid once, by a platform, in time and at its price, and never once it is over",
     "20 filing": "who needs a filing settles by one that stands, and what it is used for is what stands",
 }
 """What each is, for the table in the manual."""
@@ -74,11 +76,13 @@ class Watch:
         now_us: Callable[[], int],
         limits: dict[tuple[str, str], int] | None = None,
         filings: FilingLaws | None = None,
+        orders_valid_us: int | None = None,
     ) -> None:
         """Begin before anything is written."""
         self.wrong: list[str] = []
         self.limits = limits or {}
         self._filings = filings
+        self._orders = None if orders_valid_us is None else OrderLaws(orders_valid_us, self._made)
         self._now_us = now_us
         self._books: defaultdict[str, _Books] = defaultdict(_Books)
         self._said: dict[tuple[str, Request], Reply] = {}
@@ -91,10 +95,13 @@ class Watch:
         if self._filings is not None:
             for what in self._filings.committed(change, books.standing):
                 self._note("20 filing", f"{node}: {what}")
+        if self._orders is not None:
+            for what in self._orders.committed(change):
+                self._note("29 order", f"{node}: {what}")
 
     def replied(self, at: tuple[str, Key], request: Request, answer: object) -> None:
         """Hold what a node says against what it has written under this key, and against what it said before."""
-        if not isinstance(answer, Answered):
+        if not isinstance(answer, Answered) or _writes_nothing(request.code):
             return
         (node, key), reply = at, answer.reply
         first = self._said.setdefault((node, request), reply)  # another content is another question (G1)
@@ -200,14 +207,22 @@ class Watch:
     def _copy(self, node: str, copy: SettlementCopy) -> Iterator[_Finding]:
         if copy.sign < 0:
             return
-        insurers = [books for name, books in self._books.items() if _keeps_visits(name)]
-        made = next(
-            (books.settlements[copy.settlement] for books in insurers if copy.settlement in books.settlements), None
-        )
+        made = self._made(copy.settlement)
         if made is None:
             yield "13 same money", f"keeps {copy.settlement}, which no insurer has made"
         elif (made.amounts, made.posted_us) != (copy.amounts, copy.settled_us):
             yield "13 same money", f"keeps {copy.settlement} with other money or at another time than {node}'s insurer"
+
+    def _made(self, settlement: str) -> SettlementRecord | None:
+        """Return the settlement of a number, whichever insurer made it."""
+        insurers = (books.settlements for name, books in self._books.items() if _keeps_visits(name))
+        return next((made[settlement] for made in insurers if settlement in made), None)
+
+
+def _writes_nothing(code: str) -> bool:
+    """Return whether a transaction is a question to the care province, whose answer is what stands at the moment."""
+    transaction = TRANSACTIONS[code]
+    return transaction.act is Act.ASK and not transaction.forwarded
 
 
 def _keeps_visits(node: str) -> bool:
@@ -236,7 +251,8 @@ def _undone_or_anew(before: VisitRecord, after: VisitRecord, by: MessageRecord) 
         return before.opened_by == after.opened_by
     body = None if by.request is None else by.request.body
     reversed_ = isinstance(body, Reverse) and body.original == after.opened_by
-    return after.state is VisitState.CANCELLED and (after.opened_as in SETTLEMENTS or reversed_)
+    undone = after.opened_as in SETTLEMENTS or reversed_ or isinstance(body, RefundOrder)
+    return after.state is VisitState.CANCELLED and undone
 
 
 def _person(books: _Books, person: PersonRecord) -> Iterator[_Finding]:

@@ -57,6 +57,8 @@ _LIMITS_FEN = (5_000, 150_000)
 _BILLS_FEN = (10_000, 300_000, 4_000_000)
 """Below the deductible, above it, and above what a year allows a visitor."""
 _BACK_MS = 500
+_ORDERS = 0.6
+"""Where drugs are ordered, so many of the people from elsewhere come for nothing else; of the others some do too."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,7 @@ class World:
         course = planned(self) if cutover else None
         self.storm_us = max(self.storm_us, 0 if course is None else course.full_at + S)
         self.asked = self.setting.asked
-        limits = self._prefunds()
-        filings = None if self.asked.filing is None else FilingLaws(self.asked.filing, self.now_us)
-        self.watch = Watch(self.now_us, limits, filings)
+        self.watch = self._watched(self._prefunds())
         self.states = States(self)
         stopping = None if course is None else course.plan.scope
         self.books: dict[str, Kept] = {node: self._kept(node, on_file=node == stopping) for node in self.setting.nodes}
@@ -274,10 +274,15 @@ class World:
 
     def _patient(self, number: int, site: HospitalSite) -> Patient | None:
         """Return a patient, if they come."""
-        comes = self.tape.take(f"visit {number} comes", lambda rng: 1 + rng.randrange(len(_KINDS)), range(1, 4))
+        away = number <= VISITS // 2
+        orders = away and self.setting.orders is not None
+
+        def draw(rng: Random) -> int:
+            return 1 if orders and rng.random() < _ORDERS else 1 + rng.randrange(len(_KINDS))
+
+        comes = self.tape.take(f"visit {number} comes", draw, range(1, 1 + len(_KINDS)))
         if not comes:
             return None
-        away = number <= VISITS // 2
         region, person = ("630100", PERSON) if away else (CARE_REGION, LOCAL_PERSON)
         kind = _KINDS[min(comes, len(_KINDS)) - 1]
         bill_fen = _BILLS_FEN[self.tape.below(f"the bill of visit {number}", len(_BILLS_FEN))]
@@ -313,6 +318,12 @@ class World:
         limit_fen = _LIMITS_FEN[min(some, len(_LIMITS_FEN)) - 1]
         self.asked.prefund = PrefundRules((Quota("33", limit_fen),))
         return {(node, "33"): limit_fen for node in ("33", "63")}
+
+    def _watched(self, limits: dict[tuple[str, str], int]) -> Watch:
+        """Return the watch of this country."""
+        filings = None if self.asked.filing is None else FilingLaws(self.asked.filing, self.now_us)
+        valid_us = None if self.setting.orders is None else self.asked.order_valid_us
+        return Watch(self.now_us, limits, filings, valid_us)
 
     # --- nodes ---
 

@@ -73,7 +73,13 @@ class Transacting(VisitState):
         body = self._body(code)
         if code in SETTLEMENTS and self.settle_sent_us < 0 and self.mid_lines is None:
             self.settle_sent_us = self.ports.clock.now_us()
-        answered = await self.asker.ask(code, body, for_good=for_good, at_closed_doors=at_closed_doors)
+        try:
+            answered = await self.asker.ask(code, body, for_good=for_good, at_closed_doors=at_closed_doors)
+        except RefusedByRule as refusal:
+            if code != tx.FILE or refusal.code != Refusal.FILED_ALREADY:
+                raise
+            self.done.add(code)  # another visit of the person, at another desk, has filed meanwhile
+            return
         self.done.add(code)
         self._learn(code, answered.reply.body)
 

@@ -1059,6 +1059,11 @@ def an_order_confirmed_in_its_last_microsecond(world, make):
     ordered(world, make, valid_us=100_000)
 
 
+def an_order_paid_from_the_phone_past_the_relay_of_its_pharmacys_city(world, make):
+    ordered(world, make)
+    world.at_cities = {"3304": [], "6311": [make.copy_of(world.settlements[0])]}
+
+
 def an_order_where_nobody_knows_how_long_orders_wait(world, make):
     ordered(world, make)
 
@@ -1163,6 +1168,7 @@ def hospital_crashed_over_the_message(world, make):
         sale_was_settled_and_reversed,
         served_in_the_last_microsecond_of_a_session,
         an_order_confirmed_in_its_last_microsecond,
+        an_order_paid_from_the_phone_past_the_relay_of_its_pharmacys_city,
         an_order_where_nobody_knows_how_long_orders_wait,
         an_order_paid_by_an_insurer_whose_clock_is_behind_its_pharmacys,
         an_order_paid_and_given_back,

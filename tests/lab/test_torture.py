@@ -169,6 +169,22 @@ def test_a_failure_is_told_as_a_story_with_a_command_and_a_test_that_repeat_it(m
     space[name]()
 
 
+# --- storms that found something ---
+
+
+def test_who_was_filed_meanwhile_at_another_desk_is_settled_by_that():
+    """The second desk is told that it is filed already (S11), and goes on; it once turned the patient away."""
+    ended = replayed(
+        spelt_out(
+            "a filing is asked for #1=1; who the people are #1=1; "
+            "visit 1 comes #1=1; visit 2 comes #1=1; visit 2 comes after #1=1"
+        )
+    )
+
+    assert ended.wrong == ()
+    assert ended.seen["filed_then_direct"] == 2
+
+
 # --- planted bugs ---
 
 
@@ -180,6 +196,7 @@ QUICK_BUGS = (
     "SQLite: answered, and not flushed",
     "a province decides past a city's relay",
     "a settlement uses up no filing",
+    "an order is confirmed for ever",
     "a move leaves the messages behind",
 )
 

@@ -20,6 +20,7 @@ from reference_impl.books.memory import MemoryBooks, Standing, Versioned
 from reference_impl.books.sqlite import connection as sqlite
 from reference_impl.books.sqlite import group
 from reference_impl.books.sqlite.group import GroupCommit
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.idempotency import Judgement
 from reference_impl.domain.prefund import Quota
 from reference_impl.hospital import transacting
@@ -31,7 +32,7 @@ from reference_impl.protocol.filings import Filings
 from reference_impl.protocol.forwarder import Forwarder
 from reference_impl.protocol.insured_decisions import InsuredDecisions
 from reference_impl.protocol.leases import Leases
-from reference_impl.protocol.messages import Answered, Overloaded, Unknown, Unreachable
+from reference_impl.protocol.messages import Answered, Overloaded, RefundOrder, Unknown, Unreachable
 from reference_impl.protocol.prefunds import Prefunds
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, PersonRecord, Posting
@@ -217,6 +218,30 @@ def filed_beside_the_person(self, *asked):
     return msgspec.structs.replace(change, records=tuple(r for r in change.records if not isinstance(r, PersonRecord)))
 
 
+# --- orders ---
+
+_state_refusal, _visit_after, _prepare_order = care.state_refusal, CareRole._visit_after, CareRole._prepare_order
+
+
+def confirmed_for_ever(request, visit, now_us, valid_us):
+    return _state_refusal(request, visit, now_us, 10**15)
+
+
+def paid_though_it_is_over(request, visit, now_us, valid_us):
+    """An order that is cancelled may be paid all the same."""
+    why = _state_refusal(request, visit, now_us, valid_us)
+    return None if why == Refusal.ORDER_CANCELLED else why
+
+
+def refund_leaves_it_paid(self, request, reply, visit):
+    return None if isinstance(request.body, RefundOrder) else _visit_after(self, request, reply, visit)
+
+
+def order_is_not_held(self, *asked):
+    prepared = _prepare_order(self, *asked)
+    return msgspec.structs.replace(prepared, records=()) if isinstance(prepared, forwarder.Prepared) else prepared
+
+
 # --- the books ---
 
 _apply, _sqlite_apply, _keep = MemoryBooks.apply, sqlite.apply, sqlite._keep
@@ -336,6 +361,11 @@ MUTANTS: dict[str, Mutant] = {
     "a filing that is withdrawn holds on": Mutant(filings, "withdrawn", lambda filed, *_: filed),
     "a stay that never was is remembered": Mutant(Filings, "after_cancelled_admission", nothing),
     "a filing moves no version of its person": Mutant(InsuredDecisions, "_file", filed_beside_the_person),
+    # orders
+    "an order is confirmed for ever": Mutant(care, "state_refusal", confirmed_for_ever),
+    "an order that is over is paid": Mutant(care, "state_refusal", paid_though_it_is_over),
+    "an order that is given back stays paid": Mutant(CareRole, "_visit_after", refund_leaves_it_paid),
+    "an order is held by nobody who pays it": Mutant(CareRole, "_prepare_order", order_is_not_held),
     # the books
     "the books forget what was reversed": Mutant(MemoryBooks, "_mark", none),
     "a mark is never lifted": Mutant(MemoryBooks, "_lift", none),

@@ -14,6 +14,7 @@ from lab.checker.laws.witnesses import (
     of_open_visits,
 )
 from lab.checker.rows import MONEY
+from reference_impl.domain.institution import PLATFORM_LETTER
 from reference_impl.domain.nodes import HUB
 from reference_impl.domain.regions import CITY_DIGITS
 
@@ -74,13 +75,15 @@ def all_sides_hold_the_same_money(evidence: Evidence) -> Iterator[Violation]:
 def every_side_keeps_what_passed(evidence: Evidence) -> Iterator[Violation]:
     """Law 13, third part: all on the way hold each settlement a hospital holds, and no other one.
 
-    That is the care province, and between provinces the hub; and a city's relay, the insured's between provinces alone.
+    That is the care province, and between provinces the hub; and a city's relay, the insured's between provinces alone,
+    that of the care place but for what was paid from the phone: the platform asks no city.
     """
     kept = held_by_hospitals(evidence)
     care = kept.with_columns(keeper=pl.col("care_region").str.head(2))
     hub = kept.filter(~pl.col("local")).with_columns(keeper=pl.lit(HUB))
     standing = evidence.standing_copies()
-    relays = [_by_city(kept, "care_region"), _by_city(kept.filter(~pl.col("local")), "insured_region")]
+    from_desks = kept.filter(~pl.col("msgid").str.starts_with(PLATFORM_LETTER))
+    relays = [_by_city(from_desks, "care_region"), _by_city(kept.filter(~pl.col("local")), "insured_region")]
     by_relays = [passed.filter(pl.col("keeper").is_in(evidence.relays)) for passed in relays if evidence.relays]
     wanted = pl.concat([care, hub, *by_relays]).select("visit_id", "msgid", "settlement", "keeper")
     without = wanted.join(standing, left_on=["msgid", "keeper"], right_on=["msgid", "node"], how="anti")
