@@ -72,6 +72,13 @@ def end_of(party: str) -> str:
     return DESK if party == HOSPITAL else party
 
 
+@dataclass
+class Copies:
+    """Of a request that is brought more than once: how many copies have not reached their node."""
+
+    on_the_way: int
+
+
 class Links:
     """Carries."""
 
@@ -92,11 +99,13 @@ class Links:
             world.loom.put(cell, Unreachable())
             return
         world.seen["a request came twice"] += times - 1
+        copies = Copies(times)
         for _ in range(times):
-            world.loom.spawn(self._serve(caller, node, request, cell, twice=times > 1), node)
+            world.loom.spawn(self._serve(caller, node, request, cell, copies), node)
 
-    async def _serve(self, caller: str, node: NodeId, request: Request, cell: Cell, *, twice: bool) -> None:
+    async def _serve(self, caller: str, node: NodeId, request: Request, cell: Cell, copies: Copies) -> None:
         world = self._world
+        copies.on_the_way -= 1
         at = (node, world.setting.key_at(node, request))
         before = world.books[node].see(at[1]).message
         world.states.arrival(at, request, known=before is not None, twice=bool(world.serving[at]))
@@ -106,9 +115,11 @@ class Links:
         assert served is not None  # it lives: this is its task
         answer: Answer = await served.handle(request)
         world.serving[at] -= 1
-        if twice and isinstance(answer, Closed | Overloaded):
+        turned_away = isinstance(answer, Closed | Overloaded)
+        if turned_away and not answer.msgid and copies.on_the_way:  # no node can know of the other yet
             world.unsure.add(request.msgid)
             world.doubtful.add(int(request.msgid[-4:]))
+        world.seen["turned away, and another copy may act"] += turned_away and answer.msgid != ""
         world.watch.replied(at, request, answer)
         world.features.add(f"{node} {request.code} {_kind(answer)}")
         if world.told is not None:

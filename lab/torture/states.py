@@ -39,6 +39,7 @@ RARE_STATES = (
     "lost on a cut link",
     "withdrawn, then tried again",
     "turned away by a door",
+    "turned away, and another copy may act",
     "another clerk told busy",
     "another clerk gave up",
     "a commit was stale, and decided again",

@@ -236,6 +236,8 @@ def _visit(books: _Books, visit: VisitRecord, charges: ChargesRecord | None, by:
     if before is not None:
         if (before.state, visit.state) not in _ALLOWED and not _undone_or_anew(before, visit, by):
             yield "6 lifecycle", f"visit {visit.visit} went from {before.state} to {visit.state}"
+        if visit.state is VisitState.CANCELLED and _goes_on(before):
+            yield "6 lifecycle", f"visit {visit.visit} is cancelled, and was {before.state} with charges or discharged"
         if visit.version != before.version + 1:
             yield "6 lifecycle", f"visit {visit.visit} went from version {before.version} to {visit.version}"
     if charges is not None:
@@ -243,6 +245,13 @@ def _visit(books: _Books, visit: VisitRecord, charges: ChargesRecord | None, by:
         lines_fen = sum(line.total_fen for line in lines)
         if lines_fen != visit.fees.total_fen or len({line.serial for line in lines}) != len(lines):
             yield "14 lines", f"visit {visit.visit} is charged {visit.fees.total_fen} fen, its lines say {lines_fen}"
+
+
+def _goes_on(visit: VisitRecord) -> bool:
+    """Return whether something was done in a visit that is undone before the visit is."""
+    if TRANSACTIONS[visit.opened_as].act is not Act.OPEN or visit.state is VisitState.CANCELLED:
+        return False
+    return visit.state is not VisitState.OPEN or bool(visit.fees.total_fen)
 
 
 def _undone_or_anew(before: VisitRecord, after: VisitRecord, by: MessageRecord) -> bool:

@@ -132,10 +132,10 @@ class World:
         self.taken_back: set[MessageId] = set()
         """Settling messages that another clerk reversed or cancelled with success."""
         self.unsure: set[MessageId] = set()
-        """Messages of which nobody knows what came: another clerk gave up asking, or two copies fared differently."""
+        """Messages of which nobody knows what came: another clerk gave up, or a copy came after another's end."""
         self.doubtful: set[int] = set()
-        """Visits of which a message came twice, and one copy was turned away: its sender takes it for without effect,
-        and the other may act. No answer can tell; that is a limit of the protocol, and of every other."""
+        """Visits of which a copy of a message was turned away before the other reached the node: its sender takes it
+        for without effect, and the other may act. No answer can tell; that is a limit of every protocol."""
         for node in self.setting.nodes:
             self._boot(node)
         self.recorder = Recorder()

@@ -226,7 +226,8 @@ class Asker:
                     if isinstance(found, PersonFound | BuyerFound):
                         self._learn_number(found)
                     return outcome
-                uncertain = uncertain or isinstance(outcome, _UNCERTAIN)
+                another_copy_may_act = isinstance(outcome, Closed | Overloaded) and outcome.msgid != ""
+                uncertain = uncertain or another_copy_may_act or isinstance(outcome, _UNCERTAIN)
                 self.stage = Stage.UNKNOWN if uncertain and not for_good else resting
                 if not for_good:
                     if uncertain and isinstance(outcome, Closed):

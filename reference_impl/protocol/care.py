@@ -444,8 +444,9 @@ class CareRole:
             refusal = judge(request, visit, self._rules.numbers)
         if refusal is not None:
             return refusal
-        if visit is not None and visit.opened_by == body.original and visit.settled_by not in ("", body.original):
-            return Refusal.ALREADY_SETTLED  # the admission of a settled stay: take the settlement back first
+        refusal = None if visit is None else _gone_on_refusal(body, visit)
+        if refusal is not None:
+            return refusal
         tombstone = MessageRecord(
             Key(request.sender, body.original),
             body.original_code,
@@ -579,6 +580,21 @@ def _rest_refusal(request: Request, body: Register | Admit, view: View, numbers:
     if part is None or visit_refusal(request, part, numbers) is not None or not part.settlement:
         return Refusal.NO_SUCH_PART
     return None if part.mid_stay else Refusal.STAY_WAS_WHOLE
+
+
+def _gone_on_refusal(body: Reverse, visit: VisitRecord) -> Refusal | None:
+    """Return why the admission of a stay is not reversed any more: what came after it is taken back first.
+
+    Whoever sent that had heard of the admission, so nothing is unknown of it that a 2601 would be for.
+    """
+    if visit.opened_by != body.original or visit.opened_as != ADMIT:
+        return None
+    if visit.settled_by:
+        return Refusal.ALREADY_SETTLED
+    if visit.state is VisitState.DISCHARGED:
+        return Refusal.ALREADY_DISCHARGED
+    charged = visit.state is VisitState.OPEN and visit.fees.total_fen
+    return Refusal.CHARGES_REMAIN if charged else None
 
 
 def _leaving_refusal(body: Discharge, visit: VisitRecord, latest_us: int) -> Refusal | None:

@@ -19,7 +19,7 @@ from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import is_known, turned_away
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder
-from reference_impl.protocol.messages import Answer, Outcome, Request, SessionNo
+from reference_impl.protocol.messages import Answer, Closed, Outcome, Overloaded, Request, SessionNo
 from reference_impl.protocol.named import Named
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import NodePorts
@@ -28,6 +28,7 @@ from reference_impl.protocol.references import sender_refusal
 from reference_impl.protocol.relay import RelayPolicy
 from reference_impl.protocol.restraint import Restraint
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
+from reference_impl.protocol.threshold import Threshold
 
 __all__ = ["City"]
 
@@ -35,7 +36,17 @@ __all__ = ["City"]
 class City:
     """Carries messages between a city and its province."""
 
-    __slots__ = ("_forwarder", "_institutions", "_ports", "_province", "_timeout_us", "doors", "node", "numbers")
+    __slots__ = (
+        "_forwarder",
+        "_institutions",
+        "_ports",
+        "_province",
+        "_threshold",
+        "_timeout_us",
+        "doors",
+        "node",
+        "numbers",
+    )
 
     def __init__(
         self,
@@ -52,6 +63,7 @@ class City:
         self.node = node
         self.numbers = numbers
         self.doors = Doors(numbers)
+        self._threshold = Threshold()
         self._ports = ports
         self._institutions = institutions
         self._province = care_node(node)
@@ -71,12 +83,12 @@ class City:
         if stranger is not None:
             return turned_away(stranger)
         if not self.doors.all_open:
-            known = is_known((await self._ports.books.look(Key(request.sender, request.msgid))).message)
-            side = Side.INSURED if insured else Side.CARE
-            refusal = self.doors.refusal(request, side, self._ports.clock.now_us(), known=known)
+            key, side = Key(request.sender, request.msgid), Side.INSURED if insured else Side.CARE
+            refusal = await self._threshold.crossed(key, self._judged(key, request, side), self._forwarder.in_work)
             if refusal is not None:
                 return refusal
-        return await self._forwarder.forward(request)
+        answer, threshold = await self._forwarder.forward(request), self._threshold
+        return threshold.beside(answer, Key(request.sender, request.msgid)) if threshold.standing else answer
 
     @property
     def restraint(self) -> Restraint | None:
@@ -106,6 +118,10 @@ class City:
 
     def _not_ours(self, request: Request) -> Refusal | None:
         return None if city_of(request.insured_region) == self.node else Refusal.OTHER_INSURER
+
+    async def _judged(self, key: Key, request: Request, side: Side) -> Closed | Overloaded | None:
+        known = is_known((await self._ports.books.look(key)).message)
+        return self.doors.refusal(request, side, self._ports.clock.now_us(), known=known)
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         return self._ports.peers.call(node, request, self._timeout_us)

@@ -22,6 +22,8 @@ from reference_impl.protocol.bucket import BucketRule, TokenBucket
 from reference_impl.protocol.ids import stamp_of
 from reference_impl.protocol.messages import Closed, Overloaded, Request
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
+from reference_impl.protocol.records import Key
+from reference_impl.protocol.threshold import may_have_acted
 from reference_impl.protocol.unmended import UnmendedRows
 
 __all__ = ["Door", "DoorCommand", "DoorState", "DoorStep", "Doors"]
@@ -180,7 +182,7 @@ class Doors:
         self.all_open = not self._doors
 
     def refusal(self, request: Request, side: Side, now_us: int, *, known: bool) -> Closed | Overloaded | None:
-        """Return why ``request`` may not pass on this side, or None."""
+        """Return why ``request`` may not pass on this side, or None; what is ``known`` may have had its effect."""
         care, insured = request.care_region, request.insured_region
         region = care if side is Side.CARE else insured
         for (door_side, scope, business), door in self._doors.items():
@@ -188,7 +190,7 @@ class Doors:
             if passes and concerned(business, care_region=care, insured_region=insured, filing=request.code in FILINGS):
                 refusal = door.refusal(request, now_us, known=known)
                 if refusal is not None:
-                    return refusal
+                    return may_have_acted(refusal, Key(request.sender, request.msgid)) if known else refusal
         return None
 
     def commands(self) -> tuple[DoorCommand, ...]:

@@ -143,6 +143,10 @@ class Forwarder:
         finally:
             self._leases.give_back(key)
 
+    def in_work(self, key: Key) -> bool:
+        """Return whether a message is in work at this moment."""
+        return key in self._leases
+
     async def recover(self) -> None:
         """Have the intents that a crash left open driven to their end, beside the fresh work."""
         self.sweeper.recover(await self._ports.books.open_intents())
@@ -283,7 +287,7 @@ class Forwarder:
     ) -> _Tried:
         if prepared.tombstone is not None:
             return refusal, False  # the mark of a reversal stands, so its intent must: it is driven until it is through
-        if fresh and await self._withdraw(message):
+        if fresh and not refusal.msgid and await self._withdraw(message):
             return refusal, True
         return busy_with(message.key.msgid), False
 

@@ -9,7 +9,7 @@ from reference_impl.domain.scopes import Side
 from reference_impl.protocol.answers import is_known, turned_away
 from reference_impl.protocol.door import Doors
 from reference_impl.protocol.forwarder import Forwarder
-from reference_impl.protocol.messages import Answer, Outcome, Request
+from reference_impl.protocol.messages import Answer, Closed, Outcome, Overloaded, Request
 from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.records import Key
@@ -17,6 +17,7 @@ from reference_impl.protocol.references import province_refusal
 from reference_impl.protocol.relay import RelayPolicy
 from reference_impl.protocol.restraint import Restraint
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
+from reference_impl.protocol.threshold import Threshold
 
 __all__ = ["Hub"]
 
@@ -24,7 +25,7 @@ __all__ = ["Hub"]
 class Hub:
     """Carries messages from care provinces to insured provinces."""
 
-    __slots__ = ("_forwarder", "_ports", "_timeout_us", "doors", "node", "numbers")
+    __slots__ = ("_forwarder", "_ports", "_threshold", "_timeout_us", "doors", "node", "numbers")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Hub:
         self.node = HUB
         self.numbers = numbers
         self.doors = Doors(numbers)
+        self._threshold = Threshold()
         self._ports = ports
         self._timeout_us = timeout_us
         policy = RelayPolicy(HUB, {province: province for province in provinces}, provinces, numbers)
@@ -51,11 +53,12 @@ class Hub:
         if stranger is not None:
             return turned_away(stranger)
         if not self.doors.all_open:
-            known = is_known((await self._ports.books.look(Key(request.sender, request.msgid))).message)
-            refusal = self.doors.refusal(request, Side.CARE, self._ports.clock.now_us(), known=known)
+            key = Key(request.sender, request.msgid)
+            refusal = await self._threshold.crossed(key, self._judged(key, request), self._forwarder.in_work)
             if refusal is not None:
                 return refusal
-        return await self._forwarder.forward(request)
+        answer, threshold = await self._forwarder.forward(request), self._threshold
+        return threshold.beside(answer, Key(request.sender, request.msgid)) if threshold.standing else answer
 
     @property
     def restraint(self) -> Restraint | None:
@@ -77,6 +80,10 @@ class Hub:
     def left_open(self) -> LeftOpen:
         """Return what they are."""
         return self._forwarder.sweeper.left_open()
+
+    async def _judged(self, key: Key, request: Request) -> Closed | Overloaded | None:
+        known = is_known((await self._ports.books.look(key)).message)
+        return self.doors.refusal(request, Side.CARE, self._ports.clock.now_us(), known=known)
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         return self._ports.peers.call(node, request, self._timeout_us)

@@ -21,6 +21,7 @@ from reference_impl.protocol.messages import (
     Admit,
     Answer,
     Answered,
+    MessageId,
     Overloaded,
     PersonNo,
     Request,
@@ -53,6 +54,7 @@ class InsuredRole:
     """Serves the messages that reach the person's insurer."""
 
     __slots__ = (
+        "_deciding",
         "_decisions",
         "_filings",
         "_issuing",
@@ -78,6 +80,8 @@ class InsuredRole:
         self._decisions = InsuredDecisions(
             ports.clock, rules, self._filings, benefits, reference, prefunds=self._prefunds
         )
+        self._deciding: dict[Key, int] = {}
+        """What is being decided at this moment: how many copies of it."""
         self._issuing = set[str]()
         """The prescriptions that settlements under way issue: this process alone decides for its insurer."""
         self.days = BusinessDays(rules.day_of)
@@ -88,6 +92,10 @@ class InsuredRole:
         if isinstance(body, Settle) and body.prescription and request.code not in TRIALS:
             return self._issued_alone(request, body.prescription)
         return self._decided(request)
+
+    def in_work(self, key: Key) -> bool:
+        """Return whether a message is being decided at this moment."""
+        return key in self._deciding
 
     async def _issued_alone(self, request: Request, issues: str) -> Answer:
         """Take a settlement that issues a prescription to its verdict, unless another that issues it is under way.
@@ -104,47 +112,58 @@ class InsuredRole:
             self._issuing.remove(issues)
 
     async def _decided(self, request: Request) -> Answer:
-        if request.code in OF_ORDERS:
-            return turned_away(Refusal.NO_SUCH_TRANSACTION)
+        unheard = Refusal.NO_SUCH_TRANSACTION if request.code in OF_ORDERS else None
         if self._seals is not None:
-            forged = self._seals.refusal(request)
-            if forged is not None:  # never stored: the key is the institution's, whoever used it
-                return turned_away(forged)
+            unheard = unheard or self._seals.refusal(request)
+        if unheard is not None:  # never stored: the key is the institution's, whoever used it
+            return turned_away(unheard)
         key = Key(request.sender, request.msgid)
         body, books = request.body, self._ports.books
-        for _ in range(STALE_LIMIT):
-            number = self._rules.numbers.kept(body)
-            person = body.person if isinstance(number, Refusal) else number
-            remembered, beside = Ref(PersonRecord, person), self._filings.wants(request, person)
-            for wants in self._wants:
-                beside = (*beside, *wants(request, person))
-            if isinstance(body, Reverse):
-                # The person's version first: whoever settles after this instant moves it, and the commit is stale.
-                before = await books.look(Key(request.sender, body.original), remembered)
-                original = before.message
-                view = await books.look(key, *_standing(_visit_settled_by(original)), *beside)
-                view = View(view.message, (*before.records, *view.records))
-            else:
-                original = None
-                goes_on = continuation_refs(body) if isinstance(body, Settle | Admit) else ()
-                view = await books.look(key, remembered, *_standing(_visit_of(request)), *goes_on, *beside)
-            known = answer_known(view.message, request, self._reference)
-            if known is not None:
-                return known
-            day = self.days.begin(self._ports.clock.now_us())
-            try:
-                change = self._decisions.decide(request, view, original, number, day)
-                if isinstance(change, Dry):
-                    assert self._prefunds is not None  # only with one is money not there
-                    return Overloaded(self._prefunds.retry_us, Refusal.PREFUND_SHORT)
-                committed = await books.commit(change)
-            finally:
-                self.days.end(day)
-            if isinstance(committed, Committed):
-                reply = change.message.reply
-                assert reply is not None  # every decision of an insurer is a verdict
-                return Answered(reply)
+        deciding = self._deciding
+        deciding[key] = deciding.get(key, 0) + 1
+        try:
+            for _ in range(STALE_LIMIT):
+                number = self._rules.numbers.kept(body)
+                person = body.person if isinstance(number, Refusal) else number
+                remembered, beside = Ref(PersonRecord, person), self._filings.wants(request, person)
+                for wants in self._wants:
+                    beside = (*beside, *wants(request, person))
+                if isinstance(body, Reverse):
+                    # The person's version first: whoever settles after this instant moves it, and the commit is stale.
+                    before = await books.look(Key(request.sender, body.original), remembered)
+                    original = before.message
+                    view = await books.look(key, *_standing(_visit_settled_by(original)), *beside)
+                    view = View(view.message, (*before.records, *view.records))
+                else:
+                    original = None
+                    goes_on = continuation_refs(body) if isinstance(body, Settle | Admit) else ()
+                    view = await books.look(key, remembered, *_standing(_visit_of(request)), *goes_on, *beside)
+                known = answer_known(view.message, request, self._reference)
+                if known is not None:
+                    return known
+                day = self.days.begin(self._ports.clock.now_us())
+                try:
+                    change = self._decisions.decide(request, view, original, number, day)
+                    if isinstance(change, Dry):
+                        assert self._prefunds is not None  # only with one is money not there
+                        other = request.msgid if deciding[key] > 1 else MessageId("")
+                        return Overloaded(self._prefunds.retry_us, Refusal.PREFUND_SHORT, other)
+                    committed = await books.commit(change)
+                finally:
+                    self.days.end(day)
+                if isinstance(committed, Committed):
+                    reply = change.message.reply
+                    assert reply is not None  # every decision of an insurer is a verdict
+                    return Answered(reply)
+        finally:
+            self._decided_once(key)
         return busy_with(request.msgid)
+
+    def _decided_once(self, key: Key) -> None:
+        if self._deciding[key] > 1:
+            self._deciding[key] -= 1
+        else:
+            del self._deciding[key]
 
 
 def _wants(rules: InsuredRules, benefits: Benefits, prefunds: Prefunds | None) -> Iterator[Wants]:

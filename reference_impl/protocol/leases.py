@@ -31,6 +31,10 @@ class Leases:
         """Return how many messages are in work."""
         return len(self._taken)
 
+    def __contains__(self, key: Key) -> bool:
+        """Return whether a message is in work."""
+        return key in self._taken
+
     def take(self, key: Key, request: Request) -> bool:
         """Take a message into work; return whether it is this work's now, and not in another's."""
         if key in self._taken:

@@ -756,21 +756,27 @@ class Busy(msgspec.Struct, frozen=True, gc=False):
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):
-    """The door is shut for planned work until ``reopens_us``. Never stored: a closed door is not a verdict (G2)."""
+    """The door is shut for planned work until ``reopens_us``. Never stored: a closed door is not a verdict (G2).
+
+    ``msgid`` names the message where it may have had its effect all the same: it is in the books, or another copy of it
+    is in work. Empty where nothing was done.
+    """
 
     scope: str
     reopens_us: int
     retry_after_us: int
+    msgid: MessageId = MessageId("")
 
 
 class Overloaded(msgspec.Struct, frozen=True, gc=False):
-    """The node's queue is full, or it refuses work: it did not act. Never stored.
+    """The node's queue is full, or it refuses work: it did not act. Never stored. ``msgid`` is as in ``Closed``.
 
     ``why`` is the code of a refusal that is none yet: what is wanting may come. Empty for want of capacity alone.
     """
 
     retry_after_us: int
     why: str = ""
+    msgid: MessageId = MessageId("")
 
 
 class Unreachable(msgspec.Struct, frozen=True, gc=False):

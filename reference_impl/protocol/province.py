@@ -47,6 +47,7 @@ from reference_impl.protocol.relay import brought_refusal, said_on
 from reference_impl.protocol.restraint import Restraint
 from reference_impl.protocol.sessions import Sessions
 from reference_impl.protocol.sweeper import DEFAULT_SWEEP, LeftOpen, Parked, SweepRules
+from reference_impl.protocol.threshold import Threshold
 
 __all__ = ["Province"]
 
@@ -58,6 +59,7 @@ class Province:
         "_care",
         "_codes_change",
         "_forwarder",
+        "_inside",
         "_institutions",
         "_insured",
         "_order_valid_us",
@@ -66,6 +68,7 @@ class Province:
         "_relays",
         "_sessions",
         "_sessions_asked",
+        "_threshold",
         "_timeout_us",
         "doors",
         "node",
@@ -90,6 +93,9 @@ class Province:
         """
         self.node = care.node
         self.doors = Doors(care.numbers)
+        self._threshold = Threshold()
+        self._inside: dict[Key, int] = {}
+        """What is in work and passes no forwarder: how many copies of it."""
         self._ports = ports
         self._care = CareRole(care)
         self._institutions = care.institutions
@@ -137,7 +143,7 @@ class Province:
             if city in self._relays:  # it writes its own line
                 return answer
             return Answered(answer.reply, (Hop(city, came_us, self._ports.clock.now_us()), *answer.hops))
-        return answer
+        return self._threshold.beside(answer, Key(request.sender, request.msgid))
 
     def _under_session(self, request: Request) -> tuple[Request, Answered | None]:
         """Return business as it is without its session, and the answer to what goes no further.
@@ -179,21 +185,35 @@ class Province:
         return self._forwarder.sweeper.left_open()
 
     async def _serve_insured(self, request: Request) -> Answer:
-        refusal = None if self.doors.all_open else await self._refusal(request, Side.INSURED)
-        return refusal if refusal is not None else await self._insured.serve(request)
+        if not self.doors.all_open:
+            key, judged = Key(request.sender, request.msgid), self._refusal(request, Side.INSURED)
+            refusal = await self._threshold.crossed(key, judged, self._insured.in_work)
+            if refusal is not None:
+                return refusal
+        answer, threshold = await self._insured.serve(request), self._threshold
+        return threshold.beside(answer, Key(request.sender, request.msgid)) if threshold.standing else answer
 
     async def _ask_city(self, request: Request) -> Answer:
         """Have a message for the people of a city go by its relay, which brings it back to be decided.
 
         Nothing is written down for that: what the relay and the books behind it hold is all there is of it.
         """
-        city = NodeId(city_of(request.insured_region))
+        city, key = NodeId(city_of(request.insured_region)), Key(request.sender, request.msgid)
         if not self.doors.all_open:
-            refusal = await self._refusal(msgspec.structs.replace(request, sender=city), Side.INSURED)
+            judged = self._refusal(msgspec.structs.replace(request, sender=city), Side.INSURED)
+            refusal = await self._threshold.crossed(key, judged, self._inside.__contains__)
             if refusal is not None:
                 return refusal
         asked = msgspec.structs.replace(request, sender=self.node)
-        return said_on(await self._ports.peers.call(city, asked, self._timeout_us), request)
+        inside = self._inside
+        inside[key] = inside.get(key, 0) + 1
+        try:
+            return said_on(await self._ports.peers.call(city, asked, self._timeout_us), request)
+        finally:
+            if inside[key] > 1:
+                inside[key] -= 1
+            else:
+                del inside[key]
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         if node == self.node:
@@ -206,29 +226,45 @@ class Province:
             over_before_us = self._ports.clock.now_us() - self._order_valid_us
             return await answered_from(self._ports.books, request, self.numbers, self._reference(), over_before_us)
         key = Key(request.sender, request.msgid)
-        for _ in range(STALE_LIMIT):
-            view = await self._ports.books.look(key, *self._care.wants(request, None))
-            known = answer_known(view.message, request, self._reference)
-            if known is not None:
-                return known
-            if self._care.held(request, view):
-                return busy_with(waits_for(request, view))
-            message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
-            acted = self._care.act(request, view, message.opened_us)
-            if isinstance(acted, NO):
-                reply, records = refused(acted, self._reference()), ()
+        inside = self._inside
+        inside[key] = inside.get(key, 0) + 1
+        try:
+            for _ in range(STALE_LIMIT):
+                view = await self._ports.books.look(key, *self._care.wants(request, None))
+                known = answer_known(view.message, request, self._reference)
+                if known is not None:
+                    return known
+                if self._care.held(request, view):
+                    return busy_with(waits_for(request, view))
+                message = MessageRecord(key, request.code, self._ports.clock.now_us(), request)
+                acted = self._care.act(request, view, message.opened_us)
+                if isinstance(acted, NO):
+                    reply, records = refused(acted, self._reference()), ()
+                else:
+                    body, records = acted
+                    reply = Reply(self._reference(), body)
+                change = Change(message=message.answered(reply), insert=True, records=records)
+                if isinstance(await self._ports.books.commit(change), Committed):
+                    return Answered(reply)
+        finally:
+            if inside[key] > 1:
+                inside[key] -= 1
             else:
-                body, records = acted
-                reply = Reply(self._reference(), body)
-            change = Change(message=message.answered(reply), insert=True, records=records)
-            if isinstance(await self._ports.books.commit(change), Committed):
-                return Answered(reply)
+                del inside[key]
         return busy_with(request.msgid)
 
     async def _institution_refusal(self, request: Request) -> Closed | Overloaded | None:
         """Return what the door of care answers; who files on a platform is treated by nobody, and passes it."""
-        files = is_filing_platform(request.sender) and request.code in FILINGS
-        return None if files else await self._refusal(await self._as_of_pharmacy(request), Side.CARE)
+        if is_filing_platform(request.sender) and request.code in FILINGS:
+            return None
+        key = Key(request.sender, request.msgid)
+        return await self._threshold.crossed(key, self._judged(request), self._is_in_work)
+
+    async def _judged(self, request: Request) -> Closed | Overloaded | None:
+        return await self._refusal(await self._as_of_pharmacy(request), Side.CARE)
+
+    def _is_in_work(self, key: Key) -> bool:
+        return key in self._inside or self._forwarder.in_work(key)
 
     async def _as_of_pharmacy(self, request: Request) -> Request:
         """Return what is said of an order as its door judges it: of its pharmacy's region, its person and its visit.

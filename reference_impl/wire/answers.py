@@ -85,9 +85,9 @@ def door_of(answer: Busy | Closed | Overloaded) -> Door:
         case Busy():
             return Door("busy", answer.retry_after_us, msgid=answer.msgid)
         case Closed():
-            return Door("closed", answer.retry_after_us, answer.scope, answer.reopens_us)
+            return Door("closed", answer.retry_after_us, answer.scope, answer.reopens_us, msgid=answer.msgid)
         case _:
-            return Door("overloaded", answer.retry_after_us, why=answer.why)
+            return Door("overloaded", answer.retry_after_us, msgid=answer.msgid, why=answer.why)
 
 
 def answer_of(door: Door) -> Busy | Closed | Overloaded:
@@ -96,9 +96,9 @@ def answer_of(door: Door) -> Busy | Closed | Overloaded:
         case "busy":
             return Busy(door.retry_after_us, MessageId(door.msgid))
         case "closed":
-            return Closed(door.scope, door.reopens_us, door.retry_after_us)
+            return Closed(door.scope, door.reopens_us, door.retry_after_us, MessageId(door.msgid))
         case _:
-            return Overloaded(door.retry_after_us, door.why)
+            return Overloaded(door.retry_after_us, door.why, MessageId(door.msgid))
 
 
 def sentence_of(door: Door, clock: BusinessClock) -> str:
@@ -108,10 +108,16 @@ def sentence_of(door: Door, clock: BusinessClock) -> str:
             return f"[BUSY] message {door.msgid} is being worked on; ask again with the same message id"
         case "closed":
             reopens = clock.text(door.reopens_us)
-            return f"[CLOSED] {door.scope} is closed for planned work; it reopens at {reopens}"
+            return (
+                f"[CLOSED] {door.scope} is closed for planned work; it reopens at {reopens}{_what_was_done(door, '')}"
+            )
         case _:
             wanting = f" ({REASONS[Refusal(door.why)]})" if door.why in REASONS else ""
-            return f"[OVERLOADED] too much work{wanting}; nothing was done; try again"
+            return f"[OVERLOADED] too much work{wanting}{_what_was_done(door, '; nothing was done; try again')}"
+
+
+def _what_was_done(door: Door, nothing: str) -> str:
+    return f"; message {door.msgid} may have been done: ask again with the same message id" if door.msgid else nothing
 
 
 def retry_headers(door: Door) -> dict[str, str]:

@@ -28,6 +28,7 @@ from lab.torture.tape import Tape, spelled, spelt_out
 from lab.torture.watch import EVENT_LAWS
 from reference_impl.books.memory import Standing
 from reference_impl.domain.failures import InputError
+from reference_impl.protocol import threshold
 
 QUICK_SEEDS = 200
 QUICK_STOPS = 50
@@ -183,6 +184,28 @@ def test_who_was_filed_meanwhile_at_another_desk_is_settled_by_that():
 
     assert ended.wrong == ()
     assert ended.seen["filed_then_direct"] == 2
+
+
+A_COPY_HELD_UP = (
+    "the storm lasts #1=1; visit 3 comes #1=1; commands to doors #1=1; a door is moved with visit #1=2; "
+    "what is it told #1=2; for so many seconds #1=14; 2102 of visit 3, the hospital to 33 #8=41; "
+    "33 before it looks for 2102 of visit 3 #9=20"
+)
+"""A request comes twice; one copy is turned away while the other waits for the disk, and settles."""
+
+
+def test_who_is_turned_away_while_another_copy_acts_asks_again_and_is_settled():
+    ended = replayed(spelt_out(A_COPY_HELD_UP))
+
+    assert ended.wrong == ()
+    assert (ended.seen["turned away, and another copy may act"], ended.seen["direct_after_retry"]) == (1, 1)
+
+
+def test_a_door_that_speaks_for_both_copies_is_found(monkeypatch):
+    """The planted bug: 200 seeds seldom meet it."""
+    monkeypatch.setattr(threshold, "may_have_acted", lambda refusal, _: refusal)
+
+    assert "stands at 33, the hospital never saw a yes" in "; ".join(replayed(spelt_out(A_COPY_HELD_UP)).wrong)
 
 
 # --- planted bugs ---

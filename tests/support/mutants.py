@@ -25,7 +25,7 @@ from reference_impl.domain.idempotency import Judgement
 from reference_impl.domain.prefund import Quota
 from reference_impl.hospital import transacting
 from reference_impl.hospital.asking import Asker
-from reference_impl.protocol import answers, care, filings, forwarder, insured, insured_decisions, relay
+from reference_impl.protocol import answers, care, filings, forwarder, insured, insured_decisions, relay, threshold
 from reference_impl.protocol.care import CareRole
 from reference_impl.protocol.city import City
 from reference_impl.protocol.filings import Filings
@@ -200,6 +200,15 @@ def as_if_unsettled(self, request, body, view, *more):
 _settle = InsuredDecisions._settle
 
 
+_gone_on = care._gone_on_refusal
+
+
+def under_all_but_a_settlement(body, visit):
+    """An admission is reversed though its stay was charged or discharged."""
+    why = _gone_on(body, visit)
+    return why if why == Refusal.ALREADY_SETTLED else None
+
+
 # --- cities with relays, and filings ---
 
 _ask_city = Province._ask_city
@@ -306,6 +315,7 @@ SECOND_LINES: dict[str, str] = {
     "what was seen at first is believed for ever": "takes a reversal, within one call, of a copy that is taken back then",
     "a mark is cleared by an outcome": "takes a reversal between one look and its commit that no version tells of",
     "SQLite: a reversal that came meanwhile is not seen": "the same, on SQLite, which one seed in four uses",
+    "a door speaks for both copies of a message": "takes a copy that is held up while its sender is turned away four times",
     "a filing moves no version of its person": "takes a withdrawal between one look of a settlement and its commit",
 }
 """Mutants that 200 seeds do not find, and what stands before them."""
@@ -353,6 +363,8 @@ MUTANTS: dict[str, Mutant] = {
     "a person's accumulators stand still": Mutant(insured_decisions, "_next", person_unmoved),
     "what a prefund lets go is lost": Mutant(Prefunds, "let_go", nothing),
     "a prefund has no limit": Mutant(Quota, "limit_at", always(answer=10**12)),
+    "an admission is reversed under what came after it": Mutant(care, "_gone_on_refusal", under_all_but_a_settlement),
+    "a door speaks for both copies of a message": Mutant(threshold, "may_have_acted", lambda refusal, _: refusal),
     # cities with relays, and filings
     "a province decides past a city's relay": Mutant(Province, "_ask_city", past_the_city),
     "a city's restart drives nothing": Mutant(City, "recover", no_wait),

@@ -13,6 +13,7 @@ from support.messages import (
     admitted,
     cancel,
     cancel_admission,
+    cancel_discharge,
     cancel_lines,
     cancel_registration,
     discharge,
@@ -285,8 +286,26 @@ def test_an_admission_is_not_reversed_under_a_settlement_that_is_under_way(chain
     at_rest(chain)
 
 
-def test_a_stay_whose_admission_is_being_reversed_is_not_settled(chain: Chain) -> None:
+def test_the_admission_of_a_stay_that_was_charged_or_discharged_is_not_reversed_before_that_is_undone(
+    chain: Chain,
+) -> None:
+    """In the order of domain facts 1.4: 2405, then 2302, then the admission."""
     stay = admitted(chain)
+    done(chain.send(discharge(3, stay)))
+
+    assert refusal(chain.send(reversal(4, 1, "2401"))) == Refusal.ALREADY_DISCHARGED
+    done(chain.send(cancel_discharge(5, stay)))
+    assert refusal(chain.send(reversal(6, 1, "2401"))) == Refusal.CHARGES_REMAIN
+    done(chain.send(cancel_lines(7, stay, code="2302")))
+    done(chain.send(reversal(8, 1, "2401")))
+    done(chain.send(reversal(9, 1, "2401")))
+
+    assert [visit.state for visit in chain.visits()] == [VisitState.CANCELLED]
+    at_rest(chain)
+
+
+def test_a_stay_whose_admission_is_being_reversed_is_not_settled(chain: Chain) -> None:
+    stay = done(chain.send(admit(1))).visit
     chain.faults.append(once("hub->63", "2601", "lose reply"))
     assert isinstance(chain.send(reversal(4, 1, "2401")), Busy)
 

@@ -162,6 +162,13 @@ SYSTEM = [
     ),
     (m.Overloaded(1), 503, "1", "[OVERLOADED] too much work; nothing was done"),
     (
+        m.Closed("3415", 3_600_000_000, 60_000_000, w.MSGID),
+        503,
+        "60",
+        f"[CLOSED] 3415 is closed for planned work; it reopens at 2024-06-05 12:00:00; message {w.MSGID} may have been",
+    ),
+    (m.Overloaded(1, msgid=w.MSGID), 503, "1", f"[OVERLOADED] too much work; message {w.MSGID} may have been done"),
+    (
         m.Overloaded(1, "S16"),
         503,
         "1",
