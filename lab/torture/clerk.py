@@ -102,6 +102,8 @@ def _choices(world: World, patient: Patient) -> list[_Meant]:
         meant += 2 * [_Meant(_TAKES_BACK[kind], body, own[-1])]
     if journey.visit_id and kind in _SETTLES:
         meant += [_Meant(code, BODIES[code](journey.visit, journey.visit_id)) for code in _SETTLES[kind]]
+    if world.setting.care_types is not None and journey.visit_id and kind == "outpatient":
+        meant.append(_Meant(t.DIAGNOSE, BODIES[t.DIAGNOSE](journey.visit, journey.visit_id)))
     if journey.order:
         paid = own[-1] if own else MessageId("")
         meant.append(_Meant(t.REFUND_ORDER, RefundOrder(order=journey.order), paid))

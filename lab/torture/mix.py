@@ -63,6 +63,8 @@ class Mix:
     """Which filing is asked of people from elsewhere, if any."""
     orders: int = 0
     """Which way people from elsewhere order their drugs, if they do."""
+    care_types: int = 0
+    """Which way visits are paid as more than ordinary ones, if they are."""
 
     @classmethod
     def drawn(cls, rng: Random) -> Mix:
@@ -88,6 +90,7 @@ class Mix:
             relays=relays,
             filing=rng.choice([0, 0, 0, 0, 1, 2, 3]),
             orders=orders,
+            care_types=rng.choice([0, 0, 0, 0, 1, 1, 2]),
         )
 
 

@@ -63,6 +63,7 @@ def _claims_of(world: World) -> list[SettlementRecord]:
 
 
 def _ends(world: World) -> Iterator[str]:
+    allowed = world.setting.may_be_refused
     for patient in world.patients:
         journey, number = patient.journey, patient.visit.visit
         stays = journey.fate is Fate.OPEN_AT_END or journey.asker.stage is not Stage.ENDED
@@ -70,7 +71,8 @@ def _ends(world: World) -> Iterator[str]:
             yield f"visit {number} ended {patient.history.ended_count} times: {journey.fate}"
         if patient.desk.held:
             yield f"visit {number} holds its desk"
-        if journey.fate is Fate.REFUSED and not world.meddled and number not in world.doubtful:
+        rightly = world.meddled or number in world.doubtful
+        if journey.fate is Fate.REFUSED and not rightly and not allowed(journey.visit, journey.refusal):
             yield f"visit {number} was refused {journey.refusal} and nobody did anything wrong"
         if journey.acked != (journey.fate in DIRECT_FATES):
             yield f"visit {number} acked={journey.acked} ended {journey.fate}"
@@ -174,7 +176,8 @@ def _checked(world: World) -> list[str]:
     asked = () if world.asked.filing is None else world.asked.filing.rules.needed_for
     filed_for = frozenset(code for code in SETTLEMENTS if TRANSACTIONS[code].kind in asked)
     valid_us = 0 if world.setting.orders is None else world.asked.order_valid_us
-    agreement = Agreement(filed_for=filed_for, prefunds=prefunds, order_valid_us=valid_us)
+    special = () if world.asked.special is None else world.asked.special.terms
+    agreement = Agreement(filed_for=filed_for, prefunds=prefunds, special=special, order_valid_us=valid_us)
     findings = check(books, Record(**world.recorder.frames()), agreement=agreement)
     return [f"law {one.law}: {one.detail}" for one in findings.violations]
 

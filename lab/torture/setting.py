@@ -1,4 +1,4 @@
-"""What the country of a tortured world is like: which cities relay, whether a filing is asked for, who orders drugs.
+"""What the country of a tortured world is like: its relays, and what is asked, said and paid beyond a plain settlement.
 
 Each is one choice on the tape; a world without it is as before, and pays nothing for it. Must never say what is right.
 """
@@ -10,14 +10,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.torture.nodes import CARE_CITY, CARE_REGION, HOSPITAL, INSURED_CITY, NODES, Asked, ways_over
+from reference_impl.domain.care_types import is_recognised
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import INSTITUTION_CHARS, is_filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, entry_node
 from reference_impl.domain.regions import city_of, province_of
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.records import Key
+from scenarios.patients.care_types import CareTypeDraws, special_care
 from scenarios.patients.filings import FilingDraws, filing_table
 from scenarios.patients.orders import OrderDraws
 from scenarios.schema import Clients
+from scenarios.schema.care_types import CareTypes
 from scenarios.schema.filing import Filing
 from scenarios.schema.orders import OrdersSection
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from lab.torture.mix import Mix
     from lab.torture.tape import Tape
     from reference_impl.protocol.messages import MessageId, Request
+    from scenarios.patients.visits import PlannedVisit
     from scenarios.schema.course import Course
 
 __all__ = ["CLIENTS", "PLAIN", "Setting", "setting_of"]
@@ -79,6 +84,15 @@ _ORDERS = tuple(
 )
 """Everybody from elsewhere orders: most are confirmed soon, or many too late."""
 
+_TYPED = tuple(
+    CareTypes.model_validate({"chronic": 0.6, "emergency": 0.2, "as_ordinary": 0.7, "looks_up": 0.4} | said)
+    for said in (
+        {"recognised": 0.8, "dual_channel": 1.0, "astray": 0.4},
+        {"recognised": 0.2, "dual_channel": 0.0, "astray": 0.1},
+    )
+)
+"""Most diseases are recognised, and the hospital may sell special drugs; or neither."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -87,6 +101,7 @@ class Setting:
     relays: tuple[NodeId, ...] = ()
     filing: FilingDraws | None = None
     orders: OrderDraws | None = None
+    care_types: CareTypeDraws | None = None
     people: int = 0
     """Who the people are, by whom it is drawn what each does."""
 
@@ -111,12 +126,26 @@ class Setting:
         asked = Asked(relays=self.relays, filing=None if self.filing is None else filing_table(self.filing.spec))
         if self.orders is not None:
             asked.order_valid_us = self.orders.spec.valid
+        if self.care_types is not None:
+            asked.special = special_care(self.care_types.spec)
+            asked.dual_channel = self.care_types.spec.dual_channel > 0
         return asked
 
     def site(self, stops: tuple[Course, ...]) -> HospitalSite:
         """Return what every visit shares."""
         relays = frozenset(self.relays)
-        return HospitalSite(CLIENTS, _UPLOADS, stops, filing=self.filing, relays=relays, orders=self.orders)
+        more = {"filing": self.filing, "orders": self.orders, "care_types": self.care_types}
+        return HospitalSite(CLIENTS, _UPLOADS, stops, relays=relays, **more)
+
+    def may_be_refused(self, visit: PlannedVisit, code: str) -> bool:
+        """Return whether a visit may be refused although nobody did anything wrong: it is not paid as what it is."""
+        if self.care_types is None:
+            return False
+        if code == Refusal.NOT_DUAL_CHANNEL:
+            return self.care_types.spec.dual_channel == 0
+        person, share = visit.person, self.care_types.spec.recognised
+        unknown = not is_recognised(person, self.care_types.disease(person), share)
+        return code == Refusal.DISEASE_NOT_RECOGNISED and unknown
 
     def place_of(self, msgid: MessageId) -> NodeId:
         """Return where a message is sent first: what a phone files, to the insurer."""
@@ -149,10 +178,12 @@ def setting_of(tape: Tape, mix: Mix) -> Setting:
     relays = _one_of(_RELAYS, tape.take("cities relay", lambda _: mix.relays, range(1, 1 + len(_RELAYS)))) or ()
     spec = _one_of(_FILINGS, tape.take("a filing is asked for", lambda _: mix.filing, range(1, 1 + len(_FILINGS))))
     buying = _one_of(_ORDERS, tape.take("drugs are ordered", lambda _: mix.orders, range(1, 1 + len(_ORDERS))))
-    people = tape.below("who the people are", _PEOPLE) if spec or buying else 0
+    typed = _one_of(_TYPED, tape.take("care is of types", lambda _: mix.care_types, range(1, 1 + len(_TYPED))))
+    people = tape.below("who the people are", _PEOPLE) if spec or buying or typed else 0
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), people)
     orders = None if buying is None else OrderDraws(buying, people)
-    return Setting(relays, filing, orders, people)
+    care_types = None if typed is None else CareTypeDraws(typed, people)
+    return Setting(relays, filing, orders, care_types, people)
 
 
 def _one_of(ways: Sequence[Way], chosen: int) -> Way | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from reference_impl.domain.care_types import CareType
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.filing import FILING_REFUSALS
 from reference_impl.domain.institution import is_filing_platform
@@ -62,6 +63,8 @@ RARE_STATES = (
     "settled by a filing",
     "settled by a filing, and taken back",
     "an emergency counted as filed",
+    *(f"paid as {care}" for care in (CareType.CHRONIC, CareType.EMERGENCY, CareType.SPECIAL_DRUGS)),
+    "a disease not recognised",
     "an order placed",
     "an order paid from the phone",
     "an order paid too late",
@@ -126,10 +129,21 @@ class States:
         world.seen["prefund exactly 0 left"] += prefund is not None and prefund.posted_fen == limit_fen
         if world.setting.filing is not None:
             self._filings(change)
+        if world.setting.care_types is not None:
+            self._care_types(change)
         if world.setting.orders is not None and message.reply is not None:
             self._orders(change.message, message.reply)
         kinds = "+".join(type(record).__name__ for record in change.records)
         world.features.add(f"{node} {message.code} {'insert' if change.insert else 'close'} {kinds}")
+
+    def _care_types(self, change: Change) -> None:
+        """Note as what a visit is paid."""
+        settled, reply = change.get(SettlementRecord), change.message.reply
+        if settled is not None and settled.sign > 0:
+            self._world.seen[f"paid as {settled.care_type}"] += 1
+        self._world.seen["a disease not recognised"] += (
+            reply is not None and reply.refusal == Refusal.DISEASE_NOT_RECOGNISED
+        )
 
     def _orders(self, message: MessageRecord, reply: Reply) -> None:
         """Note what became of an order."""

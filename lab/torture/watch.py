@@ -13,6 +13,8 @@ from typing import Any
 from lab.torture.filed import FilingLaws
 from lab.torture.nodes import BALANCE_FEN
 from lab.torture.ordered import OrderLaws
+from lab.torture.typed import CareTypeLaws
+from reference_impl.domain.care_types import SpecialCare
 from reference_impl.domain.lifecycle import MOVES, VisitState
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.transactions import SETTLEMENTS, TRANSACTIONS, Act
@@ -45,6 +47,7 @@ EVENT_LAWS = {
     "9 accumulators": "a person's account and deductible are those of the settlements that stand",
     "13 same money": "nobody on the way keeps a copy that its insurer does not hold, or other money",
     "14 lines": "what a visit is charged is the sum of its lines, each once",
+    "26 care type": "a visit is paid as what its care place was told, what is chronic for a recognised disease alone",
     "29 order": "an order is paid once, by a platform, in time and at its price, and never once it is over",
     "20 filing": "who needs a filing settles by one that stands, and what it is used for is what stands",
 }
@@ -77,12 +80,14 @@ class Watch:
         limits: dict[tuple[str, str], int] | None = None,
         filings: FilingLaws | None = None,
         orders_valid_us: int | None = None,
+        special: SpecialCare | None = None,
     ) -> None:
         """Begin before anything is written."""
         self.wrong: list[str] = []
         self.limits = limits or {}
         self._filings = filings
         self._orders = None if orders_valid_us is None else OrderLaws(orders_valid_us, self._made)
+        self._typed = None if special is None else CareTypeLaws(special, self._made)
         self._now_us = now_us
         self._books: defaultdict[str, _Books] = defaultdict(_Books)
         self._said: dict[tuple[str, Request], Reply] = {}
@@ -98,6 +103,9 @@ class Watch:
         if self._orders is not None:
             for what in self._orders.committed(change):
                 self._note("29 order", f"{node}: {what}")
+        if self._typed is not None:
+            for what in self._typed.committed(change):
+                self._note("26 care type", f"{node}: {what}")
 
     def replied(self, at: tuple[str, Key], request: Request, answer: object) -> None:
         """Hold what a node says against what it has written under this key, and against what it said before."""

@@ -323,7 +323,7 @@ class World:
         """Return the watch of this country."""
         filings = None if self.asked.filing is None else FilingLaws(self.asked.filing, self.now_us)
         valid_us = None if self.setting.orders is None else self.asked.order_valid_us
-        return Watch(self.now_us, limits, filings, valid_us)
+        return Watch(self.now_us, limits, filings, valid_us, self.asked.special)
 
     # --- nodes ---
 

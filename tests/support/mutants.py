@@ -373,6 +373,9 @@ MUTANTS: dict[str, Mutant] = {
     "a filing that is withdrawn holds on": Mutant(filings, "withdrawn", lambda filed, *_: filed),
     "a stay that never was is remembered": Mutant(Filings, "after_cancelled_admission", nothing),
     "a filing moves no version of its person": Mutant(InsuredDecisions, "_file", filed_beside_the_person),
+    # care types
+    "chronic care is paid for any disease": Mutant(insured_decisions, "refusal_of", none),
+    "special care pays its deductible first": Mutant(insured_decisions, "policy_for", lambda _claim, _case, policy, _: policy),
     # orders
     "an order is confirmed for ever": Mutant(care, "state_refusal", confirmed_for_ever),
     "an order that is over is paid": Mutant(care, "state_refusal", paid_though_it_is_over),
