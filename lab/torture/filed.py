@@ -50,11 +50,12 @@ async def file_before(world: World, patient: Patient) -> None:
 class FilingLaws:
     """Holds what an insurer writes of filings, by ``table``."""
 
-    def __init__(self, table: FilingTable, now_us: Callable[[], int]) -> None:
-        """Begin before anything is filed."""
+    def __init__(self, table: FilingTable, now_us: Callable[[], int], original: Callable[[str], str]) -> None:
+        """Begin before anything is filed; ``original`` tells whose a number is."""
+        self._original = original
         self._table = table
         self._now_us = now_us
-        self._kept: dict[PersonNo, FilingsRecord] = {}
+        self._kept: dict[str, FilingsRecord] = {}
 
     def committed(self, change: Change, standing: Mapping[str, SettlementRecord]) -> Iterator[str]:
         """Yield what is wrong with a change; ``standing`` are the settlements that stand after it, by visit."""
@@ -67,8 +68,8 @@ class FilingLaws:
         yield from self._answered(change.message)
 
     def _moved(self, after: FilingsRecord, standing: Mapping[str, SettlementRecord]) -> Iterator[str]:
-        before = self._kept.get(after.person)
-        self._kept[after.person] = after
+        before = self._kept.get(self._original(after.person))
+        self._kept[self._original(after.person)] = after
         first = 0 if before is None else before.version
         if after.version != first + 1:
             yield f"filings of {after.person} went from version {first} to {after.version}"
@@ -92,7 +93,7 @@ class FilingLaws:
         elsewhere = province_of(made.care_region) != province_of(made.insured_region)
         if not elsewhere or kind not in self._table.of(made.insured_region).needed_for:
             return
-        kept = self._kept.get(made.person)
+        kept = self._kept.get(self._original(made.person))
         by = next((one for one in (() if kept is None else kept.filings) if one.serial == made.filing), None)
         if by is None:
             yield f"{made.settlement} is settled by filing {made.filing!r}, which nobody made"
@@ -100,7 +101,7 @@ class FilingLaws:
             yield f"{made.settlement} is settled by filing {by.serial}, which does not stand"
         elif not made.care_region.startswith(by.place) or by.visit not in ("", made.visit):
             yield f"{made.settlement} is settled by filing {by.serial}, which is for {by.place} {by.visit}"
-        elif by.named and made.institution not in by.named:
+        elif by.named and self._original(made.institution) not in map(self._original, by.named):
             yield f"{made.settlement} is settled by filing {by.serial}, which names {by.named}"
         elif by.allowed and made.visit not in by.settled:
             yield f"{made.settlement} uses nothing up of filing {by.serial}"
@@ -109,7 +110,7 @@ class FilingLaws:
         reply, request = message.reply, message.request
         if reply is None or reply.refusal or request is None or message.code not in (FILE, WITHDRAW_FILING):
             return
-        kept = self._kept.get(request.body.person)
+        kept = self._kept.get(self._original(request.body.person))
         filings = {one.serial: one for one in (() if kept is None else kept.filings)}
         body = request.body
         if isinstance(reply.body, Filed) and reply.body.filing not in filings:

@@ -141,7 +141,7 @@ class Links:
             return
         if caller in (HOSPITAL, PHONE):
             if isinstance(answer, Answered):
-                world.answered.add(Key(request.sender, request.msgid))
+                world.answered.add(Key(NodeId(world.setting.original(request.sender)), request.msgid))
         else:
             world.states.late_yes(caller, request, answer)
         world.loom.put(cell, answer)

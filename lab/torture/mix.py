@@ -65,6 +65,8 @@ class Mix:
     """Which way people from elsewhere order their drugs, if they do."""
     care_types: int = 0
     """Which way visits are paid as more than ordinary ones, if they are."""
+    renumbered: int = 0
+    """What gets new numbers in the storm, if anything does."""
 
     @classmethod
     def drawn(cls, rng: Random) -> Mix:
@@ -90,6 +92,7 @@ class Mix:
             relays=relays,
             filing=rng.choice([0, 0, 0, 0, 1, 2, 3]),
             orders=orders,
+            renumbered=rng.choice([0, 0, 0, 0, 1, 2, 3]),
             care_types=rng.choice([0, 0, 0, 0, 1, 1, 2]),
         )
 

@@ -89,8 +89,9 @@ def _ends(world: World) -> Iterator[str]:
 def _money(world: World) -> Iterator[str]:
     settlements = _claims_of(world)
     standing = standing_of(settlements)
-    told = {patient.journey.settlement for patient in world.patients if patient.journey.acked}
-    told |= {settlement for settlement in world.by_clerks.values() if settlement}
+    original = world.setting.original
+    told = {original(patient.journey.settlement) for patient in world.patients if patient.journey.acked}
+    told |= {original(settlement) for settlement in world.by_clerks.values() if settlement}
     unsure = {one.settlement for one in settlements if one.settled_by in world.unsure}
     kept = {one.settlement for one in standing} - unsure
     told -= unsure
@@ -108,12 +109,12 @@ def _money(world: World) -> Iterator[str]:
 
 
 def _accounts(world: World) -> Iterator[str]:
-    standing = standing_of(_claims_of(world))
+    standing, original = standing_of(_claims_of(world)), world.setting.original
     for final in (books.read_all() for books in world.books.values()):
         if any(sum(leg.amount_fen for leg in posting.legs) for posting in final.postings):
             yield "a posting does not balance"
         for person in final.persons:
-            mine = [one.amounts for one in standing if one.person == person.person]
+            mine = [one.amounts for one in standing if original(one.person) == original(person.person)]
             a = person.accumulators
             if min(a.balance_fen, a.deductible_paid_fen, a.pool_paid_fen, a.supplementary_paid_fen, a.stays) < 0:
                 yield f"something of {a} is negative"

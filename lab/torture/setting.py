@@ -15,6 +15,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import INSTITUTION_CHARS, is_filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, entry_node
 from reference_impl.domain.regions import city_of, province_of
+from reference_impl.domain.renumbering import Numbered, Renumbering
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.records import Key
 from scenarios.patients.care_types import CareTypeDraws, special_care
@@ -93,6 +94,24 @@ _TYPED = tuple(
 )
 """Most diseases are recognised, and the hospital may sell special drugs; or neither."""
 
+_S = 1_000_000
+_CHANGES_S = 30
+_SALT = 7
+_FOR_EVER_US = 10**15
+_OF_CARE = (Numbered.VISIT, Numbered.SETTLEMENT, Numbered.INSTITUTION)
+_RENUMBERED = ((Numbered.PERSON,), _OF_CARE, (Numbered.PERSON, *_OF_CARE))
+"""Those of the insured, those of the place of care, or all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Site(HospitalSite):
+    """A hospital's site where persons have new numbers from an instant on, whether there is a stop or not."""
+
+    def renumbered(self, visit: PlannedVisit, now_us: int) -> bool:
+        """Return whether the visit's person has had a new number given by now."""
+        of_persons = (one for one in self.renumberings if one.of is Numbered.PERSON)
+        return any(one.from_us <= now_us and one.concerns(visit.person) for one in of_persons)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -102,6 +121,7 @@ class Setting:
     filing: FilingDraws | None = None
     orders: OrderDraws | None = None
     care_types: CareTypeDraws | None = None
+    renumberings: tuple[Renumbering, ...] = ()
     people: int = 0
     """Who the people are, by whom it is drawn what each does."""
 
@@ -123,7 +143,8 @@ class Setting:
     @property
     def asked(self) -> Asked:
         """What every node is told."""
-        asked = Asked(relays=self.relays, filing=None if self.filing is None else filing_table(self.filing.spec))
+        filing = None if self.filing is None else filing_table(self.filing.spec)
+        asked = Asked(relays=self.relays, filing=filing, renumberings=self.renumberings)
         if self.orders is not None:
             asked.order_valid_us = self.orders.spec.valid
         if self.care_types is not None:
@@ -135,7 +156,7 @@ class Setting:
         """Return what every visit shares."""
         relays = frozenset(self.relays)
         more = {"filing": self.filing, "orders": self.orders, "care_types": self.care_types}
-        return HospitalSite(CLIENTS, _UPLOADS, stops, relays=relays, **more)
+        return _Site(CLIENTS, _UPLOADS, stops, relays=relays, renumberings=self.renumberings, **more)
 
     def may_be_refused(self, visit: PlannedVisit, code: str) -> bool:
         """Return whether a visit may be refused although nobody did anything wrong: it is not paid as what it is."""
@@ -161,13 +182,21 @@ class Setting:
             sender = NodeId(request.msgid[:INSTITUTION_CHARS])
         elif sender == HUB and city_of(request.insured_region) in self.relays:
             sender = NodeId(city_of(request.insured_region))
-        return Key(sender, request.msgid)
+        return Key(NodeId(self.original(sender)), request.msgid)
 
     def key_of(self, node: str, msgid: MessageId) -> Key:
         """Return the key under which a node holds a message that it has passed on."""
         if node == HUB:
             return Key(NodeId(province_of(HOSPITAL[1:])), msgid)
-        return Key(NodeId("63") if node == INSURED_CITY else NodeId(msgid[:INSTITUTION_CHARS]), msgid)
+        sender = "63" if node == INSURED_CITY else self.original(msgid[:INSTITUTION_CHARS])
+        return Key(NodeId(sender), msgid)
+
+    def original(self, number: str) -> str:
+        """Return the number that somebody or something had before any move; what has none stays."""
+        for one in self.renumberings:
+            if one.concerns(number):
+                return one.old(number)
+        return number
 
 
 PLAIN = Setting()
@@ -183,7 +212,26 @@ def setting_of(tape: Tape, mix: Mix) -> Setting:
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), people)
     orders = None if buying is None else OrderDraws(buying, people)
     care_types = None if typed is None else CareTypeDraws(typed, people)
-    return Setting(relays, filing, orders, care_types, people)
+    return Setting(relays, filing, orders, care_types, _renumbered(tape, mix), people)
+
+
+def _renumbered(tape: Tape, mix: Mix) -> tuple[Renumbering, ...]:
+    """Return who has new numbers from some instant on."""
+    kinds = _one_of(_RENUMBERED, tape.take("numbers change", lambda _: mix.renumbered, range(1, 1 + len(_RENUMBERED))))
+    if kinds is None:
+        return ()
+    from_us = (1 + tape.below("numbers change after seconds", _CHANGES_S)) * _S
+    return tuple(
+        Renumbering(
+            scope="63" if of is Numbered.PERSON else "33",
+            salt=_SALT + number,
+            from_us=from_us,
+            old_until_us=_FOR_EVER_US,
+            map_from_us=from_us,
+            of=of,
+        )
+        for number, of in enumerate(kinds)
+    )
 
 
 def _one_of(ways: Sequence[Way], chosen: int) -> Way | None:

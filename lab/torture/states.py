@@ -65,6 +65,9 @@ RARE_STATES = (
     "an emergency counted as filed",
     *(f"paid as {care}" for care in (CareType.CHRONIC, CareType.EMERGENCY, CareType.SPECIAL_DRUGS)),
     "a disease not recognised",
+    "named by a new personal number",
+    "named by a new number of a visit",
+    "sent under a new code",
     "an order placed",
     "an order paid from the phone",
     "an order paid too late",
@@ -129,12 +132,23 @@ class States:
         world.seen["prefund exactly 0 left"] += prefund is not None and prefund.posted_fen == limit_fen
         if world.setting.filing is not None:
             self._filings(change)
+        if world.setting.renumberings and change.insert:
+            self._renumbered(message)
         if world.setting.care_types is not None:
             self._care_types(change)
         if world.setting.orders is not None and message.reply is not None:
             self._orders(change.message, message.reply)
         kinds = "+".join(type(record).__name__ for record in change.records)
         world.features.add(f"{node} {message.code} {'insert' if change.insert else 'close'} {kinds}")
+
+    def _renumbered(self, message: MessageRecord) -> None:
+        """Note what is named by a number that a move gave."""
+        request, seen = message.request, self._world.seen
+        if request is not None:
+            new, visit = self._world.setting.original, getattr(request.body, "visit", "")
+            seen["named by a new personal number"] += new(request.body.person) != request.body.person
+            seen["named by a new number of a visit"] += new(visit) != visit
+            seen["sent under a new code"] += new(request.institution) != request.institution
 
     def _care_types(self, change: Change) -> None:
         """Note as what a visit is paid."""

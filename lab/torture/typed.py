@@ -21,10 +21,13 @@ _SETTLED = (VisitState.SETTLED, VisitState.SETTLED_DISCHARGED)
 class CareTypeLaws:
     """Holds as what visits are paid."""
 
-    def __init__(self, special: SpecialCare, made: Callable[[str], SettlementRecord | None]) -> None:
-        """Ask ``made`` for the settlement of a number, wherever it was made."""
+    def __init__(
+        self, special: SpecialCare, made: Callable[[str], SettlementRecord | None], original: Callable[[str], str]
+    ) -> None:
+        """Ask ``made`` for the settlement of a number, wherever it was made, and ``original`` for whose a number is."""
         self._special = special
         self._made = made
+        self._original = original
 
     def committed(self, change: Change) -> Iterator[str]:
         """Yield what is wrong with a change."""
@@ -39,7 +42,7 @@ class CareTypeLaws:
 
     def _paid(self, made: SettlementRecord) -> Iterator[str]:
         chronic = made.care_type == CareType.CHRONIC
-        if chronic and not is_recognised(made.person, made.disease, self._special.recognised_share):
+        if chronic and not is_recognised(self._original(made.person), made.disease, self._special.recognised_share):
             yield f"{made.settlement} is paid for {made.disease}, which nobody has recognised"
         if made.care_type in _SPARED and made.amounts.deductible_fen:
             yield f"{made.settlement} is {made.care_type}, and pays {made.amounts.deductible_fen} fen first"

@@ -81,13 +81,15 @@ class Watch:
         filings: FilingLaws | None = None,
         orders_valid_us: int | None = None,
         special: SpecialCare | None = None,
+        original: Callable[[str], str] = str,
     ) -> None:
         """Begin before anything is written."""
         self.wrong: list[str] = []
         self.limits = limits or {}
         self._filings = filings
+        self._original = original
         self._orders = None if orders_valid_us is None else OrderLaws(orders_valid_us, self._made)
-        self._typed = None if special is None else CareTypeLaws(special, self._made)
+        self._typed = None if special is None else CareTypeLaws(special, self._made, original)
         self._now_us = now_us
         self._books: defaultdict[str, _Books] = defaultdict(_Books)
         self._said: dict[tuple[str, Request], Reply] = {}
@@ -171,7 +173,7 @@ class Watch:
                 case VisitRecord():
                     yield from _visit(books, record, charges.get(record.visit), change.message)
                 case PersonRecord():
-                    yield from _person(books, record)
+                    yield from _person(books, record, self._original)
                 case PrefundRecord():
                     yield from self._prefund(node, books, record)
                 case SettlementCopy():
@@ -272,8 +274,9 @@ def _undone_or_anew(before: VisitRecord, after: VisitRecord, by: MessageRecord) 
     return after.state is VisitState.CANCELLED and undone
 
 
-def _person(books: _Books, person: PersonRecord) -> Iterator[_Finding]:
-    mine = [one.amounts for one in books.standing.values() if one.person == person.person]
+def _person(books: _Books, person: PersonRecord, original: Callable[[str], str]) -> Iterator[_Finding]:
+    who = original(person.person)
+    mine = [one.amounts for one in books.standing.values() if original(one.person) == who]
     has = person.accumulators
     wanted: dict[str, tuple[int, int]] = {
         "account": (has.balance_fen, BALANCE_FEN - sum(one.account_fen for one in mine)),

@@ -28,7 +28,7 @@ from lab.torture.states import States
 from lab.torture.stop import Stop, planned
 from lab.torture.tape import Tape
 from lab.torture.watch import Watch
-from reference_impl.domain.nodes import is_city
+from reference_impl.domain.nodes import NodeId, is_city
 from reference_impl.domain.prefund import PrefundRules, Quota
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.site import HospitalSite
@@ -180,7 +180,7 @@ class World:
         """Note what a hospital sends; those who wait for a visit's money to move may go."""
         fresh = request.msgid not in self.sent
         self.sent.setdefault(request.msgid, request.code)
-        self.asked_of[Key(request.sender, request.msgid)] = request
+        self.asked_of[Key(NodeId(self.setting.original(request.sender)), request.msgid)] = request
         if fresh and request.code in SETTLEMENTS:
             for cell in self.turns.pop(int(request.msgid[-4:]), ()):
                 self.loom.put(cell, "now")
@@ -321,9 +321,11 @@ class World:
 
     def _watched(self, limits: dict[tuple[str, str], int]) -> Watch:
         """Return the watch of this country."""
-        filings = None if self.asked.filing is None else FilingLaws(self.asked.filing, self.now_us)
+        filings = (
+            None if self.asked.filing is None else FilingLaws(self.asked.filing, self.now_us, self.setting.original)
+        )
         valid_us = None if self.setting.orders is None else self.asked.order_valid_us
-        return Watch(self.now_us, limits, filings, valid_us, self.asked.special)
+        return Watch(self.now_us, limits, filings, valid_us, self.asked.special, self.setting.original)
 
     # --- nodes ---
 
