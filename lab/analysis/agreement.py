@@ -12,6 +12,7 @@ from reference_impl.staging.benefits import policy_under
 from scenarios.patients.care_types import special_care
 from scenarios.patients.master_data import master_plan
 from scenarios.schema import Scenario
+from scenarios.schema.renumbered import renumberings_of
 
 __all__ = ["agreement_of"]
 
@@ -31,4 +32,5 @@ def agreement_of(scenario: Scenario) -> Agreement:
         sessions_of(scenario),
         0 if special is None else special.prescription_valid_us,
         0 if scenario.visits.orders is None else scenario.visits.orders.valid,
+        renumberings_of(scenario),
     )

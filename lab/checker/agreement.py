@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.renumbering import Numbered, Renumbering
 from reference_impl.domain.sessions import SessionRules
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ class Agreement:
     """How long an electronic prescription may be dispensed by; 0 where insurers hold none."""
     order_valid_us: int = 0
     """How long an order may be confirmed; 0 where nobody buys so."""
+    renumberings: tuple[Renumbering, ...] = ()
+    """Which numbers changed; none where no plan gave new ones."""
+
+    def first_code(self, code: str) -> str:
+        """Return the code that an institution had before any move."""
+        for one in self.renumberings:
+            if one.of is Numbered.INSTITUTION and one.concerns(code):
+                return one.old(code)
+        return code
 
     def looked_up(self) -> tuple[str, ...]:
         """Return the tables of evidence that only some agreements ask for."""

@@ -178,7 +178,13 @@ def _checked(world: World) -> list[str]:
     filed_for = frozenset(code for code in SETTLEMENTS if TRANSACTIONS[code].kind in asked)
     valid_us = 0 if world.setting.orders is None else world.asked.order_valid_us
     special = () if world.asked.special is None else world.asked.special.terms
-    agreement = Agreement(filed_for=filed_for, prefunds=prefunds, special=special, order_valid_us=valid_us)
+    agreement = Agreement(
+        filed_for=filed_for,
+        prefunds=prefunds,
+        special=special,
+        order_valid_us=valid_us,
+        renumberings=world.setting.renumberings,
+    )
     findings = check(books, Record(**world.recorder.frames()), agreement=agreement)
     return [f"law {one.law}: {one.detail}" for one in findings.violations]
 

@@ -31,6 +31,7 @@ from reference_impl.domain.filing import (
     withdrawn,
 )
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.renumbering import Numbered
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.protocol.ids import filing_id
 from reference_impl.protocol.messages import (
@@ -49,6 +50,7 @@ from reference_impl.protocol.messages import (
     VisitId,
     WithdrawFiling,
 )
+from reference_impl.protocol.numbers import NO_NUMBERS, Numbers
 from reference_impl.protocol.records import FilingsRecord, MessageRecord, Record, Ref, SettlementRecord, View
 
 __all__ = ["NOT_ASKED", "Filings", "Passed"]
@@ -77,11 +79,15 @@ NOT_ASKED = Passed()
 class Filings:
     """Decides about filings, by the rules of the regions insured here."""
 
-    __slots__ = ("_table",)
+    __slots__ = ("_numbers", "_table")
 
-    def __init__(self, table: FilingTable | None) -> None:
-        """Go by ``table``; without one everybody counts as filed."""
+    def __init__(self, table: FilingTable | None, numbers: Numbers = NO_NUMBERS) -> None:
+        """Go by ``table``; without one everybody counts as filed. A hospital is named by its code of before any move.
+
+        So a filing names the same hospital whatever code it bears, by ``numbers``.
+        """
         self._table = table
+        self._numbers = numbers
 
     def wants(self, request: Request, person: PersonNo) -> tuple[Ref, ...]:
         """Name what the person has filed, where a decision about ``request`` asks for it."""
@@ -107,7 +113,8 @@ class Filings:
         stays = () if kept is None else kept.stays
         parts = () if part_before is None else parts_before(stays, part_before)
         began_us = _began_us((body.visit, *parts), stays, now_us)
-        treatment = Treatment(body.visit, request.institution, request.care_region, began_us, parts)
+        institution = self._numbers.original(Numbered.INSTITUTION, request.institution)
+        treatment = Treatment(body.visit, institution, request.care_region, began_us, parts)
         found = covering(() if kept is None else kept.filings, treatment, now_us)
         if not isinstance(found, Refusal):
             return Passed(found, treatment)
@@ -174,7 +181,8 @@ class Filings:
         if is_interrupted(person, rules.interrupted_share):
             return Refusal.BENEFITS_INTERRUPTED
         since_us = table.begins_us(request.insured_region, now_us)
-        application = Application(filing_id(request.msgid), body.kind, body.region, body.hospital, since_us)
+        hospital = self._numbers.original(Numbered.INSTITUTION, body.hospital)
+        application = Application(filing_id(request.msgid), body.kind, body.region, hospital, since_us)
         filings = filed(kept.filings, kept.stays, application, rules, now_us)
         return filings if isinstance(filings, Refusal) else _moved(kept, filings, kept.stays)
 

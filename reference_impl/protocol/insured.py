@@ -71,7 +71,7 @@ class InsuredRole:
         """Go by ``rules``; ``reference`` makes a fresh message reference."""
         self._ports = ports
         self._rules = rules
-        self._filings = Filings(rules.filing)
+        self._filings = Filings(rules.filing, rules.numbers)
         self._reference = reference
         self._seals = None if ports.seals is None else Seals(ports.seals, rules.numbers)
         benefits = Benefits(rules.policy, rules.policies, rules.day_of)

@@ -20,6 +20,7 @@ from reference_impl.domain.network import NetworkScope
 from reference_impl.domain.policies import Policy
 from reference_impl.domain.policy_book import PolicyBook
 from reference_impl.domain.prefund import PrefundRules
+from reference_impl.domain.renumbering import Renumbering
 from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.messages import Done, LinesPriced, Reply, Request, RequestBody, Reverse, UploadLines
 from reference_impl.protocol.records import (
@@ -237,7 +238,11 @@ class World:
             sessions=self.sessions,
             prescription_valid_us=self.prescription_valid_us,
             order_valid_us=self.order_valid_us,
+            renumberings=self.renumberings,
         )
+
+    renumberings: tuple[Renumbering, ...] = ()
+    """Which numbers changed."""
 
     own: dict[str, Policy] = field(default_factory=dict)
     """What insured provinces go by for regions without a policy of their own."""

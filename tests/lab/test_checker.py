@@ -20,6 +20,7 @@ from reference_impl.domain.policies import PolicyTable, Segment, Supplement, Ter
 from reference_impl.domain.policy_book import PolicyBook, RegionTable, VersionTable
 from reference_impl.domain.prefund import PrefundRules, Quota, TopUp
 from reference_impl.domain.prescribed import Drug
+from reference_impl.domain.renumbering import Numbered, Renumbering
 from reference_impl.domain.sessions import SessionRules
 from reference_impl.protocol.messages import SellDrugs, Settle
 from reference_impl.protocol.records import Leg, Posting, SettlementRecord
@@ -996,6 +997,15 @@ def the_insureds_city_is_not_on_the_way_within_a_province(world, make):
     world.at_hub = []
 
 
+def settled_by_a_filing_that_names_the_hospital_by_its_code_of_after_a_move(world, make):
+    persons, moved = (
+        Renumbering(scope="33", salt=7, from_us=0, old_until_us=9, map_from_us=0, of=of)
+        for of in (Numbered.PERSON, Numbered.INSTITUTION)
+    )
+    let_through(world, make, named=(moved.new("H33040000001"),))
+    world.renumberings = (persons, moved)
+
+
 def settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit(world, make):
     let_through(world, make, named=("H33040000001",), allowed=1, ends_us=1_000_001)
 
@@ -1155,6 +1165,7 @@ def hospital_crashed_over_the_message(world, make):
     "story",
     [
         nothing_special,
+        settled_by_a_filing_that_names_the_hospital_by_its_code_of_after_a_move,
         settled_by_a_filing_that_names_the_hospital_and_ended_during_the_visit,
         sold_while_the_pharmacy_was_opened_for_a_while,
         settled_and_priced_by_rows_that_were_there,

@@ -33,6 +33,8 @@ from reference_impl.protocol.forwarder import Forwarder
 from reference_impl.protocol.insured_decisions import InsuredDecisions
 from reference_impl.protocol.leases import Leases
 from reference_impl.protocol.messages import Answered, Overloaded, RefundOrder, Unknown, Unreachable
+from reference_impl.protocol.named import Named
+from reference_impl.protocol.numbers import Numbers
 from reference_impl.protocol.prefunds import Prefunds
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, PersonRecord, Posting
@@ -376,6 +378,10 @@ MUTANTS: dict[str, Mutant] = {
     # care types
     "chronic care is paid for any disease": Mutant(insured_decisions, "refusal_of", none),
     "special care pays its deductible first": Mutant(insured_decisions, "policy_for", lambda _claim, _case, policy, _: policy),
+    # new numbers
+    "a new code is another institution": Mutant(Province, "_from_institution", lambda _self, request: request),
+    "a new personal number is another person": Mutant(Numbers, "kept", lambda _self, body: body.person),
+    "a visit's new number is another visit": Mutant(Named, "meant", lambda _self, request: request),
     # orders
     "an order is confirmed for ever": Mutant(care, "state_refusal", confirmed_for_ever),
     "an order that is over is paid": Mutant(care, "state_refusal", paid_though_it_is_over),

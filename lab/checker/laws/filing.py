@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from lab.checker.agreement import Agreement
 from lab.checker.codes import code_of
 from lab.checker.evidence import Evidence
 from lab.checker.laws.violation import Violation
@@ -30,7 +31,7 @@ def who_needs_a_filing_has_one(evidence: Evidence) -> Iterator[Violation]:
     filings = evidence.filings.join(its_visit, on="of_visit", how="left")
     joined = named.join(filings, on=["node", "filing"], how="left").sort("settlement")
     for row in joined.iter_rows(named=True):
-        wrong = _wrong_with(row)
+        wrong = _wrong_with(row, evidence.agreement)
         if wrong:
             yield _unfiled(row, f"was let through by filing {row['filing']}, which {wrong}")
     counted = joined.filter(pl.col("allowed") > 0).join(
@@ -56,7 +57,7 @@ def _begun(evidence: Evidence, named: pl.DataFrame) -> pl.DataFrame:
     return begun.select("visit_id", "began_us", "of_record").unique("visit_id", keep="first", maintain_order=True)
 
 
-def _wrong_with(row: dict[str, Any]) -> str:
+def _wrong_with(row: dict[str, Any], agreement: Agreement) -> str:
     """Return what was wrong with a filing when a settlement was made by it; empty when nothing was."""
     at_us, began_us = row["posted_us"], row["began_us"]
     if row["place"] is None:
@@ -71,7 +72,7 @@ def _wrong_with(row: dict[str, Any]) -> str:
         return "was not uploaded yet"
     if row["ended_us"] <= at_us or (began_us is not None and row["ends_us"] <= min(began_us, at_us)):
         return "was over"
-    if row["named"] and code_of(row) not in row["named"]:
+    if row["named"] and agreement.first_code(code_of(row)) not in map(agreement.first_code, row["named"]):
         return "does not name the hospital"
     return ""
 

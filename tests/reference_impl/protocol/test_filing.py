@@ -28,6 +28,7 @@ from support.messages import (
 from reference_impl.domain.filing import FilingKind, FilingRules, FilingTable
 from reference_impl.domain.institution import filing_platform
 from reference_impl.domain.nodes import NodeId
+from reference_impl.domain.renumbering import Numbered, Renumbering
 from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.filings import Filings
@@ -534,3 +535,26 @@ def test_a_hospital_added_to_a_referral_brings_no_settlement_more() -> None:
     done(chain.send(cancel(31, settled, code="2208")))
     done(chain.send(settlement(23, third)))
     assert [one.settled for one in kept(chain).filings] == [(), (third,)]
+
+
+@pytest.mark.parametrize("filed_after", [False, True])
+def test_a_filing_names_its_hospital_whatever_code_that_bears_after_a_move(filed_after):
+    """Filed for by one code, and settled under the other; another hospital's new code is another hospital's."""
+    moved = Renumbering(scope="33", salt=7, from_us=9, old_until_us=10**15, map_from_us=9, of=Numbered.INSTITUTION)
+    chain = asking(by_hospital=True, needed_for=("pharmacy",))
+    chain = Chain(filing=chain.filing, renumberings=(moved,))
+    new = {code: NodeId(moved.new(code)) for code in (HOSPITAL, NEIGHBOUR)}
+
+    def under(code: NodeId, asked: Request) -> Request:
+        msgid = MessageId(code + asked.msgid[len(code) :])
+        return msgspec.structs.replace(asked, msgid=msgid, sender=code, institution=code)
+
+    if filed_after:
+        chain.clock.us = 9
+        done(chain.send(under(new[HOSPITAL], file(hospital=new[HOSPITAL]))))
+        done(chain.send(sale(1)))
+    else:
+        done(chain.send(file()))
+        chain.clock.us = 9
+        done(chain.send(under(new[HOSPITAL], sale(1))))
+    assert refusal(chain.send(under(new[NEIGHBOUR], sale(2)))) == "E10"
