@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 from lab.torture.loom import Cell, Nap, Wait
 from lab.torture.nodes import DESK, HOSPITAL, PHONE
+from lab.torture.spoken import Letter
+from reference_impl.domain.dialects import speaks_old
+from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.nodes import NodeId, is_city
+from reference_impl.protocol.answers import turned_away
 from reference_impl.protocol.messages import (
     Answer,
     Answered,
@@ -22,6 +26,7 @@ from reference_impl.protocol.messages import (
     Unreachable,
 )
 from reference_impl.protocol.records import Key
+from reference_impl.wire.old import OldCodec
 
 if TYPE_CHECKING:
     from lab.torture.mix import Mix
@@ -57,14 +62,20 @@ class Line:
 
     async def call(self, node: NodeId, request: Request, timeout_us: int) -> Outcome:
         """Send and wait for the answer, or until the timeout."""
-        cell = Cell()
-        caller = self.caller
+        cell, world = Cell(), self.world
+        caller, spoken, letter = self.caller, None, None
         if caller == HOSPITAL:
-            self.world.note_sent(request)
+            world.note_sent(request)
             caller = PHONE if is_filing_platform(request.sender) else caller
-        self.world.loom.spawn(self.world.links.carry(caller, node, request, cell))
+            spoken = world.spoken if caller == HOSPITAL else None
+        if spoken is not None:
+            letter = spoken.written(request, world.now_us())
+        world.loom.spawn(world.links.carry(caller, node, request, cell, letter))
         outcome = await Wait(cell, timeout_us)
-        return Unknown(timeout_us) if outcome is None else outcome
+        outcome = Unknown(timeout_us) if outcome is None else outcome
+        if spoken is not None:
+            spoken.heard(request, outcome)
+        return outcome
 
 
 def end_of(party: str) -> str:
@@ -77,6 +88,8 @@ class Copies:
     """Of a request that is brought more than once: how many copies have not reached their node."""
 
     on_the_way: int
+    letter: Letter | None
+    """What they are as bytes, where the hospital's dialect matters."""
 
 
 class Links:
@@ -87,7 +100,9 @@ class Links:
         self._world = world
         self.cuts: list[Cut] = []
 
-    async def carry(self, caller: str, node: NodeId, request: Request, cell: Cell) -> None:
+    async def carry(
+        self, caller: str, node: NodeId, request: Request, cell: Cell, letter: Letter | None = None
+    ) -> None:
         """Take a request to a node: now, much later, twice, or never."""
         world = self._world
         link = f"{end_of(caller)} to {node}"
@@ -99,7 +114,7 @@ class Links:
             world.loom.put(cell, Unreachable())
             return
         world.seen["a request came twice"] += times - 1
-        copies = Copies(times)
+        copies = Copies(times, letter)
         for _ in range(times):
             world.loom.spawn(self._serve(caller, node, request, cell, copies), node)
 
@@ -113,13 +128,18 @@ class Links:
         in_us = world.now_us()
         served = world.nodes[node]
         assert served is not None  # it lives: this is its task
-        answer: Answer = await served.handle(request)
+        if copies.letter is not None:
+            read = self._read(copies.letter, request)
+            request = request if isinstance(read, Refusal) else read
+        else:
+            read = request
+        answer: Answer = turned_away(read) if isinstance(read, Refusal) else await served.handle(read)
         world.serving[at] -= 1
-        turned_away = isinstance(answer, Closed | Overloaded)
-        if turned_away and not answer.msgid and copies.on_the_way:  # no node can know of the other yet
+        not_served = isinstance(answer, Closed | Overloaded)
+        if not_served and not answer.msgid and copies.on_the_way:  # no node can know of the other yet
             world.unsure.add(request.msgid)
             world.doubtful.add(int(request.msgid[-4:]))
-        world.seen["turned away, and another copy may act"] += turned_away and answer.msgid != ""
+        world.seen["turned away, and another copy may act"] += not_served and answer.msgid != ""
         world.watch.replied(at, request, answer)
         world.features.add(f"{node} {request.code} {_kind(answer)}")
         if world.told is not None:
@@ -130,6 +150,16 @@ class Links:
         world.seen["turned away by a door"] += isinstance(answer, Closed)
         world.seen["turned away by a city's door"] += isinstance(answer, Closed) and is_city(node)
         world.loom.spawn(self._bring_back(caller, node, request, answer, cell))
+
+    def _read(self, letter: Letter, request: Request) -> Request | Refusal:
+        world, spoken = self._world, self._world.spoken
+        assert spoken is not None  # who wrote it
+        in_old = isinstance(letter.codec, OldCodec)
+        world.seen["told in the old dialect"] += in_old
+        world.seen["told in the old dialect after the change"] += in_old and not speaks_old(
+            world.setting.dialects, request.care_region, world.now_us()
+        )
+        return spoken.read(letter, request, world.now_us())
 
     async def _bring_back(self, caller: str, node: str, request: Request, answer: Answer, cell: Cell) -> None:
         world = self._world

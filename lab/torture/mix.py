@@ -22,7 +22,7 @@ _DARK = (
     *_OPENS_AND_SETTLES,
     *[t.REVERSE] * 2,
 )
-_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, t.REVERSE)
+_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, *_OPENS_AND_SETTLES[2:], t.REVERSE)
 _LINKS = tuple(f"{one} to {other}" for one, other in ways_over(()))
 _LINKS_OVER_CITIES = tuple(f"{one} to {other}" for one, other in ways_over((CARE_CITY, INSURED_CITY)))
 """As the hospital's side calls them; an answer comes by the same."""
@@ -67,6 +67,8 @@ class Mix:
     """Which way visits are paid as more than ordinary ones, if they are."""
     renumbered: int = 0
     """What gets new numbers in the storm, if anything does."""
+    dialects: int = 0
+    """Whether stays are told in the old dialect at first, and in today's later."""
 
     @classmethod
     def drawn(cls, rng: Random) -> Mix:
@@ -92,6 +94,7 @@ class Mix:
             relays=relays,
             filing=rng.choice([0, 0, 0, 0, 1, 2, 3]),
             orders=orders,
+            dialects=rng.choice([0, 0, 0, 1]),
             renumbered=rng.choice([0, 0, 0, 0, 1, 2, 3]),
             care_types=rng.choice([0, 0, 0, 0, 1, 1, 2]),
         )

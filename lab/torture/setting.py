@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.torture.nodes import CARE_CITY, CARE_REGION, HOSPITAL, INSURED_CITY, NODES, Asked, ways_over
 from reference_impl.domain.care_types import is_recognised
+from reference_impl.domain.dialects import DialectChange
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import INSTITUTION_CHARS, is_filing_platform
 from reference_impl.domain.nodes import HUB, NodeId, entry_node
@@ -122,6 +123,7 @@ class Setting:
     orders: OrderDraws | None = None
     care_types: CareTypeDraws | None = None
     renumberings: tuple[Renumbering, ...] = ()
+    dialects: tuple[DialectChange, ...] = ()
     people: int = 0
     """Who the people are, by whom it is drawn what each does."""
 
@@ -156,7 +158,9 @@ class Setting:
         """Return what every visit shares."""
         relays = frozenset(self.relays)
         more = {"filing": self.filing, "orders": self.orders, "care_types": self.care_types}
-        return _Site(CLIENTS, _UPLOADS, stops, relays=relays, renumberings=self.renumberings, **more)
+        return _Site(
+            CLIENTS, _UPLOADS, stops, relays=relays, dialects=self.dialects, renumberings=self.renumberings, **more
+        )
 
     def may_be_refused(self, visit: PlannedVisit, code: str) -> bool:
         """Return whether a visit may be refused although nobody did anything wrong: it is not paid as what it is."""
@@ -212,7 +216,15 @@ def setting_of(tape: Tape, mix: Mix) -> Setting:
     filing = None if spec is None else FilingDraws(spec, filing_table(spec), people)
     orders = None if buying is None else OrderDraws(buying, people)
     care_types = None if typed is None else CareTypeDraws(typed, people)
-    return Setting(relays, filing, orders, care_types, _renumbered(tape, mix), people)
+    return Setting(relays, filing, orders, care_types, _renumbered(tape, mix), _spoken(tape, mix), people)
+
+
+def _spoken(tape: Tape, mix: Mix) -> tuple[DialectChange, ...]:
+    """Return until when the hospital speaks the old dialect of stays, if it does."""
+    if not tape.take("stays are told in the old dialect", lambda _: mix.dialects, (1,)):
+        return ()
+    from_us = (1 + tape.below("the dialect changes after seconds", _CHANGES_S)) * _S
+    return (DialectChange(scope="33", from_us=from_us, old_until_us=_FOR_EVER_US),)
 
 
 def _renumbered(tape: Tape, mix: Mix) -> tuple[Renumbering, ...]:

@@ -65,6 +65,8 @@ RARE_STATES = (
     "an emergency counted as filed",
     *(f"paid as {care}" for care in (CareType.CHRONIC, CareType.EMERGENCY, CareType.SPECIAL_DRUGS)),
     "a disease not recognised",
+    "told in the old dialect",
+    "told in the old dialect after the change",
     "named by a new personal number",
     "named by a new number of a visit",
     "sent under a new code",

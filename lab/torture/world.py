@@ -24,6 +24,7 @@ from lab.torture.nodes import CARE_REGION, HOSPITAL, LOCAL_PERSON, PERSON, build
 from lab.torture.order import picker
 from lab.torture.patients import FakeVisit, Patient
 from lab.torture.setting import setting_of
+from lab.torture.spoken import Spoken
 from lab.torture.states import States
 from lab.torture.stop import Stop, planned
 from lab.torture.tape import Tape
@@ -117,6 +118,7 @@ class World:
         self.nodes: dict[str, Province | Hub | City | None] = {}
         self.doors = Doors(self)
         self.links = Links(self)
+        self.spoken = Spoken(self.setting.dialects) if self.setting.dialects else None
         self.serving: Counter[tuple[str, Key]] = Counter()
         self.sent: dict[MessageId, str] = {}
         """What a hospital sent, in that order."""

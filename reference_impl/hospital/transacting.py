@@ -18,7 +18,7 @@ from reference_impl.domain.errors import Refusal
 from reference_impl.domain.institution import is_filing_platform
 from reference_impl.domain.nodes import care_node
 from reference_impl.domain.prescribed import Coded
-from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS
+from reference_impl.domain.transactions import REVERSIBLE, SETTLEMENTS, TRIALS
 from reference_impl.hospital.asking import Asker, NotCovered, RefusedByRule, Unresolved
 from reference_impl.hospital.bodies import BODIES, said_as
 from reference_impl.hospital.visit_state import NOTHING_SETTLED, VisitState
@@ -84,8 +84,11 @@ class Transacting(VisitState):
         self._learn(code, answered.reply.body)
 
     def _can_say(self, code: str) -> bool:
-        """Return whether the hospital's dialect has this transaction now; one that it has not is left out."""
-        return self.site.can_say(code, self.visit, self.ports.clock.now_us())
+        """Return whether the hospital's dialect has this transaction now; one that it has not is left out.
+
+        So is a trial of what is settled: the old dialect had none, and today's may be spoken by now.
+        """
+        return not (self.acked and code in TRIALS) and self.site.can_say(code, self.visit, self.ports.clock.now_us())
 
     async def _upload(
         self, batch: int, *, for_good: bool, at_closed_doors: bool = True, upto: int | None = None

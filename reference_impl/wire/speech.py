@@ -38,11 +38,15 @@ class Speech:
 
     __slots__ = ("_begun", "_changes", "_new", "_old")
 
-    def __init__(self, changes: tuple[DialectChange, ...], clock: BusinessClock) -> None:
-        """Go by ``changes``; ``clock`` tells business time for the codecs."""
+    def __init__(
+        self,
+        changes: tuple[DialectChange, ...],
+        clock: BusinessClock,
+        codecs: tuple[Codec, OldCodec] | None = None,
+    ) -> None:
+        """Go by ``changes``; ``clock`` tells business time for the ``codecs``, which are made where none are given."""
         self._changes = changes
-        self._new = Codec(clock)
-        self._old = OldCodec(clock)
+        self._new, self._old = codecs or (Codec(clock), OldCodec(clock))
         self._begun: set[MessageId] = set()
         """The messages first sent in the old dialect that have no answer yet."""
 

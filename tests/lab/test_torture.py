@@ -186,6 +186,20 @@ def test_who_was_filed_meanwhile_at_another_desk_is_settled_by_that():
     assert ended.seen["filed_then_direct"] == 2
 
 
+def test_a_stay_settled_in_the_old_dialect_is_tried_no_more_in_todays():
+    """Its settlement waited behind a door; the dialect changed meanwhile, and today's has a trial, which was refused."""
+    ended = replayed(
+        spelt_out(
+            "the storm lasts #1=1; stays are told in the old dialect #1=1; the dialect changes after seconds #1=9; "
+            "visit 4 comes #1=3; commands to doors #1=1; a door is moved with visit #1=3; links cut #1=1; "
+            "a link is cut with visit #1=3; for so many seconds #1=7"
+        )
+    )
+
+    assert ended.wrong == ()
+    assert ended.seen["parked_then_direct"] + ended.seen["settled_later"] == 1
+
+
 A_COPY_HELD_UP = (
     "the storm lasts #1=1; visit 3 comes #1=1; commands to doors #1=1; a door is moved with visit #1=2; "
     "what is it told #1=2; for so many seconds #1=14; 2102 of visit 3, the hospital to 33 #8=41; "

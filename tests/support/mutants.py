@@ -39,6 +39,7 @@ from reference_impl.protocol.prefunds import Prefunds
 from reference_impl.protocol.province import Province
 from reference_impl.protocol.records import Change, PersonRecord, Posting
 from reference_impl.protocol.sweeper import Sweeper
+from reference_impl.wire import speech
 
 __all__ = ["MUTANTS", "Mutant", "found"]
 
@@ -382,6 +383,9 @@ MUTANTS: dict[str, Mutant] = {
     "a new code is another institution": Mutant(Province, "_from_institution", lambda _self, request: request),
     "a new personal number is another person": Mutant(Numbers, "kept", lambda _self, body: body.person),
     "a visit's new number is another visit": Mutant(Named, "meant", lambda _self, request: request),
+    # two dialects
+    "the old dialect is answered no more at once": Mutant(speech, "old_answers", speech.speaks_old),
+    "the hospital speaks today's dialect too early": Mutant(speech.Speech, "codec", lambda self, _request, _now_us: self._new),
     # orders
     "an order is confirmed for ever": Mutant(care, "state_refusal", confirmed_for_ever),
     "an order that is over is paid": Mutant(care, "state_refusal", paid_though_it_is_over),
