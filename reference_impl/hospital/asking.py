@@ -170,13 +170,15 @@ class Asker:
         waited out, and only a verdict, yes or no, ends it. Without ``at_closed_doors`` a closed door ends it too, while
         no try can have had its effect.
 
-        A message on hold is asked for again by its own id, with what is left of its deadline.
+        A message on hold is asked for again by its own id, with what is left of its deadline, whatever else was asked
+        meanwhile: after a move, who the person is by now.
 
         Raises RefusedByRule, ShutOut, NotServed, OnHold or Unresolved; with ``for_good`` RefusedByRule or ShutOut, and
         NotCovered or Unresolved where a wait for money has an end.
         """
-        held, self._held = self._held, None
+        held = self._held
         if held is not None and held.request.code == code:
+            self._held = None
             return self._until_verdict(held.request, for_good=for_good, attempt=held.tries, spent_us=held.spent_us)
         request = self._request(code, self._named(body) if self.number or self.renumberings else body, self.next_id())
         return self._until_verdict(request, for_good=for_good, at_closed_doors=at_closed_doors)
@@ -244,7 +246,7 @@ class Asker:
                 self.resent += 1
                 await clock.sleep_us(self._wait_us(outcome, attempt, for_good=for_good))
         finally:
-            self.asked = None if self._held is None else request
+            self.asked = None if self._held is None else self._held.request
 
     def _is_out_of_patience(self, outcome: Outcome) -> bool:
         """Return whether the hospital, told just now that the money is short, has waited long enough for it.

@@ -200,6 +200,20 @@ def test_a_stay_settled_in_the_old_dialect_is_tried_no_more_in_todays():
     assert ended.seen["parked_then_direct"] + ended.seen["settled_later"] == 1
 
 
+def test_what_is_on_hold_is_asked_for_by_its_own_id_though_the_person_has_another_number_by_then():
+    """A registration waited behind a door; the hospital asked who the person is by now, and registered them anew."""
+    ended = replayed(
+        spelt_out(
+            "the storm lasts #1=1; cities relay #1=2; numbers change #1=1; numbers change after seconds #1=1; "
+            "visit 2 comes #1=2; visit 4 comes #1=3; commands to doors #1=1; a door is moved with visit #1=3; "
+            "6301 before it commits 2201 of visit 2 #1=16; 6301 before it commits 2201 of visit 2 #2=12; "
+            "33 before it looks for 2201 of visit 2 #8=1; for so many seconds #1=7"
+        )
+    )
+
+    assert ended.wrong == ()
+
+
 A_COPY_HELD_UP = (
     "the storm lasts #1=1; visit 3 comes #1=1; commands to doors #1=1; a door is moved with visit #1=2; "
     "what is it told #1=2; for so many seconds #1=14; 2102 of visit 3, the hospital to 33 #8=41; "
