@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.planting import plant
 from support.postgresql import own_database, server
 
 settings.register_profile("yidi", deadline=None, derandomize=True)
@@ -23,6 +24,23 @@ _SIMULATED = (
     *(f"lab/test_{name}.py" for name in ("drain_time", "library_stops", "percentiles", "planner", "stop_storm", "torture")),
 )  # fmt: skip
 """Folders and files whose tests start no server and no load; those of all others may want the machine for themselves."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a planted bug be asked for, to see which tests notice it and what they say."""
+    parser.addoption("--plant", metavar="BUG", help="run with this planted bug, by its name in tests/support/planted.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Plant what is asked for before any test is read, so that what a test imports is wrong too."""
+    name = config.getoption("--plant")
+    if name is not None:
+        patched = pytest.MonkeyPatch()
+        config.add_cleanup(patched.undo)
+        try:
+            plant(name, patched)
+        except LookupError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
