@@ -12,6 +12,8 @@ from support.postgresql import own_database, server
 settings.register_profile("yidi", deadline=None, derandomize=True)
 """No test asserts wall time: a deadline of Hypothesis would, on a busy machine. The examples are the same on every run,
 so that a change is blamed for what it broke and branches are covered or not; ``explore`` draws others every time."""
+settings.register_profile("planted", settings.get_profile("yidi"), report_multiple_bugs=False)
+"""With a planted bug one failure is enough."""
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("yidi")
 
@@ -20,7 +22,7 @@ SLOW_LIMIT_S = 600
 
 _HERE = Path(__file__).parent
 _SIMULATED = (
-    "sim", "reference_impl/protocol", "reference_impl/domain", "scenarios",
+    "sim", "reference_impl/protocol", "reference_impl/domain", "scenarios", "test_guarantee_table.py",
     *(f"lab/test_{name}.py" for name in ("drain_time", "library_stops", "percentiles", "planner", "stop_storm", "torture")),
 )  # fmt: skip
 """Folders and files whose tests start no server and no load; those of all others may want the machine for themselves."""
@@ -28,13 +30,16 @@ _SIMULATED = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a planted bug be asked for, to see which tests notice it and what they say."""
-    parser.addoption("--plant", metavar="BUG", help="run with this planted bug, by its name in tests/support/planted.py")
+    parser.addoption(
+        "--plant", metavar="BUG", help="run with this planted bug, by its name in tests/support/planted.py"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Plant what is asked for before any test is read, so that what a test imports is wrong too."""
     name = config.getoption("--plant")
     if name is not None:
+        settings.load_profile("planted")
         patched = pytest.MonkeyPatch()
         config.add_cleanup(patched.undo)
         try:

@@ -34,7 +34,8 @@ def run(asked):
 def test_what_visitors_pay_first_comes_down_on_the_day(asked, run):
     figures = figures_of_books(run.books, asked)
 
-    assert check(run.books, run.record(), agreement=agreement_of(asked)).clean
+    findings = check(run.books, run.record(), agreement=agreement_of(asked))
+    assert findings.clean, findings.violations
     assert 0.15 < figures["benefits.first_share_before"] < 0.3
     assert figures["benefits.first_share_after"] == pytest.approx(0.1, abs=1e-5)
     assert figures["benefits.fund_share_after"] > figures["benefits.fund_share_before"]

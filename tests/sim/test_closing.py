@@ -12,6 +12,7 @@ import pytest
 from support import day_end, tiny_world
 from support.tiny_world import live, visit
 
+from lab.checker import check
 from reference_impl.domain.nodes import NodeId
 from reference_impl.staging.acts import CloseDay
 from reference_impl.staging.timetable import timetable
@@ -94,6 +95,20 @@ def test_a_frozen_insurer_keeps_no_day_open_that_has_nothing_under_way():
     run = live(closing_at("9h1min", visit("pharmacy", at="5s"), faults=faults))
 
     assert run.recorder.frames()["closings"].filter(node="63")["closed_us"].unique().to_list() == [60_000_000]
+
+
+def test_a_day_closes_after_the_last_decision_of_it_that_waits_for_a_slow_disk():
+    """The sale is decided 122 ms before the hour, and on disk 900 ms later."""
+    slow = {"kind": "slow_disk", "node": "63", "at": "50s", "for": "60s", "add": "900ms"}
+
+    run = live(closing_at("9h1min", visit("pharmacy", at="57s"), faults=[slow]))
+
+    findings = check(run.books, run.record())
+    assert findings.clean, findings.violations
+    assert days_of(run) == [MARCH_13]
+    [sheet] = run.recorder.frames()["closings"].filter(entries=1).to_dicts()
+    assert (sheet["node"], sheet["waiting"]) == ("63", 1)
+    assert sheet["closed_us"] > sheet["due_us"]
 
 
 def test_a_killed_insurer_closes_and_remembers_it_when_it_comes_back():

@@ -31,7 +31,8 @@ def asking(*visits: dict[str, Any], seed: int = 1, faults: Any = (), cutover: An
 def lived(*visits: dict[str, Any], **filing: Any) -> SimRun:
     asked = asking(*visits, **filing)
     run = live(asked)
-    assert check(run.books, run.record(), agreement=agreement_of(asked)).clean
+    findings = check(run.books, run.record(), agreement=agreement_of(asked))
+    assert findings.clean, findings.violations
     assert_nothing_leaked(run)
     return run
 

@@ -297,7 +297,7 @@ def test_a_settlement_before_the_stop_that_nobody_answers_is_taken_back_and_all_
     row = the_visit(run)
     assert (row["fate"], row["paper_fen"], row["fund_fen"]) == (fate, 4_000_000, 0)
     assert not run.recorder.frames()["mid_stays"].height
-    assert findings_of(run).clean
+    assert findings_of(run).violations == ()
 
 
 def test_a_stay_whose_desk_is_shut_before_its_turn_goes_on_and_is_settled_whole() -> None:

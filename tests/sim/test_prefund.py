@@ -30,7 +30,8 @@ def asking(
 
 def lived(asked: Scenario) -> SimRun:
     run = live(asked)
-    assert check(cast("Any", run.books), run.record(), agreement=agreement_of(asked)).clean
+    findings = check(cast("Any", run.books), run.record(), agreement=agreement_of(asked))
+    assert findings.clean, findings.violations
     assert figures_of_books(cast("Any", run.books), asked)["prefund.adrift"] == 0
     assert_nothing_leaked(run)
     return run

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from book_samples import done, insert
 
-from reference_impl.books.sqlite.books import read_final
+from reference_impl.books.sqlite.books import SqliteBooks, read_final
 
 PROGRAM = """
 import asyncio, os, sys
@@ -33,6 +37,22 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def test_whoever_is_told_of_a_commit_finds_it_in_the_file(tmp_path, blank_books):
+    path = tmp_path / "34.sqlite"
+    path.write_bytes(blank_books.read_bytes())
+
+    async def told():
+        books = SqliteBooks(path)
+        try:
+            await books.commit(insert(done(1)))
+            with closing(sqlite3.connect(path)) as another:
+                return another.execute("SELECT msgid FROM messages").fetchall()
+        finally:
+            books.close()
+
+    assert asyncio.run(told()) == [(done(1).key.msgid,)]
 
 
 @pytest.mark.parametrize("acknowledged_min", [1, 150])
