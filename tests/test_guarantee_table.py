@@ -7,7 +7,7 @@ import re
 
 import pytest
 from support import guarantee_table
-from support.guarantee_table import PAGE, Ran, line_of, main, one_line, row_of
+from support.guarantee_table import PAGE, Ran, line_of, main, one_line, ran, row_of
 from support.planting import BUGS, every_bug, plant
 from support.shown import ROOT, SHOWN, Shown, promises
 
@@ -82,6 +82,11 @@ VIOLATED = "AssertionError: (Violation(law='13 no copy', visit='V0', detail=\"hu
             "",
             "did not come as far as what it holds: TypeError: lambda",
         ),
+        (
+            Ran(1, (("failure", "Failed: Timeout (>120.0s)"),), ""),
+            "",
+            "did not come as far as what it holds: Failed: Timeout (>120.0s)",
+        ),
         (Ran(1, (("error", "assert fixture"),), ""), "", "did not come as far as what it holds: assert fixture"),
         (Ran(4, (), "not found"), "", "pytest ended with 4 and no test failed: not found"),
     ],
@@ -94,6 +99,14 @@ def test_what_counts_as_a_proof(monkeypatch, ran, said, wrong):
     assert row.said == said
     assert row.wrong.endswith(wrong)
     assert bool(row.wrong) == bool(wrong)
+
+
+QUICK = "reference_impl/domain/test_money.py::test_yuan_is_read_exactly"
+
+
+def test_a_test_that_hangs_and_a_test_that_is_not_there_are_no_proofs():
+    assert ran([QUICK], run_s=0.01) == Ran(-1, (), "it was ended after 0.01 s")
+    assert "no test notices the bug" not in row_of(LAW).wrong
 
 
 def test_a_line_tells_no_address_and_no_folder():

@@ -25,13 +25,15 @@ PAGE = ROOT / "docs" / "guarantee-table.md"
 COMMAND = "cd tests && PYTHONPATH=.. python -m support.guarantee_table"
 SAID_MAX = 160
 """Characters of what a failure said that the table shows."""
-RUN_S = 300
+RUN_S = 900
 """What all tests together without a bug, or one with one, may take on a slow machine."""
 _LEFT_OUT = tuple(
     word for name in ("locust", "yidi", "cov", "xdist", "randomly", "cacheprovider") for word in ("-p", f"no:{name}")
 )
 """What no test of the table uses: each run is a process of its own, and starts sooner without."""
 _PROOFS = ("AssertionError", "Failed", "assert ")
+_TOO_LONG = "Failed: Timeout"
+"""What pytest says of a test that hangs: nobody knows what it would have found."""
 _DIFFERS = (r" at 0x[0-9a-f]+", r"<locals>\.", r" Full diff: .*")
 _BREACH = re.compile(r"(?:Violation|Breach)\(law='(?P<law>.*?)',.*?detail=(?P<mark>['\"])(?P<detail>.*?)(?P=mark)[,)]")
 """A law that the checker, or one of the agencies' work, found broken, as Python shows it."""
@@ -53,8 +55,8 @@ class Row(NamedTuple):
     wrong: str
 
 
-def ran(tests: Iterable[str], bug: str = "") -> Ran:
-    """Run tests by their ids in a process of their own, with a bug or without."""
+def ran(tests: Iterable[str], bug: str = "", run_s: float = RUN_S) -> Ran:
+    """Run tests by their ids in a process of their own, with a bug or without, for ``run_s`` seconds at most."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         planted = ["--plant", bug, "-x"] if bug else []
@@ -62,10 +64,13 @@ def ran(tests: Iterable[str], bug: str = "") -> Ran:
             sys.executable, "-m", "pytest", "-vv", "--tb=short", *_LEFT_OUT,
             f"--junitxml={report}", *planted, *dict.fromkeys(f"tests/{test}" for test in tests),
         ]  # fmt: skip
-        done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, text=True,
-            timeout=RUN_S, check=False,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, text=True,
+                timeout=run_s, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Ran(-1, (), f"it was ended after {run_s} s")
         failed = tuple(_failed(report)) if report.exists() else ()
     return Ran(done.returncode, failed, done.stdout + done.stderr)
 
@@ -87,7 +92,7 @@ def row_of(shown: Shown) -> Row:
     if not done.failed:
         return Row(shown, "", f"pytest ended with {done.code} and no test failed: {done.output.strip()[-500:]}")
     kind, said = done.failed[0]
-    if kind == "error" or not said.startswith(_PROOFS):
+    if kind == "error" or not said.startswith(_PROOFS) or said.startswith(_TOO_LONG):
         return Row(shown, "", f"the test did not come as far as what it holds: {one_line(said)}")
     breaches = {breach["law"]: breach["detail"] for breach in reversed([*_BREACH.finditer(said)])}
     number = shown.promise.removeprefix("law ")
