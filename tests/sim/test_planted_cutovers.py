@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.planting import plant
 from support.tiny_world import CARE, HUB, INSURED, S, prepare, scenario, visit
 
 from lab.checker import Findings, check_tables
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.transactions import SETTLEMENTS
-from reference_impl.hospital.asking import Asker, OnHold
-from reference_impl.protocol.messages import Closed
 from reference_impl.protocol.records import SettlementRecord
 from sim.engine.driver import Task
 from sim.engine.timeline import COMMAND
@@ -141,28 +140,8 @@ def test_tombstones_dropped_at_the_cutover_let_a_reversed_sale_stand() -> None:
 
 def test_a_deadline_that_runs_on_gives_up_a_settlement_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """The patient pays and claims by paper, though the insurer had settled: a fate lost to the stop."""
-    monkeypatch.setattr(Asker, "_until_verdict", running_on)
+    plant("a deadline runs on behind a closed door", monkeypatch)
     run = moved(None)
     findings = judged(run)
     assert run.recorder.frames()["visits"]["fate"].to_list() == ["reversed_then_paper"]
     assert named(findings) == {"17 deadline ran on"}
-
-
-holds = Asker._until_verdict
-
-
-async def running_on(asker: Asker, request: Any, *, for_good: bool, **more: Any) -> Any:
-    """As before deadlines stood still: behind the door it is asked again and again until the deadline has passed."""
-    clock, asked_us = asker.ports.clock, asker.ports.clock.now_us()
-    while True:
-        try:
-            return await holds(asker, request, for_good=for_good, **more)
-        except OnHold:
-            held: Any = asker._held
-            asker._held = None
-            await clock.sleep_us(asker.clients.retries.backoff)
-            attempt = held.tries + 1
-            outcome = await asker._send(request, attempt, asker.clients.timeout, asker.step)
-            if isinstance(outcome, Closed):
-                asker._give_up(outcome, request, attempt, asked_us)
-            more = {"attempt": attempt, "spent_us": clock.now_us() - asked_us}

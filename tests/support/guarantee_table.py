@@ -163,7 +163,7 @@ def main(names: Sequence[str]) -> int:
     missing = [promise for promise in names or promises() if promise not in {shown.promise for shown in chosen}]
     for promise in missing:
         print(f"NOT SHOWN {promise}: it has no test with a bug in tests/support/shown.py", flush=True)  # noqa: T201 - what it is for
-    sound = ran(shown.test for shown in chosen)
+    revision, sound = _revision(), ran(shown.test for shown in chosen)
     if sound.code:
         print(sound.output, "without any bug these must pass", file=sys.stderr)  # noqa: T201 - what it is for
         return 1
@@ -174,7 +174,7 @@ def main(names: Sequence[str]) -> int:
         print(f"{'NOT SHOWN' if wrong else 'shown'} {shown.promise}, {shown.bug}: {wrong or said}", flush=True)  # noqa: T201 - what it is for
     missed = sum(1 for row in rows if row.wrong)
     if not (names or missed or missing):
-        PAGE.write_text(page_of(rows, _revision(), f"{datetime.now(UTC):%Y-%m-%d}"), encoding="utf-8")
+        PAGE.write_text(page_of(rows, revision, f"{datetime.now(UTC):%Y-%m-%d}"), encoding="utf-8")
     print(f"{len(rows) - missed} of {len(rows)} shown")  # noqa: T201 - what it is for
     return 1 if missed or missing else 0
 

@@ -250,6 +250,7 @@ def _(carry: Any) -> Any:
 @bug("a deadline runs on behind a closed door", "reference_impl.hospital.asking:Asker._until_verdict")
 def _(holds: Any) -> Any:
     async def runs_on(asker: Any, request: Any, *, for_good: bool, **more: Any) -> Any:
+        """Ask again and again behind the door until the deadline has passed, as before deadlines stood still."""
         clock, asked_us = asker.ports.clock, asker.ports.clock.now_us()
         while True:
             try:
