@@ -68,9 +68,9 @@ def _(way: Any) -> Any:
     return lambda self, request: self._ways[next(iter(self._ways))] if self._ways else way(self, request)
 
 
-@bug("what cannot be driven is not taken out of the line", "reference_impl.protocol.sweeper:Sweeper.park")
+@bug("what cannot be driven is put away and listed nowhere", "reference_impl.protocol.sweeper:Sweeper.park")
 def _(_park: Any) -> Any:
-    return lambda self, message, error: None
+    return lambda self, message, error: self.over(message.key)
 
 
 @bug("nobody is turned away early", "reference_impl.domain.admission:Admission.refusal_us")

@@ -55,7 +55,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown("G11", "reference_impl/accounting/test_reconciliation.py::test_rows_in_any_order_give_the_same_bytes", "differences are listed as the rows happen to lie"),
     Shown("G12", "reference_impl/accounting/test_clearing.py::test_killed_halfway_it_closes_nothing_and_the_next_try_gives_the_same_bytes", "a month is written in its place bit by bit"),
     Shown("G13", "reference_impl/protocol/test_one_key_one_effect.py::test_a_restart_drives_an_open_intent_to_its_end", "a restart drives nothing"),
-    Shown("G14", "reference_impl/protocol/test_sweeper.py::test_a_message_that_cannot_be_driven_is_parked_with_its_reason_and_the_others_flow", "what cannot be driven is not taken out of the line"),
+    Shown("G14", "reference_impl/protocol/test_sweeper.py::test_a_parked_message_that_is_asked_for_in_vain_stays_parked_and_out_of_the_line", "what cannot be driven is put away and listed nowhere"),
     Shown("G15", "reference_impl/protocol/test_sweeper.py::test_two_sweeps_at_once_and_a_resend_between_them_have_one_effect", "two works at one message"),
     Shown("G16", "reference_impl/protocol/test_sweeper.py::test_a_silent_province_holds_up_nobody_elses", "one line for all, and not one a destination"),
     Shown("G16", "reference_impl/protocol/test_restraint.py::test_a_full_way_holds_up_nobody_elses_and_has_room_once_one_has_ended", "one bound for all destinations together"),
