@@ -1,4 +1,4 @@
-"""The generator watching itself, once a second: a row of the ``generator`` table and a line of progress.
+"""The generator watching itself, once a second: a row of the ``generator`` table and a word of progress.
 
 It must never judge: ``loadtest.validity`` does.
 """
@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import psutil
@@ -19,6 +20,14 @@ from loadtest.schedule import Tally
 from loadtest.validity import PERIOD_US
 from scenarios.patients.visits import VisitPlan
 from scenarios.record.recorder import Recorder
+
+
+class Say(Protocol):
+    """Tells somebody of an event and its facts."""
+
+    def __call__(self, event: str, **facts: object) -> None:
+        """Say it; whoever does not listen any more is no error."""
+        ...
 
 
 class CpuMeter:
@@ -50,11 +59,13 @@ class CpuMeter:
 class Watch:
     """Takes a sample every second of the run's clock until it is killed."""
 
-    def __init__(self, clock: GeventClock, plan: VisitPlan, tally: Tally, meter: CpuMeter) -> None:
+    def __init__(self, clock: GeventClock, plan: VisitPlan, tally: Tally, meter: CpuMeter, tell: Say) -> None:
+        """``tell`` hears each sample."""
         self._clock = clock
         self._arrivals_us = plan.columns.arrival_us
         self._tally = tally
         self._meter = meter
+        self._tell = tell
         self._due_before = 0
 
     def run(self, recorder: Recorder, more: Callable[[], dict[str, object]]) -> None:
@@ -74,7 +85,7 @@ class Watch:
         row = self._tally.take(at_us=now_us, cpu_share=self._meter.share(), due=due - self._due_before)
         self._due_before = due
         recorder.generator(row)
-        say("progress", **row._asdict(), **more)
+        self._tell("progress", **row._asdict(), **more)
 
 
 def say(event: str, **facts: object) -> None:
