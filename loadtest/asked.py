@@ -1,0 +1,88 @@
+"""What may be typed for a run on Locust's command line or its page, beside Locust's own options.
+
+An option of Locust that would have no effect, because the load is the plan's, is refused, never overlooked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadtest.laboratory import Asked
+from reference_impl.domain.failures import InputError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from locust.argument_parser import LocustArgumentParser
+    from locust.env import Environment
+
+__all__ = ["add_options", "asked_of", "refuse_options"]
+
+_USELESS = {
+    "num_users": ("--users", "a user is an institution of the plan"),
+    "spawn_rate": ("--spawn-rate", "all institutions are at their posts at the start"),
+    "run_time": ("--run-time", "the scenario's horizon and drain_limit say how long it may last"),
+    "host": ("--host", "hospitals ask the reference system that the run starts"),
+    "tags": ("--tags", "the plan says what is done"),
+    "exclude_tags": ("--exclude-tags", "the plan says what is done"),
+    "user_classes": ("a user class", "the plan says which institutions there are"),
+    "class_picker": ("--class-picker", "the plan says which institutions there are"),
+    "processes": ("--processes", "one process generates the load, and its core is watched"),
+    "master": ("--master", "one process generates the load, and its core is watched"),
+    "worker": ("--worker", "one process generates the load, and its core is watched"),
+    "config_users": ("--config-users", "the plan says which institutions there are"),
+    "reset_stats": ("--reset-stats", "the warm-up of the scenario is left out by the gates"),
+}
+
+
+def add_options(parser: LocustArgumentParser, **_: Any) -> None:
+    """Add our options to Locust's: those of ``yidi run``."""
+    group = parser.add_argument_group("yidi")
+    group.add_argument("--yidi-scenario", metavar="SCENARIO", help="A scenario file, or a name of the library.")
+    group.add_argument("--variant", metavar="NAME", help="Apply a variant of the scenario.")
+    group.add_argument(
+        "--set", dest="sets", metavar="PATH=VALUE", action="append", help="Set one key; may be repeated."
+    )
+    group.add_argument("--seed", metavar="N", help="Use another seed.")
+    group.add_argument("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-load-N.")
+    group.add_argument("--journeys-max", type=int, metavar="N", help="Visits under way at once, as of 'loadtest'.")
+
+
+def asked_of(options: Namespace) -> Asked:
+    """Return what is asked now: the page may have changed it.
+
+    Raises:
+        InputError: when there is no scenario, or the seed is no number.
+
+    """
+    if not options.yidi_scenario:
+        raise InputError("--yidi-scenario is missing; expected a scenario file, or a name of the library")
+    return Asked(
+        scenario=options.yidi_scenario,
+        variant=options.variant or None,
+        sets=tuple(options.sets or ()),
+        seed=_whole(options.seed),
+        out=options.out or None,
+    )
+
+
+def refuse_options(environment: Environment) -> None:
+    """Refuse what Locust would overlook.
+
+    Raises:
+        InputError: when somebody asks for it.
+
+    """
+    options = vars(environment.parsed_options)
+    for name, (typed, why) in _USELESS.items():
+        if options.get(name):
+            raise InputError(f"{typed} has no effect here; expected none of it, as {why}; leave it out")
+
+
+def _whole(text: str | None) -> int | None:
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--seed is {text!r}; expected a whole number from 0 on; leave it out for none") from None
