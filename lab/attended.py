@@ -27,14 +27,15 @@ import msgspec
 
 from lab.analysis.gates import EXIT_CODES
 from lab.analysis.ramps import refuse_ramps
-from lab.cli.commands.results import as_data
-from lab.cli.commands.results import ending as worded
+from lab.cli.commands.results import ending, gate_rows
 from lab.cli.interrupts import sigterm_as_ctrl_c
 from lab.experiments import asked
 from lab.experiments.experiment import Question, Silent, run_world
 from lab.report.page import write_report
 from lab.runs import file as runs
+from lab.runs.file import RunFile
 from lab.worlds.generator import PresentGenerator
+from loadtest.asked import Asked
 from loadtest.exits import INTERRUPTED
 from reference_impl.domain.failures import InputError, YidiError
 from reference_impl.staging.build import refuse_crowds
@@ -44,44 +45,36 @@ from sim.model.costs import load_costs
 __all__ = ["attend", "main"]
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What somebody typed for Locust; each is looked at as the arguments of the Python API are."""
-
-    scenario: str
-    variant: str | None = None
-    sets: tuple[str, ...] = ()
-    seed: int | None = None
-    out: str | None = None
-
-    def question(self, generator: Callable[[Path], PresentGenerator]) -> Question:
-        """Return it as the laboratory is asked.
-
-        Raises:
-            InputError: when it cannot be asked so, or not in the real world.
-
-        """
-        variant, sets = asked.variant_of(self.variant), asked.settings_of(self.sets)
-        scenario = load_scenario(
-            asked.source_of(self.scenario), variant=variant, sets=sets, seed=asked.seed_of(self.seed)
-        )
-        refuse_ramps(scenario, load_costs(None))
-        refuse_crowds(scenario)
-        source = os.fsencode(self.scenario).decode("utf-8", "backslashreplace")
-        return Question(scenario, source, variant, sets, generator=generator)
-
-    def folder(self, name: str) -> Path:
-        """Return the folder that the run is to make.
-
-        Raises:
-            InputError: when it is taken.
-
-        """
-        folder = asked.out_of(self.out) or runs.default_folder(name, "load")
-        runs.refuse_taken(folder)
-        return folder
-
-
 Tell = Callable[..., None]
+
+
+def question_of(wanted: Asked, generator: Callable[[Path], PresentGenerator]) -> Question:
+    """Return what was typed for Locust as the laboratory is asked; it is looked at as what Python asks is.
+
+    Raises:
+        InputError: when it cannot be asked so, or not in the real world.
+
+    """
+    variant, sets = asked.variant_of(wanted.variant), asked.settings_of(wanted.sets)
+    scenario = load_scenario(
+        asked.source_of(wanted.scenario), variant=variant, sets=sets, seed=asked.seed_of(wanted.seed)
+    )
+    refuse_ramps(scenario, load_costs(None))
+    refuse_crowds(scenario)
+    source = os.fsencode(wanted.scenario).decode("utf-8", "backslashreplace")
+    return Question(scenario, source, variant, sets, generator=generator)
+
+
+def folder_of(wanted: Asked, name: str) -> Path:
+    """Return the folder that the run is to make.
+
+    Raises:
+        InputError: when it is taken.
+
+    """
+    folder = asked.out_of(wanted.out) or runs.default_folder(name, "load")
+    runs.refuse_taken(folder)
+    return folder
 
 
 def attend(hears: IO[str], tell: Tell) -> int:
@@ -102,13 +95,13 @@ def attend(hears: IO[str], tell: Tell) -> int:
 
 def _answered(hears: IO[str], tell: Tell) -> int:
     wanted = _read_asked(hears.readline())
-    question = wanted.question(partial(PresentGenerator, hears=hears, tell=tell))
+    question = question_of(wanted, partial(PresentGenerator, hears=hears, tell=tell))
     scenario = question.scenario
-    wanted.folder(scenario.name)  # told now, while nothing has been done for it
+    folder_of(wanted, scenario.name)  # told now, while nothing has been done for it
     tell("accepted", name=scenario.name, title=scenario.title, scenario=dump_scenario(scenario))
     if not hears.readline():
         return 0  # whoever asked has gone, and nothing was begun
-    folder = wanted.folder(scenario.name)
+    folder = folder_of(wanted, scenario.name)
     try:
         made = run_world(question, "load", folder, Silent())
     except KeyboardInterrupt:
@@ -117,8 +110,15 @@ def _answered(hears: IO[str], tell: Tell) -> int:
         return INTERRUPTED
     write_report(folder)
     code = EXIT_CODES[made.verdict]
-    tell("concluded", code=code, lines=worded(made, folder / runs.REPORT_FILE), **as_data(made, folder))
+    tell(
+        "concluded", code=code, verdict=made.verdict, lines=ending(made, folder / runs.REPORT_FILE), gates=_gates(made)
+    )
     return code
+
+
+def _gates(run: RunFile) -> list[dict[str, str]]:
+    names = ("measure", "expression", "shown", "interval", "verdict")
+    return [dict(zip(names, row, strict=True)) for row in gate_rows(run)]
 
 
 def _read_asked(line: str) -> Asked:

@@ -1,22 +1,23 @@
 """What may be typed for a run on Locust's command line or its page, beside Locust's own options.
 
-An option of Locust that would have no effect, because the load is the plan's, is refused, never overlooked.
+An option of Locust that would have no effect, because the load is the plan's, is refused, never overlooked. It must
+never import Locust: the laboratory reads what was asked.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtest.laboratory import Asked
+import msgspec
+
 from reference_impl.domain.failures import InputError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from locust.argument_parser import LocustArgumentParser
-    from locust.env import Environment
 
-__all__ = ["add_options", "asked_of", "refuse_options"]
+__all__ = ["Asked", "add_options", "asked_of", "refuse_options"]
 
 _USELESS = {
     "num_users": ("--users", "a user is an institution of the plan"),
@@ -33,6 +34,16 @@ _USELESS = {
     "config_users": ("--config-users", "the plan says which institutions there are"),
     "reset_stats": ("--reset-stats", "the warm-up of the scenario is left out by the gates"),
 }
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What somebody asks of a run, in the words of ``yidi run``."""
+
+    scenario: str
+    variant: str | None = None
+    sets: tuple[str, ...] = ()
+    seed: int | None = None
+    out: str | None = None
 
 
 def add_options(parser: LocustArgumentParser, **_: Any) -> None:
@@ -66,16 +77,16 @@ def asked_of(options: Namespace) -> Asked:
     )
 
 
-def refuse_options(environment: Environment) -> None:
+def refuse_options(options: Namespace) -> None:
     """Refuse what Locust would overlook.
 
     Raises:
         InputError: when somebody asks for it.
 
     """
-    options = vars(environment.parsed_options)
+    typed_for = vars(options)
     for name, (typed, why) in _USELESS.items():
-        if options.get(name):
+        if typed_for.get(name):
             raise InputError(f"{typed} has no effect here; expected none of it, as {why}; leave it out")
 
 

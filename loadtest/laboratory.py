@@ -12,43 +12,30 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import gevent
+import msgspec
 from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
-from reference_impl.domain.failures import YidiError
+from reference_impl.domain.failures import FailedRunError, InputError, YidiError
 from scenarios.reading.loader import restore_scenario
-from scenarios.schema import Scenario
 
-__all__ = ["Asked", "Concluded", "Laboratory", "LaboratoryError"]
+if TYPE_CHECKING:
+    from loadtest.asked import Asked
+    from scenarios.schema import Scenario
+
+__all__ = ["Concluded", "Laboratory", "LaboratoryError"]
 
 _COMMAND = (sys.executable, "-m", "lab.attended")
 _STOP_LIMIT_S = 60.0
 """So long it may take to end the system and to write down what is finished."""
-_FAILED = 3
 
 
-class LaboratoryError(YidiError):
-    """The run cannot begin, or what came of it is not known; ``exit_code`` is the laboratory's."""
-
-    def __init__(self, text: str, code: int = _FAILED) -> None:
-        super().__init__(text)
-        self.exit_code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody asks of a run, in the words of ``yidi run``."""
-
-    scenario: str
-    variant: str | None = None
-    sets: tuple[str, ...] = ()
-    seed: int | None = None
-    out: str | None = None
+class LaboratoryError(FailedRunError):
+    """The laboratory could not do what it is for, or has gone."""
 
 
 class Concluded(NamedTuple):
@@ -61,39 +48,66 @@ class Concluded(NamedTuple):
     gates: tuple[dict[str, Any], ...] = ()
 
 
+class _Word:
+    """A word of the laboratory's that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._said: AsyncResult[dict[str, Any] | YidiError] = AsyncResult()
+
+    @property
+    def said(self) -> bool:
+        """Whether it was said, or never will be."""
+        return self._said.ready()
+
+    def hear(self, facts: dict[str, Any] | YidiError) -> None:
+        """Take its facts, or why it will not be said; what was heard first holds."""
+        if not self.said:
+            self._said.set(facts)
+
+    def facts(self) -> dict[str, Any]:
+        """Wait for it."""
+        found = self._said.get()
+        assert found is not None  # nothing else is ever set
+        if isinstance(found, YidiError):
+            raise found
+        return found
+
+
 class Laboratory:
     """The laboratory of one run, as seen from its generator."""
 
     def __init__(self, asked: Asked, command: tuple[str, ...] = _COMMAND) -> None:
         """Start it and ask."""
         self._words = BoundedSemaphore()
-        self._accepted = AsyncResult()
-        self._go = AsyncResult()
-        self._concluded = AsyncResult()
+        self._accepted = _Word()
+        self._go = _Word()
+        self._concluded = _Word()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
-        self._hearing = gevent.spawn(self._hear, self._process.stdout)
-        self.say("ask", **asdict(asked))
+        self._hearing: gevent.Greenlet[..., None] = gevent.spawn(self._hear, self._process.stdout)
+        self.say("ask", **msgspec.to_builtins(asked))
 
     def accepted(self) -> Scenario:
         """Wait until it has looked at what was asked, and return the scenario.
 
         Raises:
-            LaboratoryError: when that cannot be run.
+            InputError: when that cannot be run.
+            LaboratoryError: when it cannot say.
 
         """
-        return restore_scenario(self._accepted.get()["scenario"])
+        return restore_scenario(self._accepted.facts()["scenario"])
 
     def start(self) -> Path:
         """Let it start the system; return the run folder when it listens.
 
         Raises:
-            LaboratoryError: when it does not.
+            InputError: when the system cannot be started so.
+            LaboratoryError: when it does not listen for any other reason.
 
         """
         self.say("start")
-        return Path(self._go.get()["folder"])
+        return Path(self._go.facts()["folder"])
 
     def say(self, event: str, **facts: object) -> None:
         """Say a line to it; if it has gone, ``conclude`` will tell."""
@@ -107,7 +121,7 @@ class Laboratory:
     @property
     def gone(self) -> bool:
         """Whether it says nothing more."""
-        return self._concluded.ready()
+        return self._concluded.said
 
     def conclude(self, code: int) -> Concluded:
         """Tell it with which code the generator has left its record, and return what came of the run.
@@ -117,7 +131,7 @@ class Laboratory:
 
         """
         self.say("left", code=code)
-        facts = self._concluded.get()
+        facts = self._concluded.facts()
         told = Concluded(facts["code"], facts["verdict"], tuple(facts["lines"]), tuple(facts["gates"]))
         self.close()
         return told
@@ -126,12 +140,12 @@ class Laboratory:
         """End it, whatever it is doing; what it has finished it keeps, and what it started it ends."""
         with suppress(BrokenPipeError, ValueError):
             self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess] - asked for a pipe
-        if not self._ended(_STOP_LIMIT_S if self._concluded.ready() else 0.0):
+        if not self._ended(_STOP_LIMIT_S if self._concluded.said else 0.0):
             self._process.send_signal(signal.SIGTERM)
             if not self._ended(_STOP_LIMIT_S):
                 self._process.kill()
                 self._process.wait()
-        self._hearing.kill()
+        self._hearing.join(_STOP_LIMIT_S)
 
     def _ended(self, limit_s: float) -> bool:
         with suppress(subprocess.TimeoutExpired):
@@ -144,10 +158,13 @@ class Laboratory:
         for line in lines or ():
             facts = json.loads(line)
             if facts["event"] in waiting:
-                waiting[facts["event"]].set(facts)
+                waiting[facts["event"]].hear(facts)
             elif facts["event"] == "refused":
-                error = LaboratoryError(facts["text"], facts["code"])
+                error = _refusal(facts["text"], facts["code"])
         lost = error or LaboratoryError(f"the laboratory ended with code {self._process.wait()} and said nothing of it")
         for one in waiting.values():
-            if not one.ready():
-                one.set_exception(lost)
+            one.hear(lost)
+
+
+def _refusal(text: str, code: int) -> YidiError:
+    return InputError(text) if code == InputError.exit_code else LaboratoryError(text)

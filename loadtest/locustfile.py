@@ -12,45 +12,28 @@ from typing import Any
 
 from locust import events
 from locust.env import Environment
+from locust.web import WebUI
 
-from loadtest.asked import add_options, asked_of, refuse_options
-from loadtest.exits import INTERRUPTED
+from loadtest.asked import add_options
+from loadtest.attached import session_in
 from loadtest.hospitals import Hospital, Pharmacy
-from loadtest.session import Session
+from loadtest.page import extend_page
 from loadtest.shape import UntilDrained
 from reference_impl.domain.failures import YidiError
 
 __all__ = ["Hospital", "Pharmacy", "UntilDrained"]
 
-events.init_command_line_parser.add_listener(add_options)
 
-
-@events.init.add_listener
-def make_ready(environment: Environment, **_: Any) -> None:
+def make_ready(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     """Have what was typed looked at, and be ready for Locust to begin."""
-    environment.catch_exceptions = False  # a user that fails must be seen, not begin again
-    options = environment.parsed_options
     try:
-        refuse_options(environment)
-        session = Session(environment, lambda: asked_of(options), options.journeys_max)
-        session.make_ready()
+        session = session_in(environment)
     except YidiError as error:
         sys.stderr.write(f"yidi: {error}\n")
         sys.exit(error.exit_code)
-    shape = environment.shape_class
-    assert isinstance(shape, UntilDrained)  # there is no other in this file
-    shape.course = session
+    if web_ui is not None:
+        extend_page(web_ui, session)
 
-    @environment.events.test_stop.add_listener
-    def end(**_: Any) -> None:
-        session.end()
 
-    @environment.events.quitting.add_listener
-    def leave(**_: Any) -> None:
-        if session.run is not None:  # SIGTERM: Locust asks for the exit code before it stops its users
-            environment.runner.stop()
-        elif (
-            session.concluded is None and environment.process_exit_code is None and environment.runner.state != "ready"
-        ):
-            environment.process_exit_code = INTERRUPTED
-        session.close()
+events.init_command_line_parser.add_listener(add_options)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+events.init.add_listener(make_ready)  # pyright: ignore[reportUnknownMemberType] - as above

@@ -29,9 +29,10 @@ from loadtest.gevent_ports import GeventClock
 from loadtest.hospitals import post, rosters_of, waiting
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
-from loadtest.lags import lag_limit
+from loadtest.lags import lag_limit, limit_beside
 from loadtest.schedule import Schedule, Tally
 from loadtest.signing import holder_for
+from loadtest.so_far import SoFar
 from loadtest.summary import write_locust_statistics
 from loadtest.tracing import tracing_for
 from loadtest.validity import Verdict, doubts, judge
@@ -80,7 +81,8 @@ class LoadRun:
         self._tally = Tally()
         self._environment = environment
         stamps = stamps_of(scenario)
-        self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
+        self.so_far = SoFar(scenario.horizon.warm_up)
+        self._history = LoadHistory(self._recorder, stamps, self._environment.stats, self.so_far)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
         self._tracing = tracing_for(system)
         self._peers = GeventPeers(
@@ -103,6 +105,27 @@ class LoadRun:
     def over(self) -> bool:
         """Whether every journey has ended, the drain limit has come, or it was interrupted."""
         return self._over.is_set()
+
+    @property
+    def live_count(self) -> int:
+        """Visits under way."""
+        return self._history.live_count
+
+    @property
+    def left_count(self) -> int:
+        """Visits that have not begun."""
+        return len(self._plan) - self._tally.started_total - self._tally.dropped_total
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds since the run's zero; negative before it."""
+        return self._clock.now_us()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the generator can be believed, as far as it has looked at itself."""
+        limit = limit_beside(self.so_far.contact_us)
+        return judge(self._watch.rows, warm_up_us=self._inputs.scenario.horizon.warm_up, lag_limit=limit)
 
     def users(self) -> int | None:
         """Return how many institutions are at work; None when it is over."""

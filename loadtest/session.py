@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loadtest.descriptors import journeys_max, raise_limit
 from loadtest.exits import INTERRUPTED
 from loadtest.inputs import read_inputs
-from loadtest.laboratory import Asked, Concluded, Laboratory, LaboratoryError
+from loadtest.laboratory import Concluded, Laboratory, LaboratoryError
 from loadtest.run import LoadRun, Options
 from reference_impl.domain.failures import YidiError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
+    from loadtest.asked import Asked
     from scenarios.schema import Scenario
 
 __all__ = ["Session"]
@@ -39,6 +40,8 @@ class Session:
         """Of the run that is made ready, at work or just ended."""
         self.run: LoadRun | None = None
         """The one at work."""
+        self.seen: LoadRun | None = None
+        """The one at work, or the last."""
         self.concluded: Concluded | None = None
         """What came of the last."""
         self._environment = environment
@@ -47,6 +50,8 @@ class Session:
         self._affinity = os.sched_getaffinity(0)
         self._ready: tuple[Asked, Laboratory] | None = None
         self._over = False
+        self._begins = False
+        self._interrupted = False
 
     def make_ready(self) -> None:
         """Have the laboratory look at what is asked, so that nothing is begun that cannot be run.
@@ -72,25 +77,37 @@ class Session:
             return None
         return self.run.users()
 
+    def interrupt(self) -> None:
+        """Let the run at work be over before its time, or the one that is being begun never begin."""
+        if self.run is not None:
+            self.run.interrupt()
+        elif self._begins and self._ready is not None:
+            self._interrupted = True
+            self._laboratory.close()
+
     def end(self) -> None:
         """End the run at work, if there is one, and have it judged; one that is not over is interrupted."""
         run, self.run, self._over = self.run, None, False
-        if run is None:
-            self.close()
-            return
         try:
-            code = run.end()
-            self.concluded = self._laboratory.conclude(code)
-            self._ready = None
+            if run is not None:
+                self._end(run)
+            elif self._begins:  # Locust has killed whoever began it
+                self._interrupted = True
+                self._give_up(LaboratoryError("stopped"))
         except YidiError as error:
             self._give_up(error)
         except KeyboardInterrupt:
-            self._give_up(LaboratoryError("interrupted twice; what was finished is kept", INTERRUPTED))
-        else:
-            self._environment.process_exit_code = self.concluded.code
-            sys.stderr.write("\n".join(("", *self.concluded.lines, "")))
+            self._interrupted = True
+            self._give_up(LaboratoryError("interrupted twice"))
         finally:
+            self._begins = False
             os.sched_setaffinity(0, self._affinity)
+
+    def _end(self, run: LoadRun) -> None:
+        self.concluded = self._laboratory.conclude(run.end())
+        self._ready = None
+        self._environment.process_exit_code = self.concluded.code
+        sys.stderr.write("\n".join(("", *self.concluded.lines, "")))
 
     def close(self) -> None:
         """Let go of what was made ready."""
@@ -105,21 +122,26 @@ class Session:
 
     def _begun(self) -> bool:
         """Begin a run; return whether that could be done."""
+        self._begins, self.concluded, self.seen = True, None, None
         try:
             self.make_ready()
             laboratory = self._laboratory
-            self.concluded = None
             options = Options(self._room, laboratory.say, shows_statistics=False)
-            self.run = LoadRun(read_inputs(laboratory.start()), options, self._environment)
-            self.run.begin()
+            run = LoadRun(read_inputs(laboratory.start()), options, self._environment)
+            run.begin()
         except YidiError as error:
             self._give_up(error)
             self._over = True
             return False
+        self.run = self.seen = run
+        self._begins = False
         return True
 
     def _give_up(self, error: YidiError) -> None:
-        _log.error(str(error))
-        self.concluded = Concluded(error.exit_code, "none", (str(error),))
-        self._environment.process_exit_code = error.exit_code
+        code = INTERRUPTED if self._interrupted else error.exit_code
+        text = "interrupted before there was anything to judge" if self._interrupted else str(error)
+        _log.error(text)
+        self.concluded = Concluded(code, "none", (text,))
+        self._environment.process_exit_code = code
+        self._begins = self._interrupted = False
         self.close()

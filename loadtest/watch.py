@@ -19,7 +19,7 @@ from loadtest.gevent_ports import GeventClock
 from loadtest.schedule import Tally
 from loadtest.validity import PERIOD_US
 from scenarios.patients.visits import VisitPlan
-from scenarios.record.recorder import Recorder
+from scenarios.record.recorder import GeneratorRow, Recorder
 
 
 class Say(Protocol):
@@ -67,6 +67,8 @@ class Watch:
         self._meter = meter
         self._tell = tell
         self._due_before = 0
+        self.rows: list[GeneratorRow] = []
+        """The samples taken."""
 
     def run(self, recorder: Recorder, more: Callable[[], dict[str, object]]) -> None:
         """Sample from the run's zero on; ``more`` is said with each line of progress."""
@@ -84,6 +86,7 @@ class Watch:
         due = int(np.searchsorted(self._arrivals_us, now_us, side="right"))
         row = self._tally.take(at_us=now_us, cpu_share=self._meter.share(), due=due - self._due_before)
         self._due_before = due
+        self.rows.append(row)
         recorder.generator(row)
         self._tell("progress", **row._asdict(), **more)
 

@@ -18,6 +18,7 @@ from loadtest.hospitals import post, rosters_of
 from loadtest.journeys import LoadHistory
 from loadtest.run import exit_code
 from loadtest.schedule import Schedule, Tally
+from loadtest.so_far import SoFar
 from loadtest.watch import CpuMeter, Watch
 from reference_impl.hospital.journey import Journey
 from reference_impl.hospital.site import HospitalSite
@@ -86,7 +87,7 @@ def _journey(history: LoadHistory, **facts: object) -> Journey:
 
 def story_settlements_stand_beside_the_messages_and_not_in_their_total():
     stats = RequestStats()
-    history = LoadHistory(Recorder(), stamps_of(SCENARIO), stats)
+    history = LoadHistory(Recorder(), stamps_of(SCENARIO), stats, SoFar(0))
     sent = {"settle_sent_us": 1_000_000}
     history.left(_journey(history, fate=Fate.DIRECT, acked=True, settle_done_us=1_250_000, **sent))
     history.left(_journey(history, fate=Fate.REVERSED_THEN_PAPER, settle_done_us=3_000_000, **sent))

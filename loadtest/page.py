@@ -1,0 +1,110 @@
+"""Locust's own page with tabs for what its tables cannot tell, and with marks of faults and phases in its charts.
+
+Tabs and their tables are what the page offers to whoever extends it. Marks are not: its charts know marks for the
+beginning of a run alone, so the script that draws them is served with one line more; a Locust in which that line is
+not found draws its charts as ever. It must never show what ``tables`` does not say.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Response, request
+
+from loadtest.tables import TABLES, as_csv, marks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locust.web import WebUI
+
+    from loadtest.session import Session
+
+    Guard = Callable[[Callable[..., Response]], Callable[..., Any]]
+
+__all__ = ["MARKS_OF_LOCUST", "extend_page"]
+
+MARKS_OF_LOCUST = "data:(e.markers||[]).map(e=>({xAxis:e}))"
+"""How the pinned Locust's script makes the marks of a chart."""
+_MARKS_OF_OURS = (
+    "data:(e.markers||[]).map(e=>({xAxis:e})).concat((window.yidiMarks||[]).map("
+    "e=>({xAxis:e.at,label:{formatter:e.name,rotate:0},lineStyle:{type:`dotted`}})))"
+)
+_FETCH_MARKS = (
+    "<script>window.yidiMarks=[];setInterval(()=>fetch('./yidi/marks').then(a=>a.json())"
+    ".then(m=>{window.yidiMarks=m}).catch(()=>{}),1000)</script></body>"
+)
+_US_PER_S = 1_000_000
+
+
+def extend_page(page: WebUI, session: Session) -> None:
+    """Add our tabs, files and marks; before the page is served."""
+    app = page.app
+    assert app is not None  # made with the page
+    base = (page.environment.parsed_options.web_base_path or "") if page.environment.parsed_options else ""
+    page.template_args |= {
+        "extended_tabs": [{"title": table.title, "key": table.key} for table in TABLES],
+        "extended_tables": [
+            {
+                "key": table.key,
+                "structure": [{"key": key, "title": title} for key, title in table.columns.items()],
+            }
+            for table in TABLES
+        ],
+        "extended_csv_files": [
+            {"href": f"./yidi/{table.key}.csv", "title": f"Download {table.title.lower()} CSV"} for table in TABLES
+        ],
+    }
+
+    def file(key: str) -> Response:
+        [table] = [one for one in TABLES if one.key == key]
+        disposition = {"Content-Disposition": f"attachment;filename=yidi_{key}.csv"}
+        return Response(as_csv(table, session), mimetype="text/csv", headers=disposition)
+
+    def at_moments() -> Response:
+        return Response(json.dumps(_marks(session)), mimetype="application/json")
+
+    def extended(answer: Response) -> Response:
+        return _extended(answer, request.endpoint, session)
+
+    guarded = cast("Guard", page.auth_required_if_enabled)  # pyright: ignore[reportUnknownMemberType] - Locust does not type it
+    keys = ",".join(table.key for table in TABLES)
+    app.add_url_rule(f"{base}/yidi/<any({keys}):key>.csv", "yidi.file", guarded(file))
+    app.add_url_rule(f"{base}/yidi/marks", "yidi.marks", guarded(at_moments))
+    app.after_request(extended)
+
+
+def _extended(answer: Response, endpoint: str | None, session: Session) -> Response:
+    if answer.status_code != 200:  # noqa: PLR2004 - of HTTP
+        return answer
+    if endpoint == "locust.request_stats":
+        shown = [{"key": table.key, "data": table.rows(session)} for table in TABLES]
+        answer.set_data(json.dumps({**_json(answer), "extended_stats": shown}))
+    elif endpoint == "locust.index":
+        answer.set_data(answer.get_data(as_text=True).replace("</body>", _FETCH_MARKS))
+    elif endpoint == "locust.send_assets" and request.path.endswith(".js"):
+        answer.direct_passthrough = False
+        answer.set_data(answer.get_data(as_text=True).replace(MARKS_OF_LOCUST, _MARKS_OF_OURS))
+        answer.headers.pop("ETag", None)  # of the script without our line
+    return answer
+
+
+def _json(answer: Response) -> dict[str, Any]:
+    return json.loads(answer.get_data())
+
+
+def _marks(session: Session) -> list[dict[str, str]]:
+    run, scenario = session.seen, session.scenario
+    if run is None or scenario is None:
+        return []
+    now_us, now_s = run.now_us, time.time()
+    return [
+        {"at": _at(now_s - (now_us - mark.at_us) / _US_PER_S), "name": mark.name} for mark in marks(scenario, now_us)
+    ]
+
+
+def _at(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
