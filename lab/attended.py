@@ -39,7 +39,8 @@ from loadtest.asked import Asked
 from loadtest.exits import INTERRUPTED
 from reference_impl.domain.failures import InputError, YidiError
 from reference_impl.staging.build import refuse_crowds
-from scenarios.reading.loader import dump_scenario, load_scenario
+from scenarios.reading.loader import digest, dump_scenario, load_scenario
+from scenarios.schema import Scenario
 from sim.model.costs import load_costs
 
 __all__ = ["attend", "main"]
@@ -63,6 +64,25 @@ def question_of(wanted: Asked, generator: Callable[[Path], PresentGenerator]) ->
     refuse_crowds(scenario)
     source = os.fsencode(wanted.scenario).decode("utf-8", "backslashreplace")
     return Question(scenario, source, variant, sets, generator=generator)
+
+
+def predicted_for(scenario: Scenario, folder: str | None) -> dict[str, float | None]:
+    """Return the measures of a simulated run of this scenario; none without a folder.
+
+    Raises:
+        InputError: when it is a run of something else.
+
+    """
+    if folder is None:
+        return {}
+    run = runs.read_run_file(asked.run_folder_of(folder))
+    if run.world != "sim" or run.scenario_hash != digest(scenario):
+        raise InputError(
+            f"--predicted {folder}: got a run of {run.name} in the world {run.world!r}, scenario "
+            f"{run.scenario_hash[:12]}; expected one of {scenario.name} in the world 'sim', scenario "
+            f"{digest(scenario)[:12]}; run 'yidi run' with the same scenario, variant, settings and seed"
+        )
+    return run.measures
 
 
 def folder_of(wanted: Asked, name: str) -> Path:
@@ -98,7 +118,7 @@ def _answered(hears: IO[str], tell: Tell) -> int:
     question = question_of(wanted, partial(PresentGenerator, hears=hears, tell=tell))
     scenario = question.scenario
     folder_of(wanted, scenario.name)  # told now, while nothing has been done for it
-    tell("accepted", name=scenario.name, title=scenario.title, scenario=dump_scenario(scenario))
+    tell("accepted", scenario=dump_scenario(scenario), predicted=predicted_for(scenario, wanted.predicted))
     if not hears.readline():
         return 0  # whoever asked has gone, and nothing was begun
     folder = folder_of(wanted, scenario.name)

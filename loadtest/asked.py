@@ -36,6 +36,22 @@ _USELESS = {
 }
 
 
+_OPTIONS: tuple[tuple[str, bool, dict[str, Any]], ...] = (
+    ("--yidi-scenario", True, {"metavar": "SCENARIO", "help": "A scenario file, or a name of the library."}),
+    ("--variant", True, {"metavar": "NAME", "help": "Apply a variant of the scenario."}),
+    (
+        "--set",
+        False,
+        {"dest": "sets", "metavar": "PATH=VALUE", "action": "append", "help": "Set one key; may be repeated."},
+    ),
+    ("--seed", True, {"metavar": "N", "help": "Use another seed."}),
+    ("--out", False, {"metavar": "DIR", "help": "Folder to be made. Default: runs/NAME-load-N."}),
+    ("--predicted", False, {"metavar": "RUN", "help": "A simulated run of the same scenario, to be shown beside it."}),
+    ("--journeys-max", False, {"type": int, "metavar": "N", "help": "Visits under way at once, as of 'loadtest'."}),
+)
+"""Their names, whether Locust's page asks for them, and what argparse is told."""
+
+
 class Asked(msgspec.Struct, frozen=True):
     """What somebody asks of a run, in the words of ``yidi run``."""
 
@@ -44,19 +60,17 @@ class Asked(msgspec.Struct, frozen=True):
     sets: tuple[str, ...] = ()
     seed: int | None = None
     out: str | None = None
+    predicted: str | None = None
+    """A run folder of the simulated world."""
 
 
 def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     """Add our options to Locust's: those of ``yidi run``."""
     group = parser.add_argument_group("yidi")
-    group.add_argument("--yidi-scenario", metavar="SCENARIO", help="A scenario file, or a name of the library.")
-    group.add_argument("--variant", metavar="NAME", help="Apply a variant of the scenario.")
-    group.add_argument(
-        "--set", dest="sets", metavar="PATH=VALUE", action="append", help="Set one key; may be repeated."
-    )
-    group.add_argument("--seed", metavar="N", help="Use another seed.")
-    group.add_argument("--out", metavar="DIR", help="Folder to be made. Default: runs/NAME-load-N.")
-    group.add_argument("--journeys-max", type=int, metavar="N", help="Visits under way at once, as of 'loadtest'.")
+    for name, shown, facts in _OPTIONS:
+        action = group.add_argument(name, **facts)
+        # What Locust keeps of an option that its own method has added: whether its page asks for it.
+        vars(action).update(include_in_web_ui=shown, is_secret=False, is_required=False, is_multiple=False)
 
 
 def asked_of(options: Namespace) -> Asked:
@@ -74,6 +88,7 @@ def asked_of(options: Namespace) -> Asked:
         sets=tuple(options.sets or ()),
         seed=_whole(options.seed),
         out=options.out or None,
+        predicted=options.predicted or None,
     )
 
 

@@ -22,12 +22,12 @@ from gevent.lock import BoundedSemaphore
 
 from reference_impl.domain.failures import FailedRunError, InputError, YidiError
 from scenarios.reading.loader import restore_scenario
+from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
     from loadtest.asked import Asked
-    from scenarios.schema import Scenario
 
-__all__ = ["Concluded", "Laboratory", "LaboratoryError"]
+__all__ = ["Accepted", "Concluded", "Laboratory", "LaboratoryError"]
 
 _COMMAND = (sys.executable, "-m", "lab.attended")
 _STOP_LIMIT_S = 60.0
@@ -36,6 +36,14 @@ _STOP_LIMIT_S = 60.0
 
 class LaboratoryError(FailedRunError):
     """The laboratory could not do what it is for, or has gone."""
+
+
+class Accepted(NamedTuple):
+    """What can be run."""
+
+    scenario: Scenario
+    predicted: dict[str, float | None]
+    """Measures of a simulated run of it; none where none was named."""
 
 
 class Concluded(NamedTuple):
@@ -88,15 +96,16 @@ class Laboratory:
         self._hearing: gevent.Greenlet[..., None] = gevent.spawn(self._hear, self._process.stdout)
         self.say("ask", **msgspec.to_builtins(asked))
 
-    def accepted(self) -> Scenario:
-        """Wait until it has looked at what was asked, and return the scenario.
+    def accepted(self) -> Accepted:
+        """Wait until it has looked at what was asked, and return that.
 
         Raises:
             InputError: when that cannot be run.
             LaboratoryError: when it cannot say.
 
         """
-        return restore_scenario(self._accepted.facts()["scenario"])
+        facts = self._accepted.facts()
+        return Accepted(restore_scenario(facts["scenario"]), facts["predicted"])
 
     def start(self) -> Path:
         """Let it start the system; return the run folder when it listens.

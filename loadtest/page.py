@@ -97,12 +97,13 @@ def _json(answer: Response) -> dict[str, Any]:
 
 
 def _marks(session: Session) -> list[dict[str, str]]:
-    run, scenario = session.seen, session.scenario
-    if run is None or scenario is None:
+    run, accepted = session.seen, session.accepted
+    if run is None or accepted is None:
         return []
     now_us, now_s = run.now_us, time.time()
     return [
-        {"at": _at(now_s - (now_us - mark.at_us) / _US_PER_S), "name": mark.name} for mark in marks(scenario, now_us)
+        {"at": _at(now_s - (now_us - mark.at_us) / _US_PER_S), "name": mark.name}
+        for mark in marks(accepted.scenario, now_us)
     ]
 
 

@@ -13,7 +13,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -30,6 +30,7 @@ from loadtest.hospitals import post, rosters_of, waiting
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
 from loadtest.lags import lag_limit, limit_beside
+from loadtest.live_line import Moment, line
 from loadtest.schedule import Schedule, Tally
 from loadtest.signing import holder_for
 from loadtest.so_far import SoFar
@@ -47,11 +48,14 @@ from reference_impl.wire.speech import Speech
 from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.record.recorder import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
+from scenarios.schema.gates import parse_gates
 from scenarios.schema.spoken import dialects_of
 
 _US_PER_S = 1_000_000
 _BEGIN_LIMIT_US = 500_000
 _LOOK_EVERY_S = 0.05
+_LOOKS_A_LINE = 5
+"""After so many looks at itself, of one second each, it says how it goes in a line for a person."""
 _PULSE_EVERY_S = 0.1
 """So often whoever commands the doors hears what a ramp's business meets, while gates hold its steps."""
 
@@ -65,6 +69,8 @@ class Options:
     """Who is told how it goes."""
     shows_statistics: bool = True
     """Whether Locust's summary is shown at the end; Locust's own command shows it by itself."""
+    predicted: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    """Measures of a simulated run of the same, to be said beside what is met."""
 
 
 class LoadRun:
@@ -81,6 +87,7 @@ class LoadRun:
         self._tally = Tally()
         self._environment = environment
         stamps = stamps_of(scenario)
+        self._gates = parse_gates(scenario.gates)
         self.so_far = SoFar(scenario.horizon.warm_up)
         self._history = LoadHistory(self._recorder, stamps, self._environment.stats, self.so_far)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
@@ -246,7 +253,17 @@ class LoadRun:
         return max(horizon.length, last_us) + horizon.drain_limit
 
     def _progress(self) -> dict[str, object]:
-        return {"live": self._history.live_count, "ended": self._history.ended_count, "calls": self._peers.in_use}
+        facts: dict[str, object] = {
+            "live": self._history.live_count,
+            "ended": self._history.ended_count,
+            "calls": self._peers.in_use,
+        }
+        looks = len(self._watch.rows)
+        return facts if looks % _LOOKS_A_LINE else facts | {"line": self._line()}
+
+    def _line(self) -> str:
+        moment = Moment(self.now_us, self._inputs.scenario.horizon.length, self._history.live_count)
+        return line(moment, self._watch.rows[-_LOOKS_A_LINE:], self.so_far, self._gates, self._options.predicted)
 
     # --- the end ---
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loadtest.descriptors import journeys_max, raise_limit
 from loadtest.exits import INTERRUPTED
 from loadtest.inputs import read_inputs
-from loadtest.laboratory import Concluded, Laboratory, LaboratoryError
+from loadtest.laboratory import Accepted, Concluded, Laboratory, LaboratoryError
 from loadtest.run import LoadRun, Options
 from reference_impl.domain.failures import YidiError
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from loadtest.asked import Asked
-    from scenarios.schema import Scenario
 
 __all__ = ["Session"]
 
@@ -36,8 +35,8 @@ class Session:
 
     def __init__(self, environment: Environment, asked: Callable[[], Asked], most: int | None) -> None:
         """Run in ``environment`` what ``asked`` says at that moment, with at most so many journeys under way."""
-        self.scenario: Scenario | None = None
-        """Of the run that is made ready, at work or just ended."""
+        self.accepted: Accepted | None = None
+        """What is made ready, at work or just ended."""
         self.run: LoadRun | None = None
         """The one at work."""
         self.seen: LoadRun | None = None
@@ -53,7 +52,7 @@ class Session:
         self._begins = False
         self._interrupted = False
 
-    def make_ready(self) -> None:
+    def make_ready(self) -> Accepted:
         """Have the laboratory look at what is asked, so that nothing is begun that cannot be run.
 
         Raises:
@@ -61,11 +60,11 @@ class Session:
 
         """
         asked = self._asked()
-        if self._ready is not None and self._ready[0] == asked:
-            return
-        self.close()
-        self._ready = asked, Laboratory(asked)
-        self.scenario = self._laboratory.accepted()
+        if self.accepted is None or self._ready is None or self._ready[0] != asked:
+            self.close()
+            self._ready = asked, Laboratory(asked)
+            self.accepted = self._laboratory.accepted()
+        return self.accepted
 
     def users(self) -> int | None:
         """Return how many institutions are at work, for which a run is begun if none is; None when it is over."""
@@ -115,6 +114,12 @@ class Session:
             self._laboratory.close()
             self._ready = None
 
+    def _tell(self, event: str, **facts: object) -> None:
+        self._laboratory.say(event, **facts)
+        line = facts.get("line")
+        if line:
+            sys.stderr.write(f"{line}\n")
+
     @property
     def _laboratory(self) -> Laboratory:
         assert self._ready is not None  # whoever runs was made ready
@@ -124,9 +129,8 @@ class Session:
         """Begin a run; return whether that could be done."""
         self._begins, self.concluded, self.seen = True, None, None
         try:
-            self.make_ready()
-            laboratory = self._laboratory
-            options = Options(self._room, laboratory.say, shows_statistics=False)
+            accepted, laboratory = self.make_ready(), self._laboratory
+            options = Options(self._room, self._tell, shows_statistics=False, predicted=accepted.predicted)
             run = LoadRun(read_inputs(laboratory.start()), options, self._environment)
             run.begin()
         except YidiError as error:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from loadtest.live_line import held, predicted, shown
 from reference_impl.staging.timetable import timetable
-from scenarios.schema.gates import measure_named, parse_gates
-from scenarios.schema.measures import Unit
-from scenarios.units import format_duration
+from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
+    from loadtest.laboratory import Accepted
     from loadtest.run import LoadRun
     from loadtest.session import Session
     from scenarios.record.tables import EventRow
@@ -27,7 +27,6 @@ __all__ = ["TABLES", "Mark", "Row", "Table", "as_csv", "marks"]
 
 Row = dict[str, str]
 _US_PER_S = 1_000_000
-_AT_THE_END = "at the end"
 
 
 class Mark(NamedTuple):
@@ -65,26 +64,22 @@ def _gates(session: Session) -> list[Row]:
             {"gate": one["measure"], "bound": one["expression"], "figure": one["shown"], "verdict": one["verdict"]}
             for one in session.concluded.gates
         ]
-        figure = session.concluded.lines[-1]
-        return [*judged, {"gate": "the run", "bound": "", "figure": figure, "verdict": session.concluded.verdict}]
-    return [] if session.scenario is None else list(_gates_so_far(session.scenario, session.seen))
+        figure, verdict = session.concluded.lines[-1], session.concluded.verdict
+        whole = {"gate": "the run", "bound": "", "figure": figure, "verdict": verdict}
+        return [row | {"predicted": ""} for row in (*judged, whole)]
+    return [] if session.accepted is None else list(_gates_so_far(session.accepted, session.seen))
 
 
-def _gates_so_far(scenario: Scenario, run: LoadRun | None) -> Iterator[Row]:
-    for gate in parse_gates(scenario.gates):
+def _gates_so_far(accepted: Accepted, run: LoadRun | None) -> Iterator[Row]:
+    for gate in parse_gates(accepted.scenario.gates):
         figure = None if run is None else run.so_far.figure(gate.measure, gate.statistic)
-        if figure is None:
-            shown, verdict = "", _AT_THE_END
-        else:
-            shown, verdict = (
-                _shown(figure, gate.measure),
-                "holds so far" if gate.holds(figure) else "does not hold so far",
-            )
-        yield {"gate": gate.measure, "bound": gate.text, "figure": shown, "verdict": verdict}
-
-
-def _shown(figure: float, measure: str) -> str:
-    return f"{figure:.2%}" if measure_named(measure).unit is Unit.SHARE else format_duration(round(figure))
+        yield {
+            "gate": gate.measure,
+            "bound": gate.text,
+            "figure": shown(figure, gate),
+            "predicted": shown(predicted(gate, accepted.predicted), gate),
+            "verdict": held(gate, figure),
+        }
 
 
 def _validity(session: Session) -> list[Row]:
@@ -106,7 +101,7 @@ def _validity(session: Session) -> list[Row]:
 
 
 def _faults(session: Session) -> list[Row]:
-    if session.scenario is None:
+    if session.accepted is None:
         return []
     now_us = None if session.seen is None else session.seen.now_us
     return [
@@ -118,7 +113,7 @@ def _faults(session: Session) -> list[Row]:
             "note": one.note,
             "state": _state(one, now_us),
         }
-        for one in _planned(session.scenario)
+        for one in _planned(session.accepted.scenario)
     ]
 
 
@@ -151,7 +146,12 @@ def as_csv(table: Table, session: Session) -> str:
 
 TABLES = (
     Table("fates", "Fates", {"fate": "Fate", "visits": "Visits", "share": "Share of the ended"}, _fates),
-    Table("gates", "Gates", {"gate": "Gate", "bound": "Bound", "figure": "Figure", "verdict": "Verdict"}, _gates),
+    Table(
+        "gates",
+        "Gates",
+        {"gate": "Gate", "bound": "Bound", "figure": "Figure", "predicted": "Predicted", "verdict": "Verdict"},
+        _gates,
+    ),
     Table(
         "validity",
         "Validity",

@@ -214,9 +214,7 @@ class Replay:
         before_s, before_busy_s, began_s = cpu_s(system), busy_s(self.cores.system), time.monotonic()
         try:
             with SpeedWatch() as speed:
-                code = self._generator.run(
-                    system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)), injector.hear
-                )
+                code = self._generator.run(system, lambda facts: self._watch(facts, visits), injector.hear)
                 if code != INTERRUPTED:
                     injector.end_days()
             self.speed_us = speed.speed_us
@@ -237,6 +235,11 @@ class Replay:
                 "stations": stations.rows,
                 "closings": list(injector.closings),
             }
+
+    def _watch(self, facts: dict[str, Any], visits: int) -> None:
+        self._watcher.advance(facts["ended"] / max(1, visits))
+        if "line" in facts:
+            self._watcher.note(facts["line"])
 
     # --- afterwards ---
 
