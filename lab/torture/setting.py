@@ -157,9 +157,16 @@ class Setting:
     def site(self, stops: tuple[Course, ...]) -> HospitalSite:
         """Return what every visit shares."""
         relays = frozenset(self.relays)
-        more = {"filing": self.filing, "orders": self.orders, "care_types": self.care_types}
         return _Site(
-            CLIENTS, _UPLOADS, stops, relays=relays, dialects=self.dialects, renumberings=self.renumberings, **more
+            CLIENTS,
+            _UPLOADS,
+            stops,
+            relays=relays,
+            dialects=self.dialects,
+            renumberings=self.renumberings,
+            filing=self.filing,
+            orders=self.orders,
+            care_types=self.care_types,
         )
 
     def may_be_refused(self, visit: PlannedVisit, code: str) -> bool:
