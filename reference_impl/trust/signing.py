@@ -84,7 +84,7 @@ class Gate:
             return Unheard.BAD_SIGNATURE
         if key.revoked:
             return Unheard.REVOKED_KEY
-        refusal = self._replays.refusal(signature, int(time) * family.unit_ms, self._now_ms())
+        refusal = self._replays.refusal(key.institution, signature, int(time) * family.unit_ms, self._now_ms())
         return Heard(key, signature) if refusal is None else refusal
 
     def sign_reply(self, heard: Heard, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, str]:

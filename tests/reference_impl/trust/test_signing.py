@@ -19,6 +19,7 @@ from reference_impl.trust.signing import Gate, Heard, believable, sign
 
 SECRET = b"s" * 32
 HOSPITAL = NodeId("H33040030001")
+OTHER = NodeId("P33040010001")
 OWN = Key("own", HOSPITAL, SECRET)
 GONE = Key("gone", HOSPITAL, SECRET, revoked=True)
 KEYS = NodeKeys({"own": OWN, "gone": GONE}, {})
@@ -169,22 +170,33 @@ def test_nothing_is_heard_twice_whenever_it_comes_and_memory_is_bounded(sent, mo
     replays, now_ms, seen = Replays(1000, 0, remembered_max=most), 0, set()
     for number, skew_ms, later_ms in sent:
         now_ms += later_ms
+        sender = (HOSPITAL, OTHER)[number % 2]
         signature, at_ms = number.to_bytes(1, "big"), 1 + number * 500 if skew_ms > 0 else now_ms + skew_ms // 4
-        why = replays.refusal(signature + at_ms.to_bytes(8, "big", signed=True), at_ms, now_ms)
+        why = replays.refusal(sender, signature + at_ms.to_bytes(8, "big", signed=True), at_ms, now_ms)
         if why is None:
             assert (number, at_ms) not in seen
             assert abs(now_ms - at_ms) <= 1000
             seen.add((number, at_ms))
-        assert len(replays._new) <= most
-        assert len(replays._old) <= most
+        held = sum(len(of.new) + len(of.old) for of in replays._of.values())
+        assert held == replays._remembered <= most
 
 
 def test_a_full_memory_makes_old_times_stale_and_never_forgets():
-    replays = Replays(10_000, 0, remembered_max=2)
+    replays = Replays(10_000, 0, remembered_max=4)
     for at_ms in (100, 200, 300, 400):
-        assert replays.refusal(str(at_ms).encode(), at_ms, 500) is None
+        assert replays.refusal(HOSPITAL, str(at_ms).encode(), at_ms, 500) is None
 
-    assert replays.refusal(b"500", 500, 500) is None  # the generation of 100 and 200 goes
-    assert replays.refusal(b"100", 100, 500) is Unheard.STALE_TIME
-    assert replays.refusal(b"300", 300, 500) is Unheard.REPLAYED
-    assert replays.refusal(b"250", 250, 500) is None
+    assert replays.refusal(HOSPITAL, b"500", 500, 500) is None  # all before go
+    assert replays.refusal(HOSPITAL, b"100", 100, 500) is Unheard.STALE_TIME
+    assert replays.refusal(HOSPITAL, b"400", 400, 500) is Unheard.STALE_TIME
+    assert replays.refusal(HOSPITAL, b"500", 500, 500) is Unheard.REPLAYED
+
+
+def test_whoever_fills_the_memory_with_times_to_come_keeps_nobody_else_from_being_heard():
+    replays = Replays(WINDOW_MS, 0, remembered_max=100)
+    ahead = [replays.refusal(OTHER, b"%d" % number, 1 + WINDOW_MS // 2 + number, 1 + number) for number in range(500)]
+    seldom = [replays.refusal(HOSPITAL, b"h%d" % number, 501 + number, 501 + number) for number in range(500)]
+
+    assert set(ahead) == set(seldom) == {None}
+    assert replays.refusal(OTHER, b"0", 1 + WINDOW_MS // 2, 1_001) is Unheard.STALE_TIME
+    assert replays._remembered <= 100
