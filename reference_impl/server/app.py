@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from reference_impl.books.final import BooksError
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.telling import told
+from reference_impl.domain.unheard import Unheard
 from reference_impl.server.caller import Caller
 from reference_impl.server.config import Entrance, Ports
+from reference_impl.server.gate import not_heard
 from reference_impl.server.http_message import HttpReply, HttpRequest, refusal
 from reference_impl.server.peers import PATIENCE_HEADER, SENDER_HEADER
 from reference_impl.server.traced import heard_in
@@ -129,8 +131,9 @@ class App:
         if self._gate is None or entrance is not Entrance.HOSPITALS:
             return await self._answer(node, request, sender)
         heard = self._gate.hear(node.name, request)
-        if isinstance(heard, HttpReply):
-            return heard
+        if isinstance(heard, Unheard):
+            node.turned_off(heard)
+            return not_heard(heard)
         return self._gate.signed(heard, await self._answer(node, request, sender, speaker=heard.institution))
 
     async def _answer(

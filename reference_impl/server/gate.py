@@ -14,23 +14,24 @@ import msgspec
 
 from reference_impl.domain.nodes import HUB, NodeId
 from reference_impl.domain.policies import Kind
-from reference_impl.domain.unheard import Unheard
 from reference_impl.server.http_message import HttpReply
 from reference_impl.trust.families import FAMILIES
 from reference_impl.trust.holder import wall_ms
 from reference_impl.trust.keys import NodeKeys, read_node_keys
 from reference_impl.trust.making import node_file
-from reference_impl.trust.signing import Gate, Heard
+from reference_impl.trust.signing import Gate
 from reference_impl.wire.unheard import unheard_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from reference_impl.domain.institution import Institution
+    from reference_impl.domain.unheard import Unheard
     from reference_impl.server.config import ServiceConfig, TrustConfig
     from reference_impl.server.http_message import HttpRequest
+    from reference_impl.trust.signing import Heard
 
-__all__ = ["Entry", "HospitalGate"]
+__all__ = ["Entry", "HospitalGate", "not_heard"]
 
 _JSON = {"content-type": "application/json"}
 
@@ -66,13 +67,9 @@ class HospitalGate:
         self._gate = Gate(FAMILIES[trust.family], trust.window_ms, now_ms)
         self.keys = self._read()
 
-    def hear(self, node: str, request: HttpRequest) -> Heard | HttpReply:
-        """Return whose request it is, or what to tell whoever sent it."""
-        line = (request.method, request.path)
-        heard = self._gate.hear(self.keys[node], line, request.headers, request.body)
-        if isinstance(heard, Heard):
-            return heard
-        return _not_heard(heard)
+    def hear(self, node: str, request: HttpRequest) -> Heard | Unheard:
+        """Return whose request it is, or why nobody is heard."""
+        return self._gate.hear(self.keys[node], (request.method, request.path), request.headers, request.body)
 
     def signed(self, heard: Heard, reply: HttpReply) -> HttpReply:
         """Return a reply with the signature that its caller holds it against."""
@@ -105,6 +102,6 @@ class HospitalGate:
         }
 
 
-def _not_heard(why: Unheard) -> HttpReply:
+def not_heard(why: Unheard) -> HttpReply:
     """Return what gateways say, with our code in front; it is not signed, so nobody takes it for a verdict."""
     return HttpReply(HTTPStatus.UNAUTHORIZED, _JSON, unheard_text(why))

@@ -42,6 +42,7 @@ from reference_impl.wire.speech import HospitalCodec, speech_refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reference_impl.domain.unheard import Unheard
     from reference_impl.protocol.business_day import BusinessDays
     from reference_impl.protocol.messages import Request
     from reference_impl.protocol.ports import Clock
@@ -183,11 +184,16 @@ class ServedNode:
         if self._meter is not None:
             self._meter.name(role_of(self.name, request.sender), request.code)
         if speaker is not None and speaker != self._role.numbers.original(Numbered.INSTITUTION, request.institution):
+            self.served.count(UNHEARD, Refusal.OTHERS_KEY, clock.now_us() - came_us)
             return codec.encode_answer(request, turned_away(Refusal.OTHERS_KEY), came_us)
         work = self._answered(request, codec, came_us, patience_us, warnings)
         if traced is None:
             return await work
         return await traced.received(request.code, request.msgid, caller, work, sender=request.sender)
+
+    def turned_off(self, why: Unheard) -> None:
+        """Count a request that the gate did not hear: nothing of it was read, so it is of no transaction."""
+        self.served.count(UNHEARD, why, 0)
 
     async def _answered(
         self, request: Request, codec: AnyCodec, came_us: int, patience_us: int | None, warnings: list[WireWarning]
@@ -384,6 +390,9 @@ class BrokenNode:
         """Return that nothing was done."""
         codec = self._codecs.of(caller.sender, content)
         return codec.encode_unavailable(self.reason, OVERLOADED_RETRY_US, self._clock.now_us())
+
+    def turned_off(self, why: Unheard) -> None:
+        """Take in that the gate did not hear a request; nothing is counted here."""
 
 
 def neighbours_of(service: ServiceConfig) -> frozenset[str]:

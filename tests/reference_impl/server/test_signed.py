@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -17,6 +18,7 @@ from server_samples import PHARMACY, codec_of, config, find_person, msgid, rever
 from reference_impl.books.sqlite.connection import connect, read_whole
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Settled
+from reference_impl.server.config import Entrance
 from reference_impl.server.errors import CommandError
 from reference_impl.server.peers import HttpPeers
 from reference_impl.server.ports import RunClock
@@ -163,6 +165,33 @@ def test_what_is_not_proved_is_refused_by_name_and_moves_nothing(system, client,
     assert (status, code_in(said), believed) == (401, code, False)
     assert msgid(2) not in settled(system)
     assert client.secret.hex() not in json.dumps(said)
+
+
+def counted(system):
+    """How many requests of no transaction the door of 33 has answered, by what it said."""
+    host, _, port = system.address("33", Entrance.OPERATORS).rpartition(":")
+    token = (system.keys / "operator.token").read_text().strip()
+    connection = HTTPConnection(host, int(port), timeout=30)
+    try:
+        connection.request("GET", "/operator/metrics", headers={"authorization": f"Bearer {token}"})
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    found = re.findall(r'yidi_message_seconds_count{node="33",transaction="unheard",verdict="(\w+)"} (\d+)', text)
+    return {verdict: int(number) for verdict, number in found}
+
+
+def test_whoever_is_not_heard_is_counted_by_the_reason(system, client):
+    before = counted(system)
+    content = client.sealed(sale(2))
+    for headers, _ in NOT_HEARD.values():
+        client.post(content, headers(client, content))
+    RawClient(system, OTHER).send(sale(4))
+
+    more = {
+        code: number - before.get(code, 0) for code, number in counted(system).items() if number != before.get(code)
+    }
+    assert more == {"I10": 1, "I11": 1, "I13": 3, "I14": 2, "I16": 1}
 
 
 def test_a_signed_request_taken_from_the_wire_is_no_use_a_second_time(system, client):
