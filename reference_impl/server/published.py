@@ -116,7 +116,7 @@ def _hospitals(nodes: Sequence[str], codes: Sequence[str], parts: Schema) -> Sch
     parts.update({f"Request{code}": written_request(code) for code in codes})
     verdicts = {f"Verdict{code}": verdict_of(code) for code in codes}
     parts.update(verdicts)
-    parts.update(Refused=refused(), NotNow=system_answer(), Error=_REFUSED, Unheard=_UNHEARD)
+    parts.update(Malformed=refused(), NotNow=system_answer(), Error=_REFUSED, Unheard=_UNHEARD)
     requests = {"oneOf": [_ref(f"Request{code}") for code in codes]}
     mapping = {code: f"#/components/schemas/Request{code}" for code in codes}
     spoken = {"enum": list(nodes)} if nodes else {"type": "string", "pattern": f"^{_NODE}$"}
@@ -135,7 +135,7 @@ def _hospitals(nodes: Sequence[str], codes: Sequence[str], parts: Schema) -> Sch
         },
         "responses": {
             **_said(STATUS_VERDICT, "The verdict of its transaction.", _either(*verdicts)),
-            **_said(STATUS_MALFORMED, "It cannot be read; nothing was done.", _either("Refused", "Error"), also=_XML),
+            **_said(STATUS_MALFORMED, "It cannot be read; nothing was done.", _either("Malformed", "Error"), also=_XML),
             **_said(HTTPStatus.UNAUTHORIZED, "Its signature is not that of its institution.", _ref("Unheard")),
             **_said(HTTPStatus.FORBIDDEN, "A neighbour is not heard here.", _ref("Error")),
             **_said(HTTPStatus.NOT_FOUND, "No such node is here.", _ref("Error")),

@@ -60,6 +60,14 @@ def test_what_is_printed_leads_everywhere_it_points(capsys, entrance):
     assert ("DoorOrder" in pointed) == (entrance is not Entrance.HOSPITALS)
 
 
+def test_both_addresses_are_described_together_as_each_is_alone():
+    whole = openapi()["components"]["schemas"]
+
+    for entrance in (Entrance.HOSPITALS, Entrance.OPERATORS):
+        alone = openapi((entrance,))["components"]["schemas"]
+        assert {name: whole[name] for name in alone} == alone
+
+
 def test_a_narrower_description_names_no_other_transaction():
     said = openapi((Entrance.HOSPITALS,), codes=("1101",))
 
