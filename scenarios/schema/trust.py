@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scenarios.schema.base import MachineTime, Model, span
 
 __all__ = ["TrustSection"]
+
+_LEAST_WINDOW_US = 1_000_000
 
 
 class TrustSection(Model):
@@ -43,3 +45,10 @@ class TrustSection(Model):
         description="whether hospitals reach their care place by TLS, and ask for its certificate. Not together with "
         "faults of the links of hospitals.",
     )
+
+    @field_validator("window")
+    @classmethod
+    def _not_below_a_second(cls, window: int) -> int:
+        if window < _LEAST_WINDOW_US:  # one family of headers tells whole seconds
+            raise ValueError("nobody would be heard within it; expected 1s or more")
+        return window

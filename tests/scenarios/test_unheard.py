@@ -179,3 +179,9 @@ def test_a_province_that_is_left_out_leaves_its_host_too(read):
 
     served = {node for host in kept.hosts().values() for node in host.nodes}
     assert served == set(kept.nodes())
+
+
+def test_a_window_in_which_nobody_could_be_heard_is_refused():
+    assert Scenario.model_validate({"name": "x", "trust": {"window": "1s"}}).trust.window == 1_000_000
+    with pytest.raises(ValueError, match="expected 1s or more"):
+        Scenario.model_validate({"name": "x", "trust": {"window": "500us"}})
