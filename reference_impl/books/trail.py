@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -137,32 +138,59 @@ def entry_after(serial: int, before: bytes, content: bytes) -> Entry:
     return Entry(serial + 1, _HASH(b"".join((before, number, content))).digest(), content)
 
 
-def verify(entries: Iterable[Entry], books: FinalBooks, noted: Sequence[Noted] = ()) -> Verified:
-    """Hold a trail against itself, against what was noted of it elsewhere, and the books against what it tells."""
+def verify(
+    entries: Iterable[Entry],
+    books: FinalBooks,
+    noted: Sequence[Noted] = (),
+    unread: Iterable[tuple[str, str]] = (),
+) -> Verified:
+    """Hold a trail against itself, against what was noted of it elsewhere, and the books against what it tells.
+
+    ``unread`` are rows, by table and key, of which ``books`` can show nothing.
+    """
     replay = _Replay()
     findings: list[str] = []
-    found, last, wanted = 0, BEGINNING, {one.serial: one.hash for one in noted}
-
-    def name(finding: str) -> None:
-        nonlocal found
+    found = 0
+    for finding in chain(
+        _findings_of(entries, replay, noted),
+        _between(replay, books),
+        (f"{table} {key}: added or altered, and of no record" for table, key in unread),
+    ):
         found += 1
         if found <= NAMED_MAX:
             findings.append(finding)
-
-    for kept in entries:
-        entry = kept._replace(content=unpacked(kept.content))
-        for finding in _links(last, entry):
-            name(finding)
-        if wanted.pop(entry.serial, entry.hash) != entry.hash:
-            name(f"entry {entry.serial}: it is not the one that was noted")
-        for finding in replay.do(entry):
-            name(finding)
-        last = Noted(entry.serial, entry.hash)
-    for serial in sorted(wanted):
-        name(f"entry {serial}: missing, though it was noted; the trail ends with {last.serial}")
-    for finding in _differences(replay.books.read_all(), books):
-        name(finding)
+    last = replay.last
     return Verified(entries=last.serial, tip=last.hash.hex(), findings=tuple(findings), found=found)
+
+
+def _findings_of(entries: Iterable[Entry], replay: _Replay, noted: Sequence[Noted]) -> Iterator[str]:
+    """Do the entries again, and yield what is wrong with them."""
+    wanted: defaultdict[int, set[bytes]] = defaultdict(set)
+    for one in noted:
+        wanted[one.serial].add(one.hash)
+    for kept in entries:
+        if not _is_entry(kept):
+            yield f"entry {kept.serial}: no entry of a trail, and not read"
+            continue
+        entry = kept._replace(content=unpacked(kept.content))
+        yield from _links(replay.last, entry)
+        if wanted.pop(entry.serial, set[bytes]()) - {entry.hash}:
+            yield f"entry {entry.serial}: it is not the one that was noted"
+        yield from replay.do(entry)
+        replay.last = Noted(entry.serial, entry.hash)
+    for serial in sorted(wanted):
+        yield f"entry {serial}: missing, though it was noted; the trail ends with {replay.last.serial}"
+
+
+def _between(replay: _Replay, books: FinalBooks) -> Iterator[str]:
+    """Yield where the books are not what was done again: asked when all of it has been."""
+    yield from _differences(replay.books.read_all(), books)
+
+
+def _is_entry(kept: Entry) -> bool:
+    """Return whether a row can be one: a file takes text and numbers for bytes, and numbers below the first."""
+    cells: tuple[Any, ...] = kept.hash, kept.content
+    return kept.serial > BEGINNING.serial and all(isinstance(cell, bytes) for cell in cells)
 
 
 def _links(last: Noted, entry: Entry) -> Iterator[str]:
@@ -176,10 +204,11 @@ def _links(last: Noted, entry: Entry) -> Iterator[str]:
 class _Replay:
     """Books made anew from a trail."""
 
-    __slots__ = ("books",)
+    __slots__ = ("books", "last")
 
     def __init__(self) -> None:
         self.books = MemoryBooks()
+        self.last = BEGINNING
 
     def do(self, entry: Entry) -> Iterator[str]:
         """Do again what an entry tells; yield what cannot be done."""
@@ -235,16 +264,24 @@ def _record_of(name: str, said: Any) -> Record:
 
 def _differences(told: FinalBooks, books: FinalBooks) -> Iterator[str]:
     """Yield where the books are not what their trail tells."""
-    messages = ({f"{one.key.sender} {one.key.msgid}": [one] for one in side.messages} for side in (told, books))
-    yield from _of_table("messages", *messages)
+    yield from _of_table("messages", _by_key(told.messages), _by_key(books.messages))
     for kind, (name, key, way) in KINDS.items():
         named = key if way is Way.VERSIONED else _NAMING.get(name, key)
-        sides = (_by(named, side.records.get(kind, ())) for side in (told, books))
-        yield from _of_table(name, *sides)
+        written, there = (side.records.get(kind, ()) for side in (told, books))
+        yield from _of_table(name, _by(named, written), _by(named, there))
+        if way is not Way.VERSIONED and len(written) == len(there):
+            yield from _out_of_order(name, named, written, there)
 
 
 _NAMING = {"settlements": "settlement", "settlement_copies": "settlement"}
 """By which field a row is named that is kept under the key of another thing."""
+
+
+def _by_key(messages: Iterable[MessageRecord]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for one in messages:
+        found[f"{one.key.sender} {one.key.msgid}"].append(one)
+    return found
 
 
 def _by(key: str, records: Iterable[Record]) -> dict[str, list[Any]]:
@@ -264,6 +301,13 @@ def _of_table(name: str, told: Mapping[str, Sequence[Any]], books: Mapping[str, 
             yield f"{name} {key}: {'missing' if len(there) < len(expected) else 'there more often than it was written'}"
     for key in books.keys() - told.keys():
         yield f"{name} {key}: added, and no entry tells of it"
+
+
+def _out_of_order(name: str, key: str, told: Iterable[Record], books: Iterable[Record]) -> Iterator[str]:
+    """Yield what stands in the place of another row: the later of two settlements is the one that counts."""
+    named, there = ([getattr(record, key) for record in side] for side in (told, books))
+    if sorted(named) == sorted(there):
+        yield from (f"{name} {this}: not in its order" for one, this in zip(named, there, strict=True) if one != this)
 
 
 def _changed(one: msgspec.Struct, other: msgspec.Struct) -> list[str]:

@@ -59,7 +59,8 @@ def verify_schema(schema: Schema, noted: Sequence[Noted] = ()) -> Verified:
             run(must_be_current(connection, schema))
             transaction = connection.transaction(isolation="repeatable_read", readonly=True)
             run(transaction.start())
-            return verify(_entries(connection, run), _held(connection, run), noted)
+            unread = [tuple(row) for row in run(connection.fetch(_SQL["unread_rows"]))]
+            return verify(_entries(connection, run), _held(connection, run), noted, unread)
         except (*ERRORS, msgspec.MsgspecError, ValueError) as error:
             raise BooksError(f"books {schema} cannot be read: {trouble(error)}; restore them from a copy") from None
         finally:

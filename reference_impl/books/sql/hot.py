@@ -13,15 +13,19 @@ from sqlalchemy import (
     ClauseElement,
     ColumnElement,
     Integer,
+    Select,
     Table,
+    Text,
     and_,
     bindparam,
     case,
+    cast,
     delete,
     exists,
     func,
     literal_column,
     null,
+    or_,
     select,
     tuple_,
     union_all,
@@ -194,12 +198,33 @@ def _starts(insert: Inserting) -> Iterator[tuple[str, ClauseElement]]:
     yield "latest_instant", _latest()
 
 
+def _named(table: Table) -> ColumnElement[str]:
+    return literal_column(f"'{table.name}'", Text)
+
+
+def _unread() -> ClauseElement:
+    """Find rows by table and key that say what no reader of records sees: children of nobody, marks of no meaning."""
+    of_message = messages.c.sender + literal_column("' '", Text) + messages.c.msgid
+    found: list[Select[str, str]] = [
+        select(_named(messages), of_message).where(messages.c.withdrawn.not_in([_ZERO, _ONE]))
+    ]
+    for kind, table in CHILDREN.items():
+        parent, beside = RECORDS[kind], table.alias("beside")
+        places = select(func.count()).where(beside.c.serial == table.c.serial).scalar_subquery()
+        whose = cast(table.c.serial, Text) + literal_column("' '", Text) + cast(table.c.place, Text)
+        orphan = ~exists().where(parent.c.serial == table.c.serial)
+        out = or_(table.c.place < _ZERO, table.c.place >= places)
+        found.append(select(_named(table), whose).where(or_(orphan, out)))
+    return union_all(*found)
+
+
 def _trail(insert: Inserting) -> dict[str, ClauseElement]:
     latest = select(func.max(trail.c.serial)).scalar_subquery()
     return {
         "last_of_trail": select(trail.c.serial, trail.c.hash).where(trail.c.serial == latest),
         "keep_trail": insert(trail).values({column.name: bindparam(column.name) for column in trail.c}),
         "all_trail": select(trail).order_by(trail.c.serial),
+        "unread_rows": _unread(),
         "last_message": select(func.max(messages.c.serial)),
     }
 

@@ -27,6 +27,9 @@ INSERT INTO trail (serial, hash, content) VALUES (?, ?, ?)
 -- all_trail()
 SELECT trail.serial, trail.hash, trail.content FROM trail ORDER BY trail.serial
 
+-- unread_rows()
+SELECT 'messages', messages.sender || ' ' || messages.msgid AS anon_1 FROM messages WHERE (messages.withdrawn NOT IN (0, 1)) UNION ALL SELECT 'postings_legs', CAST(postings_legs.serial AS TEXT) || ' ' || CAST(postings_legs.place AS TEXT) AS anon_2 FROM postings_legs WHERE NOT (EXISTS (SELECT * FROM postings WHERE postings.serial = postings_legs.serial)) OR postings_legs.place < 0 OR postings_legs.place >= (SELECT count(*) AS count_1 FROM postings_legs AS beside WHERE beside.serial = postings_legs.serial)
+
 -- last_message()
 SELECT max(messages.serial) AS max_1 FROM messages
 

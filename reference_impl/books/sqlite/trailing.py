@@ -58,8 +58,9 @@ def verify_file(path: Path, noted: Sequence[Noted] = ()) -> Verified:
             connection.execute("PRAGMA query_only=1")
             connection.execute("BEGIN")
             entries = map(Entry._make, connection.execute(_SQL["all_trail"]))
-            return verify(entries, read_all_of(connection), noted)
-    except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
+            books, unread = read_all_of(connection), connection.execute(_SQL["unread_rows"]).fetchall()
+            return verify(entries, books, noted, unread)
+    except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError) as error:  # a file takes text for bytes
         raise BooksError(f"books {path} cannot be read: {error}; restore the file from a copy") from None
 
 

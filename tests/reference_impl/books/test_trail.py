@@ -169,6 +169,22 @@ PLANTS = {
         "messages hub x: added, and no entry tells of it",
     ),
     "a visit comes from nowhere": ("UPDATE visits SET visit = 'S7'", "visits S7: added, and no entry tells of it"),
+    "a leg is of no posting": (
+        "INSERT INTO postings_legs VALUES (99, 0, '34:fund', 777)",
+        "postings_legs 99 0: added or altered, and of no record",
+    ),
+    "a leg is in no place": (
+        "UPDATE postings_legs SET place = 7 WHERE place = 1",
+        "postings_legs 1 7: added or altered, and of no record",
+    ),
+    "an open message is hidden from who drives it again": (
+        "UPDATE messages SET withdrawn = 2 WHERE msgid = {5}",
+        f"messages hub {msgid(5)}: added or altered, and of no record",
+    ),
+    "an entry is before the first": (
+        "INSERT INTO trail SELECT -serial, hash, content FROM trail",
+        "entry -5: no entry of a trail, and not read",
+    ),
     "an entry is gone": ("DELETE FROM trail WHERE serial = 3", "entry 3: missing; the next one there is 4"),
     "the first entry is gone": ("DELETE FROM trail WHERE serial = 1", "entry 1: missing; the next one there is 2"),
     "the last entry is gone": ("DELETE FROM trail WHERE serial = 5", f"messages hub {msgid(5)}: added"),
@@ -311,6 +327,54 @@ def test_an_entry_that_does_not_follow_is_named(kept):
     assert findings(kept) == (
         f"entry 6: message hub {msgid(5)} does not follow from those before",
         f"entry 6: message hub {msgid(2)} does not follow from those before",
+    )
+
+
+def test_of_two_notes_of_one_entry_each_has_to_hold(kept):
+    verified = kept.place.verify(())
+    good, other = Noted(verified.entries, bytes.fromhex(verified.tip)), Noted(verified.entries, bytes(32))
+
+    for both in ((good, other), (other, good)):
+        assert findings(kept, *both) == ("entry 5: it is not the one that was noted",)
+    assert findings(kept, good, good) == ()
+
+
+def test_a_settlement_put_behind_its_reversal_is_found(kept, runner):
+    """Of a visit the latest counts that no later one reverses: the order of rows decides who has been paid."""
+    books = kept.opened(runner)
+    Shelf(books, runner).commit(insert(done(6), settlement(6, sign=-1, reverses="A2")))
+    books.close()
+    assert findings(kept) == ()
+
+    kept.execute("UPDATE settlements SET serial = 99 WHERE settlement = 'A2'")
+
+    assert findings(kept) == ("settlements A6: not in its order", "settlements A2: not in its order")
+
+
+def test_a_message_that_is_there_twice_is_found_whichever_comes_last(request, runner):
+    """Whoever may change a table may take away what keeps its keys apart."""
+    kept = blank(request, "server")
+    books = kept.opened(runner)
+    Shelf(books, runner).commit(insert(intent(1)))
+    books.close()
+    execute_in(kept.place.schema, "ALTER TABLE messages DROP CONSTRAINT messages_msgid_sender_key")
+    kept.execute(f"INSERT INTO messages SELECT -9, 'hub', msgid, {ROW_OF_ONE.replace('{1}', repr(str(msgid(1))))}")
+
+    assert f"messages hub {msgid(1)}: there more often than it was written" in findings(kept)
+
+
+@pytest.mark.parametrize("column", ["hash", "content"])
+@pytest.mark.parametrize("cell", ["'text'", "5"])
+def test_an_entry_that_is_no_bytes_is_named_and_the_rest_is_read(blank_books, tmp_path, runner, column, cell):
+    kept = InFile(tmp_path / "34.sqlite", blank_books)
+    books = kept.opened(runner)
+    Shelf(books, runner).commit(insert(intent(1)))
+    books.close()
+    kept.execute(f"UPDATE trail SET {column} = {cell}")  # noqa: S608 - names of our own
+
+    assert findings(kept) == (
+        "entry 1: no entry of a trail, and not read",
+        f"messages hub {msgid(1)}: added, and no entry tells of it",
     )
 
 
