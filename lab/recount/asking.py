@@ -6,6 +6,7 @@ Must never judge by anything but the SQL of ``questions.sql``.
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +17,6 @@ from lab.recount.sheets import laid_out
 from lab.recount.sources import source_in
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from lab.recount.sheets import Source
 
 __all__ = ["Answer", "Breach", "Question", "Recount", "questions", "recount", "recount_folder"]
@@ -137,7 +136,10 @@ def _answer(scratch: sqlite3.Connection, question: Question, *, recorded: bool) 
         why = scratch.execute(question.unless).fetchone()
         if why is not None:
             return Answer(question, not_asked=str(why[0]))
-    broken = scratch.execute(question.sql).fetchall()
+    try:
+        broken = scratch.execute(question.sql).fetchall()
+    except sqlite3.OperationalError as error:  # sums of what no books can hold
+        return Answer(question, 1, (Breach("?", "?", f"cannot be worked out: {error}"),))
     return Answer(question, len(broken), tuple(_breaches(broken[:LISTED_MAX])))
 
 

@@ -120,7 +120,10 @@ def _told(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         cells = list(row)
         cells[_REQUEST] = None if row[_REQUEST] is None else 1
-        cells[_REPLY] = None if row[_REPLY] is None else crc32(row[_REPLY])
+        try:
+            cells[_REPLY] = None if row[_REPLY] is None else crc32(row[_REPLY])
+        except TypeError:  # text or a number in the place of bytes: what no hospital can have heard
+            cells[_REPLY] = -1
         yield tuple(cells)
 
 
@@ -128,4 +131,5 @@ def _recorded(path: Path, columns: tuple[str, ...]) -> Iterable[tuple[Any, ...]]
     try:
         return pl.read_parquet(path, columns=list(columns)).iter_rows()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"cannot read {path}: {error}; expected a table of a finished run") from None
+        words = " ".join(str(error).split())
+        raise InputError(f"cannot read {path}: {words}; expected a table of a finished run") from None

@@ -98,7 +98,7 @@ class ServerBooks:
 
         try:
             return asyncio.run(ask())
-        except (OSError, driver.PostgresError, driver.InterfaceError) as error:
+        except (OSError, ValueError, driver.PostgresError, driver.InterfaceError) as error:
             raise InputError(_unread(self._address, error)) from None
 
 

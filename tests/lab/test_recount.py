@@ -333,6 +333,24 @@ def test_every_question_has_a_planted_bug():
     assert {one.name for one in questions()} == planted_for
 
 
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("UPDATE postings_legs SET amount_fen = 9223372036854775807", "postings_balance"),  # more than can be summed
+        ("UPDATE messages SET reply = 'text' WHERE reply IS NOT NULL", "what_was_heard_is_what_is_kept"),
+    ],
+)
+def test_what_no_books_can_hold_is_found_and_everything_else_is_asked(folder, sql, name):
+    for node in (CARE, INSURED):
+        with closing(sqlite3.connect(folder / "books" / f"{node}.sqlite", isolation_level=None)) as connection:
+            connection.execute(sql)
+
+    counted = recount_folder(folder)
+
+    assert name in {one.question.name for one in counted.answers if one.found}
+    assert len(counted.answers) == len(questions())
+
+
 def test_without_a_record_what_hospitals_heard_is_not_asked(folder):
     for table in folder.glob("*.parquet"):
         table.unlink()
@@ -428,6 +446,7 @@ BAD = [
     ("not-a-database", "cannot read the books at .*63.sqlite: file is not a database"),
     ("half", "cannot read the books at .*63.sqlite: no such (table|column)"),
     ("server", "cannot read the books at postgresql://yidi@127.0.0.1:1/yidi"),
+    ("server of no port", "cannot read the books at postgresql://h:port/d"),
     ("journal", "cannot read .*63.move.json"),
     ("journal of nothing", "cannot read .*63.move.json: expected an object with a text 'serving'"),
     ("journal that is a list", "cannot read .*63.move.json: expected an object with a text 'serving'"),
@@ -449,6 +468,8 @@ def test_what_cannot_be_counted_is_named(tmp_path, what, why, capsys):
             sqlite3.connect(books / "63.sqlite").execute("CREATE TABLE settlements (serial INTEGER)")
         case "server":
             (books / "server.json").write_text('{"address": "postgresql://yidi@127.0.0.1:1/yidi"}')
+        case "server of no port":
+            (books / "server.json").write_text('{"address": "postgresql://h:port/d"}')
         case "server of nothing":
             (books / "server.json").write_text('{"address": 5}')
         case "journal" | "journal of nothing" | "journal that is a list" | "journal without end":

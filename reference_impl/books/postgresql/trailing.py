@@ -61,7 +61,7 @@ def verify_schema(schema: Schema, noted: Sequence[Noted] = ()) -> Verified:
             run(transaction.start())
             unread = [tuple(row) for row in run(connection.fetch(_SQL["unread_rows"]))]
             return verify(_entries(connection, run), _held(connection, run), noted, unread)
-        except (*ERRORS, msgspec.MsgspecError, ValueError) as error:
+        except (*ERRORS, msgspec.MsgspecError, TypeError, ValueError) as error:  # a column may be made another
             raise BooksError(f"books {schema} cannot be read: {trouble(error)}; restore them from a copy") from None
         finally:
             connection.terminate()
