@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -93,6 +94,7 @@ class System:
         self.epoch_ns = time.monotonic_ns()
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
+        self._telling = threading.Lock()
         self.broken: dict[str, str] = {}
         self.traces = telemetry.traces
         self._server = server
@@ -401,9 +403,10 @@ class System:
             "trust": self._trust(),
             "traces": self.traces,
         }
-        partial = self.folder / "system.json.partial"
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
-        partial.replace(self.folder / "system.json")
+        with self._telling:  # two processes may come back at once
+            partial = self.folder / "system.json.partial"
+            partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+            partial.replace(self.folder / "system.json")
 
     def rotate(self, change: Callable[[list[KeyLine]], list[KeyLine]]) -> None:
         """Change the keys of hospitals while the system serves: insurers know of it before anybody signs so."""

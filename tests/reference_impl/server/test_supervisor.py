@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -42,6 +43,14 @@ def test_hosts_have_addresses_of_their_own_and_nodes_share_their_hosts(system):
 def test_a_node_that_is_not_there_is_named(system):
     with pytest.raises(KeyError, match="no node '99' in this system; it has hub, 33, 34"):
         system.address("99")
+
+
+def test_processes_that_come_back_at_once_are_all_told_of(system, tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        told = [threads.submit(system.write_facts) for _ in range(200)]
+
+    assert [one.exception() for one in told] == [None] * 200
+    assert json.loads((tmp_path / "system.json").read_text())["nodes"]
 
 
 def test_the_generator_is_told_where_everything_is_and_where_a_proxy_stands(system, tmp_path):
