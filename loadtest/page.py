@@ -1,8 +1,8 @@
 """Locust's own page with tabs for what its tables cannot tell, and with marks of faults and phases in its charts.
 
-Tabs and their tables are what the page offers to whoever extends it. Marks are not: its charts know marks for the
-beginning of a run alone, so the script that draws them is served with one line more; a Locust in which that line is
-not found draws its charts as ever. It must never show what ``tables`` does not say.
+Tabs and their tables are what the page offers to whoever extends it. Marks are not, so the script that draws its charts
+is served with a few characters more, which add a line a mark; a Locust in which their place is not found draws its
+charts as ever. It must never show what ``tables`` does not say.
 """
 
 from __future__ import annotations
@@ -25,18 +25,28 @@ if TYPE_CHECKING:
 
     Guard = Callable[[Callable[..., Response]], Callable[..., Any]]
 
-__all__ = ["MARKS_OF_LOCUST", "extend_page"]
+__all__ = ["LINES_OF_LOCUST", "extend_page"]
 
-MARKS_OF_LOCUST = "data:(e.markers||[]).map(e=>({xAxis:e}))"
-"""How the pinned Locust's script makes the marks of a chart."""
-_MARKS_OF_OURS = (
-    "data:(e.markers||[]).map(e=>({xAxis:e})).concat((window.yidiMarks||[]).map("
-    "e=>({xAxis:e.at,label:{formatter:e.name,rotate:0},lineStyle:{type:`dotted`}})))"
-)
-_FETCH_MARKS = (
-    "<script>window.yidiMarks=[];setInterval(()=>fetch('./yidi/marks').then(a=>a.json())"
-    ".then(m=>{window.yidiMarks=m}).catch(()=>{}),1000)</script></body>"
-)
+LINES_OF_LOCUST = "{markLine:Ete(e)}:{}}))"
+"""How the pinned Locust's script ends the list of a chart's lines."""
+_LINES_OF_OURS = f"{LINES_OF_LOCUST}.concat(window.yidiLines?window.yidiLines(e[n[0].key]):[])"
+_SCRIPT = """<script>
+window.yidiMarks = %s;
+window.yidiLines = points => {
+  const top = Math.max(1, ...(points || []).map(point => point.value ? point.value[1] || 0 : point[1] || 0));
+  return window.yidiMarks.map((mark, place) => ({
+    id: `yidi-${place}`, name: mark.name, type: `line`, silent: true, tooltip: {show: false}, color: `#888888`,
+    symbolSize: 1, lineStyle: {type: `dotted`, width: 1.5},
+    data: [
+      {value: [mark.at, 0]},
+      {value: [mark.at, top], label: {show: true, position: `right`, color: `#888888`, formatter: mark.name}},
+    ],
+  }));
+};
+setInterval(() => fetch(`./yidi/marks`).then(answer => answer.json())
+  .then(marks => { window.yidiMarks = marks; }).catch(() => {}), 1000);
+</script></body>"""
+"""Marks as lines of their own: the charts of the pinned Locust are built without the part that draws marks."""
 _US_PER_S = 1_000_000
 
 
@@ -84,16 +94,21 @@ def _extended(answer: Response, endpoint: str | None, session: Session) -> Respo
         shown = [{"key": table.key, "data": table.rows(session)} for table in TABLES]
         answer.set_data(json.dumps({**_json(answer), "extended_stats": shown}))
     elif endpoint == "locust.index":
-        answer.set_data(answer.get_data(as_text=True).replace("</body>", _FETCH_MARKS))
+        answer.set_data(answer.get_data(as_text=True).replace("</body>", _SCRIPT % _in_script(_marks(session))))
     elif endpoint == "locust.send_assets" and request.path.endswith(".js"):
         answer.direct_passthrough = False
-        answer.set_data(answer.get_data(as_text=True).replace(MARKS_OF_LOCUST, _MARKS_OF_OURS))
+        answer.set_data(answer.get_data(as_text=True).replace(LINES_OF_LOCUST, _LINES_OF_OURS))
         answer.headers.pop("ETag", None)  # of the script without our line
     return answer
 
 
 def _json(answer: Response) -> dict[str, Any]:
     return json.loads(answer.get_data())
+
+
+def _in_script(found: list[dict[str, str]]) -> str:
+    """Return JSON that can end no script, whatever the names are."""
+    return json.dumps(found).replace("<", "\\u003c")
 
 
 def _marks(session: Session) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from telling import tell
 
 from loadtest.asked import Asked, add_options, asked_of, refuse_options
 from loadtest.laboratory import Accepted, Concluded, Laboratory, LaboratoryError
-from loadtest.page import MARKS_OF_LOCUST, extend_page
+from loadtest.page import LINES_OF_LOCUST, extend_page
 from loadtest.session import Session
 from loadtest.shape import UntilDrained
 from loadtest.so_far import SoFar
@@ -266,12 +266,12 @@ def story_files_and_marks_have_addresses_and_nothing_else_has():
     assert client.get("/yidi/secrets.csv").status_code == 404
 
 
-def story_the_pinned_locusts_script_has_the_line_that_draws_marks():
+def story_the_pinned_locusts_script_has_the_place_where_marks_are_added():
     [script] = Path(DEFAULT_BUILD_PATH, "assets").glob("src-*.js")
-    assert script.read_text().count(MARKS_OF_LOCUST) == 1
+    assert script.read_text().count(LINES_OF_LOCUST) == 1
     served = page(session()).get(f"/assets/{script.name}").get_data(as_text=True)
-    assert "window.yidiMarks" in served
-    assert len(served) - len(script.read_text()) < 200, "one line more, and nothing else"
+    assert "window.yidiLines" in served
+    assert len(served) - len(script.read_text()) < 200, "a few characters more, and nothing else"
 
 
 # --- the session ---
