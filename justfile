@@ -29,7 +29,8 @@ cover:
 # the studies of many seconds
 slow:
     .venv/bin/pytest -q -m "slow and simulated" -n 2 -p no:randomly
-    .venv/bin/pytest -q -m "slow and not simulated" -p no:randomly
+    .venv/bin/pytest -q -m "slow and not simulated" -n 2 --dist loadfile -p no:randomly --ignore=tests/loadtest
+    .venv/bin/pytest -q -m "slow and not simulated" -p no:randomly tests/loadtest
 
 # put the code into the house's form
 format:
