@@ -5,7 +5,7 @@ Only how often: what happens where, and when, is a choice of its own on the tape
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from lab.torture.nodes import CARE_CITY, INSURED_CITY, PHONE, WAYS, ways_over
@@ -22,7 +22,7 @@ _DARK = (
     *_OPENS_AND_SETTLES,
     *[t.REVERSE] * 2,
 )
-_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, *_OPENS_AND_SETTLES[2:], t.REVERSE)
+_TARDY = (*[""] * 2, *_OPENS_AND_SETTLES, t.REVERSE)
 _LINKS = tuple(f"{one} to {other}" for one, other in ways_over(()))
 _LINKS_OVER_CITIES = tuple(f"{one} to {other}" for one, other in ways_over((CARE_CITY, INSURED_CITY)))
 """As the hospital's side calls them; an answer comes by the same."""
@@ -71,11 +71,9 @@ class Mix:
     """Whether stays are told in the old dialect at first, and in today's later."""
 
     @classmethod
-    def drawn(cls, rng: Random) -> Mix:
-        """Return the mix of a seed."""
-        relays, orders = rng.choice([0, 0, 0, 0, 1, 2, 3]), rng.choice([0, 0, 0, 1, 2])
-        links = (*(_LINKS_OVER_CITIES if relays else _LINKS), *((_PHONE_LINK,) if orders else ()))
-        return cls(
+    def drawn(cls, rng: Random, *, wide: bool = False) -> Mix:
+        """Return the mix of a seed; a ``wide`` one is of a country with more than plain settlements."""
+        plain = cls(
             loss=rng.choice([0, 0, 0.02, 0.1, 0.3]),
             late=rng.choice([0, 0.02, 0.1]),
             twice=rng.choice([0, 0, 0.05, 0.5]),
@@ -85,18 +83,28 @@ class Mix:
             cuts=rng.choice([0, 0, 1, 2]),
             dark=rng.choice(_DARK),
             tardy=rng.choice(_TARDY),
-            where=rng.choice(["", *links]),
+            where=rng.choice(["", *_LINKS]),
             clerk=rng.choice([0, 1]),
             prefund=rng.choice([0, 0, 0, 1]),
             sqlite=rng.choice([0, 0, 0, 1]),
             storm=rng.randrange(len(STORMS_S)),
             order=rng.choice([Order.LOT, Order.LOT, Order.IN_TURN, Order.RANKS]),
+        )
+        return plain._widened(rng) if wide else plain
+
+    def _widened(self, rng: Random) -> Mix:
+        relays, orders = rng.choice([0, 0, 1, 2, 3]), rng.choice([0, 1, 1, 2])
+        links = (*(_LINKS_OVER_CITIES if relays else _LINKS), *((_PHONE_LINK,) if orders else ()))
+        return replace(
+            self,
+            where=rng.choice(["", *links]),
             relays=relays,
-            filing=rng.choice([0, 0, 0, 0, 1, 2, 3]),
             orders=orders,
-            dialects=rng.choice([0, 0, 0, 1]),
-            renumbered=rng.choice([0, 0, 0, 0, 1, 2, 3]),
-            care_types=rng.choice([0, 0, 0, 0, 1, 1, 2]),
+            clerk=rng.choice([0, 1, 1, 1]),
+            filing=rng.choice([0, 1, 2, 2, 3]),
+            care_types=rng.choice([0, 0, 1, 1, 2]),
+            renumbered=rng.choice([0, 0, 1, 2, 3]),
+            dialects=rng.choice([0, 0, 1]),
         )
 
 

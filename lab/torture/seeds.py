@@ -15,8 +15,12 @@ from reference_impl.books.postgresql.address import Server
 
 __all__ = ["Asked", "Ended", "noted", "ran", "replayed"]
 
+WIDE_EVERY = 2
+"""One seed in so many, the odd ones, is of a country with more than plain settlements."""
 CHECKED_EVERY = 4
-"""Of ordinary worlds one in so many is held against the checker's laws as well, which cost more than the world."""
+"""Of plain ordinary worlds those of every so many seeds are held to the checker's laws too, which cost more."""
+_WIDE_CHECKED_EVERY, _OF_WIDE = 8, 3
+"""Of wide ones, which."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ def ran(asked: Asked) -> Ended:
     """Go through the world of a seed."""
     rng = Random(f"{asked.seed} {asked.cutover}")
     tape = Tape(rng, asked.kept)
-    checker = asked.cutover or asked.seed % CHECKED_EVERY == 0
-    return _through(tape, World(tape, rng, cutover=asked.cutover, server=asked.server), checker=checker)
+    wide = asked.seed % WIDE_EVERY == 1
+    checker = asked.cutover or asked.seed % CHECKED_EVERY == 0 or asked.seed % _WIDE_CHECKED_EVERY == _OF_WIDE
+    world = World(tape, rng, cutover=asked.cutover, wide=wide, server=asked.server)
+    return _through(tape, world, checker=checker)
 
 
 def replayed(

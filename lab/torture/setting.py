@@ -156,17 +156,16 @@ class Setting:
 
     def site(self, stops: tuple[Course, ...]) -> HospitalSite:
         """Return what every visit shares."""
-        relays = frozenset(self.relays)
         return _Site(
             CLIENTS,
             _UPLOADS,
             stops,
-            relays=relays,
-            dialects=self.dialects,
-            renumberings=self.renumberings,
-            filing=self.filing,
-            orders=self.orders,
+            self.dialects,
+            self.renumberings,
+            self.filing,
+            relays=frozenset(self.relays),
             care_types=self.care_types,
+            orders=self.orders,
         )
 
     def may_be_refused(self, visit: PlannedVisit, code: str) -> bool:

@@ -87,16 +87,19 @@ class World:
         rng: Random | None = None,
         *,
         cutover: bool = False,
+        wide: bool = False,
         server: Server | None = None,
         tells: bool = False,
     ) -> None:
         """Begin a world of ``tape``; ``rng`` draws how often what happens where the tape draws at all.
 
+        It draws a ``wide`` country with more than plain settlements, where it is asked for one.
+
         With a ``server`` all its books lie there; the tape is the same.
         """
         self.tape = tape
         self.server = server
-        self.mix = QUIET_MIX if rng is None else Mix.drawn(rng)
+        self.mix = QUIET_MIX if rng is None else Mix.drawn(rng, wide=wide)
         self.loom = Loom(picker(tape, self.mix.order, rng), self._die)
         self.clock = self
         self.calm = False

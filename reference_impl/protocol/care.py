@@ -283,7 +283,8 @@ class CareRole:
                     return opening
                 body = opening
             case Reverse():
-                return self._prepare_reversal(request, body, visit, original, next_node)
+                known = None if _sent_on_without(request, view, visit) else visit
+                return self._prepare_reversal(request, body, known, original, next_node)
             case FindPerson() | File() | WithdrawFiling():
                 pass
             case _:
@@ -580,6 +581,15 @@ def _rest_refusal(request: Request, body: Register | Admit, view: View, numbers:
     if part is None or visit_refusal(request, part, numbers) is not None or not part.settlement:
         return Refusal.NO_SUCH_PART
     return None if part.mid_stay else Refusal.STAY_WAS_WHOLE
+
+
+def _sent_on_without(request: Request, view: View, visit: VisitRecord | None) -> bool:
+    """Return whether a platform's 2601 went on before the order that it is about was known: it goes on so again (G1).
+
+    One that knew it holds it from its intent on.
+    """
+    again = _is_taken_in(view) and is_filing_platform(request.sender)
+    return again and visit is not None and visit.held_by != request.msgid
 
 
 def _gone_on_refusal(body: Reverse, visit: VisitRecord) -> Refusal | None:

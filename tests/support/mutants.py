@@ -318,8 +318,8 @@ SECOND_LINES: dict[str, str] = {
     "what was seen at first is believed for ever": "takes a reversal, within one call, of a copy that is taken back then",
     "a mark is cleared by an outcome": "takes a reversal between one look and its commit that no version tells of",
     "SQLite: a reversal that came meanwhile is not seen": "the same, on SQLite, which one seed in four uses",
-    "a door speaks for both copies of a message": "takes a copy that is held up while its sender is turned away four times",
     "a filing moves no version of its person": "takes a withdrawal between one look of a settlement and its commit",
+    "a door speaks for both copies of a message": "takes a copy that is held up while its sender is turned away four times",
 }
 """Mutants that 200 seeds do not find, and what stands before them."""
 
@@ -327,9 +327,9 @@ MUTANTS: dict[str, Mutant] = {
     # the place of care
     "the hold of a refused settlement is never released": Mutant(CareRole, "released", nothing),
     "nothing waits for who holds a visit": Mutant(CareRole, "held", always(answer=False)),
-    "a settlement holds no visit": Mutant(care, "held_for", nothing),
+    "a settlement holds no visit": Mutant(care, "held_for", nothing, cutover=True),
     "a refused reversal keeps its hold": Mutant(care, "let_go", none),
-    "a reversal moves no version of its visit": Mutant(care, "touched", nothing),
+    "a reversal moves no version of its visit": Mutant(care, "touched", nothing, cutover=True),
     "an overtaken sale is opened after all": Mutant(care, "unopened", always(answer=True)),
     "any refusal releases the visit": Mutant(CareRole, "_finished", released_on_trials),
     "the place of care keeps no copy": Mutant(care, "copies_after", nothing),

@@ -43,7 +43,9 @@ from reference_impl.protocol.door import DoorCommand, DoorState
 from reference_impl.protocol.ids import order_no, order_visit, visit_id
 from reference_impl.protocol.messages import (
     AskSettlement,
+    Busy,
     Closed,
+    Done,
     FindPerson,
     MessageId,
     OrderLine,
@@ -705,3 +707,17 @@ def test_books_that_kept_the_payment_and_lost_the_order_tell_no_lines(chain: Cha
     books._messages = {key: one for key, one in books._messages.items() if one.code != "2166"}
 
     assert refusal(chain.send(ask_paid(3, number))) == Refusal.LINES_NOT_KEPT
+
+
+def test_a_reversal_that_went_on_before_its_payment_was_known_goes_on_as_it_did(chain: Chain) -> None:
+    """The payment comes, and is refused, between one look of its reversal and its intent; the hub held it to be other."""
+    number = ordered(chain)
+    done(chain.send(cancelled_order(2, number)))
+    late = confirmation(3, number)
+    chain.between("33", "look", lambda: confirm(chain, late))
+    chain.faults.append(once("hub->63", "2601", "lose reply"))
+    assert isinstance(confirm(chain, taken_back_by_phone(4, 3)), Busy)
+
+    assert done(confirm(chain, taken_back_by_phone(4, 3))) == Done()
+    assert chain.standing() == []
+    at_rest(chain)
