@@ -148,9 +148,9 @@ def _overtaken(world: World) -> set[str]:
     visit was settled again, by another clerk's hand, the copy of the first stays (docs/torture.md).
     """
     made = [one for one in _claims_of(world) if one.sign > 0] if world.meddled else []
-    last = {one.visit: one.settlement for one in sorted(made, key=lambda one: one.posted_us)}
+    last: dict[str, str] = {one.visit: one.settlement for one in sorted(made, key=lambda one: one.posted_us)}
     gone = {one.reverses for one in _claims_of(world) if one.sign < 0}
-    return {one.settlement for one in made if one.settlement != last[one.visit]} & gone
+    return {f"{one.settlement}" for one in made if one.settlement != last[one.visit] and one.settlement in gone}
 
 
 def _care(world: World) -> Iterator[str]:
