@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.keyed import Purpose, uniform
@@ -16,6 +16,8 @@ from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.regions import province_of
 
 __all__ = ["KINDS", "Plan", "scheduled"]
+
+Thing = TypeVar("Thing")
 
 _US_PER_S = 1_000_000
 _CALM_US = 5 * _US_PER_S
@@ -79,9 +81,9 @@ class _Draw:
         self._step += 1
         return low + (high - low) * uniform(seed, place, what, self._step, Purpose.ENDURANCE)
 
-    def one_of(self, names: tuple[str, ...]) -> str:
+    def one_of(self, things: tuple[Thing, ...]) -> Thing:
         """Return one of them."""
-        return names[int(self.between(0, len(names)))]
+        return things[int(self.between(0, len(things)))]
 
 
 def _stop(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
@@ -96,8 +98,8 @@ def _cut_off(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
 
 def _cut_off_one_way(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
     lower, upper = _neighbours(draw, nodes)
-    way = [lower, upper] if draw.between(0, 1) < 0.5 else [upper, lower]  # noqa: PLR2004 - a coin
-    return [{"kind": "lose", "link": way, "direction": draw.one_of(("request", "reply"))}]
+    way = draw.one_of(((lower, upper), (upper, lower)))
+    return [{"kind": "lose", "link": [*way], "direction": draw.one_of(("request", "reply"))}]
 
 
 def _late(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:

@@ -11,10 +11,12 @@ from typing import Any
 
 import lz4.frame  # pyright: ignore[reportMissingTypeStubs] - it brings none
 
-__all__ = ["packed", "unpacked"]
+__all__ = ["LONGEST_BYTES", "packed", "unpacked"]
 
 _MAGIC = (0x184D2204).to_bytes(4, "little")
 """What a frame begins with (LZ4 frame format); what an entry tells begins with a list of MessagePack, 0x92."""
+LONGEST_BYTES = 1_000_000_000
+"""What a cell of SQLite holds at most, so no entry ever told more; a frame that would is not read to its end."""
 _LZ4: Any = lz4.frame
 """It brings no types."""
 
@@ -25,12 +27,15 @@ def packed(content: bytes) -> bytes:
 
 
 def unpacked(kept: bytes) -> bytes:
-    """Return the content that is kept so, packed or plain; what is not one whole frame and no more, as it is."""
+    """Return the content that is kept so, packed or plain; what is not one whole frame and no more, as it is.
+
+    A frame of more than ``LONGEST_BYTES`` is none: some bytes could stand for very many.
+    """
     if not kept.startswith(_MAGIC):
         return kept
     reader = _LZ4.LZ4FrameDecompressor()
     try:
-        content = reader.decompress(kept)
+        content = reader.decompress(kept, LONGEST_BYTES)
     except RuntimeError:
         return kept
     return content if reader.eof and not reader.unused_data else kept

@@ -32,6 +32,7 @@ from reference_impl.protocol.messages import (
 from reference_impl.protocol.ports import NodePorts
 from reference_impl.protocol.prefunds import Dry, Prefunds
 from reference_impl.protocol.prescriptions import prescription_refs
+from reference_impl.protocol.present import Present
 from reference_impl.protocol.records import (
     Committed,
     Key,
@@ -80,8 +81,8 @@ class InsuredRole:
         self._decisions = InsuredDecisions(
             ports.clock, rules, self._filings, benefits, reference, prefunds=self._prefunds
         )
-        self._deciding: dict[Key, int] = {}
-        """What is being decided at this moment: how many copies of it."""
+        self._deciding = Present()
+        """What is being decided at this moment."""
         self._issuing = set[str]()
         """The prescriptions that settlements under way issue: this process alone decides for its insurer."""
         self.days = BusinessDays(rules.day_of)
@@ -119,8 +120,7 @@ class InsuredRole:
             return turned_away(unheard)
         key = Key(request.sender, request.msgid)
         body, books = request.body, self._ports.books
-        deciding = self._deciding
-        deciding[key] = deciding.get(key, 0) + 1
+        self._deciding[key] += 1
         try:
             for _ in range(STALE_LIMIT):
                 number = self._rules.numbers.kept(body)
@@ -146,7 +146,7 @@ class InsuredRole:
                     change = self._decisions.decide(request, view, original, number, day)
                     if isinstance(change, Dry):
                         assert self._prefunds is not None  # only with one is money not there
-                        other = request.msgid if deciding[key] > 1 else MessageId("")
+                        other = request.msgid if self._deciding[key] > 1 else MessageId("")
                         return Overloaded(self._prefunds.retry_us, Refusal.PREFUND_SHORT, other)
                     committed = await books.commit(change)
                 finally:
@@ -156,14 +156,8 @@ class InsuredRole:
                     assert reply is not None  # every decision of an insurer is a verdict
                     return Answered(reply)
         finally:
-            self._decided_once(key)
+            self._deciding.go(key)
         return busy_with(request.msgid)
-
-    def _decided_once(self, key: Key) -> None:
-        if self._deciding[key] > 1:
-            self._deciding[key] -= 1
-        else:
-            del self._deciding[key]
 
 
 def _wants(rules: InsuredRules, benefits: Benefits, prefunds: Prefunds | None) -> Iterator[Wants]:

@@ -40,6 +40,7 @@ from reference_impl.protocol.messages import (
 )
 from reference_impl.protocol.orders import named_order, order_refusal
 from reference_impl.protocol.ports import NodePorts
+from reference_impl.protocol.present import Present
 from reference_impl.protocol.queries import QUERIES, answered_from
 from reference_impl.protocol.records import Change, Committed, Key, MessageRecord, Ref, VisitRecord
 from reference_impl.protocol.references import sender_refusal
@@ -94,8 +95,8 @@ class Province:
         self.node = care.node
         self.doors = Doors(care.numbers)
         self._threshold = Threshold()
-        self._inside: dict[Key, int] = {}
-        """What is in work and passes no forwarder: how many copies of it."""
+        self._inside = Present()
+        """What is in work and passes no forwarder."""
         self._ports = ports
         self._care = CareRole(care)
         self._institutions = care.institutions
@@ -205,15 +206,11 @@ class Province:
             if refusal is not None:
                 return refusal
         asked = msgspec.structs.replace(request, sender=self.node)
-        inside = self._inside
-        inside[key] = inside.get(key, 0) + 1
+        self._inside[key] += 1
         try:
             return said_on(await self._ports.peers.call(city, asked, self._timeout_us), request)
         finally:
-            if inside[key] > 1:
-                inside[key] -= 1
-            else:
-                del inside[key]
+            self._inside.go(key)
 
     def _send(self, node: NodeId, request: Request) -> Awaitable[Outcome]:
         if node == self.node:
@@ -226,8 +223,7 @@ class Province:
             over_before_us = self._ports.clock.now_us() - self._order_valid_us
             return await answered_from(self._ports.books, request, self.numbers, self._reference(), over_before_us)
         key = Key(request.sender, request.msgid)
-        inside = self._inside
-        inside[key] = inside.get(key, 0) + 1
+        self._inside[key] += 1
         try:
             for _ in range(STALE_LIMIT):
                 view = await self._ports.books.look(key, *self._care.wants(request, None))
@@ -247,10 +243,7 @@ class Province:
                 if isinstance(await self._ports.books.commit(change), Committed):
                     return Answered(reply)
         finally:
-            if inside[key] > 1:
-                inside[key] -= 1
-            else:
-                del inside[key]
+            self._inside.go(key)
         return busy_with(request.msgid)
 
     async def _institution_refusal(self, request: Request) -> Closed | Overloaded | None:

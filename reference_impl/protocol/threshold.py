@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from reference_impl.protocol.messages import Answer, Closed, Overloaded
+from reference_impl.protocol.present import Present
 from reference_impl.protocol.records import Key
 
 __all__ = ["Threshold", "may_have_acted"]
@@ -29,8 +30,7 @@ class Threshold:
 
     def __init__(self) -> None:
         """Start with nobody there."""
-        self.standing: dict[Key, int] = {}
-        """How many of each."""
+        self.standing = Present()
         self._passed: set[Key] = set()
         """Those of which a copy has passed while another stood there, which may have looked before that acted."""
 
@@ -42,7 +42,7 @@ class Threshold:
         ``in_work`` says whether another copy is behind the door now.
         """
         standing = self.standing
-        standing[key] = standing.get(key, 0) + 1
+        standing[key] += 1
         refusal: Closed | Overloaded | None = None
         judged_so = False
         try:
@@ -61,11 +61,8 @@ class Threshold:
         return answer
 
     def _leave(self, key: Key, *, passes: bool) -> None:
-        left = self.standing[key] - 1
-        if left:
-            self.standing[key] = left
-            if passes:
-                self._passed.add(key)
-        else:
-            del self.standing[key]
+        self.standing.go(key)
+        if key not in self.standing:
             self._passed.discard(key)
+        elif passes:
+            self._passed.add(key)

@@ -95,6 +95,7 @@ class System:
         self.generator_core: int | None = None
         self.generator_pids: tuple[int, ...] = ()
         self._telling = threading.Lock()
+        self._starting = threading.Lock()
         self.broken: dict[str, str] = {}
         self.traces = telemetry.traces
         self._server = server
@@ -243,14 +244,17 @@ class System:
     def restart(self, node: str, ready_limit_s: float = READY_LIMIT_S) -> None:
         """Start the node's process again on its books, and return when it is ready.
 
+        Threads may want it at once, each for what befell the node: one starts it, and to the others it runs.
+
         Raises:
             StartError: when it cannot start or is not ready in time.
 
         """
         process = self._process(node)
-        if process.running:
-            return
-        self._spawn(process)
+        with self._starting:
+            if process.running:
+                return
+            self._spawn(process)
         try:
             self._wait_for(process, time.monotonic() + ready_limit_s)
         except StartError:  # it would answer that it cannot serve, and no next try would find it dead

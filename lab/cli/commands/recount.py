@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.cli import console
 from lab.recount.asking import recount_folder
+from reference_impl.domain.failures import InputError
 
 if TYPE_CHECKING:
     from lab.recount.asking import Recount
@@ -17,8 +18,15 @@ SHOWN_MAX = 5
 
 
 def recount_command(folder: Path, *, as_json: bool) -> int:
-    """Ask everything, say what was found, and return 0 when that is nothing and 1 otherwise."""
+    """Ask everything, say what was found, and return 0 when that is nothing and 1 otherwise.
+
+    Raises:
+        InputError: when the books hold no message: nothing found in them would say nothing.
+
+    """
     found = recount_folder(folder)
+    if not found.messages:
+        raise InputError(f"{folder}: books without a message; expected those of a system that has served")
     if as_json:
         console.say_json(as_data(found))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -51,6 +52,24 @@ def test_processes_that_come_back_at_once_are_all_told_of(system, tmp_path):
 
     assert [one.exception() for one in told] == [None] * 200
     assert json.loads((tmp_path / "system.json").read_text())["nodes"]
+
+
+def test_a_node_that_two_want_back_at_once_is_started_once(system, monkeypatch):
+    """Two processes on one file of books: the second would say that they are open in another process."""
+    started = []
+
+    def spawn(process):
+        started.append(process)
+        time.sleep(0.05)  # as long as a process takes to be there
+        monkeypatch.setattr(type(process), "running", True)
+
+    monkeypatch.setattr(system, "_spawn", spawn)
+    monkeypatch.setattr(system, "_wait_for", lambda process, until: None)
+    with ThreadPoolExecutor(4) as threads:
+        for one in [threads.submit(system.restart, "33") for _ in range(4)]:
+            one.result()
+
+    assert len(started) == 1
 
 
 def test_the_generator_is_told_where_everything_is_and_where_a_proxy_stands(system, tmp_path):
