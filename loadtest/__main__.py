@@ -20,11 +20,12 @@ import argparse  # isort: skip
 import sys
 from pathlib import Path
 
+from loadtest.alone import replay_alone
 from loadtest.descriptors import journeys_max, raise_limit
 from loadtest.exits import FAILED, MEANINGS
 from loadtest.followup import follow_up
 from loadtest.inputs import read_inputs
-from loadtest.run import LoadRun, Options
+from loadtest.run import Options
 from loadtest.schedule import JOURNEYS_MAX
 from reference_impl.domain.failures import InputError, YidiError
 
@@ -46,12 +47,12 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         room = journeys_max(arguments.journeys_max, raise_limit())
-        options = Options(room, stop_with_parent=arguments.stop_with_parent)
+        options = Options(room)
         inputs = read_inputs(arguments.folder)
         if arguments.follow_up is not None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             return follow_up(inputs, arguments.follow_up)
-        return LoadRun(inputs, options).go()
+        return replay_alone(inputs, options, stop_with_parent=arguments.stop_with_parent)
     except YidiError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code if isinstance(error, InputError) else FAILED

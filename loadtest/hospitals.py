@@ -19,6 +19,8 @@ from loadtest.schedule import Schedule
 from scenarios.patients.institutions import Institution
 from scenarios.patients.visits import VisitPlan
 
+__all__ = ["Hospital", "InstitutionUser", "Pharmacy", "Roster", "post", "rosters_of", "waiting"]
+
 
 @dataclass(frozen=True, slots=True)
 class Roster:
@@ -33,11 +35,12 @@ class Roster:
         return zip(self.visits.tolist(), self.arrivals_us.tolist(), strict=True)
 
 
-class HospitalUser(User):
+class InstitutionUser(User):
     """One institution."""
 
     abstract = True
     rosters: ClassVar[deque[Roster]]
+    """Those of this kind whom no user is yet."""
     schedule: ClassVar[Schedule]
 
     def __init__(self, environment: Any) -> None:
@@ -52,6 +55,18 @@ class HospitalUser(User):
         raise StopUser
 
 
+class Hospital(InstitutionUser):
+    """An institution with beds or a clinic."""
+
+    rosters: ClassVar[deque[Roster]] = deque()
+
+
+class Pharmacy(InstitutionUser):
+    """An institution that sells medicine."""
+
+    rosters: ClassVar[deque[Roster]] = deque()
+
+
 def rosters_of(plan: VisitPlan) -> tuple[Roster, ...]:
     """Return the institutions that anybody visits, each with its visits."""
     hospital = plan.columns.hospital
@@ -63,18 +78,19 @@ def rosters_of(plan: VisitPlan) -> tuple[Roster, ...]:
     )
 
 
-def user_classes(rosters: tuple[Roster, ...], schedule: Schedule) -> list[type[User]]:
-    """Return one Locust user class for each kind of institution, as many users of it as there are institutions."""
-    kinds: dict[str, deque[Roster]] = {}
-    for roster in rosters:
-        kinds.setdefault(_kind(roster.institution), deque()).append(roster)
-    return [_user_class(kind, waiting, schedule) for kind, waiting in sorted(kinds.items())]
+def post(rosters: tuple[Roster, ...], schedule: Schedule) -> list[type[User]]:
+    """Put each institution before its class, and return the classes that have any, as many users of each as it has."""
+    for kind in (Hospital, Pharmacy):
+        kind.rosters = deque(one for one in rosters if _kind(one.institution) is kind)
+        kind.fixed_count = len(kind.rosters)
+        kind.schedule = schedule
+    return [kind for kind in (Hospital, Pharmacy) if kind.rosters]
 
 
-def _kind(institution: Institution) -> str:
-    return "Pharmacy" if "pharmacy" in institution.kinds else "Hospital"
+def waiting() -> int:
+    """Return how many institutions no user is yet."""
+    return len(Hospital.rosters) + len(Pharmacy.rosters)
 
 
-def _user_class(kind: str, waiting: deque[Roster], schedule: Schedule) -> type[HospitalUser]:
-    facts = {"abstract": False, "fixed_count": len(waiting), "rosters": waiting, "schedule": schedule}
-    return type(kind, (HospitalUser,), facts)
+def _kind(institution: Institution) -> type[InstitutionUser]:
+    return Pharmacy if "pharmacy" in institution.kinds else Hospital

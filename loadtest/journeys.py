@@ -12,6 +12,7 @@ from collections.abc import Callable
 from locust.stats import RequestStats
 
 from loadtest.gevent_ports import GeventClock, GeventDesk, GeventTasks, run_to_end
+from loadtest.so_far import SoFar
 from reference_impl.hospital.calls import HospitalCalls
 from reference_impl.hospital.history import History
 from reference_impl.hospital.journey import nobody_counts
@@ -38,14 +39,21 @@ class LoadHistory(History):
     The entry stands beside the messages' and not in their total: a settlement is not one more request.
     """
 
-    def __init__(self, recorder: Recorder, stamps: Stamps, stats: RequestStats) -> None:
-        """Write rows to ``recorder`` and settlements to ``stats``."""
+    def __init__(self, recorder: Recorder, stamps: Stamps, stats: RequestStats, so_far: SoFar) -> None:
+        """Write rows to ``recorder``, settlements to ``stats``, and count in ``so_far``."""
         super().__init__(recorder, stamps)
         self._stats = stats
+        self._so_far = so_far
+
+    def contact(self, journey: VisitState, outcome: str) -> None:
+        """Write a contact down, and count it."""
+        super().contact(journey, outcome)
+        self._so_far.contact(journey, outcome, journey.ports.clock.now_us())
 
     def left(self, journey: VisitState) -> None:
         """Write a visit down, and its settlement if it asked for one."""
         super().left(journey)
+        self._so_far.left(journey)
         if journey.settle_sent_us < 0:
             return
         entry = self._stats.get(SETTLEMENT, VISIT)

@@ -95,7 +95,12 @@ def lag_limit(visits: pl.DataFrame, contacts: pl.DataFrame, *, warm_up_us: int) 
     judged = visits.filter(~pl.col("local") & (pl.col("arrival_us") >= warm_up_us))
     served = contacts.filter(pl.col("outcome").is_in(SERVED)).join(judged, on="visit", how="semi")
     middle = (served["done_us"] - served["intended_us"]).median()
-    if not isinstance(middle, float):
+    return limit_beside(middle if isinstance(middle, float) else None)
+
+
+def limit_beside(middle: float | None) -> LagLimit:
+    """Return the limit beside a median latency of so many microseconds; None of no contact."""
+    if middle is None:
         return LagLimit(LIMIT_MAX_US, "the most that is ever allowed, as no contact was served")
     wanted_us = round(SHARE_OF_LATENCY * middle)
     tenth = f"a tenth of the median contact latency of {_ms(middle)}"

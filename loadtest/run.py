@@ -1,7 +1,8 @@
 """One load run: regenerate the plan, replay it, watch, stop in time, write the record.
 
-It ends when every journey has ended, at the drain limit, or on SIGTERM and SIGINT; in every case what is finished is
-kept, and a visit under way is open at the end. It must never touch the system but by the hospitals' messages.
+It is over when every journey has ended, at the drain limit, or when it is interrupted; in every case what is finished
+is kept, and a visit under way is open at the end. Whose Locust it runs in, that of ``python -m loadtest`` or one that
+somebody started with our locustfile, it does not know. It must never touch the system but by the hospitals' messages.
 """
 
 from __future__ import annotations
@@ -9,13 +10,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
-import stat
 import sys
 from collections import deque
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -23,21 +21,23 @@ import msgspec
 import polars as pl
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import LocalRunner
+from locust.runners import Runner
 
 from loadtest.client import GeventPeers
 from loadtest.exits import FAILED, FINISHED, INTERRUPTED, INVALID
 from loadtest.gevent_ports import GeventClock
-from loadtest.hospitals import rosters_of, user_classes
+from loadtest.hospitals import post, rosters_of, waiting
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
-from loadtest.lags import lag_limit
+from loadtest.lags import lag_limit, limit_beside
+from loadtest.live_line import Moment, line
 from loadtest.schedule import Schedule, Tally
 from loadtest.signing import holder_for
+from loadtest.so_far import SoFar
 from loadtest.summary import write_locust_statistics
 from loadtest.tracing import tracing_for
 from loadtest.validity import Verdict, doubts, judge
-from loadtest.watch import CpuMeter, Watch, say
+from loadtest.watch import CpuMeter, Say, Watch, say
 from reference_impl.hospital.calls import note_openings
 from reference_impl.staging.acts import ListInflight
 from reference_impl.staging.build import stamps_of
@@ -48,11 +48,14 @@ from reference_impl.wire.speech import Speech
 from scenarios.patients.visits import VisitPlan, plan_visits
 from scenarios.record.recorder import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
+from scenarios.schema.gates import parse_gates
 from scenarios.schema.spoken import dialects_of
 
-_READABLE = 1
 _US_PER_S = 1_000_000
 _BEGIN_LIMIT_US = 500_000
+_LOOK_EVERY_S = 0.05
+_LOOKS_A_LINE = 5
+"""After so many looks at itself, of one second each, it says how it goes in a line for a person."""
 _PULSE_EVERY_S = 0.1
 """So often whoever commands the doors hears what a ramp's business meets, while gates hold its steps."""
 
@@ -62,14 +65,19 @@ class Options:
     """What may be chosen beside the scenario."""
 
     journeys_max: int
-    stop_with_parent: bool = False
+    say: Say = say
+    """Who is told how it goes."""
+    shows_statistics: bool = True
+    """Whether Locust's summary is shown at the end; Locust's own command shows it by itself."""
+    predicted: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    """Measures of a simulated run of the same, to be said beside what is met."""
 
 
 class LoadRun:
-    """A run in the making. ``go`` does it."""
+    """A run in the making: ``begin``, wait until it is ``over``, ``end``. It is the course that a shape follows."""
 
-    def __init__(self, inputs: Inputs, options: Options) -> None:
-        """Build everything; nothing is sent yet."""
+    def __init__(self, inputs: Inputs, options: Options, environment: Environment) -> None:
+        """Build everything for a Locust; nothing is sent yet."""
         scenario, system = inputs.scenario, inputs.system
         settle_on_core(system.generator_core)
         self._inputs = inputs
@@ -77,9 +85,11 @@ class LoadRun:
         self._clock = GeventClock(system.epoch_monotonic_ns)
         self._recorder = Recorder()
         self._tally = Tally()
-        self._environment = Environment(user_classes=[], catch_exceptions=False)
+        self._environment = environment
         stamps = stamps_of(scenario)
-        self._history = LoadHistory(self._recorder, stamps, self._environment.stats)
+        self._gates = parse_gates(scenario.gates)
+        self.so_far = SoFar(scenario.horizon.warm_up)
+        self._history = LoadHistory(self._recorder, stamps, self._environment.stats, self.so_far)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
         self._tracing = tracing_for(system)
         self._peers = GeventPeers(
@@ -88,6 +98,9 @@ class LoadRun:
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options
+        self._rosters = rosters_of(self._plan)
+        self._watch = Watch(self._clock, self._plan, self._tally, CpuMeter(system.generator_pids), options.say)
+        self._beside: list[gevent.Greenlet[..., Any]] = []
         self._over = Event()
         self._interrupted = False
         self._late_us = 0
@@ -95,54 +108,105 @@ class LoadRun:
         self._to_list = deque((step.at_us, step.act) for step in steps if isinstance(step.act, ListInflight))
         self._to_watch = [(step.at_us, step.act) for step in steps if isinstance(step.act, OpenBySteps)]
 
-    def go(self) -> int:
-        """Replay the plan and return the exit code."""
+    @property
+    def over(self) -> bool:
+        """Whether every journey has ended, the drain limit has come, or it was interrupted."""
+        return self._over.is_set()
+
+    @property
+    def live_count(self) -> int:
+        """Visits under way."""
+        return self._history.live_count
+
+    @property
+    def left_count(self) -> int:
+        """Visits that have not begun."""
+        return len(self._plan) - self._tally.started_total - self._tally.dropped_total
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds since the run's zero; negative before it."""
+        return self._clock.now_us()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the generator can be believed, as far as it has looked at itself."""
+        limit = limit_beside(self.so_far.contact_us)
+        return judge(self._watch.rows, warm_up_us=self._inputs.scenario.horizon.warm_up, lag_limit=limit)
+
+    def users(self) -> int | None:
+        """Return how many institutions are at work; None when it is over."""
+        return None if self.over else len(self._rosters)
+
+    def begin(self) -> None:
+        """Let the institutions wait for their users, and begin to watch; Locust's runner starts the users."""
         gc.collect()
         gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
-        watch = Watch(self._clock, self._plan, self._tally, CpuMeter(self._inputs.system.generator_pids))
-        runner = self._start_users()
-        with self._stop_when_told():
-            beside: list[gevent.Greenlet[..., Any]] = [
-                gevent.spawn(watch.run, self._recorder, self._progress),
-                gevent.spawn(self._list_business_in_flight),
-                *(gevent.spawn(self._tell_the_pulse, at_us, act) for at_us, act in self._to_watch),
-                gevent.spawn(self._wait_for_the_last, runner),
-            ]
-            self._over.wait(self._remaining_s())
-            self._schedule.stop()
-            gevent.killall(beside)
-            self._list_what_is_left()
-            self._stop_journeys()
-            watch.sample(self._recorder, self._progress())
-            runner.quit()
-            return self._finish(runner)
+        self._environment.user_classes = post(self._rosters, self._schedule)
+        # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
+        logging.getLogger("locust.runners").addFilter(_no_warning_of_ramps)
+        self._late_us = self._clock.now_us()
+        self._say(
+            "ready",
+            now_us=self._late_us,
+            visits=len(self._plan),
+            hospitals=len(self._rosters),
+            ends_us=self._limit_us(),
+        )
+        self._beside = [
+            gevent.spawn(self._watch.run, self._recorder, self._progress),
+            gevent.spawn(self._list_business_in_flight),
+            *(gevent.spawn(self._tell_the_pulse, at_us, act) for at_us, act in self._to_watch),
+            gevent.spawn(self._wait_for_the_last),
+            gevent.spawn(self._wait_for_the_limit),
+        ]
+
+    def wait(self) -> None:
+        """Wait until it is over."""
+        self._over.wait()
+
+    def interrupt(self) -> None:
+        """Let it be over before its time, unless it is."""
+        self._interrupted = self._interrupted or not self.over
+        self._over.set()
+
+    def end(self) -> int:
+        """End what is under way, write the record and return the exit code; one that is not over is interrupted."""
+        self.interrupt()
+        self._schedule.stop()
+        gevent.killall(self._beside)
+        self._list_what_is_left()
+        self._stop_journeys()
+        self._watch.sample(self._recorder, self._progress())
+        self._runner.stop()
+        gc.unfreeze()
+        return self._finish()
 
     # --- under way ---
+
+    @property
+    def _runner(self) -> Runner:
+        runner = self._environment.runner
+        assert runner is not None  # whoever has users has a runner
+        return runner
+
+    def _say(self, event: str, **facts: object) -> None:
+        self._options.say(event, **facts)
 
     def _live(self, visit: int) -> None:
         self._journeys.live(visit, self._schedule.rests)
 
-    def _start_users(self) -> LocalRunner:
-        rosters = rosters_of(self._plan)
-        self._environment.user_classes = user_classes(rosters, self._schedule)
-        runner = self._environment.create_local_runner()
-        users = len(rosters)
-        self._late_us = self._clock.now_us()
-        say("ready", now_us=self._late_us, visits=len(self._plan), hospitals=users, ends_us=self._limit_us())
-        if users:
-            # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
-            logging.getLogger("locust.runners").setLevel(logging.ERROR)
-            runner.start(users, spawn_rate=users)
-        spawning: gevent.Greenlet[..., Any] | None = runner.spawning_greenlet  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - Locust does not say of what
-        if spawning is not None:
-            spawning.join()
-        return runner
-
-    def _wait_for_the_last(self, runner: LocalRunner) -> None:
-        runner.user_greenlets.join()
+    def _wait_for_the_last(self) -> None:
+        while waiting():
+            gevent.sleep(_LOOK_EVERY_S)
+        self._runner.user_greenlets.join()
         self._schedule.join()
         while len(self._journeys.tasks):
-            gevent.sleep(0.05)
+            gevent.sleep(_LOOK_EVERY_S)
+        self._over.set()
+
+    def _wait_for_the_limit(self) -> None:
+        self._clock.sleep_until_us(self._limit_us())
         self._over.set()
 
     def _list_business_in_flight(self) -> None:
@@ -168,7 +232,7 @@ class LoadRun:
         pulse = history.watch(plan, act.gates.over)
         while True:
             seen = history.seen(pulse, self._clock.now_us())
-            say("pulse", plan=plan.name, seen=msgspec.to_builtins(seen))
+            self._say("pulse", plan=plan.name, seen=msgspec.to_builtins(seen))
             gevent.sleep(_PULSE_EVERY_S)
 
     def _list_what_is_left(self) -> None:
@@ -180,7 +244,7 @@ class LoadRun:
     def _snapshot(self, act: ListInflight, now_us: int) -> None:
         name = act.phase.value
         stages = self._history.snapshot(name, now_us, act.cutover)
-        say("inflight", snapshot=name, plan=act.cutover.name, **dict(stages))
+        self._say("inflight", snapshot=name, plan=act.cutover.name, **dict(stages))
 
     def _limit_us(self) -> int:
         """Return when everything unsettled counts as open."""
@@ -188,29 +252,18 @@ class LoadRun:
         last_us = int(arrivals_us[-1]) if len(arrivals_us) else 0
         return max(horizon.length, last_us) + horizon.drain_limit
 
-    def _remaining_s(self) -> float:
-        return max(0.0, (self._limit_us() - self._clock.now_us()) / _US_PER_S)
-
     def _progress(self) -> dict[str, object]:
-        return {"live": self._history.live_count, "ended": self._history.ended_count, "calls": self._peers.in_use}
+        facts: dict[str, object] = {
+            "live": self._history.live_count,
+            "ended": self._history.ended_count,
+            "calls": self._peers.in_use,
+        }
+        looks = len(self._watch.rows)
+        return facts if looks % _LOOKS_A_LINE else facts | {"line": self._line()}
 
-    @contextmanager
-    def _stop_when_told(self) -> Generator[None]:
-        """Hear SIGTERM and SIGINT, and the end of standard input when the parent holds its other end."""
-        with ExitStack() as told:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                heard: Any = gevent.signal_handler(number, self._interrupt)
-                told.callback(heard.cancel)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-            if self._options.stop_with_parent and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-                parent = gevent.get_hub().loop.io(sys.stdin.fileno(), _READABLE)
-                told.callback(parent.close)
-                parent.start(self._interrupt)
-            yield
-
-    def _interrupt(self) -> None:
-        self._interrupted = True
-        self._over.set()
+    def _line(self) -> str:
+        moment = Moment(self.now_us, self._inputs.scenario.horizon.length, self._history.live_count)
+        return line(moment, self._watch.rows[-_LOOKS_A_LINE:], self.so_far, self._gates, self._options.predicted)
 
     # --- the end ---
 
@@ -222,12 +275,12 @@ class LoadRun:
         if self._tracing is not None:
             self._tracing.close()
 
-    def _finish(self, runner: LocalRunner) -> int:
+    def _finish(self) -> int:
         folder = self._inputs.folder
         note_openings(self._journeys.calls, self._recorder, now_us=self._clock.now_us())
         frames = self._recorder.frames()
         write_frames(frames, folder)
-        write_locust_statistics(runner, folder)
+        write_locust_statistics(self._runner, folder, show=self._options.shows_statistics)
         for error in self._journeys.errors:
             sys.stderr.write(error)
         missed = 0 if self._interrupted else len(self._plan) - self._tally.started_total - self._tally.dropped_total
@@ -235,7 +288,7 @@ class LoadRun:
             sys.stderr.write(f"{missed} visits were never started; a hospital's user ended early, see above\n")
         verdict, doubted = self._judged(frames)
         failed = self._journeys.failed + missed
-        say(
+        self._say(
             "done",
             visits=frames["visits"].height,
             messages=frames["messages"].height,
@@ -256,6 +309,10 @@ class LoadRun:
         rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())
         verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
         return verdict, doubts(verdict, late_us=self._late_us, own_failures=self._peers.own_failures)
+
+
+def _no_warning_of_ramps(line: logging.LogRecord) -> bool:
+    return "spawn rate is very high" not in line.getMessage()
 
 
 def exit_code(*, failed: bool, interrupted: bool, valid: bool) -> int:

@@ -19,14 +19,15 @@ from locust.stats import (
 SUMMARY_FILE = "locust_summary.txt"
 
 
-def write_locust_statistics(runner: Runner, folder: Path) -> None:
-    """Write Locust's tables into the run folder and show its summary on standard error."""
+def write_locust_statistics(runner: Runner, folder: Path, *, show: bool = True) -> None:
+    """Write Locust's tables into the run folder and, if asked, show its summary on standard error."""
     lines = [*get_stats_summary(runner.stats, current=False), "", *get_percentile_stats_summary(runner.stats)]
     if runner.errors:
         lines += ["", *get_error_report_summary(runner.stats)]
     text = "\n".join(lines) + "\n"
     (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
-    sys.stderr.write(text)
+    if show:
+        sys.stderr.write(text)
     tables = StatsCSV(runner.environment, PERCENTILES_TO_REPORT)
     _write(folder / "locust_stats.csv", tables.requests_csv)
     _write(folder / "locust_failures.csv", tables.failures_csv)

@@ -1,4 +1,4 @@
-"""The generator watching itself, once a second: a row of the ``generator`` table and a line of progress.
+"""The generator watching itself, once a second: a row of the ``generator`` table and a word of progress.
 
 It must never judge: ``loadtest.validity`` does.
 """
@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import psutil
@@ -18,7 +19,15 @@ from loadtest.gevent_ports import GeventClock
 from loadtest.schedule import Tally
 from loadtest.validity import PERIOD_US
 from scenarios.patients.visits import VisitPlan
-from scenarios.record.recorder import Recorder
+from scenarios.record.recorder import GeneratorRow, Recorder
+
+
+class Say(Protocol):
+    """Tells somebody of an event and its facts."""
+
+    def __call__(self, event: str, **facts: object) -> None:
+        """Say it; whoever does not listen any more is no error."""
+        ...
 
 
 class CpuMeter:
@@ -50,12 +59,16 @@ class CpuMeter:
 class Watch:
     """Takes a sample every second of the run's clock until it is killed."""
 
-    def __init__(self, clock: GeventClock, plan: VisitPlan, tally: Tally, meter: CpuMeter) -> None:
+    def __init__(self, clock: GeventClock, plan: VisitPlan, tally: Tally, meter: CpuMeter, tell: Say) -> None:
+        """``tell`` hears each sample."""
         self._clock = clock
         self._arrivals_us = plan.columns.arrival_us
         self._tally = tally
         self._meter = meter
+        self._tell = tell
         self._due_before = 0
+        self.rows: list[GeneratorRow] = []
+        """The samples taken."""
 
     def run(self, recorder: Recorder, more: Callable[[], dict[str, object]]) -> None:
         """Sample from the run's zero on; ``more`` is said with each line of progress."""
@@ -73,8 +86,9 @@ class Watch:
         due = int(np.searchsorted(self._arrivals_us, now_us, side="right"))
         row = self._tally.take(at_us=now_us, cpu_share=self._meter.share(), due=due - self._due_before)
         self._due_before = due
+        self.rows.append(row)
         recorder.generator(row)
-        say("progress", **row._asdict(), **more)
+        self._tell("progress", **row._asdict(), **more)
 
 
 def say(event: str, **facts: object) -> None:

@@ -21,6 +21,7 @@ from lab.calibration.machine import describe_machine, versions
 from lab.runs import file as runs
 from lab.runs.file import Replication, RunFile, World
 from lab.worlds.conclude import Interrupted
+from lab.worlds.generator import Generating, LoadGenerator
 from lab.worlds.sim import SimTask, simulate_all, simulate_task
 from reference_impl.domain.keyed import replication_seed
 from reference_impl.staging.build import refuse_crowds
@@ -52,6 +53,8 @@ class Question:
     """Where the real world's books are made; None: as files of the run's folder."""
     keeps_books: bool = False
     """Whether the real world's books are there afterwards, beside the record."""
+    generator: Callable[[Path], Generating] = LoadGenerator
+    """Makes whoever generates the real world's load, for the folder of a replication."""
 
 
 class Watcher(Protocol):
@@ -127,7 +130,15 @@ def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[R
     for number, name in enumerate(_names(question.replications)):
         scenario = question.scenario.model_copy(update={"seed": replication_seed(question.scenario.seed, number)})
         watcher.begin(f"load on the reference system, replication {number + 1} of {question.replications}", 1)
-        yield replay(scenario, partial / name, name, watcher, meter=question.metered, books=books)
+        yield replay(
+            scenario,
+            partial / name,
+            name,
+            watcher,
+            meter=question.metered,
+            books=books,
+            generator=question.generator,
+        )
 
 
 _REPLICATIONS: dict[World, Callable[[Question, Path, Watcher], Iterable[Replication]]] = {

@@ -1,4 +1,4 @@
-"""The load generator as a process of its own (``python -m loadtest``): started, listened to, ended, and how it ended.
+"""The load generator, always another process: started here, or there before us; listened to, and how it ended.
 
 It says a line of JSON for whatever happens. Must never import it: Locust would patch this interpreter.
 """
@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,16 +23,16 @@ from reference_impl.hospital.pulse import Seen
 if TYPE_CHECKING:
     from reference_impl.server.supervisor import System
 
-__all__ = ["LoadGenerator"]
+__all__ = ["Generating", "LoadGenerator", "PresentGenerator"]
 
 _STOP_LIMIT_S = 20.0
 
 
-class LoadGenerator:
-    """One run of the generator in a folder, and what it said of itself."""
+class Generating(ABC):
+    """One run of a generator in a folder, and what it said of itself."""
 
     def __init__(self, folder: Path) -> None:
-        """Run in ``folder``, where the scenario is, and where its record and its log will be."""
+        """Run in ``folder``, where the scenario is, and where its record will be."""
         self.late_us = 0
         """How late it was ready."""
         self.own_failures = 0
@@ -41,6 +42,7 @@ class LoadGenerator:
         self._folder = folder
         self._unbelieved = False
 
+    @abstractmethod
     def run(
         self,
         system: System,
@@ -49,7 +51,7 @@ class LoadGenerator:
         *,
         more: Sequence[str] = (),
     ) -> int:
-        """Run it to its end and return its exit code; Ctrl-C lets it write what is finished.
+        """Run it to its end and return its exit code.
 
         A code for *invalid* counts as an end only when the generator has said so itself. ``progress`` hears how far it
         is, ``pulse`` what hospitals see of a plan, and ``more`` is said on its command line.
@@ -58,6 +60,42 @@ class LoadGenerator:
             LabError: when it ended in any other way.
 
         """
+
+    def _hear(
+        self,
+        facts: dict[str, Any],
+        progress: Callable[[dict[str, Any]], None],
+        pulse: Callable[[str, Seen], None] | None,
+    ) -> None:
+        if facts["event"] == "ready":
+            self.late_us = max(0, int(facts["now_us"]))
+        elif facts["event"] == "done":
+            self.own_failures += facts.get("own_failures", 0)
+            if "own_write_us" in facts:
+                self.own_us = facts["own_write_us"], facts["own_read_us"]
+            self._unbelieved = not facts.get("valid", True)
+        elif facts["event"] == "pulse" and pulse is not None:
+            pulse(facts["plan"], msgspec.convert(facts["seen"], Seen))
+        elif facts["event"] == "progress":
+            progress(facts)
+
+    def _has_finished(self, code: int) -> bool:
+        """Return whether its record is written."""
+        return code in (FINISHED, INTERRUPTED) or (code == INVALID and self._unbelieved)
+
+
+class LoadGenerator(Generating):
+    """``python -m loadtest``, which is started, and ended by Ctrl-C so that it writes what is finished."""
+
+    def run(
+        self,
+        system: System,
+        progress: Callable[[dict[str, Any]], None],
+        pulse: Callable[[str, Seen], None] | None = None,
+        *,
+        more: Sequence[str] = (),
+    ) -> int:
+        """Start it and return its exit code."""
         log = self._folder / "generator.log"
         command = [sys.executable, "-m", "loadtest", str(self._folder), "--stop-with-parent", *more]
         with (
@@ -73,7 +111,8 @@ class LoadGenerator:
         ):
             try:
                 system.guardian.watch(child.pid)
-                self._listen(child.stdout, progress, pulse)
+                for line in child.stdout or ():
+                    self._hear(json.loads(line), progress, pulse)
                 child.wait(_STOP_LIMIT_S)
             except KeyboardInterrupt:
                 child.send_signal(signal.SIGCONT)  # whoever stands still hears nothing
@@ -82,30 +121,41 @@ class LoadGenerator:
                 return INTERRUPTED
             finally:
                 _end(child)
-        finished_invalid = child.returncode == INVALID and self._unbelieved
-        if child.returncode not in (FINISHED, INTERRUPTED) and not finished_invalid:
+        if not self._has_finished(child.returncode):
             raise LabError(f"the load generator ended with code {child.returncode}: {_last_line(log)}; see {log}")
         return child.returncode
 
-    def _listen(
+
+class PresentGenerator(Generating):
+    """A Locust that somebody started: it has started us, is told where the system is, and says the same of itself."""
+
+    def __init__(self, folder: Path, hears: IO[str], tell: Callable[..., None]) -> None:
+        """Hear its lines from ``hears``; ``tell`` says an event and its facts to it."""
+        super().__init__(folder)
+        self._hears = hears
+        self._tell = tell
+
+    def run(
         self,
-        lines: IO[str] | None,
+        system: System,  # noqa: ARG002 - nothing is started: it is not ours to end
         progress: Callable[[dict[str, Any]], None],
-        pulse: Callable[[str, Seen], None] | None,
-    ) -> None:
-        for line in lines or ():
+        pulse: Callable[[str, Seen], None] | None = None,
+        *,
+        more: Sequence[str] = (),  # noqa: ARG002 - it has its command line
+    ) -> int:
+        """Let it begin and return the code with which its run ended."""
+        self._tell("go", folder=str(self._folder.resolve()))
+        for line in self._hears:
             facts = json.loads(line)
-            if facts["event"] == "ready":
-                self.late_us = max(0, int(facts["now_us"]))
-            elif facts["event"] == "done":
-                self.own_failures += facts.get("own_failures", 0)
-                if "own_write_us" in facts:
-                    self.own_us = facts["own_write_us"], facts["own_read_us"]
-                self._unbelieved = not facts.get("valid", True)
-            elif facts["event"] == "pulse" and pulse is not None:
-                pulse(facts["plan"], msgspec.convert(facts["seen"], Seen))
-            elif facts["event"] == "progress":
-                progress(facts)
+            if facts["event"] == "left":
+                return self._left(int(facts["code"]))
+            self._hear(facts, progress, pulse)
+        raise LabError("the load generator has gone, and has left no record; see what Locust says")
+
+    def _left(self, code: int) -> int:
+        if not self._has_finished(code):
+            raise LabError(f"the load generator ended with code {code}; see what Locust says")
+        return code
 
 
 def _end(child: subprocess.Popen[str]) -> None:

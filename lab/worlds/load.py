@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from lab.runs.file import Commits, Replication, Validity
 from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.cores import Cores, busy_s, choose_cores, cpu_s, on_core
 from lab.worlds.followup import HeldByHospital
-from lab.worlds.generator import LoadGenerator
+from lab.worlds.generator import Generating, LoadGenerator
 from lab.worlds.stationwatch import StationWatch
 from loadtest.actions import Injector
 from loadtest.exits import INTERRUPTED
@@ -90,11 +90,23 @@ class Books:
 
 
 def replay(
-    scenario: Scenario, folder: Path, name: str, watcher: Watching, *, meter: bool = False, books: Books = Books()
+    scenario: Scenario,
+    folder: Path,
+    name: str,
+    watcher: Watching,
+    *,
+    meter: bool = False,
+    books: Books = Books(),
+    generator: Callable[[Path], Generating] = LoadGenerator,
 ) -> Replication:
-    """Replay one replication against real processes, check it and write its tables; with ``meter`` also its costs."""
+    """Replay one replication against real processes, check it and write its tables; with ``meter`` also its costs.
+
+    ``generator`` makes whoever generates the load, for the folder.
+    """
     folder.mkdir(exist_ok=True)
-    run = Replay(scenario, folder, watcher, choose_cores(), meter=meter, server=books.server)
+    run = Replay(
+        scenario, folder, watcher, choose_cores(), meter=meter, server=books.server, generator=generator(folder)
+    )
     begun = time.perf_counter()
     with on_core(run.cores.generator), _forgotten(folder / "keys"):
         code = run.go()
@@ -131,6 +143,7 @@ class Replay:
         meter: bool = False,
         bare: bool = False,
         server: Server | None = None,
+        generator: Generating | None = None,
     ) -> None:
         """With ``meter`` the processes measure their costs; ``meters`` holds them after the run, by host.
 
@@ -155,7 +168,7 @@ class Replay:
         self._folder = folder
         self._watcher = watcher
         self._epoch_ns = 0
-        self._generator = LoadGenerator(folder)
+        self._generator = generator or LoadGenerator(folder)
         self._failures: tuple[str, ...] = ()
         self._rows: dict[str, list[Any]] = {}
         self._done: tuple[tuple[int, EventRow], ...] = ()
@@ -201,9 +214,7 @@ class Replay:
         before_s, before_busy_s, began_s = cpu_s(system), busy_s(self.cores.system), time.monotonic()
         try:
             with SpeedWatch() as speed:
-                code = self._generator.run(
-                    system, lambda facts: self._watcher.advance(facts["ended"] / max(1, visits)), injector.hear
-                )
+                code = self._generator.run(system, lambda facts: self._watch(facts, visits), injector.hear)
                 if code != INTERRUPTED:
                     injector.end_days()
             self.speed_us = speed.speed_us
@@ -224,6 +235,11 @@ class Replay:
                 "stations": stations.rows,
                 "closings": list(injector.closings),
             }
+
+    def _watch(self, facts: dict[str, Any], visits: int) -> None:
+        self._watcher.advance(facts["ended"] / max(1, visits))
+        if "line" in facts:
+            self._watcher.note(facts["line"])
 
     # --- afterwards ---
 

@@ -1,4 +1,4 @@
-"""What a finished run says at the terminal: gates, verdict, where the page is."""
+"""What a finished run says at the terminal, or to a Locust: gates, fates, verdict, where the page is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import msgspec
 
 from lab.cli import console
 from lab.report.format import show, show_interval
-from lab.report.style import WORLD_NAMES
+from lab.report.style import FATE_NAMES, WORLD_NAMES
 from lab.report.summarise import headlines
 from lab.report.wording import headlines as worded
 from lab.runs.file import RunFile
+
+_DOTS = 40
+"""Columns from a name to its figure."""
 
 
 def as_data(run: RunFile, folder: Path) -> dict[str, Any]:
@@ -35,14 +38,56 @@ def print_run(run: RunFile, folder: Path) -> None:
     figures = ", ".join(f"{name} {value}" for name, value in worded(headlines(run)))
     console.say(f"{run.name}, {WORLD_NAMES[run.world]} world: {figures}")
     if run.gates:
-        rows = [
-            [g.measure, g.expression, show(g.value, g.unit), _interval(g.low, g.high, g.unit), g.verdict]
-            for g in run.gates
-        ]
+        rows = [list(row) for row in gate_rows(run)]
         console.table(["gate", "", "figure", "interval", "verdict"], rows, words=2)
-    for note in (*dict.fromkeys(gate.note for gate in run.gates if gate.note), *run.notes, *_reasons(run)):
+    for note in _notes(run):
         console.say(note)
-    console.say(f"verdict: {'no gates' if run.verdict == 'none' else run.verdict}; {folder}")
+    console.say(_verdict(run, folder))
+
+
+def gate_rows(run: RunFile) -> list[tuple[str, str, str, str, str]]:
+    """Return measure, bound, figure, interval and verdict of every gate, as they are shown."""
+    return [
+        (g.measure, g.expression, show(g.value, g.unit), _interval(g.low, g.high, g.unit), g.verdict) for g in run.gates
+    ]
+
+
+def ending(run: RunFile, page: Path) -> list[str]:
+    """Return the lines that a run of one replication ends with, where no table can be drawn."""
+    gates = [(f"{measure} {bound}", f"{verdict:<5} {figure}") for measure, bound, figure, _, verdict in gate_rows(run)]
+    total = run.measures.get("visits.total") or 0
+    counted = ((FATE_NAMES[fate], run.measures.get(f"visits.{fate}") or 0) for fate in FATE_NAMES)
+    fates = [(name, f"{count:,.0f}  {count / total:.1%}") for name, count in counted if count]
+    listed = (("figures", worded(headlines(run))), ("gates", gates), ("fates", fates), ("generator", _generators(run)))
+    lines = [f"{run.name}, {WORLD_NAMES[run.world]} world, seed {run.seed}"]
+    for head, rows in listed:
+        lines += [f"  {head}", *(f"    {name} {'.' * (_DOTS - len(name))}: {text}" for name, text in rows)]
+    return [*lines, *_notes(run), _verdict(run, page)]
+
+
+def _generators(run: RunFile) -> list[tuple[str, str]]:
+    found = [replication.validity for replication in run.replications]
+    return [
+        line
+        for one in found
+        for line in (
+            ("valid", "yes" if one.valid else "no"),
+            ("share of its core", show(one.generator_cpu_max, "share")),
+            (
+                "start lag p99",
+                f"{show(one.lag_p99_us_max, 'duration')} of {show(one.lag_limit_us, 'duration')} allowed",
+            ),
+            ("dropped arrivals", f"{one.dropped:,}"),
+        )
+    ]
+
+
+def _verdict(run: RunFile, place: Path) -> str:
+    return f"verdict: {'no gates' if run.verdict == 'none' else run.verdict}; {place}"
+
+
+def _notes(run: RunFile) -> list[str]:
+    return [*dict.fromkeys(gate.note for gate in run.gates if gate.note), *run.notes, *_reasons(run)]
 
 
 def _reasons(run: RunFile) -> list[str]:

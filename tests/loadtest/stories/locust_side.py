@@ -14,10 +14,11 @@ from locust.stats import RequestStats
 from telling import tell
 
 from loadtest.gevent_ports import GeventClock
-from loadtest.hospitals import rosters_of, user_classes
+from loadtest.hospitals import post, rosters_of
 from loadtest.journeys import LoadHistory
 from loadtest.run import exit_code
 from loadtest.schedule import Schedule, Tally
+from loadtest.so_far import SoFar
 from loadtest.watch import CpuMeter, Watch
 from reference_impl.hospital.journey import Journey
 from reference_impl.hospital.site import HospitalSite
@@ -39,6 +40,10 @@ SCENARIO = Scenario.model_validate(
 PLAN = plan_visits(SCENARIO)
 
 
+def say_nothing(event: str, **facts: object) -> None:
+    """Nobody listens."""
+
+
 def story_every_visit_belongs_to_one_roster_in_order_of_arrival():
     rosters = rosters_of(PLAN)
     seen = sorted(visit for roster in rosters for visit, _ in roster.arrivals())
@@ -51,7 +56,7 @@ def story_every_visit_belongs_to_one_roster_in_order_of_arrival():
 
 def story_one_user_class_a_kind_and_one_user_an_institution():
     rosters = rosters_of(PLAN)
-    classes = user_classes(rosters, Schedule(GeventClock(0), Tally(), lambda _: None))
+    classes = post(rosters, Schedule(GeventClock(0), Tally(), lambda _: None))
     assert [one.__name__ for one in classes] == ["Hospital", "Pharmacy"]
     assert sum(one.fixed_count for one in classes) == len(rosters)
 
@@ -61,7 +66,7 @@ def story_users_start_every_visit_that_is_due_and_stop():
     clock = GeventClock(time.monotonic_ns() - 86_400 * 10**9)  # the day is over: everything is due
     schedule = Schedule(clock, Tally(), lived.append)
     rosters = rosters_of(PLAN)
-    environment = Environment(user_classes=user_classes(rosters, schedule), catch_exceptions=False)
+    environment = Environment(user_classes=post(rosters, schedule), catch_exceptions=False)
     runner = environment.create_local_runner()
     runner.start(len(rosters), spawn_rate=len(rosters))
     runner.spawning_greenlet.join()
@@ -82,7 +87,7 @@ def _journey(history: LoadHistory, **facts: object) -> Journey:
 
 def story_settlements_stand_beside_the_messages_and_not_in_their_total():
     stats = RequestStats()
-    history = LoadHistory(Recorder(), stamps_of(SCENARIO), stats)
+    history = LoadHistory(Recorder(), stamps_of(SCENARIO), stats, SoFar(0))
     sent = {"settle_sent_us": 1_000_000}
     history.left(_journey(history, fate=Fate.DIRECT, acked=True, settle_done_us=1_250_000, **sent))
     history.left(_journey(history, fate=Fate.REVERSED_THEN_PAPER, settle_done_us=3_000_000, **sent))
@@ -108,7 +113,7 @@ def story_cpu_of_those_on_the_same_core_counts():
 def story_watch_counts_what_was_due_started_and_dropped():
     tally, recorder = Tally(), Recorder()
     clock = GeventClock(time.monotonic_ns() - 86_400 * 10**9)
-    watch = Watch(clock, PLAN, tally, CpuMeter())
+    watch = Watch(clock, PLAN, tally, CpuMeter(), say_nothing)
     tally.started(700)
     tally.dropped()
     watch.sample(recorder, {})
@@ -133,7 +138,7 @@ def story_the_exit_code_tells_a_failure_of_the_generator_from_a_run_that_cannot_
 
 def story_watch_samples_once_a_second_of_the_runs_clock():
     recorder = Recorder()
-    watch = Watch(GeventClock(time.monotonic_ns() - 900_000_000), PLAN, Tally(), CpuMeter())
+    watch = Watch(GeventClock(time.monotonic_ns() - 900_000_000), PLAN, Tally(), CpuMeter(), say_nothing)
     greenlet = gevent.spawn(watch.run, recorder, dict)
     while not recorder.frames()["generator"].height:
         gevent.sleep(0.02)

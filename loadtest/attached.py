@@ -1,0 +1,56 @@
+"""A session of ours in a Locust that somebody started: which of its events mean what to us.
+
+It must never leave a run without its record, whichever way Locust ends.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from loadtest.asked import asked_of, refuse_options
+from loadtest.session import Session
+from loadtest.shape import UntilDrained
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+__all__ = ["session_in"]
+
+
+def session_in(environment: Environment) -> Session:
+    """Make a session ready in an environment whose shape is ours, and let it hear how Locust goes.
+
+    Raises:
+        YidiError: when what is asked cannot be run.
+
+    """
+    options, runner, shape = environment.parsed_options, environment.runner, environment.shape_class
+    assert options is not None  # Locust's command has read its own
+    assert runner is not None  # the event comes after it
+    assert isinstance(shape, UntilDrained)  # our locustfile has no other
+    refuse_options(options)
+    environment.catch_exceptions = False  # a user that fails must be seen, and not begin again
+    session = Session(environment, lambda: asked_of(options), options.journeys_max)
+    session.make_ready()
+    shape.course = session
+
+    def stop(**_: Any) -> None:
+        session.interrupt()  # before its users are, else it would seem that they had nothing left to do
+
+    def end(**_: Any) -> None:
+        session.end()
+
+    def leave(**_: Any) -> None:
+        if session.run is not None:  # on SIGTERM Locust asks for the exit code before it stops its users
+            runner.stop()
+        session.close()
+
+    environment.events.test_stopping.add_listener(stop)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+    environment.events.test_stop.add_listener(end)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+    environment.events.quitting.add_listener(leave)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+    # Without its page Locust hears of SIGTERM only when a shape has ended.
+    gevent.signal_handler(signal.SIGTERM, session.interrupt)
+    return session
