@@ -153,13 +153,12 @@ class Laboratory:
             self._process.send_signal(signal.SIGTERM)
             if not self._ended(_STOP_LIMIT_S):
                 self._process.kill()
-                self._process.wait()
-        self._hearing.join(_STOP_LIMIT_S)
+                self._hearing.join()
 
     def _ended(self, limit_s: float) -> bool:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(limit_s)
-        return self._process.poll() is not None
+        """Whether the process has ended; who hears it waits for that, alone: of two that wait gevent forgot one."""
+        self._hearing.join(limit_s)
+        return self._hearing.ready()
 
     def _hear(self, lines: IO[str] | None) -> None:
         waiting = {"accepted": self._accepted, "go": self._go, "concluded": self._concluded}
@@ -170,7 +169,8 @@ class Laboratory:
                 waiting[facts["event"]].hear(facts)
             elif facts["event"] == "refused":
                 error = _refusal(facts["text"], facts["code"])
-        lost = error or LaboratoryError(f"the laboratory ended with code {self._process.wait()} and said nothing of it")
+        code = self._process.wait()
+        lost = error or LaboratoryError(f"the laboratory ended with code {code} and said nothing of it")
         for one in waiting.values():
             one.hear(lost)
 

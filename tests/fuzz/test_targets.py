@@ -91,6 +91,7 @@ def module_of(path: Path) -> str:
 
 OURS = {
     "reference_impl.accounting.pilot": "a packaged table",
+    "lab.attended": "a line of the Locust that started it, which writes it",
     "lab.checker.evidence": "tables that the checker itself laid out",
     "lab.cli.commands.accounts": "a summary made by the same command",
     "lab.cli.commands.check": "what it dumped itself",
@@ -103,7 +104,9 @@ OURS = {
     "lab.worlds.statements": "tables that it wrote itself",
     "loadtest.followup": "a file of the run that started it",
     "loadtest.inputs": "files of the run that started it",
+    "loadtest.laboratory": "a line of the laboratory that it started",
     "loadtest.links": "a line of the proxy that it started",
+    "loadtest.page": "the page's own script, as the pinned Locust ships it",
     "loadtest.proxy": "HTTP of both ends of a test; what it cannot read breaks that link alone",
     "reference_impl.books.postgresql.looks": "cells of its own books, as of reference_impl.books.sql.rows",
     "reference_impl.telemetry.log": "a line that a process of the same release wrote",
