@@ -129,7 +129,11 @@ def _told(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
 
 def _recorded(path: Path, columns: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
     try:
-        return pl.read_parquet(path, columns=list(columns)).iter_rows()
+        frame = pl.read_parquet(path, columns=list(columns))
     except (OSError, pl.exceptions.PolarsError) as error:
         words = " ".join(str(error).split())
         raise InputError(f"cannot read {path}: {words}; expected a table of a finished run") from None
+    for name, kind in frame.schema.items():
+        if kind.is_nested() or kind in (pl.Object, pl.Binary):
+            raise InputError(f"cannot read {path}: got {kind} in column {name!r}; expected a table of a finished run")
+    return frame.iter_rows()

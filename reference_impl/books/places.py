@@ -353,7 +353,7 @@ def hold_server(folder: Path, asked: Server | None, nodes: Iterable[str]) -> Non
                 f"the books of node {node} lie at {named.address}, and none at {place}: start with --books "
                 f"{named.address}, or move them by the server's own means first"
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_server(folder, asked)
 
 

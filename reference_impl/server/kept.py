@@ -48,7 +48,7 @@ class KeptClock(RunClock):
         """The latest moment from before the clock was found, or set, behind it; 0 while it is not."""
         self._off_us = 0
         try:
-            books.mkdir(parents=True, exist_ok=True)
+            books.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(books / f"{host}{_SUFFIX}", os.O_RDWR | os.O_CREAT, 0o644)
             self._floor_us = self._found_behind()
         except OSError as error:

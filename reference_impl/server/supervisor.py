@@ -174,8 +174,8 @@ class System:
 
         """
         hosts = self.folder / "hosts"
-        hosts.mkdir(parents=True, exist_ok=True)
-        (self.folder / "books").mkdir(exist_ok=True)
+        hosts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / "books").mkdir(mode=0o700, exist_ok=True)
         try:
             self._make_keys()
             hold_clock(self.folder / "books", self.config.starts_at, self.config.time_scale)

@@ -16,6 +16,7 @@ from support.tiny_world import CARE, INSURED, live, scenario, visit
 
 from lab.cli.app import run_command
 from lab.recount.asking import LISTED_MAX, questions, recount_folder
+from lab.recount.sheets import RECORD as RECORD_TABLES
 from reference_impl.books.places import write_server
 from reference_impl.books.postgresql.address import Server
 from reference_impl.domain.failures import InputError
@@ -453,6 +454,7 @@ BAD = [
     ("journal without end", "cannot read .*63.move.json"),
     ("server of nothing", "cannot read .*server.json: expected an object with a text 'address'"),
     ("record", "cannot read .*messages.parquet"),
+    ("record of lists", r"cannot read .*messages.parquet: got List\(Int64\) in column 'code'"),
 ]
 
 
@@ -476,11 +478,14 @@ def test_what_cannot_be_counted_is_named(tmp_path, what, why, capsys):
             said = {"journal": "{", "journal of nothing": "{}", "journal that is a list": "[]"}
             sqlite3.connect(books / "63.sqlite").close()
             (books / "63.move.json").write_text(said.get(what, '{"a":' * 100_000))
-        case "record":
+        case "record" | "record of lists":
             file_books({}, tmp_path / "empty")
             shutil.rmtree(books)
             file_books({"hub": _nothing()}, books)
             (tmp_path / what / "messages.parquet").write_text("nothing")
+            if what == "record of lists":
+                lists = {name: [0] for name in RECORD_TABLES["heard"][1]} | {"code": [[1]]}
+                pl.DataFrame(lists).write_parquet(tmp_path / what / "messages.parquet")
 
     with pytest.raises(InputError, match=why):
         recount_folder(tmp_path / what)

@@ -79,6 +79,24 @@ def test_a_place_without_books_or_with_too_many_is_refused(folder: Path, tmp_pat
         trail(str(folder), [f"1:{64 * '0'}"], as_json=False)
 
 
+@pytest.mark.parametrize("place", ["/dev/null", 5_000 * "a", "/dev/null/books"], ids=["device", "long", "in a device"])
+def test_a_place_where_no_books_can_be_is_refused(place: str) -> None:
+    with pytest.raises(InputError, match="expected the folder of 'yidi serve --books'"):
+        trail(place, (), as_json=False)
+
+
+def test_books_that_cannot_be_read_are_told_beside_those_that_hold(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "books" / "34.sqlite").write_bytes(b"no books")
+
+    assert trail(str(folder), (), as_json=False) == 3
+
+    said = capsys.readouterr().out
+    assert "34.sqlite cannot be read" in said
+    assert "hub.sqlite: 1 entries hold" in said
+
+
 def test_of_books_that_moved_the_file_that_serves_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     books = folder / "books"
     fill_books(books / "34.2.sqlite", [asked(1)])
@@ -116,7 +134,7 @@ def test_of_a_folder_that_names_a_server_those_that_serve_are_verified_wherever_
     execute_in(moved.schema("yidi_34_2"), "UPDATE messages SET opened_us = 7 WHERE serial = 1")
 
     assert run_command(["trail", str(folder)]) == 3
-    assert "yidi_34_2: 1 things are not as they were written" in capsys.readouterr().out
+    assert "yidi_34_2: 1 thing is not as it was written" in capsys.readouterr().out
 
 
 def test_books_on_a_server_are_verified_by_their_address_too(moved: Server, capsys: pytest.CaptureFixture[str]) -> None:

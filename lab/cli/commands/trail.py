@@ -8,12 +8,17 @@ from pathlib import Path
 import msgspec
 
 from lab.cli import console
+from reference_impl.books.final import BooksError
 from reference_impl.books.places import Place, all_on, books_at, nodes_of, serving_place
 from reference_impl.books.postgresql.address import is_address
 from reference_impl.books.trail import BEGINNING, Noted, Verified
 from reference_impl.domain.failures import FailedRunError, InputError
 
 __all__ = ["trail"]
+
+_EXPECTED = "the folder of 'yidi serve --books', its 'books', or a file"
+_SHOWN = 200
+"""Characters of a place that no system has such a long name for."""
 
 
 def trail(books: str, noted: Sequence[str], *, as_json: bool) -> int:
@@ -24,13 +29,28 @@ def trail(books: str, noted: Sequence[str], *, as_json: bool) -> int:
             f"--noted is of the books of one node, and {books} has {len(places)}; expected those that it was noted of"
         )
     wanted = [_noted(text) for text in noted]
-    found = {place.name: place.verify(wanted) for place in places}
+    found = {place.name: _verified(place, wanted, alone=len(places) == 1) for place in places}
     if as_json:
         console.say_json({name: msgspec.to_builtins(one) for name, one in found.items()})
     else:
         for name, one in found.items():
             _tell(name, one)
     return 0 if all(one.holds for one in found.values()) else FailedRunError.exit_code
+
+
+def _verified(place: Place, noted: Sequence[Noted], *, alone: bool) -> Verified:
+    """Verify the books of one node; that some of many cannot be read is a finding, and the others are read.
+
+    Raises:
+        BooksError: when books that are ``alone`` cannot be read.
+
+    """
+    try:
+        return place.verify(noted)
+    except BooksError as error:
+        if alone:
+            raise
+        return Verified(entries=0, tip="", findings=(str(error),), found=1)
 
 
 def _places_at(books: str) -> list[Place]:
@@ -41,12 +61,18 @@ def _places_at(books: str) -> list[Place]:
             raise InputError(f"no books at {books}; expected the database of 'yidi serve --books', or DATABASE#SCHEMA")
         return places
     path = Path(books)
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+        folder = path / "books" if (path / "books").is_dir() else path
+    except OSError as error:
+        raise InputError(f"{books[:_SHOWN]}: {error.strerror}; expected {_EXPECTED}") from error
+    if is_file:
         return [books_at(path)]
-    folder = path / "books" if (path / "books").is_dir() else path
+    if not is_folder:
+        raise InputError(f"no books at {books}; expected {_EXPECTED}")
     nodes = nodes_of(folder)
     if not nodes:
-        raise InputError(f"no books at {books}; expected the folder of 'yidi serve --books', its 'books', or a file")
+        raise InputError(f"no books at {books}; expected {_EXPECTED}")
     return [serving_place(folder, node) for node in nodes]
 
 
@@ -70,7 +96,8 @@ def _tell(name: str, one: Verified) -> None:
     if one.holds:
         console.say(f"{name}: {one.entries} entries hold; note {one.entries}:{one.tip}")
         return
-    console.say(f"{name}: {one.found} things are not as they were written")
+    things = "1 thing is not as it was" if one.found == 1 else f"{one.found} things are not as they were"
+    console.say(f"{name}: {things} written")
     for finding in one.findings:
         console.say(f"  {finding}")
     if one.found > len(one.findings):

@@ -34,7 +34,7 @@ def lock(path: Path) -> int:
 
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise BooksError(f"cannot open books {path}: {error}; check that the folder may be written") from None
@@ -132,7 +132,7 @@ def _bring_up(path: Path, version: int) -> None:
 
 def _make(path: Path, template: Path | None) -> None:
     """Make new books, as a copy of ``template`` if there is one just made and still empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
     if template is None:

@@ -17,6 +17,7 @@ from reference_impl.domain.nodes import HOSPITAL
 from reference_impl.protocol.messages import Admit, Reply, VisitOpened
 from reference_impl.protocol.records import Change, Key, MessageRecord, VisitRecord
 from reference_impl.server.config import ConfigError, Entrance, HostConfig, Ports, read_config, write_config
+from reference_impl.server.errors import StartError
 from reference_impl.server.supervisor import System
 
 
@@ -52,6 +53,19 @@ def test_processes_that_come_back_at_once_are_all_told_of(system, tmp_path):
 
     assert [one.exception() for one in told] == [None] * 200
     assert json.loads((tmp_path / "system.json").read_text())["nodes"]
+
+
+def test_what_a_system_keeps_is_its_owners_alone(system, tmp_path, monkeypatch):
+    """Books name people: another user of the machine comes into no folder of them."""
+
+    def far_enough():
+        raise StartError("far enough")
+
+    monkeypatch.setattr(system, "_make_ready", far_enough)
+    with pytest.raises(StartError, match="far enough"):
+        system.start()
+
+    assert {(tmp_path / name).stat().st_mode & 0o077 for name in ("books", "hosts")} == {0}
 
 
 def test_a_node_that_two_want_back_at_once_is_started_once(system, monkeypatch):
