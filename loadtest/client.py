@@ -7,7 +7,6 @@ meant to be sent, so that its own statistics hide neither the system's stalls no
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -125,7 +124,7 @@ class GeventPeers:
             return outcome, size
 
     def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
-        entered_ns = time.thread_time_ns()
+        entered_ns = self.own_time.begin()
         destination = self._destination(node)
         codec, holder = self._speech.codec(request, entered_us), self._holder
         if holder is not None:
@@ -138,7 +137,8 @@ class GeventPeers:
             f"Content-Length: {len(body)}\r\n\r\n"
         ).encode("ascii")
         try:
-            answer = self._carry(destination.connections, destination.head + key + body, timeout_us / _US_PER_S)
+            sent = destination.head + key + body
+            answer = self._carry(destination.connections, sent, timeout_us / _US_PER_S, timed=entered_ns > 0)
             if not self._is_believed(destination, signed, answer):
                 return Unknown(self._clock.now_us() - entered_us, said_unheard(answer.status, answer.content)), len(
                     answer.content
@@ -166,14 +166,14 @@ class GeventPeers:
             return True
         return self._holder.believes(signed, answer.status, answer.headers, answer.content)
 
-    def _carry(self, lane: Connections, request: bytes, deadline_s: float) -> HttpAnswer:
+    def _carry(self, lane: Connections, request: bytes, deadline_s: float, *, timed: bool) -> HttpAnswer:
         """Send one request; if it cannot leave for want of a descriptor, take that of an idle connection elsewhere."""
         try:
-            return lane.exchange(request, deadline_s=deadline_s)
+            return lane.exchange(request, deadline_s=deadline_s, timed=timed)
         except NothingLeftError:
             if not any(other.close_one() for other in self._lanes.values()):
                 raise
-            return lane.exchange(request, deadline_s=deadline_s)
+            return lane.exchange(request, deadline_s=deadline_s, timed=timed)
 
     def _destination(self, node: NodeId) -> _Destination:
         known = self._destinations.get(node)

@@ -8,16 +8,21 @@ It must never send a request twice: what a broken connection means is the protoc
 from __future__ import annotations
 
 import errno
+import select as plain_select
 import socket as plain
 import time
 from collections import deque
 from typing import NamedTuple
 
 import gevent
-from gevent import socket, ssl
+from gevent import monkey, socket, ssl
 from geventhttpclient.response import HTTPParseError, HTTPSocketResponse
 
+from loadtest.whole_answer import Whole, whole_answer
+
 _BLOCK_BYTES = 65_536
+_looks = monkey.get_original("select", "poll")
+"""The system's own poll(2), which says what is there and waits for nothing: a tenth of the price of an exception."""
 
 
 class NobodyListensError(ConnectionError):
@@ -40,7 +45,7 @@ class HttpAnswer(NamedTuple):
     """A whole HTTP response; header names are in lower case.
 
     ``sent_cpu_ns`` and ``woke_cpu_ns`` are the thread's CPU time when the request was written and when something of
-    the answer was there; 0 for a request that had to wait for its connection.
+    the answer was there; 0 for a request that had to wait for its connection, or whose time nobody asked for.
     """
 
     status: int
@@ -79,23 +84,23 @@ class Connections:
         """Connections kept for the next call."""
         return len(self._idle)
 
-    def exchange(self, request: bytes, *, deadline_s: float) -> HttpAnswer:
-        """Send one request and return its answer; the deadline covers connecting, sending and reading."""
+    def exchange(self, request: bytes, *, deadline_s: float, timed: bool = False) -> HttpAnswer:
+        """Send one request and return its answer; the deadline covers connecting, sending and reading.
+
+        ``timed`` asks for the thread's CPU time on the way.
+        """
         timeout = gevent.Timeout.start_new(deadline_s)
         connection: socket.socket | None = None
         try:
             connection = self._kept()
-            at_once = connection is not None
+            timed = timed and connection is not None
             connection = connection or self._connect()
             connection.sendall(request)
-            sent_ns = time.thread_time_ns() if at_once else 0
+            sent_ns = time.thread_time_ns() if timed else 0
             first = connection.recv(_BLOCK_BYTES)
-            woke_ns = time.thread_time_ns()
-            response = HTTPSocketResponse(connection, block_size=_BLOCK_BYTES, method="POST", pre_buffered=first)
-            content = response.read()
-            reusable = response.message_complete and not response.should_close()
-            headers = dict(response.info().iterlower())
-            answer = HttpAnswer(response.status_code, headers, content, sent_ns, woke_ns)
+            woke_ns = time.thread_time_ns() if timed else 0
+            status, headers, content, reusable = whole_answer(first) or _read_on(connection, first)
+            answer = HttpAnswer(status, headers, content, sent_ns, woke_ns)
         except gevent.Timeout as rang:
             if rang is not timeout:
                 raise
@@ -174,13 +179,24 @@ def _own(error: OSError) -> OSError:
     return NothingLeftError(f"no connection could be opened: {error}") if error.errno in _OWN else error
 
 
+def _read_on(connection: socket.socket, first: bytes) -> Whole:
+    """Return an answer that began with ``first``, in whatever shape it comes."""
+    response = HTTPSocketResponse(connection, block_size=_BLOCK_BYTES, method="POST", pre_buffered=first)
+    content = response.read()
+    reusable = response.message_complete and not response.should_close()
+    return Whole(response.status_code, dict(response.info().iterlower()), content, reusable)
+
+
 def _still_open(kept: socket.socket) -> bool:
     """Return whether an idle connection is silent, as it should be; readable means closed or out of step."""
-    kept.settimeout(0.0)
-    secured = isinstance(kept, ssl.SSLSocket)  # which may hold what is no answer, and cannot be peeked into
+    if not isinstance(kept, ssl.SSLSocket):
+        look = _looks()
+        look.register(kept.fileno(), plain_select.POLLIN)
+        return not look.poll(0)
+    kept.settimeout(0.0)  # what is there may be no answer but TLS's own, and cannot be peeked into
     try:
-        kept.recv(1, 0 if secured else plain.MSG_PEEK)
-    except (BlockingIOError, ssl.SSLWantReadError):
+        kept.recv(1)
+    except ssl.SSLWantReadError:
         kept.settimeout(None)
         return True
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Self
 import gevent
 from gevent import socket, ssl
 from gevent.server import StreamServer
+from geventhttpclient.response import HTTPSocketResponse
 from telling import tell
 
 from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError, Secured
+from loadtest.whole_answer import Whole, whole_answer
 from reference_impl.server.tls import by_hospitals
 from reference_impl.trust.authority import certificate_file, make_authority, name_of
 
@@ -160,6 +163,42 @@ def story_rubbish_is_no_answer():
         lane = Connections("127.0.0.1", server.port)
         _raises(NoAnswerError, lambda: lane.exchange(REQUEST, deadline_s=1))
         assert lane.in_use == 0
+
+
+STATUS_LINES = (b"HTTP/1.1 200 OK", b"HTTP/1.1 503 X Y", b"HTTP/1.1 204 No", b"HTTP/1.1 100 Go on", b"HTTP/1.0 200 OK",
+                b"HTTP/1.1 2x0 OK", b"HTTP/1.1 200", b"HTTP/1.1  200 OK", b"ICY 200 OK")  # fmt: skip
+HEADER_LINES = (b"Content-Length: 5", b"content-length: 4", b"Content-Length:5", b"Content-Length:  5", b"content-length: +5",
+                b"content-length: 05", b"Transfer-Encoding: chunked", b"Connection: close", b"Connection: Close",
+                b"Connection: keep-alive", b"Connection: a, close", b"X-Yidi-Hops: 33,1,2;hub,3,4", b"x-yidi-hops: 33,5,6", b"X: ",
+                b"X-A: \xe5", b"X A: b", b" folded", b"X-B:b", b"no colon", b"Retry-After: 3", b"X-C: a\tb")  # fmt: skip
+ENDS = (b"\r\n\r\nhello", b"\r\n\r\nhell", b"\r\n\r\nhello!", b"\n\nhello", b"\r\n", b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+
+
+def story_what_is_read_at_once_is_what_the_whole_parser_reads():
+    """Whatever the quick way takes for an answer, the other takes for the same one; and it takes what nodes say."""
+    draw = random.Random(20_240_313)
+    taken = 0
+    for _ in range(20_000):
+        lines = draw.sample(HEADER_LINES, draw.randrange(4))
+        if draw.random() < 0.7:
+            lines.insert(draw.randrange(len(lines) + 1), HEADER_LINES[0])
+        answer = b"\r\n".join((draw.choice(STATUS_LINES[: draw.choice((1, 2, 9))]), *lines)) + draw.choice(ENDS)
+        quick = whole_answer(answer)
+        if quick is not None:
+            taken += 1
+            assert quick == _parsed(answer), answer
+    assert taken > 500
+    assert whole_answer(GOOD) == (200, {"x-yidi-hops": "a", "content-length": "5"}, b"hello", True)
+    assert whole_answer(BYE) == (503, {"connection": "close", "content-length": "2"}, b"no", False)
+
+
+def _parsed(answer: bytes) -> Whole:
+    one, other = socket.socketpair()
+    with one, other:
+        response = HTTPSocketResponse(one, block_size=65_536, method="POST", pre_buffered=answer)
+        content = response.read()
+        kept = response.message_complete and not response.should_close()
+        return Whole(response.status_code, dict(response.info().iterlower()), content, kept)
 
 
 def story_connection_that_says_close_is_not_kept():
