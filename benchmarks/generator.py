@@ -16,6 +16,7 @@ does the generator's part alone against a canned system that it starts, for a pr
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROUNDS = 3
+ROUNDS = 5
 IN_FLIGHT = 32
 WARM_UP, MESSAGES = 3_000, 30_000
 ARMS = ("journeys", "bare")
@@ -202,6 +203,8 @@ def live_journeys(folder: Path, port: int) -> None:
     live, recorder = journeys(
         {node: {"url": f"http://127.0.0.1:{port}/{node}"} for node in scenario().topology.nodes()}
     )
+    gc.collect()
+    gc.freeze()  # as a run does before it begins
     visits = iter(range(1_000_000))
     each = len(told(folder))
 
@@ -237,6 +240,8 @@ def post_bare(folder: Path, port: int) -> None:
         host = f"http://127.0.0.1:{port}"
 
     users = [Bare(environment) for _ in range(IN_FLIGHT)]
+    gc.collect()
+    gc.freeze()
 
     def posted(user: Bare, times: int) -> None:
         for _ in range(times):

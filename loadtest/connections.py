@@ -95,7 +95,7 @@ class Connections:
             connection = self._kept()
             timed = timed and connection is not None
             connection = connection or self._connect()
-            connection.sendall(request)
+            _send(connection, request)
             sent_ns = time.thread_time_ns() if timed else 0
             first = connection.recv(_BLOCK_BYTES)
             woke_ns = time.thread_time_ns() if timed else 0
@@ -177,6 +177,13 @@ class Connections:
 def _own(error: OSError) -> OSError:
     """Return the error as the generator's own when it is one, else as it is."""
     return NothingLeftError(f"no connection could be opened: {error}") if error.errno in _OWN else error
+
+
+def _send(connection: socket.socket, request: bytes) -> None:
+    """Send all of it; at once, which nearly every request fits into, at half the price."""
+    sent = connection.send(request)
+    if sent < len(request):
+        connection.sendall(memoryview(request)[sent:])
 
 
 def _read_on(connection: socket.socket, first: bytes) -> Whole:
