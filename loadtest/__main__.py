@@ -11,7 +11,8 @@ import signal
 
 # A stop that comes while we are still loading must find a run that can write its record: it waits until then.
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-# select(2) waits for microseconds where epoll waits for whole milliseconds: the start lag is half as long.
+# select(2) waits for microseconds where epoll waits for whole milliseconds: the start lag is half as long. A run whose
+# calls would be too many for it is started with the other (``lab.worlds.waits``).
 os.environ.setdefault("GEVENT_BACKEND", "select")
 
 import locust  # noqa: F401  # pyright: ignore[reportUnusedImport] - patches the standard library: first

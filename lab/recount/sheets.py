@@ -134,6 +134,6 @@ def _recorded(path: Path, columns: tuple[str, ...]) -> Iterable[tuple[Any, ...]]
         words = " ".join(str(error).split())
         raise InputError(f"cannot read {path}: {words}; expected a table of a finished run") from None
     for name, kind in frame.schema.items():
-        if kind.is_nested() or kind in (pl.Object, pl.Binary):
+        if kind.is_nested() or isinstance(kind, (pl.Object, pl.Binary)):
             raise InputError(f"cannot read {path}: got {kind} in column {name!r}; expected a table of a finished run")
     return frame.iter_rows()

@@ -6,6 +6,7 @@ It says a line of JSON for whatever happens. Must never import it: Locust would 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,11 +18,14 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from lab.errors import LabError
+from lab.worlds.waits import backend_for
 from loadtest.exits import FINISHED, INTERRUPTED, INVALID
 from reference_impl.hospital.pulse import Seen
 
 if TYPE_CHECKING:
     from reference_impl.server.supervisor import System
+    from scenarios.patients.visits import VisitPlan
+    from scenarios.schema.clients import Clients
 
 __all__ = ["Generating", "LoadGenerator", "PresentGenerator"]
 
@@ -41,6 +45,10 @@ class Generating(ABC):
         """What writing and reading a message costs itself, in microseconds."""
         self._folder = folder
         self._unbelieved = False
+
+    @abstractmethod
+    def expect(self, plan: VisitPlan, clients: Clients) -> None:
+        """Hear what it will have to do, before it is run."""
 
     @abstractmethod
     def run(
@@ -87,6 +95,12 @@ class Generating(ABC):
 class LoadGenerator(Generating):
     """``python -m loadtest``, which is started, and ended by Ctrl-C so that it writes what is finished."""
 
+    _backend = "select"
+
+    def expect(self, plan: VisitPlan, clients: Clients) -> None:
+        """Choose by which call it waits; ``GEVENT_BACKEND`` in the environment has the last word."""
+        self._backend = backend_for(plan.columns.arrival_us, clients.deadline)
+
     def run(
         self,
         system: System,
@@ -107,6 +121,7 @@ class LoadGenerator(Generating):
                 stderr=errors,
                 text=True,
                 start_new_session=True,
+                env={"GEVENT_BACKEND": self._backend} | os.environ,
             ) as child,
         ):
             try:
@@ -134,6 +149,9 @@ class PresentGenerator(Generating):
         super().__init__(folder)
         self._hears = hears
         self._tell = tell
+
+    def expect(self, plan: VisitPlan, clients: Clients) -> None:
+        """Do nothing: Locust chose by which call it waits before anybody was asked."""
 
     def run(
         self,

@@ -179,6 +179,7 @@ class Replay:
         begun = time.monotonic()
         plan = plan_visits(self._scenario)
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
+        self._generator.expect(plan, self._scenario.clients)
         with ExitStack() as stack:
             if any(isinstance(fault, FullDisk) for fault in self._scenario.faults):
                 self._disk = stack.enter_context(SmallDisk(self._folder / "books"))
