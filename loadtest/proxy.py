@@ -1,10 +1,11 @@
-"""The fault proxy: sits on links and loses, delays or spoils HTTP messages, as ``reference_impl.staging.loss`` decides.
+"""The fault proxy: sits on links and does to HTTP messages what ``reference_impl.staging.loss`` decides.
 
 ``python -m loadtest.proxy CONFIG.json`` serves every faulty link of a scenario until SIGTERM. A lost request is
 swallowed and its connection left open, so that the caller's timeout runs out; a lost reply is swallowed after the
-callee acted. Every connection of a caller has one of its own to the callee, as it would without the proxy. It must
-never send anything twice, nor change a byte or answer for the callee but where a fault of false yeses says so; it does
-say when nobody listens there.
+callee acted; what is cut stops in its middle, and its connections end. Every connection of a caller has one of its own
+to the callee, as it would without the proxy, and so has every copy of a request. It must never send anything twice but
+where a fault of duplicates says so, nor change a byte or answer for the callee but where one of false yeses does; it
+does say when nobody listens there.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import sys
 import time
 from collections import Counter
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httptools
 import msgspec
@@ -27,7 +31,7 @@ import uvloop
 
 from reference_impl.domain.dialects import TODAYS
 from reference_impl.domain.nodes import HOSPITAL
-from reference_impl.staging.loss import FALSE_YES_TEXT, Disturbance, FalseYes, FaultyLink
+from reference_impl.staging.loss import FALSE_YES_TEXT, Cut, Disturbance, FalseYes, FaultyLink, Sent
 from reference_impl.wire.answers import NOBODY_LISTENS_HEADER, STATUS_NOBODY_LISTENS, STATUS_VERDICT
 from reference_impl.wire.false_yes import Spelling, is_yes, spelling_of, spoilt
 
@@ -39,6 +43,8 @@ NOBODY_LISTENS = (
 _BLOCK_BYTES = 65_536
 _MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 _BACKLOG = 2048
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""What a socket is told so that its end is a reset."""
 _US_PER_S = 1_000_000
 
 
@@ -123,6 +129,37 @@ async def _read(reader: asyncio.StreamReader, message: Message, parser: _Feeder)
     return message
 
 
+_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class _Line:
+    """One caller's connection, and the callee's that stands for it."""
+
+    def __init__(self, caller: asyncio.StreamWriter) -> None:
+        self.caller = caller
+        self.upstream: _Ends | None = None
+
+    @property
+    def callee(self) -> asyncio.StreamWriter | None:
+        """Where to write to the callee."""
+        return None if self.upstream is None else self.upstream[1]
+
+    def reset(self) -> None:
+        """Have both connections end, when they do, by a reset."""
+        for writer in self._writers():
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+
+    def abort(self) -> None:
+        """End both connections."""
+        for writer in self._writers():
+            writer.transport.abort()
+
+    def _writers(self) -> Iterator[asyncio.StreamWriter]:
+        yield self.caller
+        if self.callee is not None:
+            yield self.callee
+
+
 class LinkProxy:
     """One link at work: its faults, its clock and its counts."""
 
@@ -135,7 +172,7 @@ class LinkProxy:
 
     @property
     def hits(self) -> Counter[int]:
-        """How many crossings each fault lost or delayed, by its number."""
+        """How many crossings each fault hit, by its number."""
         return self._faulty.hits
 
     async def listen(self) -> asyncio.Server:
@@ -144,50 +181,99 @@ class LinkProxy:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Begin to serve. Nobody but us holds on to a task that waits for a frozen callee."""
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._begin(self._serve(reader, writer))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._served.add(task)
         task.add_done_callback(self._served.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one caller's connection until it leaves or the callee breaks off."""
-        upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        """Serve one caller's connection until it leaves, a fault ends it or the callee breaks off."""
+        line = _Line(writer)
         try:
             while (request := await read_request(reader)) is not None:
-                sent = self._faulty.request(request.msgid, request.code, self._now_us())
-                self.counts["requests"] += 1
-                if sent.lost:
-                    self.counts["lost_requests"] += 1
-                    continue
-                await asyncio.sleep(sent.delay_us / _US_PER_S)
-                spelling = spelling_of(bytes(request.body), of_hospital=self.link.caller == HOSPITAL)
-                if sent.false_yes is not None and sent.turned_back:
-                    writer.write(self._false_yes(None, sent.false_yes, spelling))
-                    continue
-                if upstream is None:
-                    upstream = await self._connect()
-                if upstream is None:
-                    self.counts["refused"] += 1
-                    writer.write(NOBODY_LISTENS)
-                    continue
-                upstream[1].write(request.content)
-                reply = await read_reply(upstream[0])
-                if reply is None:
+                if not await self._carry(line, request):
                     break
-                yes = sent.false_yes is not None and is_yes(_status(reply.content), bytes(reply.body), spelling)
-                back = self._faulty.reply(request.msgid, request.code, self._now_us(), sent=sent, yes=yes)
-                if back.lost:
-                    self.counts["lost_replies"] += 1
-                    continue
-                await asyncio.sleep(back.delay_us / _US_PER_S)
-                told = back.false_yes
-                writer.write(reply.content if told is None else self._false_yes(bytes(reply.body), told, spelling))
         except (OSError, httptools.HttpParserError):
             self.counts["broken"] += 1
         finally:
             # A broken callee is passed on as a broken connection: the caller does not know what became of it.
-            writer.transport.abort()
+            line.abort()
+
+    async def _carry(self, line: _Line, request: Message) -> bool:
+        """Take one request to the callee, or as far as it comes; return whether the line holds."""
+        sent = self._faulty.request(request.msgid, request.code, self._now_us(), len(request.body))
+        self.counts["requests"] += 1
+        if sent.lost:
+            self.counts["lost_requests"] += 1
+            return True
+        if sent.cut is not None:
+            await self._connect(line)
+            await self._stop_in_its_middle(line, request, sent.cut, line.callee)
+            return False
+        await asyncio.sleep(sent.delay_us / _US_PER_S)
+        spelling = spelling_of(bytes(request.body), of_hospital=self.link.caller == HOSPITAL)
+        if sent.false_yes is not None and sent.turned_back:
+            line.caller.write(self._false_yes(None, sent.false_yes, spelling))
+            return True
+        upstream = await self._connect(line)
+        if upstream is None:
+            self.counts["refused"] += 1
+            line.caller.write(NOBODY_LISTENS)
+            return True
+        upstream[1].write(request.content)
+        if sent.copy_after_us is not None:
+            self._begin(self._come_again(request, sent.copy_after_us))
+        reply = await read_reply(upstream[0])
+        return reply is not None and await self._carry_back(
+            line, reply, self._way_back(request, reply, sent, spelling), spelling
+        )
+
+    async def _carry_back(self, line: _Line, reply: Message, back: Sent, spelling: Spelling) -> bool:
+        """Take a reply to the caller, or as far as it comes; return whether the line holds."""
+        if back.lost:
+            self.counts["lost_replies"] += 1
+            return True
+        if back.cut is not None:
+            await self._stop_in_its_middle(line, reply, back.cut, line.caller)
+            return False
+        await asyncio.sleep(back.delay_us / _US_PER_S)
+        told = back.false_yes
+        line.caller.write(reply.content if told is None else self._false_yes(bytes(reply.body), told, spelling))
+        return True
+
+    def _way_back(self, request: Message, reply: Message, sent: Sent, spelling: Spelling) -> Sent:
+        """Return what becomes of the reply to a request that went through as ``sent``."""
+        yes = sent.false_yes is not None and is_yes(_status(reply.content), bytes(reply.body), spelling)
+        return self._faulty.reply(
+            request.msgid, request.code, self._now_us(), sent=sent, yes=yes, size_bytes=len(reply.body)
+        )
+
+    async def _stop_in_its_middle(
+        self, line: _Line, message: Message, cut: Cut, onward: asyncio.StreamWriter | None
+    ) -> None:
+        """Send half of a message on, where somebody takes it, and wait until the line is to end."""
+        self.counts["cut"] += 1
+        if onward is not None:
+            onward.write(message.content[: len(message.content) // 2])
+            await onward.drain()
+        await asyncio.sleep(cut.after_us / _US_PER_S)
+        if cut.by_reset:
+            line.reset()
+
+    async def _come_again(self, request: Message, after_us: int) -> None:
+        """Send a request once more, on a connection of its own, and let its answer be heard by nobody."""
+        await asyncio.sleep(after_us / _US_PER_S)
+        self.counts["copies"] += 1
+        with contextlib.suppress(OSError, httptools.HttpParserError):
+            upstream = await self._connected()
             if upstream is not None:
-                upstream[1].transport.abort()
+                try:
+                    upstream[1].write(request.content)
+                    await read_reply(upstream[0])
+                finally:
+                    upstream[1].transport.abort()
 
     def _false_yes(self, yes: bytes | None, told: FalseYes, spelling: Spelling) -> bytes:
         """Return the answer that the caller hears in place of the callee's ``yes``; None where there was none."""
@@ -196,7 +282,12 @@ class LinkProxy:
         head = f"content-type: {spelling.content_type}\r\ncontent-length: {len(content)}\r\n\r\n"
         return f"HTTP/1.1 {STATUS_VERDICT} OK\r\n{head}".encode("ascii") + content
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _connect(self, line: _Line) -> _Ends | None:
+        """Return the line's connection to the callee, made if there is none; None where nobody listens."""
+        line.upstream = line.upstream or await self._connected()
+        return line.upstream
+
+    async def _connected(self) -> _Ends | None:
         try:
             return await asyncio.open_connection(self.link.upstream_host, self.link.upstream_port)
         except ConnectionRefusedError:

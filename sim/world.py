@@ -22,8 +22,11 @@ from reference_impl.staging.build import institutions_of, node_config, stamps_of
 from reference_impl.staging.hospital_faults import HospitalFaults
 from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import books_before
+from reference_impl.wire.clock import BusinessClock
 from scenarios.patients.draws import KeyedDraws
 from scenarios.schema.faults import ClockOff
+from scenarios.schema.link_faults import Bandwidth
+from scenarios.schema.spoken import dialects_of
 from sim.crowds import Crowds, OthersAtDesks
 from sim.engine.driver import SimClock, TaskGroup
 from sim.engine.timeline import Timeline
@@ -37,6 +40,7 @@ from sim.model.loop import LoopClock
 from sim.model.node import SimNode
 from sim.model.off_clock import OffClock
 from sim.model.service_times import ServiceTimeTables
+from sim.model.sizes import Sizes
 from sim.model.spool import Seen, Spool
 from sim.model.stations import Cpu, CrowdedCpu, Sums
 from sim.ports import HospitalPeers, NodePeers, SimBooks, SimTasks
@@ -113,6 +117,10 @@ class World:
         self._make_nodes(service_times)
         self.faulty_links: list[FaultyLink] = []
         """The links on which a fault lies; each counts what its faults hit."""
+        narrow = any(isinstance(fault, Bandwidth) for fault in scenario.faults)
+        self._sizes = (
+            Sizes(BusinessClock(scenario.horizon.start, scenario.scale.time), dialects_of(scenario)) if narrow else None
+        )
         self._make_links()
         for node, change in books_before(scenario, plan, self.history):
             self.stores[node].apply(change)
@@ -273,4 +281,4 @@ class World:
         if faulty.sound:
             return Link(spec.latency, spec.jitter, None)
         self.faulty_links.append(faulty)
-        return Link(spec.latency, spec.jitter, faulty)
+        return Link(spec.latency, spec.jitter, faulty, self._sizes)

@@ -14,12 +14,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lab.analysis.statistics import Floats, percentile
-from reference_impl.staging.loss import FALSE_YES
+from reference_impl.staging.disturbing import LINK_KINDS
 
 if TYPE_CHECKING:
     from lab.analysis.scope import Scope
 
-FAULTS = ("freeze", "kill", "refuse", "slow", "lose", "delay", *FALSE_YES)
+FAULTS = ("freeze", "kill", "refuse", "slow", *LINK_KINDS)
 GROUP = 20
 """Settlements in a group: fewer have no p95 worth the name."""
 BACK_TO_NORMAL = 2.0

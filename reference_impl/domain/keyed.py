@@ -102,6 +102,7 @@ class Purpose(IntEnum):
     ORDER = 331
     HOSPITAL_FAULT = 350
     ENDURANCE = 360
+    LINK_FAULT = 370
 
 
 def mix64(value: int) -> int:

@@ -17,7 +17,8 @@ from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.regions import CITY_DIGITS
 from reference_impl.domain.transactions import TRANSACTIONS
 from reference_impl.staging.hospital_faults import HOSPITAL_FAULTS
-from scenarios.schema.faults import ANY, LostCommit
+from scenarios.schema.faults import LostCommit
+from scenarios.schema.link_faults import ANY
 
 if TYPE_CHECKING:
     from reference_impl.books.final import FinalBooks

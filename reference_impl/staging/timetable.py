@@ -37,8 +37,9 @@ from reference_impl.staging.acts import (
     ThawNode,
     WorkOnBooks,
 )
+from reference_impl.staging.disturbing import LINK_KINDS
 from reference_impl.staging.hospital_faults import hit_by
-from reference_impl.staging.loss import FALSE_YES
+from reference_impl.staging.link_words import link_words
 from reference_impl.staging.moves import books_move
 from reference_impl.staging.ramps import bucket_rule, door_steps
 from reference_impl.staging.stepping import OpenBySteps
@@ -48,16 +49,13 @@ from scenarios.record.tables import EventRow
 from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import (
-    ANY,
     ClockOff,
-    Delay,
     EarlyKey,
     Fault,
     Freeze,
     FullDisk,
     HospitalFault,
     Kill,
-    Lose,
     LostCommit,
     Refuse,
     RevokedKey,
@@ -65,9 +63,8 @@ from scenarios.schema.faults import (
     SkewedClock,
     Slow,
     SlowDisk,
-    YesWithErrorText,
-    YesWithoutReceipt,
 )
+from scenarios.schema.link_faults import ANY, LinkFault, Severed
 from scenarios.units import US_PER_DAY
 
 if TYPE_CHECKING:
@@ -108,19 +105,14 @@ def timetable(scenario: Scenario) -> tuple[Step, ...]:
 
 
 def _fault_steps(scenario: Scenario, chain: int, fault: Fault) -> Iterator[Step]:
+    if isinstance(fault, LinkFault | Severed):
+        yield Step(fault.at, chain, OnlyWritten(), _row(fault, *link_words(fault)))
+        return
     match fault:
         case Freeze() | Kill() | Refuse() | Slow():
             yield from _node_steps(chain, fault)
         case SlowDisk() | FullDisk() | ClockOff():
             yield from _machine_steps(chain, fault)
-        case Lose():
-            note = f"{_PLURAL[fault.direction]}, {fault.share:.0%}"
-            yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), note))
-        case Delay():
-            yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), f"+{fault.add} us"))
-        case YesWithErrorText() | YesWithoutReceipt():
-            note = f"{' '.join(fault.codes)}, {fault.share:.0%}, {fault.acted:.0%} of them done all the same"
-            yield Step(fault.at, chain, OnlyWritten(), _row(fault, ">".join(fault.link), note))
         case LostCommit():
             note = f"{' '.join(fault.codes)}, {fault.share:.0%}"
             yield Step(fault.at, chain, OnlyWritten(), _row(fault, fault.node, note))
@@ -235,11 +227,9 @@ def _downloads(scenario: Scenario, first_chain: int) -> Iterator[Step]:
 
 def link_hits_in(events: Iterable[tuple[int, EventRow]], hits: Mapping[int, int]) -> list[EventRow]:
     """Return the rows written down, each given with its chain, with what the faults of links hit, by their number."""
-    return [row._replace(hits=hits.get(chain, 0)) if row.kind in _OF_LINKS else row for chain, row in events]
+    return [row._replace(hits=hits.get(chain, 0)) if row.kind in LINK_KINDS else row for chain, row in events]
 
 
-_OF_LINKS = ("lose", "delay", *FALSE_YES)
-_PLURAL = {"request": "requests", "reply": "replies"}
 _DOORS: Mapping[Phase, DoorState] = {
     Phase.STOP_ACCEPT: DoorState.DRAINING,
     Phase.CLOSE: DoorState.CLOSED,

@@ -20,7 +20,7 @@ from scenarios.patients.provinces import provinces
 from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.care_catalogue import catalogue_problems
 from scenarios.reading.errors import Problem
-from scenarios.reading.links import link_problems
+from scenarios.reading.links import link_problems, severed_problems
 from scenarios.reading.long_stays import care_type_problems, long_stay_problems
 from scenarios.reading.master_data import master_problems
 from scenarios.reading.nation import nation_problems
@@ -34,24 +34,20 @@ from scenarios.reading.stops import stop_problems
 from scenarios.reading.trust import hospital_fault_problems, trust_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
-    ANY,
     ClockOff,
-    Delay,
     Fault,
     Freeze,
     FullDisk,
     HospitalFault,
     Kill,
-    Lose,
     LostCommit,
     Refuse,
     ShortDownload,
     Slow,
     SlowDisk,
-    YesWithErrorText,
-    YesWithoutReceipt,
 )
 from scenarios.schema.gates import GateError, parse_gate
+from scenarios.schema.link_faults import ANY, LinkFault, Severed
 from scenarios.schema.measures import planned
 from scenarios.schema.topology import Topology
 from scenarios.units import US_PER_DAY, format_duration
@@ -279,8 +275,10 @@ def _flows(scenario: Scenario) -> Iterator[Problem]:
 
 def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
     topology = scenario.topology
-    if isinstance(fault, Lose | Delay | YesWithErrorText | YesWithoutReceipt):
+    if isinstance(fault, LinkFault):
         yield from link_problems(topology, fault, path)
+    elif isinstance(fault, Severed):
+        yield from severed_problems(topology, fault, path)
     elif isinstance(fault, LostCommit):
         yield from _lost_commit(topology, fault, path)
     elif isinstance(fault, HospitalFault):

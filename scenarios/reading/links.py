@@ -8,22 +8,54 @@ from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.reading.errors import Problem
 from scenarios.reading.shape import nearest
-from scenarios.schema.faults import ANY, Delay, Lose, YesWithErrorText, YesWithoutReceipt
+from scenarios.schema.link_faults import (
+    ANY,
+    Bandwidth,
+    Delay,
+    HalfPartition,
+    LinkFault,
+    Partition,
+    Severed,
+    YesWithoutReceipt,
+    severed,
+)
 from scenarios.schema.topology import Topology
 
-__all__ = ["link_problems"]
+__all__ = ["link_problems", "severed_problems"]
 
 Path = tuple[str | int, ...]
 
 
-def link_problems(
-    topology: Topology, fault: Lose | Delay | YesWithErrorText | YesWithoutReceipt, path: Path
-) -> Iterator[Problem]:
+def link_problems(topology: Topology, fault: LinkFault, path: Path) -> Iterator[Problem]:
     """Yield what is wrong with a fault of a link: there is no such link, or nothing of what it names crosses it."""
     yield from _link(topology, fault.link, (*path, "link"))
     yield from _codes_on_link(fault, path)
     if isinstance(fault, YesWithoutReceipt):
         yield from _receipts(fault, path)
+
+
+def severed_problems(topology: Topology, fault: Severed, path: Path) -> Iterator[Problem]:
+    """Yield what is wrong with a fault that severs groups: an end is nowhere, or no link leads between them."""
+    ends = (HOSPITAL, *topology.nodes())
+    for key, group in _groups(fault):
+        for number, end in enumerate(group):
+            if end not in ends:
+                expected = f"'{HOSPITAL}', '{HUB}', a province of the scenario or a city of it that has a relay"
+                yield Problem((*path, *key, number), "unknown end of a link", repr(end), expected, nearest(end, ends))
+                return
+    if not any(severed(fault, topology.ways())):
+        got = " | ".join(" ".join(group) for _, group in _groups(fault))
+        expected = "ends that speak with each other, such as [63] and [hub]"
+        yield Problem(path, f"{fault.kind} between ends that no link joins", got, expected)
+
+
+def _groups(fault: Severed) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield the groups of a fault, each with where it stands."""
+    match fault:
+        case Partition():
+            yield from ((("groups", number), group) for number, group in enumerate(fault.groups))
+        case HalfPartition():
+            yield from ((("from",), fault.speakers), (("to",), fault.listeners))
 
 
 def _link(topology: Topology, link: Sequence[str], path: Path) -> Iterator[Problem]:
@@ -59,10 +91,10 @@ def _receipts(fault: YesWithoutReceipt, path: Path) -> Iterator[Problem]:
             yield Problem((*path, "codes", number), what, repr(code), expected)
 
 
-def _codes_on_link(fault: Lose | Delay | YesWithErrorText | YesWithoutReceipt, path: Path) -> Iterator[Problem]:
+def _codes_on_link(fault: LinkFault, path: Path) -> Iterator[Problem]:
     """Refuse transactions that never take the link: what a care province does alone it sends nobody."""
     caller, callee = fault.link
-    if isinstance(fault, Delay) or is_city(caller) or (caller in (HOSPITAL, ANY) and callee != HUB):
+    if isinstance(fault, Delay | Bandwidth) or is_city(caller) or (caller in (HOSPITAL, ANY) and callee != HUB):
         return
     for number, code in enumerate(fault.codes):
         if not TRANSACTIONS[code].forwarded:

@@ -287,7 +287,7 @@ def _problem(error: Any, tree: Branch) -> Problem:
 
 _FAULT_KINDS = (
     "freeze, kill, refuse, slow, slow_disk, full_disk, clock_off, lose, delay, lost_commit, yes_with_error_text, "
-    "yes_without_receipt, short_download"
+    "yes_without_receipt, reset, slow_close, duplicate, reorder, bandwidth, partition, half_partition, short_download"
 )
 
 

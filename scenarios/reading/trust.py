@@ -8,7 +8,8 @@ from reference_impl.domain.nodes import HOSPITAL
 from scenarios.reading.errors import Problem
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
-from scenarios.schema.faults import ANY, HospitalFault
+from scenarios.schema.faults import Fault, HospitalFault
+from scenarios.schema.link_faults import ANY, LinkFault, Severed, severed
 
 __all__ = ["hospital_fault_problems", "trust_problems"]
 
@@ -19,17 +20,31 @@ def trust_problems(scenario: Scenario) -> Iterator[Problem]:
     if trust is None:
         return
     for number, fault in enumerate(scenario.faults):
-        link: tuple[str, ...] = getattr(fault, "link", ())
-        of_hospitals = HOSPITAL in link or link == (ANY, ANY)
-        if link and trust.mutual_tls and HOSPITAL not in link:
-            yield _encrypted(number, link, "between nodes that speak mutual TLS", "mutual_tls", "a link of hospitals")
-        elif of_hospitals and trust.hospital_tls:
-            yield _encrypted(number, link, "of hospitals that speak TLS", "hospital_tls", "a link between nodes")
+        for link in _links(scenario, fault):
+            of_hospitals = HOSPITAL in link or link == (ANY, ANY)
+            if trust.mutual_tls and HOSPITAL not in link:
+                yield _encrypted(
+                    number, fault, link, "between nodes that speak mutual TLS", "mutual_tls", "a link of hospitals"
+                )
+                break
+            if of_hospitals and trust.hospital_tls:
+                yield _encrypted(
+                    number, fault, link, "of hospitals that speak TLS", "hospital_tls", "a link between nodes"
+                )
+                break
 
 
-def _encrypted(number: int, link: tuple[str, ...], whose: str, key: str, other: str) -> Problem:
+def _links(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, ...]]:
+    """Yield the links that a fault lies on, as it names them or as the groups that it severs have them."""
+    if isinstance(fault, Severed):
+        yield from ((caller, callee) for caller, callee, _ in severed(fault, scenario.topology.ways()))
+    elif isinstance(fault, LinkFault):
+        yield fault.link
+
+
+def _encrypted(number: int, fault: Fault, link: tuple[str, ...], whose: str, key: str, other: str) -> Problem:
     return Problem(
-        ("faults", number, "link"),
+        ("faults", number, *(("link",) if isinstance(fault, LinkFault) else ())),
         f"a faulty link {whose}: nothing can be lost that is encrypted",
         " to ".join(link),
         f"trust.{key}: false, or {other}",

@@ -10,11 +10,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reference_impl.domain import transactions as tx
-from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode, span
+from scenarios.schema.base import CodeText, MachineTime, Model, PeopleTime, Share, TransactionCode
+from scenarios.schema.link_faults import (
+    Bandwidth,
+    Delay,
+    Duplicate,
+    HalfPartition,
+    KeyedFault,
+    Lose,
+    Partition,
+    Reorder,
+    Reset,
+    SlowClose,
+    YesWithErrorText,
+    YesWithoutReceipt,
+)
 from scenarios.schema.master_data import Downloaded
 from scenarios.units import US_PER_DAY
-
-ANY = "*"
 
 
 class _NodeFault(Model):
@@ -93,47 +105,7 @@ class ClockOff(_WrongClock):
     )
 
 
-class _KeyedFault(Model):
-    at: PeopleTime = Field(default=span("0s"), description="from the start of the horizon. Default: from the start.")
-    lasts: Annotated[PeopleTime, Field(gt=0)] | None = Field(
-        default=None, alias="for", description="how long. Default: to the end of the run."
-    )
-
-    @property
-    def until(self) -> int | None:
-        """The first moment after the fault; None when it lasts to the end of the run."""
-        return None if self.lasts is None else self.at + self.lasts
-
-
-_LINK = Field(
-    min_length=2,
-    max_length=2,
-    description="[caller, callee]: 'hospital', 'hub', a province's code or '*' for any.",
-)
-
-
-class Lose(_KeyedFault):
-    """A request or a reply is lost on a link, drawn by the message's key."""
-
-    kind: Literal["lose"]
-    link: tuple[CodeText, ...] = _LINK
-    direction: Literal["request", "reply"]
-    share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
-    codes: tuple[TransactionCode, ...] = Field(default=(), description="only these transactions. Default: all.")
-    first: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="only the first so many crossings of one message. Default: all of them."
-    )
-
-
-class Delay(_KeyedFault):
-    """Every message on a link takes longer, each way."""
-
-    kind: Literal["delay"]
-    link: tuple[CodeText, ...] = _LINK
-    add: MachineTime = Field(gt=0, description="added to the latency of each way")
-
-
-class LostCommit(_KeyedFault):
+class LostCommit(KeyedFault):
     """The node answers yes and its books do not hold it: a broken promise, planted to be found."""
 
     kind: Literal["lost_commit"]
@@ -143,35 +115,6 @@ class LostCommit(_KeyedFault):
     )
     share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
     count: Annotated[int, Field(ge=1)] | None = Field(default=None, description="at most so many. Default: no limit.")
-
-
-class _FalseYes(_KeyedFault):
-    link: tuple[CodeText, ...] = _LINK
-    share: Share = Field(default=1.0, description="of the messages that match. Default: all.")
-    codes: tuple[TransactionCode, ...] = Field(
-        default=(tx.PHARMACY_SETTLE, tx.OUTPATIENT_SETTLE, tx.INPATIENT_SETTLE), min_length=1
-    )
-    first: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="only the first so many crossings of one message. Default: all of them."
-    )
-
-
-class YesWithErrorText(_FalseYes):
-    """The callee answers yes (infcode 0) and tells of an error beside it: whoever tests the code alone believes it."""
-
-    kind: Literal["yes_with_error_text"]
-    acted: Share = Field(
-        default=0.0, description="of those answered so, the share upon which the callee acted all the same. ASSUMED."
-    )
-
-
-class YesWithoutReceipt(_FalseYes):
-    """The callee answers yes and leaves out what the yes is about: no settlement, no visit, no amounts."""
-
-    kind: Literal["yes_without_receipt"]
-    acted: Share = Field(
-        default=1.0, description="of those answered so, the share upon which the callee acted all the same. ASSUMED."
-    )
 
 
 class ShortDownload(_NodeFault):
@@ -229,6 +172,13 @@ Fault = Annotated[
     | LostCommit
     | YesWithErrorText
     | YesWithoutReceipt
+    | Reset
+    | SlowClose
+    | Duplicate
+    | Reorder
+    | Bandwidth
+    | Partition
+    | HalfPartition
     | ShortDownload
     | SkewedClock
     | EarlyKey

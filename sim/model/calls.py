@@ -87,9 +87,12 @@ class Call(Owned):
         link, timeline = self.link, self.timeline
         heard_us = left_us + link.latency_us + (link.jitter_us * (self.link_bits & LINK_MASK) >> LINK_BITS)
         if self.sent is not None and type(self.value) is not Unreachable:  # that nobody listens is no message
-            back = link.send_back(self.request, left_us, self.sent, yes=_is_yes(self.value))
+            back = link.send_back(self.request, left_us, self.sent, self.value)
             if back is not None:
                 if back.lost:
+                    return
+                if back.cut is not None:
+                    self.break_off(left_us + back.cut.after_us)
                     return
                 heard_us += back.delay_us
                 if back.false_yes is not None:
@@ -110,7 +113,13 @@ class Call(Owned):
         """Let the caller learn that the connection broke with its request inside: nobody knows what became of it."""
         if self.given_up or self.processed:
             return
-        heard_us = self.timeline.now_us + self.link.transit_us(0)
+        self.break_off(self.timeline.now_us)
+
+    def break_off(self, broken_us: int) -> None:
+        """Let the caller learn that the connection broke at that moment, whatever was on its way over it."""
+        if self.given_up:
+            return
+        heard_us = broken_us + self.link.transit_us(0)
         self.value = Unknown(heard_us - self.started_us)
         self.owner: object = None
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
@@ -177,20 +186,30 @@ class Work(Owned):
             if sent is not None:
                 if sent.lost:
                     return
+                if sent.cut is not None:
+                    call.break_off(left_us + sent.cut.after_us)
+                    return
                 if sent.false_yes is not None and sent.turned_back:
                     call.answer_falsely(sent.false_yes, left_us, sent.delay_us)
                     return
                 arrives_us += sent.delay_us
         self.callbacks.append(target.arrive)
         heappush(timeline.heap, (arrives_us, WORK, timeline.next_id(), self))
+        if call.sent is not None and call.sent.copy_after_us is not None:
+            self._come_again(call, target, arrives_us + call.sent.copy_after_us)
+
+    def _come_again(self, call: Call, target: Target, arrives_us: int) -> None:
+        """Let a copy come to the target, whose answer nobody waits for."""
+        unheard = Call(call.timeline, self.request, call.link, call.patience_us)
+        unheard.given_up, unheard.started_us = True, call.started_us
+        copy = Work(self.request, unheard, self.key, target, bits=self.bits)
+        copy.owner, copy.leaves_us = self.owner, self.leaves_us
+        copy.callbacks.append(target.arrive)
+        heappush(call.timeline.heap, (arrives_us, WORK, call.timeline.next_id(), copy))
 
 
 _NO_DEED = Answered(Reply(""))
 """A yes that says nothing, of nothing."""
-
-
-def _is_yes(said: Outcome) -> bool:
-    return type(said) is Answered and not said.reply.refusal
 
 
 def _spoilt(said: Answered, told: FalseYes) -> Answered:

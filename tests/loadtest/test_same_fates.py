@@ -45,6 +45,36 @@ MIXES = {
         {"kind": "yes_with_error_text", "link": ["hub", "63"], "share": "40%", "acted": "50%"},
         {"kind": "yes_without_receipt", "link": ["hospital", "63"], "share": "60%", "acted": "50%", "codes": ["2201"]},
     ],
+    "connections are reset in requests and in replies": [
+        {"kind": "reset", "link": ["hospital", "33"], "direction": "request", "share": "30%"},
+        {"kind": "reset", "link": ["hub", "63"], "direction": "reply", "share": "40%"},
+        {"kind": "reset", "link": ["33", "hub"], "direction": "reply", "share": "30%"},
+    ],
+    "connections stop in requests and in replies, and are closed later": [
+        {"kind": "slow_close", "link": ["hospital", "33"], "direction": "reply", "share": "30%", "after": "150ms"},
+        {"kind": "slow_close", "link": ["hub", "63"], "direction": "request", "share": "40%", "after": "100ms"},
+    ],
+    "requests come twice, at once and late, while replies are lost": [
+        {"kind": "duplicate", "link": ["hospital", "33"], "share": "50%"},
+        {"kind": "duplicate", "link": ["hub", "63"], "share": "50%", "after": "100ms"},
+        LOST_REPLY,
+    ],
+    "messages are held back and jitter": [
+        {"kind": "reorder", "link": ["hub", "63"], "direction": "request", "share": "40%", "by": "500ms"},
+        {"kind": "reorder", "link": ["hospital", "33"], "direction": "reply", "share": "20%", "by": "1s"},
+        {"kind": "delay", "link": ["33", "hub"], "add": "5ms", "jitter": "20ms"},
+    ],
+    "a link carries all too little for a while": [
+        {"kind": "bandwidth", "link": ["33", "hub"], "bytes_per_second": 1, "at": "12h", "for": "4h"},
+        {"kind": "bandwidth", "link": ["hub", "63"], "bytes_per_second": 100_000, "burst_bytes": 2000},
+    ],
+    "a province is parted from all others": [
+        {"kind": "partition", "groups": [["63"], ["hub"]], "at": "12h", "for": "4h"}
+    ],
+    "an insurer is heard by nobody, and then hears nobody": [
+        {"kind": "half_partition", "from": ["63"], "to": ["hub"], "at": "5h", "for": "3h"},
+        {"kind": "half_partition", "from": ["hub"], "to": ["63"], "at": "14h", "for": "4h"},
+    ],
     "the hub stands still while messages are lost and late": [
         LOSS,
         LOST_REPLY,

@@ -254,6 +254,25 @@ FAULTS = [
     ),
     ("{kind: slow_disk, node: 99, at: 1min, for: 1min, add: 1s}", "faults.0.node", "hub"),
     ("{kind: clock_off, node: hub, at: 1min, for: 1min, by: 0s}", "faults.0.by", ""),
+    ("{kind: delay, link: [33, hub], add: 1s, jitter: 25h}", "faults.0.jitter", "a value less than or equal to"),
+    ("{kind: reset, link: [33, hub]}", "faults.0.direction", "missing key"),
+    ("{kind: reset, link: [33, 34], direction: reply}", "faults.0.link", "caller of the hub only"),
+    ("{kind: reset, link: [33, hub], direction: reply, codes: [2203]}", "faults.0.codes.0", "acts alone"),
+    ("{kind: slow_close, link: [33, hub], direction: reply}", "faults.0.after", "missing key"),
+    ("{kind: slow_close, link: [33, hub], direction: reply, after: 0s}", "faults.0.after", "greater than 0"),
+    ("{kind: duplicate, link: [33, hub], direction: reply}", "faults.0.direction", "unknown key"),
+    ("{kind: duplicate, link: [33, hub], after: 2d}", "faults.0.after", "a value less than or equal to"),
+    ("{kind: reorder, link: [33, hub], direction: reply, by: 0s}", "faults.0.by", "greater than 0"),
+    ("{kind: bandwidth, link: [33, hub], bytes_per_second: 0}", "faults.0.bytes_per_second", "greater than or equal"),
+    ("{kind: bandwidth, link: [33, hub], rate: 9}", "faults.0.rate", "unknown key"),
+    ("{kind: partition, groups: [[33, hub]]}", "faults.0.groups", "1 group parts nobody; expected two groups or more"),
+    ("{kind: partition, groups: [[33], []]}", "faults.0.groups.1", "1 items"),
+    ("{kind: partition, groups: [[33], [hub, 33]]}", "faults.0.groups", "'33' stands twice; expected each end once"),
+    ("{kind: partition, groups: [[33], [hub, 36]]}", "faults.0.groups.1.1", "unknown end of a link"),
+    ("{kind: partition, groups: [[33], [34, 63]]}", "faults.0", "partition between ends that no link joins"),
+    ("{kind: half_partition, from: [33], to: [hubb]}", "faults.0.to.0", "did you mean 'hub'?"),
+    ("{kind: half_partition, from: [hospital], to: [hub]}", "faults.0", "between ends that no link joins"),
+    ("{kind: half_partition, from: [33, hub], to: [hub]}", "faults.0.to", "'hub' stands twice; expected each end once"),
 ]
 
 
@@ -274,6 +293,9 @@ def test_fault_that_cannot_happen_is_refused(write, fault, key, words):
         "{kind: lose, link: ['*', '*'], direction: request, share: 10%}, {kind: delay, link: [33, hub], add: 1s}",
         "{kind: lose, link: [hospital, 33], direction: reply, first: 1}, {kind: lost_commit, node: 63, count: 1}",
         "{kind: yes_with_error_text, link: [hospital, 33], codes: [2402]}, {kind: yes_without_receipt, link: ['*', '*']}",
+        "{kind: partition, groups: [[33, 34], [hub]]}, {kind: half_partition, from: [hub], to: [63], at: 1h, for: 1min}",
+        "{kind: reset, link: ['*', hub], direction: reply}, {kind: bandwidth, link: [hub, 33], bytes_per_second: 9}",
+        "{kind: duplicate, link: ['*', '*'], codes: [2203]}, {kind: reorder, link: [hub, 33], direction: reply, by: 1s}",
     ],
 )
 def test_fault_that_can_happen_is_taken(write, faults):

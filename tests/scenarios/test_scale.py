@@ -18,6 +18,11 @@ BASE = {
         {"kind": "lose", "link": ["hub", "33"], "direction": "reply", "at": "1h"},
         {"kind": "clock_off", "node": "33", "at": "1h", "for": "2h", "by": "30s"},
         {"kind": "skewed_clock", "node": "33", "at": "1h", "for": "2h", "by": "40min"},
+        {"kind": "slow_close", "link": ["33", "hub"], "direction": "reply", "after": "2s"},
+        {"kind": "duplicate", "link": ["33", "hub"], "after": "3s"},
+        {"kind": "reorder", "link": ["33", "hub"], "direction": "request", "by": "4s"},
+        {"kind": "delay", "link": ["33", "hub"], "add": "1s", "jitter": "500ms"},
+        {"kind": "half_partition", "from": ["33"], "to": ["hub"], "at": "1h", "for": "2h"},
     ],
     "cutover": [
         {
@@ -120,6 +125,8 @@ PEOPLE = """
     faults.0.lasts           2h
     faults.1.at              1h
     faults.3.lasts           2h
+    faults.8.at              1h
+    faults.8.lasts           2h
     overload.at              1h
     overload.lasts           2h
     prefund.quotas.0.top_ups.0.at  3h
@@ -210,6 +217,10 @@ MACHINE = """
     faults.0.add                        0.5s
     faults.2.by                         30s
     faults.3.by                         2400s
+    faults.4.after                      2s
+    faults.5.after                      3s
+    faults.6.by                         4s
+    faults.7.jitter                     0.5s
     trust.window                        1800s
     cutover.1.ramp.gates.p95            3s
     cutover.2.monitor.p95               2s

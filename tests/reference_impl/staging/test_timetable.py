@@ -68,6 +68,14 @@ def test_what_links_and_books_do_by_themselves_is_only_written_down():
         {"kind": "lose", "link": ["hospital", "33"], "direction": "reply", "share": "2%", "at": "1s", "for": "2s"},
         {"kind": "delay", "link": ["33", "hub"], "add": "5ms", "at": "2s"},
         {"kind": "lost_commit", "node": "63", "codes": ["2304"]},
+        {"kind": "delay", "link": ["33", "hub"], "add": "5ms", "jitter": "1ms", "at": "3s"},
+        {"kind": "reset", "link": ["33", "hub"], "direction": "request", "at": "4s"},
+        {"kind": "slow_close", "link": ["33", "hub"], "direction": "reply", "after": "1ms", "at": "5s"},
+        {"kind": "duplicate", "link": ["33", "hub"], "share": "10%", "after": "1ms", "at": "6s"},
+        {"kind": "reorder", "link": ["33", "hub"], "direction": "reply", "by": "1ms", "at": "7s"},
+        {"kind": "bandwidth", "link": ["33", "hub"], "bytes_per_second": 9, "burst_bytes": 5, "at": "8s"},
+        {"kind": "partition", "groups": [["33", "hospital"], ["hub"]], "at": "9s"},
+        {"kind": "half_partition", "from": ["63"], "to": ["hub"], "at": "10s", "for": "1s"},
     )
 
     assert all(step.act == OnlyWritten() for step in found)
@@ -75,6 +83,14 @@ def test_what_links_and_books_do_by_themselves_is_only_written_down():
         EventRow(0, None, "lost_commit", "63", "2304, 100%"),
         EventRow(1 * S, 3 * S, "lose", "hospital>33", "replies, 2%"),
         EventRow(2 * S, None, "delay", "33>hub", "+5000 us"),
+        EventRow(3 * S, None, "delay", "33>hub", "+5000 us and up to 1000 us"),
+        EventRow(4 * S, None, "reset", "33>hub", "requests, 100%"),
+        EventRow(5 * S, None, "slow_close", "33>hub", "replies, 100%, after 1000 us"),
+        EventRow(6 * S, None, "duplicate", "33>hub", "requests, 10%, after 1000 us"),
+        EventRow(7 * S, None, "reorder", "33>hub", "replies, 100%, by 1000 us"),
+        EventRow(8 * S, None, "bandwidth", "33>hub", "9 bytes a second, 5 at once"),
+        EventRow(9 * S, None, "partition", "33 hospital | hub", ""),
+        EventRow(10 * S, 11 * S, "half_partition", "63 > hub", ""),
     ]
 
 
