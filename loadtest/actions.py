@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
+from loadtest.cpu_hog import CpuHog
 from loadtest.moving import put_off, work_on_books
 from loadtest.small_disk import SmallDisk
 from reference_impl.books.journal import Stage
@@ -35,7 +36,7 @@ from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.renumbered import renumberings_of
 
-__all__ = ["Injector", "ProcessActions"]
+__all__ = ["Injector", "Machine", "ProcessActions"]
 
 _INSIST_EVERY_S = 0.2
 _STOP_LIMIT_S = 60.0
@@ -47,18 +48,28 @@ _NOTHING_SEEN = Seen(messages=0, p95_us=None, busy=0, oldest_us=0)
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a run has of the machine beside its processes, for faults to do something to; None where none does."""
+
+    disk: SmallDisk | None = None
+    """Under the books."""
+    hog: CpuHog | None = None
+    """On the system's core."""
+
+
 class ProcessActions:
     """A ``reference_impl.staging.timetable.Actions`` on the processes of a system."""
 
-    __slots__ = ("_disk", "_lock", "_revoked", "_system")
+    __slots__ = ("_lock", "_machine", "_revoked", "_system")
 
-    def __init__(self, system: System, disk: SmallDisk | None = None) -> None:
+    def __init__(self, system: System, machine: Machine) -> None:
         """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear.
 
-        ``disk`` is the one that its books lie on, where it may be filled.
+        ``machine`` is what may be done beside its processes.
         """
         self._system = system
-        self._disk = disk
+        self._machine = machine
         self._revoked: frozenset[HitInstitutions] = frozenset()
         """Whose keys are revoked at the nodes now."""
         self._lock = threading.Lock()
@@ -94,9 +105,16 @@ class ProcessActions:
 
     def fill_disk(self, *, on: bool) -> None:
         """Leave no room on the disk under the books, or some again."""
-        if self._disk is None:
+        disk = self._machine.disk
+        if disk is None:
             raise CommandError("the books do not lie on a small disk of this run, and no other is filled")
-        self._disk.fill() if on else self._disk.make_room()
+        disk.fill() if on else disk.make_room()
+
+    def hog(self, share: float) -> None:
+        """Take a share of the system's core."""
+        if self._machine.hog is None:
+            raise CommandError("no program of this run takes a share of the system's core")
+        self._machine.hog.take(share)
 
     def set_clock(self, node: NodeId, off_us: int) -> None:
         """Let the clock of the node's process be so far ahead."""
@@ -121,11 +139,11 @@ class Injector:
     """Does a scenario's timetable. ``events`` are the rows of what was done, at the times it was done."""
 
     def __init__(
-        self, scenario: Scenario, system: System, now_us: Callable[[], int], disk: SmallDisk | None = None
+        self, scenario: Scenario, system: System, now_us: Callable[[], int], machine: Machine = Machine()
     ) -> None:
-        """``now_us`` reads the run's clock; ``disk`` is the one under the books, where the scenario fills it."""
+        """``now_us`` reads the run's clock; ``machine`` is what the scenario does something to."""
         self._system = system
-        self._actions = ProcessActions(system, disk)
+        self._actions = ProcessActions(system, machine)
         self._now_us = now_us
         self._over = threading.Event()
         self._lock = threading.Lock()

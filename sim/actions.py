@@ -60,6 +60,13 @@ class SimActions:
         for node in self._world.nodes.values():
             node.disk_full = on
 
+    def hog(self, share: float) -> None:
+        """Take a share of every core, before any node; 0 is none."""
+        for cpu in self._world.cpus.values():
+            cpu.take_away(share)
+        for host in self._world.hosts.values():
+            host.loop.hear_of_speed()
+
     def set_clock(self, node: NodeId, off_us: int) -> None:
         """Let the clock of the node's host be so far ahead."""
         self._host(node).set_clock(off_us)

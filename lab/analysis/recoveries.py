@@ -19,7 +19,7 @@ from reference_impl.staging.disturbing import LINK_KINDS
 if TYPE_CHECKING:
     from lab.analysis.scope import Scope
 
-FAULTS = ("freeze", "kill", "refuse", "slow", *LINK_KINDS)
+FAULTS = ("freeze", "kill", "refuse", "slow", "cpu_hog", *LINK_KINDS)
 GROUP = 20
 """Settlements in a group: fewer have no p95 worth the name."""
 BACK_TO_NORMAL = 2.0

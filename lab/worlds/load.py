@@ -27,7 +27,8 @@ from lab.worlds.cores import Cores, busy_s, choose_cores, cpu_s, on_core
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.generator import Generating, LoadGenerator
 from lab.worlds.stationwatch import StationWatch
-from loadtest.actions import Injector
+from loadtest.actions import Injector, Machine
+from loadtest.cpu_hog import CpuHog
 from loadtest.exits import INTERRUPTED
 from loadtest.lags import lag_limit
 from loadtest.links import FaultyLinks
@@ -53,6 +54,7 @@ from scenarios.record.recorder import (
     record_of,
     tables_of,
 )
+from scenarios.schema.faults import CpuHog as CpuHogged
 from scenarios.schema.faults import FullDisk
 
 if TYPE_CHECKING:
@@ -161,7 +163,7 @@ class Replay:
         self.commits: dict[str, Commits] = {}
         """Where each node made its commits."""
         self._server = server
-        self._disk: SmallDisk | None = None
+        self._machine = Machine()
         self._meter = meter
         self._bare = bare
         self._scenario = scenario
@@ -181,8 +183,7 @@ class Replay:
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         self._generator.expect(plan, self._scenario.clients)
         with ExitStack() as stack:
-            if any(isinstance(fault, FullDisk) for fault in self._scenario.faults):
-                self._disk = stack.enter_context(SmallDisk(self._folder / "books"))
+            self._machine = self._disturbed_machine(stack)
             system = System(
                 system_config(self._scenario),
                 self._folder,
@@ -203,8 +204,16 @@ class Replay:
         self._rows["events"] = link_hits_in(self._done, links.hits)  # the proxy has counted to its end
         return code
 
+    def _disturbed_machine(self, stack: ExitStack) -> Machine:
+        """Return what the faults need of the machine, taken until ``stack`` ends."""
+        kinds = {type(fault) for fault in self._scenario.faults}
+        return Machine(
+            stack.enter_context(SmallDisk(self._folder / "books")) if FullDisk in kinds else None,
+            stack.enter_context(CpuHog(self.cores.system)) if CpuHogged in kinds else None,
+        )
+
     def _disturbed_run(self, system: System, visits: int) -> int:
-        injector = Injector(self._scenario, system, self._now_us, self._disk)
+        injector = Injector(self._scenario, system, self._now_us, self._machine)
         stations = StationWatch(self._scenario, system, self._now_us)
         self.commits = _commits(system.stats())
         injector.start()

@@ -18,6 +18,7 @@ __all__ = [
     "CloseDay",
     "FillDisk",
     "FreezeNode",
+    "HogCores",
     "KillNode",
     "ListInflight",
     "MoveDoor",
@@ -94,6 +95,13 @@ class FillDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class HogCores:
+    """Another program takes ``share`` of each core that nodes run on; 0 is none."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class SetClock:
     """The clock of the process of ``node`` is ``off_us`` ahead of the run's; 0 is right again."""
 
@@ -161,6 +169,7 @@ Act = (
     | SlowDown
     | SlowFlushes
     | FillDisk
+    | HogCores
     | SetClock
     | MoveDoor
     | RevokeKeys
@@ -207,6 +216,10 @@ class Actions(Protocol):
         """Leave no room on the disk under the books, or some again."""
         ...
 
+    def hog(self, share: float) -> None:
+        """Take a share of each core that nodes run on, before any of them; 0 is none."""
+        ...
+
     def set_clock(self, node: NodeId, off_us: int) -> None:
         """Let the clock of the node's process be so far ahead."""
         ...
@@ -235,7 +248,7 @@ def perform(act: Act, actions: Actions) -> None:
             _do_to_process(act, actions)
         case RefuseAll(node, on):
             actions.refuse(node, on=on)
-        case SlowDown() | SlowFlushes() | FillDisk() | SetClock():
+        case SlowDown() | SlowFlushes() | FillDisk() | HogCores() | SetClock():
             _hinder(act, actions)
         case MoveDoor(node, command):
             actions.move_door(node, command)
@@ -263,7 +276,7 @@ def _do_to_process(act: FreezeNode | ThawNode | KillNode | RestartNode, actions:
             assert_never(act)
 
 
-def _hinder(act: SlowDown | SlowFlushes | FillDisk | SetClock, actions: Actions) -> None:
+def _hinder(act: SlowDown | SlowFlushes | FillDisk | HogCores | SetClock, actions: Actions) -> None:
     match act:
         case SlowDown(node, add_us):
             actions.slow(node, add_us)
@@ -271,6 +284,8 @@ def _hinder(act: SlowDown | SlowFlushes | FillDisk | SetClock, actions: Actions)
             actions.slow_disk(node, add_us)
         case FillDisk(on):
             actions.fill_disk(on=on)
+        case HogCores(share):
+            actions.hog(share)
         case SetClock(node, off_us):
             actions.set_clock(node, off_us)
         case _:

@@ -24,6 +24,7 @@ from reference_impl.staging.acts import (
     CloseDay,
     FillDisk,
     FreezeNode,
+    HogCores,
     KillNode,
     ListInflight,
     MoveDoor,
@@ -50,6 +51,7 @@ from scenarios.schema.course import Course, PhaseTimes, courses_of
 from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import (
     ClockOff,
+    CpuHog,
     EarlyKey,
     Fault,
     Freeze,
@@ -111,7 +113,7 @@ def _fault_steps(scenario: Scenario, chain: int, fault: Fault) -> Iterator[Step]
     match fault:
         case Freeze() | Kill() | Refuse() | Slow():
             yield from _node_steps(chain, fault)
-        case SlowDisk() | FullDisk() | ClockOff():
+        case SlowDisk() | FullDisk() | CpuHog() | ClockOff():
             yield from _machine_steps(chain, fault)
         case LostCommit():
             note = f"{' '.join(fault.codes)}, {fault.share:.0%}"
@@ -161,7 +163,7 @@ def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[St
     yield Step(fault.until, chain, undo, restarted, undoes=True)
 
 
-def _machine_steps(chain: int, fault: SlowDisk | FullDisk | ClockOff) -> Iterator[Step]:
+def _machine_steps(chain: int, fault: SlowDisk | FullDisk | CpuHog | ClockOff) -> Iterator[Step]:
     """Yield what befalls the machine under a node, and its end."""
     do: Act
     undo: Act
@@ -175,6 +177,9 @@ def _machine_steps(chain: int, fault: SlowDisk | FullDisk | ClockOff) -> Iterato
         case FullDisk():
             node, note = NodeId(ANY), ""
             do, undo = FillDisk(on=True), FillDisk(on=False)
+        case CpuHog():
+            node, note = NodeId(ANY), f"{fault.share:.0%}"
+            do, undo = HogCores(fault.share), HogCores(0.0)
         case _:
             assert_never(fault)
     yield Step(fault.at, chain, do, _row(fault, node, note))

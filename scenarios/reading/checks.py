@@ -35,6 +35,7 @@ from scenarios.reading.trust import hospital_fault_problems, trust_problems
 from scenarios.schema import Scenario
 from scenarios.schema.faults import (
     ClockOff,
+    CpuHog,
     Fault,
     Freeze,
     FullDisk,
@@ -283,7 +284,7 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
         yield from _lost_commit(topology, fault, path)
     elif isinstance(fault, HospitalFault):
         yield from hospital_fault_problems(scenario, fault, path)
-    elif not isinstance(fault, ShortDownload | FullDisk):
+    elif not isinstance(fault, ShortDownload | FullDisk | CpuHog):
         yield from _node_named(topology, fault.node, (*path, "node"))
     if isinstance(fault, Kill) and fault.node in topology.nodes():
         others = [node for node in topology.hosts()[topology.host_of(fault.node)].nodes if node != fault.node]
@@ -291,6 +292,9 @@ def _fault(scenario: Scenario, fault: Fault, path: Path) -> Iterator[Problem]:
             what = f"kill of a process shared with {', '.join(others)}"
             expected = "a node whose host serves it alone"
             yield Problem((*path, "node"), what, repr(fault.node), expected, "give it a host of its own, or use freeze")
+    if isinstance(fault, CpuHog) and scenario.visits.local_background is not None:
+        what = "what is taken from a core cannot be taken from a crowd without journeys"
+        yield Problem((*path, "kind"), what, fault.kind, "no visits.local_background, or another fault")
     if fault.at >= scenario.horizon.length:
         yield Problem((*path, "at"), "after the horizon", format_duration(fault.at), _before_end(scenario))
 
@@ -311,7 +315,7 @@ def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
 
     A slow node may also refuse.
     """
-    kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, FullDisk, ClockOff)
+    kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, FullDisk, CpuHog, ClockOff)
     for number, fault in enumerate(faults):
         for earlier_number, earlier in enumerate(faults[:number]):
             if isinstance(fault, HospitalFault) and isinstance(earlier, HospitalFault):
@@ -326,7 +330,7 @@ def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
 
 
 def _where(fault: Fault) -> str:
-    """Return the node that a fault is of; of the disk under all books all of them."""
+    """Return the node that a fault is of; of what all nodes have in common all of them."""
     return getattr(fault, "node", ANY)
 
 

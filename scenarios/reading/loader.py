@@ -286,8 +286,9 @@ def _problem(error: Any, tree: Branch) -> Problem:
 
 
 _FAULT_KINDS = (
-    "freeze, kill, refuse, slow, slow_disk, full_disk, clock_off, lose, delay, lost_commit, yes_with_error_text, "
-    "yes_without_receipt, reset, slow_close, duplicate, reorder, bandwidth, partition, half_partition, short_download"
+    "freeze, kill, refuse, slow, slow_disk, full_disk, cpu_hog, clock_off, lose, delay, lost_commit, "
+    "yes_with_error_text, yes_without_receipt, reset, slow_close, duplicate, reorder, bandwidth, partition, "
+    "half_partition, short_download"
 )
 
 

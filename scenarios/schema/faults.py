@@ -85,6 +85,20 @@ class FullDisk(Model):
         return self.at + self.lasts
 
 
+class CpuHog(Model):
+    """Another program takes a share of the core, or of the cores, that all nodes run on, before any of them."""
+
+    kind: Literal["cpu_hog"]
+    at: PeopleTime = Field(description="from the start of the horizon")
+    lasts: PeopleTime = Field(alias="for", gt=0, description="how long")
+    share: Share = Field(gt=0, le=0.9, description="of each core; at most 90%")
+
+    @property
+    def until(self) -> int:
+        """The first moment after the fault."""
+        return self.at + self.lasts
+
+
 class _WrongClock(_NodeFault):
     by: MachineTime
     towards: Literal["ahead", "behind"]
@@ -166,6 +180,7 @@ Fault = Annotated[
     | Slow
     | SlowDisk
     | FullDisk
+    | CpuHog
     | ClockOff
     | Lose
     | Delay

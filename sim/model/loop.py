@@ -109,8 +109,9 @@ class Loop:
         self._chill = rhythm.chill()
         self._cooling_us = rhythm.cooling_us
         self._turn_ns = rhythm.turn_ns
-        self._steady = not rhythm.pace and cpu.stretch == 1
+        self._steady = True
         """Whether CPU costs the same at any time, but for coldness."""
+        self.hear_of_speed()
         self.owner = owner
         self.loops = loops
         """How many loops of one core each take their turns here."""
@@ -137,6 +138,10 @@ class Loop:
         self.turns = 0
 
     # --- pieces -------------------------------------------------------------------------------------------------------
+
+    def hear_of_speed(self) -> None:
+        """Take in that its cores are faster or slower from now on."""
+        self._steady = not self._rhythm.pace and self._cpu.stretch == 1
 
     def post(self, action: Callable[[Any], None], event: Any) -> None:
         """Call ``action`` with ``event`` in the next turn: now, where loop and core are free.

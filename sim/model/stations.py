@@ -179,6 +179,7 @@ class Cpu:
     __slots__ = (
         "_paused_us",
         "_timeline",
+        "_undisturbed",
         "_wakeup",
         "booked_us",
         "cores",
@@ -197,7 +198,7 @@ class Cpu:
             raise ValueError(f"a host needs some CPU (got {cores!r} cores)")
         self._timeline = timeline
         self.cores = ceil(cores)
-        self.stretch = self.cores / cores / (1.0 - lost_share)
+        self.stretch = self._undisturbed = self.cores / cores / (1.0 - lost_share)
         self.fair = fair
         self.least_us = 0
         """What the one had had when it began that went first last, whether it had waited or not."""
@@ -211,6 +212,13 @@ class Cpu:
         self.booked_us = 0
         """What all cores have been taken for until now, and are already beyond it."""
         self._paused_us: int | None = None
+
+    def take_away(self, share: float) -> None:
+        """Leave whoever begins from now on without a share of each core; 0 gives all of it back.
+
+        The share is taken in slices shorter than a turn, so that everything takes longer by as much.
+        """
+        self.stretch = self._undisturbed / (1.0 - share)
 
     def ask(self, runner: Runner) -> None:
         """Let ``runner`` run as soon as a core is free for it."""

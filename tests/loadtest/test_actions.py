@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.actions import Injector
+from loadtest.actions import Injector, Machine
 from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.day_sheet import SheetLine
 from reference_impl.protocol.door import DoorCommand, DoorState, DoorStep
@@ -130,7 +130,7 @@ class FakeDisk:
 
 def test_the_disk_under_the_books_is_filled_and_has_room_again():
     disk, asked = FakeDisk(), scenario({"kind": "full_disk", "at": "1s", "for": "2s"})
-    injector = Injector(asked, FakeSystem(), lambda: AFTER_ALL_US, disk)
+    injector = Injector(asked, FakeSystem(), lambda: AFTER_ALL_US, Machine(disk=disk))
     injector.start()
     for thread in injector._threads:
         thread.join(5)
@@ -143,6 +143,33 @@ def test_no_other_disk_is_filled():
     injector = done(scenario({"kind": "full_disk", "at": "1s", "for": "2s"}), FakeSystem())
 
     assert injector.failures == ("the books do not lie on a small disk of this run, and no other is filled",)
+
+
+class FakeHog:
+    """A hog that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[float] = []
+
+    def take(self, share: float) -> None:
+        self.told.append(share)
+
+
+def test_the_systems_core_is_taken_away_and_given_back():
+    hog, asked = FakeHog(), scenario({"kind": "cpu_hog", "at": "1s", "for": "2s", "share": "40%"})
+    injector = Injector(asked, FakeSystem(), lambda: AFTER_ALL_US, Machine(hog=hog))
+    injector.start()
+    for thread in injector._threads:
+        thread.join(5)
+
+    assert hog.told == [0.4, 0.0]
+    assert injector.events == (EventRow(AFTER_ALL_US, AFTER_ALL_US, "cpu_hog", "*", "40%"),)
+
+
+def test_no_other_core_is_taken():
+    injector = done(scenario({"kind": "cpu_hog", "at": "1s", "for": "2s", "share": "40%"}), FakeSystem())
+
+    assert injector.failures == ("no program of this run takes a share of the system's core",)
 
 
 def test_restart_after_a_kill_is_an_event_of_its_own():

@@ -43,6 +43,24 @@ def test_a_disk_that_is_slow_no_more_is_as_it_was() -> None:
     assert latency_us(lived(visit("pharmacy"), faults=[over])) == latency_us(lived(visit("pharmacy")))
 
 
+def test_what_computes_beside_the_nodes_makes_all_they_compute_longer_by_as_much() -> None:
+    plain, half, most = (
+        latency_us(lived(visit("pharmacy"), faults=[hog] if hog else []))
+        for hog in (None, *({"kind": "cpu_hog", "at": "5s", "for": "60s", "share": share} for share in (0.5, 0.8)))
+    )
+
+    assert half > plain
+    assert most - plain == pytest.approx(4 * (half - plain), rel=0.02)
+
+
+def test_a_core_that_is_given_back_is_as_fast_as_before() -> None:
+    over = {"kind": "cpu_hog", "at": "1s", "for": "5s", "share": "80%"}
+    run = lived(visit("pharmacy"), faults=[over])
+
+    assert latency_us(run) == latency_us(lived(visit("pharmacy")))
+    assert run.record().events["hits"].to_list() == [0]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_on_a_full_disk_nobody_is_told_anything_and_the_same_messages_settle_once_there_is_room(kind: str) -> None:
     full = {"kind": "full_disk", "at": "9s", "for": "8s"}

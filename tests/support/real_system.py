@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from loadtest.actions import Injector
+from loadtest.actions import Injector, Machine
+from loadtest.cpu_hog import CpuHog
 from loadtest.exits import FINISHED, INVALID
 from loadtest.links import FaultyLinks
 from reference_impl.hospital.history import History
@@ -30,6 +31,7 @@ from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
 from scenarios.record.recorder import Record, Recorder, frame_of, read_record, record_of, tables_of
 from scenarios.schema import Scenario
+from scenarios.schema.faults import CpuHog as CpuHogged
 
 ROOT = Path(__file__).parents[2]
 LEAD_NS = 4_000_000_000
@@ -58,7 +60,8 @@ class Ended:
 @contextmanager
 def running(scenario: Scenario, folder: Path, telemetry: Telemetry = UNTOLD) -> Iterator[tuple[System, FaultyLinks]]:
     (folder / "scenario.json").write_text(json.dumps(dump_scenario(scenario)))
-    system = System(system_config(scenario), folder, telemetry=telemetry)
+    core = min(os.sched_getaffinity(0)) if is_hogged(scenario) else None
+    system = System(system_config(scenario), folder, telemetry=telemetry, core=core)
     history = History(Recorder(), stamps_of(scenario))
     system.fill(books_before(scenario, plan_visits(scenario), history))
     with FaultyLinks(scenario, system, folder) as links, system:
@@ -67,10 +70,21 @@ def running(scenario: Scenario, folder: Path, telemetry: Telemetry = UNTOLD) -> 
         yield system, links
 
 
+def is_hogged(scenario: Scenario) -> bool:
+    """Return whether a program takes a share of the system's core, which it then has to have."""
+    return any(isinstance(fault, CpuHogged) for fault in scenario.faults)
+
+
 def run_for_real(scenario: Scenario, folder: Path, telemetry: Telemetry = UNTOLD) -> Ended:
     """Run a scenario on real processes and return what it left."""
-    with running(scenario, folder, telemetry) as (system, links):
-        injector = Injector(scenario, system, lambda: (time.monotonic_ns() - system.epoch_ns) // 1000)
+    with ExitStack() as stack:
+        system, links = stack.enter_context(running(scenario, folder, telemetry))
+        hog = stack.enter_context(CpuHog(min(os.sched_getaffinity(0)))) if is_hogged(scenario) else None
+
+        def now_us() -> int:
+            return (time.monotonic_ns() - system.epoch_ns) // 1000
+
+        injector = Injector(scenario, system, now_us, Machine(hog=hog))
         injector.start()
         try:
             code, errors = generated(folder, injector)

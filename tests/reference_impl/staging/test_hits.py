@@ -57,6 +57,8 @@ def hits(event: EventRow, *attempts: MessageRow, visits: tuple[VisitRow, ...] = 
         ("clock_off", "63", 126, 300, 0),
         ("full_disk", "*", 125, 126, 1),  # wherever it came to
         ("full_disk", "*", 126, 300, 0),
+        ("cpu_hog", "*", 125, 126, 1),
+        ("cpu_hog", "*", 126, 300, 0),
     ],
 )
 def test_an_answered_attempt_is_hit_where_it_was_while_the_fault_lasted(kind, node, at, until, expected):
