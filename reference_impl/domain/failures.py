@@ -29,7 +29,8 @@ Every error is raised where its room is, and derives from one of three branches:
     │   ├── BooksError                      books that cannot be opened, or written any more
     │   │   └── UnknownCommitError          their server went away in a commit, and stays away
     │   ├── ProxyError                      the fault proxy did not start
-    │   └── DiskError                       the machine cannot give a run a small disk of its own
+    │   ├── DiskError                       the machine cannot give a run a small disk of its own
+    │   └── HogError                        it does not let a program take a share of a core
     └── InvalidRunError             exit 3  the run ended, but its figures may not be used
 
 No errors, and so not in the tree: what turns a visit aside, a call into an outcome, or a loop to its end. It is raised

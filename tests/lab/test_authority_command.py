@@ -50,6 +50,24 @@ def test_a_faulty_link_between_nodes_that_speak_tls_is_refused(
     assert "hospital" in said
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("{kind: partition, groups: [[33], [hub]]}", "between nodes that speak mutual TLS"),
+        ("{kind: half_partition, from: [hub], to: [33]}", "between nodes that speak mutual TLS"),
+        ("{kind: reset, link: [33, hub], direction: reply}", "between nodes that speak mutual TLS"),
+    ],
+)
+def test_nodes_that_speak_tls_are_not_parted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str, words: str
+) -> None:
+    scenario = tmp_path / "small.yaml"
+    scenario.write_text(SMALL + f"faults: [{fault}]\n")
+
+    assert run_command(["check", str(scenario)]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_the_token_is_read_from_the_file_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

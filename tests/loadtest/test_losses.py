@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from reference_impl.domain.nodes import link_end
+from reference_impl.staging.bandwidth import Bucket
 from reference_impl.staging.loss import Disturbance, FaultyLink, disturbances
+from scenarios.schema import Scenario
 from scenarios.schema.faults import Delay, Freeze, Lose
 
 S = 1_000_000
@@ -106,6 +108,78 @@ def test_where_and_when_a_fault_is_at_work(line):
     sent = link(fault, caller=here, callee=there).request("a", code, int(at_s) * S)
 
     assert (sent.lost, sent.delay_us) == (is_lost == "yes", int(delay_us))
+
+
+BUCKETS = """
+    rate  burst  messages as bytes@us               waits of each in us
+    1000  0      10@0 10@0 10@0                     10000 20000 30000
+    1000  0      10@0 10@10000 10@50000             10000 10000 10000
+    1000  15     10@0 10@0 10@0                     0 5000 15000
+    1000  15     10@0 10@5000 10@1000000            0 0 0
+    3     0      1@0 1@333333                       333334 333335
+    1     0      0@0 1@0 0@0                        0 1000000 1000000
+"""
+
+
+@pytest.mark.parametrize("line", [line.strip() for line in BUCKETS.strip().splitlines()[1:]])
+def test_what_a_narrow_link_carries_waits_in_its_order(line):
+    rate, burst, *cells = line.split()
+    messages = [cell.split("@") for cell in cells if "@" in cell]
+    bucket = Bucket(int(rate), int(burst))
+
+    waits = [bucket.wait_us(int(size), int(at_us)) for size, at_us in messages]
+
+    assert waits == [int(cell) for cell in cells[len(messages) :]]
+
+
+def test_each_way_of_a_narrow_link_has_its_own_queue_and_a_fault_that_is_over_makes_nobody_wait():
+    narrow = losing(kind="bandwidth", bytes_per_second=1000, until_us=9 * S)
+    faulty = link(narrow)
+    sent = [faulty.request(msgid, "2207", S, 1000) for msgid in "ab"]
+    back = faulty.reply("a", "2207", S, sent=sent[0], yes=True, size_bytes=500)
+
+    assert [one.delay_us for one in (*sent, back)] == [S, 2 * S, S // 2]
+    assert faulty.hits == {0: 3}
+    assert faulty.weighs(S)
+    assert not faulty.weighs(9 * S)
+    assert faulty.request("c", "2207", 9 * S, 1000).delay_us == 0
+
+
+def test_jitter_is_drawn_for_each_message_way_and_crossing_and_stays_below_its_most():
+    faulty = link(losing(kind="delay", add_us=1000, jitter_us=500))
+    sent = [faulty.request(msgid, "2207", S) for msgid in MSGIDS]
+    back = [faulty.reply(msgid, "2207", S, sent=one, yes=True) for msgid, one in zip(MSGIDS, sent, strict=True)]
+    again = [faulty.request(msgid, "2207", S) for msgid in MSGIDS]
+
+    for crossings in (sent, back, again):
+        found = [one.delay_us for one in crossings]
+        assert min(found) >= 1000
+        assert max(found) < 1500
+        assert sum(found) / len(found) == pytest.approx(1250, abs=25)
+    assert len({tuple(one.delay_us for one in crossings) for crossings in (sent, back, again)}) == 3
+
+
+def test_groups_that_are_parted_are_losses_of_every_link_between_them():
+    asked = Scenario.model_validate(
+        {
+            "name": "parted",
+            "topology": {"regions": ["33", "63"]},
+            "faults": [
+                {"kind": "partition", "groups": [["33", "hospital"], ["hub"]]},
+                {"kind": "half_partition", "from": ["63"], "to": ["hub"]},
+            ],
+        }
+    )
+    found = {(one.number, one.caller, one.callee, one.direction) for one in disturbances(asked)}
+
+    assert found == {
+        (0, "33", "hub", "request"),
+        (0, "33", "hub", "reply"),
+        (0, "hub", "33", "request"),
+        (0, "hub", "33", "reply"),
+        (1, "63", "hub", "request"),
+        (1, "hub", "63", "reply"),
+    }
 
 
 def test_link_without_faults_is_sound():
