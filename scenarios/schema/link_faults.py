@@ -159,7 +159,7 @@ class Bandwidth(KeyedFault):
     kind: Literal["bandwidth"]
     link: tuple[CodeText, ...] = _LINK
     bytes_per_second: int = Field(
-        ge=1, le=10**12, description="of the messages' contents, without what HTTP and seals add"
+        ge=1, le=10**12, description="of the messages' contents, without what HTTP and seals add; no scale changes it"
     )
     burst_bytes: int = Field(
         default=0, ge=0, le=10**9, description="so much passes at once after a rest. Default: nothing does."

@@ -184,6 +184,53 @@ def test_delay_is_added_each_way():
     run(story())
 
 
+def test_on_a_narrow_link_the_bytes_of_the_content_are_waited_for_each_way():
+    async def story() -> None:
+        narrow = losing("request", kind="bandwidth", bytes_per_second=2_000)
+        async with proxied(narrow, callee=Callee()) as (proxy, port):
+            caller = await Caller.to(port)
+            content = request("a").partition(b"\r\n\r\n")[2]
+            began = time.monotonic()
+            assert await caller.call(request("a")) == answer("a")
+            assert time.monotonic() - began >= (len(content) + 1) / 2_000
+            assert proxy.hits == {0: 2}
+            caller.leave()
+
+    run(story())
+
+
+@pytest.mark.parametrize("kind", ["reset", "slow_close"])
+def test_a_connection_that_is_to_end_ends_also_where_nobody_listens(kind):
+    async def story() -> None:
+        async with proxied(losing("request", kind=kind), callee=Callee()) as (proxy, port):
+            proxy.link = msgspec.structs.replace(proxy.link, upstream_port=1)
+            caller = await Caller.to(port)
+            with pytest.raises(ConnectionError):
+                await caller.call(request("a"))
+            assert proxy.counts["cut"] == 1
+            caller.leave()
+
+    run(story())
+
+
+def test_a_copy_to_which_nobody_listens_harms_nobody():
+    async def story() -> None:
+        callee = Callee()
+        async with proxied(losing("request", kind="duplicate", add_us=10_000), callee=callee) as (proxy, port):
+            caller = await Caller.to(port)
+            assert await caller.call(request("a")) == answer("a")
+            proxy.link = msgspec.structs.replace(proxy.link, upstream_port=1)
+            for _ in range(2000):
+                await asyncio.sleep(0.001)
+                if proxy.counts["copies"]:
+                    break
+            assert proxy.counts["copies"] == 1
+            assert callee.seen == [request("a")]
+            caller.leave()
+
+    run(story())
+
+
 def test_nobody_listening_is_told_as_such_because_nothing_was_handed_on():
     async def story() -> None:
         async with proxied(callee=Callee()) as (proxy, port):
