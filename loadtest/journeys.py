@@ -21,8 +21,9 @@ from reference_impl.hospital.visit_state import VisitState
 from reference_impl.hospital.visiting import live_visit
 from reference_impl.protocol.ids import Stamps
 from reference_impl.protocol.ports import HospitalPorts, Peers
+from scenarios.patients.closed import Due
 from scenarios.patients.draws import KeyedDraws
-from scenarios.patients.visits import VisitPlan
+from scenarios.patients.visits import PlannedVisit, VisitPlan
 from scenarios.record.fates import Fate
 from scenarios.record.recorder import Recorder
 from scenarios.schema import Scenario
@@ -87,7 +88,13 @@ class Journeys:
 
     def live(self, number: int, rests: Callable[[int], None] = nobody_counts) -> None:
         """Live one visit to its end, in this greenlet; ``rests`` hears when its stay begins to lie and goes on."""
-        visit = self._plan.visit(number)
+        self._live(self._plan.visit(number), rests)
+
+    def make(self, due: Due) -> None:
+        """Live a visit of a closed user to its end, in this greenlet."""
+        self._live(self._plan.begun(*due), nobody_counts)
+
+    def _live(self, visit: PlannedVisit, rests: Callable[[int], None]) -> None:
         try:
             ports = self.ports(visit.hospital.code, visit.hospital.desks)
             run_to_end(live_visit(ports, self._site, visit, self._history, rests))

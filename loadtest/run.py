@@ -26,7 +26,7 @@ from locust.runners import Runner
 from loadtest.client import GeventPeers
 from loadtest.exits import FAILED, FINISHED, INTERRUPTED, INVALID
 from loadtest.gevent_ports import GeventClock
-from loadtest.hospitals import post, rosters_of, waiting
+from loadtest.hospitals import Makers, post, rosters_of, waiting
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
 from loadtest.lags import lag_limit, limit_beside
@@ -82,6 +82,7 @@ class LoadRun:
         settle_on_core(system.generator_core)
         self._inputs = inputs
         self._plan: VisitPlan = plan_visits(scenario)
+        self._to_come = len(self._plan) - self._plan.users.visits
         self._clock = GeventClock(system.epoch_monotonic_ns)
         self._recorder = Recorder()
         self._tally = Tally()
@@ -120,8 +121,8 @@ class LoadRun:
 
     @property
     def left_count(self) -> int:
-        """Visits that have not begun."""
-        return len(self._plan) - self._tally.started_total - self._tally.dropped_total
+        """Visits that come by themselves and have not begun."""
+        return self._to_come - self._tally.started_total - self._tally.dropped_total + self._tally.made_total
 
     @property
     def now_us(self) -> int:
@@ -136,20 +137,20 @@ class LoadRun:
 
     def users(self) -> int | None:
         """Return how many institutions are at work; None when it is over."""
-        return None if self.over else len(self._rosters)
+        return None if self.over else len(self._rosters) + len(self._plan.users)
 
     def begin(self) -> None:
         """Let the institutions wait for their users, and begin to watch; Locust's runner starts the users."""
         gc.collect()
         gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
-        self._environment.user_classes = post(self._rosters, self._schedule)
+        self._environment.user_classes = post(self._rosters, self._schedule, Makers(self._plan.users, self._journeys.make))
         # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
         logging.getLogger("locust.runners").addFilter(_no_warning_of_ramps)
         self._late_us = self._clock.now_us()
         self._say(
             "ready",
             now_us=self._late_us,
-            visits=len(self._plan),
+            visits=self._to_come,
             hospitals=len(self._rosters),
             ends_us=self._limit_us(),
         )
@@ -283,7 +284,7 @@ class LoadRun:
         write_locust_statistics(self._runner, folder, show=self._options.shows_statistics)
         for error in self._journeys.errors:
             sys.stderr.write(error)
-        missed = 0 if self._interrupted else len(self._plan) - self._tally.started_total - self._tally.dropped_total
+        missed = 0 if self._interrupted else max(0, self.left_count)
         if missed:
             sys.stderr.write(f"{missed} visits were never started; a hospital's user ended early, see above\n")
         verdict, doubted = self._judged(frames)

@@ -27,7 +27,7 @@ OPEN_AT_START_US = 0
 class Tally:
     """What the schedule has done since it was last asked."""
 
-    __slots__ = ("_dropped", "_lags_us", "_started", "dropped_total", "started_total")
+    __slots__ = ("_dropped", "_lags_us", "_started", "dropped_total", "made_total", "started_total")
 
     def __init__(self) -> None:
         self._lags_us: list[int] = []
@@ -35,6 +35,8 @@ class Tally:
         self._dropped = 0
         self.started_total = 0
         self.dropped_total = 0
+        self.made_total = 0
+        """Of those who started, visits of closed users."""
 
     def started(self, lag_us: int | None) -> None:
         """Count a patient who arrived, this late; None for one who was there before the run, and waits for nobody."""
@@ -42,6 +44,11 @@ class Tally:
             self._lags_us.append(lag_us)
         self._started += 1
         self.started_total += 1
+
+    def made(self, lag_us: int) -> None:
+        """Count a visit that a closed user has begun, this late."""
+        self.started(lag_us)
+        self.made_total += 1
 
     def dropped(self) -> None:
         """Count a patient who was left out."""
@@ -104,6 +111,23 @@ class Schedule:
                 self._tally.dropped()
             else:
                 self._journeys.spawn(self._arrive, visit, arrival_us)
+
+    def make(self, at_us: int, journey: Callable[[], None]) -> int | None:
+        """Make a visit of a closed user, due at ``at_us``, and wait for its end; return when that was, None on ``stop``.
+
+        A user has one visit at a time, so no cap but that on all journeys can keep one out.
+        """
+        if self.stopped:
+            return None
+        lag_us = max(0, self._clock.now_us() - at_us)
+        self._tally.made(lag_us)
+        note_lateness(lag_us)
+        self._journeys.spawn(journey).join()
+        return None if self.stopped else self._clock.now_us()
+
+    def until_s(self, at_us: int) -> float:
+        """Return the seconds until a moment; negative after it."""
+        return (at_us - self._clock.now_us()) / 1_000_000
 
     def rests(self, change: int) -> None:
         """Hear that a stay begins to lie (1) or goes on (-1): one that lies makes no call, and holds no connection."""

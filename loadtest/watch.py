@@ -62,7 +62,7 @@ class Watch:
     def __init__(self, clock: GeventClock, plan: VisitPlan, tally: Tally, meter: CpuMeter, tell: Say) -> None:
         """``tell`` hears each sample."""
         self._clock = clock
-        self._arrivals_us = plan.columns.arrival_us
+        self._arrivals_us = plan.columns.arrival_us[plan.open_rows()]
         self._tally = tally
         self._meter = meter
         self._tell = tell

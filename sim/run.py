@@ -205,7 +205,8 @@ class Simulation:
     def _nothing_left(self) -> bool:
         """Whether nobody is to come and nobody is under way: no patient, no message, nothing that goes on beside."""
         world = self.world
-        if self._pending_steps or world.started < len(world.plan) or world.outside.tasks or world.journeys.resting:
+        to_come = world.started < len(world.open_rows) or world.journeys.users.left
+        if self._pending_steps or to_come or world.outside.tasks or world.journeys.resting:
             return False
         return not any(host.group.tasks for host in world.hosts.values())
 
@@ -233,7 +234,8 @@ class _Feeder:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._arrivals = world.plan.columns.arrival_us
+        self._rows = world.open_rows
+        self._arrivals = world.plan.columns.arrival_us[self._rows]
 
     def start(self) -> None:
         if len(self._arrivals):
@@ -249,7 +251,7 @@ class _Feeder:
         world, arrivals = self._world, self._arrivals
         now_us = world.timeline.now_us
         while world.started < len(arrivals) and arrivals[world.started] <= now_us:
-            number = world.started
+            number = int(self._rows[world.started])
             world.started += 1
             world.journeys.begin(number)
         if world.started < len(arrivals):

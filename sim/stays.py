@@ -13,8 +13,10 @@ from reference_impl.hospital.journey import Journey
 from reference_impl.hospital.rest import pack, put_away, unpack, woken
 from sim.engine.driver import Task
 from sim.engine.timeline import TIMER, Wakeup
+from sim.users import ClosedUsers
 
 if TYPE_CHECKING:
+    from scenarios.patients.visits import PlannedVisit
     from sim.model.spool import Spool
     from sim.world import World
 
@@ -26,7 +28,7 @@ _PLACE_MASK: Final = (1 << _PLACE_BITS) - 1
 class Journeys:
     """Lives visits in the world, and knows how many of them rest."""
 
-    __slots__ = ("_armed", "_resting", "_spool", "_world")
+    __slots__ = ("_armed", "_resting", "_spool", "_world", "users")
 
     def __init__(self, world: World, spool: Spool) -> None:
         """Start with nobody in hospital; who rests is laid in ``spool``."""
@@ -34,6 +36,8 @@ class Journeys:
         self._spool = spool
         self._resting: list[int] = []
         """A heap of who rests, each as one number: when it wakes, its order among what happens then, and its place."""
+        self.users = ClosedUsers(world.timeline, world.plan.users, self.begin_at)
+        """Whoever makes the next visit once one has ended."""
         self._armed: set[int] = set()
         """Those of them that are on the timeline: each was the first to wake at some time."""
 
@@ -44,8 +48,14 @@ class Journeys:
 
     def begin(self, number: int) -> None:
         """Let the patient of a planned visit arrive now."""
+        self._begin(self._world.plan.visit(number))
+
+    def begin_at(self, number: int, at_us: int) -> None:
+        """Let the patient of a closed user arrive now, which is ``at_us``."""
+        self._begin(self._world.plan.begun(number, at_us))
+
+    def _begin(self, visit: PlannedVisit) -> None:
         world = self._world
-        visit = world.plan.visit(number)
         journey = Journey(world.hospital(visit.hospital), world.site, visit, world.history)
         world.history.began(journey)
         self._go_on(journey)
@@ -66,6 +76,7 @@ class Journeys:
                 self._lie(journey, rest_us)
                 return
         self._world.history.left(journey)
+        self.users.ended(journey.visit.visit)
 
     def _lie(self, journey: Journey, rest_us: int) -> None:
         timeline = self._world.timeline

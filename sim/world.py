@@ -94,8 +94,10 @@ class World:
         self.history = History(recorder, stamps_of(scenario))
         self.timeouts = Timeouts(self.timeline)
         self.clock = SimClock(self.timeline)
+        self.open_rows = plan.open_rows()
+        """The visits that come by themselves, in order of arrival."""
         self.started = 0
-        """How many of the planned visits have begun."""
+        """How many of them have begun."""
         self._spool = Spool(folder)
         self.journeys = Journeys(self, self._spool)
         self.outside = TaskGroup()

@@ -17,6 +17,7 @@ from lab.analysis.percentiles import BEYOND_MIN, PERCENTILES, values_needed
 from lab.analysis.replicated import Replicated
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, finite, positive_interval, share_interval
 from lab.runs.file import GateResult
+from scenarios.schema.arrivals import Closed
 from scenarios.schema.gates import Gate, measure_named
 from scenarios.schema.measures import Unit, planned
 from scenarios.units import format_duration
@@ -51,7 +52,7 @@ class Length:
     def of(cls, scenario: Scenario) -> Length:
         """Return the length of a scenario."""
         scale, horizon = scenario.scale.time, scenario.horizon
-        return cls(horizon.length * scale, horizon.warm_up * scale, drawn=scenario.visits.per_day > 0)
+        return cls(horizon.length * scale, horizon.warm_up * scale, drawn=scenario.visits.open_per_day > 0 or isinstance(scenario.visits.arrivals, Closed))
 
     def times(self, factor: float) -> int:
         """Return the horizon whose part after the warm-up is ``factor`` as long, in whole minutes above."""

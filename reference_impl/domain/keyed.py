@@ -101,6 +101,9 @@ class Purpose(IntEnum):
     FETCHED = 310
     ORDER = 331
     HOSPITAL_FAULT = 350
+    BURST = 355
+    THINK = 356
+    USER = 357
     ENDURANCE = 360
     LINK_FAULT = 370
 

@@ -7,6 +7,7 @@ turns them into the run's clock. Must never draw in sequence: every arrival has 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -36,27 +37,20 @@ class Profile:
         return ((start.hour * 60 + start.minute) * 60 + start.second) * 1_000_000 + start.microsecond
 
 
-class Stretch:
-    """The expected arrivals of one stretch of business time, for a rate of one a mean calendar day.
+class Steps:
+    """The expected arrivals of one stretch of business time in which the rate goes by steps.
 
-    >>> flat = Profile(datetime(2024, 3, 13), (1.0,) * 24, (1.0,) * 7)
-    >>> stretch = Stretch(flat, begin_us=0, end_us=DAY_US // 2)
-    >>> stretch.expected, stretch.invert(np.array([0.0, 0.5])).tolist()
-    (0.5, [0, 21600000000])
+    >>> steps = Steps([(0, 0.5), (HOUR_US, 1.5)], 2 * HOUR_US)
+    >>> steps.expected, steps.invert(np.array([0.0, 0.25])).tolist()
+    (2.0, [0, 3600000000])
     """
 
     __slots__ = ("_cumulative", "_edges_us", "_weights", "expected")
 
-    def __init__(self, profile: Profile, *, begin_us: int, end_us: int) -> None:
-        """Cut the stretch at every business hour and sum the rate up to each cut."""
-        offset_us = profile.since_midnight_us
-        first, last = (begin_us + offset_us) // HOUR_US, -((-end_us - offset_us) // HOUR_US)
-        edges = [begin_us, *(hour * HOUR_US - offset_us for hour in range(first + 1, last)), end_us]
-        shares = hour_shares(profile)
-        per_hour = [shares[(hour // _HOURS) % _WEEKDAYS][hour % _HOURS] for hour in range(first, last)]
-        widths = [b - a for a, b in pairwise(edges)]
-        self._weights = np.array([weight * width / HOUR_US for weight, width in zip(per_hour, widths, strict=True)])
-        self._edges_us = np.array(edges, dtype=np.int64)
+    def __init__(self, steps: Sequence[tuple[int, float]], end_us: int) -> None:
+        """Sum up the arrivals of each step (where it begins, how many are expected in it) to each cut."""
+        self._weights = np.array([weight for _, weight in steps], np.float64)
+        self._edges_us = np.array([*(begin_us for begin_us, _ in steps), end_us], dtype=np.int64)
         self._cumulative = np.concatenate(([0.0], np.cumsum(self._weights)))
         self.expected = float(self._cumulative[-1])
 
@@ -75,6 +69,29 @@ class Stretch:
         if len(weighted) == 0:
             raise ValueError("nobody arrives in this stretch; expected an hour with weight above 0")
         return int(weighted[-1])
+
+
+class Stretch(Steps):
+    """The expected arrivals of one stretch of business time by the hours, for a rate of one a mean calendar day.
+
+    >>> flat = Profile(datetime(2024, 3, 13), (1.0,) * 24, (1.0,) * 7)
+    >>> stretch = Stretch(flat, begin_us=0, end_us=DAY_US // 2)
+    >>> stretch.expected, stretch.invert(np.array([0.0, 0.5])).tolist()
+    (0.5, [0, 21600000000])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, profile: Profile, *, begin_us: int, end_us: int) -> None:
+        """Cut the stretch at every business hour and sum the rate up to each cut."""
+        offset_us = profile.since_midnight_us
+        first, last = (begin_us + offset_us) // HOUR_US, -((-end_us - offset_us) // HOUR_US)
+        edges = [begin_us, *(hour * HOUR_US - offset_us for hour in range(first + 1, last)), end_us]
+        shares = hour_shares(profile)
+        per_hour = [shares[(hour // _HOURS) % _WEEKDAYS][hour % _HOURS] for hour in range(first, last)]
+        widths = [b - a for a, b in pairwise(edges)]
+        weights = [weight * width / HOUR_US for weight, width in zip(per_hour, widths, strict=True)]
+        super().__init__(list(zip(edges, weights, strict=False)), end_us)
 
 
 def hour_shares(profile: Profile) -> list[list[float]]:

@@ -31,10 +31,11 @@ from scenarios.patients.nation import build_nation, level_weights
 from scenarios.patients.people import insured_cities
 from scenarios.patients.population import rules
 from scenarios.patients.provinces import provinces
-from scenarios.patients.streams import EXPLICIT, Traffic, cross_per_day, explicit_number
+from scenarios.patients.streams import Traffic, cross_per_day, local_per_cross, written_as
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
+    from scenarios.schema.written_visit import ExplicitVisit, TracedVisit
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ class Places:
 
     __slots__ = (
         "_choices",
-        "_explicit",
         "_flat",
         "_hospital_city",
         "_regions",
+        "_scenario",
         "_seed",
         "cities",
         "cross_per_day",
@@ -72,7 +73,7 @@ class Places:
         topology, flows = scenario.topology, scenario.visits.flows
         self._seed = scenario.seed
         self._regions = tuple(topology.regions)
-        self._explicit = scenario.visits.explicit
+        self._scenario = scenario
         self.cities = insured_cities(
             self._regions, (*topology.cities, *flows.insured_city_shares), flows.insured_city_shares
         )
@@ -93,7 +94,7 @@ class Places:
             desks = desks_for(scenario, self.visits_per_day, scenario.nation.desk_use)
             generated = [replace(place, desks=count) for place, count in zip(generated, desks, strict=True)]
         # Places added for visits written out are nobody else's choice, so that such a visit changes no other.
-        needs = [(visit.kind, visit.care) for visit in self._explicit]
+        needs = [(visit.kind, visit.care) for visit in scenario.visits.written if visit.care is not None]
         self.hospitals = tuple(with_places_for(generated, needs, topology.desks_per_hospital))
         rows = {city: row for row, city in enumerate(self.cities.codes)}
         self._hospital_city = np.array([rows.get(place.city, -1) for place in self.hospitals], np.int64)
@@ -102,7 +103,13 @@ class Places:
         """Return the places of every visit."""
         count = len(traffic.key)
         local = traffic.local()
-        written = traffic.stream == EXPLICIT
+        placed = {
+            row: visit
+            for row in np.flatnonzero(traffic.has_moments()).tolist()
+            if (visit := written_as(self._scenario, int(traffic.key[row]))) is not None and visit.insured is not None
+        }
+        written = np.zeros(count, np.bool_)
+        written[list(placed)] = True
         cross = ~local & ~written
         insured, care = np.zeros(count, np.int64), np.zeros(count, np.int64)
         if self.flows is not None:
@@ -120,11 +127,10 @@ class Places:
         city = np.full(count, -1, np.int64)
         city[drawn] = self._insured_city(traffic.key[drawn], insured[drawn], hospital[drawn], local[drawn])
         region = np.array([int(code) * 100 for code in self.cities.codes], np.int32)[city]
-        for row in np.flatnonzero(written):
-            visit = self._explicit[explicit_number(int(traffic.key[row]))]
-            hospital[row] = self._place_of(visit.kind, visit.care)
-            region[row], insured[row] = int(visit.insured), self._regions.index(visit.insured[:2])
-            local[row] = visit.care[:2] == visit.insured[:2]
+        for row, visit in placed.items():
+            hospital[row] = self._place_of(visit)
+            region[row], insured[row] = int(visit.insured or 0), self._regions.index((visit.insured or "")[:2])
+            local[row] = self.hospitals[hospital[row]].province == (visit.insured or "")[:2]
         return Placed(hospital, region, insured, city, local)
 
     def _uniforms(self, key: Ints, purpose: Purpose) -> NDArray[np.float64]:
@@ -138,8 +144,13 @@ class Places:
         at_home = local & (near >= 0) & (self._uniforms(key, Purpose.SAME_CITY) < same_city)
         return np.where(at_home, near, city)
 
-    def _place_of(self, kind: str, region: str) -> int:
-        return next(row for row, place in enumerate(self.hospitals) if place.region == region and kind in place.kinds)
+    def _place_of(self, visit: ExplicitVisit | TracedVisit) -> int:
+        named = getattr(visit, "institution", None)
+        return next(
+            row
+            for row, place in enumerate(self.hospitals)
+            if (place.code == named if named else place.region == visit.care) and visit.kind in place.kinds
+        )
 
     def _loads(
         self, scenario: Scenario, rows: int, groups: list[list[int]], weights: list[list[float]]
@@ -154,7 +165,7 @@ class Places:
         for number, (group, row_weights) in enumerate(zip(groups, weights, strict=True)):
             province, kind = divmod(number, len(KINDS))
             from_others = inflow.get(self._regions[province], 0.0)
-            local = self.local_shares[province] * scenario.visits.local_per_cross if inflow else 0.0
+            local = self.local_shares[province] * local_per_cross(scenario) if inflow else 0.0
             of_kind: float = getattr(mix, KINDS[kind])
             cross[group, kind] = from_others * of_kind * cross_per_day(scenario) * np.array(row_weights)
             loads[group, kind] = (from_others + local) * of_kind * np.array(row_weights)

@@ -17,15 +17,21 @@ from numpy.typing import NDArray
 
 from reference_impl.domain.keyed import Purpose, uniform
 from reference_impl.domain.policies import Kind
-from scenarios.patients.arrivals import DAY_US, Profile, Stretch, discharge_us, to_run_clock
+from scenarios.patients.arrivals import DAY_US, Profile, Steps, Stretch, discharge_us, to_run_clock
+from scenarios.patients.closed import most_per_day, planned_begins_us
 from scenarios.patients.draws import GroupedChoice, Ints, poisson, uniforms
 from scenarios.patients.institutions import INPATIENT, KINDS
 from scenarios.patients.population import shape
+from scenarios.patients.rates import by_the_hours, length_us, shaped
+from scenarios.schema.arrivals import Closed, Trace
 
 if TYPE_CHECKING:
-    from scenarios.schema import Scenario
+    from collections.abc import Sequence
 
-CROSS, LOCAL, CROSS_BEFORE, LOCAL_BEFORE, EXPLICIT = range(5)
+    from scenarios.schema import Scenario
+    from scenarios.schema.written_visit import ExplicitVisit, TracedVisit
+
+CROSS, LOCAL, CROSS_BEFORE, LOCAL_BEFORE, EXPLICIT, CLOSED, TRACED = range(7)
 """The streams, by number; ``*_BEFORE`` are stays admitted before the horizon begins."""
 MEAN_WEEK = (1.0,) * 7
 """The weekdays of a scenario whose every day is an average one."""
@@ -55,6 +61,14 @@ class Traffic:
         """Return which visits stay inside a province, as far as their stream says."""
         return (self.stream == LOCAL) | (self.stream == LOCAL_BEFORE)
 
+    def name(self) -> Ints:
+        """The number of each visit within its stream."""
+        return self.key & ((1 << _STREAM_BITS) - 1)
+
+    def has_moments(self) -> NDArray[np.bool_]:
+        """Return which visits are written out or traced."""
+        return (self.stream == EXPLICIT) | (self.stream == TRACED)
+
     def open_at_start(self) -> NDArray[np.bool_]:
         """Return which visits are stays already open at the start."""
         return (self.stream == CROSS_BEFORE) | (self.stream == LOCAL_BEFORE)
@@ -64,15 +78,13 @@ def traffic_of(scenario: Scenario) -> Traffic:
     """Return all visits of a resolved scenario, unsorted."""
     visits = scenario.visits
     parts: list[Traffic] = []
-    for stream, per_day in (
-        (CROSS, cross_per_day(scenario)),
-        (LOCAL, cross_per_day(scenario) * visits.local_per_cross),
-    ):
+    per_day_open = visits.open_per_day * scenario.scale.volume
+    for stream, per_day in ((CROSS, per_day_open), (LOCAL, per_day_open * visits.local_per_cross)):
         if per_day > 0.0:
             arriving = _arriving if visits.hourly_by_kind is None else _arriving_by_kind
             parts.append(arriving(scenario, stream, per_day))
             parts.append(_already_open(scenario, stream + CROSS_BEFORE, per_day * visits.mix.inpatient))
-    parts.append(_written_out(scenario))
+    parts.extend((_written_out(scenario), _of_users(scenario), _traced(scenario)))
     return Traffic(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
 
 
@@ -86,20 +98,36 @@ def by_arrival(traffic: Traffic) -> Traffic:
     return Traffic(*(getattr(traffic, name)[order] for name in _COLUMNS))
 
 
-def explicit_number(key: int) -> int:
-    """Return which of the visits written out this is."""
-    return key & ((1 << _STREAM_BITS) - 1)
+def written_as(scenario: Scenario, key: int) -> ExplicitVisit | TracedVisit | None:
+    """Return the visit as it is written out or traced; None of one that is drawn."""
+    stream, number = key >> _STREAM_BITS, key & ((1 << _STREAM_BITS) - 1)
+    arrivals = scenario.visits.arrivals
+    if stream == TRACED and isinstance(arrivals, Trace):
+        return arrivals.visits[number]
+    return scenario.visits.explicit[number] if stream == EXPLICIT else None
 
 
 def cross_per_day(scenario: Scenario) -> float:
-    """Return cross-province visits a calendar day, scaled."""
-    return scenario.visits.per_day * scenario.scale.volume
+    """Return cross-province visits a calendar day whose places are drawn, scaled; of closed users, the most they make."""
+    arrivals = scenario.visits.arrivals
+    match arrivals:
+        case Closed():
+            return most_per_day(scenario, arrivals)
+        case Trace(visits=visits):
+            return sum(not visit.placed for visit in visits) * DAY_US / length_us(scenario)
+        case _:
+            return scenario.visits.per_day * scenario.scale.volume
+
+
+def local_per_cross(scenario: Scenario) -> float:
+    """Return in-province visits per cross-province visit; a trace has its own, and closed users make none."""
+    return scenario.visits.local_per_cross if scenario.visits.open_per_day else 0.0
 
 
 def arrivals_expected(scenario: Scenario) -> float:
     """Return how many visits are expected to arrive in the horizon, without drawing them."""
     visits = scenario.visits
-    per_day = cross_per_day(scenario) * (1 + visits.local_per_cross)
+    per_day = cross_per_day(scenario) * (1 + local_per_cross(scenario))
     drawn = per_day * math.fsum(arrivals_of_a_visit_a_day(scenario).values()) if per_day else 0.0
     return drawn + len(visits.explicit)
 
@@ -129,24 +157,32 @@ def arrivals_of_a_visit_a_day(scenario: Scenario) -> dict[Kind, float]:
 
 def arrivals_of_one(scenario: Scenario, kind: Kind) -> float:
     """Return how many of a kind the horizon has, for one a calendar day."""
-    length_us = round(scenario.horizon.length * scenario.scale.time)
-    return Stretch(profile_of(scenario, kind), begin_us=0, end_us=length_us).expected
+    return stretch_of(scenario, kind, begin_us=0, end_us=length_us(scenario)).expected
+
+
+def stretch_of(scenario: Scenario, kind: Kind | None = None, *, begin_us: int, end_us: int) -> Steps:
+    """Return the expected arrivals of a stretch of the horizon, of one kind of visit or of any, for one a calendar day."""
+    if not by_the_hours(scenario):
+        return shaped(scenario, begin_us=begin_us, end_us=end_us)
+    profile = profile_of(scenario, kind) if kind is not None else mean_profile(scenario)
+    return Stretch(profile, begin_us=begin_us, end_us=end_us)
 
 
 def _arriving(scenario: Scenario, stream: int, per_day: float) -> Traffic:
-    length_us = round(scenario.horizon.length * scenario.scale.time)
-    stretch = Stretch(profile_of(scenario), begin_us=0, end_us=length_us)
+    stretch = stretch_of(scenario, begin_us=0, end_us=length_us(scenario))
     key = _keys(scenario.seed, stream, per_day * stretch.expected)
     moment_us = _moments(scenario.seed, key, stretch)
+    return _with_stays(scenario, key, _kinds(scenario, key), moment_us)
+
+
+def _kinds(scenario: Scenario, key: Ints) -> NDArray[np.uint8]:
     mix = scenario.visits.mix
     kinds = GroupedChoice([[getattr(mix, kind) for kind in KINDS]])
-    kind = kinds.draw(np.zeros(len(key), np.int64), uniforms(scenario.seed, key, 0, 0, Purpose.KIND)).astype(np.uint8)
-    return _with_stays(scenario, key, kind, moment_us)
+    return kinds.draw(np.zeros(len(key), np.int64), uniforms(scenario.seed, key, 0, 0, Purpose.KIND)).astype(np.uint8)
 
 
 def _arriving_by_kind(scenario: Scenario, stream: int, per_day: float) -> Traffic:
     """Return the visits of a stream whose kinds have rhythms of their own: each visit's kind before its moment."""
-    length_us = round(scenario.horizon.length * scenario.scale.time)
     expected = arrivals_of_a_visit_a_day(scenario)
     key = _keys(scenario.seed, stream, per_day * math.fsum(expected.values()))
     kinds = GroupedChoice([list(expected.values())])
@@ -154,7 +190,7 @@ def _arriving_by_kind(scenario: Scenario, stream: int, per_day: float) -> Traffi
     moment_us = np.zeros(len(key), np.int64)
     for number, name in enumerate(KINDS):
         rows = kind == number
-        stretch = Stretch(profile_of(scenario, name), begin_us=0, end_us=length_us)
+        stretch = stretch_of(scenario, name, begin_us=0, end_us=length_us(scenario))
         moment_us[rows] = _moments(scenario.seed, key[rows], stretch)
     return _with_stays(scenario, key, kind, moment_us)
 
@@ -184,15 +220,37 @@ def _already_open(scenario: Scenario, stream: int, per_day: float) -> Traffic:
 
 
 def _written_out(scenario: Scenario) -> Traffic:
-    explicit = scenario.visits.explicit
-    arrival_us = np.array([visit.at for visit in explicit], np.int64)
+    return _at_their_moments(scenario, EXPLICIT, scenario.visits.explicit)
+
+
+def _traced(scenario: Scenario) -> Traffic:
+    arrivals = scenario.visits.arrivals
+    return _at_their_moments(scenario, TRACED, arrivals.visits if isinstance(arrivals, Trace) else ())
+
+
+def _at_their_moments(scenario: Scenario, stream: int, visits: Sequence[ExplicitVisit | TracedVisit]) -> Traffic:
+    arrival_us = np.array([visit.at for visit in visits], np.int64)
     return Traffic(
-        key=(EXPLICIT << _STREAM_BITS) + np.arange(len(explicit), dtype=np.int64),
-        kind=np.array([KINDS.index(visit.kind) for visit in explicit], np.uint8),
+        key=(stream << _STREAM_BITS) + np.arange(len(visits), dtype=np.int64),
+        kind=np.array([KINDS.index(visit.kind) for visit in visits], np.uint8),
         arrival_us=arrival_us,
-        stay_us=np.array([visit.stay for visit in explicit], np.int64),
-        planned_s=np.floor(arrival_us * scenario.scale.time / 1e6).astype(np.int64),
+        stay_us=np.array([visit.stay for visit in visits], np.int64),
+        planned_s=_planned_s(scenario, arrival_us),
     )
+
+
+def _of_users(scenario: Scenario) -> Traffic:
+    """Return the visits that closed users may make, each at the earliest moment it can begin."""
+    arrivals = scenario.visits.arrivals
+    if not isinstance(arrivals, Closed):
+        return _at_their_moments(scenario, CLOSED, ())
+    name, begin_us = planned_begins_us(scenario, arrivals)
+    key = (CLOSED << _STREAM_BITS) + name
+    return Traffic(key, _kinds(scenario, key), begin_us, np.zeros_like(key), _planned_s(scenario, begin_us))
+
+
+def _planned_s(scenario: Scenario, arrival_us: Ints) -> Ints:
+    return np.floor(arrival_us * scenario.scale.time / 1e6).astype(np.int64)
 
 
 def _keys(seed: int, stream: int, expected: float) -> Ints:

@@ -23,6 +23,7 @@ from reference_impl.domain.person import PERSON_TYPES, person_no
 from reference_impl.domain.policies import Kind, PersonType
 from reference_impl.domain.prescribed import Drug, drugs_of
 from scenarios.patients.care_types import CareTypeDraws
+from scenarios.patients.closed import NO_USERS, Users, users_of
 from scenarios.patients.draws import Floats, Ints, uniforms
 from scenarios.patients.fees_plan import bill_shape, fee_lines, mean_total_fen, templates
 from scenarios.patients.institutions import INPATIENT, KINDS, LEVELS, OUTPATIENT, PHARMACY, Institution
@@ -31,7 +32,15 @@ from scenarios.patients.people import People, Pools, Visitors, draw_people, over
 from scenarios.patients.places import Placed, Places
 from scenarios.patients.population import insurance_of, person_facts, shape
 from scenarios.patients.prescriptions import NO_PRESCRIPTIONS, Pair, Prescribing, Wanted, paired, prescribed_in
-from scenarios.patients.streams import EXPLICIT, Traffic, by_arrival, cross_per_day, explicit_number, traffic_of
+from scenarios.patients.streams import (
+    CLOSED,
+    Traffic,
+    by_arrival,
+    cross_per_day,
+    local_per_cross,
+    traffic_of,
+    written_as,
+)
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -107,7 +116,7 @@ class Columns:
 class VisitPlan:
     """All visits of a run. ``hospitals`` lists every institution; ``columns.hospital`` is a row of it."""
 
-    __slots__ = ("_lines_per_upload", "_prescribing", "columns", "hospitals")
+    __slots__ = ("_lines_per_upload", "_prescribing", "columns", "hospitals", "users")
 
     def __init__(
         self,
@@ -115,18 +124,34 @@ class VisitPlan:
         hospitals: tuple[Institution, ...],
         lines_per_upload: int,
         prescribing: Prescribing = NO_PRESCRIPTIONS,
+        users: Users = NO_USERS,
     ) -> None:
-        """Keep the columns as they are, and the prescription of each visit that has one."""
+        """Keep the columns as they are, the prescription of each visit that has one, and the users in closed loops.
+
+        A visit of a closed user begins when its user is free, if ever; its arrival in the columns is the earliest.
+        """
         self.columns = columns
         self.hospitals = hospitals
         self._lines_per_upload = lines_per_upload
         self._prescribing = prescribing
+        self.users = users
 
     def __len__(self) -> int:
         return len(self.columns.arrival_us)
 
     def __iter__(self) -> Iterator[PlannedVisit]:
         return (self.visit(number) for number in range(len(self)))
+
+    def open_rows(self) -> Ints:
+        """Return the visits that come by themselves, in order of arrival: all but those of closed users."""
+        of_users = np.zeros(len(self), np.bool_)
+        for rows in self.users.rows:
+            of_users[list(rows)] = True
+        return np.flatnonzero(~of_users)
+
+    def begun(self, number: int, at_us: int) -> PlannedVisit:
+        """Return the visit in row ``number`` of a closed user who begins it then."""
+        return msgspec.structs.replace(self.visit(number), arrival_us=at_us)
 
     def visit(self, number: int) -> PlannedVisit:
         """Return the visit in row ``number``."""
@@ -179,6 +204,8 @@ class VisitPlan:
             state.update(bytes(place.public for place in self.hospitals))
         if self._prescribing.numbers:
             state.update(repr(sorted(self._prescribing.numbers.items())).encode())
+        if self.users:
+            state.update(repr(self.users).encode())
         return state.hexdigest()
 
     @property
@@ -229,7 +256,9 @@ def plan_visits(scenario: Scenario) -> VisitPlan:
         local=placed.local,
         open_at_start=traffic.open_at_start(),
     )
-    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload, prescribing)
+    theirs = np.flatnonzero(traffic.stream == CLOSED)
+    users = users_of(scenario, theirs, traffic.name()[theirs])
+    return VisitPlan(columns, places.hospitals, scenario.visits.lines_per_upload, prescribing, users)
 
 
 def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places) -> People:
@@ -237,7 +266,7 @@ def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
     outflow = places.flows.outflow() if places.flows is not None else {}
     pools = Pools(
         cross_per_day=cross,
-        local_per_day=cross * visits.local_per_cross,
+        local_per_day=cross * local_per_cross(scenario),
         cross_shares=[outflow.get(region, 0.0) for region in scenario.topology.regions],
         local_shares=places.local_shares,
         mix=[getattr(visits.mix, kind) for kind in KINDS],
@@ -251,6 +280,7 @@ def _people(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places
         traffic.arrival_us,
         traffic.arrival_us + traffic.stay_us + apart_us,
     )
+    clash |= traffic.stream == CLOSED  # whose visits come when their user is free: two of one person might meet
     return People(people.person_type, people.temporary, np.where(clash, single_serial(traffic.key), people.serial))
 
 
@@ -265,7 +295,7 @@ def _fetched(
     assert spec is not None  # whoever asks has looked
     by_internet = CareTypeDraws(spec, scenario.seed).by_internet(len(traffic.key)) & (traffic.kind == OUTPATIENT)
     care = np.array([int(place.region) for place in places.hospitals], np.int64)[placed.hospital]
-    insured, written = placed.insured_region.astype(np.int64), traffic.stream == EXPLICIT
+    insured, written = placed.insured_region.astype(np.int64), traffic.has_moments()
     whole = care * _REGIONS + insured
     in_provinces = care // _CITIES * _REGIONS + insured // _CITIES
     visits = Wanted(traffic.kind, traffic.arrival_us, np.where(written, -whole, in_provinces), by_internet)
@@ -311,9 +341,10 @@ def _bills(scenario: Scenario, traffic: Traffic, placed: Placed, places: Places)
         draws = CareTypeDraws(scenario.visits.care_types, scenario.seed)
         rows = draws.chronic(len(u)) & (traffic.kind == KINDS.index("outpatient"))
         total_fen[rows] = (total_fen[rows] * draws.spec.chronic_bill).astype(np.int64)
-    for row in np.flatnonzero(traffic.stream == EXPLICIT):
-        stated_fen = scenario.visits.explicit[explicit_number(int(traffic.key[row]))].total_fen
-        total_fen[row] = total_fen[row] if stated_fen is None else stated_fen
+    for row in np.flatnonzero(traffic.has_moments()):
+        visit = written_as(scenario, int(traffic.key[row]))
+        if visit is not None and visit.total_fen is not None:
+            total_fen[row] = visit.total_fen
     return template, total_fen
 
 

@@ -17,6 +17,7 @@ from reference_impl.domain.regions import PROVINCE_DIGITS
 from reference_impl.domain.transactions import SETTLEMENTS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.provinces import provinces
+from scenarios.reading.arrivals import arrival_problems
 from scenarios.reading.benefits import benefit_problems
 from scenarios.reading.care_catalogue import catalogue_problems
 from scenarios.reading.errors import Problem
@@ -120,6 +121,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     if not unmet:  # from here on, of the provinces that are kept
         scenario = with_provinces(scenario)
     yield from _visits(scenario)
+    yield from arrival_problems(scenario)
     yield from nation_problems(scenario)
     yield from _slices(scenario)
     for number, fault in enumerate(scenario.faults):
@@ -212,7 +214,7 @@ def _visits(scenario: Scenario) -> Iterator[Problem]:
         expected = "no visits.weekday, or visits.day: calendar"
         yield Problem(("visits", "weekday"), "an average day is no weekday", "visits.day: average", expected)
     days = scenario.horizon.length / US_PER_DAY
-    expected = visits.per_day * scenario.scale.volume * days * (1 + visits.local_per_cross)
+    expected = visits.open_per_day * scenario.scale.volume * days * (1 + visits.local_per_cross)
     if expected > VISITS_MAX:
         got, bound = (
             f"about {expected:.3g} visits",
@@ -222,7 +224,7 @@ def _visits(scenario: Scenario) -> Iterator[Problem]:
     if scenario.horizon.warm_up >= scenario.horizon.length:
         got = format_duration(scenario.horizon.warm_up)
         yield Problem(("horizon", "warm_up"), "nothing is left to measure", got, _before_end(scenario))
-    if visits.per_day and len(topology.regions) == 1:
+    if visits.drawn and len(topology.regions) == 1:
         yield Problem(("topology", "regions"), "one province has no cross-province visits", "", "two provinces or more")
 
 
@@ -265,7 +267,7 @@ def _flows(scenario: Scenario) -> Iterator[Problem]:
             if total > 1 + 1e-9:
                 what = f"shares of the cities of province {province!r} sum to {total:g}"
                 yield Problem((*base, name), what, "", "at most 1 in a province")
-    if not scenario.visits.per_day or len(topology.regions) == 1:
+    if not scenario.visits.drawn or len(topology.regions) == 1:
         return
     try:
         nation = national_flows(flows.decay, flows.care_weights, flows.insured_weights)

@@ -21,6 +21,7 @@ from scenarios.reading.errors import Problem, ScenarioError
 from scenarios.reading.policy_file import as_scenario, find_policy, with_policies
 from scenarios.reading.scale import resolve
 from scenarios.reading.shape import keys_at, nearest
+from scenarios.reading.trace_file import with_trace
 from scenarios.reading.tree import MAX_DEPTH, MAX_DIGITS, Branch, Place, overlay, parse_value, read_tree
 from scenarios.reading.unheard import unheard
 from scenarios.reading.versions import converted, converted_data, new_spelling
@@ -73,7 +74,7 @@ def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterabl
         expected = "a scenario as written, not as resolved by a run"
         raise _error_at(resolved, "variant", "key of a resolved scenario", expected=expected, at_key=True)
     layers = [tree, *_layers(tree, variant, [*sets])]
-    whole = with_policies(layers[-1])
+    whole = with_trace(with_policies(layers[-1]))
     stated = _validated(whole)
     _refuse([*problems(stated), *_swallowed(stated, layers)], whole)
     return stated
@@ -277,7 +278,8 @@ def _problem(error: Any, tree: Branch) -> Problem:
     if isinstance(cause, UnitError):
         return Problem(path, "wrong value", repr(cause.got), cause.expected)
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        tags = context.get("expected_tags", _FAULT_KINDS).replace("'", "")
+        kinds = _ARRIVAL_KINDS if path[-1:] == ("arrivals",) else _FAULT_KINDS
+        tags = context.get("expected_tags", kinds).replace("'", "")
         hint = nearest(str(context.get("tag", "")), tags.split(", "))
         return Problem((*path, "kind"), "wrong value", _shown(tree, (*path, "kind")), f"one of {tags}", hint)
     if isinstance(cause, ValueError):  # a model's or a code's own sentence says it all
@@ -290,6 +292,7 @@ _FAULT_KINDS = (
     "yes_with_error_text, yes_without_receipt, reset, slow_close, duplicate, reorder, bandwidth, partition, "
     "half_partition, short_download"
 )
+_ARRIVAL_KINDS = "profile, poisson, bursts, spike, step, soak, trace, closed"
 
 
 def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def _too_long(scenario: Scenario, asked: LongStays) -> Iterator[Problem]:
     """Refuse a length that no stay has, or of which not even the first batch comes up before the run ends."""
     visits, horizon = scenario.visits, scenario.horizon
     drawn_us = int(shape("stay").maximum * visits.stay_mean + _TO_THE_HOUR_US / scenario.scale.time)
-    longest_us = max([drawn_us if visits.per_day else 0, *(one.stay for one in visits.explicit)])
+    longest_us = max([drawn_us if visits.open_per_day else 0, *(one.stay for one in visits.written)])
     run_us = visits.uploads_per_stay * (horizon.length + horizon.drain_limit)
     bounds = (
         (longest_us, "no stay is as long", "the longest that visits.stay_mean and visits.explicit give"),

@@ -11,6 +11,7 @@ from itertools import product
 from reference_impl.domain.transactions import INPATIENT_SETTLE
 from scenarios.reading.errors import Problem
 from scenarios.schema import Scenario
+from scenarios.schema.arrivals import Closed
 from scenarios.schema.base import VisitKind
 from scenarios.schema.cutover import Cutover
 from scenarios.schema.faults import LostCommit
@@ -44,8 +45,8 @@ def policy_problems(scenario: Scenario, plan: Cutover, path: Path) -> Iterator[P
 def kinds_of(scenario: Scenario) -> tuple[VisitKind, ...]:
     """Return the kinds of visits that can come."""
     visits = scenario.visits
-    stated = {visit.kind for visit in visits.explicit}
-    drawn = visits.per_day > 0
+    stated = {visit.kind for visit in visits.written}
+    drawn = visits.open_per_day > 0 or isinstance(visits.arrivals, Closed)
     return tuple(kind for kind in EVERY_KIND if kind in stated or (drawn and getattr(visits.mix, kind) > 0))
 
 

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reference_impl.domain.nodes import HUB
+from scenarios.reading.arrivals import unheard_by_arrivals
 from scenarios.reading.errors import Problem
 from scenarios.schema import HostSpec, NodeChanges, NodeSpec, Scenario, Topology
+from scenarios.schema.arrivals import Closed, Trace
 from scenarios.units import format_duration
 
 __all__ = ["Unheard", "unheard"]
 
-_OF_DRAWN_VISITS = ("mix", "hourly", "hourly_by_kind", "weekday", "day", "flows", "stay_mean")
+_OF_DRAWN_VISITS = ("arrivals", "mix", "hourly", "hourly_by_kind", "weekday", "day", "flows", "stay_mean")
 _OF_BACKGROUND_TOO = ("hourly", "hourly_by_kind", "weekday", "day")
 
 Path = tuple[str | int, ...]
@@ -36,8 +38,11 @@ def unheard(scenario: Scenario) -> Iterator[Unheard]:
     yield from _no_relays(scenario)
     yield from _stops(scenario)
     yield from _as_many_everywhere(scenario)
-    if not scenario.visits.per_day:
+    if not scenario.visits.per_day and not isinstance(scenario.visits.arrivals, Trace | Closed):
         yield from _nobody_comes(scenario)
+    for path, what in unheard_by_arrivals(scenario):
+        expected = "another kind of visits.arrivals, or no such key"
+        yield Unheard(Problem(path, what, scenario.visits.arrivals.kind, expected), ("visits", "arrivals"))
 
 
 def _cores(topology: Topology) -> Iterator[Unheard]:

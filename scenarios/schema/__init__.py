@@ -15,9 +15,10 @@ from scenarios.schema.horizon import Horizon, Scale
 from scenarios.schema.mix import Mix
 from scenarios.schema.nation import LocalBackground, Nation
 from scenarios.schema.objective import Objective
-from scenarios.schema.people import ExplicitVisit, Flows, Visits
+from scenarios.schema.people import Flows, Visits
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.topology import HostSpec, Institutions, Link, Links, NodeChanges, NodeSpec, Topology
+from scenarios.schema.written_visit import ExplicitVisit
 
 __all__ = [
     "Clerk",

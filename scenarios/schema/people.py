@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
+from scenarios.schema.arrivals import Arrivals, Closed, Profile, Trace
 from scenarios.schema.base import (
     CityCode,
     Model,
     PeopleTime,
     PerDay,
     ProvinceCode,
-    RegionCode,
     Share,
-    VisitKind,
     Weight,
     span,
 )
@@ -24,14 +23,13 @@ from scenarios.schema.mix import Mix
 from scenarios.schema.nation import LocalBackground
 from scenarios.schema.orders import OrdersSection
 from scenarios.schema.queries import QueriesSection
+from scenarios.schema.written_visit import ExplicitVisit, TracedVisit
 
 _HOURLY = (
     *(0.3, 0.2, 0.2, 0.2, 0.3, 0.6, 1.5, 5.0, 15.0, 13.0, 11.5, 8.0),
     *(4.0, 6.0, 9.0, 8.5, 6.5, 3.5, 2.0, 1.7, 1.3, 0.8, 0.5, 0.4),
 )
 _WEEKDAY = (1.15, 1.10, 1.05, 1.05, 1.00, 0.85, 0.80)
-TOTAL_FEN_MAX = 999_999_999_999
-"""Of a bill, which may be one charge line: the interface writes its price as n16,6, ten digits of yuan."""
 
 
 def _not_all_zero(weights: tuple[float, ...]) -> tuple[float, ...]:
@@ -74,28 +72,6 @@ class HourlyByKind(Model):
     inpatient: HourlyWeights | None = Field(default=None, description="of admissions; discharges keep visits.hourly.")
 
 
-class ExplicitVisit(Model):
-    """One visit, written out."""
-
-    kind: VisitKind
-    care: RegionCode = Field(description="six-digit region of the place of care")
-    insured: RegionCode = Field(description="six-digit region of the insurer")
-    at: PeopleTime = Field(description="arrival, from the start of the horizon")
-    stay: PeopleTime = Field(default=span("0s"), description="from admission to discharge; inpatients only")
-    total_fen: Annotated[int, Field(gt=0, le=TOTAL_FEN_MAX)] | None = Field(
-        default=None, description="the whole bill in fen. Default: drawn for the kind."
-    )
-
-    @model_validator(mode="after")
-    def _only_inpatients_stay(self) -> ExplicitVisit:
-        if (self.kind == "inpatient") != (self.stay > 0):
-            stays = "no stay" if self.stay == 0 else "a stay"
-            raise ValueError(
-                f"{self.kind} visit with {stays}; expected a stay above 0 for inpatients, and for them only"
-            )
-        return self
-
-
 class Visits(Model):
     """The patients: generated at a rate, or written out one by one, or both."""
 
@@ -103,6 +79,11 @@ class Visits(Model):
         default=652_000.0,
         description="cross-province settlements a calendar day, or a rate such as 5/s, over the scenario's regions, "
         "before scale.volume. Default: mean of 2024, DERIVED from S23.",
+    )
+    arrivals: Arrivals = Field(
+        default=Profile(kind="profile"),
+        description="when visits come: open arrivals by the hours (profile) or of another shape, those of a trace, or "
+        "users in a closed loop. Default: profile.",
     )
     mix: Mix = Mix()
     hourly: Weights = Field(
@@ -162,3 +143,25 @@ class Visits(Model):
     explicit: tuple[ExplicitVisit, ...] = Field(
         default=(), description="visits written out; with per_day 0 the only ones."
     )
+
+    @property
+    def open_per_day(self) -> float:
+        """Cross-province visits a calendar day that come at a rate of their own, before scale.volume."""
+        return 0.0 if isinstance(self.arrivals, Trace | Closed) else self.per_day
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there are visits whose places and people are drawn."""
+        match self.arrivals:
+            case Closed():
+                return True
+            case Trace(visits=visits):
+                return not all(visit.placed for visit in visits)
+            case _:
+                return self.per_day > 0
+
+    @property
+    def written(self) -> tuple[ExplicitVisit | TracedVisit, ...]:
+        """The visits that have moments of their own, in the scenario or in a trace."""
+        traced = self.arrivals.visits if isinstance(self.arrivals, Trace) else ()
+        return (*self.explicit, *traced)

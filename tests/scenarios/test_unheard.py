@@ -11,7 +11,7 @@ from scenarios.reading.errors import ScenarioError
 from scenarios.reading.loader import load_scenario
 from scenarios.reading.scale import with_provinces
 from scenarios.schema import Scenario
-from scenarios.schema.people import TOTAL_FEN_MAX
+from scenarios.schema.written_visit import TOTAL_FEN_MAX
 
 BASE = """\
 name: base
