@@ -1,7 +1,7 @@
 """The hospitals of a scenario as Locust users: each replays its own visits on schedule.
 
 A user is one institution; its class is its kind, so that Locust counts hospitals and pharmacies apart. Its only task is
-to start its patients when they are due. It must never wait for one of them. A closed user of a scenario is a Locust user
+to start its patients when they are due. It must never wait for one of them. A closed user of a scenario is a user
 as Locust means it: it waits for each visit, and then as long as its pace says.
 """
 
@@ -24,7 +24,7 @@ from scenarios.patients.closed import User as Maker
 from scenarios.patients.institutions import Institution
 from scenarios.patients.visits import VisitPlan
 
-__all__ = ["ClosedUser", "Hospital", "Makers", "InstitutionUser", "Pharmacy", "Roster", "post", "rosters_of", "waiting"]
+__all__ = ["ClosedUser", "Hospital", "InstitutionUser", "Makers", "Pharmacy", "Roster", "post", "rosters_of", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,9 @@ class LoadRun:
         """Let the institutions wait for their users, and begin to watch; Locust's runner starts the users."""
         gc.collect()
         gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
-        self._environment.user_classes = post(self._rosters, self._schedule, Makers(self._plan.users, self._journeys.make))
+        self._environment.user_classes = post(
+            self._rosters, self._schedule, Makers(self._plan.users, self._journeys.make)
+        )
         # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
         logging.getLogger("locust.runners").addFilter(_no_warning_of_ramps)
         self._late_us = self._clock.now_us()

@@ -113,7 +113,9 @@ class Schedule:
                 self._journeys.spawn(self._arrive, visit, arrival_us)
 
     def make(self, at_us: int, journey: Callable[[], None]) -> int | None:
-        """Make a visit of a closed user, due at ``at_us``, and wait for its end; return when that was, None on ``stop``.
+        """Make a visit of a closed user, due at ``at_us``, and wait for its end.
+
+        Return when that was; None on ``stop``.
 
         A user has one visit at a time, so no cap but that on all journeys can keep one out.
         """

@@ -23,14 +23,15 @@ from reference_impl.domain.policies import Kind
 from reference_impl.domain.regions import is_cross_province
 from reference_impl.domain.transactions import TRANSACTIONS, Act
 from reference_impl.hospital.ways import SENT_ONCE
-from scenarios.patients.arrivals import DAY_US, HOUR_US, Profile, Stretch
+from scenarios.patients.arrivals import DAY_US, HOUR_US
 from scenarios.patients.background import CONTACTS
 from scenarios.patients.flows import national_flows, restrict
 from scenarios.patients.identity import mean_desk_us
 from scenarios.patients.institutions import HOSPITAL_KINDS, KINDS, LEVEL_NAMES, PHARMACY_KINDS
 from scenarios.patients.places import Places, background_per_day
 from scenarios.patients.provinces import provinces
-from scenarios.patients.streams import arrivals_of_one, mean_profile, profile_of
+from scenarios.patients.rates import by_the_hours
+from scenarios.patients.streams import arrivals_of_one, cross_per_day, local_per_cross, profile_of, stretch_of
 from scenarios.schema import Scenario
 from scenarios.schema.faults import Slow
 from sim.model.costs import Costs
@@ -87,23 +88,23 @@ class ImpliedLoad:
 def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
     """Return the load that a resolved scenario implies."""
     visits, time_scale = scenario.visits, scenario.scale.time
-    profile = mean_profile(scenario)
-    per_day = visits.per_day * scenario.scale.volume
+    per_day = cross_per_day(scenario)
     others = background_per_day(scenario)
     length_us = round(scenario.horizon.length * time_scale)
-    peak_begin_us, peak_per_hour = _peak_hour(profile, length_us) if per_day or others else (0, 0.0)
+    peak_begin_us, peak_per_hour = _peak_hour(scenario, length_us) if per_day or others else (0, 0.0)
     cross_per_s = per_day * peak_per_hour / 3600 * time_scale
-    local_per_s = cross_per_s * visits.local_per_cross
-    cross = per_day * Stretch(profile, begin_us=0, end_us=length_us).expected if per_day else 0.0
+    local_per_s = cross_per_s * local_per_cross(scenario)
+    cross = per_day * stretch_of(scenario, begin_us=0, end_us=length_us).expected if per_day else 0.0
+    placed = [places for visit in visits.written if (places := visit.places)]
     slow = {fault.node: float(fault.add) for fault in scenario.faults if isinstance(fault, Slow)}
     journeys = tuple(_streams(scenario, cross_per_s, local_per_s))
     sent = [stream for stream in journeys if stream.role == "care"]
     peak = _PeakHour(scenario, peak_begin_us, min(peak_begin_us + HOUR_US, length_us))
     streams = (*journeys, *_background_streams(scenario, others, peak))
     return ImpliedLoad(
-        cross_visits=cross + sum(is_cross_province(v.care, v.insured) for v in visits.explicit),
-        local_visits=cross * visits.local_per_cross
-        + sum(not is_cross_province(v.care, v.insured) for v in visits.explicit),
+        cross_visits=cross + sum(is_cross_province(care, insured) for care, insured in placed),
+        local_visits=cross * local_per_cross(scenario)
+        + sum(not is_cross_province(care, insured) for care, insured in placed),
         background_visits=math.fsum(
             count * arrivals_of_one(scenario, kind) for of_kinds in others.values() for kind, count in of_kinds.items()
         ),
@@ -118,29 +119,30 @@ def implied_load(scenario: Scenario, costs: Costs) -> ImpliedLoad:
 
 def patients_per_s(scenario: Scenario, node: str) -> float:
     """Return the patients a second at the peak, on the run's clock, whose visits pass a node in any role."""
-    profile, time_scale = mean_profile(scenario), scenario.scale.time
-    per_day = scenario.visits.per_day * scenario.scale.volume
+    time_scale = scenario.scale.time
+    per_day = cross_per_day(scenario)
     if not per_day:
         return 0.0
-    per_hour = _peak_hour(profile, round(scenario.horizon.length * time_scale))[1]
+    per_hour = _peak_hour(scenario, round(scenario.horizon.length * time_scale))[1]
     cross_per_s = per_day * per_hour / 3600 * time_scale
-    streams = _streams(scenario, cross_per_s, cross_per_s * scenario.visits.local_per_cross)
+    streams = _streams(scenario, cross_per_s, cross_per_s * local_per_cross(scenario))
     counted = (one for one in streams if one.node == node and one.code in ASKS_WHO_COMES and one.kept)
     return sum(one.rate_per_s for one in counted)
 
 
-def _peak_hour(profile: Profile, length_us: int) -> tuple[int, float]:
+def _peak_hour(scenario: Scenario, length_us: int) -> tuple[int, float]:
     """Return when the busiest hour of the clock begins inside the horizon, and its arrivals an hour at one a day.
 
-    Hours repeat after a week, and of equal ones the first counts: a longer horizon has no busier one.
+    Where arrivals follow the hours they repeat after a week, and of equal ones the first counts: a longer horizon has
+    no busier one.
     """
-    first_us = -profile.since_midnight_us % HOUR_US
-    until_us = min(length_us, first_us + _WEEK_US)
+    first_us = -profile_of(scenario).since_midnight_us % HOUR_US
+    until_us = min(length_us, first_us + _WEEK_US) if by_the_hours(scenario) else length_us
     edges = [0, *range(first_us or HOUR_US, until_us, HOUR_US), until_us]
 
     def per_hour(hour: tuple[int, int]) -> float:
         begin_us, end_us = hour
-        return Stretch(profile, begin_us=begin_us, end_us=end_us).expected * HOUR_US / (end_us - begin_us)
+        return stretch_of(scenario, begin_us=begin_us, end_us=end_us).expected * HOUR_US / (end_us - begin_us)
 
     busiest = max(pairwise(edges), key=per_hour)
     return busiest[0], per_hour(busiest)
@@ -183,7 +185,7 @@ class _PeakHour:
 
     def per_s(self, kind: Kind) -> float:
         """Return how many of a kind come in a second of the run's clock, for one a calendar day."""
-        came = Stretch(profile_of(self.scenario, kind), begin_us=self.begin_us, end_us=self.end_us).expected
+        came = stretch_of(self.scenario, kind, begin_us=self.begin_us, end_us=self.end_us).expected
         return came / (self.end_us - self.begin_us) * 1e6 * self.scenario.scale.time
 
 

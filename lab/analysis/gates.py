@@ -52,7 +52,11 @@ class Length:
     def of(cls, scenario: Scenario) -> Length:
         """Return the length of a scenario."""
         scale, horizon = scenario.scale.time, scenario.horizon
-        return cls(horizon.length * scale, horizon.warm_up * scale, drawn=scenario.visits.open_per_day > 0 or isinstance(scenario.visits.arrivals, Closed))
+        return cls(
+            horizon.length * scale,
+            horizon.warm_up * scale,
+            drawn=scenario.visits.open_per_day > 0 or isinstance(scenario.visits.arrivals, Closed),
+        )
 
     def times(self, factor: float) -> int:
         """Return the horizon whose part after the warm-up is ``factor`` as long, in whole minutes above."""

@@ -37,6 +37,7 @@ from lab.analysis import (
     service,
     sessions,
     trust,
+    workload,
 )
 from lab.analysis import cutover as cutovers
 from lab.analysis.percentiles import PERCENTILES
@@ -157,6 +158,7 @@ def measure(
     scalars |= sessions.figures(record, scenario)
     scalars |= overload.figures(record, scenario)
     scalars |= trust.figures(record, scenario)
+    scalars |= dict(workload.figures(scope, scenario))
     scalars |= {name: float(value) for name, value in nation.figures(scope.visits, scenario)}
     scalars |= dict(relay_times.figures(scope.visits, scenario.topology.relays()))
     scalars |= {name: float(value) for name, value in mid_stays.figures(record, scenario)}
@@ -188,7 +190,7 @@ def every_sample(record: Record, scenario: Scenario, scope: Scope, later: Afterw
 
 def samples_of(scope: Scope, scenario: Scenario) -> dict[str, Floats]:
     """Return the values that each distribution has, by the measure's name; a distribution without values is absent."""
-    every = (*every_run.samples(scope), *nation.samples(scope.visits, scenario))
+    every = (*every_run.samples(scope), *nation.samples(scope.visits, scenario), *workload.samples(scope, scenario))
     samples = {name: sample for name, sample in every if sample.size}
     for name in scenario.gates:
         samples |= _sample_of_a_part(scope, name)

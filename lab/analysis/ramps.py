@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lab.analysis.capacity import implied_load, patients_per_s
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.scopes import doorkeeper
+from scenarios.schema.arrivals import Profile
 from scenarios.schema.cutover import Cutover, Ramp
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def narrowest(scenario: Scenario, plan: Cutover, costs: Costs) -> Bears | None:
 def _crowded(scenario: Scenario) -> Scenario:
     """Return the scenario with far too many visits, where there are any."""
     visits = scenario.visits
-    crowd = visits.model_copy(update={"per_day": visits.per_day and _FAR_TOO_MANY_A_DAY})
+    changes: dict[str, object] = {"per_day": _FAR_TOO_MANY_A_DAY if visits.drawn else 0.0}
+    if not visits.open_per_day:
+        changes["arrivals"] = Profile(kind="profile")
+    crowd = visits.model_copy(update=changes)
     return scenario.model_copy(update={"visits": crowd})
 
 

@@ -57,6 +57,13 @@ class WorldChoice(StrEnum):
     BOTH = "both"
 
 
+class OneWorld(StrEnum):
+    """Where a question with one answer is answered."""
+
+    SIM = "sim"
+    LOAD = "load"
+
+
 @app.command()
 def check(
     source: Annotated[
@@ -201,6 +208,33 @@ def curve(  # noqa: PLR0913 - the options of the command
     scenario = typed_scenario(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), out=out, costs=costs, as_json=as_json)
     raise typer.Exit(do(asked, world.value, loads))
+
+
+@app.command("break-point")
+def break_point(  # noqa: PLR0913 - the options of the command
+    source: Source,
+    start: Annotated[float, typer.Option("--from", min=1e-3, metavar="RATE", help="First rate, in visits a second.")],
+    within: Annotated[
+        float, typer.Option("--within", min=0.01, max=1, help="End once what breaks is so close above what holds.")
+    ] = 0.1,
+    runs: Annotated[int, typer.Option("--runs", min=2, max=40, help="Runs at most.")] = 12,
+    world: Annotated[OneWorld, typer.Option("--world", help="Where it is searched.")] = OneWorld.SIM,
+    *,
+    variant: Variant = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    out: Out = None,
+    costs: CostsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the largest even rate of visits at which a scenario's own gates still hold."""
+    from lab.cli.commands.break_point import break_point as do
+    from lab.cli.commands.run import Request
+    from lab.experiments.break_point import Search
+
+    scenario = typed_scenario(source, variant, sets, seed)
+    asked = Request(scenario, source, variant, tuple(sets or ()), out=out, costs=costs, as_json=as_json)
+    raise typer.Exit(do(asked, world.value, Search(start_per_s=start, within=within, runs_max=runs)))
 
 
 def main() -> None:

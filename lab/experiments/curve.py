@@ -20,6 +20,7 @@ from lab.experiments.pair import as_measured
 from lab.runs import file as runs
 from lab.runs.file import RunFile, World
 from reference_impl.domain.failures import InputError
+from scenarios.schema.arrivals import Profile
 from sim.model.costs import Costs, load_costs
 
 if TYPE_CHECKING:
@@ -108,7 +109,13 @@ def shares(loads: int) -> list[float]:
 
 def loaded(scenario: Scenario) -> Scenario:
     """Return the scenario with even arrivals, desks for everybody, no gates and no faults, on the measured machine."""
-    even: dict[str, object] = {"hourly": _EVEN_DAY, "hourly_by_kind": None, "weekday": _EVEN_WEEK, "explicit": ()}
+    even: dict[str, object] = {
+        "arrivals": Profile(kind="profile"),
+        "hourly": _EVEN_DAY,
+        "hourly_by_kind": None,
+        "weekday": _EVEN_WEEK,
+        "explicit": (),
+    }
     visits = scenario.visits.model_copy(update=even)
     scenario = as_measured(scenario)
     topology = scenario.topology.model_copy(update={"desks_per_hospital": DESKS})
@@ -120,8 +127,11 @@ def loaded(scenario: Scenario) -> Scenario:
 
 def refuse_unloaded(scenario: Scenario) -> None:
     """Raise when a scenario has no rate that could be raised."""
-    if scenario.visits.per_day <= 0:
-        raise InputError("visits.per_day is 0: a curve needs a scenario whose visits are generated at a rate")
+    if scenario.visits.open_per_day <= 0:
+        raise InputError(
+            "no visits come at a rate (visits.per_day is 0, or visits.arrivals a trace or closed): a curve needs a "
+            "scenario whose visits are generated at a rate"
+        )
     if scenario.visits.local_background is not None:
         raise InputError(
             "visits.local_background stays what it is at every load of a curve, and its machine has one core for all; "

@@ -27,8 +27,10 @@ from lab.planner.search import Aim, Limit, Question, Searched, refuse_wrong_keys
 from lab.runs.file import refuse_unnameable
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.unreadable import NO_JSON
+from scenarios.patients.streams import arrivals_expected
 from scenarios.reading.loader import digest
 from scenarios.reading.scale import resolve
+from scenarios.schema.arrivals import Closed, Trace
 from sim.model.costs import DEFAULT_COSTS, load_costs
 
 if TYPE_CHECKING:
@@ -173,6 +175,8 @@ def plan_stop(asked: Asked, folder: Path, watcher: Watcher) -> Answered:
 def _visits(stated: Scenario) -> float:
     """Return about how many visits one replication simulates."""
     visits = stated.visits
+    if isinstance(visits.arrivals, Trace | Closed):
+        return arrivals_expected(resolve(stated))
     days = stated.horizon.length / US_PER_DAY
     return visits.per_day * stated.scale.volume * days * (1 + visits.local_per_cross) + len(visits.explicit)
 

@@ -57,6 +57,7 @@ from lab.runs.file import Replication, RunFile
 from lab.runs.opened import Opened
 from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import SETTLEMENTS
+from scenarios.schema.arrivals import Closed
 from scenarios.schema.course import courses_of
 from scenarios.schema.cutover import LISTED, Phase
 from scenarios.schema.go_no_go import Decision
@@ -173,7 +174,10 @@ def asked(run: RunFile, scenario: Scenario) -> Asked:
         horizon_us=scenario.horizon.length,
         warm_up_us=run.warm_up_us,
         time_scale=scenario.scale.time,
-        visits_per_day=scenario.visits.per_day,
+        visits_per_day=scenario.visits.open_per_day,
+        arrivals=scenario.visits.arrivals.kind,
+        written=len(scenario.visits.written),
+        users=scenario.visits.arrivals.users if isinstance(scenario.visits.arrivals, Closed) else 0,
         volume_scale=scenario.scale.volume,
         provinces=len(scenario.topology.regions),
         faults=tuple(sorted({fault.kind for fault in scenario.faults})),

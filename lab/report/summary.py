@@ -69,6 +69,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     warm_up_us: int
     time_scale: float
     visits_per_day: float
+    """0 where visits come by a trace or by closed users."""
     volume_scale: float
     provinces: int
     faults: tuple[str, ...]
@@ -80,6 +81,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     scenario_hash: str
     digest: str
+    arrivals: str = "profile"
+    """The kind of arrivals."""
+    written: int = 0
+    """Visits written out or traced."""
+    users: int = 0
+    """Closed users, before the volume is scaled."""
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):

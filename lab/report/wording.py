@@ -109,7 +109,6 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
     """Return what was asked and on what it was answered."""
     scale = facts.time_scale
     people = f"; {show_duration(facts.horizon_us * scale)} of people time" if scale > 1 else ""
-    volume = f"{digits(facts.visits_per_day)} visits a day, times {digits(facts.volume_scale)}"
     return [
         ("Scenario", f"{facts.source}" + (f", variant {facts.variant}" if facts.variant else "")),
         ("Settings", ", ".join(facts.sets) or "none"),
@@ -119,7 +118,7 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
             "Horizon",
             f"{show_duration(facts.horizon_us)} of run clock{people}; warm-up {show_duration(facts.warm_up_us)}",
         ),
-        ("Volume", f"{volume}; {facts.provinces} provinces"),
+        ("Volume", f"{volume_words(facts)}; {facts.provinces} provinces"),
         ("Faults", ", ".join(facts.faults) or "none"),
         ("Cutover", "; ".join(map(stopped, facts.cutover)) or "none"),
         ("Costs", f"{facts.costs} · {facts.costs_hash[:12]}"),
@@ -129,6 +128,17 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
         ("Scenario hash", facts.scenario_hash[:16]),
         ("Digest", facts.digest[:16] or MISSING),
     ]
+
+
+def volume_words(facts: Asked) -> str:
+    """Return how much business there is, and how it comes where that is not by the hours."""
+    scaled = f", times {digits(facts.volume_scale)}"
+    if facts.users:
+        return f"{facts.users} users in a closed loop{scaled}"
+    if facts.arrivals == "trace":
+        return f"a trace of {facts.written} visits"
+    how = "" if facts.arrivals == "profile" else f" ({facts.arrivals})"
+    return f"{digits(facts.visits_per_day)} visits a day{how}{scaled}"
 
 
 def stopped(one: StoppedScope) -> str:

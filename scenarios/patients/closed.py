@@ -8,6 +8,7 @@ reach. When a user goes on is decided here alone, for both worlds. Must never re
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,10 @@ from scenarios.schema.durations import drawn_us
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
-__all__ = ["NO_USERS", "Due", "User", "Users", "most_per_day", "planned_begins_us", "user_of", "users_of"]
+__all__ = [
+    "NO_USERS", "VISITS_OF_A_USER_MAX", "Due", "User", "Users", "most_per_day", "planned_begins_us", "user_count",
+    "users_of",
+]  # fmt: skip
 
 _USER_BITS = 20
 """A user makes fewer than 2**20 visits; its number stands above them in what names a visit."""
@@ -53,7 +57,7 @@ class Users:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[User]:
         """Return the users, each before its first visit."""
         return (User(self, number) for number in range(len(self.rows)))
 
@@ -75,11 +79,6 @@ class User:
         self._users = users
         self._number = number
         self._made = 0
-
-    @property
-    def left(self) -> int:
-        """How many of its visits it has not been given."""
-        return len(self._users.rows[self._number]) - self._made
 
     def first(self) -> Due | None:
         """Return the visit to begin with; None when it makes none before the end."""
@@ -125,22 +124,22 @@ def planned_begins_us(scenario: Scenario, closed: Closed) -> tuple[Ints, Ints]:
     return np.array(names, np.int64), np.array(begins_us, np.int64)
 
 
-def user_of(name: Ints) -> Ints:
-    """Return the user who makes each visit, by the visit's number."""
-    return name >> _USER_BITS
-
-
 def users_of(scenario: Scenario, rows: Ints, names: Ints) -> Users:
     """Return the users, given the plan's rows that are theirs and the number of each visit."""
     closed = scenario.visits.arrivals
     if not isinstance(closed, Closed):
         return NO_USERS
     order = np.argsort(names, kind="stable")
-    user = user_of(names[order])
+    user = names[order] >> _USER_BITS
     cuts = np.searchsorted(user, np.arange(1, user_count(scenario, closed)))
     of_each = tuple(tuple(one.tolist()) for one in np.split(rows[order], cuts))
-    thinks_us = () if closed.think is None else tuple(
-        tuple(_think_us(scenario, closed, number, visit) for visit in range(len(made))) for number, made in enumerate(of_each)
+    thinks_us = (
+        ()
+        if closed.think is None
+        else tuple(
+            tuple(_think_us(scenario, closed, number, visit) for visit in range(len(made)))
+            for number, made in enumerate(of_each)
+        )
     )
     first_us = tuple(_first_us(scenario, closed, number) for number in range(len(of_each)))
     period_us = 0 if closed.throughput is None else _period_us(scenario, closed)

@@ -62,7 +62,7 @@ class Traffic:
         return (self.stream == LOCAL) | (self.stream == LOCAL_BEFORE)
 
     def name(self) -> Ints:
-        """The number of each visit within its stream."""
+        """Return the number of each visit within its stream."""
         return self.key & ((1 << _STREAM_BITS) - 1)
 
     def has_moments(self) -> NDArray[np.bool_]:
@@ -108,7 +108,10 @@ def written_as(scenario: Scenario, key: int) -> ExplicitVisit | TracedVisit | No
 
 
 def cross_per_day(scenario: Scenario) -> float:
-    """Return cross-province visits a calendar day whose places are drawn, scaled; of closed users, the most they make."""
+    """Return cross-province visits a calendar day whose places are drawn, scaled.
+
+    Of closed users, as many as they would make if a visit took no time.
+    """
     arrivals = scenario.visits.arrivals
     match arrivals:
         case Closed():
@@ -129,7 +132,7 @@ def arrivals_expected(scenario: Scenario) -> float:
     visits = scenario.visits
     per_day = cross_per_day(scenario) * (1 + local_per_cross(scenario))
     drawn = per_day * math.fsum(arrivals_of_a_visit_a_day(scenario).values()) if per_day else 0.0
-    return drawn + len(visits.explicit)
+    return drawn + sum(visit.places is not None for visit in visits.written)
 
 
 def profile_of(scenario: Scenario, kind: Kind | None = None, *, weekday: tuple[float, ...] = ()) -> Profile:
@@ -161,7 +164,7 @@ def arrivals_of_one(scenario: Scenario, kind: Kind) -> float:
 
 
 def stretch_of(scenario: Scenario, kind: Kind | None = None, *, begin_us: int, end_us: int) -> Steps:
-    """Return the expected arrivals of a stretch of the horizon, of one kind of visit or of any, for one a calendar day."""
+    """Return the expected arrivals of a stretch of the horizon, of one kind or of any, for one a calendar day."""
     if not by_the_hours(scenario):
         return shaped(scenario, begin_us=begin_us, end_us=end_us)
     profile = profile_of(scenario, kind) if kind is not None else mean_profile(scenario)

@@ -1,4 +1,4 @@
-"""What no single key knows of a workload: its windows against the horizon, and what a trace or closed users cannot have.
+"""What no single key knows of a workload: its windows against the horizon, what a trace or closed users cannot have.
 
 Must never change a scenario.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scenarios.patients.closed import VISITS_OF_A_USER_MAX, user_count
+from scenarios.patients.places import Places
 from scenarios.reading.errors import Problem
+from scenarios.reading.scale import resolve
 from scenarios.schema import Scenario
 from scenarios.schema.arrivals import USERS_MAX, Bursts, Closed, Soak, Spike, Step, Trace
 from scenarios.units import format_duration
@@ -39,7 +41,9 @@ def arrival_problems(scenario: Scenario) -> Iterator[Problem]:
             yield from _too_many(length_us / every)
         case Bursts(every=every, lasts=lasts):
             if every + lasts >= length_us:
-                yield Problem((*_HERE, "every"), "no time for a burst and its calm", format_duration(every + lasts), end)
+                yield Problem(
+                    (*_HERE, "every"), "no time for a burst and its calm", format_duration(every + lasts), end
+                )
             yield from _too_many(length_us / (every + lasts))
         case Soak(ramp=ramp) if ramp >= length_us:
             yield Problem((*_HERE, "ramp"), "it rises beyond the horizon", format_duration(ramp), end)
@@ -90,6 +94,23 @@ def _trace(scenario: Scenario, trace: Trace) -> Iterator[Problem]:
             if code is not None and code[:2] not in regions:
                 got, expected = repr(code), f"a place in topology.regions: {', '.join(regions)}"
                 yield Problem((*here, name), "not in this scenario", got, expected)
+                return
+    yield from _institutions(scenario, trace)
+
+
+def _institutions(scenario: Scenario, trace: Trace) -> Iterator[Problem]:
+    """Yield the institutions that a trace names and the scenario has not, or not for such a visit."""
+    if all(visit.institution is None for visit in trace.visits):
+        return
+    nameless = trace.model_copy(update={"visits": ()})
+    visits = scenario.visits.model_copy(update={"arrivals": nameless})
+    places = Places(resolve(scenario.model_copy(update={"visits": visits}))).hospitals
+    kinds = {place.code: place.kinds for place in places}
+    for number, visit in enumerate(trace.visits):
+        if visit.institution is not None and visit.kind not in kinds.get(visit.institution, ()):
+            some = next((code for code, of in kinds.items() if visit.kind in of), "none here")
+            expected = f"an institution of this scenario that has {visit.kind} visits, such as {some}"
+            yield Problem((*_HERE, "visits", number, "institution"), "no such place", repr(visit.institution), expected)
 
 
 def _closed(scenario: Scenario, closed: Closed) -> Iterator[Problem]:
@@ -103,6 +124,9 @@ def _closed(scenario: Scenario, closed: Closed) -> Iterator[Problem]:
     if visits.care_types is not None and visits.care_types.internet:
         what = "whoever fetches a prescription comes after it, and closed users come when they are free"
         yield Problem(("visits", "care_types", "internet"), what, f"{visits.care_types.internet:g}", "0")
+    if visits.explicit:
+        what = "beside closed users, whose figures would be of both"
+        yield Problem(("visits", "explicit"), what, f"{len(visits.explicit)} visits", "none")
     of_each = scenario.horizon.length / closed.period_us(1.0)
     if users * of_each > PLANNED_MAX or of_each > VISITS_OF_A_USER_MAX:
         got = f"about {users * of_each:.3g} visits, {of_each:.3g} of each user"

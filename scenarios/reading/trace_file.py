@@ -148,7 +148,9 @@ def _check_columns(columns: tuple[str, ...], head: Place) -> None:
         place = replace(head, column=number)
         if name not in _COLUMNS:
             hint = nearest(name, _COLUMNS)
-            raise ScenarioError("unknown column", **_at(place), got=repr(name[:_CELL_MAX]), expected=_known(), hint=hint)
+            raise ScenarioError(
+                "unknown column", **_at(place), got=repr(name[:_CELL_MAX]), expected=_known(), hint=hint
+            )
         if columns.index(name) != number - 1:
             raise ScenarioError("a column twice", **_at(place), got=repr(name), expected="each column once")
     for fine, coarse in _WHOLE_US.items():

@@ -61,7 +61,7 @@ class Spike(Model):
 
 
 class Step(Model):
-    """A staircase of rates, up from ``visits.per_day``: where it breaks is a measure (``break_point.rate``)."""
+    """A staircase of rates, up from ``visits.per_day``."""
 
     kind: Literal["step"]
     every: PeopleTime = Field(gt=0, description="how long each step lasts")
@@ -99,13 +99,14 @@ class Closed(Model):
     kind: Literal["closed"]
     users: Annotated[int, Field(ge=1, le=USERS_MAX)] = Field(description="how many, before scale.volume")
     think: Duration | None = Field(
-        default=None, description="from the end of a visit to the user's next one: as long, or drawn from a distribution"
+        default=None,
+        description="from the end of a visit to the user's next one: as long, or drawn from a distribution",
     )
     throughput: PerDay | None = Field(
         default=None,
         gt=0,
-        description="visits that each user begins at most, as a rate such as 2/s or a number a day: the next one is due 1/throughput "
-        "after the last began, or at its end if that is later (Locust's constant_throughput)",
+        description="visits that each user begins at most, as a rate such as 2/s or a number a day: the next one is "
+        "due 1/throughput after the last began, or at its end if that is later (Locust's constant_throughput)",
     )
 
     @model_validator(mode="after")
@@ -134,6 +135,4 @@ class Closed(Model):
         return US_PER_DAY / self.throughput / time_scale
 
 
-Arrivals = Annotated[
-    Profile | Poisson | Bursts | Spike | Step | Soak | Trace | Closed, Field(discriminator="kind")
-]
+Arrivals = Annotated[Profile | Poisson | Bursts | Spike | Step | Soak | Trace | Closed, Field(discriminator="kind")]

@@ -28,6 +28,7 @@ from scenarios.schema.measures_relays import RELAY_MEASURES
 from scenarios.schema.measures_sessions import SESSION_MEASURES
 from scenarios.schema.measures_stops import STOP_MEASURES
 from scenarios.schema.measures_trust import TRUST_MEASURES
+from scenarios.schema.measures_workload import WORKLOAD_MEASURES
 
 __all__ = [
     "BY_PROVINCE", "FILING_REASONS", "MEASURES", "PART_PATTERN", "PLAN_PATTERN", "STATISTICS", "Measure", "Part",
@@ -115,6 +116,7 @@ _SUBJECTS = (
     ORDER_MEASURES,
     OVERLOAD_MEASURES,
     TRUST_MEASURES,
+    WORKLOAD_MEASURES,
 )
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure for measure in (*_distributions(), *_scalars(), *chain.from_iterable(_SUBJECTS))

@@ -40,6 +40,11 @@ class ExplicitVisit(_Timed):
     care: RegionCode = Field(description="six-digit region of the place of care")
     insured: RegionCode = Field(description="six-digit region of the insurer")
 
+    @property
+    def places(self) -> tuple[str, str]:
+        """The regions of care and of the insurer."""
+        return self.care, self.insured
+
 
 class TracedVisit(_Timed):
     """One row of a trace: where it says no places, they are drawn as for every cross-province visit."""
@@ -66,3 +71,10 @@ class TracedVisit(_Timed):
     def placed(self) -> bool:
         """Whether the trace says where it happens."""
         return self.insured is not None
+
+    @property
+    def places(self) -> tuple[str, str] | None:
+        """The regions of care and of the insurer; None where they are drawn."""
+        if self.insured is None:
+            return None
+        return self.care or (self.institution or "")[1:7], self.insured

@@ -58,6 +58,7 @@ def test_library_holds_these_questions():
         "six-trips",
         "slow-province",
         "stale-codes",
+        "stalled-server",
         "status-not-shown",
         "taian-2023",
         "twice-capacity",

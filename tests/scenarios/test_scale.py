@@ -98,6 +98,7 @@ BASE = {
         "downloads": [{"of": "catalogue", "at": "7h", "every": "12h", "slows": "5ms"}],
     },
     "visits": {
+        "arrivals": {"kind": "closed", "users": 1, "think": "2h"},
         "mid_stay": {},
         "care_types": {"internet": 0.1},
         "orders": {"valid": "2h", "confirmed_after": "3h"},
@@ -116,6 +117,7 @@ PEOPLE = """
     visits.care_types.fetched_within   24h
     visits.orders.valid      2h
     visits.orders.confirmed_after  3h
+    visits.arrivals.think    2h
     visits.explicit.0.at     2h
     visits.explicit.0.stay   72h
     clients.desk_patience    2h

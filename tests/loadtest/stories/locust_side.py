@@ -7,14 +7,16 @@ import locust  # noqa: F401 - patches the standard library: first
 import os  # isort: skip
 import time
 from types import SimpleNamespace
+from unittest import mock
 
 import gevent
 from locust.env import Environment
 from locust.stats import RequestStats
+from locust.user import wait_time
 from telling import tell
 
 from loadtest.gevent_ports import GeventClock
-from loadtest.hospitals import post, rosters_of
+from loadtest.hospitals import Makers, post, rosters_of, waiting
 from loadtest.journeys import LoadHistory
 from loadtest.run import exit_code
 from loadtest.schedule import Schedule, Tally
@@ -24,6 +26,7 @@ from reference_impl.hospital.journey import Journey
 from reference_impl.hospital.site import HospitalSite
 from reference_impl.protocol.ports import HospitalPorts
 from reference_impl.staging.build import stamps_of
+from scenarios.patients.closed import Users
 from scenarios.patients.visits import plan_visits
 from scenarios.record.fates import Fate
 from scenarios.record.recorder import Recorder
@@ -73,6 +76,83 @@ def story_users_start_every_visit_that_is_due_and_stop():
     runner.user_greenlets.join()
     schedule.join(1.0)
     assert sorted(lived) == list(range(len(PLAN)))
+    runner.quit()
+
+
+def story_the_pace_is_that_of_locusts_constant_throughput():
+    """Both wait alike whatever the tasks take, after one that took longer than the period too."""
+    clock_s, theirs, ours, someone = [0.0], [], [], SimpleNamespace(_cp_last_run=0.0, _cp_last_wait_time=0.0)
+    took_s = [0.1, 0.2, 3.0, 0.1, 0.6, 0.4]
+    locusts = wait_time.constant_throughput(2)
+    with mock.patch.object(wait_time, "perf_counter", side_effect=lambda: clock_s[0]):
+        for task_s in took_s:
+            clock_s[0] += task_s
+            theirs.append(locusts(someone))
+            clock_s[0] += theirs[-1]
+    [user] = Users((tuple(range(9)),), (0,), (), 500_000, 10**9)
+    due = user.first()
+    for task_s in took_s:
+        ended_us = due.at_us + round(task_s * 1e6)
+        due = user.next(began_us=due.at_us, ended_us=ended_us)
+        ours.append((due.at_us - ended_us) / 1e6)
+    assert all(abs(one - other) < 1e-6 for one, other in zip(theirs, ours, strict=True))
+
+
+def _with_closed_users(schedule: Schedule, users: Users, live):
+    environment = Environment(user_classes=post((), schedule, Makers(users, live)), catch_exceptions=False)
+    runner = environment.create_local_runner()
+    runner.start(len(users), spawn_rate=len(users))
+    runner.spawning_greenlet.join()
+    return runner
+
+
+def story_closed_users_wait_for_each_visit_and_stop_with_the_horizon():
+    clock, tally, busy, lived = GeventClock(time.monotonic_ns()), Tally(), set(), []
+
+    def live(due):
+        user = due.visit // 10
+        assert user not in busy, "one visit at a time"
+        assert clock.now_us() >= due.at_us, "none before it is due"
+        busy.add(user)
+        gevent.sleep(0.12 if due.visit == 10 else 0.001)
+        busy.remove(user)
+        lived.append(due)
+
+    users = Users((tuple(range(10)), tuple(range(10, 20))), (0, 10_000), (), 50_000, 300_000)
+    schedule = Schedule(clock, tally, lambda _: None)
+    runner = _with_closed_users(schedule, users, live)
+    assert waiting() == 0
+    runner.user_greenlets.join()
+    first = [due.at_us for due in lived if due.visit < 10]
+    held_up = [due.at_us for due in lived if due.visit >= 10]
+    assert first == [0, 50_000, 100_000, 150_000, 200_000, 250_000]
+    assert held_up[0] == 10_000
+    assert held_up[1] >= 130_000, "it was due at 60 ms, and nobody catches up"
+    assert len(held_up) <= 5
+    assert tally.made_total == tally.started_total == len(lived)
+    runner.quit()
+
+
+def story_a_closed_user_in_a_visit_ends_with_the_run():
+    ended, begun = [], []
+
+    def live(due):
+        begun.append(due)
+        try:
+            gevent.sleep(60)
+        finally:
+            ended.append(due)
+
+    schedule = Schedule(GeventClock(time.monotonic_ns()), Tally(), lambda _: None)
+    runner = _with_closed_users(schedule, Users(((0, 1),), (0,), (), 1_000, 10**9), live)
+    while not begun:
+        gevent.sleep(0.001)
+    schedule.stop()
+    schedule.kill()
+    runner.user_greenlets.join()
+    assert ended == begun == [(0, 0)], "the next visit never begins"
+    assert schedule.make(0, lambda: begun.append(None)) is None
+    assert len(begun) == 1
     runner.quit()
 
 
