@@ -75,7 +75,7 @@ def read_parquet(raw: bytes, file: str) -> Branch:
         known = [name for name in schema if name in _COLUMNS]
         frame = pl.read_parquet(io.BytesIO(raw), columns=known)
         texts = frame.select(pl.col(name).cast(pl.String).fill_null("") for name in known)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged pages panic
         what = str(error).strip().splitlines()
         raise ScenarioError(f"not Parquet: {what[0] if what else 'unreadable'}", file=file) from error
     cells = texts.select(name for name in known).iter_rows()

@@ -84,6 +84,8 @@ from reference_impl.wire.self_paid import (
 from reference_impl.wire.unheard import said_unheard, unheard_text
 from scenarios.reading.loader import load_policy, load_scenario
 from scenarios.reading.policy_file import POLICIES
+from scenarios.reading.trace_file import with_trace
+from scenarios.reading.tree import parse_tree
 from scenarios.record.recorder import read_record
 from scenarios.schema import Scenario
 from scenarios.schema.gates import parse_gate
@@ -393,6 +395,20 @@ def detail_seeds() -> list[bytes]:
     return [write_details(rows), plain.getvalue()]
 
 
+def traced(path: Path) -> object:
+    """Read a trace as a scenario that names it does."""
+    tree = parse_tree(f"visits: {{arrivals: {{kind: trace, file: '{path}'}}}}", "s.yaml")
+    return with_trace(tree)
+
+
+def trace_seeds() -> list[bytes]:
+    import polars as pl  # noqa: PLC0415 - heavy, and only some targets need it
+
+    out = io.BytesIO()
+    pl.DataFrame({"at": ["1s", "2s"], "kind": ["pharmacy", "outpatient"], "care": [330400, None]}).write_parquet(out)
+    return [out.getvalue()]
+
+
 def parquet_seeds() -> list[bytes]:
     import polars as pl  # noqa: PLC0415 - heavy, and only some targets need it
 
@@ -561,6 +577,11 @@ TARGETS: dict[str, Target] = {
                                lambda: [b"institution,kind,day,passed\nH1,a,20240313,true\n"], ("reference_impl.supervision.acceptance",)),
     "scenario": Target(in_file("s.yaml", lambda at: load_scenario(at / "s.yaml")), (InputError,), scenarios,
                        ("scenarios.reading.tree", "scenarios.reading.loader", "scenarios.reading.checks")),
+    "trace in CSV": Target(in_file("t.csv", lambda at: traced(at / "t.csv")), (InputError,),
+                           lambda: [b"at,kind\n1s,pharmacy\n", b"at_us,kind,care,insured,stay\n7,inpatient,330400,340100,1d\n"],
+                           ("scenarios.reading.trace_file",)),
+    "trace in Parquet": Target(in_file("t.parquet", lambda at: traced(at / "t.parquet")), (InputError,), trace_seeds,
+                               ("scenarios.reading.trace_file",)),
     "setting": Target(as_text(lambda text: load_scenario("national-day", variant="quick", sets=[text])), (InputError,),
                       lambda: [b"visits.per_day=500", b"gates.settlement.latency=p95 < 3s", b"hosts={a: [b]}"], ()),
     "policy": Target(in_file("p.yaml", lambda at: load_policy(str(at / "p.yaml"))), (InputError,),
