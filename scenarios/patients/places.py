@@ -130,7 +130,7 @@ class Places:
         for row, visit in placed.items():
             hospital[row] = self._place_of(visit)
             region[row], insured[row] = int(visit.insured or 0), self._regions.index((visit.insured or "")[:2])
-            local[row] = self.hospitals[hospital[row]].province == (visit.insured or "")[:2]
+            local[row] = self.hospitals[int(hospital[row])].province == (visit.insured or "")[:2]
         return Placed(hospital, region, insured, city, local)
 
     def _uniforms(self, key: Ints, purpose: Purpose) -> NDArray[np.float64]:

@@ -261,7 +261,7 @@ def _keys(seed: int, stream: int, expected: float) -> Ints:
     return first + np.arange(poisson(expected, uniform(seed, first, 0, 0, Purpose.COUNT)), dtype=np.int64)
 
 
-def _moments(seed: int, key: Ints, stretch: Stretch) -> Ints:
+def _moments(seed: int, key: Ints, stretch: Steps) -> Ints:
     """Return the arrivals: given their number, a Poisson stream's are independent draws from the rate."""
     if len(key) == 0:
         return np.empty(0, np.int64)

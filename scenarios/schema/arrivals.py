@@ -104,7 +104,6 @@ class Closed(Model):
     )
     throughput: PerDay | None = Field(
         default=None,
-        gt=0,
         description="visits that each user begins at most, as a rate such as 2/s or a number a day: the next one is "
         "due 1/throughput after the last began, or at its end if that is later (Locust's constant_throughput)",
     )
@@ -113,6 +112,8 @@ class Closed(Model):
     def _one_rule(self) -> Closed:
         if (self.think is None) == (self.throughput is None):
             raise ValueError("expected one of think and throughput: when a user's next visit is due")
+        if self.throughput == 0:
+            raise ValueError("users of no throughput never begin; expected a throughput above 0")
         if self.think is not None and self.think_mean_us < 1:
             raise ValueError("users who never think never stop asking; expected a think above 0")
         return self

@@ -204,6 +204,7 @@ REFUSED = """
     kind: closed, users: 3                              | -                 | arrivals         | one of think and throughput
     kind: closed, users: 3, think: 1s, throughput: 1/s  | -                 | arrivals         | one of think and throughput
     kind: closed, users: 3, think: 0s                   | -                 | arrivals         | never stop asking
+    kind: closed, users: 3, throughput: 0               | -                 | arrivals         | never begin
     kind: closed, users: 0, think: 1s                   | -                 | users            | greater than or equal to 1
     kind: closed, users: 30000, think: 1ms              | -                 | users            | more than can be planned
     kind: closed, users: 3, think: 1s                   |   per_day: 5/s    | per_day          | do not go by it
