@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locust.argument_parser import LocustArgumentParser
 
-__all__ = ["Asked", "add_options", "asked_of", "refuse_options"]
+__all__ = ["Asked", "add_options", "asked_of", "refuse_at_a_master", "refuse_at_a_worker", "refuse_options"]
 
 _USELESS = {
     "num_users": ("--users", "a user is an institution of the plan"),
@@ -28,9 +28,7 @@ _USELESS = {
     "exclude_tags": ("--exclude-tags", "the plan says what is done"),
     "user_classes": ("a user class", "the plan says which institutions there are"),
     "class_picker": ("--class-picker", "the plan says which institutions there are"),
-    "processes": ("--processes", "one process generates the load, and its core is watched"),
-    "master": ("--master", "one process generates the load, and its core is watched"),
-    "worker": ("--worker", "one process generates the load, and its core is watched"),
+    "enable_rebalancing": ("--enable-rebalancing", "a visit cannot go on at another worker"),
     "config_users": ("--config-users", "the plan says which institutions there are"),
     "reset_stats": ("--reset-stats", "the warm-up of the scenario is left out by the gates"),
 }
@@ -103,6 +101,38 @@ def refuse_options(options: Namespace) -> None:
     for name, (typed, why) in _USELESS.items():
         if typed_for.get(name):
             raise InputError(f"{typed} has no effect here; expected none of it, as {why}; leave it out")
+
+
+def refuse_at_a_worker(options: Namespace) -> None:
+    """Refuse what a worker does not decide; one that Locust forked has its master's command line.
+
+    Raises:
+        InputError: when somebody asks for it.
+
+    """
+    refuse_options(options)
+    typed_for = vars(options)
+    if typed_for.get("processes"):
+        return
+    for name in ("yidi_scenario", "variant", "sets", "seed", "out", "predicted"):
+        if typed_for.get(name):
+            typed = next(option for option, _, facts in _OPTIONS if facts.get("dest", _dest(option)) == name)
+            raise InputError(f"{typed} is said to the master, which tells its workers; leave it out here")
+
+
+def refuse_at_a_master(options: Namespace) -> None:
+    """Refuse what only a worker can follow; where Locust forks them it is said once, for each of them.
+
+    Raises:
+        InputError: when somebody asks for it.
+
+    """
+    if options.journeys_max is not None and not vars(options).get("processes"):
+        raise InputError("--journeys-max is a worker's own, as connections are; say it to each worker instead")
+
+
+def _dest(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
 
 
 def _whole(text: str | None) -> int | None:

@@ -9,15 +9,39 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from locust.runners import MasterRunner, WorkerRunner
 
-from loadtest.asked import asked_of, refuse_options
-from loadtest.session import Session
+from loadtest.asked import asked_of, refuse_at_a_master, refuse_at_a_worker, refuse_options
+from loadtest.master import Master
+from loadtest.session import Session, run_here
 from loadtest.shape import UntilDrained
+from loadtest.worker import Worker
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
-__all__ = ["session_in"]
+__all__ = ["session_in", "worker_in"]
+
+
+def worker_in(environment: Environment, runner: WorkerRunner) -> Worker:
+    """Make a worker ready to hear its master.
+
+    Raises:
+        YidiError: when what is asked of it is not its own.
+
+    """
+    options, shape = environment.parsed_options, environment.shape_class
+    assert options is not None  # Locust's command has read its own
+    assert isinstance(shape, UntilDrained)  # our locustfile has no other
+    refuse_at_a_worker(options)
+    environment.catch_exceptions = False
+    worker = Worker(environment, runner, options.journeys_max)
+
+    def leave(**_: Any) -> None:
+        worker.leave()
+
+    environment.events.quitting.add_listener(leave)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+    return worker
 
 
 def session_in(environment: Environment) -> Session:
@@ -33,7 +57,11 @@ def session_in(environment: Environment) -> Session:
     assert isinstance(shape, UntilDrained)  # our locustfile has no other
     refuse_options(options)
     environment.catch_exceptions = False  # a user that fails must be seen, and not begin again
-    session = Session(environment, lambda: asked_of(options), options.journeys_max)
+    begin = run_here
+    if isinstance(runner, MasterRunner):
+        refuse_at_a_master(options)
+        begin = Master(runner).begin
+    session = Session(environment, lambda: asked_of(options), options.journeys_max, begin)
     session.make_ready()
     shape.course = session
 

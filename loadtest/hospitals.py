@@ -24,7 +24,18 @@ from scenarios.patients.closed import User as Maker
 from scenarios.patients.institutions import Institution
 from scenarios.patients.visits import VisitPlan
 
-__all__ = ["ClosedUser", "Hospital", "InstitutionUser", "Makers", "Pharmacy", "Roster", "post", "rosters_of", "waiting"]
+__all__ = [
+    "ClosedUser",
+    "Hospital",
+    "InstitutionUser",
+    "Makers",
+    "Pharmacy",
+    "Roster",
+    "kind_of",
+    "post",
+    "rosters_of",
+    "waiting",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,7 @@ def post(rosters: tuple[Roster, ...], schedule: Schedule, makers: Makers | None 
     if makers is not None:
         ClosedUser.live = makers.live
     for kind in (Hospital, Pharmacy):
-        kind.rosters = deque(one for one in rosters if _kind(one.institution) is kind)
+        kind.rosters = deque(one for one in rosters if kind_of(one.institution) is kind)
         kind.fixed_count = len(kind.rosters)
         kind.schedule = schedule
     closed: list[type[User]] = [ClosedUser] if ClosedUser.makers else []
@@ -148,5 +159,6 @@ def waiting() -> int:
     return len(Hospital.rosters) + len(Pharmacy.rosters) + len(ClosedUser.makers)
 
 
-def _kind(institution: Institution) -> type[InstitutionUser]:
+def kind_of(institution: Institution) -> type[InstitutionUser]:
+    """Return the class that an institution is a user of."""
     return Pharmacy if "pharmacy" in institution.kinds else Hospital

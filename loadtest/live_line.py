@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from loadtest.lags import binned_p99_us, pooled
+from scenarios.record.recorder import GeneratorRow
 from scenarios.schema.gates import measure_named
 from scenarios.schema.measures import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from loadtest.so_far import SoFar
-    from scenarios.record.recorder import GeneratorRow
+    from loadtest.so_far import Figures
     from scenarios.schema.gates import Gate
 
-__all__ = ["Moment", "held", "line", "predicted", "shown"]
+__all__ = ["Moment", "held", "line", "looks_together", "predicted", "shown"]
 
 _US_PER_S = 1_000_000
 _US_PER_MS = 1_000
@@ -37,7 +37,7 @@ class Moment(NamedTuple):
 def line(
     moment: Moment,
     looks: Sequence[GeneratorRow],
-    so_far: SoFar,
+    so_far: Figures,
     gates: Sequence[Gate],
     simulated: Mapping[str, float | None],
 ) -> str:
@@ -54,6 +54,30 @@ def line(
         f"{so_far.fates.total():,} ended{_shares(so_far)}, {moment.live:,} under way",
     ]
     return "; ".join([*words, *_gates(gates, so_far)])
+
+
+def looks_together(looks: Iterable[GeneratorRow]) -> list[GeneratorRow]:
+    """Return the looks of several workers as those of one generator, a second each, in order.
+
+    Starts add up, and lags are put together by their counts; of shares of a core the largest tells most.
+    """
+    seconds: dict[int, list[GeneratorRow]] = {}
+    for look in looks:
+        seconds.setdefault(round(look.at_us / _US_PER_S), []).append(look)
+    return [_together(second, those) for second, those in sorted(seconds.items())]
+
+
+def _together(second: int, looks: list[GeneratorRow]) -> GeneratorRow:
+    counts = pooled(one.lag_counts or [] for one in looks)
+    return GeneratorRow(
+        at_us=second * _US_PER_S,
+        cpu_share=max(one.cpu_share for one in looks),
+        lag_p99_us=binned_p99_us(counts),
+        due=sum(one.due for one in looks),
+        started=sum(one.started for one in looks),
+        dropped=sum(one.dropped for one in looks),
+        lag_counts=counts,
+    )
 
 
 def held(gate: Gate, figure: float | None) -> str:
@@ -78,13 +102,13 @@ def shown(figure: float | None, gate: Gate) -> str:
     return _ms(figure) if unit is Unit.DURATION else f"{figure:,.6g}"
 
 
-def _gates(gates: Sequence[Gate], so_far: SoFar) -> list[str]:
+def _gates(gates: Sequence[Gate], so_far: Figures) -> list[str]:
     said = [held(gate, so_far.figure(gate.measure, gate.statistic)) for gate in gates]
     counts = [f"{said.count(word)} {word}" for word in (_HOLDS, _FAILS, _LATER) if word in said]
     return ["gates: " + ", ".join(counts)] if counts else []
 
 
-def _shares(so_far: SoFar) -> str:
+def _shares(so_far: Figures) -> str:
     direct, paper = so_far.figure("direct_rate"), so_far.figure("paper_rate")
     return "" if direct is None or paper is None else f" (direct {direct:.1%}, paper {paper:.1%})"
 

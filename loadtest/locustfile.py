@@ -12,10 +12,11 @@ from typing import Any
 
 from locust import events
 from locust.env import Environment
+from locust.runners import WorkerRunner
 from locust.web import WebUI
 
 from loadtest.asked import add_options
-from loadtest.attached import session_in
+from loadtest.attached import session_in, worker_in
 from loadtest.hospitals import Hospital, Pharmacy
 from loadtest.page import extend_page
 from loadtest.shape import UntilDrained
@@ -27,6 +28,9 @@ __all__ = ["Hospital", "Pharmacy", "UntilDrained"]
 def make_ready(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     """Have what was typed looked at, and be ready for Locust to begin."""
     try:
+        if isinstance(environment.runner, WorkerRunner):
+            worker_in(environment, environment.runner)
+            return
         session = session_in(environment)
     except YidiError as error:
         sys.stderr.write(f"yidi: {error}\n")

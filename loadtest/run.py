@@ -26,12 +26,13 @@ from locust.runners import Runner
 from loadtest.client import GeventPeers
 from loadtest.exits import FAILED, FINISHED, INTERRUPTED, INVALID
 from loadtest.gevent_ports import GeventClock
-from loadtest.hospitals import Makers, post, rosters_of, waiting
+from loadtest.hospitals import Makers, post, waiting
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
 from loadtest.lags import lag_limit, limit_beside
 from loadtest.live_line import Moment, line
 from loadtest.schedule import Schedule, Tally
+from loadtest.shares import Share, whole
 from loadtest.signing import holder_for
 from loadtest.so_far import SoFar
 from loadtest.summary import write_locust_statistics
@@ -45,7 +46,7 @@ from reference_impl.staging.stepping import OpenBySteps
 from reference_impl.staging.timetable import timetable
 from reference_impl.wire.clock import BusinessClock
 from reference_impl.wire.speech import Speech
-from scenarios.patients.visits import VisitPlan, plan_visits
+from scenarios.patients.visits import plan_visits
 from scenarios.record.recorder import GeneratorRow, Recorder, write_frames
 from scenarios.schema import Scenario
 from scenarios.schema.gates import parse_gates
@@ -76,16 +77,16 @@ class Options:
 class LoadRun:
     """A run in the making: ``begin``, wait until it is ``over``, ``end``. It is the course that a shape follows."""
 
-    def __init__(self, inputs: Inputs, options: Options, environment: Environment) -> None:
-        """Build everything for a Locust; nothing is sent yet."""
+    def __init__(self, inputs: Inputs, options: Options, environment: Environment, share: Share | None = None) -> None:
+        """Build everything for a Locust; nothing is sent yet. ``share`` is what it lives of the plan, or None all."""
         scenario, system = inputs.scenario, inputs.system
         settle_on_core(system.generator_core)
         self._inputs = inputs
-        self._plan: VisitPlan = plan_visits(scenario)
-        self._to_come = len(self._plan) - self._plan.users.visits
+        self._share = whole(plan_visits(scenario)) if share is None else share
+        self._plan = self._share.plan
         self._clock = GeventClock(system.epoch_monotonic_ns)
         self._recorder = Recorder()
-        self._tally = Tally()
+        self._tally = Tally(self._share.worker)
         self._environment = environment
         stamps = stamps_of(scenario)
         self._gates = parse_gates(scenario.gates)
@@ -99,8 +100,8 @@ class LoadRun:
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
         self._options = options
-        self._rosters = rosters_of(self._plan)
-        self._watch = Watch(self._clock, self._plan, self._tally, CpuMeter(system.generator_pids), options.say)
+        arrivals_us = self._plan.columns.arrival_us[self._share.visits]
+        self._watch = Watch(self._clock, arrivals_us, self._tally, CpuMeter(system.generator_pids), options.say)
         self._beside: list[gevent.Greenlet[..., Any]] = []
         self._over = Event()
         self._interrupted = False
@@ -122,7 +123,7 @@ class LoadRun:
     @property
     def left_count(self) -> int:
         """Visits that come by themselves and have not begun."""
-        return self._to_come - self._tally.started_total - self._tally.dropped_total + self._tally.made_total
+        return self._share.size - self._tally.started_total - self._tally.dropped_total + self._tally.made_total
 
     @property
     def now_us(self) -> int:
@@ -137,14 +138,14 @@ class LoadRun:
 
     def users(self) -> int | None:
         """Return how many institutions are at work; None when it is over."""
-        return None if self.over else len(self._rosters) + len(self._plan.users)
+        return None if self.over else len(self._share.rosters) + len(self._plan.users)
 
     def begin(self) -> None:
         """Let the institutions wait for their users, and begin to watch; Locust's runner starts the users."""
         gc.collect()
         gc.freeze()  # the plan and the code live as long as the run: no collection need walk them
         self._environment.user_classes = post(
-            self._rosters, self._schedule, Makers(self._plan.users, self._journeys.make)
+            self._share.rosters, self._schedule, Makers(self._plan.users, self._journeys.make)
         )
         # Locust warns of fast ramps; ours puts hospitals at their posts, and loads nothing yet.
         logging.getLogger("locust.runners").addFilter(_no_warning_of_ramps)
@@ -152,8 +153,8 @@ class LoadRun:
         self._say(
             "ready",
             now_us=self._late_us,
-            visits=self._to_come,
-            hospitals=len(self._rosters),
+            visits=self._share.size,
+            hospitals=len(self._share.rosters),
             ends_us=self._limit_us(),
         )
         self._beside = [
@@ -224,7 +225,7 @@ class LoadRun:
 
     def _await_open_stays(self) -> None:
         """Let what is open at the start begin to lie, or whatever began in time have begun."""
-        there = int(self._plan.columns.open_at_start.sum())
+        there = self._share.open_at_start
         while self._history.live_count < there and self._clock.now_us() < _BEGIN_LIMIT_US:
             gevent.sleep(0.01)
 

@@ -27,9 +27,11 @@ OPEN_AT_START_US = 0
 class Tally:
     """What the schedule has done since it was last asked."""
 
-    __slots__ = ("_dropped", "_lags_us", "_started", "dropped_total", "made_total", "started_total")
+    __slots__ = ("_dropped", "_lags_us", "_started", "_worker", "dropped_total", "made_total", "started_total")
 
-    def __init__(self) -> None:
+    def __init__(self, worker: int = 0) -> None:
+        """Count for the worker of this number; 0 is a generator of one process."""
+        self._worker = worker
         self._lags_us: list[int] = []
         self._started = 0
         self._dropped = 0
@@ -68,6 +70,7 @@ class Tally:
             started=started,
             dropped=dropped,
             lag_counts=binned(lags_us),
+            worker=self._worker,
         )
 
 

@@ -24,26 +24,47 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from loadtest.asked import Asked
+    from loadtest.running import Running
 
-__all__ = ["Session"]
+    Begins = Callable[[Laboratory, Accepted, Options, Environment], Running]
+
+__all__ = ["Session", "run_here"]
 
 _log = logging.getLogger(__name__)
+
+
+def run_here(laboratory: Laboratory, _accepted: Accepted, options: Options, environment: Environment) -> Running:
+    """Begin a run whose patients are all lived by this process.
+
+    Raises:
+        YidiError: when that cannot be done.
+
+    """
+    run = LoadRun(read_inputs(laboratory.start()), options, environment)
+    run.begin()
+    return run
 
 
 class Session:
     """What one Locust does of ours. It is the course that its shape follows."""
 
-    def __init__(self, environment: Environment, asked: Callable[[], Asked], most: int | None) -> None:
-        """Run in ``environment`` what ``asked`` says at that moment, with at most so many journeys under way."""
+    def __init__(
+        self, environment: Environment, asked: Callable[[], Asked], most: int | None, begin: Begins = run_here
+    ) -> None:
+        """Run in ``environment`` what ``asked`` says at that moment, with at most so many journeys under way.
+
+        ``begin`` begins a run, here or by workers.
+        """
         self.accepted: Accepted | None = None
         """What is made ready, at work or just ended."""
-        self.run: LoadRun | None = None
+        self.run: Running | None = None
         """The one at work."""
-        self.seen: LoadRun | None = None
+        self.seen: Running | None = None
         """The one at work, or the last."""
         self.concluded: Concluded | None = None
         """What came of the last."""
         self._environment = environment
+        self._begin = begin
         self._asked = asked
         self._room = journeys_max(most, raise_limit())
         self._affinity = os.sched_getaffinity(0)
@@ -102,7 +123,7 @@ class Session:
             self._begins = False
             os.sched_setaffinity(0, self._affinity)
 
-    def _end(self, run: LoadRun) -> None:
+    def _end(self, run: Running) -> None:
         self.concluded = self._laboratory.conclude(run.end())
         self._ready = None
         self._environment.process_exit_code = self.concluded.code
@@ -131,8 +152,7 @@ class Session:
         try:
             accepted, laboratory = self.make_ready(), self._laboratory
             options = Options(self._room, self._tell, shows_statistics=False, predicted=accepted.predicted)
-            run = LoadRun(read_inputs(laboratory.start()), options, self._environment)
-            run.begin()
+            run = self._begin(laboratory, accepted, options, self._environment)
         except YidiError as error:
             self._give_up(error)
             self._over = True

@@ -6,32 +6,104 @@ those between provinces that arrived after the warm-up. It must never be the ver
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loadtest.histogram import Histogram
 from reference_impl.domain.regions import is_cross_province
 from scenarios.record.fates import DIRECT_FATES, PAPER_FATES, SERVED, Fate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reference_impl.hospital.visit_state import VisitState
 
-__all__ = ["SoFar"]
+__all__ = ["Figures", "Pooled", "SoFar"]
 
 _PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
 
 
-class SoFar:
+class Figures(ABC):
+    """What is known of a run, from how its visits ended and how long contacts took."""
+
+    @property
+    @abstractmethod
+    def fates(self) -> Counter[Fate]:
+        """Of visits that have ended."""
+
+    @abstractmethod
+    def percentile_us(self, percent: float) -> float | None:
+        """Return one of the latencies of the contacts; None of none."""
+
+    @property
+    def contact_us(self) -> float | None:
+        """The median latency of the contacts; None of none."""
+        return self.percentile_us(_PERCENTILES["p50"])
+
+    def figure(self, measure: str, statistic: str = "") -> float | None:
+        """Return what a measure is so far; None of one that only a finished run has, or of nothing."""
+        if measure == "contact.latency" and statistic in _PERCENTILES:
+            return self.percentile_us(_PERCENTILES[statistic])
+        counted = {"direct_rate": DIRECT_FATES, "direct_first_try": (Fate.DIRECT,), "paper_rate": PAPER_FATES}
+        return self._share(counted[measure]) if measure in counted else None
+
+    def _share(self, fates: tuple[Fate, ...]) -> float | None:
+        """Return the share of some fates in those that no rule refused."""
+        ended = self.fates.total() - self.fates[Fate.REFUSED]
+        return sum(self.fates[fate] for fate in fates) / ended if ended else None
+
+
+class Pooled(Figures):
+    """Figures of several workers, put together from the counts of each."""
+
+    def __init__(self) -> None:
+        """Begin with nobody's."""
+        self._fates: dict[int, Counter[Fate]] = {}
+        self._contacts: dict[int, Histogram] = {}
+
+    def hear(self, worker: int, fates: Mapping[str, int], contacts: Histogram) -> None:
+        """Take a worker's counts, of everything so far, instead of those before."""
+        self._fates[worker] = Counter({Fate(name): count for name, count in fates.items()})
+        self._contacts[worker] = contacts
+
+    @property
+    def fates(self) -> Counter[Fate]:
+        """Of visits that have ended, at any worker."""
+        return sum(self._fates.values(), Counter[Fate]())
+
+    def percentile_us(self, percent: float) -> float | None:
+        """Return one of the latencies at all workers together, within a bin of the histogram."""
+        together = Histogram()
+        for one in self._contacts.values():
+            together.add(one)
+        return together.percentile_us(percent)
+
+
+class SoFar(Figures):
     """Counts what hospitals tell of their visits."""
 
     def __init__(self, warm_up_us: int) -> None:
         """Count who arrives from ``warm_up_us`` on."""
-        self.fates: Counter[Fate] = Counter()
-        """Of visits that have ended."""
+        self._fates: Counter[Fate] = Counter()
         self._warm_up_us = warm_up_us
         self._contacts_us = array("q")
+        self._binned = Histogram()
+        self._binned_count = 0
+
+    @property
+    def fates(self) -> Counter[Fate]:
+        """Of visits that have ended."""
+        return self._fates
+
+    def binned(self) -> Histogram:
+        """Return the latencies as counts, to be put together with those of others."""
+        self._binned.take(self._contacts_us[self._binned_count :])
+        self._binned_count = len(self._contacts_us)
+        return self._binned
 
     def contact(self, journey: VisitState, outcome: str, done_us: int) -> None:
         """Count a contact that has ended, if anybody answered."""
@@ -41,26 +113,11 @@ class SoFar:
     def left(self, journey: VisitState) -> None:
         """Count a visit that has ended."""
         if journey.fate is not Fate.OPEN_AT_END and self._is_judged(journey):
-            self.fates[journey.fate] += 1
+            self._fates[journey.fate] += 1
 
-    @property
-    def contact_us(self) -> float | None:
-        """The median latency of the contacts; None of none."""
-        return self.figure("contact.latency", "p50")
-
-    def figure(self, measure: str, statistic: str = "") -> float | None:
-        """Return what a measure is so far; None of one that only a finished run has, or of nothing."""
-        if measure == "contact.latency" and statistic in _PERCENTILES:
-            return float(np.percentile(self._contacts_us, _PERCENTILES[statistic])) if self._contacts_us else None
-        counted = {"direct_rate": DIRECT_FATES, "direct_first_try": (Fate.DIRECT,), "paper_rate": PAPER_FATES}
-        if measure in counted:
-            return self._share(counted[measure])
-        return None
-
-    def _share(self, fates: tuple[Fate, ...]) -> float | None:
-        """Return the share of some fates in those that no rule refused."""
-        ended = self.fates.total() - self.fates[Fate.REFUSED]
-        return sum(self.fates[fate] for fate in fates) / ended if ended else None
+    def percentile_us(self, percent: float) -> float | None:
+        """Return one of the latencies of the contacts, of all of them as they are; None of none."""
+        return float(np.percentile(self._contacts_us, percent)) if self._contacts_us else None
 
     def _is_judged(self, journey: VisitState) -> bool:
         visit = journey.visit

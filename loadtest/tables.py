@@ -18,7 +18,7 @@ from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
     from loadtest.laboratory import Accepted
-    from loadtest.run import LoadRun
+    from loadtest.running import Running
     from loadtest.session import Session
     from scenarios.record.tables import EventRow
     from scenarios.schema import Scenario
@@ -70,7 +70,7 @@ def _gates(session: Session) -> list[Row]:
     return [] if session.accepted is None else list(_gates_so_far(session.accepted, session.seen))
 
 
-def _gates_so_far(accepted: Accepted, run: LoadRun | None) -> Iterator[Row]:
+def _gates_so_far(accepted: Accepted, run: Running | None) -> Iterator[Row]:
     for gate in parse_gates(accepted.scenario.gates):
         figure = None if run is None else run.so_far.figure(gate.measure, gate.statistic)
         yield {

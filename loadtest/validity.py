@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from loadtest.lags import LagLimit, binned, binned_p99_us, pooled
-from scenarios.record.recorder import GeneratorRow
+from scenarios.record.recorder import GeneratorRow, WorkerRow
 
 CPU_SHARE_MAX = 0.75
 """Above this share of its core a generator's percentiles begin to be its own queue."""
@@ -23,6 +23,8 @@ PERIOD_US = 1_000_000
 """How often the generator looks at itself."""
 STILL_MAX_US = 1_000_000
 """A look that comes later than this after it was due shows a generator that stood still, and patients with it."""
+CLOCK_UNSURE_MAX_US = 5_000
+"""ASSUMED: a quarter of the start lag that is always allowed; a worker's clock known worse shifts what it records."""
 _US_PER_S = 1_000_000
 _US_PER_MS = 1_000
 
@@ -37,6 +39,7 @@ class Window:
     lag_p99_us: int
     dropped: int
     reason: str
+    worker: int = 0
 
     @property
     def valid(self) -> bool:
@@ -70,21 +73,24 @@ class Verdict:
 
 def judge(rows: Iterable[GeneratorRow], *, warm_up_us: int, lag_limit: LagLimit, window_us: int = WINDOW_US) -> Verdict:
     """Return the verdict on the windows after the warm-up, while visits arrive: after the last nobody can be late."""
-    groups: dict[int, list[_Sample]] = {}
-    for sample in _arriving(_samples(rows)):
-        if sample.middle_us >= warm_up_us:
-            groups.setdefault((sample.middle_us - warm_up_us) // window_us, []).append(sample)
+    groups: dict[tuple[int, int], list[_Sample]] = {}
+    for worker, own in _by_worker(rows).items():
+        for sample in _arriving(_samples(own)):
+            if sample.middle_us >= warm_up_us:
+                groups.setdefault(((sample.middle_us - warm_up_us) // window_us, worker), []).append(sample)
     return Verdict(
         tuple(
             _window(group, warm_up_us + number * window_us, window_us, lag_limit)
-            for number, group in sorted(groups.items())
+            for (number, _), group in sorted(groups.items())
         )
     )
 
 
-def doubts(verdict: Verdict, *, late_us: int, own_failures: int) -> tuple[str, ...]:
-    """Return why the generator cannot be believed: its windows, a late start, messages that never left it."""
+def doubts(verdict: Verdict, *, late_us: int, own_failures: int, workers: Iterable[WorkerRow] = ()) -> tuple[str, ...]:
+    """Return why the generator cannot be believed: its windows, a late start, messages that never left it, workers."""
     found = [] if verdict.valid else [str(verdict)]
+    for one in workers:
+        found += _doubts_of(one)
     if late_us > 0:
         found.append(f"the generator was ready {late_us / _US_PER_S:.1f} s after the run's zero")
     if own_failures:
@@ -93,6 +99,29 @@ def doubts(verdict: Verdict, *, late_us: int, own_failures: int) -> tuple[str, .
             "allow it more open files (ulimit -n)"
         )
     return tuple(found)
+
+
+def _doubts_of(one: WorkerRow) -> list[str]:
+    found: list[str] = []
+    if one.lost_us is not None:
+        found.append(
+            f"worker {one.worker} on {one.machine} was lost, last heard of at {one.lost_us / _US_PER_S:.1f} s; nobody "
+            f"knows how its {one.visits:,} visits went on"
+        )
+    if one.clock_unsure_us > CLOCK_UNSURE_MAX_US:
+        found.append(
+            f"the clock of worker {one.worker} on {one.machine} is known to {one.clock_unsure_us / _US_PER_MS:.1f} ms; "
+            f"the limit is {CLOCK_UNSURE_MAX_US / _US_PER_MS:.1f} ms"
+        )
+    return found
+
+
+def _by_worker(rows: Iterable[GeneratorRow]) -> dict[int, list[GeneratorRow]]:
+    """Return the looks of each process at itself: the time between two looks is one process's own."""
+    own: dict[int, list[GeneratorRow]] = {}
+    for row in rows:
+        own.setdefault(row.worker or 0, []).append(row)
+    return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +155,10 @@ def _window(group: list[_Sample], from_us: int, window_us: int, lag_limit: LagLi
     lag_p99_us = binned_p99_us(pooled(_lag_counts(sample.row) for sample in group))
     dropped = sum(sample.row.dropped for sample in group)
     still_us = max(sample.length_us for sample in group) - PERIOD_US
-    where = f"in the window from {from_us / _US_PER_S:.0f} s"
+    worker = group[0].row.worker or 0
+    where = f"in the window from {from_us / _US_PER_S:.0f} s" + (f" of worker {worker}" if worker else "")
     reason = _standstill(dropped, still_us, where) or _own_queue(cpu_share, lag_p99_us, lag_limit, where)
-    return Window(from_us, from_us + window_us, cpu_share, lag_p99_us, dropped, reason)
+    return Window(from_us, from_us + window_us, cpu_share, lag_p99_us, dropped, reason, worker)
 
 
 def _lag_counts(row: GeneratorRow) -> list[int]:

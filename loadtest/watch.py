@@ -18,7 +18,7 @@ import psutil
 from loadtest.gevent_ports import GeventClock
 from loadtest.schedule import Tally
 from loadtest.validity import PERIOD_US
-from scenarios.patients.visits import VisitPlan
+from scenarios.patients.draws import Ints
 from scenarios.record.recorder import GeneratorRow, Recorder
 
 
@@ -59,10 +59,10 @@ class CpuMeter:
 class Watch:
     """Takes a sample every second of the run's clock until it is killed."""
 
-    def __init__(self, clock: GeventClock, plan: VisitPlan, tally: Tally, meter: CpuMeter, tell: Say) -> None:
-        """``tell`` hears each sample."""
+    def __init__(self, clock: GeventClock, arrivals_us: Ints, tally: Tally, meter: CpuMeter, tell: Say) -> None:
+        """``arrivals_us`` are those that are to be started, in order; ``tell`` hears each sample."""
         self._clock = clock
-        self._arrivals_us = plan.columns.arrival_us[plan.open_rows()]
+        self._arrivals_us = arrivals_us
         self._tally = tally
         self._meter = meter
         self._tell = tell

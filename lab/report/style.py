@@ -109,6 +109,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.SELF_PAID: Look(MOSS, hatch="O."),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
+    Fate.LOST_WITH_WORKER: Look(YELLOW, hatch="xo"),
 }
 WORLD_LOOKS: dict[str, Look] = {"sim": Look(BLUE, "-", "o"), "load": Look(VERMILLION, "--", "s")}
 PAIR_LOOKS = (Look(BLUE, "-", "o"), Look(VERMILLION, "--", "s"))
@@ -144,6 +145,7 @@ FATE_NAMES: dict[str, str] = {
     Fate.SELF_PAID: "paid alone: status not shown",
     Fate.ABANDONED: "left the queue",
     Fate.OPEN_AT_END: "open at the end",
+    Fate.LOST_WITH_WORKER: "lost with its worker",
 }
 STAGE_NAMES: dict[str, str] = {
     Stage.DESK_QUEUE: "waiting for a desk",

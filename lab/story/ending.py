@@ -30,6 +30,7 @@ _ENDS = {
     Fate.SELF_PAID: "Nobody was told that the patient is insured: they paid the whole bill alone, and claim nothing.",
     Fate.ABANDONED: "The patient left the queue before being served.",
     Fate.OPEN_AT_END: "The run ended first.",
+    Fate.LOST_WITH_WORKER: "Nobody knows: the worker that generated it was lost.",
 }
 _DIRECTLY = {
     Fate.DIRECT: "The bill was settled directly, at the first attempt.",

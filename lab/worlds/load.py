@@ -49,6 +49,7 @@ from scenarios.record.recorder import (
     GeneratorRow,
     Record,
     Recorder,
+    WorkerRow,
     frame_of,
     read_record,
     record_of,
@@ -288,7 +289,9 @@ class Replay:
         limit = lag_limit(record.visits, record.contacts, warm_up_us=warm_up_us)
         verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
         generator = self._generator
-        reasons = [*doubts(verdict, late_us=generator.late_us, own_failures=generator.own_failures)]
+        workers = [WorkerRow(*row) for row in record.workers.iter_rows()]
+        late_us, own_failures = generator.late_us, generator.own_failures
+        reasons = [*doubts(verdict, late_us=late_us, own_failures=own_failures, workers=workers)]
         reasons += [f"a fault could not be done: {failure}" for failure in self._failures]
         windows = verdict.windows
         return Validity(

@@ -64,8 +64,12 @@ class Fate(StrEnum):
     """The patient left the desk's queue before being served."""
     OPEN_AT_END = "open_at_end"
     """Not finished when the run ended."""
+    LOST_WITH_WORKER = "lost_with_worker"
+    """Nobody knows: the worker of the load generator that lived it was lost, and what it had seen with it."""
 
 
+UNFINISHED = (Fate.OPEN_AT_END, Fate.LOST_WITH_WORKER)
+"""No end that anybody has seen."""
 ORDER_FATES = (Fate.ORDER_NOT_CONFIRMED, Fate.ORDER_EXPIRED, Fate.ORDER_REFUNDED)
 """How an order ends by which nothing is sold."""
 AFTER_A_STOP = (

@@ -29,6 +29,7 @@ from scenarios.record.tables import (
     StationRow,
     TurnedAwayRow,
     VisitRow,
+    WorkerRow,
 )
 from scenarios.record.written import SAMPLED, Part, RunTables, Scratch, hash_frame, slices_of
 
@@ -51,8 +52,10 @@ __all__ = [
     "StationRow",
     "TurnedAwayRow",
     "VisitRow",
+    "WorkerRow",
     "digest_of",
     "frame_of",
+    "merged_frames",
     "read_record",
     "record_of",
     "scan_table",
@@ -67,11 +70,11 @@ _RESPELLED = {"stations": {"busy": "utilisation"}}
 _ADDED_COLUMNS = {
     "events": ("hits",),
     "visits": ("account_fen", "hospital_part_fen", "settled_us"),
-    "generator": ("lag_counts",),
+    "generator": ("lag_counts", "worker"),
     "inflight": ("plan", "code", "msgid"),
 }
 """Columns that were added since: in an older record they are null."""
-_ADDED_TABLES = ("contacts", "turned_away", "mid_stays", "identifications", "closings")
+_ADDED_TABLES = ("contacts", "turned_away", "mid_stays", "identifications", "closings", "workers")
 """Tables that records of older versions do not have: such a record is read with none of their rows."""
 CHUNK_ROWS = 10_000
 """Rows held as Python tuples before they are packed into columns; bounds the memory of a long run."""
@@ -88,6 +91,7 @@ _ORDER = {
     "mid_stays": ("visit",),
     "identifications": ("visit", "contact", "step"),
     "closings": ("day", "node", "care_region"),
+    "workers": ("worker",),
 }
 
 
@@ -216,6 +220,7 @@ class Record:
     identifications: pl.DataFrame
     closings: pl.DataFrame
     generator: pl.DataFrame
+    workers: pl.DataFrame
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return the tables by name."""
@@ -238,6 +243,14 @@ def frame_of(name: str, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
     values: Iterable[tuple[Any, ...]] = zip(*rows, strict=True) if rows else ((),) * len(columns)
     series = [pl.Series(column.name, data, column.dtype) for column, data in zip(columns, values, strict=True)]
     return pl.DataFrame(series)
+
+
+def merged_frames(parts: Sequence[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
+    """Return the tables of several recorders of one run as those of one: each in its order, no visit in two parts."""
+    return {
+        name: _sorted(_stacked(name, [part[name] for part in parts if part[name].height]), _ORDER.get(name, ()))
+        for name in TABLES
+    }
 
 
 def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:

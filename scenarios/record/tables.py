@@ -193,6 +193,19 @@ class GeneratorRow(NamedTuple):
     started: int
     dropped: int
     lag_counts: list[int] | None = None
+    worker: int | None = 0
+
+
+class WorkerRow(NamedTuple):
+    """One worker of a load generator that was several, as its master knew it."""
+
+    worker: int
+    machine: str
+    institutions: int
+    visits: int
+    clock_off_us: float
+    clock_unsure_us: float
+    lost_us: int | None = None
 
 
 _I64, _I32, _F64, _STR, _BOOL = pl.Int64(), pl.Int32(), pl.Float64(), pl.String(), pl.Boolean()
@@ -372,6 +385,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("started", _I64, "", "visits started since the last sample"),
         Column("dropped", _I64, "", "visits dropped at the cap since the last sample"),
         Column("lag_counts", _COUNTS, "", f"starts since the last sample by their lag: {_LAG_BINS}; ends at the last"),
+        Column("worker", _I32, "", "number of the worker, from 1; 0 where one process generates the load"),
+    ),
+    "workers": (
+        Column("worker", _I32, "", "number of the worker, from 1; a row each where several generate the load"),
+        Column("machine", _STR, "", "name of its machine"),
+        Column("institutions", _I64, "", "institutions that were dealt to it"),
+        Column("visits", _I64, "", "their visits"),
+        Column("clock_off_us", _F64, "us", "its monotonic clock less the master's, as measured before the run"),
+        Column("clock_unsure_us", _F64, "us", "how far off that may be, what the clocks drifted since counted too"),
+        Column("lost_us", _I64, "us", "when it was last heard of, if it was lost; null else"),
     ),
 }
 ROW_TYPES: Mapping[str, type[NamedTuple]] = {
@@ -386,4 +409,5 @@ ROW_TYPES: Mapping[str, type[NamedTuple]] = {
     "identifications": IdentificationRow,
     "closings": ClosingRow,
     "generator": GeneratorRow,
+    "workers": WorkerRow,
 }

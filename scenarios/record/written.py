@@ -20,7 +20,7 @@ from scenarios.record.tables import TABLES
 
 __all__ = ["SAMPLED", "Part", "RunTables", "Scratch", "hash_frame", "slices_of"]
 
-SAMPLED: Final = ("stations", "generator")
+SAMPLED: Final = ("stations", "generator", "workers")
 """Tables of samples: they describe how a run was made, and are left out of its digest."""
 LATER_TABLES: Final = ("turned_away", "mid_stays", "identifications", "closings")
 LATER_COLUMNS: Final[Mapping[str, Sequence[str]]] = {"inflight": ("plan", "code", "msgid")}

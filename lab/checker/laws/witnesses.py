@@ -12,10 +12,11 @@ from lab.checker.evidence import Evidence
 from lab.checker.rows import MONEY, UNDO_CODES
 from reference_impl.domain.institution import INSTITUTION_CHARS
 from reference_impl.domain.transactions import SETTLEMENTS
+from scenarios.record.fates import UNFINISHED
 
 MAY_HAVE_ACTED = ("unknown", "busy")
 """After these outcomes the other side may hold an effect (G3). Busy means that it holds the message."""
-OPEN_FATE = "open_at_end"
+OPEN_FATES = tuple(fate.value for fate in UNFINISHED)
 HELD = ("node", "settlement", "visit_id", "msgid", *MONEY)
 _HOSPITALS = ("visit", *HELD, "settled_us", "done_us", "hospital", "code", "care_region", "insured_region", "local")
 
@@ -53,13 +54,13 @@ def held_by_hospitals(evidence: Evidence) -> pl.DataFrame:
 
 def of_open_visits(evidence: Evidence) -> pl.DataFrame:
     """Return the message ids of visits that were still open at the end: what became of them is still on its way."""
-    open_visits = evidence.visits.filter(pl.col("fate") == OPEN_FATE)
+    open_visits = evidence.visits.filter(pl.col("fate").is_in(OPEN_FATES))
     return evidence.attempts.join(open_visits, on="visit", how="semi").select("msgid")
 
 
 def listed_open(evidence: Evidence) -> pl.DataFrame:
     """Return the message ids that may have acted and belong to visits that were still open at the end."""
-    open_visits = evidence.visits.filter(pl.col("fate") == OPEN_FATE)
+    open_visits = evidence.visits.filter(pl.col("fate").is_in(OPEN_FATES))
     attempts = evidence.attempts.filter(pl.col("outcome").is_in(MAY_HAVE_ACTED))
     seen = attempts.join(open_visits, on="visit", how="semi").select("msgid")
     # A hospital that crashed, or ran out of time, over a message has no row for that attempt: the visit speaks for it.

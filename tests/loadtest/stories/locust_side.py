@@ -193,7 +193,7 @@ def story_cpu_of_those_on_the_same_core_counts():
 def story_watch_counts_what_was_due_started_and_dropped():
     tally, recorder = Tally(), Recorder()
     clock = GeventClock(time.monotonic_ns() - 86_400 * 10**9)
-    watch = Watch(clock, PLAN, tally, CpuMeter(), say_nothing)
+    watch = Watch(clock, PLAN.columns.arrival_us, tally, CpuMeter(), say_nothing)
     tally.started(700)
     tally.dropped()
     watch.sample(recorder, {})
@@ -218,7 +218,9 @@ def story_the_exit_code_tells_a_failure_of_the_generator_from_a_run_that_cannot_
 
 def story_watch_samples_once_a_second_of_the_runs_clock():
     recorder = Recorder()
-    watch = Watch(GeventClock(time.monotonic_ns() - 900_000_000), PLAN, Tally(), CpuMeter(), say_nothing)
+    watch = Watch(
+        GeventClock(time.monotonic_ns() - 900_000_000), PLAN.columns.arrival_us, Tally(), CpuMeter(), say_nothing
+    )
     greenlet = gevent.spawn(watch.run, recorder, dict)
     while not recorder.frames()["generator"].height:
         gevent.sleep(0.02)
