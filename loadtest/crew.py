@@ -8,11 +8,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import gevent
 from gevent.event import AsyncResult, Event
-from locust.runners import STATE_MISSING
 
 from loadtest.offsets import ClockAnswer, ClockOffset, offset_of
 from loadtest.words import (
@@ -34,9 +33,7 @@ from scenarios.record.recorder import GeneratorRow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locust.runners import MasterRunner
-
-__all__ = ["Crew", "CrewError", "Member"]
+__all__ = ["PREPARED_LIMIT_S", "READY_LIMIT_S", "Crew", "CrewError", "Line", "Member"]
 
 LOST_AFTER_S = 10.0
 """Locust misses a worker after some three seconds without a heartbeat; one that is back by then was not lost."""
@@ -46,6 +43,22 @@ _ROUND_TRIPS = 40
 _CLOCK_LIMIT_S = 2.0
 _LOOK_EVERY_S = 0.2
 _Heard = TypeVar("_Heard", bound=Word)
+
+
+class Line(Protocol):
+    """How a master hears of its workers, by the names that Locust gives them."""
+
+    def ready(self) -> list[str]:
+        """Return those that have nothing to do, in the order in which they came."""
+        ...
+
+    def hears_of(self, client: str) -> bool:
+        """Return whether a worker's heartbeats come."""
+        ...
+
+    def say(self, client: str, word: Word) -> None:
+        """Tell a worker."""
+        ...
 
 
 class CrewError(FailedRunError):
@@ -59,8 +72,8 @@ class Member:
     number: int
     client: str
     """What Locust calls it."""
-    prepared: AsyncResult[Prepared] = field(default_factory=AsyncResult)
-    ready: AsyncResult[Ready] = field(default_factory=AsyncResult)
+    prepared: Prepared | None = None
+    ready: Ready | None = None
     done: Done | None = None
     before: ClockOffset | None = None
     """Its clock before the run ..."""
@@ -77,9 +90,8 @@ class Member:
     @property
     def facts(self) -> Prepared:
         """What it said when it was prepared."""
-        facts = self.prepared.get(block=False)
-        assert facts is not None  # nothing else is ever set
-        return facts
+        assert self.prepared is not None  # nobody begins before all are
+        return self.prepared
 
     @property
     def over(self) -> bool:
@@ -90,17 +102,16 @@ class Member:
 class Crew:
     """Those who take part in a run; whoever comes later does not."""
 
-    def __init__(self, runner: MasterRunner, run: int, heard: Callable[[Member, Word], None]) -> None:
+    def __init__(self, line: Line, run: int, heard: Callable[[Member, Word], None]) -> None:
         """Take the workers that are ready now, in the order in which they came; ``heard`` is told of each word."""
         self.over = Event()
         """Set when nothing more is to come from anybody."""
-        self._runner = runner
+        self._line = line
         self._run = run
         self._heard = heard
-        clients = sorted((one.id for one in runner.clients.ready), key=runner.get_worker_index)
-        self.members = [Member(number, client) for number, client in enumerate(clients, 1)]
+        self.members = [Member(number, client) for number, client in enumerate(line.ready(), 1)]
         self._by_client = {one.client: one for one in self.members}
-        self._clock: dict[int, AsyncResult[tuple[int, int]]] = {}
+        self._clock: dict[int, AsyncResult[ClockAnswer]] = {}
         self._asked = 0
 
     def hear(self, client: str, word: Word) -> None:
@@ -109,15 +120,14 @@ class Crew:
         if member is None or word.run != self._run or member.lost_us is not None:
             return
         if isinstance(word, ClockRead):
-            if word.number in self._clock:
-                self._clock.pop(word.number).set((word.read_ns, time.monotonic_ns()))
+            self._hear_clock(word, time.monotonic_ns())
             return
         self._keep(member, word)
         self._heard(member, word)
 
     def say(self, member: Member, word: Word) -> None:
         """Tell a worker."""
-        self._runner.send_message(word.NAME, word.facts(), client_id=member.client)
+        self._line.say(member.client, word)
 
     def end_early(self) -> None:
         """Tell all who are at work to come to an end."""
@@ -125,8 +135,8 @@ class Crew:
             if not member.over:
                 self.say(member, End(run=self._run))
 
-    def await_all(self, what: Callable[[Member], AsyncResult[_Heard]], limit_s: float) -> list[_Heard]:
-        """Return a word of every worker.
+    def await_all(self, what: Callable[[Member], _Heard | None], limit_s: float) -> list[_Heard]:
+        """Wait for a word of every worker, and return them.
 
         Raises:
             CrewError: when one cannot say it, or does not within the limit.
@@ -134,31 +144,28 @@ class Crew:
 
         """
         limit = time.monotonic() + limit_s
-        while not all(what(one).ready() for one in self.members):
+        while silent := next((one for one in self.members if what(one) is None), None):
             self._refuse_failed()
-            silent = next(one for one in self.members if not what(one).ready())
-            if time.monotonic() > limit or silent.client not in self._runner.clients:
+            if time.monotonic() > limit:
                 raise CrewError(
                     f"worker {silent.number} of {len(self.members)} ({silent.client}) has not got ready within "
                     f"{limit_s:.0f} s; see what it says, and start it anew"
                 )
             gevent.sleep(_LOOK_EVERY_S / 10)
-        return [said for one in self.members if (said := what(one).get()) is not None]
+        return [said for one in self.members if (said := what(one)) is not None]
 
     def clock_of(self, member: Member) -> ClockOffset | None:
         """Ask a worker for its clock, again and again, and return what the quickest answer tells; None of none."""
         answers: list[ClockAnswer] = []
         for _ in range(_ROUND_TRIPS):
             self._asked += 1
-            said: AsyncResult[tuple[int, int]] = AsyncResult()
+            said: AsyncResult[ClockAnswer] = AsyncResult()
             self._clock[self._asked] = said
-            asked_ns = time.monotonic_ns()
-            self.say(member, AskedClock(run=self._run, number=self._asked))
-            try:
-                read_ns, heard_ns = said.get(timeout=_CLOCK_LIMIT_S)
-            except gevent.Timeout:
+            self.say(member, AskedClock(run=self._run, number=self._asked, asked_ns=time.monotonic_ns()))
+            said.wait(_CLOCK_LIMIT_S)
+            if said.value is None:
                 break
-            answers.append(ClockAnswer(asked_ns, read_ns, heard_ns))
+            answers.append(said.value)
         return offset_of(answers) if answers else None
 
     def miss(self) -> None:
@@ -177,19 +184,22 @@ class Crew:
     # --- inside ---
 
     def _look_at(self, member: Member) -> None:
-        node = self._runner.clients.get(member.client)
-        if member.failed is None and node is not None and node.state != STATE_MISSING:
+        if member.failed is None and self._line.hears_of(member.client):
             member.missed_s = None
             return
         member.missed_s = member.missed_s or time.monotonic()
         if member.failed is not None or time.monotonic() - member.missed_s > LOST_AFTER_S:
             self.lose(member)
 
+    def _hear_clock(self, word: ClockRead, heard_ns: int) -> None:
+        if word.number in self._clock:
+            self._clock.pop(word.number).set(ClockAnswer(word.asked_ns, word.read_ns, heard_ns))
+
     def _keep(self, member: Member, word: Word) -> None:
         if isinstance(word, Prepared):
-            member.prepared.set(word)
+            member.prepared = word
         elif isinstance(word, Ready):
-            member.ready.set(word)
+            member.ready = word
         elif isinstance(word, Progress):
             member.looks.append(word.look)
             member.last = word

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import msgspec
+from locust.runners import STATE_MISSING
 
 from loadtest.crew import PREPARED_LIMIT_S, READY_LIMIT_S, Crew, CrewError, Member
 from loadtest.dealt import Hands
@@ -69,7 +70,7 @@ class Master:
         self._crew: Crew | None = None
         for word in (Prepared, ClockRead, Ready, Progress, Inflight, Part, Done, Failed):
             # Whose end it is is asked for the time, and cannot be heard by whoever waits for the answer.
-            runner.register_message(word.NAME, partial(self._hear, word), concurrent=word is Done)
+            runner.register_message(word.NAME, partial(self._hear, word), concurrent=word is Done)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
 
     def begin(
         self, laboratory: Laboratory, accepted: Accepted, options: Options, environment: Environment
@@ -106,6 +107,29 @@ def refuse_by_workers(scenario: Scenario) -> None:
         )
 
 
+class LocustsLine:
+    """The workers of Locust's master."""
+
+    def __init__(self, runner: MasterRunner) -> None:
+        """Speak by ``runner``."""
+        self._runner = runner
+        untyped: Any = runner
+        self._clients, self._place = untyped.clients, untyped.get_worker_index
+
+    def ready(self) -> list[str]:
+        """Return those that have nothing to do, in the order in which they came."""
+        return sorted((one.id for one in self._clients.ready), key=self._place)
+
+    def hears_of(self, client: str) -> bool:
+        """Return whether a worker's heartbeats come."""
+        node = self._clients.get(client)
+        return node is not None and node.state != STATE_MISSING
+
+    def say(self, client: str, word: Word) -> None:
+        """Tell a worker."""
+        self._runner.send_message(word.NAME, word.facts(), client_id=client)
+
+
 class MasteredRun:
     """One run by workers. It is the course that the master's shape follows."""
 
@@ -119,7 +143,7 @@ class MasteredRun:
 
         """
         self.so_far = Pooled()
-        self.crew = Crew(runner, number, self._hear)
+        self.crew = Crew(LocustsLine(runner), number, self._hear)
         self._number = number
         self._scenario = scenario
         self._options = options
@@ -200,7 +224,13 @@ class MasteredRun:
         scenario = dump_scenario(self._scenario)
         for one in members:
             self.crew.say(one, Prepare(run=self._number, scenario=scenario, worker=one.number, workers=len(members)))
-        self.crew.await_all(lambda one: one.prepared, PREPARED_LIMIT_S)
+        here = plan_visits(self._scenario).digest()
+        for one, there in zip(members, self.crew.await_all(lambda one: one.prepared, PREPARED_LIMIT_S), strict=True):
+            if there.plan != here:
+                raise InputError(
+                    f"worker {one.number} on {there.machine} plans other visits than this machine ({there.plan[:12]} "
+                    f"there, {here[:12]} here); have the same version of yidi on both"
+                )
 
     def _compare_clocks(self) -> None:
         for one in self.crew.members:

@@ -63,6 +63,8 @@ class AskedClock(Word, frozen=True, kw_only=True):
 
     NAME = "yidi_clock"
     number: int
+    asked_ns: int
+    """By the master's clock."""
 
 
 class Begin(Word, frozen=True, kw_only=True):
@@ -99,6 +101,8 @@ class Prepared(Word, frozen=True, kw_only=True):
     """What tells machines of one name apart."""
     pid: int
     cores: tuple[int, ...]
+    plan: str
+    """Digest of all visits: another one is another version's."""
     visits: int
     users: dict[str, int]
     """How many institutions, by the name of their class."""
@@ -109,6 +113,8 @@ class ClockRead(Word, frozen=True, kw_only=True):
 
     NAME = "yidi_clock_read"
     number: int
+    asked_ns: int
+    """As it was asked."""
     read_ns: int
 
 

@@ -91,7 +91,7 @@ class Worker:
             (End, self._end, False),
             (Taken, self._hear_taken, False),
         ):
-            runner.register_message(word.NAME, _of_facts(word, listener), concurrent=beside)
+            runner.register_message(word.NAME, _of_facts(word, listener), concurrent=beside)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
 
     def leave(self) -> None:
         """End a run at work, and hand over what is finished while the master still hears; this process ends."""
@@ -115,13 +115,14 @@ class Worker:
                     boot=boot,
                     pid=os.getpid(),
                     cores=tuple(sorted(os.sched_getaffinity(0))),
+                    plan=self._share.plan.digest(),
                     visits=self._share.size,
                     users=_users(self._share.rosters),
                 )
             )
 
     def _read_clock(self, word: AskedClock) -> None:
-        self._say(ClockRead(run=word.run, number=word.number, read_ns=time.monotonic_ns()))
+        self._say(ClockRead(run=word.run, number=word.number, asked_ns=word.asked_ns, read_ns=time.monotonic_ns()))
 
     def _begin(self, word: Begin) -> None:
         with self._telling():
@@ -201,7 +202,9 @@ class Worker:
     def _report_statistics(self) -> None:
         """Have the master's statistics hold everything now, and not in some seconds."""
         data: dict[str, Any] = {}
-        self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=data)
+        self._environment.events.report_to_master.fire(  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+            client_id=self._runner.client_id, data=data
+        )
         self._runner.send_message("stats", data)
 
     def _send(self, word: Word) -> None:

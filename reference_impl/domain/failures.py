@@ -26,6 +26,8 @@ Every error is raised where its room is, and derives from one of three branches:
     ├── FailedRunError              exit 3  the input is right and the work was not done
     │   ├── LabError                        a run of the laboratory ended before its time
     │   ├── LaboratoryError                 so did the laboratory of a Locust that somebody started
+    │   ├── CrewError                       a worker of such a Locust does not do its part
+    │   ├── WorkerError                     ... or cannot, as it says itself
     │   ├── BooksError                      books that cannot be opened, or written any more
     │   │   └── UnknownCommitError          their server went away in a commit, and stays away
     │   ├── ProxyError                      the fault proxy did not start

@@ -120,13 +120,13 @@ def test_a_run_from_before_lags_were_binned_is_read_without_them(folder):
     now = open_run(folder, read_run_file(folder))
     generator = folder / "generator.parquet"
     rows = frame_of("generator", [GeneratorRow(1_000_000, 0.3, 900, 5, 5, 0, [0, 5])])
-    rows.drop("lag_counts").write_parquet(generator)
+    rows.drop("lag_counts", "worker").write_parquet(generator)
     said = json.loads((folder / RUN_FILE).read_bytes())
     before = said["replications"][0] | {"checksums": {}}
     rewritten(folder, replications=[before], checksum="")  # nor were there any of its files
 
     then = open_run(folder, read_run_file(folder))
 
-    assert then.record.generator.rows() == [(1_000_000, 0.3, 900, 5, 5, 0, None)]
+    assert then.record.generator.rows() == [(1_000_000, 0.3, 900, 5, 5, 0, None, None)]
     assert then.record.generator.schema == now.record.generator.schema
     assert not then.altered
