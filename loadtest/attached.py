@@ -6,12 +6,14 @@ It must never leave a run without its record, whichever way Locust ends.
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.asked import asked_of, refuse_at_a_master, refuse_at_a_worker, refuse_options
+from loadtest.exits import INTERRUPTED
 from loadtest.master import Master
 from loadtest.session import Session, run_here
 from loadtest.shape import UntilDrained
@@ -71,6 +73,12 @@ def session_in(environment: Environment) -> Session:
     def end(**_: Any) -> None:
         session.end()
 
+    def told_to_stop() -> None:
+        session.interrupt()
+        if session.idle and options.headless and isinstance(runner, MasterRunner):
+            session.close()
+            sys.exit(INTERRUPTED)  # it waits for workers, and Locust does not hear of it meanwhile
+
     def leave(**_: Any) -> None:
         if session.run is not None:  # on SIGTERM Locust asks for the exit code before it stops its users
             runner.stop()
@@ -80,5 +88,5 @@ def session_in(environment: Environment) -> Session:
     environment.events.test_stop.add_listener(end)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
     environment.events.quitting.add_listener(leave)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
     # Without its page Locust hears of SIGTERM only when a shape has ended.
-    gevent.signal_handler(signal.SIGTERM, session.interrupt)
+    gevent.signal_handler(signal.SIGTERM, told_to_stop)
     return session

@@ -97,6 +97,11 @@ class Session:
             return None
         return self.run.users()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is at work, nor being begun, nor at its end."""
+        return self.run is None and not self._begins and self.seen is None
+
     def interrupt(self) -> None:
         """Let the run at work be over before its time, or the one that is being begun never begin."""
         if self.run is not None:

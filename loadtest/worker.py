@@ -95,10 +95,12 @@ class Worker:
 
     def leave(self) -> None:
         """End a run at work, and hand over what is finished while the master still hears; this process ends."""
-        if self._run is not None and self._ending is not None:
-            self._run.interrupt()
+        run, ending = self._run, self._ending
+        if run is not None and ending is not None:
+            run.interrupt()
             if len(self._runner.greenlet):
-                self._ending.join(_TAKEN_LIMIT_S)
+                ending.join(_TAKEN_LIMIT_S)
+            ending.kill()
 
     # --- at the master's word ---
 

@@ -10,21 +10,17 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-import yaml
+from support.own_locust import LIMIT_S, left_running, locust, said, until
 
 from scenarios.record.recorder import read_record
 
-ROOT = Path(__file__).parents[2]
-LIMIT_S = 120
 CODES = {"pass": 0, "none": 0, "fail": 1, "inconclusive": 1, "invalid": 3}
 DAY = {
     "name": "short-day",
@@ -46,50 +42,8 @@ DAY = {
 }
 
 
-@contextmanager
-def locust(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Start Locust in a folder; it is ended whatever happens."""
-    (folder / "day.yaml").write_text(yaml.safe_dump(DAY))
-    command = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtest" / "locustfile.py"), *words]
-    with (folder / "said").open("w") as said, (folder / "out").open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=out, stderr=said, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
-def said(folder: Path) -> str:
-    return (folder / "said").read_text()
-
-
-def until(process: subprocess.Popen[str], folder: Path, words: str) -> None:
-    """Wait until Locust has said something."""
-    limit = time.monotonic() + LIMIT_S
-    while words not in said(folder):
-        assert process.poll() is None, said(folder)
-        assert time.monotonic() < limit, said(folder)
-        time.sleep(0.05)
-
-
-def left_running(folder: Path) -> list[str]:
-    """Return the processes that have to do with a folder."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = place.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if str(folder) in words:
-            found.append(words)
-    return found
-
-
 def test_what_cannot_be_run_is_told_in_one_line_and_begins_nothing(tmp_path):
-    with locust(tmp_path, "--headless", "--yidi-scenario", "no-such-day") as process:
+    with locust(tmp_path, "--headless", "--yidi-scenario", "no-such-day", day=DAY) as process:
         assert process.wait(LIMIT_S) == 2
 
     [line] = [line for line in said(tmp_path).splitlines() if "Starting Locust" not in line]
@@ -101,7 +55,7 @@ def test_what_cannot_be_run_is_told_in_one_line_and_begins_nothing(tmp_path):
 def test_a_run_in_locust_has_the_record_the_checker_and_the_gates_of_any_run_and_locusts_own_files(tmp_path):
     words = ("--headless", "--only-summary", "--yidi-scenario", "day.yaml", "--seed", "7")
     files = ("--csv", "locust", "--html", "locust.html", "--json")
-    with locust(tmp_path, *words, *files) as process:
+    with locust(tmp_path, *words, *files, day=DAY) as process:
         process.wait(LIMIT_S)
 
     folder = tmp_path / "runs" / "short-day-load-1"
@@ -125,7 +79,7 @@ def test_a_run_in_locust_has_the_record_the_checker_and_the_gates_of_any_run_and
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_locust_that_is_stopped_keeps_what_is_finished_and_leaves_nothing_running(tmp_path, number):
-    with locust(tmp_path, "--headless", "--only-summary", "--yidi-scenario", "day.yaml") as process:
+    with locust(tmp_path, "--headless", "--only-summary", "--yidi-scenario", "day.yaml", day=DAY) as process:
         until(process, tmp_path, "All users spawned")
         until(process, tmp_path, "visits/s")
         process.send_signal(number)
@@ -176,7 +130,7 @@ def test_locusts_page_shows_our_tabs_in_a_browser_and_runs_again_from_there(tmp_
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     words = ("--web-host", "127.0.0.1", "--web-port", str(port), "--yidi-scenario", "day.yaml")
-    with locust(tmp_path, *words) as process:
+    with locust(tmp_path, *words, day=DAY) as process:
         until(process, tmp_path, "Starting web interface")
         until_it_answers(url)
         assert "yidi_scenario" in browsed(chromium, url, tmp_path).lower().replace("-", "_").replace(" ", "_")

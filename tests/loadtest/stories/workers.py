@@ -9,7 +9,6 @@ from argparse import Namespace
 from typing import Any
 
 import gevent
-import msgspec
 from locust.runners import WorkerNode
 from telling import tell
 
@@ -25,25 +24,20 @@ from loadtest.words import AskedClock, ClockRead, Done, End, Failed, Part, Prepa
 from loadtest.worker import WorkerError, refuse_unreached
 from reference_impl.domain.failures import InputError
 from scenarios.patients.visits import plan_visits
-from scenarios.reading.scale import resolve
 from scenarios.record.recorder import GeneratorRow
 from scenarios.schema import Scenario
 
-SCENARIO = Scenario.model_validate(
-    {
-        "name": "two-provinces",
-        "horizon": {"length": "1d"},
-        "visits": {"per_day": 300},
-        "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 2, "pharmacy": 3}},
-    }
-)
-PLAN = plan_visits(SCENARIO)
+ASKED = {
+    "name": "two-provinces",
+    "horizon": {"length": "1d"},
+    "visits": {"per_day": 300},
+    "topology": {"regions": [33, 63], "hospitals_per_province": {"hospital": 2, "pharmacy": 3}},
+}
+PLAN = plan_visits(Scenario.model_validate(ASKED))
 READY = Ready(run=1, now_us=-4, ends_us=9)
 DONE = Done(run=1, dropped=0, failed=0, interrupted=False, own_failures=0, messages=3)
-GATED = {
-    "name": "held", "scope": 33, "at": "6h", "window": "2h", "ramp": "2h",
-    "steps": {"shares": ["20%", "60%"], "hold": "10min"},
-}  # fmt: skip
+STEPS = {"kind": "steps", "steps": [{"share": "80%", "hold": "1h"}]}
+GATES = {"busy": "20%", "over": "1h", "fewest": 3, "hold": "1h", "holds": 9}
 
 
 def prepared(**other: Any) -> Prepared:
@@ -233,16 +227,18 @@ def story_a_system_that_is_not_reached_from_here_is_told_with_its_address():
         port = server.getsockname()[1]
         there = SystemFile(0, {"33": NodeFacts(f"http://127.0.0.1:{port}/"), "hub": NodeFacts("http://127.0.0.1:1/")})
         refuse_unreached(there)  # hospitals do not ask the hub
-    gone = msgspec.structs.replace(there)
-    said = refused(WorkerError, refuse_unreached, gone)
+    said = refused(WorkerError, refuse_unreached, there)
     assert f"node 33 is not reached at 127.0.0.1:{port}" in said
     assert "forward the ports" in said
 
 
 def story_a_ramp_that_follows_what_it_meets_is_refused_and_one_by_the_clock_is_not():
-    plain = {**GATED}
-    del plain["steps"]
-    refuse_by_workers(resolve(Scenario.model_validate(SCENARIO.model_dump() | {"cutover": plain})))
+    def stopping(**ramp: Any) -> Scenario:
+        plan = {"name": "stop", "scope": 33, "at": "2h", "window": {"planned": "4h"}, "ramp": STEPS | ramp}
+        return Scenario.model_validate(ASKED | {"cutover": plan})
+
+    refuse_by_workers(stopping())
+    assert "follows what its business meets" in refused(InputError, refuse_by_workers, stopping(gates=GATES))
 
 
 def story_what_is_the_masters_is_refused_at_a_worker_and_the_other_way_round():
