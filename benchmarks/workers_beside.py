@@ -89,13 +89,16 @@ def run(folder: Path, workers: int, seed: int) -> Seen:
         master = _locust(folder, words)
         stack.callback(_end, master)
         master.wait(LIMIT_S)
+    if not (folder / "run" / "run.json").exists():
+        sys.exit(f"{folder.name} came to nothing: {(folder / 'said').read_text()[-2000:]}")
     return seen(folder / "run")
 
 
 def _locust(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "locust", "-f", str(HERE / "loadtest" / "locustfile.py"), *words]
     env = os.environ | {"PYTHONPATH": str(HERE), "GEVENT_BACKEND": "select"}
-    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (folder / "said").open("a") as said:
+        return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=said)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
