@@ -249,8 +249,8 @@ def refuse_unreached(system: SystemFile) -> None:
             socket.create_connection((host, port), _REACH_LIMIT_S).close()
         except OSError as error:
             raise WorkerError(
-                f"node {node} is not reached at {host}:{port} from {socket.gethostname()} ({error}); forward the ports "
-                "of the system to this machine, or start the worker where the system is"
+                f"node {node} is not reached at {host}:{port} from {socket.gethostname()} ({error}); start the "
+                "worker where the system is, or where that address leads to it"
             ) from error
 
 

@@ -229,7 +229,7 @@ def story_a_system_that_is_not_reached_from_here_is_told_with_its_address():
         refuse_unreached(there)  # hospitals do not ask the hub
     said = refused(WorkerError, refuse_unreached, there)
     assert f"node 33 is not reached at 127.0.0.1:{port}" in said
-    assert "forward the ports" in said
+    assert "start the worker where the system is" in said
 
 
 def story_a_ramp_that_follows_what_it_meets_is_refused_and_one_by_the_clock_is_not():
