@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loadtest.laboratory import Accepted
     from loadtest.running import Running
     from loadtest.session import Session
+    from loadtest.validity import Window
     from scenarios.record.tables import EventRow
     from scenarios.schema import Scenario
 
@@ -89,7 +90,7 @@ def _validity(session: Session) -> list[Row]:
         if run is None
         else [
             {
-                "window": f"{one.from_us / _US_PER_S:.0f} s to {one.until_us / _US_PER_S:.0f} s",
+                "window": f"{one.from_us / _US_PER_S:.0f} s to {one.until_us / _US_PER_S:.0f} s{_whose(one)}",
                 "core": f"{one.cpu_share:.0%}",
                 "lag": f"{one.lag_p99_us / 1000:.1f} ms",
                 "dropped": f"{one.dropped:,}",
@@ -98,6 +99,10 @@ def _validity(session: Session) -> list[Row]:
             for one in run.verdict.windows
         ]
     )
+
+
+def _whose(window: Window) -> str:
+    return f", worker {window.worker}" if window.worker else ""
 
 
 def _faults(session: Session) -> list[Row]:
