@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from loadtest.laboratory import Accepted, Laboratory
     from loadtest.run import Options
     from scenarios.schema import Scenario
+from scenarios.schema.arrivals import Closed
 
 __all__ = ["Master", "MasteredRun"]
 
@@ -94,7 +95,10 @@ class Master:
 
 
 def refuse_by_workers(scenario: Scenario) -> None:
-    """Refuse what only one process can do: to see what the whole business of a plan meets while it goes on.
+    """Refuse what only one process can do.
+
+    That is to see what the whole business of a plan meets while it goes on, and to be the users of a closed loop, who
+    go from one institution to another.
 
     Raises:
         InputError: when the scenario asks for it.
@@ -104,6 +108,11 @@ def refuse_by_workers(scenario: Scenario) -> None:
         raise InputError(
             "cutover: a ramp whose steps wait for gates follows what its business meets, which no worker sees whole; "
             "expected a ramp by the clock where workers generate the load; run it without --master"
+        )
+    if isinstance(scenario.visits.arrivals, Closed):
+        raise InputError(
+            "visits.arrivals: users in a closed loop go from one institution to another, which no worker has all of; "
+            "expected open arrivals where workers generate the load; run it without --master"
         )
 
 
