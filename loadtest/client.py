@@ -7,8 +7,7 @@ meant to be sent, so that its own statistics hide neither the system's stalls no
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from gevent.ssl import SSLContext
 
@@ -23,20 +22,17 @@ from loadtest.connections import (
 from loadtest.gevent_ports import GeventClock, take_lateness
 from loadtest.inputs import Address, SystemFile
 from loadtest.own_time import OwnTime
+from loadtest.secured import secured_for
 from loadtest.tracing import Tracing
+from loadtest.written import METHOD, Writer
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, Outcome, Request, Unknown, Unreachable
-from reference_impl.server.tls import by_hospitals
-from reference_impl.server.traced import outcome_of, traceparent_line
-from reference_impl.trust.authority import name_of
+from reference_impl.server.traced import outcome_of
 from reference_impl.trust.holder import Holder
-from reference_impl.trust.signing import Signed
-from reference_impl.wire.answers import NOBODY_LISTENS_HEADER
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.speech import Speech
 from reference_impl.wire.unheard import said_unheard
 
-METHOD = "POST"
 _US_PER_S = 1_000_000
 _US_PER_MS = 1_000
 
@@ -53,13 +49,6 @@ class NotAnsweredError(Exception):
     """Why a call counts as failed in Locust's statistics; never raised."""
 
 
-class _Destination(NamedTuple):
-    head: bytes
-    connections: Connections
-    path: str
-    by_proxy: bool
-
-
 class GeventPeers:
     """The provinces, as hospitals reach them."""
 
@@ -74,18 +63,14 @@ class GeventPeers:
     ) -> None:
         """Reach ``system``; ``holder`` signs for its hospitals, where they sign, and ``tracing`` keeps their spans."""
         self._tracing = tracing
-        self._holder = holder
-        self._system = system
-        self._speech = speech
+        self._writer = Writer(system, speech, holder)
         self._clock = clock
         self._events = events
         self.own_failures = 0
         """Calls that never left this process, for want of a descriptor or a port: they say nothing of the system."""
         self.own_time = OwnTime()
-        self._destinations: dict[NodeId, _Destination] = {}
         self._lanes: dict[tuple[str, int, str], Connections] = {}
-        trust = system.trust
-        self._tls = None if trust is None or not trust.hospital_tls else by_hospitals(Path(trust.keys), SSLContext)
+        self._tls, self._names = secured_for(system, SSLContext)
 
     @property
     def in_use(self) -> int:
@@ -125,26 +110,16 @@ class GeventPeers:
 
     def _exchange(self, node: NodeId, request: Request, timeout_us: int, entered_us: int) -> tuple[Outcome, int]:
         entered_ns = self.own_time.begin()
-        destination = self._destination(node)
-        codec, holder = self._speech.codec(request, entered_us), self._holder
-        if holder is not None:
-            request = holder.sealed(request)
-        body = codec.encode_request(request, entered_us)
-        signed = None if holder is None else holder.sign((METHOD, destination.path), request, body)
-        lines = "" if signed is None else signed.lines
-        key = (
-            f"{lines}{traceparent_line()}X-Yidi-Msgid: {request.msgid}\r\nX-Yidi-Patience-Us: {timeout_us}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        ).encode("ascii")
+        writer = self._writer
+        written = writer.written(node, request, now_us=entered_us, patience_us=timeout_us)
+        lane = self._lane(written.destination.address, node)
         try:
-            sent = destination.head + key + body
-            answer = self._carry(destination.connections, sent, timeout_us / _US_PER_S, timed=entered_ns > 0)
-            if not self._is_believed(destination, signed, answer):
+            answer = self._carry(lane, written.content, timeout_us / _US_PER_S, timed=entered_ns > 0)
+            if not writer.believes(written, answer.status, answer.headers, answer.content):
                 return Unknown(self._clock.now_us() - entered_us, said_unheard(answer.status, answer.content)), len(
                     answer.content
                 )
-            outcome = codec.decode_answer(answer.status, answer.headers, answer.content, request.code)
-            self._speech.heard(request, outcome)
+            outcome = writer.read(written, answer.status, answer.headers, answer.content)
             self.own_time.keep(entered_ns, answer)
         except NothingLeftError:
             self.own_failures += 1
@@ -158,14 +133,6 @@ class GeventPeers:
             return Unknown(self._clock.now_us() - entered_us), len(answer.content)
         return outcome, len(answer.content)
 
-    def _is_believed(self, destination: _Destination, signed: Signed | None, answer: HttpAnswer) -> bool:
-        """Return whether an answer is that of whom was asked; our own proxy's note is one too, where it stands."""
-        if signed is None or self._holder is None:
-            return True
-        if destination.by_proxy and NOBODY_LISTENS_HEADER in answer.headers:
-            return True
-        return self._holder.believes(signed, answer.status, answer.headers, answer.content)
-
     def _carry(self, lane: Connections, request: bytes, deadline_s: float, *, timed: bool) -> HttpAnswer:
         """Send one request; if it cannot leave for want of a descriptor, take that of an idle connection elsewhere."""
         try:
@@ -175,25 +142,12 @@ class GeventPeers:
                 raise
             return lane.exchange(request, deadline_s=deadline_s, timed=timed)
 
-    def _destination(self, node: NodeId) -> _Destination:
-        known = self._destinations.get(node)
-        if known is None:
-            address = self._system.address(node)
-            self._destinations[node] = known = _Destination(
-                _head(address), self._lane(address, node), address.path, self._system.is_by_proxy(node)
-            )
-        return known
-
     def _lane(self, address: Address, node: NodeId) -> Connections:
         """Return the connections to a process; by TLS each node's are its own, for it is asked for by its name."""
-        secured = None if self._tls is None else Secured(self._tls, name_of(node))
-        place = (address.host, address.port, "" if secured is None else secured.name)
-        if place not in self._lanes:
-            self._lanes[place] = Connections(address.host, address.port, secured)
-        return self._lanes[place]
-
-
-def _head(address: Address) -> bytes:
-    return (
-        f"{METHOD} {address.path} HTTP/1.1\r\nHost: {address.host}:{address.port}\r\nContent-Type: application/json\r\n"
-    ).encode("ascii")
+        name = self._names.get(node, "")
+        place = address.host, address.port, name
+        lane = self._lanes.get(place)
+        if lane is None:
+            secured = None if self._tls is None or not name else Secured(self._tls, name)
+            self._lanes[place] = lane = Connections(address.host, address.port, secured)
+        return lane

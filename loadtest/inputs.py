@@ -53,6 +53,50 @@ class TrustFacts(msgspec.Struct, frozen=True):
     hospital_tls: bool = False
 
 
+class GatewayFacts(msgspec.Struct, frozen=True):
+    """By what a gateway knows who sends; the secret stands in the environment variable ``secret``."""
+
+    family: Family
+    access_key: str
+    secret: str
+
+
+class CertificateFacts(msgspec.Struct, frozen=True):
+    """Whose certificates are believed, and what is shown; empty: the machine's own trust, and nothing."""
+
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+class Caps(msgspec.Struct, frozen=True):
+    """What a run against somebody else's system never goes beyond.
+
+    ``rate`` are messages within one second, ``until_us`` is on the run's clock, and ``error_share`` is of the last
+    answers that were waited for.
+    """
+
+    rate: int
+    until_us: int
+    error_share: float
+
+
+class TargetFacts(msgspec.Struct, frozen=True):
+    """What is otherwise when the system is not ours.
+
+    ``hosts`` is what each node's requests name as their host, ``names`` what its certificate proves (none: without
+    TLS). ``headers`` go with every request; a value ``env:NAME`` stands for that variable.
+    """
+
+    hosts: dict[str, str]
+    names: dict[str, str]
+    caps: Caps
+    by_transaction: bool = False
+    headers: dict[str, str] = {}
+    certificates: CertificateFacts = CertificateFacts()
+    gateway: GatewayFacts | None = None
+
+
 class SystemFile(msgspec.Struct, frozen=True):
     """The running system, as its supervisor wrote it down.
 
@@ -68,6 +112,8 @@ class SystemFile(msgspec.Struct, frozen=True):
     generator_pids: tuple[int, ...] = ()
     trust: TrustFacts | None = None
     traces: TraceRules | None = None
+    target: TargetFacts | None = None
+    """None where the system is the reference system, started for the run."""
 
     def is_by_proxy(self, callee: str, *, caller: str = HOSPITAL) -> bool:
         """Return whether our own proxy stands between ``caller`` and ``callee``."""

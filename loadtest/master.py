@@ -39,6 +39,7 @@ from reference_impl.staging.timetable import timetable
 from scenarios.patients.visits import plan_visits
 from scenarios.reading.loader import dump_scenario
 from scenarios.record.recorder import GeneratorRow, WorkerRow, write_frames
+from scenarios.schema.arrivals import Closed
 from scenarios.schema.gates import parse_gates
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from loadtest.laboratory import Accepted, Laboratory
     from loadtest.run import Options
     from scenarios.schema import Scenario
-from scenarios.schema.arrivals import Closed
 
 __all__ = ["Master", "MasteredRun"]
 

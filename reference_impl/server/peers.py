@@ -82,7 +82,7 @@ class HttpPeers:
         if holder is not None:
             request = holder.sealed(request)
         content = self._codec.encode_request(request, began_us)
-        signed = None if holder is None else holder.sign(("POST", f"/{node}"), request, content)
+        signed = None if holder is None else holder.sign(("POST", f"/{node}"), request, content, door=node)
         lines = "" if signed is None else signed.lines
         rest = (
             f"{lines}{traceparent_line()}{MSGID_HEADER}: {request.msgid}\r\n{PATIENCE_HEADER}: {timeout_us}\r\n"

@@ -83,19 +83,25 @@ class Holder:
             return request
         return seal(request, self._derived(request.institution, SEAL, insured_node(request.insured_region)))
 
-    def sign(self, line: tuple[str, str], request: Request, content: bytes) -> Signed:
+    def sign(self, line: tuple[str, str], request: Request, content: bytes, *, door: NodeId) -> Signed:
         """Return what to send beside the bytes ``content`` of a request; ``line`` is method and path.
+
+        ``door`` is the node that is asked, a province or a city of one.
 
         Raises:
             TrustError: when there is no key of its institution.
 
         """
-        key, at_ms = self._slip(self._derived(request.institution, DOOR, care_node(line[1][1:])), self._now_ms())
+        key, at_ms = self._slip(self._derived(request.institution, DOOR, care_node(door)), self._now_ms())
         return sign(key, self._family, line, content, at_ms)
 
     def believes(self, signed: Signed, status: int, headers: Mapping[str, str], content: bytes) -> bool:
         """Return whether a reply is that of the node which was asked."""
         return believable(signed, self._family, status, headers, content)
+
+    def missing(self, institutions: Iterable[NodeId]) -> tuple[NodeId, ...]:
+        """Return the institutions of which no key is held here."""
+        return tuple(one for one in institutions if self._original(one) not in self._keys)
 
     def _derive(self, institution: NodeId, purpose: str, node: str) -> Key:
         key = self._keys.get(self._original(institution))

@@ -13,6 +13,7 @@ from typing import Any
 from scenarios.schema import Scenario
 from scenarios.schema.benefit import BenefitPolicy
 from scenarios.schema.measures import BY_PROVINCE, MEASURES, PART_PATTERN, PLAN_PATTERN, Measure
+from scenarios.schema.target import Target
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CLOCKS = {
@@ -52,6 +53,13 @@ def policy_schema_text() -> str:
     """Return the JSON Schema of a policy file."""
     schema = _tidy(BenefitPolicy.model_json_schema(by_alias=True, mode="validation"))
     whole = {"$schema": DIALECT, "title": "yidi benefit policy", **schema}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def target_schema_text() -> str:
+    """Return the JSON Schema of a target file."""
+    schema = _tidy(Target.model_json_schema(by_alias=True, mode="validation"))
+    whole = {"$schema": DIALECT, "title": "yidi target", **schema}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from scenarios.reading.benefits import policy_problems
 from scenarios.reading.checks import problems
@@ -40,9 +40,11 @@ __all__ = [
     "load_policy",
     "load_scenario",
     "restore_scenario",
+    "validated",
     "variant_names",
 ]
 
+M = TypeVar("M", bound=BaseModel)
 LIBRARY = Path(__file__).parent.parent / "library"
 _SETTING = re.compile(r"(?P<path>[^=\[\s]+(?:\[[^\]\s]*\])?)=(?P<value>.*)", re.DOTALL)
 _OTHERS_MAX = 9
@@ -75,7 +77,7 @@ def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterabl
         raise _error_at(resolved, "variant", "key of a resolved scenario", expected=expected, at_key=True)
     layers = [tree, *_layers(tree, variant, [*sets])]
     whole = with_trace(with_policies(layers[-1]))
-    stated = _validated(whole)
+    stated = validated(whole, Scenario)
     _refuse([*problems(stated), *_swallowed(stated, layers)], whole)
     return stated
 
@@ -89,7 +91,7 @@ def load_policy(source: str) -> BenefitPolicy:
     """
     tree = as_scenario(read_tree(find_policy(source, Path())))
     try:
-        stated = _validated(tree)
+        stated = validated(tree, Scenario)
         _refuse(policy_problems(stated), tree)
     except ScenarioError as error:
         for one in (error, *error.others):
@@ -250,24 +252,30 @@ def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
     return replace(tree, value=members)
 
 
-def _validated(tree: Branch) -> Scenario:
+def validated(tree: Branch, model: type[M]) -> M:
+    """Return the model that a file's tree is.
+
+    Raises:
+        ScenarioError: with the line and column of what is wrong.
+
+    """
     try:
-        return Scenario.model_validate(tree.plain())
+        return model.model_validate(tree.plain())
     except ValidationError as failure:
         errors = failure.errors(include_url=False)
-        found = [_problem(error, tree) for error in errors if error["type"] != _NOT_DERIVED]
+        found = [_problem(error, tree, model) for error in errors if error["type"] != _NOT_DERIVED]
     _refuse(found, tree)
     raise AssertionError("a validation error without errors")
 
 
-def _problem(error: Any, tree: Branch) -> Problem:
+def _problem(error: Any, tree: Branch, model: type[BaseModel]) -> Problem:
     path, model_path = _real_path(error["loc"], tree)
     if error["type"] == "extra_forbidden":
-        renamed = new_spelling(path)
+        renamed = new_spelling(path) if model is Scenario else None
         if renamed is not None:
             hint = "write version: 1 to have an old file converted"
             return Problem(path, "key was renamed", _shown(tree, path), repr(renamed), hint, at_key=True)
-        keys = keys_at(model_path[:-1])
+        keys = keys_at(model_path[:-1], model)
         name = str(path[-1])
         expected = f"one of {', '.join(keys)}"
         return Problem(path, "unknown key", _shown(tree, path), expected, nearest(name, keys), at_key=True)

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from scenarios.schema import Scenario
 
 
-def keys_at(path: Sequence[str | int]) -> tuple[str, ...]:
-    """Return the keys a mapping at ``path`` may have; a step may be the tag of a union's member."""
-    models: list[type[BaseModel]] = [Scenario]
-    found: list[Any] = [Scenario]
+def keys_at(path: Sequence[str | int], root: type[BaseModel] = Scenario) -> tuple[str, ...]:
+    """Return the keys a mapping at ``path`` of a file may have; a step may be the tag of a union's member."""
+    models: list[type[BaseModel]] = [root]
+    found: list[Any] = [root]
     for step in path:
         found = [inner for annotation in found for inner in _step(annotation, step)]
         models = [annotation for annotation in found if _is_model(annotation)]

@@ -241,6 +241,12 @@ def story_a_ramp_that_follows_what_it_meets_is_refused_and_one_by_the_clock_is_n
     assert "follows what its business meets" in refused(InputError, refuse_by_workers, stopping(gates=GATES))
 
 
+def story_users_of_a_closed_loop_are_refused():
+    closed = {"visits": {"arrivals": {"kind": "closed", "users": 3, "think": "1s"}}}
+    said = refused(InputError, refuse_by_workers, Scenario.model_validate(ASKED | closed))
+    assert "go from one institution to another" in said
+
+
 def story_what_is_the_masters_is_refused_at_a_worker_and_the_other_way_round():
     nothing = {"processes": None, "journeys_max": None, "yidi_scenario": None, "sets": None, "seed": None}
     refuse_at_a_worker(Namespace(**nothing))
