@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from gevent.event import Event
 from gevent.ssl import SSLContext
 
 from loadtest.connections import (
@@ -20,6 +21,7 @@ from loadtest.connections import (
     Secured,
 )
 from loadtest.gevent_ports import GeventClock, take_lateness
+from loadtest.guard import Guard
 from loadtest.inputs import Address, SystemFile
 from loadtest.own_time import OwnTime
 from loadtest.secured import secured_for
@@ -60,8 +62,13 @@ class GeventPeers:
         events: RequestEvent,
         holder: Holder | None = None,
         tracing: Tracing | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """Reach ``system``; ``holder`` signs for its hospitals, where they sign, and ``tracing`` keeps their spans."""
+        """Reach ``system``; ``holder`` signs for its hospitals, where they sign, and ``tracing`` keeps their spans.
+
+        ``guard`` ends a run that may not go on; None where the system is our own.
+        """
+        self._guard = guard
         self._tracing = tracing
         self._writer = Writer(system, speech, holder)
         self._clock = clock
@@ -81,7 +88,11 @@ class GeventPeers:
         """Send ``request`` to ``node`` and return what came of it."""
         late_us = take_lateness()
         entered_us = self._clock.now_us()
+        if self._guard is not None and not self._guard.admits(entered_us):
+            Event().wait()  # the run is over: whoever waits is ended with it, and nothing more is sent
         outcome, size = self._traced(node, request, timeout_us, entered_us)
+        if self._guard is not None:
+            self._guard.came(outcome)
         took_us = self._clock.now_us() - entered_us + late_us
         self._events.fire(
             request_type=METHOD,

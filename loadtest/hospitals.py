@@ -124,9 +124,11 @@ class ClosedUser(User):
         return 0.0 if self._due is None else max(0.0, self.schedule.until_s(self._due.at_us))
 
 
-def rosters_of(plan: VisitPlan) -> tuple[Roster, ...]:
-    """Return the institutions that anybody visits by themselves, each with its visits."""
+def rosters_of(plan: VisitPlan, *, lying: bool = True) -> tuple[Roster, ...]:
+    """Return the institutions that anybody visits by themselves, with their visits; ``lying``: who lies there, too."""
     rows = plan.open_rows()
+    if not lying:
+        rows = rows[~plan.columns.open_at_start[rows]]
     hospital = plan.columns.hospital[rows]
     order = np.argsort(hospital, kind="stable")
     places, starts = np.unique(hospital[order], return_index=True)

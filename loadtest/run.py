@@ -26,6 +26,7 @@ from locust.runners import Runner
 from loadtest.client import GeventPeers
 from loadtest.exits import FAILED, FINISHED, INTERRUPTED, INVALID
 from loadtest.gevent_ports import GeventClock
+from loadtest.guard import Guard
 from loadtest.hospitals import Makers, post, waiting
 from loadtest.inputs import Inputs
 from loadtest.journeys import Journeys, LoadHistory
@@ -82,7 +83,7 @@ class LoadRun:
         scenario, system = inputs.scenario, inputs.system
         settle_on_core(system.generator_core)
         self._inputs = inputs
-        self._share = whole(plan_visits(scenario)) if share is None else share
+        self._share = whole(plan_visits(scenario), lying=system.target is None) if share is None else share
         self._plan = self._share.plan
         self._clock = GeventClock(system.epoch_monotonic_ns)
         self._recorder = Recorder()
@@ -94,8 +95,16 @@ class LoadRun:
         self._history = LoadHistory(self._recorder, stamps, self._environment.stats, self.so_far)
         speech, events = Speech(dialects_of(scenario), business_clock(scenario)), self._environment.events
         self._tracing = tracing_for(system)
+        self._gave_up = ""
+        """Why the run may not go on; empty while it may."""
         self._peers = GeventPeers(
-            system, speech, self._clock, events.request, holder_for(scenario, system, self._clock), self._tracing
+            system,
+            speech,
+            self._clock,
+            events.request,
+            holder_for(scenario, system, self._clock),
+            self._tracing,
+            None if system.target is None else Guard(system.target.caps, self._give_up),
         )
         self._journeys = Journeys(scenario, self._plan, self._clock, self._peers, self._history)
         self._schedule = Schedule(self._clock, self._tally, self._live, busy_max=options.journeys_max)
@@ -172,6 +181,10 @@ class LoadRun:
     def interrupt(self) -> None:
         """Let it be over before its time, unless it is."""
         self._interrupted = self._interrupted or not self.over
+        self._over.set()
+
+    def _give_up(self, why: str) -> None:
+        self._gave_up = why
         self._over.set()
 
     def end(self) -> int:
@@ -254,7 +267,8 @@ class LoadRun:
         """Return when everything unsettled counts as open."""
         arrivals_us, horizon = self._plan.columns.arrival_us, self._inputs.scenario.horizon
         last_us = int(arrivals_us[-1]) if len(arrivals_us) else 0
-        return max(horizon.length, last_us) + horizon.drain_limit
+        limit_us, target = max(horizon.length, last_us) + horizon.drain_limit, self._inputs.system.target
+        return limit_us if target is None else min(limit_us, target.caps.until_us)
 
     def _progress(self) -> dict[str, object]:
         facts: dict[str, object] = {
@@ -287,7 +301,8 @@ class LoadRun:
         write_locust_statistics(self._runner, folder, show=self._options.shows_statistics)
         for error in self._journeys.errors:
             sys.stderr.write(error)
-        missed = 0 if self._interrupted else max(0, self.left_count)
+        cut_short = self._interrupted or self._gave_up
+        missed = 0 if cut_short else max(0, self.left_count)
         if missed:
             sys.stderr.write(f"{missed} visits were never started; a hospital's user ended early, see above\n")
         verdict, doubted = self._judged(frames)
@@ -299,6 +314,7 @@ class LoadRun:
             dropped=self._tally.dropped_total,
             failed=failed,
             interrupted=self._interrupted,
+            gave_up=self._gave_up,
             own_failures=self._peers.own_failures,
             own_write_us=round(self._peers.own_time.write_us, 3),
             own_read_us=round(self._peers.own_time.read_us, 3),
@@ -312,7 +328,8 @@ class LoadRun:
         limit = lag_limit(frames["visits"], frames["contacts"], warm_up_us=warm_up_us)
         rows = (GeneratorRow(*row) for row in frames["generator"].iter_rows())
         verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
-        return verdict, doubts(verdict, late_us=self._late_us, own_failures=self._peers.own_failures)
+        found = doubts(verdict, late_us=self._late_us, own_failures=self._peers.own_failures)
+        return verdict, (self._gave_up, *found) if self._gave_up else found
 
 
 def _no_warning_of_ramps(line: logging.LogRecord) -> bool:

@@ -45,9 +45,9 @@ class Share:
         return int(self.plan.columns.open_at_start[self.visits].sum())
 
 
-def whole(plan: VisitPlan) -> Share:
-    """Return everything as one share."""
-    return Share(plan, rosters_of(plan))
+def whole(plan: VisitPlan, *, lying: bool = True) -> Share:
+    """Return everything as one share; against a system that is not ours without those who are ``lying`` there."""
+    return Share(plan, rosters_of(plan, lying=lying))
 
 
 def share_of(plan: VisitPlan, worker: int, workers: int) -> Share:

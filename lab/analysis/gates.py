@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from lab.analysis.percentiles import BEYOND_MIN, PERCENTILES, values_needed
 from lab.analysis.replicated import Replicated
 from lab.analysis.statistics import REPLICATIONS_MIN, Interval, finite, positive_interval, share_interval
-from lab.runs.file import GateResult
+from lab.runs.file import NOT_SEEN, GateResult
 from scenarios.schema.arrivals import Closed
 from scenarios.schema.gates import Gate, measure_named
 from scenarios.schema.measures import Unit, planned
@@ -29,6 +29,10 @@ Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Overall = Literal["pass", "fail", "inconclusive", "invalid", "none"]
 
 EXACT = ("visits.lost", "visits.doubled", "checker.breaches", "cutover.lost", "cutover.doubled")
+NEED_BOOKS = ("visits.lost", "visits.doubled", "checker.breaches")
+"""What every run has that has books: not seen without, and never 0."""
+_OF_BOOKS = ("filing.", "stale.unnoticed", "benefits.", "prefund.", "care_types.", "prescriptions.")
+"""... and what some have; or what hospitals could see of it is not measured in their place."""
 _NO_INTERVAL = "one run has no interval; --reps 5 gives one"
 _NOTHING = "the run has nothing to measure this by"
 _OPEN = "no value is high enough to bound this from above; more replications would (--reps)"
@@ -64,8 +68,10 @@ class Length:
         return math.ceil(longer / _MINUTE_US) * _MINUTE_US
 
 
-def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True) -> GateResult:
-    """Return the verdict on one gate over one run or several replications."""
+def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True, books: bool = True) -> GateResult:
+    """Return the verdict on one gate over one run or several replications; ``books``: whether it has any."""
+    if not books and not run.values(gate.measure, gate.statistic) and _needs_books(gate):
+        return _result(gate, "inconclusive", None, note=NOT_SEEN)
     if gate.statistic in PERCENTILES:
         return _judge_percentile(gate, run, length, valid=valid)
     values = run.values(gate.measure, gate.statistic)
@@ -75,6 +81,11 @@ def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True) ->
     verdict: Verdict = "invalid" if not valid and not _exact(gate) else _verdict(gate, values, interval)
     alone = len(values) < REPLICATIONS_MIN and not _exact(gate)
     return _result(gate, verdict, interval, note=_NO_INTERVAL if alone else "")
+
+
+def _needs_books(gate: Gate) -> bool:
+    name = planned(gate.measure)[0]
+    return name in EXACT or name.startswith(_OF_BOOKS)
 
 
 def _exact(gate: Gate) -> bool:
@@ -105,9 +116,11 @@ def _too_few(gate: Gate, count: int, replications: int, length: Length) -> str:
     )
 
 
-def judge_all(gates: Iterable[Gate], run: Replicated, *, length: Length, valid: bool = True) -> tuple[GateResult, ...]:
-    """Return the verdict on every gate, in the order of the scenario."""
-    return tuple(judge(gate, run, length=length, valid=valid) for gate in gates)
+def judge_all(
+    gates: Iterable[Gate], run: Replicated, *, length: Length, valid: bool = True, books: bool = True
+) -> tuple[GateResult, ...]:
+    """Return the verdict on every gate, in the order of the scenario; ``books``: whether the run has any."""
+    return tuple(judge(gate, run, length=length, valid=valid, books=books) for gate in gates)
 
 
 def overall(results: Iterable[GateResult], *, valid: bool = True) -> Overall:

@@ -17,13 +17,19 @@ import typer
 
 from lab.cli.agencies import agencies
 from lab.cli.arguments import (
+    AbortErrorRate,
     AsJson,
     CostsFile,
+    MaxDuration,
+    MaxRate,
+    Once,
     Out,
+    Owned,
     RunDir,
     Seed,
     Sets,
     Source,
+    TargetFile,
     Variant,
     typed_scenario,
 )
@@ -126,15 +132,23 @@ def run(  # noqa: PLR0913 - the options of the command
     out: Out = None,
     costs: CostsFile = None,
     *,
+    target: TargetFile = None,
+    owned: Owned = None,
+    max_rate: MaxRate = None,
+    max_duration: MaxDuration = None,
+    abort_error_rate: AbortErrorRate = None,
+    once: Once = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a scenario's question in the simulated world, on the reference system under load, or in both."""
+    from lab.cli.commands.aimed import Typed, aimed
     from lab.cli.commands.run import Request
     from lab.cli.commands.run import run as do
 
+    typed = Typed(target, tuple(owned or ()), max_rate, max_duration, abort_error_rate, once=once)
     scenario = typed_scenario(source, variant, sets, seed)
     asked = Request(scenario, source, variant, tuple(sets or ()), reps=reps, out=out, costs=costs, as_json=as_json)
-    raise typer.Exit(do(asked, world.value))
+    raise typer.Exit(do(aimed(asked, typed, world.value), world.value))
 
 
 @app.command()

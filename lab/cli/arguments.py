@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 __all__ = [
+    "AbortErrorRate",
     "AsJson",
     "CostsFile",
     "LogAs",
     "LogFrom",
+    "MaxDuration",
+    "MaxRate",
+    "Once",
     "Out",
+    "Owned",
     "RunDir",
     "Seed",
     "Sets",
     "Source",
+    "TargetFile",
     "TracesSample",
     "TracesTo",
     "Variant",
@@ -54,6 +60,28 @@ LogAs = Annotated[str | None, typer.Option("--log", metavar="text|json", help="H
 LogFrom = Annotated[
     str | None, typer.Option("--log-level", metavar="LEVEL", help="From debug, info (default), warning or error on.")
 ]
+TargetFile = Annotated[
+    Path | None,
+    typer.Option("--target", metavar="FILE", help="Load the system that this file describes, with --world load."),
+]
+Owned = Annotated[
+    list[str] | None,
+    typer.Option("--i-own", metavar="HOST", help="Answer for this host of the target file; may be repeated."),
+]
+MaxRate = Annotated[
+    int | None,
+    typer.Option("--max-rate", min=1, max=100_000, metavar="N", help="Messages a second to a target. Default: 100."),
+]
+MaxDuration = Annotated[
+    str | None, typer.Option("--max-duration", metavar="D", help="Longest run against a target. Default: 15min.")
+]
+AbortErrorRate = Annotated[
+    str | None,
+    typer.Option(
+        "--abort-error-rate", metavar="SHARE", help="End it where more of the last 100 have no answer. Default: 50%."
+    ),
+]
+Once = Annotated[bool, typer.Option("--once", help="Send a target one visit of each kind, and no more.")]
 
 
 def typed_scenario(source: str, variant: str | None, sets: list[str] | None, seed: int | None) -> Scenario:

@@ -10,9 +10,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from lab.analysis.gates import Length, judge_all, overall
 from lab.analysis.ramps import refuse_ramps
@@ -22,6 +24,7 @@ from lab.runs import file as runs
 from lab.runs.file import Replication, RunFile, World
 from lab.worlds.conclude import Interrupted
 from lab.worlds.generator import Generating, LoadGenerator
+from lab.worlds.reached import reached, said_of
 from lab.worlds.sim import SimTask, simulate_all, simulate_task
 from reference_impl.domain.keyed import replication_seed
 from reference_impl.staging.build import refuse_crowds
@@ -31,10 +34,13 @@ from scenarios.schema.gates import parse_gates
 from sim.model.costs import DEFAULT_COSTS, load_costs
 
 if TYPE_CHECKING:
+    from lab.worlds.target import Aim
+    from loadtest.inputs import SystemFile
     from reference_impl.books.postgresql.address import Server
     from scenarios.schema import Scenario
 
 ENGINES: dict[World, str] = {"sim": "protocol under SimPy", "load": "reference system under Locust"}
+ENGINE_ELSEWHERE = "a system of its own under Locust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,10 @@ class Question:
     """Whether the real world's books are there afterwards, beside the record."""
     generator: Callable[[Path], Generating] = LoadGenerator
     """Makes whoever generates the real world's load, for the folder of a replication."""
+    aim: Aim | None = None
+    """The system of somebody else's that is loaded in the place of the reference system."""
+    elsewhere: SystemFile | None = None
+    """Where that has answered."""
 
 
 class Watcher(Protocol):
@@ -91,6 +101,8 @@ def run_world(question: Question, world: World, folder: Path, watcher: Watcher) 
     refuse_ramps(question.scenario, load_costs(question.costs))  # told before a folder is made, and a wrong file too
     if world == "load":
         refuse_crowds(question.scenario)
+    if question.aim is not None:
+        question = replace(question, elsewhere=reached(question.scenario, question.aim, watcher))
     partial = runs.begin(folder)
     done: list[Replication] = []
     try:
@@ -122,7 +134,21 @@ def _simulated(question: Question, partial: Path, watcher: Watcher) -> Iterable[
     return simulate_all(tasks, processes=len(os.sched_getaffinity(0)))
 
 
+def _replayed_elsewhere(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
+    from lab.worlds.elsewhere import replay_elsewhere  # noqa: PLC0415 - as below
+
+    aim, system = question.aim, question.elsewhere
+    assert aim is not None  # or nothing would have answered
+    assert system is not None
+    watcher.begin("load on a system that is not ours", 1)
+    timed, generator = not aim.once, question.generator
+    yield replay_elsewhere(question.scenario, partial, ".", watcher, system=system, timed=timed, generator=generator)
+
+
 def _replayed(question: Question, partial: Path, watcher: Watcher) -> Iterable[Replication]:
+    if question.elsewhere is not None:
+        yield from _replayed_elsewhere(question, partial, watcher)
+        return
     from lab.worlds.load import Books, replay  # noqa: PLC0415 - the supervisor and its parts are loaded only where they run
 
     books = Books(question.server, question.keeps_books)
@@ -185,7 +211,8 @@ def conclude_run(
     scenario = question.scenario
     valid = all(replication.validity.valid for replication in done)
     together = replicated(folder, done, scenario)
-    gates = judge_all(parse_gates(scenario.gates), together, length=Length.of(scenario), valid=valid) if done else ()
+    stated = parse_gates(scenario.gates) if done else ()
+    gates = judge_all(stated, together, length=Length.of(scenario), valid=valid, books=question.aim is None)
     costs = load_costs(question.costs)
     run = RunFile(
         complete=complete,
@@ -193,7 +220,7 @@ def conclude_run(
         title=scenario.title,
         question=scenario.question,
         world=world,
-        engine=ENGINES[world],
+        engine=ENGINES[world] if question.aim is None else ENGINE_ELSEWHERE,
         source=question.source,
         variant=question.variant,
         sets=question.sets,
@@ -211,6 +238,7 @@ def conclude_run(
         gates=gates,
         verdict=overall(gates, valid=valid) if complete else "none",
         notes=_notes(scenario),
+        target=msgspec.UNSET if question.aim is None else said_of(question.aim),
     )
     return runs.sealed(run)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 
 MISSING = "\N{EN DASH}"
+NOT_SEEN = "not seen"
+"""Shown for what takes the books of a system that shows none: it may be anything, and is not 0."""
 _THOUSAND = 1000
 _STEPS = ((1, "µs"), (1_000, "ms"), (1_000_000, "s"), (60_000_000, "min"), (3_600_000_000, "h"), (86_400_000_000, "d"))
 _STEP_FROM = {"µs": 0.0, "ms": 1_000.0, "s": 1e6, "min": 120e6, "h": 2 * 3.6e9, "d": 2 * 8.64e10}

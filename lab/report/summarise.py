@@ -53,7 +53,7 @@ from lab.report.summary import (
     Transaction,
     TwoErrors,
 )
-from lab.runs.file import Replication, RunFile
+from lab.runs.file import Replication, RunFile, TargetSaid
 from lab.runs.opened import Opened
 from lab.worlds.followup import read_breaks
 from reference_impl.domain.transactions import SETTLEMENTS
@@ -62,6 +62,7 @@ from scenarios.schema.course import courses_of
 from scenarios.schema.cutover import LISTED, Phase
 from scenarios.schema.go_no_go import Decision
 from scenarios.schema.measures import MEASURES, Unit, of_plan, parted, planned
+from scenarios.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +142,15 @@ def repeat_command(run: RunFile) -> tuple[str, ...]:
     parts += ["--variant", run.variant] if run.variant else []
     parts += [part for setting in run.sets for part in ("--set", setting)]
     parts += ["--reps", str(len(run.replications))] if len(run.replications) > 1 else []
-    return tuple(parts)
+    return tuple(parts if isinstance(run.target, msgspec.UnsetType) else [*parts, *_aimed(run.target)])
+
+
+def _aimed(target: TargetSaid) -> Iterator[str]:
+    yield from ("--target", target.file)
+    yield from (part for host in target.owned for part in ("--i-own", host))
+    yield from ("--max-rate", str(target.max_rate), "--max-duration", format_duration(target.max_duration_us))
+    yield from ("--abort-error-rate", str(target.abort_error_rate))
+    yield from ("--once",) if target.once else ()
 
 
 def unit_of(measure: str) -> str:
@@ -155,7 +164,12 @@ def unit_of(measure: str) -> str:
 
 def headlines(run: RunFile) -> tuple[Measured, ...]:
     """Return the few figures a reader wants first."""
-    return tuple(_measured(run, name) for name in HEADLINES if name in run.measures)
+    unseen = run.not_seen
+    return tuple(
+        Measured(measure=name, value=None, unit=unit_of(name), seen=False) if name in unseen else _measured(run, name)
+        for name in HEADLINES
+        if name in run.measures or name in unseen
+    )
 
 
 def _measured(run: RunFile, name: str) -> Measured:
@@ -192,6 +206,7 @@ def asked(run: RunFile, scenario: Scenario) -> Asked:
         versions=run.versions,
         scenario_hash=run.scenario_hash,
         digest=run.digest,
+        target=None if isinstance(run.target, msgspec.UnsetType) else run.target,
     )
 
 
@@ -306,8 +321,10 @@ def _counts(counted: pl.DataFrame, moment: Phase) -> tuple[InflightCount, ...]:
     return tuple(InflightCount(stage=row["stage"], fate=row["fate"], count=row["len"]) for row in rows)
 
 
-def _checked(replication: Replication) -> Checked:
+def _checked(replication: Replication) -> Checked | None:
     found = replication.checker
+    if "clean" not in found:
+        return None
     broken: dict[str, int] = found.get("laws", {})
     return Checked(
         clean=found["clean"],

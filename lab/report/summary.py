@@ -16,7 +16,7 @@ from lab.analysis.compare import Intervals
 from lab.analysis.recoveries import Recovery
 from lab.analysis.statistics import Interval
 from lab.checker.laws import Violation
-from lab.runs.file import Commits, GateResult, Validity, World
+from lab.runs.file import Commits, GateResult, TargetSaid, Validity, World
 from scenarios.schema.cutover import Phase
 from sim.model.costs import CostFile
 
@@ -29,7 +29,8 @@ Verdict = Literal["pass", "fail", "inconclusive", "invalid", "none"]
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """A measure and its figure: microseconds, a share of 1, a second, or plain, as ``unit`` says.
 
-    ``low`` and ``high`` are its interval over replications; None where there is none.
+    ``low`` and ``high`` are its interval over replications; None where there is none. Not ``seen``: it takes books,
+    and those of a target are its own.
     """
 
     measure: str
@@ -37,6 +38,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     low: float | None = None
     high: float | None = None
+    seen: bool = True
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Visits written out or traced."""
     users: int = 0
     """Closed users, before the volume is scaled."""
+    target: TargetSaid | None = None
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,7 +243,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     transactions: tuple[Transaction, ...]
     hops: tuple[Hops, ...]
     stations: tuple[Station, ...]
-    checker: Checked
+    checker: Checked | None
+    """None of a run without books."""
     breaks: OneSidedList
     validity: Validity
     people: tuple[Measured, ...] = ()

@@ -15,7 +15,7 @@ from typing import Any
 from lab.analysis.recoveries import Recovery
 from lab.checker.laws import LAWS
 from lab.report.figures import STATIONS_SHOWN
-from lab.report.format import MISSING, digits, show, show_duration, show_interval
+from lab.report.format import MISSING, NOT_SEEN, digits, show, show_duration, show_interval
 from lab.report.people import backlog_rows
 from lab.report.style import FATE_NAMES, STAGE_NAMES, WORLD_NAMES
 from lab.report.summary import (
@@ -33,7 +33,7 @@ from lab.report.summary import (
     Transaction,
 )
 from lab.report.wording_cutover import cutover_words, measure_row
-from lab.runs.file import Commits, GateResult, Validity
+from lab.runs.file import Commits, GateResult, TargetSaid, Validity
 from reference_impl.domain.transactions import TRANSACTIONS
 from scenarios.schema.cutover import Phase
 
@@ -102,7 +102,13 @@ def transaction_names() -> dict[str, str]:
 
 def headlines(figures: tuple[Measured, ...]) -> list[tuple[str, str]]:
     """Return name and figure of what a reader wants first."""
-    return [(HEADLINE_NAMES.get(f.measure, f.measure.removeprefix("visits.")), show(f.value, f.unit)) for f in figures]
+    return [
+        (
+            HEADLINE_NAMES.get(f.measure, f.measure.removeprefix("visits.")),
+            show(f.value, f.unit) if f.seen else NOT_SEEN,
+        )
+        for f in figures
+    ]
 
 
 def asked(facts: Asked) -> list[tuple[str, str]]:
@@ -125,6 +131,7 @@ def asked(facts: Asked) -> list[tuple[str, str]]:
         ("Machine", machine(facts.machine)),
         *([("Commits", commits(facts.commits))] if facts.commits else []),
         ("Versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
+        *([("Target", target(facts.target))] if facts.target is not None else []),
         ("Scenario hash", facts.scenario_hash[:16]),
         ("Digest", facts.digest[:16] or MISSING),
     ]
@@ -139,6 +146,17 @@ def volume_words(facts: Asked) -> str:
         return f"a trace of {facts.written} visits"
     how = "" if facts.arrivals == "profile" else f" ({facts.arrivals})"
     return f"{digits(facts.visits_per_day)} visits a day{how}{scaled}"
+
+
+def target(said: TargetSaid) -> str:
+    """Return which system of somebody else's was loaded, and the caps it was loaded within."""
+    places = ", ".join(f"{node} at {url}" for node, url in said.addresses.items())
+    owned = f"; owned: {', '.join(said.owned)}" if said.owned else ""
+    once = "; one visit of each kind" if said.once else ""
+    return (
+        f"{said.file}: {places}{owned}; at most {said.max_rate:,} messages a second, for "
+        f"{show_duration(said.max_duration_us)}, {show(said.abort_error_rate, 'share')} without an answer{once}"
+    )
 
 
 def stopped(one: StoppedScope) -> str:
@@ -176,7 +194,8 @@ def gate_rows(gates: tuple[GateResult, ...]) -> list[dict[str, str]]:
     for gate in gates:
         interval = "" if gate.low == gate.high else show_interval(gate.low, gate.high, gate.unit)
         rows.append({
-            "measure": gate.measure, "expression": gate.expression, "value": show(gate.value, gate.unit),
+            "measure": gate.measure, "expression": gate.expression,
+            "value": show(gate.value, gate.unit) if gate.seen else NOT_SEEN,
             "interval": interval, "verdict": gate.verdict, "note": gate.note,
         })  # fmt: skip
     return rows
@@ -283,9 +302,12 @@ def recovery_table(found: tuple[Recovery, ...]) -> Table:
     return Table(["fault", "at", "messages hit", "p95 before", "p95 during", "back to normal after"], rows, 2, note)
 
 
-def laws(found: Checked) -> Table:
-    """Return what each law says and how often it was broken."""
-    rows = [[(law.__doc__ or "").split("\n")[0], digits(found.laws.get(law.__name__, 0))] for law in LAWS]
+def laws(found: Checked | None) -> Table:
+    """Return what each law says and how often it was broken; without books nobody saw."""
+    rows = [
+        [(law.__doc__ or "").split("\n")[0], NOT_SEEN if found is None else digits(found.laws.get(law.__name__, 0))]
+        for law in LAWS
+    ]
     return Table(["law", "broken"], rows)
 
 

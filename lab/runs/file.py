@@ -31,6 +31,24 @@ _RESPELLED = {"bottleneck.busy": "bottleneck.utilisation"}
 """Measures of format 1, and their names in format 2."""
 
 World = Literal["sim", "load"]
+NOT_SEEN = "not seen: it takes the books, and those of a target are its own"
+"""The note of a gate that no run against a system of somebody else's can judge."""
+
+
+class TargetSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """Which system of somebody else's a run went to, as it was said: the file, its addresses, and the caps.
+
+    ``not_seen`` are measures that take books: nobody saw them, and nobody may read them as 0.
+    """
+
+    file: str
+    addresses: dict[str, str]
+    owned: tuple[str, ...]
+    max_rate: int
+    max_duration_us: int
+    abort_error_rate: float
+    once: bool
+    not_seen: tuple[str, ...]
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +65,11 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     unit: str = ""
     note: str = ""
+
+    @property
+    def seen(self) -> bool:
+        """Whether the run could see anything of it at all."""
+        return self.note != NOT_SEEN
 
 
 class Validity(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,8 +140,15 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...] = ()
     verdict: Literal["pass", "fail", "inconclusive", "invalid", "none"] = "none"
     notes: tuple[str, ...] = ()
+    target: TargetSaid | msgspec.UnsetType = msgspec.UNSET
+    """Of a run against a system of somebody else's; every other run is without."""
     checksum: str = ""
     """Of everything else here; runs of before have none."""
+
+    @property
+    def not_seen(self) -> tuple[str, ...]:
+        """The measures that nobody could see, for want of books."""
+        return () if isinstance(self.target, msgspec.UnsetType) else self.target.not_seen
 
     @property
     def digest(self) -> str:

@@ -184,6 +184,7 @@ def _live(work: Work, folder: Path, told: Connection[Any, Any]) -> None:
 
 def _handed(outcome: Outcome, scratch: Scratch, *, interrupted: bool) -> Handed:
     tables, findings, of_books = outcome.tables, None, dict(outcome.figures())  # before anything is worked off, as here
+    assert outcome.books is not None  # a simulated world has some
     assert not isinstance(outcome.books, LaidOut)  # they are a world's
     agreement = agreement_of(outcome.scenario)
     laid = lay_out(outcome.books, scratch, agreement)

@@ -15,7 +15,7 @@ from lab.analysis import benefits, care_types, filing, master_data, prefund, pre
 from lab.analysis.agreement import agreement_of
 from lab.analysis.audit import AUDIT_FILE, Audited, write_audit
 from lab.analysis.claims import CLAIMS_FILE, with_claims, write_claims
-from lab.analysis.gates import Length, judge_all
+from lab.analysis.gates import NEED_BOOKS, Length, judge_all
 from lab.analysis.go_no_go import visits_without_row
 from lab.analysis.ledger import LEDGER_FILE, follow_up, write_ledger
 from lab.analysis.measures import Measures, afterwards_of, measure
@@ -52,7 +52,8 @@ class Outcome:
 
     scenario: Scenario
     tables: RunTables
-    books: Mapping[str, FinalBooks] | LaidOut
+    books: Mapping[str, FinalBooks] | LaidOut | None
+    """None of a system that is not ours: what is in its books is not seen."""
     took_s: float
     validity: Validity = field(default_factory=Validity)
     commits: Mapping[str, Commits] = field(default_factory=dict[str, Commits])
@@ -67,12 +68,16 @@ class Outcome:
         """Return the figures that the books alone tell."""
         if self.of_books is not None:
             return self.of_books
+        if self.books is None:
+            return {}
         assert not isinstance(self.books, LaidOut)  # whoever lays books out takes their figures before
         parts = (part.figures_of_books(self.books, self.scenario) for part in _OF_BOOKS)
         return {name: value for part in parts for name, value in part.items()}
 
-    def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings:
-        """Return what the checker finds; ``also`` is shown what it looks at."""
+    def checked(self, also: Callable[[Evidence], None] | None = None) -> Findings | None:
+        """Return what the checker finds, None where there are no books; ``also`` is shown what it looks at."""
+        if self.books is None:
+            return None
         if self.findings is None:
             return check_tables(self.books, self.tables, agreement=agreement_of(self.scenario), also=also)
         if also is not None:
@@ -99,7 +104,8 @@ class Answer:
 
     scenario: Scenario
     tables: RunTables
-    findings: Findings
+    findings: Findings | None
+    """None where there are no books to check."""
     measures: Measures
     ledger: pl.DataFrame | None = None
     """Every piece of business in flight at a planned stop, and what became of it; None where none is planned."""
@@ -122,7 +128,8 @@ class Answer:
     def gates(self) -> tuple[GateResult, ...]:
         """The verdict on every gate of the scenario."""
         alone = Replicated((self.measures.flat(),), (self.measures.counts(),))
-        return judge_all(parse_gates(self.scenario.gates), alone, length=Length.of(self.scenario))
+        length = Length.of(self.scenario)
+        return judge_all(parse_gates(self.scenario.gates), alone, length=length, books=self.findings is not None)
 
 
 def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
@@ -150,8 +157,10 @@ def answer(outcome: Outcome, statements: Statements | None = None) -> Answer:
     )
 
 
-def _ledger(record: Record, scenario: Scenario, findings: Findings, claims: pl.DataFrame | None) -> pl.DataFrame | None:
-    if not scenario.cutover:
+def _ledger(
+    record: Record, scenario: Scenario, findings: Findings | None, claims: pl.DataFrame | None
+) -> pl.DataFrame | None:
+    if not scenario.cutover or findings is None:
         return None
     lost, doubled = findings.one_sided_visits, findings.doubled_visits
     refused = visits_without_row(record, courses_of(scenario), scenario)
@@ -169,8 +178,9 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     """Answer, write the tables to ``folder`` and return the results."""
     statements = Statements(Dates.of(outcome.scenario))
     found = answer(outcome, statements)
-    statements.write(folder)
-    write_breaks(folder, worked_off(found.findings))
+    if found.findings is not None:
+        statements.write(folder)
+        write_breaks(folder, worked_off(found.findings))
     found.tables.write(folder)
     if found.ledger is not None:
         write_ledger(folder, found.ledger)
@@ -184,7 +194,7 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
         digest=found.digest,
         took_s=round(outcome.took_s, 3),
         measures=found.measures.flat(),
-        checker=found.findings.as_json(),
+        checker={"not_seen": list(NEED_BOOKS)} if found.findings is None else found.findings.as_json(),
         validity=outcome.validity,
         counts=found.measures.counts(),
         commits=dict(outcome.commits),
@@ -192,9 +202,13 @@ def conclude(outcome: Outcome, folder: Path, name: str = ".") -> Replication:
     )
 
 
-def work_off(outcome: Outcome, findings: Findings) -> RunTables:
+def work_off(outcome: Outcome, findings: Findings | None) -> RunTables:
     """Let the hospitals work off what they hold alone, if the world still stands; return the tables after that."""
-    if outcome.follow_up is None or not any(found.side == HOSPITAL_ONLY for found in findings.one_sided):
+    if (
+        findings is None
+        or outcome.follow_up is None
+        or not any(found.side == HOSPITAL_ONLY for found in findings.one_sided)
+    ):
         return outcome.tables
     record = record_of(outcome.tables)
     held = held_by_hospitals(record, findings)

@@ -13,7 +13,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -23,13 +23,22 @@ from loadtest.exits import FINISHED, INTERRUPTED, INVALID
 from reference_impl.hospital.pulse import Seen
 
 if TYPE_CHECKING:
-    from reference_impl.server.supervisor import System
+    from reference_impl.server.guardian import Guardian
     from scenarios.patients.visits import VisitPlan
     from scenarios.schema.clients import Clients
 
-__all__ = ["Generating", "LoadGenerator", "PresentGenerator"]
+__all__ = ["Generating", "Guarded", "LoadGenerator", "PresentGenerator"]
 
 _STOP_LIMIT_S = 20.0
+
+
+class Guarded(Protocol):
+    """Has somebody who ends what is left behind."""
+
+    @property
+    def guardian(self) -> Guardian:
+        """Who that is."""
+        ...
 
 
 class Generating(ABC):
@@ -43,6 +52,8 @@ class Generating(ABC):
         """How many of its attempts failed by its own fault."""
         self.own_us = 0.0, 0.0
         """What writing and reading a message costs itself, in microseconds."""
+        self.gave_up = ""
+        """Why it may not go on with a system that is not ours; empty where it may."""
         self._folder = folder
         self._unbelieved = False
 
@@ -53,7 +64,7 @@ class Generating(ABC):
     @abstractmethod
     def run(
         self,
-        system: System,
+        system: Guarded,
         progress: Callable[[dict[str, Any]], None],
         pulse: Callable[[str, Seen], None] | None = None,
         *,
@@ -81,6 +92,7 @@ class Generating(ABC):
             self.own_failures += facts.get("own_failures", 0)
             if "own_write_us" in facts:
                 self.own_us = facts["own_write_us"], facts["own_read_us"]
+            self.gave_up = facts.get("gave_up", "")
             self._unbelieved = not facts.get("valid", True)
         elif facts["event"] == "pulse" and pulse is not None:
             pulse(facts["plan"], msgspec.convert(facts["seen"], Seen))
@@ -103,7 +115,7 @@ class LoadGenerator(Generating):
 
     def run(
         self,
-        system: System,
+        system: Guarded,
         progress: Callable[[dict[str, Any]], None],
         pulse: Callable[[str, Seen], None] | None = None,
         *,
@@ -155,7 +167,7 @@ class PresentGenerator(Generating):
 
     def run(
         self,
-        system: System,  # noqa: ARG002 - nothing is started: it is not ours to end
+        system: Guarded,  # noqa: ARG002 - nothing is started: it is not ours to end
         progress: Callable[[dict[str, Any]], None],
         pulse: Callable[[str, Seen], None] | None = None,
         *,

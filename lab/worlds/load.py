@@ -283,25 +283,8 @@ class Replay:
 
     def validity(self) -> Validity:
         """Say whether the figures may be used, and why not."""
-        record = read_record(self._folder)
-        rows = [GeneratorRow(*row) for row in record.generator.iter_rows()]
-        warm_up_us = self._scenario.horizon.warm_up
-        limit = lag_limit(record.visits, record.contacts, warm_up_us=warm_up_us)
-        verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
-        generator = self._generator
-        workers = [WorkerRow(*row) for row in record.workers.iter_rows()]
-        late_us, own_failures = generator.late_us, generator.own_failures
-        reasons = [*doubts(verdict, late_us=late_us, own_failures=own_failures, workers=workers)]
-        reasons += [f"a fault could not be done: {failure}" for failure in self._failures]
-        windows = verdict.windows
-        return Validity(
-            valid=not reasons,
-            reasons=tuple(reasons),
-            generator_cpu_max=max((w.cpu_share for w in windows), default=None),
-            lag_p99_us_max=max((w.lag_p99_us for w in windows), default=None),
-            lag_limit_us=limit.us,
-            dropped=sum(row.dropped for row in rows),
-        )
+        failures = tuple(f"a fault could not be done: {failure}" for failure in self._failures)
+        return validity_of(self._scenario, read_record(self._folder), self._generator, failures)
 
     def follow_up(self, held: Sequence[HeldByHospital]) -> Record:
         """Start the system again on its books and let the hospitals work off what they hold alone."""
@@ -318,6 +301,26 @@ class Replay:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._epoch_ns) // 1000
+
+
+def validity_of(scenario: Scenario, record: Record, generator: Generating, failures: tuple[str, ...] = ()) -> Validity:
+    """Say whether the figures of a run may be used, and why not; ``failures`` are reasons beside the generator."""
+    rows = [GeneratorRow(*row) for row in record.generator.iter_rows()]
+    warm_up_us = scenario.horizon.warm_up
+    limit = lag_limit(record.visits, record.contacts, warm_up_us=warm_up_us)
+    verdict = judge(rows, warm_up_us=warm_up_us, lag_limit=limit)
+    workers = [WorkerRow(*row) for row in record.workers.iter_rows()]
+    late_us, own_failures = generator.late_us, generator.own_failures
+    reasons = (*doubts(verdict, late_us=late_us, own_failures=own_failures, workers=workers), *failures)
+    windows = verdict.windows
+    return Validity(
+        valid=not reasons,
+        reasons=reasons,
+        generator_cpu_max=max((w.cpu_share for w in windows), default=None),
+        lag_p99_us_max=max((w.lag_p99_us for w in windows), default=None),
+        lag_limit_us=limit.us,
+        dropped=sum(row.dropped for row in rows),
+    )
 
 
 def _commits(stats: dict[str, Any]) -> dict[str, Commits]:

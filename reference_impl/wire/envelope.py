@@ -65,7 +65,8 @@ class RequestToWrite(msgspec.Struct, gc=False):
     infver: str = "1.0.0"
     opter_type: str = "1"
     opter: str = "sim"
-    opter_name: str = "sim"
+    opter_name: str = "SYNTHETIC"
+    """Every body that we make says so: nobody was treated, nothing is owed."""
     sign_no: str = ""
     signtype: str | msgspec.UnsetType = msgspec.UNSET
     cainfo: str | msgspec.UnsetType = msgspec.UNSET

@@ -54,7 +54,7 @@ _SPARE = {
     "infver": "old",
     "opter_type": "1",
     "opter": "sim",
-    "opter_name": "sim",
+    "opter_name": "SYNTHETIC",
     "fixmedins_name": "SIM",
 }
 """Of today's envelope what the old one has not; it decides nothing."""

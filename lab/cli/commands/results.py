@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from lab.cli import console
-from lab.report.format import show, show_interval
+from lab.report.format import NOT_SEEN, show, show_interval
 from lab.report.style import FATE_NAMES, WORLD_NAMES
 from lab.report.summarise import headlines
 from lab.report.wording import headlines as worded
@@ -28,6 +28,7 @@ def as_data(run: RunFile, folder: Path) -> dict[str, Any]:
         "digest": run.digest,
         "gates": msgspec.to_builtins(run.gates),
         "measures": run.measures,
+        "not_seen": run.not_seen,
         "checker": [replication.checker for replication in run.replications],
         "validity": [msgspec.to_builtins(replication.validity) for replication in run.replications],
     }
@@ -48,7 +49,14 @@ def print_run(run: RunFile, folder: Path) -> None:
 def gate_rows(run: RunFile) -> list[tuple[str, str, str, str, str]]:
     """Return measure, bound, figure, interval and verdict of every gate, as they are shown."""
     return [
-        (g.measure, g.expression, show(g.value, g.unit), _interval(g.low, g.high, g.unit), g.verdict) for g in run.gates
+        (
+            g.measure,
+            g.expression,
+            show(g.value, g.unit) if g.seen else NOT_SEEN,
+            _interval(g.low, g.high, g.unit),
+            g.verdict,
+        )
+        for g in run.gates
     ]
 
 

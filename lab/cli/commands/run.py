@@ -13,14 +13,17 @@ from lab.analysis.gates import EXIT_CODES
 from lab.calibration.calibrate import costs_or_assumed
 from lab.cli import console
 from lab.cli.commands.results import as_data, print_run
+from lab.cli.commands.smoke import smoke_code, smoke_data, smoke_say
 from lab.experiments.experiment import Question, run_world
 from lab.report.page import write_report
 from lab.report.summarise import two_errors
 from lab.report.wording_pair import errors_table
 from lab.runs import file as runs
 from lab.runs.file import RunFile, World
+from scenarios.record.recorder import read_record
 
 if TYPE_CHECKING:
+    from lab.worlds.target import Aim
     from scenarios.schema import Scenario
 
 
@@ -36,11 +39,13 @@ class Request:
     out: Path | None = None
     costs: Path | None = None
     as_json: bool = False
+    aim: Aim | None = None
 
     def question(self) -> Question:
         """Return it as the laboratory is asked; a source that is no text here is written down as the text it is."""
         source = os.fsencode(self.source).decode("utf-8", "backslashreplace")
-        return Question(self.scenario, source, self.variant, self.sets, self.costs, self.reps)
+        asked = Question(self.scenario, source, self.variant, self.sets, self.costs, self.reps)
+        return replace(asked, aim=self.aim)
 
 
 def run(asked: Request, world: str) -> int:
@@ -52,11 +57,14 @@ def run(asked: Request, world: str) -> int:
     with console.Bar(quiet=asked.as_json) as bar:
         made = run_world(asked.question(), "sim" if world == "sim" else "load", folder, bar)
         write_report(folder)
+    smoke = read_record(folder) if asked.aim is not None and asked.aim.once else None
     if asked.as_json:
-        console.say_json(as_data(made, folder))
+        console.say_json(as_data(made, folder) | ({} if smoke is None else {"visits": smoke_data(smoke)}))
     else:
+        if smoke is not None:
+            smoke_say(smoke)
         print_run(made, folder / runs.REPORT_FILE)
-    return EXIT_CODES[made.verdict]
+    return EXIT_CODES[made.verdict] or (0 if smoke is None else smoke_code(smoke))
 
 
 def _both(asked: Request, folder: Path) -> int:

@@ -46,7 +46,7 @@ def test_envelope_has_the_fields_of_the_interface(codec):
         "infver": "1.0.0",
         "opter_type": "1",
         "opter": "sim",
-        "opter_name": "sim",
+        "opter_name": "SYNTHETIC",
         "inf_time": "2024-06-03 01:01:30",  # 61.5 s of the run are 3,690 s of business time
         "fixmedins_code": "H33040000001",
         "fixmedins_name": "H33040000001",
