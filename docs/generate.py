@@ -9,7 +9,7 @@ from lab.analysis.audit import AUDIT_COLUMNS
 from lab.analysis.claims import CLAIM_COLUMNS
 from reference_impl.domain.error_catalogue import CATALOGUE, GROUP_LETTERS, GROUP_NAMES_ZH, OWNER_NAMES_ZH
 from reference_impl.telemetry.events import EVENTS, FACTS
-from scenarios.reading.json_schema import json_schema_text, policy_schema_text
+from scenarios.reading.json_schema import json_schema_text, policy_schema_text, target_schema_text
 from scenarios.record.fates import Fate, Stage
 from scenarios.record.tables import TABLES
 from scenarios.schema.measures import BY_PROVINCE, MEASURES, STATISTICS
@@ -169,6 +169,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "log.md": log_page,
     "scenario.schema.json": schema_page,
     "policy.schema.json": policy_schema_text,
+    "target.schema.json": target_schema_text,
 }
 
 

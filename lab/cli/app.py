@@ -108,9 +108,18 @@ def _refuse_beside_policy(*stated: object) -> None:
 
 @app.command()
 def schema(
-    *, policy: Annotated[bool, typer.Option("--policy", help="Of benefit policy files instead.")] = False
+    *,
+    policy: Annotated[bool, typer.Option("--policy", help="Of benefit policy files instead.")] = False,
+    target: Annotated[bool, typer.Option("--target", help="Of target files instead.")] = False,
 ) -> None:
     """Print the JSON Schema of scenario files."""
+    if policy and target:
+        raise typer.BadParameter("--policy and --target are two schemas; expected one of them")
+    if target:
+        from lab.cli.commands.aimed import print_target_schema
+
+        print_target_schema()
+        return
     if policy:
         from lab.cli.commands.policies import print_policy_schema
 

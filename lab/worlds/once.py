@@ -1,12 +1,11 @@
 """A smoke test of a system: the first visit of each kind that a scenario has, and nothing else.
 
-The same places and bills, at once and without their stays, and at this moment of China's clock: ids are made of
-business time, and a system that has seen an id before would answer what it answered then.
+The same places and bills, at once and without their stays. Ids are made of the plan, so a system that has heard it
+before answers what it answered then. This module must never plan a visit itself.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from reference_impl.domain.failures import InputError
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["once_of"]
 
-_CHINA = timezone(timedelta(hours=8))
 _APART_US = 1_000_000
 _STAY_US = 2_000_000
 _HANDLING_US = 10_000
@@ -51,9 +49,7 @@ def once_of(scenario: Scenario) -> Scenario:
             "explicit": tuple(_written(visit, at) for at, visit in enumerate(first.values())),
         }
     )
-    now = datetime.now(_CHINA).replace(microsecond=0, tzinfo=None)
-    times = {"start": now, "length": _LENGTH_US, "warm_up": 0, "drain_limit": _DRAIN_US}
-    horizon = scenario.horizon.model_copy(update=times)
+    horizon = scenario.horizon.model_copy(update={"length": _LENGTH_US, "warm_up": 0, "drain_limit": _DRAIN_US})
     return scenario.model_copy(update={"visits": visits, "horizon": horizon, "gates": {}})
 
 

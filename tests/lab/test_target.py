@@ -31,7 +31,7 @@ TRIAL = """\
 name: trial
 version: 2
 horizon: {start: 2024-03-13 08:00:00, length: 10min}
-visits: {per_day: 3000, local_per_cross: 0, mix: {inpatient: 0}}
+visits: {per_day: 3000, local_per_cross: 0}
 topology: {regions: [33, 34], hospitals_per_province: {hospital: 1, pharmacy: 1}}
 """
 EXPLICIT = {
@@ -62,9 +62,12 @@ class Somebody:
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = self._door.getsockname()[1]
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def close(self) -> None:
+        self._door.shutdown(socket.SHUT_RDWR)  # a thread that accepts sleeps through a close
+        self._serving.join()
         self._door.close()
         for one in self._open:
             one.close()
@@ -343,14 +346,14 @@ def test_a_name_counts_by_what_it_is_found_to_be(tmp_path, monkeypatch):
 def test_a_resolver_that_does_not_answer_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     over = threading.Event()
     monkeypatch.setattr(targets, "LOOK_UP_S", 0.1)
-    monkeypatch.setattr(targets.socket, "getaddrinfo", lambda *_: over.wait(30) or [])
+    monkeypatch.setattr(targets.socket, "getaddrinfo", lambda *_: over.wait(30) and [])
 
     assert "no answer within 0.1 s" in said_when_asked(tmp_path, "http://slow.example/")
     over.set()
 
 
 def test_an_owner_of_a_host_that_the_file_does_not_name_is_refused(tmp_path):
-    with pytest.raises(InputError, match="names no such host; it names 127.0.0.1"):
+    with pytest.raises(InputError, match=r"names no such host; it names 127\.0\.0\.1"):
         refuse_unfit(FEW, aim(tmp_path, "http://127.0.0.1:1/", owned=("elsewhere.example",)))
 
 
@@ -369,10 +372,10 @@ def scenario(tmp_path: Path, more: str = "", sets: tuple[str, ...] = ()) -> Scen
         ('faults: [{kind: kill, node: "33", at: 1min, for: 1min}]', "the fault kill"),
         ("faults: [{kind: lose, link: [hospital, 33], direction: reply}]", "the fault lose"),
         (
-            'cutover: {scope: "34", stop_accept_at: 1min, freeze: 1min, migrate: 1min, verify: 1min}',
+            'cutover: {scope: "34", at: 4min, stop_before: 1min, window: 1min}',
             "the cutover",
         ),
-        ("closing: {at: '08:05'}", "closing"),
+        ("closing: {at: 8h5min}", "closing"),
         ("filing: {}", "filing"),
         ("trust: {headers: guangdong}", "kind: yidi, family: guangdong"),
     ],
@@ -406,14 +409,13 @@ def test_more_than_the_caps_or_the_machine_allow_is_refused_before_the_run(tmp_p
         refuse_unfit(busy, aim(tmp_path, here, rate=enough))
 
 
-def test_every_visit_of_a_smoke_test_is_the_first_of_its_kind_at_this_moment(tmp_path):
+def test_every_visit_of_a_smoke_test_is_the_first_of_its_kind(tmp_path):
     asked = once_of(load_scenario("twice-capacity"))
 
     assert [visit.kind for visit in asked.visits.explicit] == sorted(
         {visit.kind for visit in asked.visits.explicit}, key=[v.kind for v in asked.visits.explicit].index
     )
     assert len(plan_visits(asked)) == len(asked.visits.explicit)
-    assert asked.horizon.start.year > 2024
     assert not asked.gates
     nobody = FEW.model_copy(update={"visits": FEW.visits.model_copy(update={"explicit": ()})})
     with pytest.raises(InputError, match="nobody comes from another province in few"):

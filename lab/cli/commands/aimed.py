@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lab.cli import console
 from lab.cli.commands.run import Request
 from lab.worlds.once import once_of
 from lab.worlds.target import ERROR_SHARE, RATE, UNTIL_US, Aim
 from reference_impl.domain.failures import InputError
+from scenarios.reading.json_schema import target_schema_text
 from scenarios.reading.target import load_target
 from scenarios.units import parse_duration, parse_share
 
-__all__ = ["Typed", "aimed"]
+__all__ = ["Typed", "aimed", "print_target_schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def aimed(asked: Request, typed: Typed, world: str) -> Request:
     if asked.reps > 1:
         raise InputError(
             f"--target with --reps {asked.reps}: a target remembers the visits of the one before; expected one "
-            "replication; run it again with other books, or with another horizon.start"
+            "replication; run it again with other books"
         )
     aim = Aim(
         load_target(typed.file),
@@ -70,6 +72,11 @@ def aimed(asked: Request, typed: Typed, world: str) -> Request:
     )
     scenario = once_of(asked.scenario) if typed.once else asked.scenario
     return replace(asked, scenario=scenario, aim=aim)
+
+
+def print_target_schema() -> None:
+    """Print the JSON Schema of target files."""
+    console.out.file.write(target_schema_text())
 
 
 def _duration(text: str) -> int:
