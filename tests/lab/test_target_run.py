@@ -52,6 +52,7 @@ def written(folder: Path, name: str, text: str) -> str:
     return str(folder / name)
 
 
+@pytest.mark.slow
 def test_the_reference_system_is_a_target_like_any_other_and_nobody_sees_its_books(tmp_path, capsys):
     scenario = written(tmp_path, "trial.yaml", SCENARIO + TRUST)
     with served(tmp_path / "trial.yaml", tmp_path / "books") as nodes:
@@ -88,7 +89,9 @@ def test_the_reference_system_is_a_target_like_any_other_and_nobody_sees_its_boo
     assert "Not seen: the laws are held over books" in page
     assert "--target" in page
     assert json.loads(data)["result"]["checker"] is None
-    assert not [*tmp_path.glob("*/system.json")]
+    assert not [
+        tmp_path / name / "system.json" for name in ("once", "whole") if (tmp_path / name / "system.json").exists()
+    ]
 
 
 class Spoiled:
@@ -121,6 +124,7 @@ class Spoiled:
         self.door.close()
 
 
+@pytest.mark.slow
 def test_a_target_that_breaks_is_let_be_soon(tmp_path, capsys):
     scenario, spoiled = written(tmp_path, "trial.yaml", SCENARIO), Spoiled()
     place = f'"http://127.0.0.1:{spoiled.port}/"'
