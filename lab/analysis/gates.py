@@ -33,7 +33,8 @@ NEED_BOOKS = ("visits.lost", "visits.doubled", "checker.breaches")
 """What every run has that has books: not seen without, and never 0."""
 _OF_BOOKS = ("filing.", "stale.unnoticed", "benefits.", "prefund.", "care_types.", "prescriptions.")
 """... and what some have; or what hospitals could see of it is not measured in their place."""
-_NO_INTERVAL = "one run has no interval; --reps 5 gives one"
+_NO_INTERVAL = "one run has no interval"
+_REPEAT = "; --reps 5 gives one"
 _NOTHING = "the run has nothing to measure this by"
 _OPEN = "no value is high enough to bound this from above; more replications would (--reps)"
 _MINUTE_US = 60_000_000
@@ -73,14 +74,14 @@ def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True, bo
     if not books and not run.values(gate.measure, gate.statistic) and _needs_books(gate):
         return _result(gate, "inconclusive", None, note=NOT_SEEN)
     if gate.statistic in PERCENTILES:
-        return _judge_percentile(gate, run, length, valid=valid)
+        return _judge_percentile(gate, run, length, valid=valid, repeats=books)
     values = run.values(gate.measure, gate.statistic)
     if not values:
         return _result(gate, "inconclusive", None, note=_NOTHING)
     interval = _interval(gate, values)
     verdict: Verdict = "invalid" if not valid and not _exact(gate) else _verdict(gate, values, interval)
     alone = len(values) < REPLICATIONS_MIN and not _exact(gate)
-    return _result(gate, verdict, interval, note=_NO_INTERVAL if alone else "")
+    return _result(gate, verdict, interval, note=_no_interval(repeats=books) if alone else "")
 
 
 def _needs_books(gate: Gate) -> bool:
@@ -93,27 +94,37 @@ def _exact(gate: Gate) -> bool:
     return planned(gate.measure)[0] in EXACT
 
 
-def _judge_percentile(gate: Gate, run: Replicated, length: Length, *, valid: bool) -> GateResult:
+def _no_interval(*, repeats: bool) -> str:
+    """Return the note of a figure of one run; a system that is not ours remembers it, and is not asked again."""
+    return _NO_INTERVAL + _REPEAT * repeats
+
+
+def _judge_percentile(gate: Gate, run: Replicated, length: Length, *, valid: bool, repeats: bool) -> GateResult:
     found = run.percentile(gate.measure, gate.statistic)
     if found is None:
         return _result(gate, "inconclusive", None, note=_NOTHING)
     replications, interval = len(run.figures), found.interval
     if found.count < values_needed(gate.statistic):
-        note = _too_few(gate, found.count, replications, length)
+        note = _too_few(gate, found.count, replications if repeats else 0, length)
         return _result(gate, "inconclusive" if valid else "invalid", interval, note=note)
-    note = _NO_INTERVAL if replications < REPLICATIONS_MIN else _OPEN if interval.high == math.inf else ""
+    note = (
+        _no_interval(repeats=repeats) if replications < REPLICATIONS_MIN else _OPEN if interval.high == math.inf else ""
+    )
     return _result(gate, _verdict(gate, [interval.value], interval) if valid else "invalid", interval, note=note)
 
 
 def _too_few(gate: Gate, count: int, replications: int, length: Length) -> str:
-    """Return the note of a percentile of too few values: how many it takes, and what would give them."""
+    """Return the note of a percentile of too few values: how many it takes, and what would give them.
+
+    Without ``replications`` none are to be had.
+    """
     needed = values_needed(gate.statistic)
     factor = (needed + _SPARE * math.sqrt(needed)) / count
-    longer = f" or --set horizon.length={format_duration(length.times(factor))}" if length.drawn else ""
-    return (
-        f"{gate.measure}, {gate.statistic} of {count:,} values: it takes {needed:,}, {BEYOND_MIN} of them beyond it; "
-        f"about --reps {math.ceil(replications * factor)}{longer} would do"
-    )
+    ways = [f"--reps {math.ceil(replications * factor)}"] if replications else []
+    ways += [f"--set horizon.length={format_duration(length.times(factor))}"] if length.drawn else []
+    more = f"; about {' or '.join(ways)} would do" if ways else ""
+    takes = f"it takes {needed:,}, {BEYOND_MIN} of them beyond it"
+    return f"{gate.measure}, {gate.statistic} of {count:,} values: {takes}{more}"
 
 
 def judge_all(

@@ -10,7 +10,7 @@ import pytest
 from lab.analysis.gates import EXIT_CODES, Length, judge, overall
 from lab.analysis.percentiles import sample_of
 from lab.analysis.replicated import Replicated
-from lab.runs.file import GateResult
+from lab.runs.file import NOT_SEEN, GateResult
 from scenarios.schema.gates import parse_gate
 
 HOUR_US = 3600 * 1_000_000
@@ -206,3 +206,24 @@ def test_run_is_as_bad_as_its_worst_gate(line):
     found = overall(gates, valid=valid == "yes")
 
     assert (found, EXIT_CODES[found]) == (expected, int(code))
+
+
+@pytest.mark.parametrize(
+    "measure", ["visits.lost", "visits.doubled", "checker.breaches", "cutover.lost", "filing.due", "stale.unnoticed"]
+)
+def test_what_takes_books_is_never_nought_without_them(measure):
+    found = judge(parse_gate(measure, "== 0"), Replicated(({},), ({},)), length=LENGTH, books=False)
+
+    assert (found.verdict, found.value, found.note, found.seen) == ("inconclusive", None, NOT_SEEN, False)
+
+
+def test_what_hospitals_see_is_judged_without_books_and_nobody_is_told_to_repeat_it():
+    rate = judge(parse_gate("direct_rate", "> 99%"), told("direct_rate", 0.995), length=LENGTH, books=False)
+    few = judge(P95, told("settlement.latency.p95", 1e6, count=50), length=LENGTH, books=False)
+    absent = judge(parse_gate("direct_rate", "> 99%"), Replicated(({},), ({},)), length=LENGTH, books=False)
+
+    assert (rate.verdict, rate.note, rate.seen) == ("pass", "one run has no interval", True)
+    assert few.verdict == "inconclusive"
+    assert "--reps" not in few.note
+    assert "about --set horizon.length=" in few.note
+    assert absent.note == "the run has nothing to measure this by"

@@ -17,7 +17,8 @@ from telling import tell
 
 from loadtest.client import GeventPeers
 from loadtest.gevent_ports import GeventClock, note_lateness, run_to_end
-from loadtest.inputs import NodeFacts, SystemFile
+from loadtest.guard import Guard
+from loadtest.inputs import Caps, NodeFacts, SystemFile
 from loadtest.own_time import EACH
 from reference_impl.domain.nodes import NodeId
 from reference_impl.domain.scopes import Side
@@ -60,11 +61,11 @@ class Events:
 
 
 class Hospital:
-    def __init__(self, system: FakeSystem, urls: dict[str, str] | None = None) -> None:
+    def __init__(self, system: FakeSystem, urls: dict[str, str] | None = None, guard: Guard | None = None) -> None:
         self.events = Events()
         nodes = {node: NodeFacts(url=facts["url"]) for node, facts in system.urls.items()}
         facts = SystemFile(0, nodes, links={"hospital": urls or {}})
-        self.peers = GeventPeers(facts, system.speech, system.clock, self.events)
+        self.peers = GeventPeers(facts, system.speech, system.clock, self.events, guard=guard)
 
     def ask(self, timeout_us: int = 2_000_000, *, node: NodeId = CARE) -> object:
         msgid = MessageId(f"{VISIT.hospital.code}202403130800000001")
@@ -95,6 +96,19 @@ def _always(status: int, output: object, *, infcode: int = 999, headers: str = "
     body = msgspec.json.encode({"infcode": infcode, "inf_refmsgid": "", "err_msg": "", "output": output})
     answer = f"HTTP/1.1 {status} X\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
     return lambda *_: answer
+
+
+def story_message_too_many_for_somebody_elses_system_is_not_sent_and_its_sender_waits_for_the_end():
+    said: list[str] = []
+    with FakeSystem(SCENARIO, _clock()) as system:
+        hospital = Hospital(system, guard=Guard(Caps(2, 60_000_000, 0.5), said.append))
+        asked = [gevent.spawn(hospital.ask) for _ in range(3)]
+        gevent.joinall(asked[:2], timeout=10)
+        assert isinstance(asked[0].value, Answered)
+        assert not asked[2].dead
+        assert len(hospital.events.fired) == 2
+        assert said == ["more than 2 messages within a second; the cap (--max-rate) ended the run"]
+        gevent.killall(asked)
 
 
 def story_verdict_arrives_with_its_hops_and_is_reported_to_locust():
