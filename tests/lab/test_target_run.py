@@ -85,6 +85,9 @@ def test_the_reference_system_is_a_target_like_any_other_and_nobody_sees_its_boo
         ("visits.lost", "visits.doubled", "checker.breaches"),
         {"not_seen": ["visits.lost", "visits.doubled", "checker.breaches"]},
     )
+    for command in ("reconcile", "audit"):
+        assert run_command([command, str(tmp_path / "whole")]) == 2
+        assert "whose books are not seen" in " ".join(capsys.readouterr().err.split())
     page, data = ((tmp_path / "whole" / name).read_text() for name in ("report.html", "report.json"))
     assert "Not seen: the laws are held over books" in page
     assert "--target" in page

@@ -188,16 +188,21 @@ def statements_of_run(folder: Path) -> pl.DataFrame:
 
 
 def one_world(folder: Path) -> Path:
-    """Return the folder of the one world that was run.
+    """Return the folder of the one world that was run, with books.
 
     Raises:
-        InputError: when both were.
+        InputError: when both were, or against a system whose books nobody sees.
 
     """
     found = worlds_in(folder)
     if len(found) > 1:
         raise InputError(f"{folder} holds both worlds; expected one run, such as {folder / 'sim'}")
     [inner] = found.values()
+    if read_run_file(inner).not_seen:
+        raise InputError(
+            f"{folder} is of a run against a target, whose books are not seen; expected a run with books, on which "
+            "agencies work; run the scenario without --target"
+        )
     return inner
 
 
