@@ -60,7 +60,8 @@ def replay_elsewhere(
     told = folder / SCENARIO_FILE, folder / SYSTEM_FILE
     with on_core(cores.generator):
         plan_began = time.monotonic()
-        visits = len(plan_visits(scenario))
+        plan = plan_visits(scenario)
+        load.expect(plan, scenario.clients)
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - plan_began)
         facts = msgspec.structs.replace(
             system,
@@ -72,7 +73,7 @@ def replay_elsewhere(
         try:
             told[1].touch(mode=0o600)  # it may hold what a header says
             told[1].write_bytes(msgspec.json.encode(facts))
-            code = _generated(load, watcher, visits)
+            code = _generated(load, watcher, len(plan))
         finally:
             for path in told:
                 path.unlink(missing_ok=True)
