@@ -5,6 +5,7 @@ It must never leave a run without its record, whichever way Locust ends.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,8 @@ def worker_in(environment: Environment, runner: WorkerRunner) -> Worker:
         worker.leave()
 
     environment.events.quitting.add_listener(leave)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+    # Ctrl-C would break off whichever visit is at work at that moment; Locust ends in good order on the other.
+    gevent.signal_handler(signal.SIGINT, os.kill, os.getpid(), signal.SIGTERM)
     return worker
 
 

@@ -12,7 +12,7 @@ import select as plain_select
 import socket as plain
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import gevent
 from gevent import monkey, socket, ssl
@@ -20,6 +20,8 @@ from geventhttpclient.response import HTTPParseError, HTTPSocketResponse
 
 from loadtest.whole_answer import Whole, whole_answer
 
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+"""More is read of no answer, whatever it announces: no reply of the interface comes near, and memory has an end."""
 _BLOCK_BYTES = 65_536
 _looks = monkey.get_original("select", "poll")
 """The system's own poll(2), which says what is there and waits for nothing: a tenth of the price of an exception."""
@@ -186,9 +188,28 @@ def _send(connection: socket.socket, request: bytes) -> None:
         connection.sendall(memoryview(request)[sent:])
 
 
+class _Bounded:
+    """A connection of which no more is read than an answer may have."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._left = ANSWER_BYTES_MAX
+
+    def recv(self, size: int) -> bytes:
+        block: bytes = self._line.recv(size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise HTTPParseError(f"an answer of more than {ANSWER_BYTES_MAX:,} bytes")
+        return block
+
+    def close(self) -> None:
+        self._line.close()
+
+
 def _read_on(connection: socket.socket, first: bytes) -> Whole:
     """Return an answer that began with ``first``, in whatever shape it comes."""
-    response = HTTPSocketResponse(connection, block_size=_BLOCK_BYTES, method="POST", pre_buffered=first)
+    line = cast("socket.socket", _Bounded(connection))
+    response = HTTPSocketResponse(line, block_size=_BLOCK_BYTES, method="POST", pre_buffered=first)
     content = response.read()
     reusable = response.message_complete and not response.should_close()
     return Whole(response.status_code, dict(response.info().iterlower()), content, reusable)

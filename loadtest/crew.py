@@ -178,8 +178,9 @@ class Crew:
         self.over.set()
 
     def lose(self, member: Member) -> None:
-        """Count on a worker no longer."""
+        """Count on a worker no longer; one that is not dead is told to load nobody any more, whenever it hears."""
         member.lost_us = member.looks[-1].at_us if member.looks else 0
+        self._line.say(member.client, End(run=self._run))
 
     # --- inside ---
 

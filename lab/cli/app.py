@@ -236,7 +236,9 @@ def curve(  # noqa: PLR0913 - the options of the command
 @app.command("break-point")
 def break_point(  # noqa: PLR0913 - the options of the command
     source: Source,
-    start: Annotated[float, typer.Option("--from", min=1e-3, metavar="RATE", help="First rate, in visits a second.")],
+    start: Annotated[
+        float, typer.Option("--from", min=1e-3, max=1e6, metavar="RATE", help="First rate, in visits a second.")
+    ],
     within: Annotated[
         float, typer.Option("--within", min=0.01, max=1, help="End once what breaks is so close above what holds.")
     ] = 0.1,

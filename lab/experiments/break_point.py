@@ -19,6 +19,7 @@ from lab.experiments.experiment import Question, Watcher, run_world
 from lab.runs import file as runs
 from lab.runs.file import World
 from reference_impl.domain.failures import InputError
+from scenarios.reading.checks import problems
 from scenarios.schema.arrivals import Poisson
 
 if TYPE_CHECKING:
@@ -100,9 +101,12 @@ def find_break_point(question: Question, world: World, search: Search, folder: P
     partial = runs.begin(folder)
 
     def run(per_s: float, number: int) -> Trial:
+        asked = at_rate(even, per_s)
+        for problem in problems(asked):
+            return Trial(per_s=per_s, verdict="none", failed=(f"{problem.got}: {problem.what}",))
         watcher.note(f"run {number}: {per_s:.4g} visits/s, {world}")
         name = f"run-{number}"
-        made = run_world(replace(question, scenario=at_rate(even, per_s)), world, partial / name, watcher)
+        made = run_world(replace(question, scenario=asked), world, partial / name, watcher)
         failed = tuple(f"{gate.measure} {gate.expression}" for gate in made.gates if gate.verdict != "pass")
         return Trial(per_s=per_s, verdict=made.verdict, failed=failed, folder=name)
 
@@ -135,7 +139,8 @@ def searched(run: Callable[[float, int], Trial], search: Search) -> tuple[list[T
         elif trial.verdict == "fail":
             breaks = per_s
         else:
-            return trials, holds, breaks, f"{per_s:.4g} visits/s could not be judged: {trial.verdict}"
+            why = "; ".join(trial.failed) if trial.verdict == "none" else trial.verdict
+            return trials, holds, breaks, f"{per_s:.4g} visits/s could not be judged: {why}"
         if holds is not None and breaks is not None and breaks <= holds * (1 + search.within):
             return trials, holds, breaks, "found"
     return trials, holds, breaks, f"{search.runs_max} runs were not enough"

@@ -35,8 +35,8 @@ BROWN = "#661100"
 TEAL, OLIVE, WINE, SAND, INDIGO = "#44AA99", "#999933", "#882255", "#DDCC77", "#332288"
 CYAN, ROSE, MOSS, MAUVE, SLATE = "#88CCEE", "#CC6677", "#117733", "#AA4499", "#4A6FA5"
 CORAL, LIME, BARK = "#EE8866", "#BBCC33", "#7E6148"
-STONE, RUST, PINE = "#A09890", "#9C3D10", "#2F6B5E"
-"""Paul Tol's muted and light colours, and five of ours: where eight are too few."""
+STONE, RUST, PINE, AMBER = "#A09890", "#9C3D10", "#2F6B5E", "#B8860B"
+"""Paul Tol's muted and light colours, and six of ours: where eight are too few."""
 GREY, LIGHT, INK = "#767676", "#D9D9D9", "#1b1f24"
 PNG_DPI = 160
 
@@ -109,7 +109,7 @@ FATE_LOOKS: dict[str, Look] = {
     Fate.SELF_PAID: Look(MOSS, hatch="O."),
     Fate.ABANDONED: Look(BLACK),
     Fate.OPEN_AT_END: Look(YELLOW, hatch="oo"),
-    Fate.LOST_WITH_WORKER: Look(YELLOW, hatch="xo"),
+    Fate.LOST_WITH_WORKER: Look(AMBER, hatch="xo"),
 }
 WORLD_LOOKS: dict[str, Look] = {"sim": Look(BLUE, "-", "o"), "load": Look(VERMILLION, "--", "s")}
 PAIR_LOOKS = (Look(BLUE, "-", "o"), Look(VERMILLION, "--", "s"))

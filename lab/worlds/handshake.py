@@ -99,7 +99,7 @@ def shake_hands(scenario: Scenario, system: SystemFile, plan: VisitPlan) -> tupl
         place = _place(node, written, system)
         try:
             answer = _exchanged(written, context, names.get(node, ""))
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, OverflowError) as error:
             raise InputError(f"{place} {_why_not(error, secured=node in names)}") from error
         refusal = _understood(place, writer, written, answer)
         return Heard(node, (time.monotonic_ns() - began_ns) // 1000, refusal)
@@ -189,7 +189,7 @@ def _asked(line: socket.socket, written: Written, until_s: float) -> _Answer:
     response = HTTPResponse(cast("socket.socket", _Line(_Bounded(line, until_s))), method="POST")
     response.begin()
     headers = {key.lower(): value for key, value in response.getheaders()}
-    return _Answer(response.status, headers, response.read())
+    return _Answer(response.status, headers, response.read(_BYTES_MAX + 1))  # whatever length it announces
 
 
 def _understood(place: str, writer: Writer, written: Written, answer: _Answer) -> str:

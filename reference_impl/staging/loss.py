@@ -237,11 +237,12 @@ class FaultyLink:
         return 0 if held is None else held.add_us
 
     def _queued_us(self, crossing: _Crossing) -> int:
-        """Return how long a message waits for a link that is narrow."""
+        """Return how long a message waits for a link that is narrow; what waits when that is over passes then."""
         late_us = 0
         for fault, bucket in self._limits[crossing.direction]:
             if fault.active(crossing.now_us):
-                wait_us = bucket.wait_us(crossing.size_bytes, crossing.now_us)
+                queued_us = bucket.wait_us(crossing.size_bytes, crossing.now_us)
+                wait_us = min(queued_us, fault.until_us - crossing.now_us)
                 self.hits[fault.number] += wait_us > 0
                 late_us = max(late_us, wait_us)
         return late_us

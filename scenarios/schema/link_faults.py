@@ -154,7 +154,7 @@ class Reorder(_Drawn):
 
 
 class Bandwidth(KeyedFault):
-    """A link carries no more than so many bytes a second each way; what does not fit waits in its order."""
+    """A link carries no more than so many bytes a second each way; what does not fit waits, in order, until the end."""
 
     kind: Literal["bandwidth"]
     link: tuple[CodeText, ...] = _LINK

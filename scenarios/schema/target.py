@@ -17,7 +17,7 @@ from scenarios.schema.base import CodeText, Model, Text, known_region_code
 __all__ = ["GatewaySignature", "NodeTarget", "Target", "TargetTls", "YidiSignature"]
 
 _PORTS = {"http": 80, "https": 443}
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*/?")
 _HOST = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9-]{1,63})*")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?")
@@ -35,7 +35,8 @@ def _url(text: str) -> str:
         raise ValueError(f"not an address: {text!r}; expected http(s)://HOST[:PORT]/PATH") from None
     host = parts.hostname or ""
     plain = f"{host}:{port}" if port is not None else host
-    if parts.scheme not in _PORTS or parts.netloc.lower() != plain or parts.query or parts.fragment or port == 0:
+    whole = f"{parts.scheme}://{parts.netloc}{parts.path}" == text  # urlsplit drops line ends and a bare ? in silence
+    if parts.scheme not in _PORTS or parts.netloc.lower() != plain or not whole or port == 0:
         raise ValueError(
             f"not an address: {text!r}; expected http(s)://HOST[:PORT]/PATH, without name, password, query or fragment"
         )
@@ -136,6 +137,11 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"header {name!r} is written for every request; take it out")
         if not _VALUE.fullmatch(value):
             raise ValueError(f"the value of header {name!r} is none; expected printable ASCII, or env:NAME")
+        if not _VARIABLE.fullmatch(value) and _VARIABLE.search(value):
+            raise ValueError(
+                f"header {name!r} names a variable within its value, which would be sent as it stands; expected "
+                "env:NAME alone, of a variable that holds the whole value"
+            )
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("a header is named twice, but for its capitals; expected each once")
     return headers

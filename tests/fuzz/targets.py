@@ -84,6 +84,7 @@ from reference_impl.wire.self_paid import (
 from reference_impl.wire.unheard import said_unheard, unheard_text
 from scenarios.reading.loader import load_policy, load_scenario
 from scenarios.reading.policy_file import POLICIES
+from scenarios.reading.target import load_target
 from scenarios.reading.trace_file import with_trace
 from scenarios.reading.tree import parse_tree
 from scenarios.record.recorder import read_record
@@ -365,6 +366,20 @@ def packaged(name: str) -> list[bytes]:
     return [(ROOT / name).read_bytes()]
 
 
+def target_files() -> list[bytes]:
+    return [
+        b'nodes: {33: {url: "http://127.0.0.1:8001/33"}}\n',
+        b"""nodes:
+  33: {url: 'https://pay.example.cn/fsi/api', name: gateway.example.cn}
+  '3401': {url: 'http://h:80'}
+paths: transaction
+headers: {X-Tenant: trial, A: 'env:TOKEN'}
+tls: {authority: ca.pem}
+signature: {kind: gateway, family: hunan, access_key: ak, secret: 'env:SK'}
+""",
+    ]
+
+
 def scenarios() -> list[bytes]:
     return [
         b"""name: small
@@ -575,6 +590,8 @@ TARGETS: dict[str, Target] = {
     ),
     "acceptance tests": Target(in_file("t.csv", lambda at: read_tests(at / "t.csv")), (InputError,),
                                lambda: [b"institution,kind,day,passed\nH1,a,20240313,true\n"], ("reference_impl.supervision.acceptance",)),
+    "target file": Target(in_file("t.yaml", lambda at: load_target(at / "t.yaml")), (InputError,), target_files,
+                          ("scenarios.reading.target", "scenarios.schema.target")),
     "scenario": Target(in_file("s.yaml", lambda at: load_scenario(at / "s.yaml")), (InputError,), scenarios,
                        ("scenarios.reading.tree", "scenarios.reading.loader", "scenarios.reading.checks")),
     "trace in CSV": Target(in_file("t.csv", lambda at: traced(at / "t.csv")), (InputError,),

@@ -56,6 +56,18 @@ def test_a_search_that_cannot_go_on_says_what_it_knows_and_why_it_ended(verdict_
     assert (held, broke, ended) == (holds, breaks, why)
 
 
+def test_a_rate_that_no_memory_holds_ends_the_search_and_what_held_stays(tmp_path, capsys):
+    """Before it is planned, not by the kernel."""
+    asked = ["--from", "1000000", "--runs", "2", "--set", "faults=[]", "--set", "horizon.length=10min"]
+    code = run_command(["break-point", "stalled-server", *asked, "--out", str(tmp_path / "found")])
+
+    assert code == 3
+    assert "more than memory holds" in capsys.readouterr().out.replace("\n", " ")
+    assert not (tmp_path / "found").exists() or json.loads((tmp_path / "found" / BREAK_POINT_FILE).read_text())
+    assert run_command(["break-point", "stalled-server", "--from", "1e30"]) == 2
+    assert run_command(["break-point", "stalled-server", "--from", "inf"]) == 2
+
+
 def test_what_has_no_rate_or_no_gate_has_no_break_point():
     with pytest.raises(InputError, match="needs open arrivals"):
         refuse_unbreakable(load_scenario("stalled-server", variant="closed"))

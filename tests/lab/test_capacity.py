@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from support.tiny_world import KINDS, live, scenario, visit
 
-from lab.analysis import capacity
-from lab.analysis.capacity import implied_load
+from lab.analysis.capacity import implied_load, patients_per_s
 from lab.analysis.queueing import grouping_use, mean_wait_us
 from lab.analysis.streams import messages_by_kind
 from reference_impl.books.sqlite.checkpoint import CHECKPOINT_CHANGES
+from scenarios.patients import streams
 from scenarios.patients.arrivals import HOUR_US, Stretch
 from scenarios.patients.streams import profile_of
 from scenarios.reading.scale import resolve
@@ -94,7 +94,7 @@ def test_a_horizon_of_a_lifetime_is_looked_through_as_fast_as_one_of_a_month(mon
             looked.append((begin_us, end_us))
             super().__init__(profile, begin_us=begin_us, end_us=end_us)
 
-    monkeypatch.setattr(capacity, "Stretch", Counted)
+    monkeypatch.setattr(streams, "Stretch", Counted)
     counts = []
     for length in ("30d", "25000d"):
         load_of(horizon={"length": length}, visits={"per_day": 100})
@@ -301,6 +301,6 @@ def test_orders_change_what_the_stations_of_people_from_elsewhere_bear_and_nobod
 def test_who_buys_by_an_order_is_a_patient_as_much_as_who_buys_at_the_counter():
     def patients(**visits):
         stated = {"name": "s", "topology": {"regions": ["11", "33", "34"]}, "visits": visits}
-        return capacity.patients_per_s(resolve(Scenario.model_validate(stated)), "33")
+        return patients_per_s(resolve(Scenario.model_validate(stated)), "33")
 
     assert patients(orders={"share": 1}) == pytest.approx(patients())

@@ -27,6 +27,7 @@ from scenarios.record.recorder import (
 )
 from scenarios.schema import NodeChanges
 from scenarios.schema.abnormal import Abnormal
+from scenarios.schema.arrivals import Closed
 from scenarios.schema.audit import Audit
 from scenarios.schema.benefit import Benefits
 from scenarios.schema.care_types import CareTypes
@@ -193,7 +194,14 @@ def test_every_gate_measure_can_be_measured(world, make, scenario):
     found.scalars.update(prescriptions.figures_of_books(world.books(), special))
     found.scalars.update(mid_stays.figures(record, special))
 
-    missing = [m.name for m in MEASURES.values() if found.value(m.name, "p95" if m.distribution else "") is None]
+    users = Closed.model_validate({"kind": "closed", "users": 2, "throughput": "1/s"})
+    by_users = whole.model_copy(update={"visits": stop.visits.model_copy(update={"arrivals": users})})
+    closed = measure(record, by_users, check(world.books(), record))
+
+    asked = [(m.name, "p95" if m.distribution else "") for m in MEASURES.values()]
+    missing = [
+        name for name, statistic in asked if found.value(name, statistic) is closed.value(name, statistic) is None
+    ]
     assert missing == []
 
 

@@ -161,6 +161,9 @@ def test_a_system_that_answers_is_reached_by_one_harmless_question(tmp_path):
         (b"\x15\x03\x01\x00\x02\x02\x46", "where it speaks TLS write https://"),
         (b"", "where it speaks TLS write https://"),
         (b"HTTP/1.1 200 X\r\nContent-Length: 9000000\r\n\r\n" + b" " * 2_000_000, "more than 1,048,576 bytes"),
+        (b"HTTP/1.1 200 X\r\nContent-Length: 99999999999999\r\n\r\n{}", "answers what is no reply of the interface"),
+        (b"HTTP/1.1 200 X\r\nContent-Length: 99999999999999999999999\r\n\r\n{}", "answers what is no reply"),
+        (b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffffffff\r\n{}", "answers what is no"),
     ],
 )
 def test_what_is_no_answer_of_the_interface_is_said_and_nothing_is_followed(tmp_path, answer, said):

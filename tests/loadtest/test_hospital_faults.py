@@ -8,7 +8,7 @@ from support.both_worlds import HURRIED, TWO_PROVINCES, assert_same_fates
 from lab.analysis.agreement import agreement_of
 from lab.analysis.trust import figures
 from lab.checker import check
-from loadtest.actions import ProcessActions
+from loadtest.actions import Machine, ProcessActions
 from loadtest.signing import Slips
 from reference_impl.domain.institution import filing_platform
 from reference_impl.staging.hospital_faults import HitInstitutions, HospitalFaults
@@ -37,7 +37,7 @@ class Telling:
 def test_keys_are_revoked_by_each_fault_and_those_alone_hold_again():
     """Two provinces at once, and one that could not be told the first time is told the second."""
     system = Telling()
-    actions = ProcessActions(system)
+    actions = ProcessActions(system, Machine())
     told = []
     for of, on in ((ALL, True), (ALL, True), (THERE_ALL, True), (ALL, False), (THERE_ALL, False)):
         actions.revoke(of, on=on)

@@ -90,7 +90,7 @@ def test_gates_come_in_the_order_of_the_file():
 def test_every_fate_is_a_measure_and_counts_to_one_side():
     assert {f"visits.{fate}" for fate in Fate} <= set(MEASURES)
     assert not set(DIRECT_FATES) & set(PAPER_FATES)
-    neither = {Fate.REFUSED, Fate.SELF_PAID, Fate.ABANDONED, Fate.OPEN_AT_END}
+    neither = {Fate.REFUSED, Fate.SELF_PAID, Fate.ABANDONED, Fate.OPEN_AT_END, Fate.LOST_WITH_WORKER}
     neither |= {Fate.ORDER_NOT_CONFIRMED, Fate.ORDER_EXPIRED, Fate.ORDER_REFUNDED}  # nobody has the goods
     assert set(Fate) - {*DIRECT_FATES, *PAPER_FATES} == neither
 

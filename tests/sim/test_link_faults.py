@@ -24,6 +24,8 @@ from support.tiny_world import (
 
 from lab.checker import check
 from reference_impl.domain.nodes import NodeId
+from reference_impl.staging.disturbing import disturbances
+from reference_impl.staging.loss import FaultyLink
 from sim.run import SimRun
 
 LINKS = (["hospital", CARE], [CARE, HUB], [HUB, INSURED])
@@ -150,6 +152,17 @@ def test_a_link_that_carries_a_byte_a_second_carries_nothing_in_time() -> None:
     run = lived(visit("pharmacy"), faults=[choked], settled=0)
 
     assert fates(run) != ["direct"]
+
+
+def test_what_waits_for_a_narrow_link_passes_when_that_is_over() -> None:
+    """And nobody who comes later overtakes it by more than that moment."""
+    fault = {"kind": "bandwidth", "link": ["hub", INSURED], "bytes_per_second": 1, "at": "5s", "for": "1s"}
+    link = FaultyLink(1, "hub", INSURED, disturbances(scenario(visit("pharmacy"), faults=[fault])))
+    link_us = [5_000_000, 5_500_000, 5_999_999, 6_000_000]
+
+    waits_us = [link.request(f"m{at}", "0000", at, 10_000).delay_us for at in link_us]
+
+    assert [at + wait for at, wait in zip(link_us, waits_us, strict=True)] == [6_000_000] * 4
 
 
 SPLITS = {

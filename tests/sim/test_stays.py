@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scenarios.patients.closed import NO_USERS
 from sim import stays
 from sim.engine.timeline import TIMER, WORK, Timeline, Wakeup
 from sim.model.spool import Spool
@@ -24,7 +25,7 @@ class Watched(Journeys):
     def __init__(self, timeline: Timeline) -> None:
         told: list[tuple[int, str]] = []
         history = SimpleNamespace(rests=lambda *_: None, began=lambda name: told.append((timeline.now_us, name)))
-        world: Any = SimpleNamespace(timeline=timeline, history=history)
+        world: Any = SimpleNamespace(timeline=timeline, history=history, plan=SimpleNamespace(users=NO_USERS))
         super().__init__(world, Spool())
         self.told = told
 

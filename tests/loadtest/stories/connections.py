@@ -15,7 +15,14 @@ from gevent.server import StreamServer
 from geventhttpclient.response import HTTPSocketResponse
 from telling import tell
 
-from loadtest.connections import Connections, NoAnswerError, NobodyListensError, NothingLeftError, Secured
+from loadtest.connections import (
+    ANSWER_BYTES_MAX,
+    Connections,
+    NoAnswerError,
+    NobodyListensError,
+    NothingLeftError,
+    Secured,
+)
 from loadtest.whole_answer import Whole, whole_answer
 from reference_impl.server.tls import by_hospitals
 from reference_impl.trust.authority import certificate_file, make_authority, name_of
@@ -199,6 +206,19 @@ def _parsed(answer: bytes) -> Whole:
         content = response.read()
         kept = response.message_complete and not response.should_close()
         return Whole(response.status_code, dict(response.info().iterlower()), content, kept)
+
+
+def story_an_answer_without_end_is_none_and_is_not_read_to_its_end():
+    def endless(_: int, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+        while True:
+            connection.sendall(bytes(1_000_000))
+
+    with Server(endless) as server:
+        lane = Connections("127.0.0.1", server.port)
+        error = _raises(NoAnswerError, lambda: lane.exchange(REQUEST, deadline_s=50))
+        assert f"more than {ANSWER_BYTES_MAX:,} bytes" in str(error)
+        assert lane.idle == lane.in_use == 0
 
 
 def story_connection_that_says_close_is_not_kept():
