@@ -18,6 +18,7 @@ ROOMS = ("reference_impl", "scenarios", "sim", "loadtest", "lab")
 TURNED_ASIDE = {
     "RefusedByRule", "ShutOut", "NotServed", "NotCovered", "NotIdentified", "OrderOver", "Unresolved", "OnHold", "PaysInFull", "NobodyListensError", "NoAnswerError",
     "NothingLeftError", "NotAnsweredError", "GateNotHeldError", "Interrupted", "_Halted", "Crash", "NeverRests",
+    "Mismatch", "NotRun", "NobodyAnswered",
 }  # fmt: skip
 """Raised and caught inside one room to turn a visit, a call or a loop aside; nobody who uses yidi sees one."""
 BRANCH = re.compile(r"^(?P<indent>[ │├└─]*)(?P<name>\w+Error)\s+(?:exit (?P<code>\d)\s+)?\S")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.arguments import AsJson, Out, Seed, Sets
+from lab.cli.arguments import AsJson, Out, Owned, Seed, Sets
 
 __all__ = ["proofs"]
 
@@ -134,3 +134,62 @@ def recount(
     from lab.cli.commands.recount import recount_command as do
 
     raise typer.Exit(do(folder, as_json=as_json))
+
+
+@proofs.command()
+def certify(  # noqa: PLR0913 - the options of the command
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="The file of the target, as for 'yidi run --target'.")
+    ],
+    roll: Annotated[
+        Path,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Institutions and their test persons (.csv), or a scenario whose people the target knows.",
+        ),
+    ],
+    out: Out = None,
+    *,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="KIND", help="This kind of business alone; may be repeated.")
+    ] = None,
+    owned: Owned = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="The target's business time now. Default: China's, or the scenario's start."
+        ),
+    ] = None,
+    patience: Annotated[str, typer.Option("--patience", metavar="D", help="So long a verdict is waited for.")] = "60s",
+    closes: Annotated[
+        str | None,
+        typer.Option("--close-with", metavar="CMD", help="Closes the door of a node; {node} in it stands for that."),
+    ] = None,
+    reopens: Annotated[
+        str | None, typer.Option("--reopen-with", metavar="CMD", help="Opens it again; goes with --close-with.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the ledger in --out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a system for everything that is promised, institution by institution, and write down what it keeps."""
+    from lab.cli.commands.certify import Asked
+    from lab.cli.commands.certify import certify_command as do
+    from scenarios.units import parse_duration
+
+    if resume and out is None:
+        raise typer.BadParameter("goes with --out DIR, the folder to go on with", param_hint="--resume")
+    asked = Asked(
+        target,
+        roll,
+        out,
+        tuple(only or ()),
+        tuple(owned or ()),
+        at,
+        patience_s=parse_duration(patience) / _US_PER_S,
+        closes=closes,
+        reopens=reopens,
+        resume=resume,
+        as_json=as_json,
+    )
+    raise typer.Exit(do(asked))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit, VisitPlan
     from scenarios.schema import Scenario
 
-__all__ = ["WAIT_S", "Heard", "refuse_keyless", "refused", "shake_hands"]
+__all__ = ["WAIT_S", "Heard", "HttpAnswer", "exchanged", "refuse_keyless", "refused", "shake_hands"]
 
 WAIT_S = 10.0
 """So long a node has for its answer, connecting and TLS in it."""
@@ -98,7 +98,7 @@ def shake_hands(scenario: Scenario, system: SystemFile, plan: VisitPlan) -> tupl
         written = writer.written(node, _question(visits[node]), now_us=0, patience_us=int(WAIT_S * 1e6))
         place = _place(node, written, system)
         try:
-            answer = _exchanged(written, context, names.get(node, ""))
+            answer = exchanged(written, context, names.get(node, ""))
         except (OSError, HTTPException, ValueError, OverflowError) as error:
             raise InputError(f"{place} {_why_not(error, secured=node in names)}") from error
         refusal = _understood(place, writer, written, answer)
@@ -134,7 +134,9 @@ def _question(visit: PlannedVisit) -> Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class HttpAnswer:
+    """What came back: header names are in lower case."""
+
     status: int
     headers: dict[str, str]
     content: bytes
@@ -173,7 +175,15 @@ class _Line:
         return io.BufferedReader(self._source)
 
 
-def _exchanged(written: Written, context: ssl.SSLContext | None, name: str) -> _Answer:
+def exchanged(written: Written, context: ssl.SSLContext | None, name: str) -> HttpAnswer:
+    """Send one request by a connection of its own, secured where a certificate has to prove a ``name``.
+
+    Raises:
+        OSError: when nothing came within ``WAIT_S``, or the connection broke.
+        HTTPException: when what came is no HTTP.
+        ValueError: when it is more than a reply of the interface can be.
+
+    """
     until_s, address = time.monotonic() + WAIT_S, written.destination.address
     with socket.create_connection((address.host, address.port), timeout=WAIT_S) as plain:
         if context is None or not name:
@@ -183,16 +193,16 @@ def _exchanged(written: Written, context: ssl.SSLContext | None, name: str) -> _
             return _asked(secured, written, until_s)
 
 
-def _asked(line: socket.socket, written: Written, until_s: float) -> _Answer:
+def _asked(line: socket.socket, written: Written, until_s: float) -> HttpAnswer:
     line.settimeout(max(0.1, until_s - time.monotonic()))
     line.sendall(written.content)
     response = HTTPResponse(cast("socket.socket", _Line(_Bounded(line, until_s))), method="POST")
     response.begin()
     headers = {key.lower(): value for key, value in response.getheaders()}
-    return _Answer(response.status, headers, response.read(_BYTES_MAX + 1))  # whatever length it announces
+    return HttpAnswer(response.status, headers, response.read(_BYTES_MAX + 1))  # whatever length it announces
 
 
-def _understood(place: str, writer: Writer, written: Written, answer: _Answer) -> str:
+def _understood(place: str, writer: Writer, written: Written, answer: HttpAnswer) -> str:
     """Return the refusal in an answer, empty for a yes.
 
     Raises:
@@ -236,7 +246,7 @@ def _understood(place: str, writer: Writer, written: Written, answer: _Answer) -
     )
 
 
-def _shown(answer: _Answer) -> str:
+def _shown(answer: HttpAnswer) -> str:
     text = answer.content[:_SHOWN].decode("utf-8", "replace")
     return repr(text) if text else "an empty body"
 

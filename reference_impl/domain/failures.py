@@ -56,6 +56,9 @@ and caught inside one room, and nobody who uses yidi ever sees it::
     _Halted             the end of the simulated time
     Crash               a node of a tortured world dies at this instant
     NeverRests          a tortured world does not come to rest: a finding
+    Mismatch            a system that is certified breaks a promise: a finding
+    NotRun              what comes before the thing to prove was refused: the case is not run
+    NobodyAnswered      nobody answered a case in time
 
 What a business refusal is called is another matter: ``reference_impl.domain.errors``. A test holds both drawings
 complete.

@@ -25,6 +25,10 @@ import msgspec
 from fuzz.mutation import mutated
 from support import wire_samples as w
 
+from lab.certify.ledger import LEDGER_FILE, Subject, read_ledger
+from lab.certify.ledger import Entry as CaseEntry
+from lab.certify.proofs import Proof, Verdict
+from lab.certify.roll import COLUMNS, read_roll
 from lab.cli.commands.operate import place_of
 from lab.experiments.curve import read_curve
 from lab.planner.evaluate import CACHE_FILE, _remembered
@@ -366,6 +370,33 @@ def packaged(name: str) -> list[bytes]:
     return [(ROOT / name).read_bytes()]
 
 
+def rolls() -> list[bytes]:
+    rows = [
+        COLUMNS,
+        (
+            "H33040010001",
+            "330400",
+            "3",
+            "outpatient inpatient",
+            "34010000000000001",
+            "340100",
+            "310",
+            "S09001",
+            "34019",
+        ),
+    ]
+    return [
+        "\n".join(",".join(row) for row in rows).encode(),
+        b"\xef\xbb\xbf" + "\r\n".join(",".join(row[:-2]) for row in rows).encode(),
+    ]
+
+
+def ledgers() -> list[bytes]:
+    subject = Subject({"33": "127.0.0.1:8001"}, "list.csv", 1, "ab" * 32)
+    entry = CaseEntry("H33040010001", "outpatient.paid-once", Verdict.PASSED, Proof.MONEY)
+    return [msgspec.json.encode(subject) + b"\n" + msgspec.json.encode(entry) + b"\n" + b'{"torn']
+
+
 def target_files() -> list[bytes]:
     return [
         b'nodes: {33: {url: "http://127.0.0.1:8001/33"}}\n',
@@ -590,6 +621,9 @@ TARGETS: dict[str, Target] = {
     ),
     "acceptance tests": Target(in_file("t.csv", lambda at: read_tests(at / "t.csv")), (InputError,),
                                lambda: [b"institution,kind,day,passed\nH1,a,20240313,true\n"], ("reference_impl.supervision.acceptance",)),
+    "list of institutions": Target(in_file("l.csv", lambda at: read_roll(at / "l.csv")), (InputError,), rolls,
+                                   ("lab.certify.roll",)),
+    "ledger of cases": Target(in_file(LEDGER_FILE, read_ledger), (InputError,), ledgers, ("lab.certify.ledger",)),
     "target file": Target(in_file("t.yaml", lambda at: load_target(at / "t.yaml")), (InputError,), target_files,
                           ("scenarios.reading.target", "scenarios.schema.target")),
     "scenario": Target(in_file("s.yaml", lambda at: load_scenario(at / "s.yaml")), (InputError,), scenarios,

@@ -92,8 +92,10 @@ def module_of(path: Path) -> str:
 OURS = {
     "reference_impl.accounting.pilot": "a packaged table",
     "lab.attended": "a line of the Locust that started it, which writes it",
+    "lab.certify.bends": "what it wrote itself, to be written otherwise",
     "lab.checker.evidence": "tables that the checker itself laid out",
     "lab.cli.commands.accounts": "a summary made by the same command",
+    "lab.cli.commands.certify": "its own option, and a list that lab.certify.roll reads",
     "lab.cli.commands.check": "what it dumped itself",
     "lab.cli.commands.cutover": "the answer of a process of the same release",
     "lab.experiments.pair": "files of the run that it just made",

@@ -1,0 +1,1 @@
+"""The cases, by what they prove; ``lab.certify.catalogue`` puts them together."""
