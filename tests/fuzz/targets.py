@@ -377,7 +377,7 @@ def rolls() -> list[bytes]:
             "H33040010001",
             "330400",
             "3",
-            "outpatient inpatient",
+            "outpatient+inpatient",
             "34010000000000001",
             "340100",
             "310",
