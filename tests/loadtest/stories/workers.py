@@ -200,7 +200,7 @@ def story_a_worker_that_is_missed_for_long_is_lost_at_its_last_word_and_one_that
     crew.hear("b", progress(3))
     assert len(heard) == 2, "who is lost has nothing more to say"
     crew.end_early()
-    assert [client for client, word in line.said if isinstance(word, End)] == ["a"]
+    assert [client for client, word in line.said if isinstance(word, End)] == ["b", "a"], "the lost one at its loss"
     crew.hear("a", DONE)
     watching.join(5)
     assert crew.over.is_set()
