@@ -39,10 +39,13 @@ if TYPE_CHECKING:
     from scenarios.patients.visits import PlannedVisit, VisitPlan
     from scenarios.schema import Scenario
 
-__all__ = ["WAIT_S", "Heard", "HttpAnswer", "exchanged", "refuse_keyless", "refused", "shake_hands"]
+__all__ = ["JUST_STARTED_S", "WAIT_S", "Heard", "HttpAnswer", "exchanged", "refuse_keyless", "refused", "shake_hands"]
 
 WAIT_S = 10.0
 """So long a node has for its answer, connecting and TLS in it."""
+JUST_STARTED_S = 1.1
+"""Whoever takes nothing signed before its own start takes nothing signed in the second of it, where times are of whole
+seconds; so one that calls a question stale is asked once more, after that second. A wrong clock stays wrong."""
 _AT_ONCE = 16
 _BYTES_MAX = 1 << 20
 _SHOWN = 60
@@ -84,8 +87,8 @@ def shake_hands(scenario: Scenario, system: SystemFile, plan: VisitPlan) -> tupl
     """Ask every node of ``system`` at once and return what each answered.
 
     Raises:
-        InputError: when one does not answer as the interface says, with what to do; so within ``WAIT_S`` for each
-            sixteen of them.
+        InputError: when one does not answer as the interface says, with what to do; so within twice ``WAIT_S``, and
+            ``JUST_STARTED_S``, for each sixteen of them.
 
     """
     speech = Speech(dialects_of(scenario), BusinessClock(scenario.horizon.start, scenario.scale.time))
@@ -93,15 +96,21 @@ def shake_hands(scenario: Scenario, system: SystemFile, plan: VisitPlan) -> tupl
     context, names = secured_for(system)
     visits = _first_visits(scenario, plan)
 
+    def asked(node: NodeId) -> tuple[Written, HttpAnswer]:
+        written = writer.written(node, _question(visits[node]), now_us=0, patience_us=int(WAIT_S * 1e6))
+        try:
+            return written, exchanged(written, context, names.get(node, ""))
+        except (OSError, HTTPException, ValueError, OverflowError) as error:
+            raise InputError(f"{_place(node, written, system)} {_why_not(error, secured=node in names)}") from error
+
     def ask(node: NodeId) -> Heard:
         began_ns = time.monotonic_ns()
-        written = writer.written(node, _question(visits[node]), now_us=0, patience_us=int(WAIT_S * 1e6))
-        place = _place(node, written, system)
-        try:
-            answer = exchanged(written, context, names.get(node, ""))
-        except (OSError, HTTPException, ValueError, OverflowError) as error:
-            raise InputError(f"{place} {_why_not(error, secured=node in names)}") from error
-        refusal = _understood(place, writer, written, answer)
+        written, answer = asked(node)
+        if said_unheard(answer.status, answer.content) == Unheard.STALE_TIME:
+            time.sleep(JUST_STARTED_S)
+            began_ns = time.monotonic_ns()
+            written, answer = asked(node)
+        refusal = _understood(_place(node, written, system), writer, written, answer)
         return Heard(node, (time.monotonic_ns() - began_ns) // 1000, refusal)
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="handshake") as pool:

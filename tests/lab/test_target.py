@@ -175,6 +175,22 @@ def test_what_is_no_answer_of_the_interface_is_said_and_nothing_is_followed(tmp_
     assert len(there.heard) == 1
 
 
+STALE = http(401, '{"code": 401, "err_msg": "[I14] x"}')
+
+
+def test_who_started_in_this_very_second_is_asked_once_more_after_it_and_a_wrong_clock_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(handshake, "JUST_STARTED_S", 0.0)
+    answers = iter([STALE, http(200, REFUSED), STALE, STALE])
+
+    with somebody(lambda line: (line.sendall(next(answers)), line.shutdown(socket.SHUT_WR))) as there:
+        url = f"http://127.0.0.1:{there.port}/"
+        reached(FEW, aim(tmp_path, url), Silent())
+        told = said_when_asked(tmp_path, url)
+
+    assert len(there.heard) == 4
+    assert "set the clock and sign anew" in told
+
+
 def test_nobody_there_is_said(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
